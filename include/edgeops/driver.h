@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* High-Level Driver (HLD) plug-in ABI. A plug-in includes this header only and does not link
+ * libedgeops: everything it may call comes in through edgeops_hld_host. */
+#ifndef EDGEOPS_DRIVER_H
+#define EDGEOPS_DRIVER_H
+
+#include "edgeops/types.h"
+
+EDGEOPS_BEGIN_DECLS
+
+#define EDGEOPS_HLD_ABI_MAJOR 1u /* +1: plug-ins must be rebuilt */
+#define EDGEOPS_HLD_ABI_MINOR 0u /* +1: fields appended to either table */
+
+/** What the host offers. Valid from open() to close(). Every member: any thread. */
+typedef struct edgeops_hld_host {
+    uint32_t struct_size;
+    uint32_t abi_minor;
+    void *self;
+    /** Takes samples; durable when it returns EDGEOPS_OK, copied. EDGEOPS_E_INVALID: refused and
+     * kept in the dead-letter list. EDGEOPS_E_LIMIT, EDGEOPS_E_IO: not taken, the disk is full or
+     * broken: do not acknowledge, stop taking; the host stops and starts the driver. */
+    edgeops_status (*emit)(void *self, const edgeops_sample *samples, size_t n);
+    /** Takes one message in the source's payload format and makes samples of it; returns as emit
+     * does.
+     *
+     *  @param topic    where it came from, for the asset's name
+     *  @param arrived  wall clock */
+    edgeops_status (*message)(void *self, const char *topic, const void *payload, size_t size,
+                              edgeops_time arrived);
+    void (*log)(void *self, int level, const char *message);
+    edgeops_time (*now)(void *self);
+    /** Reports that the link is up (EDGEOPS_OK, detail: to what), down (reason) or that the source
+     * has come to its end (EDGEOPS_DONE). */
+    void (*state)(void *self, edgeops_status reason, const char *detail);
+} edgeops_hld_host;
+
+/** What a driver offers. Static, immutable. Members marked optional may be NULL. */
+typedef struct edgeops_hld_driver {
+    uint32_t struct_size;
+    uint32_t abi_minor;
+    const char *name; /**< [a-z][a-z0-9-]*, unique in a node */
+    const char *version;
+    const char *summary;
+    const char
+        *config_schema_json; /**< JSON Schema of the config; members with "writeOnly" are secrets */
+    /** Parses config_json (checked against the schema), allocates state; does no I/O. */
+    edgeops_status (*open)(void **state, const edgeops_hld_host *host, const char *config_json);
+    /** Starts; returns at once. What fails later is reported through state() and retried by the
+     * driver. */
+    edgeops_status (*start)(void *state);
+    /** After stop() returns the driver calls no host member but log. Idempotent. */
+    void (*stop)(void *state);
+    void (*close)(void *state);
+} edgeops_hld_driver;
+
+/** The one symbol a plug-in exports: the index-th driver, NULL past the last or if the host's
+ *  major differs. No side effects. */
+#define EDGEOPS_HLD_ENTRY "edgeops_hld_enum"
+typedef const edgeops_hld_driver *(*edgeops_hld_enum_fn)(uint32_t host_abi_major, uint32_t index);
+
+EDGEOPS_END_DECLS
+
+#endif /* EDGEOPS_DRIVER_H */

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef EDGEOPS_NODE_H
+#define EDGEOPS_NODE_H
+
+#include "edgeops/store.h"
+#include "edgeops/types.h"
+
+EDGEOPS_BEGIN_DECLS
+
+typedef enum edgeops_node_mode {
+    EDGEOPS_NODE_AUTO = 0,  /**< a running daemon's socket where there is one, else this process */
+    EDGEOPS_NODE_LOCAL = 1, /**< this process owns the home; EDGEOPS_E_BUSY if another one does */
+    EDGEOPS_NODE_REMOTE = 2 /**< only over the daemon's socket; EDGEOPS_E_NOTFOUND without one */
+} edgeops_node_mode;
+
+/** Append-only. Zero means default for every field but struct_size. */
+typedef struct edgeops_node_options {
+    size_t struct_size;
+    edgeops_node_mode mode;
+    const char *worker;  /**< as in edgeops_runtime_options */
+    const char *layer;   /**< "edge" (default), "fog" or "cloud"; only when the home is made */
+    uint32_t must_exist; /**< not 0: EDGEOPS_E_NOTFOUND instead of making a home */
+} edgeops_node_options;
+#define EDGEOPS_NODE_OPTIONS_INIT                                                                  \
+    { sizeof(edgeops_node_options), EDGEOPS_NODE_AUTO, NULL, NULL, 0 }
+
+/** Same as the INIT macro, for callers that cannot use it. Any thread. Since 0.1. */
+EDGEOPS_API void edgeops_node_options_init(edgeops_node_options *options, size_t struct_size);
+
+/** Opens a node home, making it where absent. Sources and deployments do not run yet.
+ *
+ *  @param out   NULL after a failure; close with edgeops_node_close()
+ *  @param ctx   must outlive it; all callbacks fire in its loop
+ *  @param home  directory
+ *  @return EDGEOPS_OK; EDGEOPS_E_BUSY (detail: the pid that has it); EDGEOPS_E_VERSION (newer
+ * home); EDGEOPS_E_NOTFOUND; EDGEOPS_E_IO Threads: the context's, as for all calls on it. Since
+ * 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_node_open(edgeops_node **out, edgeops_ctx *ctx,
+                                                               const char *home,
+                                                               const edgeops_node_options *options);
+
+/** Starts what the home says: sources and deployments. Returns at once. Local only. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_node_start(edgeops_node *node);
+
+/** Stops sources, lets predictions in flight finish (at most 2 s), checkpoints. Idempotent. Since
+ * 0.1. */
+EDGEOPS_API void edgeops_node_stop(edgeops_node *node);
+
+/** Answers other processes of this user on HOME/edgeops.sock until closed. Local only.
+ *
+ *  @return EDGEOPS_OK; EDGEOPS_E_IO
+ *  Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_node_serve(edgeops_node *node);
+
+/** Stops and closes. NULL is allowed. Since 0.1. */
+EDGEOPS_API void edgeops_node_close(edgeops_node *node);
+
+/** Not 0 when calls go to a daemon. Since 0.1. */
+EDGEOPS_API int edgeops_node_is_remote(const edgeops_node *node);
+
+/** The store of a local node, borrowed; NULL for a remote one. Since 0.1. */
+EDGEOPS_API edgeops_store *edgeops_node_store(edgeops_node *node);
+
+/** Something that happens while an operation runs: a JSON object. Borrowed for the call. */
+typedef void (*edgeops_event_fn)(const char *event_json, void *user_data);
+
+/** The answer to an operation: result_json is an object after EDGEOPS_OK, else NULL and message
+ * says why. Borrowed for the call. Fires once. */
+typedef void (*edgeops_call_fn)(edgeops_status status, const char *result_json, const char *message,
+                                void *user_data);
+
+/** Append-only. */
+typedef struct edgeops_call_options {
+    size_t struct_size;
+    int input; /**< descriptor with bulk data for the operation, -1 for none; borrowed until done */
+    int output; /**< descriptor that takes its bulk data, -1 for none; borrowed until done */
+    edgeops_event_fn on_event; /**< optional */
+    void *user_data;           /**< of on_event */
+} edgeops_call_options;
+#define EDGEOPS_CALL_OPTIONS_INIT                                                                  \
+    { sizeof(edgeops_call_options), -1, -1, NULL, NULL }
+
+/** Same as the INIT macro, for callers that cannot use it. Any thread. Since 0.1. */
+EDGEOPS_API void edgeops_call_options_init(edgeops_call_options *options, size_t struct_size);
+
+/** Runs one operation of the node's table and waits for its answer, turning the context's loop.
+ *
+ *  The operations, with their arguments, results and events as JSON Schema, are listed by
+ * "node.ops".
+ *  @param result     optional; JSON object, given to the caller, free with edgeops_free(); NULL
+ * after a failure
+ *  @param operation  "source.add", "train", ...
+ *  @param args_json  JSON object; NULL: {}
+ *  @param options    NULL for none
+ *  @return EDGEOPS_OK; EDGEOPS_E_INVALID (the key is named); what the operation says
+ *  Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_node_call(char **result, edgeops_node *node,
+                                                               const char *operation,
+                                                               const char *args_json,
+                                                               const edgeops_call_options *options);
+
+typedef struct edgeops_call edgeops_call;
+
+/** Starts one operation; on_done fires later, in the context's loop, never inside this call.
+ *
+ *  @param out  optional; valid until on_done; for edgeops_call_cancel()
+ *  Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_node_call_start(
+    edgeops_call **out, edgeops_node *node, const char *operation, const char *args_json,
+    const edgeops_call_options *options, edgeops_call_fn on_done, void *user_data);
+
+/** Asks an operation to end; on_done still fires, with EDGEOPS_E_CANCELED unless it was done. Since
+ * 0.1. */
+EDGEOPS_API void edgeops_call_cancel(edgeops_call *call);
+
+/** A prediction of a deployment. Borrowed for the call. */
+typedef struct edgeops_node_prediction {
+    const char *deployment;
+    const char *asset;
+    edgeops_time time; /**< of the newest sample of its window */
+    int64_t seq;
+    edgeops_status status; /**< as edgeops_prediction.status */
+    const char *message;
+    size_t count;
+    const char *const *names;
+    const edgeops_value *values;
+    edgeops_duration latency; /**< from the durable sample to here */
+} edgeops_node_prediction;
+
+typedef void (*edgeops_node_prediction_fn)(const edgeops_node_prediction *prediction,
+                                           void *user_data);
+
+/** Sets the one receiver of all predictions of a local node, NULL for none. Since 0.1. */
+EDGEOPS_API void edgeops_node_on_prediction(edgeops_node *node, edgeops_node_prediction_fn fn,
+                                            void *user_data);
+
+EDGEOPS_END_DECLS
+
+#endif /* EDGEOPS_NODE_H */

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef EDGEOPS_STORE_H
+#define EDGEOPS_STORE_H
+
+#include "edgeops/types.h"
+
+EDGEOPS_BEGIN_DECLS
+
+/** Append-only. Zero means default for every field but struct_size. */
+typedef struct edgeops_store_options {
+    size_t struct_size;
+    uint64_t segment_bytes;    /**< size of a journal segment, 1 MiB..1 GiB, default 8 MiB */
+    uint64_t free_floor_bytes; /**< below this much free disk nothing is taken, default 64 MiB */
+} edgeops_store_options;
+#define EDGEOPS_STORE_OPTIONS_INIT                                                                 \
+    { sizeof(edgeops_store_options), 0, 0 }
+
+/** Same as the INIT macro, for callers that cannot use it. Any thread. Since 0.1. */
+EDGEOPS_API void edgeops_store_options_init(edgeops_store_options *options, size_t struct_size);
+
+/** Opens (creates where absent) the store of a node home: `catalog.db` and `data/`.
+ *
+ *  One process at a time. A journal tail torn by a crash is cut; what was acknowledged is there.
+ *  @param out   NULL after a failure; close with edgeops_store_close()
+ *  @param home  directory, created with mode 0700
+ *  @return EDGEOPS_OK; EDGEOPS_E_BUSY if another process has it; EDGEOPS_E_VERSION for a newer
+ * home; EDGEOPS_E_CORRUPT; EDGEOPS_E_IO Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status
+edgeops_store_open(edgeops_store **out, const char *home, const edgeops_store_options *options);
+
+/** Closes. Waits for the background writer. NULL is allowed. Since 0.1. */
+EDGEOPS_API void edgeops_store_close(edgeops_store *store);
+
+/** What an append did. */
+typedef struct edgeops_append_result {
+    uint64_t appended;   /**< new samples */
+    uint64_t duplicates; /**< same asset, time, seq and values as one that is there: left out */
+    uint64_t conflicts;  /**< same asset, time and seq, other values: the first one stays */
+    uint64_t late;       /**< of the appended ones: older than the newest of their asset */
+} edgeops_append_result;
+
+/** Appends n samples: all or none. Unknown assets and channels are made (a null value makes none).
+ *
+ *  Durable against kill -9 when it returns. An asset name has 1..200 bytes of UTF-8, no control
+ *  characters, no leading, trailing or doubled '/', no '.' or '..' level; a channel name 1..128
+ * bytes likewise. At most 1,024 channels an asset and 100,000 assets.
+ *  @param samples  copied; times need not be sorted
+ *  @param result   optional; untouched after a failure
+ *  @return EDGEOPS_OK; EDGEOPS_E_INVALID for a bad name or a value that is not of its channel's
+ * type (an int64 is taken by a float64 channel when it is exactly representable); EDGEOPS_E_LIMIT
+ * over a limit or below the free-disk floor; EDGEOPS_E_IO (nothing written) Threads: any. Blocks:
+ * one write(2). Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_append(edgeops_store *store,
+                                                                  const edgeops_sample *samples,
+                                                                  size_t n,
+                                                                  edgeops_append_result *result);
+
+/** Called on the appending thread after samples of an asset became durable; must return at once and
+ *  must not call edgeops (wake a loop). */
+typedef void (*edgeops_store_watch_fn)(const char *asset, uint64_t last_ordinal, void *user_data);
+
+/** Sets the one watcher, NULL for none. After it returns the old one is not called any more.
+ *  Any thread. Since 0.1. */
+EDGEOPS_API void edgeops_store_watch(edgeops_store *store, edgeops_store_watch_fn fn,
+                                     void *user_data);
+
+/** Declares a channel before its first sample, or sets unit of one that exists.
+ *
+ *  @param unit  copied, UCUM text such as "um" or "m/s2"; NULL or "" for none
+ *  @return EDGEOPS_OK; EDGEOPS_E_INVALID for a bad name or if it exists with another type
+ *  Threads: any. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_declare(edgeops_store *store,
+                                                                   const char *asset,
+                                                                   const char *channel,
+                                                                   edgeops_type type,
+                                                                   const char *unit);
+
+/** One column of a table: contiguous, one element a row. Exactly one of f64, i64, u8, offsets is
+ * set by type. Where `valid` is set, valid[i] == 0 says row i is null (the element is then NaN, 0
+ * or "").
+ */
+typedef struct edgeops_column {
+    const char *name;
+    const char *unit; /**< never NULL */
+    edgeops_type type;
+    const double *f64;       /**< FLOAT64 */
+    const int64_t *i64;      /**< INT64 */
+    const uint8_t *u8;       /**< BOOL */
+    const uint32_t *offsets; /**< STRING: row i is bytes[offsets[i]] .. bytes[offsets[i + 1]] */
+    const char *bytes;
+    const uint8_t *valid; /**< NULL: no nulls */
+    uint64_t nulls;
+} edgeops_column;
+
+/** Rows of one asset. Owned by whoever gave it. */
+typedef struct edgeops_table {
+    const char *asset;
+    uint64_t rows;
+    const edgeops_time *times; /**< rows */
+    const int64_t *seqs;       /**< rows */
+    const uint64_t *ordinals;  /**< rows; arrival number within the asset, from 1 */
+    size_t column_count;
+    const edgeops_column *columns;
+} edgeops_table;
+
+/** What to read. Make it with the INIT macro; zero means default for every field after `end`. */
+typedef struct edgeops_query {
+    size_t struct_size;
+    const char *asset;
+    edgeops_time start;          /**< inclusive */
+    edgeops_time end;            /**< exclusive; EDGEOPS_TIME_MAX: to the last */
+    const char *const *channels; /**< NULL: all, in the order they were first seen */
+    size_t channel_count;
+    uint64_t max_ordinal; /**< only samples that arrived up to this one; 0: all */
+    uint64_t limit;       /**< first so many; 0: all */
+    uint64_t last;        /**< last so many; 0: all */
+} edgeops_query;
+#define EDGEOPS_QUERY_INIT                                                                         \
+    { sizeof(edgeops_query), NULL, EDGEOPS_TIME_MIN, EDGEOPS_TIME_MAX, NULL, 0, 0, 0, 0 }
+
+/** Same as the INIT macro, for callers that cannot use it. Any thread. Since 0.1. */
+EDGEOPS_API void edgeops_query_init(edgeops_query *query, size_t struct_size);
+
+/** Reads samples of one asset, sorted by (time, seq).
+ *
+ *  @param out  given to the caller, free with edgeops_table_free()
+ *  @return EDGEOPS_OK (also with no rows); EDGEOPS_E_NOTFOUND for an unknown asset or channel;
+ *          EDGEOPS_E_NOMEM; EDGEOPS_E_CORRUPT
+ *  Threads: any. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_read(edgeops_table **out,
+                                                                edgeops_store *store,
+                                                                const edgeops_query *query);
+
+/** NULL is allowed. Since 0.1. */
+EDGEOPS_API void edgeops_table_free(edgeops_table *table);
+
+typedef struct edgeops_cursor edgeops_cursor;
+
+/** Opens a cursor over an asset in order of arrival, which goes on for ever: the feed of a
+ * deployment.
+ *
+ *  @param asset     need not exist yet
+ *  @param channels  NULL: all; a channel that does not exist yet reads as null float64
+ *  @param after     ordinal after which to start, 0 for the first sample, UINT64_MAX for what comes
+ *  Threads: one at a time. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status
+edgeops_cursor_open(edgeops_cursor **out, edgeops_store *store, const char *asset,
+                    const char *const *channels, size_t channel_count, uint64_t after);
+
+/** The next rows in order of arrival.
+ *
+ *  @param block     borrowed until the next call on this cursor
+ *  @param max_rows  1..65536
+ *  @return EDGEOPS_OK with at least one row; EDGEOPS_DONE when there is nothing now
+ *  Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_cursor_next(edgeops_cursor *cursor,
+                                                                 size_t max_rows,
+                                                                 const edgeops_table **block);
+
+/** NULL is allowed. Since 0.1. */
+EDGEOPS_API void edgeops_cursor_close(edgeops_cursor *cursor);
+
+/** What is known of a channel. */
+typedef struct edgeops_channel_info {
+    const char *name;
+    const char *unit;
+    edgeops_type type;
+} edgeops_channel_info;
+
+typedef struct edgeops_asset_info {
+    const char *name;
+    uint64_t rows;
+    uint64_t last_ordinal;
+    edgeops_time first; /**< of the samples; 0 without any */
+    edgeops_time last;
+    size_t channel_count;
+    const edgeops_channel_info *channels;
+} edgeops_asset_info;
+
+/** Given each asset, sorted by name; borrowed for the call. Anything but EDGEOPS_OK ends the walk
+ * and is passed through. */
+typedef edgeops_status (*edgeops_asset_fn)(const edgeops_asset_info *asset, void *user_data);
+
+/** Walks the assets.
+ *
+ *  @param pattern  NULL for all, else a name in which '*' stands for any run of characters
+ *  Threads: any. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_assets(edgeops_store *store,
+                                                                  const char *pattern,
+                                                                  edgeops_asset_fn fn,
+                                                                  void *user_data);
+
+/** Removes an asset with its samples and labels.
+ *
+ *  @return EDGEOPS_OK; EDGEOPS_E_NOTFOUND; EDGEOPS_E_BUSY when a dataset holds it (named in the
+ * detail) Threads: any. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_remove_asset(edgeops_store *store,
+                                                                        const char *asset);
+
+/** What someone says about a time or an interval of an asset. */
+typedef struct edgeops_label {
+    int64_t id; /**< given by the store, from 1; ignored when adding */
+    const char *asset;
+    edgeops_time start;
+    edgeops_time end;     /**< exclusive; == start: a point in time */
+    const char *label;    /**< 1..256 bytes of UTF-8 */
+    const char *author;   /**< "" if not known */
+    edgeops_time created; /**< set by the store */
+} edgeops_label;
+
+/** Adds n labels: all or none. The newest of two labels that cover one instant wins.
+ *
+ *  @param first_id  optional; id of the first, the others follow
+ *  @return EDGEOPS_OK; EDGEOPS_E_INVALID (end before start, bad text); EDGEOPS_E_NOTFOUND (asset)
+ *  Threads: any. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_label(edgeops_store *store,
+                                                                 const edgeops_label *labels,
+                                                                 size_t n, int64_t *first_id);
+
+typedef edgeops_status (*edgeops_label_fn)(const edgeops_label *label, void *user_data);
+
+/** Walks the labels that are in force, sorted by asset, start and id.
+ *
+ *  @param asset  NULL for all
+ *  Threads: any. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_labels(edgeops_store *store,
+                                                                  const char *asset,
+                                                                  edgeops_label_fn fn,
+                                                                  void *user_data);
+
+/** Takes a label back. What a dataset was frozen with stays. EDGEOPS_E_NOTFOUND if there is none.
+ *  Threads: any. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_unlabel(edgeops_store *store,
+                                                                   int64_t id);
+
+/** What to freeze. Append-only. */
+typedef struct edgeops_dataset_options {
+    size_t struct_size;
+    const char *name;            /**< [a-z0-9][a-z0-9._-]{0,63} */
+    const char *const *assets;   /**< names or patterns with '*' */
+    size_t asset_count;          /**< at least 1 */
+    const char *const *channels; /**< NULL: those that all the assets have */
+    size_t channel_count;
+    edgeops_time start;     /**< inclusive */
+    edgeops_time end;       /**< exclusive */
+    uint32_t labelled_only; /**< not 0: leave rows out that no label covers */
+} edgeops_dataset_options;
+#define EDGEOPS_DATASET_OPTIONS_INIT                                                               \
+    {                                                                                              \
+        sizeof(edgeops_dataset_options), NULL, NULL, 0, NULL, 0, EDGEOPS_TIME_MIN,                 \
+            EDGEOPS_TIME_MAX, 0                                                                    \
+    }
+
+/** Same as the INIT macro, for callers that cannot use it. Any thread. Since 0.1. */
+EDGEOPS_API void edgeops_dataset_options_init(edgeops_dataset_options *options, size_t struct_size);
+
+/** Freezes a dataset: later samples and labels do not change it.
+ *
+ *  @return EDGEOPS_OK; EDGEOPS_E_EXISTS; EDGEOPS_E_NOTFOUND (asset, channel); EDGEOPS_E_INVALID (no
+ * rows, or a channel with different types) Threads: any. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status
+edgeops_dataset_create(edgeops_store *store, const edgeops_dataset_options *options);
+
+/** One asset's part of a dataset: a table and, for each row, the label that covers it. */
+typedef struct edgeops_dataset_part {
+    edgeops_table *table;
+    const int32_t *labels; /**< rows; index into edgeops_dataset.label_names, -1 for none */
+} edgeops_dataset_part;
+
+/** A dataset in memory. Parts sorted by asset; the same columns in each. */
+typedef struct edgeops_dataset {
+    const char *name;
+    const char *digest; /**< SHA-256, 64 hex digits, over names, types, every value and label */
+    uint64_t rows;
+    size_t part_count;
+    const edgeops_dataset_part *parts;
+    size_t label_count;
+    const char *const *label_names; /**< sorted */
+} edgeops_dataset;
+
+/** Reads a frozen dataset and checks its digest.
+ *
+ *  @param out  given to the caller, free with edgeops_dataset_free()
+ *  @return EDGEOPS_OK; EDGEOPS_E_NOTFOUND; EDGEOPS_E_CORRUPT if the values are not the frozen ones
+ *  Threads: any. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_dataset_open(edgeops_dataset **out,
+                                                                  edgeops_store *store,
+                                                                  const char *name);
+
+/** NULL is allowed. Since 0.1. */
+EDGEOPS_API void edgeops_dataset_free(edgeops_dataset *dataset);
+
+/** Removes a dataset, not its samples. EDGEOPS_E_NOTFOUND. Threads: any. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_dataset_remove(edgeops_store *store,
+                                                                    const char *name);
+
+EDGEOPS_END_DECLS
+
+#endif /* EDGEOPS_STORE_H */

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef EDGEOPS_WORKFLOW_H
+#define EDGEOPS_WORKFLOW_H
+
+#include "edgeops/types.h"
+
+EDGEOPS_BEGIN_DECLS
+
+/** How the rows that one prediction sees are cut. Live and in training it is the same code. */
+typedef struct edgeops_window_spec {
+    uint32_t rows;            /**< rows of a window, 1..1,000,000 */
+    uint32_t step;            /**< rows from one window to the next, default 1 */
+    edgeops_duration max_gap; /**< a longer pause between two rows starts anew; 0: never */
+    edgeops_duration period;  /**< > 0: rows are first put on this grid (manifest: "rate") */
+    uint32_t fill;            /**< on the grid: 0 previous, 1 linear, 2 none (null) */
+} edgeops_window_spec;
+
+/** A named, typed value of the manifest's `inputs` or `outputs`. */
+typedef struct edgeops_port {
+    const char *name;
+    const char *unit; /**< never NULL */
+    edgeops_type type;
+} edgeops_port;
+
+/** What a manifest says, in force with all defaults. Borrowed from its workflow. */
+typedef struct edgeops_manifest {
+    const char *name;            /**< [a-z][a-z0-9-]{0,62} */
+    const char *version;         /**< MAJOR.MINOR.PATCH */
+    const char *description;     /**< never NULL */
+    const char *module;          /**< Python module with train() and predict() */
+    const char *requires_python; /**< such as ">=3.9"; "" for any */
+    const char *const *path;     /**< folders put on sys.path before the root, relative */
+    size_t path_count;
+    const edgeops_port *inputs;
+    size_t input_count; /**< 1..1024 */
+    const edgeops_port *outputs;
+    size_t output_count; /**< 1..64 */
+    edgeops_window_spec window;
+    const char *label; /**< "" when there is none: unsupervised */
+    const char *const *classes;
+    size_t class_count;
+    const char *parameters_json; /**< JSON object: name -> {type, default, minimum, maximum, ...} */
+    uint64_t memory_bytes;       /**< default 512 MiB */
+    edgeops_duration train_timeout;   /**< default 30 min */
+    edgeops_duration predict_timeout; /**< default 1 s, for one window */
+    const char *json;                 /**< the manifest as it stands in the package */
+} edgeops_manifest;
+
+/** Reads and checks a package or a folder with a workflow.json; writes nothing.
+ *
+ *  @param out   optional; given to the caller, free with edgeops_workflow_free()
+ *  @param path  a zip file or a directory
+ *  @return EDGEOPS_OK; EDGEOPS_E_INVALID for a manifest that breaks its schema (detail: line,
+ * column, key and what to do); EDGEOPS_E_CORRUPT for a file that is no sound zip; EDGEOPS_E_DENIED
+ * for an entry that policy refuses; EDGEOPS_E_LIMIT; EDGEOPS_E_IO Threads: any. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_workflow_check(edgeops_workflow **out,
+                                                                    const char *path);
+
+/** Writes the skeleton of a workflow: workflow.json, a module with train() and predict(),
+ * README.md.
+ *
+ *  @param directory  must not exist or be empty
+ *  @param name       [a-z][a-z0-9-]{0,62}
+ *  @return EDGEOPS_OK; EDGEOPS_E_EXISTS; EDGEOPS_E_INVALID; EDGEOPS_E_IO
+ *  Threads: any. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_workflow_init(const char *directory,
+                                                                   const char *name);
+
+/** Packs a folder into a zip. The same files give the same bytes.
+ *
+ *  @param directory  holds workflow.json; caches (`__pycache__`, *.pyc, dot-files) are left out
+ *  @param zip        written atomically; NULL: NAME-VERSION.zip in the current directory
+ *  @param written    optional; the path written, free with edgeops_free()
+ *  @return as edgeops_workflow_check()
+ *  Threads: any. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_workflow_pack(char **written,
+                                                                   const char *directory,
+                                                                   const char *zip);
+
+/** Installs a package in a content store: verified, extracted, immutable. What is there already is
+ * not written again.
+ *
+ *  @param out    optional; free with edgeops_workflow_free()
+ *  @param store  directory, made where absent
+ *  @param path   a zip file or a directory (packed first)
+ *  @return EDGEOPS_OK; EDGEOPS_DONE if it was installed already; EDGEOPS_E_EXISTS if the name and
+ * version are there with other content; else as edgeops_workflow_check() Threads: any, one at a
+ * time for a store. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_workflow_install(edgeops_workflow **out,
+                                                                      const char *store,
+                                                                      const char *path);
+
+/** Opens an installed workflow.
+ *
+ *  @param reference  NAME (the highest version), NAME@VERSION or a digest (at least 8 digits of it)
+ *  @return EDGEOPS_OK; EDGEOPS_E_NOTFOUND; EDGEOPS_E_CORRUPT
+ *  Threads: any. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_workflow_open(edgeops_workflow **out,
+                                                                   const char *store,
+                                                                   const char *reference);
+
+typedef edgeops_status (*edgeops_workflow_fn)(const edgeops_workflow *workflow, void *user_data);
+
+/** Walks the installed workflows, sorted by name and version. Threads: any. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_workflow_list(const char *store,
+                                                                   edgeops_workflow_fn fn,
+                                                                   void *user_data);
+
+/** Removes an installed workflow. Threads: any, one at a time for a store. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_workflow_remove(const char *store,
+                                                                     const char *reference);
+
+/** Borrowed from the workflow. Any thread. Since 0.1. */
+EDGEOPS_API const edgeops_manifest *edgeops_workflow_manifest(const edgeops_workflow *workflow);
+/** SHA-256 of the content, 64 hex digits: the same files, the same digest. Borrowed. Since 0.1. */
+EDGEOPS_API const char *edgeops_workflow_digest(const edgeops_workflow *workflow);
+/** Folder with the files; "" for a checked zip. Borrowed. Since 0.1. */
+EDGEOPS_API const char *edgeops_workflow_directory(const edgeops_workflow *workflow);
+/** Bytes of all files. Since 0.1. */
+EDGEOPS_API uint64_t edgeops_workflow_size_bytes(const edgeops_workflow *workflow);
+
+/** NULL is allowed. Since 0.1. */
+EDGEOPS_API void edgeops_workflow_free(edgeops_workflow *workflow);
+
+EDGEOPS_END_DECLS
+
+#endif /* EDGEOPS_WORKFLOW_H */

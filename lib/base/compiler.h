@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef EOP_BASE_COMPILER_H
+#define EOP_BASE_COMPILER_H
+
+#include <assert.h>
+#include <stddef.h>
+
+#define EOP_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define EOP_LIKELY(x)             __builtin_expect(!!(x), 1)
+#define EOP_UNLIKELY(x)           __builtin_expect(!!(x), 0)
+#define EOP_COUNT(array)          (sizeof(array) / sizeof((array)[0]))
+
+/** Misuse of the public API: stops a debug build, is an error in a release build. */
+#define EOP_REQUIRE(condition, subsystem)                                                          \
+    do {                                                                                           \
+        if (EOP_UNLIKELY(!(condition))) {                                                          \
+            assert(!#condition);                                                                   \
+            return eop_fail(EDGEOPS_E_INVALID, subsystem, "misuse: %s does not hold", #condition); \
+        }                                                                                          \
+    } while (0)
+
+/** Copies the caller's versioned options struct over `out`, which holds the defaults. */
+#define EOP_OPTIONS_COPY(out, given)                                                               \
+    do {                                                                                           \
+        if ((given) != NULL) {                                                                     \
+            size_t eop_n_ =                                                                        \
+                (given)->struct_size < sizeof(*(out)) ? (given)->struct_size : sizeof(*(out));     \
+            memcpy((out), (given), eop_n_);                                                        \
+            (out)->struct_size = sizeof(*(out));                                                   \
+        }                                                                                          \
+    } while (0)
+
+#endif /* EOP_BASE_COMPILER_H */

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef EOP_BASE_FILE_H
+#define EOP_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "edgeops/status.h"
+
+/** "a/b" with one slash between; NULL when there is no memory. */
+char *eop_path_join(const char *a, const char *b);
+
+/** Reads a whole file of at most limit bytes. *data is NUL-terminated, free with eop_free.
+ *  E_NOTFOUND, E_LIMIT, E_IO. Regular files only. */
+edgeops_status eop_file_read(char **data, size_t *size, const char *path, size_t limit);
+
+/** Old content or new, never a mix: temporary file beside it, fsync, rename, fsync of the folder.
+ */
+edgeops_status eop_file_write(const char *path, const void *data, size_t size, unsigned mode);
+
+/** write(2) until all is written; EINTR and short writes handled. */
+edgeops_status eop_write_all(int fd, const void *data, size_t size);
+
+/** fsync of a folder, so that a rename in it is durable. */
+edgeops_status eop_dir_sync(const char *path);
+/** Makes all missing folders of path. */
+edgeops_status eop_mkdirs(const char *path, unsigned mode);
+/** Removes a file or a whole tree, without following links; a missing one is fine. */
+edgeops_status eop_remove_tree(const char *path);
+bool eop_file_exists(const char *path);
+
+/** Takes an exclusive flock on path (made with mode 0600) and writes this pid into it.
+ *  E_BUSY: someone has it, *owner is its pid or 0. The lock lives as long as *fd. */
+edgeops_status eop_lock_file(int *fd, int *owner, const char *path);
+
+/** Given each entry but "." and "..". */
+typedef edgeops_status (*eop_dir_fn)(const char *name, void *user_data);
+/** Walks a folder in the order of names. */
+edgeops_status eop_dir_walk(const char *path, eop_dir_fn fn, void *user_data);
+
+/** Bytes free for this user on the file system of path. */
+edgeops_status eop_disk_free(uint64_t *out, const char *path);
+
+#endif /* EOP_BASE_FILE_H */

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef EOP_BASE_HASH_H
+#define EOP_BASE_HASH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "edgeops/status.h"
+
+/** CRC-32C (Castagnoli, RFC 3720 appendix B.4), start with 0, may be continued. SSE4.2 where there
+ * is. */
+uint32_t eop_crc32c(uint32_t crc, const void *data, size_t size);
+
+/** Fast non-cryptographic 64-bit hash for tables in memory; not stable between versions. */
+uint64_t eop_hash64(const void *data, size_t size);
+
+/** SHA-256 (FIPS 180-4), by OpenSSL's libcrypto. */
+typedef struct eop_sha256 eop_sha256;
+edgeops_status eop_sha256_new(eop_sha256 **out);
+void eop_sha256_update(eop_sha256 *hash, const void *data, size_t size);
+/** Writes 64 lower-case hex digits and a NUL, frees the hash. */
+void eop_sha256_finish(eop_sha256 *hash, char hex[65]);
+void eop_sha256_free(eop_sha256 *hash);
+edgeops_status eop_sha256_of(char hex[65], const void *data, size_t size);
+
+#endif /* EOP_BASE_HASH_H */

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef EOP_BASE_TIME_H
+#define EOP_BASE_TIME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "edgeops/types.h"
+
+/** Wall clock, UTC. */
+edgeops_time eop_now(void);
+/** For deadlines and durations. */
+edgeops_duration eop_monotonic(void);
+
+/** ISO 8601 "2026-01-02T03:04:05[.fraction][Z|+hh:mm|-hh:mm]": 'T' or a blank, 0..9 digits of
+ * fraction, no zone is UTC, second 60 refused. False when malformed, not a calendar date or outside
+ * int64. */
+bool eop_parse_time(edgeops_time *out, const char *text, size_t size);
+/** "2026-01-02T03:04:05.123456789Z"; trailing zeros of the fraction cut in groups of three. buf >=
+ * 40 bytes. */
+size_t eop_format_time(char *buf, edgeops_time time);
+
+/** "500ms", "1.5 s", "30m", "2h", "1d", "250us", "10ns" -> ns, not negative. */
+bool eop_parse_duration(edgeops_duration *out, const char *text);
+/** Readable, such as "1.5s" or "30m". buf >= 32 bytes. */
+size_t eop_format_duration(char *buf, edgeops_duration duration);
+
+#endif /* EOP_BASE_TIME_H */

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef EOP_CODEC_CSV_H
+#define EOP_CODEC_CSV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/str.h"
+#include "edgeops/types.h"
+
+/** Reads RFC 4180 text, plain or gzip (told apart by its first bytes), from a descriptor with
+ * bounded memory. A UTF-8 BOM is skipped; \n and \r\n end a record; records may hold at most 1 MiB
+ * and 4,096 fields. */
+typedef struct eop_csv_reader eop_csv_reader;
+/** fd stays the caller's; read from where it stands. what: for errors ("file.csv:17: ..."). */
+edgeops_status eop_csv_open(eop_csv_reader **out, int fd, char separator, const char *what);
+/** One field; text is NUL-terminated and borrowed until the next record. quoted tells "" from
+ * nothing. */
+typedef struct eop_csv_field {
+    const char *text;
+    size_t size;
+    bool quoted;
+} eop_csv_field;
+/** The next record, blank lines skipped. EDGEOPS_DONE at the end. E_INVALID with the line number.
+ */
+edgeops_status eop_csv_next(eop_csv_reader *reader, const eop_csv_field **fields, size_t *count);
+uint64_t eop_csv_line(const eop_csv_reader *reader);
+/** Bytes of the (compressed) input taken so far: progress. */
+uint64_t eop_csv_offset(const eop_csv_reader *reader);
+void eop_csv_close(eop_csv_reader *reader);
+
+/** Puts one field, quoted where it must be. */
+void eop_csv_put(eop_buf *buf, const char *text, size_t size, char separator);
+
+/** What a text is: int64, float64 (also nan, inf), bool ("true", "false") or string; exactly, no
+ * locale. An empty text is EDGEOPS_TYPE_NULL. Digits with a leading zero or over 19 of them are a
+ * string (ids). */
+edgeops_type eop_text_type(const char *text, size_t size);
+/** Makes a value of the type. False when it does not fit; an empty text gives a null. Strings are
+ * borrowed. */
+bool eop_text_value(edgeops_value *out, edgeops_type type, const char *text, size_t size);
+
+#endif /* EOP_CODEC_CSV_H */

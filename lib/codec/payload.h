@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Message payloads to samples: the hot path. An own reader, since it must be exact for int64 and
+ * fast. */
+#ifndef EOP_CODEC_PAYLOAD_H
+#define EOP_CODEC_PAYLOAD_H
+
+#include "base/str.h"
+#include "edgeops/types.h"
+
+/** JSON Schema (text) of a source's "payload" member:
+ *  {"format": "json",             the only one so far: one object a sample, or an array of objects
+ *   "asset": "watch/{2}",         name of the asset; {n} is the n-th level of the topic, {topic}
+ * the whole one; default
+ *                                 "{topic}"
+ *   "time": "time",               member with the time stamp (ISO 8601 text, or a number in
+ * time_unit); when it is absent the time of arrival counts "time_unit": "ms",            "s", "ms",
+ * "us" or "ns"; default: by magnitude (< 1e11 s, < 1e14 ms, < 1e17 us, else ns) "seq": "seq",
+ * member with the sequence number, an integer; absent: 0 "values": "",                 member that
+ * holds the values (dots for nesting); "": the object itself "channels": {"name": {"type":
+ * "float64", "unit": "um", "from": "other.member"}}, types and units; a channel not listed gets the
+ * type of its first value (every number is float64, true and false bool, text string)
+ *   "new_channels": "add",        "add", "ignore" or "refuse" what "channels" does not list
+ *   "non_finite": "refuse"}       "refuse" or "null" for the words NaN, Infinity, -Infinity where a
+ * number belongs Nested objects give "a.b", arrays "a.0", "a.1". null gives no value. */
+extern const char *const eop_payload_schema;
+
+typedef struct eop_payload eop_payload;
+/** config_json: NULL or "{}" for all defaults. E_INVALID with the key. */
+edgeops_status eop_payload_new(eop_payload **out, const char *config_json);
+void eop_payload_free(eop_payload *payload);
+
+/** Decodes one message. One thread at a time for each payload object.
+ *
+ *  @param samples  borrowed until the next call
+ *  @return EDGEOPS_OK with *n >= 1; EDGEOPS_E_INVALID with the reason for the dead-letter list
+ * (offset, member); E_LIMIT for over 1 MiB, 1,024 channels or depth 32; E_NOMEM */
+edgeops_status eop_payload_decode(eop_payload *payload, const char *topic, const void *data,
+                                  size_t size, edgeops_time arrived, const edgeops_sample **samples,
+                                  size_t *n);
+
+/** Unit that the config gives a channel, "" for none: visit all listed ones. */
+typedef edgeops_status (*eop_payload_channel_fn)(const char *channel, edgeops_type type,
+                                                 const char *unit, void *user_data);
+edgeops_status eop_payload_channels(const eop_payload *payload, eop_payload_channel_fn fn,
+                                    void *user_data);
+
+/** Encodes a sample as such an object, one line: {"time":"...","seq":1,"a":1.5,...}; seq left out
+ * when 0. Float64 that is not finite as null; int64 beyond 2^53 as a number, exactly. */
+void eop_payload_encode(eop_buf *buf, const edgeops_sample *sample);
+
+#endif /* EOP_CODEC_PAYLOAD_H */

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The loop and what hangs on it. The only room that knows libuv. Unless said otherwise: context's
+ * thread only; callbacks fire inside edgeops_ctx_run/_dispatch; none fires after _free/_close
+ * returned (also when called from inside that very callback); every _free accepts NULL. */
+#ifndef EOP_PLATFORM_PLATFORM_H
+#define EOP_PLATFORM_PLATFORM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/log.h"
+#include "edgeops/context.h"
+
+typedef void (*eop_fn)(void *user_data);
+
+/** The context's log. Any thread. */
+const eop_log *eop_ctx_log(const edgeops_ctx *ctx);
+/** Counts what lives on the context; edgeops_ctx_free() asserts that it is 0. */
+void eop_ctx_ref(edgeops_ctx *ctx);
+void eop_ctx_unref(edgeops_ctx *ctx);
+
+/* -- timers -- */
+typedef struct eop_timer eop_timer;
+edgeops_status eop_timer_new(eop_timer **out, edgeops_ctx *ctx, eop_fn fn, void *user_data);
+/** repeat 0: once. Starting again moves it. Resolution 1 ms, rounded up. */
+void eop_timer_start(eop_timer *timer, edgeops_duration after, edgeops_duration repeat);
+void eop_timer_stop(eop_timer *timer);
+void eop_timer_free(eop_timer *timer);
+
+/* -- wake: another thread makes fn run on the loop; many sends may give one call -- */
+typedef struct eop_wake eop_wake;
+edgeops_status eop_wake_new(eop_wake **out, edgeops_ctx *ctx, eop_fn fn, void *user_data);
+/** Any thread, until eop_wake_free() is called. Async-signal-safe. */
+void eop_wake_send(eop_wake *wake);
+void eop_wake_free(eop_wake *wake);
+
+/* -- readiness of a descriptor (pipe, socket); the descriptor stays the caller's -- */
+enum { EOP_READABLE = 1, EOP_WRITABLE = 2, EOP_HANGUP = 4 };
+typedef struct eop_io eop_io;
+typedef void (*eop_io_fn)(int events, void *user_data);
+edgeops_status eop_io_new(eop_io **out, edgeops_ctx *ctx, int fd, eop_io_fn fn, void *user_data);
+/** events 0: pause. */
+edgeops_status eop_io_set(eop_io *io, int events);
+void eop_io_free(eop_io *io);
+
+/* -- work on a thread of the pool -- */
+typedef struct eop_work eop_work;
+/** work runs on some thread, then done on the loop (also after a cancel), once; then the handle is
+ * gone. */
+edgeops_status eop_work_start(eop_work **out, edgeops_ctx *ctx, eop_fn work, eop_fn done,
+                              void *user_data);
+/** Runs fn on the loop as soon as it turns, never inside this call. */
+edgeops_status eop_defer(edgeops_ctx *ctx, eop_fn fn, void *user_data);
+
+/* -- child processes: exec only, watched through a pidfd, no SIGCHLD handler -- */
+typedef struct eop_process eop_process;
+/** signal 0: exited with code; else ended by that signal. usage of the process itself. */
+typedef struct eop_exit {
+    int code;
+    int signal;
+    double user_s;
+    double system_s;
+    uint64_t peak_memory_bytes;
+} eop_exit;
+typedef void (*eop_exit_fn)(const eop_exit *exit, void *user_data);
+typedef struct eop_process_options {
+    const char *file;        /**< absolute path */
+    const char *const *argv; /**< NULL-terminated, with argv[0] */
+    const char *const *envp; /**< NULL-terminated; NULL: this process's */
+    const char *directory;   /**< working directory; NULL: this one */
+    const int
+        *fds; /**< fds[i] becomes descriptor i of the child, -1: /dev/null; all others closed */
+    size_t fd_count; /**< at least 3 */
+} eop_process_options;
+edgeops_status eop_process_start(eop_process **out, edgeops_ctx *ctx,
+                                 const eop_process_options *options, eop_exit_fn on_exit,
+                                 void *user_data);
+/** Through the pidfd, so that a reused pid is never hit. No-op once it has exited. */
+void eop_process_kill(eop_process *process, int signal);
+pid_t eop_process_pid(const eop_process *process);
+/** Kills with SIGKILL and reaps if it still runs; on_exit does not fire any more. */
+void eop_process_free(eop_process *process);
+
+/* -- shared memory -- */
+/** Anonymous memory file (memfd) of size bytes, mapped read-write; *fd can be handed to a child. */
+edgeops_status eop_shm_new(int *fd, void **memory, size_t size, const char *name);
+/** Forbids shrinking, growing and further writable mappings for everyone else; existing mapping
+ * stays. */
+edgeops_status eop_shm_seal(int fd);
+void eop_shm_free(int fd, void *memory, size_t size);
+
+/* -- local stream sockets (AF_UNIX) carrying frames: u32 little-endian size, then that many bytes,
+ * and up to two descriptors with a frame -- */
+typedef struct eop_link eop_link;
+typedef struct eop_link_handler {
+    /** One whole frame. fds are taken by the callee (close them); fd_count 0..2. */
+    void (*on_frame)(eop_link *link, const char *data, size_t size, const int *fds, size_t fd_count,
+                     void *user_data);
+    /** Peer gone or broke the format (status, detail in edgeops_error_last()); no more frames. Free
+     * it. */
+    void (*on_close)(eop_link *link, edgeops_status reason, void *user_data);
+    /** Optional: all that was queued is written. */
+    void (*on_drain)(eop_link *link, void *user_data);
+} eop_link_handler;
+/** fd: a connected stream socket, taken. handler: borrowed, static. Frames over max_frame end the
+ * channel. */
+edgeops_status eop_link_new(eop_link **out, edgeops_ctx *ctx, int fd, size_t max_frame,
+                            const eop_link_handler *handler, void *user_data);
+/** Queues one frame; tries to write at once. fds are duplicated. E_AGAIN when more than 64 MiB
+ * wait, E_CLOSED. */
+edgeops_status eop_link_send(eop_link *link, const void *data, size_t size, const int *fds,
+                             size_t fd_count);
+/** Bytes that wait to be written. */
+size_t eop_link_queued(const eop_link *link);
+/** Stops and starts reading: back-pressure on the peer. */
+void eop_link_pause(eop_link *link, bool paused);
+/** uid and pid of the peer as the kernel tells. */
+edgeops_status eop_link_peer(const eop_link *link, uid_t *uid, pid_t *pid);
+/** What is queued is dropped. */
+void eop_link_free(eop_link *link);
+
+typedef struct eop_listener eop_listener;
+/** Gets a connected descriptor, taken by the callee. */
+typedef void (*eop_accept_fn)(int fd, void *user_data);
+/** Listens on a path (mode 0600; a dead socket file there is replaced, a living one gives E_BUSY).
+ */
+edgeops_status eop_listener_new(eop_listener **out, edgeops_ctx *ctx, const char *path,
+                                eop_accept_fn fn, void *user_data);
+/** Removes the socket file. */
+void eop_listener_free(eop_listener *listener);
+/** Connects; E_NOTFOUND when nobody listens there. Any thread. */
+edgeops_status eop_connect(int *fd, const char *path);
+/** Two connected stream sockets, both O_CLOEXEC. */
+edgeops_status eop_socketpair(int fds[2]);
+
+/* -- plug-ins -- */
+/** Loads a shared object by absolute path for ever and gives a symbol of it. */
+edgeops_status eop_plugin_symbol(void **symbol, const char *path, const char *name);
+
+#endif /* EOP_PLATFORM_PLATFORM_H */
