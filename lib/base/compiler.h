@@ -5,10 +5,10 @@
 #include <assert.h>
 #include <stddef.h>
 
-#define EOP_PRINTF(format, first) __attribute__((format(printf, format, first)))
-#define EOP_LIKELY(x)             __builtin_expect(!!(x), 1)
-#define EOP_UNLIKELY(x)           __builtin_expect(!!(x), 0)
-#define EOP_COUNT(array)          (sizeof(array) / sizeof((array)[0]))
+#define EOP_PRINTF(text, first) __attribute__((__format__(__printf__, text, first)))
+#define EOP_LIKELY(x)           __builtin_expect(!!(x), 1)
+#define EOP_UNLIKELY(x)         __builtin_expect(!!(x), 0)
+#define EOP_COUNT(array)        (sizeof(array) / sizeof((array)[0]))
 
 /** Misuse of the public API: stops a debug build, is an error in a release build. */
 #define EOP_REQUIRE(condition, subsystem)                                                          \
