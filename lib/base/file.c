@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/str.h"
+
+char *eop_path_join(const char *a, const char *b) {
+    size_t n = strlen(a);
+    return eop_format("%s%s%s", a, n > 0 && a[n - 1] == '/' ? "" : "/", b);
+}
+
+bool eop_file_exists(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0;
+}
+
+edgeops_status eop_file_read(char **data, size_t *size, const char *path, size_t limit) {
+    edgeops_status rc = EDGEOPS_OK;
+    char *text = NULL;
+    size_t used = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        rc = eop_fail_errno(errno, "base", "cannot read '%s'", path);
+        goto out;
+    }
+    if (!S_ISREG(st.st_mode)) {
+        rc = eop_fail(EDGEOPS_E_INVALID, "base", "'%s' is no regular file", path);
+        goto out;
+    }
+    if ((uint64_t)st.st_size > limit) {
+        rc = eop_fail(EDGEOPS_E_LIMIT, "base", "'%s' has %lld bytes, at most %zu are read", path,
+                      (long long)st.st_size, limit);
+        goto out;
+    }
+    text = eop_alloc((size_t)st.st_size + 1);
+    if (text == NULL) {
+        rc = eop_fail_nomem("base");
+        goto out;
+    }
+    while (used < (size_t)st.st_size) {
+        ssize_t n = read(fd, text + used, (size_t)st.st_size - used);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            rc = eop_fail_errno(errno, "base", "cannot read '%s'", path);
+            goto out;
+        }
+        if (n == 0) {
+            break;
+        }
+        used += (size_t)n;
+    }
+    text[used] = '\0';
+    *data = text;
+    text = NULL;
+    if (size != NULL) {
+        *size = used;
+    }
+out:
+    eop_free(text);
+    if (fd >= 0) {
+        close(fd);
+    }
+    return rc;
+}
+
+edgeops_status eop_write_all(int fd, const void *data, size_t size) {
+    const char *p = data;
+    while (size > 0) {
+        ssize_t n = write(fd, p, size);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return eop_fail_errno(errno, "base", "cannot write");
+        }
+        p += n;
+        size -= (size_t)n;
+    }
+    return EDGEOPS_OK;
+}
+
+/* "dir/name" -> "dir"; "name" -> ".". */
+static char *parent_of(const char *path) {
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL) {
+        return eop_strdup(".");
+    }
+    return eop_strndup(path, slash == path ? 1 : (size_t)(slash - path));
+}
+
+edgeops_status eop_dir_sync(const char *path) {
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return eop_fail_errno(errno, "base", "cannot open folder '%s'", path);
+    }
+    edgeops_status rc = EDGEOPS_OK;
+    if (fsync(fd) != 0) {
+        rc = eop_fail_errno(errno, "base", "cannot sync folder '%s'", path);
+    }
+    close(fd);
+    return rc;
+}
+
+edgeops_status eop_file_write(const char *path, const void *data, size_t size, unsigned mode) {
+    edgeops_status rc = EDGEOPS_OK;
+    int fd = -1;
+    bool made = false;
+    char *parent = parent_of(path);
+    char *temporary = eop_format("%s.XXXXXX", path);
+    if (parent == NULL || temporary == NULL) {
+        rc = eop_fail_nomem("base");
+        goto out;
+    }
+    fd = mkostemp(temporary, O_CLOEXEC);
+    made = fd >= 0;
+    if (fd < 0 || fchmod(fd, (mode_t)mode) != 0) {
+        rc = eop_fail_errno(errno, "base", "cannot write '%s'", path);
+        goto out;
+    }
+    rc = eop_write_all(fd, data, size);
+    if (rc == EDGEOPS_OK && (fsync(fd) != 0 || rename(temporary, path) != 0)) {
+        rc = eop_fail_errno(errno, "base", "cannot write '%s'", path);
+    }
+    if (rc == EDGEOPS_OK) {
+        made = false;
+        rc = eop_dir_sync(parent);
+    }
+out:
+    if (fd >= 0) {
+        close(fd);
+    }
+    if (made) {
+        unlink(temporary);
+    }
+    eop_free(temporary);
+    eop_free(parent);
+    return rc;
+}
+
+edgeops_status eop_mkdirs(const char *path, unsigned mode) {
+    char *copy = eop_strdup(path);
+    if (copy == NULL) {
+        return eop_fail_nomem("base");
+    }
+    edgeops_status rc = EDGEOPS_OK;
+    for (char *p = copy + 1; rc == EDGEOPS_OK; p++) {
+        if (*p != '/' && *p != '\0') {
+            continue;
+        }
+        char saved = *p;
+        *p = '\0';
+        if (mkdir(copy, (mode_t)mode) != 0 && errno != EEXIST) {
+            rc = eop_fail_errno(errno, "base", "cannot make folder '%s'", copy);
+        }
+        *p = saved;
+        if (saved == '\0') {
+            break;
+        }
+    }
+    struct stat st;
+    if (rc == EDGEOPS_OK && (stat(copy, &st) != 0 || !S_ISDIR(st.st_mode))) {
+        rc = eop_fail(EDGEOPS_E_IO, "base", "'%s' is no folder", path);
+    }
+    eop_free(copy);
+    return rc;
+}
+
+/* Depth is bounded by the kernel's PATH_MAX for what this program makes; deeper trees fail with a
+ * clear error. */
+static edgeops_status remove_at(int parent, const char *name, unsigned depth) {
+    if (unlinkat(parent, name, 0) == 0 || errno == ENOENT) {
+        return EDGEOPS_OK;
+    }
+    if (errno != EISDIR && errno != EPERM) {
+        return eop_fail_errno(errno, "base", "cannot remove '%s'", name);
+    }
+    if (depth > 128) {
+        return eop_fail(EDGEOPS_E_LIMIT, "base", "cannot remove '%s': folders nest too deep", name);
+    }
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    if (dir == NULL) {
+        edgeops_status rc = eop_fail_errno(errno, "base", "cannot open folder '%s'", name);
+        if (fd >= 0) {
+            close(fd);
+        }
+        return rc;
+    }
+    (void)fchmod(fd, 0700); /* installed workflows are read-only */
+    edgeops_status rc = EDGEOPS_OK;
+    for (struct dirent *e; rc == EDGEOPS_OK && (e = readdir(dir)) != NULL;) {
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0) {
+            rc = remove_at(fd, e->d_name, depth + 1);
+        }
+    }
+    closedir(dir);
+    if (rc == EDGEOPS_OK && unlinkat(parent, name, AT_REMOVEDIR) != 0) {
+        rc = eop_fail_errno(errno, "base", "cannot remove folder '%s'", name);
+    }
+    return rc;
+}
+
+edgeops_status eop_remove_tree(const char *path) {
+    return remove_at(AT_FDCWD, path, 0);
+}
+
+edgeops_status eop_lock_file(int *out, int *owner, const char *path) {
+    *out = -1;
+    *owner = 0;
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return eop_fail_errno(errno, "base", "cannot open lock '%s'", path);
+    }
+    char text[32] = {0};
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        int error = errno;
+        if (error == EWOULDBLOCK && pread(fd, text, sizeof text - 1, 0) > 0) {
+            *owner = atoi(text);
+        }
+        close(fd);
+        if (error == EWOULDBLOCK) {
+            return eop_fail(EDGEOPS_E_BUSY, "base", "'%s' is held by process %d", path, *owner);
+        }
+        return eop_fail_errno(error, "base", "cannot lock '%s'", path);
+    }
+    int n = snprintf(text, sizeof text, "%d\n", (int)getpid());
+    if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)n, 0) < 0) {
+        /* The pid is a courtesy for the message of the next one; the lock holds without it (full
+         * disk). */
+        (void)ftruncate(fd, 0);
+    }
+    *out = fd;
+    return EDGEOPS_OK;
+}
+
+static int by_name(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+edgeops_status eop_dir_walk(const char *path, eop_dir_fn fn, void *user_data) {
+    DIR *dir = opendir(path);
+    if (dir == NULL) {
+        return eop_fail_errno(errno, "base", "cannot open folder '%s'", path);
+    }
+    edgeops_status rc = EDGEOPS_OK;
+    char **names = NULL;
+    size_t count = 0;
+    size_t capacity = 0;
+    for (struct dirent *e; (e = readdir(dir)) != NULL;) {
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) {
+            continue;
+        }
+        char *name = eop_strdup(e->d_name);
+        if (name == NULL || !eop_grow(&names, &capacity, count + 1, sizeof *names)) {
+            eop_free(name);
+            rc = eop_fail_nomem("base");
+            goto out;
+        }
+        names[count++] = name;
+    }
+    if (count > 0) {
+        qsort(names, count, sizeof *names, by_name);
+    }
+    for (size_t i = 0; i < count && rc == EDGEOPS_OK; i++) {
+        rc = fn(names[i], user_data);
+    }
+out:
+    for (size_t i = 0; i < count; i++) {
+        eop_free(names[i]);
+    }
+    eop_free(names);
+    closedir(dir);
+    return rc;
+}
+
+edgeops_status eop_disk_free(uint64_t *out, const char *path) {
+    struct statvfs st;
+    if (statvfs(path, &st) != 0) {
+        return eop_fail_errno(errno, "base", "cannot tell the free disk of '%s'", path);
+    }
+    *out = (uint64_t)st.f_bavail * st.f_frsize;
+    return EDGEOPS_OK;
+}

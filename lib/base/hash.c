@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/hash.h"
+
+#include <openssl/evp.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+
+#if defined(__x86_64__)
+#include <nmmintrin.h>
+
+__attribute__((target("sse4.2"))) static uint32_t crc32c_sse42(uint32_t crc, const uint8_t *p,
+                                                               size_t size) {
+    uint64_t c = crc;
+    for (; size >= 8; size -= 8, p += 8) {
+        uint64_t word;
+        memcpy(&word, p, 8);
+        c = _mm_crc32_u64(c, word);
+    }
+    for (; size > 0; size--, p++) {
+        c = _mm_crc32_u8((uint32_t)c, *p);
+    }
+    return (uint32_t)c;
+}
+#endif
+
+/* Reflected polynomial 0x82F63B78, four bits at a time: small and without set-up. */
+static uint32_t crc32c_plain(uint32_t crc, const uint8_t *p, size_t size) {
+    static const uint32_t table[16] = {
+        0x00000000, 0x105EC76F, 0x20BD8EDE, 0x30E349B1, 0x417B1DBC, 0x5125DAD3,
+        0x61C69362, 0x7198540D, 0x82F63B78, 0x92A8FC17, 0xA24BB5A6, 0xB21572C9,
+        0xC38D26C4, 0xD3D3E1AB, 0xE330A81A, 0xF36E6F75,
+    };
+    for (; size > 0; size--, p++) {
+        crc ^= *p;
+        crc = (crc >> 4) ^ table[crc & 15];
+        crc = (crc >> 4) ^ table[crc & 15];
+    }
+    return crc;
+}
+
+uint32_t eop_crc32c(uint32_t crc, const void *data, size_t size) {
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("sse4.2")) {
+        return ~crc32c_sse42(~crc, data, size);
+    }
+#endif
+    return ~crc32c_plain(~crc, data, size);
+}
+
+/* The finisher is that of MurmurHash3 (Appleby, public domain constants); the loop takes 8 bytes a
+ * step. */
+static uint64_t mix(uint64_t h) {
+    h ^= h >> 33;
+    h *= 0xFF51AFD7ED558CCDu;
+    h ^= h >> 33;
+    h *= 0xC4CEB9FE1A85EC53u;
+    return h ^ (h >> 33);
+}
+
+uint64_t eop_hash64(const void *data, size_t size) {
+    const uint8_t *p = data;
+    uint64_t h = 0x9E3779B97F4A7C15u ^ (uint64_t)size;
+    for (; size >= 8; size -= 8, p += 8) {
+        uint64_t word;
+        memcpy(&word, p, 8);
+        h = mix(h ^ word) * 0x9E3779B97F4A7C15u;
+    }
+    uint64_t tail = 0;
+    if (size > 0) {
+        memcpy(&tail, p, size);
+    }
+    return mix(h ^ tail);
+}
+
+struct eop_sha256 {
+    EVP_MD_CTX *evp;
+};
+
+edgeops_status eop_sha256_new(eop_sha256 **out) {
+    *out = NULL;
+    eop_sha256 *hash = eop_calloc(1, sizeof *hash);
+    if (hash == NULL) {
+        return eop_fail_nomem("base");
+    }
+    hash->evp = EVP_MD_CTX_new();
+    if (hash->evp == NULL || EVP_DigestInit_ex(hash->evp, EVP_sha256(), NULL) != 1) {
+        eop_sha256_free(hash);
+        return eop_fail(EDGEOPS_E_INTERNAL, "base", "libcrypto offers no SHA-256");
+    }
+    *out = hash;
+    return EDGEOPS_OK;
+}
+
+void eop_sha256_update(eop_sha256 *hash, const void *data, size_t size) {
+    if (size > 0) {
+        /* On an initialised SHA-256 context an update does not fail (it only adds to a counter and
+         * a block). */
+        (void)EVP_DigestUpdate(hash->evp, data, size);
+    }
+}
+
+void eop_sha256_finish(eop_sha256 *hash, char hex[65]) {
+    unsigned char digest[32] = {0};
+    (void)EVP_DigestFinal_ex(hash->evp, digest, NULL);
+    for (size_t i = 0; i < sizeof digest; i++) {
+        static const char digits[] = "0123456789abcdef";
+        hex[2 * i] = digits[digest[i] >> 4];
+        hex[2 * i + 1] = digits[digest[i] & 15];
+    }
+    hex[64] = '\0';
+    eop_sha256_free(hash);
+}
+
+void eop_sha256_free(eop_sha256 *hash) {
+    if (hash != NULL) {
+        EVP_MD_CTX_free(hash->evp);
+        eop_free(hash);
+    }
+}
+
+edgeops_status eop_sha256_of(char hex[65], const void *data, size_t size) {
+    eop_sha256 *hash;
+    edgeops_status rc = eop_sha256_new(&hash);
+    if (rc == EDGEOPS_OK) {
+        eop_sha256_update(hash, data, size);
+        eop_sha256_finish(hash, hex);
+    }
+    return rc;
+}
