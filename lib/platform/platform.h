@@ -17,14 +17,21 @@ typedef void (*eop_fn)(void *user_data);
 
 /** The context's log. Any thread. */
 const eop_log *eop_ctx_log(const edgeops_ctx *ctx);
-/** Counts what lives on the context; edgeops_ctx_free() asserts that it is 0. */
+/** Counts what lives on the context (the handles below count themselves); edgeops_ctx_free()
+ * asserts that it is 0. */
 void eop_ctx_ref(edgeops_ctx *ctx);
 void eop_ctx_unref(edgeops_ctx *ctx);
+/** One turn of the loop that sleeps at most max_wait (0: not at all; EDGEOPS_FOREVER) and ends
+ * after the first events. E_INVALID inside a callback. edgeops_ctx_stop() ends the sleep, and stays
+ * asked-for until edgeops_ctx_run(). */
+edgeops_status eop_ctx_turn(edgeops_ctx *ctx, edgeops_duration max_wait);
 
 /* -- timers -- */
 typedef struct eop_timer eop_timer;
 edgeops_status eop_timer_new(eop_timer **out, edgeops_ctx *ctx, eop_fn fn, void *user_data);
-/** repeat 0: once. Starting again moves it. Resolution 1 ms, rounded up. */
+/** repeat 0: once. Starting again moves it. Resolution 1 ms, never early; after 0: in the next
+ * turn.
+ */
 void eop_timer_start(eop_timer *timer, edgeops_duration after, edgeops_duration repeat);
 void eop_timer_stop(eop_timer *timer);
 void eop_timer_free(eop_timer *timer);
@@ -40,23 +47,36 @@ void eop_wake_free(eop_wake *wake);
 enum { EOP_READABLE = 1, EOP_WRITABLE = 2, EOP_HANGUP = 4 };
 typedef struct eop_io eop_io;
 typedef void (*eop_io_fn)(int events, void *user_data);
+/** fd becomes non-blocking. One eop_io a descriptor; free it before fd is closed. Nothing is
+ * watched until eop_io_set(). E_DENIED for what cannot be waited for, such as a regular file. */
 edgeops_status eop_io_new(eop_io **out, edgeops_ctx *ctx, int fd, eop_io_fn fn, void *user_data);
-/** events 0: pause. */
+/** events 0: pause. Level-triggered. An error on the descriptor is shown as EOP_HANGUP with all
+ * events that were asked for: the next read or write tells which. */
 edgeops_status eop_io_set(eop_io *io, int events);
 void eop_io_free(eop_io *io);
 
 /* -- work on a thread of the pool -- */
 typedef struct eop_work eop_work;
-/** work runs on some thread, then done on the loop (also after a cancel), once; then the handle is
- * gone. */
+/** work runs on some thread, then done (may be NULL) on the loop, once, also after a cancel; when
+ * it returns the handle is gone. edgeops_ctx_free() waits for it. out may be NULL. */
 edgeops_status eop_work_start(eop_work **out, edgeops_ctx *ctx, eop_fn work, eop_fn done,
                               void *user_data);
-/** Runs fn on the loop as soon as it turns, never inside this call. */
+/** Work that has not begun will not run; done is called all the same. Never waits. NULL is allowed.
+ */
+void eop_work_cancel(eop_work *work);
+/** Runs fn on the loop as soon as it turns, never inside this call; edgeops_ctx_free() runs what is
+ * left. */
 edgeops_status eop_defer(edgeops_ctx *ctx, eop_fn fn, void *user_data);
+/** Drops all that was deferred with this fn and user_data. */
+void eop_defer_cancel(edgeops_ctx *ctx, eop_fn fn, void *user_data);
 
 /* -- child processes: exec only, watched through a pidfd, no SIGCHLD handler -- */
 typedef struct eop_process eop_process;
-/** signal 0: exited with code; else ended by that signal. usage of the process itself. */
+/** signal 0: exited with code; else ended by that signal. Usage of the process and of those it
+ * waited for. code -1: not known, because the host reaps all children itself. Linux counts this
+ * process's own peak at the start into peak_memory_bytes (exec inherits it): only a larger one is
+ * the child's.
+ */
 typedef struct eop_exit {
     int code;
     int signal;
@@ -72,15 +92,20 @@ typedef struct eop_process_options {
     const char *directory;   /**< working directory; NULL: this one */
     const int
         *fds; /**< fds[i] becomes descriptor i of the child, -1: /dev/null; all others closed */
-    size_t fd_count; /**< at least 3 */
+    size_t fd_count; /**< 3..16 */
 } eop_process_options;
+/** The child leads its own process group (Ctrl-C on a terminal is not for it), with no signal
+ * blocked and all signals at their default. What is left of the group is killed when the child has
+ * ended. */
 edgeops_status eop_process_start(eop_process **out, edgeops_ctx *ctx,
                                  const eop_process_options *options, eop_exit_fn on_exit,
                                  void *user_data);
-/** Through the pidfd, so that a reused pid is never hit. No-op once it has exited. */
+/** Through the pidfd, so that a reused pid is never hit. SIGKILL goes to its whole process group.
+ * No-op once it has exited. */
 void eop_process_kill(eop_process *process, int signal);
 pid_t eop_process_pid(const eop_process *process);
-/** Kills with SIGKILL and reaps if it still runs; on_exit does not fire any more. */
+/** Kills with SIGKILL and reaps if it still runs; on_exit does not fire any more. Blocks until it
+ * is gone, at most 5 s (a process that hangs in the kernel is then left alone, and logged). */
 void eop_process_free(eop_process *process);
 
 /* -- shared memory -- */
@@ -92,29 +117,35 @@ edgeops_status eop_shm_seal(int fd);
 void eop_shm_free(int fd, void *memory, size_t size);
 
 /* -- local stream sockets (AF_UNIX) carrying frames: u32 little-endian size, then that many bytes,
- * and up to two descriptors with a frame -- */
+ * and up to two descriptors (SCM_RIGHTS) with the first byte of a frame. Whoever speaks this
+ * without eop_link puts a frame with descriptors into a sendmsg() of its own: the receiver gives
+ * descriptors to the last frame that starts in the bytes they came with. -- */
 typedef struct eop_link eop_link;
 typedef struct eop_link_handler {
-    /** One whole frame. fds are taken by the callee (close them); fd_count 0..2. */
+    /** One whole frame. data is borrowed for the call, not aligned, no NUL behind it. fds are taken
+     * by the callee (close them); fd_count 0..2. */
     void (*on_frame)(eop_link *link, const char *data, size_t size, const int *fds, size_t fd_count,
                      void *user_data);
-    /** Peer gone or broke the format (status, detail in edgeops_error_last()); no more frames. Free
-     * it. */
+    /** Peer gone (E_CLOSED) or broke the format (E_PROTOCOL), or E_IO, E_NOMEM; detail in
+     * edgeops_error_last(). Once, after all frames that came before. Free it. A paused link does
+     * not notice. */
     void (*on_close)(eop_link *link, edgeops_status reason, void *user_data);
-    /** Optional: all that was queued is written. */
+    /** Optional: all that eop_link_send() had to queue is written. */
     void (*on_drain)(eop_link *link, void *user_data);
 } eop_link_handler;
-/** fd: a connected stream socket, taken. handler: borrowed, static. Frames over max_frame end the
- * channel. */
+/** fd: a connected stream socket, taken (also on failure). handler: borrowed, static. Incoming
+ * frames over max_frame bytes end the link. */
 edgeops_status eop_link_new(eop_link **out, edgeops_ctx *ctx, int fd, size_t max_frame,
                             const eop_link_handler *handler, void *user_data);
-/** Queues one frame; tries to write at once. fds are duplicated. E_AGAIN when more than 64 MiB
- * wait, E_CLOSED. */
+/** Queues one frame; tries to write at once. data copied, fds duplicated. E_AGAIN when more than
+ * 64 MiB would wait; E_CLOSED (no on_close inside this call); E_NOMEM and E_IO: nothing was sent.
+ */
 edgeops_status eop_link_send(eop_link *link, const void *data, size_t size, const int *fds,
                              size_t fd_count);
 /** Bytes that wait to be written. */
 size_t eop_link_queued(const eop_link *link);
-/** Stops and starts reading: back-pressure on the peer. */
+/** Stops and starts reading: back-pressure on the peer. What was read already is delivered by the
+ * loop, not inside this call. */
 void eop_link_pause(eop_link *link, bool paused);
 /** uid and pid of the peer as the kernel tells. */
 edgeops_status eop_link_peer(const eop_link *link, uid_t *uid, pid_t *pid);
@@ -130,13 +161,15 @@ edgeops_status eop_listener_new(eop_listener **out, edgeops_ctx *ctx, const char
                                 eop_accept_fn fn, void *user_data);
 /** Removes the socket file. */
 void eop_listener_free(eop_listener *listener);
-/** Connects; E_NOTFOUND when nobody listens there. Any thread. */
+/** Connects; E_NOTFOUND when nobody listens there, E_TIMEOUT when he is overloaded for 10 s. Paths
+ * may be longer than the 107 bytes of the system. Any thread. */
 edgeops_status eop_connect(int *fd, const char *path);
 /** Two connected stream sockets, both O_CLOEXEC. */
 edgeops_status eop_socketpair(int fds[2]);
 
 /* -- plug-ins -- */
-/** Loads a shared object by absolute path for ever and gives a symbol of it. */
+/** Loads a shared object by absolute path for ever and gives a symbol of it. E_NOTFOUND (no such
+ * file or symbol), E_UNSUPPORTED (cannot be loaded, the text says why). */
 edgeops_status eop_plugin_symbol(void **symbol, const char *path, const char *name);
 
 #endif /* EOP_PLATFORM_PLATFORM_H */

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <dlfcn.h>
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/compiler.h"
+#include "base/error.h"
+#include "platform/platform.h"
+
+edgeops_status eop_plugin_symbol(void **symbol, const char *path, const char *name) {
+    void *library = NULL;
+    void *found = NULL;
+    const char *why = NULL;
+    if (path == NULL || path[0] != '/') {
+        return eop_fail(EDGEOPS_E_INVALID, "platform", "plug-in '%s' needs an absolute path",
+                        path == NULL ? "" : path);
+    }
+    if (access(path, R_OK) != 0) {
+        return eop_fail_errno(errno, "platform", "plug-in '%s' cannot be read", path);
+    }
+    library = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    if (library == NULL) {
+        why = dlerror();
+        return eop_fail(EDGEOPS_E_UNSUPPORTED, "platform", "plug-in '%s' cannot be loaded: %s",
+                        path, why != NULL ? why : "no reason given");
+    }
+    found = dlsym(library, name);
+    /* The code stays mapped (NODELETE): this only gives back the count. */
+    (void)dlclose(library);
+    if (found == NULL) {
+        return eop_fail(EDGEOPS_E_NOTFOUND, "platform", "'%s' is no plug-in: it has no '%s'", path,
+                        name);
+    }
+    *symbol = found;
+    return EDGEOPS_OK;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <pthread.h>
+#include <signal.h>
+
+#include "base/compiler.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "platform/loop.h"
+
+struct eop_work {
+    uv_work_t request;
+    edgeops_ctx *ctx;
+    eop_fn work;
+    eop_fn done;
+    void *user_data;
+};
+
+static void on_work(uv_work_t *request) {
+    eop_work *work = request->data;
+    work->work(work->user_data);
+}
+
+static void on_done(uv_work_t *request, int status) {
+    eop_work *work = request->data;
+    (void)status;
+    work->ctx->works--;
+    if (work->done != NULL) {
+        work->done(work->user_data);
+    }
+    eop_free(work);
+}
+
+/* The first request starts the pool's threads, which inherit the mask: the host's signals are not
+ * for them. Faults stay open, so that a crash reporter of the host still sees them. */
+static int queue_with_signals_blocked(eop_work *work) {
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
+    sigset_t blocked;
+    sigset_t old;
+    int rc = 0;
+    (void)sigfillset(&blocked);
+    for (size_t i = 0; i < EOP_COUNT(faults); i++) {
+        (void)sigdelset(&blocked, faults[i]);
+    }
+    (void)pthread_sigmask(SIG_BLOCK, &blocked, &old);
+    rc = uv_queue_work(&work->ctx->loop, &work->request, on_work, on_done);
+    (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return rc;
+}
+
+edgeops_status eop_work_start(eop_work **out, edgeops_ctx *ctx, eop_fn work_fn, eop_fn done,
+                              void *user_data) {
+    eop_work *work = NULL;
+    int rc = 0;
+    if (out != NULL) {
+        *out = NULL;
+    }
+    EOP_REQUIRE(work_fn != NULL, "platform");
+    work = eop_calloc(1, sizeof(*work));
+    if (work == NULL) {
+        return eop_fail_nomem("platform");
+    }
+    work->ctx = ctx;
+    work->work = work_fn;
+    work->done = done;
+    work->user_data = user_data;
+    work->request.data = work;
+    rc = queue_with_signals_blocked(work);
+    if (rc != 0) {
+        eop_free(work);
+        return eop_fail_errno(-rc, "platform", "no work can be queued");
+    }
+    ctx->works++;
+    if (out != NULL) {
+        *out = work;
+    }
+    return EDGEOPS_OK;
+}
+
+void eop_work_cancel(eop_work *work) {
+    if (work != NULL) {
+        (void)uv_cancel((uv_req_t *)&work->request);
+    }
+}
