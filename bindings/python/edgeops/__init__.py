@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+"""EdgeOps: machine-learning workflows next to the machine that makes the data. Bindings of libedgeops."""
+from ._ffi import lib as _lib
+from .errors import (AgainError, BusyError, CanceledError, ClosedError, CorruptError, DeadlineError, DeniedError, Error,
+                     ExistsError, InternalError, InvalidError, IoError, LimitError, NotFoundError, OutOfMemoryError,
+                     ProtocolError, UnsupportedError, VersionError, WorkerError)
+from .node import Node, Prediction, workflow_check, workflow_pack
+from .store import Appended, Store, Table
+
+__version__: str = _lib.edgeops_version_string().decode()
+
+__all__ = [
+    "AgainError", "Appended", "BusyError", "CanceledError", "ClosedError", "CorruptError", "DeadlineError", "DeniedError",
+    "Error", "ExistsError", "InternalError", "InvalidError", "IoError", "LimitError", "Node", "NotFoundError",
+    "OutOfMemoryError", "Prediction", "ProtocolError", "Store", "Table", "UnsupportedError", "VersionError", "WorkerError",
+    "workflow_check", "workflow_pack",
+]

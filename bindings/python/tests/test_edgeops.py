@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+import gc
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import edgeops
+from edgeops import _ffi
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def node(tmp_path):
+    with edgeops.Node(tmp_path / "home", mode="local") as opened:
+        yield opened
+
+
+def test_option_structs_have_the_size_that_the_library_knows():
+    for struct, name in ((_ffi.NodeOptions, "node_options"), (_ffi.CallOptions, "call_options"), (_ffi.Query, "query")):
+        # One byte beyond: a library that knew a larger struct would write over it.
+        memory = (_ffi.c_char * (_ffi.ctypes.sizeof(struct) + 64))(*([b"\x5a"] * (_ffi.ctypes.sizeof(struct) + 64)))
+        init = getattr(_ffi.lib, f"edgeops_{name}_init")
+        init(_ffi.ctypes.cast(memory, _ffi.POINTER(struct)), _ffi.ctypes.sizeof(struct))
+        assert struct.from_buffer(memory).struct_size == _ffi.ctypes.sizeof(struct)
+        assert bytes(memory)[_ffi.ctypes.sizeof(struct):] == b"\x5a" * 64
+
+
+def test_values_come_back_bit_exact(node):
+    bits = np.array([0, 1 << 63, 0x7FF0000000000000, 0xFFF0000000000000, 0x7FF8000000000123, 0x3FB999999999999A], np.uint64)
+    floats = bits.view(np.float64)
+    big = np.array([-2**63, 2**63 - 1, 2**53 + 1, 0, -1, 7], np.int64)
+    flags = np.array([True, False, True, True, False, False])
+    words = ["", "a", "übergröße", "x" * 1000, "0", None]
+    result = node.store.append("m", np.arange(6) * 1000, {"f": floats, "i": big, "b": flags, "s": np.array(words, object)})
+    assert result == edgeops.Appended(6, 0, 0, 0)
+    table = node.store.read("m")
+    assert (table["f"].view(np.uint64) == bits).all()
+    assert (table["i"] == big).all()
+    assert (table["b"] == flags).all()
+    assert list(table["s"]) == words
+    assert table.types == {"f": "float64", "i": "int64", "b": "bool", "s": "string"}
+    assert not table["f"].flags.writeable and not table["f"].flags.owndata
+
+
+def test_arrays_outlive_their_table(node):
+    node.store.append("m", np.arange(100000), {"x": np.arange(100000.0)})
+    x = node.store.read("m")["x"]
+    gc.collect()
+    assert x.sum() == 4999950000.0
+
+
+def test_duplicates_conflicts_and_late_samples_are_told(node):
+    node.store.append("m", [10, 20], {"x": np.array([1.0, 2.0])})
+    assert node.store.append("m", [20, 20, 15], {"x": np.array([2.0, 3.0, 9.0])}) == (1, 1, 1, 1)
+    assert list(node.store.read("m")["x"]) == [1.0, 9.0, 2.0]
+
+
+def test_ranges_and_times(node):
+    times = np.array(["2026-01-01T00:00:00", "2026-01-01T00:00:01", "2026-01-01T00:00:02"], "datetime64[ns]")
+    node.store.append("m", times, {"x": np.arange(3.0)})
+    table = node.store.read("m", start="2026-01-01T00:00:01Z", end=np.datetime64("2026-01-01T00:00:02"))
+    assert list(table["x"]) == [1.0]
+    assert (table.times == times[1:2]).all()
+    assert list(node.store.read("m", last=2)["x"]) == [1.0, 2.0]
+
+
+def test_errors_are_exceptions_by_code(node, tmp_path):
+    with pytest.raises(edgeops.NotFoundError) as caught:
+        node.store.read("nothing")
+    assert caught.value.code == -3 and "nothing" in str(caught.value)
+    with pytest.raises(edgeops.InvalidError):
+        node.call("no.such.operation")
+    with pytest.raises(edgeops.InvalidError) as caught:
+        node.call("asset.show", nme="x")
+    assert "nme" in str(caught.value)
+    with pytest.raises(edgeops.BusyError):
+        edgeops.Node(tmp_path / "home", mode="local")
+    with pytest.raises(edgeops.NotFoundError):
+        edgeops.Node(tmp_path / "nowhere", must_exist=True)
+    with pytest.raises(ValueError):
+        node.store.append("m", [1, 2], {"x": [1.0]})
+    with pytest.raises(edgeops.InvalidError):
+        node.store.append("../m", [1], {"x": [1.0]})
+
+
+def test_an_exception_in_a_callback_comes_out_of_the_call(node):
+    (node_home,) = [node.call("node.status")["home"]]
+    assert node_home
+    node.store.append("m", [1, 2], {"x": np.arange(2.0)})
+    node.call("dataset.create", name="d", assets=["m"])
+
+    def fail(event):
+        raise KeyError("mine")
+    with pytest.raises((KeyError, edgeops.Error)):
+        node.train("absent", "d", on_event=fail)
+
+
+def test_closing_twice_is_fine(tmp_path):
+    node = edgeops.Node(tmp_path / "h")
+    node.close()
+    node.close()
+
+
+def test_the_example_runs(tmp_path):
+    done = subprocess.run([sys.executable, ROOT / "examples/script.py", tmp_path / "h"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "accuracy 1.0" in done.stdout or "accuracy 0.9" in done.stdout
+
+
+def test_the_package_installs_and_imports(tmp_path):
+    venv = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--system-site-packages", "--without-pip", venv], check=True)
+    site = subprocess.run([venv / "bin/python", "-c", "import site; print(site.getsitepackages()[0])"], check=True,
+                          capture_output=True, text=True).stdout.strip()
+    done = subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-build-isolation", "--no-deps",
+                           "--no-index", "--target", site, str(ROOT / "bindings/python")], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    done = subprocess.run([venv / "bin/python", "-I", "-c", "import edgeops; print(edgeops.__version__, edgeops.__file__)"],
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("0.1.0") and str(venv) in done.stdout
