@@ -331,7 +331,7 @@ static ssize_t write_some(int fd, struct iovec *iov, size_t iov_count, const int
 static void silence(eop_link *link) {
     link->mute = true;
     drop_out(link);
-    (void)shutdown(link->fd, SHUT_WR);
+    (void)shutdown(link->fd, SHUT_RDWR); /* what has come already can still be read */
 }
 
 static void flush(eop_link *link) {

@@ -138,7 +138,8 @@ typedef struct eop_link_handler {
 edgeops_status eop_link_new(eop_link **out, edgeops_ctx *ctx, int fd, size_t max_frame,
                             const eop_link_handler *handler, void *user_data);
 /** Queues one frame; tries to write at once. data copied, fds duplicated. E_AGAIN when more than
- * 64 MiB would wait; E_CLOSED (no on_close inside this call); E_NOMEM and E_IO: nothing was sent.
+ * 64 MiB would wait; E_CLOSED (no on_close inside this call); E_NOMEM, E_IO: nothing was sent, or
+ * half a frame was and the link ends: on_close follows.
  */
 edgeops_status eop_link_send(eop_link *link, const void *data, size_t size, const int *fds,
                              size_t fd_count);
