@@ -22,23 +22,25 @@ typedef struct eop_csv_field {
     size_t size;
     bool quoted;
 } eop_csv_field;
-/** The next record, blank lines skipped. EDGEOPS_DONE at the end. E_INVALID with the line number.
- */
+/** The next record, blank lines skipped. EDGEOPS_DONE at the end. E_INVALID and E_LIMIT with the
+ * line number; E_CORRUPT for bad or cut gzip data; E_IO. After an error only close. */
 edgeops_status eop_csv_next(eop_csv_reader *reader, const eop_csv_field **fields, size_t *count);
 uint64_t eop_csv_line(const eop_csv_reader *reader);
 /** Bytes of the (compressed) input taken so far: progress. */
 uint64_t eop_csv_offset(const eop_csv_reader *reader);
 void eop_csv_close(eop_csv_reader *reader);
 
-/** Puts one field, quoted where it must be. */
+/** Puts one field, quoted where it must be. NULL puts nothing (null), an empty text "". */
 void eop_csv_put(eop_buf *buf, const char *text, size_t size, char separator);
 
-/** What a text is: int64, float64 (also nan, inf), bool ("true", "false") or string; exactly, no
- * locale. An empty text is EDGEOPS_TYPE_NULL. Digits with a leading zero or over 19 of them are a
+/** What a text is: int64, float64 (also nan, inf), bool ("true", "True", "TRUE", likewise false) or
+ * string; exactly, no locale. Blanks around a number or bool do not count. An empty or blank text
+ * is EDGEOPS_TYPE_NULL. A number with a leading zero, digits with a '+' or beyond int64 are a
  * string (ids). */
 edgeops_type eop_text_type(const char *text, size_t size);
-/** Makes a value of the type. False when it does not fit; an empty text gives a null. Strings are
- * borrowed. */
+/** Makes a value of the type. False when it does not fit (a text over 64 KiB; digits that float64
+ * cannot hold exactly); an empty text gives a null, a blank one too unless the type is string. A
+ * bool may also be 0 or 1. Strings are borrowed. */
 bool eop_text_value(edgeops_value *out, edgeops_type type, const char *text, size_t size);
 
 #endif /* EOP_CODEC_CSV_H */

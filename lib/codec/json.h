@@ -16,13 +16,13 @@ typedef struct cJSON eop_json;
 /** Limits of a parse. Zero means default. */
 typedef struct eop_json_limits {
     size_t max_bytes; /**< default 16 MiB */
-    size_t max_depth; /**< default 64 */
+    size_t max_depth; /**< default 64, at most 512 */
     size_t max_nodes; /**< default 1,000,000 */
 } eop_json_limits;
 
 /** Parses exactly one RFC 8259 value from size bytes: strict (UTF-8 checked, no duplicate keys, no
- * trailing bytes, integers beyond +-2^53 refused). `what` names the document in errors, which tell
- * line and column. E_INVALID, E_LIMIT, E_NOMEM. */
+ * trailing bytes, no \\u0000, integers beyond +-2^53 and numbers beyond float64 refused). `what`
+ * names the document in errors, which tell line and column. E_INVALID, E_LIMIT, E_NOMEM. */
 edgeops_status eop_json_parse(eop_json **out, const char *text, size_t size, const char *what,
                               const eop_json_limits *limits);
 void eop_json_free(eop_json *json);
@@ -35,6 +35,8 @@ char *eop_json_print_pretty(const eop_json *json);
 const eop_json *eop_json_get(const eop_json *object, const char *key);
 const char *eop_json_string(const eop_json *object, const char *key, const char *otherwise);
 double eop_json_number(const eop_json *object, const char *key, double otherwise);
+/** A whole number, or what eop_json_set_integer() made of one beyond 2^53: the digits as a string.
+ */
 int64_t eop_json_integer(const eop_json *object, const char *key, int64_t otherwise);
 bool eop_json_bool(const eop_json *object, const char *key, bool otherwise);
 /** Array or object: members; else 0. */
@@ -61,6 +63,7 @@ eop_json_kind eop_json_type(const eop_json *json);
  * checks once: at eop_json_print(), which returns NULL for a tree that lost a member -- */
 eop_json *eop_json_object(void);
 eop_json *eop_json_array(void);
+/** Sets or replaces a member. */
 void eop_json_set_string(eop_json *object, const char *key,
                          const char *value); /**< NULL value: JSON null */
 void eop_json_set_number(eop_json *object, const char *key, double value);

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Bytes of a descriptor, gunzipped where it is gzip (RFC 1952). */
+#ifndef EOP_CODEC_CSV_INPUT_H
+#define EOP_CODEC_CSV_INPUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "edgeops/status.h"
+
+typedef struct eop_input eop_input;
+
+/** fd stays the caller's; what: borrowed, for errors. Nothing is read yet. */
+edgeops_status eop_input_open(eop_input **out, int fd, const char *what);
+/** Reads what is there, at most size bytes, at least one; *got is 0 at the end only.
+ *  E_IO; E_CORRUPT for bad or cut gzip data. */
+edgeops_status eop_input_read(eop_input *input, char *data, size_t size, size_t *got);
+/** Bytes taken from the descriptor. */
+uint64_t eop_input_taken(const eop_input *input);
+void eop_input_close(eop_input *input);
+
+#endif /* EOP_CODEC_CSV_INPUT_H */

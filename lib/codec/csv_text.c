@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a text in a table is. */
+#include <math.h>
+#include <string.h>
+#include <strings.h>
+
+#include "codec/csv.h"
+#include "codec/number.h"
+
+#define MAX_STRING  65536
+#define TWO_53      ((uint64_t)1 << 53)
+#define NUMBER_SIZE 400
+
+static void trim(const char **text, size_t *size) {
+    while (*size > 0 && (**text == ' ' || **text == '\t')) {
+        *text += 1;
+        *size -= 1;
+    }
+    while (*size > 0 && ((*text)[*size - 1] == ' ' || (*text)[*size - 1] == '\t')) {
+        *size -= 1;
+    }
+}
+
+static bool is_word(const char *text, size_t size, const char *word) {
+    return strlen(word) == size && strncasecmp(text, word, size) == 0;
+}
+
+static bool not_finite(double *out, const char *text, size_t size) {
+    bool sign = size > 0 && (*text == '-' || *text == '+');
+    bool negative = sign && *text == '-';
+    text += sign;
+    size -= sign;
+    if (!sign && is_word(text, size, "nan")) {
+        *out = (double)NAN;
+        return true;
+    }
+    if (is_word(text, size, "inf") || is_word(text, size, "infinity")) {
+        *out = negative ? -(double)INFINITY : (double)INFINITY;
+        return true;
+    }
+    return false;
+}
+
+/* "true", "True" and "TRUE", likewise false: what programs write. */
+static bool is_bool(int64_t *out, const char *text, size_t size) {
+    static const char *const words[] = {"false", "true", "False", "True", "FALSE", "TRUE"};
+    for (size_t i = 0; i < EOP_COUNT(words); i++) {
+        if (strlen(words[i]) == size && memcmp(words[i], text, size) == 0) {
+            *out = (int64_t)(i % 2);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A number of the forms that are no ids: no leading zero, no '+' before bare digits. */
+static bool is_number(eop_decimal *d, const char *text, size_t size) {
+    return size <= NUMBER_SIZE && eop_decimal_scan(d, text, size) == size && size > 0 &&
+           (d->shape & EOP_DECIMAL_LEADING_ZERO) == 0 &&
+           !(eop_decimal_is_integer(d) && (d->shape & EOP_DECIMAL_PLUS) != 0);
+}
+
+/* Bare digits must be a double exactly; a fraction is rounded. */
+static bool to_double(double *out, const eop_decimal *d, const char *text, size_t size) {
+    double value = 0.0;
+    if (!eop_decimal_double(&value, d, text, size)) {
+        return false;
+    }
+    if (eop_decimal_is_integer(d) && d->digits > TWO_53 &&
+        (d->exponent != 0 || value >= 18446744073709551616.0 || value <= -18446744073709551616.0 ||
+         (uint64_t)fabs(value) != d->digits)) {
+        return false;
+    }
+    *out = value;
+    return true;
+}
+
+edgeops_type eop_text_type(const char *text, size_t size) {
+    eop_decimal d;
+    double real = 0.0;
+    int64_t integer = 0;
+    trim(&text, &size);
+    if (size == 0) {
+        return EDGEOPS_TYPE_NULL;
+    }
+    if (is_number(&d, text, size)) {
+        if (!eop_decimal_is_integer(&d) || (d.digits == 0 && d.negative)) {
+            return to_double(&real, &d, text, size) ? EDGEOPS_TYPE_FLOAT64 : EDGEOPS_TYPE_STRING;
+        }
+        return eop_decimal_int64(&integer, &d) ? EDGEOPS_TYPE_INT64 : EDGEOPS_TYPE_STRING;
+    }
+    if (not_finite(&real, text, size)) {
+        return EDGEOPS_TYPE_FLOAT64;
+    }
+    return is_bool(&integer, text, size) ? EDGEOPS_TYPE_BOOL : EDGEOPS_TYPE_STRING;
+}
+
+bool eop_text_value(edgeops_value *out, edgeops_type type, const char *text, size_t size) {
+    const char *whole = text;
+    size_t whole_size = size;
+    edgeops_value value = {.type = type};
+    eop_decimal d;
+    bool ok = false;
+    trim(&text, &size);
+    if (whole_size == 0 || (size == 0 && type != EDGEOPS_TYPE_STRING)) {
+        value.type = EDGEOPS_TYPE_NULL;
+        *out = value;
+        return true;
+    }
+    switch (type) {
+    case EDGEOPS_TYPE_FLOAT64:
+        ok = is_number(&d, text, size) ? to_double(&value.as.f64, &d, text, size)
+                                       : not_finite(&value.as.f64, text, size);
+        break;
+    case EDGEOPS_TYPE_INT64:
+        ok = is_number(&d, text, size) && eop_decimal_is_integer(&d) &&
+             eop_decimal_int64(&value.as.i64, &d);
+        break;
+    case EDGEOPS_TYPE_BOOL:
+        ok = is_bool(&value.as.i64, text, size);
+        if (!ok && size == 1 && (*text == '0' || *text == '1')) {
+            value.as.i64 = *text - '0';
+            ok = true;
+        }
+        break;
+    case EDGEOPS_TYPE_STRING:
+        value.as.str = whole;
+        value.size = (uint32_t)whole_size;
+        ok = whole_size <= MAX_STRING;
+        break;
+    default:
+        break;
+    }
+    if (ok) {
+        *out = value;
+    }
+    return ok;
+}
