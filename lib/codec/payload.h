@@ -7,21 +7,30 @@
 #include "base/str.h"
 #include "edgeops/types.h"
 
+/* clang-format off */
 /** JSON Schema (text) of a source's "payload" member:
- *  {"format": "json",             the only one so far: one object a sample, or an array of objects
- *   "asset": "watch/{2}",         name of the asset; {n} is the n-th level of the topic, {topic}
- * the whole one; default
- *                                 "{topic}"
- *   "time": "time",               member with the time stamp (ISO 8601 text, or a number in
- * time_unit); when it is absent the time of arrival counts "time_unit": "ms",            "s", "ms",
- * "us" or "ns"; default: by magnitude (< 1e11 s, < 1e14 ms, < 1e17 us, else ns) "seq": "seq",
- * member with the sequence number, an integer; absent: 0 "values": "",                 member that
- * holds the values (dots for nesting); "": the object itself "channels": {"name": {"type":
- * "float64", "unit": "um", "from": "other.member"}}, types and units; a channel not listed gets the
- * type of its first value (every number is float64, true and false bool, text string)
- *   "new_channels": "add",        "add", "ignore" or "refuse" what "channels" does not list
- *   "non_finite": "refuse"}       "refuse" or "null" for the words NaN, Infinity, -Infinity where a
- * number belongs Nested objects give "a.b", arrays "a.0", "a.1". null gives no value. */
+ *  {"format": "json",        the only one so far: one object a sample, or an array of objects
+ *   "asset": "watch/{2}",    name of the asset; {n} is the n-th level of the topic, {topic} the whole
+ *                            one; default "{topic}"
+ *   "time": "time",          member with the time stamp (ISO 8601 text, or a number in time_unit, taken
+ *                            exactly, digits past the nanosecond cut off); when it is absent or null or
+ *                            "time" is "", the time of arrival counts
+ *   "time_unit": "ms",       "s", "ms", "us" or "ns"; default: by magnitude (< 1e11 s, < 1e14 ms,
+ *                            < 1e17 us, else ns)
+ *   "seq": "seq",            member with the sequence number, an integer; absent: 0 (the index within
+ *                            an array whose samples have no time either)
+ *   "values": "",            member that holds the values; "": the object itself
+ *   "channels": {"name": {"type": "float64", "unit": "um", "from": "other.member"}},
+ *                            types (default float64) and units; from: member within "values" that it
+ *                            comes from, default the name. A channel not listed has the type of its
+ *                            value (every number is float64, true and false bool, text string)
+ *   "new_channels": "add",   "add", "ignore" or "refuse" what "channels" does not list
+ *   "non_finite": "refuse"}  "refuse" or "null" for the words NaN, Infinity, -Infinity where a number
+ *                            belongs, bare, or in quotes for a listed channel
+ * Dots part the levels in "time", "seq", "values" and "from". Nested objects give "a.b", arrays "a.0",
+ * "a.1". null gives no value. A listed int64 may come as a string of digits; a listed string may come
+ * as a number and keeps its digits; a listed bool may be 0 or 1. */
+/* clang-format on */
 extern const char *const eop_payload_schema;
 
 typedef struct eop_payload eop_payload;
@@ -31,9 +40,11 @@ void eop_payload_free(eop_payload *payload);
 
 /** Decodes one message. One thread at a time for each payload object.
  *
- *  @param samples  borrowed until the next call
+ *  @param data     not changed
+ *  @param samples  borrowed until the next call, and texts in them no longer than data
  *  @return EDGEOPS_OK with *n >= 1; EDGEOPS_E_INVALID with the reason for the dead-letter list
- * (offset, member); E_LIMIT for over 1 MiB, 1,024 channels or depth 32; E_NOMEM */
+ * (byte offset, member; no control characters); E_LIMIT likewise for over 1 MiB, 1,024 channels,
+ * 64 KiB of text or depth 32; E_NOMEM. What was given out before is gone also after an error. */
 edgeops_status eop_payload_decode(eop_payload *payload, const char *topic, const void *data,
                                   size_t size, edgeops_time arrived, const edgeops_sample **samples,
                                   size_t *n);
@@ -45,7 +56,8 @@ edgeops_status eop_payload_channels(const eop_payload *payload, eop_payload_chan
                                     void *user_data);
 
 /** Encodes a sample as such an object, one line: {"time":"...","seq":1,"a":1.5,...}; seq left out
- * when 0. Float64 that is not finite as null; int64 beyond 2^53 as a number, exactly. */
+ * when 0. Float64 that is not finite as null; int64 beyond 2^53 as a number, exactly. Channels
+ * named "time" or "seq" would stand twice: give them other names first. */
 void eop_payload_encode(eop_buf *buf, const edgeops_sample *sample);
 
 #endif /* EOP_CODEC_PAYLOAD_H */

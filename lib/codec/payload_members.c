@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "codec/payload_members.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/time.h"
+
+#define MAX_MEMBERS 16384
+
+static uint32_t hash_path(uint64_t seed, const char *path, size_t size) {
+    uint64_t h = seed ^ size;
+    while (size >= 8) {
+        uint64_t word;
+        memcpy(&word, path, 8);
+        h = (h ^ word) * 0x9e3779b97f4a7c15u;
+        h ^= h >> 32;
+        path += 8;
+        size -= 8;
+    }
+    uint64_t rest = 0;
+    memcpy(&rest, path, size);
+    h = (h ^ rest) * 0xd6e8feb86659fd93u;
+    return (uint32_t)(h ^ h >> 32);
+}
+
+static bool is_path(const char *config_path, const char *path, size_t size) {
+    return size > 0 && strlen(config_path) == size && memcmp(config_path, path, size) == 0;
+}
+
+static int compare_from(const void *key, const void *channel) {
+    return strcmp(key, ((const eop_channel *)channel)->from);
+}
+
+static bool is_listed(const eop_payload_config *config, const char *name) {
+    for (size_t i = 0; i < config->channel_count; i++) {
+        if (strcmp(config->channels[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What a path that is in "values" is, name being what follows there. */
+static void give_channel_role(eop_member *m, const eop_payload_config *config, const char *name) {
+    const eop_channel *listed = NULL;
+    size_t size = m->size - (size_t)(name - m->path);
+    m->channel = name;
+    if (config->channel_count > 0) {
+        listed = bsearch(name, config->channels, config->channel_count, sizeof(*config->channels),
+                         compare_from);
+    }
+    if (strlen(name) != size) {
+        m->role = EOP_MEMBER_BAD_NAME; /* a NUL inside */
+    } else if (listed != NULL) {
+        m->role = EOP_MEMBER_CHANNEL;
+        m->channel = listed->name;
+        m->type = (uint8_t)listed->type;
+    } else if (config->new_channels != EOP_NEW_ADD) {
+        m->role = config->new_channels == EOP_NEW_IGNORE ? EOP_MEMBER_IGNORED : EOP_MEMBER_UNLISTED;
+    } else if (!eop_name_valid(name, size, EOP_CHANNEL_BYTES)) {
+        m->role = EOP_MEMBER_BAD_NAME;
+    } else {
+        m->role = is_listed(config, name) ? EOP_MEMBER_TAKEN : EOP_MEMBER_CHANNEL;
+    }
+}
+
+static void give_role(eop_member *m, const eop_payload_config *config) {
+    size_t prefix = config->values_size;
+    m->role = EOP_MEMBER_IGNORED;
+    if (is_path(config->time, m->path, m->size)) {
+        m->role = EOP_MEMBER_TIME;
+    } else if (is_path(config->seq, m->path, m->size)) {
+        m->role = EOP_MEMBER_SEQ;
+    } else if (prefix == 0) {
+        give_channel_role(m, config, m->path);
+    } else if (m->size > prefix && memcmp(m->path, config->values, prefix) == 0 &&
+               m->path[prefix] == '.') {
+        give_channel_role(m, config, m->path + prefix + 1);
+    }
+}
+
+static size_t find_slot(const eop_members *members, uint32_t hash, const char *path, size_t size) {
+    size_t mask = members->slot_count - 1;
+    size_t i = hash & mask;
+    for (const eop_member *m = members->slots[i]; m != NULL; m = members->slots[i]) {
+        if (m->hash == hash && m->size == size && memcmp(m->path, path, size) == 0) {
+            break;
+        }
+        i = (i + 1) & mask;
+    }
+    return i;
+}
+
+static bool grow(eop_members *members) {
+    eop_members grown = {.slot_count = members->slot_count == 0 ? 64 : members->slot_count * 2};
+    grown.slots = eop_calloc(grown.slot_count, sizeof(eop_member *));
+    if (grown.slots == NULL) {
+        return false;
+    }
+    for (eop_member *m = members->made; m != NULL; m = m->next_made) {
+        grown.slots[find_slot(&grown, m->hash, m->path, m->size)] = m;
+    }
+    eop_free(members->slots);
+    members->slots = grown.slots;
+    members->slot_count = grown.slot_count;
+    return true;
+}
+
+eop_member *eop_members_get(eop_members *members, const eop_payload_config *config,
+                            const char *path, size_t size) {
+    if (members->seed == 0) {
+        members->seed = ((uint64_t)eop_now() ^ (uint64_t)(uintptr_t)members << 20) | 1;
+    }
+    if (members->count * 2 >= members->slot_count && !grow(members)) {
+        return NULL;
+    }
+    uint32_t hash = hash_path(members->seed, path, size);
+    size_t slot = find_slot(members, hash, path, size);
+    if (members->slots[slot] != NULL) {
+        return members->slots[slot];
+    }
+    eop_member *m = eop_calloc(1, sizeof(*m) + size + 1);
+    if (m == NULL) {
+        return NULL;
+    }
+    memcpy(m->path, path, size);
+    m->size = (uint32_t)size;
+    m->hash = hash;
+    give_role(m, config);
+    m->next_made = members->made;
+    members->made = m;
+    members->slots[slot] = m;
+    members->count++;
+    return m;
+}
+
+void eop_members_trim(eop_members *members) {
+    if (members->count > MAX_MEMBERS) {
+        eop_members_dispose(members);
+    }
+}
+
+void eop_members_dispose(eop_members *members) {
+    while (members->made != NULL) {
+        eop_member *m = members->made;
+        members->made = m->next_made;
+        eop_free(m);
+    }
+    eop_free(members->slots);
+    *members = (eop_members){0};
+}
+
+const char *eop_quote(char out[EOP_QUOTE_BYTES], const char *text, size_t size) {
+    const size_t most = EOP_QUOTE_BYTES - 20;
+    size_t w = 0;
+    size_t i = 0;
+    while (i < size && w < most) {
+        unsigned char c = (unsigned char)text[i];
+        size_t length = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+        bool whole = i + length <= size && eop_utf8_valid(text + i, length) == length;
+        bool control =
+            c < 0x20 || c == 0x7f || (whole && c == 0xc2 && (unsigned char)text[i + 1] < 0xa0);
+        if (!whole || control) {
+            out[w++] = '?';
+            i += whole ? length : 1;
+            continue;
+        }
+        memcpy(out + w, text + i, length);
+        w += length;
+        i += length;
+    }
+    memcpy(out + w, i < size ? "..." : "", i < size ? 4 : 1);
+    return out;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the members of a payload are for: worked out when a member is first met, then looked up. */
+#ifndef EOP_CODEC_PAYLOAD_MEMBERS_H
+#define EOP_CODEC_PAYLOAD_MEMBERS_H
+
+#include "codec/number.h"
+#include "codec/payload.h"
+
+#define EOP_PATH_BYTES    512 /* a longer path names no channel and is not kept */
+#define EOP_CHANNEL_BYTES 128
+#define EOP_ASSET_BYTES   200
+
+typedef enum eop_member_role {
+    EOP_MEMBER_CHANNEL,
+    EOP_MEMBER_TIME,
+    EOP_MEMBER_SEQ,
+    EOP_MEMBER_IGNORED,  /* outside "values", or new and "new_channels" is "ignore" */
+    EOP_MEMBER_UNLISTED, /* new and "new_channels" is "refuse" */
+    EOP_MEMBER_TAKEN,    /* new, and a listed channel of its name comes from elsewhere */
+    EOP_MEMBER_BAD_NAME
+} eop_member_role;
+
+/** One path such as "motor.temperature". */
+typedef struct eop_member {
+    struct eop_member *next_made;
+    struct eop_member *follower; /**< who came after it last time: saves the hash next time */
+    uint64_t seen;               /**< number of the sample that held it last: tells of doubles */
+    const char *channel;         /**< for EOP_MEMBER_CHANNEL */
+    uint32_t hash;
+    uint32_t size;
+    uint8_t role;
+    uint8_t type; /**< edgeops_type; EDGEOPS_TYPE_NULL: by its value */
+    char path[];  /**< NUL-terminated */
+} eop_member;
+
+/** One of the config's channels. */
+typedef struct eop_channel {
+    char *name;
+    char *unit;
+    char *from; /**< path within "values" */
+    edgeops_type type;
+} eop_channel;
+
+typedef enum eop_new_channels { EOP_NEW_ADD, EOP_NEW_IGNORE, EOP_NEW_REFUSE } eop_new_channels;
+
+/** A piece of the asset's template. */
+typedef struct eop_piece {
+    char *text; /**< NULL: see level */
+    int level;  /**< of the topic, from 1; 0: the whole topic */
+} eop_piece;
+
+typedef struct eop_payload_config {
+    eop_piece *pieces;
+    size_t piece_count;
+    char *time; /**< path; "" for none */
+    char *seq;
+    char *values;
+    size_t values_size;
+    eop_time_unit time_unit;
+    eop_new_channels new_channels;
+    bool non_finite_null;
+    eop_channel *channels; /**< sorted by from */
+    size_t channel_count;
+} eop_payload_config;
+
+edgeops_status eop_payload_config_read(eop_payload_config *config, const char *config_json);
+void eop_payload_config_dispose(eop_payload_config *config);
+
+/** Puts the asset's name for a topic; at most EOP_ASSET_BYTES and a NUL. E_INVALID. */
+edgeops_status eop_payload_asset(const eop_payload_config *config, char *asset, const char *topic);
+
+/** The members met so far. Bounded: forgets all at eop_members_trim() when there are too many. */
+typedef struct eop_members {
+    eop_member **slots;
+    size_t slot_count; /* a power of two, or 0 */
+    size_t count;
+    eop_member *made;
+    uint64_t seed; /* so that nobody outside knows which names collide */
+} eop_members;
+
+/** Finds or makes; size at most EOP_PATH_BYTES. NULL: no memory. */
+eop_member *eop_members_get(eop_members *members, const eop_payload_config *config,
+                            const char *path, size_t size);
+/** To be called while nobody borrows a member. */
+void eop_members_trim(eop_members *members);
+void eop_members_dispose(eop_members *members);
+
+/** For messages: at most 60 bytes of text, control characters and broken UTF-8 as '?'. */
+#define EOP_QUOTE_BYTES 80
+const char *eop_quote(char out[EOP_QUOTE_BYTES], const char *text, size_t size);
+
+#endif /* EOP_CODEC_PAYLOAD_MEMBERS_H */
