@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/memory.h"
+#include "base/time.h"
+#include "workflow/store.h"
+
+char *eop_store_path(const char *store, const char *a, const char *b) {
+    size_t n = strlen(store);
+    const char *slash = n > 0 && store[n - 1] == '/' ? "" : "/";
+    return b == NULL ? eop_format("%s%sworkflows/%s", store, slash, a)
+                     : eop_format("%s%sworkflows/%s/%s", store, slash, a, b);
+}
+
+/* A number of a version: digits, no leading zero, at most nine of them. */
+static bool version_number(const char **text, uint32_t *out) {
+    const char *p = *text;
+    uint32_t value = 0;
+    size_t n = strspn(p, "0123456789");
+    if (n == 0 || n > 9 || (n > 1 && p[0] == '0')) {
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        value = value * 10 + (uint32_t)(p[i] - '0');
+    }
+    *out = value;
+    *text = p + n;
+    return true;
+}
+
+static bool parse_version(uint32_t out[3], const char *text) {
+    for (size_t i = 0; i < 3; i++) {
+        if (!version_number(&text, &out[i]) || *text != (i < 2 ? '.' : '\0')) {
+            return false;
+        }
+        text++;
+    }
+    return true;
+}
+
+static bool name_valid(const char *name, size_t size) {
+    if (size < 1 || size > 63 || name[0] < 'a' || name[0] > 'z') {
+        return false;
+    }
+    for (size_t i = 0; i < size; i++) {
+        bool good = (name[i] >= 'a' && name[i] <= 'z') || (name[i] >= '0' && name[i] <= '9') ||
+                    name[i] == '-';
+        if (!good) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static size_t hex_digits(const char *text) {
+    return strspn(text, "0123456789abcdef");
+}
+
+bool eop_installed_parse_name(eop_installed *out, const char *text) {
+    const char *at = strchr(text, '@');
+    uint32_t version[3];
+    if (at == NULL || !name_valid(text, (size_t)(at - text)) || !parse_version(version, at + 1)) {
+        return false;
+    }
+    *out = (eop_installed){0};
+    memcpy(out->name, text, (size_t)(at - text));
+    memcpy(out->version, at + 1, strlen(at + 1)); /* at most 29 bytes: parse_version */
+    return true;
+}
+
+static int by_version(const void *a, const void *b) {
+    const eop_installed *x = a, *y = b;
+    uint32_t v[3] = {0}, w[3] = {0};
+    int order = strcmp(x->name, y->name);
+    if (order != 0) {
+        return order;
+    }
+    (void)parse_version(v, x->version);
+    (void)parse_version(w, y->version);
+    for (size_t i = 0; i < 3; i++) {
+        if (v[i] != w[i]) {
+            return v[i] < w[i] ? -1 : 1;
+        }
+    }
+    return 0;
+}
+
+/* Fills digest and size of an item whose name and version are known. */
+static edgeops_status read_item(eop_installed *item, const char *store, const char *file) {
+    char *path = eop_store_path(store, "index", file);
+    char *text = NULL;
+    unsigned long long size = 0;
+    int used = 0;
+    edgeops_status rc =
+        path != NULL ? eop_file_read(&text, NULL, path, 4096) : eop_fail_nomem("workflow");
+    if (rc == EDGEOPS_OK &&
+        (sscanf(text, "edgeops-index 1\n%64[0-9a-f] %llu%n", item->digest, &size, &used) != 2 ||
+         strlen(item->digest) != 64 || text[used] != '\n')) {
+        rc = eop_fail(EDGEOPS_E_CORRUPT, "workflow",
+                      "'%s' is damaged; remove the workflow and install it again", path);
+    }
+    item->size_bytes = size;
+    eop_free(text);
+    eop_free(path);
+    return rc;
+}
+
+typedef struct load {
+    const char *store;
+    size_t damaged;
+    eop_installed *items;
+    size_t count;
+    size_t capacity;
+} load;
+
+static edgeops_status load_one(const char *name, void *user_data) {
+    load *l = user_data;
+    eop_installed item;
+    if (!eop_installed_parse_name(&item, name)) {
+        return EDGEOPS_OK; /* what a crash left of a write */
+    }
+    edgeops_status rc = read_item(&item, l->store, name);
+    if (rc == EDGEOPS_E_NOTFOUND) {
+        return EDGEOPS_OK; /* removed just now */
+    }
+    if (rc == EDGEOPS_E_CORRUPT || rc == EDGEOPS_E_LIMIT) {
+        l->damaged++; /* the others can still be used */
+        return EDGEOPS_OK;
+    }
+    if (rc == EDGEOPS_OK && !eop_grow(&l->items, &l->capacity, l->count + 1, sizeof *l->items)) {
+        rc = eop_fail_nomem("workflow");
+    }
+    if (rc == EDGEOPS_OK) {
+        l->items[l->count++] = item;
+    }
+    return rc;
+}
+
+edgeops_status eop_installed_load(eop_installed **out, size_t *count, size_t *damaged,
+                                  const char *store) {
+    load l = {.store = store};
+    char *path = eop_store_path(store, "index", NULL);
+    edgeops_status rc = EDGEOPS_OK;
+    if (path == NULL) {
+        return eop_fail_nomem("workflow");
+    }
+    if (eop_file_exists(path)) {
+        rc = eop_dir_walk(path, load_one, &l);
+    }
+    if (rc == EDGEOPS_OK) {
+        if (l.count > 0) {
+            qsort(l.items, l.count, sizeof *l.items, by_version);
+        }
+        *out = l.items;
+        *count = l.count;
+        if (damaged != NULL) {
+            *damaged = l.damaged;
+        }
+        l.items = NULL;
+    }
+    eop_free(l.items);
+    eop_free(path);
+    return rc;
+}
+
+static edgeops_status not_installed(const char *reference) {
+    return eop_fail(EDGEOPS_E_NOTFOUND, "workflow",
+                    "workflow '%s' is not installed; see edgeopsctl workflow ls", reference);
+}
+
+edgeops_status eop_installed_find(eop_installed *out, const char *store, const char *reference) {
+    eop_installed exact;
+    if (eop_installed_parse_name(&exact, reference)) {
+        edgeops_status rc = read_item(&exact, store, reference);
+        if (rc == EDGEOPS_OK) {
+            *out = exact;
+        }
+        return rc == EDGEOPS_E_NOTFOUND ? not_installed(reference) : rc;
+    }
+    eop_installed *items = NULL;
+    size_t count = 0;
+    edgeops_status rc = eop_installed_load(&items, &count, NULL, store);
+    const eop_installed *found = NULL;
+    for (size_t i = 0; rc == EDGEOPS_OK && i < count; i++) {
+        if (strcmp(items[i].name, reference) == 0) {
+            found = &items[i]; /* sorted: the last one is the highest */
+        }
+    }
+    size_t digits = hex_digits(reference);
+    bool digest = found == NULL && digits >= 8 && digits <= 64 && reference[digits] == '\0';
+    for (size_t i = 0; rc == EDGEOPS_OK && digest && i < count; i++) {
+        if (strncmp(items[i].digest, reference, digits) == 0) {
+            if (found != NULL) {
+                rc = eop_fail(EDGEOPS_E_INVALID, "workflow",
+                              "digest '%s' fits several workflows; give more digits", reference);
+            }
+            found = &items[i];
+        }
+    }
+    if (rc == EDGEOPS_OK && found == NULL) {
+        rc = not_installed(reference);
+    }
+    if (rc == EDGEOPS_OK) {
+        *out = *found;
+    }
+    eop_free(items);
+    return rc;
+}
+
+edgeops_status eop_installed_write(const eop_installed *item, const char *store) {
+    char name[128];
+    char text[128];
+    (void)snprintf(name, sizeof name, "%s@%s", item->name, item->version);
+    int n = snprintf(text, sizeof text, "edgeops-index 1\n%s %llu\n", item->digest,
+                     (unsigned long long)item->size_bytes);
+    char *path = eop_store_path(store, "index", name);
+    edgeops_status rc =
+        path != NULL ? eop_file_write(path, text, (size_t)n, 0644) : eop_fail_nomem("workflow");
+    eop_free(path);
+    return rc;
+}
+
+edgeops_status eop_installed_open(edgeops_workflow **out, const eop_installed *item,
+                                  const char *store) {
+    edgeops_workflow *w = eop_calloc(1, sizeof *w);
+    char *file = NULL;
+    char *text = NULL;
+    size_t size = 0;
+    edgeops_status rc = EDGEOPS_OK;
+    if (w == NULL) {
+        return eop_fail_nomem("workflow");
+    }
+    memcpy(w->digest, item->digest, sizeof w->digest);
+    w->size_bytes = item->size_bytes;
+    w->directory = eop_store_path(store, "objects", item->digest);
+    file = w->directory != NULL ? eop_path_join(w->directory, EOP_MANIFEST_NAME) : NULL;
+    rc = file != NULL ? eop_file_read(&text, &size, file, EOP_MANIFEST_MAX)
+                      : eop_fail_nomem("workflow");
+    if (rc == EDGEOPS_OK) {
+        rc = eop_manifest_parse(&w->manifest, text, size);
+    }
+    if (rc == EDGEOPS_OK && (strcmp(w->manifest.view.name, item->name) != 0 ||
+                             strcmp(w->manifest.view.version, item->version) != 0)) {
+        rc = EDGEOPS_E_INVALID;
+    }
+    if (rc == EDGEOPS_E_NOTFOUND || rc == EDGEOPS_E_INVALID || rc == EDGEOPS_E_LIMIT) {
+        rc = eop_fail(EDGEOPS_E_CORRUPT, "workflow",
+                      "the files of workflow %s@%s are damaged; remove it and install it again",
+                      item->name, item->version);
+    }
+    if (rc == EDGEOPS_OK) {
+        *out = w;
+        w = NULL;
+    }
+    edgeops_workflow_free(w);
+    eop_free(text);
+    eop_free(file);
+    return rc;
+}
+
+/* -- zips that were seen -- */
+
+/* A file that was written within the last moment can be written again without its times moving. */
+#define TIME_GRAIN (100 * EDGEOPS_MILLISECOND)
+
+/* The identity of a file on disk; "" when it is too young to be told from a later content. */
+static edgeops_status identity_key(char key[65], int fd, bool fresh_counts) {
+    struct stat st;
+    char text[256];
+    if (fstat(fd, &st) != 0) {
+        return eop_fail_errno(errno, "workflow", "cannot look at the package");
+    }
+    edgeops_time changed = (edgeops_time)st.st_ctim.tv_sec * EDGEOPS_SECOND + st.st_ctim.tv_nsec;
+    key[0] = '\0';
+    if (!fresh_counts && eop_now() - changed < TIME_GRAIN) {
+        return EDGEOPS_OK;
+    }
+    int n = snprintf(text, sizeof text, "edgeops-seen 1 %llu %llu %lld %lld.%09ld %lld.%09ld",
+                     (unsigned long long)st.st_dev, (unsigned long long)st.st_ino,
+                     (long long)st.st_size, (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
+                     (long long)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
+    return eop_sha256_of(key, text, (size_t)n);
+}
+
+static edgeops_status content_key(char key[65], int fd) {
+    enum { BLOCK = 256 << 10 };
+    eop_sha256 *hash = NULL;
+    char *block = eop_alloc(BLOCK);
+    off_t offset = 0;
+    edgeops_status rc = block != NULL ? eop_sha256_new(&hash) : eop_fail_nomem("workflow");
+    while (rc == EDGEOPS_OK) {
+        ssize_t n = pread(fd, block, BLOCK, offset);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            rc = eop_fail_errno(errno, "workflow", "cannot read the package");
+        }
+        if (n <= 0) {
+            break;
+        }
+        eop_sha256_update(hash, block, (size_t)n);
+        offset += n;
+    }
+    if (rc == EDGEOPS_OK) {
+        eop_sha256_finish(hash, key);
+        hash = NULL;
+    }
+    eop_sha256_free(hash);
+    eop_free(block);
+    return rc;
+}
+
+/* What is remembered counts only while the index and the object agree with it. */
+static bool lookup(eop_installed *out, const char *store, const char *key) {
+    char *path = eop_store_path(store, "seen", key);
+    char *text = NULL;
+    char *object = NULL;
+    char name[128] = "", digest[65] = "";
+    bool found = path != NULL && eop_file_exists(path) &&
+                 eop_file_read(&text, NULL, path, 4096) == EDGEOPS_OK &&
+                 sscanf(text, "%127s %64[0-9a-f]", name, digest) == 2 &&
+                 eop_installed_parse_name(out, name) &&
+                 eop_installed_find(out, store, name) == EDGEOPS_OK &&
+                 strcmp(out->digest, digest) == 0;
+    if (found) {
+        object = eop_store_path(store, "objects", digest);
+        found = object != NULL && eop_file_exists(object);
+    }
+    eop_free(object);
+    eop_free(text);
+    eop_free(path);
+    return found;
+}
+
+edgeops_status eop_seen_find(eop_installed *out, bool *found, const char *store, int fd) {
+    char key[65];
+    char *seen = eop_store_path(store, "seen", NULL);
+    bool any = seen != NULL && eop_file_exists(seen);
+    *found = false;
+    eop_free(seen);
+    if (!any) {
+        return EDGEOPS_OK;
+    }
+    edgeops_status rc = identity_key(key, fd, true);
+    if (rc == EDGEOPS_OK && lookup(out, store, key)) {
+        *found = true;
+        return EDGEOPS_OK;
+    }
+    if (rc == EDGEOPS_OK) {
+        rc = content_key(key, fd);
+    }
+    if (rc == EDGEOPS_OK && lookup(out, store, key)) {
+        *found = true;
+        eop_seen_add(out, store, fd);
+    }
+    return rc;
+}
+
+static void remember(const eop_installed *item, const char *store, const char *key) {
+    char text[256];
+    int n = snprintf(text, sizeof text, "%s@%s %s\n", item->name, item->version, item->digest);
+    char *path = eop_store_path(store, "seen", key);
+    if (path != NULL && !eop_file_exists(path)) {
+        (void)eop_file_write(path, text, (size_t)n, 0644);
+    }
+    eop_free(path);
+}
+
+void eop_seen_add(const eop_installed *item, const char *store, int fd) {
+    char key[65];
+    if (identity_key(key, fd, false) == EDGEOPS_OK && key[0] != '\0') {
+        remember(item, store, key);
+    }
+    if (content_key(key, fd) == EDGEOPS_OK) {
+        remember(item, store, key);
+    }
+}

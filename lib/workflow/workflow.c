@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "edgeops/workflow.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "workflow/store.h"
+
+edgeops_status edgeops_workflow_check(edgeops_workflow **out, const char *path) {
+    if (out != NULL) {
+        *out = NULL;
+    }
+    EOP_REQUIRE(path != NULL, "workflow");
+    eop_package package;
+    edgeops_status rc = eop_package_open(&package, path);
+    if (rc == EDGEOPS_OK) {
+        rc = eop_package_read(&package, NULL);
+    }
+    if (rc == EDGEOPS_OK && out != NULL) {
+        rc = eop_workflow_take(out, &package, package.folder ? path : "");
+    }
+    eop_package_close(&package);
+    return rc;
+}
+
+/* "dir/name" -> "dir"; "name" -> ".". */
+static char *parent_of(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash == NULL ? eop_strdup(".")
+                         : eop_strndup(path, slash == path ? 1 : (size_t)(slash - path));
+}
+
+static edgeops_status write_zip(eop_package *package, const char *zip) {
+    edgeops_status rc = EDGEOPS_OK;
+    char *temporary = eop_format("%s.XXXXXX", zip);
+    char *parent = parent_of(zip);
+    int fd = -1;
+    bool made = false;
+    if (temporary == NULL || parent == NULL) {
+        rc = eop_fail_nomem("workflow");
+        goto out;
+    }
+    fd = mkostemp(temporary, O_CLOEXEC);
+    made = fd >= 0;
+    if (fd < 0 || fchmod(fd, 0644) != 0) {
+        rc = eop_fail_errno(errno, "workflow", "cannot write '%s'", zip);
+        goto out;
+    }
+    rc = eop_archive_write(fd, &package->entries, zip, eop_folder_open, &package->fd);
+    struct stat st;
+    if (rc == EDGEOPS_OK && fstat(fd, &st) == 0 && (uint64_t)st.st_size > EOP_ENTRY_ZIP_MAX) {
+        rc = eop_fail(EDGEOPS_E_LIMIT, "workflow", "'%s': a package has at most 1 GiB", zip);
+    }
+    if (rc == EDGEOPS_OK && (fsync(fd) != 0 || rename(temporary, zip) != 0)) {
+        rc = eop_fail_errno(errno, "workflow", "cannot write '%s'", zip);
+    }
+    if (rc == EDGEOPS_OK) {
+        made = false;
+        rc = eop_dir_sync(parent);
+    }
+out:
+    if (fd >= 0) {
+        close(fd);
+    }
+    if (made) {
+        unlink(temporary);
+    }
+    eop_free(temporary);
+    eop_free(parent);
+    return rc;
+}
+
+edgeops_status edgeops_workflow_pack(char **written, const char *directory, const char *zip) {
+    EOP_REQUIRE(directory != NULL, "workflow");
+    eop_package package;
+    char *path = NULL;
+    edgeops_status rc = eop_package_open(&package, directory);
+    if (rc == EDGEOPS_OK && !package.folder) {
+        rc = eop_fail(EDGEOPS_E_INVALID, "workflow", "'%s' is no folder", directory);
+    }
+    if (rc == EDGEOPS_OK) {
+        path = zip != NULL ? eop_strdup(zip)
+                           : eop_format("%s-%s.zip", package.manifest.view.name,
+                                        package.manifest.view.version);
+        rc = path != NULL ? write_zip(&package, path) : eop_fail_nomem("workflow");
+    }
+    if (rc == EDGEOPS_OK && written != NULL) {
+        *written = path;
+        path = NULL;
+    }
+    eop_free(path);
+    eop_package_close(&package);
+    return rc;
+}
+
+edgeops_status edgeops_workflow_open(edgeops_workflow **out, const char *store,
+                                     const char *reference) {
+    EOP_REQUIRE(out != NULL && store != NULL && reference != NULL, "workflow");
+    *out = NULL;
+    eop_installed item;
+    edgeops_status rc = eop_installed_find(&item, store, reference);
+    return rc == EDGEOPS_OK ? eop_installed_open(out, &item, store) : rc;
+}
+
+edgeops_status edgeops_workflow_list(const char *store, edgeops_workflow_fn fn, void *user_data) {
+    EOP_REQUIRE(store != NULL && fn != NULL, "workflow");
+    eop_installed *items = NULL;
+    size_t count = 0, damaged = 0;
+    edgeops_status rc = eop_installed_load(&items, &count, &damaged, store);
+    for (size_t i = 0; rc == EDGEOPS_OK && i < count; i++) {
+        edgeops_workflow *workflow = NULL;
+        rc = eop_installed_open(&workflow, &items[i], store);
+        if (rc == EDGEOPS_E_CORRUPT) {
+            damaged++;
+            rc = EDGEOPS_OK;
+            continue;
+        }
+        if (rc == EDGEOPS_OK) {
+            rc = fn(workflow, user_data);
+        }
+        edgeops_workflow_free(workflow);
+    }
+    if (rc == EDGEOPS_OK && damaged > 0) {
+        rc = eop_fail(EDGEOPS_E_CORRUPT, "workflow",
+                      "%zu installed workflows are damaged and not shown; remove them by "
+                      "NAME@VERSION and install them again",
+                      damaged);
+    }
+    eop_free(items);
+    return rc;
+}
+
+const edgeops_manifest *edgeops_workflow_manifest(const edgeops_workflow *workflow) {
+    return workflow != NULL ? &workflow->manifest.view : NULL;
+}
+
+const char *edgeops_workflow_digest(const edgeops_workflow *workflow) {
+    return workflow != NULL ? workflow->digest : "";
+}
+
+const char *edgeops_workflow_directory(const edgeops_workflow *workflow) {
+    return workflow != NULL ? workflow->directory : "";
+}
+
+uint64_t edgeops_workflow_size_bytes(const edgeops_workflow *workflow) {
+    return workflow != NULL ? workflow->size_bytes : 0;
+}
+
+void edgeops_workflow_free(edgeops_workflow *workflow) {
+    if (workflow != NULL) {
+        eop_manifest_dispose(&workflow->manifest);
+        eop_free(workflow->directory);
+        eop_free(workflow);
+    }
+}
