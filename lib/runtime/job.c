@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/error.h"
+#include "base/memory.h"
+#include "codec/wire.h"
+#include "runtime/runtime.h"
+
+static const char *type_name(edgeops_type type) {
+    switch (type) {
+    case EDGEOPS_TYPE_INT64:
+        return "int64";
+    case EDGEOPS_TYPE_BOOL:
+        return "bool";
+    case EDGEOPS_TYPE_STRING:
+        return "string";
+    case EDGEOPS_TYPE_NULL:
+    case EDGEOPS_TYPE_FLOAT64:
+    default:
+        return "float64";
+    }
+}
+
+static eop_json *ports(const edgeops_port *list, size_t count) {
+    eop_json *array = eop_json_array();
+
+    for (size_t i = 0; i < count; i++) {
+        eop_json *port = eop_json_object();
+        eop_json_set_string(port, "name", list[i].name);
+        eop_json_set_string(port, "type", type_name(list[i].type));
+        eop_json_set_string(port, "unit", list[i].unit != NULL ? list[i].unit : "");
+        eop_json_append(array, port);
+    }
+    return array;
+}
+
+static eop_json *texts(const char *const *list, size_t count) {
+    eop_json *array = eop_json_array();
+
+    for (size_t i = 0; i < count; i++) {
+        eop_json_append_string(array, list[i]);
+    }
+    return array;
+}
+
+char *eop_job_text(const char *mode, const edgeops_workflow *workflow, const char *artifact_dir,
+                   const eop_json *params, eop_json *dataset) {
+    const edgeops_manifest *m = edgeops_workflow_manifest(workflow);
+    eop_json *job = eop_json_object();
+
+    eop_json_set_string(job, "mode", mode);
+    eop_json_set_string(job, "workflow", m->name);
+    eop_json_set_string(job, "version", m->version);
+    eop_json_set_string(job, "directory", edgeops_workflow_directory(workflow));
+    eop_json_set(job, "path", texts(m->path, m->path_count));
+    eop_json_set_string(job, "module", m->module);
+    eop_json_set_string(job, "requires", m->requires_python);
+    eop_json_set_string(job, "artifacts", artifact_dir);
+    eop_json_set(job, "inputs", ports(m->inputs, m->input_count));
+    eop_json_set(job, "outputs", ports(m->outputs, m->output_count));
+    eop_json_set(job, "classes", texts(m->classes, m->class_count));
+    eop_json_set_integer(job, "window", m->window.rows);
+    eop_json_set(job, "params", eop_json_copy(params));
+    if (dataset != NULL) {
+        eop_json_set(job, "dataset", dataset);
+    }
+    char *text = eop_json_print(job);
+    eop_json_free(job);
+    return text;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/runtime.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/memory.h"
+
+#define DEFAULT_LOG_LIMIT ((uint64_t)16 << 20)
+
+void edgeops_runtime_options_init(edgeops_runtime_options *options, size_t struct_size) {
+    const edgeops_runtime_options init = EDGEOPS_RUNTIME_OPTIONS_INIT;
+    memcpy(options, &init, struct_size < sizeof init ? struct_size : sizeof init);
+}
+
+void edgeops_train_options_init(edgeops_train_options *options, size_t struct_size) {
+    const edgeops_train_options init = EDGEOPS_TRAIN_OPTIONS_INIT;
+    memcpy(options, &init, struct_size < sizeof init ? struct_size : sizeof init);
+}
+
+void edgeops_lane_options_init(edgeops_lane_options *options, size_t struct_size) {
+    const edgeops_lane_options init = EDGEOPS_LANE_OPTIONS_INIT;
+    memcpy(options, &init, struct_size < sizeof init ? struct_size : sizeof init);
+}
+
+static edgeops_status find_worker(char **out, const char *given) {
+    const char *path = given != NULL ? given : getenv("EDGEOPS_WORKER");
+
+    if (path == NULL || path[0] == '\0') {
+        path = EOP_WORKER_PATH;
+    }
+    char *full = realpath(path, NULL);
+    if (full == NULL || access(full, X_OK) != 0) {
+        int saved = errno;
+        free(full);
+        return eop_fail(saved == EACCES ? EDGEOPS_E_DENIED : EDGEOPS_E_NOTFOUND, "runtime",
+                        "there is no worker program at '%s'; install edgeops-worker or set "
+                        "EDGEOPS_WORKER",
+                        path);
+    }
+    *out = eop_strdup(full);
+    free(full);
+    return *out != NULL ? EDGEOPS_OK : eop_fail_nomem("runtime");
+}
+
+edgeops_status eop_absolute(char **out, const char *path) {
+    char *full = realpath(path, NULL);
+
+    if (full == NULL) {
+        return eop_fail_errno(errno, "runtime", "'%s'", path);
+    }
+    *out = eop_strdup(full);
+    free(full);
+    return *out != NULL ? EDGEOPS_OK : eop_fail_nomem("runtime");
+}
+
+edgeops_status eop_work_dir(char **out, const char *run_dir) {
+    char *path = eop_path_join(run_dir, "work");
+
+    if (path == NULL) {
+        return eop_fail_nomem("runtime");
+    }
+    edgeops_status status = eop_mkdirs(path, 0700);
+    if (status == EDGEOPS_OK) {
+        status = eop_absolute(out, path);
+    }
+    eop_free(path);
+    return status;
+}
+
+edgeops_status edgeops_runtime_new(edgeops_runtime **out, edgeops_ctx *ctx,
+                                   const edgeops_runtime_options *given) {
+    edgeops_runtime_options options = EDGEOPS_RUNTIME_OPTIONS_INIT;
+
+    EOP_REQUIRE(out != NULL && ctx != NULL, "runtime");
+    *out = NULL;
+    EOP_OPTIONS_COPY(&options, given);
+    edgeops_runtime *runtime = eop_calloc(1, sizeof *runtime);
+    if (runtime == NULL) {
+        return eop_fail_nomem("runtime");
+    }
+    edgeops_status status = find_worker(&runtime->worker, options.worker);
+    if (status < 0) {
+        eop_free(runtime);
+        return status;
+    }
+    runtime->ctx = ctx;
+    runtime->log_limit_bytes =
+        options.log_limit_bytes != 0 ? options.log_limit_bytes : DEFAULT_LOG_LIMIT;
+    eop_ctx_ref(ctx);
+    *out = runtime;
+    return EDGEOPS_OK;
+}
+
+void edgeops_runtime_free(edgeops_runtime *runtime) {
+    if (runtime == NULL) {
+        return;
+    }
+    assert(runtime->users == 0);
+    eop_ctx_unref(runtime->ctx);
+    eop_free(runtime->worker);
+    eop_free(runtime);
+}

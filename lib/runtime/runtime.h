@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of this room share. */
+#ifndef EOP_RUNTIME_RUNTIME_H
+#define EOP_RUNTIME_RUNTIME_H
+
+#include "codec/json.h"
+#include "edgeops/runtime.h"
+#include "platform/platform.h"
+
+struct edgeops_runtime {
+    edgeops_ctx *ctx;
+    char *worker; /* path of the program */
+    uint64_t log_limit_bytes;
+    size_t users; /* trainings and lanes */
+};
+
+/** The path from the root of what exists, without links, since a worker has another working
+ * directory; free with eop_free. E_NOTFOUND, E_IO. */
+edgeops_status eop_absolute(char **out, const char *path);
+
+/** Makes the folder `work` in a run's folder, for a worker's working directory; path as
+ * eop_absolute() gives it. */
+edgeops_status eop_work_dir(char **out, const char *run_dir);
+
+/** What a worker is told to do: the JSON text of its first frame, free with eop_free; NULL when
+ * there is no memory. dataset: taken, also on failure; may be NULL. */
+char *eop_job_text(const char *mode, const edgeops_workflow *workflow, const char *artifact_dir,
+                   const eop_json *params, eop_json *dataset);
+
+/** A dataset as a worker maps it. */
+typedef struct eop_share {
+    int fd; /**< sealed memory file */
+    void *memory;
+    size_t size;
+    eop_json *description; /**< columns, groups, labels; for the job */
+} eop_share;
+/** Puts a dataset into shared memory, with the windows cut by the manifest. On a grid the rows are
+ * those of the grid. E_INVALID names an input that a part has not, or a dataset without a row;
+ * E_LIMIT, E_NOMEM, E_IO. */
+edgeops_status eop_share_dataset(eop_share *out, const edgeops_manifest *manifest,
+                                 const edgeops_dataset *dataset);
+/** {.fd = -1} is an empty one. */
+void eop_share_dispose(eop_share *share);
+
+#endif /* EOP_RUNTIME_RUNTIME_H */
