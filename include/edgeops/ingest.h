@@ -65,14 +65,22 @@ typedef struct edgeops_source_options {
     /** Makes samples durable. Any thread; errors as edgeops_store_append(). */
     edgeops_status (*append)(const edgeops_sample *samples, size_t n, edgeops_append_result *result,
                              void *user_data);
-    /** Optional; context's thread. */
+    /** Optional; context's thread. Not called for the stop that the host asked for. */
     void (*on_state)(edgeops_source_state state, const char *detail, void *user_data);
     /** Optional; any thread, with no lock held; must be quick. */
     void (*on_dead_letter)(const edgeops_dead_letter *letter, void *user_data);
     void *user_data;
+    /** Optional: whether samples can be taken now; any thread, errors as append(). Asked every
+     * second, so that the source stops taking while there still is a little room, and to tell a
+     * full disk from a message that breaks a limit when append() gave EDGEOPS_E_LIMIT. Without it
+     * every EDGEOPS_E_LIMIT counts as a full disk. */
+    edgeops_status (*ready)(void *user_data);
+    /** Tells this installation from others: part of the MQTT client id where the configuration has
+     * none. NULL: the host's name. */
+    const char *instance;
 } edgeops_source_options;
 #define EDGEOPS_SOURCE_OPTIONS_INIT                                                                \
-    { sizeof(edgeops_source_options), NULL, NULL, NULL, NULL, NULL, NULL, NULL }
+    { sizeof(edgeops_source_options), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
 
 /** Same as the INIT macro, for callers that cannot use it. Any thread. Since 0.1. */
 EDGEOPS_API void edgeops_source_options_init(edgeops_source_options *options, size_t struct_size);
@@ -124,9 +132,11 @@ typedef struct edgeops_publisher_options {
     /** Context's thread: the broker has them (QoS 0: written). */
     void (*on_delivered)(const uint64_t *ids, size_t n, void *user_data);
     void *user_data;
+    /** As in edgeops_source_options. The client id is the configuration's with "-out" behind it. */
+    const char *instance;
 } edgeops_publisher_options;
 #define EDGEOPS_PUBLISHER_OPTIONS_INIT                                                             \
-    { sizeof(edgeops_publisher_options), NULL, 0, NULL, NULL, NULL }
+    { sizeof(edgeops_publisher_options), NULL, 0, NULL, NULL, NULL, NULL }
 
 /** Same as the INIT macro, for callers that cannot use it. Any thread. Since 0.1. */
 EDGEOPS_API void edgeops_publisher_options_init(edgeops_publisher_options *options,

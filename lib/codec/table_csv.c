@@ -1,0 +1,744 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "codec/table_csv.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/memory.h"
+#include "base/str.h"
+#include "base/time.h"
+#include "codec/csv.h"
+
+#define SNIFF_ROWS     512
+#define SNIFF_BYTES    (4u * 1024 * 1024)
+#define MAX_CHANNELS   1024
+#define MAX_NAME       128
+#define MAX_ASSET      200
+#define MAX_ASSETS     100000
+#define MAX_LABEL      1024
+#define DEFAULT_PERIOD EDGEOPS_SECOND
+
+typedef enum role { SKIP, CHANNEL, TIME, SEQ, LABEL, GROUP } role;
+
+typedef struct column {
+    char *name;
+    role role;
+    edgeops_type type;
+    size_t channel; /* index, for CHANNEL */
+} column;
+
+/* A record kept from the first look. */
+typedef struct record {
+    struct record *next;
+    uint64_t line;
+    size_t count;
+    eop_csv_field fields[];
+} record;
+
+typedef struct asset {
+    char *name;
+    uint64_t rows;
+    edgeops_time time;
+    int64_t seq;
+    char *label; /* of the open run; NULL: none */
+    edgeops_time label_start;
+    edgeops_time label_last;
+} asset;
+
+/* A piece of the asset's name: a text, or what a column holds. */
+typedef struct piece {
+    char *text;
+    size_t column;
+} piece;
+
+struct eop_csv_samples {
+    eop_csv_samples_options options;
+    char *what;
+    char *time_unit;
+    eop_csv_reader *reader;
+    column *columns;
+    size_t column_count;
+    eop_csv_column *channels;
+    size_t channel_count;
+    piece *pieces;
+    size_t piece_count;
+    size_t piece_capacity;
+    record *first;
+    record **last;
+    size_t kept_bytes;
+    record *current; /* whose fields the last row borrows */
+    asset *assets;
+    size_t asset_count;
+    size_t asset_capacity;
+    uint32_t *slots; /* open addressing: index + 1 */
+    size_t slot_count;
+    eop_buf name;
+    const char **names; /* of the row */
+    edgeops_value *values;
+    size_t flushed; /* assets whose last run was given */
+};
+
+/* -- times -- */
+
+static int unit_digits(const char *unit) {
+    return strcmp(unit, "s") == 0    ? 9
+           : strcmp(unit, "ms") == 0 ? 6
+           : strcmp(unit, "us") == 0 ? 3
+                                     : 0;
+}
+
+/* By magnitude, as message payloads do. */
+static int guess_digits(uint64_t whole) {
+    return whole < 100000000000u         ? 9
+           : whole < 100000000000000u    ? 6
+           : whole < 100000000000000000u ? 3
+                                         : 0;
+}
+
+/* "[-]digits[.digits]" times 10^digits, exactly; what is finer than a nanosecond is cut. */
+static bool decimal_time(edgeops_time *out, const char *text, size_t size, const char *unit) {
+    size_t i = 0;
+    bool negative = size > 0 && text[0] == '-';
+    uint64_t whole = 0;
+    int64_t value = 0;
+    int64_t fraction = 0;
+    i += negative;
+    size_t start = i;
+    for (; i < size && text[i] >= '0' && text[i] <= '9'; i++) {
+        if (__builtin_mul_overflow(whole, 10u, &whole) ||
+            __builtin_add_overflow(whole, (uint64_t)(text[i] - '0'), &whole)) {
+            return false;
+        }
+    }
+    if (i == start || whole > INT64_MAX) {
+        return false;
+    }
+    int digits = unit != NULL ? unit_digits(unit) : guess_digits(whole);
+    int left = digits;
+    if (i < size && text[i] == '.') {
+        i++;
+        for (; i < size && text[i] >= '0' && text[i] <= '9'; i++) {
+            if (left > 0) {
+                fraction = fraction * 10 + (text[i] - '0');
+                left--;
+            }
+        }
+    }
+    if (i != size) {
+        return false;
+    }
+    value = (int64_t)whole;
+    for (int d = 0; d < digits; d++) {
+        if (__builtin_mul_overflow(value, 10, &value)) {
+            return false;
+        }
+    }
+    for (; left > 0; left--) {
+        fraction *= 10;
+    }
+    if (__builtin_add_overflow(value, fraction, &value)) {
+        return false;
+    }
+    *out = negative ? -value : value;
+    return true;
+}
+
+bool eop_csv_time(edgeops_time *out, const char *text, size_t size, const char *unit) {
+    return decimal_time(out, text, size, unit) || eop_parse_time(out, text, size);
+}
+
+/* -- the header -- */
+
+static size_t find_column(const eop_csv_samples *s, const char *name, size_t size) {
+    size_t i = 0;
+    while (i < s->column_count &&
+           (strlen(s->columns[i].name) != size || memcmp(s->columns[i].name, name, size) != 0)) {
+        i++;
+    }
+    return i;
+}
+
+static edgeops_status no_column(const eop_csv_samples *s, const char *name, size_t size) {
+    eop_buf list = {0};
+    for (size_t i = 0; i < s->column_count && i < 20; i++) {
+        eop_buf_printf(&list, "%s%s", i > 0 ? ", " : "", s->columns[i].name);
+    }
+    edgeops_status rc = eop_fail(
+        EDGEOPS_E_INVALID, "csv", "%s: there is no column '%.*s'; it has %s%s", s->what, (int)size,
+        name, list.data != NULL ? list.data : "none", s->column_count > 20 ? ", ..." : "");
+    eop_buf_dispose(&list);
+    return rc;
+}
+
+static edgeops_status read_header(eop_csv_samples *s) {
+    const eop_csv_field *fields = NULL;
+    size_t count = 0;
+    edgeops_status rc = eop_csv_next(s->reader, &fields, &count);
+    if (rc == EDGEOPS_DONE) {
+        return eop_fail(EDGEOPS_E_INVALID, "csv", "%s: empty; a header with column names is needed",
+                        s->what);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    s->columns = eop_calloc(count, sizeof(*s->columns));
+    if (s->columns == NULL) {
+        return eop_fail_nomem("csv");
+    }
+    for (size_t i = 0; i < count; i++) {
+        const char *name = fields[i].text;
+        size_t size = fields[i].size;
+        if (strlen(name) != size || find_column(s, name, size) < s->column_count) {
+            return eop_fail(EDGEOPS_E_INVALID, "csv", "%s:1: column '%s' is there twice", s->what,
+                            name);
+        }
+        s->columns[i].role = CHANNEL;
+        s->columns[i].name = eop_strndup(name, size);
+        if (s->columns[i].name == NULL) {
+            return eop_fail_nomem("csv");
+        }
+        s->column_count = i + 1;
+    }
+    return EDGEOPS_OK;
+}
+
+static edgeops_status set_role(eop_csv_samples *s, const char *name, role what) {
+    if (name == NULL) {
+        return EDGEOPS_OK;
+    }
+    size_t i = find_column(s, name, strlen(name));
+    if (i == s->column_count) {
+        return no_column(s, name, strlen(name));
+    }
+    if (s->columns[i].role != CHANNEL && s->columns[i].role != SKIP) {
+        return eop_fail(EDGEOPS_E_INVALID, "csv", "%s: column '%s' cannot serve two purposes",
+                        s->what, name);
+    }
+    s->columns[i].role = what;
+    return EDGEOPS_OK;
+}
+
+/* -- the asset's name -- */
+
+static edgeops_status add_piece(eop_csv_samples *s, const char *text, size_t size, size_t index) {
+    if (!eop_grow(&s->pieces, &s->piece_capacity, s->piece_count + 1, sizeof(*s->pieces))) {
+        return eop_fail_nomem("csv");
+    }
+    piece *p = &s->pieces[s->piece_count];
+    p->column = index;
+    p->text = text != NULL ? eop_strndup(text, size) : NULL;
+    if (text != NULL && p->text == NULL) {
+        return eop_fail_nomem("csv");
+    }
+    s->piece_count++;
+    return EDGEOPS_OK;
+}
+
+static edgeops_status parse_asset(eop_csv_samples *s, const char *pattern) {
+    const char *p = pattern;
+    while (*p != '\0') {
+        size_t plain = strcspn(p, "{}");
+        edgeops_status rc = EDGEOPS_OK;
+        if (plain > 0) {
+            rc = add_piece(s, p, plain, 0);
+            p += plain;
+        } else {
+            size_t end = strcspn(p, "}");
+            if (*p == '}' || p[end] == '\0') {
+                return eop_fail(EDGEOPS_E_INVALID, "csv", "asset '%s': a brace is alone", pattern);
+            }
+            size_t i = find_column(s, p + 1, end - 1);
+            if (i == s->column_count) {
+                return no_column(s, p + 1, end - 1);
+            }
+            s->columns[i].role = s->columns[i].role == CHANNEL ? SKIP : s->columns[i].role;
+            rc = add_piece(s, NULL, 0, i);
+            p += end + 1;
+        }
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    return EDGEOPS_OK;
+}
+
+/* -- the columns' roles and types -- */
+
+static edgeops_status set_roles(eop_csv_samples *s, const eop_csv_samples_options *o) {
+    edgeops_status rc = parse_asset(s, o->asset);
+    for (size_t i = 0; i < o->skip_count && rc == EDGEOPS_OK; i++) {
+        rc = set_role(s, o->skip[i], SKIP);
+    }
+    if (rc < 0 || (rc = set_role(s, o->time_column, TIME)) < 0 ||
+        (rc = set_role(s, o->seq_column, SEQ)) < 0 ||
+        (rc = set_role(s, o->label_column, LABEL)) < 0) {
+        return rc;
+    }
+    /* Rows may be grouped by what also names the asset. */
+    if (o->group_column != NULL && (rc = set_role(s, o->group_column, GROUP)) < 0) {
+        return rc;
+    }
+    for (size_t i = 0; i < o->column_count; i++) {
+        size_t c = find_column(s, o->columns[i].name, strlen(o->columns[i].name));
+        if (c == s->column_count) {
+            return no_column(s, o->columns[i].name, strlen(o->columns[i].name));
+        }
+        s->columns[c].type = o->columns[i].type;
+        s->columns[c].role = s->columns[c].role == SKIP ? CHANNEL : s->columns[c].role;
+    }
+    return EDGEOPS_OK;
+}
+
+static edgeops_status set_channels(eop_csv_samples *s) {
+    s->channels = eop_calloc(s->column_count, sizeof(*s->channels));
+    s->names = eop_calloc(s->column_count, sizeof(*s->names));
+    s->values = eop_calloc(s->column_count, sizeof(*s->values));
+    if (s->channels == NULL || s->names == NULL || s->values == NULL) {
+        return eop_fail_nomem("csv");
+    }
+    for (size_t i = 0; i < s->column_count; i++) {
+        column *c = &s->columns[i];
+        if (c->role != CHANNEL) {
+            continue;
+        }
+        if (!eop_name_valid(c->name, strlen(c->name), MAX_NAME)) {
+            return eop_fail(EDGEOPS_E_INVALID, "csv",
+                            "%s:1: '%s' is no name for a channel; rename or skip the column",
+                            s->what, c->name);
+        }
+        if (s->channel_count == MAX_CHANNELS) {
+            return eop_fail(EDGEOPS_E_INVALID, "csv",
+                            "%s: over %d channels; skip columns that are not needed", s->what,
+                            MAX_CHANNELS);
+        }
+        c->channel = s->channel_count++;
+        s->channels[c->channel] = (eop_csv_column){c->name, c->type};
+    }
+    if (s->channel_count == 0) {
+        return eop_fail(EDGEOPS_E_INVALID, "csv", "%s: no column is left that could be a channel",
+                        s->what);
+    }
+    return EDGEOPS_OK;
+}
+
+static edgeops_type type_of(const eop_csv_field *field) {
+    edgeops_type type = eop_text_type(field->text, field->size);
+    return type == EDGEOPS_TYPE_INT64 ? EDGEOPS_TYPE_FLOAT64 : type;
+}
+
+static edgeops_type join(edgeops_type a, edgeops_type b) {
+    return a == EDGEOPS_TYPE_NULL || a == b ? b : b == EDGEOPS_TYPE_NULL ? a : EDGEOPS_TYPE_STRING;
+}
+
+static edgeops_status keep_record(eop_csv_samples *s, const eop_csv_field *fields, size_t count) {
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++) {
+        size += fields[i].size + 1;
+    }
+    size_t total = sizeof(record) + count * sizeof(eop_csv_field) + size;
+    record *r = eop_alloc(total);
+    if (r == NULL) {
+        return eop_fail_nomem("csv");
+    }
+    char *text = (char *)(r->fields + count);
+    for (size_t i = 0; i < count; i++) {
+        r->fields[i] = (eop_csv_field){text, fields[i].size, fields[i].quoted};
+        memcpy(text, fields[i].text, fields[i].size);
+        text[fields[i].size] = '\0';
+        text += fields[i].size + 1;
+    }
+    r->next = NULL;
+    r->line = eop_csv_line(s->reader);
+    r->count = count;
+    *s->last = r;
+    s->last = &r->next;
+    s->kept_bytes += total;
+    return EDGEOPS_OK;
+}
+
+/* Looks at the first rows; errors in them come when it is their turn. */
+static edgeops_status sniff(eop_csv_samples *s) {
+    edgeops_type *found = eop_calloc(s->column_count, sizeof(*found));
+    edgeops_status rc = found != NULL ? EDGEOPS_OK : eop_fail_nomem("csv");
+    for (size_t n = 0; n < SNIFF_ROWS && s->kept_bytes < SNIFF_BYTES && rc == EDGEOPS_OK; n++) {
+        const eop_csv_field *fields = NULL;
+        size_t count = 0;
+        rc = eop_csv_next(s->reader, &fields, &count);
+        for (size_t i = 0; i < count && i < s->column_count && rc == EDGEOPS_OK; i++) {
+            found[i] = join(found[i], type_of(&fields[i]));
+        }
+        if (rc == EDGEOPS_OK) {
+            rc = keep_record(s, fields, count);
+        }
+    }
+    for (size_t i = 0; rc >= 0 && i < s->column_count; i++) {
+        column *c = &s->columns[i];
+        if (c->role == CHANNEL && c->type == EDGEOPS_TYPE_NULL) {
+            c->type = found[i];
+            s->channels[c->channel].type = found[i];
+        }
+    }
+    eop_free(found);
+    return rc < 0 ? rc : EDGEOPS_OK;
+}
+
+/* -- assets -- */
+
+static size_t probe(const eop_csv_samples *s, const char *name, size_t size) {
+    size_t at = (size_t)eop_hash64(name, size) & (s->slot_count - 1);
+    while (s->slots[at] != 0 && strcmp(s->assets[s->slots[at] - 1].name, name) != 0) {
+        at = (at + 1) & (s->slot_count - 1);
+    }
+    return at;
+}
+
+static edgeops_status grow_slots(eop_csv_samples *s) {
+    if (s->slots != NULL && (s->asset_count + 1) * 2 <= s->slot_count) {
+        return EDGEOPS_OK;
+    }
+    size_t count = s->slot_count == 0 ? 64 : s->slot_count * 2;
+    uint32_t *slots = eop_calloc(count, sizeof(*slots));
+    if (slots == NULL) {
+        return eop_fail_nomem("csv");
+    }
+    eop_free(s->slots);
+    s->slots = slots;
+    s->slot_count = count;
+    for (size_t i = 0; i < s->asset_count; i++) {
+        s->slots[probe(s, s->assets[i].name, strlen(s->assets[i].name))] = (uint32_t)i + 1;
+    }
+    return EDGEOPS_OK;
+}
+
+static edgeops_status find_asset(eop_csv_samples *s, const record *r, asset **out) {
+    eop_buf_clear(&s->name);
+    for (size_t i = 0; i < s->piece_count; i++) {
+        const piece *p = &s->pieces[i];
+        if (p->text != NULL) {
+            eop_buf_puts(&s->name, p->text);
+        } else {
+            eop_buf_put(&s->name, r->fields[p->column].text, r->fields[p->column].size);
+        }
+    }
+    edgeops_status rc = s->name.failed ? eop_fail_nomem("csv") : grow_slots(s);
+    if (rc < 0) {
+        return rc;
+    }
+    if (s->name.data == NULL || !eop_name_valid(s->name.data, s->name.size, MAX_ASSET)) {
+        return eop_fail(EDGEOPS_E_INVALID, "csv", "%s:%llu: '%s' is no name for an asset", s->what,
+                        (unsigned long long)r->line, s->name.data != NULL ? s->name.data : "");
+    }
+    size_t at = probe(s, s->name.data, s->name.size);
+    if (s->slots[at] == 0) {
+        if (s->asset_count == MAX_ASSETS) {
+            return eop_fail(EDGEOPS_E_LIMIT, "csv", "%s:%llu: over %d assets", s->what,
+                            (unsigned long long)r->line, MAX_ASSETS);
+        }
+        if (!eop_grow(&s->assets, &s->asset_capacity, s->asset_count + 1, sizeof(*s->assets))) {
+            return eop_fail_nomem("csv");
+        }
+        asset *a = &s->assets[s->asset_count];
+        memset(a, 0, sizeof(*a));
+        a->name = eop_strndup(s->name.data, s->name.size);
+        if (a->name == NULL) {
+            return eop_fail_nomem("csv");
+        }
+        s->slots[at] = (uint32_t)++s->asset_count;
+    }
+    *out = &s->assets[s->slots[at] - 1];
+    return EDGEOPS_OK;
+}
+
+/* -- labels -- */
+
+static edgeops_status end_run(eop_csv_samples *s, asset *a) {
+    edgeops_status rc = EDGEOPS_OK;
+    if (a->label != NULL && s->options.on_label != NULL) {
+        edgeops_time end = a->label_last < EDGEOPS_TIME_MAX ? a->label_last + 1 : EDGEOPS_TIME_MAX;
+        rc = s->options.on_label(a->name, a->label_start, end, a->label, s->options.user_data);
+    }
+    eop_free(a->label);
+    a->label = NULL;
+    return rc;
+}
+
+static edgeops_status step_run(eop_csv_samples *s, asset *a, const char *label, edgeops_time time) {
+    if (a->label != NULL && label != NULL && strcmp(a->label, label) == 0 &&
+        time >= a->label_last) {
+        a->label_last = time;
+        return EDGEOPS_OK;
+    }
+    edgeops_status rc = end_run(s, a);
+    if (rc == EDGEOPS_OK && label != NULL) {
+        a->label = eop_strdup(label);
+        a->label_start = time;
+        a->label_last = time;
+        if (a->label == NULL) {
+            rc = eop_fail_nomem("csv");
+        }
+    }
+    return rc;
+}
+
+/* -- rows -- */
+
+/* Takes the next record: a kept one, or one made of what the reader gives. */
+static edgeops_status next_record(eop_csv_samples *s) {
+    eop_free(s->current);
+    s->current = NULL;
+    if (s->first == NULL) {
+        const eop_csv_field *fields = NULL;
+        size_t count = 0;
+        edgeops_status rc = eop_csv_next(s->reader, &fields, &count);
+        if (rc != EDGEOPS_OK) {
+            return rc;
+        }
+        if ((rc = keep_record(s, fields, count)) < 0) {
+            return rc;
+        }
+    }
+    s->current = s->first;
+    s->first = s->current->next;
+    if (s->first == NULL) {
+        s->last = &s->first;
+    }
+    return EDGEOPS_OK;
+}
+
+static edgeops_status bad_field(const eop_csv_samples *s, const record *r, size_t i,
+                                const char *wanted) {
+    const eop_csv_field *field = &r->fields[i];
+    int shown = field->size > 60 ? 60 : (int)field->size;
+    return eop_fail(EDGEOPS_E_INVALID, "csv", "%s:%llu: column '%s': '%.*s' is no %s", s->what,
+                    (unsigned long long)r->line, s->columns[i].name, shown, field->text, wanted);
+}
+
+static const char *type_word(edgeops_type type) {
+    return type == EDGEOPS_TYPE_FLOAT64 ? "float64"
+           : type == EDGEOPS_TYPE_INT64 ? "int64"
+           : type == EDGEOPS_TYPE_BOOL  ? "bool (true, false)"
+                                        : "string of at most 64 KiB of UTF-8";
+}
+
+static edgeops_status take_channel(eop_csv_samples *s, const record *r, size_t i,
+                                   edgeops_sample *sample) {
+    column *c = &s->columns[i];
+    const eop_csv_field *field = &r->fields[i];
+    edgeops_value value = {0};
+    if (field->size == 0 && !(field->quoted && c->type == EDGEOPS_TYPE_STRING)) {
+        return EDGEOPS_OK;
+    }
+    if (c->type == EDGEOPS_TYPE_NULL) {
+        c->type = type_of(field);
+        s->channels[c->channel].type = c->type;
+    }
+    if (field->size == 0) {
+        value = (edgeops_value){.type = EDGEOPS_TYPE_STRING, .as.str = field->text};
+    } else if (!eop_text_value(&value, c->type, field->text, field->size)) {
+        return bad_field(s, r, i, type_word(c->type));
+    }
+    s->names[sample->count] = c->name;
+    s->values[sample->count] = value;
+    sample->count++;
+    return EDGEOPS_OK;
+}
+
+static edgeops_status take_field(eop_csv_samples *s, const record *r, size_t i, eop_csv_row *row,
+                                 bool *has_seq) {
+    const eop_csv_field *field = &r->fields[i];
+    edgeops_value value = {0};
+    switch (s->columns[i].role) {
+    case CHANNEL:
+        return take_channel(s, r, i, &row->sample);
+    case TIME:
+        if (!eop_csv_time(&row->sample.time, field->text, field->size, s->time_unit)) {
+            return bad_field(s, r, i, "time (ISO 8601 or a number)");
+        }
+        return EDGEOPS_OK;
+    case SEQ:
+        if (field->size == 0 ||
+            !eop_text_value(&value, EDGEOPS_TYPE_INT64, field->text, field->size)) {
+            return bad_field(s, r, i, "sequence number");
+        }
+        row->sample.seq = value.as.i64;
+        *has_seq = true;
+        return EDGEOPS_OK;
+    case LABEL:
+        if (field->size > MAX_LABEL || strlen(field->text) != field->size) {
+            return bad_field(s, r, i, "label");
+        }
+        row->label = field->size > 0 ? field->text : NULL;
+        return EDGEOPS_OK;
+    case GROUP:
+        row->group = field->text;
+        return EDGEOPS_OK;
+    case SKIP:
+        break;
+    }
+    return EDGEOPS_OK;
+}
+
+/* The time of a row where no column has it, and its number among rows of one time. */
+static edgeops_status place_row(eop_csv_samples *s, asset *a, eop_csv_row *row, bool has_time,
+                                bool has_seq) {
+    edgeops_sample *sample = &row->sample;
+    if (!has_time) {
+        int64_t offset = 0;
+        if (a->rows > INT64_MAX ||
+            __builtin_mul_overflow((int64_t)a->rows, s->options.period, &offset) ||
+            __builtin_add_overflow(s->options.start, offset, &sample->time)) {
+            return eop_fail(EDGEOPS_E_INVALID, "csv", "%s:%llu: start + rows * period is over 2262",
+                            s->what, (unsigned long long)row->line);
+        }
+    }
+    if (!has_seq) {
+        sample->seq = a->rows > 0 && a->time == sample->time ? a->seq + 1 : 0;
+    }
+    a->time = sample->time;
+    a->seq = sample->seq;
+    a->rows++;
+    return EDGEOPS_OK;
+}
+
+static edgeops_status make_row(eop_csv_samples *s, eop_csv_row *row) {
+    const record *r = s->current;
+    asset *a = NULL;
+    bool has_seq = false;
+    memset(row, 0, sizeof(*row));
+    row->line = r->line;
+    row->sample.channels = s->names;
+    row->sample.values = s->values;
+    if (r->count != s->column_count) {
+        return eop_fail(EDGEOPS_E_INVALID, "csv", "%s:%llu: %zu fields, the header has %zu",
+                        s->what, (unsigned long long)r->line, r->count, s->column_count);
+    }
+    edgeops_status rc = EDGEOPS_OK;
+    for (size_t i = 0; i < r->count && rc == EDGEOPS_OK; i++) {
+        rc = take_field(s, r, i, row, &has_seq);
+    }
+    if (rc < 0 || (rc = find_asset(s, r, &a)) < 0 ||
+        (rc = place_row(s, a, row, s->options.time_column != NULL, has_seq)) < 0) {
+        return rc;
+    }
+    row->sample.asset = a->name;
+    return step_run(s, a, row->label, row->sample.time);
+}
+
+static edgeops_status flush_runs(eop_csv_samples *s) {
+    while (s->flushed < s->asset_count) {
+        edgeops_status rc = end_run(s, &s->assets[s->flushed++]);
+        if (rc != EDGEOPS_OK) {
+            return rc;
+        }
+    }
+    return EDGEOPS_DONE;
+}
+
+edgeops_status eop_csv_samples_next(eop_csv_samples *samples, eop_csv_row *row) {
+    edgeops_status rc = EDGEOPS_OK;
+    do {
+        rc = next_record(samples);
+        if (rc == EDGEOPS_DONE) {
+            return flush_runs(samples);
+        }
+        if (rc == EDGEOPS_OK) {
+            rc = make_row(samples, row);
+        }
+    } while (rc == EDGEOPS_OK && row->sample.count == 0);
+    return rc;
+}
+
+/* -- life -- */
+
+static edgeops_status samples_init(eop_csv_samples *s, int fd, const eop_csv_samples_options *o) {
+    s->what = eop_strdup(o->what != NULL ? o->what : "csv");
+    if (s->what == NULL) {
+        return eop_fail_nomem("csv");
+    }
+    if (o->time_unit != NULL) {
+        if (unit_digits(o->time_unit) == 0 && strcmp(o->time_unit, "ns") != 0) {
+            return eop_fail(EDGEOPS_E_INVALID, "csv", "time unit '%s' is none of s, ms, us, ns",
+                            o->time_unit);
+        }
+        s->time_unit = eop_strdup(o->time_unit);
+        if (s->time_unit == NULL) {
+            return eop_fail_nomem("csv");
+        }
+    }
+    if (o->period < 0) {
+        return eop_fail(EDGEOPS_E_INVALID, "csv", "the period is negative");
+    }
+    s->options.period = o->period > 0 ? o->period : DEFAULT_PERIOD;
+    edgeops_status rc =
+        eop_csv_open(&s->reader, fd, o->separator != '\0' ? o->separator : ',', s->what);
+    if (rc < 0 || (rc = read_header(s)) < 0 || (rc = set_roles(s, o)) < 0 ||
+        (rc = set_channels(s)) < 0) {
+        return rc;
+    }
+    return sniff(s);
+}
+
+edgeops_status eop_csv_samples_open(eop_csv_samples **out, int fd,
+                                    const eop_csv_samples_options *options) {
+    *out = NULL;
+    if (options->asset == NULL || options->asset[0] == '\0') {
+        return eop_fail(EDGEOPS_E_INVALID, "csv", "the name of the asset is missing");
+    }
+    eop_csv_samples *s = eop_calloc(1, sizeof(*s));
+    if (s == NULL) {
+        return eop_fail_nomem("csv");
+    }
+    s->last = &s->first;
+    s->options = *options;
+    edgeops_status rc = samples_init(s, fd, options);
+    if (rc < 0) {
+        eop_csv_samples_close(s);
+        return rc;
+    }
+    *out = s;
+    return EDGEOPS_OK;
+}
+
+size_t eop_csv_samples_channels(const eop_csv_samples *samples, const eop_csv_column **out) {
+    *out = samples->channels;
+    return samples->channel_count;
+}
+
+uint64_t eop_csv_samples_offset(const eop_csv_samples *samples) {
+    return eop_csv_offset(samples->reader);
+}
+
+void eop_csv_samples_close(eop_csv_samples *s) {
+    if (s == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < s->asset_count; i++) {
+        eop_free(s->assets[i].name);
+        eop_free(s->assets[i].label);
+    }
+    for (size_t i = 0; i < s->column_count; i++) {
+        eop_free(s->columns[i].name);
+    }
+    for (size_t i = 0; i < s->piece_count; i++) {
+        eop_free(s->pieces[i].text);
+    }
+    while (s->first != NULL) {
+        record *next = s->first->next;
+        eop_free(s->first);
+        s->first = next;
+    }
+    eop_free(s->current);
+    eop_free(s->assets);
+    eop_free(s->slots);
+    eop_free(s->columns);
+    eop_free(s->channels);
+    eop_free(s->names);
+    eop_free(s->values);
+    eop_free(s->pieces);
+    eop_buf_dispose(&s->name);
+    eop_csv_close(s->reader);
+    eop_free(s->what);
+    eop_free(s->time_unit);
+    eop_free(s);
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "edgeops/context.h"
+#include "ingest/drivers.h"
+#include "ingest/mqtt_link.h"
+
+/* PUBACK cannot be withheld (mqtt_conn.h). The host stops this driver before the disk is full, so
+ * that the broker queues; but a message that comes when there is no room already has been
+ * acknowledged when we know. Such ones wait here until there is room again, in order, while the
+ * link is cut: only a full disk and the death of the process together lose them. */
+#define MAX_HELD       20000
+#define MAX_HELD_BYTES (64u * 1024 * 1024)
+
+typedef struct held {
+    struct held *next;
+    edgeops_time arrived;
+    size_t size;
+    const char *topic; /* behind the payload */
+    char payload[];
+} held;
+
+/* The held ones are touched by Paho's thread while the link lives, else by the host's: link start
+ * and stop part the two. */
+typedef struct mqtt {
+    const edgeops_hld_host *host;
+    eop_mqtt_config *config;
+    eop_mqtt_link *link;
+    held *first;
+    held **last;
+    size_t held_count;
+    size_t held_bytes;
+    uint64_t lost;
+} mqtt;
+
+static bool is_full(edgeops_status status) {
+    return status == EDGEOPS_E_LIMIT || status == EDGEOPS_E_IO || status == EDGEOPS_E_NOMEM;
+}
+
+static void logf_host(mqtt *m, edgeops_log_level level, const char *format, uint64_t n) {
+    char text[160];
+    snprintf(text, sizeof(text), format, n);
+    m->host->log(m->host->self, level, text);
+}
+
+static void hold(mqtt *m, const char *topic, const void *payload, size_t size,
+                 edgeops_time arrived) {
+    size_t topic_size = strlen(topic) + 1;
+    held *h = NULL;
+    if (m->held_count < MAX_HELD && m->held_bytes + size <= MAX_HELD_BYTES) {
+        h = eop_alloc(sizeof(*h) + size + topic_size);
+    }
+    if (h == NULL) {
+        if (m->lost++ == 0) {
+            logf_host(m, EDGEOPS_LOG_ERROR,
+                      "no room on disk and no more in memory (%" PRIu64
+                      " messages wait): messages get lost",
+                      m->held_count);
+        }
+        return;
+    }
+    memcpy(h->payload, payload, size);
+    memcpy(h->payload + size, topic, topic_size);
+    h->topic = h->payload + size;
+    h->size = size;
+    h->arrived = arrived;
+    h->next = NULL;
+    *m->last = h;
+    m->last = &h->next;
+    m->held_count++;
+    m->held_bytes += size;
+}
+
+/* Hands the held ones to the host, as far as it takes them. */
+static edgeops_status hand_over(mqtt *m) {
+    while (m->first != NULL) {
+        held *h = m->first;
+        edgeops_status rc =
+            m->host->message(m->host->self, h->topic, h->payload, h->size, h->arrived);
+        if (is_full(rc) || rc == EDGEOPS_E_CLOSED) {
+            return rc;
+        }
+        m->first = h->next;
+        m->held_count--;
+        m->held_bytes -= h->size;
+        eop_free(h);
+    }
+    m->last = &m->first;
+    return EDGEOPS_OK;
+}
+
+static void on_message(const char *topic, const void *payload, size_t size, bool retained,
+                       void *user_data) {
+    mqtt *m = user_data;
+    if (retained && !m->config->take_retained) {
+        return;
+    }
+    edgeops_time now = m->host->now(m->host->self);
+    if (m->first != NULL) {
+        hold(m, topic, payload, size, now);
+        return;
+    }
+    if (is_full(m->host->message(m->host->self, topic, payload, size, now))) {
+        hold(m, topic, payload, size, now);
+        eop_mqtt_link_hang_up(m->link);
+    }
+}
+
+static void on_state(edgeops_status reason, const char *detail, uint64_t generation,
+                     void *user_data) {
+    mqtt *m = user_data;
+    (void)generation;
+    m->host->state(m->host->self, reason, detail);
+}
+
+static void mqtt_close(void *state) {
+    mqtt *m = state;
+    if (m == NULL) {
+        return;
+    }
+    if (m->held_count + m->lost > 0) {
+        logf_host(m, EDGEOPS_LOG_ERROR,
+                  "%" PRIu64 " messages are lost: there was no room on disk for them",
+                  m->held_count + m->lost);
+    }
+    while (m->first != NULL) {
+        held *next = m->first->next;
+        eop_free(m->first);
+        m->first = next;
+    }
+    eop_mqtt_config_unref(m->config);
+    eop_free(m);
+}
+
+static edgeops_status mqtt_open(void **state, const edgeops_hld_host *host,
+                                const char *config_json) {
+    *state = NULL;
+    mqtt *m = eop_calloc(1, sizeof(*m));
+    if (m == NULL) {
+        return eop_fail_nomem("mqtt");
+    }
+    m->host = host;
+    m->last = &m->first;
+    edgeops_status rc = eop_mqtt_config_new(&m->config, config_json, false);
+    if (rc < 0) {
+        mqtt_close(m);
+        return rc;
+    }
+    *state = m;
+    return EDGEOPS_OK;
+}
+
+static edgeops_status mqtt_start(void *state) {
+    static const eop_mqtt_conn_handler handler = {.on_message = on_message};
+    mqtt *m = state;
+    if (m->link != NULL) {
+        return EDGEOPS_OK;
+    }
+    edgeops_status rc = hand_over(m);
+    if (rc < 0) {
+        return rc;
+    }
+    eop_mqtt_link_options options = {
+        .config = m->config,
+        .client_id_suffix = "",
+        .handler = &handler,
+        .on_state = on_state,
+        .user_data = m,
+    };
+    return eop_mqtt_link_start(&m->link, &options);
+}
+
+static void mqtt_stop(void *state) {
+    mqtt *m = state;
+    eop_mqtt_link_stop(m->link);
+    m->link = NULL;
+    (void)hand_over(m);
+}
+
+const edgeops_hld_driver eop_driver_mqtt = {
+    .struct_size = sizeof(edgeops_hld_driver),
+    .abi_minor = EDGEOPS_HLD_ABI_MINOR,
+    .name = "mqtt",
+    .version = "1.0.0",
+    .summary = "Subscribes to topics of an MQTT 3.1.1 or 5 broker",
+    .config_schema_json = eop_mqtt_schema,
+    .open = mqtt_open,
+    .start = mqtt_start,
+    .stop = mqtt_stop,
+    .close = mqtt_close,
+};

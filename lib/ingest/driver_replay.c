@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Plays a CSV file back as if its asset sent it now. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/time.h"
+#include "codec/json.h"
+#include "codec/schema.h"
+#include "codec/table_csv.h"
+#include "edgeops/context.h"
+#include "ingest/drivers.h"
+
+#define RETRY_INTERVAL (2 * EDGEOPS_SECOND)
+#define MAX_COLUMNS    1024
+
+static const char replay_schema[] =
+    "{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\",\"type\":\"object\","
+    "\"additionalProperties\":false,\"required\":[\"path\",\"asset\"],\"properties\":{"
+    "\"path\":{\"type\":\"string\",\"minLength\":1,\"description\":\"CSV file, plain or gzip\"},"
+    "\"asset\":{\"type\":\"string\",\"minLength\":1,\"description\":"
+    "\"name of the asset; {column} is filled from the row\"},"
+    "\"time_column\":{\"type\":\"string\",\"default\":\"time\"},"
+    "\"time_unit\":{\"enum\":[\"s\",\"ms\",\"us\",\"ns\"],\"description\":"
+    "\"of a time column of numbers; default: by magnitude\"},"
+    "\"columns\":{\"type\":\"object\",\"description\":"
+    "\"types that are not to be found out: {\\\"name\\\": {\\\"type\\\": \\\"float64\\\"}}\"},"
+    "\"skip_columns\":{\"type\":\"array\",\"maxItems\":1024,\"items\":{\"type\":\"string\"}},"
+    "\"separator\":{\"enum\":[\",\",\";\",\"\\t\",\"|\"],\"default\":\",\"},"
+    "\"speed\":{\"type\":\"number\",\"minimum\":0,\"maximum\":1000000,\"default\":1,"
+    "\"description\":\"1: as recorded, 10: ten times as fast, 0: as fast as it goes\"},"
+    "\"loop\":{\"type\":\"boolean\",\"default\":false},"
+    "\"rewrite_time\":{\"type\":\"boolean\",\"default\":false,\"description\":"
+    "\"true: the first row happens now, the others after it as recorded\"}}}";
+
+static const char columns_schema[] =
+    "{\"type\":\"object\",\"additionalProperties\":{\"type\":\"object\","
+    "\"additionalProperties\":false,\"required\":[\"type\"],\"properties\":{"
+    "\"type\":{\"enum\":[\"float64\",\"int64\",\"bool\",\"string\"]},"
+    "\"unit\":{\"type\":\"string\"}}}}";
+
+typedef struct replay {
+    const edgeops_hld_host *host;
+    eop_json *config;
+    const char *path;
+    double speed;
+    bool loop;
+    bool rewrite_time;
+    eop_csv_samples_options csv; /* its texts belong to config */
+    eop_csv_column *columns;
+    const char **skip;
+
+    pthread_t thread;
+    bool running; /* the thread is to be joined */
+    pthread_mutex_t mutex;
+    pthread_cond_t cond;
+    bool stopping;
+
+    /* The thread's own; kept while stopped, so that a start goes on where it was. */
+    int fd;
+    eop_csv_samples *samples;
+    eop_csv_row row;
+    bool has_row; /* read and not yet taken */
+    bool placed;  /* first_time and the rest are set */
+    edgeops_time first_time;
+    edgeops_time shift;     /* added to the times */
+    edgeops_time last;      /* time of the newest row, as sent */
+    edgeops_duration begun; /* monotonic: when first_time was due */
+    uint64_t rows;
+} replay;
+
+/* -- pace -- */
+
+static bool is_stopping(replay *r) {
+    pthread_mutex_lock(&r->mutex);
+    bool stopping = r->stopping;
+    pthread_mutex_unlock(&r->mutex);
+    return stopping;
+}
+
+/* False when stopped meanwhile. */
+static bool sleep_until(replay *r, edgeops_duration deadline) {
+    struct timespec at = {.tv_sec = (time_t)(deadline / EDGEOPS_SECOND),
+                          .tv_nsec = (long)(deadline % EDGEOPS_SECOND)};
+    pthread_mutex_lock(&r->mutex);
+    while (!r->stopping && pthread_cond_timedwait(&r->cond, &r->mutex, &at) != ETIMEDOUT) {
+    }
+    bool go_on = !r->stopping;
+    pthread_mutex_unlock(&r->mutex);
+    return go_on;
+}
+
+/* The difference of two times as a duration that a clock can wait for. */
+static edgeops_duration scaled(const replay *r, edgeops_time from, edgeops_time to) {
+    double span = ((double)to - (double)from) / r->speed;
+    double most = 100.0 * 365 * 86400 * 1e9;
+    return span <= 0 ? 0 : (edgeops_duration)(span < most ? span : most);
+}
+
+static void place_first(replay *r) {
+    if (r->placed) {
+        return;
+    }
+    r->placed = true;
+    r->first_time = r->row.sample.time;
+    r->begun = eop_monotonic();
+    if (r->rewrite_time &&
+        __builtin_sub_overflow(r->host->now(r->host->self), r->first_time, &r->shift)) {
+        r->shift = 0;
+    }
+}
+
+static bool wait_for_row(replay *r) {
+    if (r->speed <= 0) {
+        return !is_stopping(r);
+    }
+    return sleep_until(r, r->begun + scaled(r, r->first_time, r->row.sample.time));
+}
+
+/* -- the file -- */
+
+static void close_file(replay *r) {
+    eop_csv_samples_close(r->samples);
+    r->samples = NULL;
+    if (r->fd >= 0) {
+        close(r->fd);
+        r->fd = -1;
+    }
+    r->has_row = false;
+    r->placed = false;
+    r->shift = 0;
+    r->rows = 0;
+}
+
+static edgeops_status open_file(replay *r) {
+    r->fd = open(r->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (r->fd < 0) {
+        return eop_fail_errno(errno, "replay", "cannot open '%s'", r->path);
+    }
+    return eop_csv_samples_open(&r->samples, r->fd, &r->csv);
+}
+
+/* Sends the row that was read. OK; E_CLOSED: stop now; E_LIMIT and the like: the host stops us. */
+static edgeops_status send_row(replay *r) {
+    edgeops_sample sample = r->row.sample;
+    if (__builtin_add_overflow(sample.time, r->shift, &sample.time)) {
+        sample.time = r->row.sample.time;
+    }
+    edgeops_status rc = r->host->emit(r->host->self, &sample, 1);
+    if (rc == EDGEOPS_OK || rc == EDGEOPS_E_INVALID) {
+        r->has_row = false;
+        r->rows++;
+        return EDGEOPS_OK;
+    }
+    return rc;
+}
+
+/* Plays to the end of the file: DONE; OK when stopped. */
+static edgeops_status play(replay *r) {
+    for (;;) {
+        if (!r->has_row) {
+            edgeops_status rc = eop_csv_samples_next(r->samples, &r->row);
+            if (rc != EDGEOPS_OK) {
+                return rc;
+            }
+            r->has_row = true;
+        }
+        place_first(r);
+        if (!wait_for_row(r) || send_row(r) < 0) {
+            return EDGEOPS_OK;
+        }
+    }
+}
+
+static void report_end(replay *r) {
+    char detail[160];
+    snprintf(detail, sizeof(detail), "%" PRIu64 " rows of '%.100s' played", r->rows, r->path);
+    r->host->state(r->host->self, EDGEOPS_DONE, detail);
+}
+
+/* A missing file may come; a broken one must be mended and the source started again. */
+static bool may_mend(edgeops_status rc) {
+    return rc == EDGEOPS_E_NOTFOUND || rc == EDGEOPS_E_DENIED || rc == EDGEOPS_E_IO ||
+           rc == EDGEOPS_E_NOMEM;
+}
+
+static void *run(void *argument) {
+    replay *r = argument;
+    edgeops_status rc = EDGEOPS_OK;
+    while (!is_stopping(r)) {
+        if (r->samples == NULL && (rc = open_file(r)) < 0) {
+            r->host->state(r->host->self, rc, edgeops_error_last()->message);
+            close_file(r);
+            if (!may_mend(rc) || !sleep_until(r, eop_monotonic() + RETRY_INTERVAL)) {
+                break;
+            }
+            continue;
+        }
+        r->host->state(r->host->self, EDGEOPS_OK, r->path);
+        rc = play(r);
+        if (rc == EDGEOPS_OK) {
+            break; /* stopped; the place is kept */
+        }
+        if (rc < 0) {
+            r->host->state(r->host->self, rc, edgeops_error_last()->message);
+            close_file(r);
+            break;
+        }
+        bool again = r->loop && r->rows > 0;
+        if (!again) {
+            report_end(r);
+        }
+        close_file(r);
+        if (!again) {
+            break;
+        }
+    }
+    return NULL;
+}
+
+/* -- the driver -- */
+
+static void replay_stop(void *state) {
+    replay *r = state;
+    if (!r->running) {
+        return;
+    }
+    pthread_mutex_lock(&r->mutex);
+    r->stopping = true;
+    pthread_cond_broadcast(&r->cond);
+    pthread_mutex_unlock(&r->mutex);
+    pthread_join(r->thread, NULL);
+    r->running = false;
+    /* Going on later means: later by as long as it rested. */
+    r->placed = r->placed && r->speed <= 0;
+}
+
+static edgeops_status replay_start(void *state) {
+    replay *r = state;
+    sigset_t all;
+    sigset_t before;
+    if (r->running) {
+        return EDGEOPS_OK;
+    }
+    r->stopping = false;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int code = pthread_create(&r->thread, NULL, run, r);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (code != 0) {
+        return eop_fail_errno(code, "replay", "no thread for '%s'", r->path);
+    }
+    r->running = true;
+    return EDGEOPS_OK;
+}
+
+static void replay_close(void *state) {
+    replay *r = state;
+    if (r == NULL) {
+        return;
+    }
+    replay_stop(r);
+    close_file(r);
+    eop_json_free(r->config);
+    eop_free(r->columns);
+    eop_free(r->skip);
+    pthread_cond_destroy(&r->cond);
+    pthread_mutex_destroy(&r->mutex);
+    eop_free(r);
+}
+
+static edgeops_type type_named(const char *name) {
+    return strcmp(name, "float64") == 0 ? EDGEOPS_TYPE_FLOAT64
+           : strcmp(name, "int64") == 0 ? EDGEOPS_TYPE_INT64
+           : strcmp(name, "bool") == 0  ? EDGEOPS_TYPE_BOOL
+                                        : EDGEOPS_TYPE_STRING;
+}
+
+static edgeops_status take_columns(replay *r) {
+    const eop_json *columns = eop_json_get(r->config, "columns");
+    const eop_json *skip = eop_json_get(r->config, "skip_columns");
+    if (columns != NULL) {
+        edgeops_status rc = eop_schema_check_text(columns_schema, columns, NULL, 0, "columns");
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    if (eop_json_size(columns) > MAX_COLUMNS) {
+        return eop_fail(EDGEOPS_E_INVALID, "replay", "columns: over %d of them", MAX_COLUMNS);
+    }
+    r->columns = eop_calloc(eop_json_size(columns), sizeof(*r->columns));
+    r->skip = eop_calloc(eop_json_size(skip), sizeof(*r->skip));
+    if (r->columns == NULL || r->skip == NULL) {
+        return eop_fail_nomem("replay");
+    }
+    for (const eop_json *c = eop_json_first(columns); c != NULL; c = eop_json_next(c)) {
+        r->columns[r->csv.column_count++] =
+            (eop_csv_column){eop_json_key(c), type_named(eop_json_string(c, "type", ""))};
+    }
+    for (const eop_json *c = eop_json_first(skip); c != NULL; c = eop_json_next(c)) {
+        r->skip[r->csv.skip_count++] = eop_json_text(c);
+    }
+    r->csv.columns = r->columns;
+    r->csv.skip = r->skip;
+    return EDGEOPS_OK;
+}
+
+static edgeops_status replay_open(void **state, const edgeops_hld_host *host,
+                                  const char *config_json) {
+    *state = NULL;
+    pthread_condattr_t attributes;
+    replay *r = eop_calloc(1, sizeof(*r));
+    if (r == NULL) {
+        return eop_fail_nomem("replay");
+    }
+    r->host = host;
+    r->fd = -1;
+    pthread_mutex_init(&r->mutex, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&r->cond, &attributes);
+    pthread_condattr_destroy(&attributes);
+    edgeops_status rc =
+        eop_json_parse(&r->config, config_json, strlen(config_json), "config", NULL);
+    if (rc == EDGEOPS_OK) {
+        rc = eop_schema_check_text(replay_schema, r->config, config_json, strlen(config_json),
+                                   "config");
+    }
+    if (rc == EDGEOPS_OK) {
+        rc = take_columns(r);
+    }
+    if (rc < 0) {
+        replay_close(r);
+        return rc;
+    }
+    r->path = eop_json_string(r->config, "path", "");
+    r->speed = eop_json_number(r->config, "speed", 1);
+    r->loop = eop_json_bool(r->config, "loop", false);
+    r->rewrite_time = eop_json_bool(r->config, "rewrite_time", false);
+    r->csv.what = r->path;
+    r->csv.asset = eop_json_string(r->config, "asset", "");
+    r->csv.time_column = eop_json_string(r->config, "time_column", "time");
+    r->csv.time_unit = eop_json_string(r->config, "time_unit", NULL);
+    r->csv.separator = eop_json_string(r->config, "separator", ",")[0];
+    *state = r;
+    return EDGEOPS_OK;
+}
+
+const edgeops_hld_driver eop_driver_replay = {
+    .struct_size = sizeof(edgeops_hld_driver),
+    .abi_minor = EDGEOPS_HLD_ABI_MINOR,
+    .name = "replay",
+    .version = "1.0.0",
+    .summary = "Plays a CSV file back as live data",
+    .config_schema_json = replay_schema,
+    .open = replay_open,
+    .start = replay_start,
+    .stop = replay_stop,
+    .close = replay_close,
+};

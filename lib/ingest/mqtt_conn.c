@@ -1,0 +1,866 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ingest/mqtt_conn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <MQTTAsync.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/str.h"
+#include "base/time.h"
+
+#define PAHO_NO_MEMORY    (-99) /* its own name for it is in no installed header */
+#define CONNECT_TIMEOUT_S 10
+#define REPLY_TIMEOUT     (15 * EDGEOPS_SECOND)
+#define DRAIN_TIMEOUT     (EDGEOPS_SECOND / 2)
+#define CLOSE_TIMEOUT     (5 * EDGEOPS_SECOND)
+#define MAX_PASSWORD_FILE 65536
+#define REASON_SIZE       256
+
+typedef enum { OPENING, CONNECTED, SUBSCRIBED, FAILED, LOST, CLOSED } phase;
+
+typedef struct slot {
+    eop_mqtt_conn *conn;
+    struct slot *next; /* of the free ones */
+    uint64_t id;
+    uint8_t qos;
+} slot;
+
+/* One SUBSCRIBE. */
+typedef struct request {
+    eop_mqtt_conn *conn;
+    const char *filter; /* the config's */
+} request;
+
+struct eop_mqtt_conn {
+    pthread_mutex_t mutex;
+    pthread_cond_t cond;
+    eop_mqtt_config *config;
+    const eop_mqtt_conn_handler *handler;
+    void *user_data;
+    bool publisher;
+    bool clear;
+    MQTTAsync handle;
+    slot *slots;
+    request *requests;
+
+    /* Guarded by mutex. */
+    phase phase;
+    bool interrupted;
+    bool dead;     /* user_data is gone */
+    bool poisoned; /* a send met a socket error */
+    int code;
+    char reason[REASON_SIZE]; /* of FAILED, LOST */
+    char tls[REASON_SIZE];    /* what OpenSSL had to say */
+    size_t unanswered;        /* filters */
+    size_t refused;
+    const char *first_refused;
+    slot *free_slots;
+    uint32_t pending; /* sends that have no end yet */
+    uint32_t pending_qos2;
+    uint32_t users; /* threads inside MQTTAsync_send */
+};
+
+static pthread_once_t anchor_once = PTHREAD_ONCE_INIT;
+static MQTTAsync anchor;
+static unsigned left_handles;
+
+/* The first handle makes Paho ignore SIGPIPE in the whole process. That is the host's to decide:
+ * the old disposition comes back, and Paho's threads, which inherit the mask of the thread that
+ * connects first, have all signals blocked (see control() in mqtt_link.c). */
+static void make_anchor(void) {
+    struct sigaction before;
+    MQTTAsync_createOptions options = MQTTAsync_createOptions_initializer;
+    int known = sigaction(SIGPIPE, NULL, &before);
+    if (MQTTAsync_createWithOptions(&anchor, "tcp://127.0.0.1:1", "edgeops-anchor",
+                                    MQTTCLIENT_PERSISTENCE_NONE, NULL,
+                                    &options) != MQTTASYNC_SUCCESS) {
+        anchor = NULL;
+    }
+    if (known == 0) {
+        sigaction(SIGPIPE, &before, NULL);
+    }
+}
+
+unsigned eop_mqtt_conn_left(void) {
+    return __atomic_load_n(&left_handles, __ATOMIC_RELAXED);
+}
+
+static void set_reason(eop_mqtt_conn *conn, phase next, int code, const char *reason) {
+    pthread_mutex_lock(&conn->mutex);
+    if (conn->phase == OPENING || conn->phase == CONNECTED || conn->phase == SUBSCRIBED) {
+        conn->phase = next;
+        conn->code = code;
+        if (conn->reason[0] == '\0') {
+            snprintf(conn->reason, sizeof(conn->reason), "%s", reason != NULL ? reason : "");
+        }
+        pthread_cond_broadcast(&conn->cond);
+    }
+    pthread_mutex_unlock(&conn->mutex);
+}
+
+/* -- connecting -- */
+
+static void connected(eop_mqtt_conn *conn) {
+    pthread_mutex_lock(&conn->mutex);
+    if (conn->phase == OPENING) {
+        conn->phase = CONNECTED;
+        pthread_cond_broadcast(&conn->cond);
+    }
+    pthread_mutex_unlock(&conn->mutex);
+}
+
+static void on_connected(void *context, MQTTAsync_successData *data) {
+    (void)data;
+    connected(context);
+}
+
+static void on_connected5(void *context, MQTTAsync_successData5 *data) {
+    (void)data;
+    connected(context);
+}
+
+static void on_failed(void *context, MQTTAsync_failureData *data) {
+    set_reason(context, FAILED, data->code, data->message);
+}
+
+static void on_failed5(void *context, MQTTAsync_failureData5 *data) {
+    int code =
+        data->reasonCode >= MQTTREASONCODE_UNSPECIFIED_ERROR ? (int)data->reasonCode : data->code;
+    set_reason(context, FAILED, code, data->message);
+}
+
+static void on_lost(void *context, char *cause) {
+    set_reason(context, LOST, 0, cause);
+}
+
+/* MQTT 5: the broker says why before it hangs up; connection lost comes next. */
+static void on_disconnected(void *context, MQTTProperties *properties,
+                            enum MQTTReasonCodes reason) {
+    eop_mqtt_conn *conn = context;
+    const char *text = MQTTReasonCode_toString(reason);
+    (void)properties;
+    pthread_mutex_lock(&conn->mutex);
+    snprintf(conn->reason, sizeof(conn->reason), "the broker ended it: %s",
+             text != NULL ? text : "no reason given");
+    pthread_mutex_unlock(&conn->mutex);
+}
+
+static int on_tls_error(const char *text, size_t size, void *context) {
+    eop_mqtt_conn *conn = context;
+    /* "error:0A000086:SSL routines::certificate verify failed\n": the last part is for people. */
+    while (size > 0 && (text[size - 1] == '\n' || text[size - 1] == '\0')) {
+        size--;
+    }
+    const char *start = text;
+    for (const char *p = text; p < text + size; p++) {
+        if (*p == ':' && p + 1 < text + size) {
+            start = p + 1;
+        }
+    }
+    pthread_mutex_lock(&conn->mutex);
+    snprintf(conn->tls, sizeof(conn->tls), "%.*s", (int)(size - (size_t)(start - text)), start);
+    pthread_mutex_unlock(&conn->mutex);
+    return 1;
+}
+
+static int on_arrived(void *context, char *topic, int topic_size, MQTTAsync_message *message) {
+    eop_mqtt_conn *conn = context;
+    /* topic_size is set only for a topic with a NUL in it, which MQTT forbids. */
+    if (topic_size == 0 && conn->handler->on_message != NULL) {
+        conn->handler->on_message(topic, message->payload, (size_t)message->payloadlen,
+                                  message->retained != 0, conn->user_data);
+    }
+    MQTTAsync_freeMessage(&message);
+    MQTTAsync_free(topic);
+    return 1;
+}
+
+/* -- subscribing: one request a filter, since the list that Paho gives for several may be shorter
+ * than what was asked for -- */
+
+/* The broker answered for one filter. */
+static void answered(request *r, bool refused) {
+    eop_mqtt_conn *conn = r->conn;
+    pthread_mutex_lock(&conn->mutex);
+    if (conn->phase == CONNECTED) {
+        if (refused && conn->refused++ == 0) {
+            conn->first_refused = r->filter;
+        }
+        if (--conn->unanswered == 0) {
+            conn->phase = SUBSCRIBED;
+            pthread_cond_broadcast(&conn->cond);
+        }
+    }
+    pthread_mutex_unlock(&conn->mutex);
+}
+
+static void on_subscribed(void *context, MQTTAsync_successData *data) {
+    (void)data;
+    answered(context, false);
+}
+
+static void on_subscribed5(void *context, MQTTAsync_successData5 *data) {
+    (void)data;
+    answered(context, false);
+}
+
+static void on_not_subscribed(void *context, MQTTAsync_failureData *data) {
+    request *r = context;
+    if (data->code >= 0x80) {
+        answered(r, true);
+    } else {
+        set_reason(r->conn, LOST, data->code, data->message);
+    }
+}
+
+static void on_not_subscribed5(void *context, MQTTAsync_failureData5 *data) {
+    request *r = context;
+    if (data->reasonCode >= MQTTREASONCODE_UNSPECIFIED_ERROR) {
+        answered(r, true);
+    } else {
+        set_reason(r->conn, LOST, data->code, data->message);
+    }
+}
+
+/* -- sending -- */
+
+/* Takes the slot back. Gives the id and whether its owner may still be told. */
+static bool end_send(slot *s, bool socket_error, uint64_t *id) {
+    eop_mqtt_conn *conn = s->conn;
+    pthread_mutex_lock(&conn->mutex);
+    *id = s->id;
+    conn->pending--;
+    conn->pending_qos2 -= s->qos == 2;
+    conn->poisoned = conn->poisoned || socket_error;
+    bool tell = !conn->dead;
+    s->next = conn->free_slots;
+    conn->free_slots = s;
+    if (conn->pending == 0) {
+        pthread_cond_broadcast(&conn->cond);
+    }
+    pthread_mutex_unlock(&conn->mutex);
+    return tell;
+}
+
+static void delivered(slot *s) {
+    eop_mqtt_conn *conn = s->conn;
+    uint64_t id = 0;
+    if (end_send(s, false, &id) && conn->handler->on_delivered != NULL) {
+        conn->handler->on_delivered(id, conn->user_data);
+    }
+}
+
+static void on_sent(void *context, MQTTAsync_successData *data) {
+    (void)data;
+    delivered(context);
+}
+
+static void on_sent5(void *context, MQTTAsync_successData5 *data) {
+    (void)data;
+    delivered(context);
+}
+
+static void on_unsent(void *context, MQTTAsync_failureData *data) {
+    uint64_t id = 0;
+    (void)end_send(context, data->code != MQTTASYNC_OPERATION_INCOMPLETE, &id);
+}
+
+/* A refusal that sending again would not change. */
+static bool refused_for_good(int reason) {
+    return reason == MQTTREASONCODE_UNSPECIFIED_ERROR ||
+           reason == MQTTREASONCODE_IMPLEMENTATION_SPECIFIC_ERROR ||
+           reason == MQTTREASONCODE_NOT_AUTHORIZED || reason == MQTTREASONCODE_TOPIC_NAME_INVALID ||
+           reason == MQTTREASONCODE_PAYLOAD_FORMAT_INVALID;
+}
+
+static void on_unsent5(void *context, MQTTAsync_failureData5 *data) {
+    slot *s = context;
+    eop_mqtt_conn *conn = s->conn;
+    int reason = (int)data->reasonCode;
+    if (reason < MQTTREASONCODE_UNSPECIFIED_ERROR) {
+        uint64_t id = 0;
+        (void)end_send(s, data->code != MQTTASYNC_OPERATION_INCOMPLETE, &id);
+        return;
+    }
+    const char *text = MQTTReasonCode_toString(data->reasonCode);
+    if (refused_for_good(reason)) {
+        if (conn->handler->on_refused != NULL) {
+            conn->handler->on_refused(text, conn->user_data);
+        }
+        delivered(s);
+    } else {
+        /* Over a quota or the like: goes again over the next connection, after the back-off. */
+        uint64_t id = 0;
+        (void)end_send(s, false, &id);
+        set_reason(conn, LOST, reason, text);
+    }
+}
+
+edgeops_status eop_mqtt_conn_send(eop_mqtt_conn *conn, const edgeops_message *message) {
+    if (message->size > INT32_MAX / 2 || message->qos > 2 ||
+        !eop_mqtt_topic_valid(message->topic)) {
+        return eop_fail(EDGEOPS_E_INVALID, "mqtt", "'%s' is no topic to publish to, or bad size",
+                        message->topic);
+    }
+    pthread_mutex_lock(&conn->mutex);
+    slot *s = conn->phase == CONNECTED ? conn->free_slots : NULL;
+    if (s == NULL) {
+        pthread_mutex_unlock(&conn->mutex);
+        return eop_fail(EDGEOPS_E_AGAIN, "mqtt", "no link, or too many messages under way");
+    }
+    conn->free_slots = s->next;
+    s->id = message->id;
+    s->qos = message->qos;
+    conn->pending++;
+    conn->pending_qos2 += message->qos == 2;
+    conn->users++;
+    pthread_mutex_unlock(&conn->mutex);
+
+    MQTTAsync_responseOptions response = MQTTAsync_responseOptions_initializer;
+    response.context = s;
+    if (conn->config->v5) {
+        response.onSuccess5 = on_sent5;
+        response.onFailure5 = on_unsent5;
+    } else {
+        response.onSuccess = on_sent;
+        response.onFailure = on_unsent;
+    }
+    int code = MQTTAsync_send(conn->handle, message->topic, (int)message->size,
+                              message->size > 0 ? message->payload : "", message->qos,
+                              message->retain, &response);
+    if (code != MQTTASYNC_SUCCESS) {
+        uint64_t id = 0;
+        (void)end_send(s, false, &id);
+    }
+    pthread_mutex_lock(&conn->mutex);
+    if (--conn->users == 0) {
+        pthread_cond_broadcast(&conn->cond);
+    }
+    pthread_mutex_unlock(&conn->mutex);
+    if (code == MQTTASYNC_SUCCESS) {
+        return EDGEOPS_OK;
+    }
+    if (code == PAHO_NO_MEMORY) {
+        return eop_fail_nomem("mqtt");
+    }
+    return eop_fail(EDGEOPS_E_AGAIN, "mqtt", "no link (%d)", code);
+}
+
+bool eop_mqtt_conn_left_qos2(eop_mqtt_conn *conn) {
+    pthread_mutex_lock(&conn->mutex);
+    bool left = conn->pending_qos2 > 0;
+    pthread_mutex_unlock(&conn->mutex);
+    return left;
+}
+
+/* -- opening -- */
+
+static edgeops_status check_file(const char *key, const char *path) {
+    if (path == NULL || access(path, R_OK) == 0) {
+        return EDGEOPS_OK;
+    }
+    return eop_fail_errno(errno, "mqtt", "%s: cannot read '%s'", key, path);
+}
+
+static edgeops_status read_password(char **out, const eop_mqtt_config *config) {
+    size_t size = 0;
+    if (config->password_file == NULL) {
+        return EDGEOPS_OK;
+    }
+    edgeops_status rc = eop_file_read(out, &size, config->password_file, MAX_PASSWORD_FILE);
+    if (rc < 0) {
+        return rc;
+    }
+    while (size > 0 && ((*out)[size - 1] == '\n' || (*out)[size - 1] == '\r')) {
+        (*out)[--size] = '\0';
+    }
+    return EDGEOPS_OK;
+}
+
+static char *make_uri(const eop_mqtt_config *config, const char *address) {
+    /* With TLS Paho checks the certificate against the host of this URI, so it must be the name. */
+    const char *host = config->tls || address == NULL ? config->host : address;
+    bool v6 = strchr(host, ':') != NULL;
+    return eop_format("%s://%s%s%s:%u", config->tls ? "ssl" : "tcp", v6 ? "[" : "", host,
+                      v6 ? "]" : "", (unsigned)config->port);
+}
+
+static edgeops_status make_handle(eop_mqtt_conn *conn, const eop_mqtt_conn_options *options) {
+    const eop_mqtt_config *config = conn->config;
+    edgeops_status rc = EDGEOPS_OK;
+    MQTTAsync_createOptions create = MQTTAsync_createOptions_initializer;
+    char *uri = make_uri(config, options->address);
+    char *id = eop_format("%s%s", config->client_id != NULL ? config->client_id : "edgeops",
+                          options->client_id_suffix);
+    if (uri == NULL || id == NULL) {
+        rc = eop_fail_nomem("mqtt");
+        goto out;
+    }
+    create.MQTTVersion = config->v5 ? MQTTVERSION_5 : MQTTVERSION_3_1_1;
+    create.sendWhileDisconnected = 0;
+    create.maxBufferedMessages = (int)options->in_flight + 16;
+    int code = MQTTAsync_createWithOptions(&conn->handle, uri, id, MQTTCLIENT_PERSISTENCE_NONE,
+                                           NULL, &create);
+    if (code != MQTTASYNC_SUCCESS) {
+        rc = code == PAHO_NO_MEMORY ? eop_fail_nomem("mqtt")
+                                    : eop_fail(EDGEOPS_E_INVALID, "mqtt",
+                                               "client for %s cannot be made (%d)", uri, code);
+        goto out;
+    }
+    MQTTAsync_setCallbacks(conn->handle, conn, on_lost, on_arrived, NULL);
+    if (config->v5) {
+        MQTTAsync_setDisconnected(conn->handle, conn, on_disconnected);
+    }
+out:
+    eop_free(uri);
+    eop_free(id);
+    return rc;
+}
+
+/* See the head of mqtt_conn.h for why a publisher's session is never "clean" in Paho's eyes. */
+static void set_session(const eop_mqtt_conn *conn, MQTTAsync_connectOptions *connect,
+                        MQTTProperties *properties) {
+    const eop_mqtt_config *config = conn->config;
+    if (!config->v5) {
+        connect->MQTTVersion = MQTTVERSION_3_1_1;
+        connect->cleansession = conn->clear || (!conn->publisher && config->clean_session);
+        return;
+    }
+    connect->cleanstart = conn->publisher || config->clean_session;
+    uint32_t expiry = conn->publisher ? 1 : config->clean_session ? 0 : config->session_expiry_s;
+    MQTTProperty property;
+    memset(&property, 0, sizeof(property));
+    property.identifier = MQTTPROPERTY_CODE_SESSION_EXPIRY_INTERVAL;
+    property.value.integer4 = expiry;
+    MQTTProperties_add(properties, &property);
+    connect->connectProperties = properties;
+}
+
+static edgeops_status begin_connect(eop_mqtt_conn *conn, const char *password) {
+    const eop_mqtt_config *config = conn->config;
+    MQTTAsync_connectOptions connect = MQTTAsync_connectOptions_initializer;
+    MQTTAsync_connectOptions connect5 = MQTTAsync_connectOptions_initializer5;
+    MQTTProperties properties = MQTTProperties_initializer;
+    MQTTAsync_SSLOptions tls = MQTTAsync_SSLOptions_initializer;
+    MQTTAsync_willOptions will = MQTTAsync_willOptions_initializer;
+    if (config->v5) {
+        connect = connect5;
+        connect.onSuccess5 = on_connected5;
+        connect.onFailure5 = on_failed5;
+    } else {
+        connect.onSuccess = on_connected;
+        connect.onFailure = on_failed;
+    }
+    connect.context = conn;
+    set_session(conn, &connect, &properties);
+    connect.keepAliveInterval = config->keep_alive_s;
+    connect.connectTimeout = CONNECT_TIMEOUT_S;
+    connect.automaticReconnect = 0;
+    connect.username = config->user;
+    connect.password = password != NULL ? password : config->password;
+    if (config->tls) {
+        tls.trustStore = config->ca;
+        tls.keyStore = config->cert;
+        tls.privateKey = config->key != NULL ? config->key : config->cert;
+        tls.privateKeyPassword = config->key_password;
+        tls.enableServerCertAuth = config->verify;
+        tls.verify = config->verify;
+        tls.sslVersion = MQTT_SSL_VERSION_DEFAULT;
+        tls.ssl_error_cb = on_tls_error;
+        tls.ssl_error_context = conn;
+        connect.ssl = &tls;
+    }
+    if (config->will_topic != NULL && !conn->clear) {
+        const char *payload = config->will_payload != NULL ? config->will_payload : "";
+        will.topicName = config->will_topic;
+        will.message = payload;
+        will.qos = config->will_qos;
+        will.retained = config->will_retain;
+        connect.will = &will;
+    }
+    int code = MQTTAsync_connect(conn->handle, &connect);
+    MQTTProperties_free(&properties);
+    if (code != MQTTASYNC_SUCCESS) {
+        return eop_fail(EDGEOPS_E_INVALID, "mqtt", "the connection's options are refused (%d)",
+                        code);
+    }
+    return EDGEOPS_OK;
+}
+
+static edgeops_status init_locks(eop_mqtt_conn *conn) {
+    pthread_condattr_t attributes;
+    if (pthread_mutex_init(&conn->mutex, NULL) != 0) {
+        return eop_fail_nomem("mqtt");
+    }
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    int code = pthread_cond_init(&conn->cond, &attributes);
+    pthread_condattr_destroy(&attributes);
+    if (code != 0) {
+        pthread_mutex_destroy(&conn->mutex);
+        return eop_fail_nomem("mqtt");
+    }
+    return EDGEOPS_OK;
+}
+
+static void conn_free(eop_mqtt_conn *conn) {
+    pthread_cond_destroy(&conn->cond);
+    pthread_mutex_destroy(&conn->mutex);
+    eop_mqtt_config_unref(conn->config);
+    eop_free(conn->slots);
+    eop_free(conn->requests);
+    eop_free(conn);
+}
+
+edgeops_status eop_mqtt_conn_open(eop_mqtt_conn **out, const eop_mqtt_conn_options *options) {
+    edgeops_status rc = EDGEOPS_OK;
+    char *password = NULL;
+    *out = NULL;
+    pthread_once(&anchor_once, make_anchor);
+    eop_mqtt_conn *conn = eop_calloc(1, sizeof(*conn));
+    if (conn == NULL) {
+        return eop_fail_nomem("mqtt");
+    }
+    if ((rc = init_locks(conn)) < 0) {
+        eop_free(conn);
+        return rc;
+    }
+    conn->config = eop_mqtt_config_ref(options->config);
+    conn->handler = options->handler;
+    conn->user_data = options->user_data;
+    conn->publisher = options->publisher;
+    conn->clear = options->clear;
+    if (options->in_flight > 0) {
+        conn->slots = eop_calloc(options->in_flight, sizeof(*conn->slots));
+        if (conn->slots == NULL) {
+            rc = eop_fail_nomem("mqtt");
+            goto out;
+        }
+    }
+    for (uint32_t i = 0; i < options->in_flight; i++) {
+        conn->slots[i].conn = conn;
+        conn->slots[i].next = conn->free_slots;
+        conn->free_slots = &conn->slots[i];
+    }
+    if ((rc = check_file("tls/ca", conn->config->ca)) < 0 ||
+        (rc = check_file("tls/cert", conn->config->cert)) < 0 ||
+        (rc = check_file("tls/key", conn->config->key)) < 0 ||
+        (rc = read_password(&password, conn->config)) < 0 ||
+        (rc = make_handle(conn, options)) < 0 || (rc = begin_connect(conn, password)) < 0) {
+        goto out;
+    }
+    *out = conn;
+    conn = NULL;
+out:
+    if (password != NULL) {
+        explicit_bzero(password, strlen(password));
+        eop_free(password);
+    }
+    if (conn != NULL) {
+        if (conn->handle != NULL) {
+            MQTTAsync_destroy(&conn->handle);
+        }
+        conn_free(conn);
+    }
+    return rc;
+}
+
+/* -- waiting -- */
+
+static bool wait_until(eop_mqtt_conn *conn, edgeops_duration deadline) {
+    if (deadline == EDGEOPS_FOREVER) {
+        return pthread_cond_wait(&conn->cond, &conn->mutex) == 0;
+    }
+    struct timespec at = {.tv_sec = (time_t)(deadline / EDGEOPS_SECOND),
+                          .tv_nsec = (long)(deadline % EDGEOPS_SECOND)};
+    return pthread_cond_timedwait(&conn->cond, &conn->mutex, &at) != ETIMEDOUT;
+}
+
+/* Waits while the phase is `current`. Gives E_CANCELED or E_TIMEOUT, else OK and the next phase. */
+static edgeops_status wait_phase(eop_mqtt_conn *conn, phase current, edgeops_duration deadline,
+                                 phase *next) {
+    edgeops_status rc = EDGEOPS_OK;
+    bool late = false;
+    pthread_mutex_lock(&conn->mutex);
+    while (conn->phase == current && !conn->interrupted && !late) {
+        late = !wait_until(conn, deadline);
+    }
+    *next = conn->phase;
+    if (conn->interrupted) {
+        rc = EDGEOPS_E_CANCELED;
+    } else if (conn->phase == current) {
+        rc = EDGEOPS_E_TIMEOUT;
+    }
+    pthread_mutex_unlock(&conn->mutex);
+    if (rc == EDGEOPS_E_CANCELED) {
+        return eop_fail(rc, "mqtt", "stopped");
+    }
+    if (rc == EDGEOPS_E_TIMEOUT) {
+        return eop_fail(rc, "mqtt", "the broker %s:%u does not answer", conn->config->host,
+                        (unsigned)conn->config->port);
+    }
+    return rc;
+}
+
+typedef struct refusal {
+    int code;
+    edgeops_status status;
+    const char *text;
+} refusal;
+
+static const refusal refusals311[] = {
+    {1, EDGEOPS_E_VERSION, "does not speak MQTT 3.1.1; try \"version\": \"5\""},
+    {2, EDGEOPS_E_DENIED, "refuses the client id; set client_id"},
+    {3, EDGEOPS_E_BUSY, "is not available at the moment"},
+    {4, EDGEOPS_E_DENIED, "refuses user name or password; check user and password"},
+    {5, EDGEOPS_E_DENIED, "says: not authorised; check user and password"},
+};
+
+static const refusal refusals5[] = {
+    {0x84, EDGEOPS_E_VERSION, "does not speak MQTT 5; set \"version\": \"3.1.1\""},
+    {1, EDGEOPS_E_VERSION, "does not speak MQTT 5; set \"version\": \"3.1.1\""},
+    {0x85, EDGEOPS_E_DENIED, "refuses the client id; set client_id"},
+    {0x86, EDGEOPS_E_DENIED, "refuses user name or password; check user and password"},
+    {0x87, EDGEOPS_E_DENIED, "says: not authorised; check user and password"},
+    {0x88, EDGEOPS_E_BUSY, "is not available at the moment"},
+    {0x89, EDGEOPS_E_BUSY, "is busy"},
+    {0x8A, EDGEOPS_E_DENIED, "has banned this client"},
+};
+
+/* Turns what Paho knows about a failed attempt into a line for the operator. */
+static edgeops_status explain_failure(eop_mqtt_conn *conn) {
+    const eop_mqtt_config *config = conn->config;
+    const refusal *table = config->v5 ? refusals5 : refusals311;
+    size_t count = config->v5 ? EOP_COUNT(refusals5) : EOP_COUNT(refusals311);
+    const char *host = config->host;
+    unsigned port = config->port;
+    char reason[REASON_SIZE];
+    char tls[REASON_SIZE];
+    pthread_mutex_lock(&conn->mutex);
+    int code = conn->code;
+    memcpy(reason, conn->reason, sizeof(reason));
+    memcpy(tls, conn->tls, sizeof(tls));
+    pthread_mutex_unlock(&conn->mutex);
+    for (size_t i = 0; i < count; i++) {
+        if (table[i].code == code) {
+            return eop_fail(table[i].status, "mqtt", "the broker %s:%u %s", host, port,
+                            table[i].text);
+        }
+    }
+    if (code > 0) {
+        return eop_fail(EDGEOPS_E_DENIED, "mqtt", "the broker %s:%u refuses the connection (%d)",
+                        host, port, code);
+    }
+    if (tls[0] != '\0') {
+        return eop_fail(EDGEOPS_E_DENIED, "mqtt",
+                        "TLS with %s:%u: %s; check tls (ca, cert, key) and the broker's "
+                        "certificate",
+                        host, port, tls);
+    }
+    if (strstr(reason, "timeout") != NULL) {
+        return eop_fail(EDGEOPS_E_TIMEOUT, "mqtt",
+                        "no answer from %s:%u within %d s; check the address and the firewall",
+                        host, port, CONNECT_TIMEOUT_S);
+    }
+    if (strstr(reason, "completion") != NULL || strstr(reason, "socket error") != NULL) {
+        return eop_fail(EDGEOPS_E_CLOSED, "mqtt", "%s:%u closed the connection at once; %s", host,
+                        port,
+                        config->tls ? "does it want a client certificate (tls/cert)?"
+                                    : "does it want TLS (mqtts://)?");
+    }
+    if (config->tls) {
+        return eop_fail(EDGEOPS_E_IO, "mqtt",
+                        "cannot connect to %s:%u: not running, or its certificate is not for the "
+                        "name '%s'",
+                        host, port, host);
+    }
+    return eop_fail(
+        EDGEOPS_E_IO, "mqtt", "cannot connect to %s:%u; is the broker running there?%s", host, port,
+        getenv("http_proxy") != NULL ? " (http_proxy is set, and the MQTT library obeys it)" : "");
+}
+
+static edgeops_status subscribe(eop_mqtt_conn *conn) {
+    const eop_mqtt_config *config = conn->config;
+    MQTTAsync_responseOptions response = MQTTAsync_responseOptions_initializer;
+    MQTTSubscribe_options options = MQTTSubscribe_options_initializer;
+    conn->requests = eop_calloc(config->topic_count, sizeof(*conn->requests));
+    if (conn->requests == NULL) {
+        return eop_fail_nomem("mqtt");
+    }
+    pthread_mutex_lock(&conn->mutex);
+    conn->unanswered = config->topic_count;
+    pthread_mutex_unlock(&conn->mutex);
+    if (config->v5) {
+        options.retainHandling = 1; /* retained messages once, not after each reconnect */
+        response.subscribeOptions = options;
+        response.onSuccess5 = on_subscribed5;
+        response.onFailure5 = on_not_subscribed5;
+    } else {
+        response.onSuccess = on_subscribed;
+        response.onFailure = on_not_subscribed;
+    }
+    for (size_t i = 0; i < config->topic_count; i++) {
+        int qos = config->topics[i].qos;
+        conn->requests[i] = (request){conn, config->topics[i].filter};
+        response.context = &conn->requests[i];
+        int code = MQTTAsync_subscribe(conn->handle, config->topics[i].filter,
+                                       qos == 2 && !config->v5 ? 1 : qos, &response);
+        if (code != MQTTASYNC_SUCCESS) {
+            return eop_fail(EDGEOPS_E_CLOSED, "mqtt",
+                            "connection to %s:%u lost while subscribing (%d)", config->host,
+                            (unsigned)config->port, code);
+        }
+    }
+    return EDGEOPS_OK;
+}
+
+static edgeops_status explain_loss(eop_mqtt_conn *conn) {
+    char reason[REASON_SIZE];
+    pthread_mutex_lock(&conn->mutex);
+    memcpy(reason, conn->reason, sizeof(reason));
+    pthread_mutex_unlock(&conn->mutex);
+    return eop_fail(EDGEOPS_E_CLOSED, "mqtt", "connection to %s:%u lost%s%s", conn->config->host,
+                    (unsigned)conn->config->port, reason[0] != '\0' ? ": " : "", reason);
+}
+
+static edgeops_status wait_subscribed(eop_mqtt_conn *conn, char *detail, size_t size) {
+    const eop_mqtt_config *config = conn->config;
+    phase next = CONNECTED;
+    edgeops_status rc = subscribe(conn);
+    if (rc < 0) {
+        return rc;
+    }
+    rc = wait_phase(conn, CONNECTED, eop_monotonic() + REPLY_TIMEOUT, &next);
+    if (rc < 0) {
+        return rc;
+    }
+    if (next != SUBSCRIBED) {
+        return explain_loss(conn);
+    }
+    if (conn->refused == config->topic_count) {
+        return eop_fail(EDGEOPS_E_DENIED, "mqtt",
+                        "the broker %s:%u does not allow to subscribe to '%s'; check its access "
+                        "list",
+                        config->host, (unsigned)config->port, conn->first_refused);
+    }
+    if (conn->refused > 0) {
+        size_t used = strlen(detail);
+        snprintf(detail + used, size - used, "; it refuses %zu of %zu filters, first '%s'",
+                 conn->refused, config->topic_count, conn->first_refused);
+    }
+    return EDGEOPS_OK;
+}
+
+edgeops_status eop_mqtt_conn_wait_up(eop_mqtt_conn *conn, char *detail, size_t size) {
+    phase next = OPENING;
+    edgeops_status rc = wait_phase(conn, OPENING, eop_monotonic() + REPLY_TIMEOUT, &next);
+    if (rc < 0) {
+        return rc;
+    }
+    if (next == FAILED) {
+        return explain_failure(conn);
+    }
+    if (next != CONNECTED) {
+        return explain_loss(conn);
+    }
+    snprintf(detail, size, "connected to %s:%u%s", conn->config->host, (unsigned)conn->config->port,
+             conn->config->tls ? " (TLS)" : "");
+    return conn->publisher ? EDGEOPS_OK : wait_subscribed(conn, detail, size);
+}
+
+edgeops_status eop_mqtt_conn_wait_down(eop_mqtt_conn *conn) {
+    phase next = OPENING;
+    edgeops_status rc =
+        wait_phase(conn, conn->publisher ? CONNECTED : SUBSCRIBED, EDGEOPS_FOREVER, &next);
+    return rc < 0 ? rc : explain_loss(conn);
+}
+
+void eop_mqtt_conn_interrupt(eop_mqtt_conn *conn) {
+    pthread_mutex_lock(&conn->mutex);
+    conn->interrupted = true;
+    pthread_cond_broadcast(&conn->cond);
+    pthread_mutex_unlock(&conn->mutex);
+}
+
+/* -- closing -- */
+
+static void closed(eop_mqtt_conn *conn) {
+    pthread_mutex_lock(&conn->mutex);
+    conn->phase = CLOSED;
+    pthread_cond_broadcast(&conn->cond);
+    pthread_mutex_unlock(&conn->mutex);
+}
+
+static void on_closed(void *context, MQTTAsync_successData *data) {
+    (void)data;
+    closed(context);
+}
+
+static void on_closed5(void *context, MQTTAsync_successData5 *data) {
+    (void)data;
+    closed(context);
+}
+
+static void disconnect(eop_mqtt_conn *conn) {
+    MQTTAsync_disconnectOptions options = MQTTAsync_disconnectOptions_initializer;
+    MQTTAsync_disconnectOptions options5 = MQTTAsync_disconnectOptions_initializer5;
+    if (conn->config->v5) {
+        options = options5;
+        options.onSuccess5 = on_closed5;
+    } else {
+        options.onSuccess = on_closed;
+    }
+    options.context = conn;
+    options.timeout = 0; /* the draining is done: Paho looks again only every three seconds */
+    if (MQTTAsync_disconnect(conn->handle, &options) != MQTTASYNC_SUCCESS) {
+        return;
+    }
+    edgeops_duration deadline = eop_monotonic() + CLOSE_TIMEOUT;
+    pthread_mutex_lock(&conn->mutex);
+    while (conn->phase == CONNECTED || conn->phase == SUBSCRIBED) {
+        if (!wait_until(conn, deadline)) {
+            break;
+        }
+    }
+    pthread_mutex_unlock(&conn->mutex);
+}
+
+void eop_mqtt_conn_close(eop_mqtt_conn *conn) {
+    if (conn == NULL) {
+        return;
+    }
+    edgeops_duration deadline = eop_monotonic() + DRAIN_TIMEOUT;
+    pthread_mutex_lock(&conn->mutex);
+    while (conn->phase == CONNECTED && conn->pending > 0 && wait_until(conn, deadline)) {
+    }
+    bool linked = conn->phase == CONNECTED || conn->phase == SUBSCRIBED;
+    pthread_mutex_unlock(&conn->mutex);
+    if (linked) {
+        disconnect(conn);
+    }
+    pthread_mutex_lock(&conn->mutex);
+    conn->phase = CLOSED;
+    while (conn->users > 0) {
+        pthread_cond_wait(&conn->cond, &conn->mutex);
+    }
+    bool leave = conn->poisoned || conn->pending > 0;
+    conn->dead = true;
+    pthread_mutex_unlock(&conn->mutex);
+    if (leave) {
+        __atomic_add_fetch(&left_handles, 1, __ATOMIC_RELAXED);
+        return;
+    }
+    MQTTAsync_destroy(&conn->handle);
+    conn_free(conn);
+}

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ingest/mqtt_link.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/memory.h"
+#include "base/time.h"
+
+#define BACKOFF_FIRST (500 * EDGEOPS_MILLISECOND)
+#define BACKOFF_LAST  (30 * EDGEOPS_SECOND)
+/* A connection that lived this long was a good one: the back-off starts afresh. Two clients that
+ * take each other's id away never get there. */
+#define GOOD_LIFE  (10 * EDGEOPS_SECOND)
+#define MAX_LEFT   256 /* handles left alone, from which on only the longest back-off is used */
+#define DETAIL     256
+#define MAX_HOST   64
+#define STACK_SIZE (512 * 1024)
+
+struct eop_mqtt_link {
+    pthread_mutex_t mutex;
+    pthread_cond_t cond;
+    eop_mqtt_link_options options;
+
+    /* Guarded by mutex. */
+    int references; /* the owner's and the thread's */
+    bool stopping;
+    bool hung_up;
+    bool resolving; /* the thread may be long, and touches nothing of the owner's when it is back */
+    bool done;
+    eop_mqtt_conn *conn;
+    uint64_t generation; /* written by the thread only */
+    uint32_t senders;
+
+    /* The thread's own. */
+    uint64_t attempts;
+    bool cleared; /* 3.1.1 publisher: the broker has no session of an earlier connection */
+};
+
+static void link_unref(eop_mqtt_link *link) {
+    pthread_mutex_lock(&link->mutex);
+    bool last = --link->references == 0;
+    pthread_mutex_unlock(&link->mutex);
+    if (last) {
+        pthread_cond_destroy(&link->cond);
+        pthread_mutex_destroy(&link->mutex);
+        eop_mqtt_config_unref(link->options.config);
+        eop_free(link);
+    }
+}
+
+/* -- the name -- */
+
+/* Paho resolves under its global mutex, which would stop every other link for as long as a name
+ * server keeps silent. So it is given a number; with TLS, where it needs the name, at least the
+ * answer is in the resolver's cache, and a name that does not exist never gets there. */
+static edgeops_status resolve(eop_mqtt_link *link, char address[MAX_HOST]) {
+    const char *host = link->options.config->host;
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    struct addrinfo *list = NULL;
+    edgeops_status rc = EDGEOPS_OK;
+    int code = getaddrinfo(host, NULL, &hints, &list);
+    if (code != 0) {
+        return eop_fail(code == EAI_MEMORY ? EDGEOPS_E_NOMEM : EDGEOPS_E_NOTFOUND, "mqtt",
+                        "the name '%s' does not resolve (%s); check the url", host,
+                        gai_strerror(code));
+    }
+    /* IPv4 first, as brokers in containers often have nothing else; then in turns. */
+    size_t count = 0;
+    for (struct addrinfo *a = list; a != NULL; a = a->ai_next) {
+        count++;
+    }
+    size_t wanted = (size_t)(link->attempts % count);
+    struct addrinfo *found = list;
+    size_t i = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        for (struct addrinfo *a = list; a != NULL; a = a->ai_next) {
+            if ((a->ai_family == AF_INET) == (pass == 0) && i++ == wanted) {
+                found = a;
+            }
+        }
+    }
+    code =
+        getnameinfo(found->ai_addr, found->ai_addrlen, address, MAX_HOST, NULL, 0, NI_NUMERICHOST);
+    if (code != 0) {
+        rc = eop_fail(EDGEOPS_E_IO, "mqtt", "the address of '%s' is of no use (%s)", host,
+                      gai_strerror(code));
+    }
+    freeaddrinfo(list);
+    link->attempts++;
+    return rc;
+}
+
+/* OK, or E_CANCELED when the owner is gone. */
+static edgeops_status resolve_unwatched(eop_mqtt_link *link, char address[MAX_HOST]) {
+    pthread_mutex_lock(&link->mutex);
+    bool stopping = link->stopping;
+    link->resolving = !stopping;
+    pthread_cond_broadcast(&link->cond);
+    pthread_mutex_unlock(&link->mutex);
+    if (stopping) {
+        return EDGEOPS_E_CANCELED;
+    }
+    edgeops_status rc = resolve(link, address);
+    pthread_mutex_lock(&link->mutex);
+    link->resolving = false;
+    stopping = link->stopping;
+    pthread_mutex_unlock(&link->mutex);
+    return stopping ? EDGEOPS_E_CANCELED : rc;
+}
+
+/* -- one connection -- */
+
+static void set_conn(eop_mqtt_link *link, eop_mqtt_conn *conn) {
+    pthread_mutex_lock(&link->mutex);
+    link->conn = conn;
+    link->generation += conn != NULL;
+    while (conn == NULL && link->senders > 0) {
+        pthread_cond_wait(&link->cond, &link->mutex);
+    }
+    if (conn != NULL && (link->stopping || link->hung_up)) {
+        eop_mqtt_conn_interrupt(conn);
+    }
+    pthread_mutex_unlock(&link->mutex);
+}
+
+static eop_mqtt_conn_options conn_options(const eop_mqtt_link *link, const char *address) {
+    return (eop_mqtt_conn_options){
+        .config = link->options.config,
+        .address = address,
+        .client_id_suffix = link->options.client_id_suffix,
+        .publisher = link->options.publisher,
+        .in_flight = link->options.in_flight,
+        .handler = link->options.handler,
+        .user_data = link->options.user_data,
+    };
+}
+
+/* A 3.1.1 publisher must not say "clean session" on the connection it sends on (mqtt_conn.h), yet a
+ * broker that remembers the QoS 2 numbers of an earlier one would take new messages for old ones.
+ * So a connection that sends nothing clears the session first. */
+static edgeops_status clear_session(eop_mqtt_link *link, const char *address) {
+    char detail[DETAIL];
+    eop_mqtt_conn *conn = NULL;
+    eop_mqtt_conn_options options = conn_options(link, address);
+    options.clear = true;
+    options.in_flight = 0;
+    edgeops_status rc = eop_mqtt_conn_open(&conn, &options);
+    if (rc == EDGEOPS_OK) {
+        set_conn(link, conn);
+        rc = eop_mqtt_conn_wait_up(conn, detail, sizeof(detail));
+        set_conn(link, NULL);
+    }
+    if (rc == EDGEOPS_OK) {
+        link->cleared = true;
+    }
+    /* Closing may set another error's text, and no error. */
+    char reason[1024];
+    strncpy(reason, edgeops_error_last()->message, sizeof(reason) - 1);
+    reason[sizeof(reason) - 1] = '\0';
+    eop_mqtt_conn_close(conn);
+    return rc < 0 ? eop_fail_with(rc, "mqtt", reason) : rc;
+}
+
+static bool wants_clear(const eop_mqtt_link *link) {
+    return link->options.publisher && !link->options.config->v5 && !link->cleared;
+}
+
+/* Connects, stays until the link breaks. Gives the reason, its text in `detail`, and how long the
+ * link was up. */
+static edgeops_status run_once(eop_mqtt_link *link, char detail[DETAIL], edgeops_duration *life) {
+    char address[MAX_HOST] = "";
+    eop_mqtt_conn *conn = NULL;
+    eop_mqtt_conn_options options = conn_options(link, address);
+    *life = 0;
+    edgeops_status rc = resolve_unwatched(link, address);
+    if (rc == EDGEOPS_OK && wants_clear(link)) {
+        rc = clear_session(link, address);
+    }
+    if (rc == EDGEOPS_OK) {
+        rc = eop_mqtt_conn_open(&conn, &options);
+    }
+    if (rc == EDGEOPS_OK) {
+        set_conn(link, conn);
+        rc = eop_mqtt_conn_wait_up(conn, detail, DETAIL);
+    }
+    if (rc == EDGEOPS_OK) {
+        edgeops_duration up = eop_monotonic();
+        link->options.on_state(EDGEOPS_OK, detail, link->generation, link->options.user_data);
+        rc = eop_mqtt_conn_wait_down(conn);
+        *life = eop_monotonic() - up;
+        link->cleared = !eop_mqtt_conn_left_qos2(conn);
+    }
+    if (rc != EDGEOPS_E_CANCELED) {
+        strncpy(detail, edgeops_error_last()->message, DETAIL - 1);
+        detail[DETAIL - 1] = '\0';
+    }
+    set_conn(link, NULL);
+    eop_mqtt_conn_close(conn);
+    return rc;
+}
+
+/* -- the thread -- */
+
+static void sleep_until(eop_mqtt_link *link, edgeops_duration deadline) {
+    struct timespec at = {.tv_sec = (time_t)(deadline / EDGEOPS_SECOND),
+                          .tv_nsec = (long)(deadline % EDGEOPS_SECOND)};
+    pthread_mutex_lock(&link->mutex);
+    while (!link->stopping && !link->hung_up &&
+           pthread_cond_timedwait(&link->cond, &link->mutex, &at) != ETIMEDOUT) {
+    }
+    while (!link->stopping && link->hung_up) {
+        pthread_cond_wait(&link->cond, &link->mutex);
+    }
+    pthread_mutex_unlock(&link->mutex);
+}
+
+static bool is_stopping(eop_mqtt_link *link) {
+    pthread_mutex_lock(&link->mutex);
+    bool stopping = link->stopping;
+    pthread_mutex_unlock(&link->mutex);
+    return stopping;
+}
+
+/* Three quarters to five quarters, so that many clients of one broker do not come back at once. */
+static edgeops_duration jitter(const eop_mqtt_link *link, edgeops_duration backoff) {
+    edgeops_duration seed[2] = {eop_monotonic(), (edgeops_duration)(uintptr_t)link};
+    uint64_t random = eop_hash64(seed, sizeof(seed));
+    return backoff * 3 / 4 + (edgeops_duration)(random % (uint64_t)(backoff / 2));
+}
+
+static void *control(void *argument) {
+    eop_mqtt_link *link = argument;
+    edgeops_duration backoff = BACKOFF_FIRST;
+    while (!is_stopping(link)) {
+        char detail[DETAIL] = "";
+        edgeops_duration life = 0;
+        edgeops_status rc = run_once(link, detail, &life);
+        if (is_stopping(link)) {
+            break;
+        }
+        if (eop_mqtt_conn_left() >= MAX_LEFT) {
+            size_t used = strlen(detail);
+            snprintf(detail + used, sizeof(detail) - used,
+                     "; %u client handles could not be freed, restart the program",
+                     eop_mqtt_conn_left());
+            backoff = BACKOFF_LAST;
+        }
+        if (rc != EDGEOPS_E_CANCELED) {
+            link->options.on_state(rc, detail, link->generation, link->options.user_data);
+        }
+        if (life >= GOOD_LIFE) {
+            backoff = BACKOFF_FIRST;
+        }
+        sleep_until(link, eop_monotonic() + jitter(link, backoff));
+        backoff = backoff * 2 < BACKOFF_LAST ? backoff * 2 : BACKOFF_LAST;
+    }
+    pthread_mutex_lock(&link->mutex);
+    link->done = true;
+    pthread_cond_broadcast(&link->cond);
+    pthread_mutex_unlock(&link->mutex);
+    link_unref(link);
+    return NULL;
+}
+
+static edgeops_status start_thread(eop_mqtt_link *link) {
+    pthread_attr_t attributes;
+    pthread_t thread;
+    sigset_t all;
+    sigset_t before;
+    if (pthread_attr_init(&attributes) != 0) {
+        return eop_fail_nomem("mqtt");
+    }
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attributes, STACK_SIZE);
+    /* Signals are the host's; Paho's own threads inherit this mask. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int code = pthread_create(&thread, &attributes, control, link);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    return code == 0 ? EDGEOPS_OK
+                     : eop_fail_errno(code, "mqtt", "no thread for the connection to %s",
+                                      link->options.config->host);
+}
+
+edgeops_status eop_mqtt_link_start(eop_mqtt_link **out, const eop_mqtt_link_options *options) {
+    pthread_condattr_t attributes;
+    *out = NULL;
+    eop_mqtt_link *link = eop_calloc(1, sizeof(*link));
+    if (link == NULL) {
+        return eop_fail_nomem("mqtt");
+    }
+    link->options = *options;
+    link->options.config = eop_mqtt_config_ref(options->config);
+    pthread_mutex_init(&link->mutex, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&link->cond, &attributes);
+    pthread_condattr_destroy(&attributes);
+    link->references = 2;
+    *out = link; /* the first callback may come before this call is over */
+    edgeops_status rc = start_thread(link);
+    if (rc < 0) {
+        *out = NULL;
+        link->references = 1;
+        link_unref(link);
+    }
+    return rc;
+}
+
+void eop_mqtt_link_hang_up(eop_mqtt_link *link) {
+    pthread_mutex_lock(&link->mutex);
+    link->hung_up = true;
+    if (link->conn != NULL) {
+        eop_mqtt_conn_interrupt(link->conn);
+    }
+    pthread_cond_broadcast(&link->cond);
+    pthread_mutex_unlock(&link->mutex);
+}
+
+edgeops_status eop_mqtt_link_send(eop_mqtt_link *link, uint64_t generation,
+                                  const edgeops_message *message) {
+    pthread_mutex_lock(&link->mutex);
+    eop_mqtt_conn *conn = link->generation == generation ? link->conn : NULL;
+    link->senders += conn != NULL;
+    pthread_mutex_unlock(&link->mutex);
+    if (conn == NULL) {
+        return eop_fail(EDGEOPS_E_AGAIN, "mqtt", "no link to the broker");
+    }
+    edgeops_status rc = eop_mqtt_conn_send(conn, message);
+    pthread_mutex_lock(&link->mutex);
+    if (--link->senders == 0) {
+        pthread_cond_broadcast(&link->cond);
+    }
+    pthread_mutex_unlock(&link->mutex);
+    return rc;
+}
+
+void eop_mqtt_link_stop(eop_mqtt_link *link) {
+    if (link == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&link->mutex);
+    link->stopping = true;
+    if (link->conn != NULL) {
+        eop_mqtt_conn_interrupt(link->conn);
+    }
+    pthread_cond_broadcast(&link->cond);
+    while (!link->done && !link->resolving) {
+        pthread_cond_wait(&link->cond, &link->mutex);
+    }
+    pthread_mutex_unlock(&link->mutex);
+    link_unref(link);
+}

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/memory.h"
+#include "base/str.h"
+#include "codec/json.h"
+#include "edgeops/ingest.h"
+#include "ingest/mqtt_link.h"
+#include "platform/platform.h"
+
+#define DEFAULT_IN_FLIGHT 256
+#define MAX_IN_FLIGHT     16384
+#define DETAIL            256
+
+struct edgeops_publisher {
+    edgeops_ctx *ctx;
+    edgeops_publisher_options options;
+    eop_mqtt_config *config;
+    eop_mqtt_link *link;
+    eop_wake *wake;
+    bool calling; /* inside a callback of the host's */
+    bool gone;    /* closed in there: freed when it is over */
+
+    /* Context's thread. */
+    uint64_t generation;  /* of the link that the host knows of; 0: none */
+    uint32_t outstanding; /* sent over it, and not yet reported */
+    uint64_t *reported;
+
+    pthread_mutex_t mutex; /* the rest; innermost */
+    uint64_t *delivered;   /* in_flight places */
+    uint32_t delivered_count;
+    uint64_t up; /* generation that is up; 0: none */
+    edgeops_status reason;
+    bool changed;
+    bool refused; /* a message, by the broker */
+    char up_detail[DETAIL];
+    char down_detail[DETAIL];
+    char refusal[DETAIL];
+};
+
+/* -- the link's threads -- */
+
+static void on_delivered(uint64_t id, void *user_data) {
+    edgeops_publisher *p = user_data;
+    pthread_mutex_lock(&p->mutex);
+    if (p->delivered_count < p->options.in_flight) {
+        p->delivered[p->delivered_count++] = id;
+    }
+    pthread_mutex_unlock(&p->mutex);
+    eop_wake_send(p->wake);
+}
+
+static void on_refused(const char *reason, void *user_data) {
+    edgeops_publisher *p = user_data;
+    pthread_mutex_lock(&p->mutex);
+    p->refused = true;
+    snprintf(p->refusal, sizeof(p->refusal), "the broker refused a message: %s",
+             reason != NULL ? reason : "no reason given");
+    pthread_mutex_unlock(&p->mutex);
+    eop_wake_send(p->wake);
+}
+
+static void on_link(edgeops_status reason, const char *detail, uint64_t generation,
+                    void *user_data) {
+    edgeops_publisher *p = user_data;
+    pthread_mutex_lock(&p->mutex);
+    if (reason == EDGEOPS_OK) {
+        p->up = generation;
+        snprintf(p->up_detail, sizeof(p->up_detail), "%s", detail);
+    } else {
+        p->up = 0;
+        p->reason = reason;
+        snprintf(p->down_detail, sizeof(p->down_detail), "%s", detail);
+    }
+    p->changed = true;
+    pthread_mutex_unlock(&p->mutex);
+    eop_wake_send(p->wake);
+}
+
+/* -- the context's thread -- */
+
+static void report_delivered(edgeops_publisher *p) {
+    pthread_mutex_lock(&p->mutex);
+    uint32_t n = p->delivered_count;
+    memcpy(p->reported, p->delivered, n * sizeof(*p->reported));
+    p->delivered_count = 0;
+    pthread_mutex_unlock(&p->mutex);
+    p->outstanding -= n < p->outstanding ? n : p->outstanding;
+    if (n > 0 && p->options.on_delivered != NULL) {
+        p->options.on_delivered(p->reported, n, p->options.user_data);
+    }
+}
+
+typedef struct change {
+    bool changed;
+    bool refused;
+    uint64_t up;
+    edgeops_status reason;
+    char up_detail[DETAIL];
+    char down_detail[DETAIL];
+    char refusal[DETAIL];
+} change;
+
+static void take_change(edgeops_publisher *p, change *c) {
+    pthread_mutex_lock(&p->mutex);
+    c->changed = p->changed;
+    c->refused = p->refused;
+    c->up = p->up;
+    c->reason = p->reason;
+    memcpy(c->up_detail, p->up_detail, DETAIL);
+    memcpy(c->down_detail, p->down_detail, DETAIL);
+    memcpy(c->refusal, p->refusal, DETAIL);
+    p->changed = false;
+    p->refused = false;
+    pthread_mutex_unlock(&p->mutex);
+}
+
+static void tell(edgeops_publisher *p, edgeops_status status, const char *detail) {
+    if (p->options.on_state != NULL && !p->gone) {
+        p->options.on_state(status, detail, p->options.user_data);
+    }
+}
+
+static void report_change(edgeops_publisher *p, const change *c) {
+    /* A loss and a new link may both have happened since: the host hears of both. */
+    bool lost = c->changed && p->generation != 0 && c->up != p->generation;
+    if (c->refused && !lost) {
+        tell(p, EDGEOPS_OK, c->refusal);
+    }
+    if (lost) {
+        p->generation = 0;
+        p->outstanding = 0;
+        tell(p, c->reason, c->down_detail);
+    }
+    if (c->changed && c->up != 0 && c->up != p->generation) {
+        p->generation = p->gone ? 0 : c->up;
+        tell(p, EDGEOPS_OK, c->up_detail);
+    } else if (c->changed && c->up == 0 && !lost) {
+        tell(p, c->reason, c->down_detail);
+    }
+}
+
+static void publisher_free(edgeops_publisher *p) {
+    eop_wake_free(p->wake);
+    eop_mqtt_config_unref(p->config);
+    pthread_mutex_destroy(&p->mutex);
+    eop_free(p->delivered);
+    eop_free(p->reported);
+    eop_free(p);
+}
+
+static void on_wake(void *user_data) {
+    edgeops_publisher *p = user_data;
+    change c;
+    p->calling = true;
+    /* Taken before what was delivered: everything delivered over a link that broke is then
+     * reported before the break is. */
+    take_change(p, &c);
+    report_delivered(p);
+    report_change(p, &c);
+    p->calling = false;
+    if (p->gone) {
+        publisher_free(p);
+    }
+}
+
+edgeops_status edgeops_publisher_send(edgeops_publisher *publisher,
+                                      const edgeops_message *message) {
+    EOP_REQUIRE(publisher != NULL && message != NULL && message->topic != NULL, "publisher");
+    if (publisher->generation == 0 || publisher->link == NULL) {
+        return eop_fail(EDGEOPS_E_AGAIN, "publisher", "no link to the broker");
+    }
+    if (publisher->outstanding >= publisher->options.in_flight) {
+        return eop_fail(EDGEOPS_E_AGAIN, "publisher", "%u messages are under way",
+                        (unsigned)publisher->outstanding);
+    }
+    edgeops_status rc = eop_mqtt_link_send(publisher->link, publisher->generation, message);
+    publisher->outstanding += rc == EDGEOPS_OK;
+    return rc;
+}
+
+/* -- life -- */
+
+void edgeops_publisher_options_init(edgeops_publisher_options *options, size_t struct_size) {
+    edgeops_publisher_options defaults = EDGEOPS_PUBLISHER_OPTIONS_INIT;
+    size_t size = struct_size < sizeof(defaults) ? struct_size : sizeof(defaults);
+    memcpy(options, &defaults, size);
+    options->struct_size = size;
+}
+
+static edgeops_status default_client_id(eop_mqtt_config *config, const char *instance) {
+    char host[256] = "";
+    char hex[65];
+    if (config->client_id != NULL) {
+        return EDGEOPS_OK;
+    }
+    if (instance == NULL) {
+        if (gethostname(host, sizeof(host) - 1) != 0) {
+            host[0] = '\0';
+        }
+        instance = host;
+    }
+    edgeops_status rc = eop_sha256_of(hex, instance, strlen(instance));
+    if (rc < 0) {
+        return rc;
+    }
+    config->client_id = eop_format("edgeops-%.10s", hex);
+    return config->client_id != NULL ? EDGEOPS_OK : eop_fail_nomem("publisher");
+}
+
+static edgeops_status publisher_init(edgeops_publisher *p) {
+    static const eop_mqtt_conn_handler handler = {
+        .on_delivered = on_delivered,
+        .on_refused = on_refused,
+    };
+    edgeops_status rc = eop_mqtt_config_new(&p->config, p->options.config_json, true);
+    if (rc < 0 || (rc = default_client_id(p->config, p->options.instance)) < 0) {
+        return rc;
+    }
+    p->delivered = eop_calloc(p->options.in_flight, sizeof(*p->delivered));
+    p->reported = eop_calloc(p->options.in_flight, sizeof(*p->reported));
+    if (p->delivered == NULL || p->reported == NULL) {
+        return eop_fail_nomem("publisher");
+    }
+    if ((rc = eop_wake_new(&p->wake, p->ctx, on_wake, p)) < 0) {
+        return rc;
+    }
+    eop_mqtt_link_options options = {
+        .config = p->config,
+        .client_id_suffix = "-out",
+        .publisher = true,
+        .in_flight = p->options.in_flight,
+        .handler = &handler,
+        .on_state = on_link,
+        .user_data = p,
+    };
+    return eop_mqtt_link_start(&p->link, &options);
+}
+
+edgeops_status edgeops_publisher_open(edgeops_publisher **out, edgeops_ctx *ctx,
+                                      const edgeops_publisher_options *given) {
+    EOP_REQUIRE(out != NULL, "publisher");
+    *out = NULL;
+    EOP_REQUIRE(ctx != NULL && given != NULL && given->config_json != NULL, "publisher");
+    edgeops_publisher_options options = EDGEOPS_PUBLISHER_OPTIONS_INIT;
+    EOP_OPTIONS_COPY(&options, given);
+    if (options.in_flight == 0) {
+        options.in_flight = DEFAULT_IN_FLIGHT;
+    }
+    if (options.in_flight > MAX_IN_FLIGHT) {
+        return eop_fail(EDGEOPS_E_INVALID, "publisher", "in_flight is over %d", MAX_IN_FLIGHT);
+    }
+    edgeops_publisher *p = eop_calloc(1, sizeof(*p));
+    if (p == NULL) {
+        return eop_fail_nomem("publisher");
+    }
+    p->ctx = ctx;
+    p->options = options;
+    pthread_mutex_init(&p->mutex, NULL);
+    edgeops_status rc = publisher_init(p);
+    if (rc < 0) {
+        edgeops_publisher_close(p);
+        return rc;
+    }
+    /* The caller's texts are not ours to keep. */
+    p->options.config_json = NULL;
+    p->options.instance = NULL;
+    *out = p;
+    return EDGEOPS_OK;
+}
+
+void edgeops_publisher_close(edgeops_publisher *publisher) {
+    if (publisher == NULL) {
+        return;
+    }
+    eop_mqtt_link_stop(publisher->link);
+    publisher->link = NULL;
+    publisher->generation = 0;
+    publisher->gone = true;
+    if (!publisher->calling) {
+        publisher_free(publisher);
+    }
+}

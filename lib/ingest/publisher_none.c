@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The publisher of a build without MQTT. */
+#include <string.h>
+
+#include "base/error.h"
+#include "edgeops/ingest.h"
+
+void edgeops_publisher_options_init(edgeops_publisher_options *options, size_t struct_size) {
+    edgeops_publisher_options defaults = EDGEOPS_PUBLISHER_OPTIONS_INIT;
+    size_t size = struct_size < sizeof(defaults) ? struct_size : sizeof(defaults);
+    memcpy(options, &defaults, size);
+    options->struct_size = size;
+}
+
+edgeops_status edgeops_publisher_open(edgeops_publisher **out, edgeops_ctx *ctx,
+                                      const edgeops_publisher_options *options) {
+    (void)ctx;
+    (void)options;
+    *out = NULL;
+    return eop_fail(EDGEOPS_E_UNSUPPORTED, "publisher",
+                    "this libedgeops was built without MQTT; build it with -Dmqtt=enabled");
+}
+
+edgeops_status edgeops_publisher_send(edgeops_publisher *publisher,
+                                      const edgeops_message *message) {
+    (void)publisher;
+    (void)message;
+    return eop_fail(EDGEOPS_E_UNSUPPORTED, "publisher", "this libedgeops was built without MQTT");
+}
+
+void edgeops_publisher_close(edgeops_publisher *publisher) {
+    (void)publisher;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "base/compiler.h"
+#include "edgeops/ingest.h"
+#include "ingest/drivers.h"
+
+static const edgeops_hld_driver *const drivers[] = {
+#ifdef EOP_HAVE_MQTT
+    &eop_driver_mqtt,
+#endif
+    &eop_driver_replay,
+};
+
+edgeops_status edgeops_drivers(edgeops_driver_fn fn, void *user_data) {
+    edgeops_status rc = EDGEOPS_OK;
+    for (size_t i = 0; i < EOP_COUNT(drivers) && rc == EDGEOPS_OK; i++) {
+        rc = fn(drivers[i], user_data);
+    }
+    return rc;
+}
+
+const edgeops_hld_driver *eop_driver_find(const char *name) {
+    for (size_t i = 0; i < EOP_COUNT(drivers); i++) {
+        if (strcmp(drivers[i]->name, name) == 0) {
+            return drivers[i];
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,707 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The host side of a driver: decodes, appends, counts, keeps the state, and stops a driver while
+ * there is no room. */
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/memory.h"
+#include "base/str.h"
+#include "base/time.h"
+#include "codec/json.h"
+#include "codec/payload.h"
+#include "codec/schema.h"
+#include "edgeops/ingest.h"
+#include "ingest/drivers.h"
+#include "platform/platform.h"
+
+#define EVENTS            16
+#define DETAIL            256
+#define DEAD_PAYLOAD      512
+#define READY_INTERVAL    EDGEOPS_SECOND
+#define RETRY_INTERVAL    (2 * EDGEOPS_SECOND)
+#define DEFAULT_MAX_BYTES (1024u * 1024)
+
+typedef struct event {
+    edgeops_source_state state;
+    char detail[DETAIL];
+} event;
+
+struct edgeops_source {
+    edgeops_ctx *ctx;
+    edgeops_source_options options;
+    char *name;
+    const edgeops_hld_driver *driver;
+    void *driver_state;
+    edgeops_hld_host host;
+    eop_payload *payload; /* NULL: a driver that makes samples itself */
+    uint64_t max_payload;
+    eop_wake *wake;
+    eop_timer *timer;
+    bool wanted;  /* start() was called */
+    bool driving; /* the driver is started */
+    bool calling; /* inside a callback of the host's */
+    bool gone;    /* closed in there: freed when it is over */
+
+    pthread_mutex_t gate; /* around decode and append: order, and the payload's one thread */
+    bool taking;
+
+    pthread_mutex_t lock; /* the rest; innermost */
+    edgeops_source_stats stats;
+    event events[EVENTS];
+    size_t event_first;
+    size_t event_count;
+    bool pause_wanted;
+    char pause_reason[DETAIL];
+    uint64_t ups;
+};
+
+/* -- state -- */
+
+static void copy_text(char out[DETAIL], const char *text) {
+    snprintf(out, DETAIL, "%s", text != NULL ? text : "");
+    /* Not within a character. */
+    out[eop_utf8_valid(out, strlen(out))] = '\0';
+}
+
+/* Any thread. When the context's thread is slow the older half-way states are left out: the last
+ * one always arrives. */
+static void push_state(edgeops_source *source, edgeops_source_state state, const char *detail) {
+    pthread_mutex_lock(&source->lock);
+    bool same = source->stats.state == state && strcmp(source->stats.detail, detail) == 0;
+    if (!same) {
+        source->stats.state = state;
+        copy_text(source->stats.detail, detail);
+        size_t at = (source->event_first + source->event_count) % EVENTS;
+        if (source->event_count == EVENTS) {
+            source->event_first = (source->event_first + 1) % EVENTS;
+        } else {
+            source->event_count++;
+        }
+        source->events[at].state = state;
+        copy_text(source->events[at].detail, detail);
+    }
+    pthread_mutex_unlock(&source->lock);
+    if (!same) {
+        eop_wake_send(source->wake);
+    }
+}
+
+static void drop_events(edgeops_source *source) {
+    pthread_mutex_lock(&source->lock);
+    source->event_count = 0;
+    source->pause_wanted = false;
+    pthread_mutex_unlock(&source->lock);
+}
+
+static bool pop_event(edgeops_source *source, event *out) {
+    pthread_mutex_lock(&source->lock);
+    bool some = source->event_count > 0;
+    if (some) {
+        *out = source->events[source->event_first];
+        source->event_first = (source->event_first + 1) % EVENTS;
+        source->event_count--;
+    }
+    pthread_mutex_unlock(&source->lock);
+    return some;
+}
+
+static void host_state(void *self, edgeops_status reason, const char *detail) {
+    edgeops_source *source = self;
+    edgeops_source_state state = reason == EDGEOPS_OK     ? EDGEOPS_SOURCE_RUNNING
+                                 : reason == EDGEOPS_DONE ? EDGEOPS_SOURCE_DONE
+                                                          : EDGEOPS_SOURCE_CONNECTING;
+    pthread_mutex_lock(&source->lock);
+    if (reason == EDGEOPS_OK && source->stats.state != EDGEOPS_SOURCE_RUNNING &&
+        source->ups++ > 0) {
+        source->stats.reconnects++;
+    }
+    pthread_mutex_unlock(&source->lock);
+    eop_log_write(eop_ctx_log(source->ctx), reason < 0 ? EDGEOPS_LOG_WARN : EDGEOPS_LOG_INFO,
+                  "source", "%s: %s", source->name, detail != NULL ? detail : "");
+    push_state(source, state, detail != NULL ? detail : "");
+}
+
+/* -- samples -- */
+
+static void want_pause(edgeops_source *source, const char *reason) {
+    pthread_mutex_lock(&source->lock);
+    if (!source->pause_wanted) {
+        source->pause_wanted = true;
+        copy_text(source->pause_reason, reason);
+    }
+    pthread_mutex_unlock(&source->lock);
+    eop_wake_send(source->wake);
+}
+
+static void count_taken(edgeops_source *source, size_t bytes, const edgeops_append_result *result) {
+    edgeops_time now = eop_now();
+    pthread_mutex_lock(&source->lock);
+    source->stats.messages++;
+    source->stats.bytes += bytes;
+    source->stats.samples += result->appended;
+    source->stats.duplicates += result->duplicates;
+    source->stats.conflicts += result->conflicts;
+    source->stats.late += result->late;
+    source->stats.last = now;
+    pthread_mutex_unlock(&source->lock);
+}
+
+static void count_dead(edgeops_source *source, size_t bytes) {
+    edgeops_time now = eop_now();
+    pthread_mutex_lock(&source->lock);
+    source->stats.messages++;
+    source->stats.bytes += bytes;
+    source->stats.dead++;
+    source->stats.last = now;
+    pthread_mutex_unlock(&source->lock);
+}
+
+/* Appends. E_INVALID: the samples are at fault; any other error: there is no room now. */
+static edgeops_status append(edgeops_source *source, const edgeops_sample *samples, size_t n,
+                             edgeops_append_result *result) {
+    const edgeops_source_options *options = &source->options;
+    edgeops_status rc = options->append(samples, n, result, options->user_data);
+    if (rc == EDGEOPS_E_LIMIT && options->ready != NULL &&
+        options->ready(options->user_data) == EDGEOPS_OK) {
+        /* There is room, perhaps made this very moment: then it is these samples that break a
+         * limit, and trying again for ever would help nobody. */
+        rc = options->append(samples, n, result, options->user_data);
+        return rc == EDGEOPS_E_LIMIT ? EDGEOPS_E_INVALID : rc;
+    }
+    return rc < 0 ? rc : EDGEOPS_OK;
+}
+
+static void tell_dead(edgeops_source *source, const char *topic, const char *reason,
+                      const void *payload, size_t size, edgeops_time arrived) {
+    count_dead(source, size);
+    eop_log_write(eop_ctx_log(source->ctx), EDGEOPS_LOG_DEBUG, "source", "%s: refused from %s: %s",
+                  source->name, topic, reason);
+    if (source->options.on_dead_letter != NULL) {
+        edgeops_dead_letter letter = {
+            .time = arrived,
+            .topic = topic,
+            .reason = reason,
+            .payload = payload,
+            .payload_size = size < DEAD_PAYLOAD ? size : DEAD_PAYLOAD,
+            .message_size = size,
+        };
+        source->options.on_dead_letter(&letter, source->options.user_data);
+    }
+}
+
+/* Under the gate. E_INVALID with the reason as the error's text: a dead letter. */
+static edgeops_status take_message(edgeops_source *source, const char *topic, const void *payload,
+                                   size_t size, edgeops_time arrived,
+                                   edgeops_append_result *result) {
+    const edgeops_sample *samples = NULL;
+    size_t n = 0;
+    if (size > source->max_payload) {
+        return eop_fail(EDGEOPS_E_INVALID, "source", "%zu bytes are over max_payload (%llu)", size,
+                        (unsigned long long)source->max_payload);
+    }
+    edgeops_status rc =
+        eop_payload_decode(source->payload, topic, payload, size, arrived, &samples, &n);
+    if (rc < 0) {
+        return rc == EDGEOPS_E_NOMEM ? rc : EDGEOPS_E_INVALID;
+    }
+    return append(source, samples, n, result);
+}
+
+/* What both ways in have in common behind the gate: tells the driver, the counters and the
+ * context. */
+static edgeops_status finish(edgeops_source *source, edgeops_status rc, const char *reason,
+                             const char *topic, const void *payload, size_t size,
+                             edgeops_time arrived, const edgeops_append_result *result) {
+    if (rc == EDGEOPS_OK) {
+        count_taken(source, size, result);
+        return rc;
+    }
+    if (rc == EDGEOPS_E_INVALID) {
+        tell_dead(source, topic, reason, payload, size, arrived);
+        return eop_fail_with(rc, "source", reason);
+    }
+    want_pause(source, reason);
+    return eop_fail_with(rc == EDGEOPS_E_LIMIT || rc == EDGEOPS_E_NOMEM ? rc : EDGEOPS_E_IO,
+                         "source", reason);
+}
+
+static edgeops_status host_message(void *self, const char *topic, const void *payload, size_t size,
+                                   edgeops_time arrived) {
+    edgeops_source *source = self;
+    edgeops_append_result result = {0};
+    char reason[DETAIL];
+    if (source->payload == NULL) {
+        return eop_fail(EDGEOPS_E_UNSUPPORTED, "source", "driver '%s' has no payload format",
+                        source->driver->name);
+    }
+    pthread_mutex_lock(&source->gate);
+    if (!source->taking) {
+        pthread_mutex_unlock(&source->gate);
+        return eop_fail(EDGEOPS_E_CLOSED, "source", "source '%s' is stopped", source->name);
+    }
+    edgeops_status rc = take_message(source, topic, payload, size, arrived, &result);
+    copy_text(reason, rc < 0 ? edgeops_error_last()->message : "");
+    pthread_mutex_unlock(&source->gate);
+    return finish(source, rc, reason, topic, payload, size, arrived, &result);
+}
+
+static edgeops_status host_emit(void *self, const edgeops_sample *samples, size_t n) {
+    edgeops_source *source = self;
+    edgeops_append_result result = {0};
+    eop_buf text = {0};
+    char reason[DETAIL];
+    if (n == 0) {
+        return EDGEOPS_OK;
+    }
+    pthread_mutex_lock(&source->gate);
+    if (!source->taking) {
+        pthread_mutex_unlock(&source->gate);
+        return eop_fail(EDGEOPS_E_CLOSED, "source", "source '%s' is stopped", source->name);
+    }
+    edgeops_status rc = append(source, samples, n, &result);
+    copy_text(reason, rc < 0 ? edgeops_error_last()->message : "");
+    pthread_mutex_unlock(&source->gate);
+    if (rc == EDGEOPS_E_INVALID) {
+        eop_payload_encode(&text, &samples[0]);
+    }
+    rc = finish(source, rc, reason, samples[0].asset, text.data, text.failed ? 0 : text.size,
+                eop_now(), &result);
+    eop_buf_dispose(&text);
+    return rc;
+}
+
+static void host_log(void *self, int level, const char *message) {
+    edgeops_source *source = self;
+    eop_log_write(eop_ctx_log(source->ctx), (edgeops_log_level)level, "source", "%s: %s",
+                  source->name, message);
+}
+
+static edgeops_time host_now(void *self) {
+    (void)self;
+    return eop_now();
+}
+
+/* -- the driver: started, stopped, paused; context's thread -- */
+
+static void set_taking(edgeops_source *source, bool taking) {
+    pthread_mutex_lock(&source->gate);
+    source->taking = taking;
+    pthread_mutex_unlock(&source->gate);
+}
+
+static void stop_driver(edgeops_source *source) {
+    if (source->driving) {
+        source->driving = false;
+        source->driver->stop(source->driver_state);
+    }
+    set_taking(source, false);
+}
+
+static void pause_driver(edgeops_source *source, const char *reason) {
+    char detail[DETAIL];
+    stop_driver(source);
+    drop_events(source);
+    snprintf(detail, sizeof(detail), "waits for room: %s", reason);
+    eop_log_write(eop_ctx_log(source->ctx), EDGEOPS_LOG_ERROR, "source", "%s: %s", source->name,
+                  detail);
+    push_state(source, EDGEOPS_SOURCE_PAUSED, detail);
+    eop_timer_start(source->timer, RETRY_INTERVAL, RETRY_INTERVAL);
+}
+
+static bool means_full(edgeops_status status) {
+    return status == EDGEOPS_E_LIMIT || status == EDGEOPS_E_IO || status == EDGEOPS_E_NOMEM;
+}
+
+static edgeops_status start_driver(edgeops_source *source) {
+    set_taking(source, true);
+    push_state(source, EDGEOPS_SOURCE_CONNECTING, "starting");
+    /* The driver may report before it returns: those reports count. */
+    source->driving = true;
+    edgeops_status rc = source->driver->start(source->driver_state);
+    if (rc < 0) {
+        char reason[DETAIL];
+        copy_text(reason, edgeops_error_last()->message);
+        source->driving = false;
+        set_taking(source, false);
+        if (means_full(rc)) {
+            pause_driver(source, reason);
+            return EDGEOPS_OK;
+        }
+        return eop_fail_with(rc, "source", reason);
+    }
+    if (source->options.ready != NULL) {
+        eop_timer_start(source->timer, READY_INTERVAL, READY_INTERVAL);
+    } else {
+        eop_timer_stop(source->timer);
+    }
+    return EDGEOPS_OK;
+}
+
+/* Running: is there still room? Paused: is there again? */
+static void on_timer(void *user_data) {
+    edgeops_source *source = user_data;
+    const edgeops_source_options *options = &source->options;
+    char reason[DETAIL];
+    pthread_mutex_lock(&source->lock);
+    bool done = source->stats.state == EDGEOPS_SOURCE_DONE;
+    pthread_mutex_unlock(&source->lock);
+    if (done) {
+        eop_timer_stop(source->timer);
+        return;
+    }
+    edgeops_status rc = options->ready != NULL ? options->ready(options->user_data) : EDGEOPS_OK;
+    if (source->driving && rc < 0) {
+        copy_text(reason, edgeops_error_last()->message);
+        pause_driver(source, reason);
+    } else if (!source->driving && source->wanted && rc >= 0) {
+        if (start_driver(source) < 0) {
+            copy_text(reason, edgeops_error_last()->message);
+            push_state(source, EDGEOPS_SOURCE_PAUSED, reason);
+        }
+    }
+}
+
+static void source_free(edgeops_source *source) {
+    if (source->driver_state != NULL) {
+        source->driver->close(source->driver_state);
+    }
+    eop_timer_free(source->timer);
+    eop_wake_free(source->wake);
+    eop_payload_free(source->payload);
+    eop_free(source->name);
+    pthread_mutex_destroy(&source->gate);
+    pthread_mutex_destroy(&source->lock);
+    eop_free(source);
+}
+
+static void on_wake(void *user_data) {
+    edgeops_source *source = user_data;
+    char reason[DETAIL];
+    pthread_mutex_lock(&source->lock);
+    bool pause = source->pause_wanted;
+    memcpy(reason, source->pause_reason, sizeof(reason));
+    source->pause_wanted = false;
+    pthread_mutex_unlock(&source->lock);
+    if (pause && source->driving) {
+        pause_driver(source, reason);
+    }
+    event e;
+    source->calling = true;
+    while (source->options.on_state != NULL && !source->gone && pop_event(source, &e)) {
+        source->options.on_state(e.state, e.detail, source->options.user_data);
+    }
+    source->calling = false;
+    if (source->gone) {
+        source_free(source);
+    }
+}
+
+/* -- configuration -- */
+
+static edgeops_status check_config(const edgeops_hld_driver *driver, const char *config_json,
+                                   eop_json **out) {
+    *out = NULL;
+    eop_json *json = NULL;
+    edgeops_status rc = eop_json_parse(&json, config_json, strlen(config_json), "config", NULL);
+    if (rc == EDGEOPS_OK) {
+        rc = eop_schema_check_text(driver->config_schema_json, json, config_json,
+                                   strlen(config_json), "config");
+    }
+    if (rc < 0) {
+        eop_json_free(json);
+        return rc;
+    }
+    *out = json;
+    return EDGEOPS_OK;
+}
+
+/* A driver takes payloads when its schema has such a member. */
+static edgeops_status has_member(const edgeops_hld_driver *driver, const char *member, bool *out) {
+    eop_json *schema = NULL;
+    const char *text = driver->config_schema_json;
+    edgeops_status rc = eop_json_parse(&schema, text, strlen(text), "driver schema", NULL);
+    if (rc == EDGEOPS_OK) {
+        *out = eop_json_get(eop_json_get(schema, "properties"), member) != NULL;
+    }
+    eop_json_free(schema);
+    return rc;
+}
+
+static edgeops_status open_payload(eop_payload **payload, uint64_t *max_payload,
+                                   const edgeops_hld_driver *driver, const eop_json *config) {
+    bool takes = false;
+    edgeops_status rc = has_member(driver, "payload", &takes);
+    if (rc < 0 || !takes) {
+        return rc;
+    }
+    const char *limit = eop_json_string(config, "max_payload", NULL);
+    *max_payload = DEFAULT_MAX_BYTES;
+    if (limit != NULL && (!eop_parse_size(max_payload, limit) || *max_payload == 0 ||
+                          *max_payload > DEFAULT_MAX_BYTES)) {
+        return eop_fail(EDGEOPS_E_INVALID, "source", "max_payload: '%s' is not 1 byte to 1MiB",
+                        limit);
+    }
+    const eop_json *member = eop_json_get(config, "payload");
+    char *text = NULL;
+    if (member != NULL && (text = eop_json_print(member)) == NULL) {
+        return eop_fail_nomem("source");
+    }
+    rc = eop_payload_new(payload, text);
+    eop_free(text);
+    return rc;
+}
+
+static edgeops_status ignore_status(void) {
+    return EDGEOPS_E_CLOSED;
+}
+static edgeops_status ignore_emit(void *self, const edgeops_sample *samples, size_t n) {
+    (void)self;
+    (void)samples;
+    (void)n;
+    return ignore_status();
+}
+static edgeops_status ignore_message(void *self, const char *topic, const void *payload,
+                                     size_t size, edgeops_time arrived) {
+    (void)self;
+    (void)topic;
+    (void)payload;
+    (void)size;
+    (void)arrived;
+    return ignore_status();
+}
+static void ignore_log(void *self, int level, const char *message) {
+    (void)self;
+    (void)level;
+    (void)message;
+}
+static void ignore_state(void *self, edgeops_status reason, const char *detail) {
+    (void)self;
+    (void)reason;
+    (void)detail;
+}
+
+edgeops_status edgeops_source_check(const char *driver_name, const char *config_json) {
+    EOP_REQUIRE(driver_name != NULL && config_json != NULL, "source");
+    static const edgeops_hld_host nobody = {
+        .struct_size = sizeof(edgeops_hld_host),
+        .abi_minor = EDGEOPS_HLD_ABI_MINOR,
+        .emit = ignore_emit,
+        .message = ignore_message,
+        .log = ignore_log,
+        .now = host_now,
+        .state = ignore_state,
+    };
+    const edgeops_hld_driver *driver = eop_driver_find(driver_name);
+    eop_json *json = NULL;
+    eop_payload *payload = NULL;
+    uint64_t max_payload = 0;
+    void *state = NULL;
+    if (driver == NULL) {
+        return eop_fail(EDGEOPS_E_NOTFOUND, "source",
+                        "there is no driver '%s'; edgeopsctl driver ls shows those there are",
+                        driver_name);
+    }
+    edgeops_status rc = check_config(driver, config_json, &json);
+    if (rc == EDGEOPS_OK) {
+        rc = open_payload(&payload, &max_payload, driver, json);
+    }
+    if (rc == EDGEOPS_OK) {
+        rc = driver->open(&state, &nobody, config_json);
+    }
+    if (rc == EDGEOPS_OK) {
+        driver->close(state);
+    }
+    eop_payload_free(payload);
+    eop_json_free(json);
+    return rc;
+}
+
+/* Puts a client id into the configuration where the driver knows one and none is given: the same at
+ * each start, other for other sources and installations. */
+static edgeops_status add_client_id(eop_json *config, const edgeops_hld_driver *driver,
+                                    const char *name, const char *instance) {
+    bool knows = false;
+    char host[256] = "";
+    char hex[65];
+    edgeops_status rc = has_member(driver, "client_id", &knows);
+    if (rc < 0 || !knows || eop_json_get(config, "client_id") != NULL) {
+        return rc;
+    }
+    if (instance == NULL) {
+        if (gethostname(host, sizeof(host) - 1) != 0) {
+            host[0] = '\0';
+        }
+        instance = host;
+    }
+    rc = eop_sha256_of(hex, instance, strlen(instance));
+    if (rc < 0) {
+        return rc;
+    }
+    char *id = eop_format("edgeops-%s-%.10s", name, hex);
+    if (id == NULL) {
+        return eop_fail_nomem("source");
+    }
+    eop_json_set_string(config, "client_id", id);
+    eop_free(id);
+    return EDGEOPS_OK;
+}
+
+/* -- life -- */
+
+void edgeops_source_options_init(edgeops_source_options *options, size_t struct_size) {
+    edgeops_source_options defaults = EDGEOPS_SOURCE_OPTIONS_INIT;
+    size_t size = struct_size < sizeof(defaults) ? struct_size : sizeof(defaults);
+    memcpy(options, &defaults, size);
+    options->struct_size = size;
+}
+
+static edgeops_status source_init(edgeops_source *source, eop_json *config) {
+    const edgeops_source_options *options = &source->options;
+    char *text = NULL;
+    source->host = (edgeops_hld_host){
+        .struct_size = sizeof(edgeops_hld_host),
+        .abi_minor = EDGEOPS_HLD_ABI_MINOR,
+        .self = source,
+        .emit = host_emit,
+        .message = host_message,
+        .log = host_log,
+        .now = host_now,
+        .state = host_state,
+    };
+    edgeops_status rc =
+        open_payload(&source->payload, &source->max_payload, source->driver, config);
+    if (rc < 0 ||
+        (rc = add_client_id(config, source->driver, source->name, options->instance)) < 0) {
+        return rc;
+    }
+    text = eop_json_print(config);
+    if (text == NULL) {
+        return eop_fail_nomem("source");
+    }
+    if ((rc = eop_wake_new(&source->wake, source->ctx, on_wake, source)) < 0 ||
+        (rc = eop_timer_new(&source->timer, source->ctx, on_timer, source)) < 0) {
+        goto out;
+    }
+    rc = source->driver->open(&source->driver_state, &source->host, text);
+out:
+    eop_free(text);
+    return rc;
+}
+
+edgeops_status edgeops_source_open(edgeops_source **out, edgeops_ctx *ctx,
+                                   const edgeops_source_options *given) {
+    EOP_REQUIRE(out != NULL, "source");
+    *out = NULL;
+    EOP_REQUIRE(ctx != NULL && given != NULL, "source");
+    edgeops_source_options options = EDGEOPS_SOURCE_OPTIONS_INIT;
+    eop_json *config = NULL;
+    edgeops_source *source = NULL;
+    EOP_OPTIONS_COPY(&options, given);
+    if (options.name == NULL || !eop_id_valid(options.name)) {
+        return eop_fail(EDGEOPS_E_INVALID, "source",
+                        "'%s' is no name for a source; use [a-z0-9][a-z0-9._-]{0,63}",
+                        options.name != NULL ? options.name : "");
+    }
+    EOP_REQUIRE(options.driver != NULL && options.config_json != NULL && options.append != NULL,
+                "source");
+    edgeops_status rc = edgeops_source_check(options.driver, options.config_json);
+    if (rc < 0) {
+        return rc;
+    }
+    const edgeops_hld_driver *driver = eop_driver_find(options.driver);
+    if ((rc = check_config(driver, options.config_json, &config)) < 0) {
+        return rc;
+    }
+    source = eop_calloc(1, sizeof(*source));
+    if (source == NULL) {
+        rc = eop_fail_nomem("source");
+        goto out;
+    }
+    source->ctx = ctx;
+    source->driver = driver;
+    source->options = options;
+    pthread_mutex_init(&source->gate, NULL);
+    pthread_mutex_init(&source->lock, NULL);
+    source->name = eop_strdup(options.name);
+    rc = source->name != NULL ? source_init(source, config) : eop_fail_nomem("source");
+    if (rc < 0) {
+        goto out;
+    }
+    /* The caller's texts are not ours to keep. */
+    source->options.name = NULL;
+    source->options.driver = NULL;
+    source->options.config_json = NULL;
+    source->options.instance = NULL;
+    *out = source;
+    source = NULL;
+out:
+    edgeops_source_close(source);
+    eop_json_free(config);
+    return rc;
+}
+
+edgeops_status edgeops_source_start(edgeops_source *source) {
+    EOP_REQUIRE(source != NULL, "source");
+    if (source->driving || source->wanted) {
+        pthread_mutex_lock(&source->lock);
+        bool over = source->stats.state == EDGEOPS_SOURCE_DONE;
+        pthread_mutex_unlock(&source->lock);
+        if (!over) {
+            return EDGEOPS_OK;
+        }
+        stop_driver(source);
+    }
+    source->wanted = true;
+    const edgeops_source_options *options = &source->options;
+    if (options->ready != NULL && options->ready(options->user_data) < 0) {
+        char reason[DETAIL];
+        copy_text(reason, edgeops_error_last()->message);
+        pause_driver(source, reason);
+        return EDGEOPS_OK;
+    }
+    edgeops_status rc = start_driver(source);
+    if (rc < 0) {
+        char reason[DETAIL];
+        copy_text(reason, edgeops_error_last()->message);
+        edgeops_source_stop(source);
+        return eop_fail_with(rc, "source", reason);
+    }
+    return rc;
+}
+
+void edgeops_source_stop(edgeops_source *source) {
+    if (source == NULL) {
+        return;
+    }
+    source->wanted = false;
+    stop_driver(source);
+    if (source->timer != NULL) {
+        eop_timer_stop(source->timer);
+    }
+    pthread_mutex_lock(&source->lock);
+    source->stats.state = EDGEOPS_SOURCE_STOPPED;
+    source->stats.detail[0] = '\0';
+    pthread_mutex_unlock(&source->lock);
+    drop_events(source);
+}
+
+void edgeops_source_get_stats(edgeops_source *source, edgeops_source_stats *stats) {
+    pthread_mutex_lock(&source->lock);
+    *stats = source->stats;
+    pthread_mutex_unlock(&source->lock);
+}
+
+void edgeops_source_close(edgeops_source *source) {
+    if (source == NULL) {
+        return;
+    }
+    edgeops_source_stop(source);
+    source->gone = true;
+    if (!source->calling) {
+        source_free(source);
+    }
+}
