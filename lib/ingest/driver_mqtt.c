@@ -41,10 +41,10 @@ static bool is_full(edgeops_status status) {
     return status == EDGEOPS_E_LIMIT || status == EDGEOPS_E_IO || status == EDGEOPS_E_NOMEM;
 }
 
-static void logf_host(mqtt *m, edgeops_log_level level, const char *format, uint64_t n) {
+static void log_loss(mqtt *m, const char *what, uint64_t n) {
     char text[160];
-    snprintf(text, sizeof(text), format, n);
-    m->host->log(m->host->self, level, text);
+    snprintf(text, sizeof(text), "no room on disk: %" PRIu64 " messages %s", n, what);
+    m->host->log(m->host->self, EDGEOPS_LOG_ERROR, text);
 }
 
 static void hold(mqtt *m, const char *topic, const void *payload, size_t size,
@@ -56,10 +56,7 @@ static void hold(mqtt *m, const char *topic, const void *payload, size_t size,
     }
     if (h == NULL) {
         if (m->lost++ == 0) {
-            logf_host(m, EDGEOPS_LOG_ERROR,
-                      "no room on disk and no more in memory (%" PRIu64
-                      " messages wait): messages get lost",
-                      m->held_count);
+            log_loss(m, "wait in memory, which is full too; more are lost", m->held_count);
         }
         return;
     }
@@ -123,9 +120,7 @@ static void mqtt_close(void *state) {
         return;
     }
     if (m->held_count + m->lost > 0) {
-        logf_host(m, EDGEOPS_LOG_ERROR,
-                  "%" PRIu64 " messages are lost: there was no room on disk for them",
-                  m->held_count + m->lost);
+        log_loss(m, "are lost", m->held_count + m->lost);
     }
     while (m->first != NULL) {
         held *next = m->first->next;
