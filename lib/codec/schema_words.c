@@ -92,7 +92,7 @@ void eop_put_suggestion(eop_buf *buf, const char *name, const eop_json *among, b
         }
         /* The British colour and the American color are 1 apart; 'a' and 'b' are no misspelling. */
         unsigned d = distance(name, candidate);
-        if (d < best_distance && d * 2 < strlen(candidate)) {
+        if (d < best_distance && d * 2 <= strlen(candidate)) {
             best = candidate;
             best_distance = d;
         }

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "codec/csv.h"
+
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "edgeops/status.h"
+
+/* A file without a name that holds data, standing at its start. */
+static int file_of(const void *data, size_t size) {
+    int fd = memfd_create("csv", MFD_CLOEXEC);
+    cr_assert_geq(fd, 0);
+    cr_assert_eq(eop_write_all(fd, data, size), EDGEOPS_OK);
+    cr_assert_eq(lseek(fd, 0, SEEK_SET), 0);
+    return fd;
+}
+
+/* All records as "[a][b]q\n", q for a quoted field, then the status and, for an error, its text. */
+static void dump(eop_buf *out, int fd, char separator) {
+    eop_csv_reader *reader = NULL;
+    const eop_csv_field *fields = NULL;
+    size_t count = 0;
+    edgeops_status status = eop_csv_open(&reader, fd, separator, "f");
+    cr_assert_eq(status, EDGEOPS_OK);
+    while ((status = eop_csv_next(reader, &fields, &count)) == EDGEOPS_OK) {
+        eop_buf_printf(out, "%d:", (int)eop_csv_line(reader));
+        for (size_t i = 0; i < count; i++) {
+            cr_expect_eq(strlen(fields[i].text), fields[i].size);
+            eop_buf_printf(out, "[%s]%s", fields[i].text, fields[i].quoted ? "q" : "");
+        }
+        eop_buf_puts(out, "\n");
+    }
+    if (status < 0) {
+        eop_buf_printf(out, "%s %s", edgeops_status_name(status), edgeops_error_last()->message);
+    }
+    eop_csv_close(reader);
+    close(fd);
+}
+
+static void reads_as(const char *text, size_t size, const char *wanted) {
+    eop_buf out = {0};
+    dump(&out, file_of(text, size), ',');
+    cr_expect_str_eq(out.data != NULL ? out.data : "", wanted);
+    eop_buf_dispose(&out);
+}
+
+#define READS_AS(text, wanted) reads_as(text, sizeof(text) - 1, wanted)
+
+Test(codec_csv, rfc_4180) {
+    READS_AS("", "");
+    READS_AS("a,b\r\nc,d\r\n", "1:[a][b]\n2:[c][d]\n");
+    READS_AS("a,b\nc,d", "1:[a][b]\n2:[c][d]\n");
+    READS_AS("a,", "1:[a][]\n");
+    READS_AS(",\n", "1:[][]\n");
+    READS_AS("a,b\r", "1:[a][b]\n");
+    READS_AS("\"a\",\"b \"\"q\"\" , x\",\"\"\n", "1:[a]q[b \"q\" , x]q[]q\n");
+    READS_AS("\"l1\r\nl2\",x\ny,z\n", "1:[l1\r\nl2]q[x]\n3:[y][z]\n");
+    READS_AS("\"\"\"\"", "1:[\"]q\n");
+    READS_AS(" a , b \n", "1:[ a ][ b ]\n");
+}
+
+Test(codec_csv, blank_lines_are_skipped_and_counted) {
+    READS_AS("\n\r\na\n\n\"\"\n\nb", "3:[a]\n5:[]q\n7:[b]\n");
+    READS_AS("\n\n", "");
+}
+
+Test(codec_csv, byte_order_mark_is_skipped) {
+    READS_AS("\xef\xbb\xbf"
+             "a,b\n",
+             "1:[a][b]\n");
+    READS_AS("\xef\xbb\xbf", "");
+    READS_AS("\xff\xfe"
+             "a\0",
+             "EDGEOPS_E_INVALID f: this is UTF-16; save it as UTF-8");
+}
+
+Test(codec_csv, errors_tell_the_line) {
+    READS_AS("a\n\"b\nc", "1:[a]\nEDGEOPS_E_INVALID f:2: a quoted field without its closing quote");
+    READS_AS("a\nb\"c\n",
+             "1:[a]\nEDGEOPS_E_INVALID f:2: a quote inside a field that is not quoted; "
+             "write the field as \"...\" and the quote as \"\"");
+    READS_AS("\"a\"b\n",
+             "EDGEOPS_E_INVALID f:1: text behind a closing quote; a quote inside a field is "
+             "written \"\"");
+    READS_AS("a\rb\n",
+             "EDGEOPS_E_INVALID f:1: a carriage return inside a field that is not quoted");
+    READS_AS("a\0b\n", "EDGEOPS_E_INVALID f:1: a NUL byte; is this a text file?");
+    READS_AS("\"a\0b\"\n", "EDGEOPS_E_INVALID f:1: a NUL byte; is this a text file?");
+    READS_AS("a,\xff\n", "EDGEOPS_E_INVALID f:1: field 2 is not UTF-8; convert the file first");
+}
+
+Test(codec_csv, other_separators) {
+    eop_buf out = {0};
+    eop_csv_reader *reader = NULL;
+    dump(&out, file_of("a;b,c\n", 6), ';');
+    dump(&out, file_of("a\tb\n", 4), '\t');
+    cr_expect_str_eq(out.data, "1:[a][b,c]\n1:[a][b]\n");
+    cr_expect_eq(eop_csv_open(&reader, 0, '"', "f"), EDGEOPS_E_INVALID);
+    cr_expect_null(reader);
+    eop_buf_dispose(&out);
+}
+
+Test(codec_csv, limits_of_a_record) {
+    eop_buf text = {0};
+    eop_buf out = {0};
+    for (int i = 0; i < 4096; i++) {
+        eop_buf_puts(&text, i == 0 ? "1" : ",1");
+    }
+    dump(&out, file_of(text.data, text.size), ',');
+    cr_expect_null(strstr(out.data, "EDGEOPS"));
+    eop_buf_puts(&text, ",1");
+    eop_buf_clear(&out);
+    dump(&out, file_of(text.data, text.size), ',');
+    cr_expect_str_eq(out.data, "EDGEOPS_E_LIMIT f:1: the record has over 4,096 fields");
+    eop_buf_clear(&text);
+    eop_buf_clear(&out);
+    eop_buf_puts(&text, "\"");
+    while (text.size <= (size_t)3 << 20) {
+        eop_buf_puts(&text, "0123456789abcdef\n");
+    }
+    dump(&out, file_of(text.data, text.size), ',');
+    cr_expect_str_eq(out.data, "EDGEOPS_E_LIMIT f:1: the record is over 1 MiB; is a closing quote "
+                               "missing?");
+    text.data[(1 << 20) - 2] = '"'; /* exactly at the limit */
+    text.data[(1 << 20) - 1] = '\n';
+    eop_buf_clear(&out);
+    dump(&out, file_of(text.data, (size_t)1 << 20), ',');
+    cr_expect_null(strstr(out.data, "EDGEOPS"));
+    eop_buf_dispose(&text);
+    eop_buf_dispose(&out);
+}
+
+static size_t gzip(unsigned char *out, size_t room, const void *data, size_t size) {
+    z_stream z = {0};
+    cr_assert_eq(deflateInit2(&z, 6, Z_DEFLATED, 16 + 15, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    unsigned char *copy = eop_alloc(size);
+    memcpy(copy, data, size);
+    z.next_in = copy;
+    z.avail_in = (uInt)size;
+    z.next_out = out;
+    z.avail_out = (uInt)room;
+    cr_assert_eq(deflate(&z, Z_FINISH), Z_STREAM_END);
+    size_t used = room - z.avail_out;
+    deflateEnd(&z);
+    eop_free(copy);
+    return used;
+}
+
+Test(codec_csv, gzip_of_several_members_and_padding) {
+    unsigned char data[1024] = {0};
+    eop_buf out = {0};
+    size_t n = gzip(data, sizeof(data), "a,b\nc", 5);
+    n += gzip(data + n, sizeof(data) - n, ",d\n", 3);
+    dump(&out, file_of(data, n), ',');
+    dump(&out, file_of(data, n + 100), ','); /* zeros */
+    cr_expect_str_eq(out.data, "1:[a][b]\n2:[c][d]\n1:[a][b]\n2:[c][d]\n");
+    eop_buf_dispose(&out);
+}
+
+Test(codec_csv, every_cut_of_gzip_is_an_error) {
+    unsigned char data[1024];
+    size_t n = gzip(data, sizeof(data), "a,b\nc,d\n", 8);
+    for (size_t cut = 2; cut < n; cut++) {
+        eop_buf out = {0};
+        dump(&out, file_of(data, cut), ',');
+        cr_expect(strstr(out.data, "EDGEOPS_E_CORRUPT f: the gzip data ends too early") != NULL,
+                  "%zu: %s", cut, out.data);
+        eop_buf_dispose(&out);
+    }
+    eop_buf out = {0};
+    data[n - 5] ^= 1;
+    dump(&out, file_of(data, n), ',');
+    data[n - 5] ^= 1;
+    data[n] = 'x';
+    dump(&out, file_of(data, n + 1), ',');
+    cr_expect_str_eq(out.data, "EDGEOPS_E_CORRUPT f: broken gzip data (incorrect data check)"
+                               "EDGEOPS_E_CORRUPT f: there is something behind the gzip data");
+    eop_buf_dispose(&out);
+}
+
+typedef struct feed {
+    const char *text;
+    size_t size;
+    size_t step;
+    int fd;
+} feed;
+
+static void *feed_pipe(void *user_data) {
+    feed *f = user_data;
+    for (size_t i = 0; i < f->size; i += f->step) {
+        size_t n = f->size - i < f->step ? f->size - i : f->step;
+        (void)!eop_write_all(f->fd, f->text + i, n);
+    }
+    close(f->fd);
+    return NULL;
+}
+
+Test(codec_csv, any_split_of_the_input_reads_the_same) {
+    static const char text[] =
+        "\xef\xbb\xbfh1,\"h \"\"2\"\"\",h3\r\n1,\"a\nb\",\r\n\r\n,,\n\"\",x,\xc3\xa9";
+    eop_buf whole = {0};
+    dump(&whole, file_of(text, sizeof(text) - 1), ',');
+    for (size_t step = 1; step < 12; step++) {
+        int fds[2];
+        pthread_t thread;
+        eop_buf out = {0};
+        cr_assert_eq(pipe(fds), 0);
+        feed f = {text, sizeof(text) - 1, step, fds[1]};
+        cr_assert_eq(pthread_create(&thread, NULL, feed_pipe, &f), 0);
+        dump(&out, fds[0], ',');
+        pthread_join(thread, NULL);
+        cr_expect_str_eq(out.data, whole.data);
+        eop_buf_dispose(&out);
+    }
+    eop_buf_dispose(&whole);
+}
+
+Test(codec_csv, a_long_file_goes_through_bounded_memory) {
+    eop_buf text = {0};
+    eop_csv_reader *reader = NULL;
+    const eop_csv_field *fields = NULL;
+    size_t count = 0;
+    size_t records = 0;
+    for (int i = 0; i < 100000; i++) {
+        eop_buf_printf(&text, "%d,%d.5,\"x,%d\"\n", i, i, i);
+    }
+    int fd = file_of(text.data, text.size);
+    cr_assert_eq(eop_csv_open(&reader, fd, ',', "f"), EDGEOPS_OK);
+    edgeops_status status = EDGEOPS_OK;
+    while ((status = eop_csv_next(reader, &fields, &count)) == EDGEOPS_OK) {
+        char wanted[32];
+        snprintf(wanted, sizeof(wanted), "x,%zu", records++);
+        cr_assert_eq(count, 3);
+        cr_assert_str_eq(fields[2].text, wanted);
+        cr_assert_eq(eop_csv_line(reader), records);
+    }
+    cr_expect_eq(status, EDGEOPS_DONE);
+    cr_expect_eq(records, 100000);
+    cr_expect_eq(eop_csv_offset(reader), text.size);
+    eop_csv_close(reader);
+    close(fd);
+    eop_buf_dispose(&text);
+}
+
+Test(codec_csv, what_was_put_is_read_back) {
+    static const char *const texts[] = {"plain", "a,b",  "q\"q", "l\nl", "\r",
+                                        " lead", "end ", "",     "\"",   "\xc3\xa9"};
+    eop_buf text = {0};
+    eop_csv_reader *reader = NULL;
+    const eop_csv_field *fields = NULL;
+    size_t count = 0;
+    size_t n = sizeof(texts) / sizeof(texts[0]);
+    for (size_t i = 0; i < n; i++) {
+        eop_csv_put(&text, texts[i], strlen(texts[i]), ',');
+        eop_buf_puts(&text, ",");
+    }
+    eop_csv_put(&text, NULL, 0, ',');
+    int fd = file_of(text.data, text.size);
+    cr_assert_eq(eop_csv_open(&reader, fd, ',', "f"), EDGEOPS_OK);
+    cr_assert_eq(eop_csv_next(reader, &fields, &count), EDGEOPS_OK);
+    cr_assert_eq(count, n + 1);
+    for (size_t i = 0; i < n; i++) {
+        cr_expect_str_eq(fields[i].text, texts[i]);
+    }
+    cr_expect(fields[7].quoted && !fields[n].quoted);
+    eop_csv_close(reader);
+    close(fd);
+    eop_buf_dispose(&text);
+}
+
+Test(codec_csv, types_of_texts) {
+    static const struct {
+        const char *text;
+        edgeops_type type;
+    } cases[] = {
+        {"", EDGEOPS_TYPE_NULL},
+        {"  ", EDGEOPS_TYPE_NULL},
+        {"0", EDGEOPS_TYPE_INT64},
+        {"-12", EDGEOPS_TYPE_INT64},
+        {" 5 ", EDGEOPS_TYPE_INT64},
+        {"9223372036854775807", EDGEOPS_TYPE_INT64},
+        {"9223372036854775808", EDGEOPS_TYPE_STRING},
+        {"12345678901234567890", EDGEOPS_TYPE_STRING},
+        {"007", EDGEOPS_TYPE_STRING},
+        {"+49", EDGEOPS_TYPE_STRING},
+        {"-0", EDGEOPS_TYPE_FLOAT64},
+        {"1.5", EDGEOPS_TYPE_FLOAT64},
+        {"+1.5e+03", EDGEOPS_TYPE_FLOAT64},
+        {".5", EDGEOPS_TYPE_FLOAT64},
+        {"5.", EDGEOPS_TYPE_FLOAT64},
+        {"1e3", EDGEOPS_TYPE_FLOAT64},
+        {"1e999", EDGEOPS_TYPE_STRING},
+        {"nan", EDGEOPS_TYPE_FLOAT64},
+        {"-Inf", EDGEOPS_TYPE_FLOAT64},
+        {"Infinity", EDGEOPS_TYPE_FLOAT64},
+        {"true", EDGEOPS_TYPE_BOOL},
+        {"False", EDGEOPS_TYPE_BOOL},
+        {"tRUE", EDGEOPS_TYPE_STRING},
+        {"1,5", EDGEOPS_TYPE_STRING},
+        {"0x10", EDGEOPS_TYPE_STRING},
+        {"1e", EDGEOPS_TYPE_STRING},
+        {"-", EDGEOPS_TYPE_STRING},
+        {".", EDGEOPS_TYPE_STRING},
+        {"1 2", EDGEOPS_TYPE_STRING},
+        {"2026-01-02", EDGEOPS_TYPE_STRING},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        cr_expect_eq(eop_text_type(cases[i].text, strlen(cases[i].text)), cases[i].type, "'%s'",
+                     cases[i].text);
+    }
+}
+
+static bool value_of(edgeops_value *out, edgeops_type type, const char *text) {
+    return eop_text_value(out, type, text, strlen(text));
+}
+
+Test(codec_csv, values_of_texts) {
+    edgeops_value v = {0};
+    cr_expect(value_of(&v, EDGEOPS_TYPE_FLOAT64, "0.1") && v.as.f64 == 0.1);
+    cr_expect(value_of(&v, EDGEOPS_TYPE_FLOAT64, "-0") && v.as.f64 == 0.0 && signbit(v.as.f64));
+    cr_expect(value_of(&v, EDGEOPS_TYPE_FLOAT64, "NaN") && isnan(v.as.f64));
+    cr_expect(value_of(&v, EDGEOPS_TYPE_FLOAT64, "-inf") && v.as.f64 == -(double)INFINITY);
+    cr_expect(value_of(&v, EDGEOPS_TYPE_FLOAT64, "9007199254740994") &&
+              v.as.f64 == 9007199254740994.0);
+    cr_expect_not(value_of(&v, EDGEOPS_TYPE_FLOAT64, "9007199254740993"));
+    cr_expect_not(value_of(&v, EDGEOPS_TYPE_FLOAT64, "x"));
+    cr_expect(value_of(&v, EDGEOPS_TYPE_INT64, "-9223372036854775808") && v.as.i64 == INT64_MIN);
+    cr_expect_not(value_of(&v, EDGEOPS_TYPE_INT64, "1.0"));
+    cr_expect(value_of(&v, EDGEOPS_TYPE_BOOL, "TRUE") && v.as.i64 == 1);
+    cr_expect(value_of(&v, EDGEOPS_TYPE_BOOL, "0") && v.as.i64 == 0);
+    cr_expect_not(value_of(&v, EDGEOPS_TYPE_BOOL, "2"));
+    cr_expect(value_of(&v, EDGEOPS_TYPE_STRING, " 007 ") && v.size == 5);
+    cr_expect(value_of(&v, EDGEOPS_TYPE_INT64, " ") && v.type == EDGEOPS_TYPE_NULL);
+    cr_expect(value_of(&v, EDGEOPS_TYPE_STRING, "") && v.type == EDGEOPS_TYPE_NULL);
+}
