@@ -303,6 +303,7 @@ def send_error(error, identity, directory):
 
 def check_python(requires):
     compare = {
+        "~=": lambda a, b: a >= b and a[: max(1, len(b) - 1)] == b[: max(1, len(b) - 1)],
         ">=": lambda a, b: a >= b,
         "<=": lambda a, b: a <= b,
         "==": lambda a, b: a == b,
@@ -311,7 +312,7 @@ def check_python(requires):
         "<": lambda a, b: a < b,
     }
     for clause in filter(None, (part.strip() for part in requires.split(","))):
-        sign = next((s for s in (">=", "<=", "==", "!=", ">", "<") if clause.startswith(s)), None)
+        sign = next((s for s in ("~=", ">=", "<=", "==", "!=", ">", "<") if clause.startswith(s)), None)
         digits = clause[len(sign or "") :].strip().split(".")
         if sign is None or not all(d.isdigit() for d in digits):
             raise RuntimeError(f"the manifest's python.requires '{requires}' cannot be read")
