@@ -142,13 +142,14 @@ static size_t take_held(eop_link *link, int fds[MAX_FDS]) {
 static void deliver(eop_link *link) {
     while (!link->freed && !link->paused && !link->closed) {
         size_t here = link->in_end - link->in_start;
-        const char *frame = link->in + link->in_start;
+        const char *frame = NULL;
         int fds[MAX_FDS] = {-1, -1};
         size_t fd_count = 0;
         size_t size = 0;
         if (here < HEADER) {
             return;
         }
+        frame = link->in + link->in_start;
         size = frame_size(frame);
         if (size > link->max_frame) {
             finish(link, eop_fail(EDGEOPS_E_PROTOCOL, "link",
