@@ -82,6 +82,7 @@ static void tidy(void) {
 }
 
 /* The new text may quote the old one, so it is made beside it. */
+EOP_PRINTF(4, 0)
 static edgeops_status set(edgeops_status code, int os_errno, const char *subsystem,
                           const char *format, va_list args, const char *suffix) {
     char text[sizeof message];

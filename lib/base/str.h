@@ -34,7 +34,7 @@ void eop_buf_dispose(eop_buf *buf);
 
 /** New text; NULL when there is no memory. */
 char *eop_format(const char *format, ...) EOP_PRINTF(1, 2);
-char *eop_vformat(const char *format, va_list args);
+char *eop_vformat(const char *format, va_list args) EOP_PRINTF(1, 0);
 
 /** Length of valid UTF-8 (no surrogates, no overlong forms) at the front of data; == size when all
  * is. */
