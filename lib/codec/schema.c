@@ -14,7 +14,7 @@
 
 /* Steps into schema and document together. Documents are at most 512 deep; what goes further is a
  * schema that refers to itself without an end. */
-#define MAX_DEPTH 1200
+#define MAX_DEPTH EOP_SCHEMA_DEPTH
 
 /* One check. The first error ends it; those of the branches of anyOf and oneOf are weighed. */
 typedef struct checker {
@@ -467,18 +467,10 @@ static bool check_choice(checker *c, const eop_json *branches, const eop_json *j
     return ok;
 }
 
-static const eop_json *resolve(const checker *c, const char *reference) {
-    static const char prefix[] = "#/$defs/";
-    if (strncmp(reference, prefix, sizeof(prefix) - 1) != 0) {
-        return NULL;
-    }
-    return eop_json_get(eop_json_get(c->root, "$defs"), reference + sizeof(prefix) - 1);
-}
-
 static bool check_keywords(checker *c, const eop_json *schema, const eop_json *json) {
     const char *reference = eop_json_string(schema, "$ref", NULL);
     const eop_json *keyword = NULL;
-    if (reference != NULL && !check(c, resolve(c, reference), json)) {
+    if (reference != NULL && !check(c, eop_schema_resolve(c->root, reference), json)) {
         return false;
     }
     if ((keyword = eop_json_get(schema, "type")) != NULL && !check_type(c, keyword, json)) {
@@ -529,136 +521,6 @@ static bool check(checker *c, const eop_json *schema, const eop_json *json) {
     return ok;
 }
 
-/* -- the schema itself: a keyword that we do not know would be a check that is not made -- */
-
-typedef enum keyword_kind { VALUE, SCHEMA, SCHEMA_LIST, SCHEMA_MAP, TYPE, REFERENCE } keyword_kind;
-
-static const struct {
-    const char *name;
-    keyword_kind kind;
-    eop_json_kind json;
-} keywords[] = {
-    {"type", TYPE, 0},
-    {"properties", SCHEMA_MAP, EOP_JSON_OBJECT},
-    {"required", VALUE, EOP_JSON_ARRAY},
-    {"additionalProperties", SCHEMA, 0},
-    {"items", SCHEMA, 0},
-    {"prefixItems", SCHEMA_LIST, EOP_JSON_ARRAY},
-    {"enum", VALUE, EOP_JSON_ARRAY},
-    {"minimum", VALUE, EOP_JSON_NUMBER},
-    {"maximum", VALUE, EOP_JSON_NUMBER},
-    {"exclusiveMinimum", VALUE, EOP_JSON_NUMBER},
-    {"exclusiveMaximum", VALUE, EOP_JSON_NUMBER},
-    {"minLength", VALUE, EOP_JSON_NUMBER},
-    {"maxLength", VALUE, EOP_JSON_NUMBER},
-    {"pattern", VALUE, EOP_JSON_STRING},
-    {"minItems", VALUE, EOP_JSON_NUMBER},
-    {"maxItems", VALUE, EOP_JSON_NUMBER},
-    {"uniqueItems", VALUE, EOP_JSON_BOOL},
-    {"anyOf", SCHEMA_LIST, EOP_JSON_ARRAY},
-    {"oneOf", SCHEMA_LIST, EOP_JSON_ARRAY},
-    {"$ref", REFERENCE, EOP_JSON_STRING},
-    {"$defs", SCHEMA_MAP, EOP_JSON_OBJECT},
-};
-/* Those of any value, and annotations. */
-static const char *const free_keywords[] = {
-    "const",
-    "default",
-    "examples",
-    "title",
-    "description",
-    "$comment",
-    "$schema",
-    "$id",
-    "deprecated",
-    "readOnly",
-    "writeOnly",
-    "format",
-    "contentMediaType",
-    "contentEncoding",
-};
-
-static edgeops_status lint(const checker *c, const eop_json *schema, unsigned depth);
-
-static edgeops_status bad_keyword(const char *name) {
-    return eop_fail(EDGEOPS_E_INTERNAL, "json", "the schema's keyword '%s' has a wrong value",
-                    name);
-}
-
-static edgeops_status lint_type(const eop_json *type) {
-    static const char *const names[] = {"null",   "boolean", "number", "string",
-                                        "object", "array",   "integer"};
-    const char *text = eop_json_text(type);
-    for (size_t i = 0; text != NULL && i < EOP_COUNT(names); i++) {
-        if (strcmp(text, names[i]) == 0) {
-            return EDGEOPS_OK;
-        }
-    }
-    edgeops_status status = eop_json_size(type) > 0 ? EDGEOPS_OK : bad_keyword("type");
-    for (const eop_json *t = eop_json_first(type); t != NULL && status == EDGEOPS_OK;
-         t = eop_json_next(t)) {
-        status = eop_json_text(t) != NULL ? lint_type(t) : bad_keyword("type");
-    }
-    return status;
-}
-
-static edgeops_status lint_all(const checker *c, const eop_json *schemas, unsigned depth) {
-    edgeops_status status = EDGEOPS_OK;
-    for (const eop_json *s = eop_json_first(schemas); s != NULL && status == EDGEOPS_OK;
-         s = eop_json_next(s)) {
-        status = lint(c, s, depth);
-    }
-    return status;
-}
-
-static edgeops_status lint_keyword(const checker *c, const eop_json *member, unsigned depth) {
-    const char *name = eop_json_key(member);
-    for (size_t i = 0; i < EOP_COUNT(free_keywords); i++) {
-        if (strcmp(name, free_keywords[i]) == 0) {
-            return EDGEOPS_OK;
-        }
-    }
-    for (size_t i = 0; i < EOP_COUNT(keywords); i++) {
-        if (strcmp(name, keywords[i].name) != 0) {
-            continue;
-        }
-        if (keywords[i].kind == TYPE) {
-            return lint_type(member);
-        }
-        if (keywords[i].kind == SCHEMA) {
-            return lint(c, member, depth);
-        }
-        if (eop_json_type(member) != keywords[i].json) {
-            return bad_keyword(name);
-        }
-        if (keywords[i].kind == REFERENCE) {
-            return resolve(c, eop_json_text(member)) != NULL ? EDGEOPS_OK : bad_keyword(name);
-        }
-        return keywords[i].kind == VALUE ? EDGEOPS_OK : lint_all(c, member, depth);
-    }
-    return eop_fail(EDGEOPS_E_INTERNAL, "json", "the schema's keyword '%s' is not supported", name);
-}
-
-static edgeops_status lint(const checker *c, const eop_json *schema, unsigned depth) {
-    eop_json_kind kind = eop_json_type(schema);
-    if (kind == EOP_JSON_BOOL) {
-        return EDGEOPS_OK;
-    }
-    if (kind != EOP_JSON_OBJECT || depth > MAX_DEPTH) {
-        return eop_fail(EDGEOPS_E_INTERNAL, "json", "a schema is an object, true or false");
-    }
-    edgeops_status status = EDGEOPS_OK;
-    for (const eop_json *m = eop_json_first(schema); m != NULL && status == EDGEOPS_OK;
-         m = eop_json_next(m)) {
-        status = lint_keyword(c, m, depth + 1);
-    }
-    for (const eop_json *key = eop_json_first(eop_json_get(schema, "required"));
-         key != NULL && status == EDGEOPS_OK; key = eop_json_next(key)) {
-        status = eop_json_text(key) != NULL ? EDGEOPS_OK : bad_keyword("required");
-    }
-    return status;
-}
-
 /* -- doors -- */
 
 edgeops_status eop_schema_check(const eop_json *schema, const eop_json *json, const char *text,
@@ -666,7 +528,7 @@ edgeops_status eop_schema_check(const eop_json *schema, const eop_json *json, co
     checker c = {.root = schema};
     size_t line = 0;
     size_t column = 0;
-    edgeops_status status = lint(&c, schema, 0);
+    edgeops_status status = eop_schema_lint(schema);
     if (status != EDGEOPS_OK) {
         return status;
     }
@@ -705,7 +567,7 @@ static void put_defaults(const checker *c, const eop_json *schema, eop_json *jso
     }
     const char *reference = eop_json_string(schema, "$ref", NULL);
     if (reference != NULL) {
-        put_defaults(c, resolve(c, reference), json, depth + 1);
+        put_defaults(c, eop_schema_resolve(c->root, reference), json, depth + 1);
     }
     const eop_json *properties = eop_json_get(schema, "properties");
     if (eop_json_type(json) == EOP_JSON_OBJECT) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How schema errors speak about values. */
+/* Parts of the schema check: how its errors speak about values, and the check of schemas. */
 #ifndef EOP_CODEC_SCHEMA_WORDS_H
 #define EOP_CODEC_SCHEMA_WORDS_H
 
@@ -16,5 +16,12 @@ void eop_put_suggestion(eop_buf *buf, const char *name, const eop_json *among, b
 bool eop_json_equal(const eop_json *a, const eop_json *b);
 /** Equal values have equal hashes. */
 uint64_t eop_json_hash(const eop_json *json);
+
+/** How deep schema and document may go together. */
+#define EOP_SCHEMA_DEPTH 1200
+/** E_INTERNAL for a keyword that is not supported or has a wrong value. */
+edgeops_status eop_schema_lint(const eop_json *schema);
+/** What "#/$defs/NAME" refers to, or NULL. */
+const eop_json *eop_schema_resolve(const eop_json *root, const char *reference);
 
 #endif /* EOP_CODEC_SCHEMA_WORDS_H */

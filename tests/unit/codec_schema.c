@@ -129,6 +129,8 @@ Test(codec_schema, a_wrong_schema_is_our_bug) {
     is_no_schema("{\"$ref\":\"#/$defs/none\"}");
     is_no_schema("{\"$defs\":{\"a\":{\"$ref\":\"#/$defs/a\"}},\"$ref\":\"#/$defs/a\"}");
     is_no_schema("{\"pattern\":5}");
+    is_no_schema("{\"pattern\":\"((a{99}){99}){99}\"}");
+    is_no_schema("{\"pattern\":\"a{1,70000\"}");
     is_no_schema("{\"items\":[]}");
     is_no_schema("{");
     cr_expect_eq(check("{\"pattern\":\"[\"}", "\"x\""), EDGEOPS_E_INTERNAL);
