@@ -58,6 +58,7 @@ char *eop_job_text(const char *mode, const edgeops_workflow *workflow, const cha
     eop_json_set(job, "outputs", ports(m->outputs, m->output_count));
     eop_json_set(job, "classes", texts(m->classes, m->class_count));
     eop_json_set_integer(job, "window", m->window.rows);
+    eop_json_set_number(job, "predict_timeout", (double)m->predict_timeout * 1e-9);
     eop_json_set(job, "params", eop_json_copy(params));
     if (dataset != NULL) {
         eop_json_set(job, "dataset", dataset);

@@ -141,14 +141,20 @@ static bool answer(edgeops_lane *lane, edgeops_status status, const char *messag
 
 /* -- windows to the worker -- */
 
-static void arm_deadline(edgeops_lane *lane) {
-    edgeops_duration limit = lane->manifest->predict_timeout;
-    edgeops_duration passed = eop_monotonic() - lane->head_since;
-    size_t n = lane->batch > 1 ? lane->batch : 1;
+/* How long the oldest window may take. The worker sizes a batch so that it takes about as long as
+ * one window may; a batch of four may always take as long as four. */
+static edgeops_duration head_limit(const edgeops_lane *lane) {
+    edgeops_duration n = lane->batch > 4 ? 4 : lane->batch > 1 ? (edgeops_duration)lane->batch : 1;
+    edgeops_duration limit;
 
-    if (__builtin_mul_overflow(limit, (edgeops_duration)n, &limit)) {
-        limit = EDGEOPS_FOREVER;
-    }
+    return __builtin_mul_overflow(lane->manifest->predict_timeout, n, &limit) ? EDGEOPS_FOREVER
+                                                                              : limit;
+}
+
+static void arm_deadline(edgeops_lane *lane) {
+    edgeops_duration limit = head_limit(lane);
+    edgeops_duration passed = eop_monotonic() - lane->head_since;
+
     eop_timer_start(lane->deadline, limit > passed ? limit - passed : 0, 0);
 }
 
@@ -328,8 +334,7 @@ static void on_deadline(void *user_data) {
         pump(lane);
         return;
     }
-    size_t n = lane->batch > 1 ? lane->batch : 1;
-    if (!lane->tracing && eop_monotonic() - lane->head_since < limit * (edgeops_duration)n) {
+    if (!lane->tracing && eop_monotonic() - lane->head_since < head_limit(lane)) {
         arm_deadline(lane); /* another window has become the oldest since */
         return;
     }

@@ -12,6 +12,7 @@ import os
 import pickle
 import signal
 import sys
+import time
 import traceback
 
 import _edgeops
@@ -440,6 +441,8 @@ class Server:
         self.predict = need(module, "predict")
         self.predict_batch = getattr(module, "predict_batch", None)
         self.seen = {}  # what went wrong, how often
+        self.limit = 4  # windows of a batch; the host gives a batch the time of at most four windows
+        self.timeout = job["predict_timeout"]
 
     def values(self, result):
         if not isinstance(result, dict):
@@ -487,6 +490,7 @@ class Server:
     def many(self, frames):
         """With predict_batch(). When it fails, each window is tried alone, so that only the guilty ones fail."""
         _edgeops.send(BATCH, 0, len(frames), "")
+        began = time.monotonic()
         try:
             windows = [Window(frame[4], frame[5], self.columns) for frame in frames]
             results = self.predict_batch(self.model, self.together(windows), self.params)
@@ -501,6 +505,7 @@ class Server:
             for frame in frames:
                 self.one(frame)
             return
+        self.resize(len(frames), time.monotonic() - began)
         for frame, result in zip(frames, results):
             try:
                 self.answer(frame[3], result)
@@ -508,6 +513,13 @@ class Server:
                 raise
             except BaseException as error:
                 self.failed(frame[3], error)
+
+    def resize(self, count, seconds):
+        """Keeps a batch to about half the time that one window may take."""
+        if seconds > self.timeout / 2:
+            self.limit = max(1, count // 2)
+        elif seconds < self.timeout / 4 and count == self.limit:
+            self.limit = min(MAX_BATCH, 2 * count)
 
     def together(self, windows):
         return Windows(
@@ -523,7 +535,7 @@ class Server:
     def drain(self, first):
         """The windows that have come meanwhile, up to the first one that must stay alone (given apart)."""
         frames = [first]
-        while len(frames) < MAX_BATCH:
+        while len(frames) < self.limit:
             frame = _edgeops.receive(False)
             if frame is None:
                 break
