@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 
+#include "base/log.h"
 #include "edgeops/store.h"
 
 /** The version of a home this program writes (`user_version` of catalog.db). A newer one is refused
@@ -82,9 +83,8 @@ edgeops_status eop_dead_letter_remove(edgeops_store *store, const char *source);
 
 /* -- disk -- */
 /** E_LIMIT with a reason when nothing may be taken now (below the floor, or the next segment cannot
- * be made); tries again to get room each time it is called. */
+ * be made); tries again to get room each time it is called, so call it from a timer. */
 edgeops_status eop_store_ready(edgeops_store *store);
-/** Makes room before it is needed: called by the node's timer. */
 typedef struct eop_store_stats {
     uint64_t assets;
     uint64_t samples;
@@ -92,9 +92,13 @@ typedef struct eop_store_stats {
     uint64_t disk_bytes;    /**< catalog, journal and chunks */
     uint64_t free_bytes;    /**< of the file system */
     uint64_t floor_bytes;
+    uint64_t damaged; /**< places of the journal that were damaged when it was opened */
 } eop_store_stats;
 edgeops_status eop_store_get_stats(edgeops_store *store, eop_store_stats *stats);
 /** Moves all that is in the journal into chunks now (tests, backup). */
 edgeops_status eop_store_flush(edgeops_store *store);
+
+/** Where the store tells what happens in the background; at once what was found at the opening. */
+void eop_store_set_log(edgeops_store *store, const eop_log *log);
 
 #endif /* EOP_STORE_CATALOG_H */

@@ -1,0 +1,517 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/str.h"
+#include "store/internal.h"
+
+/* An asset that this call appends to, and how it was before. */
+typedef struct touch {
+    eop_asset *asset;
+    const char *name; /* the caller's */
+    size_t sample;    /* the first one of it */
+    bool made;        /* by this call */
+    uint32_t channel_count;
+    eop_extent all;
+    const eop_block *block; /* the newest one, with so many rows */
+    size_t block_rows;
+    uint64_t appended;
+} touch;
+
+/* What the watcher is told of an asset. */
+typedef struct news {
+    const char *asset;
+    uint64_t ordinal;
+} news;
+
+struct eop_append_scratch {
+    eop_buf frame;
+    eop_cell cells[EOP_CHANNELS_MAX];
+    uint8_t seen[EOP_CHANNELS_MAX]; /* cells that the compared row has */
+    touch *touches;
+    size_t touch_count;
+    size_t touch_capacity;
+    uint64_t call;
+    bool new_names; /* assets or channels that the catalog does not have */
+    edgeops_append_result result;
+};
+
+void eop_append_scratch_free(eop_append_scratch *scratch) {
+    if (scratch != NULL) {
+        eop_buf_dispose(&scratch->frame);
+        eop_free(scratch->touches);
+        eop_free(scratch);
+    }
+}
+
+static const char *type_name(edgeops_type type) {
+    static const char *const names[] = {"null", "float64", "int64", "bool", "string"};
+    return (size_t)type < EOP_COUNT(names) ? names[type] : "unknown";
+}
+
+/* -- what does not need the lock -- */
+
+static edgeops_status check_sample(size_t *bound, const edgeops_sample *sample) {
+    if (sample->asset == NULL ||
+        (sample->count > 0 && (sample->channels == NULL || sample->values == NULL))) {
+        return eop_fail(EDGEOPS_E_INVALID, "store", "a sample has no asset, channels or values");
+    }
+    if (sample->count < 1 || sample->count > EOP_CHANNELS_MAX) {
+        return eop_fail(EDGEOPS_E_INVALID, "store",
+                        "asset '%s': a sample has 1 to %u channels, not %zu", sample->asset,
+                        EOP_CHANNELS_MAX, sample->count);
+    }
+    *bound += EOP_FRAME_ROW_MAX;
+    for (size_t i = 0; i < sample->count; i++) {
+        const edgeops_value *value = &sample->values[i];
+        if (sample->channels[i] == NULL) {
+            return eop_fail(EDGEOPS_E_INVALID, "store", "asset '%s': a channel has no name",
+                            sample->asset);
+        }
+        if (value->type == EDGEOPS_TYPE_STRING) {
+            const char *text = value->as.str;
+            if (value->size > EOP_STRING_MAX || (text == NULL && value->size > 0)) {
+                return eop_fail(EDGEOPS_E_INVALID, "store",
+                                "asset '%s', channel '%s': a text has at most %u bytes, not %u",
+                                sample->asset, sample->channels[i], EOP_STRING_MAX, value->size);
+            }
+            if (value->size > 0 && (memchr(text, 0, value->size) != NULL ||
+                                    eop_utf8_valid(text, value->size) != value->size)) {
+                return eop_fail(EDGEOPS_E_INVALID, "store",
+                                "asset '%s', channel '%s': a text is no UTF-8 without NUL",
+                                sample->asset, sample->channels[i]);
+            }
+        } else if (value->type == EDGEOPS_TYPE_BOOL && (value->as.i64 & ~INT64_C(1)) != 0) {
+            return eop_fail(EDGEOPS_E_INVALID, "store",
+                            "asset '%s', channel '%s': a bool is 0 or 1", sample->asset,
+                            sample->channels[i]);
+        } else if ((unsigned)value->type > EDGEOPS_TYPE_STRING) {
+            return eop_fail(EDGEOPS_E_INVALID, "store",
+                            "asset '%s', channel '%s': a value has no known type", sample->asset,
+                            sample->channels[i]);
+        }
+        *bound += eop_frame_cell_bound(value);
+    }
+    if (*bound > EOP_FRAME_MAX) {
+        return eop_fail(EDGEOPS_E_LIMIT, "store",
+                        "one append takes at most 1 GiB; split the samples");
+    }
+    return EDGEOPS_OK;
+}
+
+/* -- names -- */
+
+edgeops_status eop_check_asset_name(const char *name) {
+    if (!eop_name_valid(name, strlen(name), EOP_ASSET_NAME_MAX)) {
+        return eop_fail(EDGEOPS_E_INVALID, "store",
+                        "'%.220s' is no asset name: 1 to %u bytes of UTF-8, no control characters, "
+                        "no empty level between '/'",
+                        name, EOP_ASSET_NAME_MAX);
+    }
+    return EDGEOPS_OK;
+}
+
+edgeops_status eop_check_channel_name(const char *asset, const char *name) {
+    if (!eop_name_valid(name, strlen(name), EOP_CHANNEL_NAME_MAX)) {
+        return eop_fail(EDGEOPS_E_INVALID, "store",
+                        "asset '%s': '%.150s' is no channel name: 1 to %u bytes of UTF-8, no "
+                        "control characters, no empty level between '/'",
+                        asset, name, EOP_CHANNEL_NAME_MAX);
+    }
+    return EDGEOPS_OK;
+}
+
+edgeops_status eop_store_make_asset(eop_asset **out, edgeops_store *store, const char *name) {
+    uint64_t ordinal = 0;
+    edgeops_status status = eop_check_asset_name(name);
+    if (status == EDGEOPS_OK) {
+        status = eop_catalog_retired(&ordinal, &store->catalog, name);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_memtable_add(out, &store->mem, name, store->mem.next_id);
+    }
+    if (status == EDGEOPS_OK) {
+        (*out)->all.ordinal = ordinal;
+        (*out)->stored.ordinal = ordinal;
+    }
+    return status;
+}
+
+/* The asset of a sample; remembers how it was. */
+static edgeops_status touch_asset(touch **out, edgeops_store *store, const edgeops_sample *sample,
+                                  size_t index) {
+    eop_append_scratch *scratch = store->scratch;
+    /* Samples of one asset mostly come together. */
+    if (scratch->touch_count > 0 &&
+        strcmp(scratch->touches[scratch->touch_count - 1].asset->name, sample->asset) == 0) {
+        *out = &scratch->touches[scratch->touch_count - 1];
+        return EDGEOPS_OK;
+    }
+    eop_asset *asset = eop_memtable_find(&store->mem, sample->asset);
+    if (asset != NULL && asset->touch == scratch->call) {
+        *out = &scratch->touches[asset->touch_index];
+        return EDGEOPS_OK;
+    }
+    if (!eop_grow(&scratch->touches, &scratch->touch_capacity, scratch->touch_count + 1,
+                  sizeof *scratch->touches)) {
+        return eop_fail_nomem("store");
+    }
+    bool made = asset == NULL;
+    if (made) {
+        edgeops_status status = eop_store_make_asset(&asset, store, sample->asset);
+        if (status != EDGEOPS_OK) {
+            return status;
+        }
+        scratch->new_names = true;
+    }
+    asset->touch = scratch->call;
+    asset->touch_index = scratch->touch_count;
+    *out = &scratch->touches[scratch->touch_count++];
+    **out = (touch){.asset = asset,
+                    .name = sample->asset,
+                    .sample = index,
+                    .made = made,
+                    .channel_count = asset->channel_count,
+                    .all = asset->all,
+                    .block = asset->newest,
+                    .block_rows = asset->newest != NULL ? asset->newest->data.rows : 0};
+    return EDGEOPS_OK;
+}
+
+/* Position of a channel; UINT32_MAX: it is not there and a null makes none. */
+static edgeops_status find_channel(uint32_t *out, edgeops_store *store, eop_asset *asset,
+                                   size_t index, const char *name, const edgeops_value *value) {
+    if (EOP_LIKELY(index < asset->layout_count &&
+                   strcmp(asset->channels[asset->layout[index]]->name, name) == 0)) {
+        *out = asset->layout[index];
+        return EDGEOPS_OK;
+    }
+    eop_channel *channel = eop_asset_channel(asset, name);
+    if (channel == NULL) {
+        edgeops_status status = eop_check_channel_name(asset->name, name);
+        if (status != EDGEOPS_OK || value->type == EDGEOPS_TYPE_NULL) {
+            *out = UINT32_MAX;
+            return status;
+        }
+        status = eop_asset_add_channel(asset, name, value->type, "");
+        if (status != EDGEOPS_OK) {
+            return status;
+        }
+        store->scratch->new_names = true;
+        channel = asset->channels[asset->channel_count - 1];
+    }
+    *out = channel->position;
+    if (index <= asset->layout_count &&
+        eop_grow(&asset->layout, &asset->layout_capacity, index + 1, sizeof *asset->layout)) {
+        asset->layout[index] = (uint16_t)*out;
+        asset->layout_count = index == asset->layout_count ? index + 1 : asset->layout_count;
+    }
+    return EDGEOPS_OK;
+}
+
+/* A value as its channel holds it. */
+static edgeops_status convert(edgeops_value *out, const edgeops_value *value,
+                              const eop_asset *asset, const eop_channel *channel) {
+    *out = *value;
+    if (EOP_LIKELY(value->type == channel->type) || value->type == EDGEOPS_TYPE_NULL) {
+        return EDGEOPS_OK;
+    }
+    if (channel->type == EDGEOPS_TYPE_FLOAT64 && value->type == EDGEOPS_TYPE_INT64) {
+        double exact = (double)value->as.i64;
+        if (exact < 0x1p63 && (int64_t)exact == value->as.i64) {
+            *out = (edgeops_value){.type = EDGEOPS_TYPE_FLOAT64, .as.f64 = exact};
+            return EDGEOPS_OK;
+        }
+        return eop_fail(EDGEOPS_E_INVALID, "store",
+                        "asset '%s', channel '%s': %" PRId64 " is no float64 exactly", asset->name,
+                        channel->name, value->as.i64);
+    }
+    return eop_fail(EDGEOPS_E_INVALID, "store", "asset '%s', channel '%s' holds %s, not %s",
+                    asset->name, channel->name, type_name(channel->type), type_name(value->type));
+}
+
+/* The cells of a sample into scratch->cells. */
+static edgeops_status resolve(size_t *count, edgeops_store *store, eop_asset *asset,
+                              const edgeops_sample *sample) {
+    eop_append_scratch *scratch = store->scratch;
+    uint64_t stamp = ++store->mem.stamp;
+    size_t n = 0;
+    for (size_t i = 0; i < sample->count; i++) {
+        uint32_t position = 0;
+        edgeops_status status =
+            find_channel(&position, store, asset, i, sample->channels[i], &sample->values[i]);
+        if (status != EDGEOPS_OK) {
+            return status;
+        }
+        if (position == UINT32_MAX) {
+            continue;
+        }
+        eop_channel *channel = asset->channels[position];
+        if (channel->stamp == stamp) {
+            return eop_fail(EDGEOPS_E_INVALID, "store", "asset '%s': channel '%s' is given twice",
+                            asset->name, channel->name);
+        }
+        channel->stamp = stamp;
+        status = convert(&scratch->cells[n].value, &sample->values[i], asset, channel);
+        if (status != EDGEOPS_OK) {
+            return status;
+        }
+        if (scratch->cells[n].value.type != EDGEOPS_TYPE_NULL) {
+            scratch->cells[n++].channel = position;
+        }
+    }
+    *count = n;
+    return EDGEOPS_OK;
+}
+
+/* -- is it there already? -- */
+
+/* Whether a row has exactly the n cells, none of which is null. */
+static bool same_values(eop_append_scratch *scratch, const eop_rows *rows, size_t row, size_t n) {
+    size_t stored = 0;
+    for (size_t k = 0; k < rows->vector_count; k++) {
+        stored += !eop_vector_is_null(&rows->vectors[k], row);
+    }
+    if (stored != n) {
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const eop_cell *cell = &scratch->cells[i];
+        if (cell->channel >= rows->vector_count ||
+            !eop_vector_equals(&rows->vectors[cell->channel], row, &cell->value)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* EDGEOPS_OK: it is new. DONE: it is there, and counted. */
+static edgeops_status check_new(edgeops_store *store, eop_asset *asset,
+                                const edgeops_sample *sample, size_t n) {
+    if (EOP_LIKELY(
+            asset->all.rows == 0 ||
+            eop_key_compare(sample->time, sample->seq, asset->all.last, asset->all.last_seq) > 0)) {
+        return EDGEOPS_OK;
+    }
+    eop_block *block = NULL;
+    const eop_rows *rows = NULL;
+    size_t row = 0;
+    edgeops_status status = eop_memtable_lookup(&block, &row, asset, sample->time, sample->seq);
+    if (status == EDGEOPS_OK && block != NULL) {
+        rows = &block->data;
+    } else if (status == EDGEOPS_OK) {
+        status = eop_lookup_find(&rows, &row, &store->lookup, asset, store->chunk_epoch,
+                                 sample->time, sample->seq);
+    }
+    if (status != EDGEOPS_OK || rows == NULL) {
+        return status;
+    }
+    if (same_values(store->scratch, rows, row, n)) {
+        store->scratch->result.duplicates++;
+    } else {
+        store->scratch->result.conflicts++;
+    }
+    return EDGEOPS_DONE;
+}
+
+/* -- the call -- */
+
+static edgeops_status take_sample(edgeops_store *store, const edgeops_sample *sample,
+                                  size_t index) {
+    eop_append_scratch *scratch = store->scratch;
+    touch *touched = NULL;
+    size_t n = 0;
+    edgeops_status status = touch_asset(&touched, store, sample, index);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    eop_asset *asset = touched->asset;
+    status = resolve(&n, store, asset, sample);
+    if (status == EDGEOPS_OK) {
+        status = check_new(store, asset, sample, n);
+    }
+    if (status != EDGEOPS_OK) {
+        return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+    }
+    bool late = asset->all.rows > 0 && sample->time < asset->all.last;
+    eop_frame_row row = {.asset = asset->id,
+                         .cell_count = (uint32_t)n,
+                         .ordinal = asset->all.ordinal + 1,
+                         .time = sample->time,
+                         .seq = sample->seq};
+    status =
+        eop_memtable_push(asset, store->active, row.ordinal, row.time, row.seq, scratch->cells, n);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    touched->appended++;
+    eop_frame_put(&scratch->frame, &row, scratch->cells);
+    if (scratch->frame.failed) {
+        return eop_fail_nomem("store");
+    }
+    scratch->result.appended++;
+    scratch->result.late += late;
+    return EDGEOPS_OK;
+}
+
+/* New assets and channels are in the catalog before the frame that uses them. */
+static edgeops_status commit_names(edgeops_store *store) {
+    eop_append_scratch *scratch = store->scratch;
+    edgeops_status status = eop_catalog_begin(&store->catalog);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    for (size_t i = 0; status == EDGEOPS_OK && i < scratch->touch_count; i++) {
+        const touch *touched = &scratch->touches[i];
+        if (touched->made) {
+            status = eop_catalog_add_asset(&store->catalog, touched->asset);
+        }
+        if (status == EDGEOPS_OK) {
+            status =
+                eop_catalog_add_channels(&store->catalog, touched->asset, touched->channel_count);
+        }
+    }
+    return eop_catalog_end(&store->catalog, status);
+}
+
+/* Takes all rows of this call back, and the names unless they are in the catalog. */
+static void roll_back(edgeops_store *store, bool names_too) {
+    eop_append_scratch *scratch = store->scratch;
+    for (size_t i = scratch->touch_count; i-- > 0;) {
+        touch *touched = &scratch->touches[i];
+        eop_asset *asset = touched->asset;
+        if (touched->appended > 0) {
+            eop_memtable_pop(asset, store->active,
+                             asset->newest == touched->block ? touched->block_rows : 0);
+        }
+        asset->all = touched->all;
+        if (names_too) {
+            eop_asset_drop_channels(asset, touched->channel_count);
+            if (touched->made) {
+                eop_memtable_remove(&store->mem, asset);
+            }
+        }
+    }
+}
+
+/* A list of its own: the scratch belongs to the next append as soon as the lock is free. */
+static edgeops_status reserve_news(news **list, const eop_append_scratch *scratch) {
+    if (scratch->touch_count > 1) {
+        *list = eop_realloc_array(NULL, scratch->touch_count, sizeof **list);
+        if (*list == NULL) {
+            return eop_fail_nomem("store");
+        }
+    }
+    return EDGEOPS_OK;
+}
+
+static size_t fill_news(news *list, const eop_append_scratch *scratch) {
+    size_t n = 0;
+    for (size_t i = 0; i < scratch->touch_count; i++) {
+        const touch *touched = &scratch->touches[i];
+        if (touched->appended > 0) {
+            list[n++] = (news){touched->name, touched->asset->all.ordinal};
+        }
+    }
+    return n;
+}
+
+/* *list: room for one, or else one that was allocated. */
+static edgeops_status append_locked(edgeops_store *store, const edgeops_sample *samples, size_t n,
+                                    news **list) {
+    eop_append_scratch *scratch = store->scratch;
+    bool names_kept = false;
+    edgeops_status status = EDGEOPS_OK;
+    scratch->touch_count = 0;
+    scratch->call++;
+    scratch->new_names = false;
+    scratch->result = (edgeops_append_result){0};
+    eop_buf_clear(&scratch->frame);
+    if (eop_buf_reserve(&scratch->frame, EOP_FRAME_HEADER) == NULL) {
+        /* The mark is taken back, or every later append would fail as well. */
+        eop_buf_dispose(&scratch->frame);
+        return eop_fail_nomem("store");
+    }
+    scratch->frame.size = EOP_FRAME_HEADER;
+    for (size_t i = 0; status == EDGEOPS_OK && i < n; i++) {
+        status = take_sample(store, &samples[i], i);
+    }
+    if (status == EDGEOPS_OK) {
+        status = reserve_news(list, scratch);
+    }
+    if (status == EDGEOPS_OK && scratch->new_names) {
+        status = commit_names(store);
+        names_kept = status == EDGEOPS_OK;
+    }
+    if (status == EDGEOPS_OK && scratch->result.appended > 0) {
+        status = eop_journal_write(store->journal, &scratch->frame);
+    }
+    if (status != EDGEOPS_OK) {
+        roll_back(store, !names_kept);
+        scratch->touch_count = 0;
+    }
+    if (scratch->frame.failed || scratch->frame.capacity > 1024 * 1024) {
+        eop_buf_dispose(&scratch->frame);
+    }
+    return status;
+}
+
+edgeops_status edgeops_store_append(edgeops_store *store, const edgeops_sample *samples, size_t n,
+                                    edgeops_append_result *result) {
+    EOP_REQUIRE(store != NULL && (samples != NULL || n == 0), "store");
+    size_t bound = 0;
+    news one;
+    news *list = &one;
+    size_t list_count = 0;
+    edgeops_append_result done = {0};
+    for (size_t i = 0; i < n; i++) {
+        edgeops_status status = check_sample(&bound, &samples[i]);
+        if (status != EDGEOPS_OK) {
+            return status;
+        }
+    }
+    edgeops_status status = EDGEOPS_OK;
+    if (n > 0) {
+        pthread_mutex_lock(&store->lock);
+        status = eop_store_make_room(store, bound);
+        if (status == EDGEOPS_OK) {
+            status = append_locked(store, samples, n, &list);
+        }
+        if (status == EDGEOPS_OK) {
+            done = store->scratch->result;
+            list_count = fill_news(list, store->scratch);
+        }
+        pthread_mutex_unlock(&store->lock);
+    }
+    if (list_count > 0) {
+        pthread_mutex_lock(&store->watch_lock);
+        for (size_t i = 0; store->watch != NULL && i < list_count; i++) {
+            store->watch(list[i].asset, list[i].ordinal, store->watch_data);
+        }
+        pthread_mutex_unlock(&store->watch_lock);
+    }
+    if (list != &one) {
+        eop_free(list);
+    }
+    if (status == EDGEOPS_OK && result != NULL) {
+        *result = done;
+    }
+    return status;
+}
+
+void edgeops_store_watch(edgeops_store *store, edgeops_store_watch_fn fn, void *user_data) {
+    if (store == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&store->watch_lock);
+    store->watch = fn;
+    store->watch_data = user_data;
+    pthread_mutex_unlock(&store->watch_lock);
+}
+
+edgeops_status eop_append_scratch_new(eop_append_scratch **out) {
+    *out = eop_calloc(1, sizeof **out);
+    return *out != NULL ? EDGEOPS_OK : eop_fail_nomem("store");
+}

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/str.h"
+#include "store/internal.h"
+
+/* -- declaring -- */
+
+static edgeops_status commit_declared(edgeops_store *store, const eop_asset *asset, bool made,
+                                      uint32_t channels_before) {
+    edgeops_status status = eop_catalog_begin(&store->catalog);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    if (made) {
+        status = eop_catalog_add_asset(&store->catalog, asset);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_catalog_add_channels(&store->catalog, asset, channels_before);
+    }
+    return eop_catalog_end(&store->catalog, status);
+}
+
+static edgeops_status make_channel(edgeops_store *store, const char *asset_name, const char *name,
+                                   edgeops_type type, const char *unit) {
+    eop_asset *asset = eop_memtable_find(&store->mem, asset_name);
+    bool made = asset == NULL;
+    edgeops_status status = EDGEOPS_OK;
+    if (made) {
+        status = eop_store_make_asset(&asset, store, asset_name);
+        if (status != EDGEOPS_OK) {
+            return status;
+        }
+    }
+    uint32_t before = asset->channel_count;
+    status = eop_asset_add_channel(asset, name, type, unit);
+    if (status == EDGEOPS_OK) {
+        status = commit_declared(store, asset, made, before);
+    }
+    if (status != EDGEOPS_OK) {
+        eop_asset_drop_channels(asset, before);
+        if (made) {
+            eop_memtable_remove(&store->mem, asset);
+        }
+    }
+    return status;
+}
+
+static edgeops_status set_unit(edgeops_store *store, eop_asset *asset, eop_channel *channel,
+                               const char *unit) {
+    sqlite3_stmt *update = NULL;
+    if (strcmp(channel->unit, unit) == 0) {
+        return EDGEOPS_OK;
+    }
+    char *copy = eop_strdup(unit);
+    if (copy == NULL) {
+        return eop_fail_nomem("store");
+    }
+    edgeops_status status = eop_catalog_begin(&store->catalog);
+    if (status == EDGEOPS_OK) {
+        status = eop_catalog_get(&update, &store->catalog, EOP_CHANNEL_UNIT);
+        if (status == EDGEOPS_OK) {
+            eop_sql_bind_int(update, 1, asset->id);
+            eop_sql_bind_int(update, 2, channel->position);
+            eop_sql_bind_text(update, 3, unit);
+            status = eop_sql_run(&store->catalog.sql, update);
+        }
+        status = eop_catalog_end(&store->catalog, status);
+    }
+    if (status != EDGEOPS_OK) {
+        eop_free(copy);
+        return status;
+    }
+    eop_free(channel->unit);
+    channel->unit = copy;
+    asset->version++;
+    return EDGEOPS_OK;
+}
+
+edgeops_status edgeops_store_declare(edgeops_store *store, const char *asset, const char *channel,
+                                     edgeops_type type, const char *unit) {
+    EOP_REQUIRE(store != NULL && asset != NULL && channel != NULL, "store");
+    if (type < EDGEOPS_TYPE_FLOAT64 || type > EDGEOPS_TYPE_STRING) {
+        return eop_fail(EDGEOPS_E_INVALID, "store", "asset '%s', channel '%s': no such type", asset,
+                        channel);
+    }
+    if (unit == NULL) {
+        unit = "";
+    }
+    size_t size = strlen(unit);
+    if (size > 64 || eop_utf8_valid(unit, size) != size) {
+        return eop_fail(EDGEOPS_E_INVALID, "store",
+                        "asset '%s', channel '%s': a unit has at most 64 bytes of UTF-8", asset,
+                        channel);
+    }
+    edgeops_status status = eop_check_asset_name(asset);
+    if (status == EDGEOPS_OK) {
+        status = eop_check_channel_name(asset, channel);
+    }
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    pthread_mutex_lock(&store->lock);
+    eop_asset *known = eop_memtable_find(&store->mem, asset);
+    eop_channel *found = known != NULL ? eop_asset_channel(known, channel) : NULL;
+    if (found == NULL) {
+        status = make_channel(store, asset, channel, type, unit);
+    } else if (found->type != type) {
+        status = eop_fail(EDGEOPS_E_INVALID, "store",
+                          "asset '%s': channel '%s' exists with another type", asset, channel);
+    } else {
+        status = set_unit(store, known, found, unit);
+    }
+    pthread_mutex_unlock(&store->lock);
+    return status;
+}
+
+/* -- walking -- */
+
+/* A copy, so that no lock is held while the host is called. */
+typedef struct entry {
+    edgeops_asset_info info;
+    edgeops_channel_info *channels;
+    char *names;
+} entry;
+
+static void free_entries(entry *entries, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        eop_free(entries[i].channels);
+        eop_free(entries[i].names);
+    }
+    eop_free(entries);
+}
+
+static const char *keep(char **at, const char *text) {
+    const char *copy = *at;
+    size_t size = strlen(text) + 1;
+    memcpy(*at, text, size);
+    *at += size;
+    return copy;
+}
+
+static edgeops_status copy_asset(entry *out, const eop_asset *asset) {
+    size_t bytes = strlen(asset->name) + 1;
+    for (uint32_t i = 0; i < asset->channel_count; i++) {
+        bytes += strlen(asset->channels[i]->name) + strlen(asset->channels[i]->unit) + 2;
+    }
+    out->names = eop_alloc(bytes);
+    out->channels = eop_calloc(asset->channel_count, sizeof *out->channels);
+    if (out->names == NULL || out->channels == NULL) {
+        return eop_fail_nomem("store");
+    }
+    char *at = out->names;
+    out->info = (edgeops_asset_info){.name = keep(&at, asset->name),
+                                     .rows = asset->all.rows,
+                                     .last_ordinal = asset->all.ordinal,
+                                     .first = asset->all.rows > 0 ? asset->all.first : 0,
+                                     .last = asset->all.rows > 0 ? asset->all.last : 0,
+                                     .channel_count = asset->channel_count,
+                                     .channels = out->channels};
+    for (uint32_t i = 0; i < asset->channel_count; i++) {
+        const eop_channel *channel = asset->channels[i];
+        out->channels[i].name = keep(&at, channel->name);
+        out->channels[i].unit = keep(&at, channel->unit);
+        out->channels[i].type = channel->type;
+    }
+    return EDGEOPS_OK;
+}
+
+static int by_name(const void *a, const void *b) {
+    return strcmp(((const entry *)a)->info.name, ((const entry *)b)->info.name);
+}
+
+edgeops_status edgeops_store_assets(edgeops_store *store, const char *pattern, edgeops_asset_fn fn,
+                                    void *user_data) {
+    EOP_REQUIRE(store != NULL && fn != NULL, "store");
+    size_t count = 0;
+    edgeops_status status = EDGEOPS_OK;
+    pthread_mutex_lock(&store->lock);
+    entry *entries = eop_calloc(store->mem.count, sizeof *entries);
+    if (entries == NULL) {
+        status = eop_fail_nomem("store");
+    }
+    for (size_t i = 0; status == EDGEOPS_OK && i < store->mem.count; i++) {
+        const eop_asset *asset = store->mem.assets[i];
+        if (pattern == NULL || eop_glob(pattern, asset->name)) {
+            status = copy_asset(&entries[count++], asset);
+        }
+    }
+    pthread_mutex_unlock(&store->lock);
+    if (status == EDGEOPS_OK && count > 1) {
+        qsort(entries, count, sizeof *entries, by_name);
+    }
+    for (size_t i = 0; status == EDGEOPS_OK && i < count; i++) {
+        status = fn(&entries[i].info, user_data);
+    }
+    free_entries(entries, count);
+    return status;
+}
+
+/* -- removing -- */
+
+static edgeops_status check_not_held(eop_catalog *catalog, const eop_asset *asset) {
+    sqlite3_stmt *select = NULL;
+    edgeops_status status = eop_catalog_get(&select, catalog, EOP_DATASET_HOLDS);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    eop_sql_bind_int(select, 1, asset->id);
+    status = eop_sql_next(&catalog->sql, select);
+    if (status == EDGEOPS_OK) {
+        status = eop_fail(EDGEOPS_E_BUSY, "store",
+                          "dataset '%s' holds asset '%s': remove the dataset first",
+                          eop_sql_text(select, 0), asset->name);
+        sqlite3_reset(select);
+    }
+    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+}
+
+static edgeops_status remove_from_catalog(eop_catalog *catalog, const eop_asset *asset) {
+    sqlite3_stmt *statement = NULL;
+    edgeops_status status = eop_catalog_begin(catalog);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    status = check_not_held(catalog, asset);
+    if (status == EDGEOPS_OK) {
+        status = eop_catalog_get(&statement, catalog, EOP_ASSET_RETIRE);
+    }
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_text(statement, 1, asset->name);
+        eop_sql_bind_int(statement, 2, (int64_t)asset->all.ordinal);
+        status = eop_sql_run(&catalog->sql, statement);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_catalog_get(&statement, catalog, EOP_ASSET_REMOVE);
+    }
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_int(statement, 1, asset->id);
+        status = eop_sql_run(&catalog->sql, statement);
+    }
+    return eop_catalog_end(catalog, status);
+}
+
+edgeops_status edgeops_store_remove_asset(edgeops_store *store, const char *name) {
+    EOP_REQUIRE(store != NULL && name != NULL, "store");
+    uint32_t id = 0;
+    edgeops_status status = EDGEOPS_OK;
+    /* The writer reads the blocks of sealed segments without the other lock. */
+    pthread_mutex_lock(&store->writing);
+    pthread_mutex_lock(&store->lock);
+    eop_asset *asset = eop_memtable_find(&store->mem, name);
+    status = asset != NULL ? remove_from_catalog(&store->catalog, asset) : eop_fail_no_asset(name);
+    if (status == EDGEOPS_OK) {
+        id = asset->id;
+        for (eop_segment *segment = store->sealed; segment != NULL; segment = segment->next) {
+            eop_segment_drop_asset(segment, asset);
+        }
+        if (store->active != NULL) {
+            eop_segment_drop_asset(store->active, asset);
+        }
+        eop_memtable_remove(&store->mem, asset);
+        eop_lookup_forget(&store->lookup);
+    }
+    pthread_mutex_unlock(&store->lock);
+    if (status == EDGEOPS_OK && eop_telemetry_drop(&store->writer, id) != EDGEOPS_OK) {
+        /* The asset is gone; the next opening removes what is left of its chunks. */
+        eop_log_write(&store->log, EDGEOPS_LOG_WARN, "store",
+                      "chunks of a removed asset are left until the next start: %s",
+                      edgeops_error_last()->message);
+    }
+    pthread_mutex_unlock(&store->writing);
+    return status;
+}

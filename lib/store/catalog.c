@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/time.h"
+#include "store/catalog_db.h"
+
+static const char schema[] =
+    "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+    "INSERT INTO meta VALUES('label_version', 0);"
+    "CREATE TABLE asset(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE,"
+    " base INTEGER NOT NULL, created INTEGER NOT NULL);"
+    "CREATE TABLE channel(asset INTEGER NOT NULL REFERENCES asset ON DELETE CASCADE,"
+    " position INTEGER NOT NULL, name TEXT NOT NULL, type INTEGER NOT NULL, unit TEXT NOT NULL,"
+    " PRIMARY KEY(asset, position), UNIQUE(asset, name)) WITHOUT ROWID;"
+    "CREATE TABLE retired(name TEXT PRIMARY KEY, ordinal INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE label(id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " asset INTEGER NOT NULL REFERENCES asset ON DELETE CASCADE, start INTEGER NOT NULL,"
+    " \"end\" INTEGER NOT NULL, label TEXT NOT NULL, author TEXT NOT NULL,"
+    " created INTEGER NOT NULL, version INTEGER NOT NULL, withdrawn INTEGER);"
+    "CREATE INDEX label_asset ON label(asset, start);"
+    "CREATE TABLE record(id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL,"
+    " name TEXT NOT NULL, json TEXT NOT NULL, UNIQUE(kind, name));"
+    "CREATE TABLE sequence(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE outbox(id INTEGER PRIMARY KEY AUTOINCREMENT, destination TEXT NOT NULL,"
+    " topic TEXT NOT NULL, payload BLOB NOT NULL, qos INTEGER NOT NULL, retain INTEGER NOT NULL);"
+    "CREATE INDEX outbox_destination ON outbox(destination, id);"
+    "CREATE TABLE checkpoint(deployment TEXT PRIMARY KEY, ordinal INTEGER NOT NULL, state TEXT)"
+    " WITHOUT ROWID;"
+    "CREATE TABLE dead_letter(id INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT NOT NULL,"
+    " time INTEGER NOT NULL, topic TEXT NOT NULL, reason TEXT NOT NULL, payload BLOB NOT NULL,"
+    " message_size INTEGER NOT NULL);"
+    "CREATE INDEX dead_letter_source ON dead_letter(source, id);"
+    "CREATE TABLE dataset(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE,"
+    " digest TEXT NOT NULL, created INTEGER NOT NULL, start INTEGER NOT NULL,"
+    " \"end\" INTEGER NOT NULL, labelled_only INTEGER NOT NULL, label_version INTEGER NOT NULL,"
+    " rows INTEGER NOT NULL);"
+    "CREATE TABLE dataset_asset(dataset INTEGER NOT NULL REFERENCES dataset ON DELETE CASCADE,"
+    " position INTEGER NOT NULL, asset INTEGER NOT NULL REFERENCES asset, name TEXT NOT NULL,"
+    " rows INTEGER NOT NULL, max_ordinal INTEGER NOT NULL, PRIMARY KEY(dataset, position))"
+    " WITHOUT ROWID;"
+    "CREATE INDEX dataset_asset_asset ON dataset_asset(asset);"
+    "CREATE TABLE dataset_channel(dataset INTEGER NOT NULL REFERENCES dataset ON DELETE CASCADE,"
+    " position INTEGER NOT NULL, name TEXT NOT NULL, type INTEGER NOT NULL, unit TEXT NOT NULL,"
+    " PRIMARY KEY(dataset, position)) WITHOUT ROWID;"
+    "CREATE TABLE dataset_column(dataset INTEGER NOT NULL REFERENCES dataset ON DELETE CASCADE,"
+    " asset INTEGER NOT NULL, position INTEGER NOT NULL, channel INTEGER NOT NULL,"
+    " PRIMARY KEY(dataset, asset, position)) WITHOUT ROWID;"
+    "CREATE TABLE dataset_label(dataset INTEGER NOT NULL REFERENCES dataset ON DELETE CASCADE,"
+    " label TEXT NOT NULL, rows INTEGER NOT NULL, PRIMARY KEY(dataset, label)) WITHOUT ROWID;";
+
+#define LABEL_COLUMNS                                                                              \
+    "label.id, asset.name, label.start, label.\"end\", label.label, label.author, label.created"
+
+static const char *const texts[EOP_CATALOG_STATEMENTS] = {
+    [EOP_ASSET_ADD] = "INSERT INTO asset(id, name, base, created) VALUES(?, ?, ?, ?)",
+    [EOP_ASSET_LIST] = "SELECT id, name, base FROM asset ORDER BY id",
+    [EOP_ASSET_FIND] = "SELECT id FROM asset WHERE name = ?",
+    [EOP_ASSET_REMOVE] = "DELETE FROM asset WHERE id = ?",
+    [EOP_ASSET_NEXT_ID] = "SELECT seq + 1 FROM sqlite_sequence WHERE name = 'asset'",
+    [EOP_ASSET_RETIRE] = "INSERT INTO retired VALUES(?, ?) ON CONFLICT(name) DO UPDATE SET"
+                         " ordinal = excluded.ordinal",
+    [EOP_ASSET_RETIRED] = "SELECT ordinal FROM retired WHERE name = ?",
+    [EOP_CHANNEL_ADD] = "INSERT INTO channel(asset, position, name, type, unit)"
+                        " VALUES(?, ?, ?, ?, ?)",
+    [EOP_CHANNEL_LIST] =
+        "SELECT asset, position, name, type, unit FROM channel ORDER BY asset, position",
+    [EOP_CHANNEL_UNIT] = "UPDATE channel SET unit = ?3 WHERE asset = ?1 AND position = ?2",
+    [EOP_LABEL_BUMP] = "UPDATE meta SET value = value + 1 WHERE key = 'label_version'",
+    [EOP_LABEL_VERSION] = "SELECT value FROM meta WHERE key = 'label_version'",
+    [EOP_LABEL_ADD] = "INSERT INTO label(asset, start, \"end\", label, author, created, version)"
+                      " VALUES(?, ?, ?, ?, ?, ?,"
+                      " (SELECT value FROM meta WHERE key = 'label_version'))",
+    [EOP_LABEL_WITHDRAW] = "UPDATE label SET withdrawn ="
+                           " (SELECT value FROM meta WHERE key = 'label_version')"
+                           " WHERE id = ? AND withdrawn IS NULL",
+    [EOP_LABEL_LIST] = "SELECT " LABEL_COLUMNS " FROM label JOIN asset ON asset.id = label.asset"
+                       " WHERE withdrawn IS NULL ORDER BY asset.name, start, label.id",
+    [EOP_LABEL_LIST_ASSET] =
+        "SELECT " LABEL_COLUMNS " FROM label JOIN asset ON asset.id = label.asset"
+        " WHERE asset.name = ? AND withdrawn IS NULL ORDER BY start, label.id",
+    [EOP_LABEL_AT] = "SELECT start, \"end\", label FROM label WHERE asset = ?1 AND version <= ?2"
+                     " AND (withdrawn IS NULL OR withdrawn > ?2)"
+                     " AND start <= ?4 AND \"end\" >= ?3 ORDER BY id DESC",
+    [EOP_RECORD_INSERT] = "INSERT INTO record(kind, name, json) VALUES(?, ?, ?)",
+    [EOP_RECORD_UPSERT] = "INSERT INTO record(kind, name, json) VALUES(?, ?, ?)"
+                          " ON CONFLICT(kind, name) DO UPDATE SET json = excluded.json",
+    [EOP_RECORD_GET] = "SELECT json FROM record WHERE kind = ? AND name = ?",
+    [EOP_RECORD_LIST] = "SELECT name, json FROM record WHERE kind = ? ORDER BY id",
+    [EOP_RECORD_REMOVE] = "DELETE FROM record WHERE kind = ? AND name = ?",
+    [EOP_RECORD_NUMBER] = "INSERT INTO sequence VALUES(?, 1) ON CONFLICT(name) DO UPDATE SET"
+                          " value = value + 1 RETURNING value",
+    [EOP_OUTBOX_ADD] = "INSERT INTO outbox(destination, topic, payload, qos, retain)"
+                       " VALUES(?, ?, ?, ?, ?)",
+    [EOP_OUTBOX_LIST] = "SELECT id, topic, payload, qos, retain FROM outbox WHERE destination = ?"
+                        " AND id > ? ORDER BY id LIMIT ?",
+    [EOP_OUTBOX_FIND] = "SELECT destination FROM outbox WHERE id = ?",
+    [EOP_OUTBOX_REMOVE] = "DELETE FROM outbox WHERE id = ?",
+    [EOP_OUTBOX_COUNT] = "SELECT destination, COUNT(*) FROM outbox GROUP BY destination",
+    [EOP_CHECKPOINT_PUT] = "INSERT INTO checkpoint VALUES(?, ?, ?) ON CONFLICT(deployment) DO"
+                           " UPDATE SET ordinal = excluded.ordinal, state = excluded.state",
+    [EOP_CHECKPOINT_GET] = "SELECT ordinal, state FROM checkpoint WHERE deployment = ?",
+    [EOP_CHECKPOINT_REMOVE] = "DELETE FROM checkpoint WHERE deployment = ?",
+    [EOP_DEAD_ADD] = "INSERT INTO dead_letter(source, time, topic, reason, payload, message_size)"
+                     " VALUES(?, ?, ?, ?, ?, ?)",
+    [EOP_DEAD_TRIM] = "DELETE FROM dead_letter WHERE source = ?1 AND id <= (SELECT id FROM"
+                      " dead_letter WHERE source = ?1 ORDER BY id DESC LIMIT 1 OFFSET 1000)",
+    [EOP_DEAD_LIST] = "SELECT time, topic, reason, payload, message_size FROM dead_letter"
+                      " WHERE source = ? ORDER BY id DESC LIMIT ?",
+    [EOP_DEAD_REMOVE] = "DELETE FROM dead_letter WHERE source = ?",
+    [EOP_DATASET_ADD] = "INSERT INTO dataset(name, digest, created, start, \"end\", labelled_only,"
+                        " label_version, rows) VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
+    [EOP_DATASET_GET] = "SELECT id, digest, created, start, \"end\", labelled_only, label_version,"
+                        " rows FROM dataset WHERE name = ?",
+    [EOP_DATASET_LIST] = "SELECT name FROM dataset ORDER BY name",
+    [EOP_DATASET_REMOVE] = "DELETE FROM dataset WHERE name = ?",
+    [EOP_DATASET_HOLDS] = "SELECT dataset.name FROM dataset JOIN dataset_asset ON"
+                          " dataset_asset.dataset = dataset.id WHERE dataset_asset.asset = ?"
+                          " ORDER BY dataset.name LIMIT 1",
+    [EOP_DATASET_ASSET_ADD] = "INSERT INTO dataset_asset VALUES(?, ?, ?, ?, ?, ?)",
+    [EOP_DATASET_ASSET_LIST] = "SELECT asset, name, rows, max_ordinal FROM dataset_asset"
+                               " WHERE dataset = ? ORDER BY position",
+    [EOP_DATASET_CHANNEL_ADD] = "INSERT INTO dataset_channel VALUES(?, ?, ?, ?, ?)",
+    [EOP_DATASET_CHANNEL_LIST] = "SELECT name, type, unit FROM dataset_channel WHERE dataset = ?"
+                                 " ORDER BY position",
+    [EOP_DATASET_COLUMN_ADD] = "INSERT INTO dataset_column VALUES(?, ?, ?, ?)",
+    [EOP_DATASET_COLUMN_LIST] = "SELECT channel FROM dataset_column WHERE dataset = ?"
+                                " AND asset = ? ORDER BY position",
+    [EOP_DATASET_LABEL_ADD] = "INSERT INTO dataset_label VALUES(?, ?, ?)",
+    [EOP_DATASET_LABEL_LIST] = "SELECT label, rows FROM dataset_label WHERE dataset = ?"
+                               " ORDER BY label",
+};
+
+edgeops_status eop_fail_no_asset(const char *name) {
+    return eop_fail(EDGEOPS_E_NOTFOUND, "store", "asset '%s' does not exist", name);
+}
+
+/* About 4 MiB of WAL: then the background writer copies it into the database, so that no commit
+ * waits for that. */
+#define WAL_PAGES 1000
+
+static int on_commit(void *user_data, sqlite3 *db, const char *name, int pages) {
+    eop_catalog *catalog = user_data;
+    (void)db;
+    (void)name;
+    catalog->wal_pages = pages;
+    if (pages >= WAL_PAGES && catalog->on_wal != NULL) {
+        catalog->on_wal(catalog->user_data);
+    }
+    return SQLITE_OK;
+}
+
+void eop_catalog_on_wal(eop_catalog *catalog, void (*fn)(void *user_data), void *user_data) {
+    eop_catalog_lock(catalog);
+    catalog->on_wal = fn;
+    catalog->user_data = user_data;
+    eop_catalog_unlock(catalog);
+}
+
+static edgeops_status count_outbox(eop_catalog *catalog) {
+    sqlite3_stmt *statement = NULL;
+    edgeops_status status = eop_sql_get(&statement, &catalog->sql, EOP_OUTBOX_COUNT);
+    while (status == EDGEOPS_OK &&
+           (status = eop_sql_next(&catalog->sql, statement)) == EDGEOPS_OK) {
+        if (!eop_grow(&catalog->outbox, &catalog->outbox_capacity, catalog->outbox_count + 1,
+                      sizeof *catalog->outbox)) {
+            return eop_fail_nomem("store");
+        }
+        eop_outbox_counter *counter = &catalog->outbox[catalog->outbox_count];
+        counter->destination = eop_strdup(eop_sql_text(statement, 0));
+        counter->waiting = (uint64_t)sqlite3_column_int64(statement, 1);
+        if (counter->destination == NULL) {
+            return eop_fail_nomem("store");
+        }
+        catalog->outbox_count++;
+    }
+    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+}
+
+edgeops_status eop_catalog_open(eop_catalog *catalog, const char *path) {
+    eop_sql_options options = {.path = path,
+                               .texts = texts,
+                               .count = EOP_CATALOG_STATEMENTS,
+                               .version = EOP_HOME_VERSION,
+                               .schema = schema};
+    *catalog = (eop_catalog){0};
+    edgeops_status status = eop_sql_open(&catalog->sql, &options);
+    if (status == EDGEOPS_OK) {
+        int rc = pthread_mutex_init(&catalog->lock, NULL);
+        catalog->lock_made = rc == 0;
+        status = rc == 0 ? count_outbox(catalog) : eop_fail_errno(rc, "store", "no lock");
+    }
+    if (status != EDGEOPS_OK) {
+        eop_catalog_close(catalog);
+        return status;
+    }
+    sqlite3_wal_hook(catalog->sql.db, on_commit, catalog);
+    return EDGEOPS_OK;
+}
+
+void eop_catalog_close(eop_catalog *catalog) {
+    eop_sql_close(&catalog->sql);
+    for (size_t i = 0; i < catalog->outbox_count; i++) {
+        eop_free(catalog->outbox[i].destination);
+    }
+    eop_free(catalog->outbox);
+    if (catalog->lock_made) {
+        pthread_mutex_destroy(&catalog->lock);
+    }
+    *catalog = (eop_catalog){0};
+}
+
+void eop_catalog_lock(eop_catalog *catalog) {
+    pthread_mutex_lock(&catalog->lock);
+}
+
+void eop_catalog_unlock(eop_catalog *catalog) {
+    pthread_mutex_unlock(&catalog->lock);
+}
+
+edgeops_status eop_catalog_begin(eop_catalog *catalog) {
+    eop_catalog_lock(catalog);
+    edgeops_status status = eop_sql_begin(&catalog->sql);
+    if (status != EDGEOPS_OK) {
+        eop_catalog_unlock(catalog);
+    }
+    return status;
+}
+
+edgeops_status eop_catalog_end(eop_catalog *catalog, edgeops_status status) {
+    status = eop_sql_end(&catalog->sql, status);
+    eop_catalog_unlock(catalog);
+    return status;
+}
+
+edgeops_status eop_catalog_get(sqlite3_stmt **out, eop_catalog *catalog,
+                               eop_catalog_statement number) {
+    return eop_sql_get(out, &catalog->sql, number);
+}
+
+/* -- assets and channels -- */
+
+static bool type_known(int type) {
+    return type >= EDGEOPS_TYPE_FLOAT64 && type <= EDGEOPS_TYPE_STRING;
+}
+
+static edgeops_status load_assets(eop_catalog *catalog, eop_memtable *table) {
+    sqlite3_stmt *statement = NULL;
+    edgeops_status status = eop_catalog_get(&statement, catalog, EOP_ASSET_LIST);
+    while (status == EDGEOPS_OK &&
+           (status = eop_sql_next(&catalog->sql, statement)) == EDGEOPS_OK) {
+        eop_asset *asset = NULL;
+        status = eop_memtable_add(&asset, table, eop_sql_text(statement, 1),
+                                  (uint32_t)sqlite3_column_int64(statement, 0));
+        if (status == EDGEOPS_OK) {
+            asset->all.ordinal = (uint64_t)sqlite3_column_int64(statement, 2);
+            asset->stored.ordinal = asset->all.ordinal;
+        }
+    }
+    sqlite3_reset(statement);
+    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+}
+
+static edgeops_status load_channels(eop_catalog *catalog, eop_memtable *table) {
+    sqlite3_stmt *statement = NULL;
+    edgeops_status status = eop_catalog_get(&statement, catalog, EOP_CHANNEL_LIST);
+    while (status == EDGEOPS_OK &&
+           (status = eop_sql_next(&catalog->sql, statement)) == EDGEOPS_OK) {
+        eop_asset *asset = eop_memtable_by_id(table, (uint32_t)sqlite3_column_int64(statement, 0));
+        int type = sqlite3_column_int(statement, 3);
+        if (asset == NULL || asset->channel_count != sqlite3_column_int64(statement, 1) ||
+            !type_known(type)) {
+            status = eop_fail(EDGEOPS_E_CORRUPT, "store", "'%s': a channel is out of place",
+                              catalog->sql.path);
+        } else {
+            status = eop_asset_add_channel(asset, eop_sql_text(statement, 2), (edgeops_type)type,
+                                           eop_sql_text(statement, 4));
+        }
+    }
+    sqlite3_reset(statement);
+    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+}
+
+edgeops_status eop_catalog_load(eop_catalog *catalog, eop_memtable *table) {
+    sqlite3_stmt *statement = NULL;
+    eop_catalog_lock(catalog);
+    edgeops_status status = load_assets(catalog, table);
+    if (status == EDGEOPS_OK) {
+        status = load_channels(catalog, table);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_catalog_get(&statement, catalog, EOP_ASSET_NEXT_ID);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_sql_next(&catalog->sql, statement);
+        if (status == EDGEOPS_OK) {
+            table->next_id = (uint32_t)sqlite3_column_int64(statement, 0);
+            sqlite3_reset(statement);
+        }
+        status = status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+    }
+    if (table->next_id == 0) {
+        table->next_id = 1;
+    }
+    eop_catalog_unlock(catalog);
+    return status;
+}
+
+edgeops_status eop_catalog_retired(uint64_t *out, eop_catalog *catalog, const char *name) {
+    sqlite3_stmt *statement = NULL;
+    eop_catalog_lock(catalog);
+    edgeops_status status = eop_catalog_get(&statement, catalog, EOP_ASSET_RETIRED);
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_text(statement, 1, name);
+        status = eop_sql_next(&catalog->sql, statement);
+        *out = status == EDGEOPS_OK ? (uint64_t)sqlite3_column_int64(statement, 0) : 0;
+        sqlite3_reset(statement);
+    }
+    eop_catalog_unlock(catalog);
+    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+}
+
+edgeops_status eop_catalog_add_asset(eop_catalog *catalog, const eop_asset *asset) {
+    sqlite3_stmt *statement = NULL;
+    edgeops_status status = eop_catalog_get(&statement, catalog, EOP_ASSET_ADD);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    eop_sql_bind_int(statement, 1, asset->id);
+    eop_sql_bind_text(statement, 2, asset->name);
+    eop_sql_bind_int(statement, 3, (int64_t)asset->stored.ordinal);
+    eop_sql_bind_int(statement, 4, eop_now());
+    return eop_sql_run(&catalog->sql, statement);
+}
+
+edgeops_status eop_catalog_add_channels(eop_catalog *catalog, const eop_asset *asset,
+                                        uint32_t from) {
+    edgeops_status status = EDGEOPS_OK;
+    for (uint32_t i = from; status == EDGEOPS_OK && i < asset->channel_count; i++) {
+        const eop_channel *channel = asset->channels[i];
+        sqlite3_stmt *statement = NULL;
+        status = eop_catalog_get(&statement, catalog, EOP_CHANNEL_ADD);
+        if (status == EDGEOPS_OK) {
+            eop_sql_bind_int(statement, 1, asset->id);
+            eop_sql_bind_int(statement, 2, i);
+            eop_sql_bind_text(statement, 3, channel->name);
+            eop_sql_bind_int(statement, 4, channel->type);
+            eop_sql_bind_text(statement, 5, channel->unit);
+            status = eop_sql_run(&catalog->sql, statement);
+        }
+    }
+    return status;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* catalog.db: everything but the samples. One connection under a lock of its own, which is taken
+ * last: nothing that holds it takes the store's lock.
+ *
+ * A channel is known everywhere by (asset id, position); ids of assets are never used twice, and
+ * the ordinals of an asset that is made again under an old name go on (`retired`). Labels are only
+ * added to: `version` says when one came, `withdrawn` when it was taken back, both counted in
+ * meta 'label_version', so that a dataset can name what it was frozen with. */
+#ifndef EOP_STORE_CATALOG_DB_H
+#define EOP_STORE_CATALOG_DB_H
+
+#include <pthread.h>
+
+#include "store/catalog.h"
+#include "store/memtable.h"
+#include "store/sql.h"
+
+/** Messages that wait for one destination. */
+typedef struct eop_outbox_counter {
+    char *destination;
+    uint64_t waiting;
+} eop_outbox_counter;
+
+typedef struct eop_catalog {
+    eop_sql sql;
+    pthread_mutex_t lock;
+    bool lock_made;
+    eop_outbox_counter *outbox;
+    size_t outbox_count;
+    size_t outbox_capacity;
+    int wal_pages; /**< since the last checkpoint, for the background writer */
+    void (*on_wal)(void *user_data);
+    void *user_data;
+} eop_catalog;
+
+typedef enum eop_catalog_statement {
+    EOP_ASSET_ADD,
+    EOP_ASSET_LIST,
+    EOP_ASSET_FIND,
+    EOP_ASSET_REMOVE,
+    EOP_ASSET_NEXT_ID,
+    EOP_ASSET_RETIRE,
+    EOP_ASSET_RETIRED,
+    EOP_CHANNEL_ADD,
+    EOP_CHANNEL_LIST,
+    EOP_CHANNEL_UNIT,
+    EOP_LABEL_BUMP,
+    EOP_LABEL_VERSION,
+    EOP_LABEL_ADD,
+    EOP_LABEL_WITHDRAW,
+    EOP_LABEL_LIST,
+    EOP_LABEL_LIST_ASSET,
+    EOP_LABEL_AT,
+    EOP_RECORD_INSERT,
+    EOP_RECORD_UPSERT,
+    EOP_RECORD_GET,
+    EOP_RECORD_LIST,
+    EOP_RECORD_REMOVE,
+    EOP_RECORD_NUMBER,
+    EOP_OUTBOX_ADD,
+    EOP_OUTBOX_LIST,
+    EOP_OUTBOX_FIND,
+    EOP_OUTBOX_REMOVE,
+    EOP_OUTBOX_COUNT,
+    EOP_CHECKPOINT_PUT,
+    EOP_CHECKPOINT_GET,
+    EOP_CHECKPOINT_REMOVE,
+    EOP_DEAD_ADD,
+    EOP_DEAD_TRIM,
+    EOP_DEAD_LIST,
+    EOP_DEAD_REMOVE,
+    EOP_DATASET_ADD,
+    EOP_DATASET_GET,
+    EOP_DATASET_LIST,
+    EOP_DATASET_REMOVE,
+    EOP_DATASET_HOLDS,
+    EOP_DATASET_ASSET_ADD,
+    EOP_DATASET_ASSET_LIST,
+    EOP_DATASET_CHANNEL_ADD,
+    EOP_DATASET_CHANNEL_LIST,
+    EOP_DATASET_COLUMN_ADD,
+    EOP_DATASET_COLUMN_LIST,
+    EOP_DATASET_LABEL_ADD,
+    EOP_DATASET_LABEL_LIST,
+    EOP_CATALOG_STATEMENTS
+} eop_catalog_statement;
+
+edgeops_status eop_catalog_open(eop_catalog *catalog, const char *path);
+void eop_catalog_close(eop_catalog *catalog);
+/** Calls fn, with the lock held, when there is enough in the WAL for a checkpoint. */
+void eop_catalog_on_wal(eop_catalog *catalog, void (*fn)(void *user_data), void *user_data);
+
+/** Takes the lock and begins a transaction that writes. After a failure the lock is free. */
+edgeops_status eop_catalog_begin(eop_catalog *catalog);
+/** Ends it as eop_sql_end() and gives the lock back. */
+edgeops_status eop_catalog_end(eop_catalog *catalog, edgeops_status status);
+/** For reading. */
+void eop_catalog_lock(eop_catalog *catalog);
+void eop_catalog_unlock(eop_catalog *catalog);
+edgeops_status eop_catalog_get(sqlite3_stmt **out, eop_catalog *catalog,
+                               eop_catalog_statement number);
+
+/** All assets and channels into the memtable. */
+edgeops_status eop_catalog_load(eop_catalog *catalog, eop_memtable *table);
+/** Ordinal after which an asset of this name goes on, 0 when there was none. Takes the lock. */
+edgeops_status eop_catalog_retired(uint64_t *out, eop_catalog *catalog, const char *name);
+/** Inside a transaction: an asset, and its channels from position `from` on. */
+edgeops_status eop_catalog_add_asset(eop_catalog *catalog, const eop_asset *asset);
+edgeops_status eop_catalog_add_channels(eop_catalog *catalog, const eop_asset *asset,
+                                        uint32_t from);
+
+/** Fails with E_NOTFOUND and the words every room uses. */
+edgeops_status eop_fail_no_asset(const char *name);
+
+#endif /* EOP_STORE_CATALOG_DB_H */

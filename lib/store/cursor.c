@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "store/internal.h"
+
+struct edgeops_cursor {
+    edgeops_store *store;
+    char *asset_name;
+    bool all_channels;
+    char **names; /* of the channels asked for */
+    size_t name_count;
+    uint64_t next; /* ordinal of the next row */
+
+    eop_asset *asset; /* borrowed while `epoch` is the memtable's */
+    uint64_t epoch;
+    bool known;       /* the columns were set up */
+    uint64_t version; /* of the asset, when they were */
+    uint32_t *channels;
+    size_t channel_capacity;
+    eop_table table;
+
+    eop_rows chunk; /* the last one read, in order of arrival */
+};
+
+void edgeops_cursor_close(edgeops_cursor *cursor) {
+    if (cursor == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < cursor->name_count; i++) {
+        eop_free(cursor->names[i]);
+    }
+    eop_free(cursor->names);
+    eop_free(cursor->asset_name);
+    eop_free(cursor->channels);
+    eop_table_dispose(&cursor->table);
+    eop_rows_dispose(&cursor->chunk);
+    eop_free(cursor);
+}
+
+static edgeops_status copy_names(edgeops_cursor *cursor, const char *const *channels,
+                                 size_t count) {
+    cursor->all_channels = channels == NULL;
+    if (channels == NULL) {
+        return EDGEOPS_OK;
+    }
+    cursor->names = eop_calloc(count, sizeof(char *));
+    if (cursor->names == NULL) {
+        return eop_fail_nomem("store");
+    }
+    for (size_t i = 0; i < count; i++) {
+        cursor->names[i] = eop_strdup(channels[i]);
+        if (cursor->names[i] == NULL) {
+            return eop_fail_nomem("store");
+        }
+        cursor->name_count++;
+    }
+    return EDGEOPS_OK;
+}
+
+edgeops_status edgeops_cursor_open(edgeops_cursor **out, edgeops_store *store, const char *asset,
+                                   const char *const *channels, size_t channel_count,
+                                   uint64_t after) {
+    EOP_REQUIRE(out != NULL && store != NULL && asset != NULL, "store");
+    *out = NULL;
+    edgeops_status status = eop_check_asset_name(asset);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    edgeops_cursor *cursor = eop_calloc(1, sizeof *cursor);
+    if (cursor == NULL) {
+        return eop_fail_nomem("store");
+    }
+    cursor->store = store;
+    cursor->asset_name = eop_strdup(asset);
+    status = cursor->asset_name != NULL ? copy_names(cursor, channels, channel_count)
+                                        : eop_fail_nomem("store");
+    if (status != EDGEOPS_OK) {
+        edgeops_cursor_close(cursor);
+        return status;
+    }
+    cursor->next = after + 1;
+    if (after == UINT64_MAX) {
+        pthread_mutex_lock(&store->lock);
+        const eop_asset *found = eop_memtable_find(&store->mem, asset);
+        cursor->next = found != NULL ? found->all.ordinal + 1 : 1;
+        pthread_mutex_unlock(&store->lock);
+    }
+    *out = cursor;
+    return EDGEOPS_OK;
+}
+
+/* Under `lock`: the columns are those that the asset has now. */
+static edgeops_status set_columns(edgeops_cursor *cursor) {
+    const eop_asset *asset = cursor->asset;
+    if (EOP_LIKELY(cursor->known && cursor->version == asset->version)) {
+        return EDGEOPS_OK;
+    }
+    cursor->known = false;
+    size_t count = cursor->all_channels ? asset->channel_count : cursor->name_count;
+    edgeops_channel_info *infos = eop_calloc(count, sizeof *infos);
+    edgeops_status status = EDGEOPS_OK;
+    if (infos == NULL ||
+        !eop_grow(&cursor->channels, &cursor->channel_capacity, count, sizeof *cursor->channels)) {
+        status = eop_fail_nomem("store");
+    }
+    eop_rows_dispose(&cursor->table.rows);
+    eop_rows_dispose(&cursor->chunk);
+    for (size_t k = 0; status == EDGEOPS_OK && k < count; k++) {
+        const eop_channel *channel =
+            cursor->all_channels ? asset->channels[k] : eop_asset_channel(asset, cursor->names[k]);
+        if (channel != NULL) {
+            infos[k] = (edgeops_channel_info){channel->name, channel->unit, channel->type};
+            cursor->channels[k] = channel->position;
+        } else {
+            infos[k] = (edgeops_channel_info){cursor->names[k], "", EDGEOPS_TYPE_FLOAT64};
+            cursor->channels[k] = UINT32_MAX;
+        }
+        status = eop_rows_add_vector(&cursor->table.rows, infos[k].type);
+        if (status == EDGEOPS_OK) {
+            status = eop_rows_add_vector(&cursor->chunk, infos[k].type);
+        }
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_table_name(&cursor->table, cursor->asset_name, infos, count);
+    }
+    eop_free(infos);
+    if (status == EDGEOPS_OK) {
+        cursor->known = true;
+        cursor->version = asset->version;
+    }
+    return status;
+}
+
+/* Rows of the memtable from `next` on, into the table. DONE: the next row is older, unless it is
+ * known to be lost. */
+static edgeops_status take_memory(edgeops_cursor *cursor, size_t max_rows, bool lost) {
+    eop_rows *rows = &cursor->table.rows;
+    const eop_block *block = cursor->asset->blocks;
+    if (block == NULL || (block->data.first_ordinal > cursor->next && !lost)) {
+        return EDGEOPS_DONE;
+    }
+    for (; block != NULL && rows->rows < max_rows; block = block->next) {
+        uint64_t end = block->data.first_ordinal + block->data.rows;
+        if (end <= cursor->next) {
+            continue;
+        }
+        if (block->data.first_ordinal > cursor->next) {
+            /* A gap that damage of the journal left. */
+            cursor->next = block->data.first_ordinal;
+        }
+        size_t from = (size_t)(cursor->next - block->data.first_ordinal);
+        size_t n = block->data.rows - from;
+        if (n > max_rows - rows->rows) {
+            n = max_rows - rows->rows;
+        }
+        edgeops_status status =
+            eop_rows_append(rows, &block->data, from, from + n, cursor->channels);
+        if (status != EDGEOPS_OK) {
+            return status;
+        }
+        cursor->next += n;
+    }
+    return rows->rows > 0 ? EDGEOPS_OK : EDGEOPS_DONE;
+}
+
+/* The chunk with `next`, or the next one there is, sorted by arrival. DONE: none. */
+static edgeops_status read_chunk(edgeops_cursor *cursor, uint32_t asset) {
+    eop_telemetry reader = {0};
+    eop_chunk_info chunk;
+    eop_chunk_filter all = {INT64_MIN, INT64_MAX, UINT64_MAX};
+    eop_rows_clear(&cursor->chunk);
+    eop_free(cursor->chunk.ordinals);
+    cursor->chunk.ordinals = NULL;
+    edgeops_status status = eop_reader_take(&reader, cursor->store);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    status = eop_telemetry_begin(&reader);
+    if (status == EDGEOPS_OK) {
+        status = eop_telemetry_at(&chunk, &reader, asset, cursor->next);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_telemetry_read(&cursor->chunk, &reader, &chunk, &all, cursor->channels);
+    }
+    eop_telemetry_end(&reader);
+    eop_reader_give(cursor->store, &reader);
+    if (status == EDGEOPS_OK) {
+        status = eop_rows_complete(&cursor->chunk);
+    }
+    return status == EDGEOPS_OK ? eop_rows_sort_by_arrival(&cursor->chunk) : status;
+}
+
+/* Rows of the chunk that is held, from `next` on. DONE: none. */
+static edgeops_status take_chunk(edgeops_cursor *cursor, size_t max_rows) {
+    const eop_rows *chunk = &cursor->chunk;
+    if (chunk->rows == 0) {
+        return EDGEOPS_DONE;
+    }
+    uint64_t first = eop_rows_ordinal(chunk, 0);
+    uint64_t last = eop_rows_ordinal(chunk, chunk->rows - 1);
+    if (cursor->next < first || cursor->next > last) {
+        return EDGEOPS_DONE;
+    }
+    size_t from = (size_t)(cursor->next - first);
+    size_t n = chunk->rows - from < max_rows ? chunk->rows - from : max_rows;
+    edgeops_status status = eop_rows_append(&cursor->table.rows, chunk, from, from + n, NULL);
+    if (status == EDGEOPS_OK) {
+        cursor->next += n;
+    }
+    return status;
+}
+
+/* Under `lock`: finds the asset. DONE: nothing new. */
+static edgeops_status look(edgeops_cursor *cursor) {
+    edgeops_store *store = cursor->store;
+    if (cursor->asset == NULL || cursor->epoch != store->mem.epoch) {
+        cursor->asset = eop_memtable_find(&store->mem, cursor->asset_name);
+        cursor->epoch = store->mem.epoch;
+        cursor->known = false;
+    }
+    if (cursor->asset == NULL || cursor->asset->all.ordinal < cursor->next) {
+        return EDGEOPS_DONE;
+    }
+    return set_columns(cursor);
+}
+
+/* What is in memory already. DONE with *asset set: the next row is in a chunk. */
+static edgeops_status next_in_memory(edgeops_cursor *cursor, size_t max_rows, bool lost,
+                                     uint32_t *asset) {
+    pthread_mutex_lock(&cursor->store->lock);
+    edgeops_status status = look(cursor);
+    *asset = 0;
+    if (status == EDGEOPS_OK) {
+        eop_rows_clear(&cursor->table.rows);
+        *asset = cursor->asset->id;
+        status = take_chunk(cursor, max_rows);
+        if (status == EDGEOPS_DONE) {
+            status = take_memory(cursor, max_rows, lost);
+        }
+    }
+    pthread_mutex_unlock(&cursor->store->lock);
+    return status;
+}
+
+/* Older than the memtable: rows leave it only after their chunk is there. */
+static edgeops_status next_in_chunks(edgeops_cursor *cursor, size_t max_rows, uint32_t asset) {
+    edgeops_status status = read_chunk(cursor, asset);
+    if (status == EDGEOPS_DONE) {
+        /* Not in chunks either: damage of the journal left a gap, go on behind it. */
+        return next_in_memory(cursor, max_rows, true, &asset);
+    }
+    if (status == EDGEOPS_OK && cursor->chunk.rows > 0) {
+        uint64_t first = eop_rows_ordinal(&cursor->chunk, 0);
+        cursor->next = first > cursor->next ? first : cursor->next;
+        status = take_chunk(cursor, max_rows);
+    }
+    return status;
+}
+
+edgeops_status edgeops_cursor_next(edgeops_cursor *cursor, size_t max_rows,
+                                   const edgeops_table **block) {
+    EOP_REQUIRE(cursor != NULL && block != NULL && max_rows >= 1 && max_rows <= 65536, "store");
+    uint64_t start = cursor->next;
+    uint32_t asset = 0;
+    edgeops_status status = next_in_memory(cursor, max_rows, false, &asset);
+    if (status == EDGEOPS_DONE && asset != 0) {
+        status = next_in_chunks(cursor, max_rows, asset);
+    }
+    if (status == EDGEOPS_DONE) {
+        return status;
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_rows_complete(&cursor->table.rows);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_table_show(&cursor->table);
+    }
+    if (status != EDGEOPS_OK) {
+        cursor->next = start;
+        return status;
+    }
+    *block = &cursor->table.view;
+    return EDGEOPS_OK;
+}

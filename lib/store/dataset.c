@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/dataset.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/str.h"
+#include "base/time.h"
+
+void edgeops_dataset_options_init(edgeops_dataset_options *options, size_t struct_size) {
+    edgeops_dataset_options defaults = EDGEOPS_DATASET_OPTIONS_INIT;
+    memset(options, 0, struct_size);
+    memcpy(options, &defaults, struct_size < sizeof defaults ? struct_size : sizeof defaults);
+    options->struct_size = struct_size;
+}
+
+/* -- which assets -- */
+
+static int by_name(const void *a, const void *b) {
+    return strcmp(((const eop_frozen_asset *)a)->name, ((const eop_frozen_asset *)b)->name);
+}
+
+static edgeops_status add_asset(eop_frozen *frozen, size_t *capacity, const eop_asset *asset) {
+    for (size_t i = 0; i < frozen->asset_count; i++) {
+        if (frozen->assets[i].id == asset->id) {
+            return EDGEOPS_OK;
+        }
+    }
+    if (!eop_grow(&frozen->assets, capacity, frozen->asset_count + 1, sizeof *frozen->assets)) {
+        return eop_fail_nomem("store");
+    }
+    char *name = eop_strdup(asset->name);
+    if (name == NULL) {
+        return eop_fail_nomem("store");
+    }
+    frozen->assets[frozen->asset_count++] =
+        (eop_frozen_asset){.id = asset->id, .name = name, .max_ordinal = asset->all.ordinal};
+    return EDGEOPS_OK;
+}
+
+/* Under the store's lock: the assets with rows that the options name. */
+static edgeops_status find_assets(eop_frozen *frozen, const eop_memtable *mem,
+                                  const edgeops_dataset_options *options) {
+    size_t capacity = 0;
+    for (size_t i = 0; i < options->asset_count; i++) {
+        const char *pattern = options->assets[i];
+        bool found = false;
+        if (pattern == NULL) {
+            return eop_fail(EDGEOPS_E_INVALID, "store", "a dataset's asset has no name");
+        }
+        if (strchr(pattern, '*') == NULL) {
+            const eop_asset *asset = eop_memtable_find(mem, pattern);
+            if (asset == NULL) {
+                return eop_fail_no_asset(pattern);
+            }
+            edgeops_status status =
+                asset->all.rows > 0 ? add_asset(frozen, &capacity, asset) : EDGEOPS_OK;
+            if (status != EDGEOPS_OK) {
+                return status;
+            }
+            continue;
+        }
+        for (size_t k = 0; k < mem->count; k++) {
+            const eop_asset *asset = mem->assets[k];
+            if (!eop_glob(pattern, asset->name)) {
+                continue;
+            }
+            found = true;
+            edgeops_status status =
+                asset->all.rows > 0 ? add_asset(frozen, &capacity, asset) : EDGEOPS_OK;
+            if (status != EDGEOPS_OK) {
+                return status;
+            }
+        }
+        if (!found) {
+            return eop_fail(EDGEOPS_E_NOTFOUND, "store", "no asset matches '%s'", pattern);
+        }
+    }
+    if (frozen->asset_count > 1) {
+        qsort(frozen->assets, frozen->asset_count, sizeof *frozen->assets, by_name);
+    }
+    return EDGEOPS_OK;
+}
+
+static void drop_asset(eop_frozen *frozen, size_t i) {
+    eop_free(frozen->assets[i].name);
+    eop_free(frozen->assets[i].channels);
+    memmove(&frozen->assets[i], &frozen->assets[i + 1],
+            (--frozen->asset_count - i) * sizeof *frozen->assets);
+}
+
+/* Counts, and leaves out the assets without a row in it: whether they exist must not change the
+ * digest. */
+static edgeops_status count_rows(eop_frozen *frozen, edgeops_store *store) {
+    for (size_t i = 0; i < frozen->asset_count;) {
+        eop_frozen_asset *asset = &frozen->assets[i];
+        edgeops_status status = eop_frozen_count(&asset->rows, store, frozen, asset);
+        if (status != EDGEOPS_OK) {
+            return status;
+        }
+        frozen->rows += asset->rows;
+        if (asset->rows == 0) {
+            drop_asset(frozen, i);
+        } else {
+            i++;
+        }
+    }
+    if (frozen->rows == 0) {
+        return eop_fail(EDGEOPS_E_INVALID, "store",
+                        "dataset '%s' would have no rows: no %ssample of these assets is in the "
+                        "range",
+                        frozen->name, frozen->labelled_only ? "labelled " : "");
+    }
+    return EDGEOPS_OK;
+}
+
+/* -- which channels -- */
+
+static edgeops_status add_channel(eop_frozen *frozen, size_t *capacity,
+                                  const eop_channel *channel) {
+    if (!eop_grow(&frozen->channels, capacity, frozen->channel_count + 1,
+                  sizeof *frozen->channels)) {
+        return eop_fail_nomem("store");
+    }
+    char *name = eop_strdup(channel->name);
+    char *unit = eop_strdup(channel->unit);
+    frozen->channels[frozen->channel_count++] = (edgeops_channel_info){name, unit, channel->type};
+    return name != NULL && unit != NULL ? EDGEOPS_OK : eop_fail_nomem("store");
+}
+
+static int by_channel(const void *a, const void *b) {
+    return strcmp(((const edgeops_channel_info *)a)->name, ((const edgeops_channel_info *)b)->name);
+}
+
+/* Those that all assets have, sorted by name: the order in which they were first seen may differ
+ * between nodes with the same data. */
+static edgeops_status common_channels(eop_frozen *frozen, const eop_asset *const *assets) {
+    size_t capacity = 0;
+    for (uint32_t p = 0; p < assets[0]->channel_count; p++) {
+        const eop_channel *channel = assets[0]->channels[p];
+        bool common = true;
+        for (size_t i = 1; common && i < frozen->asset_count; i++) {
+            common = eop_asset_channel(assets[i], channel->name) != NULL;
+        }
+        edgeops_status status = common ? add_channel(frozen, &capacity, channel) : EDGEOPS_OK;
+        if (status != EDGEOPS_OK) {
+            return status;
+        }
+    }
+    if (frozen->channel_count == 0) {
+        return eop_fail(EDGEOPS_E_INVALID, "store",
+                        "the assets of dataset '%s' have no channel in common; name the channels",
+                        frozen->name);
+    }
+    qsort(frozen->channels, frozen->channel_count, sizeof *frozen->channels, by_channel);
+    return EDGEOPS_OK;
+}
+
+static edgeops_status given_channels(eop_frozen *frozen, const eop_asset *asset,
+                                     const edgeops_dataset_options *options) {
+    size_t capacity = 0;
+    for (size_t k = 0; k < options->channel_count; k++) {
+        const char *name = options->channels[k];
+        if (name == NULL) {
+            return eop_fail(EDGEOPS_E_INVALID, "store", "a dataset's channel has no name");
+        }
+        for (size_t j = 0; j < k; j++) {
+            if (strcmp(options->channels[j], name) == 0) {
+                return eop_fail(EDGEOPS_E_INVALID, "store", "channel '%s' is given twice", name);
+            }
+        }
+        const eop_channel *channel = eop_asset_channel(asset, name);
+        if (channel == NULL) {
+            return eop_fail(EDGEOPS_E_NOTFOUND, "store", "asset '%s' has no channel '%s'",
+                            asset->name, name);
+        }
+        edgeops_status status = add_channel(frozen, &capacity, channel);
+        if (status != EDGEOPS_OK) {
+            return status;
+        }
+    }
+    return EDGEOPS_OK;
+}
+
+/* Where each asset has the channels. */
+static edgeops_status place_channels(eop_frozen *frozen, const eop_asset *const *assets) {
+    for (size_t i = 0; i < frozen->asset_count; i++) {
+        uint32_t *places = eop_calloc(frozen->channel_count, sizeof *places);
+        if (places == NULL) {
+            return eop_fail_nomem("store");
+        }
+        frozen->assets[i].channels = places;
+        for (size_t k = 0; k < frozen->channel_count; k++) {
+            const edgeops_channel_info *wanted = &frozen->channels[k];
+            const eop_channel *channel = eop_asset_channel(assets[i], wanted->name);
+            if (channel == NULL) {
+                return eop_fail(EDGEOPS_E_NOTFOUND, "store", "asset '%s' has no channel '%s'",
+                                assets[i]->name, wanted->name);
+            }
+            if (channel->type != wanted->type) {
+                return eop_fail(EDGEOPS_E_INVALID, "store",
+                                "channel '%s' has one type in asset '%s' and another in '%s'",
+                                wanted->name, assets[0]->name, assets[i]->name);
+            }
+            places[k] = channel->position;
+        }
+    }
+    return EDGEOPS_OK;
+}
+
+static edgeops_status choose_channels(eop_frozen *frozen, edgeops_store *store,
+                                      const edgeops_dataset_options *options) {
+    const eop_asset **assets = eop_calloc(frozen->asset_count, sizeof(eop_asset *));
+    if (assets == NULL) {
+        return eop_fail_nomem("store");
+    }
+    edgeops_status status = EDGEOPS_OK;
+    pthread_mutex_lock(&store->lock);
+    for (size_t i = 0; status == EDGEOPS_OK && i < frozen->asset_count; i++) {
+        assets[i] = eop_memtable_by_id(&store->mem, frozen->assets[i].id);
+        if (assets[i] == NULL) {
+            status = eop_fail_no_asset(frozen->assets[i].name);
+        }
+    }
+    if (status == EDGEOPS_OK) {
+        status = options->channels != NULL ? given_channels(frozen, assets[0], options)
+                                           : common_channels(frozen, assets);
+    }
+    if (status == EDGEOPS_OK) {
+        status = place_channels(frozen, assets);
+    }
+    pthread_mutex_unlock(&store->lock);
+    eop_free(assets);
+    return status;
+}
+
+/* -- freezing -- */
+
+static edgeops_status check_options(const edgeops_dataset_options *options) {
+    if (options->name == NULL || !eop_id_valid(options->name)) {
+        return eop_fail(EDGEOPS_E_INVALID, "store",
+                        "'%.80s' is no dataset name: [a-z0-9][a-z0-9._-]{0,63}",
+                        options->name != NULL ? options->name : "");
+    }
+    if (options->assets == NULL || options->asset_count == 0) {
+        return eop_fail(EDGEOPS_E_INVALID, "store", "dataset '%s' names no asset", options->name);
+    }
+    if (options->channels != NULL &&
+        (options->channel_count == 0 || options->channel_count > EOP_CHANNELS_MAX)) {
+        return eop_fail(EDGEOPS_E_INVALID, "store", "dataset '%s' has 1 to %u channels, not %zu",
+                        options->name, EOP_CHANNELS_MAX, options->channel_count);
+    }
+    if (options->end <= options->start) {
+        return eop_fail(EDGEOPS_E_INVALID, "store", "dataset '%s' ends before it starts",
+                        options->name);
+    }
+    return EDGEOPS_OK;
+}
+
+static edgeops_status check_free_name(eop_catalog *catalog, const char *name) {
+    sqlite3_stmt *select = NULL;
+    eop_catalog_lock(catalog);
+    edgeops_status status = eop_catalog_get(&select, catalog, EOP_DATASET_GET);
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_text(select, 1, name);
+        status = eop_sql_next(&catalog->sql, select);
+        sqlite3_reset(select);
+        if (status == EDGEOPS_OK) {
+            status = eop_fail(EDGEOPS_E_EXISTS, "store", "dataset '%s' exists already", name);
+        }
+    }
+    eop_catalog_unlock(catalog);
+    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+}
+
+static edgeops_status freeze(eop_frozen *frozen, edgeops_store *store,
+                             const edgeops_dataset_options *options) {
+    frozen->start = options->start;
+    frozen->end = options->end;
+    frozen->labelled_only = options->labelled_only != 0;
+    frozen->created = eop_now();
+    frozen->name = eop_strdup(options->name);
+    if (frozen->name == NULL) {
+        return eop_fail_nomem("store");
+    }
+    edgeops_status status = eop_label_version(&frozen->label_version, &store->catalog);
+    if (status == EDGEOPS_OK) {
+        pthread_mutex_lock(&store->lock);
+        status = find_assets(frozen, &store->mem, options);
+        pthread_mutex_unlock(&store->lock);
+    }
+    if (status == EDGEOPS_OK) {
+        status = count_rows(frozen, store);
+    }
+    return status == EDGEOPS_OK ? choose_channels(frozen, store, options) : status;
+}
+
+edgeops_status edgeops_dataset_create(edgeops_store *store,
+                                      const edgeops_dataset_options *options) {
+    EOP_REQUIRE(store != NULL && options != NULL, "store");
+    edgeops_dataset_options o = EDGEOPS_DATASET_OPTIONS_INIT;
+    eop_frozen frozen = {0};
+    eop_frozen_values values = {0};
+    EOP_OPTIONS_COPY(&o, options);
+    edgeops_status status = check_options(&o);
+    if (status == EDGEOPS_OK) {
+        status = check_free_name(&store->catalog, o.name);
+    }
+    if (status == EDGEOPS_OK) {
+        status = freeze(&frozen, store, &o);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_frozen_read(&values, store, &frozen, false);
+    }
+    if (status == EDGEOPS_OK) {
+        memcpy(frozen.digest, values.digest, sizeof frozen.digest);
+        frozen.labels = values.labels;
+        values.labels = (eop_label_names){0};
+        status = eop_frozen_save(&frozen, &store->catalog);
+    }
+    eop_frozen_values_dispose(&values);
+    eop_frozen_dispose(&frozen);
+    return status;
+}
+
+/* -- reading -- */
+
+typedef struct dataset {
+    edgeops_dataset view; /* first */
+    char *name;
+    edgeops_dataset_part *parts;
+    const char **label_names;
+    eop_frozen_values values;
+} dataset;
+
+void edgeops_dataset_free(edgeops_dataset *view) {
+    dataset *set = (dataset *)view;
+    if (set != NULL) {
+        eop_frozen_values_dispose(&set->values);
+        eop_free(set->parts);
+        eop_free(set->label_names);
+        eop_free(set->name);
+        eop_free(set);
+    }
+}
+
+static edgeops_status show(dataset *set) {
+    eop_frozen_values *values = &set->values;
+    set->parts = eop_calloc(values->part_count, sizeof *set->parts);
+    set->label_names = eop_calloc(values->labels.count, sizeof(char *));
+    if (set->parts == NULL || set->label_names == NULL) {
+        return eop_fail_nomem("store");
+    }
+    for (size_t i = 0; i < values->part_count; i++) {
+        set->parts[i].table = &values->parts[i].table->view;
+        set->parts[i].labels = values->parts[i].labels;
+    }
+    for (size_t i = 0; i < values->labels.count; i++) {
+        set->label_names[i] = values->labels.items[i]->name;
+    }
+    set->view = (edgeops_dataset){.name = set->name,
+                                  .digest = values->digest,
+                                  .rows = values->rows,
+                                  .part_count = values->part_count,
+                                  .parts = set->parts,
+                                  .label_count = values->labels.count,
+                                  .label_names = set->label_names};
+    return EDGEOPS_OK;
+}
+
+edgeops_status edgeops_dataset_open(edgeops_dataset **out, edgeops_store *store, const char *name) {
+    EOP_REQUIRE(out != NULL && store != NULL && name != NULL, "store");
+    *out = NULL;
+    eop_frozen frozen = {0};
+    dataset *set = eop_calloc(1, sizeof *set);
+    if (set == NULL) {
+        return eop_fail_nomem("store");
+    }
+    edgeops_status status = eop_frozen_load(&frozen, &store->catalog, name);
+    if (status == EDGEOPS_OK) {
+        status = eop_frozen_read(&set->values, store, &frozen, true);
+    }
+    if (status == EDGEOPS_OK && strcmp(set->values.digest, frozen.digest) != 0) {
+        status = eop_fail(EDGEOPS_E_CORRUPT, "store",
+                          "dataset '%s' is not what was frozen: its values have digest %.12s..., "
+                          "not %.12s...",
+                          name, set->values.digest, frozen.digest);
+    }
+    if (status == EDGEOPS_OK) {
+        set->name = frozen.name;
+        frozen.name = NULL;
+        status = show(set);
+    }
+    eop_frozen_dispose(&frozen);
+    if (status != EDGEOPS_OK) {
+        edgeops_dataset_free(&set->view);
+        return status;
+    }
+    *out = &set->view;
+    return EDGEOPS_OK;
+}

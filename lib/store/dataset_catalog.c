@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Datasets as they stand in the catalog. */
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/str.h"
+#include "codec/json.h"
+#include "store/dataset.h"
+
+static edgeops_status fail_no_dataset(const char *name) {
+    return eop_fail(EDGEOPS_E_NOTFOUND, "store", "dataset '%s' does not exist", name);
+}
+
+void eop_frozen_dispose(eop_frozen *frozen) {
+    for (size_t i = 0; i < frozen->asset_count; i++) {
+        eop_free(frozen->assets[i].name);
+        eop_free(frozen->assets[i].channels);
+    }
+    eop_free(frozen->assets);
+    for (size_t k = 0; k < frozen->channel_count; k++) {
+        eop_free((void *)(uintptr_t)frozen->channels[k].name);
+        eop_free((void *)(uintptr_t)frozen->channels[k].unit);
+    }
+    eop_free(frozen->channels);
+    eop_label_names_dispose(&frozen->labels);
+    eop_free(frozen->name);
+    *frozen = (eop_frozen){0};
+}
+
+/* -- loading; the catalog's lock is held -- */
+
+static edgeops_status load_head(eop_frozen *frozen, eop_catalog *catalog, const char *name) {
+    sqlite3_stmt *select = NULL;
+    edgeops_status status = eop_catalog_get(&select, catalog, EOP_DATASET_GET);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    eop_sql_bind_text(select, 1, name);
+    status = eop_sql_next(&catalog->sql, select);
+    if (status != EDGEOPS_OK) {
+        return status == EDGEOPS_DONE ? fail_no_dataset(name) : status;
+    }
+    const char *digest = eop_sql_text(select, 1);
+    frozen->name = eop_strdup(name);
+    frozen->id = sqlite3_column_int64(select, 0);
+    if (frozen->name == NULL) {
+        status = eop_fail_nomem("store");
+    } else if (strlen(digest) != 64) {
+        status = eop_fail(EDGEOPS_E_CORRUPT, "store", "dataset '%s' has no digest", name);
+    } else {
+        memcpy(frozen->digest, digest, sizeof frozen->digest);
+    }
+    frozen->created = sqlite3_column_int64(select, 2);
+    frozen->start = sqlite3_column_int64(select, 3);
+    frozen->end = sqlite3_column_int64(select, 4);
+    frozen->labelled_only = sqlite3_column_int(select, 5) != 0;
+    frozen->label_version = (uint64_t)sqlite3_column_int64(select, 6);
+    frozen->rows = (uint64_t)sqlite3_column_int64(select, 7);
+    sqlite3_reset(select);
+    return status;
+}
+
+static edgeops_status load_channel(eop_frozen *frozen, size_t *capacity, sqlite3_stmt *select) {
+    int type = sqlite3_column_int(select, 1);
+    if (type < EDGEOPS_TYPE_FLOAT64 || type > EDGEOPS_TYPE_STRING) {
+        return eop_fail(EDGEOPS_E_CORRUPT, "store", "dataset '%s' has a channel of no known type",
+                        frozen->name);
+    }
+    if (!eop_grow(&frozen->channels, capacity, frozen->channel_count + 1,
+                  sizeof *frozen->channels)) {
+        return eop_fail_nomem("store");
+    }
+    char *name = eop_strdup(eop_sql_text(select, 0));
+    char *unit = eop_strdup(eop_sql_text(select, 2));
+    frozen->channels[frozen->channel_count++] =
+        (edgeops_channel_info){name, unit, (edgeops_type)type};
+    return name != NULL && unit != NULL ? EDGEOPS_OK : eop_fail_nomem("store");
+}
+
+static edgeops_status load_channels(eop_frozen *frozen, eop_catalog *catalog) {
+    sqlite3_stmt *select = NULL;
+    size_t capacity = 0;
+    edgeops_status status = eop_catalog_get(&select, catalog, EOP_DATASET_CHANNEL_LIST);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    eop_sql_bind_int(select, 1, frozen->id);
+    while (status == EDGEOPS_OK && (status = eop_sql_next(&catalog->sql, select)) == EDGEOPS_OK) {
+        status = load_channel(frozen, &capacity, select);
+    }
+    sqlite3_reset(select);
+    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+}
+
+static edgeops_status load_columns(eop_frozen *frozen, eop_catalog *catalog,
+                                   eop_frozen_asset *asset) {
+    sqlite3_stmt *select = NULL;
+    size_t n = 0;
+    asset->channels = eop_calloc(frozen->channel_count, sizeof *asset->channels);
+    if (asset->channels == NULL) {
+        return eop_fail_nomem("store");
+    }
+    edgeops_status status = eop_catalog_get(&select, catalog, EOP_DATASET_COLUMN_LIST);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    eop_sql_bind_int(select, 1, frozen->id);
+    eop_sql_bind_int(select, 2, asset->id);
+    while ((status = eop_sql_next(&catalog->sql, select)) == EDGEOPS_OK &&
+           n < frozen->channel_count) {
+        asset->channels[n++] = (uint32_t)sqlite3_column_int64(select, 0);
+    }
+    sqlite3_reset(select);
+    if (status >= 0 && (status == EDGEOPS_OK || n < frozen->channel_count)) {
+        return eop_fail(EDGEOPS_E_CORRUPT, "store", "dataset '%s' has lost columns", frozen->name);
+    }
+    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+}
+
+static edgeops_status load_assets(eop_frozen *frozen, eop_catalog *catalog) {
+    sqlite3_stmt *select = NULL;
+    size_t capacity = 0;
+    edgeops_status status = eop_catalog_get(&select, catalog, EOP_DATASET_ASSET_LIST);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    eop_sql_bind_int(select, 1, frozen->id);
+    while (status == EDGEOPS_OK && (status = eop_sql_next(&catalog->sql, select)) == EDGEOPS_OK) {
+        if (!eop_grow(&frozen->assets, &capacity, frozen->asset_count + 1,
+                      sizeof *frozen->assets)) {
+            status = eop_fail_nomem("store");
+            break;
+        }
+        eop_frozen_asset *asset = &frozen->assets[frozen->asset_count++];
+        *asset = (eop_frozen_asset){.id = (uint32_t)sqlite3_column_int64(select, 0),
+                                    .name = eop_strdup(eop_sql_text(select, 1)),
+                                    .rows = (uint64_t)sqlite3_column_int64(select, 2),
+                                    .max_ordinal = (uint64_t)sqlite3_column_int64(select, 3)};
+        status = asset->name != NULL ? EDGEOPS_OK : eop_fail_nomem("store");
+    }
+    sqlite3_reset(select);
+    status = status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+    for (size_t i = 0; status == EDGEOPS_OK && i < frozen->asset_count; i++) {
+        status = load_columns(frozen, catalog, &frozen->assets[i]);
+    }
+    return status;
+}
+
+edgeops_status eop_frozen_load(eop_frozen *frozen, eop_catalog *catalog, const char *name) {
+    *frozen = (eop_frozen){0};
+    eop_catalog_lock(catalog);
+    edgeops_status status = load_head(frozen, catalog, name);
+    if (status == EDGEOPS_OK) {
+        status = load_channels(frozen, catalog);
+    }
+    if (status == EDGEOPS_OK) {
+        status = load_assets(frozen, catalog);
+    }
+    eop_catalog_unlock(catalog);
+    if (status != EDGEOPS_OK) {
+        eop_frozen_dispose(frozen);
+    }
+    return status;
+}
+
+/* -- saving, inside a transaction -- */
+
+static edgeops_status save_head(int64_t *id, const eop_frozen *frozen, eop_catalog *catalog) {
+    sqlite3_stmt *insert = NULL;
+    edgeops_status status = eop_catalog_get(&insert, catalog, EOP_DATASET_ADD);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    eop_sql_bind_text(insert, 1, frozen->name);
+    eop_sql_bind_text(insert, 2, frozen->digest);
+    eop_sql_bind_int(insert, 3, frozen->created);
+    eop_sql_bind_int(insert, 4, frozen->start);
+    eop_sql_bind_int(insert, 5, frozen->end);
+    eop_sql_bind_int(insert, 6, frozen->labelled_only);
+    eop_sql_bind_int(insert, 7, (int64_t)frozen->label_version);
+    eop_sql_bind_int(insert, 8, (int64_t)frozen->rows);
+    status = eop_sql_run(&catalog->sql, insert);
+    *id = sqlite3_last_insert_rowid(catalog->sql.db);
+    if (status == EDGEOPS_E_EXISTS) {
+        return eop_fail(EDGEOPS_E_EXISTS, "store", "dataset '%s' exists already", frozen->name);
+    }
+    return status;
+}
+
+static edgeops_status save_columns(int64_t id, const eop_frozen *frozen,
+                                   const eop_frozen_asset *asset, eop_catalog *catalog) {
+    edgeops_status status = EDGEOPS_OK;
+    for (size_t k = 0; status == EDGEOPS_OK && k < frozen->channel_count; k++) {
+        sqlite3_stmt *insert = NULL;
+        status = eop_catalog_get(&insert, catalog, EOP_DATASET_COLUMN_ADD);
+        if (status == EDGEOPS_OK) {
+            eop_sql_bind_int(insert, 1, id);
+            eop_sql_bind_int(insert, 2, asset->id);
+            eop_sql_bind_int(insert, 3, (int64_t)k);
+            eop_sql_bind_int(insert, 4, asset->channels[k]);
+            status = eop_sql_run(&catalog->sql, insert);
+        }
+    }
+    return status;
+}
+
+static edgeops_status save_assets(int64_t id, const eop_frozen *frozen, eop_catalog *catalog) {
+    edgeops_status status = EDGEOPS_OK;
+    for (size_t i = 0; status == EDGEOPS_OK && i < frozen->asset_count; i++) {
+        const eop_frozen_asset *asset = &frozen->assets[i];
+        sqlite3_stmt *insert = NULL;
+        status = eop_catalog_get(&insert, catalog, EOP_DATASET_ASSET_ADD);
+        if (status != EDGEOPS_OK) {
+            break;
+        }
+        eop_sql_bind_int(insert, 1, id);
+        eop_sql_bind_int(insert, 2, (int64_t)i);
+        eop_sql_bind_int(insert, 3, asset->id);
+        eop_sql_bind_text(insert, 4, asset->name);
+        eop_sql_bind_int(insert, 5, (int64_t)asset->rows);
+        eop_sql_bind_int(insert, 6, (int64_t)asset->max_ordinal);
+        status = eop_sql_run(&catalog->sql, insert);
+        if (status == EDGEOPS_E_EXISTS) {
+            /* The foreign key: removed while it was read. */
+            return eop_fail_no_asset(asset->name);
+        }
+        if (status == EDGEOPS_OK) {
+            status = save_columns(id, frozen, asset, catalog);
+        }
+    }
+    return status;
+}
+
+static edgeops_status save_channels(int64_t id, const eop_frozen *frozen, eop_catalog *catalog) {
+    edgeops_status status = EDGEOPS_OK;
+    for (size_t k = 0; status == EDGEOPS_OK && k < frozen->channel_count; k++) {
+        sqlite3_stmt *insert = NULL;
+        status = eop_catalog_get(&insert, catalog, EOP_DATASET_CHANNEL_ADD);
+        if (status == EDGEOPS_OK) {
+            eop_sql_bind_int(insert, 1, id);
+            eop_sql_bind_int(insert, 2, (int64_t)k);
+            eop_sql_bind_text(insert, 3, frozen->channels[k].name);
+            eop_sql_bind_int(insert, 4, frozen->channels[k].type);
+            eop_sql_bind_text(insert, 5, frozen->channels[k].unit);
+            status = eop_sql_run(&catalog->sql, insert);
+        }
+    }
+    return status;
+}
+
+static edgeops_status save_labels(int64_t id, const eop_frozen *frozen, eop_catalog *catalog) {
+    edgeops_status status = EDGEOPS_OK;
+    for (size_t i = 0; status == EDGEOPS_OK && i < frozen->labels.count; i++) {
+        sqlite3_stmt *insert = NULL;
+        status = eop_catalog_get(&insert, catalog, EOP_DATASET_LABEL_ADD);
+        if (status == EDGEOPS_OK) {
+            eop_sql_bind_int(insert, 1, id);
+            eop_sql_bind_text(insert, 2, frozen->labels.items[i]->name);
+            eop_sql_bind_int(insert, 3, (int64_t)frozen->labels.items[i]->rows);
+            status = eop_sql_run(&catalog->sql, insert);
+        }
+    }
+    return status;
+}
+
+edgeops_status eop_frozen_save(const eop_frozen *frozen, eop_catalog *catalog) {
+    int64_t id = 0;
+    edgeops_status status = eop_catalog_begin(catalog);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    status = save_head(&id, frozen, catalog);
+    if (status == EDGEOPS_OK) {
+        status = save_channels(id, frozen, catalog);
+    }
+    if (status == EDGEOPS_OK) {
+        status = save_assets(id, frozen, catalog);
+    }
+    if (status == EDGEOPS_OK) {
+        status = save_labels(id, frozen, catalog);
+    }
+    return eop_catalog_end(catalog, status);
+}
+
+/* -- showing and removing -- */
+
+edgeops_status edgeops_dataset_remove(edgeops_store *store, const char *name) {
+    EOP_REQUIRE(store != NULL && name != NULL, "store");
+    eop_catalog *catalog = &store->catalog;
+    sqlite3_stmt *remove = NULL;
+    edgeops_status status = eop_catalog_begin(catalog);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    status = eop_catalog_get(&remove, catalog, EOP_DATASET_REMOVE);
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_text(remove, 1, name);
+        status = eop_sql_run(&catalog->sql, remove);
+    }
+    if (status == EDGEOPS_OK && sqlite3_changes(catalog->sql.db) == 0) {
+        status = fail_no_dataset(name);
+    }
+    return eop_catalog_end(catalog, status);
+}
+
+static edgeops_status put_labels(eop_json *root, eop_catalog *catalog, int64_t id) {
+    sqlite3_stmt *select = NULL;
+    eop_json *labels = eop_json_object();
+    eop_catalog_lock(catalog);
+    edgeops_status status = eop_catalog_get(&select, catalog, EOP_DATASET_LABEL_LIST);
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_int(select, 1, id);
+        while ((status = eop_sql_next(&catalog->sql, select)) == EDGEOPS_OK) {
+            eop_json_set_integer(labels, eop_sql_text(select, 0), sqlite3_column_int64(select, 1));
+        }
+    }
+    eop_catalog_unlock(catalog);
+    eop_json_set(root, "labels", labels);
+    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+}
+
+static const char *type_name(edgeops_type type) {
+    static const char *const names[] = {"null", "float64", "int64", "bool", "string"};
+    return names[type];
+}
+
+static eop_json *show_assets(const eop_frozen *frozen) {
+    eop_json *list = eop_json_array();
+    for (size_t i = 0; i < frozen->asset_count; i++) {
+        const eop_frozen_asset *asset = &frozen->assets[i];
+        eop_json *item = eop_json_object();
+        eop_json_set_string(item, "name", asset->name);
+        eop_json_set_integer(item, "rows", (int64_t)asset->rows);
+        eop_json_set_integer(item, "max_ordinal", (int64_t)asset->max_ordinal);
+        eop_json_append(list, item);
+    }
+    return list;
+}
+
+static eop_json *show_channels(const eop_frozen *frozen) {
+    eop_json *list = eop_json_array();
+    for (size_t k = 0; k < frozen->channel_count; k++) {
+        const edgeops_channel_info *channel = &frozen->channels[k];
+        eop_json *item = eop_json_object();
+        eop_json_set_string(item, "name", channel->name);
+        eop_json_set_string(item, "type", type_name(channel->type));
+        eop_json_set_string(item, "unit", channel->unit);
+        eop_json_append(list, item);
+    }
+    return list;
+}
+
+/* An open end of the range is null. */
+static void set_bound(eop_json *root, const char *key, edgeops_time time, edgeops_time open) {
+    if (time == open) {
+        eop_json_set_string(root, key, NULL);
+    } else {
+        eop_json_set_time(root, key, time);
+    }
+}
+
+edgeops_status eop_dataset_describe(char **json, edgeops_store *store, const char *name) {
+    EOP_REQUIRE(json != NULL && store != NULL && name != NULL, "store");
+    eop_frozen frozen;
+    edgeops_status status = eop_frozen_load(&frozen, &store->catalog, name);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    eop_json *root = eop_json_object();
+    eop_json_set_string(root, "name", frozen.name);
+    eop_json_set_string(root, "digest", frozen.digest);
+    eop_json_set_time(root, "created", frozen.created);
+    eop_json_set(root, "assets", show_assets(&frozen));
+    eop_json_set(root, "channels", show_channels(&frozen));
+    set_bound(root, "start", frozen.start, EDGEOPS_TIME_MIN);
+    set_bound(root, "end", frozen.end, EDGEOPS_TIME_MAX);
+    eop_json_set_bool(root, "labelled_only", frozen.labelled_only);
+    eop_json_set_integer(root, "rows", (int64_t)frozen.rows);
+    status = put_labels(root, &store->catalog, frozen.id);
+    char *text = status == EDGEOPS_OK ? eop_json_print(root) : NULL;
+    if (status == EDGEOPS_OK && text == NULL) {
+        status = eop_fail_nomem("store");
+    }
+    eop_json_free(root);
+    eop_frozen_dispose(&frozen);
+    if (status == EDGEOPS_OK) {
+        *json = text;
+    }
+    return status;
+}
+
+typedef struct name_list {
+    char **items;
+    size_t count;
+    size_t capacity;
+} name_list;
+
+static edgeops_status list_names(name_list *list, eop_catalog *catalog) {
+    sqlite3_stmt *select = NULL;
+    eop_catalog_lock(catalog);
+    edgeops_status status = eop_catalog_get(&select, catalog, EOP_DATASET_LIST);
+    while (status == EDGEOPS_OK && (status = eop_sql_next(&catalog->sql, select)) == EDGEOPS_OK) {
+        char *name = eop_strdup(eop_sql_text(select, 0));
+        if (name == NULL ||
+            !eop_grow(&list->items, &list->capacity, list->count + 1, sizeof(char *))) {
+            eop_free(name);
+            sqlite3_reset(select);
+            status = eop_fail_nomem("store");
+        } else {
+            list->items[list->count++] = name;
+        }
+    }
+    eop_catalog_unlock(catalog);
+    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+}
+
+edgeops_status eop_dataset_list(edgeops_store *store, eop_record_fn fn, void *user_data) {
+    EOP_REQUIRE(store != NULL && fn != NULL, "store");
+    name_list list = {0};
+    edgeops_status status = list_names(&list, &store->catalog);
+    for (size_t i = 0; status == EDGEOPS_OK && i < list.count; i++) {
+        char *json = NULL;
+        status = eop_dataset_describe(&json, store, list.items[i]);
+        if (status == EDGEOPS_OK) {
+            status = fn(list.items[i], json, user_data);
+            eop_free(json);
+        } else if (status == EDGEOPS_E_NOTFOUND) {
+            status = EDGEOPS_OK; /* removed since */
+        }
+    }
+    for (size_t i = 0; i < list.count; i++) {
+        eop_free(list.items[i]);
+    }
+    eop_free(list.items);
+    return status;
+}

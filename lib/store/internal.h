@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The store. Locks, in the order in which they are taken: `writing` (the connection that writes
+ * chunks), `lock` (memtable, journal, queue of segments), then the catalog's; `pool_lock`,
+ * `watch_lock` and `wake_lock` are leaves.
+ *
+ * A row is in the memtable and the journal until the background writer has put its segment into
+ * chunks; only then it leaves the memtable. Who reads begins its snapshot of the chunks under
+ * `lock` and takes of the memtable the blocks of segments that are not `applied` in that snapshot:
+ * so it sees each row once. */
+#ifndef EOP_STORE_INTERNAL_H
+#define EOP_STORE_INTERNAL_H
+
+#include <pthread.h>
+
+#include "base/log.h"
+#include "store/catalog_db.h"
+#include "store/journal.h"
+#include "store/lookup.h"
+#include "store/memtable.h"
+#include "store/telemetry.h"
+
+#define EOP_READERS      4
+#define EOP_SEALED_MAX   2 /* segments that may wait for the writer; then appends wait */
+#define EOP_OUTBOX_LIMIT 1000000u
+#define EOP_STRING_MAX   65536u
+#define EOP_LABEL_MAX    256u
+#define EOP_AUTHOR_MAX   256u
+
+typedef struct eop_append_scratch eop_append_scratch;
+
+struct edgeops_store {
+    char *home;
+    char *telemetry_path;
+    edgeops_store_options options;
+    int lock_fd;
+    eop_catalog catalog;
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* a segment left the queue, or writing it failed */
+    eop_memtable mem;
+    eop_journal *journal;
+    eop_segment *active;
+    eop_segment *sealed; /* oldest first */
+    eop_segment *last_sealed;
+    size_t sealed_count;
+    uint64_t chunk_epoch; /* grows when the chunks change */
+    eop_lookup lookup;
+    eop_append_scratch *scratch;
+    edgeops_status write_status; /* of the last try of the writer */
+    char write_message[512];
+    uint64_t write_tries;
+    uint64_t skipped_rows; /* of the journal: their asset is gone, or they do not fit */
+
+    pthread_mutex_t writing;
+    eop_telemetry writer;
+    eop_sql checkpoint; /* of catalog.db */
+    pthread_t thread;
+    bool thread_made;
+    pthread_mutex_t wake_lock;
+    pthread_cond_t wake; /* monotonic clock */
+    bool woken;
+    bool stop;
+    bool checkpoint_due;
+
+    pthread_mutex_t pool_lock;
+    eop_telemetry pool[EOP_READERS];
+    size_t pool_count;
+
+    pthread_mutex_t watch_lock;
+    edgeops_store_watch_fn watch;
+    void *watch_data;
+    eop_log log;
+};
+
+/* -- writer.c -- */
+edgeops_status eop_writer_start(edgeops_store *store);
+void eop_writer_stop(edgeops_store *store);
+/** There is work. Any thread, any lock. */
+void eop_writer_wake(edgeops_store *store);
+/** Under `lock`: a new active segment for such a payload; the one before goes into the queue. */
+edgeops_status eop_store_rotate(edgeops_store *store, size_t payload);
+/** Under `lock`: the active segment takes such a payload afterwards. Waits while the queue is full.
+ */
+edgeops_status eop_store_make_room(edgeops_store *store, size_t payload);
+/** Under `lock`: puts a segment at the end of the queue. */
+void eop_store_seal(edgeops_store *store, eop_segment *segment);
+
+/* -- append.c -- */
+edgeops_status eop_append_scratch_new(eop_append_scratch **out);
+void eop_append_scratch_free(eop_append_scratch *scratch);
+edgeops_status eop_check_asset_name(const char *name);
+edgeops_status eop_check_channel_name(const char *asset, const char *name);
+/** Under `lock`: an asset in the memtable that is not in the catalog yet. */
+edgeops_status eop_store_make_asset(eop_asset **out, edgeops_store *store, const char *name);
+
+/* -- read.c -- */
+/** A connection for reading from the pool. */
+edgeops_status eop_reader_take(eop_telemetry *out, edgeops_store *store);
+void eop_reader_give(edgeops_store *store, eop_telemetry *reader);
+
+/** What to read of an asset. */
+typedef struct eop_selection {
+    uint32_t asset;
+    int64_t from; /**< inclusive */
+    int64_t to;   /**< inclusive */
+    uint64_t max_ordinal;
+    uint64_t limit;           /**< 0: all */
+    uint64_t last;            /**< 0: all */
+    const uint32_t *channels; /**< not NULL; for each column of the rows; UINT32_MAX: always null */
+} eop_selection;
+/** Appends the selected rows, sorted, to `rows`, which has no rows and the columns set up, and
+ * completes it. E_NOTFOUND when the asset is gone. */
+edgeops_status eop_store_read_rows(eop_rows *rows, edgeops_store *store,
+                                   const eop_selection *selection);
+/** [start, end) as inclusive bounds; false when it is empty. */
+bool eop_time_bounds(int64_t *from, int64_t *to, edgeops_time start, edgeops_time end);
+
+/* -- table.c -- */
+typedef struct eop_table {
+    edgeops_table view; /* first */
+    eop_rows rows;
+    edgeops_column *columns;
+    char *names; /* asset, and name and unit of each column */
+} eop_table;
+/** Names of the columns, copied. units may be NULL. */
+edgeops_status eop_table_name(eop_table *table, const char *asset,
+                              const edgeops_channel_info *channels, size_t count);
+/** Points the view at the rows; they are complete. */
+edgeops_status eop_table_show(eop_table *table);
+void eop_table_dispose(eop_table *table);
+
+#endif /* EOP_STORE_INTERNAL_H */

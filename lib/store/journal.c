@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/memory.h"
+#include "store/journal_file.h"
+
+struct eop_journal {
+    char *folder;
+    uint64_t segment_bytes;
+    uint64_t floor_bytes;
+    int fd; /* of the active segment, -1 for none */
+    eop_segment_header active;
+    uint64_t end;         /* where the next frame goes */
+    uint64_t last_number; /* the highest one ever used */
+    bool has_spare;
+    uint64_t damaged;
+};
+
+static char *segment_path(const eop_journal *journal, uint64_t number) {
+    return eop_format("%s/%016" PRIu64 ".seg", journal->folder, number);
+}
+
+uint64_t eop_journal_active(const eop_journal *journal) {
+    return journal->fd >= 0 ? journal->active.number : 0;
+}
+
+uint64_t eop_journal_used(const eop_journal *journal) {
+    return journal->fd >= 0 ? journal->end - EOP_SEGMENT_HEADER : 0;
+}
+
+uint64_t eop_journal_damaged(const eop_journal *journal) {
+    return journal->damaged;
+}
+
+bool eop_journal_has_spare(const eop_journal *journal) {
+    return journal->has_spare;
+}
+
+static uint64_t frame_bytes(size_t payload) {
+    return (EOP_FRAME_HEADER + (uint64_t)payload + 7) / 8 * 8;
+}
+
+bool eop_journal_fits(const eop_journal *journal, size_t payload) {
+    return journal->fd >= 0 && frame_bytes(payload) <= journal->active.bytes - journal->end;
+}
+
+/* -- opening -- */
+
+typedef struct listing {
+    uint64_t *numbers;
+    size_t count;
+    size_t capacity;
+    const eop_journal *journal;
+} listing;
+
+/* A file that was half made when the power went or the program was killed. */
+static void remove_unfinished(const eop_journal *journal, const char *name) {
+    char *path = eop_path_join(journal->folder, name);
+    if (path != NULL) {
+        unlink(path);
+        eop_free(path);
+    }
+}
+
+static edgeops_status list_segment(const char *name, void *user_data) {
+    listing *list = user_data;
+    if (strcmp(name, "spare.tmp") == 0) {
+        remove_unfinished(list->journal, name);
+        return EDGEOPS_OK;
+    }
+    if (strlen(name) != 20 || strspn(name, "0123456789") != 16 || strcmp(name + 16, ".seg") != 0) {
+        return EDGEOPS_OK;
+    }
+    if (!eop_grow(&list->numbers, &list->capacity, list->count + 1, sizeof *list->numbers)) {
+        return eop_fail_nomem("store");
+    }
+    list->numbers[list->count++] = strtoull(name, NULL, 10);
+    return EDGEOPS_OK;
+}
+
+/* A segment whose header is gone is put aside, so that the rest of the home can be used. */
+static edgeops_status put_aside(eop_journal *journal, const char *path) {
+    char *aside = eop_format("%s.bad", path);
+    if (aside == NULL) {
+        return eop_fail_nomem("store");
+    }
+    edgeops_status status = EDGEOPS_OK;
+    if (rename(path, aside) != 0) {
+        status = eop_fail_errno(errno, "store", "cannot rename '%s'", path);
+    }
+    eop_free(aside);
+    journal->damaged++;
+    return status;
+}
+
+static edgeops_status replay_segment(eop_journal *journal, uint64_t number, bool last,
+                                     eop_journal_fn fn, void *user_data) {
+    edgeops_status status = EDGEOPS_OK;
+    eop_segment_header header = {0};
+    uint64_t end = 0;
+    int fd = -1;
+    char *path = segment_path(journal, number);
+    if (path == NULL) {
+        return eop_fail_nomem("store");
+    }
+    fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0) {
+        status = eop_fail_errno(errno, "store", "cannot open '%s'", path);
+        goto out;
+    }
+    status = eop_segment_check(&header, fd, path);
+    if (status == EDGEOPS_OK && header.number != number) {
+        status =
+            eop_fail(EDGEOPS_E_CORRUPT, "store", "'%s' has the number of another segment", path);
+    }
+    if (status == EDGEOPS_E_CORRUPT) {
+        status = put_aside(journal, path);
+        goto out;
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_segment_walk(fd, path, &header, &end, &journal->damaged, fn, user_data);
+    }
+    if (status == EDGEOPS_OK && last) {
+        journal->fd = fd;
+        journal->active = header;
+        journal->end = end;
+        fd = -1;
+    }
+out:
+    if (fd >= 0) {
+        close(fd);
+    }
+    eop_free(path);
+    return status;
+}
+
+static edgeops_status find_spare(eop_journal *journal) {
+    char *path = eop_path_join(journal->folder, "spare.seg");
+    if (path == NULL) {
+        return eop_fail_nomem("store");
+    }
+    struct stat st;
+    if (stat(path, &st) == 0) {
+        journal->has_spare = (uint64_t)st.st_size == journal->segment_bytes;
+        if (!journal->has_spare) {
+            unlink(path);
+        }
+    }
+    eop_free(path);
+    return EDGEOPS_OK;
+}
+
+static edgeops_status replay(eop_journal *journal, uint64_t applied, eop_journal_fn fn,
+                             void *user_data) {
+    listing list = {.journal = journal};
+    edgeops_status status = eop_dir_walk(journal->folder, list_segment, &list);
+    journal->last_number = applied;
+    for (size_t i = 0; status == EDGEOPS_OK && i < list.count; i++) {
+        uint64_t number = list.numbers[i];
+        if (number <= applied) {
+            eop_journal_retire(journal, number);
+            continue;
+        }
+        /* Numbers have no gaps: a file that is not there is lost. */
+        journal->damaged += number != journal->last_number + 1;
+        journal->last_number = number;
+        status = replay_segment(journal, number, i + 1 == list.count, fn, user_data);
+    }
+    eop_free(list.numbers);
+    return status;
+}
+
+edgeops_status eop_journal_open(eop_journal **out, const eop_journal_options *options,
+                                eop_journal_fn fn, void *user_data) {
+    *out = NULL;
+    eop_journal *journal = eop_calloc(1, sizeof *journal);
+    if (journal == NULL) {
+        return eop_fail_nomem("store");
+    }
+    edgeops_status status = EDGEOPS_OK;
+    journal->fd = -1;
+    journal->segment_bytes = options->segment_bytes;
+    journal->floor_bytes = options->floor_bytes;
+    journal->folder = eop_strdup(options->folder);
+    if (journal->folder == NULL) {
+        status = eop_fail_nomem("store");
+        goto out;
+    }
+    status = eop_mkdirs(journal->folder, 0700);
+    if (status == EDGEOPS_OK) {
+        status = find_spare(journal);
+    }
+    if (status == EDGEOPS_OK) {
+        status = replay(journal, options->applied, fn, user_data);
+    }
+    if (status == EDGEOPS_OK) {
+        *out = journal;
+        journal = NULL;
+    }
+out:
+    eop_journal_close(journal);
+    return status;
+}
+
+void eop_journal_close(eop_journal *journal) {
+    if (journal == NULL) {
+        return;
+    }
+    if (journal->fd >= 0) {
+        close(journal->fd);
+    }
+    eop_free(journal->folder);
+    eop_free(journal);
+}
+
+/* -- segments -- */
+
+/* EDGEOPS_OK when so many bytes can be taken and the floor stays free. */
+static edgeops_status check_room(const eop_journal *journal, uint64_t bytes) {
+    uint64_t free_bytes = 0;
+    edgeops_status status = eop_disk_free(&free_bytes, journal->folder);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    if (free_bytes < journal->floor_bytes || free_bytes - journal->floor_bytes < bytes) {
+        return eop_fail(EDGEOPS_E_LIMIT, "store",
+                        "the disk has %" PRIu64 " MiB free and %" PRIu64
+                        " MiB must stay free: make room",
+                        free_bytes >> 20, (journal->floor_bytes + 0xfffff) >> 20);
+    }
+    return EDGEOPS_OK;
+}
+
+static edgeops_status make_spare(const eop_journal *journal, uint64_t bytes) {
+    edgeops_status status = check_room(journal, bytes);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    char *unfinished = eop_path_join(journal->folder, "spare.tmp");
+    char *spare = eop_path_join(journal->folder, "spare.seg");
+    if (unfinished == NULL || spare == NULL) {
+        status = eop_fail_nomem("store");
+        goto out;
+    }
+    status = eop_segment_make(unfinished, bytes);
+    if (status == EDGEOPS_OK && rename(unfinished, spare) != 0) {
+        status = eop_fail_errno(errno, "store", "cannot rename '%s'", unfinished);
+        unlink(unfinished);
+    }
+out:
+    eop_free(unfinished);
+    eop_free(spare);
+    return status;
+}
+
+edgeops_status eop_journal_make_spare(eop_journal *journal) {
+    if (journal->has_spare) {
+        return EDGEOPS_OK;
+    }
+    edgeops_status status = make_spare(journal, journal->segment_bytes);
+    journal->has_spare = status == EDGEOPS_OK;
+    return status;
+}
+
+/* The spare file becomes the active segment. */
+static edgeops_status activate(eop_journal *journal, uint64_t bytes) {
+    edgeops_status status = EDGEOPS_OK;
+    eop_segment_header header = {0};
+    int fd = -1;
+    uint64_t number = journal->last_number + 1;
+    char *spare = eop_path_join(journal->folder, "spare.seg");
+    char *path = segment_path(journal, number);
+    if (spare == NULL || path == NULL) {
+        status = eop_fail_nomem("store");
+        goto out;
+    }
+    fd = open(spare, O_RDWR | O_CLOEXEC);
+    if (fd < 0) {
+        /* Someone took the file away: the next try makes another one. */
+        journal->has_spare = false;
+        status = eop_fail_errno(errno, "store", "cannot open '%s'", spare);
+        goto out;
+    }
+    status = eop_segment_begin(&header, fd, number, bytes, spare);
+    if (status == EDGEOPS_OK && rename(spare, path) != 0) {
+        status = eop_fail_errno(errno, "store", "cannot rename '%s'", spare);
+    }
+    if (status == EDGEOPS_OK) {
+        if (journal->fd >= 0) {
+            close(journal->fd);
+        }
+        journal->fd = fd;
+        fd = -1;
+        journal->active = header;
+        journal->end = EOP_SEGMENT_HEADER;
+        journal->last_number = number;
+        journal->has_spare = false;
+    }
+out:
+    if (fd >= 0) {
+        close(fd);
+    }
+    eop_free(spare);
+    eop_free(path);
+    return status;
+}
+
+edgeops_status eop_journal_rotate(eop_journal *journal, size_t payload) {
+    uint64_t bytes = EOP_SEGMENT_HEADER + frame_bytes(payload);
+    if (payload > EOP_FRAME_MAX) {
+        return eop_fail(EDGEOPS_E_LIMIT, "store",
+                        "one append takes at most 1 GiB; split the samples");
+    }
+    if (bytes < journal->segment_bytes) {
+        bytes = journal->segment_bytes;
+    }
+    edgeops_status status = check_room(journal, 0);
+    if (status == EDGEOPS_OK && (!journal->has_spare || bytes > journal->segment_bytes)) {
+        status = make_spare(journal, bytes);
+    }
+    return status == EDGEOPS_OK ? activate(journal, bytes) : status;
+}
+
+void eop_journal_retire(eop_journal *journal, uint64_t segment) {
+    char *path = segment_path(journal, segment);
+    char *spare = eop_path_join(journal->folder, "spare.seg");
+    struct stat st;
+    if (path != NULL && spare != NULL) {
+        bool fits = stat(path, &st) == 0 && (uint64_t)st.st_size == journal->segment_bytes;
+        if (!journal->has_spare && fits && rename(path, spare) == 0) {
+            journal->has_spare = true;
+        } else {
+            unlink(path);
+        }
+    }
+    /* Without memory the file stays: the next opening removes it. */
+    eop_free(path);
+    eop_free(spare);
+}
+
+edgeops_status eop_journal_write(eop_journal *journal, eop_buf *frame) {
+    static const char zeros[8];
+    uint32_t size = (uint32_t)(frame->size - EOP_FRAME_HEADER);
+    uint64_t mark = journal->active.salt ^ journal->end;
+    size_t padded = (size_t)frame_bytes(size);
+    eop_buf_put(frame, zeros, padded - frame->size);
+    if (frame->failed) {
+        return eop_fail_nomem("store");
+    }
+    memcpy(frame->data, &size, 4);
+    memcpy(frame->data + 8, &mark, 8);
+    uint32_t crc = eop_crc32c(eop_crc32c(0, frame->data, 4), frame->data + 8, 8 + (size_t)size);
+    memcpy(frame->data + 4, &crc, 4);
+    edgeops_status status =
+        eop_segment_write(journal->fd, journal->folder, frame->data, padded, journal->end);
+    if (status == EDGEOPS_OK) {
+        journal->end += padded;
+    }
+    return status;
+}

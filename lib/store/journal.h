@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The journal: what was appended and is not in chunks yet. A folder of preallocated segment files,
+ * so that a write into one neither allocates nor runs out of space, and one spare, so that a new
+ * one need not be made when one is full. Little-endian:
+ *
+ *   NUMBER.seg = header, frames, rest       NUMBER: 16 decimal digits, ascending, never used twice
+ *   header     = "EOPJRNL1", u32 version = 1, u32 header bytes = 64, u64 number, u64 salt,
+ *                u64 file bytes, zeros, u32 crc32c of the 60 bytes before
+ *   frame      = u32 payload bytes, u32 crc32c of those 4 bytes, mark and payload,
+ *                u64 mark = salt ^ offset of the frame, payload, zeros up to a multiple of 8
+ *   spare.seg  = a segment that waits; its content means nothing
+ *
+ * One frame is one append: all of it or nothing. The mark makes the frames of an earlier life of a
+ * recycled file invalid, and finds the next frame behind a damaged one. Not locked: the caller's
+ * lock. */
+#ifndef EOP_STORE_JOURNAL_H
+#define EOP_STORE_JOURNAL_H
+
+#include <stdbool.h>
+
+#include "base/str.h"
+#include "edgeops/types.h"
+
+#define EOP_FRAME_HEADER 16u
+/** The largest frame; an append that needs more is refused. */
+#define EOP_FRAME_MAX (1024u * 1024u * 1024u)
+
+typedef struct eop_journal eop_journal;
+
+typedef struct eop_journal_options {
+    const char *folder;
+    uint64_t segment_bytes;
+    uint64_t floor_bytes; /**< no spare is made that leaves less free disk */
+    uint64_t applied;     /**< segments up to this one are in chunks */
+} eop_journal_options;
+
+/** Called for each sound frame, oldest first. Anything but EDGEOPS_OK ends the opening. */
+typedef edgeops_status (*eop_journal_fn)(uint64_t segment, const char *payload, size_t size,
+                                         void *user_data);
+
+/** Opens the folder: removes what is in chunks, replays the rest and goes on behind the last sound
+ * frame. */
+edgeops_status eop_journal_open(eop_journal **out, const eop_journal_options *options,
+                                eop_journal_fn fn, void *user_data);
+void eop_journal_close(eop_journal *journal);
+
+/** Number of the segment that is written, 0 when there is none. */
+uint64_t eop_journal_active(const eop_journal *journal);
+/** Bytes of frames in the active segment. */
+uint64_t eop_journal_used(const eop_journal *journal);
+/** Whether a frame with such a payload fits into the active segment. */
+bool eop_journal_fits(const eop_journal *journal, size_t payload);
+/** Frames and files that were damaged and passed over at the opening. */
+uint64_t eop_journal_damaged(const eop_journal *journal);
+
+/** Begins a new segment, big enough for such a payload: the spare or, where there is none or it is
+ * too small, a new file. The one before is sealed. E_LIMIT when there is no room. */
+edgeops_status eop_journal_rotate(eop_journal *journal, size_t payload);
+/** Makes the spare if there is none. E_LIMIT below the floor and on a full disk. */
+edgeops_status eop_journal_make_spare(eop_journal *journal);
+bool eop_journal_has_spare(const eop_journal *journal);
+/** A sealed segment is in chunks: its file becomes the spare or goes. */
+void eop_journal_retire(eop_journal *journal, uint64_t segment);
+
+/** frame: EOP_FRAME_HEADER bytes of any content, then the payload; is padded. E_IO, E_LIMIT:
+ * nothing was written. The payload fits. */
+edgeops_status eop_journal_write(eop_journal *journal, eop_buf *frame);
+
+#endif /* EOP_STORE_JOURNAL_H */

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/lookup.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+
+edgeops_status eop_lookup_open(eop_lookup *lookup, const char *path) {
+    return eop_telemetry_open(&lookup->reader, path);
+}
+
+static void forget_spans(eop_lookup *lookup) {
+    for (size_t i = 0; i < EOP_LOOKUP_SPANS; i++) {
+        lookup->spans[i].asset = 0;
+    }
+}
+
+void eop_lookup_forget(eop_lookup *lookup) {
+    forget_spans(lookup);
+    for (size_t i = 0; i < EOP_LOOKUP_CHUNKS; i++) {
+        eop_rows_dispose(&lookup->chunks[i].rows);
+        lookup->chunks[i].id = 0;
+    }
+}
+
+void eop_lookup_close(eop_lookup *lookup) {
+    eop_lookup_forget(lookup);
+    for (size_t i = 0; i < EOP_LOOKUP_SPANS; i++) {
+        eop_free(lookup->spans[i].chunks.items);
+        lookup->spans[i].chunks = (eop_chunk_list){0};
+    }
+    eop_telemetry_close(&lookup->reader);
+}
+
+/* Finds out which chunks may have rows at `time`, and how far around it that holds. */
+static edgeops_status learn_span(eop_lookup_span *span, eop_lookup *lookup, uint32_t asset,
+                                 int64_t time) {
+    int64_t below = 0;
+    int64_t above = 0;
+    span->asset = 0;
+    span->chunks.count = 0;
+    edgeops_status status = eop_telemetry_find(&span->chunks, &lookup->reader, asset, time, time);
+    if (status == EDGEOPS_OK) {
+        status = eop_telemetry_gap(&below, &above, &lookup->reader, asset, time);
+    }
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    span->from = below == INT64_MIN ? below : below + 1;
+    span->to = above == INT64_MAX ? above : above - 1;
+    for (size_t i = 0; i < span->chunks.count; i++) {
+        const eop_chunk_info *chunk = &span->chunks.items[i];
+        span->from = chunk->t0 > span->from ? chunk->t0 : span->from;
+        span->to = chunk->t1 < span->to ? chunk->t1 : span->to;
+    }
+    span->asset = asset;
+    return EDGEOPS_OK;
+}
+
+static edgeops_status get_span(eop_lookup_span **out, eop_lookup *lookup, uint32_t asset,
+                               int64_t time) {
+    eop_lookup_span *oldest = &lookup->spans[0];
+    for (size_t i = 0; i < EOP_LOOKUP_SPANS; i++) {
+        eop_lookup_span *span = &lookup->spans[i];
+        if (span->asset == asset && time >= span->from && time <= span->to) {
+            span->used = ++lookup->clock;
+            *out = span;
+            return EDGEOPS_OK;
+        }
+        if (span->asset == 0 || (oldest->asset != 0 && span->used < oldest->used)) {
+            oldest = span;
+        }
+    }
+    oldest->used = ++lookup->clock;
+    *out = oldest;
+    return learn_span(oldest, lookup, asset, time);
+}
+
+static edgeops_status decode_chunk(eop_rows *rows, eop_lookup *lookup, const eop_asset *asset,
+                                   const eop_chunk_info *chunk) {
+    eop_chunk_filter all = {INT64_MIN, INT64_MAX, UINT64_MAX};
+    uint32_t channels[EOP_CHANNELS_MAX];
+    edgeops_status status = EDGEOPS_OK;
+    for (uint32_t i = 0; status == EDGEOPS_OK && i < asset->channel_count; i++) {
+        channels[i] = i;
+        status = eop_rows_add_vector(rows, asset->channels[i]->type);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_telemetry_read(rows, &lookup->reader, chunk, &all, channels);
+    }
+    return status;
+}
+
+static edgeops_status get_chunk(eop_lookup_chunk **out, eop_lookup *lookup, const eop_asset *asset,
+                                const eop_chunk_info *chunk) {
+    eop_lookup_chunk *oldest = &lookup->chunks[0];
+    for (size_t i = 0; i < EOP_LOOKUP_CHUNKS; i++) {
+        eop_lookup_chunk *item = &lookup->chunks[i];
+        if (item->id == chunk->id) {
+            item->used = ++lookup->clock;
+            *out = item;
+            return EDGEOPS_OK;
+        }
+        if (item->id == 0 || (oldest->id != 0 && item->used < oldest->used)) {
+            oldest = item;
+        }
+    }
+    eop_rows_dispose(&oldest->rows);
+    oldest->id = 0;
+    edgeops_status status = decode_chunk(&oldest->rows, lookup, asset, chunk);
+    if (status != EDGEOPS_OK) {
+        eop_rows_dispose(&oldest->rows);
+        return status;
+    }
+    oldest->id = chunk->id;
+    oldest->used = ++lookup->clock;
+    *out = oldest;
+    return EDGEOPS_OK;
+}
+
+edgeops_status eop_lookup_find(const eop_rows **rows, size_t *row, eop_lookup *lookup,
+                               const eop_asset *asset, uint64_t epoch, int64_t time, int64_t seq) {
+    *rows = NULL;
+    if (asset->stored.rows == 0 || time < asset->stored.first || time > asset->stored.last) {
+        return EDGEOPS_OK;
+    }
+    if (lookup->epoch != epoch) {
+        forget_spans(lookup);
+        lookup->epoch = epoch;
+    }
+    eop_lookup_span *span = NULL;
+    edgeops_status status = get_span(&span, lookup, asset->id, time);
+    for (size_t i = 0; status == EDGEOPS_OK && i < span->chunks.count; i++) {
+        eop_lookup_chunk *chunk = NULL;
+        status = get_chunk(&chunk, lookup, asset, &span->chunks.items[i]);
+        if (status != EDGEOPS_OK) {
+            break;
+        }
+        if (eop_rows_find(row, &chunk->rows, time, seq)) {
+            *rows = &chunk->rows;
+            return EDGEOPS_OK;
+        }
+    }
+    return status;
+}

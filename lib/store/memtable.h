@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Assets, their channels and those of their rows that are in the journal only. Under the store's
+ * lock, but for the blocks of a sealed segment, which do not change any more. */
+#ifndef EOP_STORE_MEMTABLE_H
+#define EOP_STORE_MEMTABLE_H
+
+#include "store/frame.h"
+#include "store/names.h"
+#include "store/rows.h"
+
+#define EOP_ASSETS_MAX       100000u
+#define EOP_ASSET_NAME_MAX   200u
+#define EOP_CHANNEL_NAME_MAX 128u
+
+typedef struct eop_channel {
+    char *name; /* first: eop_names */
+    char *unit;
+    edgeops_type type;
+    uint32_t position; /**< within the asset */
+    uint64_t hash;
+    uint64_t stamp; /**< of the last sample that set it: finds a name given twice */
+} eop_channel;
+
+typedef struct eop_asset eop_asset;
+typedef struct eop_keys eop_keys;
+
+/** What is known of all rows of an asset, wherever they are. */
+typedef struct eop_extent {
+    uint64_t rows;
+    uint64_t ordinal; /**< of the last row */
+    int64_t first;    /**< least time; 0 without rows */
+    int64_t last;     /**< greatest (time, seq) */
+    int64_t last_seq;
+} eop_extent;
+
+/** Rows of one asset from one segment, with ascending ordinals without a gap; column k is channel
+ * k. */
+typedef struct eop_block {
+    eop_rows data;
+    int64_t t_min;
+    int64_t t_max;
+    bool sorted;    /**< strictly ascending by (time, seq) */
+    eop_keys *keys; /**< where not sorted: finds (time, seq), made when first asked */
+    eop_asset *asset;
+    uint64_t segment;
+    eop_extent extent;                 /**< set by eop_block_measure() */
+    struct eop_block *next;            /**< of the asset, newer */
+    struct eop_block *next_in_segment; /**< of the segment, no order */
+} eop_block;
+
+/** The rows of a segment. */
+typedef struct eop_segment {
+    uint64_t number;
+    uint64_t bytes;
+    eop_block *blocks;
+    struct eop_segment *next;
+} eop_segment;
+
+struct eop_asset {
+    char *name; /* first: eop_names */
+    uint64_t hash;
+    uint32_t id;
+    uint32_t channel_count;
+    eop_channel **channels; /**< by position */
+    size_t channel_capacity;
+    eop_names by_name;
+    uint16_t *layout; /**< positions of the channels of the last sample, in its order */
+    size_t layout_count;
+    size_t layout_capacity;
+    eop_extent all;
+    eop_extent stored; /**< of the rows in chunks */
+    eop_block *blocks; /**< oldest first */
+    eop_block *newest;
+    uint64_t version; /**< grows when a channel comes or changes its unit */
+    uint64_t touch;   /**< call that appended last, and where in its list */
+    size_t touch_index;
+};
+
+typedef struct eop_memtable {
+    eop_names by_name;
+    eop_asset **assets; /**< ascending id */
+    size_t count;
+    size_t capacity;
+    uint32_t next_id;
+    uint64_t epoch; /**< grows when an asset goes: pointers to assets kept are void then */
+    uint64_t stamp;
+} eop_memtable;
+
+void eop_memtable_dispose(eop_memtable *table);
+eop_asset *eop_memtable_find(const eop_memtable *table, const char *name);
+eop_asset *eop_memtable_by_id(const eop_memtable *table, uint32_t id);
+/** A new asset; id above all that are there. */
+edgeops_status eop_memtable_add(eop_asset **out, eop_memtable *table, const char *name,
+                                uint32_t id);
+/** Takes it out and frees it. Its blocks are out of their segments already. */
+void eop_memtable_remove(eop_memtable *table, eop_asset *asset);
+
+eop_channel *eop_asset_channel(const eop_asset *asset, const char *name);
+/** A new channel at the next position. */
+edgeops_status eop_asset_add_channel(eop_asset *asset, const char *name, edgeops_type type,
+                                     const char *unit);
+/** Takes the last channels away until n are left. */
+void eop_asset_drop_channels(eop_asset *asset, uint32_t n);
+
+/** A row at the end of the asset's block in the segment, which is made where there is none or the
+ * ordinal does not follow. The asset's extent grows. All or nothing. */
+edgeops_status eop_memtable_push(eop_asset *asset, eop_segment *segment, uint64_t ordinal,
+                                 int64_t time, int64_t seq, const eop_cell *cells, size_t n);
+/** Takes the newest rows of the asset's newest block away until n are left; an empty block goes. */
+void eop_memtable_pop(eop_asset *asset, eop_segment *segment, size_t n);
+/** Finds a row in the blocks. *block NULL: there is none. */
+edgeops_status eop_memtable_lookup(eop_block **block, size_t *row, const eop_asset *asset,
+                                   int64_t time, int64_t seq);
+/** Sums the rows of a sealed block up. */
+void eop_block_measure(eop_block *block);
+void eop_extent_merge(eop_extent *extent, const eop_extent *other);
+/** Rows of a segment, measured, are in chunks: they leave their assets. The blocks stay in the
+ * segment until eop_segment_free(). */
+void eop_memtable_release(eop_segment *segment);
+/** Takes the blocks of an asset out of a segment and frees them. */
+void eop_segment_drop_asset(eop_segment *segment, const eop_asset *asset);
+void eop_segment_free(eop_segment *segment);
+
+#endif /* EOP_STORE_MEMTABLE_H */

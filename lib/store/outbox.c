@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "store/internal.h"
+
+/* How many wait is counted in memory: SELECT COUNT would walk them all for each commit. */
+static eop_outbox_counter *find_counter(eop_catalog *catalog, const char *destination) {
+    for (size_t i = 0; i < catalog->outbox_count; i++) {
+        if (strcmp(catalog->outbox[i].destination, destination) == 0) {
+            return &catalog->outbox[i];
+        }
+    }
+    return NULL;
+}
+
+static edgeops_status need_counter(eop_outbox_counter **out, eop_catalog *catalog,
+                                   const char *destination) {
+    *out = find_counter(catalog, destination);
+    if (*out != NULL) {
+        return EDGEOPS_OK;
+    }
+    if (!eop_grow(&catalog->outbox, &catalog->outbox_capacity, catalog->outbox_count + 1,
+                  sizeof *catalog->outbox)) {
+        return eop_fail_nomem("store");
+    }
+    char *copy = eop_strdup(destination);
+    if (copy == NULL) {
+        return eop_fail_nomem("store");
+    }
+    *out = &catalog->outbox[catalog->outbox_count++];
+    **out = (eop_outbox_counter){.destination = copy};
+    return EDGEOPS_OK;
+}
+
+static edgeops_status add_message(eop_catalog *catalog, eop_outbox_message *message) {
+    sqlite3_stmt *insert = NULL;
+    eop_outbox_counter *counter = NULL;
+    edgeops_status status = need_counter(&counter, catalog, message->destination);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    if (counter->waiting >= EOP_OUTBOX_LIMIT) {
+        return eop_fail(EDGEOPS_E_LIMIT, "store",
+                        "%u messages wait for '%s' already: is its broker there?", EOP_OUTBOX_LIMIT,
+                        message->destination);
+    }
+    status = eop_catalog_get(&insert, catalog, EOP_OUTBOX_ADD);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    eop_sql_bind_text(insert, 1, message->destination);
+    eop_sql_bind_text(insert, 2, message->topic);
+    eop_sql_bind_blob(insert, 3, message->payload, message->size);
+    eop_sql_bind_int(insert, 4, message->qos);
+    eop_sql_bind_int(insert, 5, message->retain);
+    status = eop_sql_run(&catalog->sql, insert);
+    if (status == EDGEOPS_OK) {
+        message->id = (uint64_t)sqlite3_last_insert_rowid(catalog->sql.db);
+        counter->waiting++;
+    }
+    return status;
+}
+
+static edgeops_status put_checkpoint(eop_catalog *catalog, const char *deployment, uint64_t ordinal,
+                                     const char *state_json) {
+    sqlite3_stmt *put = NULL;
+    edgeops_status status = eop_catalog_get(&put, catalog, EOP_CHECKPOINT_PUT);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    eop_sql_bind_text(put, 1, deployment);
+    eop_sql_bind_int(put, 2, (int64_t)ordinal);
+    eop_sql_bind_text(put, 3, state_json);
+    return eop_sql_run(&catalog->sql, put);
+}
+
+edgeops_status eop_outbox_commit(edgeops_store *store, const char *deployment, uint64_t ordinal,
+                                 const char *state_json, eop_outbox_message *messages, size_t n) {
+    EOP_REQUIRE(store != NULL && deployment != NULL && (messages != NULL || n == 0), "store");
+    eop_catalog *catalog = &store->catalog;
+    size_t added = 0;
+    edgeops_status status = eop_catalog_begin(catalog);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    for (; status == EDGEOPS_OK && added < n; added += status == EDGEOPS_OK) {
+        status = add_message(catalog, &messages[added]);
+    }
+    if (status == EDGEOPS_OK) {
+        status = put_checkpoint(catalog, deployment, ordinal, state_json);
+    }
+    status = eop_sql_end(&catalog->sql, status);
+    for (size_t i = 0; status != EDGEOPS_OK && i < added; i++) {
+        find_counter(catalog, messages[i].destination)->waiting--;
+    }
+    eop_catalog_unlock(catalog);
+    return status;
+}
+
+/* One page of messages, copied, so that no lock is held while they are sent. */
+typedef struct page {
+    eop_outbox_message *items;
+    size_t count;
+    size_t capacity;
+} page;
+
+static void clear_page(page *p) {
+    for (size_t i = 0; i < p->count; i++) {
+        /* topic owns the payload, too */
+        eop_free((void *)(uintptr_t)p->items[i].topic);
+    }
+    p->count = 0;
+}
+
+static edgeops_status copy_message(page *p, sqlite3_stmt *select, const char *destination) {
+    const char *topic = eop_sql_text(select, 1);
+    const void *payload = sqlite3_column_blob(select, 2);
+    size_t size = (size_t)sqlite3_column_bytes(select, 2);
+    size_t topic_size = strlen(topic) + 1;
+    if (!eop_grow(&p->items, &p->capacity, p->count + 1, sizeof *p->items)) {
+        return eop_fail_nomem("store");
+    }
+    char *copy = eop_alloc(topic_size + size + 1);
+    if (copy == NULL) {
+        return eop_fail_nomem("store");
+    }
+    memcpy(copy, topic, topic_size);
+    if (size > 0) {
+        memcpy(copy + topic_size, payload, size);
+    }
+    p->items[p->count++] = (eop_outbox_message){.id = (uint64_t)sqlite3_column_int64(select, 0),
+                                                .destination = destination,
+                                                .topic = copy,
+                                                .payload = copy + topic_size,
+                                                .size = size,
+                                                .qos = (uint8_t)sqlite3_column_int(select, 3),
+                                                .retain = (uint8_t)sqlite3_column_int(select, 4)};
+    return EDGEOPS_OK;
+}
+
+/* At most max messages and about a MiB. */
+static edgeops_status read_page(page *p, eop_catalog *catalog, const char *destination,
+                                uint64_t after, size_t max) {
+    sqlite3_stmt *select = NULL;
+    size_t bytes = 0;
+    eop_catalog_lock(catalog);
+    edgeops_status status = eop_catalog_get(&select, catalog, EOP_OUTBOX_LIST);
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_text(select, 1, destination);
+        eop_sql_bind_int(select, 2, after > INT64_MAX ? INT64_MAX : (int64_t)after);
+        eop_sql_bind_int(select, 3, (int64_t)max);
+        while (status == EDGEOPS_OK && bytes < 1024 * 1024 &&
+               (status = eop_sql_next(&catalog->sql, select)) == EDGEOPS_OK) {
+            status = copy_message(p, select, destination);
+            bytes += status == EDGEOPS_OK ? p->items[p->count - 1].size : 0;
+        }
+        sqlite3_reset(select);
+    }
+    eop_catalog_unlock(catalog);
+    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+}
+
+edgeops_status eop_outbox_list(edgeops_store *store, const char *destination, uint64_t after,
+                               size_t max, eop_outbox_fn fn, void *user_data) {
+    EOP_REQUIRE(store != NULL && destination != NULL && fn != NULL, "store");
+    page p = {0};
+    edgeops_status status = EDGEOPS_OK;
+    while (status == EDGEOPS_OK && max > 0) {
+        status = read_page(&p, &store->catalog, destination, after, max < 256 ? max : 256);
+        if (status != EDGEOPS_OK || p.count == 0) {
+            break;
+        }
+        for (size_t i = 0; status == EDGEOPS_OK && i < p.count; i++) {
+            status = fn(&p.items[i], user_data);
+        }
+        after = p.items[p.count - 1].id;
+        max -= p.count;
+        clear_page(&p);
+    }
+    clear_page(&p);
+    eop_free(p.items);
+    return status;
+}
+
+/* *counter: of the message's destination, NULL when there is no such message. */
+static edgeops_status remove_message(eop_outbox_counter **counter, eop_catalog *catalog,
+                                     uint64_t id) {
+    sqlite3_stmt *statement = NULL;
+    *counter = NULL;
+    edgeops_status status = eop_catalog_get(&statement, catalog, EOP_OUTBOX_FIND);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    eop_sql_bind_int(statement, 1, (int64_t)id);
+    status = eop_sql_next(&catalog->sql, statement);
+    if (status != EDGEOPS_OK) {
+        return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+    }
+    *counter = find_counter(catalog, eop_sql_text(statement, 0));
+    sqlite3_reset(statement);
+    status = eop_catalog_get(&statement, catalog, EOP_OUTBOX_REMOVE);
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_int(statement, 1, (int64_t)id);
+        status = eop_sql_run(&catalog->sql, statement);
+    }
+    return status;
+}
+
+edgeops_status eop_outbox_done(edgeops_store *store, const uint64_t *ids, size_t n) {
+    EOP_REQUIRE(store != NULL && (ids != NULL || n == 0), "store");
+    eop_catalog *catalog = &store->catalog;
+    eop_outbox_counter **gone = eop_calloc(n, sizeof(eop_outbox_counter *));
+    if (gone == NULL) {
+        return eop_fail_nomem("store");
+    }
+    edgeops_status status = eop_catalog_begin(catalog);
+    if (status != EDGEOPS_OK) {
+        eop_free(gone);
+        return status;
+    }
+    for (size_t i = 0; status == EDGEOPS_OK && i < n; i++) {
+        status = remove_message(&gone[i], catalog, ids[i]);
+    }
+    status = eop_sql_end(&catalog->sql, status);
+    for (size_t i = 0; status == EDGEOPS_OK && i < n; i++) {
+        if (gone[i] != NULL) {
+            gone[i]->waiting--;
+        }
+    }
+    eop_catalog_unlock(catalog);
+    eop_free(gone);
+    return status;
+}
+
+edgeops_status eop_outbox_count(uint64_t *out, edgeops_store *store, const char *destination) {
+    EOP_REQUIRE(out != NULL && store != NULL && destination != NULL, "store");
+    eop_catalog_lock(&store->catalog);
+    const eop_outbox_counter *counter = find_counter(&store->catalog, destination);
+    *out = counter != NULL ? counter->waiting : 0;
+    eop_catalog_unlock(&store->catalog);
+    return EDGEOPS_OK;
+}
+
+/* -- checkpoints -- */
+
+edgeops_status eop_checkpoint_get(uint64_t *ordinal, char **state_json, edgeops_store *store,
+                                  const char *deployment) {
+    EOP_REQUIRE(ordinal != NULL && store != NULL && deployment != NULL, "store");
+    eop_catalog *catalog = &store->catalog;
+    sqlite3_stmt *select = NULL;
+    uint64_t found = 0;
+    char *state = NULL;
+    eop_catalog_lock(catalog);
+    edgeops_status status = eop_catalog_get(&select, catalog, EOP_CHECKPOINT_GET);
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_text(select, 1, deployment);
+        status = eop_sql_next(&catalog->sql, select);
+    }
+    if (status == EDGEOPS_OK) {
+        found = (uint64_t)sqlite3_column_int64(select, 0);
+        if (state_json != NULL && sqlite3_column_type(select, 1) != SQLITE_NULL) {
+            state = eop_strdup(eop_sql_text(select, 1));
+            status = state != NULL ? EDGEOPS_OK : eop_fail_nomem("store");
+        }
+        sqlite3_reset(select);
+    } else if (status == EDGEOPS_DONE) {
+        status =
+            eop_fail(EDGEOPS_E_NOTFOUND, "store", "deployment '%s' has no checkpoint", deployment);
+    }
+    eop_catalog_unlock(catalog);
+    if (status == EDGEOPS_OK) {
+        *ordinal = found;
+        if (state_json != NULL) {
+            *state_json = state;
+        }
+    }
+    return status;
+}
+
+edgeops_status eop_checkpoint_remove(edgeops_store *store, const char *deployment) {
+    EOP_REQUIRE(store != NULL && deployment != NULL, "store");
+    eop_catalog *catalog = &store->catalog;
+    sqlite3_stmt *remove = NULL;
+    edgeops_status status = eop_catalog_begin(catalog);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    status = eop_catalog_get(&remove, catalog, EOP_CHECKPOINT_REMOVE);
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_text(remove, 1, deployment);
+        status = eop_sql_run(&catalog->sql, remove);
+    }
+    return eop_catalog_end(catalog, status);
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows of one asset as columns in memory: what the memtable, a decoded chunk, a read and a cursor
+ * have in common. Not locked. */
+#ifndef EOP_STORE_ROWS_H
+#define EOP_STORE_ROWS_H
+
+#include <stdbool.h>
+
+#include "edgeops/store.h"
+
+/** One column. It may lag behind its rows: the rows from `filled` on are null, so that a channel
+ * which is seldom there costs nothing. A null element is NaN, 0 or "". {.type = T} is an empty one.
+ */
+typedef struct eop_vector {
+    edgeops_type type;
+    size_t filled;
+    size_t capacity;
+    void *data;     /**< double, int64_t, uint8_t, or for STRING uint32_t offsets, filled + 1 */
+    uint8_t *valid; /**< NULL: none of the filled ones is null */
+    char *bytes;    /**< STRING */
+    size_t bytes_size;
+    size_t bytes_capacity;
+    uint64_t nulls; /**< among the filled ones */
+} eop_vector;
+
+void eop_vector_dispose(eop_vector *vector);
+/** Empties, keeps memory and type. */
+void eop_vector_clear(eop_vector *vector);
+edgeops_status eop_vector_reserve(eop_vector *vector, size_t rows);
+/** Nulls until `rows` are filled. */
+edgeops_status eop_vector_pad(eop_vector *vector, size_t rows);
+/** One more element. value->type is the vector's, or NULL. E_LIMIT when 4 GiB of text are reached.
+ */
+edgeops_status eop_vector_put(eop_vector *vector, const edgeops_value *value);
+/** Rows [from, to) of a vector of the same type; what it lags behind is null. */
+edgeops_status eop_vector_append(eop_vector *vector, const eop_vector *source, size_t from,
+                                 size_t to);
+/** Makes room for n elements behind the filled ones and gives the place; for fixed sizes only. */
+edgeops_status eop_vector_extend(void **place, eop_vector *vector, size_t n);
+/** Marks the last n of the filled ones valid or null; flags[i] is 0 or 1. */
+edgeops_status eop_vector_mark(eop_vector *vector, const uint8_t *flags, size_t n);
+void eop_vector_truncate(eop_vector *vector, size_t rows);
+/** Element i becomes the old element index[i]. The vector does not lag behind its rows. */
+edgeops_status eop_vector_gather(eop_vector *vector, const uint32_t *index, size_t n);
+bool eop_vector_is_null(const eop_vector *vector, size_t row);
+/** Bit-wise; NULL matches null. */
+bool eop_vector_equals(const eop_vector *vector, size_t row, const edgeops_value *value);
+/** Bytes of one element, for STRING of one offset. */
+size_t eop_vector_width(edgeops_type type);
+
+typedef struct eop_rows {
+    size_t rows;
+    size_t capacity;
+    int64_t *times;
+    int64_t *seqs;
+    uint64_t *ordinals; /**< NULL: row i has first_ordinal + i */
+    uint64_t first_ordinal;
+    eop_vector *vectors;
+    size_t vector_count;
+    size_t vector_capacity;
+} eop_rows;
+
+void eop_rows_dispose(eop_rows *rows);
+/** No rows; memory, columns and their types stay, ordinals are as they were (kept or not). */
+void eop_rows_clear(eop_rows *rows);
+edgeops_status eop_rows_reserve(eop_rows *rows, size_t n);
+/** One more column; it lags. */
+edgeops_status eop_rows_add_vector(eop_rows *rows, edgeops_type type);
+/** From now on the ordinal of each row is kept. */
+edgeops_status eop_rows_keep_ordinals(eop_rows *rows);
+uint64_t eop_rows_ordinal(const eop_rows *rows, size_t row);
+/** Time, seq and ordinal of rows [from, to); the caller appends the columns before it adds to
+ * rows->rows. */
+edgeops_status eop_rows_append_keys(eop_rows *rows, const eop_rows *source, size_t from, size_t to);
+/** Whole rows [from, to). map[k] is the source's column for column k, or UINT32_MAX for none (then
+ * null); a column number past the source's is none as well. NULL: same columns, missing ones are
+ * added. */
+edgeops_status eop_rows_append(eop_rows *rows, const eop_rows *source, size_t from, size_t to,
+                               const uint32_t *map);
+/** Row i becomes the old row index[i]. */
+edgeops_status eop_rows_gather(eop_rows *rows, const uint32_t *index, size_t n);
+void eop_rows_truncate(eop_rows *rows, size_t n);
+/** All columns have an element for each row. */
+edgeops_status eop_rows_complete(eop_rows *rows);
+/** Sorts by (time, seq); cheap when sorted already. The ordinals are kept from then on, unless it
+ * was sorted. */
+edgeops_status eop_rows_sort(eop_rows *rows);
+/** Sorts by ordinal. */
+edgeops_status eop_rows_sort_by_arrival(eop_rows *rows);
+/** First row with time >= (or > for after) time, in sorted rows. */
+size_t eop_times_lower(const int64_t *times, size_t n, int64_t time);
+size_t eop_times_upper(const int64_t *times, size_t n, int64_t time);
+/** Finds (time, seq) in sorted rows. */
+bool eop_rows_find(size_t *row, const eop_rows *rows, int64_t time, int64_t seq);
+
+static inline int eop_key_compare(int64_t time_a, int64_t seq_a, int64_t time_b, int64_t seq_b) {
+    if (time_a != time_b) {
+        return time_a < time_b ? -1 : 1;
+    }
+    return (seq_a > seq_b) - (seq_a < seq_b);
+}
+
+#endif /* EOP_STORE_ROWS_H */

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/sql.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/str.h"
+
+edgeops_status eop_sql_fail(const eop_sql *sql, int rc) {
+    int os_errno = sql->db != NULL ? sqlite3_system_errno(sql->db) : 0;
+    const char *text = sql->db != NULL ? sqlite3_errmsg(sql->db) : sqlite3_errstr(rc);
+    switch (rc & 0xff) {
+    case SQLITE_NOMEM:
+        return eop_fail_nomem("store");
+    case SQLITE_FULL:
+        return eop_fail(EDGEOPS_E_LIMIT, "store", "the disk of '%s' is full: make room", sql->path);
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN:
+        if (os_errno != 0) {
+            return eop_fail_errno(os_errno, "store", "'%s': %s", sql->path, text);
+        }
+        return eop_fail(EDGEOPS_E_IO, "store", "'%s': %s", sql->path, text);
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return eop_fail(EDGEOPS_E_CORRUPT, "store", "'%s': %s", sql->path, text);
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return eop_fail(EDGEOPS_E_BUSY, "store", "'%s' is held by another program", sql->path);
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+        return eop_fail(EDGEOPS_E_DENIED, "store", "'%s': %s", sql->path, text);
+    case SQLITE_CONSTRAINT:
+        return eop_fail(EDGEOPS_E_EXISTS, "store", "'%s': %s", sql->path, text);
+    case SQLITE_TOOBIG:
+        return eop_fail(EDGEOPS_E_LIMIT, "store", "'%s': %s", sql->path, text);
+    default:
+        return eop_fail(EDGEOPS_E_IO, "store", "'%s': %s (%d)", sql->path, text, rc);
+    }
+}
+
+edgeops_status eop_sql_exec(eop_sql *sql, const char *text) {
+    int rc = sqlite3_exec(sql->db, text, NULL, NULL, NULL);
+    return rc == SQLITE_OK ? EDGEOPS_OK : eop_sql_fail(sql, rc);
+}
+
+static edgeops_status pragma(int *out, eop_sql *sql, const char *text) {
+    sqlite3_stmt *statement = NULL;
+    int rc = sqlite3_prepare_v2(sql->db, text, -1, &statement, NULL);
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(statement);
+        *out = sqlite3_column_int(statement, 0);
+    }
+    sqlite3_finalize(statement);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? EDGEOPS_OK : eop_sql_fail(sql, rc);
+}
+
+static edgeops_status make(eop_sql *sql, const eop_sql_options *options) {
+    char marks[128];
+    snprintf(marks, sizeof marks, "PRAGMA application_id=%d; PRAGMA user_version=%d;",
+             EOP_SQL_APPLICATION, options->version);
+    edgeops_status status = eop_sql_begin(sql);
+    if (status == EDGEOPS_OK) {
+        status = eop_sql_exec(sql, options->schema);
+        if (status == EDGEOPS_OK) {
+            status = eop_sql_exec(sql, marks);
+        }
+        status = eop_sql_end(sql, status);
+    }
+    return status;
+}
+
+/* Looks at what the file is before anything is written to it. */
+static edgeops_status check(eop_sql *sql, const eop_sql_options *options) {
+    int version = 0;
+    int application = 0;
+    edgeops_status status = pragma(&version, sql, "PRAGMA user_version");
+    if (status == EDGEOPS_OK) {
+        status = pragma(&application, sql, "PRAGMA application_id");
+    }
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    if ((version != 0 || application != 0) && application != EOP_SQL_APPLICATION) {
+        return eop_fail(EDGEOPS_E_CORRUPT, "store", "'%s' is no database of edgeops", sql->path);
+    }
+    if (version > options->version) {
+        return eop_fail(EDGEOPS_E_VERSION, "store",
+                        "'%s' has version %d, this program knows up to %d: use a newer edgeops",
+                        sql->path, version, options->version);
+    }
+    if (version == 0 && options->schema == NULL) {
+        return eop_fail(EDGEOPS_E_CORRUPT, "store", "'%s' is empty", sql->path);
+    }
+    return version == 0 ? EDGEOPS_DONE : EDGEOPS_OK;
+}
+
+static edgeops_status set_up(eop_sql *sql, const eop_sql_options *options) {
+    char text[256];
+    sqlite3_busy_timeout(sql->db, 10000);
+    sqlite3_extended_result_codes(sql->db, 1);
+    edgeops_status found = check(sql, options);
+    if (found < 0) {
+        return found;
+    }
+    edgeops_status status = EDGEOPS_OK;
+    if (found == EDGEOPS_DONE && options->page_size > 0) {
+        snprintf(text, sizeof text, "PRAGMA page_size=%d; PRAGMA auto_vacuum=INCREMENTAL;",
+                 options->page_size);
+        status = eop_sql_exec(sql, text);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_sql_exec(sql, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
+                                   "PRAGMA journal_size_limit=4194304; PRAGMA temp_store=MEMORY;"
+                                   "PRAGMA foreign_keys=ON; PRAGMA cache_size=-1024;");
+    }
+    return status == EDGEOPS_OK && found == EDGEOPS_DONE ? make(sql, options) : status;
+}
+
+edgeops_status eop_sql_open(eop_sql *sql, const eop_sql_options *options) {
+    *sql = (eop_sql){.texts = options->texts, .count = options->count};
+    edgeops_status status = EDGEOPS_OK;
+    sql->path = eop_strdup(options->path);
+    sql->statements = eop_calloc(options->count, sizeof(sqlite3_stmt *));
+    if (sql->path == NULL || sql->statements == NULL) {
+        status = eop_fail_nomem("store");
+        goto out;
+    }
+    /* SQLite gives the -wal and -shm files the mode of the database. O_EXCL: closing a descriptor
+     * of a file that is open already would drop SQLite's locks on it. */
+    int fd = open(sql->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0 && errno != EEXIST) {
+        status = eop_fail_errno(errno, "store", "cannot make '%s'", sql->path);
+        goto out;
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    int rc =
+        sqlite3_open_v2(sql->path, &sql->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    status = rc == SQLITE_OK ? set_up(sql, options) : eop_sql_fail(sql, rc);
+out:
+    if (status != EDGEOPS_OK) {
+        eop_sql_close(sql);
+    }
+    return status;
+}
+
+void eop_sql_close(eop_sql *sql) {
+    for (size_t i = 0; sql->statements != NULL && i < sql->count; i++) {
+        sqlite3_finalize(sql->statements[i]);
+    }
+    sqlite3_close(sql->db);
+    eop_free(sql->statements);
+    eop_free(sql->path);
+    *sql = (eop_sql){0};
+}
+
+edgeops_status eop_sql_get(sqlite3_stmt **out, eop_sql *sql, size_t number) {
+    sqlite3_stmt *statement = sql->statements[number];
+    if (EOP_UNLIKELY(statement == NULL)) {
+        int rc = sqlite3_prepare_v3(sql->db, sql->texts[number], -1, SQLITE_PREPARE_PERSISTENT,
+                                    &statement, NULL);
+        if (rc != SQLITE_OK) {
+            return eop_sql_fail(sql, rc);
+        }
+        sql->statements[number] = statement;
+    } else {
+        sqlite3_reset(statement);
+        sqlite3_clear_bindings(statement);
+    }
+    *out = statement;
+    return EDGEOPS_OK;
+}
+
+edgeops_status eop_sql_next(eop_sql *sql, sqlite3_stmt *statement) {
+    int rc = sqlite3_step(statement);
+    if (rc == SQLITE_ROW) {
+        return EDGEOPS_OK;
+    }
+    edgeops_status status = rc == SQLITE_DONE ? EDGEOPS_DONE : eop_sql_fail(sql, rc);
+    sqlite3_reset(statement);
+    return status;
+}
+
+edgeops_status eop_sql_run(eop_sql *sql, sqlite3_stmt *statement) {
+    edgeops_status status = eop_sql_next(sql, statement);
+    if (status == EDGEOPS_OK) {
+        sqlite3_reset(statement);
+    }
+    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+}
+
+edgeops_status eop_sql_begin(eop_sql *sql) {
+    return eop_sql_exec(sql, "BEGIN IMMEDIATE");
+}
+
+edgeops_status eop_sql_end(eop_sql *sql, edgeops_status status) {
+    if (status == EDGEOPS_OK) {
+        status = eop_sql_exec(sql, "COMMIT");
+    }
+    if (status != EDGEOPS_OK) {
+        /* A statement that is still on a row keeps a transaction from ending. */
+        for (size_t i = 0; i < sql->count; i++) {
+            if (sql->statements[i] != NULL) {
+                sqlite3_reset(sql->statements[i]);
+            }
+        }
+        if (!sqlite3_get_autocommit(sql->db)) {
+            sqlite3_exec(sql->db, "ROLLBACK", NULL, NULL, NULL);
+        }
+    }
+    return status;
+}
+
+void eop_sql_bind_int(sqlite3_stmt *statement, int at, int64_t value) {
+    sqlite3_bind_int64(statement, at, value);
+}
+
+void eop_sql_bind_text(sqlite3_stmt *statement, int at, const char *text) {
+    sqlite3_bind_text(statement, at, text, -1, SQLITE_STATIC);
+}
+
+void eop_sql_bind_blob(sqlite3_stmt *statement, int at, const void *data, size_t size) {
+    sqlite3_bind_blob64(statement, at, size > 0 ? data : "", size, SQLITE_STATIC);
+}
+
+const char *eop_sql_text(sqlite3_stmt *statement, int at) {
+    const unsigned char *text = sqlite3_column_text(statement, at);
+    return text != NULL ? (const char *)text : "";
+}

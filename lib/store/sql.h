@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A thin layer over one SQLite connection: statements are prepared once, errors become statuses.
+ * One thread at a time. */
+#ifndef EOP_STORE_SQL_H
+#define EOP_STORE_SQL_H
+
+#include <sqlite3.h>
+#include <stdbool.h>
+
+#include "edgeops/types.h"
+
+/** "EOPS" in the header of each database. */
+#define EOP_SQL_APPLICATION 0x454f5053
+
+typedef struct eop_sql {
+    sqlite3 *db;
+    char *path;
+    const char *const *texts; /**< borrowed; statements by number */
+    sqlite3_stmt **statements;
+    size_t count;
+} eop_sql;
+
+typedef struct eop_sql_options {
+    const char *path;
+    const char *const *texts; /**< borrowed for as long as it is open */
+    size_t count;
+    int page_size;      /**< of a new database; 0: default */
+    int version;        /**< `user_version` of a new one; a newer one is refused */
+    const char *schema; /**< makes a new one; NULL: it is there */
+} eop_sql_options;
+
+/** WAL, synchronous=NORMAL, file mode 0600. E_VERSION, E_CORRUPT, E_LIMIT (disk full), E_IO. */
+edgeops_status eop_sql_open(eop_sql *sql, const eop_sql_options *options);
+void eop_sql_close(eop_sql *sql);
+
+/** Statement by number, ready to bind; text and BLOB that are bound are borrowed until it has run.
+ */
+edgeops_status eop_sql_get(sqlite3_stmt **out, eop_sql *sql, size_t number);
+/** EDGEOPS_OK: a row is there; EDGEOPS_DONE: no more, the statement is reset; else an error and
+ * reset. */
+edgeops_status eop_sql_next(eop_sql *sql, sqlite3_stmt *statement);
+/** Runs a statement that gives no row. */
+edgeops_status eop_sql_run(eop_sql *sql, sqlite3_stmt *statement);
+edgeops_status eop_sql_exec(eop_sql *sql, const char *text);
+/** BEGIN IMMEDIATE. */
+edgeops_status eop_sql_begin(eop_sql *sql);
+/** Commits when status is EDGEOPS_OK, else rolls back; gives what came of it and keeps the detail
+ * of the first error. */
+edgeops_status eop_sql_end(eop_sql *sql, edgeops_status status);
+/** The connection's last error as a status. */
+edgeops_status eop_sql_fail(const eop_sql *sql, int rc);
+
+void eop_sql_bind_int(sqlite3_stmt *statement, int at, int64_t value);
+/** Borrowed. NULL gives NULL. */
+void eop_sql_bind_text(sqlite3_stmt *statement, int at, const char *text);
+void eop_sql_bind_blob(sqlite3_stmt *statement, int at, const void *data, size_t size);
+/** Never NULL. */
+const char *eop_sql_text(sqlite3_stmt *statement, int at);
+
+#endif /* EOP_STORE_SQL_H */

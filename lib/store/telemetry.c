@@ -1,0 +1,589 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/telemetry.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "store/chunk.h"
+
+/* Large pages, since most of the file is BLOBs of some KiB. */
+enum { VERSION = 1, PAGE_SIZE = 16384, CHANNEL_BITS = 10 };
+static_assert(1u << CHANNEL_BITS == EOP_CHANNELS_MAX, "a cell id has room for a channel");
+
+static const char schema[] =
+    "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+    "INSERT INTO meta VALUES('applied', 0);"
+    "CREATE TABLE chunk(id INTEGER PRIMARY KEY AUTOINCREMENT, asset INTEGER NOT NULL,"
+    " t0 INTEGER NOT NULL, t1 INTEGER NOT NULL, ord0 INTEGER NOT NULL, ord1 INTEGER NOT NULL,"
+    " rows INTEGER NOT NULL, times BLOB NOT NULL, seqs BLOB, ordinals BLOB);"
+    /* Covering: finding chunks does not touch the table with its BLOBs. */
+    "CREATE INDEX chunk_time ON chunk(asset, t1, t0, ord0, ord1, rows);"
+    "CREATE INDEX chunk_ordinal ON chunk(asset, ord1, ord0, t0, t1, rows);"
+    "CREATE TABLE cell(id INTEGER PRIMARY KEY, count INTEGER NOT NULL, nulls INTEGER NOT NULL,"
+    " min, max, sum REAL, data BLOB NOT NULL);"
+    "CREATE TABLE state(asset INTEGER PRIMARY KEY, rows INTEGER NOT NULL,"
+    " ordinal INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,"
+    " last_seq INTEGER NOT NULL);";
+
+typedef enum statement {
+    APPLIED_GET,
+    APPLIED_SET,
+    CHUNK_ADD,
+    CELL_ADD,
+    STATE_ADD,
+    STATE_LIST,
+    STATE_REMOVE,
+    CHUNK_IDS,
+    CHUNK_REMOVE,
+    CELLS_REMOVE,
+    CHUNK_FIND,
+    CHUNK_AT,
+    CHUNK_BELOW,
+    CHUNK_ABOVE,
+    CHUNK_KEYS,
+    CELL_GET,
+    STATEMENTS
+} statement;
+
+static const char *const texts[STATEMENTS] = {
+    [APPLIED_GET] = "SELECT value FROM meta WHERE key = 'applied'",
+    [APPLIED_SET] = "UPDATE meta SET value = ? WHERE key = 'applied'",
+    [CHUNK_ADD] = "INSERT INTO chunk(asset, t0, t1, ord0, ord1, rows, times, seqs, ordinals)"
+                  " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [CELL_ADD] = "INSERT INTO cell VALUES(?, ?, ?, ?, ?, ?, ?)",
+    [STATE_ADD] = "INSERT INTO state VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT(asset) DO UPDATE SET"
+                  " rows = rows + excluded.rows, ordinal = max(ordinal, excluded.ordinal),"
+                  " first = min(first, excluded.first), last = max(last, excluded.last),"
+                  " last_seq = CASE WHEN (excluded.last, excluded.last_seq) > (last, last_seq)"
+                  " THEN excluded.last_seq ELSE last_seq END",
+    [STATE_LIST] = "SELECT asset, rows, ordinal, first, last, last_seq FROM state",
+    [STATE_REMOVE] = "DELETE FROM state WHERE asset = ?",
+    [CHUNK_IDS] = "SELECT id FROM chunk WHERE asset = ? LIMIT 1",
+    [CHUNK_REMOVE] = "DELETE FROM chunk WHERE id = ?",
+    [CELLS_REMOVE] = "DELETE FROM cell WHERE id BETWEEN ? AND ?",
+    [CHUNK_FIND] = "SELECT id, t0, t1, ord0, ord1, rows FROM chunk WHERE asset = ? AND t1 >= ?"
+                   " AND t0 <= ? ORDER BY t0, id",
+    [CHUNK_AT] = "SELECT id, t0, t1, ord0, ord1, rows FROM chunk WHERE asset = ? AND ord1 >= ?"
+                 " ORDER BY ord1 LIMIT 1",
+    [CHUNK_BELOW] = "SELECT max(t1) FROM chunk WHERE asset = ? AND t1 < ?",
+    [CHUNK_ABOVE] = "SELECT min(t0) FROM chunk WHERE asset = ?1 AND t1 > ?2 AND t0 > ?2",
+    [CHUNK_KEYS] = "SELECT times, seqs, ordinals FROM chunk WHERE id = ?",
+    [CELL_GET] = "SELECT data FROM cell WHERE id = ?",
+};
+
+edgeops_status eop_telemetry_open(eop_telemetry *telemetry, const char *path) {
+    eop_sql_options options = {.path = path,
+                               .texts = texts,
+                               .count = STATEMENTS,
+                               .page_size = PAGE_SIZE,
+                               .version = VERSION,
+                               .schema = schema};
+    *telemetry = (eop_telemetry){0};
+    edgeops_status status = eop_sql_open(&telemetry->sql, &options);
+    if (status == EDGEOPS_OK) {
+        sqlite3_wal_autocheckpoint(telemetry->sql.db, 256);
+    }
+    return status;
+}
+
+void eop_telemetry_close(eop_telemetry *telemetry) {
+    eop_sql_close(&telemetry->sql);
+    eop_rows_dispose(&telemetry->keys);
+}
+
+/* -- writing -- */
+
+static void bind_stats(sqlite3_stmt *insert, const eop_chunk_stats *stats, edgeops_type type) {
+    eop_sql_bind_int(insert, 2, (int64_t)stats->count);
+    eop_sql_bind_int(insert, 3, (int64_t)stats->nulls);
+    if (type == EDGEOPS_TYPE_STRING || stats->count == 0) {
+        return;
+    }
+    if (type == EDGEOPS_TYPE_FLOAT64) {
+        sqlite3_bind_double(insert, 4, stats->min);
+        sqlite3_bind_double(insert, 5, stats->max);
+    } else {
+        eop_sql_bind_int(insert, 4, stats->min_i64);
+        eop_sql_bind_int(insert, 5, stats->max_i64);
+    }
+    sqlite3_bind_double(insert, 6, stats->sum);
+}
+
+static edgeops_status write_cells(eop_telemetry *telemetry, int64_t chunk, const eop_rows *rows,
+                                  eop_buf *buf) {
+    for (size_t k = 0; k < rows->vector_count; k++) {
+        const eop_vector *vector = &rows->vectors[k];
+        sqlite3_stmt *insert = NULL;
+        eop_chunk_stats stats;
+        if (vector->nulls == rows->rows) {
+            continue;
+        }
+        eop_buf_clear(buf);
+        eop_chunk_encode(buf, vector);
+        if (buf->failed) {
+            return eop_fail_nomem("store");
+        }
+        edgeops_status status = eop_sql_get(&insert, &telemetry->sql, CELL_ADD);
+        if (status != EDGEOPS_OK) {
+            return status;
+        }
+        eop_chunk_measure(&stats, vector);
+        eop_sql_bind_int(insert, 1, chunk << CHANNEL_BITS | (int64_t)k);
+        bind_stats(insert, &stats, vector->type);
+        eop_sql_bind_blob(insert, 7, buf->data, buf->size);
+        status = eop_sql_run(&telemetry->sql, insert);
+        if (status != EDGEOPS_OK) {
+            return status;
+        }
+    }
+    return EDGEOPS_OK;
+}
+
+static bool all_zero(const int64_t *values, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        if (values[i] != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Sorted rows with the ordinals first_ordinal.. in some order. */
+static edgeops_status write_chunk(eop_telemetry *telemetry, uint32_t asset, uint64_t first_ordinal,
+                                  eop_rows *rows, eop_buf *buf) {
+    sqlite3_stmt *insert = NULL;
+    size_t n = rows->rows;
+    edgeops_status status = eop_sql_get(&insert, &telemetry->sql, CHUNK_ADD);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    eop_buf_clear(buf);
+    eop_chunk_encode_int(buf, rows->times, n);
+    size_t times_end = buf->size;
+    if (!all_zero(rows->seqs, n)) {
+        eop_chunk_encode_int(buf, rows->seqs, n);
+    }
+    size_t seqs_end = buf->size;
+    if (rows->ordinals != NULL) {
+        for (size_t i = 0; i < n; i++) {
+            rows->ordinals[i] -= first_ordinal;
+        }
+        eop_vector offsets = {.type = EDGEOPS_TYPE_INT64, .filled = n, .data = rows->ordinals};
+        eop_chunk_encode(buf, &offsets);
+    }
+    if (buf->failed) {
+        return eop_fail_nomem("store");
+    }
+    eop_sql_bind_int(insert, 1, asset);
+    eop_sql_bind_int(insert, 2, rows->times[0]);
+    eop_sql_bind_int(insert, 3, rows->times[n - 1]);
+    eop_sql_bind_int(insert, 4, (int64_t)first_ordinal);
+    eop_sql_bind_int(insert, 5, (int64_t)(first_ordinal + n - 1));
+    eop_sql_bind_int(insert, 6, (int64_t)n);
+    eop_sql_bind_blob(insert, 7, buf->data, times_end);
+    if (seqs_end > times_end) {
+        eop_sql_bind_blob(insert, 8, buf->data + times_end, seqs_end - times_end);
+    }
+    if (buf->size > seqs_end) {
+        eop_sql_bind_blob(insert, 9, buf->data + seqs_end, buf->size - seqs_end);
+    }
+    status = eop_sql_run(&telemetry->sql, insert);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    return write_cells(telemetry, sqlite3_last_insert_rowid(telemetry->sql.db), rows, buf);
+}
+
+static edgeops_status write_state(eop_telemetry *telemetry, uint32_t asset,
+                                  const eop_extent *extent) {
+    sqlite3_stmt *upsert = NULL;
+    edgeops_status status = eop_sql_get(&upsert, &telemetry->sql, STATE_ADD);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    eop_sql_bind_int(upsert, 1, asset);
+    eop_sql_bind_int(upsert, 2, (int64_t)extent->rows);
+    eop_sql_bind_int(upsert, 3, (int64_t)extent->ordinal);
+    eop_sql_bind_int(upsert, 4, extent->first);
+    eop_sql_bind_int(upsert, 5, extent->last);
+    eop_sql_bind_int(upsert, 6, extent->last_seq);
+    return eop_sql_run(&telemetry->sql, upsert);
+}
+
+static edgeops_status write_block(eop_telemetry *telemetry, eop_block *block, eop_buf *buf) {
+    const eop_rows *data = &block->data;
+    edgeops_status status = EDGEOPS_OK;
+    if (data->rows == 0) {
+        return EDGEOPS_OK;
+    }
+    /* Cut by arrival, then sorted: so a chunk has ordinals without a gap, and a cursor reads each
+     * chunk once. */
+    for (size_t from = 0; status == EDGEOPS_OK && from < data->rows; from += EOP_CHUNK_ROWS) {
+        size_t to = data->rows - from > EOP_CHUNK_ROWS ? from + EOP_CHUNK_ROWS : data->rows;
+        eop_rows piece = {0};
+        status = eop_rows_append(&piece, data, from, to, NULL);
+        if (status == EDGEOPS_OK) {
+            status = eop_rows_complete(&piece);
+        }
+        if (status == EDGEOPS_OK && !block->sorted) {
+            status = eop_rows_sort(&piece);
+        }
+        if (status == EDGEOPS_OK) {
+            status =
+                write_chunk(telemetry, block->asset->id, data->first_ordinal + from, &piece, buf);
+        }
+        eop_rows_dispose(&piece);
+    }
+    if (status == EDGEOPS_OK) {
+        eop_block_measure(block);
+        status = write_state(telemetry, block->asset->id, &block->extent);
+    }
+    return status;
+}
+
+edgeops_status eop_telemetry_write(eop_telemetry *telemetry, const eop_segment *segment) {
+    sqlite3_stmt *applied = NULL;
+    eop_buf buf = {0};
+    edgeops_status status = eop_sql_begin(&telemetry->sql);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    for (eop_block *block = segment->blocks; status == EDGEOPS_OK && block != NULL;
+         block = block->next_in_segment) {
+        status = write_block(telemetry, block, &buf);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_sql_get(&applied, &telemetry->sql, APPLIED_SET);
+    }
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_int(applied, 1, (int64_t)segment->number);
+        status = eop_sql_run(&telemetry->sql, applied);
+    }
+    eop_buf_dispose(&buf);
+    return eop_sql_end(&telemetry->sql, status);
+}
+
+static edgeops_status drop_chunk(eop_telemetry *telemetry, int64_t id) {
+    sqlite3_stmt *remove = NULL;
+    edgeops_status status = eop_sql_get(&remove, &telemetry->sql, CELLS_REMOVE);
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_int(remove, 1, id << CHANNEL_BITS);
+        eop_sql_bind_int(remove, 2, id << CHANNEL_BITS | (EOP_CHANNELS_MAX - 1));
+        status = eop_sql_run(&telemetry->sql, remove);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_sql_get(&remove, &telemetry->sql, CHUNK_REMOVE);
+    }
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_int(remove, 1, id);
+        status = eop_sql_run(&telemetry->sql, remove);
+    }
+    return status;
+}
+
+edgeops_status eop_telemetry_drop(eop_telemetry *telemetry, uint32_t asset) {
+    /* A transaction for some chunks each, so that the WAL stays small; `state` goes last and tells
+     * the next opening that there is more to remove. */
+    for (bool more = true; more;) {
+        edgeops_status status = eop_sql_begin(&telemetry->sql);
+        if (status != EDGEOPS_OK) {
+            return status;
+        }
+        for (int n = 0; status == EDGEOPS_OK && more && n < 64; n++) {
+            sqlite3_stmt *find = NULL;
+            status = eop_sql_get(&find, &telemetry->sql, CHUNK_IDS);
+            if (status == EDGEOPS_OK) {
+                eop_sql_bind_int(find, 1, asset);
+                status = eop_sql_next(&telemetry->sql, find);
+            }
+            if (status == EDGEOPS_OK) {
+                int64_t id = sqlite3_column_int64(find, 0);
+                sqlite3_reset(find);
+                status = drop_chunk(telemetry, id);
+            } else if (status == EDGEOPS_DONE) {
+                sqlite3_stmt *remove = NULL;
+                more = false;
+                status = eop_sql_get(&remove, &telemetry->sql, STATE_REMOVE);
+                if (status == EDGEOPS_OK) {
+                    eop_sql_bind_int(remove, 1, asset);
+                    status = eop_sql_run(&telemetry->sql, remove);
+                }
+            }
+        }
+        status = eop_sql_end(&telemetry->sql, status);
+        if (status != EDGEOPS_OK) {
+            return status;
+        }
+    }
+    return EDGEOPS_OK;
+}
+
+/* -- reading -- */
+
+edgeops_status eop_telemetry_begin(eop_telemetry *telemetry) {
+    return eop_sql_exec(&telemetry->sql, "BEGIN");
+}
+
+void eop_telemetry_end(eop_telemetry *telemetry) {
+    (void)eop_sql_end(&telemetry->sql, EDGEOPS_DONE);
+}
+
+edgeops_status eop_telemetry_applied(uint64_t *out, eop_telemetry *telemetry) {
+    sqlite3_stmt *select = NULL;
+    edgeops_status status = eop_sql_get(&select, &telemetry->sql, APPLIED_GET);
+    if (status == EDGEOPS_OK) {
+        status = eop_sql_next(&telemetry->sql, select);
+    }
+    if (status == EDGEOPS_DONE) {
+        return eop_fail(EDGEOPS_E_CORRUPT, "store", "'%s' has lost its position in the journal",
+                        telemetry->sql.path);
+    }
+    if (status == EDGEOPS_OK) {
+        *out = (uint64_t)sqlite3_column_int64(select, 0);
+        sqlite3_reset(select);
+    }
+    return status;
+}
+
+edgeops_status eop_telemetry_states(eop_telemetry *telemetry, eop_state_fn fn, void *user_data) {
+    sqlite3_stmt *select = NULL;
+    edgeops_status status = eop_sql_get(&select, &telemetry->sql, STATE_LIST);
+    while (status == EDGEOPS_OK && (status = eop_sql_next(&telemetry->sql, select)) == EDGEOPS_OK) {
+        eop_extent extent = {.rows = (uint64_t)sqlite3_column_int64(select, 1),
+                             .ordinal = (uint64_t)sqlite3_column_int64(select, 2),
+                             .first = sqlite3_column_int64(select, 3),
+                             .last = sqlite3_column_int64(select, 4),
+                             .last_seq = sqlite3_column_int64(select, 5)};
+        status = fn((uint32_t)sqlite3_column_int64(select, 0), &extent, user_data);
+    }
+    if (select != NULL) {
+        sqlite3_reset(select);
+    }
+    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+}
+
+static edgeops_status take_info(eop_chunk_info *info, sqlite3_stmt *select) {
+    int64_t rows = sqlite3_column_int64(select, 5);
+    *info = (eop_chunk_info){.id = sqlite3_column_int64(select, 0),
+                             .t0 = sqlite3_column_int64(select, 1),
+                             .t1 = sqlite3_column_int64(select, 2),
+                             .ord0 = (uint64_t)sqlite3_column_int64(select, 3),
+                             .ord1 = (uint64_t)sqlite3_column_int64(select, 4),
+                             .rows = (size_t)rows};
+    if (rows < 1 || rows > (int64_t)EOP_CHUNK_ROWS || info->ord1 - info->ord0 != info->rows - 1) {
+        return eop_fail(EDGEOPS_E_CORRUPT, "store", "chunk %lld in data/telemetry.db is damaged",
+                        (long long)info->id);
+    }
+    return EDGEOPS_OK;
+}
+
+edgeops_status eop_telemetry_find(eop_chunk_list *list, eop_telemetry *telemetry, uint32_t asset,
+                                  int64_t from, int64_t to) {
+    sqlite3_stmt *select = NULL;
+    edgeops_status status = eop_sql_get(&select, &telemetry->sql, CHUNK_FIND);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    eop_sql_bind_int(select, 1, asset);
+    eop_sql_bind_int(select, 2, from);
+    eop_sql_bind_int(select, 3, to);
+    while (status == EDGEOPS_OK && (status = eop_sql_next(&telemetry->sql, select)) == EDGEOPS_OK) {
+        if (!eop_grow(&list->items, &list->capacity, list->count + 1, sizeof *list->items)) {
+            status = eop_fail_nomem("store");
+        } else {
+            status = take_info(&list->items[list->count], select);
+            list->count += status == EDGEOPS_OK;
+        }
+    }
+    sqlite3_reset(select);
+    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+}
+
+edgeops_status eop_telemetry_at(eop_chunk_info *out, eop_telemetry *telemetry, uint32_t asset,
+                                uint64_t ordinal) {
+    sqlite3_stmt *select = NULL;
+    if (ordinal > INT64_MAX) {
+        return EDGEOPS_DONE;
+    }
+    edgeops_status status = eop_sql_get(&select, &telemetry->sql, CHUNK_AT);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    eop_sql_bind_int(select, 1, asset);
+    eop_sql_bind_int(select, 2, (int64_t)ordinal);
+    status = eop_sql_next(&telemetry->sql, select);
+    if (status == EDGEOPS_OK) {
+        status = take_info(out, select);
+        sqlite3_reset(select);
+    }
+    return status;
+}
+
+static edgeops_status one_time(int64_t *out, eop_telemetry *telemetry, statement number,
+                               uint32_t asset, int64_t time) {
+    sqlite3_stmt *select = NULL;
+    edgeops_status status = eop_sql_get(&select, &telemetry->sql, number);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    eop_sql_bind_int(select, 1, asset);
+    eop_sql_bind_int(select, 2, time);
+    status = eop_sql_next(&telemetry->sql, select);
+    if (status == EDGEOPS_OK) {
+        if (sqlite3_column_type(select, 0) != SQLITE_NULL) {
+            *out = sqlite3_column_int64(select, 0);
+        }
+        sqlite3_reset(select);
+    }
+    return status;
+}
+
+edgeops_status eop_telemetry_gap(int64_t *below, int64_t *above, eop_telemetry *telemetry,
+                                 uint32_t asset, int64_t time) {
+    *below = INT64_MIN;
+    *above = INT64_MAX;
+    edgeops_status status = one_time(below, telemetry, CHUNK_BELOW, asset, time);
+    return status == EDGEOPS_OK ? one_time(above, telemetry, CHUNK_ABOVE, asset, time) : status;
+}
+
+/* Times, seqs and ordinals of a chunk into telemetry->keys. */
+static edgeops_status read_keys(eop_telemetry *telemetry, const eop_chunk_info *chunk) {
+    eop_rows *keys = &telemetry->keys;
+    size_t n = chunk->rows;
+    sqlite3_stmt *select = NULL;
+    eop_free(keys->ordinals);
+    keys->ordinals = NULL;
+    keys->rows = 0;
+    keys->first_ordinal = chunk->ord0;
+    edgeops_status status = eop_rows_reserve(keys, n);
+    if (status == EDGEOPS_OK) {
+        status = eop_sql_get(&select, &telemetry->sql, CHUNK_KEYS);
+    }
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    eop_sql_bind_int(select, 1, chunk->id);
+    status = eop_sql_next(&telemetry->sql, select);
+    if (status == EDGEOPS_DONE) {
+        return eop_fail(EDGEOPS_E_CORRUPT, "store", "a chunk in data/telemetry.db is gone");
+    }
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    status = eop_chunk_decode_int(keys->times, sqlite3_column_blob(select, 0),
+                                  (size_t)sqlite3_column_bytes(select, 0), n);
+    memset(keys->seqs, 0, n * sizeof *keys->seqs);
+    if (status == EDGEOPS_OK && sqlite3_column_type(select, 1) != SQLITE_NULL) {
+        status = eop_chunk_decode_int(keys->seqs, sqlite3_column_blob(select, 1),
+                                      (size_t)sqlite3_column_bytes(select, 1), n);
+    }
+    if (status == EDGEOPS_OK && sqlite3_column_type(select, 2) != SQLITE_NULL) {
+        eop_vector offsets = {.type = EDGEOPS_TYPE_INT64};
+        status = eop_rows_keep_ordinals(keys);
+        if (status == EDGEOPS_OK) {
+            status = eop_chunk_decode(&offsets, sqlite3_column_blob(select, 2),
+                                      (size_t)sqlite3_column_bytes(select, 2), n, 0, n);
+        }
+        for (size_t i = 0; status == EDGEOPS_OK && i < n; i++) {
+            uint64_t offset = (uint64_t)((const int64_t *)offsets.data)[i];
+            keys->ordinals[i] = chunk->ord0 + (offset < n ? offset : 0);
+        }
+        eop_vector_dispose(&offsets);
+    }
+    sqlite3_reset(select);
+    keys->rows = status == EDGEOPS_OK ? n : 0;
+    return status;
+}
+
+static edgeops_status read_cell(eop_vector *vector, eop_telemetry *telemetry,
+                                const eop_chunk_info *chunk, uint32_t channel, size_t row,
+                                size_t from, size_t to) {
+    sqlite3_stmt *select = NULL;
+    edgeops_status status = eop_sql_get(&select, &telemetry->sql, CELL_GET);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    eop_sql_bind_int(select, 1, chunk->id << CHANNEL_BITS | (int64_t)channel);
+    status = eop_sql_next(&telemetry->sql, select);
+    if (status != EDGEOPS_OK) {
+        return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+    }
+    status = eop_vector_pad(vector, row);
+    if (status == EDGEOPS_OK) {
+        status = eop_chunk_decode(vector, sqlite3_column_blob(select, 0),
+                                  (size_t)sqlite3_column_bytes(select, 0), chunk->rows, from, to);
+    }
+    sqlite3_reset(select);
+    return status;
+}
+
+/* Rows [from, to) of the chunk whose keys were read. */
+static edgeops_status read_slice(eop_rows *rows, eop_telemetry *telemetry,
+                                 const eop_chunk_info *chunk, const uint32_t *channels, size_t from,
+                                 size_t to) {
+    edgeops_status status = eop_rows_append_keys(rows, &telemetry->keys, from, to);
+    for (size_t k = 0; status == EDGEOPS_OK && k < rows->vector_count; k++) {
+        if (channels[k] < EOP_CHANNELS_MAX) {
+            status =
+                read_cell(&rows->vectors[k], telemetry, chunk, channels[k], rows->rows, from, to);
+        }
+    }
+    if (status == EDGEOPS_OK) {
+        rows->rows += to - from;
+    } else {
+        eop_rows_truncate(rows, rows->rows);
+    }
+    return status;
+}
+
+/* The same, but only those rows that had arrived by max_ordinal. */
+static edgeops_status read_arrived(eop_rows *rows, eop_telemetry *telemetry,
+                                   const eop_chunk_info *chunk, uint64_t max_ordinal,
+                                   const uint32_t *channels, size_t from, size_t to) {
+    eop_rows slice = {0};
+    uint32_t keep[EOP_CHUNK_ROWS];
+    size_t n = 0;
+    edgeops_status status = EDGEOPS_OK;
+    for (size_t k = 0; status == EDGEOPS_OK && k < rows->vector_count; k++) {
+        status = eop_rows_add_vector(&slice, rows->vectors[k].type);
+    }
+    if (status == EDGEOPS_OK) {
+        status = read_slice(&slice, telemetry, chunk, channels, from, to);
+    }
+    for (size_t i = 0; i < slice.rows; i++) {
+        if (eop_rows_ordinal(&slice, i) <= max_ordinal) {
+            keep[n++] = (uint32_t)i;
+        }
+    }
+    if (status == EDGEOPS_OK && n > 0) {
+        status = eop_rows_gather(&slice, keep, n);
+        if (status == EDGEOPS_OK) {
+            status = eop_rows_append(rows, &slice, 0, n, NULL);
+        }
+    }
+    eop_rows_dispose(&slice);
+    return status;
+}
+
+edgeops_status eop_telemetry_read(eop_rows *rows, eop_telemetry *telemetry,
+                                  const eop_chunk_info *chunk, const eop_chunk_filter *filter,
+                                  const uint32_t *channels) {
+    if (chunk->ord0 > filter->max_ordinal) {
+        return EDGEOPS_OK;
+    }
+    edgeops_status status = read_keys(telemetry, chunk);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    const eop_rows *keys = &telemetry->keys;
+    size_t from = eop_times_lower(keys->times, keys->rows, filter->from);
+    size_t to = eop_times_upper(keys->times, keys->rows, filter->to);
+    if (from >= to) {
+        return EDGEOPS_OK;
+    }
+    if (chunk->ord1 > filter->max_ordinal) {
+        return read_arrived(rows, telemetry, chunk, filter->max_ordinal, channels, from, to);
+    }
+    return read_slice(rows, telemetry, chunk, channels, from, to);
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* data/telemetry.db: the chunks. A chunk is the rows of an asset with the ordinals ord0..ord1
+ * without a gap, at most EOP_CHUNK_ROWS of them, sorted by (time, seq).
+ *
+ *   chunk: id, asset, t0, t1, ord0, ord1, rows; times; seqs, NULL when all are 0; ordinals (less
+ *          ord0), NULL when they ascend
+ *   cell:  id = chunk id << 10 | channel; count, nulls, min, max, sum; data. A channel that is null
+ *          in all rows has none.
+ *   state: what is known of an asset's rows in chunks
+ *   meta:  'applied', number of the last journal segment whose rows are here
+ *
+ * A segment becomes chunks, state and `applied` in one transaction. */
+#ifndef EOP_STORE_TELEMETRY_H
+#define EOP_STORE_TELEMETRY_H
+
+#include "store/memtable.h"
+#include "store/sql.h"
+
+typedef struct eop_telemetry {
+    eop_sql sql;
+    eop_rows keys; /* of the chunk that is read */
+} eop_telemetry;
+
+edgeops_status eop_telemetry_open(eop_telemetry *telemetry, const char *path);
+void eop_telemetry_close(eop_telemetry *telemetry);
+
+/* -- writing; one connection, one thread at a time -- */
+
+/** Makes chunks of a sealed segment; measures its blocks. */
+edgeops_status eop_telemetry_write(eop_telemetry *telemetry, const eop_segment *segment);
+/** Removes the chunks of an asset. */
+edgeops_status eop_telemetry_drop(eop_telemetry *telemetry, uint32_t asset);
+
+/* -- reading -- */
+
+/** From here to eop_telemetry_end() all reads see one state. */
+edgeops_status eop_telemetry_begin(eop_telemetry *telemetry);
+void eop_telemetry_end(eop_telemetry *telemetry);
+edgeops_status eop_telemetry_applied(uint64_t *out, eop_telemetry *telemetry);
+
+typedef edgeops_status (*eop_state_fn)(uint32_t asset, const eop_extent *extent, void *user_data);
+edgeops_status eop_telemetry_states(eop_telemetry *telemetry, eop_state_fn fn, void *user_data);
+
+typedef struct eop_chunk_info {
+    int64_t id;
+    int64_t t0;
+    int64_t t1;
+    uint64_t ord0;
+    uint64_t ord1;
+    size_t rows;
+} eop_chunk_info;
+
+typedef struct eop_chunk_list {
+    eop_chunk_info *items;
+    size_t count;
+    size_t capacity;
+} eop_chunk_list;
+
+/** Appends the chunks of an asset that may have rows in [from, to], sorted by t0. */
+edgeops_status eop_telemetry_find(eop_chunk_list *list, eop_telemetry *telemetry, uint32_t asset,
+                                  int64_t from, int64_t to);
+/** The chunk with this ordinal or else the next one. EDGEOPS_DONE: none. */
+edgeops_status eop_telemetry_at(eop_chunk_info *out, eop_telemetry *telemetry, uint32_t asset,
+                                uint64_t ordinal);
+/** Greatest t1 below and least t0 above a time; INT64_MIN and INT64_MAX when there is none. */
+edgeops_status eop_telemetry_gap(int64_t *below, int64_t *above, eop_telemetry *telemetry,
+                                 uint32_t asset, int64_t time);
+
+/** Which rows of a chunk are wanted. */
+typedef struct eop_chunk_filter {
+    int64_t from; /**< time, inclusive */
+    int64_t to;   /**< inclusive */
+    uint64_t max_ordinal;
+} eop_chunk_filter;
+/** Appends the rows of a chunk. channels[k] is the channel of column k of `rows`, or UINT32_MAX
+ * for one that is always null. */
+edgeops_status eop_telemetry_read(eop_rows *rows, eop_telemetry *telemetry,
+                                  const eop_chunk_info *chunk, const eop_chunk_filter *filter,
+                                  const uint32_t *channels);
+
+#endif /* EOP_STORE_TELEMETRY_H */

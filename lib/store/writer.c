@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The background writer: makes chunks of full segments and checkpoints the catalog. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "store/internal.h"
+
+void eop_writer_wake(edgeops_store *store) {
+    pthread_mutex_lock(&store->wake_lock);
+    store->woken = true;
+    pthread_cond_signal(&store->wake);
+    pthread_mutex_unlock(&store->wake_lock);
+}
+
+/* -- the queue -- */
+
+void eop_store_seal(edgeops_store *store, eop_segment *segment) {
+    segment->next = NULL;
+    if (store->last_sealed != NULL) {
+        store->last_sealed->next = segment;
+    } else {
+        store->sealed = segment;
+    }
+    store->last_sealed = segment;
+    store->sealed_count++;
+}
+
+edgeops_status eop_store_rotate(edgeops_store *store, size_t payload) {
+    eop_segment *next = eop_calloc(1, sizeof *next);
+    if (next == NULL) {
+        return eop_fail_nomem("store");
+    }
+    uint64_t used = eop_journal_used(store->journal);
+    edgeops_status status = eop_journal_rotate(store->journal, payload);
+    if (status != EDGEOPS_OK) {
+        eop_free(next);
+        return status;
+    }
+    next->number = eop_journal_active(store->journal);
+    if (store->active != NULL) {
+        store->active->bytes = used;
+        eop_store_seal(store, store->active);
+    }
+    store->active = next;
+    eop_writer_wake(store);
+    return EDGEOPS_OK;
+}
+
+edgeops_status eop_store_make_room(edgeops_store *store, size_t payload) {
+    for (;;) {
+        if (EOP_LIKELY(eop_journal_fits(store->journal, payload))) {
+            return EDGEOPS_OK;
+        }
+        if (store->sealed_count < EOP_SEALED_MAX) {
+            return eop_store_rotate(store, payload);
+        }
+        if (store->write_status != EDGEOPS_OK) {
+            return eop_fail_with(EDGEOPS_E_LIMIT, "store", store->write_message);
+        }
+        pthread_cond_wait(&store->changed, &store->lock);
+    }
+}
+
+/* -- the thread -- */
+
+static void finish(edgeops_store *store, eop_segment *segment) {
+    eop_memtable_release(segment);
+    store->sealed = segment->next;
+    if (store->sealed == NULL) {
+        store->last_sealed = NULL;
+    }
+    store->sealed_count--;
+    store->chunk_epoch++;
+    eop_journal_retire(store->journal, segment->number);
+}
+
+/* The oldest sealed segment. DONE: there is none. */
+static edgeops_status write_oldest(edgeops_store *store) {
+    pthread_mutex_lock(&store->writing);
+    pthread_mutex_lock(&store->lock);
+    eop_segment *segment = store->sealed;
+    pthread_mutex_unlock(&store->lock);
+    if (segment == NULL) {
+        pthread_mutex_unlock(&store->writing);
+        return EDGEOPS_DONE;
+    }
+    edgeops_status status = eop_telemetry_write(&store->writer, segment);
+    pthread_mutex_lock(&store->lock);
+    if (status == EDGEOPS_OK) {
+        finish(store, segment);
+    } else {
+        if (store->write_status == EDGEOPS_OK) {
+            eop_log_write(&store->log, EDGEOPS_LOG_ERROR, "store", "cannot write chunks: %s",
+                          edgeops_error_last()->message);
+        }
+        snprintf(store->write_message, sizeof store->write_message, "%s",
+                 edgeops_error_last()->message);
+    }
+    store->write_status = status;
+    store->write_tries++;
+    pthread_cond_broadcast(&store->changed);
+    pthread_mutex_unlock(&store->lock);
+    pthread_mutex_unlock(&store->writing);
+    if (status == EDGEOPS_OK) {
+        eop_segment_free(segment);
+    }
+    return status;
+}
+
+static void checkpoint(edgeops_store *store) {
+    int in_wal = 0;
+    int copied = 0;
+    int rc = sqlite3_wal_checkpoint_v2(store->checkpoint.db, NULL, SQLITE_CHECKPOINT_PASSIVE,
+                                       &in_wal, &copied);
+    if (rc == SQLITE_OK && copied < in_wal && in_wal > 4096) {
+        /* Commits kept coming, so that the WAL never was copied as a whole and never starts anew:
+         * hold them back for the little that is left. */
+        eop_catalog_lock(&store->catalog);
+        (void)sqlite3_wal_checkpoint_v2(store->checkpoint.db, NULL, SQLITE_CHECKPOINT_PASSIVE,
+                                        &in_wal, &copied);
+        eop_catalog_unlock(&store->catalog);
+    }
+}
+
+static void on_wal(void *user_data) {
+    edgeops_store *store = user_data;
+    pthread_mutex_lock(&store->wake_lock);
+    store->checkpoint_due = true;
+    store->woken = true;
+    pthread_cond_signal(&store->wake);
+    pthread_mutex_unlock(&store->wake_lock);
+}
+
+/* Until there is work; after a failure at most a second, since space may have come back. */
+static bool wait_for_work(edgeops_store *store, bool failed, bool *checkpoint_due) {
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += 1;
+    pthread_mutex_lock(&store->wake_lock);
+    while (!store->woken && !store->stop) {
+        if (!failed) {
+            pthread_cond_wait(&store->wake, &store->wake_lock);
+        } else if (pthread_cond_timedwait(&store->wake, &store->wake_lock, &until) == ETIMEDOUT) {
+            break;
+        }
+    }
+    bool go_on = !store->stop;
+    *checkpoint_due = store->checkpoint_due;
+    store->checkpoint_due = false;
+    store->woken = false;
+    pthread_mutex_unlock(&store->wake_lock);
+    return go_on;
+}
+
+static bool stopping(edgeops_store *store) {
+    pthread_mutex_lock(&store->wake_lock);
+    bool stop = store->stop;
+    pthread_mutex_unlock(&store->wake_lock);
+    return stop;
+}
+
+static void *run(void *user_data) {
+    edgeops_store *store = user_data;
+    edgeops_status status = EDGEOPS_OK;
+    bool checkpoint_due = false;
+    while (wait_for_work(store, status < 0, &checkpoint_due)) {
+        /* First of all the spare, so that the next rotation finds one. */
+        pthread_mutex_lock(&store->lock);
+        (void)eop_journal_make_spare(store->journal);
+        pthread_mutex_unlock(&store->lock);
+        if (checkpoint_due) {
+            checkpoint(store);
+        }
+        do {
+            status = write_oldest(store);
+        } while (status == EDGEOPS_OK && !stopping(store));
+    }
+    return NULL;
+}
+
+edgeops_status eop_writer_start(edgeops_store *store) {
+    /* The host's signals are none of this thread's business. */
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int rc = pthread_create(&store->thread, NULL, run, store);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (rc != 0) {
+        return eop_fail_errno(rc, "store", "cannot start a thread");
+    }
+    store->thread_made = true;
+    eop_catalog_on_wal(&store->catalog, on_wal, store);
+    if (store->sealed != NULL) {
+        eop_writer_wake(store);
+    }
+    return EDGEOPS_OK;
+}
+
+void eop_writer_stop(edgeops_store *store) {
+    if (!store->thread_made) {
+        return;
+    }
+    eop_catalog_on_wal(&store->catalog, NULL, NULL);
+    pthread_mutex_lock(&store->wake_lock);
+    store->stop = true;
+    pthread_cond_signal(&store->wake);
+    pthread_mutex_unlock(&store->wake_lock);
+    pthread_join(store->thread, NULL);
+    store->thread_made = false;
+}
+
+edgeops_status eop_store_flush(edgeops_store *store) {
+    EOP_REQUIRE(store != NULL, "store");
+    edgeops_status status = EDGEOPS_OK;
+    pthread_mutex_lock(&store->lock);
+    uint64_t tries = store->write_tries;
+    if (store->active != NULL && store->active->blocks != NULL) {
+        status = eop_store_rotate(store, 0);
+    }
+    uint64_t target = store->last_sealed != NULL ? store->last_sealed->number : 0;
+    eop_writer_wake(store);
+    while (status == EDGEOPS_OK && store->sealed != NULL && store->sealed->number <= target) {
+        if (store->write_tries > tries && store->write_status != EDGEOPS_OK) {
+            status = eop_fail_with(store->write_status, "store", store->write_message);
+            break;
+        }
+        pthread_cond_wait(&store->changed, &store->lock);
+    }
+    pthread_mutex_unlock(&store->lock);
+    return status;
+}
