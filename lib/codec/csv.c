@@ -19,7 +19,8 @@ typedef enum scan_state {
     IN_PLAIN,
     IN_QUOTED,
     AFTER_QUOTE, /* a quote in a quoted field: its end, or half of a pair */
-    AFTER_RETURN
+    AFTER_RETURN,
+    AFTER_RECORD
 } scan_state;
 
 /* Where a field lies in its record, quotes left out. */
@@ -177,84 +178,85 @@ static const char *skip_quoted(eop_csv_reader *r, const char *p, const char *end
     return p;
 }
 
+/* What stands at p, behind a field: its separator or the end of the record, else an error. */
+static edgeops_status take_separator(eop_csv_reader *r, const char *base, const char *p) {
+    switch (r->meaning[(unsigned char)*p]) {
+    case QUOTE:
+        return refuse(r, EDGEOPS_E_INVALID,
+                      "a quote inside a field that is not quoted; write the field as \"...\" and "
+                      "the quote as \"\"");
+    case NUL:
+        return refuse(r, EDGEOPS_E_INVALID, "a NUL byte; is this a text file?");
+    case PLAIN:
+    case HIGH:
+        return refuse(r, EDGEOPS_E_INVALID,
+                      "text behind a closing quote; a quote inside a field is written \"\"");
+    default:
+        r->state = *p == '\r' ? AFTER_RETURN : *p == '\n' ? AFTER_RECORD : AT_FIELD;
+        return end_field(r, (size_t)(p - base) - (r->now.quoted ? 1 : 0));
+    }
+}
+
+/* One step of the scan: a field's content, or the byte behind it. */
+static edgeops_status step(eop_csv_reader *r, const char *base, const char **at, const char *end) {
+    const char *p = *at;
+    edgeops_status status = EDGEOPS_OK;
+    switch (r->state) {
+    case AT_FIELD:
+        r->now = (span){.start = (uint32_t)(p - base), .quoted = *p == '"'};
+        r->state = r->now.quoted ? IN_QUOTED : IN_PLAIN;
+        r->now.start += r->now.quoted;
+        p += r->now.quoted;
+        break;
+    case IN_QUOTED:
+        p = skip_quoted(r, p, end);
+        if (p < end && *p == '\0') {
+            status = refuse(r, EDGEOPS_E_INVALID, "a NUL byte; is this a text file?");
+        } else if (p < end) {
+            r->state = AFTER_QUOTE;
+            p++;
+        }
+        break;
+    case AFTER_QUOTE:
+        if (*p == '"') {
+            r->now.pairs = true;
+            r->state = IN_QUOTED;
+        } else {
+            status = take_separator(r, base, p);
+        }
+        p++;
+        break;
+    case IN_PLAIN:
+        p = skip_plain(r->meaning, p, end, &r->now.high);
+        if (p < end) {
+            status = take_separator(r, base, p);
+            p++;
+        }
+        break;
+    default: /* AFTER_RETURN */
+        if (*p != '\n') {
+            status =
+                refuse(r, EDGEOPS_E_INVALID, "a carriage return inside a field that is not quoted");
+        }
+        r->state = AFTER_RECORD;
+        p++;
+    }
+    *at = p;
+    return status;
+}
+
 /* Scans on. EDGEOPS_OK: a whole record, at r->scanned stands the next one; EDGEOPS_DONE: more bytes
  * are needed. */
 static edgeops_status scan(eop_csv_reader *r) {
     const char *base = r->buffer + r->at;
     const char *end = r->buffer + r->size;
     const char *p = base + r->scanned;
-    edgeops_status status = EDGEOPS_DONE;
-    bool record = false;
-    while (p < end && status == EDGEOPS_DONE && !record) {
-        switch (r->state) {
-        case AT_FIELD:
-            r->now = (span){.start = (uint32_t)(p - base), .quoted = *p == '"'};
-            r->state = IN_PLAIN;
-            if (r->now.quoted) {
-                p++;
-                r->now.start++;
-                r->state = IN_QUOTED;
-            }
-            break;
-        case IN_QUOTED:
-            p = skip_quoted(r, p, end);
-            if (p < end && *p == '\0') {
-                status = refuse(r, EDGEOPS_E_INVALID, "a NUL byte; is this a text file?");
-            } else if (p < end) {
-                r->state = AFTER_QUOTE;
-                p++;
-            }
-            break;
-        case AFTER_QUOTE:
-            if (*p == '"') {
-                r->now.pairs = true;
-                r->state = IN_QUOTED;
-                p++;
-                break;
-            }
-            if (r->meaning[(unsigned char)*p] <= HIGH) {
-                status =
-                    refuse(r, EDGEOPS_E_INVALID,
-                           "text behind a closing quote; a quote inside a field is written \"\"");
-                break;
-            }
-            goto field_end;
-        case IN_PLAIN:
-            p = skip_plain(r->meaning, p, end, &r->now.high);
-            if (p == end) {
-                break;
-            }
-            goto field_end;
-        case AFTER_RETURN:
-            if (*p != '\n') {
-                status = refuse(r, EDGEOPS_E_INVALID,
-                                "a carriage return inside a field that is not quoted");
-                break;
-            }
-            p++;
-            record = true;
-            break;
-        field_end:
-            switch (r->meaning[(unsigned char)*p]) {
-            case QUOTE:
-                status = refuse(r, EDGEOPS_E_INVALID,
-                                "a quote inside a field that is not quoted; write the field as "
-                                "\"...\" and the quote as \"\"");
-                break;
-            case NUL:
-                status = refuse(r, EDGEOPS_E_INVALID, "a NUL byte; is this a text file?");
-                break;
-            default:
-                status = end_field(r, (size_t)(p - base) - (r->now.quoted ? 1 : 0));
-                status = status == EDGEOPS_OK ? EDGEOPS_DONE : status;
-                r->state = *p == '\r' ? AFTER_RETURN : AT_FIELD;
-                record = *p == '\n';
-                p++;
-            }
-        }
+    edgeops_status status = EDGEOPS_OK;
+    while (p < end && status == EDGEOPS_OK && r->state != AFTER_RECORD) {
+        status = step(r, base, &p, end);
     }
     r->scanned = (size_t)(p - base);
-    return record && status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+    return status != EDGEOPS_OK || r->state == AFTER_RECORD ? status : EDGEOPS_DONE;
 }
 
 /* The descriptor is at its end: what is open is the last record. */
