@@ -52,7 +52,8 @@ typedef struct edgeops_manifest {
  *  @param path  a zip file or a directory
  *  @return EDGEOPS_OK; EDGEOPS_E_INVALID for a manifest that breaks its schema (detail: line,
  * column, key and what to do); EDGEOPS_E_CORRUPT for a file that is no sound zip; EDGEOPS_E_DENIED
- * for an entry that policy refuses; EDGEOPS_E_LIMIT; EDGEOPS_E_IO Threads: any. Since 0.1. */
+ * for an entry that policy refuses; EDGEOPS_E_UNSUPPORTED for wheels and foreign packages;
+ * EDGEOPS_E_LIMIT; EDGEOPS_E_NOTFOUND; EDGEOPS_E_IO Threads: any. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_workflow_check(edgeops_workflow **out,
                                                                     const char *path);
 
@@ -68,7 +69,8 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_workflow_init(const char *d
 
 /** Packs a folder into a zip. The same files give the same bytes.
  *
- *  @param directory  holds workflow.json; caches (`__pycache__`, *.pyc, dot-files) are left out
+ *  @param directory  holds workflow.json; caches (`__pycache__`, *.pyc, dot-files) are left out;
+ * what the manifest's python.include names is added at the root
  *  @param zip        written atomically; NULL: NAME-VERSION.zip in the current directory
  *  @param written    optional; the path written, free with edgeops_free()
  *  @return as edgeops_workflow_check()
@@ -82,10 +84,10 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_workflow_pack(char **writte
  *
  *  @param out    optional; free with edgeops_workflow_free()
  *  @param store  directory, made where absent
- *  @param path   a zip file or a directory (packed first)
+ *  @param path   a zip file or a directory (its files as edgeops_workflow_pack() takes them)
  *  @return EDGEOPS_OK; EDGEOPS_DONE if it was installed already; EDGEOPS_E_EXISTS if the name and
- * version are there with other content; else as edgeops_workflow_check() Threads: any, one at a
- * time for a store. Since 0.1. */
+ * version are there with other content; EDGEOPS_E_BUSY while another process installs; else as
+ * edgeops_workflow_check() Threads: any, one at a time for a store. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_workflow_install(edgeops_workflow **out,
                                                                       const char *store,
                                                                       const char *path);

@@ -341,6 +341,23 @@ static bool lookup(eop_installed *out, const char *store, const char *key) {
     return found;
 }
 
+static void remember(const eop_installed *item, const char *store, const char *key) {
+    char text[256];
+    int n = snprintf(text, sizeof text, "%s@%s %s\n", item->name, item->version, item->digest);
+    char *path = eop_store_path(store, "seen", key);
+    if (path != NULL && !eop_file_exists(path)) {
+        (void)eop_file_write(path, text, (size_t)n, 0644);
+    }
+    eop_free(path);
+}
+
+static void remember_identity(const eop_installed *item, const char *store, int fd) {
+    char key[65];
+    if (identity_key(key, fd, false) == EDGEOPS_OK && key[0] != '\0') {
+        remember(item, store, key);
+    }
+}
+
 edgeops_status eop_seen_find(eop_installed *out, bool *found, const char *store, int fd) {
     char key[65];
     char *seen = eop_store_path(store, "seen", NULL);
@@ -360,26 +377,14 @@ edgeops_status eop_seen_find(eop_installed *out, bool *found, const char *store,
     }
     if (rc == EDGEOPS_OK && lookup(out, store, key)) {
         *found = true;
-        eop_seen_add(out, store, fd);
+        remember_identity(out, store, fd);
     }
     return rc;
 }
 
-static void remember(const eop_installed *item, const char *store, const char *key) {
-    char text[256];
-    int n = snprintf(text, sizeof text, "%s@%s %s\n", item->name, item->version, item->digest);
-    char *path = eop_store_path(store, "seen", key);
-    if (path != NULL && !eop_file_exists(path)) {
-        (void)eop_file_write(path, text, (size_t)n, 0644);
-    }
-    eop_free(path);
-}
-
 void eop_seen_add(const eop_installed *item, const char *store, int fd) {
     char key[65];
-    if (identity_key(key, fd, false) == EDGEOPS_OK && key[0] != '\0') {
-        remember(item, store, key);
-    }
+    remember_identity(item, store, fd);
     if (content_key(key, fd) == EDGEOPS_OK) {
         remember(item, store, key);
     }
