@@ -50,8 +50,8 @@ bool eop_glob(const char *pattern, const char *text);
 
 /** "16 MiB", "512KiB", "1000", "2GB" -> bytes. False when malformed or over 2^63. */
 bool eop_parse_size(uint64_t *out, const char *text);
-/** Shortest decimal text that gives back the same double; "NaN", "Infinity", "-Infinity". buf >= 32
- * bytes. */
+/** Decimal text of 15 digits, or the 17 at most that it takes to give back the same double; "NaN",
+ * "Infinity", "-Infinity". buf >= 32 bytes. */
 size_t eop_format_double(char *buf, double value);
 
 #endif /* EOP_BASE_STR_H */
