@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A trained scikit-learn forest as a few flat NumPy arrays.
 
-scikit-learn's predict_proba() takes 3.5 ms for one row of the 200-tree forest of imu-activity, this one 0.08 ms (scikit-learn 1.2.1, one
-machine, one run): nearly all of it is the way to the trees, not the trees. Here all trees walk at once, one level a step, so that a single row costs as many small NumPy calls as the deepest
-tree has levels. The answers are those of scikit-learn: the same float32 comparisons at the same thresholds, the same mean.
+scikit-learn's predict_proba() takes 3.5 ms for one row of the 200-tree forest of imu-activity, this one 0.08 ms (scikit-learn
+1.2.1, one machine, one run): nearly all of it is the way to the trees, not the trees. Here all trees walk at once, one level a
+step, so that a single row costs as many small NumPy calls as the deepest tree has levels. The answers are those of scikit-learn:
+the same float32 comparisons at the same thresholds, the same mean.
 """
 import numpy as np
 
