@@ -267,10 +267,14 @@ static edgeops_status parse_asset(eop_csv_samples *s, const char *pattern) {
 
 static edgeops_status set_roles(eop_csv_samples *s, const eop_csv_samples_options *o) {
     edgeops_status rc = parse_asset(s, o->asset);
+    const char *time = o->time_column;
+    if (time != NULL && o->time_optional && find_column(s, time, strlen(time)) == s->column_count) {
+        time = s->options.time_column = NULL;
+    }
     for (size_t i = 0; i < o->skip_count && rc == EDGEOPS_OK; i++) {
         rc = set_role(s, o->skip[i], SKIP);
     }
-    if (rc < 0 || (rc = set_role(s, o->time_column, TIME)) < 0 ||
+    if (rc < 0 || (rc = set_role(s, time, TIME)) < 0 ||
         (rc = set_role(s, o->seq_column, SEQ)) < 0 ||
         (rc = set_role(s, o->label_column, LABEL)) < 0) {
         return rc;

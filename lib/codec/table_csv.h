@@ -39,6 +39,7 @@ typedef struct eop_csv_samples_options {
     size_t skip_count;
     eop_csv_label_fn on_label; /**< optional */
     void *user_data;
+    bool time_optional; /**< without a column `time_column`: as if that were NULL */
 } eop_csv_samples_options;
 
 /** One row. Borrowed until the next call. */

@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* data.import: CSV rows into the store, in batches. Doing it twice changes nothing: the samples are
+ * duplicates then, and a label that is there already is not added again. */
+#include <string.h>
+
+#include "base/hash.h"
+#include "codec/table_csv.h"
+#include "node/bulk.h"
+#include "node/ops.h"
+
+#define BATCH_VALUES_MAX 1000000u
+
+typedef struct label_row {
+    char *asset;
+    char *label;
+    edgeops_time start;
+    edgeops_time end;
+} label_row;
+
+typedef struct import_work {
+    edgeops_call *call;
+    eop_csv_samples_options options;
+    eop_csv_column *columns;
+    const char **skip;
+    size_t batch;
+    int input;
+    /* the rows of a batch; texts and pointers have their places until it is complete */
+    edgeops_sample *samples;
+    size_t *first; /**< value of each sample */
+    size_t *asset_at;
+    size_t sample_count;
+    const char **names;
+    edgeops_value *values;
+    size_t value_count;
+    size_t value_capacity;
+    size_t name_capacity;
+    eop_buf text;
+    label_row *labels;
+    size_t label_count;
+    size_t label_capacity;
+    uint64_t *known; /**< hashes of the labels and assets that are there; open addressing */
+    size_t known_slots;
+    size_t known_count;
+    char **assets;
+    size_t asset_count;
+    size_t asset_capacity;
+    uint64_t rows;
+    uint64_t labelled;
+    edgeops_append_result sum;
+} import_work;
+
+static void import_free(import_work *w) {
+    if (w == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < w->label_count; i++) {
+        eop_free(w->labels[i].asset);
+        eop_free(w->labels[i].label);
+    }
+    for (size_t i = 0; i < w->asset_count; i++) {
+        eop_free(w->assets[i]);
+    }
+    eop_free(w->labels);
+    eop_free(w->assets);
+    eop_free(w->known);
+    eop_free(w->columns);
+    eop_free(w->skip);
+    eop_free(w->samples);
+    eop_free(w->first);
+    eop_free(w->asset_at);
+    eop_free(w->names);
+    eop_free(w->values);
+    eop_buf_dispose(&w->text);
+    eop_free(w);
+}
+
+/* -- labels -- */
+
+static uint64_t label_hash(const char *asset, edgeops_time start, edgeops_time end,
+                           const char *label) {
+    uint64_t parts[4] = {eop_hash64(asset, strlen(asset)), (uint64_t)start, (uint64_t)end,
+                         eop_hash64(label, strlen(label))};
+    uint64_t hash = eop_hash64(parts, sizeof(parts));
+    return hash != 0 ? hash : 1;
+}
+
+static uint64_t *slot_of(uint64_t *slots, size_t count, uint64_t hash) {
+    size_t at = (size_t)hash & (count - 1);
+    while (slots[at] != 0 && slots[at] != hash) {
+        at = (at + 1) & (count - 1);
+    }
+    return &slots[at];
+}
+
+/* *fresh: it was not there. */
+static edgeops_status know(import_work *w, uint64_t hash, bool *fresh) {
+    if ((w->known_count + 1) * 2 > w->known_slots) {
+        size_t count = w->known_slots != 0 ? w->known_slots * 2 : 1024;
+        uint64_t *slots = eop_calloc(count, sizeof(*slots));
+        if (slots == NULL) {
+            return eop_fail_nomem("node");
+        }
+        for (size_t i = 0; i < w->known_slots; i++) {
+            if (w->known[i] != 0) {
+                *slot_of(slots, count, w->known[i]) = w->known[i];
+            }
+        }
+        eop_free(w->known);
+        w->known = slots;
+        w->known_slots = count;
+    }
+    uint64_t *slot = slot_of(w->known, w->known_slots, hash);
+    *fresh = *slot == 0;
+    w->known_count += *fresh;
+    *slot = hash;
+    return EDGEOPS_OK;
+}
+
+static edgeops_status know_label(const edgeops_label *label, void *user_data) {
+    bool fresh = false;
+    return know(user_data, label_hash(label->asset, label->start, label->end, label->label),
+                &fresh);
+}
+
+static edgeops_status on_label(const char *asset, edgeops_time start, edgeops_time end,
+                               const char *label, void *user_data) {
+    import_work *w = user_data;
+    bool fresh = false;
+    edgeops_status status = know(w, label_hash(asset, start, end, label), &fresh);
+    if (status != EDGEOPS_OK || !fresh) {
+        return status;
+    }
+    label_row row = {eop_strdup(asset), eop_strdup(label), start, end};
+    if (row.asset == NULL || row.label == NULL ||
+        !eop_grow(&w->labels, &w->label_capacity, w->label_count + 1, sizeof(*w->labels))) {
+        eop_free(row.asset);
+        eop_free(row.label);
+        return eop_fail_nomem("node");
+    }
+    w->labels[w->label_count++] = row;
+    return EDGEOPS_OK;
+}
+
+static edgeops_status flush_labels(import_work *w) {
+    edgeops_label *labels = NULL;
+    edgeops_status status = EDGEOPS_OK;
+    if (w->label_count == 0) {
+        return EDGEOPS_OK;
+    }
+    labels = eop_calloc(w->label_count, sizeof(*labels));
+    if (labels == NULL) {
+        return eop_fail_nomem("node");
+    }
+    for (size_t i = 0; i < w->label_count; i++) {
+        labels[i] = (edgeops_label){.asset = w->labels[i].asset,
+                                    .start = w->labels[i].start,
+                                    .end = w->labels[i].end,
+                                    .label = w->labels[i].label,
+                                    .author = "import"};
+    }
+    status = edgeops_store_label(w->call->node->store, labels, w->label_count, NULL);
+    eop_free(labels);
+    if (status == EDGEOPS_OK) {
+        w->labelled += w->label_count;
+        for (size_t i = 0; i < w->label_count; i++) {
+            eop_free(w->labels[i].asset);
+            eop_free(w->labels[i].label);
+        }
+        w->label_count = 0;
+    }
+    return status;
+}
+
+/* -- samples -- */
+
+static edgeops_status declare_units(import_work *w, const char *asset) {
+    const eop_json *columns = eop_json_get(w->call->args, "columns");
+    for (const eop_json *c = columns != NULL ? eop_json_first(columns) : NULL; c != NULL;
+         c = eop_json_next(c)) {
+        const char *unit = eop_json_string(c, "unit", NULL);
+        const char *type = eop_json_string(c, "type", NULL);
+        if (unit != NULL && type != NULL) {
+            edgeops_status status = edgeops_store_declare(
+                w->call->node->store, asset, eop_json_key(c), eop_type_from_name(type), unit);
+            if (status != EDGEOPS_OK) {
+                return status;
+            }
+        }
+    }
+    return EDGEOPS_OK;
+}
+
+static edgeops_status note_asset(import_work *w, const char *asset) {
+    bool fresh = false;
+    edgeops_status status = know(w, label_hash(asset, 0, -1, "asset"), &fresh);
+    if (status != EDGEOPS_OK || !fresh) {
+        return status;
+    }
+    char *copy = eop_strdup(asset);
+    if (copy == NULL ||
+        !eop_grow(&w->assets, &w->asset_capacity, w->asset_count + 1, sizeof(*w->assets))) {
+        eop_free(copy);
+        return eop_fail_nomem("node");
+    }
+    w->assets[w->asset_count++] = copy;
+    return declare_units(w, asset);
+}
+
+static edgeops_status put_row(import_work *w, const edgeops_sample *sample) {
+    size_t n = w->value_count + sample->count;
+    bool same = w->sample_count > 0 &&
+                strcmp(w->text.data + w->asset_at[w->sample_count - 1], sample->asset) == 0;
+    if (!eop_grow(&w->values, &w->value_capacity, n, sizeof(*w->values)) ||
+        !eop_grow(&w->names, &w->name_capacity, n, sizeof(*w->names))) {
+        return eop_fail_nomem("node");
+    }
+    w->first[w->sample_count] = w->value_count;
+    if (same) {
+        w->asset_at[w->sample_count] = w->asset_at[w->sample_count - 1];
+    } else {
+        edgeops_status status = note_asset(w, sample->asset);
+        if (status != EDGEOPS_OK) {
+            return status;
+        }
+        w->asset_at[w->sample_count] = w->text.size;
+        eop_buf_put(&w->text, sample->asset, strlen(sample->asset) + 1);
+    }
+    for (size_t i = 0; i < sample->count; i++) {
+        edgeops_value value = sample->values[i];
+        if (value.type == EDGEOPS_TYPE_STRING) {
+            size_t at = w->text.size;
+            eop_buf_put(&w->text, value.as.str, value.size);
+            value.as.i64 = (int64_t)at;
+        }
+        w->names[w->value_count] = sample->channels[i];
+        w->values[w->value_count++] = value;
+    }
+    w->samples[w->sample_count++] =
+        (edgeops_sample){.time = sample->time, .seq = sample->seq, .count = sample->count};
+    w->rows++;
+    return w->text.failed ? eop_fail_nomem("node") : EDGEOPS_OK;
+}
+
+static edgeops_status flush(import_work *w) {
+    edgeops_append_result result = {0};
+    edgeops_status status = EDGEOPS_OK;
+    for (size_t i = 0; i < w->value_count; i++) {
+        if (w->values[i].type == EDGEOPS_TYPE_STRING) {
+            w->values[i].as.str = w->text.data + w->values[i].as.i64;
+        }
+    }
+    for (size_t i = 0; i < w->sample_count; i++) {
+        w->samples[i].asset = w->text.data + w->asset_at[i];
+        w->samples[i].channels = w->names + w->first[i];
+        w->samples[i].values = w->values + w->first[i];
+    }
+    if (w->sample_count > 0) {
+        status = edgeops_store_append(w->call->node->store, w->samples, w->sample_count, &result);
+    }
+    if (status == EDGEOPS_OK) {
+        w->sum.appended += result.appended;
+        w->sum.duplicates += result.duplicates;
+        w->sum.conflicts += result.conflicts;
+        w->sum.late += result.late;
+        status = flush_labels(w);
+    }
+    w->sample_count = w->value_count = 0;
+    eop_buf_clear(&w->text);
+    return status;
+}
+
+static void report(eop_job *job, const import_work *w, const eop_csv_samples *csv) {
+    if (eop_job_due(job)) {
+        eop_json *event = eop_json_object();
+        eop_json_set_string(event, "type", "progress");
+        eop_json_set_integer(event, "rows", (int64_t)w->rows);
+        eop_json_set_integer(event, "bytes", (int64_t)eop_csv_samples_offset(csv));
+        eop_job_event(job, event);
+    }
+}
+
+static edgeops_status take_rows(eop_job *job, import_work *w, eop_csv_samples *csv) {
+    edgeops_status status = EDGEOPS_OK;
+    while (status == EDGEOPS_OK && !eop_job_canceled(job)) {
+        eop_csv_row row;
+        status = eop_csv_samples_next(csv, &row);
+        if (status == EDGEOPS_OK) {
+            status = put_row(w, &row.sample);
+        }
+        if (status == EDGEOPS_OK &&
+            (w->sample_count == w->batch || w->value_count >= BATCH_VALUES_MAX)) {
+            status = flush(w);
+            report(job, w, csv);
+        }
+    }
+    if (status == EDGEOPS_DONE) {
+        status = flush(w);
+    }
+    return eop_job_canceled(job) ? eop_fail(EDGEOPS_E_CANCELED, "node", "ended on request")
+                                 : status;
+}
+
+static void work(eop_job *job, void *user_data) {
+    import_work *w = user_data;
+    eop_bulk *bulk = NULL;
+    eop_csv_samples *csv = NULL;
+    edgeops_status status = EDGEOPS_OK;
+    if (w->options.label_column != NULL) {
+        status = edgeops_store_labels(w->call->node->store, NULL, know_label, w);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_bulk_open(&bulk, job, w->input);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_csv_samples_open(&csv, eop_bulk_fd(bulk), &w->options);
+    }
+    if (status == EDGEOPS_OK) {
+        status = take_rows(job, w, csv);
+    }
+    eop_job_end(job, status);
+    eop_csv_samples_close(csv);
+    eop_bulk_close(bulk);
+}
+
+static void done(eop_job *job, void *user_data) {
+    import_work *w = user_data;
+    edgeops_status status = eop_job_status(job);
+    eop_json *result = NULL;
+    if (status == EDGEOPS_OK) {
+        result = eop_json_object();
+        eop_json *assets = eop_json_array();
+        eop_json_set_integer(result, "rows", (int64_t)w->rows);
+        eop_json_set_integer(result, "appended", (int64_t)w->sum.appended);
+        eop_json_set_integer(result, "duplicates", (int64_t)w->sum.duplicates);
+        eop_json_set_integer(result, "conflicts", (int64_t)w->sum.conflicts);
+        eop_json_set_integer(result, "late", (int64_t)w->sum.late);
+        eop_json_set_integer(result, "labels", (int64_t)w->labelled);
+        for (size_t i = 0; i < w->asset_count; i++) {
+            eop_json_append_string(assets, w->assets[i]);
+        }
+        eop_json_set(result, "assets", assets);
+    }
+    eop_call_finish(w->call, status, result);
+    import_free(w);
+}
+
+/* Units without a type would need the type that is only known later. */
+static edgeops_status read_columns(import_work *w, const eop_json *columns) {
+    size_t n = columns != NULL ? eop_json_size(columns) : 0;
+    w->columns = eop_calloc(n + 1, sizeof(*w->columns));
+    if (w->columns == NULL) {
+        return eop_fail_nomem("node");
+    }
+    for (const eop_json *c = n > 0 ? eop_json_first(columns) : NULL; c != NULL;
+         c = eop_json_next(c)) {
+        const char *type = eop_json_string(c, "type", NULL);
+        if (type == NULL && eop_json_get(c, "unit") != NULL) {
+            return eop_fail(EDGEOPS_E_INVALID, "node",
+                            "columns: '%s' has a unit and no type; give both", eop_json_key(c));
+        }
+        w->columns[w->options.column_count++] = (eop_csv_column){
+            eop_json_key(c), type != NULL ? eop_type_from_name(type) : EDGEOPS_TYPE_NULL};
+    }
+    w->options.columns = w->columns;
+    return EDGEOPS_OK;
+}
+
+static edgeops_status read_times(import_work *w, const eop_json *args) {
+    const char *period = eop_json_string(args, "period", NULL);
+    w->options.time_column = eop_json_string(args, "time_column", NULL);
+    w->options.time_unit = eop_json_string(args, "time_unit", NULL);
+    bool generated = eop_json_get(args, "start") != NULL;
+    if (generated && w->options.time_column != NULL) {
+        return eop_fail(EDGEOPS_E_INVALID, "node", "start and time_column exclude each other");
+    }
+    if (!generated && w->options.time_column == NULL) {
+        w->options.time_column = "time";
+    }
+    if (period != NULL && !eop_parse_duration(&w->options.period, period)) {
+        return eop_fail(EDGEOPS_E_INVALID, "node", "period: '%.32s' is no duration such as 20ms",
+                        period);
+    }
+    return eop_arg_time(&w->options.start, args, "start", 0);
+}
+
+static edgeops_status read_args(import_work *w, const eop_json *args) {
+    const char *separator = eop_json_string(args, "separator", ",");
+    w->options.what = eop_json_string(args, "what", "input");
+    w->options.separator = strcmp(separator, "tab") == 0 ? '\t' : separator[0];
+    w->options.asset = eop_json_string(args, "asset", "");
+    w->options.seq_column = eop_json_string(args, "seq_column", NULL);
+    w->options.label_column = eop_json_string(args, "label_column", NULL);
+    w->options.on_label = w->options.label_column != NULL ? on_label : NULL;
+    w->options.user_data = w;
+    w->batch = (size_t)eop_json_integer(args, "batch", 1000);
+    edgeops_status status = read_times(w, args);
+    if (status == EDGEOPS_OK) {
+        status = read_columns(w, eop_json_get(args, "columns"));
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_arg_strings(&w->skip, &w->options.skip_count, args, "skip_columns");
+        w->options.skip = w->skip;
+    }
+    return status;
+}
+
+edgeops_status eop_import_start(edgeops_call *call) {
+    import_work *w = eop_calloc(1, sizeof(*w));
+    if (w == NULL) {
+        return eop_fail_nomem("node");
+    }
+    w->call = call;
+    w->input = call->input;
+    edgeops_status status = read_args(w, call->args);
+    if (status == EDGEOPS_OK) {
+        w->samples = eop_calloc(w->batch, sizeof(*w->samples));
+        w->first = eop_calloc(w->batch, sizeof(*w->first));
+        w->asset_at = eop_calloc(w->batch, sizeof(*w->asset_at));
+        if (w->samples == NULL || w->first == NULL || w->asset_at == NULL) {
+            status = eop_fail_nomem("node");
+        }
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_job_start(NULL, call->node, call, work, done, w);
+    }
+    if (status != EDGEOPS_OK) {
+        import_free(w);
+    }
+    return status;
+}

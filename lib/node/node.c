@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A node: a home, who owns it, and what runs in it. */
+#include "node/controller.h"
+
+#include <string.h>
+
+#include "node/parts.h"
+
+#define TICK        EDGEOPS_SECOND
+#define STOP_WITHIN (2 * EDGEOPS_SECOND)
+
+void edgeops_node_options_init(edgeops_node_options *options, size_t struct_size) {
+    static const edgeops_node_options defaults = EDGEOPS_NODE_OPTIONS_INIT;
+    memset(options, 0, struct_size);
+    memcpy(options, &defaults, struct_size < sizeof(defaults) ? struct_size : sizeof(defaults));
+    options->struct_size = struct_size;
+}
+
+char *eop_node_path(const edgeops_node *node, const char *a, const char *b) {
+    char *first = eop_path_join(node->home, a);
+    if (first == NULL || b == NULL) {
+        return first;
+    }
+    char *second = eop_path_join(first, b);
+    eop_free(first);
+    return second;
+}
+
+bool eop_node_is_daemon(const edgeops_node *node) {
+    return node->server != NULL;
+}
+
+edgeops_status eop_node_runtime(edgeops_runtime **out, edgeops_node *node) {
+    if (node->runtime == NULL) {
+        edgeops_runtime_options options = EDGEOPS_RUNTIME_OPTIONS_INIT;
+        options.worker = node->worker;
+        edgeops_status status = edgeops_runtime_new(&node->runtime, node->ctx, &options);
+        if (status != EDGEOPS_OK) {
+            return status;
+        }
+    }
+    *out = node->runtime;
+    return EDGEOPS_OK;
+}
+
+static void on_turn(void *user_data) {
+    edgeops_node *node = user_data;
+    eop_jobs_turn(node);
+    eop_calls_turn(node);
+}
+
+/* Room on the disk is asked for here, not by those who append: one look a second for all. */
+static void look_at_disk(edgeops_node *node) {
+    bool was_full = atomic_load(&node->disk_full);
+    bool full = eop_store_ready(node->store) != EDGEOPS_OK;
+    if (full) {
+        size_t size = strnlen(edgeops_error_last()->message, sizeof(node->disk_detail) - 1);
+        memcpy(node->disk_detail, edgeops_error_last()->message, size);
+        node->disk_detail[size] = '\0';
+    }
+    if (full != was_full) {
+        eop_log_write(node_log(node), full ? EDGEOPS_LOG_ERROR : EDGEOPS_LOG_WARN, "node", "%s",
+                      full ? node->disk_detail : "there is room on the disk again");
+        atomic_store(&node->disk_full, full);
+    }
+}
+
+static void on_tick(void *user_data) {
+    edgeops_node *node = user_data;
+    look_at_disk(node);
+    eop_sources_tick(node);
+    eop_deployments_tick(node);
+    eop_outboxes_tick(node);
+}
+
+static edgeops_status open_layer(edgeops_node *node, const char *wanted) {
+    char *json = NULL;
+    eop_json *record = NULL;
+    edgeops_status status = eop_record_get(&json, node->store, "node", "node");
+    if (status == EDGEOPS_OK) {
+        status = eop_json_parse(&record, json, strlen(json), "node record", NULL);
+    } else if (status == EDGEOPS_E_NOTFOUND) {
+        record = eop_json_object();
+        eop_json_set_string(record, "layer", wanted != NULL ? wanted : "edge");
+        eop_json_set_time(record, "created", eop_now());
+        status = eop_put_record(node, "node", "node", record, true);
+    }
+    if (status == EDGEOPS_OK) {
+        node->layer = eop_strdup(eop_json_string(record, "layer", "edge"));
+        status = node->layer != NULL ? EDGEOPS_OK : eop_fail_nomem("node");
+    }
+    eop_json_free(record);
+    eop_free(json);
+    return status;
+}
+
+static edgeops_status open_local(edgeops_node *node, const edgeops_node_options *options) {
+    edgeops_status status = edgeops_store_open(&node->store, node->home, NULL);
+    if (status == EDGEOPS_OK) {
+        status = open_layer(node, options->layer);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_feed_new(&node->feed, node);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_timer_new(&node->tick, node->ctx, on_tick, node);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_runs_recover(node);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_sources_load(node);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_deployments_load(node);
+    }
+    if (status == EDGEOPS_OK) {
+        look_at_disk(node);
+        eop_timer_start(node->tick, TICK, TICK);
+    }
+    return status;
+}
+
+static edgeops_status check_options(const edgeops_node_options *options) {
+    const char *layer = options->layer;
+    if (layer != NULL && strcmp(layer, "edge") != 0 && strcmp(layer, "fog") != 0 &&
+        strcmp(layer, "cloud") != 0) {
+        return eop_fail(EDGEOPS_E_INVALID, "node", "layer '%.32s' is none of edge, fog, cloud",
+                        layer);
+    }
+    if (options->mode != EDGEOPS_NODE_AUTO && options->mode != EDGEOPS_NODE_LOCAL &&
+        options->mode != EDGEOPS_NODE_REMOTE) {
+        return eop_fail(EDGEOPS_E_INVALID, "node", "mode %d is none of edgeops_node_mode",
+                        (int)options->mode);
+    }
+    return EDGEOPS_OK;
+}
+
+static edgeops_status check_exists(const edgeops_node *node) {
+    char *catalog = eop_node_path(node, "catalog.db", NULL);
+    bool exists = catalog != NULL && eop_file_exists(catalog);
+    eop_free(catalog);
+    return exists ? EDGEOPS_OK
+                  : eop_fail(EDGEOPS_E_NOTFOUND, "node",
+                             "there is no node home in '%s'; make one with 'edgeopsctl node init'",
+                             node->home);
+}
+
+/* A daemon that answers comes first; without one the home may be ours. */
+static edgeops_status open_either(edgeops_node *node, const edgeops_node_options *options) {
+    if (options->mode != EDGEOPS_NODE_LOCAL) {
+        edgeops_status status = eop_client_new(&node->client, node);
+        if (status != EDGEOPS_E_NOTFOUND) {
+            return status;
+        }
+        if (options->mode == EDGEOPS_NODE_REMOTE) {
+            return eop_fail(EDGEOPS_E_NOTFOUND, "node",
+                            "no daemon answers on '%s'; start one with 'edgeopsctl node serve'",
+                            node->home);
+        }
+    }
+    edgeops_status status = options->must_exist != 0 ? check_exists(node) : EDGEOPS_OK;
+    return status == EDGEOPS_OK ? open_local(node, options) : status;
+}
+
+edgeops_status edgeops_node_open(edgeops_node **out, edgeops_ctx *ctx, const char *home,
+                                 const edgeops_node_options *options) {
+    edgeops_node_options given = EDGEOPS_NODE_OPTIONS_INIT;
+    edgeops_status status = EDGEOPS_OK;
+    edgeops_node *node = NULL;
+    EOP_REQUIRE(out != NULL, "node");
+    *out = NULL;
+    EOP_REQUIRE(ctx != NULL && home != NULL && home[0] != '\0', "node");
+    EOP_OPTIONS_COPY(&given, options);
+    status = check_options(&given);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    node = eop_calloc(1, sizeof(*node));
+    if (node == NULL) {
+        return eop_fail_nomem("node");
+    }
+    node->ctx = ctx;
+    eop_ctx_ref(ctx);
+    node->opened = eop_now();
+    node->opened_monotonic = eop_monotonic();
+    pthread_mutex_init(&node->lock, NULL);
+    pthread_mutex_init(&node->workflow_lock, NULL);
+    node->home = eop_strdup(home);
+    node->worker = given.worker != NULL ? eop_strdup(given.worker) : NULL;
+    if (node->home == NULL || (given.worker != NULL && node->worker == NULL)) {
+        status = eop_fail_nomem("node");
+        goto out;
+    }
+    status = eop_wake_new(&node->turn, ctx, on_turn, node);
+    if (status == EDGEOPS_OK) {
+        status = open_either(node, &given);
+    }
+    if (status == EDGEOPS_OK) {
+        *out = node;
+        node = NULL;
+    }
+out:
+    if (node != NULL) {
+        char *message = eop_strdup(edgeops_error_last()->message);
+        edgeops_node_close(node);
+        status = eop_fail_with(status, "node", message != NULL ? message : "out of memory");
+        eop_free(message);
+    }
+    return status;
+}
+
+static edgeops_status need_local(const edgeops_node *node, const char *what) {
+    return node->client == NULL ? EDGEOPS_OK
+                                : eop_fail(EDGEOPS_E_INVALID, "node",
+                                           "%s is for the process that owns the home", what);
+}
+
+edgeops_status edgeops_node_start(edgeops_node *node) {
+    EOP_REQUIRE(node != NULL, "node");
+    edgeops_status status = need_local(node, "edgeops_node_start()");
+    if (status != EDGEOPS_OK || node->started) {
+        return status;
+    }
+    node->started = true;
+    eop_deployments_start(node);
+    eop_sources_start(node);
+    return EDGEOPS_OK;
+}
+
+void edgeops_node_stop(edgeops_node *node) {
+    if (node == NULL || !node->started) {
+        return;
+    }
+    node->started = false;
+    eop_sources_stop(node);
+    /* What is in flight may still answer; nothing new is submitted. */
+    eop_deployments_drain(node);
+    edgeops_duration until = eop_monotonic() + STOP_WITHIN;
+    while (eop_deployments_busy(node) && eop_monotonic() < until) {
+        if (eop_ctx_turn(node->ctx, 20 * EDGEOPS_MILLISECOND) != EDGEOPS_OK) {
+            break;
+        }
+    }
+    eop_deployments_stop(node);
+}
+
+edgeops_status edgeops_node_serve(edgeops_node *node) {
+    EOP_REQUIRE(node != NULL, "node");
+    edgeops_status status = need_local(node, "edgeops_node_serve()");
+    if (status != EDGEOPS_OK || node->server != NULL) {
+        return status;
+    }
+    return eop_server_new(&node->server, node);
+}
+
+void edgeops_node_close(edgeops_node *node) {
+    if (node == NULL) {
+        return;
+    }
+    if (node->call_count > 0) {
+        eop_calls_end(node);
+    }
+    edgeops_node_stop(node);
+    eop_server_free(node->server);
+    eop_client_free(node->client);
+    eop_deployments_free(node);
+    eop_sources_free(node);
+    eop_outboxes_free(node);
+    eop_feed_free(node->feed);
+    edgeops_runtime_free(node->runtime);
+    eop_timer_free(node->tick);
+    eop_wake_free(node->turn);
+    edgeops_store_close(node->store);
+    pthread_mutex_destroy(&node->lock);
+    pthread_mutex_destroy(&node->workflow_lock);
+    eop_ctx_unref(node->ctx);
+    eop_free(node->layer);
+    eop_free(node->worker);
+    eop_free(node->home);
+    eop_free(node);
+}
+
+int edgeops_node_is_remote(const edgeops_node *node) {
+    return node != NULL && node->client != NULL;
+}
+
+edgeops_store *edgeops_node_store(edgeops_node *node) {
+    return node != NULL ? node->store : NULL;
+}
+
+void edgeops_node_on_prediction(edgeops_node *node, edgeops_node_prediction_fn fn,
+                                void *user_data) {
+    if (node != NULL) {
+        node->on_prediction = fn;
+        node->prediction_data = user_data;
+    }
+}

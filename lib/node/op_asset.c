@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "node/ops.h"
+
+static eop_json *times_of(const edgeops_asset_info *info) {
+    eop_json *json = eop_json_object();
+    eop_json_set_string(json, "name", info->name);
+    eop_json_set_integer(json, "rows", (int64_t)info->rows);
+    if (info->rows > 0) {
+        eop_json_set_time(json, "first", info->first);
+        eop_json_set_time(json, "last", info->last);
+    } else {
+        eop_json_set_string(json, "first", NULL);
+        eop_json_set_string(json, "last", NULL);
+    }
+    return json;
+}
+
+static edgeops_status list_one(const edgeops_asset_info *info, void *user_data) {
+    eop_json *json = times_of(info);
+    eop_json_set_integer(json, "channels", (int64_t)info->channel_count);
+    eop_json_append(user_data, json);
+    return EDGEOPS_OK;
+}
+
+static edgeops_status run_ls(edgeops_call *call, eop_json **result) {
+    eop_json *items = NULL;
+    *result = eop_items(&items);
+    return edgeops_store_assets(call->node->store, eop_json_string(call->args, "pattern", NULL),
+                                list_one, items);
+}
+
+typedef struct wanted {
+    const char *name;
+    eop_json *found;
+} wanted;
+
+static edgeops_status show_one(const edgeops_asset_info *info, void *user_data) {
+    wanted *w = user_data;
+    if (strcmp(info->name, w->name) != 0) {
+        return EDGEOPS_OK;
+    }
+    eop_json *channels = eop_json_array();
+    for (size_t i = 0; i < info->channel_count; i++) {
+        eop_json *channel = eop_json_object();
+        eop_json_set_string(channel, "name", info->channels[i].name);
+        eop_json_set_string(channel, "type", eop_type_name(info->channels[i].type));
+        eop_json_set_string(channel, "unit", info->channels[i].unit);
+        eop_json_append(channels, channel);
+    }
+    w->found = times_of(info);
+    eop_json_set(w->found, "channels", channels);
+    return EDGEOPS_OK;
+}
+
+static edgeops_status run_show(edgeops_call *call, eop_json **result) {
+    wanted w = {eop_json_string(call->args, "name", ""), NULL};
+    edgeops_status status = edgeops_store_assets(call->node->store, w.name, show_one, &w);
+    if (status == EDGEOPS_OK && w.found == NULL) {
+        status = eop_fail(EDGEOPS_E_NOTFOUND, "node",
+                          "there is no asset '%.200s'; 'asset ls' shows those there are", w.name);
+    }
+    *result = w.found;
+    return status;
+}
+
+static edgeops_status run_rm(edgeops_call *call, eop_json **result) {
+    (void)result;
+    const char *name = eop_json_string(call->args, "name", "");
+    for (size_t i = 0; i < call->node->deployment_count; i++) {
+        const eop_json *record = eop_deployment_record(call->node->deployments[i]);
+        if (strcmp(eop_json_string(record, "asset", ""), name) == 0) {
+            return eop_fail(EDGEOPS_E_BUSY, "node",
+                            "deployment '%s' reads asset '%s'; remove it first",
+                            eop_json_string(record, "name", ""), name);
+        }
+    }
+    return edgeops_store_remove_asset(call->node->store, name);
+}
+
+#define NAME EOP_STRING("name", "name of the asset")
+
+const eop_op eop_asset_ops[] = {
+    {.name = "asset.ls",
+     .summary = "list the assets",
+     .args = EOP_ARGS("", EOP_STRING("pattern", "'*' stands for any characters")),
+     .run = run_ls},
+    {.name = "asset.show",
+     .summary = "show an asset and its channels",
+     .args = EOP_ARGS("\"name\"", NAME),
+     .run = run_show},
+    {.name = "asset.rm",
+     .summary = "remove an asset with its samples and labels",
+     .args = EOP_ARGS("\"name\"", NAME),
+     .run = run_rm},
+    {0},
+};

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "node/ops.h"
+
+#define NAME_MAX_SIZE 64
+
+/* MODEL-ASSET as a name: what a name cannot hold becomes '-', a level of the asset '.'. */
+static char *default_name(const char *model, const char *asset) {
+    char *name = eop_format("%s-%s", model, asset);
+    if (name == NULL) {
+        return NULL;
+    }
+    for (char *p = name; *p != '\0'; p++) {
+        bool upper = *p >= 'A' && *p <= 'Z';
+        bool good = (*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9') || *p == '.' ||
+                    *p == '_' || *p == '-';
+        *p = upper ? (char)(*p - 'A' + 'a') : *p == '/' ? '.' : good ? *p : '-';
+    }
+    if (strlen(name) > NAME_MAX_SIZE) {
+        name[NAME_MAX_SIZE] = '\0';
+    }
+    return name;
+}
+
+static bool is_mqtt(const eop_source *source) {
+    return strcmp(eop_source_driver(source), "mqtt") == 0;
+}
+
+/* The MQTT source that feeds the asset, else the only one, else none. */
+static const char *default_source(edgeops_node *node, const char *asset) {
+    const char *only = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < node->source_count; i++) {
+        if (is_mqtt(node->sources[i])) {
+            if (eop_source_feeds(node->sources[i], asset)) {
+                return eop_source_name(node->sources[i]);
+            }
+            only = eop_source_name(node->sources[i]);
+            count++;
+        }
+    }
+    return count == 1 ? only : NULL;
+}
+
+static edgeops_status choose_source(const char **out, edgeops_call *call) {
+    const char *given = eop_json_string(call->args, "source", NULL);
+    *out = NULL;
+    if (given != NULL) {
+        eop_source *source = eop_source_find(call->node, given);
+        if (source == NULL) {
+            return EDGEOPS_E_NOTFOUND;
+        }
+        if (!is_mqtt(source)) {
+            return eop_fail(EDGEOPS_E_INVALID, "node",
+                            "source '%s' is no mqtt source: nothing can be published through it",
+                            given);
+        }
+        *out = eop_source_name(source);
+        return EDGEOPS_OK;
+    }
+    *out = default_source(call->node, eop_json_string(call->args, "asset", ""));
+    if (*out == NULL && eop_json_get(call->args, "publish") != NULL) {
+        return eop_fail(EDGEOPS_E_INVALID, "node",
+                        "publish: which broker? Name an mqtt source with 'source'");
+    }
+    return EDGEOPS_OK;
+}
+
+static edgeops_status check_topic(const char *topic) {
+    size_t size = strlen(topic);
+    return size <= 1024 && strpbrk(topic, "+#") == NULL && eop_utf8_valid(topic, size) == size
+               ? EDGEOPS_OK
+               : eop_fail(EDGEOPS_E_INVALID, "node",
+                          "publish: '%.100s' is no topic to publish to (no '+', no '#', at most "
+                          "1024 bytes)",
+                          topic);
+}
+
+static eop_json *new_record(edgeops_call *call, const char *name, const char *source,
+                            const char *topic) {
+    eop_json *record = eop_json_object();
+    eop_json_set_string(record, "name", name);
+    eop_json_set_string(record, "model", eop_json_string(call->args, "model", ""));
+    eop_json_set_string(record, "asset", eop_json_string(call->args, "asset", ""));
+    if (source != NULL) {
+        eop_json_set_string(record, "publish", topic);
+        eop_json_set_string(record, "source", source);
+    }
+    eop_json_set_integer(record, "qos", eop_json_integer(call->args, "qos", 1));
+    eop_json_set_bool(record, "retain", eop_json_bool(call->args, "retain", false));
+    eop_json_set_string(record, "from", eop_json_string(call->args, "from", "now"));
+    eop_json_set_bool(record, "enabled", true);
+    eop_json_set_time(record, "created", eop_now());
+    return record;
+}
+
+static edgeops_status run_deploy(edgeops_call *call, eop_json **result) {
+    const char *model = eop_json_string(call->args, "model", "");
+    const char *asset = eop_json_string(call->args, "asset", "");
+    const char *given = eop_json_string(call->args, "name", NULL);
+    const char *source = NULL;
+    eop_model *opened = NULL;
+    eop_deployment *deployment = NULL;
+    char *name = given != NULL ? eop_strdup(given) : default_name(model, asset);
+    char *topic = name != NULL ? eop_format("edgeops/predictions/%s", name) : NULL;
+    edgeops_status status = topic != NULL ? EDGEOPS_OK : eop_fail_nomem("node");
+    if (status == EDGEOPS_OK) {
+        status = eop_check_id("deployment", name);
+    }
+    if (status == EDGEOPS_OK && !eop_name_valid(asset, strlen(asset), 200)) {
+        status = eop_fail(EDGEOPS_E_INVALID, "node", "'%.200s' is no name of an asset", asset);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_model_open(&opened, call->node, model); /* only to see that it can be */
+    }
+    if (status == EDGEOPS_OK) {
+        status = choose_source(&source, call);
+    }
+    if (status == EDGEOPS_OK) {
+        const char *publish = eop_json_string(call->args, "publish", topic);
+        status = check_topic(publish);
+        if (status == EDGEOPS_OK) {
+            status = eop_deployment_add(&deployment, call->node,
+                                        new_record(call, name, source, publish));
+        }
+    }
+    if (status == EDGEOPS_OK) {
+        *result = eop_deployment_describe(deployment);
+    }
+    eop_model_free(opened);
+    eop_free(topic);
+    eop_free(name);
+    return status;
+}
+
+static edgeops_status run_ls(edgeops_call *call, eop_json **result) {
+    eop_json *items = NULL;
+    *result = eop_items(&items);
+    for (size_t i = 0; i < call->node->deployment_count; i++) {
+        eop_json_append(items, eop_deployment_brief(call->node->deployments[i]));
+    }
+    return EDGEOPS_OK;
+}
+
+static eop_deployment *named(edgeops_call *call) {
+    return eop_deployment_find(call->node, eop_json_string(call->args, "name", ""));
+}
+
+static edgeops_status run_show(edgeops_call *call, eop_json **result) {
+    eop_deployment *deployment = named(call);
+    if (deployment == NULL) {
+        return EDGEOPS_E_NOTFOUND;
+    }
+    *result = eop_deployment_describe(deployment);
+    return EDGEOPS_OK;
+}
+
+static edgeops_status enable(edgeops_call *call, eop_json **result, bool on) {
+    eop_deployment *deployment = named(call);
+    if (deployment == NULL) {
+        return EDGEOPS_E_NOTFOUND;
+    }
+    edgeops_status status = eop_deployment_enable(deployment, on);
+    if (status == EDGEOPS_OK) {
+        *result = eop_deployment_describe(deployment);
+    }
+    return status;
+}
+
+static edgeops_status run_start(edgeops_call *call, eop_json **result) {
+    return enable(call, result, true);
+}
+
+static edgeops_status run_stop(edgeops_call *call, eop_json **result) {
+    return enable(call, result, false);
+}
+
+static edgeops_status run_rm(edgeops_call *call, eop_json **result) {
+    (void)result;
+    eop_deployment *deployment = named(call);
+    return deployment != NULL ? eop_deployment_remove(deployment) : EDGEOPS_E_NOTFOUND;
+}
+
+#define NAME EOP_STRING("name", "name of the deployment")
+
+const eop_op eop_deployment_ops[] = {
+    {.name = "deploy",
+     .summary = "predict on an asset with a model, live",
+     .args =
+         EOP_ARGS(
+             "\"model\",\"asset\"",
+             EOP_STRING("model", "name of the model") "," EOP_STRING("asset", "whose samples it "
+                                                                              "sees; need not "
+                                                                              "exist yet") "," EOP_STRING("name", "default: MODEL-ASSET") "," EOP_STRING(
+                 "publish",
+                 "topic; default: edgeops/predictions/NAME") "," EOP_STRING("source", "mqtt source "
+                                                                                      "whose "
+                                                                                      "broker is "
+                                                                                      "used; "
+                                                                                      "default: "
+                                                                                      "the one "
+                                                                                      "that feeds "
+                                                                                      "the asset, "
+                                                                                      "or the only "
+                                                                                      "one") ","
+                                                                                             "\"qos"
+                                                                                             "\":{"
+                                                                                             "\"typ"
+                                                                                             "e\":"
+                                                                                             "\"int"
+                                                                                             "eger"
+                                                                                             "\","
+                                                                                             "\"min"
+                                                                                             "imum"
+                                                                                             "\":0,"
+                                                                                             "\"max"
+                                                                                             "imum"
+                                                                                             "\":2,"
+                                                                                             "\"def"
+                                                                                             "ault"
+                                                                                             "\":1}"
+                                                                                             ","
+                                                                                             "\"ret"
+                                                                                             "ain\""
+                                                                                             ":{"
+                                                                                             "\"typ"
+                                                                                             "e\":"
+                                                                                             "\"boo"
+                                                                                             "lean"
+                                                                                             "\","
+                                                                                             "\"def"
+                                                                                             "ault"
+                                                                                             "\":"
+                                                                                             "false"
+                                                                                             "},"
+                                                                                             "\"fro"
+                                                                                             "m\":{"
+                                                                                             "\"enu"
+                                                                                             "m\":["
+                                                                                             "\"now"
+                                                                                             "\","
+                                                                                             "\"sta"
+                                                                                             "rt\"]"
+                                                                                             ",\"de"
+                                                                                             "fault"
+                                                                                             "\":"
+                                                                                             "\"now"
+                                                                                             "\"}"),
+     .run = run_deploy},
+    {.name = "deployment.ls",
+     .summary = "list the deployments",
+     .args = EOP_ARGS_NONE,
+     .run = run_ls},
+    {.name = "deployment.show",
+     .summary = "show a deployment",
+     .args = EOP_ARGS("\"name\"", NAME),
+     .run = run_show},
+    {.name = "deployment.start",
+     .summary = "go on where a deployment was stopped",
+     .args = EOP_ARGS("\"name\"", NAME),
+     .run = run_start},
+    {.name = "deployment.stop",
+     .summary = "stop a deployment for good; its position is kept",
+     .args = EOP_ARGS("\"name\"", NAME),
+     .run = run_stop},
+    {.name = "deployment.rm",
+     .summary = "remove a deployment, not its predictions",
+     .args = EOP_ARGS("\"name\"", NAME),
+     .run = run_rm},
+    {0},
+};

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* doctor: what an operator would look at first, each with what to do. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "node/ops.h"
+
+#define YEAR_2024 ((edgeops_time)1704067200 * EDGEOPS_SECOND)
+
+typedef struct doctor {
+    edgeops_node *node;
+    eop_json *checks;
+    bool ok;
+} doctor;
+
+static void put(doctor *d, const char *name, const char *state, const char *detail,
+                const char *hint) {
+    eop_json *check = eop_json_object();
+    eop_json_set_string(check, "name", name);
+    eop_json_set_string(check, "state", state);
+    eop_json_set_string(check, "detail", detail);
+    eop_json_set_string(check, "hint", hint);
+    eop_json_append(d->checks, check);
+    if (strcmp(state, "fail") == 0) {
+        d->ok = false;
+    }
+}
+
+static void check_home(doctor *d) {
+    struct stat info;
+    if (stat(d->node->home, &info) != 0 || access(d->node->home, W_OK) != 0) {
+        put(d, "home", "fail", "the home cannot be written", "check its owner and permissions");
+    } else if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+        put(d, "home", "warn", "other users can look into the home", "chmod 700 it");
+    } else {
+        put(d, "home", "ok", d->node->home, "");
+    }
+}
+
+static void check_disk(doctor *d) {
+    eop_store_stats stats;
+    char detail[160];
+    if (eop_store_get_stats(d->node->store, &stats) != EDGEOPS_OK) {
+        put(d, "disk", "fail", edgeops_error_last()->message, "");
+        return;
+    }
+    snprintf(detail, sizeof(detail), "%llu MiB free, nothing is taken below %llu MiB",
+             (unsigned long long)(stats.free_bytes >> 20),
+             (unsigned long long)(stats.floor_bytes >> 20));
+    if (atomic_load(&d->node->disk_full)) {
+        put(d, "disk", "fail", d->node->disk_detail,
+            "make room; the sources go on by themselves then");
+    } else if (stats.free_bytes < stats.floor_bytes * 4) {
+        put(d, "disk", "warn", detail, "make room before the sources have to pause");
+    } else {
+        put(d, "disk", "ok", detail, "");
+    }
+}
+
+static void check_clock(doctor *d) {
+    char text[40];
+    edgeops_time now = eop_now();
+    eop_format_time(text, now);
+    if (now < YEAR_2024) {
+        put(d, "clock", "fail", text, "set the clock: samples without a time get this one");
+    } else {
+        put(d, "clock", "ok", text, "");
+    }
+}
+
+static void check_worker(doctor *d) {
+    edgeops_runtime *runtime = NULL;
+    if (eop_node_runtime(&runtime, d->node) != EDGEOPS_OK) {
+        put(d, "worker", "fail", edgeops_error_last()->message,
+            "install edgeops-worker, or name it in EDGEOPS_WORKER; without it nothing can be "
+            "trained or predicted");
+    } else {
+        put(d, "worker", "ok", "the worker program is there", "");
+    }
+}
+
+static edgeops_status find_mqtt(const edgeops_hld_driver *driver, void *user_data) {
+    bool *found = user_data;
+    *found = *found || strcmp(driver->name, "mqtt") == 0;
+    return EDGEOPS_OK;
+}
+
+static void check_drivers(doctor *d) {
+    bool found = false;
+    (void)edgeops_drivers(find_mqtt, &found);
+    put(d, "mqtt", found ? "ok" : "warn", found ? "built in" : "built without MQTT",
+        found ? "" : "build with paho-mqtt3as to connect to a broker");
+}
+
+static void check_parts(doctor *d) {
+    const edgeops_node *node = d->node;
+    for (size_t i = 0; i < node->source_count; i++) {
+        eop_json *brief = eop_source_brief(node->sources[i]);
+        const char *state = eop_json_string(brief, "state", "");
+        char *name = eop_format("source %s", eop_source_name(node->sources[i]));
+        bool bad = strcmp(state, "failed") == 0 || strcmp(state, "paused") == 0;
+        bool waits = node->started && strcmp(state, "connecting") == 0;
+        put(d, name,
+            bad     ? "fail"
+            : waits ? "warn"
+                    : "ok",
+            bad || waits ? eop_json_string(brief, "detail", "") : state,
+            bad || waits ? "see 'source show' and try 'source test'" : "");
+        eop_free(name);
+        eop_json_free(brief);
+    }
+    for (size_t i = 0; i < node->deployment_count; i++) {
+        eop_json *brief = eop_deployment_brief(node->deployments[i]);
+        const char *state = eop_json_string(brief, "state", "");
+        char *name = eop_format("deployment %s", eop_json_string(brief, "name", ""));
+        bool bad = strcmp(state, "failed") == 0;
+        put(d, name, bad ? "fail" : "ok", bad ? eop_json_string(brief, "detail", "") : state,
+            bad ? "see 'deployment show' and the log of its run" : "");
+        eop_free(name);
+        eop_json_free(brief);
+    }
+}
+
+static edgeops_status run_doctor(edgeops_call *call, eop_json **result) {
+    doctor d = {call->node, eop_json_array(), true};
+    check_home(&d);
+    check_disk(&d);
+    check_clock(&d);
+    check_worker(&d);
+    check_drivers(&d);
+    put(&d, "daemon", eop_node_is_daemon(call->node) ? "ok" : "warn",
+        eop_node_is_daemon(call->node) ? "runs" : "no daemon runs on this home",
+        eop_node_is_daemon(call->node) ? ""
+                                       : "'edgeopsctl node serve' starts sources and "
+                                         "deployments");
+    check_parts(&d);
+    *result = eop_json_object();
+    eop_json_set_bool(*result, "ok", d.ok);
+    eop_json_set(*result, "checks", d.checks);
+    return EDGEOPS_OK;
+}
+
+const eop_op eop_doctor_ops[] = {
+    {.name = "doctor",
+     .summary = "look for what keeps the node from working",
+     .args = EOP_ARGS_NONE,
+     .run = run_doctor},
+    {0},
+};

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* driver.* and source.*. */
+#include <string.h>
+
+#include "node/ops.h"
+
+/* -- drivers -- */
+
+static edgeops_status list_driver(const edgeops_hld_driver *driver, void *user_data) {
+    eop_json *json = eop_json_object();
+    eop_json_set_string(json, "name", driver->name);
+    eop_json_set_string(json, "version", driver->version);
+    eop_json_set_string(json, "summary", driver->summary);
+    eop_json_append(user_data, json);
+    return EDGEOPS_OK;
+}
+
+static edgeops_status run_driver_ls(edgeops_call *call, eop_json **result) {
+    (void)call;
+    eop_json *items = NULL;
+    *result = eop_items(&items);
+    return edgeops_drivers(list_driver, items);
+}
+
+typedef struct wanted {
+    const char *name;
+    const edgeops_hld_driver *driver;
+} wanted;
+
+static edgeops_status match(const edgeops_hld_driver *driver, void *user_data) {
+    wanted *w = user_data;
+    if (strcmp(driver->name, w->name) == 0) {
+        w->driver = driver;
+    }
+    return EDGEOPS_OK;
+}
+
+static edgeops_status run_driver_show(edgeops_call *call, eop_json **result) {
+    wanted w = {eop_json_string(call->args, "name", ""), NULL};
+    eop_json *schema = NULL;
+    edgeops_status status = edgeops_drivers(match, &w);
+    if (status == EDGEOPS_OK && w.driver == NULL) {
+        status = eop_fail(EDGEOPS_E_NOTFOUND, "node",
+                          "there is no driver '%.64s'; 'driver ls' shows those there are", w.name);
+    }
+    if (status == EDGEOPS_OK) {
+        const char *text = w.driver->config_schema_json;
+        status = eop_json_parse(&schema, text, strlen(text), "driver schema", NULL);
+    }
+    if (status == EDGEOPS_OK) {
+        *result = eop_json_object();
+        eop_json_set_string(*result, "name", w.driver->name);
+        eop_json_set_string(*result, "version", w.driver->version);
+        eop_json_set_string(*result, "summary", w.driver->summary);
+        eop_json_set(*result, "config", schema);
+    }
+    return status;
+}
+
+/* -- sources -- */
+
+static edgeops_status run_add(edgeops_call *call, eop_json **result) {
+    eop_source *source = NULL;
+    eop_json *none = NULL;
+    const eop_json *config = eop_json_get(call->args, "config");
+    if (config == NULL) {
+        config = none = eop_json_object();
+    }
+    edgeops_status status =
+        eop_source_add(&source, call->node, eop_json_string(call->args, "name", ""),
+                       eop_json_string(call->args, "driver", ""), config,
+                       eop_json_bool(call->args, "start", true));
+    eop_json_free(none);
+    if (status == EDGEOPS_OK) {
+        *result = eop_source_describe(source);
+    }
+    return status;
+}
+
+static edgeops_status run_ls(edgeops_call *call, eop_json **result) {
+    eop_json *items = NULL;
+    *result = eop_items(&items);
+    for (size_t i = 0; i < call->node->source_count; i++) {
+        eop_json_append(items, eop_source_brief(call->node->sources[i]));
+    }
+    return EDGEOPS_OK;
+}
+
+static eop_source *named(edgeops_call *call) {
+    return eop_source_find(call->node, eop_json_string(call->args, "name", ""));
+}
+
+/* What a message holds may be anything: shown byte by byte, all but plain text escaped. */
+static void set_payload(eop_json *json, const unsigned char *data, size_t size) {
+    eop_buf text = {0};
+    for (size_t i = 0; i < size;) {
+        size_t left = size - i;
+        size_t n = left > 1 && data[i] >= 0x80 ? 4 : 1;
+        n = n < left ? n : left;
+        while (n > 1 && eop_utf8_valid((const char *)data + i, n) != n) {
+            n--;
+        }
+        bool plain =
+            data[i] >= 0x20 && data[i] != 0x7f && eop_utf8_valid((const char *)data + i, n) == n;
+        if (plain) {
+            eop_buf_put(&text, data + i, n);
+        } else {
+            n = 1;
+            eop_buf_printf(&text, "\\x%02x", data[i]);
+        }
+        i += n;
+    }
+    char *taken = eop_buf_take(&text);
+    eop_json_set_string(json, "payload", taken);
+    eop_free(taken);
+}
+
+static edgeops_status list_letter(const eop_dead_letter *letter, void *user_data) {
+    eop_json *json = eop_json_object();
+    eop_json_set_time(json, "time", letter->time);
+    eop_json_set_string(json, "topic", letter->topic);
+    eop_json_set_string(json, "reason", letter->reason);
+    set_payload(json, letter->payload, letter->payload_size);
+    eop_json_set_integer(json, "message_size", (int64_t)letter->message_size);
+    eop_json_append(user_data, json);
+    return EDGEOPS_OK;
+}
+
+static edgeops_status run_show(edgeops_call *call, eop_json **result) {
+    eop_source *source = named(call);
+    if (source == NULL) {
+        return EDGEOPS_E_NOTFOUND;
+    }
+    *result = eop_source_describe(source);
+    eop_json *letters = eop_json_array();
+    size_t max = (size_t)eop_json_integer(call->args, "dead_letters", 20);
+    edgeops_status status = EDGEOPS_OK;
+    if (max > 0) {
+        status = eop_dead_letter_list(call->node->store, eop_source_name(source), max, list_letter,
+                                      letters);
+    }
+    eop_json_set(*result, "dead_letters", letters);
+    return status;
+}
+
+static edgeops_status enable(edgeops_call *call, eop_json **result, bool on) {
+    eop_source *source = named(call);
+    if (source == NULL) {
+        return EDGEOPS_E_NOTFOUND;
+    }
+    edgeops_status status = eop_source_enable(source, on);
+    if (status == EDGEOPS_OK) {
+        *result = eop_source_describe(source);
+    }
+    return status;
+}
+
+static edgeops_status run_start(edgeops_call *call, eop_json **result) {
+    return enable(call, result, true);
+}
+
+static edgeops_status run_stop(edgeops_call *call, eop_json **result) {
+    return enable(call, result, false);
+}
+
+static edgeops_status run_rm(edgeops_call *call, eop_json **result) {
+    (void)result;
+    eop_source *source = named(call);
+    return source != NULL ? eop_source_remove(source) : EDGEOPS_E_NOTFOUND;
+}
+
+/* -- test: connects and counts, stores nothing -- */
+
+typedef struct test_work {
+    edgeops_call *call;
+    edgeops_source *source;
+    eop_timer *timer;
+    char *config;
+    char *reason; /**< why the last message was refused; guarded by lock */
+    pthread_mutex_t lock;
+    atomic_bool linked;
+} test_work;
+
+static edgeops_status test_append(const edgeops_sample *samples, size_t n,
+                                  edgeops_append_result *result, void *user_data) {
+    (void)samples;
+    (void)user_data;
+    if (result != NULL) {
+        *result = (edgeops_append_result){.appended = n};
+    }
+    return EDGEOPS_OK;
+}
+
+static void test_letter(const edgeops_dead_letter *letter, void *user_data) {
+    test_work *w = user_data;
+    char *copy = eop_strdup(letter->reason);
+    pthread_mutex_lock(&w->lock);
+    char *old = w->reason;
+    w->reason = copy;
+    pthread_mutex_unlock(&w->lock);
+    eop_free(old);
+}
+
+static void test_state(edgeops_source_state state, const char *detail, void *user_data) {
+    (void)detail;
+    test_work *w = user_data;
+    if (state == EDGEOPS_SOURCE_RUNNING || state == EDGEOPS_SOURCE_DONE) {
+        atomic_store(&w->linked, true);
+    }
+    if (state == EDGEOPS_SOURCE_DONE) {
+        eop_timer_start(w->timer, 0, 0);
+    }
+}
+
+static void test_free(test_work *w) {
+    edgeops_source_close(w->source);
+    eop_timer_free(w->timer);
+    pthread_mutex_destroy(&w->lock);
+    eop_free(w->reason);
+    eop_free(w->config);
+    eop_free(w);
+}
+
+static void test_end(void *user_data) {
+    test_work *w = user_data;
+    edgeops_source_stats stats;
+    edgeops_source_get_stats(w->source, &stats);
+    edgeops_source_stop(w->source);
+    bool ok = atomic_load(&w->linked) && stats.dead == 0;
+    eop_json *result = eop_json_object();
+    eop_json_set_bool(result, "ok", ok);
+    eop_json_set_string(result, "detail",
+                        stats.dead > 0 && w->reason != NULL ? w->reason : stats.detail);
+    eop_json_set_integer(result, "messages", (int64_t)stats.messages);
+    eop_json_set_integer(result, "samples", (int64_t)stats.samples);
+    eop_json_set_integer(result, "dead", (int64_t)stats.dead);
+    eop_call_finish(w->call, EDGEOPS_OK, result);
+    test_free(w);
+}
+
+static void test_cancel(edgeops_call *call) {
+    test_work *w = call->data;
+    eop_call_fail(call, EDGEOPS_E_CANCELED, "ended on request");
+    test_free(w);
+}
+
+/* A test must not take the place of the source it tests at the broker, nor leave a session there
+ * that gathers messages for nobody. */
+static char *test_config(const eop_json *args) {
+    const eop_json *given = eop_json_get(args, "config");
+    eop_json *config = given != NULL ? eop_json_copy(given) : eop_json_object();
+    if (strcmp(eop_json_string(args, "driver", ""), "mqtt") == 0) {
+        eop_json_remove(config, "client_id");
+        eop_json_remove(config, "session_expiry");
+        eop_json_remove(config, "will");
+        eop_json_set_bool(config, "clean_session", true);
+    }
+    char *text = eop_json_print(config);
+    eop_json_free(config);
+    return text;
+}
+
+static edgeops_status test_start(edgeops_call *call) {
+    test_work *w = eop_calloc(1, sizeof(*w));
+    if (w == NULL) {
+        return eop_fail_nomem("node");
+    }
+    pthread_mutex_init(&w->lock, NULL);
+    atomic_init(&w->linked, false);
+    w->call = call;
+    w->config = test_config(call->args);
+    edgeops_source_options options = EDGEOPS_SOURCE_OPTIONS_INIT;
+    options.name = "source-test";
+    options.driver = eop_json_string(call->args, "driver", "");
+    options.config_json = w->config;
+    options.append = test_append;
+    options.on_state = test_state;
+    options.on_dead_letter = test_letter;
+    options.user_data = w;
+    edgeops_status status = w->config != NULL ? EDGEOPS_OK : eop_fail_nomem("node");
+    if (status == EDGEOPS_OK) {
+        status = eop_timer_new(&w->timer, call->node->ctx, test_end, w);
+    }
+    if (status == EDGEOPS_OK) {
+        status = edgeops_source_open(&w->source, call->node->ctx, &options);
+    }
+    if (status == EDGEOPS_OK) {
+        status = edgeops_source_start(w->source);
+    }
+    if (status != EDGEOPS_OK) {
+        test_free(w);
+        return status;
+    }
+    call->data = w;
+    call->cancel = test_cancel;
+    double seconds = eop_json_number(call->args, "seconds", 5.0);
+    eop_timer_start(w->timer, (edgeops_duration)(seconds * (double)EDGEOPS_SECOND), 0);
+    return EDGEOPS_OK;
+}
+
+#define NAME   EOP_STRING("name", "name of the source")
+#define DRIVER EOP_STRING("driver", "see driver.ls")
+#define CONFIG "\"config\":{\"type\":\"object\",\"description\":\"see driver.show\"}"
+
+const eop_op eop_source_ops[] = {
+    {.name = "driver.ls",
+     .summary = "list the drivers",
+     .args = EOP_ARGS_NONE,
+     .run = run_driver_ls},
+    {.name = "driver.show",
+     .summary = "show a driver and the schema of its configuration",
+     .args = EOP_ARGS("\"name\"", EOP_STRING("name", "name of the driver")),
+     .run = run_driver_show},
+    {.name = "source.add",
+     .summary = "add a source and start it",
+     .args = EOP_ARGS("\"name\",\"driver\"", NAME
+                      "," DRIVER "," CONFIG ",\"start\":{\"type\":\"boolean\",\"default\":true}"),
+     .run = run_add},
+    {.name = "source.ls", .summary = "list the sources", .args = EOP_ARGS_NONE, .run = run_ls},
+    {.name = "source.show",
+     .summary = "show a source, its counters and the messages it could not take",
+     .args = EOP_ARGS("\"name\"", NAME ",\"dead_letters\":{\"type\":\"integer\",\"minimum\":0,"
+                                       "\"maximum\":1000,\"default\":20}"),
+     .run = run_show},
+    {.name = "source.start",
+     .summary = "start a source, now and whenever the node starts",
+     .args = EOP_ARGS("\"name\"", NAME),
+     .run = run_start},
+    {.name = "source.stop",
+     .summary = "stop a source for good",
+     .args = EOP_ARGS("\"name\"", NAME),
+     .run = run_stop},
+    {.name = "source.rm",
+     .summary = "remove a source, not its samples",
+     .args = EOP_ARGS("\"name\"", NAME),
+     .run = run_rm},
+    {.name = "source.test",
+     .summary = "connect and count what comes in, without storing it",
+     .args = EOP_ARGS("\"driver\"",
+                      DRIVER "," CONFIG ",\"seconds\":{\"type\":\"number\",\"exclusiveMinimum\":0,"
+                             "\"maximum\":3600,\"default\":5}"),
+     .start = test_start},
+    {0},
+};

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Batch prediction: a thread reads rows and hands them over block by block, the loop cuts windows
+ * and asks a lane, another thread writes the rows of the answer. Each stage holds little: a block,
+ * a lane's depth of windows, a MiB of text. */
+#ifndef EOP_NODE_PREDICT_H
+#define EOP_NODE_PREDICT_H
+
+#include "node/parts.h"
+#include "runtime/window.h"
+
+#define EOP_PREDICT_DEPTH 256u
+
+/** Texts by number, in the order in which they came. */
+typedef struct eop_texts {
+    char **items;
+    size_t count;
+    size_t capacity;
+    uint32_t *slots;
+    size_t slot_count;
+} eop_texts;
+/** Number of a text, new or not. E_LIMIT over max texts. */
+edgeops_status eop_texts_add(int32_t *out, eop_texts *texts, const char *text, size_t size,
+                             size_t max, const char *what);
+void eop_texts_dispose(eop_texts *texts);
+
+/** Counts of (label, prediction) pairs and what follows from them. */
+typedef struct eop_score {
+    eop_texts classes;
+    uint64_t *pairs; /**< label x prediction, `size` a side */
+    size_t size;
+    uint64_t total;
+} eop_score;
+edgeops_status eop_score_add(eop_score *score, const char *label, const char *predicted,
+                             size_t predicted_size);
+/** {accuracy, macro_f1, per_class}; the macro mean goes over all classes that were given or
+ * predicted, as in scikit-learn's f1_score(average="macro", zero_division=0). */
+eop_json *eop_score_json(const eop_score *score);
+void eop_score_dispose(eop_score *score);
+
+/** Rows on their way from the reading thread to the loop: borrowed until taken. */
+typedef struct eop_block {
+    const edgeops_table *table;
+    uint64_t first;
+    uint64_t count;
+    const int32_t *labels; /**< by row of the table, numbers of predict.labels; NULL: none */
+    uint32_t group;
+} eop_block;
+
+typedef struct eop_predict {
+    edgeops_call *call;
+    edgeops_node *node;
+    eop_model *model;
+    const edgeops_manifest *manifest;
+    eop_run *run;
+    eop_wake *wake;
+    edgeops_lane *lane;
+    eop_job *reader;
+    eop_job *writer;
+    edgeops_duration started;
+    edgeops_duration reported;
+
+    /* what the reader hands over */
+    pthread_mutex_t lock;
+    pthread_cond_t moved;    /**< block taken, text to write, the end */
+    const eop_block *block;  /**< guarded by lock; NULL: taken */
+    bool read_all;           /**< guarded by lock */
+    bool ended;              /**< guarded by lock: no more is wanted */
+    eop_texts labels;        /**< guarded by lock */
+    eop_texts groups;        /**< guarded by lock */
+    edgeops_time start, end; /**< of an asset's range */
+
+    /* the loop's */
+    const eop_block *current; /**< fed to a cutter that has not said DONE */
+    eop_window_cutter **cutters;
+    size_t cutter_count;
+    size_t cutter_capacity;
+    eop_window window;
+    bool has_window;
+    uint64_t next_id;
+    struct {
+        edgeops_time time;
+        uint32_t group;
+        int32_t label;
+    } ring[EOP_PREDICT_DEPTH];
+    size_t first;
+    size_t count;
+    bool ready; /**< the worker has been */
+    edgeops_status status;
+    char *message;
+    bool finished;
+
+    /* rows of the answer */
+    bool jsonl;
+    bool with_group;
+    bool with_label;
+    size_t compared; /**< output that labels are compared with, SIZE_MAX: none */
+    eop_buf rows;    /**< loop */
+    eop_buf queue;   /**< guarded by lock: what the writer takes next */
+    bool wrote_all;  /**< guarded by lock: no more comes */
+
+    uint64_t rows_read;
+    uint64_t windows;
+    uint64_t predictions;
+    uint64_t errors;
+    uint64_t skipped;
+    eop_score score;
+} eop_predict;
+
+/* predict_read.c: job's thread */
+void eop_predict_read(eop_job *job, void *user_data);
+/* predict_write.c */
+void eop_predict_write(eop_job *job, void *user_data);
+/** The first line of a CSV. */
+void eop_predict_put_header(eop_predict *p);
+/** Counts an answer and puts its row. */
+edgeops_status eop_predict_put(eop_predict *p, const edgeops_prediction *answer, edgeops_time time,
+                               uint32_t group, int32_t label);
+/** Which output the labels are compared with. */
+size_t eop_predict_compared(const edgeops_manifest *manifest);
+
+#endif /* EOP_NODE_PREDICT_H */

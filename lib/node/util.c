@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between JSON and what the other rooms speak. */
+#include "node/parts.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "monitor/histogram.h"
+
+edgeops_status eop_put_record(edgeops_node *node, const char *kind, const char *name,
+                              const eop_json *record, bool insert_only) {
+    char *text = eop_json_print(record);
+    if (text == NULL) {
+        return eop_fail_nomem("node");
+    }
+    edgeops_status status = eop_record_put(node->store, kind, name, text, insert_only);
+    if (status == EDGEOPS_E_EXISTS) {
+        status = eop_fail(EDGEOPS_E_EXISTS, "node",
+                          "there is a %s '%s' already; take another name or remove it", kind, name);
+    }
+    eop_free(text);
+    return status;
+}
+
+edgeops_status eop_get_record(eop_json **out, edgeops_node *node, const char *kind,
+                              const char *name) {
+    char *text = NULL;
+    edgeops_status status = eop_record_get(&text, node->store, kind, name);
+    if (status == EDGEOPS_OK) {
+        status = eop_json_parse(out, text, strlen(text), kind, NULL);
+        if (status == EDGEOPS_E_INVALID) {
+            status =
+                eop_fail(EDGEOPS_E_CORRUPT, "node", "the record of %s '%s' is broken", kind, name);
+        }
+    } else if (status == EDGEOPS_E_NOTFOUND) {
+        status = eop_fail(EDGEOPS_E_NOTFOUND, "node", "there is no %s '%s'", kind, name);
+    }
+    eop_free(text);
+    return status;
+}
+
+static bool parse_ns(edgeops_time *out, const char *text) {
+    char *end = NULL;
+    if ((text[0] < '0' || text[0] > '9') && text[0] != '-') {
+        return false;
+    }
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    if (errno != 0 || *end != '\0' || end == text) {
+        return false;
+    }
+    *out = value;
+    return true;
+}
+
+edgeops_status eop_arg_time(edgeops_time *out, const eop_json *args, const char *key,
+                            edgeops_time otherwise) {
+    const char *text = eop_json_string(args, key, NULL);
+    if (text == NULL) {
+        *out = otherwise;
+        return EDGEOPS_OK;
+    }
+    if (eop_parse_time(out, text, strlen(text)) || parse_ns(out, text)) {
+        return EDGEOPS_OK;
+    }
+    return eop_fail(EDGEOPS_E_INVALID, "node",
+                    "%s: '%.64s' is no time; write 2026-01-31T12:00:00Z or integer nanoseconds",
+                    key, text);
+}
+
+edgeops_status eop_arg_strings(const char ***out, size_t *count, const eop_json *args,
+                               const char *key) {
+    const eop_json *array = eop_json_get(args, key);
+    size_t n = array != NULL ? eop_json_size(array) : 0;
+    *out = NULL;
+    *count = 0;
+    if (n == 0) {
+        return EDGEOPS_OK;
+    }
+    const char **texts = eop_calloc(n, sizeof(*texts));
+    if (texts == NULL) {
+        return eop_fail_nomem("node");
+    }
+    size_t i = 0;
+    for (const eop_json *item = eop_json_first(array); item != NULL; item = eop_json_next(item)) {
+        texts[i++] = eop_json_text(item);
+    }
+    *out = texts;
+    *count = n;
+    return EDGEOPS_OK;
+}
+
+edgeops_status eop_check_id(const char *what, const char *name) {
+    return eop_id_valid(name)
+               ? EDGEOPS_OK
+               : eop_fail(EDGEOPS_E_INVALID, "node",
+                          "'%.64s' is no name for a %s: 1 to 64 of a-z, 0-9, '.', '_', '-', the "
+                          "first a letter or digit",
+                          name, what);
+}
+
+static const char *const type_names[] = {"null", "float64", "int64", "bool", "string"};
+
+const char *eop_type_name(edgeops_type type) {
+    return (size_t)type < EOP_COUNT(type_names) ? type_names[type] : "?";
+}
+
+edgeops_type eop_type_from_name(const char *name) {
+    for (size_t i = 1; i < EOP_COUNT(type_names); i++) {
+        if (strcmp(name, type_names[i]) == 0) {
+            return (edgeops_type)i;
+        }
+    }
+    return EDGEOPS_TYPE_NULL;
+}
+
+eop_json *eop_items(eop_json **items) {
+    eop_json *result = eop_json_object();
+    eop_json *array = eop_json_array();
+    eop_json_set(result, "items", array);
+    *items = result != NULL ? array : NULL;
+    return result;
+}
+
+void eop_json_set_value(eop_json *object, const char *key, const edgeops_value *value) {
+    switch (value->type) {
+    case EDGEOPS_TYPE_FLOAT64:
+        eop_json_set_number(object, key, value->as.f64);
+        return;
+    case EDGEOPS_TYPE_INT64:
+        eop_json_set_integer(object, key, value->as.i64);
+        return;
+    case EDGEOPS_TYPE_BOOL:
+        eop_json_set_bool(object, key, value->as.i64 != 0);
+        return;
+    case EDGEOPS_TYPE_STRING: {
+        char *text = eop_strndup(value->as.str, value->size);
+        eop_json_set_string(object, key, text);
+        eop_free(text);
+        return;
+    }
+    case EDGEOPS_TYPE_NULL:
+        eop_json_set_string(object, key, NULL);
+        return;
+    }
+}
+
+eop_json *eop_json_of_value(const edgeops_value *value) {
+    /* A member that is copied out: the builder has no bare values. */
+    eop_json *holder = eop_json_object();
+    eop_json_set_value(holder, "v", value);
+    eop_json *copy = eop_json_copy(eop_json_get(holder, "v"));
+    eop_json_free(holder);
+    return copy;
+}
+
+edgeops_value eop_table_value(const edgeops_column *column, uint64_t row) {
+    edgeops_value value = {.type = EDGEOPS_TYPE_NULL};
+    if (column->valid != NULL && column->valid[row] == 0) {
+        return value;
+    }
+    value.type = column->type;
+    switch (column->type) {
+    case EDGEOPS_TYPE_FLOAT64:
+        value.as.f64 = column->f64[row];
+        break;
+    case EDGEOPS_TYPE_INT64:
+        value.as.i64 = column->i64[row];
+        break;
+    case EDGEOPS_TYPE_BOOL:
+        value.as.i64 = column->u8[row];
+        break;
+    case EDGEOPS_TYPE_STRING:
+        value.as.str = column->bytes + column->offsets[row];
+        value.size = column->offsets[row + 1] - column->offsets[row];
+        break;
+    case EDGEOPS_TYPE_NULL:
+        break;
+    }
+    return value;
+}
+
+void eop_put_value_text(eop_buf *buf, const edgeops_value *value) {
+    char number[40];
+    switch (value->type) {
+    case EDGEOPS_TYPE_FLOAT64:
+        eop_buf_put(buf, number, eop_format_double(number, value->as.f64));
+        break;
+    case EDGEOPS_TYPE_INT64:
+        eop_buf_printf(buf, "%lld", (long long)value->as.i64);
+        break;
+    case EDGEOPS_TYPE_BOOL:
+        eop_buf_puts(buf, value->as.i64 != 0 ? "true" : "false");
+        break;
+    case EDGEOPS_TYPE_STRING:
+        eop_buf_put(buf, value->as.str, value->size);
+        break;
+    case EDGEOPS_TYPE_NULL:
+        break;
+    }
+}
+
+static double microseconds(edgeops_duration duration) {
+    return round((double)duration / 100.0) / 10.0;
+}
+
+eop_json *eop_latency_json(const void *histogram) {
+    const eop_histogram *h = histogram;
+    eop_json *json = eop_json_object();
+    eop_json_set_number(json, "p50", microseconds(eop_histogram_quantile(h, 0.5)));
+    eop_json_set_number(json, "p99", microseconds(eop_histogram_quantile(h, 0.99)));
+    eop_json_set_number(json, "max", microseconds(eop_histogram_max(h)));
+    eop_json_set_integer(json, "count", (int64_t)eop_histogram_count(h));
+    return json;
+}
