@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command table: help, completion, checks and most of the work are made from it. */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include "edgeops.h"
+#include "json.h"
+#include "text.h"
+
+typedef struct cli_call cli_call;
+
+typedef enum cli_kind {
+    CLI_FLAG, /**< no value; as an argument: true */
+    CLI_OFF,  /**< no value; as an argument: false */
+    CLI_TEXT,
+    CLI_FILE, /**< text, completed with file names */
+    CLI_INTEGER,
+    CLI_NUMBER,
+    CLI_LIST, /**< may be given again; as an argument: an array */
+    CLI_PAIRS /**< NAME=VALUE, may be given again; as an argument: an object */
+} cli_kind;
+
+/** An option of a command. Ends with a NULL name. */
+typedef struct cli_option {
+    const char *name;
+    cli_kind kind;
+    const char *value; /**< what the value is called in the help */
+    const char *help;
+    const char *key;     /**< argument of the operation it goes into; NULL: the command's own */
+    const char *choices; /**< words parted by blanks; NULL: free */
+    char letter;         /**< 0: long form only */
+    bool required;
+} cli_option;
+
+typedef enum cli_count { CLI_ONE, CLI_OPTIONAL } cli_count;
+
+/** A positional argument. Ends with a NULL name. */
+typedef struct cli_argument {
+    const char *name;
+    const char *key; /**< as in cli_option */
+    cli_count count;
+    const char *help;
+    cli_kind kind; /**< CLI_TEXT, CLI_FILE or CLI_INTEGER */
+} cli_argument;
+
+typedef enum cli_shape {
+    CLI_AS_TEXT,
+    CLI_AS_TIME, /**< to the millisecond */
+    CLI_AS_BYTES,
+    CLI_AS_SECONDS,
+    CLI_AS_MICROS, /**< microseconds */
+    CLI_AS_RATIO,  /**< three decimals */
+    CLI_AS_NUMBER, /**< six digits */
+    CLI_AS_DIGEST, /**< first 12 digits */
+    CLI_AS_LIST,   /**< elements or name=value members, parted by commas */
+    CLI_AS_COUNT   /**< number of elements */
+} cli_shape;
+
+/** One shown value: a column of a table or a line of an object. Ends with a NULL title. */
+typedef struct cli_field {
+    const char *title;
+    const char *path; /**< "$key": name of the member that is the row */
+    cli_shape shape;
+} cli_field;
+
+/** A table made of an array or of an object's members. Ends with NULL columns. */
+typedef struct cli_section {
+    const char *title; /**< NULL: none */
+    const char *path;
+    const cli_field *columns;
+    const char *empty; /**< said when there is no row; NULL: nothing is said */
+} cli_section;
+
+/** How a result is shown to people. */
+typedef struct cli_view {
+    const cli_field *fields; /**< lines "title  value"; absent values are left out */
+    const cli_section *sections;
+    const char *done; /**< a sentence; "%s" is the first positional argument */
+} cli_view;
+
+/** One command. Ends with a NULL noun. */
+typedef struct cli_command {
+    const char *noun;
+    const char *verb; /**< NULL: the noun alone */
+    const char *summary;
+    const char *details; /**< more for the help; NULL: nothing */
+    const cli_argument *arguments;
+    const cli_option *options;
+    const char *operation;      /**< of the node; NULL: run does it all */
+    int (*run)(cli_call *call); /**< NULL: call the operation and show its result */
+} cli_command;
+
+extern const cli_command cli_commands[];
+extern const cli_option cli_global_options[];
+/** What a noun is about; NULL for a command without verbs. */
+const char *cli_noun_summary(const char *noun);
+
+typedef struct cli_globals {
+    const char *home;
+    bool json, quiet, verbose, events;
+} cli_globals;
+
+typedef struct cli_given {
+    const cli_option *option;
+    const char *text; /**< "" for a flag */
+} cli_given;
+
+/** One parsed command line. */
+struct cli_call {
+    cli_globals globals;
+    const cli_command *command;
+    char **arguments;
+    size_t argument_count;
+    cli_given *given;
+    size_t given_count;
+};
+
+/** Parses all of argv; *code is set when there is nothing more to do (help was shown, usage
+ * error). */
+bool cli_parse(cli_call *call, int argc, char **argv, int *code);
+void cli_call_dispose(cli_call *call);
+/** Last value given for an option, else fallback. The name must be in the command's table. */
+const char *cli_get(const cli_call *call, const char *name, const char *fallback);
+bool cli_has(const cli_call *call, const char *name);
+/** The index-th value given, NULL past the last. */
+const char *cli_get_nth(const cli_call *call, const char *name, size_t index);
+/** Positional argument, NULL when it was not given. */
+const char *cli_arg(const cli_call *call, size_t index);
+/** Appends the members of the operation's arguments that options and positionals give, without
+ * braces. */
+void cli_put_arguments(cli_text *out, const cli_call *call);
+/** Usage error: message, and where help is to be had. */
+int cli_usage(const cli_call *call, const char *format, ...) CLI_PRINTF(2, 3);
+
+void cli_help(FILE *file, const char *noun, const char *verb);
+int cli_completion(cli_call *call);
+
+/* -- showing results -- */
+/** How an operation's result is shown; NULL: as it is. */
+const cli_view *cli_view_of(const char *operation);
+/** Prints a result as its view says, or with --json as it is. */
+void cli_show(FILE *file, const cli_call *call, const char *operation, const char *result);
+/** An array of names and an array of arrays as a table. */
+void cli_show_rows(FILE *file, const json_value *columns, const json_value *rows);
+/** Text of one value in a shape; NULL when absent. Free it. */
+char *cli_shaped(const json_value *value, cli_shape shape);
+/** 0, or CLI_FAILED when standard output could not take all. */
+int cli_flush(void);
+
+/* -- the node -- */
+typedef struct cli_session {
+    const cli_call *call;
+    edgeops_ctx *ctx;
+    edgeops_node *node;
+    char *home;
+} cli_session;
+
+/** Directory of the node home. Free it. */
+char *cli_home(const cli_call *call);
+bool cli_home_exists(const char *home);
+/** Context with the log on standard error as --verbose says; exit code. */
+int cli_context(edgeops_ctx **out, const cli_call *call, edgeops_log_level level);
+/** Opens the node; exit code, the error is reported. */
+int cli_session_open(cli_session *session, const cli_call *call, edgeops_node_mode mode);
+void cli_session_close(cli_session *session);
+/** Calls an operation, with progress and Ctrl-C; *result: free it.
+ * Exit code, the error is reported. on_event: NULL shows progress. */
+int cli_session_call(char **result, cli_session *session, const char *operation,
+                     const char *arguments, int input, int output, edgeops_event_fn on_event,
+                     void *user_data);
+/** The same for what goes on until Ctrl-C, which is its good end; *result may be NULL then. */
+int cli_session_call_until(char **result, cli_session *session, const char *operation,
+                           const char *arguments, int output, edgeops_event_fn on_event,
+                           void *user_data);
+/** Opens, calls, shows, closes. members: as cli_put_arguments() makes them. */
+int cli_operation(cli_call *call, const char *operation, const char *members, int input,
+                  int output);
+
+/* -- interrupts -- */
+/** From now on SIGINT and SIGTERM stop ctx's loop; a second one ends the program. NULL: no loop. */
+void cli_interrupt_watch(edgeops_ctx *ctx);
+bool cli_interrupted(void);
+
+/* -- progress on standard error -- */
+typedef struct cli_progress {
+    bool shown; /**< a line stands on the terminal */
+    bool terminal, quiet, events;
+    double last; /**< clock of the last line */
+    uint64_t total_bytes;
+} cli_progress;
+
+void cli_progress_start(cli_progress *progress, const cli_call *call, int input);
+/** An edgeops_event_fn; user_data is the cli_progress. */
+void cli_progress_event(const char *event_json, void *user_data);
+/** One line that replaces the one before on a terminal, and comes every few seconds elsewhere. */
+void cli_progress_line(cli_progress *progress, const char *text);
+void cli_progress_end(cli_progress *progress);
+
+/* -- files: exit codes, the error is reported -- */
+/** "-": standard input. */
+int cli_open_input(int *fd, const char *path);
+/** "-": standard output. Made with mode 0666 less umask. */
+int cli_open_output(int *fd, const char *path);
+/** -1 and the standard ones are left alone. */
+void cli_close(int fd);
+/** Reads a text of at most limit bytes, NUL-terminated; free it. */
+int cli_read_file(char **out, size_t *size, const char *path, size_t limit);
+/** A path that means the same to a daemon with another working directory. Free it. */
+char *cli_absolute(const char *path);
+
+/* -- commands that are more than one operation -- */
+int cli_node_init(cli_call *call);
+int cli_node_serve(cli_call *call);
+int cli_source_add(cli_call *call);
+int cli_source_test(cli_call *call);
+int cli_data_import(cli_call *call);
+int cli_data_export(cli_call *call);
+int cli_data_head(cli_call *call);
+int cli_label_import(cli_call *call);
+int cli_workflow_init(cli_call *call);
+int cli_workflow_check(cli_call *call);
+int cli_workflow_pack(cli_call *call);
+int cli_workflow_add(cli_call *call);
+int cli_predict(cli_call *call);
+int cli_run_log(cli_call *call);
+int cli_simulate(cli_call *call);
+int cli_replay(cli_call *call);
+int cli_doctor(cli_call *call);
+int cli_version(cli_call *call);
+
+#endif /* CLI_CLI_H */

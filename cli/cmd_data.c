@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Operations with bulk data: import, export, labels, logs. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+/* --column NAME=TYPE[:UNIT] -> "columns":{NAME:{"type":TYPE,"unit":UNIT}} */
+static int put_columns(cli_text *out, const cli_call *call) {
+    static const char *const types[] = {"float64", "int64", "bool", "string"};
+    const char *text;
+    for (size_t i = 0; (text = cli_get_nth(call, "column", i)) != NULL; i++) {
+        const char *equals = strchr(text, '=');
+        if (equals == NULL || equals == text) {
+            return cli_usage(call, "--column wants NAME=TYPE[:UNIT], not '%s'", text);
+        }
+        char *name = cli_strndup(text, (size_t)(equals - text));
+        char *type = cli_strndup(equals + 1, strcspn(equals + 1, ":"));
+        const char *unit = strchr(equals, ':');
+        bool known = false;
+        for (size_t t = 0; t < CLI_COUNT(types); t++) {
+            known = known || strcmp(type, types[t]) == 0;
+        }
+        cli_puts(out, i == 0 ? (out->size > 0 ? ",\"columns\":{" : "\"columns\":{") : "");
+        json_put_key(out, name);
+        cli_puts(out, "{");
+        json_put_member(out, "type", type);
+        if (unit != NULL) {
+            json_put_member(out, "unit", unit + 1);
+        }
+        cli_puts(out, "}");
+        int code = known ? CLI_OK
+                         : cli_usage(call,
+                                     "--column %s: '%s' is no type: choose one of float64, "
+                                     "int64, bool, string",
+                                     name, type);
+        free(name);
+        free(type);
+        if (code != CLI_OK) {
+            return code;
+        }
+    }
+    cli_puts(out, cli_has(call, "column") ? "}" : "");
+    return CLI_OK;
+}
+
+int cli_data_import(cli_call *call) {
+    const char *path = cli_get(call, "input", cli_arg(call, 1));
+    if (path == NULL) {
+        return cli_usage(call, "--input FILE is missing: - is standard input");
+    }
+    cli_text members = {0};
+    cli_put_arguments(&members, call);
+    cli_puts(&members, ",\"format\":\"csv\"");
+    int code = put_columns(&members, call);
+    int input = -1;
+    if (code == CLI_OK) {
+        code = cli_open_input(&input, path);
+    }
+    if (code == CLI_OK) {
+        code = cli_operation(call, "data.import", cli_text_get(&members), input, -1);
+    }
+    cli_close(input);
+    cli_text_dispose(&members);
+    return code;
+}
+
+/* Rows on standard output and a JSON result would mix. */
+static int open_rows(int *out, const cli_call *call) {
+    const char *path = cli_get(call, "output", "-");
+    if (call->globals.json && strcmp(path, "-") == 0) {
+        return cli_usage(call, "--json needs --output FILE: rows and the result would mix");
+    }
+    return cli_open_output(out, path);
+}
+
+int cli_data_export(cli_call *call) {
+    int output = -1;
+    int code = open_rows(&output, call);
+    if (code != CLI_OK) {
+        return code;
+    }
+    cli_text members = {0};
+    cli_put_arguments(&members, call);
+    bool rows_only = output == STDOUT_FILENO;
+    const char *operation = call->command->operation;
+    if (strcmp(operation, "dataset.export") == 0) {
+        cli_puts(&members, ",\"format\":\"csv\"");
+    }
+    bool quiet = call->globals.quiet;
+    call->globals.quiet = quiet || rows_only;
+    code = cli_operation(call, operation, cli_text_get(&members), -1, output);
+    call->globals.quiet = quiet;
+    cli_close(output);
+    cli_text_dispose(&members);
+    return code;
+}
+
+int cli_run_log(cli_call *call) {
+    int output = -1;
+    int code = open_rows(&output, call);
+    if (code != CLI_OK) {
+        return code;
+    }
+    cli_session session;
+    code = cli_session_open(&session, call, EDGEOPS_NODE_AUTO);
+    if (code == CLI_OK) {
+        cli_text members = {0};
+        cli_put_arguments(&members, call);
+        char *arguments = cli_format("{%s}", cli_text_get(&members)), *result = NULL;
+        code = cli_session_call_until(&result, &session, "run.log", arguments, output, NULL, NULL);
+        if (code == CLI_OK && result != NULL && call->globals.json) {
+            cli_show(stdout, call, "run.log", result);
+        }
+        free(result);
+        free(arguments);
+        cli_text_dispose(&members);
+        cli_session_close(&session);
+    }
+    cli_close(output);
+    return code;
+}
+
+int cli_label_import(cli_call *call) {
+    cli_text members = {0};
+    cli_put_arguments(&members, call);
+    int input = -1;
+    int code = cli_open_input(&input, cli_arg(call, 0));
+    if (code == CLI_OK) {
+        code = cli_operation(call, "label.import", cli_text_get(&members), input, -1);
+    }
+    cli_close(input);
+    cli_text_dispose(&members);
+    return code;
+}
+
+/* Columns and rows as arrays: a table whose columns are known only now. */
+static void show_rows(const cli_call *call, const char *result) {
+    json_document *document = json_parse(result, strlen(result), NULL, NULL);
+    const json_value *root = document != NULL ? json_root(document) : NULL;
+    const json_value *columns = json_at(root, "columns"), *rows = json_at(root, "rows");
+    if (call->globals.json || columns == NULL || rows == NULL) {
+        printf("%s\n", result);
+    } else if (rows->count == 0) {
+        puts("no rows");
+    } else {
+        cli_show_rows(stdout, columns, rows);
+    }
+    json_free(document);
+}
+
+int cli_data_head(cli_call *call) {
+    cli_session session;
+    int code = cli_session_open(&session, call, EDGEOPS_NODE_AUTO);
+    if (code != CLI_OK) {
+        return code;
+    }
+    cli_text members = {0};
+    cli_put_arguments(&members, call);
+    char *arguments = cli_format("{%s}", cli_text_get(&members)), *result = NULL;
+    code = cli_session_call(&result, &session, "data.head", arguments, -1, -1, NULL, NULL);
+    if (code == CLI_OK) {
+        show_rows(call, result);
+    }
+    free(result);
+    free(arguments);
+    cli_text_dispose(&members);
+    cli_session_close(&session);
+    return code;
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `source add` and `source test`: the typed options laid over --config. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+#define CONFIG_LIMIT (1u << 20)
+
+typedef enum form { AS_TEXT, AS_PATH, AS_NUMBER } form;
+
+/* Option -> member of an object of the mqtt driver's configuration. */
+typedef struct mapping {
+    const char *option, *member;
+    form form;
+} mapping;
+
+static const mapping connection[] = {{"url", "url", AS_TEXT},
+                                     {"qos", "qos", AS_NUMBER},
+                                     {"mqtt-version", "version", AS_TEXT},
+                                     {"client-id", "client_id", AS_TEXT},
+                                     {"user", "user", AS_TEXT},
+                                     {"password-file", "password_file", AS_PATH},
+                                     {NULL, NULL, AS_TEXT}};
+static const mapping tls[] = {{"ca", "ca", AS_PATH},
+                              {"cert", "cert", AS_PATH},
+                              {"key", "key", AS_PATH},
+                              {NULL, NULL, AS_TEXT}};
+static const mapping payload[] = {{"asset", "asset", AS_TEXT},         {"time", "time", AS_TEXT},
+                                  {"time-unit", "time_unit", AS_TEXT}, {"seq", "seq", AS_TEXT},
+                                  {"values", "values", AS_TEXT},       {NULL, NULL, AS_TEXT}};
+
+static const mapping *mapped_to(const mapping *map, const char *member) {
+    for (; map->option != NULL; map++) {
+        if (strcmp(map->member, member) == 0) {
+            return map;
+        }
+    }
+    return NULL;
+}
+
+static bool any_given(const cli_call *call, const mapping *map) {
+    for (; map->option != NULL; map++) {
+        if (cli_has(call, map->option)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Members of `base` that no option replaces, then those of the options. */
+static void put_mapped(cli_text *out, const cli_call *call, const json_value *base,
+                       const mapping *map) {
+    for (const json_value *m = base != NULL ? base->first : NULL; m != NULL; m = m->next) {
+        const mapping *by = mapped_to(map, m->key);
+        if (by == NULL || !cli_has(call, by->option)) {
+            json_put_key(out, m->key);
+            cli_put(out, m->raw, m->raw_size);
+        }
+    }
+    for (; map->option != NULL; map++) {
+        const char *text = cli_get(call, map->option, NULL);
+        if (text == NULL) {
+            continue;
+        }
+        if (map->form == AS_NUMBER) {
+            json_put_key(out, map->member);
+            cli_puts(out, text);
+        } else {
+            char *path = map->form == AS_PATH ? cli_absolute(text) : cli_strdup(text);
+            json_put_member(out, map->member, path);
+            free(path);
+        }
+    }
+}
+
+static void put_object(cli_text *out, const cli_call *call, const char *key, const json_value *base,
+                       const mapping *map) {
+    if (base == NULL && !any_given(call, map)) {
+        return;
+    }
+    json_put_key(out, key);
+    cli_puts(out, "{");
+    put_mapped(out, call, base, map);
+    cli_puts(out, "}");
+}
+
+/* Members of the configuration itself, but for those that are handled one by one. */
+static void put_rest(cli_text *out, const cli_call *call, const json_value *base) {
+    cli_text kept = {0};
+    cli_puts(&kept, "{");
+    for (const json_value *m = base != NULL ? base->first : NULL; m != NULL; m = m->next) {
+        bool apart = strcmp(m->key, "tls") == 0 || strcmp(m->key, "payload") == 0 ||
+                     (strcmp(m->key, "topics") == 0 && cli_has(call, "topic"));
+        if (!apart) {
+            json_put_key(&kept, m->key);
+            cli_put(&kept, m->raw, m->raw_size);
+        }
+    }
+    cli_puts(&kept, "}");
+    json_document *document = json_parse(kept.data, kept.size, NULL, NULL);
+    put_mapped(out, call, document != NULL ? json_root(document) : NULL, connection);
+    json_free(document);
+    cli_text_dispose(&kept);
+}
+
+/* --config: text that starts with '{', or a file. NULL and *code when it is no JSON object. */
+static json_document *read_config(const cli_call *call, int *code) {
+    const char *given = cli_get(call, "config", "{}"), *error = NULL;
+    size_t size = strlen(given), offset = 0;
+    bool inline_text = given[strspn(given, " \t\r\n")] == '{';
+    char *text = NULL;
+    if (inline_text) {
+        text = cli_strdup(given);
+    } else if ((*code = cli_read_file(&text, &size, given, CONFIG_LIMIT)) != CLI_OK) {
+        return NULL;
+    }
+    json_document *document = json_parse(text, size, &error, &offset);
+    free(text);
+    if (document == NULL) {
+        *code = cli_fail(CLI_USAGE, NULL, "--config %s: %s at byte %zu", inline_text ? "" : given,
+                         error, offset);
+    } else if (json_root(document)->kind != JSON_OBJECT) {
+        *code = cli_fail(CLI_USAGE, NULL, "--config %s is no JSON object", given);
+        json_free(document);
+        document = NULL;
+    }
+    return document;
+}
+
+static int put_source(cli_text *out, const cli_call *call) {
+    int code = CLI_OK;
+    json_document *document = read_config(call, &code);
+    if (document == NULL) {
+        return code;
+    }
+    const json_value *base = json_root(document);
+    cli_put_arguments(out, call);
+    cli_puts(out, out->size > 0 ? ",\"driver\":" : "\"driver\":");
+    const char *driver = cli_get(call, "driver", "");
+    json_put_string(out, driver, strlen(driver));
+    cli_puts(out, ",\"config\":{");
+    put_rest(out, call, base);
+    const char *topic;
+    for (size_t i = 0; (topic = cli_get_nth(call, "topic", i)) != NULL; i++) {
+        if (i == 0) {
+            json_put_key(out, "topics");
+        }
+        cli_puts(out, i == 0 ? "[" : ",");
+        json_put_string(out, topic, strlen(topic));
+    }
+    cli_puts(out, cli_has(call, "topic") ? "]" : "");
+    put_object(out, call, "tls", json_at(base, "tls"), tls);
+    put_object(out, call, "payload", json_at(base, "payload"), payload);
+    cli_puts(out, "}");
+    json_free(document);
+    return CLI_OK;
+}
+
+int cli_source_add(cli_call *call) {
+    cli_text members = {0};
+    int code = put_source(&members, call);
+    if (code == CLI_OK) {
+        cli_puts(&members, cli_has(call, "no-start") ? ",\"start\":false" : ",\"start\":true");
+        code = cli_operation(call, "source.add", cli_text_get(&members), -1, -1);
+    }
+    cli_text_dispose(&members);
+    return code;
+}
+
+int cli_source_test(cli_call *call) {
+    cli_session session;
+    cli_text members = {0};
+    int code = put_source(&members, call);
+    if (code == CLI_OK) {
+        code = cli_session_open(&session, call, EDGEOPS_NODE_AUTO);
+    }
+    if (code != CLI_OK) {
+        cli_text_dispose(&members);
+        return code;
+    }
+    char *arguments = cli_format("{%s}", cli_text_get(&members)), *result = NULL;
+    code = cli_session_call(&result, &session, "source.test", arguments, -1, -1, NULL, NULL);
+    if (code == CLI_OK) {
+        cli_show(stdout, call, "source.test", result);
+        json_document *document = json_parse(result, strlen(result), NULL, NULL);
+        if (document == NULL || strcmp(json_text(json_root(document), "ok", ""), "true") != 0) {
+            code = CLI_FAILED;
+        }
+        json_free(document);
+    }
+    free(result);
+    free(arguments);
+    cli_text_dispose(&members);
+    cli_session_close(&session);
+    return code;
+}

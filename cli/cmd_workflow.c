@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+static int show_check(const cli_call *call, const char *operation, const edgeops_workflow *workflow,
+                      const char *path) {
+    const edgeops_manifest *manifest = edgeops_workflow_manifest(workflow);
+    cli_text out = {0};
+    cli_puts(&out, "{");
+    json_put_member(&out, "name", manifest->name);
+    json_put_member(&out, "version", manifest->version);
+    json_put_member(&out, "digest", edgeops_workflow_digest(workflow));
+    json_put_key(&out, "size_bytes");
+    cli_putf(&out, "%llu", (unsigned long long)edgeops_workflow_size_bytes(workflow));
+    if (path != NULL) {
+        json_put_member(&out, "path", path);
+    }
+    cli_puts(&out, "}");
+    cli_show(stdout, call, operation, cli_text_get(&out));
+    cli_text_dispose(&out);
+    return CLI_OK;
+}
+
+int cli_workflow_init(cli_call *call) {
+    const char *directory = cli_arg(call, 0);
+    char *copy = cli_strdup(directory);
+    const char *name = cli_get(call, "name", basename(copy));
+    edgeops_status status = edgeops_workflow_init(directory, name);
+    int code = status == EDGEOPS_OK
+                   ? CLI_OK
+                   : cli_fail_last(status, status == EDGEOPS_E_EXISTS
+                                               ? "choose a folder that is not there yet, or empty"
+                                               : NULL);
+    if (code == CLI_OK && call->globals.json) {
+        cli_text out = {0};
+        cli_puts(&out, "{");
+        json_put_member(&out, "name", name);
+        json_put_member(&out, "path", directory);
+        cli_puts(&out, "}");
+        puts(cli_text_get(&out));
+        cli_text_dispose(&out);
+    } else if (code == CLI_OK && !call->globals.quiet) {
+        printf("made workflow '%s' in %s; when train() and predict() are written:\n"
+               "  edgeopsctl workflow check %s\n  edgeopsctl workflow add %s\n",
+               name, directory, directory, directory);
+    }
+    free(copy);
+    return code;
+}
+
+int cli_workflow_check(cli_call *call) {
+    edgeops_workflow *workflow = NULL;
+    edgeops_status status = edgeops_workflow_check(&workflow, cli_arg(call, 0));
+    int code = status == EDGEOPS_OK ? show_check(call, "workflow.check", workflow, NULL)
+                                    : cli_fail_last(status, NULL);
+    edgeops_workflow_free(workflow);
+    return code;
+}
+
+int cli_workflow_pack(cli_call *call) {
+    char *written = NULL;
+    edgeops_workflow *workflow = NULL;
+    edgeops_status status =
+        edgeops_workflow_pack(&written, cli_arg(call, 0), cli_get(call, "output", NULL));
+    if (status == EDGEOPS_OK) {
+        status = edgeops_workflow_check(&workflow, written);
+    }
+    int code = CLI_OK;
+    if (status != EDGEOPS_OK) {
+        code = cli_fail_last(status, NULL);
+    } else if (call->globals.json) {
+        code = show_check(call, "workflow.check", workflow, written);
+    } else if (!call->globals.quiet) {
+        const edgeops_manifest *manifest = edgeops_workflow_manifest(workflow);
+        struct stat st;
+        char size[32] = "";
+        if (stat(written, &st) == 0) {
+            cli_human_bytes(size, (double)st.st_size);
+        }
+        printf("packed %s %s into %s (%s)\n", manifest->name, manifest->version, written, size);
+    }
+    edgeops_workflow_free(workflow);
+    edgeops_free(written);
+    return code;
+}
+
+/* A folder is packed here, so that a daemon gets the bytes this user sees. *temporary: file to
+ * remove, free it. */
+static int open_package(int *fd, char **temporary, const char *path) {
+    struct stat st;
+    if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode)) {
+        return cli_open_input(fd, path);
+    }
+    const char *folder = getenv("TMPDIR");
+    folder = folder != NULL && *folder != 0 ? folder : "/tmp";
+    char *directory = cli_format("%s/edgeopsctl-XXXXXX", folder);
+    if (mkdtemp(directory) == NULL) {
+        int code = cli_fail(CLI_FAILED, "set TMPDIR to a folder with room",
+                            "no temporary folder can be made in %s", folder);
+        free(directory);
+        return code;
+    }
+    *temporary = cli_format("%s/workflow.zip", directory);
+    free(directory);
+    edgeops_status status = edgeops_workflow_pack(NULL, path, *temporary);
+    return status == EDGEOPS_OK ? cli_open_input(fd, *temporary) : cli_fail_last(status, NULL);
+}
+
+static void remove_package(char *temporary) {
+    if (temporary != NULL) {
+        unlink(temporary);
+        rmdir(dirname(temporary));
+        free(temporary);
+    }
+}
+
+int cli_workflow_add(cli_call *call) {
+    const char *path = cli_arg(call, 0);
+    char *temporary = NULL;
+    int fd = -1;
+    int code = CLI_OK;
+    edgeops_workflow *workflow = NULL;
+    if (strcmp(path, "-") != 0) { /* what is wrong is told with the path the user knows */
+        edgeops_status status = edgeops_workflow_check(&workflow, path);
+        code = status == EDGEOPS_OK ? CLI_OK : cli_fail_last(status, NULL);
+        edgeops_workflow_free(workflow);
+    }
+    if (code == CLI_OK) {
+        code = open_package(&fd, &temporary, path);
+    }
+    if (code == CLI_OK) {
+        code = cli_operation(call, "workflow.add", "", fd, -1);
+    }
+    cli_close(fd);
+    remove_package(temporary);
+    return code;
+}

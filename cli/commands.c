@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The one table that parsing, help and completion are made from. */
+#include <string.h>
+
+#include "cli.h"
+
+/* clang-format off */
+#define FLAG(name, key, help)               {name, CLI_FLAG, NULL, help, key, NULL, 0, false}
+#define OFF(name, key, help)                {name, CLI_OFF, NULL, help, key, NULL, 0, false}
+#define TEXT(name, value, key, help)        {name, CLI_TEXT, value, help, key, NULL, 0, false}
+#define NEED(name, value, key, help)        {name, CLI_TEXT, value, help, key, NULL, 0, true}
+#define PATH(name, value, key, help)        {name, CLI_FILE, value, help, key, NULL, 0, false}
+#define OUTPUT(help)                        {"output", CLI_FILE, "FILE", help, NULL, NULL, 'o', false}
+#define INTEGER(name, value, key, help)     {name, CLI_INTEGER, value, help, key, NULL, 0, false}
+#define NUMBER(name, value, key, help)      {name, CLI_NUMBER, value, help, key, NULL, 0, false}
+#define LIST(name, value, key, help)        {name, CLI_LIST, value, help, key, NULL, 0, false}
+#define PAIRS(name, value, key, help)       {name, CLI_PAIRS, value, help, key, NULL, 0, false}
+#define ONE_OF(name, choices, value, key, help) {name, CLI_TEXT, value, help, key, choices, 0, false}
+#define OPTIONS_END                         {NULL, 0, NULL, NULL, NULL, NULL, 0, false}
+
+#define ARG(name, key, help)                {name, key, CLI_ONE, help, CLI_TEXT}
+#define ARG_MAYBE(name, key, help)          {name, key, CLI_OPTIONAL, help, CLI_TEXT}
+#define ARG_FILE(name, help)                {name, NULL, CLI_ONE, help, CLI_FILE}
+#define ARG_FILE_MAYBE(name, help)          {name, NULL, CLI_OPTIONAL, help, CLI_FILE}
+#define ARG_INTEGER(name, key, help)        {name, key, CLI_ONE, help, CLI_INTEGER}
+#define ARGS_END                            {NULL, NULL, CLI_ONE, NULL, CLI_TEXT}
+
+static const struct {
+    const char *noun, *summary;
+} nouns[] = {
+    {"node", "the node: one home directory, perhaps a running daemon"},
+    {"source", "sources: configured drivers that take data in"},
+    {"driver", "drivers: what protocols can be spoken"},
+    {"asset", "assets: what produces samples"},
+    {"data", "samples: bring them in, take them out, look at them"},
+    {"label", "labels: what people or systems say about a time or an interval"},
+    {"dataset", "datasets: frozen selections of samples and labels"},
+    {"workflow", "workflows: packages that train and predict"},
+    {"model", "models: what trainings made"},
+    {"deployment", "deployments: models that predict on live assets"},
+    {"run", "runs: trainings and predictions with their logs"},
+    {"simulate", "virtual assets and recordings, to a file or a broker"},
+    {"completion", "completion for the shell"},
+};
+
+static const cli_argument arg_name[] = {ARG("NAME", "name", "which one"), ARGS_END};
+static const cli_argument arg_model[] = {ARG("MODEL", "model", "name of a model"), ARGS_END};
+static const cli_argument arg_asset[] = {ARG("ASSET", "asset", "name of an asset"), ARGS_END};
+static const cli_argument arg_asset_maybe[] = {ARG_MAYBE("ASSET", "asset", "only of this asset"), ARGS_END};
+static const cli_argument arg_pattern[] = {ARG_MAYBE("PATTERN", "pattern", "names, '*' stands for anything"), ARGS_END};
+static const cli_argument arg_workflow[] = {ARG("WORKFLOW", "workflow", "NAME, NAME@VERSION or digest"), ARGS_END};
+static const cli_argument arg_run[] = {ARG_INTEGER("ID", "id", "number of a run"), ARGS_END};
+
+/* -- node -- */
+static const cli_option node_init_options[] = {
+    ONE_OF("layer", "edge fog cloud", "LAYER", NULL, "where this node stands (default edge)"), OPTIONS_END};
+static const cli_option node_serve_options[] = {
+    INTEGER("ready-fd", "N", NULL, "descriptor to write \"ready\" to and close, once the node serves"), OPTIONS_END};
+
+/* -- source -- */
+#define SOURCE_OPTIONS \
+    NEED("driver", "DRIVER", NULL, "which driver; see `driver ls`"), \
+    PATH("config", "FILE|JSON", NULL, "configuration as a JSON object or a file with one; the options below win over it"), \
+    TEXT("url", "URL", NULL, "broker, such as mqtt://host:1883 or mqtts://host:8883"), \
+    LIST("topic", "FILTER", NULL, "topic filter to subscribe to"), \
+    ONE_OF("qos", "0 1 2", "QOS", NULL, "quality of service (default 1)"), \
+    ONE_OF("mqtt-version", "3.1.1 5", "VERSION", NULL, "protocol version (default 3.1.1)"), \
+    TEXT("client-id", "ID", NULL, "client id at the broker"), \
+    TEXT("user", "NAME", NULL, "user name at the broker"), \
+    PATH("password-file", "FILE", NULL, "file that holds the password"), \
+    PATH("ca", "FILE", NULL, "certificates to trust (PEM)"), \
+    PATH("cert", "FILE", NULL, "client certificate (PEM)"), \
+    PATH("key", "FILE", NULL, "key of the client certificate (PEM)"), \
+    TEXT("asset", "TEMPLATE", NULL, "asset name made of the topic: {2} is its second level, {topic} all of it (the default)"), \
+    TEXT("time", "MEMBER", NULL, "member of the message that holds the time (default: time of arrival)"), \
+    ONE_OF("time-unit", "s ms us ns", "UNIT", NULL, "unit of a numeric time (default: by its size)"), \
+    TEXT("seq", "MEMBER", NULL, "member that tells samples of one time apart"), \
+    TEXT("values", "MEMBER", NULL, "member that holds the values (default: the message itself)")
+static const cli_option source_config_options[] = {
+    SOURCE_OPTIONS, FLAG("no-start", NULL, "add it stopped"), OPTIONS_END};
+static const cli_option source_test_options[] = {
+    SOURCE_OPTIONS, INTEGER("seconds", "N", "seconds", "how long to listen (default 5)"), OPTIONS_END};
+static const cli_option source_show_options[] = {
+    INTEGER("dead-letters", "N", "dead_letters", "how many refused messages to show (default 20)"), OPTIONS_END};
+
+/* -- data and labels -- */
+static const cli_argument data_import_args[] = {
+    ARG("ASSET", "asset", "name of the asset; {column} is filled from the row, as in 'watch/{subject}'"),
+    ARG_FILE_MAYBE("FILE", "the same as --input"), ARGS_END};
+static const cli_option data_import_options[] = {
+    {"input", CLI_FILE, "FILE", "CSV or CSV.gz, - is standard input", NULL, NULL, 'i', false},
+    TEXT("time-column", "NAME", "time_column", "column with the time (default time)"),
+    ONE_OF("time-unit", "s ms us ns", "UNIT", "time_unit", "unit of a numeric time (default: by its size)"),
+    TEXT("start", "TIME", "start", "for data without times: that of the first row"),
+    TEXT("period", "DURATION", "period", "for data without times: from one row to the next, such as 20ms"),
+    LIST("column", "NAME=TYPE[:UNIT]", NULL, "type (float64, int64, bool, string) and unit of a column"),
+    LIST("skip-column", "NAME", "skip_columns", "leave a column out"),
+    TEXT("label-column", "NAME", "label_column", "column with labels: runs of equal text become intervals"),
+    TEXT("separator", "CHAR", "separator", "between fields (default ,)"),
+    INTEGER("batch", "ROWS", "batch", "rows stored at once"),
+    OPTIONS_END};
+static const cli_option data_export_options[] = {
+    LIST("channel", "NAME", "channels", "only this channel"),
+    TEXT("start", "TIME", "start", "from this time on (ISO 8601)"),
+    TEXT("end", "TIME", "end", "up to, without, this time"),
+    ONE_OF("format", "csv jsonl", "FORMAT", "format", "how rows are written (default csv)"),
+    FLAG("labels", "labels", "with a column for the label"),
+    OUTPUT("where to (default: standard output)"),
+    OPTIONS_END};
+static const cli_option data_head_options[] = {
+    INTEGER("rows", "N", "rows", "how many (default 10)"), FLAG("last", "last", "the last rows, not the first"), OPTIONS_END};
+static const cli_argument label_add_args[] = {
+    ARG("ASSET", "asset", "name of an asset"), ARG("LABEL", "label", "what is said"), ARGS_END};
+static const cli_option label_add_options[] = {
+    NEED("start", "TIME", "start", "when it begins (ISO 8601)"), TEXT("end", "TIME", "end", "when it ends (default: a point in time)"),
+    TEXT("author", "NAME", "author", "who says it"), OPTIONS_END};
+static const cli_argument label_import_args[] = {
+    ARG_FILE("FILE", "CSV with the columns asset, start, end, label, author; - is standard input"), ARGS_END};
+static const cli_option label_import_options[] = {TEXT("asset", "NAME", "asset", "asset of all rows"), OPTIONS_END};
+static const cli_argument label_rm_args[] = {ARG_INTEGER("ID", "id", "number of a label"), ARGS_END};
+
+/* -- datasets, workflows, models -- */
+static const cli_option dataset_create_options[] = {
+    {"asset", CLI_LIST, "NAME", "asset, '*' stands for anything", "assets", NULL, 0, true},
+    LIST("channel", "NAME", "channels", "only this channel (default: those that all assets have)"),
+    TEXT("start", "TIME", "start", "from this time on (ISO 8601)"),
+    TEXT("end", "TIME", "end", "up to, without, this time"),
+    FLAG("labelled-only", "labelled_only", "leave rows without a label out"),
+    OPTIONS_END};
+static const cli_option dataset_export_options[] = {OUTPUT("where to (default: standard output)"), OPTIONS_END};
+static const cli_argument workflow_init_args[] = {ARG_FILE("DIR", "folder to make"), ARGS_END};
+static const cli_option workflow_init_options[] = {
+    TEXT("name", "NAME", NULL, "name of the workflow (default: that of the folder)"), OPTIONS_END};
+static const cli_argument workflow_path_args[] = {ARG_FILE("PATH", "folder or zip"), ARGS_END};
+static const cli_argument workflow_pack_args[] = {ARG_FILE("DIR", "folder with a workflow.json"), ARGS_END};
+static const cli_option workflow_pack_options[] = {OUTPUT("zip to write (default NAME-VERSION.zip)"), OPTIONS_END};
+static const cli_option train_options[] = {
+    NEED("dataset", "NAME", "dataset", "what to train on"),
+    PAIRS("param", "NAME=VALUE", "params", "parameter of the workflow"),
+    TEXT("name", "NAME", "name", "name of the model (default WORKFLOW-N)"), OPTIONS_END};
+static const cli_option predict_options[] = {
+    {"input", CLI_FILE, "FILE", "predict on a CSV or CSV.gz, - is standard input", NULL, NULL, 'i', false},
+    TEXT("dataset", "NAME", "dataset", "predict on a dataset"),
+    TEXT("asset", "NAME", "asset", "predict on an asset's samples"),
+    TEXT("start", "TIME", "start", "with --asset: from this time on (ISO 8601)"),
+    TEXT("end", "TIME", "end", "with --asset: up to, without, this time"),
+    FLAG("follow", NULL, "with --asset: predict on what comes in, until Ctrl-C"),
+    ONE_OF("from", "now start", "WHERE", "from", "with --follow: where to begin (default now)"),
+    TEXT("time-column", "NAME", "time_column", "with --input: column with the time"),
+    TEXT("label-column", "NAME", "label_column", "with --input: column with the true label, to measure against"),
+    TEXT("group-column", "NAME", "group_column", "with --input: column that parts recordings: no window crosses them"),
+    ONE_OF("format", "csv jsonl", "FORMAT", "format", "how predictions are written (default csv)"),
+    OUTPUT("where predictions go (default: standard output; with --json: nowhere)"),
+    OPTIONS_END};
+static const cli_option deploy_options[] = {
+    NEED("asset", "NAME", "asset", "asset to predict on"),
+    TEXT("name", "NAME", "name", "name of the deployment (default MODEL-ASSET)"),
+    TEXT("publish", "TOPIC", "publish", "MQTT topic of the predictions (default edgeops/predictions/NAME)"),
+    TEXT("source", "NAME", "source", "source whose broker is published to (default: the one that feeds the asset)"),
+    INTEGER("qos", "N", "qos", "quality of service, 0 to 2 (default 1)"),
+    FLAG("retain", "retain", "let the broker keep the last prediction"),
+    ONE_OF("from", "now start", "WHERE", "from", "begin with what comes in, or with the first sample (default now)"),
+    OPTIONS_END};
+static const cli_option run_ls_options[] = {INTEGER("limit", "N", "limit", "how many (default 50)"), OPTIONS_END};
+static const cli_option run_log_options[] = {
+    {"follow", CLI_FLAG, NULL, "go on while the run writes", "follow", NULL, 'f', false},
+    OUTPUT("where to (default: standard output)"), OPTIONS_END};
+
+/* -- simulate -- */
+#define BROKER_OPTIONS \
+    TEXT("broker", "URL", NULL, "publish to this broker instead of standard output"), \
+    TEXT("user", "NAME", NULL, "user name at the broker"), \
+    PATH("password-file", "FILE", NULL, "file that holds the password"), \
+    PATH("ca", "FILE", NULL, "certificates to trust (PEM)"), \
+    ONE_OF("qos", "0 1 2", "QOS", NULL, "quality of service (default 1)"), \
+    TEXT("wait", "DURATION", NULL, "give up after so long without a link to the broker (default 30s)")
+static const cli_option simulate_options[] = {
+    TEXT("count", "N", NULL, "how many samples (default: without end)"),
+    TEXT("seed", "N", NULL, "seed of the model (default 1)"),
+    TEXT("rate", "HZ", NULL, "samples a second of asset time"),
+    TEXT("speed", "X", NULL, "times real time, 0: as fast as it goes (default: 1, with --count or on standard output 0)"),
+    TEXT("start", "TIME", NULL, "time of the first sample, or now (default: 2026-01-01, with --broker now)"),
+    TEXT("asset", "NAME", NULL, "name of the asset, in labels and on standard output"),
+    ONE_OF("format", "csv jsonl", "FORMAT", NULL, "how samples are written to standard output (default csv)"),
+    PATH("labels", "FILE", NULL, "write the labels there as CSV, as they become known"),
+    TEXT("topic", "TOPIC", NULL, "topic to publish to; {asset} is the asset (default {asset})"),
+    BROKER_OPTIONS,
+    OPTIONS_END};
+static const cli_argument replay_args[] = {ARG_FILE("FILE", "CSV or CSV.gz with a header, - is standard input"), ARGS_END};
+static const cli_option replay_options[] = {
+    TEXT("topic", "TEMPLATE", NULL, "topic of a row's message; {column} is filled from the row (default: the asset)"),
+    TEXT("asset", "TEMPLATE", NULL, "name of the asset, in labels and on standard output (default: the asset column, else the topic)"),
+    TEXT("asset-column", "NAME", NULL, "column that names the asset; it is not sent"),
+    TEXT("time-column", "NAME", NULL, "column with the time, sent as member \"time\" (default time)"),
+    ONE_OF("time-unit", "s ms us ns", "UNIT", NULL, "unit of a numeric time (default: by its size)"),
+    LIST("column", "NAME", NULL, "send only this column"),
+    LIST("skip-column", "NAME", NULL, "leave a column out"),
+    LIST("where", "NAME=VALUE", NULL, "only rows with this text in that column"),
+    TEXT("label-column", "NAME", NULL, "column with labels; it is not sent"),
+    PATH("labels", "FILE", NULL, "write the labels there as CSV: runs of equal text are intervals"),
+    TEXT("separator", "CHAR", NULL, "between fields (default ,)"),
+    TEXT("count", "N", NULL, "how many rows at most"),
+    TEXT("speed", "X", NULL, "times the speed of the recording, 0: as fast as it goes (default 1, on standard output 0)"),
+    TEXT("rate", "HZ", NULL, "rows a second, instead of the recording's times"),
+    BROKER_OPTIONS,
+    OPTIONS_END};
+static const cli_argument arg_deployment[] = {ARG("NAME", "name", "name of a deployment"), ARGS_END};
+
+const cli_command cli_commands[] = {
+    {"node", "init", "make a node home", "Making one that is there already changes nothing.", NULL, node_init_options, NULL, cli_node_init},
+    {"node", "serve", "run the node: sources, deployments, and the socket other commands talk to",
+     "Prints \"ready\" on standard output once it serves and logs to standard error. Ends on SIGTERM or Ctrl-C.",
+     NULL, node_serve_options, NULL, cli_node_serve},
+    {"node", "status", "what runs and how it goes", NULL, NULL, NULL, "node.status", NULL},
+    {"node", "stop", "end the daemon", NULL, NULL, NULL, "node.stop", NULL},
+
+    {"source", "add", "add a source and start it", NULL, arg_name, source_config_options, "source.add", cli_source_add},
+    {"source", "ls", "list the sources", NULL, NULL, NULL, "source.ls", NULL},
+    {"source", "show", "show a source, what it counted and what it had to refuse", NULL, arg_name, source_show_options, "source.show", NULL},
+    {"source", "rm", "remove a source, not its data", NULL, arg_name, NULL, "source.rm", NULL},
+    {"source", "start", "start a source", NULL, arg_name, NULL, "source.start", NULL},
+    {"source", "stop", "stop a source, also across restarts of the node", NULL, arg_name, NULL, "source.stop", NULL},
+    {"source", "test", "connect, count what comes, store nothing", NULL, NULL, source_test_options, "source.test", cli_source_test},
+
+    {"driver", "ls", "list the drivers", NULL, NULL, NULL, "driver.ls", NULL},
+    {"driver", "show", "show a driver and the schema of its configuration", NULL, arg_name, NULL, "driver.show", NULL},
+
+    {"asset", "ls", "list the assets", NULL, arg_pattern, NULL, "asset.ls", NULL},
+    {"asset", "show", "show an asset and its channels", NULL, arg_name, NULL, "asset.show", NULL},
+    {"asset", "rm", "remove an asset with all its samples and labels", NULL, arg_name, NULL, "asset.rm", NULL},
+
+    {"data", "import", "import samples from CSV",
+     "The first row names the columns. Rows that are there already are counted, not doubled.",
+     data_import_args, data_import_options, "data.import", cli_data_import},
+    {"data", "export", "write an asset's samples", NULL, arg_asset, data_export_options, "data.export", cli_data_export},
+    {"data", "head", "show the first or last samples", NULL, arg_asset, data_head_options, "data.head", cli_data_head},
+    {"data", "stats", "show count, range and mean of each channel", NULL, arg_asset, NULL, "data.stats", NULL},
+
+    {"label", "add", "label a time or an interval", NULL, label_add_args, label_add_options, "label.add", NULL},
+    {"label", "import", "import labels from CSV", NULL, label_import_args, label_import_options, "label.import", cli_label_import},
+    {"label", "ls", "list labels", NULL, arg_asset_maybe, NULL, "label.ls", NULL},
+    {"label", "rm", "take a label back", NULL, label_rm_args, NULL, "label.rm", NULL},
+
+    {"dataset", "create", "freeze samples and labels", NULL, arg_name, dataset_create_options, "dataset.create", NULL},
+    {"dataset", "ls", "list the datasets", NULL, NULL, NULL, "dataset.ls", NULL},
+    {"dataset", "show", "show a dataset", NULL, arg_name, NULL, "dataset.show", NULL},
+    {"dataset", "rm", "remove a dataset, not its samples", NULL, arg_name, NULL, "dataset.rm", NULL},
+    {"dataset", "export", "write a dataset as CSV", NULL, arg_name, dataset_export_options, "dataset.export", cli_data_export},
+
+    {"workflow", "init", "write the skeleton of a workflow", NULL, workflow_init_args, workflow_init_options, NULL, cli_workflow_init},
+    {"workflow", "check", "check a folder or package", NULL, workflow_path_args, NULL, NULL, cli_workflow_check},
+    {"workflow", "pack", "pack a folder into a zip", "The same files give the same bytes.", workflow_pack_args, workflow_pack_options, NULL, cli_workflow_pack},
+    {"workflow", "add", "install a folder or package on the node", NULL, workflow_path_args, NULL, "workflow.add", cli_workflow_add},
+    {"workflow", "ls", "list the installed workflows", NULL, NULL, NULL, "workflow.ls", NULL},
+    {"workflow", "show", "show an installed workflow", NULL, arg_workflow, NULL, "workflow.show", NULL},
+    {"workflow", "rm", "remove an installed workflow", NULL, arg_workflow, NULL, "workflow.rm", NULL},
+
+    {"train", NULL, "train a model", "Ctrl-C cancels the run.", arg_workflow, train_options, "train", NULL},
+    {"predict", NULL, "predict with a model on a file, a dataset or an asset",
+     "Give one of --input, --dataset and --asset. Where true labels are known, the model is measured against them.",
+     arg_model, predict_options, "predict", cli_predict},
+    {"model", "ls", "list the models", NULL, NULL, NULL, "model.ls", NULL},
+    {"model", "show", "show a model: where it comes from and what it is worth", NULL, arg_model, NULL, "model.show", NULL},
+    {"model", "rm", "remove a model", NULL, arg_model, NULL, "model.rm", NULL},
+
+    {"deploy", NULL, "predict with a model on a live asset and publish", NULL, arg_model, deploy_options, "deploy", NULL},
+    {"deployment", "ls", "list the deployments", NULL, NULL, NULL, "deployment.ls", NULL},
+    {"deployment", "show", "show a deployment", NULL, arg_deployment, NULL, "deployment.show", NULL},
+    {"deployment", "stop", "stop a deployment, also across restarts of the node", NULL, arg_deployment, NULL, "deployment.stop", NULL},
+    {"deployment", "start", "start a deployment where it stopped", NULL, arg_deployment, NULL, "deployment.start", NULL},
+    {"deployment", "rm", "remove a deployment, not its predictions", NULL, arg_deployment, NULL, "deployment.rm", NULL},
+
+    {"run", "ls", "list runs, the newest first", NULL, NULL, run_ls_options, "run.ls", NULL},
+    {"run", "show", "show a run with metrics and resources", NULL, arg_run, NULL, "run.show", NULL},
+    {"run", "log", "print what a run wrote", NULL, arg_run, run_log_options, "run.log", cli_run_log},
+    {"run", "cancel", "end a run", NULL, arg_run, NULL, "run.cancel", NULL},
+
+    {"simulate", "pcb", "solder-paste inspection: 16 measurements a deposit, labels ok, error, pseudo-error",
+     "A seeded model of a stencil printer with drifting paste and clogging stencil; labels come late at times.",
+     NULL, simulate_options, NULL, cli_simulate},
+    {"simulate", "imu", "both wrists of a worker who hammers, screws, saws or rests",
+     "A seeded model; one seed is one person.", NULL, simulate_options, NULL, cli_simulate},
+    {"simulate", "replay", "send a recording as its asset would: one JSON message a row",
+     NULL, replay_args, replay_options, NULL, cli_replay},
+
+    {"doctor", NULL, "check the installation and the node", NULL, NULL, NULL, "doctor", cli_doctor},
+    {"completion", "bash", "print the completion script: source <(edgeopsctl completion bash)", NULL, NULL, NULL, NULL, cli_completion},
+    {"version", NULL, "show the version", NULL, NULL, NULL, NULL, cli_version},
+    {NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL},
+};
+/* clang-format on */
+
+const char *cli_noun_summary(const char *noun) {
+    for (size_t i = 0; i < CLI_COUNT(nouns); i++) {
+        if (strcmp(nouns[i].noun, noun) == 0) {
+            return nouns[i].summary;
+        }
+    }
+    return NULL;
+}

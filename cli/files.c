@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+static int fail_file(const char *path, int os_errno) {
+    return cli_fail(os_errno == ENOENT ? CLI_NOTFOUND : CLI_FAILED, NULL, "%s: %s", path,
+                    strerror(os_errno));
+}
+
+int cli_open_input(int *fd, const char *path) {
+    if (strcmp(path, "-") == 0) {
+        *fd = STDIN_FILENO;
+        return CLI_OK;
+    }
+    int opened = open(path, O_RDONLY | O_CLOEXEC);
+    if (opened < 0) {
+        return fail_file(path, errno);
+    }
+    struct stat st;
+    if (fstat(opened, &st) == 0 && S_ISDIR(st.st_mode)) {
+        close(opened);
+        return fail_file(path, EISDIR);
+    }
+    *fd = opened;
+    return CLI_OK;
+}
+
+int cli_open_output(int *fd, const char *path) {
+    if (strcmp(path, "-") == 0) {
+        *fd = STDOUT_FILENO;
+        return CLI_OK;
+    }
+    int opened = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (opened < 0) {
+        return fail_file(path, errno);
+    }
+    *fd = opened;
+    return CLI_OK;
+}
+
+void cli_close(int fd) {
+    if (fd > STDERR_FILENO) {
+        close(fd);
+    }
+}
+
+int cli_read_file(char **out, size_t *size, const char *path, size_t limit) {
+    int fd;
+    int code = cli_open_input(&fd, path);
+    if (code != CLI_OK) {
+        return code;
+    }
+    cli_text text = {0};
+    char buf[16384];
+    ssize_t n = 1;
+    while (code == CLI_OK && n > 0) {
+        n = read(fd, buf, sizeof buf);
+        if (n < 0) {
+            n = errno == EINTR;
+            code = n == 1 ? CLI_OK : fail_file(path, errno);
+        } else if (text.size + (size_t)n > limit) {
+            code = cli_fail(CLI_FAILED, NULL, "%s: larger than %zu bytes", path, limit);
+        } else {
+            cli_put(&text, buf, (size_t)n);
+        }
+    }
+    cli_close(fd);
+    if (code != CLI_OK) {
+        cli_text_dispose(&text);
+        return code;
+    }
+    *out = text.data;
+    *size = text.size;
+    return CLI_OK;
+}
+
+char *cli_absolute(const char *path) {
+    if (path[0] == '/') {
+        return cli_strdup(path);
+    }
+    char *here = getcwd(NULL, 0);
+    char *out = here != NULL ? cli_format("%s/%s", here, path) : cli_strdup(path);
+    free(here);
+    return out;
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The way to the node: its home, its context, operations that Ctrl-C can cancel. */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+static edgeops_ctx *volatile watched;
+static volatile sig_atomic_t interrupts;
+
+static void on_signal(int number) {
+    if (++interrupts > 1) {
+        _exit(128 + number);
+    }
+    edgeops_ctx *ctx = watched;
+    if (ctx != NULL) {
+        edgeops_ctx_stop(ctx);
+    }
+}
+
+void cli_interrupt_watch(edgeops_ctx *ctx) {
+    watched = ctx;
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+bool cli_interrupted(void) {
+    return interrupts > 0;
+}
+
+char *cli_home(const cli_call *call) {
+    const char *home = call->globals.home;
+    if (home == NULL || *home == 0) {
+        home = getenv("EDGEOPS_HOME");
+    }
+    if (home != NULL && *home != 0) {
+        return cli_strdup(home);
+    }
+    struct stat st;
+    if (stat(".edgeops", &st) == 0 && S_ISDIR(st.st_mode)) {
+        return cli_strdup(".edgeops");
+    }
+    const char *data = getenv("XDG_DATA_HOME");
+    if (data != NULL && *data == '/') {
+        return cli_format("%s/edgeops", data);
+    }
+    const char *user = getenv("HOME");
+    return user != NULL && *user != 0 ? cli_format("%s/.local/share/edgeops", user)
+                                      : cli_strdup(".edgeops");
+}
+
+bool cli_home_exists(const char *home) {
+    char *catalog = cli_format("%s/catalog.db", home);
+    bool exists = access(catalog, F_OK) == 0;
+    free(catalog);
+    return exists;
+}
+
+/* One write(2) a line, so that lines of several threads do not mix. */
+static void log_line(edgeops_log_level level, const char *subsystem, const char *message,
+                     void *user_data) {
+    static const char *const names[] = {"error", "warn", "info", "debug"};
+    (void)user_data;
+    char time[40], line[1400];
+    edgeops_time now = cli_now();
+    cli_format_time(time, now - now % EDGEOPS_MILLISECOND);
+    int n =
+        snprintf(line, sizeof line, "%s %-5s %s: %s\n", time,
+                 names[level <= EDGEOPS_LOG_DEBUG ? level : EDGEOPS_LOG_DEBUG], subsystem, message);
+    if (n >= (int)sizeof line) {
+        n = (int)sizeof line - 1;
+        line[n - 1] = '\n';
+    }
+    if (n > 0 && write(STDERR_FILENO, line, (size_t)n) < 0) {
+        return; /* nowhere to tell */
+    }
+}
+
+int cli_context(edgeops_ctx **out, const cli_call *call, edgeops_log_level level) {
+    edgeops_ctx_options options = EDGEOPS_CTX_OPTIONS_INIT;
+    options.log = log_line;
+    options.log_level = call->globals.verbose ? EDGEOPS_LOG_DEBUG : level;
+    edgeops_status status = edgeops_ctx_new(out, &options);
+    return status == EDGEOPS_OK ? CLI_OK : cli_fail_last(status, NULL);
+}
+
+int cli_session_open(cli_session *session, const cli_call *call, edgeops_node_mode mode) {
+    *session = (cli_session){.call = call, .home = cli_home(call)};
+    if (!cli_home_exists(session->home)) {
+        char *hint = cli_format("make one: edgeopsctl --home '%s' node init", session->home);
+        int code = cli_fail(CLI_NOTFOUND, hint, "there is no node home at '%s'", session->home);
+        free(hint);
+        cli_session_close(session);
+        return code;
+    }
+    bool serves = mode == EDGEOPS_NODE_LOCAL;
+    int code = cli_context(&session->ctx, call, serves ? EDGEOPS_LOG_INFO : EDGEOPS_LOG_ERROR);
+    if (code != CLI_OK) {
+        cli_session_close(session);
+        return code;
+    }
+    cli_interrupt_watch(session->ctx);
+    edgeops_node_options options = EDGEOPS_NODE_OPTIONS_INIT;
+    options.mode = mode;
+    options.must_exist = 1;
+    edgeops_status status =
+        edgeops_node_open(&session->node, session->ctx, session->home, &options);
+    if (status != EDGEOPS_OK) {
+        const char *hint = status == EDGEOPS_E_BUSY && !serves
+                               ? "wait until it is done, or run `edgeopsctl node serve` so that "
+                                 "several commands can work at the same time"
+                               : NULL;
+        code = cli_fail_last(status, hint);
+        cli_session_close(session);
+    }
+    return code;
+}
+
+void cli_session_close(cli_session *session) {
+    edgeops_node_close(session->node);
+    if (session->ctx != NULL) {
+        cli_interrupt_watch(NULL);
+    }
+    edgeops_ctx_free(session->ctx);
+    free(session->home);
+    *session = (cli_session){0};
+}
+
+typedef struct answer {
+    edgeops_ctx *ctx;
+    bool done;
+    edgeops_status status;
+    char *result, *message;
+} answer;
+
+static void on_done(edgeops_status status, const char *result_json, const char *message,
+                    void *user_data) {
+    answer *a = user_data;
+    a->done = true;
+    a->status = status;
+    a->result = result_json != NULL ? cli_strdup(result_json) : NULL;
+    a->message = message != NULL ? cli_strdup(message) : NULL;
+    edgeops_ctx_stop(a->ctx);
+}
+
+/* What to do next, where the operation's message alone does not say it. */
+static const char *hint_for(const char *operation, edgeops_status status) {
+    if (status == EDGEOPS_E_WORKER && strcmp(operation, "train") == 0) {
+        return "the whole log: edgeopsctl run ls, then edgeopsctl run log ID";
+    }
+    return NULL;
+}
+
+static int call_node(char **result, cli_session *session, const char *operation,
+                     const char *arguments, int input, int output, edgeops_event_fn on_event,
+                     void *user_data, bool until_interrupted) {
+    cli_progress progress;
+    cli_progress_start(&progress, session->call, input);
+    answer a = {.ctx = session->ctx};
+    edgeops_call_options options = EDGEOPS_CALL_OPTIONS_INIT;
+    options.input = input;
+    options.output = output;
+    options.on_event = on_event != NULL ? on_event : cli_progress_event;
+    options.user_data = on_event != NULL ? user_data : &progress;
+    edgeops_call *call = NULL;
+    edgeops_status status =
+        edgeops_node_call_start(&call, session->node, operation, arguments, &options, on_done, &a);
+    if (status != EDGEOPS_OK) {
+        cli_progress_end(&progress);
+        return cli_fail_last(status, NULL);
+    }
+    bool canceled = false;
+    while (!a.done) {
+        if (cli_interrupted() && !canceled) {
+            edgeops_call_cancel(call);
+            canceled = true;
+            continue;
+        }
+        status = edgeops_ctx_run(session->ctx, EDGEOPS_FOREVER);
+        if (status < 0 && status != EDGEOPS_E_TIMEOUT) {
+            /* Without its loop the call can never end, and it still points into this frame. */
+            cli_progress_end(&progress);
+            exit(cli_fail_last(status, NULL));
+        }
+    }
+    cli_progress_end(&progress);
+    int code = CLI_OK;
+    bool ended = until_interrupted && canceled && a.status == EDGEOPS_E_CANCELED;
+    if (a.status == EDGEOPS_OK || ended) {
+        *result = a.result;
+        a.result = NULL;
+    } else {
+        bool said = a.message != NULL && a.message[0] != 0;
+        code = cli_fail(cli_exit_code(a.status), hint_for(operation, a.status), "%s",
+                        said ? a.message : edgeops_status_name(a.status));
+    }
+    free(a.result);
+    free(a.message);
+    return code;
+}
+
+int cli_session_call(char **result, cli_session *session, const char *operation,
+                     const char *arguments, int input, int output, edgeops_event_fn on_event,
+                     void *user_data) {
+    return call_node(result, session, operation, arguments, input, output, on_event, user_data,
+                     false);
+}
+
+int cli_session_call_until(char **result, cli_session *session, const char *operation,
+                           const char *arguments, int output, edgeops_event_fn on_event,
+                           void *user_data) {
+    return call_node(result, session, operation, arguments, -1, output, on_event, user_data, true);
+}
+
+int cli_operation(cli_call *call, const char *operation, const char *members, int input,
+                  int output) {
+    cli_session session;
+    int code = cli_session_open(&session, call, EDGEOPS_NODE_AUTO);
+    if (code != CLI_OK) {
+        return code;
+    }
+    char *arguments = cli_format("{%s}", members), *result = NULL;
+    code = cli_session_call(&result, &session, operation, arguments, input, output, NULL, NULL);
+    free(arguments);
+    if (code == CLI_OK && output != STDOUT_FILENO) {
+        cli_show(stdout, call, operation, result);
+    } else if (code == CLI_OK && !call->globals.quiet) {
+        /* Rows on standard output are the result; what was done goes beside them. */
+        cli_show(stderr, call, operation, result);
+    }
+    free(result);
+    cli_session_close(&session);
+    return code;
+}

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "text.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "edgeops/status.h"
+
+static void *checked(void *memory) {
+    if (memory == NULL) {
+        fputs("edgeopsctl: error: out of memory\n", stderr);
+        exit(CLI_FAILED);
+    }
+    return memory;
+}
+
+void *cli_calloc(size_t count, size_t size) {
+    return checked(calloc(count > 0 ? count : 1, size > 0 ? size : 1));
+}
+
+void *cli_realloc(void *memory, size_t count, size_t size) {
+    return checked(reallocarray(memory, count > 0 ? count : 1, size > 0 ? size : 1));
+}
+
+char *cli_strndup(const char *text, size_t size) {
+    char *copy = cli_calloc(size + 1, 1);
+    memcpy(copy, text, size);
+    return copy;
+}
+
+char *cli_strdup(const char *text) {
+    return cli_strndup(text, strlen(text));
+}
+
+void cli_put(cli_text *text, const void *data, size_t size) {
+    if (size >= SIZE_MAX / 4 - text->size) {
+        checked(NULL);
+    }
+    if (text->size + size + 1 > text->capacity) {
+        text->capacity = (text->size + size + 64) * 2;
+        text->data = cli_realloc(text->data, text->capacity, 1);
+    }
+    if (size > 0) {
+        memcpy(text->data + text->size, data, size);
+    }
+    text->size += size;
+    text->data[text->size] = 0;
+}
+
+void cli_puts(cli_text *text, const char *data) {
+    cli_put(text, data, strlen(data));
+}
+
+static char *vformat(const char *format, va_list args) {
+    char *out = NULL;
+    if (vasprintf(&out, format, args) < 0) {
+        out = NULL;
+    }
+    return checked(out);
+}
+
+void cli_putf(cli_text *text, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    char *out = vformat(format, args);
+    va_end(args);
+    cli_puts(text, out);
+    free(out);
+}
+
+char *cli_format(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    char *out = vformat(format, args);
+    va_end(args);
+    return out;
+}
+
+void cli_text_clear(cli_text *text) {
+    text->size = 0;
+    if (text->data != NULL) {
+        text->data[0] = 0;
+    }
+}
+
+void cli_text_dispose(cli_text *text) {
+    free(text->data);
+    *text = (cli_text){0};
+}
+
+const char *cli_text_get(const cli_text *text) {
+    return text->data != NULL ? text->data : "";
+}
+
+static void say(const char *kind, const char *hint, const char *message) {
+    fprintf(stderr, "edgeopsctl: %s: ", kind);
+    cli_print_safe(stderr, message, strlen(message));
+    fputc('\n', stderr);
+    if (hint != NULL) {
+        fprintf(stderr, "  %s\n", hint);
+    }
+}
+
+int cli_fail(int code, const char *hint, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    char *message = vformat(format, args);
+    va_end(args);
+    say("error", hint, message);
+    free(message);
+    return code;
+}
+
+void cli_warn(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    char *message = vformat(format, args);
+    va_end(args);
+    say("warning", NULL, message);
+    free(message);
+}
+
+int cli_exit_code(edgeops_status status) {
+    switch (status) {
+    case EDGEOPS_OK:
+    case EDGEOPS_DONE:
+        return CLI_OK;
+    case EDGEOPS_E_NOTFOUND:
+        return CLI_NOTFOUND;
+    case EDGEOPS_E_BUSY:
+    case EDGEOPS_E_AGAIN:
+    case EDGEOPS_E_TIMEOUT:
+        return CLI_BUSY;
+    default:
+        return CLI_FAILED;
+    }
+}
+
+int cli_fail_last(edgeops_status status, const char *hint) {
+    const edgeops_error *error = edgeops_error_last();
+    return cli_fail(cli_exit_code(status), hint, "%s",
+                    error->message[0] != 0 ? error->message : edgeops_status_name(status));
+}
+
+/* Edits from a to b, transposed neighbours counted once (optimal string alignment). */
+static size_t distance(const char *a, const char *b) {
+    enum { MAX = 40 };
+    size_t n = strlen(a), m = strlen(b);
+    if (n > MAX || m > MAX) {
+        return SIZE_MAX;
+    }
+    size_t rows[3][MAX + 1];
+    for (size_t j = 0; j <= m; j++) {
+        rows[0][j] = j;
+    }
+    for (size_t i = 1; i <= n; i++) {
+        size_t *row = rows[i % 3], *up = rows[(i + 2) % 3], *upper = rows[(i + 1) % 3];
+        row[0] = i;
+        for (size_t j = 1; j <= m; j++) {
+            size_t best = up[j - 1] + (a[i - 1] != b[j - 1]);
+            best = up[j] + 1 < best ? up[j] + 1 : best;
+            best = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+                upper[j - 2] + 1 < best) {
+                best = upper[j - 2] + 1;
+            }
+            row[j] = best;
+        }
+    }
+    return rows[n % 3][m];
+}
+
+const char *cli_nearest(const char *typed, const char *const *words, size_t count) {
+    const char *best = NULL;
+    size_t nearest = SIZE_MAX, length = strlen(typed);
+    for (size_t i = 0; i < count; i++) {
+        size_t d = distance(typed, words[i]);
+        if (length >= 2 && strncmp(words[i], typed, length) == 0) {
+            d = 1;
+        }
+        if (d < nearest) {
+            nearest = d;
+            best = words[i];
+        }
+    }
+    return best != NULL && nearest <= (strlen(best) > 4 ? 2u : 1u) ? best : NULL;
+}
+
+bool cli_parse_number(double *out, const char *text) {
+    char *end = NULL;
+    errno = 0;
+    double value = strtod(text, &end);
+    if (end == text || *end != 0 || !isfinite(value)) {
+        return false;
+    }
+    *out = value;
+    return true;
+}
+
+bool cli_parse_integer(int64_t *out, const char *text) {
+    char *end = NULL;
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    if (end == text || *end != 0 || errno != 0) {
+        return false;
+    }
+    *out = value;
+    return true;
+}
+
+bool cli_parse_seconds(double *out, const char *text) {
+    static const struct {
+        const char *name;
+        double seconds;
+    } units[] = {{"", 1},   {"s", 1},    {"ms", 1e-3}, {"us", 1e-6}, {"ns", 1e-9},
+                 {"m", 60}, {"min", 60}, {"h", 3600},  {"d", 86400}};
+    char *end = NULL;
+    double value = strtod(text, &end);
+    if (end == text || !isfinite(value) || value < 0) {
+        return false;
+    }
+    end += strspn(end, " ");
+    for (size_t i = 0; i < CLI_COUNT(units); i++) {
+        if (strcmp(end, units[i].name) == 0) {
+            *out = value * units[i].seconds;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Days since 1970-01-01 of a proleptic Gregorian date (H. Hinnant, "chrono-compatible low-level
+ * date algorithms"). */
+static int64_t days_of(int64_t y, int m, int d) {
+    y -= m <= 2;
+    int64_t era = (y >= 0 ? y : y - 399) / 400;
+    int64_t yoe = y - era * 400;
+    int64_t doy = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1;
+    int64_t doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
+    return era * 146097 + doe - 719468;
+}
+
+static bool digits(int *out, const char **at, int count) {
+    int value = 0;
+    for (int i = 0; i < count; i++) {
+        if ((*at)[i] < '0' || (*at)[i] > '9') {
+            return false;
+        }
+        value = value * 10 + ((*at)[i] - '0');
+    }
+    *at += count;
+    *out = value;
+    return true;
+}
+
+static bool literal(const char **at, char c) {
+    if (**at != c) {
+        return false;
+    }
+    (*at)++;
+    return true;
+}
+
+static bool parse_zone(int *minutes, const char **at) {
+    *minutes = 0;
+    if (**at == 0 || literal(at, 'Z')) {
+        return true;
+    }
+    int sign = **at == '+' ? 1 : **at == '-' ? -1 : 0, h = 0, m = 0;
+    (*at) += sign != 0;
+    if (sign == 0 || !digits(&h, at, 2) || !literal(at, ':') || !digits(&m, at, 2) || m > 59) {
+        return false;
+    }
+    *minutes = sign * (h * 60 + m);
+    return true;
+}
+
+bool cli_parse_time(edgeops_time *out, const char *text) {
+    static const int month_days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    const char *at = text;
+    int y, mo, d, h, mi, s, zone;
+    if (!digits(&y, &at, 4) || !literal(&at, '-') || !digits(&mo, &at, 2) || !literal(&at, '-') ||
+        !digits(&d, &at, 2) || !(literal(&at, 'T') || literal(&at, ' ')) || !digits(&h, &at, 2) ||
+        !literal(&at, ':') || !digits(&mi, &at, 2) || !literal(&at, ':') || !digits(&s, &at, 2)) {
+        return false;
+    }
+    int64_t fraction = 0;
+    if (literal(&at, '.')) {
+        int64_t scale = 100000000;
+        for (; *at >= '0' && *at <= '9' && scale > 0; at++, scale /= 10) {
+            fraction += (*at - '0') * scale;
+        }
+    }
+    bool leap = (y % 4 == 0 && y % 100 != 0) || y % 400 == 0;
+    if (!parse_zone(&zone, &at) || *at != 0 || mo < 1 || mo > 12 || d < 1 || h > 23 || mi > 59 ||
+        s > 59 || d > month_days[mo - 1] + (mo == 2 && leap)) {
+        return false;
+    }
+    int64_t seconds = days_of(y, mo, d) * 86400 + h * 3600 + mi * 60 + s - zone * 60;
+    return !__builtin_mul_overflow(seconds, EDGEOPS_SECOND, &seconds) &&
+           !__builtin_add_overflow(seconds, fraction, out);
+}
+
+void cli_format_time(char *buf, edgeops_time time) {
+    int64_t seconds = time / EDGEOPS_SECOND, rest = time % EDGEOPS_SECOND;
+    if (rest < 0) {
+        rest += EDGEOPS_SECOND;
+        seconds--;
+    }
+    time_t t = (time_t)seconds;
+    struct tm tm;
+    gmtime_r(&t, &tm);
+    int n = snprintf(buf, 24, "%04d-%02d-%02dT%02d:%02d:%02d", (tm.tm_year + 1900) % 10000,
+                     tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+    if (rest != 0) {
+        n += snprintf(buf + n, 16, ".%09d", (int)rest);
+        while (strncmp(buf + n - 3, "000", 3) == 0) {
+            n -= 3;
+        }
+    }
+    buf[n] = 'Z';
+    buf[n + 1] = 0;
+}
+
+edgeops_time cli_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (edgeops_time)now.tv_sec * EDGEOPS_SECOND + now.tv_nsec;
+}
+
+double cli_clock(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+void cli_human_bytes(char *buf, double bytes) {
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
+    size_t i = 0;
+    for (; bytes >= 1024 && i + 1 < CLI_COUNT(units); i++) {
+        bytes /= 1024;
+    }
+    snprintf(buf, 32, i == 0 || bytes >= 100 ? "%.0f %s" : "%.1f %s", bytes, units[i]);
+}
+
+void cli_human_seconds(char *buf, double s) {
+    if (s < 0) {
+        snprintf(buf, 32, "%.3g s", s);
+    } else if (s < 1e-3) {
+        snprintf(buf, 32, "%.0f us", s * 1e6);
+    } else if (s < 1) {
+        snprintf(buf, 32, s < 0.1 ? "%.2f ms" : "%.0f ms", s * 1e3);
+    } else if (s < 120) {
+        snprintf(buf, 32, "%.1f s", s);
+    } else if (s < 7200) {
+        snprintf(buf, 32, "%.0f min", s / 60);
+    } else if (s < 172800) {
+        snprintf(buf, 32, "%.0f h %02.0f min", floor(s / 3600), floor(fmod(s, 3600) / 60));
+    } else {
+        snprintf(buf, 32, "%.0f d %.0f h", floor(s / 86400), floor(fmod(s, 86400) / 3600));
+    }
+}
+
+size_t cli_width(const char *text, size_t size) {
+    size_t width = 0;
+    for (size_t i = 0; i < size; i++) {
+        width += ((unsigned char)text[i] & 0xC0) != 0x80;
+    }
+    return width;
+}
+
+void cli_print_safe(FILE *file, const char *text, size_t size) {
+    for (size_t i = 0; i < size; i++) {
+        unsigned char c = (unsigned char)text[i];
+        /* 0xC2 0x80..0x9F are the C1 controls. */
+        bool c1 = c == 0xC2 && i + 1 < size && (unsigned char)text[i + 1] < 0xA0;
+        fputc(c < 0x20 || c == 0x7F || c1 ? '?' : c, file);
+        i += c1;
+    }
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How the result of each operation looks to people: which values, in which order and shape. */
+#include <string.h>
+
+#include "cli.h"
+
+/* clang-format off */
+#define END_FIELDS   {NULL, NULL, CLI_AS_TEXT}
+#define END_SECTIONS {NULL, NULL, NULL, NULL}
+#define FIELDS(...)  (const cli_field[]){__VA_ARGS__, END_FIELDS}
+#define SECTIONS(...) (const cli_section[]){__VA_ARGS__, END_SECTIONS}
+#define ITEMS(empty, ...) SECTIONS({NULL, "items", FIELDS(__VA_ARGS__), empty})
+
+#define SOURCE_FIELDS \
+    {"name", "name", CLI_AS_TEXT}, {"driver", "driver", CLI_AS_TEXT}, {"state", "state", CLI_AS_TEXT}, \
+    {"detail", "detail", CLI_AS_TEXT}, {"enabled", "enabled", CLI_AS_TEXT}, {"config", "config", CLI_AS_TEXT}, \
+    {"messages", "stats.messages", CLI_AS_TEXT}, {"bytes", "stats.bytes", CLI_AS_BYTES}, {"samples", "stats.samples", CLI_AS_TEXT}, \
+    {"duplicates", "stats.duplicates", CLI_AS_TEXT}, {"conflicts", "stats.conflicts", CLI_AS_TEXT}, {"late", "stats.late", CLI_AS_TEXT}, \
+    {"dead letters", "stats.dead", CLI_AS_TEXT}, {"reconnects", "stats.reconnects", CLI_AS_TEXT}, {"last message", "stats.last", CLI_AS_TIME}
+#define DEPLOYMENT_FIELDS \
+    {"name", "name", CLI_AS_TEXT}, {"model", "model", CLI_AS_TEXT}, {"asset", "asset", CLI_AS_TEXT}, {"publish", "publish", CLI_AS_TEXT}, \
+    {"source", "source", CLI_AS_TEXT}, {"state", "state", CLI_AS_TEXT}, {"detail", "detail", CLI_AS_TEXT}, \
+    {"windows", "windows", CLI_AS_TEXT}, {"predictions", "predictions", CLI_AS_TEXT}, {"errors", "errors", CLI_AS_TEXT}, \
+    {"timeouts", "timeouts", CLI_AS_TEXT}, {"restarts", "restarts", CLI_AS_TEXT}, {"late", "late", CLI_AS_TEXT}, \
+    {"lag", "lag", CLI_AS_TEXT}, {"outbox", "outbox", CLI_AS_TEXT}, {"latency p50", "latency_us.p50", CLI_AS_MICROS}, \
+    {"latency p99", "latency_us.p99", CLI_AS_MICROS}, {"latency max", "latency_us.max", CLI_AS_MICROS}, \
+    {"last at", "last.time", CLI_AS_TIME}, {"last", "last.outputs", CLI_AS_LIST}
+#define DATASET_FIELDS \
+    {"name", "name", CLI_AS_TEXT}, {"digest", "digest", CLI_AS_TEXT}, {"rows", "rows", CLI_AS_TEXT}, {"labelled", "labelled", CLI_AS_TEXT}, \
+    {"assets", "assets", CLI_AS_LIST}, {"channels", "channels", CLI_AS_LIST}, {"labels", "labels", CLI_AS_LIST}, \
+    {"first", "first", CLI_AS_TIME}, {"last", "last", CLI_AS_TIME}, {"created", "created", CLI_AS_TIME}
+#define USAGE_FIELDS \
+    {"wall time", "usage.wall_s", CLI_AS_SECONDS}, {"processor", "usage.user_s", CLI_AS_SECONDS}, {"memory peak", "usage.peak_memory_bytes", CLI_AS_BYTES}
+
+static const struct {
+    const char *operation;
+    cli_view view;
+} views[] = {
+    {"node.status", {FIELDS(
+        {"version", "version", CLI_AS_TEXT}, {"layer", "layer", CLI_AS_TEXT}, {"home", "home", CLI_AS_TEXT}, {"mode", "mode", CLI_AS_TEXT},
+        {"pid", "pid", CLI_AS_TEXT}, {"up for", "uptime_s", CLI_AS_SECONDS}, {"memory", "memory_bytes", CLI_AS_BYTES},
+        {"disk", "disk.state", CLI_AS_TEXT}, {"disk used", "disk.used_bytes", CLI_AS_BYTES}, {"disk free", "disk.free_bytes", CLI_AS_BYTES},
+        {"assets", "assets", CLI_AS_TEXT}, {"samples", "samples", CLI_AS_TEXT}, {"running runs", "runs.running", CLI_AS_TEXT}),
+        SECTIONS(
+        {"sources", "sources", FIELDS({"NAME", "name", CLI_AS_TEXT}, {"DRIVER", "driver", CLI_AS_TEXT}, {"STATE", "state", CLI_AS_TEXT},
+            {"MESSAGES", "messages", CLI_AS_TEXT}, {"SAMPLES", "samples", CLI_AS_TEXT}, {"DEAD", "dead", CLI_AS_TEXT},
+            {"PER S", "rate_per_s", CLI_AS_NUMBER}, {"DETAIL", "detail", CLI_AS_TEXT}), NULL},
+        {"deployments", "deployments", FIELDS({"NAME", "name", CLI_AS_TEXT}, {"MODEL", "model", CLI_AS_TEXT}, {"ASSET", "asset", CLI_AS_TEXT},
+            {"STATE", "state", CLI_AS_TEXT}, {"PREDICTIONS", "predictions", CLI_AS_TEXT}, {"ERRORS", "errors", CLI_AS_TEXT},
+            {"LAG", "lag", CLI_AS_TEXT}, {"P50", "latency_us.p50", CLI_AS_MICROS}, {"P99", "latency_us.p99", CLI_AS_MICROS},
+            {"OUTBOX", "outbox", CLI_AS_TEXT}), NULL}), NULL}},
+    {"node.stop", {NULL, NULL, "the node is stopping"}},
+
+    {"source.add", {FIELDS({"state", "state", CLI_AS_TEXT}, {"detail", "detail", CLI_AS_TEXT}), NULL, "added source %s"}},
+    {"source.ls", {NULL, ITEMS("no sources: add one with `edgeopsctl source add`",
+        {"NAME", "name", CLI_AS_TEXT}, {"DRIVER", "driver", CLI_AS_TEXT}, {"STATE", "state", CLI_AS_TEXT}, {"MESSAGES", "stats.messages", CLI_AS_TEXT},
+        {"SAMPLES", "stats.samples", CLI_AS_TEXT}, {"DEAD", "stats.dead", CLI_AS_TEXT}, {"LAST", "stats.last", CLI_AS_TIME},
+        {"DETAIL", "detail", CLI_AS_TEXT}), NULL}},
+    {"source.show", {FIELDS(SOURCE_FIELDS),
+        SECTIONS({"dead letters", "dead_letters", FIELDS({"TIME", "time", CLI_AS_TIME}, {"TOPIC", "topic", CLI_AS_TEXT}, {"BYTES", "message_size", CLI_AS_TEXT},
+            {"REASON", "reason", CLI_AS_TEXT}), NULL}), NULL}},
+    {"source.rm", {NULL, NULL, "removed source %s"}},
+    {"source.start", {FIELDS({"state", "state", CLI_AS_TEXT}, {"detail", "detail", CLI_AS_TEXT}), NULL, "started source %s"}},
+    {"source.stop", {NULL, NULL, "stopped source %s"}},
+    {"source.test", {FIELDS({"ok", "ok", CLI_AS_TEXT}, {"detail", "detail", CLI_AS_TEXT}, {"messages", "messages", CLI_AS_TEXT}, {"samples", "samples", CLI_AS_TEXT}), NULL, NULL}},
+    {"driver.ls", {NULL, ITEMS("no drivers", {"NAME", "name", CLI_AS_TEXT}, {"VERSION", "version", CLI_AS_TEXT}, {"SUMMARY", "summary", CLI_AS_TEXT}), NULL}},
+
+    {"asset.ls", {NULL, ITEMS("no assets: bring data in with `edgeopsctl data import` or a source",
+        {"NAME", "name", CLI_AS_TEXT}, {"ROWS", "rows", CLI_AS_TEXT}, {"CHANNELS", "channels", CLI_AS_TEXT}, {"FIRST", "first", CLI_AS_TIME}, {"LAST", "last", CLI_AS_TIME}), NULL}},
+    {"asset.show", {FIELDS({"name", "name", CLI_AS_TEXT}, {"rows", "rows", CLI_AS_TEXT}, {"first", "first", CLI_AS_TIME}, {"last", "last", CLI_AS_TIME}),
+        SECTIONS({"channels", "channels", FIELDS({"NAME", "name", CLI_AS_TEXT}, {"TYPE", "type", CLI_AS_TEXT}, {"UNIT", "unit", CLI_AS_TEXT}), NULL}), NULL}},
+    {"asset.rm", {NULL, NULL, "removed asset %s"}},
+    {"data.import", {FIELDS({"rows", "rows", CLI_AS_TEXT}, {"appended", "appended", CLI_AS_TEXT}, {"duplicates", "duplicates", CLI_AS_TEXT},
+        {"conflicts", "conflicts", CLI_AS_TEXT}, {"late", "late", CLI_AS_TEXT}, {"labels", "labels", CLI_AS_TEXT}, {"assets", "assets", CLI_AS_LIST}), NULL, NULL}},
+    {"data.export", {FIELDS({"rows", "rows", CLI_AS_TEXT}), NULL, NULL}},
+    {"data.stats", {FIELDS({"rows", "rows", CLI_AS_TEXT}, {"first", "first", CLI_AS_TIME}, {"last", "last", CLI_AS_TIME}),
+        SECTIONS({NULL, "channels", FIELDS({"CHANNEL", "name", CLI_AS_TEXT}, {"TYPE", "type", CLI_AS_TEXT}, {"UNIT", "unit", CLI_AS_TEXT}, {"COUNT", "count", CLI_AS_TEXT},
+            {"NULLS", "nulls", CLI_AS_TEXT}, {"MIN", "min", CLI_AS_NUMBER}, {"MAX", "max", CLI_AS_NUMBER}, {"MEAN", "mean", CLI_AS_NUMBER}), NULL}), NULL}},
+
+    {"label.add", {FIELDS({"id", "id", CLI_AS_TEXT}), NULL, NULL}},
+    {"label.import", {FIELDS({"labels", "labels", CLI_AS_TEXT}), NULL, NULL}},
+    {"label.ls", {NULL, ITEMS("no labels: add some with `edgeopsctl label add` or `label import`",
+        {"ID", "id", CLI_AS_TEXT}, {"ASSET", "asset", CLI_AS_TEXT}, {"START", "start", CLI_AS_TIME}, {"END", "end", CLI_AS_TIME}, {"LABEL", "label", CLI_AS_TEXT},
+        {"AUTHOR", "author", CLI_AS_TEXT}), NULL}},
+    {"label.rm", {NULL, NULL, "took label %s back"}},
+
+    {"dataset.create", {FIELDS(DATASET_FIELDS), NULL, "froze dataset %s"}},
+    {"dataset.ls", {NULL, ITEMS("no datasets: freeze one with `edgeopsctl dataset create`",
+        {"NAME", "name", CLI_AS_TEXT}, {"ROWS", "rows", CLI_AS_TEXT}, {"DIGEST", "digest", CLI_AS_DIGEST}, {"CREATED", "created", CLI_AS_TIME}), NULL}},
+    {"dataset.show", {FIELDS(DATASET_FIELDS), NULL, NULL}},
+    {"dataset.rm", {NULL, NULL, "removed dataset %s"}},
+    {"dataset.export", {FIELDS({"rows", "rows", CLI_AS_TEXT}), NULL, NULL}},
+
+    {"workflow.add", {FIELDS({"name", "name", CLI_AS_TEXT}, {"version", "version", CLI_AS_TEXT}, {"digest", "digest", CLI_AS_TEXT}, {"newly installed", "installed", CLI_AS_TEXT}), NULL, NULL}},
+    {"workflow.check", {FIELDS({"name", "name", CLI_AS_TEXT}, {"version", "version", CLI_AS_TEXT}, {"digest", "digest", CLI_AS_TEXT}, {"size", "size_bytes", CLI_AS_BYTES}), NULL, "%s is a sound workflow"}},
+    {"workflow.ls", {NULL, ITEMS("no workflows: install one with `edgeopsctl workflow add`",
+        {"NAME", "name", CLI_AS_TEXT}, {"VERSION", "version", CLI_AS_TEXT}, {"DIGEST", "digest", CLI_AS_DIGEST}, {"SIZE", "size_bytes", CLI_AS_BYTES},
+        {"DESCRIPTION", "description", CLI_AS_TEXT}), NULL}},
+    {"workflow.show", {FIELDS({"name", "name", CLI_AS_TEXT}, {"version", "version", CLI_AS_TEXT}, {"description", "manifest.description", CLI_AS_TEXT},
+        {"digest", "digest", CLI_AS_TEXT}, {"size", "size_bytes", CLI_AS_BYTES}, {"installed", "installed", CLI_AS_TIME}, {"window", "manifest.window", CLI_AS_LIST},
+        {"label", "manifest.label.name", CLI_AS_TEXT}, {"classes", "manifest.label.classes", CLI_AS_LIST}, {"limits", "manifest.limits", CLI_AS_LIST}),
+        SECTIONS({"inputs", "manifest.inputs", FIELDS({"NAME", "name", CLI_AS_TEXT}, {"TYPE", "type", CLI_AS_TEXT}, {"UNIT", "unit", CLI_AS_TEXT}), NULL},
+        {"outputs", "manifest.outputs", FIELDS({"NAME", "name", CLI_AS_TEXT}, {"TYPE", "type", CLI_AS_TEXT}, {"UNIT", "unit", CLI_AS_TEXT}), NULL},
+        {"parameters", "manifest.parameters", FIELDS({"NAME", "name", CLI_AS_TEXT}, {"TYPE", "type", CLI_AS_TEXT}, {"DEFAULT", "default", CLI_AS_TEXT},
+            {"MINIMUM", "minimum", CLI_AS_TEXT}, {"MAXIMUM", "maximum", CLI_AS_TEXT}), NULL}), NULL}},
+    {"workflow.rm", {NULL, NULL, "removed workflow %s"}},
+
+    {"train", {FIELDS({"model", "model", CLI_AS_TEXT}, {"run", "run", CLI_AS_TEXT}, {"metrics", "metrics", CLI_AS_LIST}, USAGE_FIELDS), NULL, NULL}},
+    {"predict", {FIELDS({"windows", "windows", CLI_AS_TEXT}, {"predictions", "predictions", CLI_AS_TEXT}, {"errors", "errors", CLI_AS_TEXT}, {"skipped", "skipped", CLI_AS_TEXT},
+        {"time", "seconds", CLI_AS_SECONDS}, {"accuracy", "metrics.accuracy", CLI_AS_RATIO}, {"macro F1", "metrics.macro_f1", CLI_AS_RATIO}),
+        SECTIONS({NULL, "metrics.per_class", FIELDS({"CLASS", "$key", CLI_AS_TEXT}, {"PRECISION", "precision", CLI_AS_RATIO}, {"RECALL", "recall", CLI_AS_RATIO},
+            {"F1", "f1", CLI_AS_RATIO}, {"SUPPORT", "support", CLI_AS_TEXT}), NULL}), NULL}},
+    {"model.ls", {NULL, ITEMS("no models: make one with `edgeopsctl train`",
+        {"NAME", "name", CLI_AS_TEXT}, {"WORKFLOW", "workflow", CLI_AS_TEXT}, {"VERSION", "version", CLI_AS_TEXT}, {"DATASET", "dataset", CLI_AS_TEXT},
+        {"CREATED", "created", CLI_AS_TIME}, {"METRICS", "metrics", CLI_AS_LIST}), NULL}},
+    {"model.show", {FIELDS({"name", "name", CLI_AS_TEXT}, {"workflow", "workflow.name", CLI_AS_TEXT}, {"version", "workflow.version", CLI_AS_TEXT},
+        {"workflow digest", "workflow.digest", CLI_AS_TEXT}, {"dataset", "dataset.name", CLI_AS_TEXT}, {"dataset digest", "dataset.digest", CLI_AS_TEXT},
+        {"parameters", "params", CLI_AS_LIST}, {"metrics", "metrics", CLI_AS_LIST}, {"run", "run", CLI_AS_TEXT}, {"created", "created", CLI_AS_TIME},
+        {"size", "size_bytes", CLI_AS_BYTES}, USAGE_FIELDS),
+        SECTIONS({"files", "files", FIELDS({"NAME", "name", CLI_AS_TEXT}, {"SIZE", "size", CLI_AS_BYTES}, {"SHA-256", "sha256", CLI_AS_TEXT}), NULL}), NULL}},
+    {"model.rm", {NULL, NULL, "removed model %s"}},
+
+    {"deploy", {FIELDS({"name", "name", CLI_AS_TEXT}, {"publish", "publish", CLI_AS_TEXT}, {"source", "source", CLI_AS_TEXT}, {"state", "state", CLI_AS_TEXT}, {"detail", "detail", CLI_AS_TEXT}),
+        NULL, "deployed %s"}},
+    {"deployment.ls", {NULL, ITEMS("no deployments: make one with `edgeopsctl deploy`",
+        {"NAME", "name", CLI_AS_TEXT}, {"MODEL", "model", CLI_AS_TEXT}, {"ASSET", "asset", CLI_AS_TEXT}, {"STATE", "state", CLI_AS_TEXT},
+        {"PREDICTIONS", "predictions", CLI_AS_TEXT}, {"ERRORS", "errors", CLI_AS_TEXT}, {"LAG", "lag", CLI_AS_TEXT}, {"PUBLISH", "publish", CLI_AS_TEXT}), NULL}},
+    {"deployment.show", {FIELDS(DEPLOYMENT_FIELDS), NULL, NULL}},
+    {"deployment.stop", {NULL, NULL, "stopped deployment %s"}},
+    {"deployment.start", {NULL, NULL, "started deployment %s"}},
+    {"deployment.rm", {NULL, NULL, "removed deployment %s"}},
+
+    {"run.ls", {NULL, ITEMS("no runs yet",
+        {"ID", "id", CLI_AS_TEXT}, {"KIND", "kind", CLI_AS_TEXT}, {"STATE", "state", CLI_AS_TEXT}, {"WORKFLOW", "workflow", CLI_AS_TEXT}, {"DATASET", "dataset", CLI_AS_TEXT},
+        {"MODEL", "model", CLI_AS_TEXT}, {"STARTED", "started", CLI_AS_TIME}, {"ENDED", "ended", CLI_AS_TIME}, {"MESSAGE", "message", CLI_AS_TEXT}), NULL}},
+    {"run.show", {FIELDS({"id", "id", CLI_AS_TEXT}, {"kind", "kind", CLI_AS_TEXT}, {"state", "state", CLI_AS_TEXT}, {"message", "message", CLI_AS_TEXT},
+        {"workflow", "workflow", CLI_AS_TEXT}, {"dataset", "dataset", CLI_AS_TEXT}, {"model", "model", CLI_AS_TEXT}, {"parameters", "params", CLI_AS_LIST},
+        {"started", "started", CLI_AS_TIME}, {"ended", "ended", CLI_AS_TIME}, USAGE_FIELDS),
+        SECTIONS({"metrics", "metrics", FIELDS({"NAME", "name", CLI_AS_TEXT}, {"STEP", "step", CLI_AS_TEXT}, {"VALUE", "value", CLI_AS_NUMBER}), NULL}), NULL}},
+    {"run.cancel", {NULL, NULL, "canceled run %s"}},
+    {"doctor", {NULL, SECTIONS({NULL, "checks", FIELDS({"CHECK", "name", CLI_AS_TEXT}, {"STATE", "state", CLI_AS_TEXT}, {"DETAIL", "detail", CLI_AS_TEXT}), NULL}), NULL}},
+};
+/* clang-format on */
+
+const cli_view *cli_view_of(const char *operation) {
+    for (size_t i = 0; i < CLI_COUNT(views); i++) {
+        if (strcmp(views[i].operation, operation) == 0) {
+            return &views[i].view;
+        }
+    }
+    return NULL;
+}
