@@ -77,8 +77,12 @@ EDGEOPS_API void edgeops_train_options_init(edgeops_train_options *options, size
 
 typedef struct edgeops_training edgeops_training;
 
-/** Trains in a worker of its own, killed at the manifest's train_timeout and over its memory limit.
+/** Trains in a worker of its own, killed at the manifest's train_timeout and held to its memory
+ * limit: what the worker allocates, libraries' data and memory that is only reserved included, the
+ * bare interpreter and the dataset not.
  *
+ * The worker ends with the thread that made this call, if that thread ends before the process.
+ * Blocks while the dataset is copied into shared memory.
  *  @param out  valid until on_done; NULL after a failure
  *  @return EDGEOPS_OK; EDGEOPS_E_INVALID (parameter named; dataset without an input of the manifest
  * named); EDGEOPS_E_IO; EDGEOPS_E_NOMEM Threads: the context's. Since 0.1. */
@@ -127,6 +131,14 @@ typedef struct edgeops_lane edgeops_lane;
  *  deadline, one that dies is started again (after 0.1 s, doubling to 30 s); windows that were
  * waiting are replayed, the one it hung or died on is answered with the error.
  *
+ * A model that does not load is told through on_state and tried again like any death: windows wait
+ * meanwhile, so a caller that must come to an end closes the lane. Where the workflow has
+ * predict_batch(), windows that wait go to it together; when that fails they are tried one by one.
+ * A float64 output may be NaN. The worker ends with the thread that opened the lane, or on which it
+ * was last started again, if that thread ends before the process: it is started again then.
+ *
+ *  @return EDGEOPS_OK; EDGEOPS_E_INVALID (parameter named); EDGEOPS_E_NOTFOUND (model_dir);
+ * EDGEOPS_E_LIMIT for a window over 32 MiB; EDGEOPS_E_IO; EDGEOPS_E_NOMEM
  *  Threads: the context's. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_lane_open(edgeops_lane **out,
                                                                edgeops_runtime *runtime,
@@ -138,7 +150,8 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_lane_open(edgeops_lane **ou
  *  @param table  columns in the order of the manifest's inputs, of their types; copied
  *  @param first  first row of the window; the manifest's window.rows rows follow
  *  @param rows   as the manifest says
- *  @return EDGEOPS_OK; EDGEOPS_E_AGAIN when depth windows are in flight; EDGEOPS_E_INVALID
+ *  @return EDGEOPS_OK; EDGEOPS_E_AGAIN when depth windows or 64 MiB of them are in flight;
+ * EDGEOPS_E_INVALID; EDGEOPS_E_NOMEM
  *  Threads: the context's. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_lane_submit(edgeops_lane *lane, uint64_t id,
                                                                  const edgeops_table *table,

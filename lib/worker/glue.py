@@ -435,7 +435,6 @@ class Server:
         self.columns = [port["name"] for port in job["inputs"]]
         self.names = [port["name"] for port in job["outputs"]]
         self.types = tuple(TYPES[port["type"]] for port in job["outputs"])
-        self.plain = {FLOAT64: float, INT64: int, BOOL: bool, STRING: str}
         self.rows = job["window"]
         self.model = model
         self.predict = need(module, "predict")

@@ -21,6 +21,19 @@
 
 #define USAGE "edgeops-worker is started by libedgeops, not by hand (but see --probe)\n"
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(SANITIZED)
+/* A workflow that crashes or runs out of memory is none of our bugs. */
+EDGEOPS_API const char *__asan_default_options(void);
+const char *__asan_default_options(void) {
+    return "handle_segv=0:handle_abort=0:allocator_may_return_null=1:detect_leaks=0";
+}
+#endif
+
 static void die(const char *what) {
     (void)fprintf(stderr, "edgeops-worker: %s\n", what);
     _exit(120);

@@ -486,7 +486,10 @@ Test(runtime_train, children_end_with_the_worker) {
           "    return 1\n",
           "");
     cr_expect(eq(int, o.status, EDGEOPS_OK), "%s", o.message);
-    cr_expect(eq(int, count_processes("94.75"), 0));
+    /* Killed, but the kernel may take a moment; the suite's timeout ends this loop. */
+    while (count_processes("94.75") > 0) {
+        (void)!edgeops_ctx_run(fixture_ctx, 10 * EDGEOPS_MILLISECOND);
+    }
     cr_expect(lt(dbl, o.usage.wall_s, 20));
 }
 
