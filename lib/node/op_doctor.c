@@ -89,7 +89,9 @@ static edgeops_status find_mqtt(const edgeops_hld_driver *driver, void *user_dat
 
 static void check_drivers(doctor *d) {
     bool found = false;
-    (void)edgeops_drivers(find_mqtt, &found);
+    if (edgeops_drivers(find_mqtt, &found) != EDGEOPS_OK) {
+        found = false;
+    }
     put(d, "mqtt", found ? "ok" : "warn", found ? "built in" : "built without MQTT",
         found ? "" : "build with paho-mqtt3as to connect to a broker");
 }

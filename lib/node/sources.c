@@ -109,8 +109,13 @@ static void declare_channels(const eop_source *s, const char *asset) {
         const char *unit = eop_json_string(c, "unit", "");
         edgeops_type type = eop_type_from_name(eop_json_string(c, "type", "float64"));
         if (unit[0] != '\0' && type != EDGEOPS_TYPE_NULL) {
-            /* A channel that exists with another type: the sample itself will say so. */
-            (void)edgeops_store_declare(s->node->store, asset, eop_json_key(c), type, unit);
+            edgeops_status status =
+                edgeops_store_declare(s->node->store, asset, eop_json_key(c), type, unit);
+            if (status != EDGEOPS_OK) {
+                /* Such as a channel that exists with another type: the samples will say so, too. */
+                eop_log_write(node_log(s->node), EDGEOPS_LOG_WARN, "node", "source '%s': %s",
+                              s->name, edgeops_error_last()->message);
+            }
         }
     }
 }

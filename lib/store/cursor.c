@@ -155,8 +155,7 @@ static edgeops_status take_memory(edgeops_cursor *cursor, size_t max_rows, bool 
         if (n > max_rows - rows->rows) {
             n = max_rows - rows->rows;
         }
-        edgeops_status status =
-            eop_rows_append(rows, &block->data, from, from + n, cursor->channels);
+        edgeops_status status = eop_rows_copy(rows, &block->data, from, from + n, cursor->channels);
         if (status != EDGEOPS_OK) {
             return status;
         }
@@ -205,7 +204,7 @@ static edgeops_status take_chunk(edgeops_cursor *cursor, size_t max_rows) {
     }
     size_t from = (size_t)(cursor->next - first);
     size_t n = chunk->rows - from < max_rows ? chunk->rows - from : max_rows;
-    edgeops_status status = eop_rows_append(&cursor->table.rows, chunk, from, from + n, NULL);
+    edgeops_status status = eop_rows_copy(&cursor->table.rows, chunk, from, from + n, NULL);
     if (status == EDGEOPS_OK) {
         cursor->next += n;
     }

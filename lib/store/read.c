@@ -88,7 +88,7 @@ static edgeops_status copy_sorted(eop_rows *out, pieces *list, const eop_block *
         from = to - (size_t)want->last;
     }
     edgeops_status status = add_piece(list, data->times[from], data->times[to - 1], to - from);
-    return status == EDGEOPS_OK ? eop_rows_append(out, data, from, to, want->channels) : status;
+    return status == EDGEOPS_OK ? eop_rows_copy(out, data, from, to, want->channels) : status;
 }
 
 static bool wanted(const eop_rows *data, size_t row, const eop_selection *want) {
@@ -105,7 +105,7 @@ static edgeops_status copy_unsorted(eop_rows *out, const eop_block *block,
             to++;
         }
         if (to > from) {
-            edgeops_status status = eop_rows_append(out, data, from, to, want->channels);
+            edgeops_status status = eop_rows_copy(out, data, from, to, want->channels);
             if (status != EDGEOPS_OK) {
                 return status;
             }
@@ -233,7 +233,7 @@ static edgeops_status cut(eop_rows *rows, const eop_selection *want) {
     if (want->last > 0 && rows->rows > want->last) {
         eop_rows tail = {0};
         size_t from = rows->rows - (size_t)want->last;
-        edgeops_status status = eop_rows_append(&tail, rows, from, rows->rows, NULL);
+        edgeops_status status = eop_rows_copy(&tail, rows, from, rows->rows, NULL);
         if (status == EDGEOPS_OK) {
             status = eop_rows_complete(&tail);
         }
@@ -268,7 +268,7 @@ edgeops_status eop_store_read_rows(eop_rows *rows, edgeops_store *store,
     eop_telemetry_end(&reader);
     eop_reader_give(store, &reader);
     if (status == EDGEOPS_OK && memory.rows > 0) {
-        status = eop_rows_append(rows, &memory, 0, memory.rows, NULL);
+        status = eop_rows_copy(rows, &memory, 0, memory.rows, NULL);
     }
     eop_rows_dispose(&memory);
     eop_free(list.items);

@@ -115,8 +115,8 @@ edgeops_status eop_rows_append_keys(eop_rows *rows, const eop_rows *source, size
     return EDGEOPS_OK;
 }
 
-edgeops_status eop_rows_append(eop_rows *rows, const eop_rows *source, size_t from, size_t to,
-                               const uint32_t *map) {
+edgeops_status eop_rows_copy(eop_rows *rows, const eop_rows *source, size_t from, size_t to,
+                             const uint32_t *map) {
     edgeops_status status = eop_rows_append_keys(rows, source, from, to);
     for (size_t k = rows->vector_count;
          status == EDGEOPS_OK && map == NULL && k < source->vector_count; k++) {

@@ -75,8 +75,8 @@ edgeops_status eop_rows_append_keys(eop_rows *rows, const eop_rows *source, size
 /** Whole rows [from, to). map[k] is the source's column for column k, or UINT32_MAX for none (then
  * null); a column number past the source's is none as well. NULL: same columns, missing ones are
  * added. */
-edgeops_status eop_rows_append(eop_rows *rows, const eop_rows *source, size_t from, size_t to,
-                               const uint32_t *map);
+edgeops_status eop_rows_copy(eop_rows *rows, const eop_rows *source, size_t from, size_t to,
+                             const uint32_t *map);
 /** Row i becomes the old row index[i]. */
 edgeops_status eop_rows_gather(eop_rows *rows, const uint32_t *index, size_t n);
 void eop_rows_truncate(eop_rows *rows, size_t n);

@@ -222,7 +222,7 @@ static edgeops_status write_block(eop_telemetry *telemetry, eop_block *block, eo
     for (size_t from = 0; status == EDGEOPS_OK && from < data->rows; from += EOP_CHUNK_ROWS) {
         size_t to = data->rows - from > EOP_CHUNK_ROWS ? from + EOP_CHUNK_ROWS : data->rows;
         eop_rows piece = {0};
-        status = eop_rows_append(&piece, data, from, to, NULL);
+        status = eop_rows_copy(&piece, data, from, to, NULL);
         if (status == EDGEOPS_OK) {
             status = eop_rows_complete(&piece);
         }
@@ -559,7 +559,7 @@ static edgeops_status read_arrived(eop_rows *rows, eop_telemetry *telemetry,
     if (status == EDGEOPS_OK && n > 0) {
         status = eop_rows_gather(&slice, keep, n);
         if (status == EDGEOPS_OK) {
-            status = eop_rows_append(rows, &slice, 0, n, NULL);
+            status = eop_rows_copy(rows, &slice, 0, n, NULL);
         }
     }
     eop_rows_dispose(&slice);
