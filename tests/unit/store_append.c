@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+#include "store_fixture.h"
+
+TestSuite(store_append, .init = make_home, .fini = remove_home);
+
+Test(store_append, values_come_back_bit_exact) {
+    edgeops_store *store = open_store();
+    uint64_t payload_nan = 0x7ff4000000000abcu;
+    double odd[4] = {-0.0, INFINITY, -INFINITY, 0};
+    memcpy(&odd[3], &payload_nan, 8);
+    const char *names[4] = {"f", "i", "b", "s"};
+    for (int i = 0; i < 4; i++) {
+        edgeops_value values[4] = {f64(odd[i]), i64(INT64_MAX - i), boolean(i & 1),
+                                   text(i == 0 ? "" : "gr\xc3\xbc\xc3\x9f")};
+        edgeops_sample sample = {"line/1", INT64_MIN + i, 0, 4, names, values};
+        CHECK_OK(edgeops_store_append(store, &sample, 1, NULL));
+    }
+    for (int round = 0; round < 3; round++) {
+        edgeops_table *table = read_all(store, "line/1");
+        cr_assert_eq(table->rows, 4);
+        cr_assert_eq(table->column_count, 4);
+        cr_assert_eq(memcmp(table->columns[0].f64, odd, sizeof odd), 0);
+        cr_assert_eq(table->columns[1].i64[3], INT64_MAX - 3);
+        cr_assert_eq(table->columns[2].u8[1], 1);
+        cr_assert_eq(table->columns[3].offsets[1], 0);
+        cr_assert_eq(memcmp(table->columns[3].bytes, "gr\xc3\xbc\xc3\x9f", 6), 0);
+        cr_assert(table->columns[0].valid == NULL);
+        cr_assert_eq(table->times[0], INT64_MIN);
+        edgeops_table_free(table);
+        if (round == 0) {
+            CHECK_OK(eop_store_flush(store));
+        } else {
+            edgeops_store_close(store);
+            store = open_store();
+        }
+    }
+    edgeops_store_close(store);
+}
+
+Test(store_append, duplicates_conflicts_and_late_samples_are_told_apart) {
+    edgeops_store *store = open_store();
+    edgeops_append_result r;
+    CHECK_OK(put(store, "a", 10, 0, "x", f64(1), &r));
+    cr_assert(r.appended == 1 && r.late == 0);
+    CHECK_OK(put(store, "a", 20, 0, "x", f64(2), &r));
+    for (int round = 0; round < 3; round++) {
+        CHECK_OK(put(store, "a", 10, 0, "x", f64(1), &r));
+        cr_assert(r.duplicates == 1 && r.appended == 0, "round %d", round);
+        CHECK_OK(put(store, "a", 10, 0, "x", i64(1), &r));
+        cr_assert_eq(r.duplicates, 1);
+        CHECK_OK(put(store, "a", 10, 0, "x", f64(-1), &r));
+        cr_assert_eq(r.conflicts, 1);
+        CHECK_OK(put(store, "a", 20, 0, "y", f64(2), &r));
+        cr_assert_eq(r.conflicts, 1);
+        CHECK_OK(put(store, "a", 11 + round, 0, "x", f64(3), &r));
+        cr_assert(r.appended == 1 && r.late == 1);
+        CHECK_OK(put(store, "a", 20, 1 + round, "x", f64(3), &r));
+        cr_assert(r.appended == 1 && r.late == 0);
+        if (round == 0) {
+            CHECK_OK(eop_store_flush(store));
+        } else {
+            edgeops_store_close(store);
+            store = open_store();
+        }
+    }
+    edgeops_table *table = read_all(store, "a");
+    cr_assert_eq(table->rows, 8);
+    cr_assert_eq(table->columns[0].f64[0], 1);
+    for (uint64_t i = 1; i < table->rows; i++) {
+        cr_assert(table->times[i - 1] < table->times[i] || table->seqs[i - 1] < table->seqs[i]);
+    }
+    edgeops_table_free(table);
+    edgeops_store_close(store);
+}
+
+Test(store_append, duplicates_within_one_call_are_found) {
+    edgeops_store *store = open_store();
+    edgeops_append_result r;
+    const char *x = "x";
+    edgeops_value one = f64(1);
+    edgeops_value two = f64(2);
+    edgeops_sample samples[5] = {{"a", 5, 0, 1, &x, &one},
+                                 {"b", 5, 0, 1, &x, &one},
+                                 {"a", 5, 0, 1, &x, &one},
+                                 {"a", 4, 0, 1, &x, &one},
+                                 {"a", 4, 0, 1, &x, &two}};
+    CHECK_OK(edgeops_store_append(store, samples, 5, &r));
+    cr_assert(r.appended == 3 && r.duplicates == 1 && r.conflicts == 1 && r.late == 1);
+    cr_assert_eq(count_rows(store, "a"), 2);
+    cr_assert_eq(count_rows(store, "b"), 1);
+    edgeops_store_close(store);
+}
+
+Test(store_append, absent_channel_is_null_and_compares_as_null) {
+    edgeops_store *store = open_store();
+    edgeops_append_result r;
+    const char *names[2] = {"x", "y"};
+    edgeops_value values[2] = {f64(1), {.type = EDGEOPS_TYPE_NULL}};
+    edgeops_sample sample = {"a", 1, 0, 2, names, values};
+    CHECK_OK(edgeops_store_append(store, &sample, 1, &r));
+    CHECK_OK(put(store, "a", 1, 0, "x", f64(1), &r));
+    cr_assert_eq(r.duplicates, 1);
+    values[1] = text("late channel");
+    sample.time = 2;
+    CHECK_OK(edgeops_store_append(store, &sample, 1, &r));
+    for (int round = 0; round < 2; round++) {
+        edgeops_table *table = read_all(store, "a");
+        cr_assert_eq(table->column_count, 2);
+        cr_assert_eq(table->columns[1].nulls, 1);
+        cr_assert_eq(table->columns[1].valid[0], 0);
+        cr_assert_eq(table->columns[1].valid[1], 1);
+        cr_assert(table->columns[0].valid == NULL);
+        edgeops_table_free(table);
+        CHECK_OK(eop_store_flush(store));
+    }
+    edgeops_store_close(store);
+}
+
+Test(store_append, refused_sample_takes_the_whole_call_with_it) {
+    edgeops_store *store = open_store();
+    const char *x = "x";
+    const char *twice[2] = {"x", "x"};
+    edgeops_value number = f64(1);
+    edgeops_value word = text("w");
+    edgeops_value numbers[2] = {number, number};
+    edgeops_value inexact = i64((INT64_C(1) << 53) + 1);
+    edgeops_value bad_text = {.type = EDGEOPS_TYPE_STRING, .size = 2, .as.str = "\xff\xff"};
+    edgeops_value nul_text = {.type = EDGEOPS_TYPE_STRING, .size = 2, .as.str = "a\0"};
+    edgeops_value bad_bool = {.type = EDGEOPS_TYPE_BOOL, .as.i64 = 2};
+    CHECK_OK(put(store, "a", 1, 0, "x", number, NULL));
+    edgeops_sample bad[] = {{"a", 3, 0, 1, &x, &word},      {"a", 3, 0, 2, twice, numbers},
+                            {"a", 3, 0, 1, &x, &inexact},   {"a//b", 3, 0, 1, &x, &number},
+                            {"../a", 3, 0, 1, &x, &number}, {"", 3, 0, 1, &x, &number},
+                            {"n", 3, 0, 1, &x, &bad_text},  {"n", 3, 0, 1, &x, &nul_text},
+                            {"n", 3, 0, 1, &x, &bad_bool},  {"n", 3, 0, 0, &x, &number}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        edgeops_append_result r = {99, 99, 99, 99};
+        edgeops_sample samples[3] = {
+            {"new/asset", 2, 0, 1, &x, &number}, {"a", 2, 0, 1, &x, &number}, bad[i]};
+        CHECK_CODE(EDGEOPS_E_INVALID, edgeops_store_append(store, samples, 3, &r));
+        cr_assert_eq(r.appended, 99);
+    }
+    cr_assert_eq(count_rows(store, "a"), 1);
+    edgeops_query query = EDGEOPS_QUERY_INIT;
+    edgeops_table *table = NULL;
+    query.asset = "new/asset";
+    CHECK_CODE(EDGEOPS_E_NOTFOUND, edgeops_store_read(&table, store, &query));
+    edgeops_store_close(store);
+    store = open_store();
+    cr_assert_eq(count_rows(store, "a"), 1);
+    CHECK_CODE(EDGEOPS_E_NOTFOUND, edgeops_store_read(&table, store, &query));
+    edgeops_store_close(store);
+}
+
+Test(store_append, channel_keeps_its_declared_type_and_unit) {
+    edgeops_store *store = open_store();
+    edgeops_append_result r;
+    CHECK_OK(edgeops_store_declare(store, "a", "n", EDGEOPS_TYPE_INT64, "um"));
+    CHECK_CODE(EDGEOPS_E_INVALID, put(store, "a", 1, 0, "n", f64(1), &r));
+    CHECK_OK(put(store, "a", 1, 0, "n", i64(1), &r));
+    CHECK_CODE(EDGEOPS_E_INVALID,
+               edgeops_store_declare(store, "a", "n", EDGEOPS_TYPE_FLOAT64, "um"));
+    CHECK_OK(edgeops_store_declare(store, "a", "n", EDGEOPS_TYPE_INT64, "mm"));
+    edgeops_store_close(store);
+    store = open_store();
+    edgeops_table *table = read_all(store, "a");
+    cr_assert_str_eq(table->columns[0].unit, "mm");
+    cr_assert_eq(table->columns[0].type, EDGEOPS_TYPE_INT64);
+    edgeops_table_free(table);
+    edgeops_store_close(store);
+}
+
+Test(store_append, too_many_channels_are_refused) {
+    edgeops_store *store = open_store();
+    char name[16];
+    for (int i = 0; i < 1024; i++) {
+        snprintf(name, sizeof name, "c%d", i);
+        CHECK_OK(put(store, "a", i, 0, name, f64(i), NULL));
+    }
+    CHECK_CODE(EDGEOPS_E_LIMIT, put(store, "a", 2000, 0, "c1024", f64(1), NULL));
+    CHECK_OK(put(store, "a", 2000, 0, "c1023", f64(1), NULL));
+    CHECK_OK(eop_store_flush(store));
+    edgeops_table *table = read_all(store, "a");
+    cr_assert_eq(table->column_count, 1024);
+    cr_assert_eq(table->columns[500].f64[500], 500);
+    cr_assert_eq(table->columns[500].nulls, 1024);
+    edgeops_table_free(table);
+    edgeops_store_close(store);
+}
+
+typedef struct news {
+    char assets[64];
+    uint64_t ordinals;
+} news;
+
+static void on_news(const char *asset, uint64_t last, void *data) {
+    news *n = data;
+    strcat(n->assets, asset);
+    n->ordinals += last;
+}
+
+Test(store_append, watcher_is_told_of_each_asset_once) {
+    edgeops_store *store = open_store();
+    news n = {0};
+    const char *x = "x";
+    edgeops_value one = f64(1);
+    edgeops_sample samples[4] = {{"a", 1, 0, 1, &x, &one},
+                                 {"b", 1, 0, 1, &x, &one},
+                                 {"a", 2, 0, 1, &x, &one},
+                                 {"a", 1, 0, 1, &x, &one}};
+    edgeops_store_watch(store, on_news, &n);
+    CHECK_OK(edgeops_store_append(store, samples, 4, NULL));
+    cr_assert_str_eq(n.assets, "ab");
+    cr_assert_eq(n.ordinals, 3);
+    CHECK_OK(edgeops_store_append(store, samples, 4, NULL));
+    cr_assert_str_eq(n.assets, "ab");
+    edgeops_store_watch(store, NULL, NULL);
+    CHECK_OK(put(store, "c", 1, 0, "x", one, NULL));
+    cr_assert_str_eq(n.assets, "ab");
+    edgeops_store_close(store);
+}
+
+static edgeops_status sum_assets(const edgeops_asset_info *info, void *data) {
+    char *out = data;
+    sprintf(out + strlen(out), "%s:%d:%d:%d ", info->name, (int)info->rows, (int)info->first,
+            (int)info->last);
+    return EDGEOPS_OK;
+}
+
+Test(store_append, assets_are_walked_and_removed) {
+    edgeops_store *store = open_store();
+    char out[200] = "";
+    CHECK_OK(put(store, "line/2", 5, 0, "x", f64(1), NULL));
+    CHECK_OK(put(store, "line/1", 7, 0, "x", f64(1), NULL));
+    CHECK_OK(put(store, "line/1", 3, 0, "x", f64(1), NULL));
+    CHECK_OK(put(store, "other", 1, 0, "x", f64(1), NULL));
+    CHECK_OK(edgeops_store_assets(store, "line/*", sum_assets, out));
+    cr_assert_str_eq(out, "line/1:2:3:7 line/2:1:5:5 ");
+    CHECK_OK(eop_store_flush(store));
+    CHECK_OK(put(store, "line/1", 9, 0, "x", f64(1), NULL));
+    CHECK_OK(edgeops_store_remove_asset(store, "line/1"));
+    CHECK_CODE(EDGEOPS_E_NOTFOUND, edgeops_store_remove_asset(store, "line/1"));
+    out[0] = '\0';
+    CHECK_OK(edgeops_store_assets(store, NULL, sum_assets, out));
+    cr_assert_str_eq(out, "line/2:1:5:5 other:1:1:1 ");
+    edgeops_store_close(store);
+    store = open_store();
+    CHECK_OK(put(store, "line/1", 3, 0, "x", f64(2), NULL));
+    edgeops_table *table = read_all(store, "line/1");
+    cr_assert_eq(table->rows, 1);
+    cr_assert_eq(table->ordinals[0], 4, "ordinals go on");
+    edgeops_table_free(table);
+    edgeops_store_close(store);
+}
+
+Test(store_append, second_opener_is_told_who_has_it) {
+    edgeops_store *store = open_store();
+    edgeops_store *other = store;
+    CHECK_CODE(EDGEOPS_E_BUSY, edgeops_store_open(&other, home, NULL));
+    cr_assert(other == NULL);
+    edgeops_store_close(store);
+}
+
+static void set_version(const char *file, int version) {
+    char path[160];
+    char pragma[64];
+    sqlite3 *db = NULL;
+    snprintf(path, sizeof path, "%s/%s", home, file);
+    snprintf(pragma, sizeof pragma, "PRAGMA user_version=%d", version);
+    cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
+    cr_assert_eq(sqlite3_exec(db, pragma, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+Test(store_append, newer_home_is_refused) {
+    edgeops_store *store = open_store();
+    CHECK_OK(put(store, "a", 1, 0, "x", f64(1), NULL));
+    edgeops_store_close(store);
+    set_version("catalog.db", EOP_HOME_VERSION + 1);
+    CHECK_CODE(EDGEOPS_E_VERSION, edgeops_store_open(&store, home, NULL));
+    cr_assert(store == NULL);
+    set_version("catalog.db", EOP_HOME_VERSION);
+    set_version("data/telemetry.db", 2);
+    CHECK_CODE(EDGEOPS_E_VERSION, edgeops_store_open(&store, home, NULL));
+    set_version("data/telemetry.db", 1);
+    store = open_store();
+    cr_assert_eq(count_rows(store, "a"), 1);
+    edgeops_store_close(store);
+}
+
+Test(store_append, foreign_or_broken_catalog_is_refused) {
+    char path[160];
+    edgeops_store *store = NULL;
+    CHECK_OK(eop_mkdirs(home, 0700));
+    snprintf(path, sizeof path, "%s/catalog.db", home);
+    CHECK_OK(eop_file_write(path, "this is no database at all, not in the least", 44, 0600));
+    CHECK_CODE(EDGEOPS_E_CORRUPT, edgeops_store_open(&store, home, NULL));
+    cr_assert(store == NULL);
+}
+
+Test(store_append, files_are_private) {
+    static const char *const files[] = {"", "/catalog.db", "/data/telemetry.db", "/catalog.db-wal",
+                                        "/data/journal/0000000000000001.seg"};
+    edgeops_store *store = open_store();
+    CHECK_OK(put(store, "a", 1, 0, "x", f64(1), NULL));
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char path[200];
+        struct stat st;
+        snprintf(path, sizeof path, "%s%s", home, files[i]);
+        cr_assert_eq(stat(path, &st), 0, "%s", path);
+        cr_assert_eq(st.st_mode & 077, 0, "%s", path);
+    }
+    edgeops_store_close(store);
+}
+
+Test(store_append, call_larger_than_a_segment_is_one_frame) {
+    edgeops_store *store = open_store();
+    enum { N = 40000 };
+    edgeops_sample *samples = calloc(N, sizeof *samples);
+    edgeops_value *values = calloc(N, sizeof *values);
+    const char *x = "x";
+    edgeops_append_result r;
+    for (int i = 0; i < N; i++) {
+        values[i] = f64(i);
+        samples[i] = (edgeops_sample){"a", i, 0, 1, &x, &values[i]};
+    }
+    CHECK_OK(put(store, "a", -1, 0, "x", f64(-1), NULL));
+    CHECK_OK(edgeops_store_append(store, samples, N, &r));
+    cr_assert_eq(r.appended, N);
+    edgeops_store_close(store);
+    store = open_store();
+    cr_assert_eq(count_rows(store, "a"), N + 1);
+    CHECK_OK(edgeops_store_append(store, samples, N, &r));
+    cr_assert_eq(r.duplicates, N);
+    CHECK_OK(eop_store_flush(store));
+    CHECK_OK(edgeops_store_append(store, samples, N, &r));
+    cr_assert_eq(r.duplicates, N);
+    free(samples);
+    free(values);
+    edgeops_store_close(store);
+}
+
+Test(store_append, options_are_checked_and_init_equals_the_macro) {
+    edgeops_store *store = NULL;
+    edgeops_store_options macro = EDGEOPS_STORE_OPTIONS_INIT;
+    edgeops_store_options function;
+    edgeops_query query_macro = EDGEOPS_QUERY_INIT;
+    edgeops_query query_function;
+    edgeops_dataset_options set_macro = EDGEOPS_DATASET_OPTIONS_INIT;
+    edgeops_dataset_options set_function;
+    memset(&function, 1, sizeof function);
+    edgeops_store_options_init(&function, sizeof function);
+    cr_assert_eq(memcmp(&macro, &function, sizeof macro), 0);
+    edgeops_query_init(&query_function, sizeof query_function);
+    cr_assert_eq(memcmp(&query_macro, &query_function, sizeof query_macro), 0);
+    edgeops_dataset_options_init(&set_function, sizeof set_function);
+    cr_assert(set_macro.start == set_function.start && set_macro.end == set_function.end &&
+              set_macro.struct_size == set_function.struct_size && set_function.name == NULL);
+    macro.segment_bytes = 1;
+    CHECK_CODE(EDGEOPS_E_INVALID, edgeops_store_open(&store, home, &macro));
+}

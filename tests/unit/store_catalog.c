@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store_fixture.h"
+
+TestSuite(store_catalog, .init = make_home, .fini = remove_home);
+
+static edgeops_status join(const char *name, const char *json, void *data) {
+    sprintf((char *)data + strlen(data), "%s=%s ", name, json);
+    return EDGEOPS_OK;
+}
+
+Test(store_catalog, records_are_put_listed_and_removed) {
+    edgeops_store *store = open_store();
+    char out[200] = "";
+    char *json = NULL;
+    int64_t number = 0;
+    CHECK_OK(eop_record_put(store, "run", "b", "{}", true));
+    CHECK_OK(eop_record_put(store, "run", "a", "{}", false));
+    CHECK_OK(eop_record_put(store, "model", "a", "[]", true));
+    CHECK_CODE(EDGEOPS_E_EXISTS, eop_record_put(store, "run", "b", "1", true));
+    CHECK_OK(eop_record_put(store, "run", "b", "2", false));
+    CHECK_OK(eop_record_list(store, "run", join, out));
+    cr_assert_str_eq(out, "b=2 a={} ");
+    CHECK_OK(eop_record_get(&json, store, "model", "a"));
+    cr_assert_str_eq(json, "[]");
+    eop_free(json);
+    CHECK_CODE(EDGEOPS_E_NOTFOUND, eop_record_get(&json, store, "model", "b"));
+    CHECK_OK(eop_record_remove(store, "run", "b"));
+    CHECK_CODE(EDGEOPS_E_NOTFOUND, eop_record_remove(store, "run", "b"));
+    CHECK_OK(eop_record_number(&number, store, "run"));
+    cr_assert_eq(number, 1);
+    edgeops_store_close(store);
+    store = open_store();
+    CHECK_OK(eop_record_number(&number, store, "run"));
+    cr_assert_eq(number, 2);
+    CHECK_OK(eop_record_number(&number, store, "other"));
+    cr_assert_eq(number, 1);
+    edgeops_store_close(store);
+}
+
+static edgeops_status take_id(const eop_outbox_message *message, void *data) {
+    sprintf((char *)data + strlen(data), "%d:%.*s ", (int)message->id, (int)message->size,
+            (const char *)message->payload);
+    return EDGEOPS_OK;
+}
+
+Test(store_catalog, outbox_and_checkpoint_go_together) {
+    edgeops_store *store = open_store();
+    char out[4000] = "";
+    uint64_t ordinal = 0;
+    uint64_t count = 0;
+    char *state = NULL;
+    eop_outbox_message messages[3] = {
+        {.destination = "m", .topic = "t/1", .payload = "one", .size = 3, .qos = 1},
+        {.destination = "n", .topic = "t/2", .payload = "two", .size = 3},
+        {.destination = "m", .topic = "t/3", .payload = "", .size = 0, .retain = 1}};
+    CHECK_CODE(EDGEOPS_E_NOTFOUND, eop_checkpoint_get(&ordinal, &state, store, "d"));
+    CHECK_OK(eop_outbox_commit(store, "d", 41, NULL, NULL, 0));
+    CHECK_OK(eop_outbox_commit(store, "d", 42, "{\"n\":1}", messages, 3));
+    cr_assert(messages[0].id < messages[1].id && messages[1].id < messages[2].id);
+    edgeops_store_close(store);
+    store = open_store();
+    CHECK_OK(eop_checkpoint_get(&ordinal, &state, store, "d"));
+    cr_assert_eq(ordinal, 42);
+    cr_assert_str_eq(state, "{\"n\":1}");
+    eop_free(state);
+    CHECK_OK(eop_outbox_count(&count, store, "m"));
+    cr_assert_eq(count, 2);
+    CHECK_OK(eop_outbox_list(store, "m", 0, 10, take_id, out));
+    cr_assert_str_eq(out, "1:one 3: ");
+    uint64_t ids[2] = {messages[0].id, 99};
+    CHECK_OK(eop_outbox_done(store, ids, 2));
+    CHECK_OK(eop_outbox_done(store, ids, 2));
+    CHECK_OK(eop_outbox_count(&count, store, "m"));
+    cr_assert_eq(count, 1);
+    for (int i = 0; i < 600; i++) {
+        messages[0].id = 0;
+        CHECK_OK(eop_outbox_commit(store, "d", 43, NULL, messages, 1));
+        cr_assert(messages[0].id > messages[2].id, "ids are not used twice");
+    }
+    out[0] = '\0';
+    CHECK_OK(eop_outbox_list(store, "m", messages[0].id - 300, 300, take_id, out));
+    cr_assert(strlen(out) > 300 * 7);
+    CHECK_OK(eop_checkpoint_remove(store, "d"));
+    CHECK_CODE(EDGEOPS_E_NOTFOUND, eop_checkpoint_get(&ordinal, NULL, store, "d"));
+    edgeops_store_close(store);
+}
+
+typedef struct letters {
+    size_t count;
+    int64_t newest;
+} letters;
+
+static edgeops_status take_letter(const eop_dead_letter *letter, void *data) {
+    letters *l = data;
+    if (l->count++ == 0) {
+        l->newest = letter->time;
+        cr_assert_str_eq(letter->topic, "t");
+        cr_assert_str_eq(letter->reason, "broken");
+        cr_assert_eq(letter->payload_size, 512);
+        cr_assert_eq(letter->message_size, 4000);
+    }
+    return EDGEOPS_OK;
+}
+
+Test(store_catalog, newest_thousand_dead_letters_are_kept) {
+    edgeops_store *store = open_store();
+    static char payload[4000];
+    static eop_dead_letter list[700];
+    letters l = {0};
+    memset(payload, 'p', sizeof payload);
+    for (int k = 0; k < 3; k++) {
+        for (int i = 0; i < 700; i++) {
+            list[i] = (eop_dead_letter){k * 700 + i, "t", "broken", payload, 4000, 4000};
+        }
+        CHECK_OK(eop_dead_letter_add(store, "s", list, 700));
+    }
+    CHECK_OK(eop_dead_letter_add(store, "other", list, 1));
+    CHECK_OK(eop_dead_letter_list(store, "s", 5000, take_letter, &l));
+    cr_assert_eq(l.count, 1000);
+    cr_assert_eq(l.newest, 2099);
+    CHECK_OK(eop_dead_letter_remove(store, "s"));
+    l = (letters){0};
+    CHECK_OK(eop_dead_letter_list(store, "s", 5000, take_letter, &l));
+    cr_assert_eq(l.count, 0);
+    CHECK_OK(eop_dead_letter_list(store, "other", 5000, take_letter, &l));
+    cr_assert_eq(l.count, 1);
+    edgeops_store_close(store);
+}
+
+Test(store_catalog, stats_count_what_is_there) {
+    edgeops_store *store = open_store();
+    eop_store_stats stats;
+    for (int i = 0; i < 100; i++) {
+        CHECK_OK(put(store, i % 2 ? "a" : "b", i, 0, "x", f64(i), NULL));
+    }
+    CHECK_OK(eop_store_ready(store));
+    CHECK_OK(eop_store_get_stats(store, &stats));
+    cr_assert(stats.assets == 2 && stats.samples == 100 && stats.damaged == 0);
+    cr_assert(stats.journal_bytes > 3000 && stats.disk_bytes > 1000000 && stats.free_bytes > 0);
+    CHECK_OK(eop_store_flush(store));
+    CHECK_OK(eop_store_get_stats(store, &stats));
+    cr_assert(stats.samples == 100 && stats.journal_bytes == 0);
+    edgeops_store_close(store);
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the suites of the store share: a home of their own and short ways to append and read. */
+#ifndef STORE_FIXTURE_H
+#define STORE_FIXTURE_H
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "store/catalog.h"
+
+#define CHECK_CODE(code, call)                                                                     \
+    do {                                                                                           \
+        edgeops_status check_status_ = (call);                                                     \
+        cr_assert(check_status_ == (code), "%s: %s (%s)", #call,                                   \
+                  edgeops_status_name(check_status_), edgeops_error_last()->message);              \
+    } while (0)
+#define CHECK_OK(call) CHECK_CODE(EDGEOPS_OK, call)
+
+static char folder[64];
+static char home[80];
+
+static inline void make_home(void) {
+    strcpy(folder, "/tmp/edgeops-store-XXXXXX");
+    cr_assert(mkdtemp(folder) != NULL);
+    snprintf(home, sizeof home, "%s/home", folder);
+}
+
+static inline void remove_home(void) {
+    CHECK_OK(eop_remove_tree(folder));
+}
+
+/* Small segments, no floor: so that a test sees many rotations. */
+static inline edgeops_store *open_store(void) {
+    edgeops_store *store = NULL;
+    edgeops_store_options options = EDGEOPS_STORE_OPTIONS_INIT;
+    options.segment_bytes = 1024 * 1024;
+    options.free_floor_bytes = 1;
+    CHECK_OK(edgeops_store_open(&store, home, &options));
+    return store;
+}
+
+static inline edgeops_value f64(double value) {
+    return (edgeops_value){.type = EDGEOPS_TYPE_FLOAT64, .as.f64 = value};
+}
+
+static inline edgeops_value i64(int64_t value) {
+    return (edgeops_value){.type = EDGEOPS_TYPE_INT64, .as.i64 = value};
+}
+
+static inline edgeops_value boolean(int value) {
+    return (edgeops_value){.type = EDGEOPS_TYPE_BOOL, .as.i64 = value};
+}
+
+static inline edgeops_value text(const char *value) {
+    return (edgeops_value){
+        .type = EDGEOPS_TYPE_STRING, .size = (uint32_t)strlen(value), .as.str = value};
+}
+
+/* One sample with one channel. */
+static inline edgeops_status put(edgeops_store *store, const char *asset, edgeops_time time,
+                                 int64_t seq, const char *channel, edgeops_value value,
+                                 edgeops_append_result *result) {
+    edgeops_sample sample = {asset, time, seq, 1, &channel, &value};
+    return edgeops_store_append(store, &sample, 1, result);
+}
+
+static inline edgeops_table *read_all(edgeops_store *store, const char *asset) {
+    edgeops_table *table = NULL;
+    edgeops_query query = EDGEOPS_QUERY_INIT;
+    query.asset = asset;
+    CHECK_OK(edgeops_store_read(&table, store, &query));
+    return table;
+}
+
+static inline uint64_t count_rows(edgeops_store *store, const char *asset) {
+    edgeops_table *table = read_all(store, asset);
+    uint64_t rows = table->rows;
+    edgeops_table_free(table);
+    return rows;
+}
+
+/* xorshift64*: the same sequence everywhere. */
+typedef struct dice {
+    uint64_t state;
+} dice;
+
+static inline uint64_t roll(dice *d) {
+    d->state ^= d->state >> 12;
+    d->state ^= d->state << 25;
+    d->state ^= d->state >> 27;
+    return d->state * UINT64_C(2685821657736338717);
+}
+
+static inline uint64_t below(dice *d, uint64_t n) {
+    return roll(d) % n;
+}
+
+#endif /* STORE_FIXTURE_H */

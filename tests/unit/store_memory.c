@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every allocation of a day in the life of a store fails once: the call says so, and what was
+ * acknowledged is there afterwards. */
+#include <pthread.h>
+
+#include "edgeops/context.h"
+#include "store_fixture.h"
+
+TestSuite(store_memory, .init = make_home);
+
+static pthread_mutex_t counter_lock = PTHREAD_MUTEX_INITIALIZER;
+static long counter;
+static long fail_at; /* 0: never */
+
+static bool fails(void) {
+    pthread_mutex_lock(&counter_lock);
+    bool now = ++counter == fail_at;
+    pthread_mutex_unlock(&counter_lock);
+    return now;
+}
+
+static void *counting_alloc(void *data, size_t size) {
+    (void)data;
+    return fails() ? NULL : malloc(size);
+}
+
+static void *counting_realloc(void *data, void *memory, size_t size) {
+    (void)data;
+    return fails() ? NULL : realloc(memory, size);
+}
+
+static void counting_free(void *data, void *memory) {
+    (void)data;
+    free(memory);
+}
+
+static edgeops_status ignore_record(const char *name, const char *json, void *data) {
+    (void)name;
+    (void)json;
+    (void)data;
+    return EDGEOPS_OK;
+}
+
+static edgeops_status ignore_label(const edgeops_label *label, void *data) {
+    (void)label;
+    (void)data;
+    return EDGEOPS_OK;
+}
+
+static edgeops_status ignore_asset(const edgeops_asset_info *asset, void *data) {
+    (void)asset;
+    (void)data;
+    return EDGEOPS_OK;
+}
+
+/* rows: how many were acknowledged. */
+static edgeops_status fill_store(edgeops_store *store, uint64_t *rows) {
+    const char *names[3] = {"x", "y", "z"};
+    edgeops_status status = EDGEOPS_OK;
+    for (int i = 0; status == EDGEOPS_OK && i < 40; i++) {
+        edgeops_value values[3] = {f64(i), i64(i), text("some text")};
+        edgeops_sample samples[2] = {{"a", i * 10, 0, 1 + (size_t)(i % 3), names, values},
+                                     {"b", i * 10 - (i % 5 == 0 ? 45 : 0), i, 3, names, values}};
+        status = edgeops_store_append(store, samples, 2, NULL);
+        *rows += status == EDGEOPS_OK ? 2 : 0;
+        if (status == EDGEOPS_OK && i == 20) {
+            status = eop_store_flush(store);
+        }
+    }
+    return status;
+}
+
+static edgeops_status read_store(edgeops_store *store) {
+    edgeops_table *table = NULL;
+    edgeops_cursor *cursor = NULL;
+    const edgeops_table *block = NULL;
+    edgeops_query query = EDGEOPS_QUERY_INIT;
+    query.asset = "b";
+    query.max_ordinal = 33;
+    edgeops_status status = edgeops_store_read(&table, store, &query);
+    edgeops_table_free(table);
+    if (status == EDGEOPS_OK) {
+        status = edgeops_store_assets(store, NULL, ignore_asset, NULL);
+    }
+    if (status == EDGEOPS_OK) {
+        status = edgeops_cursor_open(&cursor, store, "b", NULL, 0, 0);
+    }
+    while (status == EDGEOPS_OK) {
+        status = edgeops_cursor_next(cursor, 7, &block);
+    }
+    edgeops_cursor_close(cursor);
+    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+}
+
+static edgeops_status use_catalog(edgeops_store *store) {
+    const char *all = "*";
+    char *json = NULL;
+    edgeops_label label = {.asset = "a", .start = 5, .end = 200, .label = "l"};
+    eop_outbox_message message = {.destination = "m", .topic = "t", .payload = "p", .size = 1};
+    edgeops_dataset *set = NULL;
+    edgeops_dataset_options options = EDGEOPS_DATASET_OPTIONS_INIT;
+    options.name = "d";
+    options.assets = &all;
+    options.asset_count = 1;
+    edgeops_status status = edgeops_store_label(store, &label, 1, NULL);
+    if (status == EDGEOPS_OK) {
+        status = edgeops_store_labels(store, NULL, ignore_label, NULL);
+    }
+    if (status == EDGEOPS_OK) {
+        status = edgeops_dataset_create(store, &options);
+    }
+    if (status == EDGEOPS_OK) {
+        status = edgeops_dataset_open(&set, store, "d");
+        edgeops_dataset_free(set);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_record_put(store, "run", "1", "{}", true);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_record_get(&json, store, "run", "1");
+        eop_free(status == EDGEOPS_OK ? json : NULL);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_record_list(store, "run", ignore_record, NULL);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_outbox_commit(store, "d", 1, "{}", &message, 1);
+    }
+    return status;
+}
+
+static edgeops_status live(uint64_t *rows) {
+    edgeops_store *store = NULL;
+    edgeops_store_options options = EDGEOPS_STORE_OPTIONS_INIT;
+    options.segment_bytes = 1024 * 1024;
+    options.free_floor_bytes = 1;
+    edgeops_status status = edgeops_store_open(&store, home, &options);
+    if (status == EDGEOPS_OK) {
+        status = fill_store(store, rows);
+    }
+    if (status == EDGEOPS_OK) {
+        status = read_store(store);
+    }
+    if (status == EDGEOPS_OK) {
+        status = use_catalog(store);
+    }
+    if (status == EDGEOPS_OK) {
+        status = edgeops_store_remove_asset(store, "none");
+        status = status == EDGEOPS_E_NOTFOUND ? EDGEOPS_OK : status;
+    }
+    edgeops_store_close(store);
+    return status;
+}
+
+Test(store_memory, every_failed_allocation_is_reported_and_loses_nothing, .timeout = 110) {
+    edgeops_allocator allocator = {counting_alloc, counting_realloc, counting_free, NULL};
+    CHECK_OK(edgeops_set_allocator(&allocator));
+    edgeops_status status = EDGEOPS_E_NOMEM;
+    long n = 0;
+    while (status != EDGEOPS_OK) {
+        uint64_t rows = 0;
+        pthread_mutex_lock(&counter_lock);
+        counter = 0;
+        fail_at = ++n;
+        pthread_mutex_unlock(&counter_lock);
+        status = live(&rows);
+        pthread_mutex_lock(&counter_lock);
+        bool all_done = counter < fail_at;
+        fail_at = 0;
+        pthread_mutex_unlock(&counter_lock);
+        /* The writer may meet the failure alone and try again: then nobody else sees it. */
+        cr_assert(status == EDGEOPS_OK || status == EDGEOPS_E_NOMEM, "allocation %ld: %s", n,
+                  edgeops_error_last()->message);
+        if (status == EDGEOPS_OK && !all_done) {
+            status = EDGEOPS_E_NOMEM;
+        }
+        edgeops_store *store = open_store();
+        if (rows > 0) {
+            cr_assert_eq(count_rows(store, "a") + count_rows(store, "b"), rows, "allocation %ld",
+                         n);
+        }
+        edgeops_store_close(store);
+        CHECK_OK(eop_remove_tree(home));
+    }
+    cr_assert(n > 200);
+    CHECK_OK(eop_remove_tree(folder));
+}

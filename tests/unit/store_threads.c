@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Threads append, read, follow and flush at once: a plain program, so that it runs under the thread
+ * sanitizer as well. Prints TAP. */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "store/catalog.h"
+
+enum { ROWS = 60000, WRITERS = 2 };
+
+#define MUST(condition)                                                                            \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            printf("Bail out! line %d: %s (%s)\n", __LINE__, #condition,                           \
+                   edgeops_error_last()->message);                                                 \
+            exit(1);                                                                               \
+        }                                                                                          \
+    } while (0)
+
+static edgeops_store *store;
+static const char *const assets[WRITERS] = {"a", "b"};
+static atomic_int writing = WRITERS;
+static _Atomic uint64_t told[WRITERS];
+
+static void on_news(const char *asset, uint64_t last, void *data) {
+    (void)data;
+    atomic_store(&told[asset[0] - 'a'], last);
+}
+
+static void *write_rows(void *data) {
+    const char *asset = data;
+    const char *names[3] = {"n", "x", "s"};
+    for (int i = 1; i <= ROWS; i++) {
+        edgeops_value values[3] = {{.type = EDGEOPS_TYPE_INT64, .as.i64 = i},
+                                   {.type = EDGEOPS_TYPE_FLOAT64, .as.f64 = i * 0.5},
+                                   {.type = EDGEOPS_TYPE_STRING,
+                                    .size = 40,
+                                    .as.str = "0123456789012345678901234567890123456789"}};
+        /* Each seventh one late. */
+        edgeops_sample sample = {asset, i * 10 - (i % 7 == 0 ? 35 : 0), 0, 3, names, values};
+        MUST(edgeops_store_append(store, &sample, 1, NULL) == EDGEOPS_OK);
+    }
+    atomic_fetch_sub(&writing, 1);
+    return NULL;
+}
+
+static void *read_rows(void *data) {
+    const char *asset = data;
+    uint64_t before = 0;
+    bool more = true;
+    while (more) {
+        more = atomic_load(&writing) > 0;
+        edgeops_table *table = NULL;
+        edgeops_query query = EDGEOPS_QUERY_INIT;
+        query.asset = asset;
+        edgeops_status status = edgeops_store_read(&table, store, &query);
+        if (status == EDGEOPS_E_NOTFOUND) {
+            continue;
+        }
+        MUST(status == EDGEOPS_OK);
+        /* All of a prefix of what arrived, each row once. */
+        MUST(table->rows >= before);
+        before = table->rows;
+        uint64_t sum = 0;
+        for (uint64_t i = 0; i < table->rows; i++) {
+            MUST((uint64_t)table->columns[0].i64[i] == table->ordinals[i]);
+            MUST(i == 0 || table->times[i - 1] < table->times[i]);
+            sum += table->ordinals[i];
+        }
+        MUST(sum == table->rows * (table->rows + 1) / 2);
+        edgeops_table_free(table);
+    }
+    MUST(before == ROWS);
+    return NULL;
+}
+
+static void *follow_rows(void *data) {
+    edgeops_cursor *cursor = NULL;
+    uint64_t next = 1;
+    MUST(edgeops_cursor_open(&cursor, store, data, NULL, 0, 0) == EDGEOPS_OK);
+    while (next <= ROWS) {
+        const edgeops_table *block = NULL;
+        edgeops_status status = edgeops_cursor_next(cursor, 500, &block);
+        MUST(status == EDGEOPS_OK || status == EDGEOPS_DONE);
+        for (uint64_t i = 0; status == EDGEOPS_OK && i < block->rows; i++, next++) {
+            MUST(block->ordinals[i] == next && block->columns[0].i64[i] == (int64_t)next);
+        }
+    }
+    edgeops_cursor_close(cursor);
+    return NULL;
+}
+
+static void *disturb(void *data) {
+    eop_outbox_message message = {.destination = "m", .topic = "t", .payload = "p", .size = 1};
+    (void)data;
+    for (int i = 0; atomic_load(&writing) > 0; i++) {
+        const char *x = "x";
+        edgeops_value value = {.type = EDGEOPS_TYPE_FLOAT64, .as.f64 = i};
+        edgeops_sample sample = {"short-lived", i, 0, 1, &x, &value};
+        eop_store_stats stats;
+        MUST(edgeops_store_append(store, &sample, 1, NULL) == EDGEOPS_OK);
+        MUST(eop_outbox_commit(store, "d", (uint64_t)i, "{}", &message, 1) == EDGEOPS_OK);
+        MUST(eop_store_ready(store) == EDGEOPS_OK);
+        MUST(eop_store_get_stats(store, &stats) == EDGEOPS_OK);
+        MUST(i % 10 != 0 || eop_store_flush(store) == EDGEOPS_OK);
+        MUST(i % 20 != 3 || edgeops_store_remove_asset(store, "short-lived") == EDGEOPS_OK);
+    }
+    return NULL;
+}
+
+int main(void) {
+    char folder[] = "/tmp/edgeops-threads-XXXXXX";
+    pthread_t threads[3 * WRITERS + 1];
+    edgeops_store_options options = EDGEOPS_STORE_OPTIONS_INIT;
+    options.segment_bytes = 1024 * 1024;
+    options.free_floor_bytes = 1;
+    MUST(mkdtemp(folder) != NULL);
+    MUST(edgeops_store_open(&store, folder, &options) == EDGEOPS_OK);
+    edgeops_store_watch(store, on_news, NULL);
+    for (int i = 0; i < WRITERS; i++) {
+        void *asset = (void *)(uintptr_t)assets[i];
+        MUST(pthread_create(&threads[3 * i], NULL, write_rows, asset) == 0);
+        MUST(pthread_create(&threads[3 * i + 1], NULL, read_rows, asset) == 0);
+        MUST(pthread_create(&threads[3 * i + 2], NULL, follow_rows, asset) == 0);
+    }
+    MUST(pthread_create(&threads[3 * WRITERS], NULL, disturb, NULL) == 0);
+    for (int i = 0; i < 3 * WRITERS + 1; i++) {
+        MUST(pthread_join(threads[i], NULL) == 0);
+    }
+    MUST(atomic_load(&told[0]) == ROWS && atomic_load(&told[1]) == ROWS);
+    edgeops_store_close(store);
+    MUST(eop_remove_tree(folder) == EDGEOPS_OK);
+    printf("1..1\nok 1 - threads see each row once while segments become chunks\n");
+    return 0;
+}
