@@ -406,66 +406,84 @@ static edgeops_status stats_start(edgeops_call *call) {
 
 #define ASSET EOP_STRING("asset", "name of the asset")
 
-const eop_op eop_data_ops[] =
-    {
-        {.name = "data.import",
-         .summary = "append the rows of a CSV file, plain or gzip, to an asset",
-         .args =
-             EOP_ARGS(
-                 "\"asset\"",
-                 EOP_STRING("asset", "name; {column} is filled from the row") "," EOP_STRING(
-                     "what", "name of the input in errors") ","
-                                                            "\"format\":{\"enum\":[\"csv\"],"
-                                                            "\"default\":\"csv\"}," EOP_STRING(
-                                                                "time_column",
-                                                                "default: time, unless start is "
-                                                                "given") ","
-                                                                         "\"time_unit\":{\"enum\":["
-                                                                         "\"s\",\"ms\",\"us\","
-                                                                         "\"ns\"],\"description\":"
-                                                                         "\"of numbers; default: "
-                                                                         "by "
-                                                                         "magnitude\"}," EOP_TIME("start", "of the first row, where there is no time column") "," EOP_STRING(
-                                                                             "period",
-                                                                             "from row to row, "
-                                                                             "where there is no "
-                                                                             "time column; default "
-                                                                             "1s") "," EOP_STRING("seq_column",
-                                                                                                  "tells rows of one time apart") "," EOP_STRING("label_column",
-                                                                                                                                                 "runs of equal text become labels") ","
-                                                                                                                                                                                     "\"columns\":{\"type\":\"object\",\"description\":\"types and units by column\","
-                                                                                                                                                                                     "\"additionalProperties\":{\"type\":\"object\",\"additionalProperties\":false,"
-                                                                                                                                                                                     "\"properties\":{\"type\":{\"enum\":[\"float64\",\"int64\",\"bool\",\"string\"]},"
-                                                                                                                                                                                     "\"unit\":{\"type\":\"string\",\"maxLength\":64}}}},"
-                                                                                                                                                                                     "\"skip_columns\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},"
-                                                                                                                                                                                     "\"separator\":{\"enum\":[\",\",\";\",\"|\",\"tab\",\"\\t\"],\"default\":\",\"},"
-                                                                                                                                                                                     "\"batch\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":100000,\"default\":1000}"),
-         .flags = EOP_OP_INPUT | EOP_OP_STREAMS,
-         .start = eop_import_start},
-        {.name = "data.export",
-         .summary = "write the samples of an asset as CSV or JSON lines",
-         .args = EOP_ARGS("\"asset\"", ASSET
-                          ","
-                          "\"channels\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}}"
-                          "," EOP_TIME("start", "inclusive") "," EOP_TIME(
-                              "end",
-                              "exclusive") ","
-                                           "\"format\":{\"enum\":[\"csv\",\"jsonl\"],\"default\":"
-                                           "\"csv\"},"
-                                           "\"seq\":{\"type\":\"boolean\",\"default\":false},"
-                                           "\"labels\":{\"type\":\"boolean\",\"default\":false}"),
-         .flags = EOP_OP_OUTPUT | EOP_OP_STREAMS,
-         .start = export_start},
-        {.name = "data.head",
-         .summary = "show the first or last samples of an asset",
-         .args = EOP_ARGS("\"asset\"", ASSET
-                          ","
-                          "\"rows\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":10000,"
-                          "\"default\":10},\"last\":{\"type\":\"boolean\",\"default\":false}"),
-         .run = run_head},
-        {.name = "data.stats",
-         .summary = "count, range and mean of each channel of an asset",
-         .args = EOP_ARGS("\"asset\"", ASSET),
-         .start = stats_start},
-        {0},
+const eop_op eop_data_ops[] = {
+    {.name = "data.import",
+     .summary = "append the rows of a CSV file, plain or gzip, to an asset",
+     .args =
+         EOP_ARGS(
+             "\"asset\"",
+             EOP_STRING("asset", "name; {column} is filled from the row") "," EOP_STRING(
+                 "what",
+                 "name of the input in errors") ","
+                                                "\"format\":{\"enum\":[\"csv\"],"
+                                                "\"default\":\"csv\"}," EOP_STRING(
+                                                    "time_column",
+                                                    "default: time, unless start is "
+                                                    "given") ","
+                                                             "\"time_unit\":{\"enum\":["
+                                                             "\"s\",\"ms\",\"us\","
+                                                             "\"ns\"],\"description\":"
+                                                             "\"of numbers; default: "
+                                                             "by "
+                                                             "magnitude\"}," EOP_TIME("start", "of "
+                                                                                               "the"
+                                                                                               " fi"
+                                                                                               "rst"
+                                                                                               " ro"
+                                                                                               "w, "
+                                                                                               "whe"
+                                                                                               "re "
+                                                                                               "the"
+                                                                                               "re "
+                                                                                               "is "
+                                                                                               "no "
+                                                                                               "tim"
+                                                                                               "e "
+                                                                                               "col"
+                                                                                               "um"
+                                                                                               "n") "," EOP_STRING(
+                                                                 "period",
+                                                                 "from row to row, "
+                                                                 "where there is no "
+                                                                 "time column; default "
+                                                                 "1s") "," EOP_STRING("seq_column",
+                                                                                      "tells rows "
+                                                                                      "of one time "
+                                                                                      "apart") "," EOP_STRING("label_column",
+                                                                                                              "runs of equal text become labels") ","
+                                                                                                                                                  "\"columns\":{\"type\":\"object\",\"description\":\"types and units by column\","
+                                                                                                                                                  "\"additionalProperties\":{\"type\":\"object\",\"additionalProperties\":false,"
+                                                                                                                                                  "\"properties\":{\"type\":{\"enum\":[\"float64\",\"int64\",\"bool\",\"string\"]},"
+                                                                                                                                                  "\"unit\":{\"type\":\"string\",\"maxLength\":64}}}},"
+                                                                                                                                                  "\"skip_columns\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},"
+                                                                                                                                                  "\"separator\":{\"enum\":[\",\",\";\",\"|\",\"tab\",\"\\t\"],\"default\":\",\"},"
+                                                                                                                                                  "\"batch\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":100000,\"default\":1000}"),
+     .flags = EOP_OP_INPUT | EOP_OP_STREAMS,
+     .start = eop_import_start},
+    {.name = "data.export",
+     .summary = "write the samples of an asset as CSV or JSON lines",
+     .args =
+         EOP_ARGS("\"asset\"", ASSET
+                  ","
+                  "\"channels\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}}"
+                  "," EOP_TIME("start", "inclusive") "," EOP_TIME(
+                      "end", "exclusive") ","
+                                          "\"format\":{\"enum\":[\"csv\",\"jsonl\"],\"default\":"
+                                          "\"csv\"},"
+                                          "\"seq\":{\"type\":\"boolean\",\"default\":false},"
+                                          "\"labels\":{\"type\":\"boolean\",\"default\":false}"),
+     .flags = EOP_OP_OUTPUT | EOP_OP_STREAMS,
+     .start = export_start},
+    {.name = "data.head",
+     .summary = "show the first or last samples of an asset",
+     .args = EOP_ARGS("\"asset\"",
+                      ASSET ","
+                            "\"rows\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":10000,"
+                            "\"default\":10},\"last\":{\"type\":\"boolean\",\"default\":false}"),
+     .run = run_head},
+    {.name = "data.stats",
+     .summary = "count, range and mean of each channel of an asset",
+     .args = EOP_ARGS("\"asset\"", ASSET),
+     .start = stats_start},
+    {0},
 };
