@@ -19,11 +19,14 @@
 #define BACKOFF_LAST  (30 * EDGEOPS_SECOND)
 /* A connection that lived this long was a good one: the back-off starts afresh. Two clients that
  * take each other's id away never get there. */
-#define GOOD_LIFE  (10 * EDGEOPS_SECOND)
-#define MAX_LEFT   256 /* handles left alone, from which on only the longest back-off is used */
-#define DETAIL     256
-#define MAX_HOST   64
-#define STACK_SIZE (512 * 1024)
+#define GOOD_LIFE (10 * EDGEOPS_SECOND)
+/* After a connection that came about at all, the broker is there and need not be waited for long.
+ */
+#define BACKOFF_SHORT (4 * EDGEOPS_SECOND)
+#define MAX_LEFT      256 /* handles left alone, from which on only the longest back-off is used */
+#define DETAIL        256
+#define MAX_HOST      64
+#define STACK_SIZE    (512 * 1024)
 
 struct eop_mqtt_link {
     pthread_mutex_t mutex;
@@ -259,6 +262,8 @@ static void *control(void *argument) {
         }
         if (life >= GOOD_LIFE) {
             backoff = BACKOFF_FIRST;
+        } else if (life > 0 && backoff > BACKOFF_SHORT) {
+            backoff = BACKOFF_SHORT;
         }
         sleep_until(link, eop_monotonic() + jitter(link, backoff));
         backoff = backoff * 2 < BACKOFF_LAST ? backoff * 2 : BACKOFF_LAST;

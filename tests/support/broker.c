@@ -398,12 +398,14 @@ char *test_wait_messages(const test_broker *broker, const char *file, size_t n) 
 }
 
 int test_subscribe(const test_broker *broker, const char *topic, const char *file) {
-    const char *argv[48] = {
-        find_program("mosquitto_sub"), "-d", "-q", "2", "-t", topic, "-F", "> %t %q %r %p\\n"};
+    char id[64];
     char port[16];
-    size_t n = add_access(broker, argv, 8, port);
-    argv[n] = NULL;
-    /* Its debugging text, on the same stream, says when it has subscribed. */
+    char wanted[128];
+    snprintf(id, sizeof(id), "sub-%s", file);
+    snprintf(wanted, sizeof(wanted), "Sending SUBACK to %s\n", id);
+    const char *argv[48] = {
+        find_program("mosquitto_sub"), "-i", id, "-q", "2", "-t", topic, "-F", "> %t %q %r %p"};
+    argv[add_access(broker, argv, 9, port)] = NULL;
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     int out = open(test_broker_file(broker, file), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     pid_t pid = spawn(argv, null, out, out);
@@ -411,8 +413,8 @@ int test_subscribe(const test_broker *broker, const char *topic, const char *fil
     close(out);
     int64_t deadline = now_ms() + WAIT_MS;
     for (;;) {
-        char *text = read_text(test_broker_file(broker, file));
-        bool there = strstr(text, "received SUBACK") != NULL;
+        char *text = read_text(test_broker_file(broker, "broker.log"));
+        bool there = strstr(text, wanted) != NULL;
         free(text);
         if (there) {
             return pid;

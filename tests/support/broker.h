@@ -40,7 +40,7 @@ const char *test_broker_file(const test_broker *broker, const char *name);
 /** Publishes lines with mosquitto_pub -l; waits for its end. extra: more arguments or NULL. */
 void test_publish(const test_broker *broker, const char *topic, int qos, const char *lines,
                   const char *const *extra);
-/** Starts mosquitto_sub writing lines "> TOPIC QOS RETAIN PAYLOAD" (among others) to a file of the
+/** Starts mosquitto_sub writing lines "> TOPIC QOS RETAIN PAYLOAD" to a file of the
  * broker's folder; returns when it has subscribed. */
 int test_subscribe(const test_broker *broker, const char *topic, const char *file);
 /** Waits until the file has n such lines (20 s at most); gives its content, free() it. */

@@ -181,7 +181,12 @@ static bool has_state(void *user_data) {
 
 bool test_run_samples(edgeops_ctx *ctx, collector *c, size_t n) {
     wanted w = {.c = c, .n = n};
-    return test_run_until(ctx, has_samples, &w);
+    bool there = test_run_until(ctx, has_samples, &w);
+    if (!there) {
+        fprintf(stderr, "%zu samples, %zu dead letters, the last: %s\n", collector_count(c),
+                collector_dead(c), c->dead_reason);
+    }
+    return there;
 }
 
 bool test_run_dead(edgeops_ctx *ctx, collector *c, size_t n) {
