@@ -22,10 +22,13 @@ typedef struct template {
 }
 template;
 
-/* A run of rows of one asset with one label. */
+/* An asset of the recording: its newest row, and the run of rows with one label that this row may
+ * go on. */
 typedef struct stretch {
     char *asset, *label; /* label NULL: none now */
     edgeops_time start, last;
+    int64_t seq; /* of the newest row: counts rows of one time */
+    bool begun;
 } stretch;
 
 typedef struct replay {
@@ -35,15 +38,17 @@ typedef struct replay {
     cli_labels labels;
     template topic, asset;
     size_t time, label, asset_column;
-    bool *sent; /* a column: goes into the message */
+    bool *sent;   /* a column: goes into the message */
+    bool own_seq; /* one of them is "seq" */
     int64_t count;
     double speed, rate;
     double unit_s; /* 0: by size */
-    stretch *runs;
-    size_t run_count, run_capacity;
+    track *tracks;
+    size_t track_count, track_capacity;
     double due; /* clock at which the next row is to go */
     edgeops_time previous;
     bool has_previous;
+    bool has_seq; /* the recording has numbers of its own */
     cli_text topic_text, asset_text, message;
 } replay;
 
@@ -150,6 +155,8 @@ static int choose_columns(replay *r) {
             r->sent[apart[i]] = false;
         }
     }
+    at = cli_table_find(r->table, "seq");
+    r->has_seq = at != NONE && r->sent[at];
     return CLI_OK;
 }
 
@@ -271,7 +278,8 @@ static void put_cell(cli_text *out, const char *name, const char *text) {
     }
 }
 
-static void make_message(replay *r, const char *const *fields) {
+/* seq: 0 is not sent. */
+static void make_message(replay *r, const char *const *fields, int64_t seq) {
     cli_text *out = &r->message;
     cli_text_clear(out);
     cli_puts(out, "{");
@@ -281,6 +289,14 @@ static void make_message(replay *r, const char *const *fields) {
     if (r->time != NONE) {
         put_cell(out, "time", fields[r->time]);
     }
+    if (t->seq > 0) { /* a clock too coarse for its rate: tell the samples apart */
+        json_put_key(out, "seq");
+        cli_putf(out, "%llu", (unsigned long long)t->seq);
+    }
+    if (seq > 0) {
+        json_put_key(out, "seq");
+        cli_putf(out, "%lld", (long long)seq);
+    }
     for (size_t i = 0; i < cli_table_columns(r->table); i++) {
         if (r->sent[i]) {
             put_cell(out, cli_table_name(r->table, i), fields[i]);
@@ -289,42 +305,44 @@ static void make_message(replay *r, const char *const *fields) {
     cli_puts(out, "}");
 }
 
-static void close_run(replay *r, stretch *run) {
-    if (run->label != NULL) {
-        cli_labels_put(&r->labels, run->asset, run->start, run->last + 1, run->label, "recording");
-        free(run->label);
-        run->label = NULL;
-    }
-}
-
-static int keep_label(replay *r, const char *label, edgeops_time time) {
+static int find_track(track **out, replay *r) {
     const char *asset = cli_text_get(&r->asset_text);
     /* Rows of one asset mostly follow each other: search from the newest. */
-    size_t i = r->run_count;
-    while (i > 0 && strcmp(r->runs[i - 1].asset, asset) != 0) {
+    size_t i = r->track_count;
+    while (i > 0 && strcmp(r->tracks[i - 1].asset, asset) != 0) {
         i--;
     }
     if (i == 0) {
-        if (r->run_count >= ASSET_LIMIT) {
-            return cli_fail(CLI_FAILED, NULL, "--labels: more than %d assets", ASSET_LIMIT);
+        if (r->track_count >= ASSET_LIMIT) {
+            return cli_fail(CLI_FAILED, NULL, "more than %d assets", ASSET_LIMIT);
         }
-        if (r->run_count == r->run_capacity) {
-            r->run_capacity = r->run_capacity * 2 + 16;
-            r->runs = cli_realloc(r->runs, r->run_capacity, sizeof *r->runs);
+        if (r->track_count == r->track_capacity) {
+            r->track_capacity = r->track_capacity * 2 + 16;
+            r->tracks = cli_realloc(r->tracks, r->track_capacity, sizeof *r->tracks);
         }
-        r->runs[r->run_count] = (stretch){.asset = cli_strdup(asset)};
-        i = ++r->run_count;
+        r->tracks[r->track_count] = (track){.asset = cli_strdup(asset)};
+        i = ++r->track_count;
     }
-    stretch *run = &r->runs[i - 1];
-    if (run->label != NULL && (strcmp(run->label, label) != 0 || time < run->last)) {
-        close_run(r, run);
-    }
-    if (run->label == NULL && *label != 0) {
-        run->label = cli_strdup(label);
-        run->start = time;
-    }
-    run->last = time;
+    *out = &r->tracks[i - 1];
     return CLI_OK;
+}
+
+static void close_run(replay *r, track *t) {
+    if (t->label != NULL) {
+        cli_labels_put(&r->labels, t->asset, t->start, t->last + 1, t->label, "recording");
+        free(t->label);
+        t->label = NULL;
+    }
+}
+
+static void keep_label(replay *r, track *t, const char *label, edgeops_time time) {
+    if (t->label != NULL && (strcmp(t->label, label) != 0 || time < t->last)) {
+        close_run(r, t);
+    }
+    if (t->label == NULL && *label != 0) {
+        t->label = cli_strdup(label);
+        t->start = time;
+    }
 }
 
 static int keep_pace(replay *r, bool timed, edgeops_time time) {
@@ -354,11 +372,19 @@ static int send_row(replay *r, const char *const *fields) {
     }
     fill(&r->topic_text, &r->topic, fields);
     fill(&r->asset_text, &r->asset, fields);
-    make_message(r, fields);
+    track *t;
+    code = find_track(&t, r);
+    if (code != CLI_OK) {
+        return code;
+    }
+    t->seq = timed && t->seen && t->last == time && !r->own_seq ? t->seq + 1 : 0;
+    make_message(r, t, fields);
     code = cli_sink_send(r->sink, cli_text_get(&r->topic_text), r->message.data, r->message.size);
     if (code == CLI_OK && r->labels.file != NULL) {
-        code = keep_label(r, fields[r->label], time);
+        keep_label(r, t, fields[r->label], time);
     }
+    t->last = time;
+    t->seen = timed;
     return code;
 }
 
@@ -400,8 +426,8 @@ static int send_rows(replay *r) {
             code = send_row(r, fields);
         }
     }
-    for (size_t i = 0; i < r->run_count; i++) {
-        close_run(r, &r->runs[i]);
+    for (size_t i = 0; i < r->track_count; i++) {
+        close_run(r, &r->tracks[i]);
     }
     return code;
 }
@@ -437,11 +463,11 @@ static void dispose(replay *r) {
     cli_table_close(r->table);
     template_dispose(&r->topic);
     template_dispose(&r->asset);
-    for (size_t i = 0; i < r->run_count; i++) {
-        free(r->runs[i].asset);
-        free(r->runs[i].label);
+    for (size_t i = 0; i < r->track_count; i++) {
+        free(r->tracks[i].asset);
+        free(r->tracks[i].label);
     }
-    free(r->runs);
+    free(r->tracks);
     free(r->sent);
     cli_text_dispose(&r->topic_text);
     cli_text_dispose(&r->asset_text);

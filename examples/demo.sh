@@ -88,7 +88,7 @@ wait_until 10 source_runs
 step "2. wrist-watch recordings of people at work, one JSON message a sample, faster than real time"
 data=examples/data/imu-watch
 edgeopsctl simulate replay "$data/watch_train.csv.gz" --broker "$broker" --topic 'watch/{subject}/imu' \
-    --time-column unixtime_ms --skip-column run --label-column label --labels "$work/labels.csv" --speed 0
+    --asset 'watch/{subject}' --time-column unixtime_ms --skip-column run --label-column label --labels "$work/labels.csv" --speed 0
 rows=$(gzip -dc "$data/watch_train.csv.gz" | tail -n +2 | wc -l)
 all_in() { # all_in PATTERN ROWS
     total=$("$ctl" --json asset ls "$1" | /usr/bin/python3 -c 'import json, sys
