@@ -205,6 +205,10 @@ int cli_open_output(int *fd, const char *path);
 void cli_close(int fd);
 /** Reads a text of at most limit bytes, NUL-terminated; free it. */
 int cli_read_file(char **out, size_t *size, const char *path, size_t limit);
+/** Whether whoever read this pipe or socket has left. */
+bool cli_reader_gone(int fd);
+/** Appends the member "what", by which the node names the input in its errors. */
+void cli_put_input_name(cli_text *out, const char *path);
 /** A path that means the same to a daemon with another working directory. Free it. */
 char *cli_absolute(const char *path);
 

@@ -53,6 +53,7 @@ int cli_data_import(cli_call *call) {
     cli_text members = {0};
     cli_put_arguments(&members, call);
     cli_puts(&members, ",\"format\":\"csv\"");
+    cli_put_input_name(&members, path);
     int code = put_columns(&members, call);
     int input = -1;
     if (code == CLI_OK) {

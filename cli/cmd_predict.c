@@ -122,6 +122,9 @@ int cli_predict(cli_call *call) {
     if (code == CLI_OK) {
         cli_text members = {0};
         cli_put_arguments(&members, call);
+        if (cli_has(call, "input")) {
+            cli_put_input_name(&members, cli_get(call, "input", "-"));
+        }
         code = cli_operation(call, "predict", cli_text_get(&members), input, output);
         cli_text_dispose(&members);
     }

@@ -95,8 +95,9 @@ static const cli_option data_import_options[] = {
     TEXT("period", "DURATION", "period", "for data without times: from one row to the next, such as 20ms"),
     LIST("column", "NAME=TYPE[:UNIT]", NULL, "type (float64, int64, bool, string) and unit of a column"),
     LIST("skip-column", "NAME", "skip_columns", "leave a column out"),
+    TEXT("seq-column", "NAME", "seq_column", "column that tells rows of one time apart"),
     TEXT("label-column", "NAME", "label_column", "column with labels: runs of equal text become intervals"),
-    TEXT("separator", "CHAR", "separator", "between fields (default ,)"),
+    TEXT("separator", "CHAR", "separator", "between fields: , ; | or tab (default ,)"),
     INTEGER("batch", "ROWS", "batch", "rows stored at once"),
     OPTIONS_END};
 static const cli_option data_export_options[] = {
@@ -105,6 +106,7 @@ static const cli_option data_export_options[] = {
     TEXT("end", "TIME", "end", "up to, without, this time"),
     ONE_OF("format", "csv jsonl", "FORMAT", "format", "how rows are written (default csv)"),
     FLAG("labels", "labels", "with a column for the label"),
+    FLAG("seq", "seq", "with a column for what tells samples of one time apart"),
     OUTPUT("where to (default: standard output)"),
     OPTIONS_END};
 static const cli_option data_head_options[] = {
@@ -179,7 +181,7 @@ static const cli_option simulate_options[] = {
     TEXT("seed", "N", NULL, "seed of the model (default 1)"),
     TEXT("rate", "HZ", NULL, "samples a second of asset time"),
     TEXT("speed", "X", NULL, "times real time, 0: as fast as it goes (default: 1, with --count or on standard output 0)"),
-    TEXT("start", "TIME", NULL, "time of the first sample, or now (default: 2026-01-01, with --broker now)"),
+    TEXT("start", "TIME", NULL, "time of the first sample, or now (default: 2026-01-01; with --broker so that the last one is of now)"),
     TEXT("asset", "NAME", NULL, "name of the asset, in labels and on standard output"),
     ONE_OF("format", "csv jsonl", "FORMAT", NULL, "how samples are written to standard output (default csv)"),
     PATH("labels", "FILE", NULL, "write the labels there as CSV, as they become known"),

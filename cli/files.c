@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -88,4 +89,16 @@ char *cli_absolute(const char *path) {
     char *out = here != NULL ? cli_format("%s/%s", here, path) : cli_strdup(path);
     free(here);
     return out;
+}
+
+bool cli_reader_gone(int fd) {
+    struct pollfd p = {.fd = fd, .events = POLLOUT};
+    return fd >= 0 && poll(&p, 1, 0) == 1 && (p.revents & POLLERR) != 0;
+}
+
+void cli_put_input_name(cli_text *out, const char *path) {
+    cli_puts(out, out->size > 0 ? "," : "");
+    cli_puts(out, "\"what\":");
+    const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
+    json_put_string(out, name, strlen(name));
 }

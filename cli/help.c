@@ -34,7 +34,7 @@ static void print_wrapped(FILE *file, const char *text, size_t indent) {
 
 static void print_entry(FILE *file, const char *left, const char *right) {
     int n = fprintf(file, "  %s", left);
-    if (n >= COLUMN) {
+    if (n + 1 >= COLUMN) {
         fputc('\n', file);
         n = 0;
     }
@@ -52,7 +52,7 @@ static void print_options(FILE *file, const cli_option *options) {
             cli_format("%s--%s%s%s%s", options->letter != 0 ? letter : "    ", options->name,
                        value ? " " : "", value ? options->value : "", again ? "..." : "");
         char *right = options->choices != NULL
-                          ? cli_format("%s (%s)", options->help, options->choices)
+                          ? cli_format("%s; one of %s", options->help, options->choices)
                           : cli_strdup(options->help);
         print_entry(file, left, right);
         free(left);

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 
@@ -16,6 +17,8 @@ static void put_joined(cli_text *out, const json_value *value) {
         }
         if (v->kind >= JSON_ARRAY) {
             cli_put(out, v->raw, v->raw_size);
+        } else if (v->kind == JSON_NUMBER && strpbrk(v->text, ".eE") != NULL) {
+            cli_putf(out, "%.6g", strtod(v->text, NULL));
         } else {
             cli_put(out, v->text, v->size);
         }
@@ -296,7 +299,9 @@ void cli_show(FILE *file, const cli_call *call, const char *operation, const cha
 
 int cli_flush(void) {
     if (fflush(stdout) != 0 || ferror(stdout)) {
-        return cli_fail(CLI_FAILED, NULL, "standard output could not take everything");
+        return cli_reader_gone(STDOUT_FILENO)
+                   ? CLI_FAILED
+                   : cli_fail(CLI_FAILED, NULL, "standard output could not take everything");
     }
     return CLI_OK;
 }

@@ -16,27 +16,26 @@ typedef struct part {
     char *text;
     size_t column; /* NONE: the text */
 } part;
-typedef struct template {
+typedef struct pattern {
     part *parts;
     size_t count;
-}
-template;
+} pattern;
 
-/* An asset of the recording: its newest row, and the run of rows with one label that this row may
- * go on. */
-typedef struct stretch {
-    char *asset, *label; /* label NULL: none now */
+/* An asset of the recording on its way through the rows. */
+typedef struct track {
+    char *asset;
+    char *label; /* of the run of equal labels that is open; NULL: none */
     edgeops_time start, last;
-    int64_t seq; /* of the newest row: counts rows of one time */
-    bool begun;
-} stretch;
+    uint64_t seq; /* rows just before this one with the same time */
+    bool seen;
+} track;
 
 typedef struct replay {
     const cli_call *call;
     cli_table *table;
     cli_sink *sink;
     cli_labels labels;
-    template topic, asset;
+    pattern topic, asset;
     size_t time, label, asset_column;
     bool *sent;   /* a column: goes into the message */
     bool own_seq; /* one of them is "seq" */
@@ -48,7 +47,6 @@ typedef struct replay {
     double due; /* clock at which the next row is to go */
     edgeops_time previous;
     bool has_previous;
-    bool has_seq; /* the recording has numbers of its own */
     cli_text topic_text, asset_text, message;
 } replay;
 
@@ -69,12 +67,12 @@ static int column_of(size_t *out, const replay *r, const char *name, const char 
     return code;
 }
 
-static void add_part(template *t, const char *text, size_t size, size_t column) {
+static void add_part(pattern *t, const char *text, size_t size, size_t column) {
     t->parts = cli_realloc(t->parts, t->count + 1, sizeof *t->parts);
     t->parts[t->count++] = (part){cli_strndup(text, size), column};
 }
 
-static int parse_template(template *t, const replay *r, const char *text, const char *option) {
+static int parse_pattern(pattern *t, const replay *r, const char *text, const char *option) {
     while (*text != 0) {
         size_t plain = strcspn(text, "{");
         if (plain > 0) {
@@ -101,14 +99,14 @@ static int parse_template(template *t, const replay *r, const char *text, const 
     return CLI_OK;
 }
 
-static void fill(cli_text *out, const template *t, const char *const *fields) {
+static void fill(cli_text *out, const pattern *t, const char *const *fields) {
     cli_text_clear(out);
     for (size_t i = 0; i < t->count; i++) {
         cli_puts(out, t->parts[i].column == NONE ? t->parts[i].text : fields[t->parts[i].column]);
     }
 }
 
-static void template_dispose(template *t) {
+static void pattern_dispose(pattern *t) {
     for (size_t i = 0; i < t->count; i++) {
         free(t->parts[i].text);
     }
@@ -141,7 +139,7 @@ static int choose_columns(replay *r) {
         r->sent[at] = false;
     }
     /* What names the topic or the asset is not a value, unless it is asked for. */
-    const template *const named[] = {&r->topic, &r->asset};
+    const pattern *const named[] = {&r->topic, &r->asset};
     for (size_t t = 0; t < CLI_COUNT(named) && !chosen; t++) {
         for (size_t i = 0; i < named[t]->count; i++) {
             if (named[t]->parts[i].column != NONE) {
@@ -156,7 +154,6 @@ static int choose_columns(replay *r) {
         }
     }
     at = cli_table_find(r->table, "seq");
-    r->has_seq = at != NONE && r->sent[at];
     return CLI_OK;
 }
 
@@ -180,7 +177,7 @@ static int find_columns(replay *r) {
     return code;
 }
 
-static int make_templates(replay *r) {
+static int make_patterns(replay *r) {
     const cli_call *call = r->call;
     char *column = r->asset_column == NONE
                        ? NULL
@@ -192,10 +189,10 @@ static int make_templates(replay *r) {
         code = cli_usage(call, "--topic TEMPLATE is missing: where messages are published to");
     }
     if (code == CLI_OK && topic != NULL) {
-        code = parse_template(&r->topic, r, topic, "topic");
+        code = parse_pattern(&r->topic, r, topic, "topic");
     }
     if (code == CLI_OK && (asset != NULL || topic != NULL)) {
-        code = parse_template(&r->asset, r, asset != NULL ? asset : topic, "asset");
+        code = parse_pattern(&r->asset, r, asset != NULL ? asset : topic, "asset");
     }
     if (code == CLI_OK && cli_has(call, "labels") && r->asset.count == 0) {
         code = cli_usage(call, "--labels needs --asset: whose labels they are");
@@ -278,8 +275,7 @@ static void put_cell(cli_text *out, const char *name, const char *text) {
     }
 }
 
-/* seq: 0 is not sent. */
-static void make_message(replay *r, const char *const *fields, int64_t seq) {
+static void make_message(replay *r, const track *t, const char *const *fields) {
     cli_text *out = &r->message;
     cli_text_clear(out);
     cli_puts(out, "{");
@@ -292,10 +288,6 @@ static void make_message(replay *r, const char *const *fields, int64_t seq) {
     if (t->seq > 0) { /* a clock too coarse for its rate: tell the samples apart */
         json_put_key(out, "seq");
         cli_putf(out, "%llu", (unsigned long long)t->seq);
-    }
-    if (seq > 0) {
-        json_put_key(out, "seq");
-        cli_putf(out, "%lld", (long long)seq);
     }
     for (size_t i = 0; i < cli_table_columns(r->table); i++) {
         if (r->sent[i]) {
@@ -372,9 +364,9 @@ static int send_row(replay *r, const char *const *fields) {
     }
     fill(&r->topic_text, &r->topic, fields);
     fill(&r->asset_text, &r->asset, fields);
-    track *t;
+    track *t = NULL;
     code = find_track(&t, r);
-    if (code != CLI_OK) {
+    if (t == NULL) {
         return code;
     }
     t->seq = timed && t->seen && t->last == time && !r->own_seq ? t->seq + 1 : 0;
@@ -447,7 +439,7 @@ static int prepare(replay *r) {
         code = find_columns(r);
     }
     if (code == CLI_OK) {
-        code = make_templates(r);
+        code = make_patterns(r);
     }
     if (code == CLI_OK) {
         code = choose_columns(r);
@@ -461,8 +453,8 @@ static int prepare(replay *r) {
 static void dispose(replay *r) {
     cli_sink_close(r->sink);
     cli_table_close(r->table);
-    template_dispose(&r->topic);
-    template_dispose(&r->asset);
+    pattern_dispose(&r->topic);
+    pattern_dispose(&r->asset);
     for (size_t i = 0; i < r->track_count; i++) {
         free(r->tracks[i].asset);
         free(r->tracks[i].label);

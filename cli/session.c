@@ -194,6 +194,8 @@ static int call_node(char **result, cli_session *session, const char *operation,
     if (a.status == EDGEOPS_OK || ended) {
         *result = a.result;
         a.result = NULL;
+    } else if (cli_reader_gone(output)) {
+        code = CLI_FAILED; /* as when `head` has seen enough: nothing to tell anyone */
     } else {
         bool said = a.message != NULL && a.message[0] != 0;
         code = cli_fail(cli_exit_code(a.status), hint_for(operation, a.status), "%s",

@@ -17,6 +17,28 @@ typedef struct simulation {
     const char *author;
 } simulation;
 
+/* A live asset's newest sample is of now: what goes faster than real time begins in the past. */
+static int start_live(const simulation *s, edgeops_virtual_options *options) {
+    edgeops_virtual *asset = NULL;
+    const edgeops_sample *sample = NULL;
+    edgeops_time first = 0;
+    edgeops_status status = edgeops_virtual_open(&asset, s->call->command->verb, options);
+    for (int i = 0; i < 2 && status == EDGEOPS_OK; i++) {
+        first = sample != NULL ? sample->time : 0;
+        status = edgeops_virtual_next(asset, &sample);
+    }
+    int code = status == EDGEOPS_OK ? CLI_OK : cli_fail_last(status, NULL);
+    double ahead_ns = 0;
+    if (code == CLI_OK && s->count > 0 && s->speed != 1) {
+        double length = (double)(sample->time - first) * (double)s->count;
+        ahead_ns = length * (s->speed > 0 ? 1 - 1 / s->speed : 1);
+    }
+    ahead_ns = ahead_ns > 0 && ahead_ns < 1e18 ? ahead_ns : 0;
+    options->start = cli_now() - (edgeops_time)ahead_ns;
+    edgeops_virtual_close(asset);
+    return code;
+}
+
 static int read_numbers(simulation *s, edgeops_virtual_options *options) {
     const cli_call *call = s->call;
     int64_t seed = 1;
@@ -41,14 +63,17 @@ static int read_numbers(simulation *s, edgeops_virtual_options *options) {
         return cli_usage(call, "--rate wants samples a second, not '%s'",
                          cli_get(call, "rate", ""));
     }
-    const char *start = cli_get(call, "start", broker ? "now" : NULL);
+    options->asset = cli_get(call, "asset", NULL);
+    const char *start = cli_get(call, "start", NULL);
+    if (start == NULL && broker) {
+        return start_live(s, options);
+    }
     if (start != NULL && strcmp(start, "now") == 0) {
         options->start = cli_now();
     } else if (start != NULL && !cli_parse_time(&options->start, start)) {
         return cli_usage(call, "--start wants a time such as 2026-01-31T08:00:00Z, not '%s'",
                          start);
     }
-    options->asset = cli_get(call, "asset", NULL);
     return CLI_OK;
 }
 

@@ -347,7 +347,7 @@ void cli_human_bytes(char *buf, double bytes) {
 }
 
 void cli_human_seconds(char *buf, double s) {
-    if (s < 0) {
+    if (s <= 0) {
         snprintf(buf, 32, "%.3g s", s);
     } else if (s < 1e-3) {
         snprintf(buf, 32, "%.0f us", s * 1e6);

@@ -27,8 +27,11 @@
     {"last at", "last.time", CLI_AS_TIME}, {"last", "last.outputs", CLI_AS_LIST}
 #define DATASET_FIELDS \
     {"name", "name", CLI_AS_TEXT}, {"digest", "digest", CLI_AS_TEXT}, {"rows", "rows", CLI_AS_TEXT}, {"labelled", "labelled", CLI_AS_TEXT}, \
-    {"assets", "assets", CLI_AS_LIST}, {"channels", "channels", CLI_AS_LIST}, {"labels", "labels", CLI_AS_LIST}, \
+    {"labels", "labels", CLI_AS_LIST}, \
     {"first", "first", CLI_AS_TIME}, {"last", "last", CLI_AS_TIME}, {"created", "created", CLI_AS_TIME}
+#define DATASET_SECTIONS SECTIONS( \
+    {"assets", "assets", FIELDS({"NAME", "name", CLI_AS_TEXT}, {"ROWS", "rows", CLI_AS_TEXT}), NULL}, \
+    {"channels", "channels", FIELDS({"NAME", "name", CLI_AS_TEXT}, {"TYPE", "type", CLI_AS_TEXT}, {"UNIT", "unit", CLI_AS_TEXT}), NULL})
 #define USAGE_FIELDS \
     {"wall time", "usage.wall_s", CLI_AS_SECONDS}, {"processor", "usage.user_s", CLI_AS_SECONDS}, {"memory peak", "usage.peak_memory_bytes", CLI_AS_BYTES}
 
@@ -53,8 +56,8 @@ static const struct {
 
     {"source.add", {FIELDS({"state", "state", CLI_AS_TEXT}, {"detail", "detail", CLI_AS_TEXT}), NULL, "added source %s"}},
     {"source.ls", {NULL, ITEMS("no sources: add one with `edgeopsctl source add`",
-        {"NAME", "name", CLI_AS_TEXT}, {"DRIVER", "driver", CLI_AS_TEXT}, {"STATE", "state", CLI_AS_TEXT}, {"MESSAGES", "stats.messages", CLI_AS_TEXT},
-        {"SAMPLES", "stats.samples", CLI_AS_TEXT}, {"DEAD", "stats.dead", CLI_AS_TEXT}, {"LAST", "stats.last", CLI_AS_TIME},
+        {"NAME", "name", CLI_AS_TEXT}, {"DRIVER", "driver", CLI_AS_TEXT}, {"STATE", "state", CLI_AS_TEXT}, {"MESSAGES", "messages", CLI_AS_TEXT},
+        {"SAMPLES", "samples", CLI_AS_TEXT}, {"DEAD", "dead", CLI_AS_TEXT}, {"PER S", "rate_per_s", CLI_AS_NUMBER},
         {"DETAIL", "detail", CLI_AS_TEXT}), NULL}},
     {"source.show", {FIELDS(SOURCE_FIELDS),
         SECTIONS({"dead letters", "dead_letters", FIELDS({"TIME", "time", CLI_AS_TIME}, {"TOPIC", "topic", CLI_AS_TEXT}, {"BYTES", "message_size", CLI_AS_TEXT},
@@ -64,6 +67,9 @@ static const struct {
     {"source.stop", {NULL, NULL, "stopped source %s"}},
     {"source.test", {FIELDS({"ok", "ok", CLI_AS_TEXT}, {"detail", "detail", CLI_AS_TEXT}, {"messages", "messages", CLI_AS_TEXT}, {"samples", "samples", CLI_AS_TEXT}), NULL, NULL}},
     {"driver.ls", {NULL, ITEMS("no drivers", {"NAME", "name", CLI_AS_TEXT}, {"VERSION", "version", CLI_AS_TEXT}, {"SUMMARY", "summary", CLI_AS_TEXT}), NULL}},
+    {"driver.show", {FIELDS({"name", "name", CLI_AS_TEXT}, {"version", "version", CLI_AS_TEXT}, {"summary", "summary", CLI_AS_TEXT}, {"required", "config.required", CLI_AS_LIST}),
+        SECTIONS({"configuration", "config.properties", FIELDS({"MEMBER", "$key", CLI_AS_TEXT}, {"TYPE", "type", CLI_AS_TEXT}, {"DEFAULT", "default", CLI_AS_TEXT},
+            {"DESCRIPTION", "description", CLI_AS_TEXT}), NULL}), NULL}},
 
     {"asset.ls", {NULL, ITEMS("no assets: bring data in with `edgeopsctl data import` or a source",
         {"NAME", "name", CLI_AS_TEXT}, {"ROWS", "rows", CLI_AS_TEXT}, {"CHANNELS", "channels", CLI_AS_TEXT}, {"FIRST", "first", CLI_AS_TIME}, {"LAST", "last", CLI_AS_TIME}), NULL}},
@@ -87,7 +93,7 @@ static const struct {
     {"dataset.create", {FIELDS(DATASET_FIELDS), NULL, "froze dataset %s"}},
     {"dataset.ls", {NULL, ITEMS("no datasets: freeze one with `edgeopsctl dataset create`",
         {"NAME", "name", CLI_AS_TEXT}, {"ROWS", "rows", CLI_AS_TEXT}, {"DIGEST", "digest", CLI_AS_DIGEST}, {"CREATED", "created", CLI_AS_TIME}), NULL}},
-    {"dataset.show", {FIELDS(DATASET_FIELDS), NULL, NULL}},
+    {"dataset.show", {FIELDS(DATASET_FIELDS), DATASET_SECTIONS, NULL}},
     {"dataset.rm", {NULL, NULL, "removed dataset %s"}},
     {"dataset.export", {FIELDS({"rows", "rows", CLI_AS_TEXT}), NULL, NULL}},
 
@@ -97,7 +103,7 @@ static const struct {
         {"NAME", "name", CLI_AS_TEXT}, {"VERSION", "version", CLI_AS_TEXT}, {"DIGEST", "digest", CLI_AS_DIGEST}, {"SIZE", "size_bytes", CLI_AS_BYTES},
         {"DESCRIPTION", "description", CLI_AS_TEXT}), NULL}},
     {"workflow.show", {FIELDS({"name", "name", CLI_AS_TEXT}, {"version", "version", CLI_AS_TEXT}, {"description", "manifest.description", CLI_AS_TEXT},
-        {"digest", "digest", CLI_AS_TEXT}, {"size", "size_bytes", CLI_AS_BYTES}, {"installed", "installed", CLI_AS_TIME}, {"window", "manifest.window", CLI_AS_LIST},
+        {"digest", "digest", CLI_AS_TEXT}, {"size", "size_bytes", CLI_AS_BYTES}, {"installed in", "installed", CLI_AS_TEXT}, {"window", "manifest.window", CLI_AS_LIST},
         {"label", "manifest.label.name", CLI_AS_TEXT}, {"classes", "manifest.label.classes", CLI_AS_LIST}, {"limits", "manifest.limits", CLI_AS_LIST}),
         SECTIONS({"inputs", "manifest.inputs", FIELDS({"NAME", "name", CLI_AS_TEXT}, {"TYPE", "type", CLI_AS_TEXT}, {"UNIT", "unit", CLI_AS_TEXT}), NULL},
         {"outputs", "manifest.outputs", FIELDS({"NAME", "name", CLI_AS_TEXT}, {"TYPE", "type", CLI_AS_TEXT}, {"UNIT", "unit", CLI_AS_TEXT}), NULL},
@@ -107,7 +113,7 @@ static const struct {
 
     {"train", {FIELDS({"model", "model", CLI_AS_TEXT}, {"run", "run", CLI_AS_TEXT}, {"metrics", "metrics", CLI_AS_LIST}, USAGE_FIELDS), NULL, NULL}},
     {"predict", {FIELDS({"windows", "windows", CLI_AS_TEXT}, {"predictions", "predictions", CLI_AS_TEXT}, {"errors", "errors", CLI_AS_TEXT}, {"skipped", "skipped", CLI_AS_TEXT},
-        {"time", "seconds", CLI_AS_SECONDS}, {"accuracy", "metrics.accuracy", CLI_AS_RATIO}, {"macro F1", "metrics.macro_f1", CLI_AS_RATIO}),
+        {"time", "seconds", CLI_AS_SECONDS}, {"labelled", "metrics.labelled", CLI_AS_TEXT}, {"accuracy", "metrics.accuracy", CLI_AS_RATIO}, {"macro F1", "metrics.macro_f1", CLI_AS_RATIO}),
         SECTIONS({NULL, "metrics.per_class", FIELDS({"CLASS", "$key", CLI_AS_TEXT}, {"PRECISION", "precision", CLI_AS_RATIO}, {"RECALL", "recall", CLI_AS_RATIO},
             {"F1", "f1", CLI_AS_RATIO}, {"SUPPORT", "support", CLI_AS_TEXT}), NULL}), NULL}},
     {"model.ls", {NULL, ITEMS("no models: make one with `edgeopsctl train`",
@@ -124,7 +130,8 @@ static const struct {
         NULL, "deployed %s"}},
     {"deployment.ls", {NULL, ITEMS("no deployments: make one with `edgeopsctl deploy`",
         {"NAME", "name", CLI_AS_TEXT}, {"MODEL", "model", CLI_AS_TEXT}, {"ASSET", "asset", CLI_AS_TEXT}, {"STATE", "state", CLI_AS_TEXT},
-        {"PREDICTIONS", "predictions", CLI_AS_TEXT}, {"ERRORS", "errors", CLI_AS_TEXT}, {"LAG", "lag", CLI_AS_TEXT}, {"PUBLISH", "publish", CLI_AS_TEXT}), NULL}},
+        {"PREDICTIONS", "predictions", CLI_AS_TEXT}, {"ERRORS", "errors", CLI_AS_TEXT}, {"LAG", "lag", CLI_AS_TEXT}, {"P50", "latency_us.p50", CLI_AS_MICROS}, {"P99", "latency_us.p99", CLI_AS_MICROS},
+        {"DETAIL", "detail", CLI_AS_TEXT}), NULL}},
     {"deployment.show", {FIELDS(DEPLOYMENT_FIELDS), NULL, NULL}},
     {"deployment.stop", {NULL, NULL, "stopped deployment %s"}},
     {"deployment.start", {NULL, NULL, "started deployment %s"}},
@@ -136,7 +143,7 @@ static const struct {
     {"run.show", {FIELDS({"id", "id", CLI_AS_TEXT}, {"kind", "kind", CLI_AS_TEXT}, {"state", "state", CLI_AS_TEXT}, {"message", "message", CLI_AS_TEXT},
         {"workflow", "workflow", CLI_AS_TEXT}, {"dataset", "dataset", CLI_AS_TEXT}, {"model", "model", CLI_AS_TEXT}, {"parameters", "params", CLI_AS_LIST},
         {"started", "started", CLI_AS_TIME}, {"ended", "ended", CLI_AS_TIME}, USAGE_FIELDS),
-        SECTIONS({"metrics", "metrics", FIELDS({"NAME", "name", CLI_AS_TEXT}, {"STEP", "step", CLI_AS_TEXT}, {"VALUE", "value", CLI_AS_NUMBER}), NULL}), NULL}},
+        SECTIONS({"metrics", "history", FIELDS({"NAME", "name", CLI_AS_TEXT}, {"STEP", "step", CLI_AS_TEXT}, {"VALUE", "value", CLI_AS_NUMBER}), NULL}), NULL}},
     {"run.cancel", {NULL, NULL, "canceled run %s"}},
     {"doctor", {NULL, SECTIONS({NULL, "checks", FIELDS({"CHECK", "name", CLI_AS_TEXT}, {"STATE", "state", CLI_AS_TEXT}, {"DETAIL", "detail", CLI_AS_TEXT}), NULL}), NULL}},
 };
