@@ -38,7 +38,7 @@ static edgeops_node *open_node(edgeops_ctx *ctx, edgeops_node_mode mode) {
     return node;
 }
 
-static void fixture_enter(void) {
+static inline void fixture_enter(void) {
     strcpy(fixture_root, "/tmp/edgeops-node-XXXXXX");
     cr_assert(ne(ptr, mkdtemp(fixture_root), NULL));
     (void)snprintf(fixture_home, sizeof fixture_home, "%s/home", fixture_root);
@@ -46,7 +46,7 @@ static void fixture_enter(void) {
     fixture_node = open_node(fixture_ctx, EDGEOPS_NODE_LOCAL);
 }
 
-static void fixture_leave(void) {
+static inline void fixture_leave(void) {
     edgeops_node_close(fixture_node);
     /* What was closed is freed in the loop's next turn. */
     (void)!edgeops_ctx_run(fixture_ctx, 0);
