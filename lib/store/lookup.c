@@ -11,26 +11,41 @@ edgeops_status eop_lookup_open(eop_lookup *lookup, const char *path) {
 }
 
 static void forget_spans(eop_lookup *lookup) {
-    for (size_t i = 0; i < EOP_LOOKUP_SPANS; i++) {
+    for (size_t i = 0; i < EOP_LOOKUP_SLOTS; i++) {
         lookup->spans[i].asset = 0;
     }
 }
 
+static void forget_chunk(eop_lookup *lookup, eop_lookup_chunk *chunk) {
+    lookup->bytes -= chunk->bytes;
+    eop_rows_dispose(&chunk->rows);
+    chunk->bytes = 0;
+    chunk->id = 0;
+}
+
 void eop_lookup_forget(eop_lookup *lookup) {
-    forget_spans(lookup);
-    for (size_t i = 0; i < EOP_LOOKUP_CHUNKS; i++) {
-        eop_rows_dispose(&lookup->chunks[i].rows);
-        lookup->chunks[i].id = 0;
+    for (size_t i = 0; i < EOP_LOOKUP_SLOTS; i++) {
+        eop_free(lookup->spans[i].chunks.items);
+        lookup->spans[i] = (eop_lookup_span){0};
+        forget_chunk(lookup, &lookup->chunks[i]);
     }
+}
+
+void eop_lookup_tick(eop_lookup *lookup) {
+    if (lookup->bytes > 0 && lookup->clock == lookup->clock_before) {
+        eop_lookup_forget(lookup);
+    }
+    lookup->clock_before = lookup->clock;
 }
 
 void eop_lookup_close(eop_lookup *lookup) {
     eop_lookup_forget(lookup);
-    for (size_t i = 0; i < EOP_LOOKUP_SPANS; i++) {
-        eop_free(lookup->spans[i].chunks.items);
-        lookup->spans[i].chunks = (eop_chunk_list){0};
-    }
     eop_telemetry_close(&lookup->reader);
+}
+
+static size_t set_of(uint64_t key) {
+    uint64_t h = key * UINT64_C(0x9e3779b97f4a7c15);
+    return (size_t)(h >> 32) % (EOP_LOOKUP_SLOTS / EOP_LOOKUP_WAYS) * EOP_LOOKUP_WAYS;
 }
 
 /* Finds out which chunks may have rows at `time`, and how far around it that holds. */
@@ -60,9 +75,9 @@ static edgeops_status learn_span(eop_lookup_span *span, eop_lookup *lookup, uint
 
 static edgeops_status get_span(eop_lookup_span **out, eop_lookup *lookup, uint32_t asset,
                                int64_t time) {
-    eop_lookup_span *oldest = &lookup->spans[0];
-    for (size_t i = 0; i < EOP_LOOKUP_SPANS; i++) {
-        eop_lookup_span *span = &lookup->spans[i];
+    eop_lookup_span *set = &lookup->spans[set_of(asset)];
+    eop_lookup_span *oldest = set;
+    for (eop_lookup_span *span = set; span < set + EOP_LOOKUP_WAYS; span++) {
         if (span->asset == asset && time >= span->from && time <= span->to) {
             span->used = ++lookup->clock;
             *out = span;
@@ -92,11 +107,21 @@ static edgeops_status decode_chunk(eop_rows *rows, eop_lookup *lookup, const eop
     return status;
 }
 
+static size_t rows_bytes(const eop_rows *rows) {
+    size_t bytes = rows->capacity * 2 * sizeof(int64_t);
+    for (size_t k = 0; k < rows->vector_count; k++) {
+        const eop_vector *vector = &rows->vectors[k];
+        bytes += vector->capacity * (eop_vector_width(vector->type) + (vector->valid != NULL)) +
+                 vector->bytes_capacity + sizeof *vector;
+    }
+    return bytes;
+}
+
 static edgeops_status get_chunk(eop_lookup_chunk **out, eop_lookup *lookup, const eop_asset *asset,
                                 const eop_chunk_info *chunk) {
-    eop_lookup_chunk *oldest = &lookup->chunks[0];
-    for (size_t i = 0; i < EOP_LOOKUP_CHUNKS; i++) {
-        eop_lookup_chunk *item = &lookup->chunks[i];
+    eop_lookup_chunk *set = &lookup->chunks[set_of((uint64_t)chunk->id)];
+    eop_lookup_chunk *oldest = set;
+    for (eop_lookup_chunk *item = set; item < set + EOP_LOOKUP_WAYS; item++) {
         if (item->id == chunk->id) {
             item->used = ++lookup->clock;
             *out = item;
@@ -106,8 +131,7 @@ static edgeops_status get_chunk(eop_lookup_chunk **out, eop_lookup *lookup, cons
             oldest = item;
         }
     }
-    eop_rows_dispose(&oldest->rows);
-    oldest->id = 0;
+    forget_chunk(lookup, oldest);
     edgeops_status status = decode_chunk(&oldest->rows, lookup, asset, chunk);
     if (status != EDGEOPS_OK) {
         eop_rows_dispose(&oldest->rows);
@@ -115,6 +139,14 @@ static edgeops_status get_chunk(eop_lookup_chunk **out, eop_lookup *lookup, cons
     }
     oldest->id = chunk->id;
     oldest->used = ++lookup->clock;
+    oldest->bytes = rows_bytes(&oldest->rows);
+    lookup->bytes += oldest->bytes;
+    while (lookup->bytes > EOP_LOOKUP_BYTES && lookup->bytes > oldest->bytes) {
+        eop_lookup_chunk *victim = &lookup->chunks[lookup->victim++ % EOP_LOOKUP_SLOTS];
+        if (victim != oldest) {
+            forget_chunk(lookup, victim);
+        }
+    }
     *out = oldest;
     return EDGEOPS_OK;
 }

@@ -8,8 +8,9 @@
 
 #include "store/telemetry.h"
 
-#define EOP_LOOKUP_SPANS  16
-#define EOP_LOOKUP_CHUNKS 8
+#define EOP_LOOKUP_WAYS  4
+#define EOP_LOOKUP_SLOTS 4096 /* in sets of EOP_LOOKUP_WAYS */
+#define EOP_LOOKUP_BYTES (16u * 1024 * 1024)
 
 /** In all of [from, to] the same chunks of the asset may have rows. */
 typedef struct eop_lookup_span {
@@ -23,6 +24,7 @@ typedef struct eop_lookup_span {
 typedef struct eop_lookup_chunk {
     int64_t id; /**< 0: not used */
     eop_rows rows;
+    size_t bytes;
     uint64_t used;
 } eop_lookup_chunk;
 
@@ -30,14 +32,19 @@ typedef struct eop_lookup {
     eop_telemetry reader;
     uint64_t epoch; /**< of the chunks, when the spans were true */
     uint64_t clock;
-    eop_lookup_span spans[EOP_LOOKUP_SPANS];
-    eop_lookup_chunk chunks[EOP_LOOKUP_CHUNKS];
+    uint64_t clock_before; /**< at the last eop_lookup_tick() */
+    eop_lookup_span spans[EOP_LOOKUP_SLOTS];
+    eop_lookup_chunk chunks[EOP_LOOKUP_SLOTS];
+    size_t bytes;  /**< of the decoded chunks */
+    size_t victim; /**< slot to look at next when they are too many */
 } eop_lookup;
 
 edgeops_status eop_lookup_open(eop_lookup *lookup, const char *path);
 void eop_lookup_close(eop_lookup *lookup);
 /** After an asset was removed. */
 void eop_lookup_forget(eop_lookup *lookup);
+/** Now and then: gives the memory back when nothing was looked up since the last time. */
+void eop_lookup_tick(eop_lookup *lookup);
 
 /** *rows NULL: there is no such sample in the chunks. Column k is channel k. Borrowed until the
  * next call. */

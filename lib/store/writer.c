@@ -76,6 +76,7 @@ static void finish(edgeops_store *store, eop_segment *segment) {
     }
     store->sealed_count--;
     store->chunk_epoch++;
+    eop_lookup_tick(&store->lookup);
     eop_journal_retire(store->journal, segment->number);
 }
 

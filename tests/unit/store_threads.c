@@ -28,7 +28,9 @@ static _Atomic uint64_t told[WRITERS];
 
 static void on_news(const char *asset, uint64_t last, void *data) {
     (void)data;
-    atomic_store(&told[asset[0] - 'a'], last);
+    if (asset[1] == '\0') {
+        atomic_store(&told[asset[0] - 'a'], last);
+    }
 }
 
 static void *write_rows(void *data) {
