@@ -541,13 +541,13 @@ static void play_connection(int fd, const unsigned char *codes) {
     unsigned char body[127];
     while (read_all(fd, head, 2) && head[1] < sizeof(body) && read_all(fd, body, head[1])) {
         static const unsigned char connack[] = {0x20, 2, 0, 0};
-        unsigned char suback[] = {0x90, 3, body[0], body[1], *codes};
+        unsigned char suback[] = {0x90, 3, body[0], body[1], 0};
         ssize_t put = 0;
         if (head[0] == 0x10) {
             put = write(fd, connack, sizeof(connack));
         } else if (head[0] == 0x82) {
+            suback[4] = *codes++;
             put = write(fd, suback, sizeof(suback));
-            codes++;
         }
         if (put < 0) {
             break;

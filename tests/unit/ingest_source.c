@@ -183,6 +183,17 @@ Test(ingest_source, open_refuses_a_bad_name) {
     cr_assert_null(source);
 }
 
+Test(ingest_source, a_build_without_mqtt_says_so) {
+    if (has_driver("mqtt")) {
+        cr_skip("built with MQTT");
+    }
+    edgeops_publisher *publisher = NULL;
+    edgeops_publisher_options options_p = EDGEOPS_PUBLISHER_OPTIONS_INIT;
+    options_p.config_json = "{\"url\": \"h\"}";
+    cr_assert_eq(edgeops_publisher_open(&publisher, ctx, &options_p), EDGEOPS_E_UNSUPPORTED);
+    cr_assert_null(publisher);
+}
+
 /* -- what every driver does -- */
 
 static void conforms(const char *driver, const char *config) {
@@ -367,4 +378,77 @@ Test(ingest_source, may_be_closed_in_its_own_callback) {
     cr_assert_eq(edgeops_source_start(self), EDGEOPS_OK);
     test_turn(ctx, 100 * EDGEOPS_MILLISECOND);
     cr_assert_eq(calls, 1);
+}
+
+/* -- no memory -- */
+
+static long allocations_left = -1; /* -1: as many as wanted */
+
+static bool may_allocate(void) {
+    long left = __atomic_load_n(&allocations_left, __ATOMIC_RELAXED);
+    if (left == 0) {
+        return false;
+    }
+    if (left > 0) {
+        __atomic_sub_fetch(&allocations_left, 1, __ATOMIC_RELAXED);
+    }
+    return true;
+}
+
+static void *test_alloc(void *user_data, size_t size) {
+    (void)user_data;
+    return may_allocate() ? malloc(size) : NULL;
+}
+
+static void *test_realloc(void *user_data, void *memory, size_t size) {
+    (void)user_data;
+    return may_allocate() ? realloc(memory, size) : NULL;
+}
+
+static void test_free(void *user_data, void *memory) {
+    (void)user_data;
+    free(memory);
+}
+
+TestSuite(ingest_memory, .timeout = 60);
+
+/* Fails the first, the second, ... allocation of opening until it succeeds. */
+static void opens_or_says_no_memory(const char *driver, const char *config) {
+    edgeops_source_options options = collector_options(&c, driver, config);
+    edgeops_status rc = EDGEOPS_E_NOMEM;
+    for (long n = 0; rc != EDGEOPS_OK; n++) {
+        edgeops_source *source = NULL;
+        cr_assert_lt(n, 10000);
+        allocations_left = n;
+        rc = edgeops_source_open(&source, ctx, &options);
+        allocations_left = -1;
+        cr_assert(rc == EDGEOPS_OK || rc == EDGEOPS_E_NOMEM, "allocation %ld gives %s", n,
+                  edgeops_status_name(rc));
+        cr_assert_eq(source != NULL, rc == EDGEOPS_OK);
+        edgeops_source_close(source);
+    }
+}
+
+Test(ingest_memory, opening_fails_cleanly) {
+    const edgeops_allocator allocator = {test_alloc, test_realloc, test_free, NULL};
+    cr_assert_eq(edgeops_set_allocator(&allocator), EDGEOPS_OK);
+    setup();
+    opens_or_says_no_memory("replay",
+                            "{\"path\": \"x\", \"asset\": \"a\", \"skip_columns\": [\"y\"],"
+                            "\"columns\": {\"x\": {\"type\": \"int64\"}}}");
+    if (has_driver("mqtt")) {
+        opens_or_says_no_memory("mqtt", mqtt_config);
+    }
+    edgeops_publisher_options options = EDGEOPS_PUBLISHER_OPTIONS_INIT;
+    options.config_json = "{\"url\": \"127.0.0.1:1\", \"will\": {\"topic\": \"t\"}}";
+    edgeops_status rc = EDGEOPS_E_NOMEM;
+    for (long n = 0; rc == EDGEOPS_E_NOMEM; n++) {
+        edgeops_publisher *publisher = NULL;
+        allocations_left = n;
+        rc = edgeops_publisher_open(&publisher, ctx, &options);
+        edgeops_publisher_close(publisher);
+        allocations_left = -1;
+    }
+    cr_assert(rc == EDGEOPS_OK || rc == EDGEOPS_E_UNSUPPORTED, "%s", edgeops_status_name(rc));
+    teardown();
 }
