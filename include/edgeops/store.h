@@ -48,8 +48,8 @@ typedef struct edgeops_append_result {
  *  @param result   optional; untouched after a failure
  *  @return EDGEOPS_OK; EDGEOPS_E_INVALID for a bad name or a value that is not of its channel's
  * type (an int64 is taken by a float64 channel when it is exactly representable); EDGEOPS_E_LIMIT
- * over a limit or below the free-disk floor; EDGEOPS_E_IO (nothing written) Threads: any. Blocks:
- * one write(2). Since 0.1. */
+ * over a limit (one call takes at most 1 GiB) or below the free-disk floor; EDGEOPS_E_IO (nothing
+ * written) Threads: any. Blocks: one write(2). Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_append(edgeops_store *store,
                                                                   const edgeops_sample *samples,
                                                                   size_t n,
@@ -113,7 +113,7 @@ typedef struct edgeops_query {
     size_t channel_count;
     uint64_t max_ordinal; /**< only samples that arrived up to this one; 0: all */
     uint64_t limit;       /**< first so many; 0: all */
-    uint64_t last;        /**< last so many; 0: all */
+    uint64_t last;        /**< last so many; 0: all; not together with limit */
 } edgeops_query;
 #define EDGEOPS_QUERY_INIT                                                                         \
     { sizeof(edgeops_query), NULL, EDGEOPS_TIME_MIN, EDGEOPS_TIME_MAX, NULL, 0, 0, 0, 0 }
@@ -190,7 +190,8 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_assets(edgeops_store 
                                                                   edgeops_asset_fn fn,
                                                                   void *user_data);
 
-/** Removes an asset with its samples and labels.
+/** Removes an asset with its samples and labels. The ordinals of one that is made later under the
+ * same name go on behind those of this one.
  *
  *  @return EDGEOPS_OK; EDGEOPS_E_NOTFOUND; EDGEOPS_E_BUSY when a dataset holds it (named in the
  * detail) Threads: any. Since 0.1. */
@@ -222,6 +223,7 @@ typedef edgeops_status (*edgeops_label_fn)(const edgeops_label *label, void *use
 /** Walks the labels that are in force, sorted by asset, start and id.
  *
  *  @param asset  NULL for all
+ *  @return EDGEOPS_OK; EDGEOPS_E_NOTFOUND (asset)
  *  Threads: any. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_labels(edgeops_store *store,
                                                                   const char *asset,
@@ -239,7 +241,7 @@ typedef struct edgeops_dataset_options {
     const char *name;            /**< [a-z0-9][a-z0-9._-]{0,63} */
     const char *const *assets;   /**< names or patterns with '*' */
     size_t asset_count;          /**< at least 1 */
-    const char *const *channels; /**< NULL: those that all the assets have */
+    const char *const *channels; /**< NULL: those that all the assets have, sorted by name */
     size_t channel_count;
     edgeops_time start;     /**< inclusive */
     edgeops_time end;       /**< exclusive */
@@ -254,7 +256,8 @@ typedef struct edgeops_dataset_options {
 /** Same as the INIT macro, for callers that cannot use it. Any thread. Since 0.1. */
 EDGEOPS_API void edgeops_dataset_options_init(edgeops_dataset_options *options, size_t struct_size);
 
-/** Freezes a dataset: later samples and labels do not change it.
+/** Freezes a dataset: later samples and labels do not change it. Assets without a row in it are
+ * left out.
  *
  *  @return EDGEOPS_OK; EDGEOPS_E_EXISTS; EDGEOPS_E_NOTFOUND (asset, channel); EDGEOPS_E_INVALID (no
  * rows, or a channel with different types) Threads: any. Since 0.1. */
