@@ -52,6 +52,7 @@ struct edgeops_node {
     edgeops_runtime *runtime; /**< made when first needed */
     char *worker;
     char *layer;
+    char *id; /**< tells this home from all others */
     edgeops_time opened;
     edgeops_duration opened_monotonic;
     bool started;

@@ -3,6 +3,8 @@
 #include "node/controller.h"
 
 #include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
 
 #include "node/parts.h"
 
@@ -73,31 +75,45 @@ static void on_tick(void *user_data) {
     eop_outboxes_tick(node);
 }
 
-static edgeops_status open_layer(edgeops_node *node, const char *wanted) {
-    char *json = NULL;
+/* 64 bits of chance, as text. */
+static char *new_id(void) {
+    uint64_t bits = 0;
+    if (getrandom(&bits, sizeof(bits), 0) != (ssize_t)sizeof(bits)) {
+        bits = (uint64_t)eop_now() ^ (uint64_t)eop_monotonic() ^ ((uint64_t)getpid() << 40);
+    }
+    return eop_format("%016llx", (unsigned long long)bits);
+}
+
+static edgeops_status make_record(edgeops_node *node, eop_json **out, const char *layer) {
+    char *id = new_id();
+    eop_json *record = eop_json_object();
+    eop_json_set_string(record, "layer", layer != NULL ? layer : "edge");
+    eop_json_set_string(record, "id", id != NULL ? id : "");
+    eop_json_set_time(record, "created", eop_now());
+    eop_free(id);
+    *out = record;
+    return eop_put_record(node, "node", "node", record, true);
+}
+
+static edgeops_status open_record(edgeops_node *node, const char *layer) {
     eop_json *record = NULL;
-    edgeops_status status = eop_record_get(&json, node->store, "node", "node");
-    if (status == EDGEOPS_OK) {
-        status = eop_json_parse(&record, json, strlen(json), "node record", NULL);
-    } else if (status == EDGEOPS_E_NOTFOUND) {
-        record = eop_json_object();
-        eop_json_set_string(record, "layer", wanted != NULL ? wanted : "edge");
-        eop_json_set_time(record, "created", eop_now());
-        status = eop_put_record(node, "node", "node", record, true);
+    edgeops_status status = eop_get_record(&record, node, "node", "node");
+    if (status == EDGEOPS_E_NOTFOUND) {
+        status = make_record(node, &record, layer);
     }
     if (status == EDGEOPS_OK) {
         node->layer = eop_strdup(eop_json_string(record, "layer", "edge"));
-        status = node->layer != NULL ? EDGEOPS_OK : eop_fail_nomem("node");
+        node->id = eop_strdup(eop_json_string(record, "id", ""));
+        status = node->layer != NULL && node->id != NULL ? EDGEOPS_OK : eop_fail_nomem("node");
     }
     eop_json_free(record);
-    eop_free(json);
     return status;
 }
 
 static edgeops_status open_local(edgeops_node *node, const edgeops_node_options *options) {
     edgeops_status status = edgeops_store_open(&node->store, node->home, NULL);
     if (status == EDGEOPS_OK) {
-        status = open_layer(node, options->layer);
+        status = open_record(node, options->layer);
     }
     if (status == EDGEOPS_OK) {
         status = eop_feed_new(&node->feed, node);
@@ -276,6 +292,7 @@ void edgeops_node_close(edgeops_node *node) {
     pthread_mutex_destroy(&node->workflow_lock);
     eop_ctx_unref(node->ctx);
     eop_free(node->layer);
+    eop_free(node->id);
     eop_free(node->worker);
     eop_free(node->home);
     eop_free(node);

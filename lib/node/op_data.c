@@ -409,55 +409,57 @@ static edgeops_status stats_start(edgeops_call *call) {
 const eop_op eop_data_ops[] = {
     {.name = "data.import",
      .summary = "append the rows of a CSV file, plain or gzip, to an asset",
-     .args =
-         EOP_ARGS(
-             "\"asset\"",
-             EOP_STRING("asset", "name; {column} is filled from the row") "," EOP_STRING(
-                 "what",
-                 "name of the input in errors") ","
-                                                "\"format\":{\"enum\":[\"csv\"],"
-                                                "\"default\":\"csv\"}," EOP_STRING(
-                                                    "time_column",
-                                                    "default: time, unless start is "
-                                                    "given") ","
-                                                             "\"time_unit\":{\"enum\":["
-                                                             "\"s\",\"ms\",\"us\","
-                                                             "\"ns\"],\"description\":"
-                                                             "\"of numbers; default: "
-                                                             "by "
-                                                             "magnitude\"}," EOP_TIME("start", "of "
-                                                                                               "the"
-                                                                                               " fi"
-                                                                                               "rst"
-                                                                                               " ro"
-                                                                                               "w, "
-                                                                                               "whe"
-                                                                                               "re "
-                                                                                               "the"
-                                                                                               "re "
-                                                                                               "is "
-                                                                                               "no "
-                                                                                               "tim"
-                                                                                               "e "
-                                                                                               "col"
-                                                                                               "um"
-                                                                                               "n") "," EOP_STRING(
-                                                                 "period",
-                                                                 "from row to row, "
-                                                                 "where there is no "
-                                                                 "time column; default "
-                                                                 "1s") "," EOP_STRING("seq_column",
-                                                                                      "tells rows "
-                                                                                      "of one time "
-                                                                                      "apart") "," EOP_STRING("label_column",
-                                                                                                              "runs of equal text become labels") ","
-                                                                                                                                                  "\"columns\":{\"type\":\"object\",\"description\":\"types and units by column\","
-                                                                                                                                                  "\"additionalProperties\":{\"type\":\"object\",\"additionalProperties\":false,"
-                                                                                                                                                  "\"properties\":{\"type\":{\"enum\":[\"float64\",\"int64\",\"bool\",\"string\"]},"
-                                                                                                                                                  "\"unit\":{\"type\":\"string\",\"maxLength\":64}}}},"
-                                                                                                                                                  "\"skip_columns\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},"
-                                                                                                                                                  "\"separator\":{\"enum\":[\",\",\";\",\"|\",\"tab\",\"\\t\"],\"default\":\",\"},"
-                                                                                                                                                  "\"batch\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":100000,\"default\":1000}"),
+     .args = EOP_ARGS(
+         "\"asset\"",
+         EOP_STRING("asset", "name; {column} is filled from the row") "," EOP_STRING(
+             "what",
+             "name of the input in errors") ","
+                                            "\"format\":{\"enum\":[\"csv\"],"
+                                            "\"default\":\"csv\"}," EOP_STRING(
+                                                "time_column",
+                                                "default: time, unless start is "
+                                                "given") ","
+                                                         "\"time_unit\":{\"enum\":["
+                                                         "\"s\",\"ms\",\"us\","
+                                                         "\"ns\"],\"description\":"
+                                                         "\"of numbers; default: "
+                                                         "by "
+                                                         "magnitude\"}," EOP_TIME(
+                                                             "start",
+                                                             "of "
+                                                             "the"
+                                                             " fi"
+                                                             "rst"
+                                                             " ro"
+                                                             "w, "
+                                                             "whe"
+                                                             "re "
+                                                             "the"
+                                                             "re "
+                                                             "is "
+                                                             "no "
+                                                             "tim"
+                                                             "e "
+                                                             "col"
+                                                             "um"
+                                                             "n") "," EOP_STRING("period",
+                                                                                 "from row to row, "
+                                                                                 "where there is "
+                                                                                 "no "
+                                                                                 "time column; "
+                                                                                 "default "
+                                                                                 "1s") "," EOP_STRING("seq_column",
+                                                                                                      "tells rows "
+                                                                                                      "of one time "
+                                                                                                      "apart") "," EOP_STRING("label_column",
+                                                                                                                              "runs of equal text become labels") ","
+                                                                                                                                                                  "\"columns\":{\"type\":\"object\",\"description\":\"types and units by column\","
+                                                                                                                                                                  "\"additionalProperties\":{\"type\":\"object\",\"additionalProperties\":false,"
+                                                                                                                                                                  "\"properties\":{\"type\":{\"enum\":[\"float64\",\"int64\",\"bool\",\"string\"]},"
+                                                                                                                                                                  "\"unit\":{\"type\":\"string\",\"maxLength\":64}}}},"
+                                                                                                                                                                  "\"skip_columns\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},"
+                                                                                                                                                                  "\"separator\":{\"enum\":[\",\",\";\",\"|\",\"tab\",\"\\t\"],\"default\":\",\"},"
+                                                                                                                                                                  "\"batch\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":100000,\"default\":1000}"),
      .flags = EOP_OP_INPUT | EOP_OP_STREAMS,
      .start = eop_import_start},
     {.name = "data.export",

@@ -416,28 +416,29 @@ const eop_op eop_predict_ops[] = {
              "asset",
              "name of an "
              "asset") "," EOP_TIME("start",
-                                   "of an asset's range, inclusive") "," EOP_TIME("end", "exclusiv"
-                                                                                         "e") "," EOP_STRING("what",
-                                                                                                             "name of the input in "
-                                                                                                             "errors") "," EOP_STRING("time_column",
-                                                                                                                                      "of the input; default: "
-                                                                                                                                      "time, where there is "
-                                                                                                                                      "one") "," EOP_STRING("la"
-                                                                                                                                                            "be"
-                                                                                                                                                            "l_"
-                                                                                                                                                            "co"
-                                                                                                                                                            "lu"
-                                                                                                                                                            "m"
-                                                                                                                                                            "n",
-                                                                                                                                                            "of"
-                                                                                                                                                            " t"
-                                                                                                                                                            "he"
-                                                                                                                                                            " i"
-                                                                                                                                                            "np"
-                                                                                                                                                            "u"
-                                                                                                                                                            "t") "," EOP_STRING("group_column",
-                                                                                                                                                                                "of the input: no window spans two groups") ","
-                                                                                                                                                                                                                            "\"format\":{\"enum\":[\"csv\",\"jsonl\"],\"default\":\"csv\"}"),
+                                   "of an asset's range, inclusive") "," EOP_TIME("end",
+                                                                                  "exclusiv"
+                                                                                  "e") "," EOP_STRING("what",
+                                                                                                      "name of the input in "
+                                                                                                      "errors") "," EOP_STRING("time_column",
+                                                                                                                               "of the input; default: "
+                                                                                                                               "time, where there is "
+                                                                                                                               "one") "," EOP_STRING("la"
+                                                                                                                                                     "be"
+                                                                                                                                                     "l_"
+                                                                                                                                                     "co"
+                                                                                                                                                     "lu"
+                                                                                                                                                     "m"
+                                                                                                                                                     "n",
+                                                                                                                                                     "of"
+                                                                                                                                                     " t"
+                                                                                                                                                     "he"
+                                                                                                                                                     " i"
+                                                                                                                                                     "np"
+                                                                                                                                                     "u"
+                                                                                                                                                     "t") "," EOP_STRING("group_column",
+                                                                                                                                                                         "of the input: no window spans two groups") ","
+                                                                                                                                                                                                                     "\"format\":{\"enum\":[\"csv\",\"jsonl\"],\"default\":\"csv\"}"),
      .flags = EOP_OP_INPUT | EOP_OP_OUTPUT | EOP_OP_OPTIONAL | EOP_OP_STREAMS,
      .start = predict_start},
     {.name = "predict.follow",

@@ -94,37 +94,30 @@ static void on_delivered(const uint64_t *ids, size_t n, void *user_data) {
     eop_wake_send(o->wake);
 }
 
-/* The connection of the source, as another client: two clients of one id throw each other out. */
-static char *publisher_config(const eop_source *source) {
-    static const char *const own[] = {"client_id", "clean_session", "session_expiry",
-                                      "will",      "topics",        "qos",
-                                      "retained",  "payload",       "max_payload"};
-    eop_json *config = eop_json_copy(eop_source_config(source));
-    for (size_t i = 0; i < EOP_COUNT(own); i++) {
-        eop_json_remove(config, own[i]);
-    }
-    char *text = eop_json_print(config);
-    eop_json_free(config);
-    return text;
-}
-
 static edgeops_status open_publisher(eop_outbox *o) {
     const eop_source *source = eop_source_find(o->node, o->source);
     if (source == NULL) {
         return EDGEOPS_E_NOTFOUND;
     }
-    char *config = publisher_config(source);
-    if (config == NULL) {
+    /* The publisher passes over what is only for subscribing. Where the source has no client id
+     * of its own, two publishers of one home must not take the same one. */
+    char *config = eop_json_print(eop_source_config(source));
+    char *instance = eop_format("%s/%s", o->node->id, o->source);
+    if (config == NULL || instance == NULL) {
+        eop_free(config);
+        eop_free(instance);
         return eop_fail_nomem("node");
     }
     edgeops_publisher_options options = EDGEOPS_PUBLISHER_OPTIONS_INIT;
     options.config_json = config;
+    options.instance = instance;
     options.in_flight = IN_FLIGHT;
     options.on_state = on_link;
     options.on_delivered = on_delivered;
     options.user_data = o;
     edgeops_status status = edgeops_publisher_open(&o->publisher, o->node->ctx, &options);
     eop_free(config);
+    eop_free(instance);
     return status;
 }
 

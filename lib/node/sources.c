@@ -123,11 +123,6 @@ static void declare_channels(const eop_source *s, const char *asset) {
 static edgeops_status on_samples(const edgeops_sample *samples, size_t n,
                                  edgeops_append_result *result, void *user_data) {
     eop_source *s = user_data;
-    if (atomic_load(&s->node->disk_full)) {
-        return eop_fail(EDGEOPS_E_LIMIT, "node",
-                        "the disk is full: nothing is taken until there "
-                        "is room");
-    }
     uint64_t last = 0;
     for (size_t i = 0; i < n; i++) {
         uint64_t hash = asset_hash(samples[i].asset);
@@ -137,6 +132,11 @@ static edgeops_status on_samples(const edgeops_sample *samples, size_t n,
         last = hash;
     }
     return edgeops_store_append(s->node->store, samples, n, result);
+}
+
+static edgeops_status on_ready(void *user_data) {
+    eop_source *s = user_data;
+    return eop_store_ready(s->node->store);
 }
 
 static void on_dead_letter(const edgeops_dead_letter *given, void *user_data) {
@@ -214,6 +214,8 @@ static edgeops_status open_source(eop_source *s) {
     options.driver = eop_source_driver(s);
     options.config_json = config;
     options.append = on_samples;
+    options.ready = on_ready;
+    options.instance = s->node->id;
     options.on_state = on_state;
     options.on_dead_letter = on_dead_letter;
     options.user_data = s;

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Deployments with real workers: what comes in is answered once, in order, over restarts and
+ * deaths of the worker; and on MQTT with a real broker. */
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "node_fixture.h"
+
+#include "node/deployment.h"
+#include "store/catalog.h"
+#include "support/broker.h"
+
+enum { SEEN_MAX = 20000 };
+
+static struct {
+    size_t count;
+    size_t good;
+    size_t errors;
+    size_t timed; /* with a latency */
+    edgeops_time times[SEEN_MAX];
+    char last_class[16];
+    char last_message[256];
+} seen;
+
+static void on_prediction(const edgeops_node_prediction *p, void *user_data) {
+    (void)user_data;
+    cr_assert(lt(sz, seen.count, SEEN_MAX));
+    cr_expect(eq(str, (char *)p->asset, "m/1"));
+    seen.times[seen.count++] = p->time;
+    seen.timed += p->latency > 0;
+    if (p->status == EDGEOPS_OK) {
+        seen.good++;
+        cr_assert(eq(sz, p->count, 2));
+        (void)snprintf(seen.last_class, sizeof seen.last_class, "%.*s", (int)p->values[0].size,
+                       p->values[0].as.str);
+    } else {
+        seen.errors++;
+        (void)snprintf(seen.last_message, sizeof seen.last_message, "%s", p->message);
+    }
+}
+
+static void enter(void) {
+    fixture_enter();
+    memset(&seen, 0, sizeof seen);
+    edgeops_node_on_prediction(fixture_node, on_prediction, NULL);
+}
+
+TestSuite(node_deployment, .init = enter, .fini = fixture_leave, .timeout = 60);
+
+static void start(void) {
+    cr_assert(eq(int, edgeops_node_start(fixture_node), EDGEOPS_OK));
+}
+
+static void reopen(void) {
+    edgeops_node_close(fixture_node);
+    fixture_node = open_node(fixture_ctx, EDGEOPS_NODE_LOCAL);
+    edgeops_node_on_prediction(fixture_node, on_prediction, NULL);
+}
+
+static void run_until(const size_t *counter, size_t n) {
+    edgeops_duration until = eop_monotonic() + 40 * EDGEOPS_SECOND;
+    while (*counter < n) {
+        cr_assert(lt(i64, eop_monotonic(), until), "%zu of %zu; %s", *counter, n,
+                  seen.last_message);
+        (void)!edgeops_ctx_run(fixture_ctx, 5 * EDGEOPS_MILLISECOND);
+    }
+}
+
+/* Appends rows a = from .. to - 1, later than those of make_model(). */
+static void append(size_t from, size_t to) {
+    for (size_t i = from; i < to; i++) {
+        append_row(edgeops_node_store(fixture_node), T0 + (edgeops_time)(100 + i) * EDGEOPS_SECOND,
+                   (double)i);
+    }
+}
+
+/* a = 13 gives nothing, 17 an error. */
+static void expect_times(size_t from, size_t n) {
+    size_t i = from;
+    for (size_t k = 0; k < n; k++, i++) {
+        i += i == 13;
+        cr_assert(eq(i64, seen.times[k], T0 + (edgeops_time)(100 + i) * EDGEOPS_SECOND), "%zu", k);
+    }
+}
+
+static int64_t rows_of(const char *asset) {
+    char *args = eop_format("{\"name\":\"%s\"}", asset);
+    eop_json *r = must("asset.show", args);
+    int64_t rows = eop_json_integer(r, "rows", -1);
+    eop_json_free(r);
+    eop_free(args);
+    return rows;
+}
+
+Test(node_deployment, predicts_what_comes_in) {
+    make_model(1);
+    start();
+    eop_json *r = must("deploy", "{\"model\":\"m1\",\"asset\":\"m/1\"}");
+    cr_expect(eq(str, (char *)eop_json_string(r, "name", ""), "m1-m.1"));
+    eop_json_free(r);
+    append(0, 30);
+    run_until(&seen.count, 29);
+    expect_times(0, 29);
+    cr_expect(eq(sz, seen.errors, 1));
+    cr_expect(ne(ptr, strstr(seen.last_message, "unlucky"), NULL), "%s", seen.last_message);
+    cr_expect(eq(str, seen.last_class, "high"));
+    cr_expect(gt(sz, seen.timed, 0));
+    cr_expect(eq(i64, rows_of("predictions/m1-m.1"), 28));
+    r = must("deployment.show", "{\"name\":\"m1-m.1\"}");
+    cr_expect(eq(str, (char *)eop_json_string(r, "state", ""), "running"));
+    cr_expect(eq(i64, eop_json_integer(r, "predictions", 0), 28));
+    cr_expect(eq(i64, eop_json_integer(r, "errors", 0), 1));
+    cr_expect(eq(i64, eop_json_integer(r, "lag", -1), 0));
+    cr_expect(gt(i64, eop_json_integer(eop_json_get(r, "latency_us"), "count", 0), 0));
+    cr_expect(eq(ptr, (void *)eop_json_string(r, "publish", NULL), NULL));
+    eop_json_free(r);
+    must_fail(EDGEOPS_E_BUSY, "model.rm", "{\"model\":\"m1\"}", "m1-m.1");
+    must_fail(EDGEOPS_E_BUSY, "asset.rm", "{\"name\":\"m/1\"}", "m1-m.1");
+    must_fail(EDGEOPS_E_EXISTS, "deploy", "{\"model\":\"m1\",\"asset\":\"m/1\"}", "m1-m.1");
+    must_do("deployment.rm", "{\"name\":\"m1-m.1\"}");
+    must_do("model.rm", "{\"model\":\"m1\"}");
+}
+
+Test(node_deployment, goes_on_without_a_gap_after_a_restart) {
+    make_model(3);
+    start();
+    must_do("deploy", "{\"model\":\"m1\",\"asset\":\"m/1\",\"name\":\"live\"}");
+    append(20, 30);
+    run_until(&seen.count, 8); /* 22, 23, ... 29 */
+    reopen();
+    append(30, 40); /* while nobody looks */
+    memset(&seen, 0, sizeof seen);
+    start();
+    run_until(&seen.count, 10); /* 30 sees the rows 28 and 29 as well */
+    expect_times(30, 10);
+    must_do("deployment.stop", "{\"name\":\"live\"}");
+    append(40, 50);
+    reopen();
+    start();
+    eop_json *r = must("deployment.show", "{\"name\":\"live\"}");
+    cr_expect(eq(str, (char *)eop_json_string(r, "state", ""), "stopped"));
+    cr_expect(eq(i64, eop_json_integer(r, "lag", 0), 10));
+    eop_json_free(r);
+    memset(&seen, 0, sizeof seen);
+    must_do("deployment.start", "{\"name\":\"live\"}");
+    run_until(&seen.count, 10);
+    expect_times(40, 10);
+    cr_expect(eq(i64, rows_of("predictions/live"), 28));
+}
+
+Test(node_deployment, now_stays_now_when_nothing_was_predicted) {
+    make_model(1);
+    must_do("deploy", "{\"model\":\"m1\",\"asset\":\"m/1\",\"name\":\"live\"}");
+    append(20, 25);
+    reopen();
+    start();
+    run_until(&seen.count, 5);
+    expect_times(20, 5);
+}
+
+Test(node_deployment, catches_up_from_the_start) {
+    make_model(1);
+    append(100, 5100);
+    start();
+    must_do("deploy", "{\"model\":\"m1\",\"asset\":\"m/1\",\"name\":\"all\",\"from\":\"start\"}");
+    run_until(&seen.count, 5039);
+    cr_expect(eq(i64, rows_of("predictions/all"), 5038));
+    cr_expect(eq(i64, seen.times[5038], T0 + (edgeops_time)(100 + 5099) * EDGEOPS_SECOND));
+}
+
+Test(node_deployment, a_dead_worker_is_replaced) {
+    import_rows(40);
+    must_do("dataset.create", "{\"name\":\"d1\",\"assets\":[\"m/1\"]}");
+    add_workflow("import os, signal\n"
+                 "def train(d, p, run):\n    return 1\n"
+                 "def predict(m, w, p):\n"
+                 "    a = float(w.column('a')[0])\n"
+                 "    if a == 25: os.kill(os.getpid(), signal.SIGKILL)\n"
+                 "    return {'class': 'x', 'score': a}\n",
+                 1);
+    must_do("train", "{\"workflow\":\"flow\",\"dataset\":\"d1\",\"name\":\"m1\"}");
+    start();
+    must_do("deploy", "{\"model\":\"m1\",\"asset\":\"m/1\",\"name\":\"live\"}");
+    append(20, 40);
+    run_until(&seen.count, 20);
+    cr_expect(eq(sz, seen.good, 19));
+    cr_expect(eq(sz, seen.errors, 1));
+    expect_times(20, 20);
+    eop_json *r = must("deployment.show", "{\"name\":\"live\"}");
+    cr_expect(gt(i64, eop_json_integer(r, "restarts", 0), 0));
+    cr_expect(eq(str, (char *)eop_json_string(r, "state", ""), "running"));
+    eop_json_free(r);
+}
+
+Test(node_deployment, a_crash_of_the_node_loses_and_doubles_nothing) {
+    make_model(1);
+    start();
+    must_do("deploy", "{\"model\":\"m1\",\"asset\":\"m/1\",\"name\":\"live\"}");
+    edgeops_node_close(fixture_node);
+    for (int kill_at = 1; kill_at <= 40; kill_at += 13) {
+        pid_t child = fork();
+        cr_assert(ge(int, child, 0));
+        if (child == 0) {
+            /* A process of its own: a loop of its own, killed in the middle of its work. */
+            edgeops_ctx *ctx = NULL;
+            if (edgeops_ctx_new(&ctx, NULL) != EDGEOPS_OK) {
+                _exit(1);
+            }
+            fixture_node = open_node(ctx, EDGEOPS_NODE_LOCAL);
+            memset(&seen, 0, sizeof seen);
+            edgeops_node_on_prediction(fixture_node, on_prediction, NULL);
+            start();
+            append((size_t)kill_at * 100, (size_t)kill_at * 100 + 200);
+            while (seen.count < (size_t)kill_at) {
+                (void)!edgeops_ctx_run(ctx, EDGEOPS_MILLISECOND);
+            }
+            (void)raise(SIGKILL);
+        }
+        int status = 0;
+        cr_assert(eq(int, waitpid(child, &status, 0), child));
+        bool killed = WIFSIGNALED(status);
+        cr_assert(killed);
+    }
+    fixture_node = open_node(fixture_ctx, EDGEOPS_NODE_LOCAL);
+    edgeops_node_on_prediction(fixture_node, on_prediction, NULL);
+    start();
+    for (int64_t rows = 0; rows < 800;) {
+        (void)!edgeops_ctx_run(fixture_ctx, 5 * EDGEOPS_MILLISECOND);
+        rows = rows_of("predictions/live");
+        cr_assert(le(i64, rows, 800));
+    }
+    eop_json *r = must("run.ls", NULL);
+    const eop_json *run = eop_json_next(eop_json_first(eop_json_get(r, "items")));
+    cr_expect(eq(str, (char *)eop_json_string(run, "state", ""), "lost"));
+    eop_json_free(r);
+}
+
+/* -- with a broker -- */
+
+static void add_source(const test_broker *broker) {
+    char *args = eop_format(
+        "{\"name\":\"line\",\"driver\":\"mqtt\",\"config\":{\"url\":\"%s\",\"topics\":[\"m/#\"],"
+        "\"password\":\"not asked for\",\"user\":\"u\"}}",
+        test_broker_url(broker));
+    must_do("source.add", args);
+    eop_free(args);
+}
+
+static char *messages(size_t from, size_t to) {
+    eop_buf buf = {0};
+    for (size_t i = from; i < to; i++) {
+        char time[40];
+        eop_format_time(time, T0 + (edgeops_time)(100 + i) * EDGEOPS_SECOND);
+        eop_buf_printf(&buf, "{\"time\":\"%s\",\"a\":%zu,\"b\":%zu}\n", time, i, 10 * i);
+    }
+    return eop_buf_take(&buf);
+}
+
+static bool source_runs(void) {
+    eop_json *r = must("source.show", "{\"name\":\"line\"}");
+    bool runs = strcmp(eop_json_string(r, "state", ""), "running") == 0;
+    eop_json_free(r);
+    return runs;
+}
+
+static void wait_source(void) {
+    edgeops_duration until = eop_monotonic() + 20 * EDGEOPS_SECOND;
+    while (!source_runs()) {
+        cr_assert(lt(i64, eop_monotonic(), until));
+        (void)!edgeops_ctx_run(fixture_ctx, 5 * EDGEOPS_MILLISECOND);
+    }
+}
+
+static void wait_outbox(void) {
+    edgeops_duration until = eop_monotonic() + 20 * EDGEOPS_SECOND;
+    uint64_t waiting = 1;
+    while (waiting > 0) {
+        cr_assert(lt(i64, eop_monotonic(), until));
+        (void)!edgeops_ctx_run(fixture_ctx, 5 * EDGEOPS_MILLISECOND);
+        cr_assert(eq(int, eop_outbox_count(&waiting, edgeops_node_store(fixture_node), "line"),
+                     EDGEOPS_OK));
+    }
+}
+
+Test(node_deployment, from_mqtt_to_mqtt) {
+    if (test_broker_missing() != NULL) {
+        cr_skip_test("%s", test_broker_missing());
+    }
+    test_broker_options options = {0};
+    test_broker *broker = test_broker_new(&options);
+    test_broker_start(broker);
+    make_model(1);
+    add_source(broker);
+    start();
+    wait_source();
+    eop_json *r = must("deploy", "{\"model\":\"m1\",\"asset\":\"m/1\",\"name\":\"live\"}");
+    cr_expect(eq(str, (char *)eop_json_string(r, "publish", ""), "edgeops/predictions/live"));
+    cr_expect(eq(str, (char *)eop_json_string(r, "source", ""), "line"));
+    eop_json_free(r);
+    int sub = test_subscribe(broker, "edgeops/predictions/#", "out");
+    char *lines = messages(20, 30);
+    test_publish(broker, "m/1", 1, lines, NULL);
+    eop_free(lines);
+    run_until(&seen.good, 10);
+    wait_outbox();
+    char *text = test_wait_messages(broker, "out", 10);
+    cr_expect(ne(ptr,
+                 strstr(text, "{\"deployment\":\"live\",\"model\":\"m1\",\"asset\":\"m/1\","
+                              "\"time\":\"2026-01-01T00:02:00Z\",\"outputs\":{\"class\":\"high\","
+                              "\"score\":40},\"latency_us\":"),
+                 NULL),
+              "%s", text);
+    free(text);
+    /* The broker is away: what is predicted meanwhile waits, and goes when it is back. */
+    must_fail(EDGEOPS_E_BUSY, "source.rm", "{\"name\":\"line\"}", "live");
+    test_unsubscribe(sub);
+    test_broker_kill(broker);
+    append(30, 40);
+    run_until(&seen.good, 20);
+    test_broker_start(broker);
+    sub = test_subscribe(broker, "edgeops/predictions/#", "later");
+    wait_outbox();
+    text = test_wait_messages(broker, "later", 1);
+    free(text);
+    test_unsubscribe(sub);
+    r = must("node.status", NULL);
+    char *status = eop_json_print(r);
+    cr_expect(eq(ptr, strstr(status, "not asked for"), NULL));
+    eop_free(status);
+    eop_json_free(r);
+    edgeops_node_stop(fixture_node);
+    test_broker_free(broker);
+}
