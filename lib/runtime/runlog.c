@@ -22,6 +22,10 @@
  * what a grandchild may go on writing. */
 #define DRAIN_BYTES (1u << 20)
 #define SLOW_DOWN   (10 * EDGEOPS_MILLISECOND)
+/* What a worker said last is what explains its end: so much of it is written beyond the limit, for
+ * as many workers of a run as TAILS_BYTES hold. */
+#define TAIL_BYTES  16384
+#define TAILS_BYTES (64u * TAIL_BYTES)
 
 struct eop_runlog {
     int file;
@@ -41,8 +45,48 @@ struct eop_runlog {
     edgeops_duration second;
     uint32_t given;
     uint64_t skipped;
+    /* a ring of the newest bytes that were left out; tail_size counts all of them */
+    char tail[TAIL_BYTES];
+    uint64_t tail_size;
     char buffer[READ_BYTES];
 };
+
+static void keep_tail(eop_runlog *log, const char *data, size_t size) {
+    if (size > TAIL_BYTES) {
+        log->tail_size += size - TAIL_BYTES;
+        data += size - TAIL_BYTES;
+        size = TAIL_BYTES;
+    }
+    size_t at = (size_t)(log->tail_size % TAIL_BYTES);
+    size_t first = size < TAIL_BYTES - at ? size : TAIL_BYTES - at;
+    memcpy(log->tail + at, data, first);
+    memcpy(log->tail, data + first, size - first);
+    log->tail_size += size;
+}
+
+/* From the first whole line of what is kept. */
+static void write_tail(eop_runlog *log) {
+    eop_buf text = {0};
+    size_t size = log->tail_size < TAIL_BYTES ? (size_t)log->tail_size : TAIL_BYTES;
+    size_t at = (size_t)((log->tail_size - size) % TAIL_BYTES);
+
+    if (log->tail_size == 0 || log->size >= log->limit + TAILS_BYTES) {
+        return;
+    }
+    eop_buf_put(&text, log->tail + at, size < TAIL_BYTES - at ? size : TAIL_BYTES - at);
+    eop_buf_put(&text, log->tail, size - text.size);
+    if (!text.failed) {
+        const char *line = log->tail_size > size ? memchr(text.data, '\n', text.size) : NULL;
+        size_t skip = line != NULL ? (size_t)(line + 1 - text.data) : 0;
+        if (eop_write_all(log->file, "edgeops: the end of what was left out:\n", 39) ==
+                EDGEOPS_OK &&
+            eop_write_all(log->file, text.data + skip, text.size - skip) == EDGEOPS_OK) {
+            log->size += text.size;
+        }
+    }
+    log->tail_size = 0;
+    eop_buf_dispose(&text);
+}
 
 static void append(eop_runlog *log, const char *data, size_t size) {
     uint64_t room = log->size < log->limit ? log->limit - log->size : 0;
@@ -53,6 +97,7 @@ static void append(eop_runlog *log, const char *data, size_t size) {
     }
     log->size += n;
     log->left_out += size - n;
+    keep_tail(log, data + n, size - n);
     if (n < size && !log->full) {
         static const char note[] = "\nedgeops: the log has reached its limit; more is left out\n";
         log->full = true;
@@ -244,6 +289,7 @@ void eop_runlog_say(eop_runlog *log, const char *format, ...) {
     }
     if (!line.failed && line.size > 0) {
         append(log, line.data, line.size);
+        write_tail(log);
     }
     eop_buf_dispose(&line);
     eop_free(text);
@@ -260,6 +306,7 @@ void eop_runlog_drain(eop_runlog *log) {
         end_line(log);
     }
     give_skipped(log);
+    write_tail(log);
 }
 
 uint64_t eop_runlog_left_out(const eop_runlog *log) {

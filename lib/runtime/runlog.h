@@ -7,7 +7,8 @@
 
 /** The log of a run: what its workers write to stdout and stderr, and what the host says about
  * them. Bytes over the limit are counted and left out, and the writer is slowed down then; neither
- * the disk nor the loop suffers from a worker that prints for ever. */
+ * the disk nor the loop suffers from a worker that prints for ever. The last 16 KiB that a worker
+ * said are kept all the same. */
 typedef struct eop_runlog eop_runlog;
 
 /** One line, without its end, valid UTF-8, cut after 1,024 bytes. Must not close the log. */

@@ -58,8 +58,8 @@ def seeded(node, folder, name="double", source=GOOD, **manifest):
 
 def test_what_cannot_be_taken_is_counted_kept_and_told(tmp_path):
     letters = {
-        "broken": ('{"time": 1, "x":', "JSON"),
-        "word": ("hello", "JSON"),
+        "broken": ('{"time": 1, "x":', "ends too early"),
+        "word": ("hello", "byte 0"),
         "nan": ('{"time": %d, "x": NaN}' % T0, ""),
         "list": ("[1, 2, 3]", ""),
         "empty": ("", ""),
@@ -170,7 +170,7 @@ def test_a_training_that_fails_says_why_and_leaves_no_model(tmp_path, fault):
     source, words = FAULTS[fault]
     with Node(tmp_path) as node:
         seeded(node, tmp_path, fault, source + "\n\ndef predict(m, w, p):\n    return {'y': 1.0}\n",
-               limits={"memory": "256MiB", "train_timeout": "3s"})
+               limits={"memory": "256MiB", "train_timeout": "3s" if fault == "loops" else "60s"})
         done = node.run("train", fault, "--dataset", "seed", check=False)
         assert done.returncode in (1, 4), done.stderr
         log = node.run("run", "log", "1").stdout
@@ -249,11 +249,8 @@ def test_a_broker_that_is_absent_restarts_or_refuses(tmp_path):
         node.serve()
         broker = Broker(tmp_path, [f"password_file {passwords}", "allow_anonymous false", "persistence true",
                                    f"persistence_location {tmp_path}/"])
-        node.run("source", "add", "plant", "--driver", "mqtt", "--url", broker.url, "--topic", "plant/#", "--user", "edge",
-                 "--password-file", str(tmp_path / "wrong"), check=False)
         (tmp_path / "wrong").write_text("guess\n")
         (tmp_path / "right").write_text("secret\n")
-        node.run("source", "rm", "plant", check=False)
         node.run("source", "add", "plant", "--driver", "mqtt", "--url", broker.url, "--topic", "plant/#", "--asset", "{2}",
                  "--time", "time", "--user", "edge", "--password-file", str(tmp_path / "wrong"))
         source = wait_until(lambda: (lambda s: s if s["detail"] else None)(shown(node)))

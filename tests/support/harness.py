@@ -45,7 +45,8 @@ class Broker:
         self.config = self.folder / f"broker-{self.port}.conf"
         auth = [] if any("password_file" in line for line in lines) else ["allow_anonymous true"]
         self.config.write_text("\n".join([
-            f"listener {self.port} 127.0.0.1", "max_queued_messages 0", *auth, *lines]) + "\n")
+            f"listener {self.port} 127.0.0.1", "max_queued_messages 0", *auth,
+            *(["user root"] if os.geteuid() == 0 else []), *lines]) + "\n")
         self.process = None
 
     def start(self):

@@ -72,7 +72,7 @@ def test_errors_are_exceptions_by_code(node, tmp_path):
     with pytest.raises(edgeops.NotFoundError) as caught:
         node.store.read("nothing")
     assert caught.value.code == -3 and "nothing" in str(caught.value)
-    with pytest.raises(edgeops.InvalidError):
+    with pytest.raises(edgeops.NotFoundError):
         node.call("no.such.operation")
     with pytest.raises(edgeops.InvalidError) as caught:
         node.call("asset.show", nme="x")
@@ -108,7 +108,7 @@ def test_closing_twice_is_fine(tmp_path):
 def test_the_example_runs(tmp_path):
     done = subprocess.run([sys.executable, ROOT / "examples/script.py", tmp_path / "h"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "accuracy 1.0" in done.stdout or "accuracy 0.9" in done.stdout
+    assert float(done.stdout.split("accuracy ")[1].split()[0]) > 0.95, done.stdout
 
 
 def test_the_package_installs_and_imports(tmp_path):
