@@ -17,8 +17,9 @@ typedef struct edgeops_hld_host {
     uint32_t abi_minor;
     void *self;
     /** Takes samples; durable when it returns EDGEOPS_OK, copied. EDGEOPS_E_INVALID: refused and
-     * kept in the dead-letter list. EDGEOPS_E_LIMIT, EDGEOPS_E_IO: not taken, the disk is full or
-     * broken: do not acknowledge, stop taking; the host stops and starts the driver. */
+     * kept in the dead-letter list. EDGEOPS_E_LIMIT, EDGEOPS_E_IO, EDGEOPS_E_NOMEM: not taken, no
+     * room: do not acknowledge (or keep it and offer it again in start()), stop taking; the host
+     * stops and starts the driver. EDGEOPS_E_CLOSED: the driver was stopped. */
     edgeops_status (*emit)(void *self, const edgeops_sample *samples, size_t n);
     /** Takes one message in the source's payload format and makes samples of it; returns as emit
      * does.
