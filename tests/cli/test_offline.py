@@ -1,0 +1,384 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line on a home without a daemon: data, labels, datasets, workflows, training, prediction."""
+import csv
+import io
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import time
+
+import pytest
+
+from harness import CTL, Node, write_workflow
+
+THRESHOLD = """
+import time
+
+
+def train(dataset, params, run):
+    run.log("hello from the workflow")
+    for i in range(params.get("steps", 2)):
+        run.progress((i + 1) / params.get("steps", 2))
+        run.metric("loss", 1.0 / (i + 1), i)
+        time.sleep(params.get("pause", 0.0))
+    values, labels = dataset.values, list(dataset.labels)
+    high = [v[0] for v, l in zip(values, labels) if l == "high"]
+    low = [v[0] for v, l in zip(values, labels) if l == "low"]
+    return {"limit": (min(high) + max(low)) / 2 if high and low else 0.5}
+
+
+def predict(model, window, params):
+    x = float(window.values[-1, 0])
+    return {"class": "high" if x > model["limit"] else "low", "score": x}
+"""
+PARAMETERS = [{"name": "steps", "type": "integer", "default": 2, "minimum": 1, "maximum": 1000000},
+              {"name": "pause", "type": "number", "default": 0.0}]
+ROWS = "".join(f"2025-01-01T00:00:{i:02d}Z,{i},{'high' if i >= 30 else 'low'}\n" for i in range(60))
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory):
+    """A home with an asset, a dataset, a workflow and a model."""
+    folder = tmp_path_factory.mktemp("offline")
+    with Node(folder) as node:
+        node.folder = folder
+        node.run("node", "init")
+        node.run("data", "import", "seed", "--input", "-", "--label-column", "level", "--column", "x=float64:mm",
+                 input="time,x,level\n" + ROWS)
+        node.run("dataset", "create", "seed", "--asset", "seed", "--labelled-only")
+        node.run("workflow", "add", write_workflow(
+            folder, "threshold", THRESHOLD, parameters=PARAMETERS,
+            label={"name": "class", "classes": ["low", "high"]},
+            outputs=[{"name": "class", "type": "string"}, {"name": "score", "type": "float64"}]))
+        node.run("train", "threshold", "--dataset", "seed", "--name", "limit")
+        yield node
+
+
+def test_init_is_repeatable_and_says_which_home(tmp_path):
+    with Node(tmp_path) as node:
+        assert str(node.home) in node.run("node", "init", "--layer", "fog").stdout
+        assert "already" in node.run("node", "init").stdout
+        assert node.run("--quiet", "node", "init").stdout == ""
+        status = node.json("node", "status")
+        assert (status["layer"], status["mode"]) == ("fog", "local")
+        assert "fog" in node.run("node", "status").stdout
+
+
+def test_json_is_one_line_and_text_is_aligned(node):
+    out = node.run("asset", "ls", "--json").stdout
+    assert out.count("\n") == 1 and json.loads(out)["items"][0]["rows"] == 60
+    header, row = node.run("asset", "ls").stdout.splitlines()
+    assert header.split() == ["NAME", "ROWS", "CHANNELS", "FIRST", "LAST"]
+    assert row.split() == ["seed", "60", "1", "2025-01-01T00:00:00Z", "2025-01-01T00:00:59Z"]
+    assert header.index("FIRST") == row.index("2025")
+    assert "mm" in node.run("asset", "show", "seed").stdout
+    assert node.run("asset", "ls", "nothing*").stdout.startswith("no assets")
+
+
+def test_import_counts_what_is_there_already(node):
+    done = node.json("data", "import", "twice", "--input", "-", input="time,x\n2025-01-01T00:00:00Z,1\n")
+    assert (done["rows"], done["appended"], done["duplicates"]) == (1, 1, 0)
+    done = node.json("data", "import", "twice", "-", input="time,x\n2025-01-01T00:00:00Z,1\n2025-01-01T00:00:01Z,2\n")
+    assert (done["rows"], done["appended"], done["duplicates"]) == (2, 1, 1)
+    done = node.run("data", "import", "twice", "-", check=False, input="time,x\nnonsense,1\n")
+    assert done.returncode == 1 and "nonsense" in done.stderr
+    node.run("asset", "rm", "twice")
+    assert node.run("asset", "show", "twice", check=False).returncode == 3
+
+
+def test_export_head_and_stats_agree(node, tmp_path):
+    rows = list(csv.DictReader(io.StringIO(node.run("data", "export", "seed").stdout)))
+    assert [float(row["x"]) for row in rows] == list(range(60))
+    lines = node.run("data", "export", "seed", "--format", "jsonl", "--start", "2025-01-01T00:00:58Z").stdout
+    assert [json.loads(line)["x"] for line in lines.splitlines()] == [58, 59]
+    target = tmp_path / "out.csv"
+    assert node.json("data", "export", "seed", "--labels", "--output", target)["rows"] == 60
+    assert target.read_text().splitlines()[-1].endswith("high")
+    head = node.run("data", "head", "seed", "--last", "--rows", "2").stdout.splitlines()
+    assert head[0].split() == ["time", "x"] and head[-1].split() == ["2025-01-01T00:00:59Z", "59"]
+    channel = node.json("data", "stats", "seed")["channels"][0]
+    assert (channel["min"], channel["max"], channel["count"], channel["unit"]) == (0, 59, 60, "mm")
+    done = node.run("data", "export", "nope", check=False)
+    assert done.returncode == 3 and "'nope'" in done.stderr
+
+
+def test_a_reader_that_leaves_early_hears_no_complaint(node):
+    node.run("data", "import", "long", "--start", "2025-01-01T00:00:00Z", "--period", "1ms", "--input", "-",
+             input="x\n" + "".join(f"{i}\n" for i in range(50000)))
+    done = subprocess.run(["sh", "-c", f'"{CTL}" data export long | head -n 1'], env=node.environment(),
+                          capture_output=True, text=True, timeout=60)
+    assert done.stdout.startswith("time,x") and done.stderr == ""
+    node.run("asset", "rm", "long")
+
+
+def test_labels_by_hand_and_from_a_file(node):
+    number = node.json("label", "add", "seed", "odd", "--start", "2025-01-01T00:00:10Z",
+                       "--end", "2025-01-01T00:00:11Z", "--author", "me")["id"]
+    done = node.json("label", "import", "-", "--asset", "seed",
+                     input="start,end,label\n2025-01-01T00:00:20Z,2025-01-01T00:00:21Z,even\n")
+    assert done["labels"] == 1
+    labels = {label["label"]: label for label in node.json("label", "ls", "seed")["items"]}
+    assert labels["odd"]["author"] == "me" and "even" in labels and "low" in labels
+    node.run("label", "rm", number)
+    node.run("label", "rm", labels["even"]["id"])
+    assert node.run("label", "rm", number, check=False).returncode == 3
+    assert "odd" not in node.run("label", "ls", "seed").stdout
+
+
+def test_a_dataset_is_frozen_and_exported(node):
+    shown = node.json("dataset", "show", "seed")
+    assert shown["rows"] == 60
+    node.run("label", "add", "seed", "other", "--start", "2025-01-01T00:00:00Z", "--end", "2025-01-01T00:00:05Z")
+    assert node.json("dataset", "show", "seed")["digest"] == shown["digest"]
+    rows = list(csv.DictReader(io.StringIO(node.run("dataset", "export", "seed").stdout)))
+    assert len(rows) == 60 and rows[0]["label"] == "low" and rows[0]["asset"] == "seed"
+    node.run("label", "rm", next(l["id"] for l in node.json("label", "ls")["items"] if l["label"] == "other"))
+    done = node.run("dataset", "create", "seed", "--asset", "seed", check=False)
+    assert done.returncode == 1 and "'seed'" in done.stderr
+    text = node.run("dataset", "show", "seed").stdout
+    assert shown["digest"] in text and "high=30" in text
+
+
+def test_workflows_are_made_checked_packed_and_installed(node, tmp_path):
+    made = node.run("workflow", "init", tmp_path / "my-flow").stdout
+    assert "my-flow" in made
+    assert node.run("workflow", "init", tmp_path / "my-flow", check=False).returncode == 1
+    assert "my-flow" in node.run("workflow", "check", tmp_path / "my-flow").stdout
+    package = tmp_path / "flow.zip"
+    packed = node.json("workflow", "pack", tmp_path / "my-flow", "--output", package)
+    assert packed["path"] == str(package) and package.exists()
+    added = node.json("workflow", "add", package)
+    assert added["installed"] is True and added["digest"] == packed["digest"]
+    assert node.json("workflow", "add", tmp_path / "my-flow")["installed"] is False
+    assert "my-flow" in node.run("workflow", "ls").stdout
+    assert node.json("workflow", "show", "my-flow")["manifest"]["name"] == "my-flow"
+    node.run("workflow", "rm", "my-flow")
+    assert node.run("workflow", "show", "my-flow", check=False).returncode == 3
+
+
+def test_train_shows_progress_plainly_and_as_events(node):
+    done = node.run("train", "threshold", "--dataset", "seed", "--param", "steps=3", "--name", "plain")
+    assert "hello from the workflow" in done.stderr and "loss = " in done.stderr and "\033" not in done.stderr
+    assert "plain" in done.stdout
+    done = node.run("--json", "--events", "train", "threshold", "--dataset", "seed", "--name", "told")
+    events = [json.loads(line) for line in done.stderr.splitlines()]
+    assert {"progress", "metric", "log"} <= {event["type"] for event in events}
+    assert json.loads(done.stdout)["model"] == "told"
+    assert node.run("--json", "train", "threshold", "--dataset", "seed", "--name", "silent").stderr == ""
+    for name in ("plain", "told", "silent"):
+        node.run("model", "rm", name)
+
+
+def test_train_on_a_terminal_updates_one_line(node):
+    parent, child = pty.openpty()
+    process = subprocess.Popen([CTL, "train", "threshold", "--dataset", "seed", "--param", "steps=6", "--param",
+                                "pause=0.15", "--name", "seen"], env=node.environment(), stdout=subprocess.PIPE,
+                               stderr=child)
+    os.close(child)
+    text = b""
+    while process.poll() is None or select.select([parent], [], [], 0)[0]:
+        if select.select([parent], [], [], 0.1)[0]:
+            try:
+                text += os.read(parent, 4096)
+            except OSError:
+                break
+    os.close(parent)
+    process.stdout.close()
+    assert process.wait() == 0
+    assert b" %" in text and b"\r\033[K" in text, text
+    node.run("model", "rm", "seen")
+
+
+def test_wrong_parameters_and_names_are_told(node):
+    done = node.run("train", "threshold", "--dataset", "seed", "--param", "steps=0", check=False)
+    assert done.returncode == 1 and "steps" in done.stderr
+    done = node.run("train", "threshold", "--dataset", "nope", check=False)
+    assert done.returncode == 3 and "'nope'" in done.stderr
+    done = node.run("train", "nope", "--dataset", "seed", check=False)
+    assert done.returncode == 3 and "nope" in done.stderr
+
+
+def test_ctrl_c_cancels_a_training(node):
+    process = subprocess.Popen([CTL, "train", "threshold", "--dataset", "seed", "--param", "steps=100000", "--param",
+                                "pause=0.05"], env=node.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               text=True)
+    for line in process.stderr:
+        if "loss" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 1 and "cancel" in errors
+    run = node.json("run", "ls", "--limit", "1")["items"][0]
+    assert (run["kind"], run["state"]) == ("train", "canceled")
+
+
+def test_a_second_process_waits_for_nobody(node):
+    process = subprocess.Popen([CTL, "train", "threshold", "--dataset", "seed", "--param", "steps=100000", "--param",
+                                "pause=0.05"], env=node.environment(), stdout=subprocess.DEVNULL,
+                               stderr=subprocess.PIPE, text=True)
+    try:
+        for line in process.stderr:
+            if "loss" in line:
+                break
+        done = node.run("asset", "ls", check=False)
+        assert done.returncode == 4 and str(process.pid) in done.stderr and "node serve" in done.stderr
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+
+
+def test_predict_on_a_file_a_dataset_and_an_asset(node, tmp_path):
+    file = tmp_path / "new.csv"
+    file.write_text("time,x,level\n2025-02-01T00:00:00Z,1,low\n2025-02-01T00:00:01Z,50,high\n2025-02-01T00:00:02Z,50,low\n")
+    done = node.run("predict", "limit", "--input", file, "--label-column", "level")
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert [row["class"] for row in rows] == ["low", "high", "high"]
+    assert "accuracy" in done.stderr and "0.667" in done.stderr
+    result = node.json("predict", "limit", "--input", file, "--label-column", "level", "--output", tmp_path / "p.jsonl",
+                       "--format", "jsonl")
+    assert result["predictions"] == 3 and abs(result["metrics"]["accuracy"] - 2 / 3) < 1e-9
+    assert len((tmp_path / "p.jsonl").read_text().splitlines()) == 3
+    assert node.json("predict", "limit", "--dataset", "seed")["metrics"]["accuracy"] == 1
+    assert node.json("predict", "limit", "--asset", "seed", "--start", "2025-01-01T00:00:50Z")["windows"] == 10
+    text = node.run("predict", "limit", "--dataset", "seed", "--output", tmp_path / "p.csv").stdout
+    assert "CLASS" in text and "high" in text
+    done = node.run("predict", "nope", "--dataset", "seed", check=False)
+    assert done.returncode == 3 and "nope" in done.stderr
+
+
+def test_models_and_runs_are_shown(node):
+    assert "limit" in node.run("model", "ls").stdout
+    shown = node.json("model", "show", "limit")
+    assert shown["workflow"]["name"] == "threshold" and shown["dataset"]["name"] == "seed"
+    assert "model.pkl" in node.run("model", "show", "limit").stdout
+    run = str(shown["run"])
+    assert "hello from the workflow" in node.run("run", "log", run).stdout
+    text = node.run("run", "show", run).stdout
+    assert "succeeded" in text and "loss" in text
+    assert node.run("run", "show", "999999", check=False).returncode == 3
+    assert node.run("run", "log", "999999", check=False).returncode == 3
+    assert node.run("model", "rm", "nope", check=False).returncode == 3
+
+
+def test_drivers_and_doctor(node):
+    assert "mqtt" in node.run("driver", "ls").stdout
+    assert "url" in node.run("driver", "show", "mqtt").stdout
+    assert node.run("driver", "show", "nope", check=False).returncode == 3
+    done = node.run("doctor", check=False)
+    assert "worker" in done.stdout
+    assert done.returncode == (0 if node.json("doctor")["ok"] else 1)
+
+
+def test_a_source_is_added_stopped_with_options_over_the_config(node):
+    config = {"url": "mqtt://127.0.0.1:1", "topics": ["a/#"], "payload": {"asset": "{topic}", "time_unit": "ms"},
+              "tls": {"verify": False}}
+    node.run("source", "add", "typed", "--driver", "mqtt", "--config", json.dumps(config), "--topic", "b/+", "--topic", "c",
+             "--asset", "{2}", "--user", "me", "--ca", "certs/ca.pem", "--url", "mqtts://127.0.0.1:2", "--qos", "0",
+             "--no-start")
+    shown = node.json("source", "show", "typed")
+    config = shown["config"]
+    assert config["url"] == "mqtts://127.0.0.1:2" and config["topics"] == ["b/+", "c"] and config["qos"] == 0
+    assert config["payload"] == {"asset": "{2}", "time_unit": "ms"} and config["user"] == "me"
+    assert config["tls"]["verify"] is False and config["tls"]["ca"] == os.path.join(os.getcwd(), "certs/ca.pem")
+    assert shown["enabled"] is False
+    done = node.run("source", "add", "typed", "--driver", "mqtt", "--url", "x", "--topic", "y", check=False)
+    assert done.returncode == 1 and "typed" in done.stderr
+    done = node.run("source", "add", "bad", "--driver", "mqtt", "--config", '{"urll": "x"}', check=False)
+    assert done.returncode == 1 and "urll" in done.stderr
+    done = node.run("source", "add", "bad", "--driver", "nope", check=False)
+    assert done.returncode == 3 and "nope" in done.stderr
+    node.run("source", "rm", "typed")
+    assert node.run("source", "show", "typed", check=False).returncode == 3
+
+
+# -- simulations without a broker --
+
+def test_simulations_repeat_and_follow_their_options(node, tmp_path):
+    for kind, columns in (("pcb", 16), ("imu", 12)):
+        first = node.run("simulate", kind, "--count", "50", "--labels", tmp_path / "a.csv").stdout
+        assert first == node.run("simulate", kind, "--count", "50").stdout
+        assert first != node.run("simulate", kind, "--count", "50", "--seed", "2").stdout
+        rows = list(csv.DictReader(io.StringIO(first)))
+        assert len(rows) == 50 and len(rows[0]) == columns + 2
+        assert rows[0]["time"] == "2026-01-01T00:00:00Z"
+    lines = node.run("simulate", "imu", "--count", "3", "--format", "jsonl", "--asset", "worker/7", "--rate", "100",
+                     "--start", "2026-05-01T06:00:00+02:00").stdout.splitlines()
+    samples = [json.loads(line) for line in lines]
+    assert samples[0]["asset"] == "worker/7" and samples[1]["time"] == "2026-05-01T04:00:00.010Z"
+    assert len(samples[0]) == 14
+
+
+def test_a_simulation_can_be_imported_labelled_and_frozen(node, tmp_path):
+    labels, data = tmp_path / "labels.csv", tmp_path / "pcb.csv"
+    data.write_text(node.run("simulate", "pcb", "--count", "3000", "--asset", "spi", "--labels", labels).stdout)
+    assert node.json("data", "import", "{asset}", data)["appended"] == 3000
+    given = node.json("label", "import", labels)["labels"]
+    assert 2000 < given < 3000
+    dataset = node.json("dataset", "create", "spi", "--asset", "spi", "--labelled-only")
+    assert dataset["rows"] == given
+
+
+def test_replay_fills_templates_filters_and_labels(node, tmp_path):
+    file, labels = tmp_path / "r.csv", tmp_path / "l.csv"
+    file.write_text("who,ms,x,note,label,split\n"
+                    "a,1657533977810,1,\"say \"\"hi\"\", twice\",UP,train\n"
+                    "a,1657533977829,.5,,UP,train\n"
+                    "a,1657533977829,2,,DOWN,train\n"
+                    "b,1657533977848,3,,UP,test\n"
+                    "a,1657533977867,4,,,train\n")
+    out = node.run("simulate", "replay", file, "--asset", "watch/{who}", "--time-column", "ms", "--skip-column", "split",
+                   "--where", "split=train", "--label-column", "label", "--labels", labels).stdout
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert rows[0] == {"asset": "watch/a", "time": 1657533977810, "x": 1, "note": 'say "hi", twice'}
+    assert rows[1]["x"] == 0.5 and "note" not in rows[1]
+    assert rows[2]["seq"] == 1 and "seq" not in rows[3] and len(rows) == 4
+    given = list(csv.DictReader(labels.open()))
+    assert [(label["asset"], label["label"]) for label in given] == [("watch/a", "UP"), ("watch/a", "DOWN")]
+    assert given[0]["start"] == "2022-07-11T10:06:17.810Z" and given[0]["end"] == "2022-07-11T10:06:17.829000001Z"
+
+
+@pytest.mark.parametrize("text, word", [
+    (b"", "header"), (b"a,b\n1\n", "line 2"), (b'a,b\n"1,2\n', "quotes"), (b'a,b\n"1"x,2\n', "quote"),
+    (b"a,b\n1,\x002\n", "NUL"), (b"\x1f\x8bnot gzip", "gzip"),
+])
+def test_replay_tells_broken_files(node, tmp_path, text, word):
+    file = tmp_path / "broken.csv"
+    file.write_bytes(text)
+    done = node.run("simulate", "replay", file, check=False)
+    assert done.returncode == 1 and word in done.stderr and "broken.csv" in done.stderr, done.stderr
+
+
+def test_replay_reads_gzip_quotes_over_lines_and_crlf(node, tmp_path):
+    file = tmp_path / "r.csv"
+    file.write_bytes('\ufefftime,x,text\r\n1,2,"two\r\nlines"\r\n\r\n3,4,é'.encode())
+    subprocess.run(["gzip", file], check=True)
+    rows = [json.loads(line) for line in node.run("simulate", "replay", f"{file}.gz").stdout.splitlines()]
+    assert rows == [{"time": 1, "x": 2, "text": "two\r\nlines"}, {"time": 3, "x": 4, "text": "é"}]
+    done = node.run("simulate", "replay", f"{file}.gz", "--topic", "a/{nobody}", check=False)
+    assert done.returncode == 2 and "'nobody'" in done.stderr and "time, x, text" in done.stderr
+
+
+def test_speed_and_interrupt_of_a_simulation(node):
+    begun = time.monotonic()
+    node.run("simulate", "imu", "--count", "26", "--speed", "1")  # 25 steps of 20 ms
+    assert time.monotonic() - begun >= 0.5
+    process = subprocess.Popen([CTL, "simulate", "pcb", "--speed", "1"], env=node.environment(), stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True)
+    for _ in range(3):
+        process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=10)
+    assert process.returncode == 0 and errors == ""
+
+
+def test_a_broker_that_is_not_there_exits_with_4(node):
+    begun = time.monotonic()
+    done = node.run("simulate", "pcb", "--count", "1", "--broker", "mqtt://127.0.0.1:1", "--wait", "500ms", check=False)
+    assert done.returncode == 4 and "127.0.0.1:1" in done.stderr and "broker" in done.stderr
+    assert time.monotonic() - begun < 10
+    done = node.run("source", "test", "--driver", "mqtt", "--url", "mqtt://127.0.0.1:1", "--topic", "x", "--seconds", "1",
+                    check=False)
+    assert done.returncode == 1 and "127.0.0.1" in done.stdout + done.stderr
