@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import gc
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -116,8 +117,10 @@ def test_the_package_installs_and_imports(tmp_path):
     subprocess.run([sys.executable, "-m", "venv", "--system-site-packages", "--without-pip", venv], check=True)
     site = subprocess.run([venv / "bin/python", "-c", "import site; print(site.getsitepackages()[0])"], check=True,
                           capture_output=True, text=True).stdout.strip()
+    source = tmp_path / "source"  # setuptools builds inside the folder it is given
+    shutil.copytree(ROOT / "bindings/python", source)
     done = subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-build-isolation", "--no-deps",
-                           "--no-index", "--target", site, str(ROOT / "bindings/python")], capture_output=True, text=True)
+                           "--no-index", "--target", site, source], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     done = subprocess.run([venv / "bin/python", "-I", "-c", "import edgeops; print(edgeops.__version__, edgeops.__file__)"],
                           capture_output=True, text=True)
