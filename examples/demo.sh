@@ -106,6 +106,7 @@ edgeopsctl workflow add "$work/imu-activity.zip"
 edgeopsctl train imu-activity --dataset watch-train --name activity
 edgeopsctl predict activity --input "$data/watch_unseen.csv.gz" --time-column unixtime_ms --group-column subject \
     --label-column label --output "$work/unseen.csv"
+echo "(plain scikit-learn, the same features and people: accuracy 0.973, macro F1 0.956; see $data/README.md)"
 
 step "4. the model live on people it has not seen; predictions as an independent client receives them"
 people=$(gzip -dc "$data/watch_unseen.csv.gz" | tail -n +2 | cut -d, -f1 | sort -u)
