@@ -54,6 +54,7 @@ void cli_puts(cli_text *text, const char *data) {
     cli_put(text, data, strlen(data));
 }
 
+CLI_PRINTF(1, 0)
 static char *vformat(const char *format, va_list args) {
     char *out = NULL;
     if (vasprintf(&out, format, args) < 0) {

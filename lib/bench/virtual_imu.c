@@ -251,9 +251,10 @@ static pose pose_at(const imu *m, int hand, double t) {
     return p;
 }
 
-static double sensed(eop_random *r, double x, double noise, double range, double step) {
+/* steps: of the converter in one unit; a division gives the decimal that is meant. */
+static double sensed(eop_random *r, double x, double noise, double range, double steps) {
     x += eop_random_normal(r, 0, noise);
-    return nearbyint(fmax(-range, fmin(range, x)) / step) * step;
+    return nearbyint(fmax(-range, fmin(range, x)) * steps) / steps;
 }
 
 static void sense(imu *m, int hand, double t, double *out) {
@@ -267,12 +268,12 @@ static void sense(imu *m, int hand, double t, double *out) {
     vec3 force = {-G * sp + p.linear.x, G * sr * cp + p.linear.y, G * cr * cp + p.linear.z};
     vec3 ab = m->acc_bias[hand], gb = m->gyro_bias[hand];
     eop_random *r = &m->noise;
-    out[0] = sensed(r, force.x + ab.x, 0.12, ACC_RANGE, 0.001);
-    out[1] = sensed(r, force.y + ab.y, 0.12, ACC_RANGE, 0.001);
-    out[2] = sensed(r, force.z + ab.z, 0.12, ACC_RANGE, 0.001);
-    out[3] = sensed(r, rate.x + gb.x, 0.015, GYRO_RANGE, 0.0001);
-    out[4] = sensed(r, rate.y + gb.y, 0.015, GYRO_RANGE, 0.0001);
-    out[5] = sensed(r, rate.z + gb.z, 0.015, GYRO_RANGE, 0.0001);
+    out[0] = sensed(r, force.x + ab.x, 0.12, ACC_RANGE, 1e3);
+    out[1] = sensed(r, force.y + ab.y, 0.12, ACC_RANGE, 1e3);
+    out[2] = sensed(r, force.z + ab.z, 0.12, ACC_RANGE, 1e3);
+    out[3] = sensed(r, rate.x + gb.x, 0.015, GYRO_RANGE, 1e4);
+    out[4] = sensed(r, rate.y + gb.y, 0.015, GYRO_RANGE, 1e4);
+    out[5] = sensed(r, rate.z + gb.z, 0.015, GYRO_RANGE, 1e4);
 }
 
 static void next(void *state, double t, double dt, eop_virtual_step *step) {

@@ -122,8 +122,9 @@ static double logistic(double x) {
     return 1 / (1 + exp(-x));
 }
 
-static double rounded(double x, double step) {
-    return nearbyint(x / step) * step;
+/* To 1/steps: a division gives the decimal that is meant. */
+static double rounded(double x, double steps) {
+    return nearbyint(x * steps) / steps;
 }
 
 static void new_product(pcb *p) {
@@ -136,8 +137,8 @@ static void new_product(pcb *p) {
             u -= apertures[kind++].share;
         }
         p->pads[i].kind = kind;
-        p->pads[i].x_mm = rounded(eop_random_range(&p->process, 4, 156), 0.01);
-        p->pads[i].y_mm = rounded(eop_random_range(&p->process, 4, 96), 0.01);
+        p->pads[i].x_mm = rounded(eop_random_range(&p->process, 4, 156), 100);
+        p->pads[i].y_mm = rounded(eop_random_range(&p->process, 4, 96), 100);
     }
 }
 
@@ -255,22 +256,22 @@ static bool look(pcb *p, const deposit *d, double *values) {
     double offset_y = d->offset_y + eop_random_normal(r, 0, 0.8);
     double area_um2 = a->x_mm * a->y_mm * 1e6;
     const double measured[] = {
-        rounded(100 * volume, 0.01),
-        rounded(height, 0.01),
-        rounded(100 * area, 0.01),
-        rounded(offset_x, 0.01),
-        rounded(offset_y, 0.01),
+        rounded(100 * volume, 100),
+        rounded(height, 100),
+        rounded(100 * area, 100),
+        rounded(offset_x, 100),
+        rounded(offset_y, 100),
         a->x_mm,
         a->y_mm,
         rounded(volume * area_um2 * p->stencil_um, 1),
         rounded(area * area_um2, 1),
-        rounded(shape, 0.1),
+        rounded(shape, 10),
         d->pad->x_mm,
         d->pad->y_mm,
-        rounded(d->temp_c + eop_random_normal(r, 0, 0.05), 0.01),
-        rounded(d->humidity_pct + eop_random_normal(r, 0, 0.3), 0.1),
-        rounded(p->board.force_n + eop_random_normal(r, 0, 0.3), 0.1),
-        rounded(p->board.speed_mm_s + eop_random_normal(r, 0, 0.1), 0.1),
+        rounded(d->temp_c + eop_random_normal(r, 0, 0.05), 100),
+        rounded(d->humidity_pct + eop_random_normal(r, 0, 0.3), 10),
+        rounded(p->board.force_n + eop_random_normal(r, 0, 0.3), 10),
+        rounded(p->board.speed_mm_s + eop_random_normal(r, 0, 0.1), 10),
     };
     _Static_assert(EOP_COUNT(measured) == EOP_COUNT(channels), "one value a channel");
     for (size_t i = 0; i < EOP_COUNT(measured); i++) {

@@ -136,6 +136,7 @@ Test(bench_virtual, pcb_values_are_physical_and_consistent) {
         cr_assert(value(s, "pos_y_mm") >= 0 && value(s, "pos_y_mm") <= 100);
         cr_assert(value(s, "humidity_pct") > 10 && value(s, "humidity_pct") < 90);
         cr_assert(value(s, "squeegee_force_n") > 40 && value(s, "squeegee_force_n") < 80);
+        cr_assert(value(s, "print_speed_mm_s") > 45 && value(s, "print_speed_mm_s") < 55);
         temperature += value(s, "paste_temp_c") / N;
     }
     cr_assert(temperature > 21 && temperature < 27, "%g", temperature);
