@@ -138,6 +138,14 @@ void eop_asset_drop_channels(eop_asset *asset, uint32_t n) {
         asset->version++;
         asset->layout_count = 0;
     }
+    /* Rows that were taken back leave empty columns behind, of a type that the next channel in that
+     * place need not have. Only the newest block can have them. */
+    if (asset->newest != NULL) {
+        eop_rows *data = &asset->newest->data;
+        while (data->vector_count > asset->channel_count) {
+            eop_vector_dispose(&data->vectors[--data->vector_count]);
+        }
+    }
 }
 
 /* -- keys of a block that is not sorted -- */

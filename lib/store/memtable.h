@@ -99,7 +99,7 @@ eop_channel *eop_asset_channel(const eop_asset *asset, const char *name);
 /** A new channel at the next position. */
 edgeops_status eop_asset_add_channel(eop_asset *asset, const char *name, edgeops_type type,
                                      const char *unit);
-/** Takes the last channels away until n are left. */
+/** Takes the last channels, which no row uses any more, away until n are left. */
 void eop_asset_drop_channels(eop_asset *asset, uint32_t n);
 
 /** A row at the end of the asset's block in the segment, which is made where there is none or the

@@ -156,6 +156,44 @@ Test(store_append, refused_sample_takes_the_whole_call_with_it) {
     edgeops_store_close(store);
 }
 
+/* A refused call brings channel y with one type; the next call may give it another. */
+static void retype(edgeops_value first, edgeops_value second, bool flush) {
+    edgeops_store *store = open_store();
+    const char *names[2] = {"x", "y"};
+    edgeops_value refused[2] = {f64(2), first};
+    edgeops_value taken[2] = {f64(3), second};
+    edgeops_value word = text("no number");
+    edgeops_sample batch[2] = {{"a", 2, 0, 2, names, refused}, {"a", 3, 0, 1, names, &word}};
+    edgeops_sample good = {"a", 4, 0, 2, names, taken};
+    CHECK_OK(put(store, "a", 1, 0, "x", f64(1), NULL));
+    CHECK_CODE(EDGEOPS_E_INVALID, edgeops_store_append(store, batch, 2, NULL));
+    CHECK_OK(edgeops_store_append(store, &good, 1, NULL));
+    if (flush) {
+        CHECK_OK(eop_store_flush(store));
+    }
+    edgeops_table *table = read_all(store, "a");
+    const edgeops_column *y = &table->columns[1];
+    cr_assert_eq(table->rows, 2);
+    cr_assert_eq(y->type, second.type);
+    if (second.type == EDGEOPS_TYPE_STRING) {
+        cr_assert_eq(y->offsets[2] - y->offsets[1], second.size);
+        cr_assert_eq(memcmp(y->bytes + y->offsets[1], second.as.str, second.size), 0);
+    } else {
+        cr_assert_eq(y->f64[1], second.as.f64);
+    }
+    edgeops_table_free(table);
+    CHECK_OK(edgeops_store_remove_asset(store, "a"));
+    edgeops_store_close(store);
+}
+
+Test(store_append, channel_of_a_refused_call_leaves_no_type_behind) {
+    for (int flush = 0; flush < 2; flush++) {
+        retype(text("text"), f64(3.5), flush != 0);
+        retype(f64(9), text("hello"), flush != 0);
+        retype(boolean(1), f64(-1), flush != 0);
+    }
+}
+
 Test(store_append, channel_keeps_its_declared_type_and_unit) {
     edgeops_store *store = open_store();
     edgeops_append_result r;
