@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include "cli.h"
 
@@ -26,7 +28,23 @@ static int run(cli_call *call) {
     return code;
 }
 
+/* A closed standard descriptor would be given to the next file that is opened, and output meant for
+ * people would go into the node's database. In its place stands one on which reading or writing
+ * fails. */
+static bool hold_standard_descriptors(void) {
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        bool open_now = fcntl(fd, F_GETFD) >= 0;
+        if (!open_now && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd) {
+            return false;
+        }
+    }
+    return true;
+}
+
 int main(int argc, char **argv) {
+    if (!hold_standard_descriptors()) {
+        return CLI_FAILED;
+    }
     /* A reader that leaves early is an error of write(2), not the end of this program. */
     signal(SIGPIPE, SIG_IGN);
     cli_call call;

@@ -114,6 +114,16 @@ def test_a_reader_that_leaves_early_hears_no_complaint(node):
     node.run("asset", "rm", "long")
 
 
+def test_closed_standard_descriptors_harm_nothing(node):
+    for redirection, command in ((">&-", "data export seed"), ("<&-", "data import seed --input -"),
+                                 (">&- 2>&-", "data export seed"), (">&- 2>&- <&-", "asset ls"), (">&-", "asset ls --json")):
+        done = subprocess.run(["sh", "-c", f'"{CTL}" {command} {redirection}'], env=node.environment(),
+                              capture_output=True, text=True, timeout=30)
+        assert done.returncode == 1, (redirection, command, done.stderr)
+    assert node.json("asset", "show", "seed")["rows"] == 60
+    assert node.json("doctor")["checks"][0]["state"] == "ok"
+
+
 def test_labels_by_hand_and_from_a_file(node):
     number = node.json("label", "add", "seed", "odd", "--start", "2025-01-01T00:00:10Z",
                        "--end", "2025-01-01T00:00:11Z", "--author", "me")["id"]
