@@ -139,12 +139,15 @@ edgeops_status eop_fail_no_asset(const char *name) {
 /* About 4 MiB of WAL: then the background writer copies it into the database, so that no commit
  * waits for that. */
 #define WAL_PAGES 1000
+/* About 64 MiB: the writer did not come for long, so that a commit does it. */
+#define WAL_PAGES_MAX 16000
 
 static int on_commit(void *user_data, sqlite3 *db, const char *name, int pages) {
     eop_catalog *catalog = user_data;
-    (void)db;
-    (void)name;
     catalog->wal_pages = pages;
+    if (pages >= WAL_PAGES_MAX) {
+        (void)sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    }
     if (pages >= WAL_PAGES && catalog->on_wal != NULL) {
         catalog->on_wal(catalog->user_data);
     }

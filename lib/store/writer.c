@@ -138,7 +138,7 @@ static void on_wal(void *user_data) {
 }
 
 /* Until there is work; after a failure at most a second, since space may have come back. */
-static bool wait_for_work(edgeops_store *store, bool failed, bool *checkpoint_due) {
+static bool wait_for_work(edgeops_store *store, bool failed) {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += 1;
@@ -151,8 +151,6 @@ static bool wait_for_work(edgeops_store *store, bool failed, bool *checkpoint_du
         }
     }
     bool go_on = !store->stop;
-    *checkpoint_due = store->checkpoint_due;
-    store->checkpoint_due = false;
     store->woken = false;
     pthread_mutex_unlock(&store->wake_lock);
     return go_on;
@@ -165,19 +163,27 @@ static bool stopping(edgeops_store *store) {
     return stop;
 }
 
+static bool take_checkpoint_due(edgeops_store *store) {
+    pthread_mutex_lock(&store->wake_lock);
+    bool due = store->checkpoint_due;
+    store->checkpoint_due = false;
+    pthread_mutex_unlock(&store->wake_lock);
+    return due;
+}
+
 static void *run(void *user_data) {
     edgeops_store *store = user_data;
     edgeops_status status = EDGEOPS_OK;
-    bool checkpoint_due = false;
-    while (wait_for_work(store, status < 0, &checkpoint_due)) {
-        /* First of all the spare, so that the next rotation finds one. */
-        pthread_mutex_lock(&store->lock);
-        (void)eop_journal_make_spare(store->journal);
-        pthread_mutex_unlock(&store->lock);
-        if (checkpoint_due) {
-            checkpoint(store);
-        }
+    while (wait_for_work(store, status < 0)) {
         do {
+            /* First of all the spare, so that the next rotation finds one. Under a steady load
+             * there is always a segment to write, so the rest has its turn after each of them. */
+            pthread_mutex_lock(&store->lock);
+            (void)eop_journal_make_spare(store->journal);
+            pthread_mutex_unlock(&store->lock);
+            if (take_checkpoint_due(store)) {
+                checkpoint(store);
+            }
             status = write_oldest(store);
         } while (status == EDGEOPS_OK && !stopping(store));
     }
