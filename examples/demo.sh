@@ -43,7 +43,6 @@ trap clean_up EXIT
 trap 'exit 130' INT TERM
 
 export EDGEOPS_HOME="$work/home"
-export EDGEOPS_WORKER="$PWD/build/lib/worker/edgeops-worker"
 ctl=$PWD/build/cli/edgeopsctl
 edgeopsctl() {
     printf '$ edgeopsctl %s\n' "$*" >&2

@@ -11,8 +11,8 @@ EDGEOPS_BEGIN_DECLS
 /** Append-only. Zero means default for every field but struct_size. */
 typedef struct edgeops_runtime_options {
     size_t struct_size;
-    const char
-        *worker; /**< path of edgeops-worker; NULL: $EDGEOPS_WORKER, else where it was installed */
+    const char *worker; /**< path of edgeops-worker; NULL: $EDGEOPS_WORKER, else beside the library,
+                           else where it was installed */
     uint64_t log_limit_bytes; /**< of one run's log, default 16 MiB; more is counted and left out */
 } edgeops_runtime_options;
 #define EDGEOPS_RUNTIME_OPTIONS_INIT                                                               \

@@ -172,5 +172,7 @@ edgeops_status eop_socketpair(int fds[2]);
 /** Loads a shared object by absolute path for ever and gives a symbol of it. E_NOTFOUND (no such
  * file or symbol), E_UNSUPPORTED (cannot be loaded, the text says why). */
 edgeops_status eop_plugin_symbol(void **symbol, const char *path, const char *name);
+/** Folder that libedgeops was loaded from, links resolved; free with eop_free. Any thread. */
+edgeops_status eop_library_dir(char **out);
 
 #endif /* EOP_PLATFORM_PLATFORM_H */

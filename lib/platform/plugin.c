@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
 #include <errno.h>
 #include <unistd.h>
 
 #include "base/compiler.h"
 #include "base/error.h"
+#include "base/memory.h"
 #include "platform/platform.h"
 
 edgeops_status eop_plugin_symbol(void **symbol, const char *path, const char *name) {
@@ -33,4 +36,19 @@ edgeops_status eop_plugin_symbol(void **symbol, const char *path, const char *na
     }
     *symbol = found;
     return EDGEOPS_OK;
+}
+
+edgeops_status eop_library_dir(char **out) {
+    Dl_info info;
+    char *full = NULL;
+    *out = NULL;
+    /* A function of this library stands for it; linked into a program, that is the program. */
+    if (dladdr((void *)(uintptr_t)eop_library_dir, &info) == 0 || info.dli_fname == NULL ||
+        (full = realpath(info.dli_fname, NULL)) == NULL) {
+        return eop_fail(EDGEOPS_E_NOTFOUND, "platform", "the library does not know where it is");
+    }
+    char *slash = strrchr(full, '/');
+    *out = eop_strndup(full, slash != NULL && slash != full ? (size_t)(slash - full) : 1);
+    free(full);
+    return *out != NULL ? EDGEOPS_OK : eop_fail_nomem("platform");
 }

@@ -27,24 +27,51 @@ void edgeops_lane_options_init(edgeops_lane_options *options, size_t struct_size
     memcpy(options, &init, struct_size < sizeof init ? struct_size : sizeof init);
 }
 
+/* Beside the library, as it lies in a build folder or in a prefix that was moved; NULL when it is
+ * not there. */
+static char *worker_near_library(void) {
+    static const char *const places[] = {"worker/edgeops-worker",
+                                         "../libexec/edgeops/edgeops-worker",
+                                         "../../libexec/edgeops/edgeops-worker"};
+    char *dir = NULL;
+    char *found = NULL;
+    if (eop_library_dir(&dir) < 0) {
+        return NULL;
+    }
+    for (size_t i = 0; i < EOP_COUNT(places) && found == NULL; i++) {
+        char *path = eop_path_join(dir, places[i]);
+        if (path != NULL && access(path, X_OK) == 0) {
+            found = path;
+            path = NULL;
+        }
+        eop_free(path);
+    }
+    eop_free(dir);
+    return found;
+}
+
 static edgeops_status find_worker(char **out, const char *given) {
     const char *path = given != NULL ? given : getenv("EDGEOPS_WORKER");
+    char *near = NULL;
 
     if (path == NULL || path[0] == '\0') {
-        path = EOP_WORKER_PATH;
+        near = worker_near_library();
+        path = near != NULL ? near : EOP_WORKER_PATH;
     }
+    edgeops_status status = EDGEOPS_OK;
     char *full = realpath(path, NULL);
     if (full == NULL || access(full, X_OK) != 0) {
-        int saved = errno;
-        free(full);
-        return eop_fail(saved == EACCES ? EDGEOPS_E_DENIED : EDGEOPS_E_NOTFOUND, "runtime",
-                        "there is no worker program at '%s'; install edgeops-worker or set "
-                        "EDGEOPS_WORKER",
-                        path);
+        status = eop_fail(errno == EACCES ? EDGEOPS_E_DENIED : EDGEOPS_E_NOTFOUND, "runtime",
+                          "there is no worker program at '%s'; install edgeops-worker or set "
+                          "EDGEOPS_WORKER",
+                          path);
+    } else {
+        *out = eop_strdup(full);
+        status = *out != NULL ? EDGEOPS_OK : eop_fail_nomem("runtime");
     }
-    *out = eop_strdup(full);
     free(full);
-    return *out != NULL ? EDGEOPS_OK : eop_fail_nomem("runtime");
+    eop_free(near);
+    return status;
 }
 
 edgeops_status eop_absolute(char **out, const char *path) {

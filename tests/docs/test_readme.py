@@ -108,7 +108,7 @@ def test_writing_a_workflow(reader):
 
 def test_the_benchmarks_are_listed(reader):
     # Running them takes minutes and is no test; that the command finds them is.
-    assert "--benchmark" in BLOCKS[BENCHMARK]
-    out = subprocess.run(["meson", "test", "-C", "build", "--benchmark", "--list"], cwd=reader.clone, check=True,
-                         capture_output=True, text=True).stdout
-    assert out is not None
+    setup, run = BLOCKS[BENCHMARK].splitlines()
+    reader.type(setup)
+    out = reader.type(run.replace(" -v", " --list --no-rebuild"))
+    assert all(name in out for name in ("ingest", "predict", "install", "idle")), out
