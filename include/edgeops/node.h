@@ -42,8 +42,9 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_node_open(edgeops_node **ou
 /** Starts what the home says: sources and deployments. Returns at once. Local only. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_node_start(edgeops_node *node);
 
-/** Stops sources, lets predictions in flight finish (at most 2 s), checkpoints. Idempotent. Since
- * 0.1. */
+/** Stops sources, lets predictions in flight finish (turns the loop for at most 2 s; inside a
+ * callback it does not wait, they are made again after the next start), checkpoints. Idempotent.
+ * Since 0.1. */
 EDGEOPS_API void edgeops_node_stop(edgeops_node *node);
 
 /** Answers other processes of this user on HOME/edgeops.sock until closed. Local only.
@@ -52,10 +53,13 @@ EDGEOPS_API void edgeops_node_stop(edgeops_node *node);
  *  Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_node_serve(edgeops_node *node);
 
-/** Stops and closes. NULL is allowed. Since 0.1. */
+/** Stops and closes. Turns the loop until the calls that are under way have ended: each on_done
+ * fires, with EDGEOPS_E_CANCELED unless it was done. Not from inside a callback of the context.
+ * NULL is allowed. Since 0.1. */
 EDGEOPS_API void edgeops_node_close(edgeops_node *node);
 
-/** Not 0 when calls go to a daemon. Since 0.1. */
+/** Not 0 when calls go to a daemon. A remote node connects again by itself when the daemon was
+ * started anew. Since 0.1. */
 EDGEOPS_API int edgeops_node_is_remote(const edgeops_node *node);
 
 /** The store of a local node, borrowed; NULL for a remote one. Since 0.1. */
@@ -73,7 +77,8 @@ typedef void (*edgeops_call_fn)(edgeops_status status, const char *result_json, 
 typedef struct edgeops_call_options {
     size_t struct_size;
     int input; /**< descriptor with bulk data for the operation, -1 for none; borrowed until done */
-    int output; /**< descriptor that takes its bulk data, -1 for none; borrowed until done */
+    int output; /**< descriptor that takes its bulk data, -1 for none; borrowed until done; a pipe
+                   that nobody reads any more ends the operation (EDGEOPS_E_CLOSED) */
     edgeops_event_fn on_event; /**< optional */
     void *user_data;           /**< of on_event */
 } edgeops_call_options;
@@ -92,7 +97,8 @@ EDGEOPS_API void edgeops_call_options_init(edgeops_call_options *options, size_t
  *  @param operation  "source.add", "train", ...
  *  @param args_json  JSON object; NULL: {}
  *  @param options    NULL for none
- *  @return EDGEOPS_OK; EDGEOPS_E_INVALID (the key is named); what the operation says
+ *  @return EDGEOPS_OK; EDGEOPS_E_INVALID (the key is named; or called inside a callback of the
+ * context); EDGEOPS_E_CLOSED (the daemon went away); what the operation says
  *  Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_node_call(char **result, edgeops_node *node,
                                                                const char *operation,
@@ -103,14 +109,18 @@ typedef struct edgeops_call edgeops_call;
 
 /** Starts one operation; on_done fires later, in the context's loop, never inside this call.
  *
- *  @param out  optional; valid until on_done; for edgeops_call_cancel()
+ *  @param out      optional; valid until on_done; for edgeops_call_cancel()
+ *  @param on_done  optional
+ *  @return EDGEOPS_OK; what a local node finds wrong before it starts (EDGEOPS_E_NOTFOUND for an
+ * unknown operation, EDGEOPS_E_INVALID for its arguments): on_done does not fire then;
+ * EDGEOPS_E_BUSY with 256 operations under way
  *  Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_node_call_start(
     edgeops_call **out, edgeops_node *node, const char *operation, const char *args_json,
     const edgeops_call_options *options, edgeops_call_fn on_done, void *user_data);
 
-/** Asks an operation to end; on_done still fires, with EDGEOPS_E_CANCELED unless it was done. Since
- * 0.1. */
+/** Asks an operation to end; on_done still fires, later, with EDGEOPS_E_CANCELED unless it was
+ * done. Since 0.1. */
 EDGEOPS_API void edgeops_call_cancel(edgeops_call *call);
 
 /** A prediction of a deployment. Borrowed for the call. */

@@ -136,8 +136,9 @@ static edgeops_status take_record(import_work *w, const eop_csv_field *fields, s
     edgeops_label *label = &w->labels[w->count];
     const char *start = field_of(w, fields, n, COLUMN_START, "");
     const char *end = field_of(w, fields, n, COLUMN_END, start);
-    const char *asset =
-        field_of(w, fields, n, COLUMN_ASSET, eop_json_string(w->call->args, "asset", ""));
+    /* What the call says goes for all rows. */
+    const char *given = eop_json_string(w->call->args, "asset", NULL);
+    const char *asset = given != NULL ? given : field_of(w, fields, n, COLUMN_ASSET, "");
     if (!eop_csv_time(&label->start, start, strlen(start), NULL) ||
         !eop_csv_time(&label->end, end, strlen(end), NULL)) {
         return eop_fail(EDGEOPS_E_INVALID, "node",
@@ -228,7 +229,7 @@ const eop_op eop_label_ops[] = {
      .run = run_add},
     {.name = "label.import",
      .summary = "add labels from a CSV file with the columns asset, start, end, label, author",
-     .args = EOP_ARGS("", EOP_STRING("asset", "of rows without one")),
+     .args = EOP_ARGS("", EOP_STRING("asset", "of all rows, whatever they say")),
      .flags = EOP_OP_INPUT,
      .start = import_start},
     {.name = "label.ls", .summary = "list the labels", .args = EOP_ARGS("", ASSET), .run = run_ls},

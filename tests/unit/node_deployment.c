@@ -282,6 +282,23 @@ static void wait_outbox(void) {
     }
 }
 
+static void expect_dead_letter(void) {
+    edgeops_duration until = eop_monotonic() + 20 * EDGEOPS_SECOND;
+    for (bool found = false; !found;) {
+        cr_assert(lt(i64, eop_monotonic(), until));
+        (void)!edgeops_ctx_run(fixture_ctx, 5 * EDGEOPS_MILLISECOND);
+        eop_json *r = must("source.show", "{\"name\":\"line\"}");
+        const eop_json *letter = eop_json_first(eop_json_get(r, "dead_letters"));
+        if (letter != NULL) {
+            found = true;
+            cr_expect(eq(str, (char *)eop_json_string(letter, "topic", ""), "m/1"));
+            cr_expect(eq(str, (char *)eop_json_string(letter, "payload", ""), "{\"a\":"));
+            cr_expect(ne(str, (char *)eop_json_string(letter, "reason", ""), ""));
+        }
+        eop_json_free(r);
+    }
+}
+
 Test(node_deployment, from_mqtt_to_mqtt) {
     if (test_broker_missing() != NULL) {
         cr_skip_test("%s", test_broker_missing());
@@ -311,6 +328,16 @@ Test(node_deployment, from_mqtt_to_mqtt) {
                  NULL),
               "%s", text);
     free(text);
+    /* What is no sample is kept, with the reason. */
+    test_publish(broker, "m/1", 1, "{\"a\":\n", NULL);
+    expect_dead_letter();
+    char *args = eop_format("{\"driver\":\"mqtt\",\"config\":{\"url\":\"%s\",\"topics\":[\"m/#\"]},"
+                            "\"seconds\":3}",
+                            test_broker_url(broker));
+    r = must("source.test", args);
+    cr_expect(eop_json_bool(r, "ok", false), "%s", eop_json_string(r, "detail", ""));
+    eop_json_free(r);
+    eop_free(args);
     /* The broker is away: what is predicted meanwhile waits, and goes when it is back. */
     must_fail(EDGEOPS_E_BUSY, "source.rm", "{\"name\":\"line\"}", "live");
     test_unsubscribe(sub);
