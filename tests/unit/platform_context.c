@@ -527,6 +527,7 @@ Test(platform_context, foreign_loop_sees_timers_wakes_work_and_descriptors) {
     pthread_t thread;
     int fds[2];
     int flags[4] = {0};
+    int no_fd = -1;
 
     cr_expect_eq(edgeops_ctx_dispatch(ctx), EDGEOPS_OK);
     cr_expect_eq(edgeops_ctx_timeout(ctx), EDGEOPS_FOREVER);
@@ -541,7 +542,7 @@ Test(platform_context, foreign_loop_sees_timers_wakes_work_and_descriptors) {
     cr_expect(foreign_loop(&flags[1]), "wake");
     cr_assert_eq(pthread_join(thread, NULL), 0);
 
-    cr_assert_eq(eop_work_start(NULL, ctx, wait_for_byte, NULL, &(int){-1}), EDGEOPS_OK);
+    cr_assert_eq(eop_work_start(NULL, ctx, wait_for_byte, NULL, &no_fd), EDGEOPS_OK);
     cr_assert_eq(eop_work_start(NULL, ctx, count, count, &flags[2]), EDGEOPS_OK);
     cr_expect(foreign_loop(&flags[2]), "work");
 
