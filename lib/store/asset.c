@@ -268,7 +268,7 @@ edgeops_status edgeops_store_remove_asset(edgeops_store *store, const char *name
     pthread_mutex_unlock(&store->lock);
     if (status == EDGEOPS_OK && eop_telemetry_drop(&store->writer, id) != EDGEOPS_OK) {
         /* The asset is gone; the next opening removes what is left of its chunks. */
-        eop_log_write(&store->log, EDGEOPS_LOG_WARN, "store",
+        eop_store_log(store, EDGEOPS_LOG_WARN,
                       "chunks of a removed asset are left until the next start: %s",
                       edgeops_error_last()->message);
     }

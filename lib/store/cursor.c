@@ -164,10 +164,10 @@ static edgeops_status take_memory(edgeops_cursor *cursor, size_t max_rows, bool 
     return rows->rows > 0 ? EDGEOPS_OK : EDGEOPS_DONE;
 }
 
-/* The chunk with `next`, or the next one there is, sorted by arrival. DONE: none. */
-static edgeops_status read_chunk(edgeops_cursor *cursor, uint32_t asset) {
+/* The chunk with `next`, or the next one there is, sorted by arrival. DONE: none. *chunk: which
+ * one, also where it cannot be read. */
+static edgeops_status read_chunk(eop_chunk_info *chunk, edgeops_cursor *cursor, uint32_t asset) {
     eop_telemetry reader = {0};
-    eop_chunk_info chunk;
     eop_chunk_filter all = {INT64_MIN, INT64_MAX, UINT64_MAX};
     eop_rows_clear(&cursor->chunk);
     eop_free(cursor->chunk.ordinals);
@@ -178,10 +178,10 @@ static edgeops_status read_chunk(edgeops_cursor *cursor, uint32_t asset) {
     }
     status = eop_telemetry_begin(&reader);
     if (status == EDGEOPS_OK) {
-        status = eop_telemetry_at(&chunk, &reader, asset, cursor->next);
+        status = eop_telemetry_at(chunk, &reader, asset, cursor->next);
     }
     if (status == EDGEOPS_OK) {
-        status = eop_telemetry_read(&cursor->chunk, &reader, &chunk, &all, cursor->channels);
+        status = eop_telemetry_read(&cursor->chunk, &reader, chunk, &all, cursor->channels);
     }
     eop_telemetry_end(&reader);
     eop_reader_give(cursor->store, &reader);
@@ -243,9 +243,19 @@ static edgeops_status next_in_memory(edgeops_cursor *cursor, size_t max_rows, bo
     return status;
 }
 
-/* Older than the memtable: rows leave it only after their chunk is there. */
-static edgeops_status next_in_chunks(edgeops_cursor *cursor, size_t max_rows, uint32_t asset) {
-    edgeops_status status = read_chunk(cursor, asset);
+/* Older than the memtable: rows leave it only after their chunk is there. *passed: the chunk is
+ * damaged and `next` stands behind it. */
+static edgeops_status next_in_chunks(bool *passed, edgeops_cursor *cursor, size_t max_rows,
+                                     uint32_t asset) {
+    eop_chunk_info chunk = {0};
+    edgeops_status status = read_chunk(&chunk, cursor, asset);
+    *passed = eop_sql_unreadable(status) && chunk.id != 0 && chunk.ord1 >= cursor->next &&
+              chunk.ord1 < INT64_MAX;
+    if (*passed) {
+        eop_store_note_damage(chunk.id, cursor->store);
+        cursor->next = chunk.ord1 + 1;
+        return EDGEOPS_DONE;
+    }
     if (status == EDGEOPS_DONE) {
         /* Not in chunks either: damage of the journal left a gap, go on behind it. */
         return next_in_memory(cursor, max_rows, true, &asset);
@@ -263,10 +273,15 @@ edgeops_status edgeops_cursor_next(edgeops_cursor *cursor, size_t max_rows,
     EOP_REQUIRE(cursor != NULL && block != NULL && max_rows >= 1 && max_rows <= 65536, "store");
     uint64_t start = cursor->next;
     uint32_t asset = 0;
-    edgeops_status status = next_in_memory(cursor, max_rows, false, &asset);
-    if (status == EDGEOPS_DONE && asset != 0) {
-        status = next_in_chunks(cursor, max_rows, asset);
-    }
+    edgeops_status status = EDGEOPS_OK;
+    bool passed = false;
+    do {
+        status = next_in_memory(cursor, max_rows, false, &asset);
+        passed = false;
+        if (status == EDGEOPS_DONE && asset != 0) {
+            status = next_in_chunks(&passed, cursor, max_rows, asset);
+        }
+    } while (passed);
     if (status == EDGEOPS_DONE) {
         return status;
     }

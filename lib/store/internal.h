@@ -25,6 +25,7 @@
 #define EOP_STRING_MAX   65536u
 #define EOP_LABEL_MAX    256u
 #define EOP_AUTHOR_MAX   256u
+#define EOP_DAMAGED_MAX  256u /* damaged chunks that are told apart */
 
 typedef struct eop_append_scratch eop_append_scratch;
 
@@ -61,6 +62,9 @@ struct edgeops_store {
     bool woken;
     bool stop;
     bool checkpoint_due;
+    int64_t damaged[EOP_DAMAGED_MAX]; /* chunks found unreadable */
+    size_t damaged_count;
+    size_t damaged_told; /* so many of them were logged */
 
     pthread_mutex_t pool_lock;
     eop_telemetry pool[EOP_READERS];
@@ -72,11 +76,18 @@ struct edgeops_store {
     eop_log log;
 };
 
+/* -- store.c -- */
+/** A line of the store's. Without a lock that the host's log could want; any thread. */
+void eop_store_log(edgeops_store *store, edgeops_log_level level, const char *format, ...)
+    EOP_PRINTF(3, 4);
+
 /* -- writer.c -- */
 edgeops_status eop_writer_start(edgeops_store *store);
 void eop_writer_stop(edgeops_store *store);
 /** There is work. Any thread, any lock. */
 void eop_writer_wake(edgeops_store *store);
+/** A chunk cannot be read: it is counted, and the writer logs it, once. Any thread, any lock. */
+void eop_store_note_damage(int64_t chunk, void *store);
 /** Under `lock`: a new active segment for such a payload; the one before goes into the queue. */
 edgeops_status eop_store_rotate(edgeops_store *store, size_t payload);
 /** Under `lock`: the active segment takes such a payload afterwards. Waits while the queue is full.

@@ -117,6 +117,12 @@ static size_t rows_bytes(const eop_rows *rows) {
     return bytes;
 }
 
+static void tell_damage(const eop_lookup *lookup, int64_t chunk) {
+    if (lookup->on_damage != NULL) {
+        lookup->on_damage(chunk, lookup->user_data);
+    }
+}
+
 static edgeops_status get_chunk(eop_lookup_chunk **out, eop_lookup *lookup, const eop_asset *asset,
                                 const eop_chunk_info *chunk) {
     eop_lookup_chunk *set = &lookup->chunks[set_of((uint64_t)chunk->id)];
@@ -135,7 +141,11 @@ static edgeops_status get_chunk(eop_lookup_chunk **out, eop_lookup *lookup, cons
     edgeops_status status = decode_chunk(&oldest->rows, lookup, asset, chunk);
     if (status != EDGEOPS_OK) {
         eop_rows_dispose(&oldest->rows);
-        return status;
+        if (!eop_sql_unreadable(status)) {
+            return status;
+        }
+        /* Kept without rows, so that it is not tried again for each sample. */
+        tell_damage(lookup, chunk->id);
     }
     oldest->id = chunk->id;
     oldest->used = ++lookup->clock;
@@ -163,6 +173,10 @@ edgeops_status eop_lookup_find(const eop_rows **rows, size_t *row, eop_lookup *l
     }
     eop_lookup_span *span = NULL;
     edgeops_status status = get_span(&span, lookup, asset->id, time);
+    if (eop_sql_unreadable(status)) {
+        tell_damage(lookup, 0);
+        return EDGEOPS_OK;
+    }
     for (size_t i = 0; status == EDGEOPS_OK && i < span->chunks.count; i++) {
         eop_lookup_chunk *chunk = NULL;
         status = get_chunk(&chunk, lookup, asset, &span->chunks.items[i]);

@@ -37,6 +37,9 @@ typedef struct eop_lookup {
     eop_lookup_chunk chunks[EOP_LOOKUP_SLOTS];
     size_t bytes;  /**< of the decoded chunks */
     size_t victim; /**< slot to look at next when they are too many */
+    /** Called when a chunk cannot be read; 0: where the asset has chunks cannot. May be NULL. */
+    void (*on_damage)(int64_t chunk, void *user_data);
+    void *user_data;
 } eop_lookup;
 
 edgeops_status eop_lookup_open(eop_lookup *lookup, const char *path);
@@ -46,7 +49,8 @@ void eop_lookup_forget(eop_lookup *lookup);
 /** Now and then: gives the memory back when nothing was looked up since the last time. */
 void eop_lookup_tick(eop_lookup *lookup);
 
-/** *rows NULL: there is no such sample in the chunks. Column k is channel k. Borrowed until the
+/** *rows NULL: there is no such sample in the chunks, as far as they can be read: a damaged chunk
+ * must not keep an asset from taking samples. Column k is channel k. Borrowed until the
  * next call. */
 edgeops_status eop_lookup_find(const eop_rows **rows, size_t *row, eop_lookup *lookup,
                                const eop_asset *asset, uint64_t epoch, int64_t time, int64_t seq);

@@ -13,6 +13,9 @@
 
 edgeops_status eop_sql_fail(const eop_sql *sql, int rc) {
     int os_errno = sql->db != NULL ? sqlite3_system_errno(sql->db) : 0;
+    if (rc == SQLITE_IOERR_NOMEM) {
+        return eop_fail_nomem("store");
+    }
     const char *text = sql->db != NULL ? sqlite3_errmsg(sql->db) : sqlite3_errstr(rc);
     switch (rc & 0xff) {
     case SQLITE_NOMEM:
@@ -42,6 +45,10 @@ edgeops_status eop_sql_fail(const eop_sql *sql, int rc) {
     default:
         return eop_fail(EDGEOPS_E_IO, "store", "'%s': %s (%d)", sql->path, text, rc);
     }
+}
+
+bool eop_sql_unreadable(edgeops_status status) {
+    return status == EDGEOPS_E_CORRUPT || status == EDGEOPS_E_VERSION || status == EDGEOPS_E_IO;
 }
 
 edgeops_status eop_sql_exec(eop_sql *sql, const char *text) {

@@ -47,6 +47,8 @@ edgeops_status eop_sql_begin(eop_sql *sql);
 /** Commits when status is EDGEOPS_OK, else rolls back; gives what came of it and keeps the detail
  * of the first error. */
 edgeops_status eop_sql_end(eop_sql *sql, edgeops_status status);
+/** Whether a read failed because of what is on the disk, so that it fails again. */
+bool eop_sql_unreadable(edgeops_status status);
 /** The connection's last error as a status. */
 edgeops_status eop_sql_fail(const eop_sql *sql, int rc);
 

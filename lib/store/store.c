@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -139,6 +141,8 @@ static edgeops_status open_telemetry(edgeops_store *store) {
     }
     if (status == EDGEOPS_OK) {
         status = eop_lookup_open(&store->lookup, store->telemetry_path);
+        store->lookup.on_damage = eop_store_note_damage;
+        store->lookup.user_data = store;
     }
     if (status == EDGEOPS_OK) {
         status = eop_telemetry_states(&store->writer, take_state, &list);
@@ -331,9 +335,26 @@ void edgeops_store_close(edgeops_store *store) {
 
 /* -- disk -- */
 
+void eop_store_log(edgeops_store *store, edgeops_log_level level, const char *format, ...) {
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    pthread_mutex_lock(&store->wake_lock);
+    eop_log log = store->log;
+    pthread_mutex_unlock(&store->wake_lock);
+    eop_log_write(&log, level, "store", "%s", text);
+}
+
 void eop_store_set_log(edgeops_store *store, const eop_log *log) {
-    pthread_mutex_lock(&store->lock);
+    pthread_mutex_lock(&store->wake_lock);
     store->log = *log;
+    store->damaged_told = 0;
+    store->woken = true;
+    pthread_cond_signal(&store->wake);
+    pthread_mutex_unlock(&store->wake_lock);
+    pthread_mutex_lock(&store->lock);
     uint64_t damaged = eop_journal_damaged(store->journal);
     uint64_t skipped = store->skipped_rows;
     pthread_mutex_unlock(&store->lock);
@@ -436,6 +457,9 @@ edgeops_status eop_store_get_stats(edgeops_store *store, eop_store_stats *stats)
     }
     out.damaged = eop_journal_damaged(store->journal);
     pthread_mutex_unlock(&store->lock);
+    pthread_mutex_lock(&store->wake_lock);
+    out.damaged += store->damaged_count;
+    pthread_mutex_unlock(&store->wake_lock);
     *stats = out;
     return EDGEOPS_OK;
 }

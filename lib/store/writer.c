@@ -17,6 +17,43 @@ void eop_writer_wake(edgeops_store *store) {
     pthread_mutex_unlock(&store->wake_lock);
 }
 
+void eop_store_note_damage(int64_t chunk, void *user_data) {
+    edgeops_store *store = user_data;
+    pthread_mutex_lock(&store->wake_lock);
+    size_t i = 0;
+    while (i < store->damaged_count && store->damaged[i] != chunk) {
+        i++;
+    }
+    if (i == store->damaged_count && i < EOP_DAMAGED_MAX) {
+        store->damaged[store->damaged_count++] = chunk;
+        store->woken = true;
+        pthread_cond_signal(&store->wake);
+    }
+    pthread_mutex_unlock(&store->wake_lock);
+}
+
+/* The log may block or call back: no lock is held. */
+static void tell_damage(edgeops_store *store) {
+    for (bool more = true; more;) {
+        pthread_mutex_lock(&store->wake_lock);
+        int64_t chunk = 0;
+        more = store->damaged_told < store->damaged_count;
+        if (more) {
+            chunk = store->damaged[store->damaged_told++];
+        }
+        pthread_mutex_unlock(&store->wake_lock);
+        if (more && chunk == 0) {
+            eop_store_log(store, EDGEOPS_LOG_ERROR,
+                          "'%s' is damaged where it says which chunks there are",
+                          store->telemetry_path);
+        } else if (more) {
+            eop_store_log(store, EDGEOPS_LOG_ERROR,
+                          "chunk %lld of '%s' is damaged: its samples cannot be read",
+                          (long long)chunk, store->telemetry_path);
+        }
+    }
+}
+
 /* -- the queue -- */
 
 void eop_store_seal(edgeops_store *store, eop_segment *segment) {
@@ -92,13 +129,10 @@ static edgeops_status write_oldest(edgeops_store *store) {
     }
     edgeops_status status = eop_telemetry_write(&store->writer, segment);
     pthread_mutex_lock(&store->lock);
+    bool news = status != EDGEOPS_OK && store->write_status == EDGEOPS_OK;
     if (status == EDGEOPS_OK) {
         finish(store, segment);
     } else {
-        if (store->write_status == EDGEOPS_OK) {
-            eop_log_write(&store->log, EDGEOPS_LOG_ERROR, "store", "cannot write chunks: %s",
-                          edgeops_error_last()->message);
-        }
         snprintf(store->write_message, sizeof store->write_message, "%s",
                  edgeops_error_last()->message);
     }
@@ -109,6 +143,10 @@ static edgeops_status write_oldest(edgeops_store *store) {
     pthread_mutex_unlock(&store->writing);
     if (status == EDGEOPS_OK) {
         eop_segment_free(segment);
+    }
+    if (news) {
+        eop_store_log(store, EDGEOPS_LOG_ERROR, "cannot write chunks: %s",
+                      edgeops_error_last()->message);
     }
     return status;
 }
@@ -184,6 +222,7 @@ static void *run(void *user_data) {
             if (take_checkpoint_due(store)) {
                 checkpoint(store);
             }
+            tell_damage(store);
             status = write_oldest(store);
         } while (status == EDGEOPS_OK && !stopping(store));
     }

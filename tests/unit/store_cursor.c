@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <sqlite3.h>
+
 #include "store_fixture.h"
 
 TestSuite(store_cursor, .init = make_home, .fini = remove_home);
@@ -86,5 +88,68 @@ Test(store_cursor, goes_on_after_its_asset_was_removed_and_made_again) {
     put_rows(store, 21, 2);
     expect_rows(cursor, 10, 21, 2);
     edgeops_cursor_close(cursor);
+    edgeops_store_close(store);
+}
+
+static void run_sql(const char *file, const char *text) {
+    char path[160];
+    sqlite3 *db = NULL;
+    snprintf(path, sizeof path, "%s/%s", home, file);
+    cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
+    cr_assert_eq(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK, "%s", sqlite3_errmsg(db));
+    sqlite3_close(db);
+}
+
+/* Two chunks and 100 rows in memory; the first chunk is damaged. */
+static void expect_rest(const char *damage) {
+    edgeops_store *store = open_store();
+    edgeops_append_result result;
+    edgeops_cursor *cursor = NULL;
+    eop_store_stats stats;
+    put_rows(store, 1, 5000);
+    CHECK_OK(eop_store_flush(store));
+    edgeops_store_close(store);
+    run_sql("data/telemetry.db", damage);
+    store = open_store();
+    put_rows(store, 5001, 100);
+    CHECK_OK(edgeops_cursor_open(&cursor, store, "a", NULL, 0, 0));
+    expect_rows(cursor, 777, 4097, 1004);
+    edgeops_cursor_close(cursor);
+    CHECK_OK(edgeops_cursor_open(&cursor, store, "a", NULL, 0, 17));
+    expect_rows(cursor, 777, 4097, 1004);
+    edgeops_cursor_close(cursor);
+    CHECK_OK(eop_store_get_stats(store, &stats));
+    cr_assert_eq(stats.damaged, 1);
+    /* Whether it is there cannot be known. */
+    CHECK_OK(put(store, "a", 100, 7, "x", f64(1), &result));
+    cr_assert_eq(result.appended, 1);
+    CHECK_OK(put(store, "a", 4999 ^ 5, 0, "x", f64(4999), &result));
+    cr_assert_eq(result.duplicates, 1);
+    CHECK_OK(eop_store_get_stats(store, &stats));
+    cr_assert_eq(stats.damaged, 1);
+    CHECK_OK(edgeops_store_remove_asset(store, "a"));
+    edgeops_store_close(store);
+    CHECK_OK(eop_remove_tree(home));
+}
+
+Test(store_cursor, damaged_chunk_is_passed_over_and_keeps_nobody_from_appending) {
+    expect_rest("UPDATE chunk SET times = zeroblob(32784) WHERE id = 1");
+    expect_rest("UPDATE chunk SET times = zeroblob(3) WHERE id = 1");
+    expect_rest("UPDATE cell SET data = zeroblob(500) WHERE id = 1024");
+}
+
+Test(store_cursor, damaged_index_keeps_nobody_from_appending) {
+    edgeops_store *store = open_store();
+    edgeops_append_result result;
+    eop_store_stats stats;
+    put_rows(store, 1, 100);
+    CHECK_OK(eop_store_flush(store));
+    edgeops_store_close(store);
+    run_sql("data/telemetry.db", "UPDATE chunk SET rows = 7");
+    store = open_store();
+    CHECK_OK(put(store, "a", 50, 7, "x", f64(1), &result));
+    cr_assert_eq(result.appended, 1);
+    CHECK_OK(eop_store_get_stats(store, &stats));
+    cr_assert_eq(stats.damaged, 1);
     edgeops_store_close(store);
 }
