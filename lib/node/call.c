@@ -100,6 +100,9 @@ edgeops_status edgeops_node_call_start(edgeops_call **out, edgeops_node *node,
     }
     EOP_REQUIRE(node != NULL && operation != NULL, "node");
     EOP_OPTIONS_COPY(&given, options);
+    if (node->closing) {
+        return eop_fail(EDGEOPS_E_CLOSED, "node", "the node is being closed");
+    }
     if (node->call_count >= EOP_NODE_CALLS_MAX) {
         return eop_fail(EDGEOPS_E_BUSY, "node",
                         "%d operations are under way; try again when one has ended",

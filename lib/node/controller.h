@@ -56,6 +56,7 @@ struct edgeops_node {
     edgeops_time opened;
     edgeops_duration opened_monotonic;
     bool started;
+    bool closing; /**< no more calls are taken */
     eop_server *server;
     eop_timer *tick; /**< once a second */
     atomic_bool disk_full;

@@ -112,6 +112,14 @@ static edgeops_status open_record(edgeops_node *node, const char *layer) {
 
 static edgeops_status open_local(edgeops_node *node, const edgeops_node_options *options) {
     edgeops_status status = edgeops_store_open(&node->store, node->home, NULL);
+    if (status == EDGEOPS_E_BUSY) {
+        char *who = eop_strdup(edgeops_error_last()->message);
+        status = eop_fail(EDGEOPS_E_BUSY, "node",
+                          "%s; wait for its end, or if it is a daemon end it with 'edgeopsctl node "
+                          "stop'",
+                          who != NULL ? who : "the home is in use");
+        eop_free(who);
+    }
     if (status == EDGEOPS_OK) {
         status = open_record(node, options->layer);
     }
@@ -274,6 +282,7 @@ void edgeops_node_close(edgeops_node *node) {
     if (node == NULL) {
         return;
     }
+    node->closing = true;
     if (node->call_count > 0) {
         eop_calls_end(node);
     }

@@ -300,6 +300,9 @@ static void expect_dead_letter(void) {
 }
 
 Test(node_deployment, from_mqtt_to_mqtt) {
+    if (!has_mqtt()) {
+        cr_skip_test("built without MQTT");
+    }
     if (test_broker_missing() != NULL) {
         cr_skip_test("%s", test_broker_missing());
     }

@@ -19,6 +19,7 @@
 #include "base/time.h"
 #include "codec/json.h"
 #include "edgeops/context.h"
+#include "edgeops/ingest.h"
 #include "edgeops/node.h"
 #include "edgeops/workflow.h"
 
@@ -160,6 +161,18 @@ static inline void append_row(edgeops_store *store, edgeops_time time, double a)
         .asset = "m/1", .time = time, .count = 2, .channels = channels, .values = values};
     cr_assert(eq(int, edgeops_store_append(store, &sample, 1, NULL), EDGEOPS_OK), "%s",
               edgeops_error_last()->message);
+}
+
+static inline edgeops_status note_mqtt(const edgeops_hld_driver *driver, void *user_data) {
+    bool *found = user_data;
+    *found = *found || strcmp(driver->name, "mqtt") == 0;
+    return EDGEOPS_OK;
+}
+
+static inline bool has_mqtt(void) {
+    bool found = false;
+    cr_assert(eq(int, edgeops_drivers(note_mqtt, &found), EDGEOPS_OK));
+    return found;
 }
 
 /* Learns where the classes part; says what it thinks of the newest row. */
