@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 
-enum { HEADER = 16, VERSION = 1, RAW = 0, HAS_NULLS = 1 };
+enum { HEADER = 16, VERSION = 2, RAW = 0, HAS_BITMAP = 1, HAS_PLACES = 2 };
 
 typedef struct header {
     uint8_t version;
@@ -15,13 +15,16 @@ typedef struct header {
     uint8_t flags;
     uint32_t rows;
     uint32_t crc;
-    uint32_t zero;
+    uint32_t count;
 } header;
 static_assert(sizeof(header) == HEADER, "the header of a column has 16 bytes");
+static_assert(EOP_CHUNK_ROWS <= UINT16_MAX, "the place of a row has 16 bits");
 
 static uint32_t checksum(const char *blob, size_t size) {
     return eop_crc32c(eop_crc32c(0, blob, 8), blob + 12, size - 12);
 }
+
+/* -- encoding -- */
 
 static void seal(eop_buf *buf, size_t start) {
     if (!buf->failed) {
@@ -38,31 +41,46 @@ static void put_bitmap(eop_buf *buf, const eop_vector *vector) {
     }
     memset(bits, 0, n);
     for (size_t i = 0; i < vector->filled; i++) {
-        if (vector->valid[i] == 0) {
+        if (vector->valid[i] != 0) {
             bits[i / 8] = (char)((unsigned char)bits[i / 8] | 1u << i % 8);
         }
     }
     buf->size += n;
 }
 
-static void put_values(eop_buf *buf, const eop_vector *vector) {
-    static const uint32_t zero;
-    size_t width = eop_vector_width(vector->type);
-    if (vector->type == EDGEOPS_TYPE_STRING) {
-        if (vector->filled == 0) {
-            eop_buf_put(buf, &zero, sizeof zero);
-        } else {
-            eop_buf_put(buf, vector->data, (vector->filled + 1) * width);
-            eop_buf_put(buf, vector->bytes, vector->bytes_size);
+static void put_places(eop_buf *buf, const eop_vector *vector) {
+    for (size_t i = 0; i < vector->filled; i++) {
+        if (vector->valid[i] != 0) {
+            uint16_t place = (uint16_t)i;
+            eop_buf_put(buf, &place, sizeof place);
         }
-        return;
     }
-    size_t start = buf->size;
-    eop_buf_put(buf, vector->data, vector->filled * width);
-    if (vector->nulls > 0 && !buf->failed) {
+}
+
+/* The offsets of the texts that are there; a null has none. */
+static void put_strings(eop_buf *buf, const eop_vector *vector) {
+    const uint32_t *offsets = vector->data;
+    uint32_t end = (uint32_t)vector->bytes_size;
+    for (size_t i = 0; i < vector->filled; i++) {
+        if (vector->valid == NULL || vector->valid[i] != 0) {
+            eop_buf_put(buf, &offsets[i], sizeof *offsets);
+        }
+    }
+    eop_buf_put(buf, &end, sizeof end);
+    eop_buf_put(buf, vector->bytes, end);
+}
+
+static void put_values(eop_buf *buf, const eop_vector *vector) {
+    size_t width = eop_vector_width(vector->type);
+    const char *data = vector->data;
+    if (vector->type == EDGEOPS_TYPE_STRING) {
+        put_strings(buf, vector);
+    } else if (vector->nulls == 0) {
+        eop_buf_put(buf, data, vector->filled * width);
+    } else {
         for (size_t i = 0; i < vector->filled; i++) {
-            if (vector->valid[i] == 0) {
-                memset(buf->data + start + i * width, 0, width);
+            if (vector->valid[i] != 0) {
+                eop_buf_put(buf, data + i * width, width);
             }
         }
     }
@@ -70,13 +88,20 @@ static void put_values(eop_buf *buf, const eop_vector *vector) {
 
 void eop_chunk_encode(eop_buf *buf, const eop_vector *vector) {
     size_t start = buf->size;
+    size_t count = vector->filled - (size_t)vector->nulls;
+    bool few = count * sizeof(uint16_t) < (vector->filled + 7) / 8 && vector->filled <= UINT16_MAX;
     header head = {.version = VERSION,
                    .encoding = RAW,
                    .type = (uint8_t)vector->type,
-                   .flags = vector->nulls > 0 ? HAS_NULLS : 0,
-                   .rows = (uint32_t)vector->filled};
-    eop_buf_put(buf, &head, sizeof head);
+                   .rows = (uint32_t)vector->filled,
+                   .count = (uint32_t)count};
     if (vector->nulls > 0) {
+        head.flags = few ? HAS_PLACES : HAS_BITMAP;
+    }
+    eop_buf_put(buf, &head, sizeof head);
+    if (head.flags == HAS_PLACES) {
+        put_places(buf, vector);
+    } else if (head.flags == HAS_BITMAP) {
         put_bitmap(buf, vector);
     }
     put_values(buf, vector);
@@ -85,142 +110,202 @@ void eop_chunk_encode(eop_buf *buf, const eop_vector *vector) {
 
 void eop_chunk_encode_int(eop_buf *buf, const int64_t *values, size_t n) {
     size_t start = buf->size;
-    header head = {
-        .version = VERSION, .encoding = RAW, .type = EDGEOPS_TYPE_INT64, .rows = (uint32_t)n};
+    header head = {.version = VERSION,
+                   .encoding = RAW,
+                   .type = EDGEOPS_TYPE_INT64,
+                   .rows = (uint32_t)n,
+                   .count = (uint32_t)n};
     eop_buf_put(buf, &head, sizeof head);
     eop_buf_put(buf, values, n * sizeof *values);
     seal(buf, start);
 }
+
+/* -- decoding -- */
 
 static edgeops_status damaged(const char *what) {
     return eop_fail(EDGEOPS_E_CORRUPT, "store", "a column in data/telemetry.db is damaged: %s",
                     what);
 }
 
-/* Checks the frame of a BLOB and gives its parts. */
-static edgeops_status open_blob(const char **bitmap, const char **values, size_t *size,
-                                const char *blob, size_t blob_size, edgeops_type type,
-                                size_t rows) {
-    header head;
-    if (blob == NULL || blob_size < HEADER) {
+/* A BLOB, and how far it was read. */
+typedef struct column {
+    size_t rows;
+    size_t count;
+    const char *bitmap; /* of the rows that are there; neither this nor places: all are */
+    const char *places;
+    const char *values;
+    size_t size;  /* of the values */
+    size_t place; /* next one to look at */
+    size_t value; /* next one to take */
+} column;
+
+static edgeops_status check_header(header *head, const char *blob, size_t size, edgeops_type type,
+                                   size_t rows) {
+    if (blob == NULL || size < HEADER) {
         return damaged("too short");
     }
-    memcpy(&head, blob, sizeof head);
-    if (checksum(blob, blob_size) != head.crc) {
+    memcpy(head, blob, sizeof *head);
+    if (checksum(blob, size) != head->crc) {
         return damaged("wrong checksum");
     }
-    if (head.version != VERSION || head.encoding != RAW) {
+    if (head->version != VERSION || head->encoding != RAW ||
+        (head->flags & ~(HAS_BITMAP | HAS_PLACES)) != 0) {
         return eop_fail(EDGEOPS_E_VERSION, "store",
                         "a column has format %u.%u, this program reads %d.%d: use a newer edgeops",
-                        head.version, head.encoding, VERSION, RAW);
+                        head->version, head->encoding, VERSION, RAW);
     }
-    if (head.rows != rows || head.type != (uint8_t)type) {
+    if (head->rows != rows || head->type != (uint8_t)type) {
         return damaged("rows or type differ from the catalog's");
     }
-    size_t at = HEADER;
-    size_t bits = (rows + 7) / 8;
-    *bitmap = NULL;
-    if ((head.flags & HAS_NULLS) != 0) {
-        if (blob_size - at < bits) {
-            return damaged("too short");
-        }
-        *bitmap = blob + at;
-        at += bits;
+    if (head->count > rows || (head->flags == 0 && head->count != rows) ||
+        head->flags == (HAS_BITMAP | HAS_PLACES)) {
+        return damaged("rows do not add up");
     }
-    *values = blob + at;
-    *size = blob_size - at;
     return EDGEOPS_OK;
 }
 
-static edgeops_status mark_nulls(eop_vector *vector, const char *bitmap, size_t from, size_t to) {
-    uint8_t flags[256];
-    size_t first = vector->filled - (to - from);
-    size_t total = vector->filled;
-    edgeops_status status = EDGEOPS_OK;
-    for (size_t at = from; status == EDGEOPS_OK && at < to;) {
-        size_t n = to - at < sizeof flags ? to - at : sizeof flags;
+static edgeops_status open_column(column *c, const char *blob, size_t size, edgeops_type type,
+                                  size_t rows) {
+    header head;
+    edgeops_status status = check_header(&head, blob, size, type, rows);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    size_t lead = 0;
+    *c = (column){.rows = rows, .count = head.count};
+    if (head.flags == HAS_BITMAP) {
+        c->bitmap = blob + HEADER;
+        lead = (rows + 7) / 8;
+    } else if (head.flags == HAS_PLACES) {
+        c->places = blob + HEADER;
+        lead = c->count * sizeof(uint16_t);
+    }
+    if (size - HEADER < lead) {
+        return damaged("too short");
+    }
+    c->values = blob + HEADER + lead;
+    c->size = size - HEADER - lead;
+    size_t width = eop_vector_width(type);
+    if (type == EDGEOPS_TYPE_STRING ? c->size / width < c->count + 1
+                                    : c->size != c->count * width) {
+        return damaged("wrong size");
+    }
+    return EDGEOPS_OK;
+}
+
+static size_t place_at(const column *c, size_t i) {
+    uint16_t place;
+    memcpy(&place, c->places + i * sizeof place, sizeof place);
+    return place;
+}
+
+/* Which of the n rows from `at` on are there; gives their number. The rows before were asked for
+ * already. */
+static size_t next_flags(uint8_t *flags, column *c, size_t at, size_t n) {
+    size_t found = 0;
+    if (c->bitmap != NULL) {
         for (size_t i = 0; i < n; i++) {
-            flags[i] = (((unsigned char)bitmap[(at + i) / 8] >> (at + i) % 8) & 1u) == 0;
+            flags[i] = (unsigned char)c->bitmap[(at + i) / 8] >> (at + i) % 8 & 1u;
+            found += flags[i];
         }
-        /* eop_vector_mark() works on the end of the vector. */
-        vector->filled = first + (at - from) + n;
-        status = eop_vector_mark(vector, flags, n);
-        vector->filled = total;
+        return found;
+    }
+    memset(flags, 0, n);
+    while (c->place < c->count && place_at(c, c->place) < at + n) {
+        size_t place = place_at(c, c->place++);
+        if (place >= at && flags[place - at] == 0) {
+            flags[place - at] = 1;
+            found++;
+        }
+    }
+    return found;
+}
+
+static edgeops_status take_string(eop_vector *vector, column *c) {
+    const char *bytes = c->values + (c->count + 1) * sizeof(uint32_t);
+    size_t bytes_size = c->size - (c->count + 1) * sizeof(uint32_t);
+    uint32_t ends[2];
+    memcpy(ends, c->values + c->value++ * sizeof *ends, sizeof ends);
+    if (ends[1] < ends[0] || ends[1] > bytes_size) {
+        return damaged("text runs over its end");
+    }
+    edgeops_value value = {
+        .type = EDGEOPS_TYPE_STRING, .size = ends[1] - ends[0], .as.str = bytes + ends[0]};
+    return eop_vector_put(vector, &value);
+}
+
+/* n rows, those with a flag from the values and null for the others; flags NULL: all are there. */
+static edgeops_status take_rows(eop_vector *vector, column *c, const uint8_t *flags, size_t n) {
+    size_t width = eop_vector_width(vector->type);
+    edgeops_status status = EDGEOPS_OK;
+    if (vector->type == EDGEOPS_TYPE_STRING) {
+        for (size_t i = 0; status == EDGEOPS_OK && i < n; i++) {
+            status = flags == NULL || flags[i] != 0 ? take_string(vector, c)
+                                                    : eop_vector_pad(vector, vector->filled + 1);
+        }
+        return status;
+    }
+    void *place = NULL;
+    status = eop_vector_extend(&place, vector, n);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    if (flags == NULL) {
+        memcpy(place, c->values + c->value * width, n * width);
+        c->value += n;
+        return EDGEOPS_OK;
+    }
+    memset(place, 0, n * width);
+    for (size_t i = 0; i < n; i++) {
+        if (flags[i] != 0) {
+            memcpy((char *)place + i * width, c->values + c->value++ * width, width);
+        }
+    }
+    return eop_vector_mark(vector, flags, n);
+}
+
+edgeops_status eop_chunk_decode(eop_vector *vector, const void *blob, size_t size, size_t rows,
+                                size_t from, size_t to) {
+    column c;
+    uint8_t flags[256];
+    edgeops_status status = open_column(&c, blob, size, vector->type, rows);
+    if (status != EDGEOPS_OK || from == to) {
+        return status;
+    }
+    if (c.bitmap == NULL && c.places == NULL) {
+        c.value = from;
+        return take_rows(vector, &c, NULL, to - from);
+    }
+    for (size_t at = 0; status == EDGEOPS_OK && at < to;) {
+        size_t end = at < from ? from : to;
+        size_t n = end - at < sizeof flags ? end - at : sizeof flags;
+        size_t found = next_flags(flags, &c, at, n);
+        if (c.count - c.value < found) {
+            return damaged("rows do not add up");
+        }
+        if (at < from) {
+            c.value += found;
+        } else {
+            status = take_rows(vector, &c, flags, n);
+        }
         at += n;
     }
     return status;
 }
 
-static edgeops_status decode_strings(eop_vector *vector, const char *values, size_t size,
-                                     size_t rows, size_t from, size_t to) {
-    if (size / sizeof(uint32_t) < rows + 1) {
-        return damaged("too short");
+edgeops_status eop_chunk_decode_int(int64_t *values, const void *blob, size_t size, size_t rows) {
+    column c;
+    edgeops_status status = open_column(&c, blob, size, EDGEOPS_TYPE_INT64, rows);
+    if (status == EDGEOPS_OK && c.count != rows) {
+        status = damaged("wrong size");
     }
-    const char *bytes = values + (rows + 1) * sizeof(uint32_t);
-    size_t bytes_size = size - (rows + 1) * sizeof(uint32_t);
-    uint32_t start;
-    memcpy(&start, values + from * sizeof start, sizeof start);
-    for (size_t i = from; i < to; i++) {
-        uint32_t end;
-        memcpy(&end, values + (i + 1) * sizeof end, sizeof end);
-        if (end < start || end > bytes_size) {
-            return damaged("text runs over its end");
-        }
-        edgeops_value value = {
-            .type = EDGEOPS_TYPE_STRING, .size = end - start, .as.str = bytes + start};
-        edgeops_status status = eop_vector_put(vector, &value);
-        if (status != EDGEOPS_OK) {
-            return status;
-        }
-        start = end;
-    }
-    return EDGEOPS_OK;
-}
-
-edgeops_status eop_chunk_decode(eop_vector *vector, const void *blob, size_t size, size_t rows,
-                                size_t from, size_t to) {
-    const char *bitmap = NULL;
-    const char *values = NULL;
-    size_t values_size = 0;
-    edgeops_status status =
-        open_blob(&bitmap, &values, &values_size, blob, size, vector->type, rows);
-    if (status != EDGEOPS_OK || from == to) {
-        return status;
-    }
-    if (vector->type == EDGEOPS_TYPE_STRING) {
-        status = decode_strings(vector, values, values_size, rows, from, to);
-    } else {
-        void *place = NULL;
-        size_t width = eop_vector_width(vector->type);
-        if (values_size != rows * width) {
-            return damaged("wrong size");
-        }
-        status = eop_vector_extend(&place, vector, to - from);
-        if (status == EDGEOPS_OK) {
-            memcpy(place, values + from * width, (to - from) * width);
-        }
-    }
-    if (status == EDGEOPS_OK && bitmap != NULL) {
-        status = mark_nulls(vector, bitmap, from, to);
+    if (status == EDGEOPS_OK) {
+        memcpy(values, c.values, c.size);
     }
     return status;
 }
 
-edgeops_status eop_chunk_decode_int(int64_t *values, const void *blob, size_t size, size_t rows) {
-    const char *bitmap = NULL;
-    const char *data = NULL;
-    size_t data_size = 0;
-    edgeops_status status =
-        open_blob(&bitmap, &data, &data_size, blob, size, EDGEOPS_TYPE_INT64, rows);
-    if (status != EDGEOPS_OK) {
-        return status;
-    }
-    if (bitmap != NULL || data_size != rows * sizeof *values) {
-        return damaged("wrong size");
-    }
-    memcpy(values, data, data_size);
-    return EDGEOPS_OK;
-}
+/* -- statistics -- */
 
 static void add(eop_chunk_stats *stats, double value) {
     if (stats->count == 0 || value < stats->min) {

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One column of a chunk as a BLOB. Little-endian:
  *
- *   u8 version = 1, u8 encoding, u8 type (edgeops_type), u8 flags (1: null bitmap), u32 rows,
- *   u32 crc32c of the bytes 0..7 and of all from 12 on, u32 zero,
- *   null bitmap where flagged: (rows + 7) / 8 bytes, bit i % 8 of byte i / 8 set: row i is null,
- *   values
- *   encoding 0 (raw): FLOAT64 and INT64 8 bytes a row, BOOL 1 byte a row, STRING u32 offsets
- *   [rows + 1] from 0 and the bytes. A null has the value 0 or "".
+ *   u8 version = 2, u8 encoding, u8 type (edgeops_type), u8 flags, u32 rows,
+ *   u32 crc32c of the bytes 0..7 and of all from 12 on, u32 count of the rows that are not null,
+ *   flag 1, bitmap: (rows + 7) / 8 bytes, bit i % 8 of byte i / 8 set: row i is not null; or
+ *   flag 2, places: u16 row [count], ascending, those that are not null,
+ *   values of the rows that are not null
+ *   encoding 0 (raw): FLOAT64 and INT64 8 bytes each, BOOL 1 byte each, STRING u32 offsets
+ *   [count + 1] from 0 and the bytes.
  *
- * An encoding that is not known is E_VERSION: a newer program wrote it. */
+ * A version or an encoding that is not known is E_VERSION: a newer program wrote it. */
 #ifndef EOP_STORE_CHUNK_H
 #define EOP_STORE_CHUNK_H
 

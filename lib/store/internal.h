@@ -19,13 +19,14 @@
 #include "store/memtable.h"
 #include "store/telemetry.h"
 
-#define EOP_READERS      4
-#define EOP_SEALED_MAX   2 /* segments that may wait for the writer; then appends wait */
-#define EOP_OUTBOX_LIMIT 1000000u
-#define EOP_STRING_MAX   65536u
-#define EOP_LABEL_MAX    256u
-#define EOP_AUTHOR_MAX   256u
-#define EOP_DAMAGED_MAX  256u /* damaged chunks that are told apart */
+#define EOP_READERS       4
+#define EOP_SEALED_MAX    2 /* segments that may wait for the writer; then appends wait */
+#define EOP_MEMORY_FACTOR 4 /* of a segment's size: then it is sealed, however little it holds */
+#define EOP_OUTBOX_LIMIT  1000000u
+#define EOP_STRING_MAX    65536u
+#define EOP_LABEL_MAX     256u
+#define EOP_AUTHOR_MAX    256u
+#define EOP_DAMAGED_MAX   256u /* damaged chunks that are told apart */
 
 typedef struct eop_append_scratch eop_append_scratch;
 
@@ -90,8 +91,9 @@ void eop_writer_wake(edgeops_store *store);
 void eop_store_note_damage(int64_t chunk, void *store);
 /** Under `lock`: a new active segment for such a payload; the one before goes into the queue. */
 edgeops_status eop_store_rotate(edgeops_store *store, size_t payload);
-/** Under `lock`: the active segment takes such a payload afterwards. Waits while the queue is full.
- */
+/** Under `lock`: the active segment takes such a payload afterwards and its rows do not take too
+ * much memory: a channel that comes seldom takes its place in each row. Waits while the queue is
+ * full. */
 edgeops_status eop_store_make_room(edgeops_store *store, size_t payload);
 /** Under `lock`: puts a segment at the end of the queue. */
 void eop_store_seal(edgeops_store *store, eop_segment *segment);

@@ -110,9 +110,7 @@ static edgeops_status decode_chunk(eop_rows *rows, eop_lookup *lookup, const eop
 static size_t rows_bytes(const eop_rows *rows) {
     size_t bytes = rows->capacity * 2 * sizeof(int64_t);
     for (size_t k = 0; k < rows->vector_count; k++) {
-        const eop_vector *vector = &rows->vectors[k];
-        bytes += vector->capacity * (eop_vector_width(vector->type) + (vector->valid != NULL)) +
-                 vector->bytes_capacity + sizeof *vector;
+        bytes += eop_vector_bytes(&rows->vectors[k]) + sizeof *rows->vectors;
     }
     return bytes;
 }

@@ -272,6 +272,7 @@ static edgeops_status open_block(eop_block **out, eop_asset *asset, eop_segment 
     block->segment = segment->number;
     block->next_in_segment = segment->blocks;
     segment->blocks = block;
+    segment->memory += sizeof *block;
     if (asset->newest != NULL) {
         asset->newest->next = block;
     } else {
@@ -324,7 +325,9 @@ void eop_extent_merge(eop_extent *extent, const eop_extent *other) {
     }
 }
 
-static edgeops_status put_cells(eop_block *block, const eop_cell *cells, size_t n) {
+/* *memory: grows by what the columns take more than before. */
+static edgeops_status put_cells(uint64_t *memory, eop_block *block, const eop_cell *cells,
+                                size_t n) {
     eop_rows *data = &block->data;
     for (size_t i = 0; i < n; i++) {
         if (cells[i].value.type == EDGEOPS_TYPE_NULL) {
@@ -336,12 +339,15 @@ static edgeops_status put_cells(eop_block *block, const eop_cell *cells, size_t 
             if (status != EDGEOPS_OK) {
                 return status;
             }
+            *memory += sizeof *data->vectors;
         }
         eop_vector *vector = &data->vectors[cells[i].channel];
+        size_t before = eop_vector_bytes(vector);
         edgeops_status status = eop_vector_pad(vector, data->rows);
         if (status == EDGEOPS_OK) {
             status = eop_vector_put(vector, &cells[i].value);
         }
+        *memory += eop_vector_bytes(vector) - before;
         if (status != EDGEOPS_OK) {
             return status;
         }
@@ -358,9 +364,11 @@ edgeops_status eop_memtable_push(eop_asset *asset, eop_segment *segment, uint64_
     }
     eop_rows *data = &block->data;
     size_t row = data->rows;
+    size_t capacity = data->capacity;
     status = eop_rows_reserve(data, row + 1);
     if (status == EDGEOPS_OK) {
-        status = put_cells(block, cells, n);
+        segment->memory += (data->capacity - capacity) * 2 * sizeof(int64_t);
+        status = put_cells(&segment->memory, block, cells, n);
     }
     if (EOP_UNLIKELY(status != EDGEOPS_OK)) {
         eop_memtable_pop(asset, segment, row);

@@ -52,6 +52,7 @@ typedef struct eop_block {
 typedef struct eop_segment {
     uint64_t number;
     uint64_t bytes;
+    uint64_t memory; /**< that its blocks took; grows only */
     eop_block *blocks;
     struct eop_segment *next;
 } eop_segment;

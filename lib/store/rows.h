@@ -47,6 +47,8 @@ bool eop_vector_is_null(const eop_vector *vector, size_t row);
 bool eop_vector_equals(const eop_vector *vector, size_t row, const edgeops_value *value);
 /** Bytes of one element, for STRING of one offset. */
 size_t eop_vector_width(edgeops_type type);
+/** Bytes of memory it takes. */
+size_t eop_vector_bytes(const eop_vector *vector);
 
 typedef struct eop_rows {
     size_t rows;

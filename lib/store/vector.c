@@ -17,6 +17,11 @@ size_t eop_vector_width(edgeops_type type) {
     }
 }
 
+size_t eop_vector_bytes(const eop_vector *vector) {
+    return vector->capacity * (eop_vector_width(vector->type) + (vector->valid != NULL)) +
+           vector->bytes_capacity;
+}
+
 void eop_vector_dispose(eop_vector *vector) {
     eop_free(vector->data);
     eop_free(vector->valid);

@@ -89,8 +89,10 @@ edgeops_status eop_store_rotate(edgeops_store *store, size_t payload) {
 }
 
 edgeops_status eop_store_make_room(edgeops_store *store, size_t payload) {
+    uint64_t limit = EOP_MEMORY_FACTOR * store->options.segment_bytes;
     for (;;) {
-        if (EOP_LIKELY(eop_journal_fits(store->journal, payload))) {
+        if (EOP_LIKELY(eop_journal_fits(store->journal, payload) &&
+                       store->active->memory < limit)) {
             return EDGEOPS_OK;
         }
         if (store->sealed_count < EOP_SEALED_MAX) {

@@ -5,12 +5,14 @@
 #include "store/chunk.h"
 #include "store_fixture.h"
 
+static unsigned nulls_of_100 = 20;
+
 static edgeops_value draw(dice *d, edgeops_type type) {
     static const char words[] = "the quick brown fox";
     static const uint64_t odd[] = {0x8000000000000000u, 0x7ff8000000000000u, 0xfff0000000000123u,
                                    0x7ff0000000000000u, 1};
     edgeops_value value = {.type = type};
-    if (below(d, 5) == 0) {
+    if (below(d, 100) < nulls_of_100) {
         return (edgeops_value){.type = EDGEOPS_TYPE_NULL};
     }
     switch (type) {
@@ -41,7 +43,9 @@ static void fill(eop_vector *vector, edgeops_value *values, size_t n, dice *d) {
 Test(store_chunk, every_type_comes_back_bit_exact_in_any_slice) {
     dice d = {42};
     edgeops_value values[300];
-    for (int round = 0; round < 200; round++) {
+    for (int round = 0; round < 1000; round++) {
+        static const unsigned shares[] = {0, 1, 20, 90, 97, 100};
+        nulls_of_100 = shares[round % 6];
         eop_vector vector = {.type = (edgeops_type)(1 + below(&d, 4))};
         eop_vector back = {.type = vector.type};
         eop_buf buf = {0};
@@ -94,6 +98,7 @@ Test(store_chunk, decoder_survives_what_has_a_good_checksum) {
     dice d = {5};
     edgeops_value values[64];
     for (int round = 0; round < 20000; round++) {
+        nulls_of_100 = round % 2 == 0 ? 20 : 97;
         eop_vector vector = {.type = (edgeops_type)(1 + below(&d, 4))};
         eop_vector back = {.type = vector.type};
         eop_buf buf = {0};
@@ -117,6 +122,19 @@ Test(store_chunk, decoder_survives_what_has_a_good_checksum) {
         eop_vector_dispose(&vector);
         eop_vector_dispose(&back);
     }
+}
+
+Test(store_chunk, nulls_take_no_place) {
+    eop_vector vector = {.type = EDGEOPS_TYPE_FLOAT64};
+    eop_buf buf = {0};
+    edgeops_value value = f64(1.5);
+    CHECK_OK(eop_vector_pad(&vector, 4000));
+    CHECK_OK(eop_vector_put(&vector, &value));
+    CHECK_OK(eop_vector_pad(&vector, 4096));
+    eop_chunk_encode(&buf, &vector);
+    cr_assert_eq(buf.size, 16 + 2 + 8);
+    eop_buf_dispose(&buf);
+    eop_vector_dispose(&vector);
 }
 
 Test(store_chunk, unknown_encoding_asks_for_a_newer_program) {

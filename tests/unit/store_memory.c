@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every allocation of a day in the life of a store fails once: the call says so, and what was
  * acknowledged is there afterwards. */
+#include <malloc.h>
 #include <pthread.h>
 
 #include "edgeops/context.h"
@@ -184,4 +185,75 @@ Test(store_memory, every_failed_allocation_is_reported_and_loses_nothing, .timeo
     }
     cr_assert(n > 200);
     CHECK_OK(eop_remove_tree(folder));
+}
+
+static size_t live_bytes;
+static size_t peak_bytes;
+
+static void count_bytes(size_t more, size_t less) {
+    pthread_mutex_lock(&counter_lock);
+    live_bytes += more;
+    live_bytes -= less;
+    peak_bytes = live_bytes > peak_bytes ? live_bytes : peak_bytes;
+    pthread_mutex_unlock(&counter_lock);
+}
+
+static void *measured_alloc(void *data, size_t size) {
+    void *memory = malloc(size);
+    (void)data;
+    count_bytes(malloc_usable_size(memory), 0);
+    return memory;
+}
+
+static void *measured_realloc(void *data, void *memory, size_t size) {
+    (void)data;
+    size_t before = malloc_usable_size(memory);
+    void *now = realloc(memory, size);
+    if (now != NULL) {
+        count_bytes(malloc_usable_size(now), before);
+    }
+    return now;
+}
+
+static void measured_free(void *data, void *memory) {
+    (void)data;
+    count_bytes(0, malloc_usable_size(memory));
+    free(memory);
+}
+
+/* A controller that publishes each of its 1,024 tags alone. */
+Test(store_memory, asset_with_one_of_many_channels_a_sample_stays_small, .timeout = 60) {
+    enum { SAMPLES = 20000, CHANNELS = 1024 };
+    static char names[CHANNELS][8];
+    edgeops_allocator allocator = {measured_alloc, measured_realloc, measured_free, NULL};
+    CHECK_OK(edgeops_set_allocator(&allocator));
+    edgeops_store *store = open_store();
+    for (int i = 0; i < CHANNELS; i++) {
+        snprintf(names[i], sizeof names[i], "t%d", i);
+    }
+    for (int i = 0; i < SAMPLES; i++) {
+        CHECK_OK(put(store, "plc", i, 0, names[i % CHANNELS], f64(i), NULL));
+    }
+    CHECK_OK(eop_store_flush(store));
+    eop_store_stats stats;
+    CHECK_OK(eop_store_get_stats(store, &stats));
+    cr_assert_lt(peak_bytes, 48u * 1024 * 1024, "%zu bytes of memory", peak_bytes);
+    cr_assert_lt(stats.disk_bytes, 24u * 1024 * 1024, "%llu bytes of disk",
+                 (unsigned long long)stats.disk_bytes);
+    const char *channels[2] = {names[0], names[CHANNELS - 1]};
+    edgeops_query query = EDGEOPS_QUERY_INIT;
+    edgeops_table *table = NULL;
+    query.asset = "plc";
+    query.channels = channels;
+    query.channel_count = 2;
+    CHECK_OK(edgeops_store_read(&table, store, &query));
+    cr_assert_eq(table->rows, SAMPLES);
+    for (int i = 0; i < SAMPLES; i++) {
+        cr_assert_eq(table->columns[0].valid[i], i % CHANNELS == 0);
+        cr_assert_eq(table->columns[1].valid[i], i % CHANNELS == CHANNELS - 1);
+        cr_assert(i % CHANNELS != 0 || table->columns[0].f64[i] == i);
+    }
+    edgeops_table_free(table);
+    edgeops_store_close(store);
+    remove_home();
 }
