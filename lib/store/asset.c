@@ -247,31 +247,31 @@ static edgeops_status remove_from_catalog(eop_catalog *catalog, const eop_asset 
 
 edgeops_status edgeops_store_remove_asset(edgeops_store *store, const char *name) {
     EOP_REQUIRE(store != NULL && name != NULL, "store");
-    uint32_t id = 0;
     edgeops_status status = EDGEOPS_OK;
-    /* The writer reads the blocks of sealed segments without the other lock. */
-    pthread_mutex_lock(&store->writing);
     pthread_mutex_lock(&store->lock);
     eop_asset *asset = eop_memtable_find(&store->mem, name);
-    status = asset != NULL ? remove_from_catalog(&store->catalog, asset) : eop_fail_no_asset(name);
+    if (asset == NULL) {
+        status = eop_fail_no_asset(name);
+    } else if (!eop_grow(&store->drops, &store->drop_capacity, store->drop_count + 1,
+                         sizeof *store->drops)) {
+        status = eop_fail_nomem("store");
+    } else {
+        status = remove_from_catalog(&store->catalog, asset);
+    }
     if (status == EDGEOPS_OK) {
-        id = asset->id;
+        store->drops[store->drop_count++] = asset->id;
         for (eop_segment *segment = store->sealed; segment != NULL; segment = segment->next) {
-            eop_segment_drop_asset(segment, asset);
+            eop_segment_drop_asset(segment, asset, segment == store->written);
         }
         if (store->active != NULL) {
-            eop_segment_drop_asset(store->active, asset);
+            eop_segment_drop_asset(store->active, asset, false);
         }
         eop_memtable_remove(&store->mem, asset);
         eop_lookup_forget(&store->lookup);
     }
     pthread_mutex_unlock(&store->lock);
-    if (status == EDGEOPS_OK && eop_telemetry_drop(&store->writer, id) != EDGEOPS_OK) {
-        /* The asset is gone; the next opening removes what is left of its chunks. */
-        eop_store_log(store, EDGEOPS_LOG_WARN,
-                      "chunks of a removed asset are left until the next start: %s",
-                      edgeops_error_last()->message);
+    if (status == EDGEOPS_OK) {
+        eop_writer_wake(store);
     }
-    pthread_mutex_unlock(&store->writing);
     return status;
 }

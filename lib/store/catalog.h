@@ -96,7 +96,8 @@ typedef struct eop_store_stats {
                        * that were found unreadable since, of which at most 256 are counted */
 } eop_store_stats;
 edgeops_status eop_store_get_stats(edgeops_store *store, eop_store_stats *stats);
-/** Moves all that is in the journal into chunks now (tests, backup). */
+/** Moves all that is in the journal into chunks now, and what was removed out of them (tests,
+ * backup). */
 edgeops_status eop_store_flush(edgeops_store *store);
 
 /** Where the store tells what happens in the background; at once what was found at the opening. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The store. Locks, in the order in which they are taken: `writing` (the connection that writes
- * chunks), `lock` (memtable, journal, queue of segments), then the catalog's; `pool_lock`,
- * `watch_lock` and `wake_lock` are leaves.
+/* The store. Locks, in the order in which they are taken: `lock` (memtable, journal, queues of the
+ * writer), then the catalog's; `pool_lock`, `watch_lock` and `wake_lock` are leaves. The connection
+ * that writes chunks and the segment `written` belong to the background writer.
  *
  * A row is in the memtable and the journal until the background writer has put its segment into
  * chunks; only then it leaves the memtable. Who reads begins its snapshot of the chunks under
@@ -51,9 +51,15 @@ struct edgeops_store {
     edgeops_status write_status; /* of the last try of the writer */
     char write_message[512];
     uint64_t write_tries;
-    uint64_t skipped_rows; /* of the journal: their asset is gone, or they do not fit */
+    uint64_t skipped_rows;      /* of the journal: their asset is gone, or they do not fit */
+    const eop_segment *written; /* its blocks stay as they are */
+    uint32_t *drops;            /* removed assets whose chunks must go */
+    size_t drop_count;
+    size_t drop_capacity;
+    edgeops_status drop_status; /* of the last try of the writer */
+    char drop_message[512];
+    uint64_t drop_tries;
 
-    pthread_mutex_t writing;
     eop_telemetry writer;
     eop_sql checkpoint; /* of catalog.db */
     pthread_t thread;

@@ -269,6 +269,7 @@ static edgeops_status open_block(eop_block **out, eop_asset *asset, eop_segment 
     block->data.first_ordinal = ordinal;
     block->sorted = true;
     block->asset = asset;
+    block->asset_id = asset->id;
     block->segment = segment->number;
     block->next_in_segment = segment->blocks;
     segment->blocks = block;
@@ -433,18 +434,24 @@ void eop_memtable_pop(eop_asset *asset, eop_segment *segment, size_t n) {
 
 void eop_memtable_release(eop_segment *segment) {
     for (eop_block *block = segment->blocks; block != NULL; block = block->next_in_segment) {
-        unlink_block(block);
-        eop_extent_merge(&block->asset->stored, &block->extent);
+        if (block->asset != NULL) {
+            unlink_block(block);
+            eop_extent_merge(&block->asset->stored, &block->extent);
+        }
     }
 }
 
-void eop_segment_drop_asset(eop_segment *segment, const eop_asset *asset) {
+void eop_segment_drop_asset(eop_segment *segment, const eop_asset *asset, bool in_use) {
     eop_block **at = &segment->blocks;
     while (*at != NULL) {
         eop_block *block = *at;
-        if (block->asset == asset) {
-            *at = block->next_in_segment;
+        bool gone = block->asset == asset;
+        if (gone && asset != NULL) {
             unlink_block(block);
+            block->asset = NULL;
+        }
+        if (gone && !in_use) {
+            *at = block->next_in_segment;
             free_block(block);
         } else {
             at = &block->next_in_segment;

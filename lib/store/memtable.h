@@ -39,9 +39,10 @@ typedef struct eop_block {
     eop_rows data;
     int64_t t_min;
     int64_t t_max;
-    bool sorted;    /**< strictly ascending by (time, seq) */
-    eop_keys *keys; /**< where not sorted: finds (time, seq), made when first asked */
-    eop_asset *asset;
+    bool sorted;      /**< strictly ascending by (time, seq) */
+    eop_keys *keys;   /**< where not sorted: finds (time, seq), made when first asked */
+    eop_asset *asset; /**< NULL: it was removed while the segment was written */
+    uint32_t asset_id;
     uint64_t segment;
     eop_extent extent;                 /**< set by eop_block_measure() */
     struct eop_block *next;            /**< of the asset, newer */
@@ -118,8 +119,9 @@ void eop_extent_merge(eop_extent *extent, const eop_extent *other);
 /** Rows of a segment, measured, are in chunks: they leave their assets. The blocks stay in the
  * segment until eop_segment_free(). */
 void eop_memtable_release(eop_segment *segment);
-/** Takes the blocks of an asset out of a segment and frees them. */
-void eop_segment_drop_asset(eop_segment *segment, const eop_asset *asset);
+/** Takes the blocks of an asset, NULL: of all that were removed, out of a segment and frees them.
+ * in_use: someone reads the segment without the lock; then they only leave the asset. */
+void eop_segment_drop_asset(eop_segment *segment, const eop_asset *asset, bool in_use);
 void eop_segment_free(eop_segment *segment);
 
 #endif /* EOP_STORE_MEMTABLE_H */

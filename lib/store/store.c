@@ -51,7 +51,6 @@ static edgeops_status init_locks(edgeops_store *store) {
     }
     rc = rc != 0 ? rc : pthread_cond_init(&store->changed, NULL);
     rc = rc != 0 ? rc : pthread_mutex_init(&store->lock, NULL);
-    rc = rc != 0 ? rc : pthread_mutex_init(&store->writing, NULL);
     rc = rc != 0 ? rc : pthread_mutex_init(&store->wake_lock, NULL);
     rc = rc != 0 ? rc : pthread_mutex_init(&store->pool_lock, NULL);
     rc = rc != 0 ? rc : pthread_mutex_init(&store->watch_lock, NULL);
@@ -99,22 +98,16 @@ static edgeops_status open_catalog(edgeops_store *store) {
     return status;
 }
 
-/* Assets whose chunks outlived them: the removal was cut short. */
-typedef struct orphans {
-    edgeops_store *store;
-    uint32_t *assets;
-    size_t count;
-    size_t capacity;
-} orphans;
-
 static edgeops_status take_state(uint32_t id, const eop_extent *extent, void *user_data) {
-    orphans *list = user_data;
-    eop_asset *asset = eop_memtable_by_id(&list->store->mem, id);
+    edgeops_store *store = user_data;
+    eop_asset *asset = eop_memtable_by_id(&store->mem, id);
     if (asset == NULL) {
-        if (!eop_grow(&list->assets, &list->capacity, list->count + 1, sizeof *list->assets)) {
+        /* Its removal was cut short: the writer goes on with it. */
+        if (!eop_grow(&store->drops, &store->drop_capacity, store->drop_count + 1,
+                      sizeof *store->drops)) {
             return eop_fail_nomem("store");
         }
-        list->assets[list->count++] = id;
+        store->drops[store->drop_count++] = id;
         return EDGEOPS_OK;
     }
     uint64_t base = asset->all.ordinal;
@@ -133,7 +126,6 @@ static edgeops_status open_telemetry(edgeops_store *store) {
         eop_free(data);
         return eop_fail_nomem("store");
     }
-    orphans list = {.store = store};
     edgeops_status status = eop_mkdirs(data, 0700);
     eop_free(data);
     if (status == EDGEOPS_OK) {
@@ -145,12 +137,8 @@ static edgeops_status open_telemetry(edgeops_store *store) {
         store->lookup.user_data = store;
     }
     if (status == EDGEOPS_OK) {
-        status = eop_telemetry_states(&store->writer, take_state, &list);
+        status = eop_telemetry_states(&store->writer, take_state, store);
     }
-    for (size_t i = 0; status == EDGEOPS_OK && i < list.count; i++) {
-        status = eop_telemetry_drop(&store->writer, list.assets[i]);
-    }
-    eop_free(list.assets);
     return status;
 }
 
@@ -297,7 +285,6 @@ static void destroy_locks(edgeops_store *store) {
     pthread_cond_destroy(&store->wake);
     pthread_cond_destroy(&store->changed);
     pthread_mutex_destroy(&store->lock);
-    pthread_mutex_destroy(&store->writing);
     pthread_mutex_destroy(&store->wake_lock);
     pthread_mutex_destroy(&store->pool_lock);
     pthread_mutex_destroy(&store->watch_lock);
@@ -324,6 +311,7 @@ void edgeops_store_close(edgeops_store *store) {
     eop_segment_free(store->active);
     eop_memtable_dispose(&store->mem);
     eop_append_scratch_free(store->scratch);
+    eop_free(store->drops);
     eop_free(store->telemetry_path);
     eop_free(store->home);
     if (store->lock_fd >= 0) {

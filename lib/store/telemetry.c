@@ -8,7 +8,7 @@
 #include "store/chunk.h"
 
 /* Large pages, since most of the file is BLOBs of some KiB. */
-enum { VERSION = 1, PAGE_SIZE = 16384, CHANNEL_BITS = 10 };
+enum { VERSION = 1, PAGE_SIZE = 16384, CHANNEL_BITS = 10, DROP_CHUNKS = 16 };
 static_assert(1u << CHANNEL_BITS == EOP_CHANNELS_MAX, "a cell id has room for a channel");
 
 static const char schema[] =
@@ -231,13 +231,13 @@ static edgeops_status write_block(eop_telemetry *telemetry, eop_block *block, eo
         }
         if (status == EDGEOPS_OK) {
             status =
-                write_chunk(telemetry, block->asset->id, data->first_ordinal + from, &piece, buf);
+                write_chunk(telemetry, block->asset_id, data->first_ordinal + from, &piece, buf);
         }
         eop_rows_dispose(&piece);
     }
     if (status == EDGEOPS_OK) {
         eop_block_measure(block);
-        status = write_state(telemetry, block->asset->id, &block->extent);
+        status = write_state(telemetry, block->asset_id, &block->extent);
     }
     return status;
 }
@@ -282,41 +282,43 @@ static edgeops_status drop_chunk(eop_telemetry *telemetry, int64_t id) {
     return status;
 }
 
+/* EDGEOPS_OK: one is gone. */
+static edgeops_status drop_one(eop_telemetry *telemetry, uint32_t asset) {
+    sqlite3_stmt *find = NULL;
+    edgeops_status status = eop_sql_get(&find, &telemetry->sql, CHUNK_IDS);
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_int(find, 1, asset);
+        status = eop_sql_next(&telemetry->sql, find);
+    }
+    if (status == EDGEOPS_OK) {
+        int64_t id = sqlite3_column_int64(find, 0);
+        sqlite3_reset(find);
+        status = drop_chunk(telemetry, id);
+    }
+    return status;
+}
+
 edgeops_status eop_telemetry_drop(eop_telemetry *telemetry, uint32_t asset) {
-    /* A transaction for some chunks each, so that the WAL stays small; `state` goes last and tells
-     * the next opening that there is more to remove. */
-    for (bool more = true; more;) {
-        edgeops_status status = eop_sql_begin(&telemetry->sql);
-        if (status != EDGEOPS_OK) {
-            return status;
-        }
-        for (int n = 0; status == EDGEOPS_OK && more && n < 64; n++) {
-            sqlite3_stmt *find = NULL;
-            status = eop_sql_get(&find, &telemetry->sql, CHUNK_IDS);
-            if (status == EDGEOPS_OK) {
-                eop_sql_bind_int(find, 1, asset);
-                status = eop_sql_next(&telemetry->sql, find);
-            }
-            if (status == EDGEOPS_OK) {
-                int64_t id = sqlite3_column_int64(find, 0);
-                sqlite3_reset(find);
-                status = drop_chunk(telemetry, id);
-            } else if (status == EDGEOPS_DONE) {
-                sqlite3_stmt *remove = NULL;
-                more = false;
-                status = eop_sql_get(&remove, &telemetry->sql, STATE_REMOVE);
-                if (status == EDGEOPS_OK) {
-                    eop_sql_bind_int(remove, 1, asset);
-                    status = eop_sql_run(&telemetry->sql, remove);
-                }
-            }
-        }
-        status = eop_sql_end(&telemetry->sql, status);
-        if (status != EDGEOPS_OK) {
-            return status;
+    bool more = true;
+    edgeops_status status = eop_sql_begin(&telemetry->sql);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    for (int n = 0; status == EDGEOPS_OK && n < DROP_CHUNKS; n++) {
+        status = drop_one(telemetry, asset);
+    }
+    if (status == EDGEOPS_DONE) {
+        /* `state` goes last: it tells the next opening that there is more to remove. */
+        sqlite3_stmt *remove = NULL;
+        more = false;
+        status = eop_sql_get(&remove, &telemetry->sql, STATE_REMOVE);
+        if (status == EDGEOPS_OK) {
+            eop_sql_bind_int(remove, 1, asset);
+            status = eop_sql_run(&telemetry->sql, remove);
         }
     }
-    return EDGEOPS_OK;
+    status = eop_sql_end(&telemetry->sql, status);
+    return status == EDGEOPS_OK && !more ? EDGEOPS_DONE : status;
 }
 
 /* -- reading -- */

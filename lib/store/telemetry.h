@@ -28,7 +28,7 @@ void eop_telemetry_close(eop_telemetry *telemetry);
 
 /** Makes chunks of a sealed segment; measures its blocks. */
 edgeops_status eop_telemetry_write(eop_telemetry *telemetry, const eop_segment *segment);
-/** Removes the chunks of an asset. */
+/** Removes some chunks of an asset. DONE: there are no more, it is forgotten. */
 edgeops_status eop_telemetry_drop(eop_telemetry *telemetry, uint32_t asset);
 
 /* -- reading -- */

@@ -121,12 +121,11 @@ static void finish(edgeops_store *store, eop_segment *segment) {
 
 /* The oldest sealed segment. DONE: there is none. */
 static edgeops_status write_oldest(edgeops_store *store) {
-    pthread_mutex_lock(&store->writing);
     pthread_mutex_lock(&store->lock);
     eop_segment *segment = store->sealed;
+    store->written = segment;
     pthread_mutex_unlock(&store->lock);
     if (segment == NULL) {
-        pthread_mutex_unlock(&store->writing);
         return EDGEOPS_DONE;
     }
     edgeops_status status = eop_telemetry_write(&store->writer, segment);
@@ -135,19 +134,53 @@ static edgeops_status write_oldest(edgeops_store *store) {
     if (status == EDGEOPS_OK) {
         finish(store, segment);
     } else {
+        /* The next try must not bring back what was removed and dropped in between. */
+        eop_segment_drop_asset(segment, NULL, false);
         snprintf(store->write_message, sizeof store->write_message, "%s",
                  edgeops_error_last()->message);
     }
+    store->written = NULL;
     store->write_status = status;
     store->write_tries++;
     pthread_cond_broadcast(&store->changed);
     pthread_mutex_unlock(&store->lock);
-    pthread_mutex_unlock(&store->writing);
     if (status == EDGEOPS_OK) {
         eop_segment_free(segment);
     }
     if (news) {
         eop_store_log(store, EDGEOPS_LOG_ERROR, "cannot write chunks: %s",
+                      edgeops_error_last()->message);
+    }
+    return status;
+}
+
+/* Some chunks of an asset that was removed. DONE: there are none. */
+static edgeops_status drop_some(edgeops_store *store) {
+    pthread_mutex_lock(&store->lock);
+    bool due = store->drop_count > 0;
+    uint32_t asset = due ? store->drops[0] : 0;
+    pthread_mutex_unlock(&store->lock);
+    if (!due) {
+        return EDGEOPS_DONE;
+    }
+    edgeops_status status = eop_telemetry_drop(&store->writer, asset);
+    pthread_mutex_lock(&store->lock);
+    if (status == EDGEOPS_DONE) {
+        /* Others may have come, behind it. */
+        memmove(store->drops, store->drops + 1, --store->drop_count * sizeof *store->drops);
+        status = EDGEOPS_OK;
+    }
+    bool news = status != EDGEOPS_OK && store->drop_status == EDGEOPS_OK;
+    if (status != EDGEOPS_OK) {
+        snprintf(store->drop_message, sizeof store->drop_message, "%s",
+                 edgeops_error_last()->message);
+    }
+    store->drop_status = status;
+    store->drop_tries++;
+    pthread_cond_broadcast(&store->changed);
+    pthread_mutex_unlock(&store->lock);
+    if (news) {
+        eop_store_log(store, EDGEOPS_LOG_WARN, "cannot drop the chunks of a removed asset: %s",
                       edgeops_error_last()->message);
     }
     return status;
@@ -213,8 +246,9 @@ static bool take_checkpoint_due(edgeops_store *store) {
 
 static void *run(void *user_data) {
     edgeops_store *store = user_data;
-    edgeops_status status = EDGEOPS_OK;
-    while (wait_for_work(store, status < 0)) {
+    edgeops_status written = EDGEOPS_OK;
+    edgeops_status dropped = EDGEOPS_OK;
+    while (wait_for_work(store, written < 0 || dropped < 0)) {
         do {
             /* First of all the spare, so that the next rotation finds one. Under a steady load
              * there is always a segment to write, so the rest has its turn after each of them. */
@@ -225,8 +259,10 @@ static void *run(void *user_data) {
                 checkpoint(store);
             }
             tell_damage(store);
-            status = write_oldest(store);
-        } while (status == EDGEOPS_OK && !stopping(store));
+            written = write_oldest(store);
+            /* Also where nothing can be written: dropping may make the room for it. */
+            dropped = drop_some(store);
+        } while ((written == EDGEOPS_OK || dropped == EDGEOPS_OK) && !stopping(store));
     }
     return NULL;
 }
@@ -244,7 +280,7 @@ edgeops_status eop_writer_start(edgeops_store *store) {
     }
     store->thread_made = true;
     eop_catalog_on_wal(&store->catalog, on_wal, store);
-    if (store->sealed != NULL) {
+    if (store->sealed != NULL || store->drop_count > 0) {
         eop_writer_wake(store);
     }
     return EDGEOPS_OK;
@@ -276,6 +312,14 @@ edgeops_status eop_store_flush(edgeops_store *store) {
     while (status == EDGEOPS_OK && store->sealed != NULL && store->sealed->number <= target) {
         if (store->write_tries > tries && store->write_status != EDGEOPS_OK) {
             status = eop_fail_with(store->write_status, "store", store->write_message);
+            break;
+        }
+        pthread_cond_wait(&store->changed, &store->lock);
+    }
+    tries = store->drop_tries;
+    while (status == EDGEOPS_OK && store->drop_count > 0) {
+        if (store->drop_tries > tries && store->drop_status != EDGEOPS_OK) {
+            status = eop_fail_with(store->drop_status, "store", store->drop_message);
             break;
         }
         pthread_cond_wait(&store->changed, &store->lock);

@@ -295,6 +295,30 @@ Test(store_append, assets_are_walked_and_removed) {
     edgeops_store_close(store);
 }
 
+Test(store_append, removal_that_was_cut_short_goes_on_after_the_opening) {
+    edgeops_store *store = open_store();
+    CHECK_OK(put(store, "a", 1, 0, "x", f64(1), NULL));
+    CHECK_OK(put(store, "b", 1, 0, "x", f64(1), NULL));
+    CHECK_OK(eop_store_flush(store));
+    edgeops_store_close(store);
+    run_sql("catalog.db", "PRAGMA foreign_keys=ON; DELETE FROM asset WHERE name = 'a'");
+    /* Even where it cannot: the other assets can be used. */
+    run_sql("data/telemetry.db", "CREATE TRIGGER keep BEFORE DELETE ON chunk BEGIN"
+                                 " SELECT RAISE(ABORT, 'kept'); END");
+    store = open_store();
+    CHECK_OK(put(store, "b", 2, 0, "x", f64(1), NULL));
+    cr_assert(eop_store_flush(store) < 0);
+    cr_assert_eq(count_rows(store, "b"), 2);
+    edgeops_store_close(store);
+    run_sql("data/telemetry.db", "DROP TRIGGER keep");
+    store = open_store();
+    CHECK_OK(eop_store_flush(store));
+    cr_assert_eq(count_rows(store, "b"), 2);
+    edgeops_store_close(store);
+    cr_assert_eq(ask_sql("data/telemetry.db", "SELECT COUNT(*) FROM state"), 1);
+    cr_assert_eq(ask_sql("data/telemetry.db", "SELECT COUNT(DISTINCT asset) FROM chunk"), 1);
+}
+
 Test(store_append, second_opener_is_told_who_has_it) {
     edgeops_store *store = open_store();
     edgeops_store *other = store;

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <sqlite3.h>
-
 #include "store_fixture.h"
 
 TestSuite(store_cursor, .init = make_home, .fini = remove_home);
@@ -89,15 +87,6 @@ Test(store_cursor, goes_on_after_its_asset_was_removed_and_made_again) {
     expect_rows(cursor, 10, 21, 2);
     edgeops_cursor_close(cursor);
     edgeops_store_close(store);
-}
-
-static void run_sql(const char *file, const char *text) {
-    char path[160];
-    sqlite3 *db = NULL;
-    snprintf(path, sizeof path, "%s/%s", home, file);
-    cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
-    cr_assert_eq(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK, "%s", sqlite3_errmsg(db));
-    sqlite3_close(db);
 }
 
 /* Two chunks and 100 rows in memory; the first chunk is damaged. */

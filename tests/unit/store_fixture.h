@@ -4,6 +4,7 @@
 #define STORE_FIXTURE_H
 
 #include <criterion/criterion.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,31 @@ static inline edgeops_store *open_store(void) {
     options.free_floor_bytes = 1;
     CHECK_OK(edgeops_store_open(&store, home, &options));
     return store;
+}
+
+/* Does something to a database of a home that nobody has open. */
+static inline void run_sql(const char *file, const char *text) {
+    char path[160];
+    sqlite3 *db = NULL;
+    snprintf(path, sizeof path, "%s/%s", home, file);
+    cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
+    cr_assert_eq(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK, "%s", sqlite3_errmsg(db));
+    sqlite3_close(db);
+}
+
+/* First column of the first row. */
+static inline int64_t ask_sql(const char *file, const char *text) {
+    char path[160];
+    sqlite3 *db = NULL;
+    sqlite3_stmt *select = NULL;
+    snprintf(path, sizeof path, "%s/%s", home, file);
+    cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
+    cr_assert_eq(sqlite3_prepare_v2(db, text, -1, &select, NULL), SQLITE_OK);
+    cr_assert_eq(sqlite3_step(select), SQLITE_ROW);
+    int64_t value = sqlite3_column_int64(select, 0);
+    sqlite3_finalize(select);
+    sqlite3_close(db);
+    return value;
 }
 
 static inline edgeops_value f64(double value) {

@@ -2,6 +2,7 @@
 /* Threads append, read, follow and flush at once: a plain program, so that it runs under the thread
  * sanitizer as well. Prints TAP. */
 #include <pthread.h>
+#include <sqlite3.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,6 +115,25 @@ static void *disturb(void *data) {
     return NULL;
 }
 
+/* Of what was removed while it was made into chunks. */
+static void check_nothing_left(const char *folder) {
+    char path[100];
+    sqlite3 *db = NULL;
+    sqlite3_stmt *count = NULL;
+    snprintf(path, sizeof path, "%s/data/telemetry.db", folder);
+    MUST(sqlite3_open(path, &db) == SQLITE_OK);
+    MUST(sqlite3_prepare_v2(db,
+                            "SELECT (SELECT COUNT(DISTINCT asset) FROM chunk) + COUNT(*),"
+                            " (SELECT COUNT(*) FROM cell) - 3 * (SELECT COUNT(*) FROM chunk)"
+                            " FROM state",
+                            -1, &count, NULL) == SQLITE_OK);
+    MUST(sqlite3_step(count) == SQLITE_ROW);
+    MUST(sqlite3_column_int(count, 0) == 2 * WRITERS);
+    MUST(sqlite3_column_int(count, 1) == 0);
+    sqlite3_finalize(count);
+    sqlite3_close(db);
+}
+
 int main(void) {
     char folder[] = "/tmp/edgeops-threads-XXXXXX";
     pthread_t threads[3 * WRITERS + 1];
@@ -134,7 +154,11 @@ int main(void) {
         MUST(pthread_join(threads[i], NULL) == 0);
     }
     MUST(atomic_load(&told[0]) == ROWS && atomic_load(&told[1]) == ROWS);
+    edgeops_status removed = edgeops_store_remove_asset(store, "short-lived");
+    MUST(removed == EDGEOPS_OK || removed == EDGEOPS_E_NOTFOUND);
+    MUST(eop_store_flush(store) == EDGEOPS_OK);
     edgeops_store_close(store);
+    check_nothing_left(folder);
     MUST(eop_remove_tree(folder) == EDGEOPS_OK);
     printf("1..1\nok 1 - threads see each row once while segments become chunks\n");
     return 0;
