@@ -45,13 +45,22 @@ static int turn(edgeops_ctx *ctx) {
     return 1;
 }
 
+/* What a home has from an earlier start is fine. */
+static int once(edgeops_node *node, const char *operation, const char *args) {
+    edgeops_status rc = edgeops_node_call(NULL, node, operation, args, NULL);
+    return rc == EDGEOPS_OK || rc == EDGEOPS_E_EXISTS;
+}
+
 int main(int argc, char **argv) {
     edgeops_ctx *ctx = NULL;
     edgeops_node *node = NULL;
-    int ok = argc == 4 && !edgeops_ctx_new(&ctx, NULL) &&
-             !edgeops_node_open(&node, ctx, argv[1], NULL) &&
-             !edgeops_node_call(NULL, node, "source.add", argv[2], NULL) &&
-             !edgeops_node_call(NULL, node, "deploy", argv[3], NULL) && !edgeops_node_start(node);
+    if (argc != 4) {
+        fprintf(stderr, "usage: foreign_loop HOME SOURCE-JSON DEPLOYMENT-JSON\n");
+        return 2;
+    }
+    int ok = !edgeops_ctx_new(&ctx, NULL) && !edgeops_node_open(&node, ctx, argv[1], NULL) &&
+             once(node, "source.add", argv[2]) && once(node, "deploy", argv[3]) &&
+             !edgeops_node_start(node);
     if (ok) {
         edgeops_node_on_prediction(node, show, NULL);
         while (turn(ctx)) {

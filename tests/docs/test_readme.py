@@ -11,7 +11,7 @@ from harness import ROOT, Broker, wait_until
 
 TEXT = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", TEXT, re.M | re.S)
-COMMANDS, EMBED, OFFLINE, SERVE, LIVE, WORKFLOW, BENCHMARK = range(7)
+COMMANDS, EMBED, OFFLINE, SERVE, LIVE, WORKFLOW, PYTHON, BENCHMARK = range(8)
 
 
 class Reader:
@@ -50,7 +50,7 @@ def reader(tmp_path_factory):
 def test_the_first_block_is_the_two_commands():
     assert BLOCKS[COMMANDS].splitlines() == ["sh examples/demo.sh", "sh tests/run.sh"]
     assert TEXT.index("```sh") == TEXT.index("```"), "the first fenced block holds the two commands"
-    assert len(BLOCKS) == 7
+    assert len(BLOCKS) == 8
 
 
 def test_the_program_shown_is_the_one_that_is_built():
@@ -104,6 +104,11 @@ def test_live_data(reader):
 def test_writing_a_workflow(reader):
     out = reader.type(BLOCKS[WORKFLOW])
     assert "my-workflow" in out
+
+
+def test_python(reader):
+    out = reader.type(BLOCKS[PYTHON])
+    assert "accuracy" in out and "source.add" in out
 
 
 def test_the_benchmarks_are_listed(reader):

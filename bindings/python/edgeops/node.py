@@ -2,9 +2,7 @@
 """A node: everything the command line can do, and live predictions."""
 from __future__ import annotations
 
-import csv
 import ctypes
-import io
 import json
 import os
 import tempfile
@@ -12,6 +10,7 @@ from typing import Any, Callable, NamedTuple, Union
 
 from . import _ffi
 from ._ffi import check, lib
+from .errors import ClosedError, UnsupportedError
 from .store import Store
 
 FOREVER = 2**63 - 1
@@ -65,6 +64,11 @@ class Node:
             lib.edgeops_ctx_free(self._ctx)
             self._ctx = ctypes.c_void_p()
 
+    def _handle(self) -> ctypes.c_void_p:
+        if not self._node:
+            raise ClosedError("this node is closed", code=-9, subsystem="node")
+        return self._node
+
     def __enter__(self) -> "Node":
         return self
 
@@ -74,27 +78,30 @@ class Node:
     @property
     def remote(self) -> bool:
         """True when calls go to a daemon."""
-        return bool(lib.edgeops_node_is_remote(self._node))
+        return bool(lib.edgeops_node_is_remote(self._handle()))
 
     @property
     def store(self) -> Store:
-        """The store of a local node. RuntimeError for a remote one."""
-        handle = lib.edgeops_node_store(self._node)
+        """The store of a local node. UnsupportedError for a remote one."""
+        handle = lib.edgeops_node_store(self._handle())
         if not handle:
-            raise RuntimeError("a daemon owns this home; stop it, or move the data with data.import and data.export")
+            raise UnsupportedError("a daemon owns this home; stop it, or move the data with data.import and data.export",
+                                   code=-16, subsystem="node")
         return Store(handle, keep=self)
 
     def start(self) -> None:
         """Starts sources and deployments of a local node; turn run() for them to work."""
-        check(lib.edgeops_node_start(self._node))
+        check(lib.edgeops_node_start(self._handle()))
 
     def stop(self) -> None:
         """Stops sources and deployments. Again is fine."""
-        lib.edgeops_node_stop(self._node)
+        if self._node:
+            lib.edgeops_node_stop(self._node)
 
     def run(self, seconds: float | None = None) -> None:
         """Turns the loop for so long, or until another thread calls wake(). Raises what a callback raised."""
         timeout = FOREVER if seconds is None else int(seconds * 1e9)
+        self._handle()
         status = lib.edgeops_ctx_run(self._ctx, timeout)
         self._raise_failure()
         if status < 0 and status != -7:
@@ -119,7 +126,7 @@ class Node:
             options.on_event = _ffi.EVENT_FN(lambda text, _: self._guard(lambda: on_event(json.loads(text))))
         given = {key.rstrip("_"): value for key, value in arguments.items() if value is not None}
         result = ctypes.POINTER(ctypes.c_char)()
-        status = lib.edgeops_node_call(ctypes.byref(result), self._node, operation.encode(),
+        status = lib.edgeops_node_call(ctypes.byref(result), self._handle(), operation.encode(),
                                        json.dumps(given).encode(), ctypes.byref(options))
         check(status)
         text = _ffi.take_text(result)
@@ -132,15 +139,15 @@ class Node:
         return self.call("train", on_event, workflow=workflow, dataset=dataset, params=params, name=name)
 
     def predict(self, model: str, dataset: str | None = None, asset: str | None = None,
-                csv_file: str | None = None, **arguments: Any) -> tuple[list[dict[str, str]], dict]:
-        """Predicts on a dataset, an asset or a CSV file; gives the rows (as text, one dict a prediction) and the summary."""
+                csv_file: str | None = None, **arguments: Any) -> tuple[list[dict[str, Any]], dict]:
+        """Predicts on a dataset, an asset or a CSV file; gives the rows (one dict a prediction) and the summary."""
         source = os.open(csv_file, os.O_RDONLY | os.O_CLOEXEC) if csv_file else None
         try:
             with tempfile.TemporaryFile() as out:
                 summary = self.call("predict", input=source, output=out.fileno(), model=model, dataset=dataset,
-                                    asset=asset, format="csv", **arguments)
+                                    asset=asset, format="jsonl", **arguments)
                 out.seek(0)
-                rows = list(csv.DictReader(io.TextIOWrapper(out, "utf-8", newline="")))
+                rows = [json.loads(line) for line in out]
         finally:
             if source is not None:
                 os.close(source)
@@ -155,7 +162,7 @@ class Node:
                               (p.message or b"").decode("utf-8", "replace") if p.status < 0 else "", p.latency)
             self._guard(lambda: function(made))  # type: ignore[misc]
         self._callback = _ffi.PREDICTION_FN(receive) if function else _ffi.PREDICTION_FN()
-        lib.edgeops_node_on_prediction(self._node, self._callback, None)
+        lib.edgeops_node_on_prediction(self._handle(), self._callback, None)
 
     def _guard(self, function: Callable[[], None]) -> None:
         """An exception must not pass through C: it is kept, the loop ends, and run() or call() raises it."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from . import _ffi
 from ._ffi import check, lib
+from .errors import ClosedError
 
 _FLOAT64, _INT64, _BOOL, _STRING = 1, 2, 3, 4
 _TYPES = {"float64": _FLOAT64, "int64": _INT64, "bool": _BOOL, "string": _STRING}
@@ -128,7 +129,7 @@ class Store:
     """The store of a node, from `Node.store`, or of a home opened alone with `Store.open(home)`."""
 
     def __init__(self, handle: int, keep: Any = None) -> None:
-        self._handle: int | None = handle
+        self._pointer: int | None = handle
         self._keep = keep  # the node that owns the handle, None when it is ours
 
     @classmethod
@@ -140,9 +141,17 @@ class Store:
 
     def close(self) -> None:
         """Closes a store that was opened alone; a node's store closes with its node."""
-        if self._handle and self._keep is None:
-            lib.edgeops_store_close(self._handle)
-        self._handle = None
+        if self._pointer and self._keep is None:
+            lib.edgeops_store_close(self._pointer)
+        self._pointer = None
+
+    @property
+    def _handle(self) -> int:
+        if self._keep is not None:
+            self._keep._handle()  # a node that is closed has taken its store along
+        if not self._pointer:
+            raise ClosedError("this store is closed", code=-9, subsystem="store")
+        return self._pointer
 
     def __enter__(self) -> "Store":
         return self

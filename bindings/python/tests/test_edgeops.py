@@ -102,8 +102,12 @@ def test_an_exception_in_a_callback_comes_out_of_the_call(node):
 
 def test_closing_twice_is_fine(tmp_path):
     node = edgeops.Node(tmp_path / "h")
+    store = node.store
     node.close()
     node.close()
+    for use in (lambda: node.call("node.status"), lambda: store.read("m"), node.start, lambda: node.run(0)):
+        with pytest.raises(edgeops.ClosedError):
+            use()
 
 
 def test_the_example_runs(tmp_path):
