@@ -26,6 +26,7 @@
 #define EOP_STRING_MAX    65536u
 #define EOP_LABEL_MAX     256u
 #define EOP_AUTHOR_MAX    256u
+#define EOP_WAL_LIMIT     (64u * 1024 * 1024)
 #define EOP_DAMAGED_MAX   256u /* damaged chunks that are told apart */
 
 typedef struct eop_append_scratch eop_append_scratch;
@@ -57,6 +58,7 @@ struct edgeops_store {
     size_t drop_count;
     size_t drop_capacity;
     edgeops_status drop_status; /* of the last try of the writer */
+    bool shrink_due;            /* the file can be made shorter */
     char drop_message[512];
     uint64_t drop_tries;
 
@@ -74,8 +76,12 @@ struct edgeops_store {
     size_t damaged_told; /* so many of them were logged */
 
     pthread_mutex_t pool_lock;
+    pthread_cond_t pool_changed; /* monotonic clock */
     eop_telemetry pool[EOP_READERS];
     size_t pool_count;
+    size_t reading;     /* that were taken and not given back */
+    bool hold_readers;  /* the writer waits for them: no more are given */
+    uint64_t wal_limit; /* of the WAL of the chunks; then the writer wants it empty */
 
     pthread_mutex_t watch_lock;
     edgeops_store_watch_fn watch;
@@ -87,6 +93,11 @@ struct edgeops_store {
 /** A line of the store's. Without a lock that the host's log could want; any thread. */
 void eop_store_log(edgeops_store *store, edgeops_log_level level, const char *format, ...)
     EOP_PRINTF(3, 4);
+
+/* -- wal.c: the writer's thread -- */
+/** After the chunks changed. The WAL cannot start anew as long as snapshots overlap: when it is too
+ * long, or at once, they are held back for a moment. */
+void eop_store_checkpoint_chunks(edgeops_store *store, bool at_once);
 
 /* -- writer.c -- */
 edgeops_status eop_writer_start(edgeops_store *store);
@@ -113,7 +124,8 @@ edgeops_status eop_check_channel_name(const char *asset, const char *name);
 edgeops_status eop_store_make_asset(eop_asset **out, edgeops_store *store, const char *name);
 
 /* -- read.c -- */
-/** A connection for reading from the pool. */
+/** A connection for reading from the pool. May wait half a second while the writer empties the WAL.
+ * Not under `lock`. */
 edgeops_status eop_reader_take(eop_telemetry *out, edgeops_store *store);
 void eop_reader_give(edgeops_store *store, eop_telemetry *reader);
 

@@ -109,7 +109,7 @@ static edgeops_status check(eop_sql *sql, const eop_sql_options *options) {
 
 static edgeops_status set_up(eop_sql *sql, const eop_sql_options *options) {
     char text[256];
-    sqlite3_busy_timeout(sql->db, 10000);
+    sqlite3_busy_timeout(sql->db, EOP_SQL_BUSY_MS);
     sqlite3_extended_result_codes(sql->db, 1);
     edgeops_status found = check(sql, options);
     if (found < 0) {
@@ -122,9 +122,12 @@ static edgeops_status set_up(eop_sql *sql, const eop_sql_options *options) {
         status = eop_sql_exec(sql, text);
     }
     if (status == EDGEOPS_OK) {
-        status = eop_sql_exec(sql, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
-                                   "PRAGMA journal_size_limit=4194304; PRAGMA temp_store=MEMORY;"
-                                   "PRAGMA foreign_keys=ON; PRAGMA cache_size=-1024;");
+        /* Deleting what is large must not write it once more, as zeros: some distributions turn
+         * secure_delete on. */
+        status = eop_sql_exec(
+            sql, "PRAGMA journal_mode=WAL; PRAGMA secure_delete=OFF; PRAGMA synchronous=NORMAL;"
+                 "PRAGMA journal_size_limit=4194304; PRAGMA temp_store=MEMORY;"
+                 "PRAGMA foreign_keys=ON; PRAGMA cache_size=-1024;");
     }
     return status == EDGEOPS_OK && found == EDGEOPS_DONE ? make(sql, options) : status;
 }

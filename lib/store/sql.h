@@ -12,6 +12,8 @@
 /** "EOPS" in the header of each database. */
 #define EOP_SQL_APPLICATION 0x454f5053
 
+#define EOP_SQL_BUSY_MS     10000
+
 typedef struct eop_sql {
     sqlite3 *db;
     char *path;

@@ -47,6 +47,7 @@ static edgeops_status init_locks(edgeops_store *store) {
     if (rc == 0) {
         rc = pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
         rc = rc != 0 ? rc : pthread_cond_init(&store->wake, &monotonic);
+        rc = rc != 0 ? rc : pthread_cond_init(&store->pool_changed, &monotonic);
         pthread_condattr_destroy(&monotonic);
     }
     rc = rc != 0 ? rc : pthread_cond_init(&store->changed, NULL);
@@ -249,6 +250,7 @@ edgeops_status edgeops_store_open(edgeops_store **out, const char *home,
         return eop_fail_nomem("store");
     }
     store->lock_fd = -1;
+    store->wal_limit = EOP_WAL_LIMIT;
     edgeops_status status = init_locks(store);
     if (status != EDGEOPS_OK) {
         eop_free(store);
@@ -283,6 +285,7 @@ edgeops_status edgeops_store_open(edgeops_store **out, const char *home,
 
 static void destroy_locks(edgeops_store *store) {
     pthread_cond_destroy(&store->wake);
+    pthread_cond_destroy(&store->pool_changed);
     pthread_cond_destroy(&store->changed);
     pthread_mutex_destroy(&store->lock);
     pthread_mutex_destroy(&store->wake_lock);

@@ -43,6 +43,7 @@ typedef enum statement {
     CHUNK_ABOVE,
     CHUNK_KEYS,
     CELL_GET,
+    FREE_PAGES,
     STATEMENTS
 } statement;
 
@@ -70,6 +71,7 @@ static const char *const texts[STATEMENTS] = {
     [CHUNK_ABOVE] = "SELECT min(t0) FROM chunk WHERE asset = ?1 AND t1 > ?2 AND t0 > ?2",
     [CHUNK_KEYS] = "SELECT times, seqs, ordinals FROM chunk WHERE id = ?",
     [CELL_GET] = "SELECT data FROM cell WHERE id = ?",
+    [FREE_PAGES] = "PRAGMA freelist_count",
 };
 
 edgeops_status eop_telemetry_open(eop_telemetry *telemetry, const char *path) {
@@ -82,7 +84,7 @@ edgeops_status eop_telemetry_open(eop_telemetry *telemetry, const char *path) {
     *telemetry = (eop_telemetry){0};
     edgeops_status status = eop_sql_open(&telemetry->sql, &options);
     if (status == EDGEOPS_OK) {
-        sqlite3_wal_autocheckpoint(telemetry->sql.db, 256);
+        sqlite3_wal_autocheckpoint(telemetry->sql.db, 0);
     }
     return status;
 }
@@ -319,6 +321,35 @@ edgeops_status eop_telemetry_drop(eop_telemetry *telemetry, uint32_t asset) {
     }
     status = eop_sql_end(&telemetry->sql, status);
     return status == EDGEOPS_OK && !more ? EDGEOPS_DONE : status;
+}
+
+edgeops_status eop_telemetry_shrink(eop_telemetry *telemetry) {
+    sqlite3_stmt *select = NULL;
+    edgeops_status status = eop_sql_get(&select, &telemetry->sql, FREE_PAGES);
+    if (status == EDGEOPS_OK) {
+        status = eop_sql_next(&telemetry->sql, select);
+    }
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    bool more = sqlite3_column_int64(select, 0) > 0;
+    sqlite3_reset(select);
+    return more ? eop_sql_exec(&telemetry->sql, "PRAGMA incremental_vacuum(64)") : EDGEOPS_DONE;
+}
+
+void eop_telemetry_checkpoint(uint64_t *bytes, eop_telemetry *telemetry) {
+    int in_wal = 0;
+    int rc = sqlite3_wal_checkpoint_v2(telemetry->sql.db, NULL, SQLITE_CHECKPOINT_PASSIVE, &in_wal,
+                                       NULL);
+    *bytes = rc == SQLITE_OK && in_wal > 0 ? (uint64_t)in_wal * PAGE_SIZE : 0;
+}
+
+bool eop_telemetry_truncate(eop_telemetry *telemetry) {
+    sqlite3 *db = telemetry->sql.db;
+    sqlite3_busy_timeout(db, 100);
+    int rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    sqlite3_busy_timeout(db, EOP_SQL_BUSY_MS);
+    return rc == SQLITE_OK;
 }
 
 /* -- reading -- */

@@ -31,6 +31,14 @@ edgeops_status eop_telemetry_write(eop_telemetry *telemetry, const eop_segment *
 /** Removes some chunks of an asset. DONE: there are no more, it is forgotten. */
 edgeops_status eop_telemetry_drop(eop_telemetry *telemetry, uint32_t asset);
 
+/** Gives some of the pages that dropping left back to the file system. DONE: there are none. */
+edgeops_status eop_telemetry_shrink(eop_telemetry *telemetry);
+/** Copies of the WAL what it may; *bytes: what is in the WAL, also what was copied. Nothing else
+ * does: call it after writing. */
+void eop_telemetry_checkpoint(uint64_t *bytes, eop_telemetry *telemetry);
+/** Copies all of the WAL and makes it empty. False where somebody reads or writes. */
+bool eop_telemetry_truncate(eop_telemetry *telemetry);
+
 /* -- reading -- */
 
 /** From here to eop_telemetry_end() all reads see one state. */

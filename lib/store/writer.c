@@ -129,6 +129,9 @@ static edgeops_status write_oldest(edgeops_store *store) {
         return EDGEOPS_DONE;
     }
     edgeops_status status = eop_telemetry_write(&store->writer, segment);
+    if (status == EDGEOPS_OK) {
+        eop_store_checkpoint_chunks(store, false);
+    }
     pthread_mutex_lock(&store->lock);
     bool news = status != EDGEOPS_OK && store->write_status == EDGEOPS_OK;
     if (status == EDGEOPS_OK) {
@@ -154,21 +157,32 @@ static edgeops_status write_oldest(edgeops_store *store) {
     return status;
 }
 
-/* Some chunks of an asset that was removed. DONE: there are none. */
+/* A step of what removing assets left to do: chunks first, then the room they took. DONE: there is
+ * nothing. */
 static edgeops_status drop_some(edgeops_store *store) {
     pthread_mutex_lock(&store->lock);
-    bool due = store->drop_count > 0;
-    uint32_t asset = due ? store->drops[0] : 0;
+    bool drop = store->drop_count > 0;
+    uint32_t asset = drop ? store->drops[0] : 0;
+    bool shrink = store->shrink_due;
     pthread_mutex_unlock(&store->lock);
-    if (!due) {
+    if (!drop && !shrink) {
         return EDGEOPS_DONE;
     }
-    edgeops_status status = eop_telemetry_drop(&store->writer, asset);
+    edgeops_status status =
+        drop ? eop_telemetry_drop(&store->writer, asset) : eop_telemetry_shrink(&store->writer);
+    bool done = status == EDGEOPS_DONE;
+    if (status >= 0) {
+        /* Only when the WAL is in it has the file system the room. */
+        eop_store_checkpoint_chunks(store, done && !drop);
+        status = EDGEOPS_OK;
+    }
     pthread_mutex_lock(&store->lock);
-    if (status == EDGEOPS_DONE) {
+    if (drop && done) {
         /* Others may have come, behind it. */
         memmove(store->drops, store->drops + 1, --store->drop_count * sizeof *store->drops);
-        status = EDGEOPS_OK;
+        store->shrink_due = true;
+    } else if (done) {
+        store->shrink_due = false;
     }
     bool news = status != EDGEOPS_OK && store->drop_status == EDGEOPS_OK;
     if (status != EDGEOPS_OK) {
@@ -180,7 +194,7 @@ static edgeops_status drop_some(edgeops_store *store) {
     pthread_cond_broadcast(&store->changed);
     pthread_mutex_unlock(&store->lock);
     if (news) {
-        eop_store_log(store, EDGEOPS_LOG_WARN, "cannot drop the chunks of a removed asset: %s",
+        eop_store_log(store, EDGEOPS_LOG_WARN, "cannot make room of a removed asset: %s",
                       edgeops_error_last()->message);
     }
     return status;
@@ -299,30 +313,44 @@ void eop_writer_stop(edgeops_store *store) {
     store->thread_made = false;
 }
 
+/* Under `lock`: until at most `left` segments wait for the writer, of those up to `target`. */
+static edgeops_status wait_written(edgeops_store *store, size_t left, uint64_t target) {
+    uint64_t tries = store->write_tries;
+    while (store->sealed_count > left && store->sealed->number <= target) {
+        if (store->write_tries > tries && store->write_status != EDGEOPS_OK) {
+            return eop_fail_with(store->write_status, "store", store->write_message);
+        }
+        pthread_cond_wait(&store->changed, &store->lock);
+    }
+    return EDGEOPS_OK;
+}
+
+static edgeops_status wait_dropped(edgeops_store *store) {
+    uint64_t tries = store->drop_tries;
+    while (store->drop_count > 0 || store->shrink_due) {
+        if (store->drop_tries > tries && store->drop_status != EDGEOPS_OK) {
+            return eop_fail_with(store->drop_status, "store", store->drop_message);
+        }
+        pthread_cond_wait(&store->changed, &store->lock);
+    }
+    return EDGEOPS_OK;
+}
+
 edgeops_status eop_store_flush(edgeops_store *store) {
     EOP_REQUIRE(store != NULL, "store");
-    edgeops_status status = EDGEOPS_OK;
     pthread_mutex_lock(&store->lock);
-    uint64_t tries = store->write_tries;
-    if (store->active != NULL && store->active->blocks != NULL) {
+    eop_writer_wake(store);
+    /* Room first: without it there is no next segment. */
+    edgeops_status status = wait_dropped(store);
+    if (status == EDGEOPS_OK) {
+        status = wait_written(store, EOP_SEALED_MAX - 1, UINT64_MAX);
+    }
+    if (status == EDGEOPS_OK && store->active != NULL && store->active->blocks != NULL) {
         status = eop_store_rotate(store, 0);
     }
     uint64_t target = store->last_sealed != NULL ? store->last_sealed->number : 0;
-    eop_writer_wake(store);
-    while (status == EDGEOPS_OK && store->sealed != NULL && store->sealed->number <= target) {
-        if (store->write_tries > tries && store->write_status != EDGEOPS_OK) {
-            status = eop_fail_with(store->write_status, "store", store->write_message);
-            break;
-        }
-        pthread_cond_wait(&store->changed, &store->lock);
-    }
-    tries = store->drop_tries;
-    while (status == EDGEOPS_OK && store->drop_count > 0) {
-        if (store->drop_tries > tries && store->drop_status != EDGEOPS_OK) {
-            status = eop_fail_with(store->drop_status, "store", store->drop_message);
-            break;
-        }
-        pthread_cond_wait(&store->changed, &store->lock);
+    if (status == EDGEOPS_OK) {
+        status = wait_written(store, 0, target);
     }
     pthread_mutex_unlock(&store->lock);
     return status;

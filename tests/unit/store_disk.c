@@ -1,18 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A disk that is full, on a small tmpfs: needs the right to mount one. */
+/* What is taken of the disk; one that is full, on a small tmpfs: needs the right to mount one. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "store_fixture.h"
 
 enum { DISK = 24 * 1024 * 1024, BALLAST = 10 * 1024 * 1024 };
 
-static edgeops_status put_big(edgeops_store *store, int64_t n) {
+static edgeops_status put_big(edgeops_store *store, const char *asset, int64_t n) {
     static char filler[4001];
     memset(filler, 'f', 4000);
-    return put(store, "a", n, 0, "s", text(filler), NULL);
+    return put(store, asset, n, 0, "s", text(filler), NULL);
+}
+
+/* On `folder`. */
+static void mount_disk(void) {
+    char options[64];
+    make_home();
+    snprintf(options, sizeof options, "size=%d", DISK);
+    if (mount("tmpfs", folder, "tmpfs", 0, options) != 0) {
+        int error = errno;
+        remove_home();
+        cr_skip_test("cannot mount a tmpfs: %s", strerror(error));
+    }
+}
+
+static void unmount_disk(void) {
+    cr_assert_eq(umount(folder), 0);
+    cr_assert_eq(rmdir(folder), 0);
 }
 
 static void make_ballast(const char *path) {
@@ -22,28 +42,21 @@ static void make_ballast(const char *path) {
 }
 
 Test(store_disk, full_disk_refuses_cleanly_and_recovers, .timeout = 60) {
-    char options[64];
     char ballast[96];
     int64_t n = 0;
     edgeops_label label = {.asset = "a", .start = 0, .end = 1, .label = "l"};
-    make_home();
-    snprintf(options, sizeof options, "size=%d", DISK);
-    if (mount("tmpfs", folder, "tmpfs", 0, options) != 0) {
-        int error = errno;
-        remove_home();
-        cr_skip_test("cannot mount a tmpfs: %s", strerror(error));
-    }
+    mount_disk();
     snprintf(ballast, sizeof ballast, "%s/ballast", folder);
     for (int cycle = 0; cycle < 3; cycle++) {
         make_ballast(ballast);
         edgeops_store *store = open_store();
         edgeops_status status = EDGEOPS_OK;
         while (status == EDGEOPS_OK) {
-            status = put_big(store, n);
+            status = put_big(store, "a", n);
             n += status == EDGEOPS_OK;
         }
         cr_assert_eq(status, EDGEOPS_E_LIMIT, "%s", edgeops_error_last()->message);
-        CHECK_CODE(EDGEOPS_E_LIMIT, put_big(store, n));
+        CHECK_CODE(EDGEOPS_E_LIMIT, put_big(store, "a", n));
         CHECK_CODE(EDGEOPS_E_LIMIT, eop_store_ready(store));
         cr_assert_eq(count_rows(store, "a"), (uint64_t)n);
         if (cycle == 1) {
@@ -55,13 +68,84 @@ Test(store_disk, full_disk_refuses_cleanly_and_recovers, .timeout = 60) {
         /* The writer sees the room by itself, within a second. */
         CHECK_OK(eop_store_flush(store));
         CHECK_OK(eop_store_ready(store));
-        CHECK_OK(put_big(store, n++));
+        CHECK_OK(put_big(store, "a", n++));
         CHECK_OK(edgeops_store_label(store, &label, 1, NULL));
         cr_assert_eq(count_rows(store, "a"), (uint64_t)n);
         CHECK_OK(edgeops_store_remove_asset(store, "a"));
+        CHECK_OK(eop_store_flush(store));
         n = 0;
         edgeops_store_close(store);
     }
-    cr_assert_eq(umount(folder), 0);
-    cr_assert_eq(rmdir(folder), 0);
+    unmount_disk();
+}
+
+Test(store_disk, removing_an_asset_makes_room_again, .timeout = 60) {
+    edgeops_store *store = NULL;
+    edgeops_store_options options = EDGEOPS_STORE_OPTIONS_INIT;
+    options.segment_bytes = 1024 * 1024;
+    options.free_floor_bytes = 8 * 1024 * 1024;
+    mount_disk();
+    CHECK_OK(edgeops_store_open(&store, home, &options));
+    for (int cycle = 0; cycle < 3; cycle++) {
+        int64_t n = 0;
+        edgeops_status status = EDGEOPS_OK;
+        while (status == EDGEOPS_OK) {
+            status = put_big(store, n % 4 == 0 ? "small" : "big", cycle * 100000 + n);
+            n += status == EDGEOPS_OK;
+        }
+        cr_assert_eq(status, EDGEOPS_E_LIMIT, "%s", edgeops_error_last()->message);
+        cr_assert_gt(n, 600);
+        CHECK_CODE(EDGEOPS_E_LIMIT, eop_store_ready(store));
+        CHECK_OK(edgeops_store_remove_asset(store, cycle == 1 ? "small" : "big"));
+        /* Each call is one more try of the writer. */
+        for (int tries = 0; tries < 100 && eop_store_flush(store) != EDGEOPS_OK; tries++) {
+        }
+        CHECK_OK(eop_store_ready(store));
+        CHECK_OK(edgeops_store_remove_asset(store, cycle == 1 ? "big" : "small"));
+        CHECK_OK(eop_store_flush(store));
+    }
+    edgeops_store_close(store);
+    unmount_disk();
+}
+
+static atomic_bool done;
+
+static void *read_always(void *data) {
+    edgeops_store *store = data;
+    edgeops_query query = EDGEOPS_QUERY_INIT;
+    query.asset = "a";
+    query.end = 2000;
+    while (!atomic_load(&done)) {
+        edgeops_table *table = NULL;
+        CHECK_OK(edgeops_store_read(&table, store, &query));
+        edgeops_table_free(table);
+    }
+    return NULL;
+}
+
+Test(store_disk, wal_stays_bounded_while_reads_overlap, .timeout = 100) {
+    enum { READERS = 3, ROWS = 60000 };
+    pthread_t threads[READERS];
+    char path[120];
+    struct stat st;
+    off_t most = 0;
+    make_home();
+    snprintf(path, sizeof path, "%s/data/telemetry.db-wal", home);
+    edgeops_store *store = open_store();
+    for (int64_t i = 0; i < ROWS; i++) {
+        for (int k = 0; i == 2000 && k < READERS; k++) {
+            cr_assert_eq(pthread_create(&threads[k], NULL, read_always, store), 0);
+        }
+        CHECK_OK(put_big(store, "a", i));
+        if (i % 500 == 0 && stat(path, &st) == 0 && st.st_size > most) {
+            most = st.st_size;
+        }
+    }
+    atomic_store(&done, true);
+    for (int k = 0; k < READERS; k++) {
+        pthread_join(threads[k], NULL);
+    }
+    cr_assert_lt(most, 144 * 1024 * 1024, "%lld bytes", (long long)most);
+    edgeops_store_close(store);
+    remove_home();
 }
