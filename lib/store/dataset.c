@@ -22,12 +22,13 @@ static int by_name(const void *a, const void *b) {
     return strcmp(((const eop_frozen_asset *)a)->name, ((const eop_frozen_asset *)b)->name);
 }
 
-static edgeops_status add_asset(eop_frozen *frozen, size_t *capacity, const eop_asset *asset) {
-    for (size_t i = 0; i < frozen->asset_count; i++) {
-        if (frozen->assets[i].id == asset->id) {
-            return EDGEOPS_OK;
-        }
+/* mark: of this call; finds an asset that several patterns name. */
+static edgeops_status add_asset(eop_frozen *frozen, size_t *capacity, eop_asset *asset,
+                                uint64_t mark) {
+    if (asset->all.rows == 0 || asset->mark == mark) {
+        return EDGEOPS_OK;
     }
+    asset->mark = mark;
     if (!eop_grow(&frozen->assets, capacity, frozen->asset_count + 1, sizeof *frozen->assets)) {
         return eop_fail_nomem("store");
     }
@@ -40,10 +41,11 @@ static edgeops_status add_asset(eop_frozen *frozen, size_t *capacity, const eop_
     return EDGEOPS_OK;
 }
 
-/* Under the store's lock: the assets with rows that the options name. */
-static edgeops_status find_assets(eop_frozen *frozen, const eop_memtable *mem,
+/* Under the store's lock: the assets with rows that the options name, in no order. */
+static edgeops_status find_assets(eop_frozen *frozen, eop_memtable *mem,
                                   const edgeops_dataset_options *options) {
     size_t capacity = 0;
+    uint64_t mark = ++mem->stamp;
     for (size_t i = 0; i < options->asset_count; i++) {
         const char *pattern = options->assets[i];
         bool found = false;
@@ -51,25 +53,23 @@ static edgeops_status find_assets(eop_frozen *frozen, const eop_memtable *mem,
             return eop_fail(EDGEOPS_E_INVALID, "store", "a dataset's asset has no name");
         }
         if (strchr(pattern, '*') == NULL) {
-            const eop_asset *asset = eop_memtable_find(mem, pattern);
+            eop_asset *asset = eop_memtable_find(mem, pattern);
             if (asset == NULL) {
                 return eop_fail_no_asset(pattern);
             }
-            edgeops_status status =
-                asset->all.rows > 0 ? add_asset(frozen, &capacity, asset) : EDGEOPS_OK;
+            edgeops_status status = add_asset(frozen, &capacity, asset, mark);
             if (status != EDGEOPS_OK) {
                 return status;
             }
             continue;
         }
         for (size_t k = 0; k < mem->count; k++) {
-            const eop_asset *asset = mem->assets[k];
+            eop_asset *asset = mem->assets[k];
             if (!eop_glob(pattern, asset->name)) {
                 continue;
             }
             found = true;
-            edgeops_status status =
-                asset->all.rows > 0 ? add_asset(frozen, &capacity, asset) : EDGEOPS_OK;
+            edgeops_status status = add_asset(frozen, &capacity, asset, mark);
             if (status != EDGEOPS_OK) {
                 return status;
             }
@@ -78,34 +78,30 @@ static edgeops_status find_assets(eop_frozen *frozen, const eop_memtable *mem,
             return eop_fail(EDGEOPS_E_NOTFOUND, "store", "no asset matches '%s'", pattern);
         }
     }
-    if (frozen->asset_count > 1) {
-        qsort(frozen->assets, frozen->asset_count, sizeof *frozen->assets, by_name);
-    }
     return EDGEOPS_OK;
-}
-
-static void drop_asset(eop_frozen *frozen, size_t i) {
-    eop_free(frozen->assets[i].name);
-    eop_free(frozen->assets[i].channels);
-    memmove(&frozen->assets[i], &frozen->assets[i + 1],
-            (--frozen->asset_count - i) * sizeof *frozen->assets);
 }
 
 /* Counts, and leaves out the assets without a row in it: whether they exist must not change the
  * digest. */
 static edgeops_status count_rows(eop_frozen *frozen, edgeops_store *store) {
-    for (size_t i = 0; i < frozen->asset_count;) {
+    edgeops_status status = EDGEOPS_OK;
+    size_t n = 0;
+    for (size_t i = 0; i < frozen->asset_count; i++) {
         eop_frozen_asset *asset = &frozen->assets[i];
-        edgeops_status status = eop_frozen_count(&asset->rows, store, frozen, asset);
-        if (status != EDGEOPS_OK) {
-            return status;
+        if (status == EDGEOPS_OK) {
+            status = eop_frozen_count(&asset->rows, store, frozen, asset);
         }
-        frozen->rows += asset->rows;
-        if (asset->rows == 0) {
-            drop_asset(frozen, i);
-        } else {
-            i++;
+        if (status == EDGEOPS_OK && asset->rows == 0) {
+            eop_free(asset->name);
+            eop_free(asset->channels);
+            continue;
         }
+        frozen->rows += status == EDGEOPS_OK ? asset->rows : 0;
+        frozen->assets[n++] = *asset;
+    }
+    frozen->asset_count = n;
+    if (status != EDGEOPS_OK) {
+        return status;
     }
     if (frozen->rows == 0) {
         return eop_fail(EDGEOPS_E_INVALID, "store",
@@ -290,6 +286,9 @@ static edgeops_status freeze(eop_frozen *frozen, edgeops_store *store,
         pthread_mutex_lock(&store->lock);
         status = find_assets(frozen, &store->mem, options);
         pthread_mutex_unlock(&store->lock);
+    }
+    if (status == EDGEOPS_OK && frozen->asset_count > 1) {
+        qsort(frozen->assets, frozen->asset_count, sizeof *frozen->assets, by_name);
     }
     if (status == EDGEOPS_OK) {
         status = count_rows(frozen, store);

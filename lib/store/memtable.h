@@ -76,6 +76,7 @@ struct eop_asset {
     uint64_t version; /**< grows when a channel comes or changes its unit */
     uint64_t touch;   /**< call that appended last, and where in its list */
     size_t touch_index;
+    uint64_t mark; /**< stamp of the walk that took it last */
 };
 
 typedef struct eop_memtable {

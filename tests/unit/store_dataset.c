@@ -110,6 +110,25 @@ Test(store_dataset, same_data_has_the_same_digest_on_another_node) {
     edgeops_store_close(store);
 }
 
+Test(store_dataset, patterns_that_overlap_name_each_asset_once) {
+    edgeops_store *store = open_store();
+    const char *patterns[4] = {"p/b", "*", "p/*", "p/b"};
+    char plain[65];
+    char overlapping[65];
+    fill(store, true);
+    CHECK_OK(edgeops_store_declare(store, "p/empty", "x", EDGEOPS_TYPE_FLOAT64, NULL));
+    CHECK_OK(create(store, "plain", "p/*", 0));
+    edgeops_dataset_options options = EDGEOPS_DATASET_OPTIONS_INIT;
+    options.name = "overlapping";
+    options.assets = patterns;
+    options.asset_count = 4;
+    CHECK_OK(edgeops_dataset_create(store, &options));
+    digest_of(plain, store, "plain");
+    digest_of(overlapping, store, "overlapping");
+    cr_assert_str_eq(plain, overlapping);
+    edgeops_store_close(store);
+}
+
 Test(store_dataset, newest_label_wins_and_bounds_are_half_open) {
     edgeops_store *store = open_store();
     edgeops_dataset *set = NULL;
