@@ -216,6 +216,7 @@ static edgeops_status write_state(eop_telemetry *telemetry, uint32_t asset,
 static edgeops_status write_block(eop_telemetry *telemetry, eop_block *block, eop_buf *buf) {
     const eop_rows *data = &block->data;
     edgeops_status status = EDGEOPS_OK;
+    eop_block_measure(block);
     if (data->rows == 0) {
         return EDGEOPS_OK;
     }
@@ -238,7 +239,6 @@ static edgeops_status write_block(eop_telemetry *telemetry, eop_block *block, eo
         eop_rows_dispose(&piece);
     }
     if (status == EDGEOPS_OK) {
-        eop_block_measure(block);
         status = write_state(telemetry, block->asset_id, &block->extent);
     }
     return status;
@@ -247,18 +247,25 @@ static edgeops_status write_block(eop_telemetry *telemetry, eop_block *block, eo
 edgeops_status eop_telemetry_write(eop_telemetry *telemetry, const eop_segment *segment) {
     sqlite3_stmt *applied = NULL;
     eop_buf buf = {0};
+    uint64_t before = 0;
     edgeops_status status = eop_sql_begin(&telemetry->sql);
     if (status != EDGEOPS_OK) {
         return status;
     }
+    status = eop_telemetry_applied(&before, telemetry);
+    bool write = status == EDGEOPS_OK && before < segment->number;
     for (eop_block *block = segment->blocks; status == EDGEOPS_OK && block != NULL;
          block = block->next_in_segment) {
-        status = write_block(telemetry, block, &buf);
+        if (write) {
+            status = write_block(telemetry, block, &buf);
+        } else {
+            eop_block_measure(block);
+        }
     }
-    if (status == EDGEOPS_OK) {
+    if (status == EDGEOPS_OK && write) {
         status = eop_sql_get(&applied, &telemetry->sql, APPLIED_SET);
     }
-    if (status == EDGEOPS_OK) {
+    if (status == EDGEOPS_OK && write) {
         eop_sql_bind_int(applied, 1, (int64_t)segment->number);
         status = eop_sql_run(&telemetry->sql, applied);
     }

@@ -26,7 +26,8 @@ void eop_telemetry_close(eop_telemetry *telemetry);
 
 /* -- writing; one connection, one thread at a time -- */
 
-/** Makes chunks of a sealed segment; measures its blocks. */
+/** Makes chunks of a sealed segment; measures its blocks. Does nothing more when it is applied: an
+ * earlier try was told to have failed, but its commit was done. */
 edgeops_status eop_telemetry_write(eop_telemetry *telemetry, const eop_segment *segment);
 /** Removes some chunks of an asset. DONE: there are no more, it is forgotten. */
 edgeops_status eop_telemetry_drop(eop_telemetry *telemetry, uint32_t asset);
