@@ -444,6 +444,9 @@ static edgeops_status append_locked(edgeops_store *store, const edgeops_sample *
     if (status == EDGEOPS_OK && scratch->new_names) {
         status = commit_names(store);
         names_kept = status == EDGEOPS_OK;
+        if (names_kept) {
+            eop_writer_sync_names(store);
+        }
     }
     if (status == EDGEOPS_OK && scratch->result.appended > 0) {
         status = eop_journal_write(store->journal, &scratch->frame);
@@ -483,10 +486,13 @@ edgeops_status edgeops_store_append(edgeops_store *store, const edgeops_sample *
             done = store->scratch->result;
             list_count = fill_news(list, store->scratch);
         }
+        if (list_count > 0) {
+            /* Before the other one is free: so the news come in the order of the ordinals. */
+            pthread_mutex_lock(&store->watch_lock);
+        }
         pthread_mutex_unlock(&store->lock);
     }
     if (list_count > 0) {
-        pthread_mutex_lock(&store->watch_lock);
         for (size_t i = 0; store->watch != NULL && i < list_count; i++) {
             store->watch(list[i].asset, list[i].ordinal, store->watch_data);
         }

@@ -40,7 +40,9 @@ static edgeops_status make_channel(edgeops_store *store, const char *asset_name,
     if (status == EDGEOPS_OK) {
         status = commit_declared(store, asset, made, before);
     }
-    if (status != EDGEOPS_OK) {
+    if (status == EDGEOPS_OK) {
+        eop_writer_sync_names(store);
+    } else {
         eop_asset_drop_channels(asset, before);
         if (made) {
             eop_memtable_remove(&store->mem, asset);

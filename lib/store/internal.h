@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The store. Locks, in the order in which they are taken: `lock` (memtable, journal, queues of the
- * writer), then the catalog's; `pool_lock`, `watch_lock` and `wake_lock` are leaves. The connection
- * that writes chunks and the segment `written` belong to the background writer.
+/* The store. Locks, in the order in which they are taken: `spare_lock`, `lock` (memtable, journal,
+ * queues of the writer), then the catalog's; `pool_lock`, `watch_lock` and `wake_lock` are leaves.
+ * The connection that writes chunks and the segment `written` belong to the background writer.
  *
  * A row is in the memtable and the journal until the background writer has put its segment into
  * chunks; only then it leaves the memtable. Who reads begins its snapshot of the chunks under
@@ -66,6 +66,7 @@ struct edgeops_store {
     eop_sql checkpoint; /* of catalog.db */
     pthread_t thread;
     bool thread_made;
+    pthread_mutex_t spare_lock; /* taken before `lock`: who makes the spare */
     pthread_mutex_t wake_lock;
     pthread_cond_t wake; /* monotonic clock */
     bool woken;
@@ -100,10 +101,16 @@ void eop_store_log(edgeops_store *store, edgeops_log_level level, const char *fo
 void eop_store_checkpoint_chunks(edgeops_store *store, bool at_once);
 
 /* -- writer.c -- */
+/** Makes the journal's spare where there is none, and holds `lock` for a moment only. */
+edgeops_status eop_store_make_spare(edgeops_store *store);
 edgeops_status eop_writer_start(edgeops_store *store);
 void eop_writer_stop(edgeops_store *store);
 /** There is work. Any thread, any lock. */
 void eop_writer_wake(edgeops_store *store);
+/** New assets or channels are in the catalog: the writer brings it to the disk, before any chunk
+ * that uses them. A power cut may take what was appended last, but rows must not lose their names.
+ * Any thread, any lock. */
+void eop_writer_sync_names(edgeops_store *store);
 /** A chunk cannot be read: it is counted, and the writer logs it, once. Any thread, any lock. */
 void eop_store_note_damage(int64_t chunk, void *store);
 /** Under `lock`: a new active segment for such a payload; the one before goes into the queue. */

@@ -76,7 +76,7 @@ static void remove_unfinished(const eop_journal *journal, const char *name) {
 
 static edgeops_status list_segment(const char *name, void *user_data) {
     listing *list = user_data;
-    if (strcmp(name, "spare.tmp") == 0) {
+    if (strcmp(name, "spare.tmp") == 0 || strcmp(name, "spare.new") == 0) {
         remove_unfinished(list->journal, name);
         return EDGEOPS_OK;
     }
@@ -243,26 +243,49 @@ static edgeops_status check_room(const eop_journal *journal, uint64_t bytes) {
     return EDGEOPS_OK;
 }
 
-static edgeops_status make_spare(const eop_journal *journal, uint64_t bytes) {
+static edgeops_status make_file(const eop_journal *journal, const char *name, uint64_t bytes) {
     edgeops_status status = check_room(journal, bytes);
     if (status != EDGEOPS_OK) {
         return status;
     }
-    char *unfinished = eop_path_join(journal->folder, "spare.tmp");
+    char *path = eop_path_join(journal->folder, name);
+    status = path != NULL ? eop_segment_make(path, bytes) : eop_fail_nomem("store");
+    eop_free(path);
+    return status;
+}
+
+/* A file that was made becomes the spare, or goes when it cannot. */
+static edgeops_status take_spare(const eop_journal *journal, const char *name, bool wanted) {
+    edgeops_status status = EDGEOPS_OK;
+    char *made = eop_path_join(journal->folder, name);
     char *spare = eop_path_join(journal->folder, "spare.seg");
-    if (unfinished == NULL || spare == NULL) {
+    if (made == NULL || spare == NULL) {
         status = eop_fail_nomem("store");
-        goto out;
+    } else if (!wanted) {
+        unlink(made);
+    } else if (rename(made, spare) != 0) {
+        status = eop_fail_errno(errno, "store", "cannot rename '%s'", made);
+        unlink(made);
     }
-    status = eop_segment_make(unfinished, bytes);
-    if (status == EDGEOPS_OK && rename(unfinished, spare) != 0) {
-        status = eop_fail_errno(errno, "store", "cannot rename '%s'", unfinished);
-        unlink(unfinished);
-    }
-out:
-    eop_free(unfinished);
+    eop_free(made);
     eop_free(spare);
     return status;
+}
+
+static edgeops_status make_spare(const eop_journal *journal, uint64_t bytes) {
+    edgeops_status status = make_file(journal, "spare.tmp", bytes);
+    return status == EDGEOPS_OK ? take_spare(journal, "spare.tmp", true) : status;
+}
+
+edgeops_status eop_journal_prepare_spare(const eop_journal *journal) {
+    return make_file(journal, "spare.new", journal->segment_bytes);
+}
+
+void eop_journal_adopt_spare(eop_journal *journal) {
+    bool wanted = !journal->has_spare;
+    if (take_spare(journal, "spare.new", wanted) == EDGEOPS_OK && wanted) {
+        journal->has_spare = true;
+    }
 }
 
 edgeops_status eop_journal_make_spare(eop_journal *journal) {

@@ -58,6 +58,10 @@ uint64_t eop_journal_damaged(const eop_journal *journal);
 edgeops_status eop_journal_rotate(eop_journal *journal, size_t payload);
 /** Makes the spare if there is none. E_LIMIT below the floor and on a full disk. */
 edgeops_status eop_journal_make_spare(eop_journal *journal);
+/** The same in two steps, so that the lock is not held while the disk is written: the first one
+ * without it, by one thread at a time, when there is no spare; then the second one with it. */
+edgeops_status eop_journal_prepare_spare(const eop_journal *journal);
+void eop_journal_adopt_spare(eop_journal *journal);
 bool eop_journal_has_spare(const eop_journal *journal);
 /** A sealed segment is in chunks: its file becomes the spare or goes. */
 void eop_journal_retire(eop_journal *journal, uint64_t segment);

@@ -39,6 +39,12 @@ void eop_memtable_dispose(eop_memtable *table) {
     *table = (eop_memtable){0};
 }
 
+void eop_memtable_skip_id(eop_memtable *table, uint32_t id) {
+    if (id >= table->next_id && id < UINT32_MAX) {
+        table->next_id = id + 1;
+    }
+}
+
 eop_asset *eop_memtable_find(const eop_memtable *table, const char *name) {
     return eop_names_find(&table->by_name, name, eop_names_hash(name));
 }
@@ -77,9 +83,7 @@ edgeops_status eop_memtable_add(eop_asset **out, eop_memtable *table, const char
     }
     eop_names_add(&table->by_name, asset, asset->hash);
     table->assets[table->count++] = asset;
-    if (id >= table->next_id) {
-        table->next_id = id + 1;
-    }
+    eop_memtable_skip_id(table, id);
     *out = asset;
     return EDGEOPS_OK;
 }

@@ -90,6 +90,8 @@ typedef struct eop_memtable {
 } eop_memtable;
 
 void eop_memtable_dispose(eop_memtable *table);
+/** An id is in use somewhere: no new asset gets it. */
+void eop_memtable_skip_id(eop_memtable *table, uint32_t id);
 eop_asset *eop_memtable_find(const eop_memtable *table, const char *name);
 eop_asset *eop_memtable_by_id(const eop_memtable *table, uint32_t id);
 /** A new asset; id above all that are there. */

@@ -52,6 +52,7 @@ static edgeops_status init_locks(edgeops_store *store) {
     }
     rc = rc != 0 ? rc : pthread_cond_init(&store->changed, NULL);
     rc = rc != 0 ? rc : pthread_mutex_init(&store->lock, NULL);
+    rc = rc != 0 ? rc : pthread_mutex_init(&store->spare_lock, NULL);
     rc = rc != 0 ? rc : pthread_mutex_init(&store->wake_lock, NULL);
     rc = rc != 0 ? rc : pthread_mutex_init(&store->pool_lock, NULL);
     rc = rc != 0 ? rc : pthread_mutex_init(&store->watch_lock, NULL);
@@ -102,6 +103,7 @@ static edgeops_status open_catalog(edgeops_store *store) {
 static edgeops_status take_state(uint32_t id, const eop_extent *extent, void *user_data) {
     edgeops_store *store = user_data;
     eop_asset *asset = eop_memtable_by_id(&store->mem, id);
+    eop_memtable_skip_id(&store->mem, id);
     if (asset == NULL) {
         /* Its removal was cut short: the writer goes on with it. */
         if (!eop_grow(&store->drops, &store->drop_capacity, store->drop_count + 1,
@@ -195,6 +197,8 @@ static edgeops_status replay_frame(uint64_t number, const char *payload, size_t 
             break;
         }
         eop_asset *asset = eop_memtable_by_id(&store->mem, row.asset);
+        /* A power cut may leave the catalog behind the journal. */
+        eop_memtable_skip_id(&store->mem, row.asset);
         if (!row_fits(asset, &row, r->cells)) {
             /* Mostly rows of an asset that was removed since. */
             store->skipped_rows++;
@@ -288,6 +292,7 @@ static void destroy_locks(edgeops_store *store) {
     pthread_cond_destroy(&store->pool_changed);
     pthread_cond_destroy(&store->changed);
     pthread_mutex_destroy(&store->lock);
+    pthread_mutex_destroy(&store->spare_lock);
     pthread_mutex_destroy(&store->wake_lock);
     pthread_mutex_destroy(&store->pool_lock);
     pthread_mutex_destroy(&store->watch_lock);
@@ -374,8 +379,8 @@ edgeops_status eop_store_ready(edgeops_store *store) {
                         store->home, (unsigned long long)(free_bytes / MIB),
                         (unsigned long long)(store->options.free_floor_bytes / MIB));
     }
+    status = eop_store_make_spare(store);
     pthread_mutex_lock(&store->lock);
-    status = eop_journal_make_spare(store->journal);
     bool failing = store->write_status != EDGEOPS_OK;
     if (status == EDGEOPS_OK && failing && store->sealed_count >= EOP_SEALED_MAX) {
         status = eop_fail_with(EDGEOPS_E_LIMIT, "store", store->write_message);

@@ -105,6 +105,21 @@ edgeops_status eop_store_make_room(edgeops_store *store, size_t payload) {
     }
 }
 
+edgeops_status eop_store_make_spare(edgeops_store *store) {
+    pthread_mutex_lock(&store->spare_lock);
+    pthread_mutex_lock(&store->lock);
+    bool there = eop_journal_has_spare(store->journal);
+    pthread_mutex_unlock(&store->lock);
+    edgeops_status status = there ? EDGEOPS_OK : eop_journal_prepare_spare(store->journal);
+    if (!there && status == EDGEOPS_OK) {
+        pthread_mutex_lock(&store->lock);
+        eop_journal_adopt_spare(store->journal);
+        pthread_mutex_unlock(&store->lock);
+    }
+    pthread_mutex_unlock(&store->spare_lock);
+    return status;
+}
+
 /* -- the thread -- */
 
 static void finish(edgeops_store *store, eop_segment *segment) {
@@ -215,13 +230,16 @@ static void checkpoint(edgeops_store *store) {
     }
 }
 
-static void on_wal(void *user_data) {
-    edgeops_store *store = user_data;
+void eop_writer_sync_names(edgeops_store *store) {
     pthread_mutex_lock(&store->wake_lock);
     store->checkpoint_due = true;
     store->woken = true;
     pthread_cond_signal(&store->wake);
     pthread_mutex_unlock(&store->wake_lock);
+}
+
+static void on_wal(void *user_data) {
+    eop_writer_sync_names(user_data);
 }
 
 /* Until there is work; after a failure at most a second, since space may have come back. */
@@ -266,9 +284,7 @@ static void *run(void *user_data) {
         do {
             /* First of all the spare, so that the next rotation finds one. Under a steady load
              * there is always a segment to write, so the rest has its turn after each of them. */
-            pthread_mutex_lock(&store->lock);
-            (void)eop_journal_make_spare(store->journal);
-            pthread_mutex_unlock(&store->lock);
+            (void)eop_store_make_spare(store);
             if (take_checkpoint_due(store)) {
                 checkpoint(store);
             }

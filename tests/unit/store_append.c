@@ -319,6 +319,42 @@ Test(store_append, removal_that_was_cut_short_goes_on_after_the_opening) {
     cr_assert_eq(ask_sql("data/telemetry.db", "SELECT COUNT(DISTINCT asset) FROM chunk"), 1);
 }
 
+/* A power cut leaves the catalog behind the chunks or the journal. */
+static void lose_names(bool flush) {
+    char path[120];
+    char *bytes = NULL;
+    size_t size = 0;
+    edgeops_store *store = open_store();
+    CHECK_OK(put(store, "base", 1, 0, "x", f64(1), NULL));
+    edgeops_store_close(store);
+    snprintf(path, sizeof path, "%s/catalog.db", home);
+    CHECK_OK(eop_file_read(&bytes, &size, path, 16 * 1024 * 1024));
+    store = open_store();
+    CHECK_OK(put(store, "old", 100, 0, "x", f64(-1), NULL));
+    CHECK_OK(put(store, "old", 101, 0, "x", f64(-2), NULL));
+    if (flush) {
+        CHECK_OK(eop_store_flush(store));
+    }
+    edgeops_store_close(store);
+    CHECK_OK(eop_file_write(path, bytes, size, 0600));
+    eop_free(bytes);
+    store = open_store();
+    CHECK_OK(put(store, "new", 200, 0, "x", f64(7), NULL));
+    edgeops_store_close(store);
+    store = open_store();
+    edgeops_table *table = read_all(store, "new");
+    cr_assert_eq(table->rows, 1);
+    cr_assert_eq(table->columns[0].f64[0], 7);
+    edgeops_table_free(table);
+    edgeops_store_close(store);
+    CHECK_OK(eop_remove_tree(home));
+}
+
+Test(store_append, id_of_a_lost_name_is_not_given_again) {
+    lose_names(false);
+    lose_names(true);
+}
+
 Test(store_append, second_opener_is_told_who_has_it) {
     edgeops_store *store = open_store();
     edgeops_store *other = store;
