@@ -104,6 +104,8 @@ edgeops_status eop_process_start(eop_process **out, edgeops_ctx *ctx,
  * No-op once it has exited. */
 void eop_process_kill(eop_process *process, int signal);
 pid_t eop_process_pid(const eop_process *process);
+/** Peak resident memory of a running process so far, in bytes; 0 when it has exited. */
+uint64_t eop_process_peak_memory(const eop_process *process);
 /** Kills with SIGKILL and reaps if it still runs; on_exit does not fire any more. Blocks until it
  * is gone, at most 5 s (a process that hangs in the kernel is then left alone, and logged). */
 void eop_process_free(eop_process *process);

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -279,4 +280,23 @@ void eop_process_free(eop_process *process) {
         kill_and_reap(process);
     }
     eop_uv_close(process->ctx, (uv_handle_t *)&process->handle);
+}
+
+uint64_t eop_process_peak_memory(const eop_process *process) {
+    char path[64];
+    char text[4096]; /* "VmHWM" is in the first 1.5 KiB of it: proc(5) */
+    unsigned long long kib = 0;
+    (void)snprintf(path, sizeof path, "/proc/%d/status", (int)eop_process_pid(process));
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return 0;
+    }
+    ssize_t n = read(fd, text, sizeof text - 1);
+    (void)close(fd);
+    text[n > 0 ? n : 0] = '\0';
+    const char *line = strstr(text, "\nVmHWM:");
+    if (line == NULL || sscanf(line, "\nVmHWM: %llu kB", &kib) != 1) {
+        return 0; /* exited already */
+    }
+    return (uint64_t)kib * 1024u;
 }

@@ -26,6 +26,7 @@ struct eop_worker {
     eop_timer *grace;
     bool exited;
     eop_exit exit;
+    uint64_t peak; /* memory in bytes, 0: not known */
 };
 
 #define GRACE (250 * EDGEOPS_MILLISECOND)
@@ -113,6 +114,13 @@ static void describe_exit(char *out, size_t size, const eop_exit *result) {
     }
 }
 
+/* While it still runs: what the system tells after its end starts from the peak of this process,
+ * which exec passes on. */
+static void note_peak(eop_worker *worker) {
+    uint64_t peak = eop_process_peak_memory(worker->process);
+    worker->peak = peak > worker->peak ? peak : worker->peak;
+}
+
 static void finish(eop_worker *worker) {
     const eop_exit *result = &worker->exit;
     char how[256];
@@ -120,7 +128,7 @@ static void finish(eop_worker *worker) {
         .user_s = result->user_s,
         .system_s = result->system_s,
         .wall_s = (double)(eop_monotonic() - worker->started) * 1e-9,
-        .peak_memory_bytes = result->peak_memory_bytes,
+        .peak_memory_bytes = worker->peak > 0 ? worker->peak : result->peak_memory_bytes,
     };
 
     eop_timer_stop(worker->grace);
@@ -169,6 +177,9 @@ static void on_frame(eop_link *link, const char *data, size_t size, const int *f
         return; /* killed; what it still said does not count */
     }
     edgeops_status status = eop_wire_open(&head, &body, &body_size, data, size);
+    if (status == EDGEOPS_OK && (head.kind == EOP_WIRE_DONE || head.kind == EOP_WIRE_ERROR)) {
+        note_peak(worker);
+    }
     if (status == EDGEOPS_OK) {
         status = worker->handler->on_message(&head, body, body_size, worker->user_data);
     }
@@ -312,6 +323,7 @@ void eop_worker_kill(eop_worker *worker, edgeops_status status, const char *mess
         worker->reason = status;
         worker->message = eop_strdup(message); /* NULL: the exit is told instead */
     }
+    note_peak(worker);
     eop_process_kill(worker->process, SIGKILL);
 }
 

@@ -405,3 +405,31 @@ Test(platform_process, impossible_amount_of_shared_memory_is_an_error) {
     cr_expect_eq(fd, -1);
     cr_expect_null(memory);
 }
+
+Test(platform_process, peak_memory_is_the_child_s_own) {
+    /* A host that has touched much memory: what the system tells after the end would carry it
+     * along. */
+    size_t size = 64u << 20;
+    char *mine = malloc(size);
+    memset(mine, 1, size);
+    int out[2];
+    int in[2];
+    cr_assert_eq(pipe(out), 0);
+    cr_assert_eq(pipe(in), 0);
+    const char *const argv[] = {"sh", "-c", "echo up; read line", NULL};
+    int fds[] = {in[0], out[1], -1};
+    eop_process_options options = {.file = "/bin/sh", .argv = argv, .fds = fds, .fd_count = 3};
+    eop_process *process = NULL;
+    cr_assert_eq(eop_process_start(&process, ctx, &options, NULL, NULL), EDGEOPS_OK);
+    char text[3];
+    cr_assert_eq(read(out[0], text, 3), 3);
+    uint64_t peak = eop_process_peak_memory(process);
+    cr_expect_gt(peak, 100000u);
+    cr_expect_lt(peak, 32u << 20);
+    eop_process_free(process);
+    close(in[0]);
+    close(in[1]);
+    close(out[0]);
+    close(out[1]);
+    free(mine);
+}
