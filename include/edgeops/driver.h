@@ -9,7 +9,7 @@
 EDGEOPS_BEGIN_DECLS
 
 #define EDGEOPS_HLD_ABI_MAJOR 1u /* +1: plug-ins must be rebuilt */
-#define EDGEOPS_HLD_ABI_MINOR 0u /* +1: fields appended to either table */
+#define EDGEOPS_HLD_ABI_MINOR 1u /* +1: fields appended to either table */
 
 /** What the host offers. Valid from open() to close(). Every member: any thread. */
 typedef struct edgeops_hld_host {
@@ -52,6 +52,9 @@ typedef struct edgeops_hld_driver {
     /** After stop() returns the driver calls no host member but log. Idempotent. */
     void (*stop)(void *state);
     void (*close)(void *state);
+    /** Optional; since minor 1. The source is being removed: tells the peer to keep nothing for it
+     * any more. Called stopped, before close(), which does not wait for it; returns at once. */
+    void (*forget)(void *state);
 } edgeops_hld_driver;
 
 /** The one symbol a plug-in exports: the index-th driver, NULL past the last or if the host's

@@ -105,6 +105,13 @@ EDGEOPS_API void edgeops_source_stop(edgeops_source *source);
 /** Copies the counters. Any thread. Since 0.1. */
 EDGEOPS_API void edgeops_source_get_stats(edgeops_source *source, edgeops_source_stats *stats);
 
+/** Stops the source for good and has the other side forget it: an MQTT broker would go on gathering
+ * messages for the session of a source that is gone. For a source that is being removed, before
+ * edgeops_source_close(). Returns at once; the broker is told in the background, once, within about
+ * five seconds, or not when it is out of reach. A source that comes with the same broker and client
+ * id meanwhile connects after that. NULL is allowed. Since 0.1. */
+EDGEOPS_API void edgeops_source_forget(edgeops_source *source);
+
 /** Stops and frees. NULL is allowed. Since 0.1. */
 EDGEOPS_API void edgeops_source_close(edgeops_source *source);
 

@@ -176,6 +176,15 @@ static void mqtt_stop(void *state) {
     (void)hand_over(m);
 }
 
+static void mqtt_forget(void *state) {
+    mqtt *m = state;
+    const eop_mqtt_config *config = m->config;
+    if (config->v5 ? config->session_expiry_s > 0 && !config->clean_session
+                   : !config->clean_session) {
+        eop_mqtt_forget(m->config);
+    }
+}
+
 const edgeops_hld_driver eop_driver_mqtt = {
     .struct_size = sizeof(edgeops_hld_driver),
     .abi_minor = EDGEOPS_HLD_ABI_MINOR,
@@ -187,4 +196,5 @@ const edgeops_hld_driver eop_driver_mqtt = {
     .start = mqtt_start,
     .stop = mqtt_stop,
     .close = mqtt_close,
+    .forget = mqtt_forget,
 };

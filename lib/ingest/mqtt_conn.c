@@ -53,6 +53,7 @@ struct eop_mqtt_conn {
     void *user_data;
     bool publisher;
     bool clear;
+    edgeops_duration patience;
     MQTTAsync handle;
     slot *slots;
     request *requests;
@@ -445,8 +446,14 @@ static void set_session(const eop_mqtt_conn *conn, MQTTAsync_connectOptions *con
         connect->cleansession = conn->clear || (!conn->publisher && config->clean_session);
         return;
     }
-    connect->cleanstart = conn->publisher || config->clean_session;
-    uint32_t expiry = conn->publisher ? 1 : config->clean_session ? 0 : config->session_expiry_s;
+    connect->cleanstart = conn->publisher || conn->clear || config->clean_session;
+    uint32_t expiry = config->session_expiry_s;
+    if (conn->clear || config->clean_session) {
+        expiry = 0;
+    }
+    if (conn->publisher) {
+        expiry = 1;
+    }
     MQTTProperty property;
     memset(&property, 0, sizeof(property));
     property.identifier = MQTTPROPERTY_CODE_SESSION_EXPIRY_INTERVAL;
@@ -549,6 +556,7 @@ edgeops_status eop_mqtt_conn_open(eop_mqtt_conn **out, const eop_mqtt_conn_optio
     conn->user_data = options->user_data;
     conn->publisher = options->publisher;
     conn->clear = options->clear;
+    conn->patience = options->patience > 0 ? options->patience : REPLY_TIMEOUT;
     if (options->in_flight > 0) {
         conn->slots = eop_calloc(options->in_flight, sizeof(*conn->slots));
         if (conn->slots == NULL) {
@@ -772,7 +780,7 @@ static edgeops_status wait_subscribed(eop_mqtt_conn *conn, char *detail, size_t 
 
 edgeops_status eop_mqtt_conn_wait_up(eop_mqtt_conn *conn, char *detail, size_t size) {
     phase next = OPENING;
-    edgeops_status rc = wait_phase(conn, OPENING, eop_monotonic() + REPLY_TIMEOUT, &next);
+    edgeops_status rc = wait_phase(conn, OPENING, eop_monotonic() + conn->patience, &next);
     if (rc < 0) {
         return rc;
     }
@@ -784,7 +792,7 @@ edgeops_status eop_mqtt_conn_wait_up(eop_mqtt_conn *conn, char *detail, size_t s
     }
     snprintf(detail, size, "connected to %s:%u%s", conn->config->host, (unsigned)conn->config->port,
              conn->config->tls ? " (TLS)" : "");
-    return conn->publisher ? EDGEOPS_OK : wait_subscribed(conn, detail, size);
+    return conn->publisher || conn->clear ? EDGEOPS_OK : wait_subscribed(conn, detail, size);
 }
 
 edgeops_status eop_mqtt_conn_wait_down(eop_mqtt_conn *conn) {

@@ -38,7 +38,8 @@ typedef struct eop_mqtt_conn_options {
     const char *address;          /**< numeric host, used instead of the name unless TLS is on */
     const char *client_id_suffix; /**< "" or what tells this client from others of the config */
     bool publisher;               /**< does not subscribe */
-    bool clear;                   /**< only to make the broker forget the session (3.1.1) */
+    bool clear;                   /**< only to make the broker forget the session */
+    edgeops_duration patience;    /**< with an answer to the attempt; 0: the default */
     uint32_t in_flight;           /**< slots for sends */
     const eop_mqtt_conn_handler *handler;
     void *user_data;

@@ -25,7 +25,6 @@
 #define BACKOFF_SHORT (4 * EDGEOPS_SECOND)
 #define MAX_LEFT      256 /* handles left alone, from which on only the longest back-off is used */
 #define DETAIL        256
-#define MAX_HOST      64
 #define STACK_SIZE    (512 * 1024)
 
 struct eop_mqtt_link {
@@ -65,8 +64,8 @@ static void link_unref(eop_mqtt_link *link) {
 /* Paho resolves under its global mutex, which would stop every other link for as long as a name
  * server keeps silent. So it is given a number; with TLS, where it needs the name, at least the
  * answer is in the resolver's cache, and a name that does not exist never gets there. */
-static edgeops_status resolve(eop_mqtt_link *link, char address[MAX_HOST]) {
-    const char *host = link->options.config->host;
+edgeops_status eop_mqtt_resolve(const char *host, uint64_t attempt,
+                                char address[EOP_MQTT_MAX_HOST]) {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
     struct addrinfo *list = NULL;
     edgeops_status rc = EDGEOPS_OK;
@@ -81,7 +80,7 @@ static edgeops_status resolve(eop_mqtt_link *link, char address[MAX_HOST]) {
     for (struct addrinfo *a = list; a != NULL; a = a->ai_next) {
         count++;
     }
-    size_t wanted = (size_t)(link->attempts % count);
+    size_t wanted = (size_t)(attempt % count);
     struct addrinfo *found = list;
     size_t i = 0;
     for (int pass = 0; pass < 2; pass++) {
@@ -91,19 +90,18 @@ static edgeops_status resolve(eop_mqtt_link *link, char address[MAX_HOST]) {
             }
         }
     }
-    code =
-        getnameinfo(found->ai_addr, found->ai_addrlen, address, MAX_HOST, NULL, 0, NI_NUMERICHOST);
+    code = getnameinfo(found->ai_addr, found->ai_addrlen, address, EOP_MQTT_MAX_HOST, NULL, 0,
+                       NI_NUMERICHOST);
     if (code != 0) {
         rc = eop_fail(EDGEOPS_E_IO, "mqtt", "the address of '%s' is of no use (%s)", host,
                       gai_strerror(code));
     }
     freeaddrinfo(list);
-    link->attempts++;
     return rc;
 }
 
 /* OK, or E_CANCELED when the owner is gone. */
-static edgeops_status resolve_unwatched(eop_mqtt_link *link, char address[MAX_HOST]) {
+static edgeops_status resolve_unwatched(eop_mqtt_link *link, char address[EOP_MQTT_MAX_HOST]) {
     pthread_mutex_lock(&link->mutex);
     bool stopping = link->stopping;
     link->resolving = !stopping;
@@ -112,7 +110,10 @@ static edgeops_status resolve_unwatched(eop_mqtt_link *link, char address[MAX_HO
     if (stopping) {
         return EDGEOPS_E_CANCELED;
     }
-    edgeops_status rc = resolve(link, address);
+    if (!link->options.publisher) {
+        eop_mqtt_forget_wait(link->options.config);
+    }
+    edgeops_status rc = eop_mqtt_resolve(link->options.config->host, link->attempts++, address);
     pthread_mutex_lock(&link->mutex);
     link->resolving = false;
     stopping = link->stopping;
@@ -180,7 +181,7 @@ static bool wants_clear(const eop_mqtt_link *link) {
 /* Connects, stays until the link breaks. Gives the reason, its text in `detail`, and how long the
  * link was up. */
 static edgeops_status run_once(eop_mqtt_link *link, char detail[DETAIL], edgeops_duration *life) {
-    char address[MAX_HOST] = "";
+    char address[EOP_MQTT_MAX_HOST] = "";
     eop_mqtt_conn *conn = NULL;
     eop_mqtt_conn_options options = conn_options(link, address);
     *life = 0;
@@ -276,7 +277,7 @@ static void *control(void *argument) {
     return NULL;
 }
 
-static edgeops_status start_thread(eop_mqtt_link *link) {
+edgeops_status eop_mqtt_thread(void *(*run)(void *argument), void *argument) {
     pthread_attr_t attributes;
     pthread_t thread;
     sigset_t all;
@@ -289,12 +290,10 @@ static edgeops_status start_thread(eop_mqtt_link *link) {
     /* Signals are the host's; Paho's own threads inherit this mask. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int code = pthread_create(&thread, &attributes, control, link);
+    int code = pthread_create(&thread, &attributes, run, argument);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
-    return code == 0 ? EDGEOPS_OK
-                     : eop_fail_errno(code, "mqtt", "no thread for the connection to %s",
-                                      link->options.config->host);
+    return code == 0 ? EDGEOPS_OK : eop_fail_errno(code, "mqtt", "no thread for a connection");
 }
 
 edgeops_status eop_mqtt_link_start(eop_mqtt_link **out, const eop_mqtt_link_options *options) {
@@ -313,7 +312,7 @@ edgeops_status eop_mqtt_link_start(eop_mqtt_link **out, const eop_mqtt_link_opti
     pthread_condattr_destroy(&attributes);
     link->references = 2;
     *out = link; /* the first callback may come before this call is over */
-    edgeops_status rc = start_thread(link);
+    edgeops_status rc = eop_mqtt_thread(control, link);
     if (rc < 0) {
         *out = NULL;
         link->references = 1;

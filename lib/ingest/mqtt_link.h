@@ -33,4 +33,18 @@ edgeops_status eop_mqtt_link_send(eop_mqtt_link *link, uint64_t generation,
  * allowed. */
 void eop_mqtt_link_stop(eop_mqtt_link *link);
 
+/** Ends the persistent session of a subscriber's client id at the broker: connects once with a
+ * clean session, in the background, within five seconds, best effort. Links of the same broker and
+ * client id that are started meanwhile wait for it, lest it end their session. */
+void eop_mqtt_forget(eop_mqtt_config *config);
+/** Waits until none for the client id of this configuration is under way. */
+void eop_mqtt_forget_wait(const eop_mqtt_config *config);
+
+#define EOP_MQTT_MAX_HOST 64
+/** Gives one of the numeric addresses of a name, in turns by `attempt`. */
+edgeops_status eop_mqtt_resolve(const char *host, uint64_t attempt,
+                                char address[EOP_MQTT_MAX_HOST]);
+/** A detached thread with all signals blocked. */
+edgeops_status eop_mqtt_thread(void *(*run)(void *argument), void *argument);
+
 #endif /* EOP_INGEST_MQTT_LINK_H */

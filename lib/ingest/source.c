@@ -2,6 +2,7 @@
 /* The host side of a driver: decodes, appends, counts, keeps the state, and stops a driver while
  * there is no room. */
 #include <pthread.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -687,6 +688,18 @@ void edgeops_source_stop(edgeops_source *source) {
     source->stats.detail[0] = '\0';
     pthread_mutex_unlock(&source->lock);
     drop_events(source);
+}
+
+void edgeops_source_forget(edgeops_source *source) {
+    if (source == NULL) {
+        return;
+    }
+    edgeops_source_stop(source);
+    const edgeops_hld_driver *driver = source->driver;
+    size_t known = offsetof(edgeops_hld_driver, forget) + sizeof(driver->forget);
+    if (driver->struct_size >= known && driver->forget != NULL) {
+        driver->forget(source->driver_state);
+    }
 }
 
 void edgeops_source_get_stats(edgeops_source *source, edgeops_source_stats *stats) {

@@ -372,6 +372,42 @@ Test(ingest_mqtt, qos2_v5_survives_a_stop_in_the_middle) {
     expect_all(2000);
 }
 
+/* The messages between the two lives of the source are for nobody. */
+static void is_forgotten(const char *more) {
+    make_broker((test_broker_options){0});
+    run_up(more);
+    edgeops_source_forget(source);
+    edgeops_source_close(source);
+    publish(0, 50, 1);
+    run_up(more);
+    publish(50, 10, 1);
+    cr_assert(test_run_samples(ctx, &c, 10));
+    test_turn(ctx, 50 * EDGEOPS_MILLISECOND);
+    cr_expect_eq(collector_count(&c), 10);
+    cr_expect_eq(c.samples[0].seq, 50);
+    cr_expect_eq(stats_now().reconnects, 0, "nobody takes its client id away");
+}
+
+Test(ingest_mqtt, a_removed_source_is_forgotten_v311) {
+    is_forgotten("");
+}
+Test(ingest_mqtt, a_removed_source_is_forgotten_v5) {
+    is_forgotten(", \"version\": \"5\"");
+}
+
+Test(ingest_mqtt, forgetting_without_a_broker_hinders_nobody) {
+    broker = test_broker_new(&(test_broker_options){0});
+    open_source("", false);
+    expect_detail("cannot connect");
+    edgeops_source_forget(source);
+    edgeops_source_close(source);
+    test_broker_start(broker);
+    run_up("");
+    publish(0, 10, 1);
+    cr_assert(test_run_samples(ctx, &c, 10));
+    edgeops_source_forget(NULL);
+}
+
 /* -- a full disk -- */
 
 static bool is_paused(void *unused) {
