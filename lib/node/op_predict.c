@@ -40,13 +40,14 @@ static void stop(eop_predict *p, edgeops_status status, const char *message) {
     }
     eop_job_cancel(p->reader);
     eop_job_cancel(p->writer);
+    p->has_window = false;
+    p->current = NULL; /* and no cutter is asked any more: pump() looks at the status */
     pthread_mutex_lock(&p->lock);
     p->ended = true;
     p->block = NULL;
+    p->held = false;
     pthread_cond_broadcast(&p->moved);
     pthread_mutex_unlock(&p->lock);
-    p->current = NULL;
-    p->has_window = false;
 }
 
 static void stop_last(eop_predict *p, edgeops_status status) {
@@ -121,7 +122,8 @@ static edgeops_status next_window(eop_predict *p) {
     for (;;) {
         if (p->current == NULL) {
             pthread_mutex_lock(&p->lock);
-            p->current = p->block;
+            p->current = p->ended ? NULL : p->block;
+            p->held = p->current != NULL;
             pthread_mutex_unlock(&p->lock);
             if (p->current == NULL) {
                 return EDGEOPS_DONE;
@@ -140,6 +142,7 @@ static edgeops_status next_window(eop_predict *p) {
         p->current = NULL;
         pthread_mutex_lock(&p->lock);
         p->block = NULL;
+        p->held = false;
         pthread_cond_broadcast(&p->moved);
         pthread_mutex_unlock(&p->lock);
     }

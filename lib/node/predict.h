@@ -37,7 +37,8 @@ edgeops_status eop_score_add(eop_score *score, const char *label, const char *pr
 eop_json *eop_score_json(const eop_score *score);
 void eop_score_dispose(eop_score *score);
 
-/** Rows on their way from the reading thread to the loop: borrowed until taken. */
+/** Rows on their way from the reading thread to the loop. They stay the reader's, who keeps them
+ * while the loop holds them. */
 typedef struct eop_block {
     const edgeops_table *table;
     uint64_t first;
@@ -61,8 +62,9 @@ typedef struct eop_predict {
 
     /* what the reader hands over */
     pthread_mutex_t lock;
-    pthread_cond_t moved;    /**< block taken, text to write, the end */
-    const eop_block *block;  /**< guarded by lock; NULL: taken */
+    pthread_cond_t moved;    /**< block given back, text to write, the end */
+    const eop_block *block;  /**< guarded by lock; NULL: none is offered or held */
+    bool held;               /**< guarded by lock: the loop reads block, only it lets go */
     bool read_all;           /**< guarded by lock */
     bool ended;              /**< guarded by lock: no more is wanted */
     eop_texts labels;        /**< guarded by lock */
@@ -70,7 +72,7 @@ typedef struct eop_predict {
     edgeops_time start, end; /**< of an asset's range */
 
     /* the loop's */
-    const eop_block *current; /**< fed to a cutter that has not said DONE */
+    const eop_block *current; /**< block while it is held: a cutter reads it until it says DONE */
     eop_window_cutter **cutters;
     size_t cutter_count;
     size_t cutter_capacity;

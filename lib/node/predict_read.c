@@ -16,7 +16,9 @@ static edgeops_status canceled(void) {
     return eop_fail(EDGEOPS_E_CANCELED, "node", "ended on request");
 }
 
-/* Gives the loop a block and waits until it has taken all of it. */
+/* Lends the loop a block and waits until it has it back. What the loop holds is in a cutter's
+ * hands: neither a cancel nor a writer that failed takes it away from there, the loop hears of both
+ * and lets go by itself. */
 static edgeops_status hand_over(eop_job *job, eop_predict *p, const eop_block *block) {
     if (block->count == 0) {
         return EDGEOPS_OK;
@@ -24,13 +26,13 @@ static edgeops_status hand_over(eop_job *job, eop_predict *p, const eop_block *b
     pthread_mutex_lock(&p->lock);
     p->block = block;
     eop_wake_send(p->wake);
-    while (p->block != NULL && !p->ended && !eop_job_canceled(job)) {
+    while (p->block != NULL && (p->held || (!p->ended && !eop_job_canceled(job)))) {
         pthread_cond_wait(&p->moved, &p->lock);
     }
-    bool taken = p->block == NULL && !p->ended;
+    bool used = p->block == NULL && !p->ended;
     p->block = NULL;
     pthread_mutex_unlock(&p->lock);
-    return taken ? EDGEOPS_OK : canceled();
+    return used ? EDGEOPS_OK : canceled();
 }
 
 static edgeops_status number_of(eop_predict *p, eop_texts *texts, const char *text, int32_t *out,
