@@ -2,6 +2,8 @@
 /* A node: a home, who owns it, and what runs in it. */
 #include "node/controller.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -110,9 +112,38 @@ static edgeops_status open_record(edgeops_node *node, const char *layer) {
     return status;
 }
 
+/* Absolute: workers run in a folder of their own, and hosts may change theirs. A home that is not
+ * there yet gets the name it will have. */
+static edgeops_status set_home(edgeops_node *node, const char *home) {
+    char *full = realpath(home, NULL);
+    char *path = full != NULL || home[0] == '/' ? eop_strdup(full != NULL ? full : home) : NULL;
+    if (full == NULL && errno != ENOENT) {
+        eop_free(path);
+        return eop_fail_errno(errno, "node", "%s", home);
+    }
+    if (full == NULL && home[0] != '/') {
+        full = realpath(".", NULL);
+        if (full == NULL) {
+            return eop_fail_errno(errno, "node", "the current folder");
+        }
+        path = eop_path_join(full, home);
+    }
+    free(full);
+    if (path == NULL) {
+        return eop_fail_nomem("node");
+    }
+    eop_free(node->home);
+    node->home = path;
+    return EDGEOPS_OK;
+}
+
 static edgeops_status open_local(edgeops_node *node, const edgeops_node_options *options) {
     edgeops_status status = edgeops_store_open(&node->store, node->home, NULL);
-    if (status == EDGEOPS_E_BUSY) {
+    if (status == EDGEOPS_OK) {
+        /* Now that it is there for sure: without links and dots. */
+        status = set_home(node, node->home);
+    }
+    if (node->store == NULL && status == EDGEOPS_E_BUSY) {
         char *who = eop_strdup(edgeops_error_last()->message);
         status = eop_fail(EDGEOPS_E_BUSY, "node",
                           "%s; wait for its end, or if it is a daemon end it with 'edgeopsctl node "
@@ -210,13 +241,15 @@ edgeops_status edgeops_node_open(edgeops_node **out, edgeops_ctx *ctx, const cha
     node->opened_monotonic = eop_monotonic();
     pthread_mutex_init(&node->lock, NULL);
     pthread_mutex_init(&node->workflow_lock, NULL);
-    node->home = eop_strdup(home);
     node->worker = given.worker != NULL ? eop_strdup(given.worker) : NULL;
-    if (node->home == NULL || (given.worker != NULL && node->worker == NULL)) {
+    if (given.worker != NULL && node->worker == NULL) {
         status = eop_fail_nomem("node");
         goto out;
     }
-    status = eop_wake_new(&node->turn, ctx, on_turn, node);
+    status = set_home(node, home);
+    if (status == EDGEOPS_OK) {
+        status = eop_wake_new(&node->turn, ctx, on_turn, node);
+    }
     if (status == EDGEOPS_OK) {
         status = open_either(node, &given);
     }
