@@ -322,6 +322,21 @@ static void work(eop_job *job, void *user_data) {
     eop_bulk_close(bulk);
 }
 
+/* Batches are stored as they fill: what came before the end is there. */
+static void tell_stored(const import_work *w, edgeops_status status) {
+    uint64_t there = w->sum.appended + w->sum.duplicates;
+    char *said = eop_strdup(edgeops_error_last()->message);
+    if (said != NULL && there > 0) {
+        (void)!eop_fail(status, "node",
+                        "%s; %llu rows before it are stored: importing all of it again is safe, "
+                        "rows that are there are recognised",
+                        said, (unsigned long long)there);
+    } else if (said != NULL) {
+        (void)!eop_fail(status, "node", "%s; no row was stored", said);
+    }
+    eop_free(said);
+}
+
 static void done(eop_job *job, void *user_data) {
     import_work *w = user_data;
     edgeops_status status = eop_job_status(job);
@@ -339,6 +354,8 @@ static void done(eop_job *job, void *user_data) {
             eop_json_append_string(assets, w->assets[i]);
         }
         eop_json_set(result, "assets", assets);
+    } else {
+        tell_stored(w, status);
     }
     eop_call_finish(w->call, status, result);
     import_free(w);
