@@ -54,7 +54,8 @@ EDGEOPS_API void edgeops_node_stop(edgeops_node *node);
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_node_serve(edgeops_node *node);
 
 /** Stops and closes. Turns the loop until the calls that are under way have ended: each on_done
- * fires, with EDGEOPS_E_CANCELED unless it was done. Not from inside a callback of the context.
+ * fires, with EDGEOPS_E_CANCELED (EDGEOPS_E_CLOSED where edgeops_node_serve() was called) unless it
+ * was done. Not from inside a callback of the context.
  * NULL is allowed. Since 0.1. */
 EDGEOPS_API void edgeops_node_close(edgeops_node *node);
 

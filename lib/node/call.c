@@ -153,6 +153,14 @@ void edgeops_call_cancel(edgeops_call *call) {
 }
 
 static void end(edgeops_call *call, edgeops_status status, char *result, char *message) {
+    if (call->cut_off && status == EDGEOPS_E_CANCELED) {
+        char *text = eop_strdup("the daemon stopped");
+        if (text != NULL) {
+            eop_free(message);
+            message = text;
+        }
+        status = EDGEOPS_E_CLOSED;
+    }
     call->status = status;
     call->result = result;
     call->message = message;
@@ -241,6 +249,7 @@ void eop_calls_turn(edgeops_node *node) {
 
 void eop_calls_end(edgeops_node *node) {
     for (edgeops_call *call = node->calls; call != NULL; call = call->next) {
+        call->cut_off = node->server != NULL && !call->canceled;
         edgeops_call_cancel(call);
     }
     edgeops_duration until = eop_monotonic() + END_WITHIN;

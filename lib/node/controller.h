@@ -128,6 +128,7 @@ struct edgeops_call {
     uint64_t id;
     enum { EOP_CALL_READY, EOP_CALL_RUNNING, EOP_CALL_DONE } state;
     bool canceled;
+    bool cut_off;   /**< canceled by the end of the daemon, not by who asked */
     eop_json *args; /**< checked, with defaults */
     int input;
     int output;
