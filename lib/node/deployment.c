@@ -10,9 +10,9 @@
 
 #define CHECKPOINT_EVERY EDGEOPS_SECOND
 #define RETRY_AFTER      (10 * EDGEOPS_SECOND)
-#define STATE_MAX        1024
+#define SAY_EVERY        (60 * EDGEOPS_SECOND)
 
-static const char *const state_names[] = {"stopped", "starting", "running", "failed"};
+static const char *const state_names[] = {"stopped", "starting", "running", "waiting", "failed"};
 
 static void set_state(eop_deployment *d, eop_deployment_state state, const char *detail) {
     char *copy = eop_strdup(detail);
@@ -108,9 +108,13 @@ static void on_answer(const eop_answer *answer, void *user_data) {
     edgeops_status status = answer->given->status;
     d->answered = *answer->state;
     d->dirty = true;
-    d->predictions += status == EDGEOPS_OK;
-    d->errors += status < 0;
-    d->timeouts += status == EDGEOPS_E_TIMEOUT;
+    d->counters.windows++;
+    d->counters.predictions += status == EDGEOPS_OK;
+    d->counters.errors += status < 0;
+    d->counters.timeouts += status == EDGEOPS_E_TIMEOUT;
+    d->counters.skipped += status == EDGEOPS_DONE;
+    d->recent = (d->recent << 1 | (status < 0)) & ((UINT64_C(1) << EOP_RECENT) - 1);
+    d->recent_count += d->recent_count < EOP_RECENT;
     if (status < 0) {
         char time[40];
         eop_format_time(time, answer->time);
@@ -126,8 +130,10 @@ static void on_answer(const eop_answer *answer, void *user_data) {
 
 /* -- making them durable -- */
 
-static edgeops_status store_samples(eop_deployment *d) {
+/* *done: what is added to the counters once all of it is durable. */
+static edgeops_status store_samples(eop_deployment *d, eop_deployment_counters *done) {
     eop_batch *b = &d->batch;
+    edgeops_append_result result = {0};
     size_t n = 0;
     for (size_t i = 0; i < b->count; i++) {
         if (b->items[i].status == EDGEOPS_OK) {
@@ -142,13 +148,14 @@ static edgeops_status store_samples(eop_deployment *d) {
     if (n == 0) {
         return EDGEOPS_OK;
     }
-    edgeops_status status = edgeops_store_append(d->node->store, b->samples, n, NULL);
+    edgeops_status status = edgeops_store_append(d->node->store, b->samples, n, &result);
+    done->conflicts = result.conflicts;
     if (status == EDGEOPS_E_INVALID) {
         /* Such as outputs of other types than an earlier model of this name had. They are still
          * published: the machine that waits for them comes first. */
         eop_run_log(d->run, "%zu predictions are not stored: %s", n, edgeops_error_last()->message);
         set_state(d, d->state, edgeops_error_last()->message);
-        d->errors += n;
+        done->unstored = n;
         return EDGEOPS_OK;
     }
     return status;
@@ -232,8 +239,63 @@ static edgeops_status make_messages(eop_deployment *d, size_t *count) {
     return EDGEOPS_OK;
 }
 
-static edgeops_status checkpoint(eop_deployment *d, eop_outbox_message *messages, size_t n) {
+typedef struct counter {
+    const char *key;
+    size_t offset;
+} counter;
+#define COUNTER(name)                                                                              \
+    { #name, offsetof(eop_deployment_counters, name) }
+static const counter counter_list[] = {
+    COUNTER(windows), COUNTER(predictions), COUNTER(errors),   COUNTER(timeouts),
+    COUNTER(skipped), COUNTER(conflicts),   COUNTER(unstored), COUNTER(late),
+};
+
+static uint64_t *counter_at(eop_deployment_counters *counters, size_t i) {
+    return (uint64_t *)(void *)((char *)counters + counter_list[i].offset);
+}
+
+static eop_json *counters_json(eop_deployment_counters *counters) {
+    eop_json *json = eop_json_object();
+    for (size_t i = 0; i < EOP_COUNT(counter_list); i++) {
+        eop_json_set_integer(json, counter_list[i].key, (int64_t)*counter_at(counters, i));
+    }
+    return json;
+}
+
+void eop_deployment_read_counters(eop_deployment *d, const eop_json *state) {
+    const eop_json *json = eop_json_get(state, "counters");
+    for (size_t i = 0; i < EOP_COUNT(counter_list); i++) {
+        int64_t value = eop_json_integer(json, counter_list[i].key, 0);
+        *counter_at(&d->counters, i) = value > 0 ? (uint64_t)value : 0;
+    }
+    d->late_before = d->counters.late;
+    d->errors_said = d->counters.errors;
+}
+
+uint32_t eop_deployment_recent_errors(const eop_deployment *d) {
+    uint32_t count = 0;
+    for (uint64_t bits = d->recent; bits != 0; bits &= bits - 1) {
+        count++;
+    }
+    return count;
+}
+
+static void count_late(eop_deployment *d) {
+    eop_window_stats stats = {0};
+    if (d->stage != NULL) {
+        eop_stage_get_stats(d->stage, &stats);
+        d->counters.late = d->late_before + stats.late;
+    }
+}
+
+static edgeops_status checkpoint(eop_deployment *d, eop_outbox_message *messages, size_t n,
+                                 const eop_deployment_counters *done) {
     eop_json *json = eop_window_state_json(&d->answered);
+    count_late(d);
+    eop_deployment_counters counters = d->counters;
+    counters.conflicts += done->conflicts;
+    counters.unstored += done->unstored;
+    eop_json_set(json, "counters", counters_json(&counters));
     char *text = eop_json_print(json);
     edgeops_status status = text != NULL ? eop_outbox_commit(d->node->store, d->name,
                                                              d->answered.ordinal, text, messages, n)
@@ -241,6 +303,7 @@ static edgeops_status checkpoint(eop_deployment *d, eop_outbox_message *messages
     eop_free(text);
     eop_json_free(json);
     if (status == EDGEOPS_OK) {
+        d->counters = counters;
         d->dirty = false;
         d->committed = d->answered.ordinal;
         d->checkpointed = eop_monotonic();
@@ -298,6 +361,7 @@ static void tell(eop_deployment *d, edgeops_duration now) {
  * submitted. */
 static edgeops_status commit(eop_deployment *d) {
     eop_batch *b = &d->batch;
+    eop_deployment_counters done = {0};
     edgeops_status status = EDGEOPS_OK;
     size_t n = 0;
     if (b->text.failed) {
@@ -306,12 +370,12 @@ static edgeops_status commit(eop_deployment *d) {
         return eop_fail_nomem("node");
     }
     batch_fix(b);
-    status = store_samples(d);
+    status = store_samples(d, &done);
     if (status == EDGEOPS_OK) {
         status = make_messages(d, &n);
     }
     if (status == EDGEOPS_OK) {
-        status = checkpoint(d, b->messages, n);
+        status = checkpoint(d, b->messages, n, &done);
     }
     if (status == EDGEOPS_OK) {
         if (n > 0) {
@@ -346,10 +410,27 @@ static bool on_turn(void *user_data) {
     return true;
 }
 
+static void set_ready(eop_deployment *d) {
+    const char *missing = eop_stage_missing(d->stage);
+    if (missing != NULL) {
+        set_state(d, EOP_DEPLOYMENT_WAITING, missing);
+    } else {
+        set_state(d, EOP_DEPLOYMENT_RUNNING, d->stalled && d->detail != NULL ? d->detail : "");
+    }
+}
+
+static void on_wait(const char *missing, void *user_data) {
+    (void)missing;
+    eop_deployment *d = user_data;
+    if (d->state == EOP_DEPLOYMENT_RUNNING || d->state == EOP_DEPLOYMENT_WAITING) {
+        set_ready(d);
+    }
+}
+
 static void on_state(edgeops_status status, const char *message, bool final, void *user_data) {
     eop_deployment *d = user_data;
     if (status == EDGEOPS_OK) {
-        set_state(d, EOP_DEPLOYMENT_RUNNING, d->stalled && d->detail != NULL ? d->detail : "");
+        set_ready(d);
         return;
     }
     d->restarts += !final;
@@ -386,6 +467,30 @@ static edgeops_status open_batch(eop_deployment *d) {
         d->batch.names[i] = m->outputs[i].name;
     }
     return make_head(d);
+}
+
+edgeops_status eop_deployment_bind(eop_deployment *d, const char *source, const char *topic) {
+    eop_json *record = eop_json_copy(d->record);
+    eop_outbox *outbox = NULL;
+    eop_json_set_string(record, "source", source);
+    eop_json_set_string(record, "publish", topic);
+    edgeops_status status =
+        d->stage != NULL ? eop_outbox_acquire(&outbox, d->node, source) : EDGEOPS_OK;
+    if (status == EDGEOPS_OK) {
+        status = eop_put_record(d->node, "deployment", d->name, record, false);
+    }
+    if (status != EDGEOPS_OK) {
+        eop_outbox_release(outbox);
+        eop_json_free(record);
+        return status;
+    }
+    eop_json_free(d->record);
+    d->record = record;
+    d->outbox = outbox;
+    eop_log_write(node_log(d->node), EDGEOPS_LOG_INFO, "node",
+                  "deployment '%s' publishes to '%s' through source '%s', which feeds its asset",
+                  d->name, topic, source);
+    return EDGEOPS_OK;
 }
 
 static edgeops_status open_outbox(eop_deployment *d) {
@@ -429,6 +534,7 @@ static edgeops_status open_stage(eop_deployment *d) {
         d->answered = state;
         d->answered.ordinal = after;
         d->committed = after;
+        eop_deployment_read_counters(d, json); /* what was not committed comes once more */
         eop_stage_options options = {.node = d->node,
                                      .model = d->model,
                                      .asset = eop_json_string(d->record, "asset", ""),
@@ -438,6 +544,7 @@ static edgeops_status open_stage(eop_deployment *d) {
                                      .on_answer = on_answer,
                                      .on_turn = on_turn,
                                      .on_state = on_state,
+                                     .on_wait = on_wait,
                                      .user_data = d};
         status = eop_stage_open(&d->stage, &options);
     }
@@ -447,6 +554,7 @@ static edgeops_status open_stage(eop_deployment *d) {
 }
 
 static void close_parts(eop_deployment *d) {
+    count_late(d);
     eop_stage_close(d->stage);
     d->stage = NULL;
     eop_outbox_release(d->outbox);
@@ -503,7 +611,7 @@ void eop_deployment_halt(eop_deployment *d) {
         if (d->batch.count > 0) {
             (void)commit(d); /* fails: the windows are predicted again after the next start */
         } else if (d->dirty) {
-            (void)checkpoint(d, NULL, 0);
+            (void)checkpoint(d, NULL, 0, &(eop_deployment_counters){0});
         }
         close_parts(d);
     }
@@ -514,8 +622,20 @@ void eop_deployment_halt(eop_deployment *d) {
     set_state(d, EOP_DEPLOYMENT_STOPPED, "");
 }
 
+static void say_errors(eop_deployment *d, edgeops_duration now) {
+    uint64_t fresh = d->counters.errors > d->errors_said ? d->counters.errors - d->errors_said : 0;
+    if (fresh > 0 && (d->said_at == 0 || now - d->said_at >= SAY_EVERY)) {
+        eop_log_write(node_log(d->node), EDGEOPS_LOG_WARN, "node",
+                      "deployment '%s': %llu windows failed, the last one with: %s", d->name,
+                      (unsigned long long)fresh, d->last_error != NULL ? d->last_error : "");
+        d->errors_said = d->counters.errors;
+        d->said_at = now;
+    }
+}
+
 void eop_deployment_tick(eop_deployment *d) {
     edgeops_duration now = eop_monotonic();
+    say_errors(d, now);
     if (d->ended) {
         if (d->stage != NULL) {
             close_parts(d);
@@ -534,7 +654,7 @@ void eop_deployment_tick(eop_deployment *d) {
         }
     } else if (d->dirty && d->batch.count == 0 && now - d->checkpointed >= CHECKPOINT_EVERY) {
         /* Windows without a prediction move the position too. */
-        if (checkpoint(d, NULL, 0) != EDGEOPS_OK) {
+        if (checkpoint(d, NULL, 0, &(eop_deployment_counters){0}) != EDGEOPS_OK) {
             eop_log_write(node_log(d->node), EDGEOPS_LOG_WARN, "node", "deployment '%s': %s",
                           d->name, edgeops_error_last()->message);
         }

@@ -10,7 +10,8 @@ typedef enum eop_deployment_state {
     EOP_DEPLOYMENT_STOPPED,
     EOP_DEPLOYMENT_STARTING,
     EOP_DEPLOYMENT_RUNNING,
-    EOP_DEPLOYMENT_FAILED /**< not predicting now; tried again */
+    EOP_DEPLOYMENT_WAITING, /**< ready, the asset lacks samples or inputs */
+    EOP_DEPLOYMENT_FAILED   /**< not predicting now; tried again */
 } eop_deployment_state;
 
 typedef struct eop_batch_item {
@@ -36,6 +37,22 @@ typedef struct eop_batch {
     eop_buf payload;
 } eop_batch;
 
+/** Since the deployment was made; kept with the checkpoint, in one transaction with the messages
+ * that they count. */
+typedef struct eop_deployment_counters {
+    uint64_t windows; /**< answered: predictions + errors + skipped */
+    uint64_t predictions;
+    uint64_t errors;
+    uint64_t timeouts; /**< of the errors */
+    uint64_t skipped;
+    uint64_t
+        conflicts;     /**< predictions that an earlier one of the same time stands in the way of */
+    uint64_t unstored; /**< predictions that could not be stored at all */
+    uint64_t late;     /**< samples without a place in a window */
+} eop_deployment_counters;
+
+#define EOP_RECENT 50u
+
 struct eop_deployment {
     edgeops_node *node;
     char *name;
@@ -59,10 +76,13 @@ struct eop_deployment {
     eop_buf payload_head;
     eop_window_state answered;
     uint64_t committed;
-    uint64_t predictions;
-    uint64_t errors;
-    uint64_t timeouts;
-    uint64_t restarts;
+    eop_deployment_counters counters;
+    uint64_t late_before; /**< of counters.late: before the stage was opened */
+    uint64_t restarts;    /**< since this process runs */
+    uint64_t recent;      /**< the newest EOP_RECENT windows, a bit each: failed */
+    uint32_t recent_count;
+    uint64_t errors_said; /**< of counters.errors: told in the log */
+    edgeops_duration said_at;
     eop_json *last;
     eop_histogram latency;
 };
@@ -73,6 +93,13 @@ edgeops_status eop_deployment_run(eop_deployment *deployment);
 void eop_deployment_halt(eop_deployment *deployment);
 void eop_deployment_tick(eop_deployment *deployment);
 bool eop_deployment_enabled(const eop_deployment *deployment);
+/** Reads the counters of the last checkpoint. */
+void eop_deployment_read_counters(eop_deployment *deployment, const eop_json *state);
+/** Of the newest windows, how many failed. */
+uint32_t eop_deployment_recent_errors(const eop_deployment *deployment);
+/** Publishes through this source from now on. */
+edgeops_status eop_deployment_bind(eop_deployment *deployment, const char *source,
+                                   const char *topic);
 const char *eop_deployment_state_name(const eop_deployment *deployment);
 
 #endif /* EOP_NODE_DEPLOYMENT_H */

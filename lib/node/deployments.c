@@ -8,6 +8,11 @@ const eop_json *eop_deployment_record(const eop_deployment *d) {
     return d->record;
 }
 
+uint32_t eop_deployment_failing(const eop_deployment *d, uint32_t *of) {
+    *of = d->recent_count;
+    return eop_deployment_recent_errors(d);
+}
+
 bool eop_deployment_enabled(const eop_deployment *d) {
     return eop_json_bool(d->record, "enabled", true);
 }
@@ -71,8 +76,25 @@ static edgeops_status load_one(const char *name, const char *json, void *user_da
     return status;
 }
 
+static void load_counters(eop_deployment *d) {
+    uint64_t ordinal = 0;
+    char *text = NULL;
+    eop_json *state = NULL;
+    if (eop_checkpoint_get(&ordinal, &text, d->node->store, d->name) == EDGEOPS_OK &&
+        text != NULL &&
+        eop_json_parse(&state, text, strlen(text), "checkpoint", NULL) == EDGEOPS_OK) {
+        eop_deployment_read_counters(d, state);
+    }
+    eop_json_free(state);
+    eop_free(text);
+}
+
 edgeops_status eop_deployments_load(edgeops_node *node) {
-    return eop_record_list(node->store, "deployment", load_one, node);
+    edgeops_status status = eop_record_list(node->store, "deployment", load_one, node);
+    for (size_t i = 0; status == EDGEOPS_OK && i < node->deployment_count; i++) {
+        load_counters(node->deployments[i]);
+    }
+    return status;
 }
 
 void eop_deployments_start(edgeops_node *node) {
@@ -117,8 +139,24 @@ void eop_deployments_free(edgeops_node *node) {
     node->deployment_count = 0;
 }
 
+/* One that was made before its asset's samples came: the source that brings them has the broker. */
+static void find_source(eop_deployment *d) {
+    if (d->stage == NULL || eop_json_get(d->record, "source") != NULL) {
+        return;
+    }
+    const char *source = NULL;
+    size_t n = eop_publish_sources(&source, d->node, eop_json_string(d->record, "asset", ""), true);
+    char *topic = n == 1 ? eop_format("edgeops/predictions/%s", d->name) : NULL;
+    if (topic != NULL && eop_deployment_bind(d, source, topic) != EDGEOPS_OK) {
+        eop_log_write(node_log(d->node), EDGEOPS_LOG_WARN, "node", "deployment '%s': %s", d->name,
+                      edgeops_error_last()->message);
+    }
+    eop_free(topic);
+}
+
 void eop_deployments_tick(edgeops_node *node) {
     for (size_t i = 0; i < node->deployment_count; i++) {
+        find_source(node->deployments[i]);
         eop_deployment_tick(node->deployments[i]);
     }
 }
@@ -198,6 +236,28 @@ edgeops_status eop_deployment_enable(eop_deployment *d, bool enable) {
     return d->node->started ? eop_deployment_run(d) : EDGEOPS_OK;
 }
 
+typedef struct output {
+    const char *name;
+    bool empty;
+} output;
+
+static edgeops_status look_at_output(const edgeops_asset_info *info, void *user_data) {
+    output *o = user_data;
+    if (strcmp(info->name, o->name) == 0) {
+        o->empty = info->rows == 0;
+    }
+    return EDGEOPS_OK;
+}
+
+/* The predictions stay; an asset without any is of no use to anybody. */
+static void remove_output(const eop_deployment *d) {
+    output o = {d->output, false};
+    if (edgeops_store_assets(d->node->store, d->output, look_at_output, &o) == EDGEOPS_OK &&
+        o.empty) {
+        (void)!edgeops_store_remove_asset(d->node->store, d->output); /* it may be held */
+    }
+}
+
 edgeops_status eop_deployment_remove(eop_deployment *d) {
     edgeops_node *node = d->node;
     edgeops_status status = eop_record_remove(node->store, "deployment", d->name);
@@ -205,6 +265,7 @@ edgeops_status eop_deployment_remove(eop_deployment *d) {
         return status;
     }
     eop_deployment_halt(d);
+    remove_output(d);
     status = eop_checkpoint_remove(node->store, d->name);
     for (size_t i = 0; i < node->deployment_count; i++) {
         if (node->deployments[i] == d) {
@@ -242,15 +303,32 @@ static uint64_t lag(const eop_deployment *d) {
     return newest > position ? newest - position : 0;
 }
 
+/* The state's own words, else how the newest windows went. */
+static void set_detail(eop_json *json, const eop_deployment *d) {
+    uint32_t failed = eop_deployment_recent_errors(d);
+    char *text = NULL;
+    if (d->detail != NULL && d->detail[0] != '\0') {
+        eop_json_set_string(json, "detail", d->detail);
+        return;
+    }
+    if (failed > 0 && d->state == EOP_DEPLOYMENT_RUNNING) {
+        text = eop_format("%u of the last %u windows failed (%llu in all), the last one with: %s",
+                          failed, d->recent_count, (unsigned long long)d->counters.errors,
+                          d->last_error != NULL ? d->last_error : "?");
+    }
+    eop_json_set_string(json, "detail", text != NULL ? text : "");
+    eop_free(text);
+}
+
 eop_json *eop_deployment_brief(eop_deployment *d) {
     eop_json *json = eop_json_object();
     eop_json_set_string(json, "name", d->name);
     eop_json_set_string(json, "model", eop_json_string(d->record, "model", ""));
     eop_json_set_string(json, "asset", eop_json_string(d->record, "asset", ""));
     eop_json_set_string(json, "state", eop_deployment_state_name(d));
-    eop_json_set_string(json, "detail", d->detail != NULL ? d->detail : "");
-    eop_json_set_integer(json, "predictions", (int64_t)d->predictions);
-    eop_json_set_integer(json, "errors", (int64_t)d->errors);
+    set_detail(json, d);
+    eop_json_set_integer(json, "predictions", (int64_t)d->counters.predictions);
+    eop_json_set_integer(json, "errors", (int64_t)d->counters.errors);
     eop_json_set_integer(json, "lag", (int64_t)lag(d));
     eop_json_set(json, "latency_us", eop_latency_json(&d->latency));
     eop_json_set_integer(json, "outbox", (int64_t)outbox_count(d));
@@ -261,22 +339,60 @@ static void set_optional(eop_json *json, const char *key, const char *value) {
     eop_json_set_string(json, key, value != NULL && value[0] != '\0' ? value : NULL);
 }
 
+static const char *why_unpublished(const eop_deployment *d) {
+    const char *source = NULL;
+    size_t n = eop_publish_sources(&source, d->node, eop_json_string(d->record, "asset", ""), true);
+    return n > 1 ? "several mqtt sources feed its asset; remove it and deploy again with --source"
+                 : "no mqtt source feeds its asset; it begins when one does, or deploy again with "
+                   "--source";
+}
+
+/* What one has to know and would not see in the numbers. */
+static void set_note(eop_json *json, const eop_deployment *d) {
+    eop_buf note = {0};
+    if (eop_deployment_enabled(d) && !d->node->started) {
+        eop_buf_puts(&note, EOP_NOTE_NOT_STARTED);
+    }
+    if (eop_json_get(d->record, "source") == NULL) {
+        eop_buf_printf(&note, "%snot published, only stored in '%s': %s", note.size > 0 ? "; " : "",
+                       d->output, why_unpublished(d));
+    }
+    if (d->counters.conflicts > 0) {
+        eop_buf_printf(&note,
+                       "%s%llu predictions are not stored: '%s' has others for the same times, "
+                       "made by an earlier deployment of this name or before its restart",
+                       note.size > 0 ? "; " : "", (unsigned long long)d->counters.conflicts,
+                       d->output);
+    }
+    char *text = note.size > 0 ? eop_buf_take(&note) : NULL;
+    if (text != NULL) {
+        eop_json_set_string(json, "note", text);
+    }
+    eop_free(text);
+    eop_buf_dispose(&note);
+}
+
 eop_json *eop_deployment_describe(eop_deployment *d) {
-    eop_window_stats stats = {0};
     eop_json *json = eop_deployment_brief(d);
+    eop_window_stats stats = {0};
     if (d->stage != NULL) {
         eop_stage_get_stats(d->stage, &stats);
+        d->counters.late = d->late_before + stats.late;
     }
+    eop_json_set_bool(json, "published", eop_json_get(d->record, "source") != NULL);
     set_optional(json, "publish", eop_json_string(d->record, "publish", NULL));
     set_optional(json, "source", eop_json_string(d->record, "source", NULL));
     eop_json_set_integer(json, "qos", d->qos);
     eop_json_set_bool(json, "retain", d->retain != 0);
     eop_json_set_string(json, "output", d->output);
     eop_json_set_bool(json, "enabled", eop_deployment_enabled(d));
-    eop_json_set_integer(json, "windows", (int64_t)stats.windows);
-    eop_json_set_integer(json, "timeouts", (int64_t)d->timeouts);
+    eop_json_set_integer(json, "windows", (int64_t)d->counters.windows);
+    eop_json_set_integer(json, "timeouts", (int64_t)d->counters.timeouts);
+    eop_json_set_integer(json, "skipped", (int64_t)d->counters.skipped);
+    eop_json_set_integer(json, "conflicts", (int64_t)d->counters.conflicts);
+    eop_json_set_integer(json, "unstored", (int64_t)d->counters.unstored);
     eop_json_set_integer(json, "restarts", (int64_t)d->restarts);
-    eop_json_set_integer(json, "late", (int64_t)stats.late);
+    eop_json_set_integer(json, "late", (int64_t)d->counters.late);
     eop_json_set_integer(json, "position", (int64_t)d->committed);
     eop_json_set_string(json, "created", eop_json_string(d->record, "created", NULL));
     if (d->run != NULL) {
@@ -284,6 +400,7 @@ eop_json *eop_deployment_describe(eop_deployment *d) {
     }
     set_optional(json, "broker", d->outbox != NULL ? eop_outbox_detail(d->outbox) : NULL);
     set_optional(json, "last_error", d->last_error);
+    set_note(json, d);
     if (d->last != NULL) {
         eop_json_set(json, "last", eop_json_copy(d->last));
     } else {

@@ -2,6 +2,7 @@
 /* predict.follow: a stage whose answers are events. */
 #include <string.h>
 
+#include "node/inputs.h"
 #include "node/ops.h"
 #include "node/stage.h"
 
@@ -98,14 +99,28 @@ static bool on_turn(void *user_data) {
     return f->status == EDGEOPS_OK;
 }
 
+static void tell_state(follow *f, const char *missing) {
+    eop_json *event = eop_json_object();
+    eop_json_set_string(event, "type", "state");
+    eop_json_set_string(event, "state", missing != NULL ? "waiting" : "running");
+    if (missing != NULL) {
+        eop_json_set_string(event, "detail", missing);
+    }
+    eop_call_event(f->call, event);
+}
+
+static void on_wait(const char *missing, void *user_data) {
+    follow *f = user_data;
+    if (f->ready) {
+        tell_state(f, missing);
+    }
+}
+
 static void on_state(edgeops_status status, const char *message, bool final, void *user_data) {
     follow *f = user_data;
     if (status == EDGEOPS_OK) {
         f->ready = true;
-        eop_json *event = eop_json_object();
-        eop_json_set_string(event, "type", "state");
-        eop_json_set_string(event, "state", "running");
-        eop_call_event(f->call, event);
+        tell_state(f, eop_stage_missing(f->stage));
         return;
     }
     eop_run_log(f->run, "%s", message);
@@ -130,6 +145,10 @@ edgeops_status eop_follow_start(edgeops_call *call) {
         status = eop_model_open(&f->model, call->node, model);
     }
     if (status == EDGEOPS_OK) {
+        status = eop_inputs_require(call->node->store,
+                                    edgeops_workflow_manifest(f->model->workflow), asset);
+    }
+    if (status == EDGEOPS_OK) {
         status = eop_timer_new(&f->timer, call->node->ctx, on_timer, f);
     }
     if (status == EDGEOPS_OK) {
@@ -146,6 +165,7 @@ edgeops_status eop_follow_start(edgeops_call *call) {
                                      .on_answer = on_answer,
                                      .on_turn = on_turn,
                                      .on_state = on_state,
+                                     .on_wait = on_wait,
                                      .user_data = f};
         status = eop_stage_open(&f->stage, &options);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "node/inputs.h"
 #include "node/ops.h"
 
 #define NAME_MAX_SIZE 64
@@ -27,20 +28,26 @@ static bool is_mqtt(const eop_source *source) {
     return strcmp(eop_source_driver(source), "mqtt") == 0;
 }
 
-/* The MQTT source that feeds the asset, else the only one, else none. */
-static const char *default_source(edgeops_node *node, const char *asset) {
-    const char *only = NULL;
-    size_t count = 0;
+size_t eop_publish_sources(const char **out, edgeops_node *node, const char *asset,
+                           bool feeding_only) {
+    size_t feeding = 0;
+    size_t enabled = 0;
+    const char *feeds = NULL;
+    const char *runs = NULL;
     for (size_t i = 0; i < node->source_count; i++) {
-        if (is_mqtt(node->sources[i])) {
-            if (eop_source_feeds(node->sources[i], asset)) {
-                return eop_source_name(node->sources[i]);
-            }
-            only = eop_source_name(node->sources[i]);
-            count++;
+        eop_source *source = node->sources[i];
+        if (!is_mqtt(source)) {
+            continue;
+        }
+        if (eop_source_feeds(source, asset) && feeding++ == 0) {
+            feeds = eop_source_name(source);
+        }
+        if (eop_source_enabled(source) && enabled++ == 0) {
+            runs = eop_source_name(source);
         }
     }
-    return count == 1 ? only : NULL;
+    *out = feeding > 0 ? feeds : feeding_only ? NULL : runs;
+    return feeding > 0 ? feeding : feeding_only ? 0 : enabled;
 }
 
 static edgeops_status choose_source(const char **out, edgeops_call *call) {
@@ -59,10 +66,16 @@ static edgeops_status choose_source(const char **out, edgeops_call *call) {
         *out = eop_source_name(source);
         return EDGEOPS_OK;
     }
-    *out = default_source(call->node, eop_json_string(call->args, "asset", ""));
+    const char *asset = eop_json_string(call->args, "asset", "");
+    size_t fitting = eop_publish_sources(out, call->node, asset, false);
+    if (fitting > 1) {
+        return eop_fail(EDGEOPS_E_INVALID, "node",
+                        "%zu mqtt sources could publish for asset '%s'; name one with --source",
+                        fitting, asset);
+    }
     if (*out == NULL && eop_json_get(call->args, "publish") != NULL) {
         return eop_fail(EDGEOPS_E_INVALID, "node",
-                        "publish: which broker? Name an mqtt source with 'source'");
+                        "publish: which broker? Name an mqtt source with --source");
     }
     return EDGEOPS_OK;
 }
@@ -112,7 +125,11 @@ static edgeops_status run_deploy(edgeops_call *call, eop_json **result) {
         status = eop_fail(EDGEOPS_E_INVALID, "node", "'%.200s' is no name of an asset", asset);
     }
     if (status == EDGEOPS_OK) {
-        status = eop_model_open(&opened, call->node, model); /* only to see that it can be */
+        status = eop_model_open(&opened, call->node, model);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_inputs_require(call->node->store, edgeops_workflow_manifest(opened->workflow),
+                                    asset);
     }
     if (status == EDGEOPS_OK) {
         status = choose_source(&source, call);
@@ -259,7 +276,10 @@ const eop_op eop_deployment_ops[] = {
      .args = EOP_ARGS_NONE,
      .run = run_ls},
     {.name = "deployment.show",
-     .summary = "show a deployment",
+     .summary =
+         "show a deployment; its counters go on over restarts. windows = predictions + errors + "
+         "skipped; late: samples older than the newest one, which had no place in a window; "
+         "conflicts: predictions that differ from one stored before for the same time",
      .args = EOP_ARGS("\"name\"", NAME),
      .run = run_show},
     {.name = "deployment.start",

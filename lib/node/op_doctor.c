@@ -118,8 +118,15 @@ static void check_parts(doctor *d) {
         const char *state = eop_json_string(brief, "state", "");
         char *name = eop_format("deployment %s", eop_json_string(brief, "name", ""));
         bool bad = strcmp(state, "failed") == 0;
-        put(d, name, bad ? "fail" : "ok", bad ? eop_json_string(brief, "detail", "") : state,
-            bad ? "see 'deployment show' and the log of its run" : "");
+        uint32_t of = 0;
+        uint32_t failing = eop_deployment_failing(node->deployments[i], &of);
+        bool waits = strcmp(state, "waiting") == 0 || failing * 2 > of;
+        put(d, name,
+            bad     ? "fail"
+            : waits ? "warn"
+                    : "ok",
+            bad || waits ? eop_json_string(brief, "detail", "") : state,
+            bad || waits ? "see 'deployment show' and the log of its run" : "");
         eop_free(name);
         eop_json_free(brief);
     }

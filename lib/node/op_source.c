@@ -59,7 +59,67 @@ static edgeops_status run_driver_show(edgeops_call *call, eop_json **result) {
 
 /* -- sources -- */
 
-static edgeops_status run_add(edgeops_call *call, eop_json **result) {
+/* An answer to a start waits a little for the link: what is published right after it is not missed
+ * then. */
+#define SETTLE_WITHIN (3 * EDGEOPS_SECOND)
+#define SETTLE_LOOK   (10 * EDGEOPS_MILLISECOND)
+
+typedef struct settling {
+    edgeops_call *call;
+    eop_timer *timer;
+    edgeops_duration until;
+    char name[65]; /**< it may be removed meanwhile */
+} settling;
+
+static void settle_end(settling *w, edgeops_status status, eop_json *result) {
+    edgeops_call *call = w->call;
+    call->cancel = NULL;
+    eop_timer_free(w->timer);
+    eop_free(w);
+    eop_call_finish(call, status, result);
+}
+
+static void settle_look(void *user_data) {
+    settling *w = user_data;
+    eop_source *source = eop_source_find(w->call->node, w->name);
+    if (source == NULL) {
+        settle_end(w, EDGEOPS_E_NOTFOUND, NULL);
+    } else if (!eop_source_settling(source) || eop_monotonic() >= w->until) {
+        settle_end(w, EDGEOPS_OK, eop_source_describe(source));
+    }
+}
+
+/* The source goes on by itself: it was added, or told to start. */
+static void settle_cancel(edgeops_call *call) {
+    settling *w = call->data;
+    settle_end(w, eop_fail(EDGEOPS_E_CANCELED, "node", "ended on request"), NULL);
+}
+
+static edgeops_status settle(edgeops_call *call, eop_source *source) {
+    if (!eop_source_settling(source)) {
+        eop_call_finish(call, EDGEOPS_OK, eop_source_describe(source));
+        return EDGEOPS_OK;
+    }
+    settling *w = eop_calloc(1, sizeof(*w));
+    if (w == NULL) {
+        return eop_fail_nomem("node");
+    }
+    w->call = call;
+    w->until = eop_monotonic() + SETTLE_WITHIN;
+    size_t size = strnlen(eop_source_name(source), sizeof(w->name) - 1);
+    memcpy(w->name, eop_source_name(source), size);
+    edgeops_status status = eop_timer_new(&w->timer, call->node->ctx, settle_look, w);
+    if (status != EDGEOPS_OK) {
+        eop_free(w);
+        return status;
+    }
+    call->data = w;
+    call->cancel = settle_cancel;
+    eop_timer_start(w->timer, SETTLE_LOOK, SETTLE_LOOK);
+    return EDGEOPS_OK;
+}
+
+static edgeops_status add_start(edgeops_call *call) {
     eop_source *source = NULL;
     eop_json *none = NULL;
     const eop_json *config = eop_json_get(call->args, "config");
@@ -71,10 +131,7 @@ static edgeops_status run_add(edgeops_call *call, eop_json **result) {
                        eop_json_string(call->args, "driver", ""), config,
                        eop_json_bool(call->args, "start", true));
     eop_json_free(none);
-    if (status == EDGEOPS_OK) {
-        *result = eop_source_describe(source);
-    }
-    return status;
+    return status == EDGEOPS_OK ? settle(call, source) : status;
 }
 
 static edgeops_status run_ls(edgeops_call *call, eop_json **result) {
@@ -143,24 +200,25 @@ static edgeops_status run_show(edgeops_call *call, eop_json **result) {
     return status;
 }
 
-static edgeops_status enable(edgeops_call *call, eop_json **result, bool on) {
+static edgeops_status start_start(edgeops_call *call) {
     eop_source *source = named(call);
     if (source == NULL) {
         return EDGEOPS_E_NOTFOUND;
     }
-    edgeops_status status = eop_source_enable(source, on);
+    edgeops_status status = eop_source_enable(source, true);
+    return status == EDGEOPS_OK ? settle(call, source) : status;
+}
+
+static edgeops_status run_stop(edgeops_call *call, eop_json **result) {
+    eop_source *source = named(call);
+    if (source == NULL) {
+        return EDGEOPS_E_NOTFOUND;
+    }
+    edgeops_status status = eop_source_enable(source, false);
     if (status == EDGEOPS_OK) {
         *result = eop_source_describe(source);
     }
     return status;
-}
-
-static edgeops_status run_start(edgeops_call *call, eop_json **result) {
-    return enable(call, result, true);
-}
-
-static edgeops_status run_stop(edgeops_call *call, eop_json **result) {
-    return enable(call, result, false);
 }
 
 static edgeops_status run_rm(edgeops_call *call, eop_json **result) {
@@ -171,14 +229,18 @@ static edgeops_status run_rm(edgeops_call *call, eop_json **result) {
 
 /* -- test: connects and counts, stores nothing -- */
 
+#define LINK_WITHIN (10 * EDGEOPS_SECOND)
+
 typedef struct test_work {
     edgeops_call *call;
     edgeops_source *source;
     eop_timer *timer;
     char *config;
-    char *reason; /**< why the last message was refused; guarded by lock */
+    char *reason; /**< why the first refused message was; guarded by lock */
+    char *topic;  /**< where it came; guarded by lock */
     pthread_mutex_t lock;
-    atomic_bool linked;
+    edgeops_duration seconds; /**< counted from the link on */
+    bool linked;
 } test_work;
 
 static edgeops_status test_append(const edgeops_sample *samples, size_t n,
@@ -193,23 +255,24 @@ static edgeops_status test_append(const edgeops_sample *samples, size_t n,
 
 static void test_letter(const edgeops_dead_letter *letter, void *user_data) {
     test_work *w = user_data;
-    char *copy = eop_strdup(letter->reason);
     pthread_mutex_lock(&w->lock);
-    char *old = w->reason;
-    w->reason = copy;
+    if (w->reason == NULL) {
+        w->reason = eop_strdup(letter->reason);
+        w->topic = eop_strndup(letter->topic, strnlen(letter->topic, 1024));
+    }
     pthread_mutex_unlock(&w->lock);
-    eop_free(old);
 }
 
 static void test_state(edgeops_source_state state, const char *detail, void *user_data) {
     (void)detail;
     test_work *w = user_data;
-    if (state == EDGEOPS_SOURCE_RUNNING || state == EDGEOPS_SOURCE_DONE) {
-        atomic_store(&w->linked, true);
-    }
+    bool up = state == EDGEOPS_SOURCE_RUNNING || state == EDGEOPS_SOURCE_DONE;
     if (state == EDGEOPS_SOURCE_DONE) {
         eop_timer_start(w->timer, 0, 0);
+    } else if (up && !w->linked) {
+        eop_timer_start(w->timer, w->seconds, 0);
     }
+    w->linked = w->linked || up;
 }
 
 static void test_free(test_work *w) {
@@ -217,6 +280,7 @@ static void test_free(test_work *w) {
     eop_timer_free(w->timer);
     pthread_mutex_destroy(&w->lock);
     eop_free(w->reason);
+    eop_free(w->topic);
     eop_free(w->config);
     eop_free(w);
 }
@@ -226,14 +290,18 @@ static void test_end(void *user_data) {
     edgeops_source_stats stats;
     edgeops_source_get_stats(w->source, &stats);
     edgeops_source_stop(w->source);
-    bool ok = atomic_load(&w->linked) && stats.dead == 0;
+    bool ok = w->linked && stats.dead == 0;
     eop_json *result = eop_json_object();
     eop_json_set_bool(result, "ok", ok);
     eop_json_set_string(result, "detail",
                         stats.dead > 0 && w->reason != NULL ? w->reason : stats.detail);
     eop_json_set_integer(result, "messages", (int64_t)stats.messages);
     eop_json_set_integer(result, "samples", (int64_t)stats.samples);
-    eop_json_set_integer(result, "dead", (int64_t)stats.dead);
+    eop_json_set_integer(result, "refused", (int64_t)stats.dead);
+    if (w->reason != NULL) {
+        eop_json_set_string(result, "first_refused_topic", w->topic);
+        eop_json_set_string(result, "first_refused_reason", w->reason);
+    }
     eop_call_finish(w->call, EDGEOPS_OK, result);
     test_free(w);
 }
@@ -266,7 +334,6 @@ static edgeops_status test_start(edgeops_call *call) {
         return eop_fail_nomem("node");
     }
     pthread_mutex_init(&w->lock, NULL);
-    atomic_init(&w->linked, false);
     w->call = call;
     w->config = test_config(call->args);
     edgeops_source_options options = EDGEOPS_SOURCE_OPTIONS_INIT;
@@ -294,7 +361,8 @@ static edgeops_status test_start(edgeops_call *call) {
     call->data = w;
     call->cancel = test_cancel;
     double seconds = eop_json_number(call->args, "seconds", 5.0);
-    eop_timer_start(w->timer, (edgeops_duration)(seconds * (double)EDGEOPS_SECOND), 0);
+    w->seconds = (edgeops_duration)(seconds * (double)EDGEOPS_SECOND);
+    eop_timer_start(w->timer, w->seconds > LINK_WITHIN ? w->seconds : LINK_WITHIN, 0);
     return EDGEOPS_OK;
 }
 
@@ -312,10 +380,10 @@ const eop_op eop_source_ops[] = {
      .args = EOP_ARGS("\"name\"", EOP_STRING("name", "name of the driver")),
      .run = run_driver_show},
     {.name = "source.add",
-     .summary = "add a source and start it",
+     .summary = "add a source and start it; the answer waits up to 3 s for the link",
      .args = EOP_ARGS("\"name\",\"driver\"", NAME
                       "," DRIVER "," CONFIG ",\"start\":{\"type\":\"boolean\",\"default\":true}"),
-     .run = run_add},
+     .start = add_start},
     {.name = "source.ls", .summary = "list the sources", .args = EOP_ARGS_NONE, .run = run_ls},
     {.name = "source.show",
      .summary = "show a source, its counters and the messages it could not take",
@@ -325,7 +393,7 @@ const eop_op eop_source_ops[] = {
     {.name = "source.start",
      .summary = "start a source, now and whenever the node starts",
      .args = EOP_ARGS("\"name\"", NAME),
-     .run = run_start},
+     .start = start_start},
     {.name = "source.stop",
      .summary = "stop a source for good",
      .args = EOP_ARGS("\"name\"", NAME),
@@ -335,7 +403,7 @@ const eop_op eop_source_ops[] = {
      .args = EOP_ARGS("\"name\"", NAME),
      .run = run_rm},
     {.name = "source.test",
-     .summary = "connect and count what comes in, without storing it",
+     .summary = "connect and count what comes in for so many seconds, without storing it",
      .args = EOP_ARGS("\"driver\"",
                       DRIVER "," CONFIG ",\"seconds\":{\"type\":\"number\",\"exclusiveMinimum\":0,"
                              "\"maximum\":3600,\"default\":5}"),

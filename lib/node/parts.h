@@ -5,6 +5,9 @@
 
 #include "node/controller.h"
 
+/** Said of what would run if this process ran it. */
+#define EOP_NOTE_NOT_STARTED "starts with 'edgeopsctl node serve'"
+
 /* -- util.c: arguments and answers -- */
 edgeops_status eop_put_record(edgeops_node *node, const char *kind, const char *name,
                               const eop_json *record, bool insert_only);
@@ -64,8 +67,11 @@ eop_json *eop_source_describe(eop_source *source);
 const char *eop_source_name(const eop_source *source);
 const char *eop_source_driver(const eop_source *source);
 const eop_json *eop_source_config(const eop_source *source);
-/** True when samples of the asset came through it since it was opened. */
+/** True when samples of the asset came through it, in this process or an earlier one. */
 bool eop_source_feeds(eop_source *source, const char *asset);
+bool eop_source_enabled(const eop_source *source);
+/** True while it was started and is not told yet how that went. */
+bool eop_source_settling(eop_source *source);
 const char *eop_source_state_name(edgeops_source_state state);
 
 /* -- outbox.c: one publisher for each MQTT source that deployments publish through -- */
@@ -143,6 +149,12 @@ edgeops_status eop_deployment_enable(eop_deployment *deployment, bool enable);
 edgeops_status eop_deployment_remove(eop_deployment *deployment);
 eop_json *eop_deployment_brief(eop_deployment *deployment);
 eop_json *eop_deployment_describe(eop_deployment *deployment);
+/** Of the newest windows, how many failed, and how many they are. */
+uint32_t eop_deployment_failing(const eop_deployment *deployment, uint32_t *of);
+/** How many MQTT sources fit for publishing what is predicted of an asset, *out: the one, or the
+ * first. Those that feed it; with none of them, unless feeding_only, those that are enabled. */
+size_t eop_publish_sources(const char **out, edgeops_node *node, const char *asset,
+                           bool feeding_only);
 const eop_json *eop_deployment_record(const eop_deployment *deployment);
 
 #endif /* EOP_NODE_PARTS_H */

@@ -91,8 +91,9 @@ edgeops_status eop_run_begin(eop_run **out, edgeops_node *node, const char *kind
                      : eop_fail_errno(errno, "node", "the log of run %lld", (long long)run->id);
     }
     if (status == EDGEOPS_OK) {
-        node->runs_running++;
-        run->begun = true;
+        /* A deployment runs for ever, and is told of as a deployment. */
+        run->begun = strcmp(kind, "deployment") != 0;
+        node->runs_running += run->begun;
         *out = run;
         run = NULL;
     }

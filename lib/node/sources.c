@@ -6,12 +6,12 @@
 
 #include <string.h>
 
-#include "base/hash.h"
+#include "node/fed.h"
 
 #define LETTERS_MAX    256u
 #define LETTER_PAYLOAD 512u
 #define LETTER_TOPIC   1024u
-#define ASSETS_MAX     131072u
+#define AHEAD          (3600 * EDGEOPS_SECOND)
 
 typedef struct letter {
     edgeops_time time;
@@ -30,13 +30,12 @@ struct eop_source {
     char *problem;
     bool running;
     eop_rate rate;
+    eop_fed fed;
+    atomic_uint_fast64_t ahead; /**< samples from the future; driver's threads */
     pthread_mutex_t lock;
     /* Guarded by lock: a driver's threads write them. */
     letter *letters[LETTERS_MAX];
     size_t letter_count;
-    uint64_t *assets; /**< hashes of the names that were seen; open addressing, 0 is free */
-    size_t asset_slots;
-    size_t asset_count;
 };
 
 static void letter_free(letter *l) {
@@ -48,55 +47,6 @@ static void letter_free(letter *l) {
 }
 
 /* -- driver's threads -- */
-
-static uint64_t *slot_of(uint64_t *slots, size_t count, uint64_t hash) {
-    size_t at = (size_t)hash & (count - 1);
-    while (slots[at] != 0 && slots[at] != hash) {
-        at = (at + 1) & (count - 1);
-    }
-    return &slots[at];
-}
-
-static bool grow_assets(eop_source *s) {
-    size_t count = s->asset_slots != 0 ? s->asset_slots * 2 : 64;
-    uint64_t *slots = eop_calloc(count, sizeof(*slots));
-    if (slots == NULL) {
-        return false;
-    }
-    for (size_t i = 0; i < s->asset_slots; i++) {
-        if (s->assets[i] != 0) {
-            *slot_of(slots, count, s->assets[i]) = s->assets[i];
-        }
-    }
-    eop_free(s->assets);
-    s->assets = slots;
-    s->asset_slots = count;
-    return true;
-}
-
-static uint64_t asset_hash(const char *asset) {
-    uint64_t hash = eop_hash64(asset, strlen(asset));
-    return hash != 0 ? hash : 1;
-}
-
-/* True for an asset that was not seen before. */
-static bool note_asset(eop_source *s, uint64_t hash) {
-    bool fresh = false;
-    pthread_mutex_lock(&s->lock);
-    if (s->asset_count < ASSETS_MAX && (s->asset_count + 1) * 2 > s->asset_slots) {
-        (void)grow_assets(s);
-    }
-    if (s->asset_slots > s->asset_count + 1) {
-        uint64_t *slot = slot_of(s->assets, s->asset_slots, hash);
-        fresh = *slot == 0;
-        if (fresh) {
-            *slot = hash;
-            s->asset_count++;
-        }
-    }
-    pthread_mutex_unlock(&s->lock);
-    return fresh;
-}
 
 /* The units of the configuration: the payload decoder gives values, the store keeps units. */
 static void declare_channels(const eop_source *s, const char *asset) {
@@ -123,15 +73,21 @@ static void declare_channels(const eop_source *s, const char *asset) {
 static edgeops_status on_samples(const edgeops_sample *samples, size_t n,
                                  edgeops_append_result *result, void *user_data) {
     eop_source *s = user_data;
-    uint64_t last = 0;
+    edgeops_time limit = eop_now() + AHEAD;
+    uint64_t ahead = 0;
     for (size_t i = 0; i < n; i++) {
-        uint64_t hash = asset_hash(samples[i].asset);
-        if (hash != last && note_asset(s, hash)) {
+        bool same = i > 0 && strcmp(samples[i].asset, samples[i - 1].asset) == 0;
+        if (!same && eop_fed_note(&s->fed, eop_fed_hash(samples[i].asset))) {
             declare_channels(s, samples[i].asset);
         }
-        last = hash;
+        ahead += samples[i].time > limit;
     }
-    return edgeops_store_append(s->node->store, samples, n, result);
+    edgeops_status status = edgeops_store_append(s->node->store, samples, n, result);
+    if (status == EDGEOPS_OK && ahead > 0) {
+        /* A clock that goes wrong is the asset's: taken, and told. */
+        atomic_fetch_add(&s->ahead, ahead);
+    }
+    return status;
 }
 
 static edgeops_status on_ready(void *user_data) {
@@ -236,7 +192,7 @@ static void source_free(eop_source *s) {
         letter_free(s->letters[i]);
     }
     pthread_mutex_destroy(&s->lock);
-    eop_free(s->assets);
+    eop_fed_dispose(&s->fed);
     eop_free(s->problem);
     eop_json_free(s->record);
     eop_free(s->name);
@@ -254,6 +210,8 @@ static edgeops_status source_new(eop_source **out, edgeops_node *node, const cha
     s->node = node;
     s->record = record;
     pthread_mutex_init(&s->lock, NULL);
+    eop_fed_init(&s->fed);
+    atomic_init(&s->ahead, 0);
     s->name = eop_strdup(name);
     if (s->name == NULL) {
         source_free(s);
@@ -293,6 +251,7 @@ edgeops_status eop_sources_load(edgeops_node *node) {
         return status;
     }
     for (size_t i = 0; i < node->source_count; i++) {
+        eop_fed_load(&node->sources[i]->fed, node, node->sources[i]->name);
         /* One that cannot be opened any more (its driver is gone) must not keep the home shut. */
         if (open_source(node->sources[i]) != EDGEOPS_OK) {
             set_problem(node->sources[i], edgeops_error_last()->message);
@@ -339,6 +298,7 @@ void eop_sources_stop(edgeops_node *node) {
     for (size_t i = 0; i < node->source_count; i++) {
         stop_source(node->sources[i]);
         flush_letters(node->sources[i]);
+        eop_fed_save(&node->sources[i]->fed, node, node->sources[i]->name, true);
     }
 }
 
@@ -353,6 +313,7 @@ void eop_sources_tick(edgeops_node *node) {
     for (size_t i = 0; i < node->source_count; i++) {
         eop_source *s = node->sources[i];
         flush_letters(s);
+        eop_fed_save(&s->fed, node, s->name, false);
         if (s->source != NULL) {
             edgeops_source_stats stats;
             edgeops_source_get_stats(s->source, &stats);
@@ -460,7 +421,11 @@ edgeops_status eop_source_remove(eop_source *s) {
         }
     }
     char *name = eop_strdup(s->name);
+    edgeops_source_forget(s->source);
     source_free(s);
+    if (name != NULL) {
+        eop_fed_forget(node, name);
+    }
     status = name != NULL ? eop_dead_letter_remove(node->store, name) : eop_fail_nomem("node");
     eop_free(name);
     return status == EDGEOPS_E_NOTFOUND ? EDGEOPS_OK : status;
@@ -555,12 +520,16 @@ eop_json *eop_source_describe(eop_source *s) {
     eop_json_set(json, "config", masked_config(s));
     eop_json_set_bool(json, "enabled", is_enabled(s));
     put_state(json, s, &stats);
+    if (is_enabled(s) && !s->node->started) {
+        eop_json_set_string(json, "note", EOP_NOTE_NOT_STARTED);
+    }
     eop_json_set_integer(counters, "messages", (int64_t)stats.messages);
     eop_json_set_integer(counters, "bytes", (int64_t)stats.bytes);
     eop_json_set_integer(counters, "samples", (int64_t)stats.samples);
     eop_json_set_integer(counters, "duplicates", (int64_t)stats.duplicates);
     eop_json_set_integer(counters, "conflicts", (int64_t)stats.conflicts);
     eop_json_set_integer(counters, "late", (int64_t)stats.late);
+    eop_json_set_integer(counters, "ahead", (int64_t)atomic_load(&s->ahead));
     eop_json_set_integer(counters, "dead", (int64_t)stats.dead);
     eop_json_set_integer(counters, "reconnects", (int64_t)stats.reconnects);
     if (stats.last != 0) {
@@ -586,9 +555,15 @@ const eop_json *eop_source_config(const eop_source *s) {
 }
 
 bool eop_source_feeds(eop_source *s, const char *asset) {
-    uint64_t hash = asset_hash(asset);
-    pthread_mutex_lock(&s->lock);
-    bool found = s->asset_slots > 0 && *slot_of(s->assets, s->asset_slots, hash) == hash;
-    pthread_mutex_unlock(&s->lock);
-    return found;
+    return eop_fed_has(&s->fed, asset);
+}
+
+bool eop_source_enabled(const eop_source *s) {
+    return is_enabled(s);
+}
+
+bool eop_source_settling(eop_source *s) {
+    edgeops_source_stats stats;
+    get_stats(s, &stats);
+    return s->running && s->problem == NULL && stats.state == EDGEOPS_SOURCE_CONNECTING;
 }

@@ -3,9 +3,13 @@
 
 #include <string.h>
 
+#include "node/inputs.h"
+
 /* One turn's share of the loop while many rows are behind. */
 #define BUDGET     (2 * EDGEOPS_MILLISECOND)
 #define BLOCK_ROWS 1024u
+/* How often an asset that lacks an input is looked at while samples come. */
+#define LOOK_EVERY (100 * EDGEOPS_MILLISECOND)
 
 typedef struct pending {
     edgeops_time time;
@@ -22,6 +26,9 @@ struct eop_stage {
     edgeops_lane *lane;
     eop_tap *tap;
     eop_wake *wake;
+    eop_timer *look;
+    edgeops_duration looked;
+    char *missing;     /**< NULL: every input is there */
     eop_window window; /**< cut, waits for room in the lane */
     bool has_window;
     bool draining;
@@ -81,6 +88,39 @@ static edgeops_status submit(eop_stage *s) {
     return EDGEOPS_OK;
 }
 
+static void set_missing(eop_stage *s, char *missing) {
+    bool same = (missing == NULL) == (s->missing == NULL) &&
+                (missing == NULL || strcmp(missing, s->missing) == 0);
+    eop_free(s->missing);
+    s->missing = missing;
+    if (!same && s->options.on_wait != NULL) {
+        s->options.on_wait(missing, s->options.user_data);
+    }
+}
+
+/* A row without an input would be predicted with holes for ever after: wait for all of them. False
+ * while something is missing. The looks are spaced, since each walks the assets. */
+static bool look(eop_stage *s) {
+    edgeops_duration now = eop_monotonic();
+    char *missing = NULL;
+    if (s->missing == NULL) {
+        return true;
+    }
+    if (now - s->looked < LOOK_EVERY) {
+        eop_timer_start(s->look, LOOK_EVERY, 0);
+        return false;
+    }
+    s->looked = now;
+    if (eop_inputs_look(&missing, s->node->store,
+                        edgeops_workflow_manifest(s->options.model->workflow),
+                        s->options.asset) != EDGEOPS_OK) {
+        fail(s);
+        return false;
+    }
+    set_missing(s, missing);
+    return missing == NULL;
+}
+
 static void pump(eop_stage *s) {
     edgeops_duration until = eop_monotonic() + BUDGET;
     while (s->count < EOP_STAGE_DEPTH) {
@@ -104,7 +144,7 @@ static void pump(eop_stage *s) {
 
 static void on_wake(void *user_data) {
     eop_stage *s = user_data;
-    if (s->options.on_turn(s->options.user_data) && !s->failed && !s->draining) {
+    if (s->options.on_turn(s->options.user_data) && !s->failed && !s->draining && look(s)) {
         pump(s);
     }
 }
@@ -176,6 +216,17 @@ static edgeops_status open_input(eop_stage *s) {
     return status;
 }
 
+static edgeops_status open_look(eop_stage *s) {
+    edgeops_status status = eop_timer_new(&s->look, s->node->ctx, on_samples, s);
+    s->looked = eop_monotonic();
+    if (status == EDGEOPS_OK) {
+        status = eop_inputs_look(&s->missing, s->node->store,
+                                 edgeops_workflow_manifest(s->options.model->workflow),
+                                 s->options.asset);
+    }
+    return status;
+}
+
 static edgeops_status open_lane(eop_stage *s) {
     edgeops_runtime *runtime = NULL;
     edgeops_status status = eop_node_runtime(&runtime, s->node);
@@ -218,6 +269,9 @@ edgeops_status eop_stage_open(eop_stage **out, const eop_stage_options *options)
         s->options.state = NULL;
     }
     if (status == EDGEOPS_OK) {
+        status = open_look(s);
+    }
+    if (status == EDGEOPS_OK) {
         status = open_lane(s);
     }
     if (status != EDGEOPS_OK) {
@@ -233,9 +287,11 @@ void eop_stage_close(eop_stage *s) {
     if (s != NULL) {
         edgeops_lane_close(s->lane);
         eop_tap_free(s->tap);
+        eop_timer_free(s->look);
         eop_wake_free(s->wake);
         edgeops_cursor_close(s->cursor);
         eop_window_free(s->cutter);
+        eop_free(s->missing);
         eop_free((char *)(uintptr_t)s->options.asset);
         eop_free(s);
     }
@@ -258,6 +314,10 @@ uint64_t eop_stage_lag(const eop_stage *s) {
     uint64_t done = s->count > 0 || s->has_window ? s->answered : s->pulled;
     newest = newest > s->base ? newest : s->base;
     return newest > done ? newest - done : 0;
+}
+
+const char *eop_stage_missing(const eop_stage *stage) {
+    return stage->missing;
 }
 
 void eop_stage_get_stats(const eop_stage *stage, eop_window_stats *stats) {

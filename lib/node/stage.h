@@ -34,6 +34,9 @@ typedef struct eop_stage_options {
     bool (*on_turn)(void *user_data);
     /** The worker is ready (OK) or died; or the stage cannot go on: `final`. */
     void (*on_state)(edgeops_status status, const char *message, bool final, void *user_data);
+    /** Optional: nothing is predicted for now since the asset lacks samples or inputs, for people;
+     * NULL: no longer. */
+    void (*on_wait)(const char *missing, void *user_data);
     void *user_data;
 } eop_stage_options;
 
@@ -48,6 +51,8 @@ void eop_stage_drain(eop_stage *stage);
 size_t eop_stage_in_flight(const eop_stage *stage);
 /** Samples that were durable and not answered for yet. */
 uint64_t eop_stage_lag(const eop_stage *stage);
+/** What on_wait said last, NULL: nothing is missing. */
+const char *eop_stage_missing(const eop_stage *stage);
 void eop_stage_get_stats(const eop_stage *stage, eop_window_stats *stats);
 
 /** Facts of one asset; 0 rows when there is none. */

@@ -209,6 +209,13 @@ static double microseconds(edgeops_duration duration) {
 eop_json *eop_latency_json(const void *histogram) {
     const eop_histogram *h = histogram;
     eop_json *json = eop_json_object();
+    if (eop_histogram_count(h) == 0) {
+        eop_json_set_string(json, "p50", NULL);
+        eop_json_set_string(json, "p99", NULL);
+        eop_json_set_string(json, "max", NULL);
+        eop_json_set_integer(json, "count", 0);
+        return json;
+    }
     eop_json_set_number(json, "p50", microseconds(eop_histogram_quantile(h, 0.5)));
     eop_json_set_number(json, "p99", microseconds(eop_histogram_quantile(h, 0.99)));
     eop_json_set_number(json, "max", microseconds(eop_histogram_max(h)));
