@@ -29,6 +29,7 @@ static void predict_free(eop_predict *p) {
     eop_buf_dispose(&p->rows);
     eop_buf_dispose(&p->queue);
     eop_free(p->message);
+    eop_free(p->first_error);
     eop_free(p);
 }
 
@@ -65,10 +66,24 @@ static eop_json *summary(const eop_predict *p) {
     eop_json_set_integer(result, "errors", (int64_t)p->errors);
     eop_json_set_integer(result, "skipped", (int64_t)p->skipped);
     eop_json_set_number(result, "seconds", (double)took / (double)EDGEOPS_SECOND);
+    if (p->first_error != NULL) {
+        eop_json_set_string(result, "first_error", p->first_error);
+    }
     if (p->score.total > 0) {
         eop_json_set(result, "metrics", eop_score_json(&p->score));
     }
     return result;
+}
+
+/* Not one window came through: whoever looks only at the end must see it. */
+static void fail_all(eop_predict *p) {
+    char *message =
+        eop_format("all %llu windows failed, the first one with: %s", (unsigned long long)p->errors,
+                   p->first_error != NULL ? p->first_error : "out of memory");
+    const char *text = message != NULL ? message : "out of memory";
+    eop_run_end(p->run, EDGEOPS_E_WORKER, text);
+    eop_call_fail(p->call, EDGEOPS_E_WORKER, text);
+    eop_free(message);
 }
 
 /* Once both threads are gone and nothing is in flight, or the run was stopped. */
@@ -80,8 +95,13 @@ static void finish(eop_predict *p) {
     if (p->status == EDGEOPS_OK) {
         eop_json *result = summary(p);
         eop_json_set(p->run->record, "summary", eop_json_copy(result));
-        eop_run_end(p->run, EDGEOPS_OK, NULL);
-        eop_call_finish(p->call, EDGEOPS_OK, result);
+        if (p->errors > 0 && p->predictions + p->skipped == 0) {
+            fail_all(p);
+            eop_json_free(result);
+        } else {
+            eop_run_end(p->run, EDGEOPS_OK, NULL);
+            eop_call_finish(p->call, EDGEOPS_OK, result);
+        }
     } else {
         const char *message = p->message != NULL ? p->message : "out of memory";
         eop_run_log(p->run, "%s", message);
@@ -242,6 +262,9 @@ static void on_prediction(const edgeops_prediction *answer, void *user_data) {
     p->count--;
     if (answer->status < 0) {
         char time[40];
+        if (p->first_error == NULL) {
+            p->first_error = eop_strdup(answer->message);
+        }
         eop_format_time(time, p->ring[at].time);
         eop_run_log(p->run, "window of %s: %s", time, answer->message);
     }
@@ -337,7 +360,7 @@ static edgeops_status open_model(eop_predict *p) {
     bool dataset = eop_json_get(args, "dataset") != NULL;
     bool asset = eop_json_get(args, "asset") != NULL;
     p->jsonl = strcmp(eop_json_string(args, "format", "csv"), "jsonl") == 0;
-    p->with_group = dataset || eop_json_get(args, "group_column") != NULL;
+    p->with_group = dataset || asset || eop_json_get(args, "group_column") != NULL;
     p->with_label = dataset || asset || eop_json_get(args, "label_column") != NULL;
     p->compared = eop_predict_compared(p->manifest);
     status = eop_arg_time(&p->start, args, "start", EDGEOPS_TIME_MIN);

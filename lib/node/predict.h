@@ -105,6 +105,7 @@ typedef struct eop_predict {
     uint64_t predictions;
     uint64_t errors;
     uint64_t skipped;
+    char *first_error; /**< of a window */
     eop_score score;
 } eop_predict;
 

@@ -4,6 +4,7 @@
 
 #include "codec/table_csv.h"
 #include "node/bulk.h"
+#include "node/inputs.h"
 #include "node/predict.h"
 #include "node/slices.h"
 #include "runtime/rows.h"
@@ -112,6 +113,9 @@ static edgeops_status read_asset(eop_job *job, eop_predict *p, const char *asset
     edgeops_status status = names != NULL ? EDGEOPS_OK : eop_fail_nomem("node");
     for (size_t i = 0; names != NULL && i < m->input_count; i++) {
         names[i] = m->inputs[i].name;
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_inputs_require(p->node->store, m, asset);
     }
     if (status == EDGEOPS_OK) {
         status = eop_slices_open(&slices, p->node->store, asset, names, m->input_count, p->start,
