@@ -140,6 +140,7 @@ static edgeops_status set_home(edgeops_node *node, const char *home) {
 static edgeops_status open_local(edgeops_node *node, const edgeops_node_options *options) {
     edgeops_status status = edgeops_store_open(&node->store, node->home, NULL);
     if (status == EDGEOPS_OK) {
+        eop_store_set_log(node->store, node_log(node));
         /* Now that it is there for sure: without links and dots. */
         status = set_home(node, node->home);
     }

@@ -59,6 +59,39 @@ static void check_disk(doctor *d) {
     }
 }
 
+static edgeops_status count_aside(const char *name, void *user_data) {
+    size_t size = strlen(name);
+    *(uint64_t *)user_data += size > 4 && strcmp(name + size - 4, ".bad") == 0;
+    return EDGEOPS_OK;
+}
+
+/* What the store found when it was opened, and chunks that could not be read since. */
+static void check_store(doctor *d) {
+    eop_store_stats stats;
+    char detail[160];
+    uint64_t aside = 0;
+    char *journal = eop_node_path(d->node, "data", "journal");
+    if (eop_store_get_stats(d->node->store, &stats) != EDGEOPS_OK || journal == NULL ||
+        eop_dir_walk(journal, count_aside, &aside) != EDGEOPS_OK) {
+        put(d, "store", "fail", journal != NULL ? edgeops_error_last()->message : "out of memory",
+            "look after the home's disk");
+    } else if (stats.damaged > 0) {
+        snprintf(detail, sizeof(detail), "%llu places of the stored samples are damaged",
+                 (unsigned long long)stats.damaged);
+        put(d, "store", "fail", detail,
+            "what stood there is lost, all else is kept: the log of the start names the files; "
+            "import it again or restore a backup, and look after the disk");
+    } else if (aside > 0) {
+        snprintf(detail, sizeof(detail), "%llu damaged files were put aside in data/journal",
+                 (unsigned long long)aside);
+        put(d, "store", "warn", detail,
+            "import again what they held, then remove the files named *.bad");
+    } else {
+        put(d, "store", "ok", "no damage was found", "");
+    }
+    eop_free(journal);
+}
+
 static void check_clock(doctor *d) {
     char text[40];
     edgeops_time now = eop_now();
@@ -136,6 +169,7 @@ static edgeops_status run_doctor(edgeops_call *call, eop_json **result) {
     doctor d = {call->node, eop_json_array(), true};
     check_home(&d);
     check_disk(&d);
+    check_store(&d);
     check_clock(&d);
     check_worker(&d);
     check_drivers(&d);

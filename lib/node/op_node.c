@@ -16,6 +16,7 @@ static eop_json *disk_json(edgeops_node *node, const eop_store_stats *stats) {
     eop_json_set_integer(disk, "free_bytes", (int64_t)stats->free_bytes);
     eop_json_set_integer(disk, "floor_bytes", (int64_t)stats->floor_bytes);
     eop_json_set_integer(disk, "used_bytes", (int64_t)stats->disk_bytes);
+    eop_json_set_integer(disk, "damaged", (int64_t)stats->damaged);
     return disk;
 }
 

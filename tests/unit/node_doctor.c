@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the doctor and the status say about a home that something happened to. */
+#include "node_fixture.h"
+
+#include <dirent.h>
+#include <pthread.h>
+
+static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
+static char log_text[4096];
+
+static void on_log(edgeops_log_level level, const char *subsystem, const char *message,
+                   void *user_data) {
+    (void)level;
+    (void)user_data;
+    pthread_mutex_lock(&log_lock);
+    size_t used = strlen(log_text);
+    (void)snprintf(log_text + used, sizeof log_text - used, "%s: %s\n", subsystem, message);
+    pthread_mutex_unlock(&log_lock);
+}
+
+static void enter(void) {
+    edgeops_ctx_options options = EDGEOPS_CTX_OPTIONS_INIT;
+    strcpy(fixture_root, "/tmp/edgeops-node-XXXXXX");
+    cr_assert(ne(ptr, mkdtemp(fixture_root), NULL));
+    (void)snprintf(fixture_home, sizeof fixture_home, "%s/home", fixture_root);
+    options.log = on_log;
+    options.log_level = EDGEOPS_LOG_WARN;
+    cr_assert(eq(int, edgeops_ctx_new(&fixture_ctx, &options), EDGEOPS_OK));
+    fixture_node = open_node(fixture_ctx, EDGEOPS_NODE_LOCAL);
+}
+
+TestSuite(node_doctor, .init = enter, .fini = fixture_leave, .timeout = 60);
+
+/* A check by its name; borrowed from the answer. */
+static const eop_json *check_of(const eop_json *doctor, const char *name) {
+    const eop_json *checks = eop_json_get(doctor, "checks");
+    for (const eop_json *c = eop_json_first(checks); c != NULL; c = eop_json_next(c)) {
+        if (strcmp(eop_json_string(c, "name", ""), name) == 0) {
+            return c;
+        }
+    }
+    return NULL;
+}
+
+static void expect_check(const char *args, const char *name, const char *state, const char *part) {
+    eop_json *doctor = must("doctor", args);
+    const eop_json *check = check_of(doctor, name);
+    cr_assert(ne(ptr, (void *)check, NULL), "no check '%s'", name);
+    cr_expect(eq(str, (char *)eop_json_string(check, "state", ""), (char *)state), "%s: %s", name,
+              eop_json_string(check, "detail", ""));
+    cr_expect(ne(ptr, strstr(eop_json_string(check, "detail", ""), part), NULL), "%s: %s", name,
+              eop_json_string(check, "detail", ""));
+    bool ok = strcmp(state, "fail") != 0;
+    cr_expect(ok || strlen(eop_json_string(check, "hint", "")) > 0);
+    cr_expect(ok || !eop_json_bool(doctor, "ok", true));
+    eop_json_free(doctor);
+}
+
+static void flip(const char *path, off_t at) {
+    char byte = 0;
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    cr_assert(ge(int, fd, 0), "%s", path);
+    cr_assert(eq(i64, pread(fd, &byte, 1, at), 1));
+    byte = (char)(byte ^ 0x55);
+    cr_assert(eq(i64, pwrite(fd, &byte, 1, at), 1));
+    close(fd);
+}
+
+/* The segment with the rows that "data.import" appended. */
+static char *newest_segment(void) {
+    char *folder = eop_path_join(fixture_home, "data/journal");
+    char best[256] = "";
+    DIR *dir = opendir(folder);
+    cr_assert(ne(ptr, dir, NULL));
+    for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
+        char *path = eop_path_join(folder, entry->d_name);
+        char *text = NULL;
+        size_t size = 0;
+        if (strcmp(entry->d_name, "spare") != 0 &&
+            eop_file_read(&text, &size, path, (size_t)64 << 20) == EDGEOPS_OK && size > 0 &&
+            memmem(text, size, "MARK-5", 6) != NULL) {
+            (void)snprintf(best, sizeof best, "%s", entry->d_name);
+        }
+        eop_free(text);
+        eop_free(path);
+    }
+    closedir(dir);
+    cr_assert(ne(int, best[0], 0));
+    char *path = eop_path_join(folder, best);
+    eop_free(folder);
+    return path;
+}
+
+Test(node_doctor, damage_of_the_journal_is_told_everywhere) {
+    eop_buf csv = {0};
+    char *text = NULL;
+    size_t size = 0;
+    eop_buf_puts(&csv, "time,a\n");
+    for (int i = 0; i < 10; i++) {
+        eop_buf_printf(&csv, "%lld,MARK-%d\n", (long long)(T0 + i * EDGEOPS_SECOND), i);
+    }
+    char *rows = eop_buf_take(&csv);
+    eop_json_free(bulk(fixture_node, "data.import",
+                       "{\"asset\":\"m/1\",\"time_unit\":\"ns\",\"batch\":1}", rows, NULL));
+    eop_free(rows);
+    expect_check(NULL, "store", "ok", "");
+    edgeops_node_close(fixture_node);
+    char *path = newest_segment();
+    cr_assert(eq(int, eop_file_read(&text, &size, path, (size_t)64 << 20), EDGEOPS_OK));
+    flip(path, (const char *)memmem(text, size, "MARK-5", 6) - text);
+    eop_free(text);
+    eop_free(path);
+    log_text[0] = '\0';
+    fixture_node = open_node(fixture_ctx, EDGEOPS_NODE_LOCAL);
+    cr_expect(ne(ptr, strstr(log_text, "store: the journal was damaged in 1 places"), NULL), "%s",
+              log_text);
+    eop_json *status = must("node.status", NULL);
+    cr_expect(eq(i64, eop_json_integer(eop_json_get(status, "disk"), "damaged", 0), 1));
+    eop_json_free(status);
+    expect_check(NULL, "store", "fail", "1 places");
+}
