@@ -116,7 +116,10 @@ mosquitto_sub -h 127.0.0.1 -p "$port" -q 1 -t 'predictions/#' -v >"$work/receive
 listener_pid=$!
 deployments_run() {
     for person in $people; do
-        test "$("$ctl" --json deployment show "activity-$person" | value state)" = running || return 1
+        case "$("$ctl" --json deployment show "activity-$person" | value state)" in
+        running | waiting) ;; # waiting: for the first sample of its asset
+        *) return 1 ;;
+        esac
     done
 }
 wait_until 30 deployments_run

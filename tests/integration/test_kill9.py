@@ -94,7 +94,8 @@ def test_nothing_is_lost_or_doubled_and_predictions_have_no_gap(tmp_path):
                  "--asset", "press", "--time", "time")
         node.run("deploy", "double", "--asset", "press", "--name", "live", "--publish", "out/press")
         wait_until(lambda: node.json("source", "show", "plant")["state"] == "running", what="the source")
-        wait_until(lambda: node.json("deployment", "show", "live")["state"] == "running", what="the deployment")
+        wait_until(lambda: node.json("deployment", "show", "live")["state"] in ("running", "waiting"),
+                   what="the deployment")
         listener = Listener(broker.port)
         pourer = Pourer(broker.port)
         pourer.start()
