@@ -2,6 +2,8 @@
 /* Operations of a local node: their answers, their errors, what stays after a restart. */
 #include "node_fixture.h"
 
+#include <sys/stat.h>
+
 #include "node/controller.h"
 #include "node/predict.h"
 
@@ -138,7 +140,47 @@ Test(node_call, a_bad_row_names_its_line) {
     cr_expect(eq(int, status, EDGEOPS_E_INVALID));
     cr_expect(ne(ptr, strstr(edgeops_error_last()->message, "x.csv:3"), NULL), "%s",
               edgeops_error_last()->message);
+    cr_expect(ne(ptr, strstr(edgeops_error_last()->message, "no row was stored"), NULL), "%s",
+              edgeops_error_last()->message);
     close(options.input);
+}
+
+Test(node_call, an_import_that_breaks_off_says_what_is_there) {
+    static const char args[] = "{\"asset\":\"x\",\"batch\":2}";
+    static const char rows[] = "time,a\n2026-01-01T00:00:00Z,1\n2026-01-01T00:00:01Z,2\n"
+                               "2026-01-01T00:00:02Z,3\n";
+    edgeops_status status = EDGEOPS_OK;
+    edgeops_call_options options = EDGEOPS_CALL_OPTIONS_INIT;
+    char *broken = eop_format("%snever,4\n", rows);
+    options.input = file_of(broken);
+    (void)call_with(fixture_node, &status, "data.import", args, &options);
+    const char *message = edgeops_error_last()->message;
+    cr_expect(eq(int, status, EDGEOPS_E_INVALID));
+    cr_expect(ne(ptr, strstr(message, "2 rows"), NULL), "%s", message);
+    cr_expect(ne(ptr, strstr(message, "again is safe"), NULL), "%s", message);
+    eop_json *r = bulk(fixture_node, "data.import", args, rows, NULL);
+    cr_expect(eq(i64, integer(r, "duplicates"), 2));
+    cr_expect(eq(i64, integer(r, "appended"), 1));
+    eop_json_free(r);
+    close(options.input);
+    eop_free(broken);
+}
+
+Test(node_call, labels_imported_twice_are_there_once) {
+    static const char labels[] = "asset,start,end,label,author\n"
+                                 "m/1,2026-01-01T00:00:00Z,2026-01-01T00:00:02Z,low,me\n"
+                                 "m/1,2026-01-01T00:00:02Z,,high,\n"
+                                 "n/1,2026-01-01T00:00:00.5Z,2026-01-01T00:00:03Z,\"a, b\",you\n";
+    import_rows(4); /* with two labels of its own */
+    eop_json_free(bulk(fixture_node, "data.import", "{\"asset\":\"n/1\"}",
+                       "time,a\n2026-01-01T00:00:00Z,1\n", NULL));
+    for (int i = 0; i < 3; i++) {
+        eop_json_free(bulk(fixture_node, "label.import", "{}", labels, NULL));
+        eop_json *r = must("label.ls", NULL);
+        cr_expect(eq(sz, eop_json_size(eop_json_get(r, "items")), 5));
+        eop_json_free(r);
+        reopen();
+    }
 }
 
 Test(node_call, labels_come_and_go) {
@@ -199,6 +241,25 @@ Test(node_call, train_and_predict) {
     cr_expect(ne(ptr, strstr(out, "unlucky"), NULL));
     eop_free(out);
     eop_json_free(r);
+    r = bulk(fixture_node, "predict",
+             "{\"model\":\"m1\",\"asset\":\"m/1\",\"end\":\"2026-01-01T00:00:18Z\"}", NULL, &out);
+    cr_expect(ne(ptr,
+                 strstr(out, "time,asset,class,score,label,error\n"
+                             "2026-01-01T00:00:00Z,m/1,low,0,low,\n"),
+                 NULL),
+              "%s", out);
+    cr_expect(ne(ptr, strstr(eop_json_string(r, "first_error", ""), "unlucky"), NULL));
+    eop_free(out);
+    eop_json_free(r);
+    /* Not one window comes through. */
+    edgeops_status status = EDGEOPS_OK;
+    edgeops_call_options options = EDGEOPS_CALL_OPTIONS_INIT;
+    options.input = file_of("b,a\n1,17\n1,17\n");
+    (void)call_with(fixture_node, &status, "predict", "{\"model\":\"m1\"}", &options);
+    cr_expect(eq(int, status, EDGEOPS_E_WORKER));
+    cr_expect(ne(ptr, strstr(edgeops_error_last()->message, "unlucky"), NULL), "%s",
+              edgeops_error_last()->message);
+    close(options.input);
     /* On a file without times. */
     r = bulk(fixture_node, "predict", "{\"model\":\"m1\",\"format\":\"jsonl\"}",
              "b,a\n1,19\n1,20\n", &out);
@@ -229,6 +290,23 @@ Test(node_call, train_and_predict) {
     char *models = eop_path_join(fixture_home, "models/m1");
     cr_expect(not(eop_file_exists(models)));
     eop_free(models);
+}
+
+Test(node_call, a_relative_home_works) {
+    edgeops_node_close(fixture_node);
+    cr_assert(eq(int, chdir(fixture_root), 0));
+    strcpy(fixture_home, "./nowhere/../relative");
+    cr_assert(eq(int, mkdir("nowhere", 0700), 0));
+    fixture_node = open_node(fixture_ctx, EDGEOPS_NODE_LOCAL);
+    make_model(1);
+    eop_json *r = must("predict", "{\"model\":\"m1\",\"dataset\":\"d1\"}");
+    cr_expect(eq(i64, integer(r, "predictions"), 38));
+    eop_json_free(r);
+    r = must("node.status", NULL);
+    char *expected = eop_format("%s/relative", fixture_root);
+    cr_expect(eq(str, (char *)eop_json_string(r, "home", ""), expected));
+    eop_free(expected);
+    eop_json_free(r);
 }
 
 Test(node_call, windows_do_not_span_groups) {

@@ -12,6 +12,8 @@
 
 enum { SEEN_MAX = 20000 };
 
+static const char *expected_asset = "m/1";
+
 static struct {
     size_t count;
     size_t good;
@@ -25,7 +27,7 @@ static struct {
 static void on_prediction(const edgeops_node_prediction *p, void *user_data) {
     (void)user_data;
     cr_assert(lt(sz, seen.count, SEEN_MAX));
-    cr_expect(eq(str, (char *)p->asset, "m/1"));
+    cr_expect(eq(str, (char *)p->asset, (char *)expected_asset));
     seen.times[seen.count++] = p->time;
     seen.timed += p->latency > 0;
     if (p->status == EDGEOPS_OK) {
@@ -168,6 +170,172 @@ Test(node_deployment, catches_up_from_the_start) {
     cr_expect(eq(i64, seen.times[5038], T0 + (edgeops_time)(100 + 5099) * EDGEOPS_SECOND));
 }
 
+static int64_t number_of(const char *name, const char *key) {
+    char *args = eop_format("{\"name\":\"%s\"}", name);
+    eop_json *r = must("deployment.show", args);
+    int64_t value = eop_json_integer(r, key, -1);
+    eop_json_free(r);
+    eop_free(args);
+    return value;
+}
+
+/* Turns the loop until the deployment shows this text under this key. */
+static void wait_text(const char *name, const char *key, const char *part) {
+    char *args = eop_format("{\"name\":\"%s\"}", name);
+    edgeops_duration until = eop_monotonic() + 20 * EDGEOPS_SECOND;
+    for (bool found = false; !found;) {
+        eop_json *r = must("deployment.show", args);
+        const char *text = eop_json_string(r, key, "");
+        found = strstr(text, part) != NULL;
+        cr_assert(lt(i64, eop_monotonic(), until), "%s: '%s'", key, text);
+        eop_json_free(r);
+        (void)!edgeops_ctx_run(fixture_ctx, 5 * EDGEOPS_MILLISECOND);
+    }
+    eop_free(args);
+}
+
+static void append_values(const char *asset, edgeops_time time, size_t n,
+                          const char *const *channels, const edgeops_value *values) {
+    edgeops_sample sample = {
+        .asset = asset, .time = time, .count = n, .channels = channels, .values = values};
+    cr_assert(eq(int, edgeops_store_append(edgeops_node_store(fixture_node), &sample, 1, NULL),
+                 EDGEOPS_OK));
+}
+
+static const char *const ab[] = {"a", "b"};
+static const edgeops_value ones[] = {{.type = EDGEOPS_TYPE_FLOAT64, .as.f64 = 1},
+                                     {.type = EDGEOPS_TYPE_FLOAT64, .as.f64 = 1}};
+
+Test(node_deployment, an_asset_that_lacks_inputs_is_refused) {
+    static const edgeops_value text[] = {{.type = EDGEOPS_TYPE_FLOAT64, .as.f64 = 1},
+                                         {.type = EDGEOPS_TYPE_STRING, .as.str = "x", .size = 1}};
+    make_model(1);
+    start();
+    append_values("half", T0, 1, ab, ones);
+    append_values("typed", T0, 2, ab, text);
+    static const char *const operations[] = {"deploy", "predict.follow", "predict"};
+    for (size_t i = 0; i < EOP_COUNT(operations); i++) {
+        must_fail(EDGEOPS_E_INVALID, operations[i], "{\"model\":\"m1\",\"asset\":\"half\"}",
+                  "no channel 'b'");
+        must_fail(EDGEOPS_E_INVALID, operations[i], "{\"model\":\"m1\",\"asset\":\"typed\"}",
+                  "'b' is string");
+    }
+    eop_json *r = must("deployment.ls", NULL);
+    cr_expect(eq(sz, eop_json_size(eop_json_get(r, "items")), 0));
+    eop_json_free(r);
+}
+
+Test(node_deployment, waits_for_what_has_not_come) {
+    make_model(1);
+    start();
+    expected_asset = "new";
+    must_do("deploy", "{\"model\":\"m1\",\"asset\":\"new\",\"name\":\"live\"}");
+    wait_text("live", "state", "waiting");
+    wait_text("live", "detail", "asset 'new' has no samples yet");
+    append_values("new", T0, 1, ab, ones);
+    wait_text("live", "detail", "channel 'b' of asset 'new' has not come yet");
+    append_values("new", T0 + EDGEOPS_SECOND, 2, ab, ones);
+    run_until(&seen.good, 2); /* the one that came first, too */
+    wait_text("live", "state", "running");
+    must_do("deploy", "{\"model\":\"m1\",\"asset\":\"never\",\"name\":\"idle\"}");
+    must_do("deployment.rm", "{\"name\":\"idle\"}");
+    must_fail(EDGEOPS_E_NOTFOUND, "asset.show", "{\"name\":\"predictions/idle\"}", "idle");
+}
+
+Test(node_deployment, a_type_that_comes_out_wrong_fails_it) {
+    static const edgeops_value text[] = {{.type = EDGEOPS_TYPE_FLOAT64, .as.f64 = 1},
+                                         {.type = EDGEOPS_TYPE_STRING, .as.str = "x", .size = 1}};
+    make_model(1);
+    start();
+    must_do("deploy", "{\"model\":\"m1\",\"asset\":\"new\",\"name\":\"live\"}");
+    wait_text("live", "state", "waiting");
+    append_values("new", T0, 2, ab, text);
+    wait_text("live", "state", "failed");
+    wait_text("live", "detail", "'b' is string");
+}
+
+Test(node_deployment, failing_windows_are_seen) {
+    make_model(1);
+    start();
+    must_do("deploy", "{\"model\":\"m1\",\"asset\":\"m/1\",\"name\":\"live\"}");
+    eop_json *r = must("deployment.show", "{\"name\":\"live\"}");
+    const eop_json *latency = eop_json_get(r, "latency_us");
+    cr_expect(eq(int, eop_json_type(eop_json_get(latency, "p50")), EOP_JSON_NULL));
+    cr_expect(eq(i64, eop_json_integer(latency, "count", -1), 0));
+    cr_expect(not(eop_json_bool(r, "published", true)));
+    cr_expect(ne(ptr, strstr(eop_json_string(r, "note", ""), "not published"), NULL));
+    eop_json_free(r);
+    for (size_t i = 0; i < 30; i++) {
+        append_row(edgeops_node_store(fixture_node), T0 + (edgeops_time)(100 + i) * EDGEOPS_SECOND,
+                   17);
+    }
+    run_until(&seen.errors, 30);
+    wait_text("live", "detail", "30 of the last 30 windows failed");
+    wait_text("live", "detail", "unlucky");
+    wait_text("live", "state", "running");
+    r = must("doctor", NULL);
+    char *text = eop_json_print(r);
+    const char *check = strstr(text, "\"deployment live\",\"state\":\"warn\"");
+    cr_expect(ne(ptr, (void *)check, NULL), "%s", text);
+    eop_free(text);
+    eop_json_free(r);
+    /* Long enough well again: no more of it. */
+    append(40, 100);
+    run_until(&seen.good, 60);
+    r = must("deployment.show", "{\"name\":\"live\"}");
+    cr_expect(eq(str, (char *)eop_json_string(r, "detail", "?"), ""));
+    eop_json_free(r);
+    r = must("node.status", NULL);
+    cr_expect(eq(i64, eop_json_integer(eop_json_get(r, "runs"), "running", -1), 0));
+    eop_json_free(r);
+}
+
+static void expect_counters(int64_t windows, int64_t predictions) {
+    cr_expect(eq(i64, number_of("live", "windows"), windows));
+    cr_expect(eq(i64, number_of("live", "predictions"), predictions));
+    cr_expect(eq(i64, number_of("live", "errors"), 1));
+    cr_expect(eq(i64, number_of("live", "skipped"), 1));
+}
+
+Test(node_deployment, counters_go_on_over_stops_and_restarts) {
+    make_model(1);
+    start();
+    must_do("deploy", "{\"model\":\"m1\",\"asset\":\"m/1\",\"name\":\"live\"}");
+    append(0, 30);
+    run_until(&seen.count, 29);
+    expect_counters(30, 28);
+    must_do("deployment.stop", "{\"name\":\"live\"}");
+    expect_counters(30, 28);
+    must_do("deployment.start", "{\"name\":\"live\"}");
+    append(30, 40);
+    run_until(&seen.count, 39);
+    expect_counters(40, 38);
+    reopen();
+    expect_counters(40, 38);
+    eop_json *r = must("deployment.start", "{\"name\":\"live\"}");
+    cr_expect(ne(ptr, strstr(eop_json_string(r, "note", ""), "node serve"), NULL));
+    eop_json_free(r);
+    start();
+    append(40, 41);
+    run_until(&seen.count, 40);
+    expect_counters(41, 39);
+}
+
+Test(node_deployment, predictions_that_stand_in_the_way_are_told) {
+    make_model(1);
+    must_do("train", "{\"workflow\":\"flow\",\"dataset\":\"d1\",\"name\":\"m2\","
+                     "\"params\":{\"gain\":3}}");
+    start();
+    must_do("deploy", "{\"model\":\"m1\",\"asset\":\"m/1\",\"name\":\"live\",\"from\":\"start\"}");
+    run_until(&seen.count, 39);
+    must_do("deployment.rm", "{\"name\":\"live\"}");
+    must_do("deploy", "{\"model\":\"m2\",\"asset\":\"m/1\",\"name\":\"live\",\"from\":\"start\"}");
+    run_until(&seen.count, 78);
+    cr_expect(eq(i64, number_of("live", "predictions"), 38));
+    cr_expect(eq(i64, number_of("live", "conflicts"), 37)); /* 3 * 0 is 2 * 0 */
+    wait_text("live", "note", "37 predictions are not stored");
+}
+
 Test(node_deployment, a_dead_worker_is_replaced) {
     import_rows(40);
     must_do("dataset.create", "{\"name\":\"d1\",\"assets\":[\"m/1\"]}");
@@ -237,13 +405,17 @@ Test(node_deployment, a_crash_of_the_node_loses_and_doubles_nothing) {
 
 /* -- with a broker -- */
 
-static void add_source(const test_broker *broker) {
+static void add_named(const char *name, const char *url) {
     char *args = eop_format(
-        "{\"name\":\"line\",\"driver\":\"mqtt\",\"config\":{\"url\":\"%s\",\"topics\":[\"m/#\"],"
+        "{\"name\":\"%s\",\"driver\":\"mqtt\",\"config\":{\"url\":\"%s\",\"topics\":[\"m/#\"],"
         "\"password\":\"not asked for\",\"user\":\"u\"}}",
-        test_broker_url(broker));
+        name, url);
     must_do("source.add", args);
     eop_free(args);
+}
+
+static void add_source(const test_broker *broker) {
+    add_named("line", test_broker_url(broker));
 }
 
 static char *messages(size_t from, size_t to) {
@@ -359,5 +531,87 @@ Test(node_deployment, from_mqtt_to_mqtt) {
     eop_free(status);
     eop_json_free(r);
     edgeops_node_stop(fixture_node);
+    test_broker_free(broker);
+}
+
+static test_broker *broker_or_skip(void) {
+    if (!has_mqtt()) {
+        cr_skip_test("built without MQTT");
+    }
+    if (test_broker_missing() != NULL) {
+        cr_skip_test("%s", test_broker_missing());
+    }
+    test_broker_options options = {0};
+    test_broker *broker = test_broker_new(&options);
+    test_broker_start(broker);
+    return broker;
+}
+
+Test(node_deployment, the_broker_of_an_asset_is_known_after_a_restart) {
+    test_broker *broker = broker_or_skip();
+    make_model(1);
+    start();
+    add_source(broker);
+    /* The answer came when it was connected: what is published now is not missed. */
+    cr_assert(source_runs());
+    char *lines = messages(20, 21);
+    test_publish(broker, "m/1", 1, lines, NULL);
+    eop_free(lines);
+    edgeops_duration until = eop_monotonic() + 20 * EDGEOPS_SECOND;
+    while (rows_of("m/1") < 41) {
+        cr_assert(lt(i64, eop_monotonic(), until));
+        (void)!edgeops_ctx_run(fixture_ctx, 5 * EDGEOPS_MILLISECOND);
+    }
+    add_named("other", "127.0.0.1:1");
+    must_fail(EDGEOPS_E_INVALID, "deploy", "{\"model\":\"m1\",\"asset\":\"m/2\"}", "--source");
+    reopen();
+    start();
+    eop_json *r = must("deploy", "{\"model\":\"m1\",\"asset\":\"m/1\",\"name\":\"live\"}");
+    cr_expect(eq(str, (char *)eop_json_string(r, "source", ""), "line"));
+    cr_expect(eop_json_bool(r, "published", false));
+    eop_json_free(r);
+    edgeops_node_stop(fixture_node);
+    test_broker_free(broker);
+}
+
+Test(node_deployment, publishes_once_a_source_feeds_its_asset) {
+    test_broker *broker = broker_or_skip();
+    make_model(1);
+    start();
+    must_do("deploy", "{\"model\":\"m1\",\"asset\":\"m/1\",\"name\":\"live\"}");
+    wait_text("live", "note", "not published");
+    add_source(broker);
+    cr_assert(source_runs());
+    char *lines = messages(20, 21);
+    test_publish(broker, "m/1", 1, lines, NULL);
+    eop_free(lines);
+    wait_text("live", "source", "line");
+    wait_text("live", "publish", "edgeops/predictions/live");
+    int sub = test_subscribe(broker, "edgeops/predictions/#", "out");
+    lines = messages(21, 25);
+    test_publish(broker, "m/1", 1, lines, NULL);
+    eop_free(lines);
+    run_until(&seen.good, 5);
+    wait_outbox();
+    free(test_wait_messages(broker, "out", 4));
+    test_unsubscribe(sub);
+    edgeops_node_stop(fixture_node);
+    test_broker_free(broker);
+}
+
+Test(node_deployment, a_test_of_a_source_tells_what_is_refused) {
+    test_broker *broker = broker_or_skip();
+    static const char *const retain[] = {"-r", NULL};
+    test_publish(broker, "m/old", 1, "{\"a\":\n", retain);
+    char *args = eop_format("{\"driver\":\"mqtt\",\"config\":{\"url\":\"%s\",\"topics\":[\"m/#\"]},"
+                            "\"seconds\":0.5}",
+                            test_broker_url(broker));
+    eop_json *r = must("source.test", args);
+    cr_expect(not(eop_json_bool(r, "ok", true)));
+    cr_expect(eq(i64, eop_json_integer(r, "refused", 0), 1));
+    cr_expect(eq(str, (char *)eop_json_string(r, "first_refused_topic", ""), "m/old"));
+    cr_expect(ne(str, (char *)eop_json_string(r, "first_refused_reason", ""), ""));
+    eop_json_free(r);
+    eop_free(args);
     test_broker_free(broker);
 }
