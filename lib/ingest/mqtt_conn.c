@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,13 +17,17 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "base/time.h"
+#include "ingest/mqtt_anchor.h"
 
 #define PAHO_NO_MEMORY    (-99) /* its own name for it is in no installed header */
 #define CONNECT_TIMEOUT_S 10
 #define REPLY_TIMEOUT     (15 * EDGEOPS_SECOND)
 /* In 3.1.1 nobody says how many a broker bears; mosquitto hangs up at the 21st. In 5 it says so,
  * and Paho obeys. */
-#define MAX_PENDING_QOS2  16
+#define MAX_PENDING_QOS2 16
+/* How often Paho is woken while a connection comes about, in its first second and later. */
+#define WAKE_OFTEN        (5 * EDGEOPS_MILLISECOND)
+#define WAKE_SELDOM       (50 * EDGEOPS_MILLISECOND)
 #define DRAIN_TIMEOUT     (EDGEOPS_SECOND / 2)
 #define CLOSE_TIMEOUT     (5 * EDGEOPS_SECOND)
 #define MAX_PASSWORD_FILE 65536
@@ -75,26 +78,7 @@ struct eop_mqtt_conn {
     uint32_t users; /* threads inside MQTTAsync_send */
 };
 
-static pthread_once_t anchor_once = PTHREAD_ONCE_INIT;
-static MQTTAsync anchor;
 static unsigned left_handles;
-
-/* The first handle makes Paho ignore SIGPIPE in the whole process. That is the host's to decide:
- * the old disposition comes back, and Paho's threads, which inherit the mask of the thread that
- * connects first, have all signals blocked (see control() in mqtt_link.c). */
-static void make_anchor(void) {
-    struct sigaction before;
-    MQTTAsync_createOptions options = MQTTAsync_createOptions_initializer;
-    int known = sigaction(SIGPIPE, NULL, &before);
-    if (MQTTAsync_createWithOptions(&anchor, "tcp://127.0.0.1:1", "edgeops-anchor",
-                                    MQTTCLIENT_PERSISTENCE_NONE, NULL,
-                                    &options) != MQTTASYNC_SUCCESS) {
-        anchor = NULL;
-    }
-    if (known == 0) {
-        sigaction(SIGPIPE, &before, NULL);
-    }
-}
 
 unsigned eop_mqtt_conn_left(void) {
     return __atomic_load_n(&left_handles, __ATOMIC_RELAXED);
@@ -542,7 +526,7 @@ edgeops_status eop_mqtt_conn_open(eop_mqtt_conn **out, const eop_mqtt_conn_optio
     edgeops_status rc = EDGEOPS_OK;
     char *password = NULL;
     *out = NULL;
-    pthread_once(&anchor_once, make_anchor);
+    eop_mqtt_anchor_make();
     eop_mqtt_conn *conn = eop_calloc(1, sizeof(*conn));
     if (conn == NULL) {
         return eop_fail_nomem("mqtt");
@@ -603,14 +587,28 @@ static bool wait_until(eop_mqtt_conn *conn, edgeops_duration deadline) {
     return pthread_cond_timedwait(&conn->cond, &conn->mutex, &at) != ETIMEDOUT;
 }
 
+/* The time of the next look at a phase that ends by itself, or has to be helped. */
+static edgeops_duration next_look(phase current, edgeops_duration begin,
+                                  edgeops_duration deadline) {
+    if (current != OPENING) {
+        return deadline;
+    }
+    eop_mqtt_anchor_wake();
+    edgeops_duration now = eop_monotonic();
+    edgeops_duration next = now + (now - begin < EDGEOPS_SECOND ? WAKE_OFTEN : WAKE_SELDOM);
+    return next < deadline ? next : deadline;
+}
+
 /* Waits while the phase is `current`. Gives E_CANCELED or E_TIMEOUT, else OK and the next phase. */
 static edgeops_status wait_phase(eop_mqtt_conn *conn, phase current, edgeops_duration deadline,
                                  phase *next) {
     edgeops_status rc = EDGEOPS_OK;
+    edgeops_duration begin = eop_monotonic();
     bool late = false;
     pthread_mutex_lock(&conn->mutex);
     while (conn->phase == current && !conn->interrupted && !late) {
-        late = !wait_until(conn, deadline);
+        edgeops_duration look = next_look(current, begin, deadline);
+        late = !wait_until(conn, look) && look == deadline;
     }
     *next = conn->phase;
     if (conn->interrupted) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One connection to a broker, on a client handle of its own. The only file pair that knows Paho,
- * and the place of its rules:
+/* One connection to a broker, on a client handle of its own. With mqtt_anchor.* the only files that
+ * know Paho, and the place of its rules:
  *
  * - Callbacks run on Paho's two threads under its one global mutex. So no lock of ours is held
  *   while Paho is called, and nothing waits in a callback. Lock order: Paho, link, connection.
@@ -14,8 +14,8 @@
  *   uses them again. So a publishing handle never has clean session set on Paho's side (MQTT 5:
  *   clean start and an expiry of one second instead), is never connected twice, and is left alone
  *   for ever if anything was under way when the link broke.
- * - Destroying the last handle stops Paho's threads, which races with a new one being made. One
- *   handle that never connects lives as long as the process. */
+ * - Destroying the last handle stops Paho's threads, which races with a new one being made; and its
+ *   threads sleep through new connections: see mqtt_anchor.h. */
 #ifndef EOP_INGEST_MQTT_CONN_H
 #define EOP_INGEST_MQTT_CONN_H
 
