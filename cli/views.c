@@ -84,7 +84,7 @@ static const struct {
             {"NULLS", "nulls", CLI_AS_TEXT}, {"MIN", "min", CLI_AS_NUMBER}, {"MAX", "max", CLI_AS_NUMBER}, {"MEAN", "mean", CLI_AS_NUMBER}), NULL}), NULL}},
 
     {"label.add", {FIELDS({"id", "id", CLI_AS_TEXT}), NULL, NULL}},
-    {"label.import", {FIELDS({"labels", "labels", CLI_AS_TEXT}), NULL, NULL}},
+    {"label.import", {FIELDS({"labels", "labels", CLI_AS_TEXT}, {"duplicates", "duplicates", CLI_AS_TEXT}), NULL, NULL}},
     {"label.ls", {NULL, ITEMS("no labels: add some with `edgeopsctl label add` or `label import`",
         {"ID", "id", CLI_AS_TEXT}, {"ASSET", "asset", CLI_AS_TEXT}, {"START", "start", CLI_AS_TIME}, {"END", "end", CLI_AS_TIME}, {"LABEL", "label", CLI_AS_TEXT},
         {"AUTHOR", "author", CLI_AS_TEXT}), NULL}},

@@ -21,6 +21,8 @@ typedef struct eop_texts {
 /** Number of a text, new or not. E_LIMIT over max texts. */
 edgeops_status eop_texts_add(int32_t *out, eop_texts *texts, const char *text, size_t size,
                              size_t max, const char *what);
+/** -1 when it is not there. */
+int32_t eop_texts_find(const eop_texts *texts, const char *text, size_t size);
 void eop_texts_dispose(eop_texts *texts);
 
 /** Counts of (label, prediction) pairs and what follows from them. */

@@ -59,6 +59,10 @@ edgeops_status eop_texts_add(int32_t *out, eop_texts *t, const char *text, size_
     return EDGEOPS_OK;
 }
 
+int32_t eop_texts_find(const eop_texts *t, const char *text, size_t size) {
+    return t->slot_count > 0 ? (int32_t)*find_slot(t, t->slots, t->slot_count, text, size) - 1 : -1;
+}
+
 void eop_texts_dispose(eop_texts *t) {
     for (size_t i = 0; i < t->count; i++) {
         eop_free(t->items[i]);
