@@ -113,6 +113,7 @@ static bool one_of(const char *choices, const char *text) {
 static bool keep_option(cli_call *call, const cli_option *option, const char *text, int *code) {
     int64_t integer;
     double number;
+    edgeops_time time;
     if (option->choices != NULL && !one_of(option->choices, text)) {
         *code = cli_usage(call, "--%s does not know '%s': choose one of %s", option->name, text,
                           option->choices);
@@ -122,6 +123,19 @@ static bool keep_option(cli_call *call, const cli_option *option, const char *te
         (option->kind == CLI_NUMBER && !cli_parse_number(&number, text))) {
         *code = cli_usage(call, "--%s wants a%s number, not '%s'", option->name,
                           option->kind == CLI_INTEGER ? " whole" : "", text);
+        return false;
+    }
+    if (option->kind == CLI_TIME && !cli_parse_time(&time, text) &&
+        !cli_parse_integer(&integer, text)) {
+        *code = cli_usage(call,
+                          "--%s wants a time such as 2026-01-31T08:00:00Z, or nanoseconds since "
+                          "1970, not '%s'",
+                          option->name, text);
+        return false;
+    }
+    if (option->kind == CLI_DURATION &&
+        (!cli_parse_seconds(&number, text) || strspn(text, "0123456789.") == strlen(text))) {
+        *code = cli_usage(call, "--%s wants a duration such as 20ms, not '%s'", option->name, text);
         return false;
     }
     if (option->kind == CLI_PAIRS && (strchr(text, '=') == NULL || text[0] == '=')) {
@@ -146,6 +160,9 @@ static outcome take_global(cli_call *call, const cli_option *option, const char 
     for (size_t i = 0; i < CLI_COUNT(flags); i++) {
         if (strcmp(flags[i].name, option->name) == 0) {
             *flags[i].flag = true;
+            if (call->globals.json) {
+                cli_fail_as_json();
+            }
             return GO_ON;
         }
     }
@@ -244,6 +261,20 @@ static int unknown_word(const cli_call *call, const char *noun, const char *type
     return cli_usage(call, "'%s' is no command%s%s%s", typed, ask, near, end);
 }
 
+static int show_help(const char *noun) {
+    cli_help(stdout, noun, NULL);
+    return CLI_OK;
+}
+
+static int no_command(const cli_call *call, const char *noun) {
+    if (call->globals.json) {
+        return noun != NULL ? cli_usage(call, "a command of '%s' is missing", noun)
+                            : cli_usage(call, "a command is missing");
+    }
+    cli_help(stderr, noun, NULL);
+    return CLI_USAGE;
+}
+
 /* Noun and verb; -1 to go on, else the exit code. */
 static int find_command(cli_call *call, int argc, char **argv, bool help) {
     const char *noun = optind < argc ? argv[optind] : NULL;
@@ -252,8 +283,7 @@ static int find_command(cli_call *call, int argc, char **argv, bool help) {
         noun = ++optind < argc ? argv[optind] : NULL;
     }
     if (noun == NULL) {
-        cli_help(help ? stdout : stderr, NULL, NULL);
-        return help ? CLI_OK : CLI_USAGE;
+        return help ? show_help(NULL) : no_command(call, NULL);
     }
     if (!known_noun(noun)) {
         return unknown_word(call, NULL, noun);
@@ -264,9 +294,7 @@ static int find_command(cli_call *call, int argc, char **argv, bool help) {
         bool asks = verb != NULL && (strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0 ||
                                      strcmp(verb, "help") == 0);
         if (verb == NULL || asks) {
-            help = help || asks;
-            cli_help(help ? stdout : stderr, noun, NULL);
-            return help ? CLI_OK : CLI_USAGE;
+            return help || asks ? show_help(noun) : no_command(call, noun);
         }
         if (find(noun, verb) == NULL) {
             return verb[0] == '-'
@@ -311,8 +339,18 @@ static int check_arguments(const cli_call *call) {
                          : -1;
 }
 
+/* What is wrong may stand before the option that says how to tell it. */
+static void look_for_json(int argc, char **argv) {
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--json") == 0) {
+            cli_fail_as_json();
+        }
+    }
+}
+
 bool cli_parse(cli_call *call, int argc, char **argv, int *code) {
     *call = (cli_call){0};
+    look_for_json(argc, argv);
     call->arguments = cli_calloc((size_t)argc + 1, sizeof *call->arguments);
     grammar g;
     opterr = 0;

@@ -16,8 +16,10 @@ typedef enum cli_kind {
     CLI_FILE, /**< text, completed with file names */
     CLI_INTEGER,
     CLI_NUMBER,
-    CLI_LIST, /**< may be given again; as an argument: an array */
-    CLI_PAIRS /**< NAME=VALUE, may be given again; as an argument: an object */
+    CLI_TIME,     /**< ISO 8601 or nanoseconds since 1970 */
+    CLI_DURATION, /**< such as 20ms */
+    CLI_LIST,     /**< may be given again; as an argument: an array */
+    CLI_PAIRS     /**< NAME=VALUE, may be given again; as an argument: an object */
 } cli_kind;
 
 /** An option of a command. Ends with a NULL name. */
@@ -48,25 +50,27 @@ typedef enum cli_shape {
     CLI_AS_TIME, /**< to the millisecond */
     CLI_AS_BYTES,
     CLI_AS_SECONDS,
-    CLI_AS_MICROS, /**< microseconds */
-    CLI_AS_RATIO,  /**< three decimals */
-    CLI_AS_NUMBER, /**< six digits */
-    CLI_AS_DIGEST, /**< first 12 digits */
-    CLI_AS_LIST,   /**< elements or name=value members, parted by commas */
-    CLI_AS_COUNT   /**< number of elements */
+    CLI_AS_MICROS,  /**< microseconds; absent when 0: nothing was measured */
+    CLI_AS_SAMPLES, /**< number of samples */
+    CLI_AS_RATIO,   /**< three decimals */
+    CLI_AS_NUMBER,  /**< six digits */
+    CLI_AS_DIGEST,  /**< first 12 digits */
+    CLI_AS_LIST,    /**< elements or name=value members, parted by commas */
+    CLI_AS_COUNT    /**< number of elements */
 } cli_shape;
 
 /** One shown value: a column of a table or a line of an object. Ends with a NULL title. */
 typedef struct cli_field {
     const char *title;
-    const char *path; /**< "$key": name of the member that is the row */
+    const char *path; /**< "$key": name of the member that is the row; "a.b|text": text when it is
+                           absent from an object */
     cli_shape shape;
 } cli_field;
 
 /** A table made of an array or of an object's members. Ends with NULL columns. */
 typedef struct cli_section {
     const char *title; /**< NULL: none */
-    const char *path;
+    const char *path;  /**< "a.b#20": only the last 20 rows, the others counted */
     const cli_field *columns;
     const char *empty; /**< said when there is no row; NULL: nothing is said */
 } cli_section;
@@ -182,11 +186,20 @@ void cli_interrupt_watch(edgeops_ctx *ctx);
 bool cli_interrupted(void);
 
 /* -- progress on standard error -- */
+#define CLI_PROGRESS_METRICS 6 /* names on one line; more are in the run */
+
 typedef struct cli_progress {
     bool shown; /**< a line stands on the terminal */
     bool terminal, quiet, events;
-    double last; /**< clock of the last line */
+    bool news;           /**< something that no line has told yet */
+    double last;         /**< clock of the last line */
+    double last_metrics; /**< clock at which the metrics of the line were taken */
+    double part;         /**< of the work, 0 to 1; NAN while it is not known */
+    double told_part;    /**< of the last line */
+    cli_text amounts, shown_metrics;
+    cli_text names[CLI_PROGRESS_METRICS], values[CLI_PROGRESS_METRICS];
     uint64_t total_bytes;
+    int64_t run; /**< number of the run that events named, 0 for none */
 } cli_progress;
 
 void cli_progress_start(cli_progress *progress, const cli_call *call, int input);
@@ -199,8 +212,18 @@ void cli_progress_end(cli_progress *progress);
 /* -- files: exit codes, the error is reported -- */
 /** "-": standard input. */
 int cli_open_input(int *fd, const char *path);
-/** "-": standard output. Made with mode 0666 less umask. */
-int cli_open_output(int *fd, const char *path);
+/** Where --output goes. */
+typedef struct cli_output {
+    int fd;
+    char *path, *temporary;
+} cli_output;
+
+/** "-": standard output. A regular file is written beside its place, with mode 0666 less umask or
+ * that of the one that was there. */
+int cli_output_open(cli_output *output, const char *path);
+/** Puts the file in its place when code is CLI_OK, else takes it away. code, or what went wrong
+ * here. One that was not opened ({.fd = -1}) is allowed. */
+int cli_output_close(cli_output *output, int code);
 /** -1 and the standard ones are left alone. */
 void cli_close(int fd);
 /** Reads a text of at most limit bytes, NUL-terminated; free it. */
@@ -215,6 +238,8 @@ char *cli_absolute(const char *path);
 /* -- commands that are more than one operation -- */
 int cli_node_init(cli_call *call);
 int cli_node_serve(cli_call *call);
+int cli_node_status(cli_call *call);
+int cli_node_stop(cli_call *call);
 int cli_source_add(cli_call *call);
 int cli_source_test(cli_call *call);
 int cli_data_import(cli_call *call);

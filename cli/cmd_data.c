@@ -68,38 +68,38 @@ int cli_data_import(cli_call *call) {
 }
 
 /* Rows on standard output and a JSON result would mix. */
-static int open_rows(int *out, const cli_call *call) {
+static int open_rows(cli_output *out, const cli_call *call) {
     const char *path = cli_get(call, "output", "-");
     if (call->globals.json && strcmp(path, "-") == 0) {
         return cli_usage(call, "--json needs --output FILE: rows and the result would mix");
     }
-    return cli_open_output(out, path);
+    return cli_output_open(out, path);
 }
 
 int cli_data_export(cli_call *call) {
-    int output = -1;
+    cli_output output = {.fd = -1};
     int code = open_rows(&output, call);
     if (code != CLI_OK) {
         return code;
     }
     cli_text members = {0};
     cli_put_arguments(&members, call);
-    bool rows_only = output == STDOUT_FILENO;
+    bool rows_only = output.fd == STDOUT_FILENO;
     const char *operation = call->command->operation;
     if (strcmp(operation, "dataset.export") == 0) {
         cli_puts(&members, ",\"format\":\"csv\"");
     }
     bool quiet = call->globals.quiet;
     call->globals.quiet = quiet || rows_only;
-    code = cli_operation(call, operation, cli_text_get(&members), -1, output);
+    code = cli_operation(call, operation, cli_text_get(&members), -1, output.fd);
     call->globals.quiet = quiet;
-    cli_close(output);
+    code = cli_output_close(&output, code);
     cli_text_dispose(&members);
     return code;
 }
 
 int cli_run_log(cli_call *call) {
-    int output = -1;
+    cli_output output = {.fd = -1};
     int code = open_rows(&output, call);
     if (code != CLI_OK) {
         return code;
@@ -110,7 +110,8 @@ int cli_run_log(cli_call *call) {
         cli_text members = {0};
         cli_put_arguments(&members, call);
         char *arguments = cli_format("{%s}", cli_text_get(&members)), *result = NULL;
-        code = cli_session_call_until(&result, &session, "run.log", arguments, output, NULL, NULL);
+        code =
+            cli_session_call_until(&result, &session, "run.log", arguments, output.fd, NULL, NULL);
         if (code == CLI_OK && result != NULL && call->globals.json) {
             cli_show(stdout, call, "run.log", result);
         }
@@ -119,8 +120,7 @@ int cli_run_log(cli_call *call) {
         cli_text_dispose(&members);
         cli_session_close(&session);
     }
-    cli_close(output);
-    return code;
+    return cli_output_close(&output, code);
 }
 
 int cli_label_import(cli_call *call) {

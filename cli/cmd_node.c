@@ -112,6 +112,49 @@ int cli_node_serve(cli_call *call) {
     return code;
 }
 
+static void say_no_daemon(const char *result) {
+    json_document *document = json_parse(result, strlen(result), NULL, NULL);
+    const json_value *root = document != NULL ? json_root(document) : NULL;
+    if (strcmp(json_text(root, "mode", ""), "local") == 0) {
+        puts("\nno daemon: sources and deployments do not run; start it with `edgeopsctl node "
+             "serve`");
+    }
+    json_free(document);
+}
+
+int cli_node_status(cli_call *call) {
+    cli_session session;
+    char *result = NULL;
+    int code = cli_session_open(&session, call, EDGEOPS_NODE_AUTO);
+    if (code == CLI_OK) {
+        code = cli_session_call(&result, &session, "node.status", "{}", -1, -1, NULL, NULL);
+    }
+    if (code == CLI_OK) {
+        cli_show(stdout, call, "node.status", result);
+        if (!call->globals.json) {
+            say_no_daemon(result);
+        }
+    }
+    free(result);
+    cli_session_close(&session);
+    return code;
+}
+
+int cli_node_stop(cli_call *call) {
+    cli_session session;
+    char *result = NULL;
+    int code = cli_session_open(&session, call, EDGEOPS_NODE_REMOTE);
+    if (code == CLI_OK) {
+        code = cli_session_call(&result, &session, "node.stop", "{}", -1, -1, NULL, NULL);
+    }
+    if (code == CLI_OK) {
+        cli_show(stdout, call, "node.stop", result);
+    }
+    free(result);
+    cli_session_close(&session);
+    return code;
+}
+
 int cli_doctor(cli_call *call) {
     cli_session session;
     int code = cli_session_open(&session, call, EDGEOPS_NODE_AUTO);

@@ -1,10 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 
 /* -- live, until Ctrl-C -- */
+
+/* The event with what a reader of many assets misses in it. */
+static void print_json(const cli_call *call, const json_value *event) {
+    cli_text out = {0};
+    cli_puts(&out, "{");
+    for (const json_value *m = event->first; m != NULL; m = m->next) {
+        json_put_key(&out, m->key);
+        cli_put(&out, m->raw, m->raw_size);
+    }
+    if (json_at(event, "asset") == NULL) {
+        json_put_member(&out, "asset", cli_get(call, "asset", ""));
+    }
+    if (json_at(event, "latency_us") == NULL) {
+        json_put_key(&out, "latency_us");
+        cli_puts(&out, "null"); /* a sample of the past */
+    }
+    cli_puts(&out, "}");
+    puts(cli_text_get(&out));
+    cli_text_dispose(&out);
+}
 
 static void print_prediction(const char *event_json, void *user_data) {
     const cli_call *call = user_data;
@@ -12,7 +33,7 @@ static void print_prediction(const char *event_json, void *user_data) {
     const json_value *event = document != NULL ? json_root(document) : NULL;
     const char *type = json_text(event, "type", "");
     if (strcmp(type, "prediction") != 0) {
-        const char *text = json_text(event, "message", json_text(event, "text", NULL));
+        const char *text = json_text(event, "message", json_text(event, "detail", NULL));
         if (call->globals.events) {
             fprintf(stderr, "%s\n", event_json);
         } else if (text != NULL && !call->globals.quiet) {
@@ -21,7 +42,7 @@ static void print_prediction(const char *event_json, void *user_data) {
             fputc('\n', stderr);
         }
     } else if (call->globals.json) {
-        puts(event_json);
+        print_json(call, event);
     } else {
         char *time = cli_shaped(json_at(event, "time"), CLI_AS_TIME);
         char *outputs = cli_shaped(json_at(event, "outputs"), CLI_AS_LIST);
@@ -59,6 +80,12 @@ static int follow(cli_call *call) {
     }
     /* With no daemon the sources must run here, or nothing would ever come in. */
     if (!edgeops_node_is_remote(session.node)) {
+        if (!call->globals.quiet) {
+            fputs("no daemon runs: this command runs the node, with its sources and deployments, "
+                  "until it ends, and other commands must wait; or start `edgeopsctl node serve` "
+                  "first\n",
+                  stderr);
+        }
         edgeops_status status = edgeops_node_start(session.node);
         code = status == EDGEOPS_OK ? CLI_OK : cli_fail_last(status, NULL);
     }
@@ -99,6 +126,42 @@ static int check_inputs(const cli_call *call) {
     return CLI_OK;
 }
 
+/* Windows that could not be predicted; the node calls it a failure when none could. */
+static void warn_of_errors(const char *result) {
+    json_document *document = json_parse(result, strlen(result), NULL, NULL);
+    const json_value *root = document != NULL ? json_root(document) : NULL;
+    const char *errors = json_text(root, "errors", "0");
+    if (strcmp(errors, "0") != 0) {
+        cli_warn("%s of %s predictions failed (see: edgeopsctl run log %s); the first: %s", errors,
+                 json_text(root, "windows", "?"), json_text(root, "run", "ID"),
+                 json_text(root, "first_error", "-"));
+    }
+    json_free(document);
+}
+
+static int predict(cli_call *call, const char *members, int input, int output) {
+    cli_session session;
+    int code = cli_session_open(&session, call, EDGEOPS_NODE_AUTO);
+    if (code != CLI_OK) {
+        return code;
+    }
+    char *arguments = cli_format("{%s}", members), *result = NULL;
+    code = cli_session_call(&result, &session, "predict", arguments, input, output, NULL, NULL);
+    if (code == CLI_OK) {
+        bool beside = output == STDOUT_FILENO; /* the rows are the result */
+        if (!beside || !call->globals.quiet) {
+            cli_show(beside ? stderr : stdout, call, "predict", result);
+        }
+        if (!call->globals.json) {
+            warn_of_errors(result);
+        }
+    }
+    free(result);
+    free(arguments);
+    cli_session_close(&session);
+    return code;
+}
+
 int cli_predict(cli_call *call) {
     int code = check_inputs(call);
     if (code != CLI_OK) {
@@ -107,17 +170,18 @@ int cli_predict(cli_call *call) {
     if (cli_has(call, "follow")) {
         return follow(call);
     }
-    int input = -1, output = -1;
+    int input = -1;
+    cli_output output = {.fd = -1};
     bool apart = !call->globals.json || cli_has(call, "output");
     if (cli_has(call, "input")) {
         code = cli_open_input(&input, cli_get(call, "input", "-"));
     }
-    if (code == CLI_OK) {
-        /* With --json standard output is the result's: rows need --output, or are left out. */
-        code = cli_open_output(&output, apart ? cli_get(call, "output", "-") : "/dev/null");
-    }
     if (code == CLI_OK && call->globals.json && strcmp(cli_get(call, "output", ""), "-") == 0) {
         code = cli_usage(call, "--json and --output - would mix rows and the result");
+    }
+    if (code == CLI_OK) {
+        /* With --json standard output is the result's: rows need --output, or are left out. */
+        code = cli_output_open(&output, apart ? cli_get(call, "output", "-") : "/dev/null");
     }
     if (code == CLI_OK) {
         cli_text members = {0};
@@ -125,10 +189,9 @@ int cli_predict(cli_call *call) {
         if (cli_has(call, "input")) {
             cli_put_input_name(&members, cli_get(call, "input", "-"));
         }
-        code = cli_operation(call, "predict", cli_text_get(&members), input, output);
+        code = predict(call, cli_text_get(&members), input, output.fd);
         cli_text_dispose(&members);
     }
     cli_close(input);
-    cli_close(output);
-    return code;
+    return cli_output_close(&output, code);
 }

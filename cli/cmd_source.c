@@ -157,9 +157,25 @@ static int put_source(cli_text *out, const cli_call *call) {
     return CLI_OK;
 }
 
+/* With --config the node judges the whole. */
+static int check_given(const cli_call *call) {
+    if (strcmp(cli_get(call, "driver", ""), "mqtt") != 0 || cli_has(call, "config")) {
+        return CLI_OK;
+    }
+    if (!cli_has(call, "url")) {
+        return cli_usage(call, "--url URL is missing: the broker, such as mqtt://host:1883");
+    }
+    return cli_has(call, "topic")
+               ? CLI_OK
+               : cli_usage(call, "--topic FILTER is missing: what to subscribe to");
+}
+
 int cli_source_add(cli_call *call) {
     cli_text members = {0};
-    int code = put_source(&members, call);
+    int code = check_given(call);
+    if (code == CLI_OK) {
+        code = put_source(&members, call);
+    }
     if (code == CLI_OK) {
         cli_puts(&members, cli_has(call, "no-start") ? ",\"start\":false" : ",\"start\":true");
         code = cli_operation(call, "source.add", cli_text_get(&members), -1, -1);
@@ -171,7 +187,10 @@ int cli_source_add(cli_call *call) {
 int cli_source_test(cli_call *call) {
     cli_session session;
     cli_text members = {0};
-    int code = put_source(&members, call);
+    int code = check_given(call);
+    if (code == CLI_OK) {
+        code = put_source(&members, call);
+    }
     if (code == CLI_OK) {
         code = cli_session_open(&session, call, EDGEOPS_NODE_AUTO);
     }

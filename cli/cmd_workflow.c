@@ -26,6 +26,21 @@ static int show_check(const cli_call *call, const char *operation, const edgeops
     return CLI_OK;
 }
 
+/* What there is to do now, with the names of the files as they were made. */
+static void say_next(const char *name, const char *directory) {
+    edgeops_workflow *workflow = NULL;
+    edgeops_status status = edgeops_workflow_check(&workflow, directory);
+    const char *module = status == EDGEOPS_OK ? edgeops_workflow_manifest(workflow)->module : "";
+    printf("made workflow '%s' in %s\n\n"
+           "Say in %s/workflow.json what goes in and out, write train() and predict() in "
+           "%s/%s.py, then:\n"
+           "  edgeopsctl workflow check %s\n"
+           "  edgeopsctl workflow add %s\n"
+           "  edgeopsctl train %s --dataset NAME\n",
+           name, directory, directory, directory, module, directory, directory, name);
+    edgeops_workflow_free(workflow);
+}
+
 int cli_workflow_init(cli_call *call) {
     const char *directory = cli_arg(call, 0);
     char *copy = cli_strdup(directory);
@@ -33,9 +48,9 @@ int cli_workflow_init(cli_call *call) {
     edgeops_status status = edgeops_workflow_init(directory, name);
     int code = status == EDGEOPS_OK
                    ? CLI_OK
-                   : cli_fail_last(status, status == EDGEOPS_E_EXISTS
-                                               ? "choose a folder that is not there yet, or empty"
-                                               : NULL);
+                   : cli_fail_typed(status, status == EDGEOPS_E_EXISTS
+                                                ? "choose a folder that is not there yet, or empty"
+                                                : NULL);
     if (code == CLI_OK && call->globals.json) {
         cli_text out = {0};
         cli_puts(&out, "{");
@@ -45,9 +60,7 @@ int cli_workflow_init(cli_call *call) {
         puts(cli_text_get(&out));
         cli_text_dispose(&out);
     } else if (code == CLI_OK && !call->globals.quiet) {
-        printf("made workflow '%s' in %s; when train() and predict() are written:\n"
-               "  edgeopsctl workflow check %s\n  edgeopsctl workflow add %s\n",
-               name, directory, directory, directory);
+        say_next(name, directory);
     }
     free(copy);
     return code;

@@ -13,6 +13,9 @@
 #define OUTPUT(help)                        {"output", CLI_FILE, "FILE", help, NULL, NULL, 'o', false}
 #define INTEGER(name, value, key, help)     {name, CLI_INTEGER, value, help, key, NULL, 0, false}
 #define NUMBER(name, value, key, help)      {name, CLI_NUMBER, value, help, key, NULL, 0, false}
+#define TIME(name, key, help)               {name, CLI_TIME, "TIME", help, key, NULL, 0, false}
+#define NEED_TIME(name, key, help)          {name, CLI_TIME, "TIME", help, key, NULL, 0, true}
+#define DURATION(name, key, help)           {name, CLI_DURATION, "DURATION", help, key, NULL, 0, false}
 #define LIST(name, value, key, help)        {name, CLI_LIST, value, help, key, NULL, 0, false}
 #define PAIRS(name, value, key, help)       {name, CLI_PAIRS, value, help, key, NULL, 0, false}
 #define ONE_OF(name, choices, value, key, help) {name, CLI_TEXT, value, help, key, choices, 0, false}
@@ -91,8 +94,8 @@ static const cli_option data_import_options[] = {
     {"input", CLI_FILE, "FILE", "CSV or CSV.gz, - is standard input", NULL, NULL, 'i', false},
     TEXT("time-column", "NAME", "time_column", "column with the time (default time)"),
     ONE_OF("time-unit", "s ms us ns", "UNIT", "time_unit", "unit of a numeric time (default: by its size)"),
-    TEXT("start", "TIME", "start", "for data without times: that of the first row"),
-    TEXT("period", "DURATION", "period", "for data without times: from one row to the next, such as 20ms"),
+    TIME("start", "start", "for data without times: that of the first row"),
+    DURATION("period", "period", "for data without times: from one row to the next, such as 20ms"),
     LIST("column", "NAME=TYPE[:UNIT]", NULL, "type (float64, int64, bool, string) and unit of a column"),
     LIST("skip-column", "NAME", "skip_columns", "leave a column out"),
     TEXT("seq-column", "NAME", "seq_column", "column that tells rows of one time apart"),
@@ -102,8 +105,8 @@ static const cli_option data_import_options[] = {
     OPTIONS_END};
 static const cli_option data_export_options[] = {
     LIST("channel", "NAME", "channels", "only this channel"),
-    TEXT("start", "TIME", "start", "from this time on (ISO 8601)"),
-    TEXT("end", "TIME", "end", "up to, without, this time"),
+    TIME("start", "start", "from this time on (ISO 8601)"),
+    TIME("end", "end", "up to, without, this time"),
     ONE_OF("format", "csv jsonl", "FORMAT", "format", "how rows are written (default csv)"),
     FLAG("labels", "labels", "with a column for the label"),
     FLAG("seq", "seq", "with a column for what tells samples of one time apart"),
@@ -114,7 +117,7 @@ static const cli_option data_head_options[] = {
 static const cli_argument label_add_args[] = {
     ARG("ASSET", "asset", "name of an asset"), ARG("LABEL", "label", "what is said"), ARGS_END};
 static const cli_option label_add_options[] = {
-    NEED("start", "TIME", "start", "when it begins (ISO 8601)"), TEXT("end", "TIME", "end", "when it ends (default: a point in time)"),
+    NEED_TIME("start", "start", "when it begins (ISO 8601)"), TIME("end", "end", "when it ends (default: a point in time)"),
     TEXT("author", "NAME", "author", "who says it"), OPTIONS_END};
 static const cli_argument label_import_args[] = {
     ARG_FILE("FILE", "CSV with the columns asset, start, end, label, author; - is standard input"), ARGS_END};
@@ -125,8 +128,8 @@ static const cli_argument label_rm_args[] = {ARG_INTEGER("ID", "id", "number of 
 static const cli_option dataset_create_options[] = {
     {"asset", CLI_LIST, "NAME", "asset, '*' stands for anything", "assets", NULL, 0, true},
     LIST("channel", "NAME", "channels", "only this channel (default: those that all assets have)"),
-    TEXT("start", "TIME", "start", "from this time on (ISO 8601)"),
-    TEXT("end", "TIME", "end", "up to, without, this time"),
+    TIME("start", "start", "from this time on (ISO 8601)"),
+    TIME("end", "end", "up to, without, this time"),
     FLAG("labelled-only", "labelled_only", "leave rows without a label out"),
     OPTIONS_END};
 static const cli_option dataset_export_options[] = {OUTPUT("where to (default: standard output)"), OPTIONS_END};
@@ -144,8 +147,8 @@ static const cli_option predict_options[] = {
     {"input", CLI_FILE, "FILE", "predict on a CSV or CSV.gz, - is standard input", NULL, NULL, 'i', false},
     TEXT("dataset", "NAME", "dataset", "predict on a dataset"),
     TEXT("asset", "NAME", "asset", "predict on an asset's samples"),
-    TEXT("start", "TIME", "start", "with --asset: from this time on (ISO 8601)"),
-    TEXT("end", "TIME", "end", "with --asset: up to, without, this time"),
+    TIME("start", "start", "with --asset: from this time on (ISO 8601)"),
+    TIME("end", "end", "with --asset: up to, without, this time"),
     FLAG("follow", NULL, "with --asset: predict on what comes in, until Ctrl-C"),
     ONE_OF("from", "now start", "WHERE", "from", "with --follow: where to begin (default now)"),
     TEXT("time-column", "NAME", "time_column", "with --input: column with the time"),
@@ -156,7 +159,7 @@ static const cli_option predict_options[] = {
     OPTIONS_END};
 static const cli_option deploy_options[] = {
     NEED("asset", "NAME", "asset", "asset to predict on"),
-    TEXT("name", "NAME", "name", "name of the deployment (default MODEL-ASSET)"),
+    TEXT("name", "NAME", "name", "name of the deployment (default MODEL-ASSET in small letters, '/' as '.': double on line/2 is double-line.2)"),
     TEXT("publish", "TOPIC", "publish", "MQTT topic of the predictions (default edgeops/predictions/NAME)"),
     TEXT("source", "NAME", "source", "source whose broker is published to (default: the one that feeds the asset)"),
     INTEGER("qos", "N", "qos", "quality of service, 0 to 2 (default 1)"),
@@ -179,8 +182,8 @@ static const cli_option run_log_options[] = {
 static const cli_option simulate_options[] = {
     TEXT("count", "N", NULL, "how many samples (default: without end)"),
     TEXT("seed", "N", NULL, "seed of the model (default 1)"),
-    TEXT("rate", "HZ", NULL, "samples a second of asset time"),
-    TEXT("speed", "X", NULL, "times real time, 0: as fast as it goes (default: 1, with --count or on standard output 0)"),
+    TEXT("rate", "HZ", NULL, "samples a second of asset time; how fast they are sent is --speed (1: at this rate by the wall clock)"),
+    TEXT("speed", "X", NULL, "times real time, 0: as fast as it goes (default 0; with --broker 1, but 0 with --count and without --rate)"),
     TEXT("start", "TIME", NULL, "time of the first sample, or now (default: 2026-01-01; with --broker so that the last one is of now)"),
     TEXT("asset", "NAME", NULL, "name of the asset, in labels and on standard output"),
     ONE_OF("format", "csv jsonl", "FORMAT", NULL, "how samples are written to standard output (default csv)"),
@@ -213,8 +216,9 @@ const cli_command cli_commands[] = {
     {"node", "serve", "run the node: sources, deployments, and the socket other commands talk to",
      "Prints \"ready\" on standard output once it serves and logs to standard error. Ends on SIGTERM or Ctrl-C.",
      NULL, node_serve_options, NULL, cli_node_serve},
-    {"node", "status", "what runs and how it goes", NULL, NULL, NULL, "node.status", NULL},
-    {"node", "stop", "end the daemon", NULL, NULL, NULL, "node.stop", NULL},
+    {"node", "status", "what runs and how it goes",
+     "LAG: samples that a deployment has yet to predict on. Counts of deployments are since they were made, of sources since the daemon started.", NULL, NULL, "node.status", cli_node_status},
+    {"node", "stop", "end the daemon", NULL, NULL, NULL, "node.stop", cli_node_stop},
 
     {"source", "add", "add a source and start it", NULL, arg_name, source_config_options, "source.add", cli_source_add},
     {"source", "ls", "list the sources", NULL, NULL, NULL, "source.ls", NULL},
@@ -249,7 +253,9 @@ const cli_command cli_commands[] = {
     {"dataset", "rm", "remove a dataset, not its samples", NULL, arg_name, NULL, "dataset.rm", NULL},
     {"dataset", "export", "write a dataset as CSV", NULL, arg_name, dataset_export_options, "dataset.export", cli_data_export},
 
-    {"workflow", "init", "write the skeleton of a workflow", NULL, workflow_init_args, workflow_init_options, NULL, cli_workflow_init},
+    {"workflow", "init", "write the skeleton of a workflow",
+     "Makes DIR with workflow.json, README.md and NAME_workflow.py ('-' of the name as '_'; my-workflow makes my_workflow.py), "
+     "where train() and predict() are to be written.", workflow_init_args, workflow_init_options, NULL, cli_workflow_init},
     {"workflow", "check", "check a folder or package", NULL, workflow_path_args, NULL, NULL, cli_workflow_check},
     {"workflow", "pack", "pack a folder into a zip", "The same files give the same bytes.", workflow_pack_args, workflow_pack_options, NULL, cli_workflow_pack},
     {"workflow", "add", "install a folder or package on the node", NULL, workflow_path_args, NULL, "workflow.add", cli_workflow_add},
@@ -259,15 +265,22 @@ const cli_command cli_commands[] = {
 
     {"train", NULL, "train a model", "Ctrl-C cancels the run.", arg_workflow, train_options, "train", NULL},
     {"predict", NULL, "predict with a model on a file, a dataset or an asset",
-     "Give one of --input, --dataset and --asset. Where true labels are known, the model is measured against them.",
+     "Give one of --input, --dataset and --asset. Where true labels are known, the model is measured against them. "
+     "Fails when no window could be predicted. --follow without a daemon runs the node in this command.",
      arg_model, predict_options, "predict", cli_predict},
     {"model", "ls", "list the models", NULL, NULL, NULL, "model.ls", NULL},
     {"model", "show", "show a model: where it comes from and what it is worth", NULL, arg_model, NULL, "model.show", NULL},
     {"model", "rm", "remove a model", NULL, arg_model, NULL, "model.rm", NULL},
 
-    {"deploy", NULL, "predict with a model on a live asset and publish", NULL, arg_model, deploy_options, "deploy", NULL},
-    {"deployment", "ls", "list the deployments", NULL, NULL, NULL, "deployment.ls", NULL},
-    {"deployment", "show", "show a deployment", NULL, arg_deployment, NULL, "deployment.show", NULL},
+    {"deploy", NULL, "predict with a model on a live asset and publish",
+     "The daemon (node serve) does the work; without one the deployment starts with it.", arg_model, deploy_options, "deploy", NULL},
+    {"deployment", "ls", "list the deployments",
+     "LAG: samples of the asset that it has yet to predict on. Counts are since it was made, latencies since the daemon started.", NULL, NULL, "deployment.ls", NULL},
+    {"deployment", "show", "show a deployment",
+     "Counts are since the deployment was made, latencies since the daemon started. "
+     "lag: samples of the asset that it has yet to predict on. late: samples that were not newer than the one before: they "
+     "are stored, but have no place in a window. outbox: messages that the broker does not have yet. latency: from the durable "
+     "sample to the prediction.", arg_deployment, NULL, "deployment.show", NULL},
     {"deployment", "stop", "stop a deployment, also across restarts of the node", NULL, arg_deployment, NULL, "deployment.stop", NULL},
     {"deployment", "start", "start a deployment where it stopped", NULL, arg_deployment, NULL, "deployment.start", NULL},
     {"deployment", "rm", "remove a deployment, not its predictions", NULL, arg_deployment, NULL, "deployment.rm", NULL},

@@ -32,17 +32,64 @@ int cli_open_input(int *fd, const char *path) {
     return CLI_OK;
 }
 
-int cli_open_output(int *fd, const char *path) {
+static int open_direct(cli_output *output, int flags) {
+    output->fd = open(output->path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0666);
+    if (output->fd < 0) {
+        int os_errno = errno;
+        int code = fail_file(output->path, os_errno);
+        free(output->path);
+        *output = (cli_output){.fd = -1};
+        return code;
+    }
+    return CLI_OK;
+}
+
+int cli_output_open(cli_output *output, const char *path) {
+    struct stat st = {0};
+    *output = (cli_output){.fd = STDOUT_FILENO};
     if (strcmp(path, "-") == 0) {
-        *fd = STDOUT_FILENO;
         return CLI_OK;
     }
-    int opened = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (opened < 0) {
-        return fail_file(path, errno);
+    bool exists = stat(path, &st) == 0;
+    char *target = exists ? realpath(path, NULL) : NULL; /* a link stays one */
+    output->path = cli_strdup(target != NULL ? target : path);
+    free(target);
+    if (exists && !S_ISREG(st.st_mode)) {
+        return open_direct(output, 0);
     }
-    *fd = opened;
-    return CLI_OK;
+    if (exists && access(output->path, W_OK) != 0) {
+        return open_direct(output, 0); /* it says why not */
+    }
+    output->temporary = cli_format("%s.%ld.tmp", output->path, (long)getpid());
+    output->fd = open(output->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (output->fd >= 0) {
+        if (exists && fchmod(output->fd, st.st_mode & 07777) != 0) {
+            cli_warn("%s: its permissions are not kept: %s", path, strerror(errno));
+        }
+        return CLI_OK;
+    }
+    /* A file that may be written in a folder that may not, or one that is not there. */
+    free(output->temporary);
+    output->temporary = NULL;
+    return open_direct(output, O_TRUNC);
+}
+
+int cli_output_close(cli_output *output, int code) {
+    if (output->path != NULL && output->fd >= 0 && close(output->fd) != 0 && code == CLI_OK) {
+        code = fail_file(output->path, errno);
+    }
+    if (output->temporary != NULL) {
+        if (code == CLI_OK && rename(output->temporary, output->path) != 0) {
+            code = fail_file(output->path, errno);
+        }
+        if (code != CLI_OK) {
+            unlink(output->temporary);
+        }
+    }
+    free(output->path);
+    free(output->temporary);
+    *output = (cli_output){.fd = -1};
+    return code;
 }
 
 void cli_close(int fd) {

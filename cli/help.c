@@ -123,9 +123,17 @@ static void help_all(FILE *file) {
     }
     fputs("\nOptions:\n", file);
     print_options(file, cli_global_options);
-    fputs("\nExit codes: 0 ok, 1 failed, 2 wrong usage, 3 not found, 4 busy or timeout.\n"
-          "edgeopsctl COMMAND --help says more.\n",
-          file);
+    fputs(
+        "\nExit codes: 0 ok, 1 failed or canceled, 2 wrong usage, 3 not found, 4 busy or timeout.\n"
+        "Wrong usage is also an argument that the node refuses (EDGEOPS_E_INVALID), such as an "
+        "unknown\n"
+        "--param. Wrong contents of a file (workflow check and add, data import, label import, "
+        "predict\n"
+        "--input), a thing in a wrong state and whatever a run finds out are failures: 1. With "
+        "--json a\n"
+        "failure is a line {\"error\":{\"code\",\"message\",\"hint\"}} on standard output.\n"
+        "edgeopsctl COMMAND --help says more.\n",
+        file);
 }
 
 void cli_help(FILE *file, const char *noun, const char *verb) {

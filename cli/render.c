@@ -45,6 +45,9 @@ static char *shaped_number(double x, cli_shape shape) {
     case CLI_AS_MICROS:
         cli_human_seconds(buf, x / 1e6);
         break;
+    case CLI_AS_SAMPLES:
+        snprintf(buf, sizeof buf, "%.0f sample%s", x, x == 1 ? "" : "s");
+        break;
     case CLI_AS_RATIO:
         snprintf(buf, sizeof buf, "%.3f", x);
         break;
@@ -81,6 +84,9 @@ char *cli_shaped(const json_value *value, cli_shape shape) {
     }
     if (shape == CLI_AS_DIGEST) {
         return cli_format("%.12s", value->text);
+    }
+    if (shape == CLI_AS_MICROS && value->kind == JSON_NUMBER && strtod(value->text, NULL) <= 0) {
+        return NULL;
     }
     bool number = value->kind == JSON_NUMBER && shape >= CLI_AS_BYTES && shape <= CLI_AS_NUMBER;
     return number ? shaped_number(strtod(value->text, NULL), shape) : cli_strdup(value->text);
@@ -182,7 +188,8 @@ static void grid_dispose(grid *g) {
     free(g->texts);
 }
 
-static void print_table(FILE *file, const json_value *rows, const cli_field *columns) {
+/* The last rows of them, `skip` left out. */
+static void print_table(FILE *file, const json_value *rows, size_t skip, const cli_field *columns) {
     size_t count = 0;
     while (columns[count].title != NULL) {
         count++;
@@ -192,6 +199,10 @@ static void print_table(FILE *file, const json_value *rows, const cli_field *col
         g.titles[c] = columns[c].title;
     }
     for (const json_value *row = rows->first; row != NULL; row = row->next) {
+        if (skip > 0) {
+            skip--;
+            continue;
+        }
         for (size_t c = 0; c < count; c++) {
             json_value key;
             grid_add(&g, cell(row, &columns[c], &key), columns[c].shape);
@@ -220,6 +231,15 @@ void cli_show_rows(FILE *file, const json_value *columns, const json_value *rows
     grid_dispose(&g);
 }
 
+/* What stands at a field's path, or its text for what is absent; free it. */
+static char *field_text(const json_value *object, const cli_field *field) {
+    size_t size = strcspn(field->path, "|");
+    char *path = cli_strndup(field->path, size);
+    char *text = cli_shaped(json_at(object, path), field->shape);
+    free(path);
+    return text != NULL || field->path[size] == 0 ? text : cli_strdup(field->path + size + 1);
+}
+
 static bool print_fields(FILE *file, const json_value *object, const cli_field *fields) {
     size_t width = 0;
     bool any = false;
@@ -228,7 +248,7 @@ static bool print_fields(FILE *file, const json_value *object, const cli_field *
         width = w > width ? w : width;
     }
     for (const cli_field *f = fields; f->title != NULL; f++) {
-        char *text = cli_shaped(json_at(object, f->path), f->shape);
+        char *text = field_text(object, f);
         if (text != NULL) {
             fprintf(file, "%-*s  ", (int)width, f->title);
             cli_print_safe(file, text, strlen(text));
@@ -243,7 +263,10 @@ static bool print_fields(FILE *file, const json_value *object, const cli_field *
 static void print_sections(FILE *file, const json_value *root, const cli_section *sections,
                            bool any) {
     for (const cli_section *s = sections; s->columns != NULL; s++) {
-        const json_value *rows = json_at(root, s->path);
+        size_t size = strcspn(s->path, "#");
+        char *path = cli_strndup(s->path, size);
+        const json_value *rows = json_at(root, path);
+        free(path);
         if (rows == NULL || rows->count == 0) {
             if (s->empty != NULL) {
                 fprintf(file, "%s%s\n", any ? "\n" : "", s->empty);
@@ -254,10 +277,14 @@ static void print_sections(FILE *file, const json_value *root, const cli_section
         if (any) {
             fputc('\n', file);
         }
-        if (s->title != NULL) {
+        size_t most = s->path[size] == '#' ? strtoul(s->path + size + 1, NULL, 10) : rows->count;
+        size_t skip = rows->count > most ? rows->count - most : 0;
+        if (s->title != NULL && skip > 0) {
+            fprintf(file, "%s (the last %zu of %zu):\n", s->title, most, rows->count);
+        } else if (s->title != NULL) {
             fprintf(file, "%s:\n", s->title);
         }
-        print_table(file, rows, s->columns);
+        print_table(file, rows, skip, s->columns);
         any = true;
     }
 }
@@ -276,7 +303,10 @@ void cli_show(FILE *file, const cli_call *call, const char *operation, const cha
     }
     const json_value *root = json_root(document);
     bool any = false;
-    if (view->done != NULL && !call->globals.quiet) {
+    const char *note = json_text(root, "note", NULL);
+    /* What starts later is not "started". */
+    bool done = note == NULL || strstr(view->done != NULL ? view->done : "", "started") == NULL;
+    if (view->done != NULL && done && !call->globals.quiet) {
         const char *name = cli_arg(call, 0);
         const char *at = strstr(view->done, "%s");
         fprintf(file, "%.*s", at != NULL ? (int)(at - view->done) : (int)strlen(view->done),
@@ -293,6 +323,11 @@ void cli_show(FILE *file, const cli_call *call, const char *operation, const cha
     }
     if (view->sections != NULL) {
         print_sections(file, root, view->sections, any);
+    }
+    if (note != NULL && !call->globals.quiet) {
+        fputs("note: ", file);
+        cli_print_safe(file, note, strlen(note));
+        fputc('\n', file);
     }
     json_free(document);
 }

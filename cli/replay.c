@@ -468,7 +468,8 @@ static void dispose(replay *r) {
 
 int cli_replay(cli_call *call) {
     replay r = {.call = call};
-    int code = prepare(&r);
+    int code = cli_sink_check(call);
+    code = code == CLI_OK ? prepare(&r) : code;
     double begun = cli_clock();
     if (code == CLI_OK) {
         code = send_rows(&r);

@@ -110,7 +110,10 @@ int cli_session_open(cli_session *session, const cli_call *call, edgeops_node_mo
     options.must_exist = 1;
     edgeops_status status =
         edgeops_node_open(&session->node, session->ctx, session->home, &options);
-    if (status != EDGEOPS_OK) {
+    if (status == EDGEOPS_E_NOTFOUND && mode == EDGEOPS_NODE_REMOTE) {
+        code = cli_fail(CLI_NOTFOUND, NULL, "no daemon runs on '%s'", session->home);
+        cli_session_close(session);
+    } else if (status != EDGEOPS_OK) {
         const char *hint = status == EDGEOPS_E_BUSY && !serves
                                ? "wait until it is done, or run `edgeopsctl node serve` so that "
                                  "several commands can work at the same time"
@@ -148,12 +151,92 @@ static void on_done(edgeops_status status, const char *result_json, const char *
     edgeops_ctx_stop(a->ctx);
 }
 
-/* What to do next, where the operation's message alone does not say it. */
-static const char *hint_for(const char *operation, edgeops_status status) {
-    if (status == EDGEOPS_E_WORKER && strcmp(operation, "train") == 0) {
-        return "the whole log: edgeopsctl run ls, then edgeopsctl run log ID";
+/* The noun whose list helps when something is not found: the first one that the message names. */
+static char *hint_of_missing(const cli_call *call, const char *operation, const char *message) {
+    static const char *const nouns[] = {"model", "dataset", "run",        "workflow", "asset",
+                                        "label", "source",  "deployment", "driver"};
+    const char *first = NULL, *noun = NULL;
+    for (size_t i = 0; i < CLI_COUNT(nouns); i++) {
+        char *quoted = cli_format("%s '", nouns[i]), *numbered = cli_format("%s ", nouns[i]);
+        const char *at = strstr(message, quoted);
+        const char *number = strstr(message, numbered);
+        bool digits = number != NULL && strspn(number + strlen(numbered), "0123456789") > 0;
+        at = at != NULL ? at : digits ? number : NULL;
+        if (at != NULL && (first == NULL || at < first)) {
+            first = at;
+            noun = nouns[i];
+        }
+        free(quoted);
+        free(numbered);
     }
-    return NULL;
+    const char *name = cli_arg(call, 0);
+    if (strncmp(operation, "deployment.", 11) == 0 && name != NULL && strchr(name, '/') != NULL) {
+        char *dotted = cli_strdup(name);
+        for (char *p = dotted; *p != 0; p++) {
+            *p = *p == '/' ? '.' : *p;
+        }
+        char *hint = cli_format("a '/' of the asset is a '.' in the name: did you mean '%s'? See "
+                                "'edgeopsctl deployment ls'",
+                                dotted);
+        free(dotted);
+        return hint;
+    }
+    if (noun == NULL) {
+        return strstr(message, "no asset matches") != NULL ? cli_strdup("see 'edgeopsctl asset ls'")
+                                                           : NULL;
+    }
+    const char *verb = strstr(message, "has no channel") != NULL ? "show ASSET" : "ls";
+    return cli_format("see 'edgeopsctl %s %s'", noun, verb);
+}
+
+/* Some of the library's messages name the list themselves: the hint does it here. */
+static char *without_list(const char *message) {
+    const char *at = strstr(message, " shows those there are");
+    at = at != NULL ? at : strstr(message, "; see edgeopsctl ");
+    while (at != NULL && at > message && *at != ';') {
+        at--;
+    }
+    return at != NULL && at > message ? cli_strndup(message, (size_t)(at - message))
+                                      : cli_strdup(message);
+}
+
+/* What to do next, where the operation's message alone does not say it; free it. run: 0 for none.
+ */
+static char *hint_for(const cli_call *call, const char *operation, edgeops_status status,
+                      const char *message, int64_t run) {
+    if (status == EDGEOPS_E_NOTFOUND) {
+        return hint_of_missing(call, operation, message);
+    }
+    if (run <= 0) {
+        return NULL;
+    }
+    const char *longer = status == EDGEOPS_E_TIMEOUT
+                             ? "raise limits.train_timeout in workflow.json and add it again; "
+                             : "";
+    return cli_format("%sthe whole log: edgeopsctl run log %lld", longer, (long long)run);
+}
+
+/* Wrong arguments are wrong usage; a file with wrong contents, or a thing in the wrong state, is
+ * not, nor is what a run that had begun found out. */
+static int exit_code_for(const char *operation, edgeops_status status, int input, int64_t run) {
+    bool judged = input >= 0 || run > 0 || strcmp(operation, "run.cancel") == 0;
+    return status == EDGEOPS_E_INVALID && !judged ? CLI_USAGE : cli_exit_code(status);
+}
+
+static int fail_call(const cli_call *call, const char *operation, edgeops_status status,
+                     const char *message, int input, int64_t run) {
+    if (status == EDGEOPS_E_CANCELED) {
+        message = "canceled";
+    } else if (message == NULL || *message == 0) {
+        message = edgeops_status_name(status);
+    }
+    char *hint = hint_for(call, operation, status, message, run);
+    char *told = hint != NULL ? without_list(message) : cli_strdup(message);
+    int code =
+        cli_fail_status(exit_code_for(operation, status, input, run), status, hint, "%s", told);
+    free(told);
+    free(hint);
+    return code;
 }
 
 static int call_node(char **result, cli_session *session, const char *operation,
@@ -172,7 +255,10 @@ static int call_node(char **result, cli_session *session, const char *operation,
         edgeops_node_call_start(&call, session->node, operation, arguments, &options, on_done, &a);
     if (status != EDGEOPS_OK) {
         cli_progress_end(&progress);
-        return cli_fail_last(status, NULL);
+        char *message = cli_strdup(edgeops_error_last()->message);
+        int code = fail_call(session->call, operation, status, message, input, 0);
+        free(message);
+        return code;
     }
     bool canceled = false;
     while (!a.done) {
@@ -197,9 +283,7 @@ static int call_node(char **result, cli_session *session, const char *operation,
     } else if (cli_reader_gone(output)) {
         code = CLI_FAILED; /* as when `head` has seen enough: nothing to tell anyone */
     } else {
-        bool said = a.message != NULL && a.message[0] != 0;
-        code = cli_fail(cli_exit_code(a.status), hint_for(operation, a.status), "%s",
-                        said ? a.message : edgeops_status_name(a.status));
+        code = fail_call(session->call, operation, a.status, a.message, input, progress.run);
     }
     free(a.result);
     free(a.message);

@@ -27,7 +27,7 @@ static int start_live(const simulation *s, edgeops_virtual_options *options) {
         first = sample != NULL ? sample->time : 0;
         status = edgeops_virtual_next(asset, &sample);
     }
-    int code = status == EDGEOPS_OK ? CLI_OK : cli_fail_last(status, NULL);
+    int code = status == EDGEOPS_OK ? CLI_OK : cli_fail_typed(status, NULL);
     double ahead_ns = 0;
     if (code == CLI_OK && s->count > 0 && s->speed != 1) {
         double length = (double)(sample->time - first) * (double)s->count;
@@ -54,7 +54,9 @@ static int read_numbers(simulation *s, edgeops_virtual_options *options) {
                          cli_get(call, "seed", ""));
     }
     options->seed = (uint64_t)seed;
-    const char *speed = cli_get(call, "speed", broker && s->count < 0 ? "1" : "0");
+    /* Whoever names a rate for a broker means that of the wall clock. */
+    bool paced = broker && (s->count < 0 || cli_has(call, "rate"));
+    const char *speed = cli_get(call, "speed", paced ? "1" : "0");
     if (!cli_parse_number(&s->speed, speed) || s->speed < 0) {
         return cli_usage(call, "--speed wants a number from 0, not '%s'", speed);
     }
@@ -160,7 +162,7 @@ static int simulate(simulation *s) {
     int code = read_numbers(s, &options);
     if (code == CLI_OK) {
         edgeops_status status = edgeops_virtual_open(&s->asset, s->call->command->verb, &options);
-        code = status == EDGEOPS_OK ? CLI_OK : cli_fail_last(status, NULL);
+        code = status == EDGEOPS_OK ? CLI_OK : cli_fail_typed(status, NULL);
     }
     if (code == CLI_OK) {
         code = cli_labels_open(&s->labels, cli_get(s->call, "labels", NULL));
@@ -191,7 +193,8 @@ static int simulate(simulation *s) {
 
 int cli_simulate(cli_call *call) {
     simulation s = {.call = call};
-    int code = simulate(&s);
+    int code = cli_sink_check(call);
+    code = code == CLI_OK ? simulate(&s) : code;
     int closed = cli_labels_close(&s.labels);
     cli_sink_close(s.sink);
     edgeops_virtual_close(s.asset);

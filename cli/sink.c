@@ -100,7 +100,15 @@ static int open_publisher(cli_sink *sink) {
     options.user_data = sink;
     edgeops_status status = edgeops_publisher_open(&sink->publisher, sink->ctx, &options);
     free(config);
-    return status == EDGEOPS_OK ? CLI_OK : cli_fail_last(status, NULL);
+    return status == EDGEOPS_OK ? CLI_OK : cli_fail_typed(status, NULL);
+}
+
+int cli_sink_check(const cli_call *call) {
+    bool mixed = call->globals.json && !cli_has(call, "broker");
+    bool replay = strcmp(call->command->verb, "replay") == 0;
+    return !mixed ? CLI_OK
+                  : cli_usage(call, "--json needs --broker URL: samples and the result would mix%s",
+                              replay ? "" : "; --format jsonl writes samples as JSON");
 }
 
 int cli_sink_open(cli_sink **out, const cli_call *call) {

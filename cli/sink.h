@@ -7,6 +7,8 @@
 
 typedef struct cli_sink cli_sink;
 
+/** --json without --broker: samples and the result would mix. Exit code. */
+int cli_sink_check(const cli_call *call);
 /** Opens what --broker and its companions say. Exit code. */
 int cli_sink_open(cli_sink **out, const cli_call *call);
 /** False: lines on standard output. */

@@ -7,11 +7,17 @@
 #include <string.h>
 #include <time.h>
 
-#include "edgeops/status.h"
+#include "json.h"
+
+static bool as_json, told_json;
 
 static void *checked(void *memory) {
     if (memory == NULL) {
         fputs("edgeopsctl: error: out of memory\n", stderr);
+        if (as_json && !told_json) {
+            puts("{\"error\":{\"code\":\"EDGEOPS_E_NOMEM\",\"message\":\"out of "
+                 "memory\",\"hint\":null}}");
+        }
         exit(CLI_FAILED);
     }
     return memory;
@@ -97,7 +103,7 @@ const char *cli_text_get(const cli_text *text) {
 }
 
 static void say(const char *kind, const char *hint, const char *message) {
-    fprintf(stderr, "edgeopsctl: %s: ", kind);
+    fprintf(stderr, "edgeopsctl: %s", kind);
     cli_print_safe(stderr, message, strlen(message));
     fputc('\n', stderr);
     if (hint != NULL) {
@@ -105,12 +111,55 @@ static void say(const char *kind, const char *hint, const char *message) {
     }
 }
 
+void cli_fail_as_json(void) {
+    as_json = true;
+}
+
+static void say_json(edgeops_status status, const char *hint, const char *message) {
+    if (!as_json || told_json) {
+        return;
+    }
+    told_json = true;
+    cli_text out = {0};
+    cli_puts(&out, "{\"error\":{");
+    json_put_member(&out, "code", edgeops_status_name(status));
+    json_put_member(&out, "message", message);
+    json_put_key(&out, "hint");
+    if (hint != NULL) {
+        json_put_string(&out, hint, strlen(hint));
+    } else {
+        cli_puts(&out, "null");
+    }
+    cli_puts(&out, "}}");
+    puts(cli_text_get(&out));
+    cli_text_dispose(&out);
+}
+
+static void fail(edgeops_status status, const char *hint, const char *message) {
+    say(status == EDGEOPS_E_CANCELED ? "" : "error: ", hint, message);
+    say_json(status, hint, message);
+}
+
 int cli_fail(int code, const char *hint, const char *format, ...) {
+    static const edgeops_status statuses[] = {[CLI_FAILED] = EDGEOPS_E_IO,
+                                              [CLI_USAGE] = EDGEOPS_E_INVALID,
+                                              [CLI_NOTFOUND] = EDGEOPS_E_NOTFOUND,
+                                              [CLI_BUSY] = EDGEOPS_E_TIMEOUT};
     va_list args;
     va_start(args, format);
     char *message = vformat(format, args);
     va_end(args);
-    say("error", hint, message);
+    fail(statuses[code], hint, message);
+    free(message);
+    return code;
+}
+
+int cli_fail_status(int code, edgeops_status status, const char *hint, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    char *message = vformat(format, args);
+    va_end(args);
+    fail(status, hint, message);
     free(message);
     return code;
 }
@@ -120,7 +169,7 @@ void cli_warn(const char *format, ...) {
     va_start(args, format);
     char *message = vformat(format, args);
     va_end(args);
-    say("warning", NULL, message);
+    say("warning: ", NULL, message);
     free(message);
 }
 
@@ -140,10 +189,18 @@ int cli_exit_code(edgeops_status status) {
     }
 }
 
-int cli_fail_last(edgeops_status status, const char *hint) {
+static int fail_last(int code, edgeops_status status, const char *hint) {
     const edgeops_error *error = edgeops_error_last();
-    return cli_fail(cli_exit_code(status), hint, "%s",
-                    error->message[0] != 0 ? error->message : edgeops_status_name(status));
+    return cli_fail_status(code, status, hint, "%s",
+                           error->message[0] != 0 ? error->message : edgeops_status_name(status));
+}
+
+int cli_fail_last(edgeops_status status, const char *hint) {
+    return fail_last(cli_exit_code(status), status, hint);
+}
+
+int cli_fail_typed(edgeops_status status, const char *hint) {
+    return fail_last(status == EDGEOPS_E_INVALID ? CLI_USAGE : cli_exit_code(status), status, hint);
 }
 
 /* Edits from a to b, transposed neighbours counted once (optimal string alignment). */

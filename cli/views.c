@@ -18,12 +18,13 @@
     {"duplicates", "stats.duplicates", CLI_AS_TEXT}, {"conflicts", "stats.conflicts", CLI_AS_TEXT}, {"late", "stats.late", CLI_AS_TEXT}, \
     {"dead letters", "stats.dead", CLI_AS_TEXT}, {"reconnects", "stats.reconnects", CLI_AS_TEXT}, {"last message", "stats.last", CLI_AS_TIME}
 #define DEPLOYMENT_FIELDS \
-    {"name", "name", CLI_AS_TEXT}, {"model", "model", CLI_AS_TEXT}, {"asset", "asset", CLI_AS_TEXT}, {"publish", "publish", CLI_AS_TEXT}, \
-    {"source", "source", CLI_AS_TEXT}, {"state", "state", CLI_AS_TEXT}, {"detail", "detail", CLI_AS_TEXT}, \
+    {"name", "name", CLI_AS_TEXT}, {"model", "model", CLI_AS_TEXT}, {"asset", "asset", CLI_AS_TEXT}, {"publish", "publish|not published", CLI_AS_TEXT}, \
+    {"source", "source", CLI_AS_TEXT}, {"broker", "broker", CLI_AS_TEXT}, {"state", "state", CLI_AS_TEXT}, {"detail", "detail", CLI_AS_TEXT}, \
+    {"created", "created", CLI_AS_TIME}, {"run", "run", CLI_AS_TEXT}, {"last error", "last_error", CLI_AS_TEXT}, \
     {"windows", "windows", CLI_AS_TEXT}, {"predictions", "predictions", CLI_AS_TEXT}, {"errors", "errors", CLI_AS_TEXT}, \
     {"timeouts", "timeouts", CLI_AS_TEXT}, {"restarts", "restarts", CLI_AS_TEXT}, {"late", "late", CLI_AS_TEXT}, \
-    {"lag", "lag", CLI_AS_TEXT}, {"outbox", "outbox", CLI_AS_TEXT}, {"latency p50", "latency_us.p50", CLI_AS_MICROS}, \
-    {"latency p99", "latency_us.p99", CLI_AS_MICROS}, {"latency max", "latency_us.max", CLI_AS_MICROS}, \
+    {"lag", "lag", CLI_AS_SAMPLES}, {"outbox", "outbox", CLI_AS_TEXT}, {"latency p50", "latency_us.p50|-", CLI_AS_MICROS}, \
+    {"latency p99", "latency_us.p99|-", CLI_AS_MICROS}, {"latency max", "latency_us.max|-", CLI_AS_MICROS}, \
     {"last at", "last.time", CLI_AS_TIME}, {"last", "last.outputs", CLI_AS_LIST}
 #define DATASET_FIELDS \
     {"name", "name", CLI_AS_TEXT}, {"digest", "digest", CLI_AS_TEXT}, {"rows", "rows", CLI_AS_TEXT}, {"labelled", "labelled", CLI_AS_TEXT}, \
@@ -50,7 +51,7 @@ static const struct {
             {"PER S", "rate_per_s", CLI_AS_NUMBER}, {"DETAIL", "detail", CLI_AS_TEXT}), NULL},
         {"deployments", "deployments", FIELDS({"NAME", "name", CLI_AS_TEXT}, {"MODEL", "model", CLI_AS_TEXT}, {"ASSET", "asset", CLI_AS_TEXT},
             {"STATE", "state", CLI_AS_TEXT}, {"PREDICTIONS", "predictions", CLI_AS_TEXT}, {"ERRORS", "errors", CLI_AS_TEXT},
-            {"LAG", "lag", CLI_AS_TEXT}, {"P50", "latency_us.p50", CLI_AS_MICROS}, {"P99", "latency_us.p99", CLI_AS_MICROS},
+            {"LAG", "lag", CLI_AS_SAMPLES}, {"P50", "latency_us.p50", CLI_AS_MICROS}, {"P99", "latency_us.p99", CLI_AS_MICROS},
             {"OUTBOX", "outbox", CLI_AS_TEXT}), NULL}), NULL}},
     {"node.stop", {NULL, NULL, "the node is stopping"}},
 
@@ -126,11 +127,11 @@ static const struct {
         SECTIONS({"files", "files", FIELDS({"NAME", "name", CLI_AS_TEXT}, {"SIZE", "size", CLI_AS_BYTES}, {"SHA-256", "sha256", CLI_AS_TEXT}), NULL}), NULL}},
     {"model.rm", {NULL, NULL, "removed model %s"}},
 
-    {"deploy", {FIELDS({"name", "name", CLI_AS_TEXT}, {"publish", "publish", CLI_AS_TEXT}, {"source", "source", CLI_AS_TEXT}, {"state", "state", CLI_AS_TEXT}, {"detail", "detail", CLI_AS_TEXT}),
+    {"deploy", {FIELDS({"name", "name", CLI_AS_TEXT}, {"publish", "publish|not published", CLI_AS_TEXT}, {"source", "source", CLI_AS_TEXT}, {"state", "state", CLI_AS_TEXT}, {"detail", "detail", CLI_AS_TEXT}),
         NULL, "deployed %s"}},
     {"deployment.ls", {NULL, ITEMS("no deployments: make one with `edgeopsctl deploy`",
         {"NAME", "name", CLI_AS_TEXT}, {"MODEL", "model", CLI_AS_TEXT}, {"ASSET", "asset", CLI_AS_TEXT}, {"STATE", "state", CLI_AS_TEXT},
-        {"PREDICTIONS", "predictions", CLI_AS_TEXT}, {"ERRORS", "errors", CLI_AS_TEXT}, {"LAG", "lag", CLI_AS_TEXT}, {"P50", "latency_us.p50", CLI_AS_MICROS}, {"P99", "latency_us.p99", CLI_AS_MICROS},
+        {"PREDICTIONS", "predictions", CLI_AS_TEXT}, {"ERRORS", "errors", CLI_AS_TEXT}, {"LAG", "lag", CLI_AS_SAMPLES}, {"P50", "latency_us.p50", CLI_AS_MICROS}, {"P99", "latency_us.p99", CLI_AS_MICROS},
         {"DETAIL", "detail", CLI_AS_TEXT}), NULL}},
     {"deployment.show", {FIELDS(DEPLOYMENT_FIELDS), NULL, NULL}},
     {"deployment.stop", {NULL, NULL, "stopped deployment %s"}},
@@ -143,7 +144,7 @@ static const struct {
     {"run.show", {FIELDS({"id", "id", CLI_AS_TEXT}, {"kind", "kind", CLI_AS_TEXT}, {"state", "state", CLI_AS_TEXT}, {"message", "message", CLI_AS_TEXT},
         {"workflow", "workflow", CLI_AS_TEXT}, {"dataset", "dataset", CLI_AS_TEXT}, {"model", "model", CLI_AS_TEXT}, {"parameters", "params", CLI_AS_LIST},
         {"started", "started", CLI_AS_TIME}, {"ended", "ended", CLI_AS_TIME}, USAGE_FIELDS),
-        SECTIONS({"metrics", "history", FIELDS({"NAME", "name", CLI_AS_TEXT}, {"STEP", "step", CLI_AS_TEXT}, {"VALUE", "value", CLI_AS_NUMBER}), NULL}), NULL}},
+        SECTIONS({"metrics", "history#20", FIELDS({"NAME", "name", CLI_AS_TEXT}, {"STEP", "step", CLI_AS_TEXT}, {"VALUE", "value", CLI_AS_NUMBER}), NULL}), NULL}},
     {"run.cancel", {NULL, NULL, "canceled run %s"}},
     {"doctor", {NULL, SECTIONS({NULL, "checks", FIELDS({"CHECK", "name", CLI_AS_TEXT}, {"STATE", "state", CLI_AS_TEXT}, {"DETAIL", "detail", CLI_AS_TEXT}), NULL}), NULL}},
 };

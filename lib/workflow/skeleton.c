@@ -127,6 +127,12 @@ static bool is_workflow_name(const char *name) {
     return n >= 1 && n <= 63 && name[n] == '\0' && name[0] >= 'a' && name[0] <= 'z';
 }
 
+static bool ends_in_workflow(const char *name) {
+    static const char word[] = "-workflow";
+    size_t n = strlen(name), m = sizeof word - 1;
+    return n > m && strcmp(name + n - m, word) == 0;
+}
+
 edgeops_status edgeops_workflow_init(const char *directory, const char *name) {
     EOP_REQUIRE(directory != NULL && name != NULL, "workflow");
     if (!is_workflow_name(name)) {
@@ -145,8 +151,9 @@ edgeops_status edgeops_workflow_init(const char *directory, const char *name) {
     if (rc != EDGEOPS_OK) {
         return rc;
     }
-    /* A single word may be the name of a Python module that is needed, such as numpy. */
-    char *module = eop_format("%s%s", name, strchr(name, '-') != NULL ? "" : "_workflow");
+    /* With a word of its own: the name may be that of a Python module that is needed, such as
+     * numpy. */
+    char *module = eop_format("%s%s", name, ends_in_workflow(name) ? "" : "_workflow");
     char *file = NULL;
     if (module != NULL) {
         for (char *p = module; *p != '\0'; p++) {

@@ -154,7 +154,9 @@ def test_a_dataset_is_frozen_and_exported(node):
 
 def test_workflows_are_made_checked_packed_and_installed(node, tmp_path):
     made = node.run("workflow", "init", tmp_path / "my-flow").stdout
-    assert "my-flow" in made
+    assert f"{tmp_path}/my-flow/my_flow_workflow.py" in made and f"workflow add {tmp_path}/my-flow\n" in made
+    assert (tmp_path / "my-flow/my_flow_workflow.py").exists()
+    assert "my_workflow.py" in node.run("workflow", "init", tmp_path / "my-workflow").stdout
     assert node.run("workflow", "init", tmp_path / "my-flow", check=False).returncode == 1
     assert "my-flow" in node.run("workflow", "check", tmp_path / "my-flow").stdout
     package = tmp_path / "flow.zip"
@@ -204,7 +206,9 @@ def test_train_on_a_terminal_updates_one_line(node):
 
 def test_wrong_parameters_and_names_are_told(node):
     done = node.run("train", "threshold", "--dataset", "seed", "--param", "steps=0", check=False)
-    assert done.returncode == 1 and "steps" in done.stderr
+    assert done.returncode == 2 and "steps" in done.stderr
+    done = node.run("train", "threshold", "--dataset", "seed", "--param", "stepps=1", check=False)
+    assert done.returncode == 2 and "stepps" in done.stderr
     done = node.run("train", "threshold", "--dataset", "nope", check=False)
     assert done.returncode == 3 and "'nope'" in done.stderr
     done = node.run("train", "nope", "--dataset", "seed", check=False)
@@ -220,7 +224,8 @@ def test_ctrl_c_cancels_a_training(node):
             break
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=20)
-    assert process.returncode == 1 and "cancel" in errors
+    last = errors.splitlines()[-2:]
+    assert process.returncode == 1 and last[0] == "edgeopsctl: canceled" and "run log" in last[1] and "error" not in errors
     run = node.json("run", "ls", "--limit", "1")["items"][0]
     assert (run["kind"], run["state"]) == ("train", "canceled")
 
@@ -297,11 +302,157 @@ def test_a_source_is_added_stopped_with_options_over_the_config(node):
     done = node.run("source", "add", "typed", "--driver", "mqtt", "--url", "x", "--topic", "y", check=False)
     assert done.returncode == 1 and "typed" in done.stderr
     done = node.run("source", "add", "bad", "--driver", "mqtt", "--config", '{"urll": "x"}', check=False)
-    assert done.returncode == 1 and "urll" in done.stderr
+    assert done.returncode == 2 and "urll" in done.stderr
     done = node.run("source", "add", "bad", "--driver", "nope", check=False)
     assert done.returncode == 3 and "nope" in done.stderr
     node.run("source", "rm", "typed")
     assert node.run("source", "show", "typed", check=False).returncode == 3
+
+
+# -- failures --
+
+FAILING = """
+def train(dataset, params, run):
+    run.log("before")
+    if params.get("sleep"):
+        import time
+        time.sleep(60)
+    raise ValueError("no luck")
+
+
+def predict(model, window, params):
+    return {}
+"""
+PICKY = """
+def train(dataset, params, run):
+    return {}
+
+
+def predict(model, window, params):
+    x = float(window.values[-1, 0])
+    if x > 1:
+        raise ValueError("too high")
+    return {"y": x}
+"""
+
+
+def failure(node, *arguments, **options):
+    """The error of a failing command as JSON tells it, and the exit code."""
+    done = node.run("--json", *arguments, check=False, **options)
+    assert done.returncode != 0 and done.stdout.count("\n") == 1, done
+    error = json.loads(done.stdout)["error"]
+    assert set(error) == {"code", "message", "hint"} and error["message"] in done.stderr
+    return done.returncode, error
+
+
+@pytest.mark.parametrize("arguments, noun", [
+    (["model", "show", "nope"], "model"), (["predict", "nope", "--dataset", "seed"], "model"),
+    (["dataset", "show", "nope"], "dataset"), (["train", "threshold", "--dataset", "nope"], "dataset"),
+    (["train", "nope", "--dataset", "seed"], "workflow"), (["workflow", "show", "nope"], "workflow"),
+    (["run", "show", "999999"], "run"), (["run", "log", "999999", "--output", "/nonexistent"], "run"),
+    (["asset", "show", "nope"], "asset"), (["dataset", "create", "d", "--asset", "nope"], "asset"),
+    (["source", "show", "nope"], "source"), (["source", "start", "nope"], "source"),
+    (["deployment", "show", "nope"], "deployment"), (["driver", "show", "nope"], "driver"),
+    (["source", "add", "s", "--driver", "nope"], "driver")])
+def test_what_is_not_found_is_told_with_where_to_look(node, tmp_path, arguments, noun):
+    code, error = failure(node, *[tmp_path / "log" if a == "/nonexistent" else a for a in arguments])
+    assert (code, error["code"], error["hint"]) == (3, "EDGEOPS_E_NOTFOUND", f"see 'edgeopsctl {noun} ls'")
+    assert " ls" not in error["message"]
+
+
+def test_a_deployment_called_by_its_asset_is_suggested_with_dots(node):
+    code, error = failure(node, "deployment", "show", "limit-line/2")
+    assert code == 3 and "'limit-line.2'" in error["hint"]
+
+
+def test_exit_codes_tell_wrong_arguments_from_wrong_files(node, tmp_path):
+    bad = tmp_path / "bad.csv"
+    bad.write_text("time,x\nnonsense,1\n")
+    for arguments in (["data", "import", "bad", bad], ["label", "import", bad], ["predict", "limit", "--input", bad]):
+        code, error = failure(node, *arguments)
+        assert (code, error["code"]) == (1, "EDGEOPS_E_INVALID"), arguments
+    (tmp_path / "workflow.json").write_text("{}")
+    for verb in ("check", "add"):
+        assert failure(node, "workflow", verb, tmp_path)[0] == 1
+    for arguments in (["deploy", "limit", "--asset", "seed", "--qos", "7"], ["deploy", "limit", "--asset", "//"],
+                      ["dataset", "create", "No Name", "--asset", "seed"], ["run", "ls", "--limit", "-1"]):
+        code, error = failure(node, *arguments)
+        assert (code, error["code"]) == (2, "EDGEOPS_E_INVALID"), arguments
+    assert failure(node, "run", "cancel", "1") == (1, failure(node, "run", "cancel", "1")[1])
+    code, error = failure(node, "node", "stop")
+    assert code == 3 and "no daemon" in error["message"]
+    assert failure(node, "dataset", "create", "seed", "--asset", "seed")[0] == 1
+
+
+def test_a_failing_training_names_its_run_and_the_limit_that_was_passed(node):
+    node.run("workflow", "add", write_workflow(node.folder, "failing", FAILING, limits={"train_timeout": "1s"},
+                                               parameters=[{"name": "sleep", "type": "boolean", "default": False}]))
+    code, error = failure(node, "train", "failing", "--dataset", "seed")
+    run = node.json("run", "ls", "--limit", "1")["items"][0]["id"]
+    assert (code, error["code"], error["hint"]) == (1, "EDGEOPS_E_WORKER", f"the whole log: edgeopsctl run log {run}")
+    assert "no luck" in error["message"] and "before" in node.run("run", "log", run).stdout
+    code, error = failure(node, "train", "failing", "--dataset", "seed", "--param", "sleep=true")
+    assert code == 4 and "limits.train_timeout" in error["hint"] and f"run log {run + 1}" in error["hint"]
+    text = node.run("train", "failing", "--dataset", "seed", check=False).stderr
+    assert f"the whole log: edgeopsctl run log {run + 2}" in text
+
+
+def test_predictions_that_fail_are_told_and_none_that_succeeds_is_a_failure(node, tmp_path):
+    node.run("workflow", "add", write_workflow(node.folder, "picky", PICKY))
+    node.run("train", "picky", "--dataset", "seed", "--name", "picky")
+    done = node.run("predict", "picky", "--dataset", "seed")
+    assert "58 of 60 predictions failed" in done.stderr and "too high" in done.stderr
+    code, error = failure(node, "predict", "picky", "--asset", "seed", "--start", "2025-01-01T00:00:30Z")
+    assert code == 1 and "too high" in error["message"]
+
+
+def test_an_output_file_is_there_whole_or_as_it_was(node, tmp_path):
+    target, link = tmp_path / "out.csv", tmp_path / "link.csv"
+    target.write_text("mine")
+    target.chmod(0o600)
+    link.symlink_to(target)
+    for arguments in (["data", "export", "nope"], ["predict", "nope", "--dataset", "seed"], ["run", "log", "999999"],
+                      ["dataset", "export", "nope"]):
+        assert node.run(*arguments, "--output", target, check=False).returncode == 3
+        assert target.read_text() == "mine"
+    assert sorted(tmp_path.iterdir()) == [link, target]
+    node.run("data", "export", "seed", "--output", link)
+    assert link.is_symlink() and target.read_text().startswith("time,x") and target.stat().st_mode & 0o777 == 0o600
+    assert sorted(tmp_path.iterdir()) == [link, target]
+    os.mkfifo(tmp_path / "pipe")
+    reader = subprocess.Popen(["cat", tmp_path / "pipe"], stdout=subprocess.PIPE, text=True)
+    node.run("data", "export", "seed", "--output", tmp_path / "pipe")
+    assert reader.communicate(timeout=20)[0] == target.read_text()
+    done = node.run("data", "export", "seed", "--output", tmp_path / "none/out.csv", check=False)
+    assert done.returncode == 3 and "none/out.csv" in done.stderr
+
+
+def test_without_a_daemon_it_is_said_what_does_not_run(node):
+    assert "no daemon: sources and deployments do not run" in node.run("node", "status").stdout
+    added = node.run("source", "add", "later", "--driver", "mqtt", "--url", "mqtt://127.0.0.1:1", "--topic", "a").stdout
+    assert "node serve" in added
+    started = node.run("source", "start", "later").stdout
+    assert "node serve" in started and "started source" not in started
+    deployed = node.run("deploy", "limit", "--asset", "Line/2").stdout
+    assert "node serve" in deployed and "limit-line.2" in deployed
+    shown = node.run("deployment", "show", "limit-line.2").stdout
+    lines = dict(line.split("  ", 1) for line in shown.splitlines() if "  " in line)
+    assert lines["latency p50"].strip() == "-" and lines["lag"].strip() == "0 samples"
+    assert "0 samples" in node.run("deployment", "ls").stdout
+    node.run("deployment", "rm", "limit-line.2")
+    node.run("source", "rm", "later")
+    node.run("deploy", "limit", "--asset", "Line/2", "--name", "silent")
+    assert "not published" in node.run("deployment", "show", "silent").stdout
+    node.run("deployment", "rm", "silent")
+
+
+def test_many_metrics_are_few_lines(node):
+    done = node.run("train", "threshold", "--dataset", "seed", "--param", "steps=500", "--name", "many")
+    lines = [line for line in done.stderr.splitlines() if "loss" in line]
+    assert 2 <= len(lines) <= 15 and "loss = 0.002 (step 499)" in lines[-1], done.stderr
+    shown = node.run("run", "show", node.json("model", "show", "many")["run"]).stdout
+    assert "metrics (the last 20 of 500):" in shown and shown.count("loss") <= 22
+    node.run("model", "rm", "many")
 
 
 # -- simulations without a broker --

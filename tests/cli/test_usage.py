@@ -74,6 +74,17 @@ def test_no_command_shows_help_as_an_error():
     (["predict", "m", "--dataset", "d", "--asset", "a"], ["--input", "--dataset", "--asset"]),
     (["predict", "m", "--dataset", "d", "--follow"], ["--follow", "--asset"]),
     (["source", "add", "s"], ["--driver"]),
+    (["source", "add", "s", "--driver", "mqtt", "--topic", "a"], ["--url URL is missing"]),
+    (["source", "add", "s", "--driver", "mqtt", "--url", "mqtt://h"], ["--topic FILTER is missing"]),
+    (["source", "test", "--driver", "mqtt", "--url", "mqtt://h"], ["--topic FILTER is missing"]),
+    (["label", "add", "a", "odd", "--start", "yesterday"], ["--start", "'yesterday'"]),
+    (["label", "add", "a", "odd", "--start", "2025-01-01T00:00:00Z", "--end", "2025-13-01T00:00:00Z"], ["--end"]),
+    (["data", "import", "a", "-", "--period", "20"], ["--period", "'20'", "20ms"]),
+    (["simulate", "pcb", "--rate", "1e99"], ["rate"]),
+    (["simulate", "pcb", "--json"], ["--json", "--broker", "jsonl"]),
+    (["simulate", "replay", "-", "--json"], ["--json", "--broker"]),
+    (["workflow", "init", "/nonexistent/Not A Name"], ["no workflow name"]),
+    (["asset", "ls", "--jsn", "--json"], ["--jsn"]),
     (["source", "add", "s", "--driver", "mqtt", "--config", "{\"a\": }"], ["--config", "byte"]),
     (["source", "add", "s", "--driver", "mqtt", "--qos", "3"], ["--qos", "'3'"]),
     (["simulate", "pcb", "--count", "x"], ["--count"]),
@@ -85,10 +96,19 @@ def test_no_command_shows_help_as_an_error():
 def test_wrong_usage_exits_with_2_and_names_what_is_wrong(arguments, words):
     done = ctl(*arguments, input="")
     assert done.returncode == 2, done
-    assert done.stdout == ""
+    told = json.loads(done.stdout)["error"] if "--json" in arguments else None
+    assert told is not None or done.stdout == ""
+    if told:
+        assert told["code"] == "EDGEOPS_E_INVALID" and told["message"] in done.stderr and told["hint"] in done.stderr
     assert done.stderr.startswith("edgeopsctl: error: ")
     for word in words:
         assert word in done.stderr, done.stderr
+
+
+def test_with_json_a_missing_command_is_an_error_too():
+    for arguments in (["--json"], ["--json", "source"]):
+        done = ctl(*arguments)
+        assert done.returncode == 2 and "missing" in json.loads(done.stdout)["error"]["message"], done
 
 
 def test_options_stand_anywhere_after_the_command_and_before_it():
@@ -122,12 +142,13 @@ def test_the_home_is_found_by_rule(tmp_path):
     assert told({"EDGEOPS_HOME": "/e"}, "--home", "/o") == "/o"
 
 
-def complete(line):
+def complete(line, home="/nonexistent/home"):
     """What bash offers at the end of a line."""
-    words = line.split(" ")
+    words = line.replace("edgeopsctl", str(CTL), 1).split(" ")
     script = (f'source <("{CTL}" completion bash); COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _edgeopsctl; '
               'printf "%s\\n" "${COMPREPLY[@]}"')
-    done = subprocess.run(["bash", "--norc", "-c", script, "bash", *words], capture_output=True, text=True, timeout=30)
+    done = subprocess.run(["bash", "--norc", "-c", script, "bash", *words], capture_output=True, text=True, timeout=30,
+                          env={**os.environ, "EDGEOPS_HOME": str(home)})
     assert done.returncode == 0 and done.stderr == "", done.stderr
     return set(done.stdout.split())
 
@@ -142,6 +163,26 @@ def test_completion_loads_and_knows_nouns_verbs_options_and_choices(tmp_path):
     assert complete("edgeopsctl data export a --format ") == {"csv", "jsonl"}
     (tmp_path / "recording.csv").touch()
     assert complete(f"edgeopsctl simulate replay {tmp_path}/rec") == {f"{tmp_path}/recording.csv"}
+
+
+def test_completion_offers_the_names_of_the_node(tmp_path):
+    with Node(tmp_path) as node:
+        node.run("node", "init")
+        assert complete("edgeopsctl asset show ", node.home) == set()
+        for name in ("line/1", "line/2", "press", "odd name", "$(touch gone)"):
+            node.run("data", "import", name, "-", input="time,x\n2025-01-01T00:00:00Z,1\n")
+        node.run("dataset", "create", "all", "--asset", "press")
+        node.run("source", "add", "plant", "--driver", "mqtt", "--url", "mqtt://127.0.0.1:1", "--topic", "a")
+        assert complete("edgeopsctl asset show ", node.home) == {"line/1", "line/2", "press"}
+        assert complete("edgeopsctl data export --format csv line/", node.home) == {"line/1", "line/2"}
+        assert complete(f"edgeopsctl --home {node.home} asset show p") == {"press"}
+        assert complete("edgeopsctl data export press ", node.home) == set()
+        assert complete("edgeopsctl train w --dataset ", node.home) == {"all"}
+        assert complete("edgeopsctl dataset show ", node.home) == {"all"}
+        assert complete("edgeopsctl dataset create ", node.home) == set()
+        assert complete("edgeopsctl source rm ", node.home) == {"plant"}
+        assert complete("edgeopsctl driver show ", node.home) == {"mqtt", "replay"}
+        assert complete("edgeopsctl predict m --input x --asset pr", node.home) == {"press"}
 
 
 def test_a_full_standard_output_is_an_error():
