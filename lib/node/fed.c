@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
 #include "node/parts.h"
 
 #define NOTED_MAX  131072u
@@ -14,47 +13,10 @@
 #define KIND       "fed"
 #define DIGITS     16u
 
-static uint64_t *slot_of(const eop_hashes *h, uint64_t hash) {
-    /* Mixed once more: names may come from strangers. */
-    size_t at = (size_t)eop_hash64(&hash, sizeof(hash)) & (h->slot_count - 1);
-    while (h->slots[at] != 0 && h->slots[at] != hash) {
-        at = (at + 1) & (h->slot_count - 1);
-    }
-    return &h->slots[at];
-}
-
-static bool grow(eop_hashes *h) {
-    eop_hashes larger = {.slot_count = h->slot_count != 0 ? h->slot_count * 2 : 64};
-    larger.slots = eop_calloc(larger.slot_count, sizeof(*larger.slots));
-    if (larger.slots == NULL) {
-        return false;
-    }
-    for (size_t i = 0; i < h->slot_count; i++) {
-        if (h->slots[i] != 0) {
-            *slot_of(&larger, h->slots[i]) = h->slots[i];
-            larger.count++;
-        }
-    }
-    eop_free(h->slots);
-    *h = larger;
-    return true;
-}
-
-static bool has(const eop_hashes *h, uint64_t hash) {
-    return h->slot_count > 0 && *slot_of(h, hash) == hash;
-}
-
 /* True when it is new and was taken. */
 static bool add(eop_hashes *h, uint64_t hash) {
-    if (has(h, hash) || h->count >= NOTED_MAX) {
-        return false;
-    }
-    if ((h->count + 1) * 2 > h->slot_count && !grow(h)) {
-        return false;
-    }
-    *slot_of(h, hash) = hash;
-    h->count++;
-    return true;
+    bool fresh = false;
+    return h->count < NOTED_MAX && eop_hashes_add(h, hash, &fresh) && fresh;
 }
 
 void eop_fed_init(eop_fed *fed) {
@@ -63,8 +25,8 @@ void eop_fed_init(eop_fed *fed) {
 
 void eop_fed_dispose(eop_fed *fed) {
     pthread_mutex_destroy(&fed->lock);
-    eop_free(fed->now.slots);
-    eop_free(fed->before.slots);
+    eop_hashes_dispose(&fed->now);
+    eop_hashes_dispose(&fed->before);
 }
 
 /* FNV-1a: what is kept is read by later versions too. */
@@ -73,7 +35,7 @@ uint64_t eop_fed_hash(const char *asset) {
     for (const unsigned char *p = (const unsigned char *)asset; *p != '\0'; p++) {
         hash = (hash ^ *p) * 0x100000001b3u;
     }
-    return hash != 0 ? hash : 1;
+    return hash;
 }
 
 bool eop_fed_note(eop_fed *fed, uint64_t hash) {
@@ -86,7 +48,7 @@ bool eop_fed_note(eop_fed *fed, uint64_t hash) {
 bool eop_fed_has(eop_fed *fed, const char *asset) {
     uint64_t hash = eop_fed_hash(asset);
     pthread_mutex_lock(&fed->lock);
-    bool found = has(&fed->now, hash) || has(&fed->before, hash);
+    bool found = eop_hashes_has(&fed->now, hash) || eop_hashes_has(&fed->before, hash);
     pthread_mutex_unlock(&fed->lock);
     return found;
 }
@@ -103,9 +65,7 @@ void eop_fed_load(eop_fed *fed, edgeops_node *node, const char *source) {
         memcpy(digits, text, DIGITS);
         digits[DIGITS] = '\0';
         uint64_t hash = strtoull(digits, NULL, 16);
-        if (hash != 0) {
-            (void)add(&fed->before, hash);
-        }
+        (void)add(&fed->before, hash);
     }
     pthread_mutex_unlock(&fed->lock);
     eop_json_free(record);
@@ -114,7 +74,7 @@ void eop_fed_load(eop_fed *fed, edgeops_node *node, const char *source) {
 /* Under the lock. */
 static size_t put_hashes(eop_buf *buf, const eop_hashes *h, const eop_hashes *except, size_t n) {
     for (size_t i = 0; i < h->slot_count && n < SAVED_MAX; i++) {
-        if (h->slots[i] != 0 && (except == NULL || !has(except, h->slots[i]))) {
+        if (h->slots[i] != 0 && (except == NULL || !eop_hashes_has(except, h->slots[i]))) {
             eop_buf_printf(buf, "%016llx", (unsigned long long)h->slots[i]);
             n++;
         }

@@ -6,12 +6,7 @@
 #define EOP_NODE_FED_H
 
 #include "node/controller.h"
-
-typedef struct eop_hashes {
-    uint64_t *slots; /**< open addressing, 0 is free */
-    size_t slot_count;
-    size_t count;
-} eop_hashes;
+#include "node/hashes.h"
 
 typedef struct eop_fed {
     pthread_mutex_t lock;

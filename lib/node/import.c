@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "codec/table_csv.h"
 #include "node/bulk.h"
+#include "node/hashes.h"
 #include "node/ops.h"
 
 #define BATCH_VALUES_MAX 1000000u
@@ -38,9 +39,7 @@ typedef struct import_work {
     label_row *labels;
     size_t label_count;
     size_t label_capacity;
-    uint64_t *known; /**< hashes of the labels and assets that are there; open addressing */
-    size_t known_slots;
-    size_t known_count;
+    eop_hashes known; /**< labels and assets that are there */
     char **assets;
     size_t asset_count;
     size_t asset_capacity;
@@ -62,7 +61,7 @@ static void import_free(import_work *w) {
     }
     eop_free(w->labels);
     eop_free(w->assets);
-    eop_free(w->known);
+    eop_hashes_dispose(&w->known);
     eop_free(w->columns);
     eop_free(w->skip);
     eop_free(w->samples);
@@ -80,40 +79,12 @@ static uint64_t label_hash(const char *asset, edgeops_time start, edgeops_time e
                            const char *label) {
     uint64_t parts[4] = {eop_hash64(asset, strlen(asset)), (uint64_t)start, (uint64_t)end,
                          eop_hash64(label, strlen(label))};
-    uint64_t hash = eop_hash64(parts, sizeof(parts));
-    return hash != 0 ? hash : 1;
-}
-
-static uint64_t *slot_of(uint64_t *slots, size_t count, uint64_t hash) {
-    size_t at = (size_t)hash & (count - 1);
-    while (slots[at] != 0 && slots[at] != hash) {
-        at = (at + 1) & (count - 1);
-    }
-    return &slots[at];
+    return eop_hash64(parts, sizeof(parts));
 }
 
 /* *fresh: it was not there. */
 static edgeops_status know(import_work *w, uint64_t hash, bool *fresh) {
-    if ((w->known_count + 1) * 2 > w->known_slots) {
-        size_t count = w->known_slots != 0 ? w->known_slots * 2 : 1024;
-        uint64_t *slots = eop_calloc(count, sizeof(*slots));
-        if (slots == NULL) {
-            return eop_fail_nomem("node");
-        }
-        for (size_t i = 0; i < w->known_slots; i++) {
-            if (w->known[i] != 0) {
-                *slot_of(slots, count, w->known[i]) = w->known[i];
-            }
-        }
-        eop_free(w->known);
-        w->known = slots;
-        w->known_slots = count;
-    }
-    uint64_t *slot = slot_of(w->known, w->known_slots, hash);
-    *fresh = *slot == 0;
-    w->known_count += *fresh;
-    *slot = hash;
-    return EDGEOPS_OK;
+    return eop_hashes_add(&w->known, hash, fresh) ? EDGEOPS_OK : eop_fail_nomem("node");
 }
 
 static edgeops_status know_label(const edgeops_label *label, void *user_data) {
