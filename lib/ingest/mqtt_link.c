@@ -15,7 +15,7 @@
 #include "base/memory.h"
 #include "base/time.h"
 
-#define BACKOFF_FIRST (500 * EDGEOPS_MILLISECOND)
+#define BACKOFF_FIRST (100 * EDGEOPS_MILLISECOND)
 #define BACKOFF_LAST  (30 * EDGEOPS_SECOND)
 /* A connection that lived this long was a good one: the back-off starts afresh. Two clients that
  * take each other's id away never get there. */
