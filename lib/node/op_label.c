@@ -5,10 +5,12 @@
 #include "codec/csv.h"
 #include "codec/table_csv.h"
 #include "node/bulk.h"
-#include "node/hashes.h"
 #include "node/ops.h"
+#include "node/predict.h"
 
-#define BATCH 1000u
+#define LABELS_MAX 1000000u
+#define FIELD_MAX  256u
+#define TEXT_MAX   (256u << 20)
 
 static edgeops_status run_add(edgeops_call *call, eop_json **result) {
     int64_t id = 0;
@@ -54,42 +56,38 @@ static edgeops_status run_rm(edgeops_call *call, eop_json **result) {
     return edgeops_store_unlabel(call->node->store, eop_json_integer(call->args, "id", 0));
 }
 
-/* -- import: a CSV with columns asset?, start, end?, label, author? -- */
+/* -- import: a CSV with columns asset?, start, end?, label, author? All of it or nothing is added,
+ * and what is in force already is not added again: a file can be imported twice. -- */
 
 enum { COLUMN_ASSET, COLUMN_START, COLUMN_END, COLUMN_LABEL, COLUMN_AUTHOR, COLUMNS };
 static const char *const column_names[COLUMNS] = {"asset", "start", "end", "label", "author"};
 
+typedef struct import_row {
+    edgeops_time start;
+    edgeops_time end;
+    int32_t texts[3]; /**< asset, label, author */
+    bool known;       /**< in force already */
+} import_row;
+
 typedef struct import_work {
     edgeops_call *call;
     size_t at[COLUMNS]; /**< place in a record, SIZE_MAX: not there */
-    edgeops_label labels[BATCH];
-    size_t places[BATCH][3]; /**< of asset, label and author in text */
+    eop_texts texts;
+    size_t text_bytes;
+    import_row *rows;
     size_t count;
-    eop_buf text;
-    eop_hashes known; /**< labels that are there: once more changes nothing */
+    size_t capacity;
+    uint32_t *slots; /**< row + 1 by what it says; open addressing */
+    size_t slot_count;
     uint64_t added;
     uint64_t duplicates;
 } import_work;
 
 static void import_free(import_work *w) {
-    eop_buf_dispose(&w->text);
-    eop_hashes_dispose(&w->known);
+    eop_texts_dispose(&w->texts);
+    eop_free(w->rows);
+    eop_free(w->slots);
     eop_free(w);
-}
-
-/* Two people who say the same have said it twice; one has not. */
-static edgeops_status know(import_work *w, const edgeops_label *label, bool *fresh) {
-    uint64_t parts[5] = {eop_hash64(label->asset, strlen(label->asset)), (uint64_t)label->start,
-                         (uint64_t)label->end, eop_hash64(label->label, strlen(label->label)),
-                         eop_hash64(label->author, strlen(label->author))};
-    return eop_hashes_add(&w->known, eop_hash64(parts, sizeof(parts)), fresh)
-               ? EDGEOPS_OK
-               : eop_fail_nomem("node");
-}
-
-static edgeops_status know_label(const edgeops_label *label, void *user_data) {
-    bool fresh = false;
-    return know(user_data, label, &fresh);
 }
 
 static edgeops_status read_header(import_work *w, eop_csv_reader *csv) {
@@ -120,40 +118,75 @@ static edgeops_status read_header(import_work *w, eop_csv_reader *csv) {
     return EDGEOPS_OK;
 }
 
-static edgeops_status flush(import_work *w) {
-    if (w->text.failed) {
-        return eop_fail_nomem("node");
-    }
-    if (w->count == 0) {
-        return EDGEOPS_OK;
-    }
-    edgeops_status status = EDGEOPS_OK;
-    size_t n = 0;
-    for (size_t i = 0; i < w->count && status == EDGEOPS_OK; i++) {
-        edgeops_label label = w->labels[i];
-        bool fresh = false;
-        label.asset = w->text.data + w->places[i][0];
-        label.label = w->text.data + w->places[i][1];
-        label.author = w->text.data + w->places[i][2];
-        status = know(w, &label, &fresh);
-        if (fresh) {
-            w->labels[n++] = label;
+/* Place of a row that says the same, or the free one where it belongs. */
+static uint32_t *row_slot(const import_work *w, uint32_t *slots, size_t count,
+                          const import_row *row) {
+    uint64_t key[4] = {(uint64_t)row->start, (uint64_t)row->end,
+                       ((uint64_t)(uint32_t)row->texts[0] << 32) | (uint32_t)row->texts[1],
+                       (uint32_t)row->texts[2]};
+    size_t at = (size_t)eop_hash64(key, sizeof(key)) & (count - 1);
+    while (slots[at] != 0) {
+        const import_row *other = &w->rows[slots[at] - 1];
+        if (other->start == row->start && other->end == row->end &&
+            memcmp(other->texts, row->texts, sizeof(row->texts)) == 0) {
+            break;
         }
+        at = (at + 1) & (count - 1);
     }
-    if (status == EDGEOPS_OK && n > 0) {
-        status = edgeops_store_label(w->call->node->store, w->labels, n, NULL);
-    }
-    w->added += status == EDGEOPS_OK ? n : 0;
-    w->duplicates += status == EDGEOPS_OK ? w->count - n : 0;
-    w->count = 0;
-    eop_buf_clear(&w->text);
-    return status;
+    return &slots[at];
 }
 
-static size_t put_text(import_work *w, const char *text) {
-    size_t at = w->text.size;
-    eop_buf_put(&w->text, text, strlen(text) + 1);
-    return at;
+static bool grow_slots(import_work *w) {
+    if ((w->count + 1) * 2 <= w->slot_count) {
+        return true;
+    }
+    size_t count = w->slot_count != 0 ? w->slot_count * 2 : 1024;
+    uint32_t *slots = eop_calloc(count, sizeof(*slots));
+    if (slots == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < w->count; i++) {
+        *row_slot(w, slots, count, &w->rows[i]) = (uint32_t)i + 1;
+    }
+    eop_free(w->slots);
+    w->slots = slots;
+    w->slot_count = count;
+    return true;
+}
+
+static edgeops_status add_row(import_work *w, const import_row *row) {
+    if (!grow_slots(w)) {
+        return eop_fail_nomem("node");
+    }
+    uint32_t *slot = row_slot(w, w->slots, w->slot_count, row);
+    if (*slot != 0) {
+        w->duplicates++;
+        return EDGEOPS_OK;
+    }
+    if (w->count >= LABELS_MAX) {
+        return eop_fail(EDGEOPS_E_LIMIT, "node",
+                        "labels: one import takes at most %u labels; split the file", LABELS_MAX);
+    }
+    if (!eop_grow(&w->rows, &w->capacity, w->count + 1, sizeof(*w->rows))) {
+        return eop_fail_nomem("node");
+    }
+    w->rows[w->count++] = *row;
+    *slot = (uint32_t)w->count;
+    return EDGEOPS_OK;
+}
+
+static edgeops_status number_of(import_work *w, int32_t *out, const char *text) {
+    size_t before = w->texts.count;
+    size_t size = strlen(text);
+    edgeops_status status =
+        eop_texts_add(out, &w->texts, text, size, (size_t)LABELS_MAX * 3, "texts in the labels");
+    w->text_bytes += w->texts.count > before ? size + 1 : 0;
+    if (status == EDGEOPS_OK && w->text_bytes > TEXT_MAX) {
+        status = eop_fail(EDGEOPS_E_LIMIT, "node",
+                          "labels: the file has over %u MiB of different texts; split it",
+                          TEXT_MAX >> 20);
+    }
+    return status;
 }
 
 static const char *field_of(const import_work *w, const eop_csv_field *fields, size_t n, int column,
@@ -162,29 +195,102 @@ static const char *field_of(const import_work *w, const eop_csv_field *fields, s
     return at < n && fields[at].size > 0 ? fields[at].text : otherwise;
 }
 
-static edgeops_status take_record(import_work *w, const eop_csv_field *fields, size_t n,
-                                  uint64_t line) {
-    edgeops_label *label = &w->labels[w->count];
-    const char *start = field_of(w, fields, n, COLUMN_START, "");
-    const char *end = field_of(w, fields, n, COLUMN_END, start);
-    /* What the call says goes for all rows. */
-    const char *given = eop_json_string(w->call->args, "asset", NULL);
-    const char *asset = given != NULL ? given : field_of(w, fields, n, COLUMN_ASSET, "");
-    if (!eop_csv_time(&label->start, start, strlen(start), NULL) ||
-        !eop_csv_time(&label->end, end, strlen(end), NULL)) {
+static edgeops_status read_times(import_row *row, const char *start, const char *end,
+                                 uint64_t line) {
+    if (!eop_csv_time(&row->start, start, strlen(start), NULL) ||
+        !eop_csv_time(&row->end, end, strlen(end), NULL)) {
         return eop_fail(EDGEOPS_E_INVALID, "node",
-                        "labels:%llu: start '%.40s' or end '%.40s' is "
-                        "no time",
+                        "labels:%llu: start '%.40s' or end '%.40s' is no time",
                         (unsigned long long)line, start, end);
     }
-    w->places[w->count][0] = put_text(w, asset);
-    w->places[w->count][1] = put_text(w, field_of(w, fields, n, COLUMN_LABEL, ""));
-    w->places[w->count][2] = put_text(w, field_of(w, fields, n, COLUMN_AUTHOR, ""));
-    w->count++;
+    if (row->end < row->start) {
+        return eop_fail(EDGEOPS_E_INVALID, "node", "labels:%llu: end '%.40s' is before start",
+                        (unsigned long long)line, end);
+    }
     return EDGEOPS_OK;
 }
 
-static edgeops_status take_labels(eop_job *job, import_work *w, int fd) {
+static edgeops_status take_record(import_work *w, const eop_csv_field *fields, size_t n,
+                                  uint64_t line) {
+    import_row row = {0};
+    const char *start = field_of(w, fields, n, COLUMN_START, "");
+    const char *label = field_of(w, fields, n, COLUMN_LABEL, "");
+    const char *author = field_of(w, fields, n, COLUMN_AUTHOR, "");
+    /* What the call says goes for all rows. */
+    const char *given = eop_json_string(w->call->args, "asset", NULL);
+    const char *asset = given != NULL ? given : field_of(w, fields, n, COLUMN_ASSET, "");
+    edgeops_status status =
+        read_times(&row, start, field_of(w, fields, n, COLUMN_END, start), line);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    if (label[0] == '\0' || strlen(label) > FIELD_MAX || strlen(author) > FIELD_MAX) {
+        return eop_fail(EDGEOPS_E_INVALID, "node",
+                        "labels:%llu: a label has 1 to %u bytes, an author at most as many",
+                        (unsigned long long)line, FIELD_MAX);
+    }
+    status = number_of(w, &row.texts[0], asset);
+    if (status == EDGEOPS_OK) {
+        status = number_of(w, &row.texts[1], label);
+    }
+    if (status == EDGEOPS_OK) {
+        status = number_of(w, &row.texts[2], author);
+    }
+    return status == EDGEOPS_OK ? add_row(w, &row) : status;
+}
+
+static edgeops_status note_known(const edgeops_label *label, void *user_data) {
+    import_work *w = user_data;
+    const char *const texts[3] = {label->asset, label->label, label->author};
+    import_row row = {.start = label->start, .end = label->end};
+    for (size_t i = 0; i < 3; i++) {
+        row.texts[i] = eop_texts_find(&w->texts, texts[i], strlen(texts[i]));
+        if (row.texts[i] < 0) {
+            return EDGEOPS_OK;
+        }
+    }
+    uint32_t slot = *row_slot(w, w->slots, w->slot_count, &row);
+    if (slot != 0) {
+        w->rows[slot - 1].known = true;
+    }
+    return EDGEOPS_OK;
+}
+
+static edgeops_status store_new(import_work *w) {
+    edgeops_store *store = w->call->node->store;
+    if (w->count == 0) {
+        return EDGEOPS_OK;
+    }
+    edgeops_status status =
+        edgeops_store_labels(store, eop_json_string(w->call->args, "asset", NULL), note_known, w);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    edgeops_label *labels = eop_calloc(w->count, sizeof(*labels));
+    size_t n = 0;
+    if (labels == NULL) {
+        return eop_fail_nomem("node");
+    }
+    for (size_t i = 0; i < w->count; i++) {
+        const import_row *row = &w->rows[i];
+        if (!row->known) {
+            labels[n++] = (edgeops_label){.asset = w->texts.items[row->texts[0]],
+                                          .start = row->start,
+                                          .end = row->end,
+                                          .label = w->texts.items[row->texts[1]],
+                                          .author = w->texts.items[row->texts[2]]};
+        }
+    }
+    status = edgeops_store_label(store, labels, n, NULL);
+    eop_free(labels);
+    if (status == EDGEOPS_OK) {
+        w->added = n;
+        w->duplicates += w->count - n;
+    }
+    return status;
+}
+
+static edgeops_status read_labels(eop_job *job, import_work *w, int fd) {
     eop_csv_reader *csv = NULL;
     edgeops_status status = eop_csv_open(&csv, fd, ',', "labels");
     if (status == EDGEOPS_OK) {
@@ -197,30 +303,23 @@ static edgeops_status take_labels(eop_job *job, import_work *w, int fd) {
         if (status == EDGEOPS_OK) {
             status = take_record(w, fields, n, eop_csv_line(csv));
         }
-        if (status == EDGEOPS_OK && w->count == BATCH) {
-            status = flush(w);
-        }
     }
     eop_csv_close(csv);
     if (eop_job_canceled(job)) {
         return eop_fail(EDGEOPS_E_CANCELED, "node", "ended on request");
     }
-    return status == EDGEOPS_DONE ? flush(w) : status;
+    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
 }
 
 static void import_work_fn(eop_job *job, void *user_data) {
     import_work *w = user_data;
     eop_bulk *bulk = NULL;
-    const char *asset = eop_json_string(w->call->args, "asset", NULL);
-    edgeops_status status = edgeops_store_labels(w->call->node->store, asset, know_label, w);
-    if (status == EDGEOPS_E_NOTFOUND) {
-        status = EDGEOPS_OK; /* adding to it will say so */
+    edgeops_status status = eop_bulk_open(&bulk, job, w->call->input);
+    if (status == EDGEOPS_OK) {
+        status = read_labels(job, w, eop_bulk_fd(bulk));
     }
     if (status == EDGEOPS_OK) {
-        status = eop_bulk_open(&bulk, job, w->call->input);
-    }
-    if (status == EDGEOPS_OK) {
-        status = take_labels(job, w, eop_bulk_fd(bulk));
+        status = store_new(w);
     }
     eop_job_end(job, status);
     eop_bulk_close(bulk);
@@ -268,8 +367,8 @@ const eop_op eop_label_ops[] = {
      .run = run_add},
     {.name = "label.import",
      .summary =
-         "add labels from a CSV file with the columns asset, start, end, label, author; those that "
-         "are there are passed over",
+         "add labels from a CSV file with the columns asset, start, end, label, author: all or "
+         "none, without those that are there",
      .args = EOP_ARGS("", EOP_STRING("asset", "of all rows, whatever they say")),
      .flags = EOP_OP_INPUT,
      .start = import_start},
