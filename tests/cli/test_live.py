@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 
 import paho.mqtt.client as mqtt
 import pytest
@@ -151,15 +152,33 @@ def test_predictions_are_followed_until_ctrl_c(live):
         if json_flag:
             events = [json.loads(line) for line in lines]
             assert [event["outputs"]["y"] for event in events] == [0, 2, 4, 6, 8]
+            assert all(event["asset"] == "followed" and "latency_us" in event for event in events)
         else:
             assert "y=8" in lines[4] and lines[4].startswith("2025-10-09T")
+
+
+def test_a_rate_for_a_broker_is_that_of_the_wall_clock(live):
+    begun = time.monotonic()
+    live.run("simulate", "imu", "--broker", live.broker.url, "--topic", "rated/1", "--rate", "20", "--count", "21")
+    assert time.monotonic() - begun >= 1
+    begun = time.monotonic()
+    live.run("simulate", "imu", "--broker", live.broker.url, "--topic", "rated/2", "--rate", "20", "--count", "100",
+             "--speed", "0")
+    assert time.monotonic() - begun < 4
+
+
+def test_following_without_a_daemon_says_who_runs_the_node(tmp_path):
+    with Node(tmp_path) as node:
+        node.run("node", "init")
+        done = node.run("predict", "m", "--asset", "a", "--follow", check=False)
+        assert done.returncode == 3 and "other commands must wait" in done.stderr and "node serve" in done.stderr
 
 
 def test_a_deployment_from_start_to_removal(live):
     file = recording(live.folder, "deploy.csv", 20)
     done = live.json("deploy", "double", "--asset", "line/2", "--publish", "out/2", "--source", "plant", "--name", "two")
     assert (done["name"], done["publish"], done["source"]) == ("two", "out/2", "plant")
-    wait_until(lambda: live.json("deployment", "show", "two")["state"] == "running", what="the deployment")
+    wait_until(lambda: live.json("deployment", "show", "two")["state"] in ("running", "waiting"), what="the deployment")
     received, subscribed = [], threading.Event()
     listener = mqtt.Client(client_id="listener")
     listener.on_subscribe = lambda *_: subscribed.set()
@@ -171,7 +190,7 @@ def test_a_deployment_from_start_to_removal(live):
     live.run("data", "import", "line/2", "--input", file)
     wait_until(lambda: live.json("deployment", "show", "two")["predictions"] == 20, what="the predictions")
     text = live.run("deployment", "show", "two").stdout
-    assert "running" in text and "latency p99" in text and "y=38" in text
+    assert "running" in text and "latency p99" in text and "y=38" in text and "out/2" in text and "0 samples" in text
     assert "two" in live.run("deployment", "ls").stdout and "two" in live.run("node", "status").stdout
     assert live.run("model", "rm", "double", check=False).returncode == 4
     wait_until(lambda: len(received) == 20, what="the messages")
@@ -182,6 +201,8 @@ def test_a_deployment_from_start_to_removal(live):
     assert live.json("deployment", "show", "two")["state"] == "stopped"
     live.run("deployment", "start", "two")
     wait_until(lambda: live.json("deployment", "show", "two")["state"] == "running", what="the deployment again")
+    failed = live.run("--json", "deployment", "show", "line/two", check=False)
+    assert failed.returncode == 3 and "'line.two'" in json.loads(failed.stdout)["error"]["hint"]
     live.run("deployment", "rm", "two")
     assert live.run("deployment", "show", "two", check=False).returncode == 3
     assert live.run("deployment", "rm", "two", check=False).returncode == 3
@@ -215,4 +236,4 @@ def test_a_daemon_that_dies_is_an_error_not_a_wait(tmp_path):
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         node.kill()
         _, errors = process.communicate(timeout=20)
-        assert process.returncode != 0 and errors.startswith(("edgeopsctl: error: ", "following"))
+        assert process.returncode != 0 and "edgeopsctl: error: " in errors
