@@ -343,8 +343,9 @@ static const char *why_unpublished(const eop_deployment *d) {
     const char *source = NULL;
     size_t n = eop_publish_sources(&source, d->node, eop_json_string(d->record, "asset", ""), true);
     return n > 1 ? "several mqtt sources feed its asset; remove it and deploy again with --source"
-                 : "no mqtt source feeds its asset; it begins when one does, or deploy again with "
-                   "--source";
+           : n == 1 ? "it begins in a moment, through the source that feeds its asset"
+                    : "no mqtt source feeds its asset; it begins when one does, or remove it and "
+                      "deploy again with --source";
 }
 
 /* What one has to know and would not see in the numbers. */

@@ -199,77 +199,23 @@ static edgeops_status run_rm(edgeops_call *call, eop_json **result) {
     return deployment != NULL ? eop_deployment_remove(deployment) : EDGEOPS_E_NOTFOUND;
 }
 
-#define NAME EOP_STRING("name", "name of the deployment")
+#define NAME     EOP_STRING("name", "name of the deployment")
+#define NEW_NAME EOP_STRING("name", "default: MODEL-ASSET")
+#define MODEL    EOP_STRING("model", "name of the model")
+#define ASSET    EOP_STRING("asset", "whose samples it sees; need not exist yet")
+#define PUBLISH  EOP_STRING("publish", "topic; default: edgeops/predictions/NAME")
+#define SOURCE                                                                                     \
+    EOP_STRING("source", "mqtt source whose broker is used; default: the one that feeds the "      \
+                         "asset, or the only enabled one; without any it is not published")
+#define QOS    "\"qos\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":2,\"default\":1}"
+#define RETAIN "\"retain\":{\"type\":\"boolean\",\"default\":false}"
+#define FROM   "\"from\":{\"enum\":[\"now\",\"start\"],\"default\":\"now\"}"
 
 const eop_op eop_deployment_ops[] = {
     {.name = "deploy",
      .summary = "predict on an asset with a model, live",
-     .args = EOP_ARGS(
-         "\"model\",\"asset\"",
-         EOP_STRING("model", "name of the model") "," EOP_STRING(
-             "asset",
-             "whose samples it "
-             "sees; need not "
-             "exist yet") "," EOP_STRING("name",
-                                         "default: MODEL-ASSET") "," EOP_STRING("publish",
-                                                                                "topic; "
-                                                                                "default: "
-                                                                                "edgeops/"
-                                                                                "predictions/"
-                                                                                "NAME") "," EOP_STRING("source",
-                                                                                                       "mqtt source "
-                                                                                                       "whose "
-                                                                                                       "broker is "
-                                                                                                       "used; "
-                                                                                                       "default: "
-                                                                                                       "the one "
-                                                                                                       "that feeds "
-                                                                                                       "the asset, "
-                                                                                                       "or the only "
-                                                                                                       "one") ","
-                                                                                                              "\"qos"
-                                                                                                              "\":{"
-                                                                                                              "\"typ"
-                                                                                                              "e\":"
-                                                                                                              "\"int"
-                                                                                                              "eger"
-                                                                                                              "\","
-                                                                                                              "\"min"
-                                                                                                              "imum"
-                                                                                                              "\":0,"
-                                                                                                              "\"max"
-                                                                                                              "imum"
-                                                                                                              "\":2,"
-                                                                                                              "\"def"
-                                                                                                              "ault"
-                                                                                                              "\":1}"
-                                                                                                              ","
-                                                                                                              "\"ret"
-                                                                                                              "ain\""
-                                                                                                              ":{"
-                                                                                                              "\"typ"
-                                                                                                              "e\":"
-                                                                                                              "\"boo"
-                                                                                                              "lean"
-                                                                                                              "\","
-                                                                                                              "\"def"
-                                                                                                              "ault"
-                                                                                                              "\":"
-                                                                                                              "false"
-                                                                                                              "},"
-                                                                                                              "\"fro"
-                                                                                                              "m\":{"
-                                                                                                              "\"enu"
-                                                                                                              "m\":["
-                                                                                                              "\"now"
-                                                                                                              "\","
-                                                                                                              "\"sta"
-                                                                                                              "rt\"]"
-                                                                                                              ",\"de"
-                                                                                                              "fault"
-                                                                                                              "\":"
-                                                                                                              "\"now"
-                                                                                                              "\"}"),
+     .args = EOP_ARGS("\"model\",\"asset\"", MODEL "," ASSET "," NEW_NAME "," PUBLISH "," SOURCE
+                                                   "," QOS "," RETAIN "," FROM),
      .run = run_deploy},
     {.name = "deployment.ls",
      .summary = "list the deployments",
