@@ -5,7 +5,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SESSIONS_MAX 64
+#define SESSIONS_MAX 256
+/* Clients too many that have not asked yet what they are told then. */
+#define REFUSED_MAX 16
+#define IDLE_MAX    (10 * 60 * EDGEOPS_SECOND)
 
 typedef struct session session;
 
@@ -26,13 +29,17 @@ struct session {
     session *next;
     eop_server *server;
     eop_link *link;
+    bool refused;
+    size_t calls;
+    edgeops_duration active; /**< monotonic, of the last frame or answer */
 };
 
 struct eop_server {
     edgeops_node *node;
     eop_listener *listener;
     session *sessions;
-    size_t session_count;
+    size_t session_count; /**< that are served */
+    size_t refused_count;
     served *served;
 };
 
@@ -40,7 +47,8 @@ static void unlink_session(session *s) {
     for (session **at = &s->server->sessions; *at != NULL; at = &(*at)->next) {
         if (*at == s) {
             *at = s->next;
-            s->server->session_count--;
+            s->server->session_count -= !s->refused;
+            s->server->refused_count -= s->refused;
             return;
         }
     }
@@ -149,6 +157,8 @@ static void on_done(edgeops_status status, const char *result_json, const char *
     edgeops_ctx *ctx = c->server->node->ctx;
     bool stop = c->stops && status == EDGEOPS_OK;
     if (c->session != NULL) {
+        c->session->calls--;
+        c->session->active = eop_monotonic();
         if (status == EDGEOPS_OK) {
             status = send_text(c->session, c->id, "result", result_json);
             if (status != EDGEOPS_OK) {
@@ -198,6 +208,7 @@ static edgeops_status start(session *s, int64_t id, const eop_json *frame, int *
         c->call->queued = queued;
         c->next = s->server->served;
         s->server->served = c;
+        s->calls++;
         c = NULL;
     }
 out:
@@ -246,6 +257,7 @@ static void on_frame(eop_link *link, const char *data, size_t size, const int *f
     int sorted[2] = {-1, -1};
     edgeops_status status = eop_json_parse(&frame, data, size, "frame", NULL);
     int64_t id = eop_json_integer(frame, "id", 0);
+    s->active = eop_monotonic();
     /* Before the error of the parse is told, every descriptor must be in somebody's hand. */
     if (status == EDGEOPS_OK) {
         status = sort_fds(sorted, frame, fds, fd_count);
@@ -255,7 +267,11 @@ static void on_frame(eop_link *link, const char *data, size_t size, const int *f
     if (status == EDGEOPS_OK && id <= 0) {
         status = eop_fail(EDGEOPS_E_PROTOCOL, "node", "a frame without an id");
     }
-    if (status == EDGEOPS_OK && eop_json_bool(frame, "cancel", false)) {
+    if (status == EDGEOPS_OK && s->refused) {
+        status = eop_fail(EDGEOPS_E_BUSY, "node",
+                          "%d clients are connected to this node; try again when one has ended",
+                          SESSIONS_MAX);
+    } else if (status == EDGEOPS_OK && eop_json_bool(frame, "cancel", false)) {
         cancel(s, id);
     } else if (status == EDGEOPS_OK) {
         status = start(s, id, frame, sorted);
@@ -267,6 +283,9 @@ static void on_frame(eop_link *link, const char *data, size_t size, const int *f
         (void)send_last_error(s, id, status);
     }
     eop_json_free(frame);
+    if (s->refused) {
+        end_session(s);
+    }
 }
 
 static void on_close(eop_link *link, edgeops_status reason, void *user_data) {
@@ -287,12 +306,30 @@ static edgeops_status check_peer(const session *s) {
     return status;
 }
 
+/* Ends the client that has been without a call for longest, at least this long. It keeps its place
+ * while nobody else wants it, and connects anew with its next call. */
+static void make_room(eop_server *server, bool refused, edgeops_duration idle) {
+    edgeops_duration now = eop_monotonic();
+    session *oldest = NULL;
+    for (session *s = server->sessions; s != NULL; s = s->next) {
+        bool free = s->refused == refused && s->calls == 0 && now - s->active >= idle;
+        oldest = free && (oldest == NULL || s->active < oldest->active) ? s : oldest;
+    }
+    if (oldest != NULL) {
+        end_session(oldest);
+    }
+}
+
 static void on_accept(int fd, void *user_data) {
     static const eop_link_handler handler = {.on_frame = on_frame, .on_close = on_close};
     eop_server *server = user_data;
     if (server->session_count >= SESSIONS_MAX) {
-        close(fd);
-        return;
+        make_room(server, false, IDLE_MAX);
+    }
+    /* It learns why with the answer to its first call: there is no id to tell it under before. */
+    bool refused = server->session_count >= SESSIONS_MAX;
+    if (refused && server->refused_count >= REFUSED_MAX) {
+        make_room(server, true, 0);
     }
     session *s = eop_calloc(1, sizeof(*s));
     if (s == NULL) {
@@ -300,6 +337,8 @@ static void on_accept(int fd, void *user_data) {
         return;
     }
     s->server = server;
+    s->refused = refused;
+    s->active = eop_monotonic();
     if (eop_link_new(&s->link, server->node->ctx, fd, EOP_NODE_FRAME_MAX, &handler, s) !=
             EDGEOPS_OK ||
         check_peer(s) != EDGEOPS_OK) {
@@ -309,7 +348,8 @@ static void on_accept(int fd, void *user_data) {
     }
     s->next = server->sessions;
     server->sessions = s;
-    server->session_count++;
+    server->session_count += !refused;
+    server->refused_count += refused;
 }
 
 edgeops_status eop_server_new(eop_server **out, edgeops_node *node) {

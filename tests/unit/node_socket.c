@@ -268,6 +268,43 @@ Test(node_socket, nonsense_gets_an_error_and_harms_nobody) {
     must_do("node.status", NULL);
 }
 
+/* The answer says so before the link ends: a client that waits for a reason gets one. */
+Test(node_socket, one_client_too_many_is_told_so) {
+    enum { CLIENTS = 255 }; /* and the fixture's */
+    int fds[CLIENTS];
+    int late = -1;
+    char answer[4096];
+    char *path = eop_path_join(fixture_home, "edgeops.sock");
+    must_do("node.status", NULL);
+    for (size_t i = 0; i < CLIENTS; i++) {
+        cr_assert(eq(int, eop_connect(&fds[i], path), EDGEOPS_OK));
+        send_raw(fds[i], "{\"id\":1,\"op\":\"node.ops\"}", 24);
+    }
+    for (size_t i = 0; i < CLIENTS; i++) {
+        uint32_t size = 0;
+        cr_assert(eq(i64, recv(fds[i], &size, sizeof size, MSG_WAITALL), (int64_t)sizeof size));
+    }
+    cr_assert(eq(int, eop_connect(&late, path), EDGEOPS_OK));
+    send_raw(late, "{\"id\":1,\"op\":\"node.status\"}", 27);
+    read_raw(late, answer, sizeof answer);
+    cr_expect(ne(ptr, strstr(answer, "EDGEOPS_E_BUSY"), NULL), "%s", answer);
+    cr_expect(ne(ptr, strstr(answer, "256 clients"), NULL), "%s", answer);
+    cr_expect(le(i64, recv(late, answer, 1, 0), 0)); /* then it ends */
+    close(late);
+    /* A place that got free is taken again. */
+    close(fds[0]);
+    must_do("node.status", NULL);
+    cr_assert(eq(int, eop_connect(&late, path), EDGEOPS_OK));
+    send_raw(late, "{\"id\":1,\"op\":\"driver.ls\"}", 25);
+    read_raw(late, answer, sizeof answer);
+    cr_expect(ne(ptr, strstr(answer, "\"result\""), NULL), "%s", answer);
+    close(late);
+    for (size_t i = 1; i < CLIENTS; i++) {
+        close(fds[i]);
+    }
+    eop_free(path);
+}
+
 Test(node_socket, stop_is_answered_and_ends_the_daemon) {
     int ends[2];
     outcome o = {0};
