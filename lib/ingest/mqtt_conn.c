@@ -18,65 +18,16 @@
 #include "base/str.h"
 #include "base/time.h"
 #include "ingest/mqtt_anchor.h"
+#include "ingest/mqtt_explain.h"
+#include "ingest/mqtt_private.h"
 
-#define PAHO_NO_MEMORY    (-99) /* its own name for it is in no installed header */
-#define CONNECT_TIMEOUT_S 10
-#define REPLY_TIMEOUT     (15 * EDGEOPS_SECOND)
-/* In 3.1.1 nobody says how many a broker bears; mosquitto hangs up at the 21st. In 5 it says so,
- * and Paho obeys. */
-#define MAX_PENDING_QOS2 16
+#define REPLY_TIMEOUT (15 * EDGEOPS_SECOND)
 /* How often Paho is woken while a connection comes about, in its first second and later. */
 #define WAKE_OFTEN        (5 * EDGEOPS_MILLISECOND)
 #define WAKE_SELDOM       (50 * EDGEOPS_MILLISECOND)
 #define DRAIN_TIMEOUT     (EDGEOPS_SECOND / 2)
 #define CLOSE_TIMEOUT     (5 * EDGEOPS_SECOND)
 #define MAX_PASSWORD_FILE 65536
-#define REASON_SIZE       256
-
-typedef enum { OPENING, CONNECTED, SUBSCRIBED, FAILED, LOST, CLOSED } phase;
-
-typedef struct slot {
-    eop_mqtt_conn *conn;
-    struct slot *next; /* of the free ones */
-    uint64_t id;
-    uint8_t qos;
-} slot;
-
-/* One SUBSCRIBE. */
-typedef struct request {
-    eop_mqtt_conn *conn;
-    const char *filter; /* the config's */
-} request;
-
-struct eop_mqtt_conn {
-    pthread_mutex_t mutex;
-    pthread_cond_t cond;
-    eop_mqtt_config *config;
-    const eop_mqtt_conn_handler *handler;
-    void *user_data;
-    bool publisher;
-    bool clear;
-    edgeops_duration patience;
-    MQTTAsync handle;
-    slot *slots;
-    request *requests;
-
-    /* Guarded by mutex. */
-    phase phase;
-    bool interrupted;
-    bool dead;     /* user_data is gone */
-    bool poisoned; /* a send met a socket error */
-    int code;
-    char reason[REASON_SIZE]; /* of FAILED, LOST */
-    char tls[REASON_SIZE];    /* what OpenSSL had to say */
-    size_t unanswered;        /* filters */
-    size_t refused;
-    const char *first_refused;
-    slot *free_slots;
-    uint32_t pending; /* sends that have no end yet */
-    uint32_t pending_qos2;
-    uint32_t users; /* threads inside MQTTAsync_send */
-};
 
 static unsigned left_handles;
 
@@ -84,9 +35,10 @@ unsigned eop_mqtt_conn_left(void) {
     return __atomic_load_n(&left_handles, __ATOMIC_RELAXED);
 }
 
-static void set_reason(eop_mqtt_conn *conn, phase next, int code, const char *reason) {
+void eop_mqtt_conn_end(eop_mqtt_conn *conn, eop_mqtt_phase next, int code, const char *reason) {
     pthread_mutex_lock(&conn->mutex);
-    if (conn->phase == OPENING || conn->phase == CONNECTED || conn->phase == SUBSCRIBED) {
+    if (conn->phase == EOP_MQTT_OPENING || conn->phase == EOP_MQTT_CONNECTED ||
+        conn->phase == EOP_MQTT_SUBSCRIBED) {
         conn->phase = next;
         conn->code = code;
         if (conn->reason[0] == '\0') {
@@ -101,8 +53,8 @@ static void set_reason(eop_mqtt_conn *conn, phase next, int code, const char *re
 
 static void connected(eop_mqtt_conn *conn) {
     pthread_mutex_lock(&conn->mutex);
-    if (conn->phase == OPENING) {
-        conn->phase = CONNECTED;
+    if (conn->phase == EOP_MQTT_OPENING) {
+        conn->phase = EOP_MQTT_CONNECTED;
         pthread_cond_broadcast(&conn->cond);
     }
     pthread_mutex_unlock(&conn->mutex);
@@ -119,17 +71,17 @@ static void on_connected5(void *context, MQTTAsync_successData5 *data) {
 }
 
 static void on_failed(void *context, MQTTAsync_failureData *data) {
-    set_reason(context, FAILED, data->code, data->message);
+    eop_mqtt_conn_end(context, EOP_MQTT_FAILED, data->code, data->message);
 }
 
 static void on_failed5(void *context, MQTTAsync_failureData5 *data) {
     int code =
         data->reasonCode >= MQTTREASONCODE_UNSPECIFIED_ERROR ? (int)data->reasonCode : data->code;
-    set_reason(context, FAILED, code, data->message);
+    eop_mqtt_conn_end(context, EOP_MQTT_FAILED, code, data->message);
 }
 
 static void on_lost(void *context, char *cause) {
-    set_reason(context, LOST, 0, cause);
+    eop_mqtt_conn_end(context, EOP_MQTT_LOST, 0, cause);
 }
 
 /* MQTT 5: the broker says why before it hangs up; connection lost comes next. */
@@ -144,24 +96,11 @@ static void on_disconnected(void *context, MQTTProperties *properties,
     pthread_mutex_unlock(&conn->mutex);
 }
 
-/* "140...:error:0A000086:SSL routines:(function):certificate verify failed:(file):(line):": the
- * reason is for people. */
 static int on_tls_error(const char *text, size_t size, void *context) {
     eop_mqtt_conn *conn = context;
-    static const char mark[] = "error:";
-    const char *end = text + size;
-    const char *p = memmem(text, size, mark, sizeof(mark) - 1);
-    p = p != NULL ? p + sizeof(mark) - 1 : NULL;
-    for (int field = 0; field < 3 && p != NULL; field++) {
-        p = memchr(p, ':', (size_t)(end - p));
-        p = p != NULL ? p + 1 : NULL;
-    }
-    if (p != NULL) {
-        const char *colon = memchr(p, ':', (size_t)(end - p));
-        pthread_mutex_lock(&conn->mutex);
-        snprintf(conn->tls, sizeof(conn->tls), "%.*s", (int)((colon != NULL ? colon : end) - p), p);
-        pthread_mutex_unlock(&conn->mutex);
-    }
+    pthread_mutex_lock(&conn->mutex);
+    eop_mqtt_tls_reason(conn->tls, sizeof(conn->tls), text, size);
+    pthread_mutex_unlock(&conn->mutex);
     return 1;
 }
 
@@ -182,15 +121,15 @@ static int on_arrived(void *context, char *topic, int topic_size, MQTTAsync_mess
  * than what was asked for -- */
 
 /* The broker answered for one filter. */
-static void answered(request *r, bool refused) {
+static void answered(eop_mqtt_request *r, bool refused) {
     eop_mqtt_conn *conn = r->conn;
     pthread_mutex_lock(&conn->mutex);
-    if (conn->phase == CONNECTED) {
+    if (conn->phase == EOP_MQTT_CONNECTED) {
         if (refused && conn->refused++ == 0) {
             conn->first_refused = r->filter;
         }
         if (--conn->unanswered == 0) {
-            conn->phase = SUBSCRIBED;
+            conn->phase = EOP_MQTT_SUBSCRIBED;
             pthread_cond_broadcast(&conn->cond);
         }
     }
@@ -208,153 +147,21 @@ static void on_subscribed5(void *context, MQTTAsync_successData5 *data) {
 }
 
 static void on_not_subscribed(void *context, MQTTAsync_failureData *data) {
-    request *r = context;
+    eop_mqtt_request *r = context;
     if (data->code >= 0x80) {
         answered(r, true);
     } else {
-        set_reason(r->conn, LOST, data->code, data->message);
+        eop_mqtt_conn_end(r->conn, EOP_MQTT_LOST, data->code, data->message);
     }
 }
 
 static void on_not_subscribed5(void *context, MQTTAsync_failureData5 *data) {
-    request *r = context;
+    eop_mqtt_request *r = context;
     if (data->reasonCode >= MQTTREASONCODE_UNSPECIFIED_ERROR) {
         answered(r, true);
     } else {
-        set_reason(r->conn, LOST, data->code, data->message);
+        eop_mqtt_conn_end(r->conn, EOP_MQTT_LOST, data->code, data->message);
     }
-}
-
-/* -- sending -- */
-
-/* Takes the slot back. Gives the id and whether its owner may still be told. */
-static bool end_send(slot *s, bool socket_error, uint64_t *id) {
-    eop_mqtt_conn *conn = s->conn;
-    pthread_mutex_lock(&conn->mutex);
-    *id = s->id;
-    conn->pending--;
-    conn->pending_qos2 -= s->qos == 2;
-    conn->poisoned = conn->poisoned || socket_error;
-    bool tell = !conn->dead;
-    s->next = conn->free_slots;
-    conn->free_slots = s;
-    if (conn->pending == 0) {
-        pthread_cond_broadcast(&conn->cond);
-    }
-    pthread_mutex_unlock(&conn->mutex);
-    return tell;
-}
-
-static void delivered(slot *s) {
-    eop_mqtt_conn *conn = s->conn;
-    uint64_t id = 0;
-    if (end_send(s, false, &id) && conn->handler->on_delivered != NULL) {
-        conn->handler->on_delivered(id, conn->user_data);
-    }
-}
-
-static void on_sent(void *context, MQTTAsync_successData *data) {
-    (void)data;
-    delivered(context);
-}
-
-static void on_sent5(void *context, MQTTAsync_successData5 *data) {
-    (void)data;
-    delivered(context);
-}
-
-static void on_unsent(void *context, MQTTAsync_failureData *data) {
-    uint64_t id = 0;
-    (void)end_send(context, data->code != MQTTASYNC_OPERATION_INCOMPLETE, &id);
-}
-
-/* A refusal that sending again would not change. */
-static bool refused_for_good(int reason) {
-    return reason == MQTTREASONCODE_UNSPECIFIED_ERROR ||
-           reason == MQTTREASONCODE_IMPLEMENTATION_SPECIFIC_ERROR ||
-           reason == MQTTREASONCODE_NOT_AUTHORIZED || reason == MQTTREASONCODE_TOPIC_NAME_INVALID ||
-           reason == MQTTREASONCODE_PAYLOAD_FORMAT_INVALID;
-}
-
-static void on_unsent5(void *context, MQTTAsync_failureData5 *data) {
-    slot *s = context;
-    eop_mqtt_conn *conn = s->conn;
-    int reason = (int)data->reasonCode;
-    if (reason < MQTTREASONCODE_UNSPECIFIED_ERROR) {
-        uint64_t id = 0;
-        (void)end_send(s, data->code != MQTTASYNC_OPERATION_INCOMPLETE, &id);
-        return;
-    }
-    const char *text = MQTTReasonCode_toString(data->reasonCode);
-    if (refused_for_good(reason)) {
-        if (conn->handler->on_refused != NULL) {
-            conn->handler->on_refused(text, conn->user_data);
-        }
-        delivered(s);
-    } else {
-        /* Over a quota or the like: goes again over the next connection, after the back-off. */
-        uint64_t id = 0;
-        (void)end_send(s, false, &id);
-        set_reason(conn, LOST, reason, text);
-    }
-}
-
-edgeops_status eop_mqtt_conn_send(eop_mqtt_conn *conn, const edgeops_message *message) {
-    if (message->size > INT32_MAX / 2 || message->qos > 2 ||
-        !eop_mqtt_topic_valid(message->topic)) {
-        return eop_fail(EDGEOPS_E_INVALID, "mqtt", "'%s' is no topic to publish to, or bad size",
-                        message->topic);
-    }
-    pthread_mutex_lock(&conn->mutex);
-    slot *s = conn->phase == CONNECTED ? conn->free_slots : NULL;
-    bool crowded = message->qos == 2 && !conn->config->v5 && conn->pending_qos2 >= MAX_PENDING_QOS2;
-    if (s == NULL || crowded) {
-        pthread_mutex_unlock(&conn->mutex);
-        return eop_fail(EDGEOPS_E_AGAIN, "mqtt", "no link, or too many messages under way");
-    }
-    conn->free_slots = s->next;
-    s->id = message->id;
-    s->qos = message->qos;
-    conn->pending++;
-    conn->pending_qos2 += message->qos == 2;
-    conn->users++;
-    pthread_mutex_unlock(&conn->mutex);
-
-    MQTTAsync_responseOptions response = MQTTAsync_responseOptions_initializer;
-    response.context = s;
-    if (conn->config->v5) {
-        response.onSuccess5 = on_sent5;
-        response.onFailure5 = on_unsent5;
-    } else {
-        response.onSuccess = on_sent;
-        response.onFailure = on_unsent;
-    }
-    int code = MQTTAsync_send(conn->handle, message->topic, (int)message->size,
-                              message->size > 0 ? message->payload : "", message->qos,
-                              message->retain, &response);
-    if (code != MQTTASYNC_SUCCESS) {
-        uint64_t id = 0;
-        (void)end_send(s, false, &id);
-    }
-    pthread_mutex_lock(&conn->mutex);
-    if (--conn->users == 0) {
-        pthread_cond_broadcast(&conn->cond);
-    }
-    pthread_mutex_unlock(&conn->mutex);
-    if (code == MQTTASYNC_SUCCESS) {
-        return EDGEOPS_OK;
-    }
-    if (code == PAHO_NO_MEMORY) {
-        return eop_fail_nomem("mqtt");
-    }
-    return eop_fail(EDGEOPS_E_AGAIN, "mqtt", "no link (%d)", code);
-}
-
-bool eop_mqtt_conn_left_qos2(eop_mqtt_conn *conn) {
-    pthread_mutex_lock(&conn->mutex);
-    bool left = conn->pending_qos2 > 0;
-    pthread_mutex_unlock(&conn->mutex);
-    return left;
 }
 
 /* -- opening -- */
@@ -406,9 +213,9 @@ static edgeops_status make_handle(eop_mqtt_conn *conn, const eop_mqtt_conn_optio
     int code = MQTTAsync_createWithOptions(&conn->handle, uri, id, MQTTCLIENT_PERSISTENCE_NONE,
                                            NULL, &create);
     if (code != MQTTASYNC_SUCCESS) {
-        rc = code == PAHO_NO_MEMORY ? eop_fail_nomem("mqtt")
-                                    : eop_fail(EDGEOPS_E_INVALID, "mqtt",
-                                               "client for %s cannot be made (%d)", uri, code);
+        rc = code == EOP_PAHO_NO_MEMORY ? eop_fail_nomem("mqtt")
+                                        : eop_fail(EDGEOPS_E_INVALID, "mqtt",
+                                                   "client for %s cannot be made (%d)", uri, code);
         goto out;
     }
     MQTTAsync_setCallbacks(conn->handle, conn, on_lost, on_arrived, NULL);
@@ -464,7 +271,7 @@ static edgeops_status begin_connect(eop_mqtt_conn *conn, const char *password) {
     connect.context = conn;
     set_session(conn, &connect, &properties);
     connect.keepAliveInterval = config->keep_alive_s;
-    connect.connectTimeout = CONNECT_TIMEOUT_S;
+    connect.connectTimeout = EOP_MQTT_CONNECT_TIMEOUT_S;
     connect.automaticReconnect = 0;
     connect.username = config->user;
     connect.password = password != NULL ? password : config->password;
@@ -588,9 +395,9 @@ static bool wait_until(eop_mqtt_conn *conn, edgeops_duration deadline) {
 }
 
 /* The time of the next look at a phase that ends by itself, or has to be helped. */
-static edgeops_duration next_look(phase current, edgeops_duration begin,
+static edgeops_duration next_look(eop_mqtt_phase current, edgeops_duration begin,
                                   edgeops_duration deadline) {
-    if (current != OPENING) {
+    if (current != EOP_MQTT_OPENING) {
         return deadline;
     }
     eop_mqtt_anchor_wake();
@@ -600,8 +407,8 @@ static edgeops_duration next_look(phase current, edgeops_duration begin,
 }
 
 /* Waits while the phase is `current`. Gives E_CANCELED or E_TIMEOUT, else OK and the next phase. */
-static edgeops_status wait_phase(eop_mqtt_conn *conn, phase current, edgeops_duration deadline,
-                                 phase *next) {
+static edgeops_status wait_phase(eop_mqtt_conn *conn, eop_mqtt_phase current,
+                                 edgeops_duration deadline, eop_mqtt_phase *next) {
     edgeops_status rc = EDGEOPS_OK;
     edgeops_duration begin = eop_monotonic();
     bool late = false;
@@ -627,81 +434,16 @@ static edgeops_status wait_phase(eop_mqtt_conn *conn, phase current, edgeops_dur
     return rc;
 }
 
-typedef struct refusal {
-    int code;
-    edgeops_status status;
-    const char *text;
-} refusal;
-
-static const refusal refusals311[] = {
-    {1, EDGEOPS_E_VERSION, "does not speak MQTT 3.1.1; try \"version\": \"5\""},
-    {2, EDGEOPS_E_DENIED, "refuses the client id; set client_id"},
-    {3, EDGEOPS_E_BUSY, "is not available at the moment"},
-    {4, EDGEOPS_E_DENIED, "refuses user name or password; check user and password"},
-    {5, EDGEOPS_E_DENIED, "says: not authorised; check user and password"},
-};
-
-static const refusal refusals5[] = {
-    {0x84, EDGEOPS_E_VERSION, "does not speak MQTT 5; set \"version\": \"3.1.1\""},
-    {1, EDGEOPS_E_VERSION, "does not speak MQTT 5; set \"version\": \"3.1.1\""},
-    {0x85, EDGEOPS_E_DENIED, "refuses the client id; set client_id"},
-    {0x86, EDGEOPS_E_DENIED, "refuses user name or password; check user and password"},
-    {0x87, EDGEOPS_E_DENIED, "says: not authorised; check user and password"},
-    {0x88, EDGEOPS_E_BUSY, "is not available at the moment"},
-    {0x89, EDGEOPS_E_BUSY, "is busy"},
-    {0x8A, EDGEOPS_E_DENIED, "has banned this client"},
-};
-
 /* Turns what Paho knows about a failed attempt into a line for the operator. */
 static edgeops_status explain_failure(eop_mqtt_conn *conn) {
-    const eop_mqtt_config *config = conn->config;
-    const refusal *table = config->v5 ? refusals5 : refusals311;
-    size_t count = config->v5 ? EOP_COUNT(refusals5) : EOP_COUNT(refusals311);
-    const char *host = config->host;
-    unsigned port = config->port;
-    char reason[REASON_SIZE];
-    char tls[REASON_SIZE];
+    char reason[EOP_MQTT_REASON_SIZE];
+    char tls[EOP_MQTT_REASON_SIZE];
     pthread_mutex_lock(&conn->mutex);
     int code = conn->code;
     memcpy(reason, conn->reason, sizeof(reason));
     memcpy(tls, conn->tls, sizeof(tls));
     pthread_mutex_unlock(&conn->mutex);
-    for (size_t i = 0; i < count; i++) {
-        if (table[i].code == code) {
-            return eop_fail(table[i].status, "mqtt", "the broker %s:%u %s", host, port,
-                            table[i].text);
-        }
-    }
-    if (code > 0) {
-        return eop_fail(EDGEOPS_E_DENIED, "mqtt", "the broker %s:%u refuses the connection (%d)",
-                        host, port, code);
-    }
-    if (tls[0] != '\0') {
-        return eop_fail(EDGEOPS_E_DENIED, "mqtt",
-                        "TLS with %s:%u: %s; check tls (ca, cert, key) and the broker's "
-                        "certificate",
-                        host, port, tls);
-    }
-    if (strstr(reason, "timeout") != NULL) {
-        return eop_fail(EDGEOPS_E_TIMEOUT, "mqtt",
-                        "no answer from %s:%u within %d s; check the address and the firewall",
-                        host, port, CONNECT_TIMEOUT_S);
-    }
-    if (strstr(reason, "completion") != NULL || strstr(reason, "socket error") != NULL) {
-        return eop_fail(EDGEOPS_E_CLOSED, "mqtt", "%s:%u closed the connection at once; %s", host,
-                        port,
-                        config->tls ? "does it want a client certificate (tls/cert)?"
-                                    : "does it want TLS (mqtts://)?");
-    }
-    if (config->tls) {
-        return eop_fail(EDGEOPS_E_IO, "mqtt",
-                        "cannot connect to %s:%u: not running, or its certificate is not for the "
-                        "name '%s'",
-                        host, port, host);
-    }
-    return eop_fail(
-        EDGEOPS_E_IO, "mqtt", "cannot connect to %s:%u; is the broker running there?%s", host, port,
-        getenv("http_proxy") != NULL ? " (http_proxy is set, and the MQTT library obeys it)" : "");
+    return eop_mqtt_explain(conn->config, code, reason, tls);
 }
 
 static edgeops_status subscribe(eop_mqtt_conn *conn) {
@@ -726,7 +468,7 @@ static edgeops_status subscribe(eop_mqtt_conn *conn) {
     }
     for (size_t i = 0; i < config->topic_count; i++) {
         int qos = config->topics[i].qos;
-        conn->requests[i] = (request){conn, config->topics[i].filter};
+        conn->requests[i] = (eop_mqtt_request){conn, config->topics[i].filter};
         response.context = &conn->requests[i];
         int code = MQTTAsync_subscribe(conn->handle, config->topics[i].filter,
                                        qos == 2 && !config->v5 ? 1 : qos, &response);
@@ -740,7 +482,7 @@ static edgeops_status subscribe(eop_mqtt_conn *conn) {
 }
 
 static edgeops_status explain_loss(eop_mqtt_conn *conn) {
-    char reason[REASON_SIZE];
+    char reason[EOP_MQTT_REASON_SIZE];
     pthread_mutex_lock(&conn->mutex);
     memcpy(reason, conn->reason, sizeof(reason));
     pthread_mutex_unlock(&conn->mutex);
@@ -750,16 +492,16 @@ static edgeops_status explain_loss(eop_mqtt_conn *conn) {
 
 static edgeops_status wait_subscribed(eop_mqtt_conn *conn, char *detail, size_t size) {
     const eop_mqtt_config *config = conn->config;
-    phase next = CONNECTED;
+    eop_mqtt_phase next = EOP_MQTT_CONNECTED;
     edgeops_status rc = subscribe(conn);
     if (rc < 0) {
         return rc;
     }
-    rc = wait_phase(conn, CONNECTED, eop_monotonic() + REPLY_TIMEOUT, &next);
+    rc = wait_phase(conn, EOP_MQTT_CONNECTED, eop_monotonic() + REPLY_TIMEOUT, &next);
     if (rc < 0) {
         return rc;
     }
-    if (next != SUBSCRIBED) {
+    if (next != EOP_MQTT_SUBSCRIBED) {
         return explain_loss(conn);
     }
     if (conn->refused == config->topic_count) {
@@ -777,15 +519,15 @@ static edgeops_status wait_subscribed(eop_mqtt_conn *conn, char *detail, size_t 
 }
 
 edgeops_status eop_mqtt_conn_wait_up(eop_mqtt_conn *conn, char *detail, size_t size) {
-    phase next = OPENING;
-    edgeops_status rc = wait_phase(conn, OPENING, eop_monotonic() + conn->patience, &next);
+    eop_mqtt_phase next = EOP_MQTT_OPENING;
+    edgeops_status rc = wait_phase(conn, EOP_MQTT_OPENING, eop_monotonic() + conn->patience, &next);
     if (rc < 0) {
         return rc;
     }
-    if (next == FAILED) {
+    if (next == EOP_MQTT_FAILED) {
         return explain_failure(conn);
     }
-    if (next != CONNECTED) {
+    if (next != EOP_MQTT_CONNECTED) {
         return explain_loss(conn);
     }
     snprintf(detail, size, "connected to %s:%u%s", conn->config->host, (unsigned)conn->config->port,
@@ -794,9 +536,9 @@ edgeops_status eop_mqtt_conn_wait_up(eop_mqtt_conn *conn, char *detail, size_t s
 }
 
 edgeops_status eop_mqtt_conn_wait_down(eop_mqtt_conn *conn) {
-    phase next = OPENING;
-    edgeops_status rc =
-        wait_phase(conn, conn->publisher ? CONNECTED : SUBSCRIBED, EDGEOPS_FOREVER, &next);
+    eop_mqtt_phase next = EOP_MQTT_OPENING;
+    edgeops_status rc = wait_phase(conn, conn->publisher ? EOP_MQTT_CONNECTED : EOP_MQTT_SUBSCRIBED,
+                                   EDGEOPS_FOREVER, &next);
     return rc < 0 ? rc : explain_loss(conn);
 }
 
@@ -811,7 +553,7 @@ void eop_mqtt_conn_interrupt(eop_mqtt_conn *conn) {
 
 static void closed(eop_mqtt_conn *conn) {
     pthread_mutex_lock(&conn->mutex);
-    conn->phase = CLOSED;
+    conn->phase = EOP_MQTT_CLOSED;
     pthread_cond_broadcast(&conn->cond);
     pthread_mutex_unlock(&conn->mutex);
 }
@@ -842,7 +584,7 @@ static void disconnect(eop_mqtt_conn *conn) {
     }
     edgeops_duration deadline = eop_monotonic() + CLOSE_TIMEOUT;
     pthread_mutex_lock(&conn->mutex);
-    while (conn->phase == CONNECTED || conn->phase == SUBSCRIBED) {
+    while (conn->phase == EOP_MQTT_CONNECTED || conn->phase == EOP_MQTT_SUBSCRIBED) {
         if (!wait_until(conn, deadline)) {
             break;
         }
@@ -856,15 +598,15 @@ void eop_mqtt_conn_close(eop_mqtt_conn *conn) {
     }
     edgeops_duration deadline = eop_monotonic() + DRAIN_TIMEOUT;
     pthread_mutex_lock(&conn->mutex);
-    while (conn->phase == CONNECTED && conn->pending > 0 && wait_until(conn, deadline)) {
+    while (conn->phase == EOP_MQTT_CONNECTED && conn->pending > 0 && wait_until(conn, deadline)) {
     }
-    bool linked = conn->phase == CONNECTED || conn->phase == SUBSCRIBED;
+    bool linked = conn->phase == EOP_MQTT_CONNECTED || conn->phase == EOP_MQTT_SUBSCRIBED;
     pthread_mutex_unlock(&conn->mutex);
     if (linked) {
         disconnect(conn);
     }
     pthread_mutex_lock(&conn->mutex);
-    conn->phase = CLOSED;
+    conn->phase = EOP_MQTT_CLOSED;
     while (conn->users > 0) {
         pthread_cond_wait(&conn->cond, &conn->mutex);
     }

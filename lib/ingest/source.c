@@ -5,26 +5,23 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/error.h"
-#include "base/hash.h"
 #include "base/memory.h"
 #include "base/str.h"
 #include "base/time.h"
 #include "codec/json.h"
 #include "codec/payload.h"
-#include "codec/schema.h"
 #include "edgeops/ingest.h"
 #include "ingest/drivers.h"
+#include "ingest/source_config.h"
 #include "platform/platform.h"
 
-#define EVENTS            16
-#define DETAIL            256
-#define DEAD_PAYLOAD      512
-#define READY_INTERVAL    EDGEOPS_SECOND
-#define RETRY_INTERVAL    (2 * EDGEOPS_SECOND)
-#define DEFAULT_MAX_BYTES (1024u * 1024)
+#define EVENTS         16
+#define DETAIL         256
+#define DEAD_PAYLOAD   512
+#define READY_INTERVAL EDGEOPS_SECOND
+#define RETRY_INTERVAL (2 * EDGEOPS_SECOND)
 
 typedef struct event {
     edgeops_source_state state;
@@ -401,156 +398,6 @@ static void on_wake(void *user_data) {
     }
 }
 
-/* -- configuration -- */
-
-static edgeops_status check_config(const edgeops_hld_driver *driver, const char *config_json,
-                                   eop_json **out) {
-    *out = NULL;
-    eop_json *json = NULL;
-    edgeops_status rc = eop_json_parse(&json, config_json, strlen(config_json), "config", NULL);
-    if (rc == EDGEOPS_OK) {
-        rc = eop_schema_check_text(driver->config_schema_json, json, config_json,
-                                   strlen(config_json), "config");
-    }
-    if (rc < 0) {
-        eop_json_free(json);
-        return rc;
-    }
-    *out = json;
-    return EDGEOPS_OK;
-}
-
-/* A driver takes payloads when its schema has such a member. */
-static edgeops_status has_member(const edgeops_hld_driver *driver, const char *member, bool *out) {
-    eop_json *schema = NULL;
-    const char *text = driver->config_schema_json;
-    edgeops_status rc = eop_json_parse(&schema, text, strlen(text), "driver schema", NULL);
-    if (rc == EDGEOPS_OK) {
-        *out = eop_json_get(eop_json_get(schema, "properties"), member) != NULL;
-    }
-    eop_json_free(schema);
-    return rc;
-}
-
-static edgeops_status open_payload(eop_payload **payload, uint64_t *max_payload,
-                                   const edgeops_hld_driver *driver, const eop_json *config) {
-    bool takes = false;
-    edgeops_status rc = has_member(driver, "payload", &takes);
-    if (rc < 0 || !takes) {
-        return rc;
-    }
-    const char *limit = eop_json_string(config, "max_payload", NULL);
-    *max_payload = DEFAULT_MAX_BYTES;
-    if (limit != NULL && (!eop_parse_size(max_payload, limit) || *max_payload == 0 ||
-                          *max_payload > DEFAULT_MAX_BYTES)) {
-        return eop_fail(EDGEOPS_E_INVALID, "source", "max_payload: '%s' is not 1 byte to 1MiB",
-                        limit);
-    }
-    const eop_json *member = eop_json_get(config, "payload");
-    char *text = NULL;
-    if (member != NULL && (text = eop_json_print(member)) == NULL) {
-        return eop_fail_nomem("source");
-    }
-    rc = eop_payload_new(payload, text);
-    eop_free(text);
-    return rc;
-}
-
-static edgeops_status ignore_status(void) {
-    return EDGEOPS_E_CLOSED;
-}
-static edgeops_status ignore_emit(void *self, const edgeops_sample *samples, size_t n) {
-    (void)self;
-    (void)samples;
-    (void)n;
-    return ignore_status();
-}
-static edgeops_status ignore_message(void *self, const char *topic, const void *payload,
-                                     size_t size, edgeops_time arrived) {
-    (void)self;
-    (void)topic;
-    (void)payload;
-    (void)size;
-    (void)arrived;
-    return ignore_status();
-}
-static void ignore_log(void *self, int level, const char *message) {
-    (void)self;
-    (void)level;
-    (void)message;
-}
-static void ignore_state(void *self, edgeops_status reason, const char *detail) {
-    (void)self;
-    (void)reason;
-    (void)detail;
-}
-
-edgeops_status edgeops_source_check(const char *driver_name, const char *config_json) {
-    EOP_REQUIRE(driver_name != NULL && config_json != NULL, "source");
-    static const edgeops_hld_host nobody = {
-        .struct_size = sizeof(edgeops_hld_host),
-        .abi_minor = EDGEOPS_HLD_ABI_MINOR,
-        .emit = ignore_emit,
-        .message = ignore_message,
-        .log = ignore_log,
-        .now = host_now,
-        .state = ignore_state,
-    };
-    const edgeops_hld_driver *driver = eop_driver_find(driver_name);
-    eop_json *json = NULL;
-    eop_payload *payload = NULL;
-    uint64_t max_payload = 0;
-    void *state = NULL;
-    if (driver == NULL) {
-        return eop_fail(EDGEOPS_E_NOTFOUND, "source",
-                        "there is no driver '%s'; edgeopsctl driver ls shows those there are",
-                        driver_name);
-    }
-    edgeops_status rc = check_config(driver, config_json, &json);
-    if (rc == EDGEOPS_OK) {
-        rc = open_payload(&payload, &max_payload, driver, json);
-    }
-    if (rc == EDGEOPS_OK) {
-        rc = driver->open(&state, &nobody, config_json);
-    }
-    if (rc == EDGEOPS_OK) {
-        driver->close(state);
-    }
-    eop_payload_free(payload);
-    eop_json_free(json);
-    return rc;
-}
-
-/* Puts a client id into the configuration where the driver knows one and none is given: the same at
- * each start, other for other sources and installations. */
-static edgeops_status add_client_id(eop_json *config, const edgeops_hld_driver *driver,
-                                    const char *name, const char *instance) {
-    bool knows = false;
-    char host[256] = "";
-    char hex[65];
-    edgeops_status rc = has_member(driver, "client_id", &knows);
-    if (rc < 0 || !knows || eop_json_get(config, "client_id") != NULL) {
-        return rc;
-    }
-    if (instance == NULL) {
-        if (gethostname(host, sizeof(host) - 1) != 0) {
-            host[0] = '\0';
-        }
-        instance = host;
-    }
-    rc = eop_sha256_of(hex, instance, strlen(instance));
-    if (rc < 0) {
-        return rc;
-    }
-    char *id = eop_format("edgeops-%s-%.10s", name, hex);
-    if (id == NULL) {
-        return eop_fail_nomem("source");
-    }
-    eop_json_set_string(config, "client_id", id);
-    eop_free(id);
-    return EDGEOPS_OK;
-}
-
 /* -- life -- */
 
 void edgeops_source_options_init(edgeops_source_options *options, size_t struct_size) {
@@ -574,9 +421,9 @@ static edgeops_status source_init(edgeops_source *source, eop_json *config) {
         .state = host_state,
     };
     edgeops_status rc =
-        open_payload(&source->payload, &source->max_payload, source->driver, config);
+        eop_source_payload_open(&source->payload, &source->max_payload, source->driver, config);
     if (rc < 0 ||
-        (rc = add_client_id(config, source->driver, source->name, options->instance)) < 0) {
+        (rc = eop_source_client_id(config, source->driver, source->name, options->instance)) < 0) {
         return rc;
     }
     text = eop_json_print(config);
@@ -614,7 +461,7 @@ edgeops_status edgeops_source_open(edgeops_source **out, edgeops_ctx *ctx,
         return rc;
     }
     const edgeops_hld_driver *driver = eop_driver_find(options.driver);
-    if ((rc = check_config(driver, options.config_json, &config)) < 0) {
+    if ((rc = eop_source_config_check(driver, options.config_json, &config)) < 0) {
         return rc;
     }
     source = eop_calloc(1, sizeof(*source));

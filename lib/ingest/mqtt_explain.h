@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Why a connection did not come about, for people. */
+#ifndef EOP_INGEST_MQTT_EXPLAIN_H
+#define EOP_INGEST_MQTT_EXPLAIN_H
+
+#include <stddef.h>
+
+#include "edgeops/status.h"
+#include "ingest/mqtt_config.h"
+
+#define EOP_MQTT_REASON_SIZE       256
+#define EOP_MQTT_CONNECT_TIMEOUT_S 10
+
+/** Turns what Paho knows about a failed attempt into an error: code (of CONNACK, or negative), its
+ * text, and what OpenSSL said; both "" where there is none. */
+edgeops_status eop_mqtt_explain(const eop_mqtt_config *config, int code, const char *reason,
+                                const char *tls);
+/** The reason out of a line of OpenSSL's: "140...:error:0A000086:SSL
+ * routines:(function):certificate verify failed:(file):(line):". *out stays as it is when there is
+ * none. */
+void eop_mqtt_tls_reason(char *out, size_t out_size, const char *text, size_t size);
+
+#endif /* EOP_INGEST_MQTT_EXPLAIN_H */

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What mqtt_conn.c (life of a connection) and mqtt_send.c share. */
+#ifndef EOP_INGEST_MQTT_PRIVATE_H
+#define EOP_INGEST_MQTT_PRIVATE_H
+
+#include <pthread.h>
+
+#include <MQTTAsync.h>
+
+#include "ingest/mqtt_conn.h"
+#include "ingest/mqtt_explain.h"
+
+#define EOP_PAHO_NO_MEMORY (-99) /* its own name for it is in no installed header */
+
+typedef enum {
+    EOP_MQTT_OPENING,
+    EOP_MQTT_CONNECTED,
+    EOP_MQTT_SUBSCRIBED,
+    EOP_MQTT_FAILED,
+    EOP_MQTT_LOST,
+    EOP_MQTT_CLOSED
+} eop_mqtt_phase;
+
+typedef struct eop_mqtt_slot {
+    eop_mqtt_conn *conn;
+    struct eop_mqtt_slot *next; /* of the free ones */
+    uint64_t id;
+    uint8_t qos;
+} eop_mqtt_slot;
+
+/* One SUBSCRIBE. */
+typedef struct eop_mqtt_request {
+    eop_mqtt_conn *conn;
+    const char *filter; /* the config's */
+} eop_mqtt_request;
+
+struct eop_mqtt_conn {
+    pthread_mutex_t mutex;
+    pthread_cond_t cond;
+    eop_mqtt_config *config;
+    const eop_mqtt_conn_handler *handler;
+    void *user_data;
+    bool publisher;
+    bool clear;
+    edgeops_duration patience;
+    MQTTAsync handle;
+    eop_mqtt_slot *slots;
+    eop_mqtt_request *requests;
+
+    /* Guarded by mutex. */
+    eop_mqtt_phase phase;
+    bool interrupted;
+    bool dead;     /* user_data is gone */
+    bool poisoned; /* a send met a socket error */
+    int code;
+    char reason[EOP_MQTT_REASON_SIZE]; /* of EOP_MQTT_FAILED, EOP_MQTT_LOST */
+    char tls[EOP_MQTT_REASON_SIZE];    /* what OpenSSL had to say */
+    size_t unanswered;                 /* filters */
+    size_t refused;
+    const char *first_refused;
+    eop_mqtt_slot *free_slots;
+    uint32_t pending; /* sends that have no end yet */
+    uint32_t pending_qos2;
+    uint32_t users; /* threads inside MQTTAsync_send */
+};
+
+/** The attempt or the link came to its end, unless it had before. */
+void eop_mqtt_conn_end(eop_mqtt_conn *conn, eop_mqtt_phase next, int code, const char *reason);
+
+#endif /* EOP_INGEST_MQTT_PRIVATE_H */
