@@ -328,12 +328,22 @@ static edgeops_status take_sample(edgeops_store *store, const edgeops_sample *sa
         return status;
     }
     eop_asset *asset = touched->asset;
+    uint32_t channel_count = asset->channel_count;
+    bool new_names = scratch->new_names;
     status = resolve(&n, store, asset, sample);
     if (status == EDGEOPS_OK) {
         status = check_new(store, asset, sample, n);
     }
+    if (status == EDGEOPS_DONE) {
+        /* Only rows declare channels. */
+        if (EOP_UNLIKELY(asset->channel_count > channel_count)) {
+            eop_asset_drop_channels(asset, channel_count);
+            scratch->new_names = new_names;
+        }
+        return EDGEOPS_OK;
+    }
     if (status != EDGEOPS_OK) {
-        return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+        return status;
     }
     bool late = asset->all.rows > 0 && sample->time < asset->all.last;
     eop_frame_row row = {.asset = asset->id,

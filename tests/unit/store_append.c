@@ -77,6 +77,39 @@ Test(store_append, duplicates_conflicts_and_late_samples_are_told_apart) {
     edgeops_store_close(store);
 }
 
+Test(store_append, only_rows_declare_channels) {
+    edgeops_append_result r;
+    const char *names[2] = {"x", "phantom"};
+    edgeops_value conflict[2] = {f64(1), text("t")};
+    edgeops_value row[2] = {f64(2), f64(3)};
+    const char *kept = "kept";
+    edgeops_sample samples[3] = {
+        {"a", 10, 0, 2, names, conflict}, {"a", 20, 0, 1, &kept, row}, {"a", 20, 0, 2, names, row}};
+    edgeops_store *store = open_store();
+    CHECK_OK(put(store, "a", 10, 0, "x", f64(1), NULL));
+    for (int round = 0; round < 3; round++) {
+        CHECK_OK(put(store, "a", 10, 0, "phantom", f64(2), &r));
+        cr_assert_eq(r.conflicts, 1);
+        CHECK_OK(edgeops_store_append(store, samples, 3, &r));
+        cr_assert(r.conflicts == 2 && r.duplicates == (round > 0));
+        CHECK_CODE(EDGEOPS_E_INVALID, put(store, "a", 10, 0, "x", text("t"), NULL));
+        edgeops_store_close(store);
+        cr_assert_eq(ask_sql("catalog.db", "SELECT COUNT(*) FROM channel"), 2);
+        store = open_store();
+        edgeops_table *table = read_all(store, "a");
+        cr_assert(table->rows == 2 && table->column_count == 2);
+        cr_assert_str_eq(table->columns[1].name, "kept");
+        edgeops_table_free(table);
+    }
+    /* The name is free for a row, with any type. */
+    samples[0].time = 30;
+    CHECK_OK(edgeops_store_append(store, samples, 1, &r));
+    cr_assert_eq(r.appended, 1);
+    edgeops_store_close(store);
+    cr_assert_eq(ask_sql("catalog.db", "SELECT type FROM channel WHERE name = 'phantom'"),
+                 EDGEOPS_TYPE_STRING);
+}
+
 Test(store_append, duplicates_within_one_call_are_found) {
     edgeops_store *store = open_store();
     edgeops_append_result r;
