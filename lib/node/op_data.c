@@ -224,6 +224,17 @@ static edgeops_status export_start(edgeops_call *call) {
 
 /* -- head -- */
 
+/* JSON has no such numbers, and null says that there is no value. */
+static void append_value(eop_json *line, const edgeops_value *value) {
+    char number[40];
+    if (value->type == EDGEOPS_TYPE_FLOAT64 && !isfinite(value->as.f64)) {
+        eop_format_double(number, value->as.f64);
+        eop_json_append_string(line, number);
+    } else {
+        eop_json_append(line, eop_json_of_value(value));
+    }
+}
+
 static edgeops_status run_head(edgeops_call *call, eop_json **result) {
     edgeops_query query = EDGEOPS_QUERY_INIT;
     edgeops_table *table = NULL;
@@ -251,7 +262,7 @@ static edgeops_status run_head(edgeops_call *call, eop_json **result) {
         eop_json_append_string(line, time);
         for (size_t c = 0; c < table->column_count; c++) {
             edgeops_value value = eop_table_value(&table->columns[c], r);
-            eop_json_append(line, eop_json_of_value(&value));
+            append_value(line, &value);
         }
         eop_json_append(lines, line);
     }
@@ -269,7 +280,8 @@ typedef struct channel_stats {
     char *unit;
     edgeops_type type;
     uint64_t count;
-    uint64_t numbers; /**< of count: what has a place on a scale */
+    uint64_t numbers;    /**< of count: what min, max and mean go over */
+    uint64_t non_finite; /**< of count: NaN and the infinities */
     double min;
     double max;
     double mean;
@@ -299,13 +311,16 @@ static void add_value(channel_stats *s, const edgeops_value *value) {
         return;
     }
     double x = value->type == EDGEOPS_TYPE_FLOAT64 ? value->as.f64 : (double)value->as.i64;
-    if (isnan(x)) {
+    if (!isfinite(x)) {
+        s->non_finite++;
         return;
     }
     s->numbers++;
     s->min = s->numbers == 1 || x < s->min ? x : s->min;
     s->max = s->numbers == 1 || x > s->max ? x : s->max;
-    s->mean += (x - s->mean) / (double)s->numbers;
+    double n = (double)s->numbers;
+    double step = x - s->mean; /* of two doubles: may be more than a double holds */
+    s->mean += isfinite(step) ? step / n : x / n - s->mean / n;
 }
 
 static edgeops_status add_slice(stats_work *w, const edgeops_table *table, uint64_t first) {
@@ -373,6 +388,9 @@ static eop_json *stats_result(const stats_work *w) {
         eop_json_set_string(channel, "unit", s->unit);
         eop_json_set_integer(channel, "count", (int64_t)s->count);
         eop_json_set_integer(channel, "nulls", (int64_t)(w->rows - s->count));
+        if (s->type == EDGEOPS_TYPE_FLOAT64) {
+            eop_json_set_integer(channel, "non_finite", (int64_t)s->non_finite);
+        }
         if (s->numbers > 0) {
             eop_json_set_number(channel, "min", s->min);
             eop_json_set_number(channel, "max", s->max);
