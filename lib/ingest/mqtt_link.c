@@ -15,11 +15,12 @@
 #include "base/memory.h"
 #include "base/time.h"
 
-#define BACKOFF_FIRST (100 * EDGEOPS_MILLISECOND)
+#define BACKOFF_FIRST (500 * EDGEOPS_MILLISECOND)
 #define BACKOFF_LAST  (30 * EDGEOPS_SECOND)
-/* A connection that lived this long was a good one: the back-off starts afresh. Two clients that
- * take each other's id away never get there. */
-#define GOOD_LIFE (10 * EDGEOPS_SECOND)
+/* A connection that lived this long was a good one: the back-off starts afresh, and lower. Two
+ * clients that take each other's id away never get there. */
+#define GOOD_LIFE     (10 * EDGEOPS_SECOND)
+#define BACKOFF_AGAIN (100 * EDGEOPS_MILLISECOND)
 /* After a connection that came about at all, the broker is there and need not be waited for long.
  */
 #define BACKOFF_SHORT (4 * EDGEOPS_SECOND)
@@ -262,7 +263,7 @@ static void *control(void *argument) {
             link->options.on_state(rc, detail, link->generation, link->options.user_data);
         }
         if (life >= GOOD_LIFE) {
-            backoff = BACKOFF_FIRST;
+            backoff = BACKOFF_AGAIN;
         } else if (life > 0 && backoff > BACKOFF_SHORT) {
             backoff = BACKOFF_SHORT;
         }
