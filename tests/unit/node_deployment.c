@@ -574,6 +574,41 @@ Test(node_deployment, the_broker_of_an_asset_is_known_after_a_restart) {
     test_broker_free(broker);
 }
 
+static bool has_row(size_t i) {
+    char time[40];
+    eop_format_time(time, T0 + (edgeops_time)(100 + i) * EDGEOPS_SECOND);
+    eop_json *r = must("asset.show", "{\"name\":\"m/1\"}");
+    bool found = strcmp(eop_json_string(r, "last", ""), time) == 0;
+    eop_json_free(r);
+    return found;
+}
+
+static void publish_rows(const test_broker *broker, size_t from, size_t to) {
+    char *lines = messages(from, to);
+    test_publish(broker, "m/1", 1, lines, NULL);
+    eop_free(lines);
+}
+
+Test(node_deployment, nothing_is_kept_for_a_source_that_was_removed) {
+    test_broker *broker = broker_or_skip();
+    import_rows(40);
+    start();
+    add_source(broker);
+    must_do("source.rm", "{\"name\":\"line\"}");
+    publish_rows(broker, 20, 30); /* nobody is there to take them */
+    add_source(broker);
+    wait_source();
+    publish_rows(broker, 30, 31);
+    edgeops_duration until = eop_monotonic() + 20 * EDGEOPS_SECOND;
+    while (!has_row(30)) {
+        cr_assert(lt(i64, eop_monotonic(), until));
+        (void)!edgeops_ctx_run(fixture_ctx, 5 * EDGEOPS_MILLISECOND);
+    }
+    cr_expect(eq(i64, rows_of("m/1"), 41));
+    edgeops_node_stop(fixture_node);
+    test_broker_free(broker);
+}
+
 Test(node_deployment, publishes_once_a_source_feeds_its_asset) {
     test_broker *broker = broker_or_skip();
     make_model(1);
