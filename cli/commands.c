@@ -279,7 +279,8 @@ const cli_command cli_commands[] = {
     {"deployment", "show", "show a deployment",
      "Counts are since the deployment was made, latencies since the daemon started. "
      "lag: samples of the asset that it has yet to predict on. late: samples that were not newer than the one before: they "
-     "are stored, but have no place in a window. outbox: messages that the broker does not have yet. latency: from the durable "
+     "are stored, but have no place in a window. skipped: windows to which the workflow had nothing to say. conflicts: "
+     "predictions that are not stored since there are others for the same times. outbox: messages that the broker does not have yet. latency: from the durable "
      "sample to the prediction.", arg_deployment, NULL, "deployment.show", NULL},
     {"deployment", "stop", "stop a deployment, also across restarts of the node", NULL, arg_deployment, NULL, "deployment.stop", NULL},
     {"deployment", "start", "start a deployment where it stopped", NULL, arg_deployment, NULL, "deployment.start", NULL},

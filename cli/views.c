@@ -22,6 +22,7 @@
     {"source", "source", CLI_AS_TEXT}, {"broker", "broker", CLI_AS_TEXT}, {"state", "state", CLI_AS_TEXT}, {"detail", "detail", CLI_AS_TEXT}, \
     {"created", "created", CLI_AS_TIME}, {"run", "run", CLI_AS_TEXT}, {"last error", "last_error", CLI_AS_TEXT}, \
     {"windows", "windows", CLI_AS_TEXT}, {"predictions", "predictions", CLI_AS_TEXT}, {"errors", "errors", CLI_AS_TEXT}, \
+    {"skipped", "skipped", CLI_AS_TEXT}, {"conflicts", "conflicts", CLI_AS_TEXT}, \
     {"timeouts", "timeouts", CLI_AS_TEXT}, {"restarts", "restarts", CLI_AS_TEXT}, {"late", "late", CLI_AS_TEXT}, \
     {"lag", "lag", CLI_AS_SAMPLES}, {"outbox", "outbox", CLI_AS_TEXT}, {"latency p50", "latency_us.p50|-", CLI_AS_MICROS}, \
     {"latency p99", "latency_us.p99|-", CLI_AS_MICROS}, {"latency max", "latency_us.max|-", CLI_AS_MICROS}, \
@@ -66,7 +67,8 @@ static const struct {
     {"source.rm", {NULL, NULL, "removed source %s"}},
     {"source.start", {FIELDS({"state", "state", CLI_AS_TEXT}, {"detail", "detail", CLI_AS_TEXT}), NULL, "started source %s"}},
     {"source.stop", {NULL, NULL, "stopped source %s"}},
-    {"source.test", {FIELDS({"ok", "ok", CLI_AS_TEXT}, {"detail", "detail", CLI_AS_TEXT}, {"messages", "messages", CLI_AS_TEXT}, {"samples", "samples", CLI_AS_TEXT}), NULL, NULL}},
+    {"source.test", {FIELDS({"ok", "ok", CLI_AS_TEXT}, {"detail", "detail", CLI_AS_TEXT}, {"messages", "messages", CLI_AS_TEXT}, {"samples", "samples", CLI_AS_TEXT},
+        {"refused", "refused", CLI_AS_TEXT}, {"first refused", "first_refused_topic", CLI_AS_TEXT}, {"because", "first_refused_reason", CLI_AS_TEXT}), NULL, NULL}},
     {"driver.ls", {NULL, ITEMS("no drivers", {"NAME", "name", CLI_AS_TEXT}, {"VERSION", "version", CLI_AS_TEXT}, {"SUMMARY", "summary", CLI_AS_TEXT}), NULL}},
     {"driver.show", {FIELDS({"name", "name", CLI_AS_TEXT}, {"version", "version", CLI_AS_TEXT}, {"summary", "summary", CLI_AS_TEXT}, {"required", "config.required", CLI_AS_LIST}),
         SECTIONS({"configuration", "config.properties", FIELDS({"MEMBER", "$key", CLI_AS_TEXT}, {"TYPE", "type", CLI_AS_TEXT}, {"DEFAULT", "default", CLI_AS_TEXT},
