@@ -226,6 +226,9 @@ static edgeops_status flush(import_work *w) {
         w->samples[i].values = w->values + w->first[i];
     }
     if (w->sample_count > 0) {
+        status = eop_store_ready(w->call->node->store);
+    }
+    if (w->sample_count > 0 && status == EDGEOPS_OK) {
         status = edgeops_store_append(w->call->node->store, w->samples, w->sample_count, &result);
     }
     if (status == EDGEOPS_OK) {

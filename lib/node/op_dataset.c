@@ -59,6 +59,9 @@ static edgeops_status create_start(edgeops_call *call) {
     w->options.labelled_only = eop_json_bool(call->args, "labelled_only", false);
     edgeops_status status = eop_check_id("dataset", w->options.name);
     if (status == EDGEOPS_OK) {
+        status = eop_store_ready(call->node->store); /* not after all was read and hashed */
+    }
+    if (status == EDGEOPS_OK) {
         status = eop_arg_strings(&w->assets, &w->options.asset_count, call->args, "assets");
     }
     if (status == EDGEOPS_OK) {

@@ -360,6 +360,9 @@ static edgeops_status train_start(edgeops_call *call) {
         status = resolve(t);
     }
     if (status == EDGEOPS_OK) {
+        status = eop_store_ready(t->node->store); /* there must be room for the model */
+    }
+    if (status == EDGEOPS_OK) {
         status = choose_name(t);
     }
     if (status == EDGEOPS_OK) {

@@ -5,6 +5,8 @@
 #include <dirent.h>
 #include <pthread.h>
 
+#include "store/internal.h"
+
 static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
 static char log_text[4096];
 
@@ -118,4 +120,28 @@ Test(node_doctor, damage_of_the_journal_is_told_everywhere) {
     cr_expect(eq(i64, eop_json_integer(eop_json_get(status, "disk"), "damaged", 0), 1));
     eop_json_free(status);
     expect_check(NULL, "store", "fail", "1 places");
+}
+
+/* As it is when others fill the disk. */
+Test(node_doctor, what_needs_room_is_refused_at_once_on_a_full_disk) {
+    edgeops_status status = EDGEOPS_OK;
+    edgeops_call_options options = EDGEOPS_CALL_OPTIONS_INIT;
+    char *csv = csv_rows(10);
+    import_rows(40);
+    must_do("dataset.create", "{\"name\":\"d1\",\"assets\":[\"m/1\"]}");
+    add_workflow(FLOW_SOURCE, 1);
+    edgeops_node_store(fixture_node)->options.free_floor_bytes = UINT64_MAX;
+    must_fail(EDGEOPS_E_LIMIT, "dataset.create", "{\"name\":\"d2\",\"assets\":[\"m/1\"]}",
+              "make room");
+    must_fail(EDGEOPS_E_LIMIT, "train",
+              "{\"workflow\":\"flow\",\"dataset\":\"d1\",\"name\":\"m1\"}", "make room");
+    must_fail(EDGEOPS_E_NOTFOUND, "run.show", "{\"id\":1}", "'1'"); /* not even begun */
+    options.input = file_of(csv);
+    (void)call_with(fixture_node, &status, "data.import", "{\"asset\":\"m/2\"}", &options);
+    cr_expect(eq(int, status, EDGEOPS_E_LIMIT));
+    cr_expect(ne(ptr, strstr(edgeops_error_last()->message, "make room"), NULL), "%s",
+              edgeops_error_last()->message);
+    must_fail(EDGEOPS_E_NOTFOUND, "asset.show", "{\"name\":\"m/2\"}", "m/2");
+    close(options.input);
+    eop_free(csv);
 }
