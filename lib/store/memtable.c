@@ -277,7 +277,6 @@ static edgeops_status open_block(eop_block **out, eop_asset *asset, eop_segment 
     block->segment = segment->number;
     block->next_in_segment = segment->blocks;
     segment->blocks = block;
-    segment->memory += sizeof *block;
     if (asset->newest != NULL) {
         asset->newest->next = block;
     } else {
@@ -330,6 +329,10 @@ void eop_extent_merge(eop_extent *extent, const eop_extent *other) {
     }
 }
 
+static uint64_t beyond_free(uint64_t memory) {
+    return memory > EOP_BLOCK_FREE ? memory - EOP_BLOCK_FREE : 0;
+}
+
 /* *memory: grows by what the columns take more than before. */
 static edgeops_status put_cells(uint64_t *memory, eop_block *block, const eop_cell *cells,
                                 size_t n) {
@@ -370,11 +373,13 @@ edgeops_status eop_memtable_push(eop_asset *asset, eop_segment *segment, uint64_
     eop_rows *data = &block->data;
     size_t row = data->rows;
     size_t capacity = data->capacity;
+    uint64_t before = beyond_free(block->memory);
     status = eop_rows_reserve(data, row + 1);
     if (status == EDGEOPS_OK) {
-        segment->memory += (data->capacity - capacity) * 2 * sizeof(int64_t);
-        status = put_cells(&segment->memory, block, cells, n);
+        block->memory += (data->capacity - capacity) * 2 * sizeof(int64_t);
+        status = put_cells(&block->memory, block, cells, n);
     }
+    segment->memory += beyond_free(block->memory) - before;
     if (EOP_UNLIKELY(status != EDGEOPS_OK)) {
         eop_memtable_pop(asset, segment, row);
         return status;

@@ -11,6 +11,9 @@
 #define EOP_ASSETS_MAX       100000u
 #define EOP_ASSET_NAME_MAX   200u
 #define EOP_CHANNEL_NAME_MAX 128u
+/** Memory that each block has free: what an asset costs however few its rows are. Counting it would
+ * seal a segment of many assets early, into smaller chunks, and give none of it back. */
+#define EOP_BLOCK_FREE 2048u
 
 typedef struct eop_channel {
     char *name; /* first: eop_names */
@@ -44,6 +47,7 @@ typedef struct eop_block {
     eop_asset *asset; /**< NULL: it was removed while the segment was written */
     uint32_t asset_id;
     uint64_t segment;
+    uint64_t memory;                   /**< that its rows took; grows only */
     eop_extent extent;                 /**< set by eop_block_measure() */
     struct eop_block *next;            /**< of the asset, newer */
     struct eop_block *next_in_segment; /**< of the segment, no order */
@@ -53,7 +57,7 @@ typedef struct eop_block {
 typedef struct eop_segment {
     uint64_t number;
     uint64_t bytes;
-    uint64_t memory; /**< that its blocks took; grows only */
+    uint64_t memory; /**< that its blocks took, each beyond EOP_BLOCK_FREE; grows only */
     eop_block *blocks;
     struct eop_segment *next;
 } eop_segment;
