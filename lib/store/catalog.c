@@ -54,6 +54,9 @@ static const char schema[] =
     "label.id, asset.name, label.start, label.\"end\", label.label, label.author, label.created"
 
 static const char *const texts[EOP_CATALOG_STATEMENTS] = {
+    [EOP_META_GET] = "SELECT value FROM meta WHERE key = ?",
+    [EOP_META_SET] = "INSERT INTO meta VALUES(?, ?) ON CONFLICT(key) DO UPDATE SET"
+                     " value = excluded.value",
     [EOP_ASSET_ADD] = "INSERT INTO asset(id, name, base, created) VALUES(?, ?, ?, ?)",
     [EOP_ASSET_LIST] = "SELECT id, name, base FROM asset ORDER BY id",
     [EOP_ASSET_FIND] = "SELECT id FROM asset WHERE name = ?",
@@ -181,12 +184,12 @@ static edgeops_status count_outbox(eop_catalog *catalog) {
     return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
 }
 
-edgeops_status eop_catalog_open(eop_catalog *catalog, const char *path) {
+edgeops_status eop_catalog_open(eop_catalog *catalog, const char *path, bool make) {
     eop_sql_options options = {.path = path,
                                .texts = texts,
                                .count = EOP_CATALOG_STATEMENTS,
                                .version = EOP_HOME_VERSION,
-                               .schema = schema};
+                               .schema = make ? schema : NULL};
     *catalog = (eop_catalog){0};
     edgeops_status status = eop_sql_open(&catalog->sql, &options);
     if (status == EDGEOPS_OK) {

@@ -34,6 +34,8 @@ typedef struct eop_catalog {
 } eop_catalog;
 
 typedef enum eop_catalog_statement {
+    EOP_META_GET,
+    EOP_META_SET,
     EOP_ASSET_ADD,
     EOP_ASSET_LIST,
     EOP_ASSET_FIND,
@@ -85,7 +87,8 @@ typedef enum eop_catalog_statement {
     EOP_CATALOG_STATEMENTS
 } eop_catalog_statement;
 
-edgeops_status eop_catalog_open(eop_catalog *catalog, const char *path);
+/** make: where there is none. */
+edgeops_status eop_catalog_open(eop_catalog *catalog, const char *path, bool make);
 void eop_catalog_close(eop_catalog *catalog);
 /** Calls fn, with the lock held, when there is enough in the WAL for a checkpoint. */
 void eop_catalog_on_wal(eop_catalog *catalog, void (*fn)(void *user_data), void *user_data);

@@ -95,6 +95,13 @@ struct edgeops_store {
 void eop_store_log(edgeops_store *store, edgeops_log_level level, const char *format, ...)
     EOP_PRINTF(3, 4);
 
+/* -- home.c -- */
+/** Whether something is beside catalog.db that only comes after it. */
+edgeops_status eop_home_in_use(bool *out, const char *home);
+/** The catalog is loaded: opens `writer`, or makes its file where the home is not complete yet.
+ * E_CORRUPT where the file was lost or is of another home. */
+edgeops_status eop_home_open_telemetry(edgeops_store *store);
+
 /* -- wal.c: the writer's thread -- */
 /** After the chunks changed. The WAL cannot start anew as long as snapshots overlap: when it is too
  * long, or at once, they are held back for a moment. */

@@ -7,7 +7,7 @@
 #include "base/memory.h"
 
 edgeops_status eop_lookup_open(eop_lookup *lookup, const char *path) {
-    return eop_telemetry_open(&lookup->reader, path);
+    return eop_telemetry_open(&lookup->reader, path, false);
 }
 
 static void forget_spans(eop_lookup *lookup) {

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -82,6 +83,12 @@ static edgeops_status make(eop_sql *sql, const eop_sql_options *options) {
     return status;
 }
 
+static edgeops_status fail_lost(const char *path, const char *how) {
+    return eop_fail(EDGEOPS_E_CORRUPT, "store",
+                    "'%s' is %s, but its home is in use: restore the file from a backup", path,
+                    how);
+}
+
 /* Looks at what the file is before anything is written to it. */
 static edgeops_status check(eop_sql *sql, const eop_sql_options *options) {
     int version = 0;
@@ -102,7 +109,7 @@ static edgeops_status check(eop_sql *sql, const eop_sql_options *options) {
                         sql->path, version, options->version);
     }
     if (version == 0 && options->schema == NULL) {
-        return eop_fail(EDGEOPS_E_CORRUPT, "store", "'%s' is empty", sql->path);
+        return fail_lost(sql->path, "empty");
     }
     return version == 0 ? EDGEOPS_DONE : EDGEOPS_OK;
 }
@@ -113,6 +120,8 @@ static edgeops_status set_up(eop_sql *sql, const eop_sql_options *options) {
     sqlite3_extended_result_codes(sql->db, 1);
     edgeops_status found = check(sql, options);
     if (found < 0) {
+        /* Closing would write to it. */
+        sqlite3_db_config(sql->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
         return found;
     }
     edgeops_status status = EDGEOPS_OK;
@@ -132,6 +141,29 @@ static edgeops_status set_up(eop_sql *sql, const eop_sql_options *options) {
     return status == EDGEOPS_OK && found == EDGEOPS_DONE ? make(sql, options) : status;
 }
 
+/* Makes an empty file where there is none, if it may. */
+static edgeops_status find_file(const char *path, const eop_sql_options *options) {
+    struct stat st;
+    if (options->schema == NULL) {
+        if (stat(path, &st) != 0) {
+            return errno == ENOENT ? fail_lost(path, "missing")
+                                   : eop_fail_errno(errno, "store", "cannot open '%s'", path);
+        }
+        /* SQLite would remove the WAL of an empty file. */
+        return st.st_size > 0 ? EDGEOPS_OK : fail_lost(path, "empty");
+    }
+    /* SQLite gives the -wal and -shm files the mode of the database. O_EXCL: closing a descriptor
+     * of a file that is open already would drop SQLite's locks on it. */
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0 && errno != EEXIST) {
+        return eop_fail_errno(errno, "store", "cannot make '%s'", path);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return EDGEOPS_OK;
+}
+
 edgeops_status eop_sql_open(eop_sql *sql, const eop_sql_options *options) {
     *sql = (eop_sql){.texts = options->texts, .count = options->count};
     edgeops_status status = EDGEOPS_OK;
@@ -141,15 +173,9 @@ edgeops_status eop_sql_open(eop_sql *sql, const eop_sql_options *options) {
         status = eop_fail_nomem("store");
         goto out;
     }
-    /* SQLite gives the -wal and -shm files the mode of the database. O_EXCL: closing a descriptor
-     * of a file that is open already would drop SQLite's locks on it. */
-    int fd = open(sql->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0 && errno != EEXIST) {
-        status = eop_fail_errno(errno, "store", "cannot make '%s'", sql->path);
+    status = find_file(sql->path, options);
+    if (status != EDGEOPS_OK) {
         goto out;
-    }
-    if (fd >= 0) {
-        close(fd);
     }
     int rc =
         sqlite3_open_v2(sql->path, &sql->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
@@ -204,6 +230,11 @@ edgeops_status eop_sql_run(eop_sql *sql, sqlite3_stmt *statement) {
         sqlite3_reset(statement);
     }
     return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+}
+
+edgeops_status eop_sql_sync(eop_sql *sql) {
+    int rc = sqlite3_wal_checkpoint_v2(sql->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    return rc == SQLITE_OK ? EDGEOPS_OK : eop_sql_fail(sql, rc);
 }
 
 edgeops_status eop_sql_begin(eop_sql *sql) {

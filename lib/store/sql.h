@@ -28,7 +28,7 @@ typedef struct eop_sql_options {
     size_t count;
     int page_size;      /**< of a new database; 0: default */
     int version;        /**< `user_version` of a new one; a newer one is refused */
-    const char *schema; /**< makes a new one; NULL: it is there */
+    const char *schema; /**< makes a new one; NULL: it must be there */
 } eop_sql_options;
 
 /** WAL, synchronous=NORMAL, file mode 0600. E_VERSION, E_CORRUPT, E_LIMIT (disk full), E_IO. */
@@ -44,6 +44,8 @@ edgeops_status eop_sql_next(eop_sql *sql, sqlite3_stmt *statement);
 /** Runs a statement that gives no row. */
 edgeops_status eop_sql_run(eop_sql *sql, sqlite3_stmt *statement);
 edgeops_status eop_sql_exec(eop_sql *sql, const char *text);
+/** Brings what was committed to the disk. */
+edgeops_status eop_sql_sync(eop_sql *sql);
 /** BEGIN IMMEDIATE. */
 edgeops_status eop_sql_begin(eop_sql *sql);
 /** Commits when status is EDGEOPS_OK, else rolls back; gives what came of it and keeps the detail

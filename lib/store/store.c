@@ -89,7 +89,11 @@ static edgeops_status open_catalog(edgeops_store *store) {
         return eop_fail_nomem("store");
     }
     eop_sql_options options = {.path = path, .version = EOP_HOME_VERSION};
-    edgeops_status status = eop_catalog_open(&store->catalog, path);
+    bool used = false;
+    edgeops_status status = eop_home_in_use(&used, store->home);
+    if (status == EDGEOPS_OK) {
+        status = eop_catalog_open(&store->catalog, path, !used);
+    }
     if (status == EDGEOPS_OK) {
         status = eop_sql_open(&store->checkpoint, &options);
     }
@@ -132,7 +136,7 @@ static edgeops_status open_telemetry(edgeops_store *store) {
     edgeops_status status = eop_mkdirs(data, 0700);
     eop_free(data);
     if (status == EDGEOPS_OK) {
-        status = eop_telemetry_open(&store->writer, store->telemetry_path);
+        status = eop_home_open_telemetry(store);
     }
     if (status == EDGEOPS_OK) {
         status = eop_lookup_open(&store->lookup, store->telemetry_path);

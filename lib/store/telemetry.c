@@ -27,6 +27,8 @@ static const char schema[] =
     " last_seq INTEGER NOT NULL);";
 
 typedef enum statement {
+    HOME_GET,
+    HOME_SET,
     APPLIED_GET,
     APPLIED_SET,
     CHUNK_ADD,
@@ -48,6 +50,8 @@ typedef enum statement {
 } statement;
 
 static const char *const texts[STATEMENTS] = {
+    [HOME_GET] = "SELECT value FROM meta WHERE key = 'home'",
+    [HOME_SET] = "INSERT INTO meta VALUES('home', ?)",
     [APPLIED_GET] = "SELECT value FROM meta WHERE key = 'applied'",
     [APPLIED_SET] = "UPDATE meta SET value = ? WHERE key = 'applied'",
     [CHUNK_ADD] = "INSERT INTO chunk(asset, t0, t1, ord0, ord1, rows, times, seqs, ordinals)"
@@ -74,13 +78,13 @@ static const char *const texts[STATEMENTS] = {
     [FREE_PAGES] = "PRAGMA freelist_count",
 };
 
-edgeops_status eop_telemetry_open(eop_telemetry *telemetry, const char *path) {
+edgeops_status eop_telemetry_open(eop_telemetry *telemetry, const char *path, bool make) {
     eop_sql_options options = {.path = path,
                                .texts = texts,
                                .count = STATEMENTS,
                                .page_size = PAGE_SIZE,
                                .version = VERSION,
-                               .schema = schema};
+                               .schema = make ? schema : NULL};
     *telemetry = (eop_telemetry){0};
     edgeops_status status = eop_sql_open(&telemetry->sql, &options);
     if (status == EDGEOPS_OK) {
@@ -92,6 +96,27 @@ edgeops_status eop_telemetry_open(eop_telemetry *telemetry, const char *path) {
 void eop_telemetry_close(eop_telemetry *telemetry) {
     eop_sql_close(&telemetry->sql);
     eop_rows_dispose(&telemetry->keys);
+}
+
+edgeops_status eop_telemetry_home(int64_t *out, eop_telemetry *telemetry) {
+    sqlite3_stmt *select = NULL;
+    edgeops_status status = eop_sql_get(&select, &telemetry->sql, HOME_GET);
+    if (status == EDGEOPS_OK) {
+        status = eop_sql_next(&telemetry->sql, select);
+        *out = status == EDGEOPS_OK ? sqlite3_column_int64(select, 0) : 0;
+        sqlite3_reset(select);
+    }
+    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+}
+
+edgeops_status eop_telemetry_set_home(eop_telemetry *telemetry, int64_t number) {
+    sqlite3_stmt *insert = NULL;
+    edgeops_status status = eop_sql_get(&insert, &telemetry->sql, HOME_SET);
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_int(insert, 1, number);
+        status = eop_sql_run(&telemetry->sql, insert);
+    }
+    return status;
 }
 
 /* -- writing -- */

@@ -7,7 +7,7 @@
  *   cell:  id = chunk id << 10 | channel; count, nulls, min, max, sum; data. A channel that is null
  *          in all rows has none.
  *   state: what is known of an asset's rows in chunks
- *   meta:  'applied', number of the last journal segment whose rows are here
+ *   meta:  'applied', number of the last journal segment whose rows are here; 'home', of home.c
  *
  * A segment becomes chunks, state and `applied` in one transaction. */
 #ifndef EOP_STORE_TELEMETRY_H
@@ -21,8 +21,13 @@ typedef struct eop_telemetry {
     eop_rows keys; /* of the chunk that is read */
 } eop_telemetry;
 
-edgeops_status eop_telemetry_open(eop_telemetry *telemetry, const char *path);
+/** make: where there is none. */
+edgeops_status eop_telemetry_open(eop_telemetry *telemetry, const char *path, bool make);
 void eop_telemetry_close(eop_telemetry *telemetry);
+
+/** The number of its home, 0 when it has none yet. */
+edgeops_status eop_telemetry_home(int64_t *out, eop_telemetry *telemetry);
+edgeops_status eop_telemetry_set_home(eop_telemetry *telemetry, int64_t number);
 
 /* -- writing; one connection, one thread at a time -- */
 

@@ -182,7 +182,7 @@ Test(store_chunk, segment_is_applied_once) {
     eop_cell cell = {0, f64(1)};
     make_home();
     snprintf(path, sizeof path, "%s/telemetry.db", folder);
-    CHECK_OK(eop_telemetry_open(&telemetry, path));
+    CHECK_OK(eop_telemetry_open(&telemetry, path, true));
     CHECK_OK(eop_memtable_add(&asset, &table, "a", 1));
     CHECK_OK(eop_asset_add_channel(asset, "x", EDGEOPS_TYPE_FLOAT64, ""));
     segment->number = 3;

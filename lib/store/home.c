@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which files make a home, and the order in which they are made. A file that was lost must not be
+ * taken for one that is yet to come: then a home in use would silently begin anew.
+ *
+ *   catalog.db, then its meta 'home', a number of its own: on the disk before there is more
+ *   data/telemetry.db, then its meta 'home', the same number: on the disk, too
+ *   meta 'complete' of catalog.db: from now on both must be there
+ *   what is in data/journal and models
+ */
+#include <stdint.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/memory.h"
+#include "base/time.h"
+#include "store/internal.h"
+
+static edgeops_status note_entry(const char *name, void *user_data) {
+    (void)name;
+    *(bool *)user_data = true;
+    return EDGEOPS_OK;
+}
+
+edgeops_status eop_home_in_use(bool *out, const char *home) {
+    static const char *const folders[] = {"data/journal", "models"};
+    struct stat st;
+    bool used = false;
+    edgeops_status status = EDGEOPS_OK;
+    char *path = eop_path_join(home, "data/telemetry.db");
+    if (path == NULL) {
+        return eop_fail_nomem("store");
+    }
+    used = stat(path, &st) == 0 && st.st_size > 0;
+    eop_free(path);
+    for (size_t i = 0; status == EDGEOPS_OK && !used && i < EOP_COUNT(folders); i++) {
+        path = eop_path_join(home, folders[i]);
+        if (path == NULL) {
+            return eop_fail_nomem("store");
+        }
+        if (eop_file_exists(path)) {
+            status = eop_dir_walk(path, note_entry, &used);
+        }
+        eop_free(path);
+    }
+    if (status == EDGEOPS_OK) {
+        *out = used;
+    }
+    return status;
+}
+
+/* Not secret, only unlike that of any other home. */
+static int64_t new_number(const edgeops_store *store) {
+    uint64_t seed[4] = {(uint64_t)(uintptr_t)store, (uint64_t)eop_now(), (uint64_t)eop_monotonic(),
+                        (uint64_t)getpid()};
+    return (int64_t)(eop_hash64(seed, sizeof seed) >> 1) | 1;
+}
+
+static edgeops_status sync_file(eop_sql *sql, const edgeops_store *store, const char *folder) {
+    edgeops_status status = eop_sql_sync(sql);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    char *path = eop_path_join(store->home, folder);
+    status = path != NULL ? eop_dir_sync(path) : eop_fail_nomem("store");
+    eop_free(path);
+    return status;
+}
+
+static edgeops_status set_meta(eop_catalog *catalog, const char *key, int64_t value) {
+    sqlite3_stmt *upsert = NULL;
+    edgeops_status status = eop_catalog_begin(catalog);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    status = eop_catalog_get(&upsert, catalog, EOP_META_SET);
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_text(upsert, 1, key);
+        eop_sql_bind_int(upsert, 2, value);
+        status = eop_sql_run(&catalog->sql, upsert);
+    }
+    return eop_catalog_end(catalog, status);
+}
+
+/* 0: it is not there. */
+static edgeops_status get_meta(int64_t *out, eop_catalog *catalog, const char *key) {
+    sqlite3_stmt *select = NULL;
+    eop_catalog_lock(catalog);
+    edgeops_status status = eop_catalog_get(&select, catalog, EOP_META_GET);
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_text(select, 1, key);
+        status = eop_sql_next(&catalog->sql, select);
+        *out = status == EDGEOPS_OK ? sqlite3_column_int64(select, 0) : 0;
+        sqlite3_reset(select);
+    }
+    eop_catalog_unlock(catalog);
+    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+}
+
+/* The number of the home; a catalog that has none gets one. */
+static edgeops_status get_number(int64_t *number, edgeops_store *store) {
+    edgeops_status status = get_meta(number, &store->catalog, "home");
+    if (status != EDGEOPS_OK || *number != 0) {
+        return status;
+    }
+    *number = new_number(store);
+    return set_meta(&store->catalog, "home", *number);
+}
+
+/* Both databases are of one home, or the second one has no number yet. */
+static edgeops_status join(edgeops_store *store, int64_t number, bool complete) {
+    int64_t found = 0;
+    edgeops_status status = eop_telemetry_home(&found, &store->writer);
+    if (status == EDGEOPS_OK && found == 0 && !complete) {
+        status = eop_telemetry_set_home(&store->writer, number);
+    } else if (status == EDGEOPS_OK && found != number) {
+        status = eop_fail(EDGEOPS_E_CORRUPT, "store",
+                          "'%s' and '%s' are of different homes: restore both from one backup",
+                          store->catalog.sql.path, store->telemetry_path);
+    }
+    return status;
+}
+
+edgeops_status eop_home_open_telemetry(edgeops_store *store) {
+    int64_t number = 0;
+    int64_t complete = 0;
+    edgeops_status status = get_meta(&complete, &store->catalog, "complete");
+    if (status == EDGEOPS_OK) {
+        status = get_number(&number, store);
+    }
+    if (status == EDGEOPS_OK && complete == 0) {
+        status = sync_file(&store->catalog.sql, store, "");
+    }
+    if (status == EDGEOPS_OK) {
+        /* Assets come when the home is complete, or it is older than this mark. */
+        bool make = complete == 0 && store->mem.next_id == 1;
+        status = eop_telemetry_open(&store->writer, store->telemetry_path, make);
+    }
+    if (status == EDGEOPS_OK) {
+        status = join(store, number, complete != 0);
+    }
+    if (status == EDGEOPS_OK && complete == 0) {
+        status = sync_file(&store->writer.sql, store, "data");
+        if (status == EDGEOPS_OK) {
+            status = set_meta(&store->catalog, "complete", 1);
+        }
+    }
+    return status;
+}
