@@ -5,14 +5,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "node/doctor_files.h"
 #include "node/ops.h"
 
 #define YEAR_2024 ((edgeops_time)1704067200 * EDGEOPS_SECOND)
 
 typedef struct doctor {
+    edgeops_call *call;
     edgeops_node *node;
+    eop_job *job; /**< while it looks at files */
     eop_json *checks;
     bool ok;
+    bool deep;
 } doctor;
 
 static void put(doctor *d, const char *name, const char *state, const char *detail,
@@ -165,30 +169,140 @@ static void check_parts(doctor *d) {
     }
 }
 
-static edgeops_status run_doctor(edgeops_call *call, eop_json **result) {
-    doctor d = {call->node, eop_json_array(), true};
-    check_home(&d);
-    check_disk(&d);
-    check_store(&d);
-    check_clock(&d);
-    check_worker(&d);
-    check_drivers(&d);
-    put(&d, "daemon", eop_node_is_daemon(call->node) ? "ok" : "warn",
+/* -- files: on a thread of their own, hashing them may take minutes -- */
+
+static void put_files(doctor *d, const char *what, const char *name, edgeops_status status,
+                      const char *hint) {
+    char *check = eop_format("%s %s", what, name);
+    put(d, check != NULL ? check : what, status == EDGEOPS_OK ? "ok" : "fail",
+        status == EDGEOPS_OK
+            ? (d->deep ? "its files have not changed" : "its files have their sizes")
+            : edgeops_error_last()->message,
+        status == EDGEOPS_OK ? "" : hint);
+    eop_free(check);
+}
+
+static edgeops_status check_workflow(const edgeops_workflow *workflow, void *user_data) {
+    doctor *d = user_data;
+    const edgeops_manifest *m = edgeops_workflow_manifest(workflow);
+    char *name = eop_format("%s@%s", m->name, m->version);
+    put_files(d, "workflow", name != NULL ? name : m->name, eop_check_workflow(workflow, d->deep),
+              "remove it with 'workflow rm' and add it again from its package");
+    eop_free(name);
+    return eop_job_canceled(d->job) ? EDGEOPS_E_CANCELED : EDGEOPS_OK;
+}
+
+static edgeops_status check_model(const char *name, const char *json, void *user_data) {
+    doctor *d = user_data;
+    eop_json *record = NULL;
+    edgeops_status status = eop_json_parse(&record, json, strlen(json), "model", NULL);
+    if (status == EDGEOPS_OK) {
+        status = eop_check_model(d->node, record, d->deep);
+    }
+    put_files(d, "model", name, status, "train it again, or restore its folder from a backup");
+    eop_json_free(record);
+    return eop_job_canceled(d->job) ? EDGEOPS_E_CANCELED : EDGEOPS_OK;
+}
+
+static void files_work(eop_job *job, void *user_data) {
+    doctor *d = user_data;
+    char *store = eop_workflow_store(d->node);
+    d->job = job;
+    edgeops_status status =
+        store != NULL ? edgeops_workflow_list(store, check_workflow, d) : eop_fail_nomem("node");
+    if (status == EDGEOPS_OK) {
+        status = eop_record_list(d->node->store, "model", check_model, d);
+    }
+    if (status != EDGEOPS_OK && !eop_job_canceled(job)) {
+        put(d, "files", "fail", edgeops_error_last()->message, "look after the home's disk");
+    }
+    eop_free(store);
+    eop_job_end(job, EDGEOPS_OK);
+}
+
+/* A training and an installation have such folders while they run. */
+static bool makes_temporary(const edgeops_node *node) {
+    for (const edgeops_call *call = node->calls; call != NULL; call = call->next) {
+        if (call->state == EOP_CALL_RUNNING &&
+            (strcmp(call->op->name, "train") == 0 || strcmp(call->op->name, "workflow.add") == 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_temporary(doctor *d) {
+    static const char *const folders[][2] = {{"models", NULL}, {"store", "workflows/objects"}};
+    char detail[160];
+    uint64_t count = 0;
+    for (size_t i = 0; i < EOP_COUNT(folders) && !makes_temporary(d->node); i++) {
+        char *folder = eop_node_path(d->node, folders[i][0], folders[i][1]);
+        count += folder != NULL ? eop_count_temporary(folder) : 0;
+        eop_free(folder);
+    }
+    if (count > 0) {
+        snprintf(detail, sizeof(detail), "%llu folders of unfinished work are left",
+                 (unsigned long long)count);
+        put(d, "temporary", "warn", detail,
+            "the next start of the node and the next 'workflow add' remove them");
+    }
+}
+
+static void finish(doctor *d) {
+    check_temporary(d);
+    eop_json *result = eop_json_object();
+    eop_json_set_bool(result, "ok", d->ok);
+    eop_json_set(result, "checks", d->checks);
+    eop_call_finish(d->call, EDGEOPS_OK, result);
+    eop_free(d);
+}
+
+static void files_done(eop_job *job, void *user_data) {
+    doctor *d = user_data;
+    if (eop_job_canceled(job)) {
+        eop_json_free(d->checks);
+        eop_call_fail(d->call, EDGEOPS_E_CANCELED, "ended on request");
+        eop_free(d);
+        return;
+    }
+    finish(d);
+}
+
+static edgeops_status doctor_start(edgeops_call *call) {
+    doctor *d = eop_calloc(1, sizeof(*d));
+    if (d == NULL) {
+        return eop_fail_nomem("node");
+    }
+    *d = (doctor){.call = call,
+                  .node = call->node,
+                  .checks = eop_json_array(),
+                  .ok = true,
+                  .deep = eop_json_bool(call->args, "deep", false)};
+    check_home(d);
+    check_disk(d);
+    check_store(d);
+    check_clock(d);
+    check_worker(d);
+    check_drivers(d);
+    put(d, "daemon", eop_node_is_daemon(call->node) ? "ok" : "warn",
         eop_node_is_daemon(call->node) ? "runs" : "no daemon runs on this home",
         eop_node_is_daemon(call->node) ? ""
                                        : "'edgeopsctl node serve' starts sources and "
                                          "deployments");
-    check_parts(&d);
-    *result = eop_json_object();
-    eop_json_set_bool(*result, "ok", d.ok);
-    eop_json_set(*result, "checks", d.checks);
+    check_parts(d);
+    if (eop_job_start(NULL, call->node, call, files_work, files_done, d) != EDGEOPS_OK) {
+        /* A node that is too busy for this is just what one asks a doctor about. */
+        put(d, "files", "warn", edgeops_error_last()->message, "ask again");
+        finish(d);
+    }
     return EDGEOPS_OK;
 }
 
 const eop_op eop_doctor_ops[] = {
     {.name = "doctor",
      .summary = "look for what keeps the node from working",
-     .args = EOP_ARGS_NONE,
-     .run = run_doctor},
+     .args = EOP_ARGS("", "\"deep\":{\"type\":\"boolean\",\"default\":false,\"description\":"
+                          "\"compare what is in the files, too, not only their sizes\"}"),
+     .start = doctor_start},
     {0},
 };

@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <pthread.h>
+#include <sys/stat.h>
 
 #include "store/internal.h"
 
@@ -144,4 +145,45 @@ Test(node_doctor, what_needs_room_is_refused_at_once_on_a_full_disk) {
     must_fail(EDGEOPS_E_NOTFOUND, "asset.show", "{\"name\":\"m/2\"}", "m/2");
     close(options.input);
     eop_free(csv);
+}
+
+/* Path of a file of the only installed workflow. */
+static char *installed_file(const char *name) {
+    eop_json *r = must("workflow.show", "{\"workflow\":\"flow\"}");
+    char *file = eop_format("%s/store/workflows/objects/%s/%s", fixture_home,
+                            eop_json_string(r, "digest", ""), name);
+    eop_json_free(r);
+    return file;
+}
+
+Test(node_doctor, a_changed_file_of_a_workflow_or_model_is_seen) {
+    make_model(1);
+    char *module = installed_file("flow.py");
+    eop_json *r = must("model.show", "{\"model\":\"m1\"}");
+    char *file = eop_format("%s/models/m1/%s", fixture_home,
+                            eop_json_string(eop_json_first(eop_json_get(r, "files")), "name", ""));
+    eop_json_free(r);
+    expect_check(NULL, "workflow flow@1.0.0", "ok", "sizes");
+    expect_check("{\"deep\":true}", "workflow flow@1.0.0", "ok", "not changed");
+    expect_check("{\"deep\":true}", "model m1", "ok", "not changed");
+    /* One byte is another: only who reads it sees it. */
+    cr_assert(eq(int, chmod(module, 0644), 0));
+    flip(module, 7);
+    flip(file, 1);
+    expect_check(NULL, "workflow flow@1.0.0", "ok", "sizes");
+    expect_check("{\"deep\":true}", "workflow flow@1.0.0", "fail", "'flow.py' has other content");
+    expect_check("{\"deep\":true}", "model m1", "fail", "has other content");
+    cr_assert(eq(int, truncate(module, 3), 0));
+    cr_assert(eq(int, unlink(file), 0));
+    expect_check(NULL, "workflow flow@1.0.0", "fail", "'flow.py' has another size");
+    expect_check(NULL, "model m1", "fail", "is missing");
+    eop_free(file);
+    eop_free(module);
+}
+
+Test(node_doctor, what_unfinished_work_left_is_a_warning) {
+    char *folder = eop_path_join(fixture_home, "models/.tmp-77");
+    cr_assert(eq(int, eop_mkdirs(folder, 0700), EDGEOPS_OK));
+    expect_check(NULL, "temporary", "warn", "1 folders");
+    eop_free(folder);
 }
