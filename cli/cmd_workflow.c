@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <libgen.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -102,54 +102,22 @@ int cli_workflow_pack(cli_call *call) {
     return code;
 }
 
-/* A folder is packed here, so that a daemon gets the bytes this user sees. *temporary: file to
- * remove, free it. */
-static int open_package(int *fd, char **temporary, const char *path) {
-    struct stat st;
-    if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode)) {
-        return cli_open_input(fd, path);
-    }
-    const char *folder = getenv("TMPDIR");
-    folder = folder != NULL && *folder != 0 ? folder : "/tmp";
-    char *directory = cli_format("%s/edgeopsctl-XXXXXX", folder);
-    if (mkdtemp(directory) == NULL) {
-        int code = cli_fail(CLI_FAILED, "set TMPDIR to a folder with room",
-                            "no temporary folder can be made in %s", folder);
-        free(directory);
-        return code;
-    }
-    *temporary = cli_format("%s/workflow.zip", directory);
-    free(directory);
-    edgeops_status status = edgeops_workflow_pack(NULL, path, *temporary);
-    return status == EDGEOPS_OK ? cli_open_input(fd, *temporary) : cli_fail_last(status, NULL);
-}
-
-static void remove_package(char *temporary) {
-    if (temporary != NULL) {
-        unlink(temporary);
-        rmdir(dirname(temporary));
-        free(temporary);
-    }
-}
-
+/* A file or folder is named to the node, which runs as the same user: what it has already costs a
+ * look. */
 int cli_workflow_add(cli_call *call) {
     const char *path = cli_arg(call, 0);
-    char *temporary = NULL;
-    int fd = -1;
-    int code = CLI_OK;
-    edgeops_workflow *workflow = NULL;
-    if (strcmp(path, "-") != 0) { /* what is wrong is told with the path the user knows */
-        edgeops_status status = edgeops_workflow_check(&workflow, path);
-        code = status == EDGEOPS_OK ? CLI_OK : cli_fail_last(status, NULL);
-        edgeops_workflow_free(workflow);
+    if (strcmp(path, "-") == 0) {
+        return cli_operation(call, "workflow.add", "", STDIN_FILENO, -1);
     }
-    if (code == CLI_OK) {
-        code = open_package(&fd, &temporary, path);
+    char *full = realpath(path, NULL);
+    if (full == NULL) {
+        return cli_fail(errno == ENOENT ? CLI_NOTFOUND : CLI_FAILED, NULL, "%s: %s", path,
+                        strerror(errno));
     }
-    if (code == CLI_OK) {
-        code = cli_operation(call, "workflow.add", "", fd, -1);
-    }
-    cli_close(fd);
-    remove_package(temporary);
+    cli_text members = {0};
+    json_put_member(&members, "path", full);
+    int code = cli_operation(call, "workflow.add", cli_text_get(&members), -1, -1);
+    cli_text_dispose(&members);
+    free(full);
     return code;
 }

@@ -219,7 +219,8 @@ static char *hint_for(const cli_call *call, const char *operation, edgeops_statu
 /* Wrong arguments are wrong usage; a file with wrong contents, or a thing in the wrong state, is
  * not, nor is what a run that had begun found out. */
 static int exit_code_for(const char *operation, edgeops_status status, int input, int64_t run) {
-    bool judged = input >= 0 || run > 0 || strcmp(operation, "run.cancel") == 0;
+    bool judged = input >= 0 || run > 0 || strcmp(operation, "run.cancel") == 0 ||
+                  strcmp(operation, "workflow.add") == 0;
     return status == EDGEOPS_E_INVALID && !judged ? CLI_USAGE : cli_exit_code(status);
 }
 
