@@ -494,3 +494,34 @@ Test(store_append, options_are_checked_and_init_equals_the_macro) {
     macro.segment_bytes = 1;
     CHECK_CODE(EDGEOPS_E_INVALID, edgeops_store_open(&store, home, &macro));
 }
+
+/* What an asset costs before its first row must not make the segments of a plant with many small: a
+ * segment is a chunk of each of them. */
+Test(store_append, many_assets_in_turn_fill_their_segments, .timeout = 60) {
+    enum { ASSETS = 3750, CHANNELS = 12, ROUNDS = 5 };
+    static edgeops_sample samples[ASSETS];
+    static char assets[ASSETS][8];
+    const char *names[CHANNELS] = {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"};
+    edgeops_value values[CHANNELS];
+    edgeops_store *store = open_store();
+    for (int k = 0; k < CHANNELS; k++) {
+        values[k] = boolean(k & 1);
+    }
+    for (int i = 0; i < ASSETS; i++) {
+        snprintf(assets[i], sizeof assets[i], "m%d", i);
+        samples[i] = (edgeops_sample){assets[i], 0, 0, CHANNELS, names, values};
+    }
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < ASSETS; i += 50) {
+            for (int k = 0; k < 50; k++) {
+                samples[i + k].time = round;
+            }
+            CHECK_OK(edgeops_store_append(store, &samples[i], 50, NULL));
+        }
+    }
+    CHECK_OK(eop_store_flush(store));
+    edgeops_store_close(store);
+    /* 1.2 MB of frames. */
+    cr_assert_eq(ask_sql("data/telemetry.db", "SELECT value FROM meta WHERE key = 'applied'"), 2);
+    cr_assert_leq(ask_sql("data/telemetry.db", "SELECT COUNT(*) FROM chunk"), 2 * ASSETS);
+}
