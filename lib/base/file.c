@@ -116,40 +116,75 @@ edgeops_status eop_dir_sync(const char *path) {
     return rc;
 }
 
-edgeops_status eop_file_write(const char *path, const void *data, size_t size, unsigned mode) {
+edgeops_status eop_replacement_open(eop_replacement *out, const char *path, unsigned mode) {
+    struct stat st;
     edgeops_status rc = EDGEOPS_OK;
-    int fd = -1;
-    bool made = false;
-    char *parent = parent_of(path);
-    char *temporary = eop_format("%s.XXXXXX", path);
-    if (parent == NULL || temporary == NULL) {
+    *out = (eop_replacement){.fd = -1};
+    bool exists = stat(path, &st) == 0;
+    if (exists && !S_ISREG(st.st_mode)) {
+        return eop_fail(EDGEOPS_E_INVALID, "base", "'%s' is no regular file and is not replaced",
+                        path);
+    }
+    char *target = exists ? realpath(path, NULL) : NULL; /* a link stays one */
+    out->path = eop_strdup(target != NULL ? target : path);
+    free(target);
+    out->temporary = out->path != NULL ? eop_format("%s.XXXXXX", out->path) : NULL;
+    if (out->temporary == NULL) {
         rc = eop_fail_nomem("base");
         goto out;
     }
-    fd = mkostemp(temporary, O_CLOEXEC);
-    made = fd >= 0;
-    if (fd < 0 || fchmod(fd, (mode_t)mode) != 0) {
+    out->fd = mkostemp(out->temporary, O_CLOEXEC);
+    if (out->fd < 0 || fchmod(out->fd, (mode_t)mode) != 0) {
         rc = eop_fail_errno(errno, "base", "cannot write '%s'", path);
-        goto out;
-    }
-    rc = eop_write_all(fd, data, size);
-    if (rc == EDGEOPS_OK && (fsync(fd) != 0 || rename(temporary, path) != 0)) {
-        rc = eop_fail_errno(errno, "base", "cannot write '%s'", path);
-    }
-    if (rc == EDGEOPS_OK) {
-        made = false;
-        rc = eop_dir_sync(parent);
     }
 out:
-    if (fd >= 0) {
-        close(fd);
+    if (rc < 0) {
+        eop_replacement_dispose(out);
     }
-    if (made) {
-        unlink(temporary);
-    }
-    eop_free(temporary);
-    eop_free(parent);
     return rc;
+}
+
+edgeops_status eop_replacement_commit(eop_replacement *file) {
+    edgeops_status rc = EDGEOPS_OK;
+    char *parent = parent_of(file->path);
+    if (parent == NULL) {
+        rc = eop_fail_nomem("base");
+    } else if (fsync(file->fd) != 0 || rename(file->temporary, file->path) != 0) {
+        rc = eop_fail_errno(errno, "base", "cannot write '%s'", file->path);
+    } else {
+        eop_free(file->temporary); /* gone: it has taken the place */
+        file->temporary = NULL;
+        rc = eop_dir_sync(parent);
+    }
+    eop_free(parent);
+    eop_replacement_dispose(file);
+    return rc;
+}
+
+void eop_replacement_dispose(eop_replacement *file) {
+    if (file->fd >= 0) {
+        close(file->fd);
+        if (file->temporary != NULL) {
+            unlink(file->temporary);
+        }
+    }
+    eop_free(file->temporary);
+    eop_free(file->path);
+    *file = (eop_replacement){.fd = -1};
+}
+
+edgeops_status eop_file_write(const char *path, const void *data, size_t size, unsigned mode) {
+    eop_replacement file;
+    edgeops_status rc = eop_replacement_open(&file, path, mode);
+    if (rc < 0) {
+        return rc;
+    }
+    rc = eop_write_all(file.fd, data, size);
+    if (rc < 0) {
+        eop_replacement_dispose(&file);
+        return rc;
+    }
+    return eop_replacement_commit(&file);
 }
 
 edgeops_status eop_mkdirs(const char *path, unsigned mode) {

@@ -15,6 +15,20 @@ char *eop_path_join(const char *a, const char *b);
  *  E_NOTFOUND, E_LIMIT, E_IO. Regular files only. */
 edgeops_status eop_file_read(char **data, size_t *size, const char *path, size_t limit);
 
+/** A file on its way to take the place of another: written beside it, then renamed. */
+typedef struct eop_replacement {
+    char *path; /**< what a link at the given path points to */
+    char *temporary;
+    int fd; /**< write here */
+} eop_replacement;
+/** E_INVALID when there is something at path that is no regular file (a device, a pipe, a folder).
+ */
+edgeops_status eop_replacement_open(eop_replacement *out, const char *path, unsigned mode);
+/** fsync, rename, fsync of the folder; disposes, also on failure (the old file stays then). */
+edgeops_status eop_replacement_commit(eop_replacement *file);
+/** Takes the temporary file away. */
+void eop_replacement_dispose(eop_replacement *file);
+
 /** Old content or new, never a mix: temporary file beside it, fsync, rename, fsync of the folder.
  */
 edgeops_status eop_file_write(const char *path, const void *data, size_t size, unsigned mode);

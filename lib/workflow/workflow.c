@@ -31,51 +31,22 @@ edgeops_status edgeops_workflow_check(edgeops_workflow **out, const char *path) 
     return rc;
 }
 
-/* "dir/name" -> "dir"; "name" -> ".". */
-static char *parent_of(const char *path) {
-    const char *slash = strrchr(path, '/');
-    return slash == NULL ? eop_strdup(".")
-                         : eop_strndup(path, slash == path ? 1 : (size_t)(slash - path));
-}
-
 static edgeops_status write_zip(eop_package *package, const char *zip) {
-    edgeops_status rc = EDGEOPS_OK;
-    char *temporary = eop_format("%s.XXXXXX", zip);
-    char *parent = parent_of(zip);
-    int fd = -1;
-    bool made = false;
-    if (temporary == NULL || parent == NULL) {
-        rc = eop_fail_nomem("workflow");
-        goto out;
-    }
-    fd = mkostemp(temporary, O_CLOEXEC);
-    made = fd >= 0;
-    if (fd < 0 || fchmod(fd, 0644) != 0) {
-        rc = eop_fail_errno(errno, "workflow", "cannot write '%s'", zip);
-        goto out;
-    }
-    rc = eop_archive_write(fd, &package->entries, zip, eop_folder_open, &package->fd);
+    eop_replacement file;
     struct stat st;
-    if (rc == EDGEOPS_OK && fstat(fd, &st) == 0 && (uint64_t)st.st_size > EOP_ENTRY_ZIP_MAX) {
+    edgeops_status rc = eop_replacement_open(&file, zip, 0644);
+    if (rc < 0) {
+        return rc;
+    }
+    rc = eop_archive_write(file.fd, &package->entries, zip, eop_folder_open, &package->fd);
+    if (rc == EDGEOPS_OK && fstat(file.fd, &st) == 0 && (uint64_t)st.st_size > EOP_ENTRY_ZIP_MAX) {
         rc = eop_fail(EDGEOPS_E_LIMIT, "workflow", "'%s': a package has at most 1 GiB", zip);
     }
-    if (rc == EDGEOPS_OK && (fsync(fd) != 0 || rename(temporary, zip) != 0)) {
-        rc = eop_fail_errno(errno, "workflow", "cannot write '%s'", zip);
+    if (rc < 0) {
+        eop_replacement_dispose(&file);
+        return rc;
     }
-    if (rc == EDGEOPS_OK) {
-        made = false;
-        rc = eop_dir_sync(parent);
-    }
-out:
-    if (fd >= 0) {
-        close(fd);
-    }
-    if (made) {
-        unlink(temporary);
-    }
-    eop_free(temporary);
-    eop_free(parent);
-    return rc;
+    return eop_replacement_commit(&file);
 }
 
 edgeops_status edgeops_workflow_pack(char **written, const char *directory, const char *zip) {

@@ -48,6 +48,25 @@ Test(base_file, written_file_reads_back_and_leaves_nothing_beside) {
     eop_free(path);
 }
 
+Test(base_file, only_regular_files_are_replaced_and_links_stay) {
+    char command[512];
+    (void)snprintf(command, sizeof command, "cd %s && mkfifo pipe && touch file && ln -s file link",
+                   root);
+    cr_assert(eq(int, system(command), 0));
+    char *path = eop_path_join(root, "pipe");
+    cr_assert(eq(int, eop_file_write(path, "x", 1, 0600), EDGEOPS_E_INVALID));
+    cr_assert(eq(int, eop_file_write(root, "x", 1, 0600), EDGEOPS_E_INVALID));
+    char *link_path = eop_path_join(root, "link");
+    cr_assert(eq(int, eop_file_write(link_path, "new", 3, 0600), EDGEOPS_OK));
+    (void)snprintf(command, sizeof command,
+                   "cd %s && test -p pipe && test -L link && test $(cat file) = new && "
+                   "test $(ls | wc -l) = 3",
+                   root);
+    cr_assert(eq(int, system(command), 0));
+    eop_free(path);
+    eop_free(link_path);
+}
+
 Test(base_file, a_tree_goes_without_following_links) {
     char command[512];
     (void)snprintf(command, sizeof command,
