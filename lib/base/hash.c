@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/hash.h"
 
+#include <errno.h>
 #include <openssl/evp.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -127,5 +129,32 @@ edgeops_status eop_sha256_of(char hex[65], const void *data, size_t size) {
         eop_sha256_update(hash, data, size);
         eop_sha256_finish(hash, hex);
     }
+    return rc;
+}
+
+edgeops_status eop_sha256_of_fd(char hex[65], uint64_t *size, int fd, const char *what) {
+    char data[65536];
+    eop_sha256 *hash = NULL;
+    uint64_t total = 0;
+    edgeops_status rc = eop_sha256_new(&hash);
+    while (rc == EDGEOPS_OK) {
+        ssize_t n = read(fd, data, sizeof data);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            rc = eop_fail_errno(errno, "base", "cannot read '%s'", what);
+        } else if (n == 0) {
+            eop_sha256_finish(hash, hex);
+            if (size != NULL) {
+                *size = total;
+            }
+            return EDGEOPS_OK;
+        } else {
+            eop_sha256_update(hash, data, (size_t)n);
+            total += (uint64_t)n;
+        }
+    }
+    eop_sha256_free(hash);
     return rc;
 }

@@ -22,5 +22,8 @@ void eop_sha256_update(eop_sha256 *hash, const void *data, size_t size);
 void eop_sha256_finish(eop_sha256 *hash, char hex[65]);
 void eop_sha256_free(eop_sha256 *hash);
 edgeops_status eop_sha256_of(char hex[65], const void *data, size_t size);
+/** Of what is left to read from fd. size: optional, the bytes read. what: names the file in an
+ * error. */
+edgeops_status eop_sha256_of_fd(char hex[65], uint64_t *size, int fd, const char *what);
 
 #endif /* EOP_BASE_HASH_H */

@@ -20,30 +20,6 @@ typedef struct seal {
     unsigned depth;
 } seal;
 
-static edgeops_status hash_file(char hex[65], uint64_t *size, int fd, const char *name) {
-    char data[65536];
-    eop_sha256 *hash = NULL;
-    edgeops_status status = eop_sha256_new(&hash);
-    *size = 0;
-    while (status == EDGEOPS_OK) {
-        ssize_t n = read(fd, data, sizeof(data));
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            status = eop_fail_errno(errno, "node", "model file '%s'", name);
-        } else if (n == 0) {
-            eop_sha256_finish(hash, hex);
-            return EDGEOPS_OK;
-        } else {
-            eop_sha256_update(hash, data, (size_t)n);
-            *size += (uint64_t)n;
-        }
-    }
-    eop_sha256_free(hash);
-    return status;
-}
-
 static edgeops_status take_file(seal *s, const char *path, const char *name) {
     char hex[65];
     uint64_t size = 0;
@@ -51,7 +27,7 @@ static edgeops_status take_file(seal *s, const char *path, const char *name) {
     if (fd < 0) {
         return eop_fail_errno(errno, "node", "model file '%s'", name);
     }
-    edgeops_status status = hash_file(hex, &size, fd, name);
+    edgeops_status status = eop_sha256_of_fd(hex, &size, fd, name);
     if (status == EDGEOPS_OK && fsync(fd) != 0) {
         status = eop_fail_errno(errno, "node", "model file '%s'", name);
     }

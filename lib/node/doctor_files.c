@@ -19,25 +19,11 @@ static edgeops_status differs(const char *name, const char *how) {
 }
 
 static edgeops_status check_hash(int fd, const char *name, const char *sha256) {
-    char data[65536];
     char hex[65];
-    eop_sha256 *hash = NULL;
-    edgeops_status status = eop_sha256_new(&hash);
-    while (status == EDGEOPS_OK) {
-        ssize_t n = read(fd, data, sizeof(data));
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            status = eop_fail_errno(errno, "node", "'%s'", name);
-        } else if (n == 0) {
-            eop_sha256_finish(hash, hex);
-            return strcmp(hex, sha256) == 0 ? EDGEOPS_OK : differs(name, "has other content");
-        } else {
-            eop_sha256_update(hash, data, (size_t)n);
-        }
+    edgeops_status status = eop_sha256_of_fd(hex, NULL, fd, name);
+    if (status == EDGEOPS_OK && strcmp(hex, sha256) != 0) {
+        status = differs(name, "has other content");
     }
-    eop_sha256_free(hash);
     return status;
 }
 

@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <string.h>
+#include <unistd.h>
 
 Test(base_hash, crc32c_matches_rfc_3720) {
     unsigned char data[32] = {0};
@@ -33,4 +34,18 @@ Test(base_hash, hash64_tells_lengths_and_tails_apart) {
             cr_assert(ne(u64, eop_hash64(zeros, a), eop_hash64(zeros, b)));
         }
     }
+}
+
+Test(base_hash, a_descriptor_is_hashed_to_its_end) {
+    int fds[2];
+    char hex[65];
+    uint64_t size = 0;
+    cr_assert(eq(int, pipe(fds), 0));
+    cr_assert(eq(int, (int)write(fds[1], "abc", 3), 3));
+    close(fds[1]);
+    cr_assert(eq(int, eop_sha256_of_fd(hex, &size, fds[0], "pipe"), EDGEOPS_OK));
+    cr_assert(eq(str, hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"));
+    cr_assert(eq(u64, size, 3));
+    close(fds[0]);
+    cr_assert(eq(int, eop_sha256_of_fd(hex, &size, fds[0], "pipe"), EDGEOPS_E_IO));
 }
