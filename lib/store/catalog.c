@@ -13,12 +13,14 @@ static const char schema[] =
     " base INTEGER NOT NULL, created INTEGER NOT NULL);"
     "CREATE TABLE channel(asset INTEGER NOT NULL REFERENCES asset ON DELETE CASCADE,"
     " position INTEGER NOT NULL, name TEXT NOT NULL, type INTEGER NOT NULL, unit TEXT NOT NULL,"
+    " length INTEGER NOT NULL DEFAULT 1,"
     " PRIMARY KEY(asset, position), UNIQUE(asset, name)) WITHOUT ROWID;"
     "CREATE TABLE retired(name TEXT PRIMARY KEY, ordinal INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE label(id INTEGER PRIMARY KEY AUTOINCREMENT,"
     " asset INTEGER NOT NULL REFERENCES asset ON DELETE CASCADE, start INTEGER NOT NULL,"
     " \"end\" INTEGER NOT NULL, label TEXT NOT NULL, author TEXT NOT NULL,"
-    " created INTEGER NOT NULL, version INTEGER NOT NULL, withdrawn INTEGER);"
+    " created INTEGER NOT NULL, version INTEGER NOT NULL, withdrawn INTEGER,"
+    " source TEXT NOT NULL DEFAULT '', replaces INTEGER);"
     "CREATE INDEX label_asset ON label(asset, start);"
     "CREATE TABLE record(id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL,"
     " name TEXT NOT NULL, json TEXT NOT NULL, UNIQUE(kind, name));"
@@ -35,7 +37,7 @@ static const char schema[] =
     "CREATE TABLE dataset(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE,"
     " digest TEXT NOT NULL, created INTEGER NOT NULL, start INTEGER NOT NULL,"
     " \"end\" INTEGER NOT NULL, labelled_only INTEGER NOT NULL, label_version INTEGER NOT NULL,"
-    " rows INTEGER NOT NULL);"
+    " rows INTEGER NOT NULL, spec TEXT, profile TEXT);"
     "CREATE TABLE dataset_asset(dataset INTEGER NOT NULL REFERENCES dataset ON DELETE CASCADE,"
     " position INTEGER NOT NULL, asset INTEGER NOT NULL REFERENCES asset, name TEXT NOT NULL,"
     " rows INTEGER NOT NULL, max_ordinal INTEGER NOT NULL, PRIMARY KEY(dataset, position))"
@@ -49,6 +51,16 @@ static const char schema[] =
     " PRIMARY KEY(dataset, asset, position)) WITHOUT ROWID;"
     "CREATE TABLE dataset_label(dataset INTEGER NOT NULL REFERENCES dataset ON DELETE CASCADE,"
     " label TEXT NOT NULL, rows INTEGER NOT NULL, PRIMARY KEY(dataset, label)) WITHOUT ROWID;";
+
+/* From version 1: value types with a length, labels with a source and corrections, datasets with
+ * alignment, split and profile (JSON). */
+static const char version_2[] = "ALTER TABLE channel ADD COLUMN length INTEGER NOT NULL DEFAULT 1;"
+                                "ALTER TABLE label ADD COLUMN source TEXT NOT NULL DEFAULT '';"
+                                "ALTER TABLE label ADD COLUMN replaces INTEGER;"
+                                "ALTER TABLE dataset ADD COLUMN spec TEXT;"
+                                "ALTER TABLE dataset ADD COLUMN profile TEXT;";
+
+static const char *const migrations[EOP_HOME_VERSION - 1] = {version_2};
 
 #define LABEL_COLUMNS                                                                              \
     "label.id, asset.name, label.start, label.\"end\", label.label, label.author, label.created"
@@ -189,7 +201,8 @@ edgeops_status eop_catalog_open(eop_catalog *catalog, const char *path, bool mak
                                .texts = texts,
                                .count = EOP_CATALOG_STATEMENTS,
                                .version = EOP_HOME_VERSION,
-                               .schema = make ? schema : NULL};
+                               .schema = make ? schema : NULL,
+                               .migrations = migrations};
     *catalog = (eop_catalog){0};
     edgeops_status status = eop_sql_open(&catalog->sql, &options);
     if (status == EDGEOPS_OK) {

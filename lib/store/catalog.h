@@ -11,7 +11,7 @@
 
 /** The version of a home this program writes (`user_version` of catalog.db). A newer one is refused
  * with E_VERSION. */
-#define EOP_HOME_VERSION 1
+#define EOP_HOME_VERSION 2
 
 /* -- records: one JSON document for each (kind, name); kind is "source", "model", "run",
  * "deployment", "node" -- */

@@ -90,7 +90,7 @@ static edgeops_status fail_lost(const char *path, const char *how) {
 }
 
 /* Looks at what the file is before anything is written to it. */
-static edgeops_status check(eop_sql *sql, const eop_sql_options *options) {
+static edgeops_status check(int *found, eop_sql *sql, const eop_sql_options *options) {
     int version = 0;
     int application = 0;
     edgeops_status status = pragma(&version, sql, "PRAGMA user_version");
@@ -111,21 +111,45 @@ static edgeops_status check(eop_sql *sql, const eop_sql_options *options) {
     if (version == 0 && options->schema == NULL) {
         return fail_lost(sql->path, "empty");
     }
-    return version == 0 ? EDGEOPS_DONE : EDGEOPS_OK;
+    if (version != 0 && version < options->version && options->migrations == NULL) {
+        return eop_fail(EDGEOPS_E_VERSION, "store",
+                        "'%s' has version %d, not %d: open its home first", sql->path, version,
+                        options->version);
+    }
+    *found = version;
+    return EDGEOPS_OK;
+}
+
+/* All of a step or nothing of it: what is killed on the way is at the step before. */
+static edgeops_status migrate(eop_sql *sql, const eop_sql_options *options, int version) {
+    char mark[64];
+    edgeops_status status = EDGEOPS_OK;
+    for (; status == EDGEOPS_OK && version < options->version; version++) {
+        status = eop_sql_begin(sql);
+        if (status == EDGEOPS_OK) {
+            status = eop_sql_exec(sql, options->migrations[version - 1]);
+            if (status == EDGEOPS_OK) {
+                snprintf(mark, sizeof mark, "PRAGMA user_version=%d", version + 1);
+                status = eop_sql_exec(sql, mark);
+            }
+            status = eop_sql_end(sql, status);
+        }
+    }
+    return status;
 }
 
 static edgeops_status set_up(eop_sql *sql, const eop_sql_options *options) {
     char text[256];
     sqlite3_busy_timeout(sql->db, EOP_SQL_BUSY_MS);
     sqlite3_extended_result_codes(sql->db, 1);
-    edgeops_status found = check(sql, options);
-    if (found < 0) {
+    int version = 0;
+    edgeops_status status = check(&version, sql, options);
+    if (status != EDGEOPS_OK) {
         /* Closing would write to it. */
         sqlite3_db_config(sql->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-        return found;
+        return status;
     }
-    edgeops_status status = EDGEOPS_OK;
-    if (found == EDGEOPS_DONE && options->page_size > 0) {
+    if (version == 0 && options->page_size > 0) {
         snprintf(text, sizeof text, "PRAGMA page_size=%d; PRAGMA auto_vacuum=INCREMENTAL;",
                  options->page_size);
         status = eop_sql_exec(sql, text);
@@ -138,7 +162,10 @@ static edgeops_status set_up(eop_sql *sql, const eop_sql_options *options) {
                  "PRAGMA journal_size_limit=4194304; PRAGMA temp_store=MEMORY;"
                  "PRAGMA foreign_keys=ON; PRAGMA cache_size=-1024;");
     }
-    return status == EDGEOPS_OK && found == EDGEOPS_DONE ? make(sql, options) : status;
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    return version == 0 ? make(sql, options) : migrate(sql, options, version);
 }
 
 /* Makes an empty file where there is none, if it may. */

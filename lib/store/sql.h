@@ -29,6 +29,9 @@ typedef struct eop_sql_options {
     int page_size;      /**< of a new database; 0: default */
     int version;        /**< `user_version` of a new one; a newer one is refused */
     const char *schema; /**< makes a new one; NULL: it must be there */
+    /** `version - 1` texts, the first one takes version 1 to 2: an older database is brought up to
+     * `version` when it is opened, each step in a transaction. NULL: an older one is refused. */
+    const char *const *migrations;
 } eop_sql_options;
 
 /** WAL, synchronous=NORMAL, file mode 0600. E_VERSION, E_CORRUPT, E_LIMIT (disk full), E_IO. */

@@ -8,8 +8,16 @@
 #include "store/chunk.h"
 
 /* Large pages, since most of the file is BLOBs of some KiB. */
-enum { VERSION = 1, PAGE_SIZE = 16384, CHANNEL_BITS = 10, DROP_CHUNKS = 16 };
+enum { VERSION = 2, PAGE_SIZE = 16384, CHANNEL_BITS = 10, DROP_CHUNKS = 16 };
 static_assert(1u << CHANNEL_BITS == EOP_CHANNELS_MAX, "a cell id has room for a channel");
+
+/* `stat` apart from `cell`: aggregates and filters read none of the BLOBs. */
+#define TABLES_OF_2                                                                                \
+    "CREATE TABLE cell(id INTEGER PRIMARY KEY, data BLOB NOT NULL);"                               \
+    "CREATE TABLE stat(id INTEGER PRIMARY KEY, count INTEGER NOT NULL, nulls INTEGER NOT NULL,"    \
+    " min, max, sum REAL);"                                                                        \
+    "CREATE TABLE blob(digest BLOB PRIMARY KEY, size INTEGER NOT NULL, refs INTEGER NOT NULL)"     \
+    " WITHOUT ROWID;"
 
 static const char schema[] =
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
@@ -19,12 +27,18 @@ static const char schema[] =
     " rows INTEGER NOT NULL, times BLOB NOT NULL, seqs BLOB, ordinals BLOB);"
     /* Covering: finding chunks does not touch the table with its BLOBs. */
     "CREATE INDEX chunk_time ON chunk(asset, t1, t0, ord0, ord1, rows);"
-    "CREATE INDEX chunk_ordinal ON chunk(asset, ord1, ord0, t0, t1, rows);"
-    "CREATE TABLE cell(id INTEGER PRIMARY KEY, count INTEGER NOT NULL, nulls INTEGER NOT NULL,"
-    " min, max, sum REAL, data BLOB NOT NULL);"
+    "CREATE INDEX chunk_ordinal ON chunk(asset, ord1, ord0, t0, t1, rows);" TABLES_OF_2
     "CREATE TABLE state(asset INTEGER PRIMARY KEY, rows INTEGER NOT NULL,"
     " ordinal INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,"
     " last_seq INTEGER NOT NULL);";
+
+static const char version_2[] =
+    "ALTER TABLE cell RENAME TO cell_1;" TABLES_OF_2
+    "INSERT INTO cell SELECT id, data FROM cell_1 ORDER BY id;"
+    "INSERT INTO stat SELECT id, count, nulls, min, max, sum FROM cell_1 ORDER BY id;"
+    "DROP TABLE cell_1;";
+
+static const char *const migrations[VERSION - 1] = {version_2};
 
 typedef enum statement {
     HOME_GET,
@@ -33,12 +47,14 @@ typedef enum statement {
     APPLIED_SET,
     CHUNK_ADD,
     CELL_ADD,
+    STAT_ADD,
     STATE_ADD,
     STATE_LIST,
     STATE_REMOVE,
     CHUNK_IDS,
     CHUNK_REMOVE,
     CELLS_REMOVE,
+    STATS_REMOVE,
     CHUNK_FIND,
     CHUNK_AT,
     CHUNK_BELOW,
@@ -56,7 +72,8 @@ static const char *const texts[STATEMENTS] = {
     [APPLIED_SET] = "UPDATE meta SET value = ? WHERE key = 'applied'",
     [CHUNK_ADD] = "INSERT INTO chunk(asset, t0, t1, ord0, ord1, rows, times, seqs, ordinals)"
                   " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    [CELL_ADD] = "INSERT INTO cell VALUES(?, ?, ?, ?, ?, ?, ?)",
+    [CELL_ADD] = "INSERT INTO cell VALUES(?, ?)",
+    [STAT_ADD] = "INSERT INTO stat VALUES(?, ?, ?, ?, ?, ?)",
     [STATE_ADD] = "INSERT INTO state VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT(asset) DO UPDATE SET"
                   " rows = rows + excluded.rows, ordinal = max(ordinal, excluded.ordinal),"
                   " first = min(first, excluded.first), last = max(last, excluded.last),"
@@ -67,6 +84,7 @@ static const char *const texts[STATEMENTS] = {
     [CHUNK_IDS] = "SELECT id FROM chunk WHERE asset = ? LIMIT 1",
     [CHUNK_REMOVE] = "DELETE FROM chunk WHERE id = ?",
     [CELLS_REMOVE] = "DELETE FROM cell WHERE id BETWEEN ? AND ?",
+    [STATS_REMOVE] = "DELETE FROM stat WHERE id BETWEEN ? AND ?",
     [CHUNK_FIND] = "SELECT id, t0, t1, ord0, ord1, rows FROM chunk WHERE asset = ? AND t1 >= ?"
                    " AND t0 <= ? ORDER BY t0, id",
     [CHUNK_AT] = "SELECT id, t0, t1, ord0, ord1, rows FROM chunk WHERE asset = ? AND ord1 >= ?"
@@ -84,7 +102,8 @@ edgeops_status eop_telemetry_open(eop_telemetry *telemetry, const char *path, bo
                                .count = STATEMENTS,
                                .page_size = PAGE_SIZE,
                                .version = VERSION,
-                               .schema = make ? schema : NULL};
+                               .schema = make ? schema : NULL,
+                               .migrations = migrations};
     *telemetry = (eop_telemetry){0};
     edgeops_status status = eop_sql_open(&telemetry->sql, &options);
     if (status == EDGEOPS_OK) {
@@ -121,20 +140,28 @@ edgeops_status eop_telemetry_set_home(eop_telemetry *telemetry, int64_t number) 
 
 /* -- writing -- */
 
-static void bind_stats(sqlite3_stmt *insert, const eop_chunk_stats *stats, edgeops_type type) {
-    eop_sql_bind_int(insert, 2, (int64_t)stats->count);
-    eop_sql_bind_int(insert, 3, (int64_t)stats->nulls);
-    if (type == EDGEOPS_TYPE_STRING || stats->count == 0) {
-        return;
+static edgeops_status write_stats(eop_telemetry *telemetry, int64_t id, const eop_vector *vector) {
+    sqlite3_stmt *insert = NULL;
+    eop_chunk_stats stats;
+    edgeops_status status = eop_sql_get(&insert, &telemetry->sql, STAT_ADD);
+    if (status != EDGEOPS_OK) {
+        return status;
     }
-    if (type == EDGEOPS_TYPE_FLOAT64) {
-        sqlite3_bind_double(insert, 4, stats->min);
-        sqlite3_bind_double(insert, 5, stats->max);
-    } else {
-        eop_sql_bind_int(insert, 4, stats->min_i64);
-        eop_sql_bind_int(insert, 5, stats->max_i64);
+    eop_chunk_measure(&stats, vector);
+    eop_sql_bind_int(insert, 1, id);
+    eop_sql_bind_int(insert, 2, (int64_t)stats.count);
+    eop_sql_bind_int(insert, 3, (int64_t)stats.nulls);
+    if (vector->type != EDGEOPS_TYPE_STRING && stats.count > 0) {
+        if (vector->type == EDGEOPS_TYPE_FLOAT64) {
+            sqlite3_bind_double(insert, 4, stats.min);
+            sqlite3_bind_double(insert, 5, stats.max);
+        } else {
+            eop_sql_bind_int(insert, 4, stats.min_i64);
+            eop_sql_bind_int(insert, 5, stats.max_i64);
+        }
+        sqlite3_bind_double(insert, 6, stats.sum);
     }
-    sqlite3_bind_double(insert, 6, stats->sum);
+    return eop_sql_run(&telemetry->sql, insert);
 }
 
 static edgeops_status write_cells(eop_telemetry *telemetry, int64_t chunk, const eop_rows *rows,
@@ -142,7 +169,7 @@ static edgeops_status write_cells(eop_telemetry *telemetry, int64_t chunk, const
     for (size_t k = 0; k < rows->vector_count; k++) {
         const eop_vector *vector = &rows->vectors[k];
         sqlite3_stmt *insert = NULL;
-        eop_chunk_stats stats;
+        int64_t id = chunk << CHANNEL_BITS | (int64_t)k;
         if (vector->nulls == rows->rows) {
             continue;
         }
@@ -152,14 +179,14 @@ static edgeops_status write_cells(eop_telemetry *telemetry, int64_t chunk, const
             return eop_fail_nomem("store");
         }
         edgeops_status status = eop_sql_get(&insert, &telemetry->sql, CELL_ADD);
-        if (status != EDGEOPS_OK) {
-            return status;
+        if (status == EDGEOPS_OK) {
+            eop_sql_bind_int(insert, 1, id);
+            eop_sql_bind_blob(insert, 2, buf->data, buf->size);
+            status = eop_sql_run(&telemetry->sql, insert);
         }
-        eop_chunk_measure(&stats, vector);
-        eop_sql_bind_int(insert, 1, chunk << CHANNEL_BITS | (int64_t)k);
-        bind_stats(insert, &stats, vector->type);
-        eop_sql_bind_blob(insert, 7, buf->data, buf->size);
-        status = eop_sql_run(&telemetry->sql, insert);
+        if (status == EDGEOPS_OK) {
+            status = write_stats(telemetry, id, vector);
+        }
         if (status != EDGEOPS_OK) {
             return status;
         }
@@ -299,12 +326,16 @@ edgeops_status eop_telemetry_write(eop_telemetry *telemetry, const eop_segment *
 }
 
 static edgeops_status drop_chunk(eop_telemetry *telemetry, int64_t id) {
+    static const statement of_channels[] = {CELLS_REMOVE, STATS_REMOVE};
     sqlite3_stmt *remove = NULL;
-    edgeops_status status = eop_sql_get(&remove, &telemetry->sql, CELLS_REMOVE);
-    if (status == EDGEOPS_OK) {
-        eop_sql_bind_int(remove, 1, id << CHANNEL_BITS);
-        eop_sql_bind_int(remove, 2, id << CHANNEL_BITS | (EOP_CHANNELS_MAX - 1));
-        status = eop_sql_run(&telemetry->sql, remove);
+    edgeops_status status = EDGEOPS_OK;
+    for (size_t i = 0; status == EDGEOPS_OK && i < EOP_COUNT(of_channels); i++) {
+        status = eop_sql_get(&remove, &telemetry->sql, of_channels[i]);
+        if (status == EDGEOPS_OK) {
+            eop_sql_bind_int(remove, 1, id << CHANNEL_BITS);
+            eop_sql_bind_int(remove, 2, id << CHANNEL_BITS | (EOP_CHANNELS_MAX - 1));
+            status = eop_sql_run(&telemetry->sql, remove);
+        }
     }
     if (status == EDGEOPS_OK) {
         status = eop_sql_get(&remove, &telemetry->sql, CHUNK_REMOVE);

@@ -4,8 +4,9 @@
  *
  *   chunk: id, asset, t0, t1, ord0, ord1, rows; times; seqs, NULL when all are 0; ordinals (less
  *          ord0), NULL when they ascend
- *   cell:  id = chunk id << 10 | channel; count, nulls, min, max, sum; data. A channel that is null
- *          in all rows has none.
+ *   cell:  id = chunk id << 10 | channel; data. A channel that is null in all rows has none.
+ *   stat:  for each cell, under its id: count, nulls, min, max, sum
+ *   blob:  digest, size and number of cells' values that refer to it
  *   state: what is known of an asset's rows in chunks
  *   meta:  'applied', number of the last journal segment whose rows are here; 'home', of home.c
  *

@@ -415,9 +415,9 @@ Test(store_append, newer_home_is_refused) {
     CHECK_CODE(EDGEOPS_E_VERSION, edgeops_store_open(&store, home, NULL));
     cr_assert(store == NULL);
     set_version("catalog.db", EOP_HOME_VERSION);
-    set_version("data/telemetry.db", 2);
+    set_version("data/telemetry.db", 3);
     CHECK_CODE(EDGEOPS_E_VERSION, edgeops_store_open(&store, home, NULL));
-    set_version("data/telemetry.db", 1);
+    set_version("data/telemetry.db", 2);
     store = open_store();
     cr_assert_eq(count_rows(store, "a"), 1);
     edgeops_store_close(store);

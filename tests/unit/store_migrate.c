@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Homes of earlier formats are brought up to this one, and nothing is lost on the way. */
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "store_fixture.h"
+
+TestSuite(store_migrate, .init = make_home, .fini = remove_home);
+
+enum { ROWS = 5040 };
+
+static const struct {
+    const char *name;
+    const char *digest;
+} datasets[] = {
+    {"old", "dca5d87f947176904ff061364a14731d9a637210b463d653556d3d59a817dc1d"},
+    {"labelled", "dcb94e858ef1bfe2f9fb934ebc84332e606721720d3bea364142485ee4360f4a"},
+};
+
+static void unpack(const char *name) {
+    char command[512];
+    snprintf(command, sizeof command, "tar -C '%s' -xzf '%s/tests/data/homes/%s'", folder,
+             getenv("EDGEOPS_SOURCE_ROOT"), name);
+    cr_assert_eq(system(command), 0, "%s", command);
+}
+
+static void check_content(edgeops_store *store) {
+    for (int a = 0; a < 3; a++) {
+        char asset[16];
+        edgeops_table *table = NULL;
+        edgeops_query query = EDGEOPS_QUERY_INIT;
+        snprintf(asset, sizeof asset, "line/%d", a);
+        query.asset = asset;
+        CHECK_OK(edgeops_store_read(&table, store, &query));
+        cr_assert_eq(table->rows, ROWS);
+        for (uint64_t i = 0; i < table->rows; i++) {
+            cr_assert_eq(table->columns[0].i64[i],
+                         INT64_C(9007199254740993) + (int64_t)table->ordinals[i] - 1);
+        }
+        edgeops_table_free(table);
+    }
+    for (size_t i = 0; i < sizeof datasets / sizeof *datasets; i++) {
+        edgeops_dataset *set = NULL;
+        CHECK_OK(edgeops_dataset_open(&set, store, datasets[i].name));
+        cr_assert_str_eq(set->digest, datasets[i].digest);
+        edgeops_dataset_free(set);
+    }
+}
+
+Test(store_migrate, home_of_version_1_reads_on) {
+    unpack("v1.tar.gz");
+    for (int round = 0; round < 3; round++) {
+        edgeops_store *store = open_store();
+        check_content(store);
+        if (round == 1) {
+            CHECK_OK(eop_store_flush(store));
+            check_content(store);
+        }
+        edgeops_store_close(store);
+    }
+    cr_assert_eq(ask_sql("catalog.db", "PRAGMA user_version"), EOP_HOME_VERSION);
+}
+
+/* Columns of each table: where they came from must not matter. */
+static void describe(char *out, size_t size, const char *file) {
+    char path[160];
+    sqlite3 *db = NULL;
+    sqlite3_stmt *select = NULL;
+    size_t used = 0;
+    snprintf(path, sizeof path, "%s/%s", home, file);
+    cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
+    cr_assert_eq(
+        sqlite3_prepare_v2(db,
+                           "SELECT m.type, m.name, c.name, c.type, c.\"notnull\", c.pk FROM"
+                           " sqlite_schema m LEFT JOIN pragma_table_info(m.name) c ORDER"
+                           " BY m.type, m.name, c.cid",
+                           -1, &select, NULL),
+        SQLITE_OK);
+    while (sqlite3_step(select) == SQLITE_ROW) {
+        for (int i = 0; i < sqlite3_column_count(select); i++) {
+            const unsigned char *text = sqlite3_column_text(select, i);
+            int n =
+                snprintf(out + used, size - used, "%s ", text != NULL ? (const char *)text : "");
+            used += (size_t)n;
+            cr_assert_lt(used, size);
+        }
+        out[used - 1] = '\n';
+    }
+    sqlite3_finalize(select);
+    sqlite3_close(db);
+}
+
+Test(store_migrate, a_migrated_home_is_made_like_a_new_one) {
+    static const char *const files[] = {"catalog.db", "data/telemetry.db"};
+    static char migrated[2][65536];
+    static char fresh[65536];
+    unpack("v1.tar.gz");
+    edgeops_store_close(open_store());
+    for (int i = 0; i < 2; i++) {
+        describe(migrated[i], sizeof *migrated, files[i]);
+    }
+    CHECK_OK(eop_remove_tree(home));
+    edgeops_store_close(open_store());
+    for (int i = 0; i < 2; i++) {
+        describe(fresh, sizeof fresh, files[i]);
+        cr_assert_str_eq(migrated[i], fresh, "%s", files[i]);
+    }
+}
+
+Test(store_migrate, a_kill_on_the_way_leaves_the_old_or_the_new_home) {
+    for (int round = 0; round < 25; round++) {
+        CHECK_OK(eop_remove_tree(home));
+        unpack("v1.tar.gz");
+        pid_t child = fork();
+        cr_assert_geq(child, 0);
+        if (child == 0) {
+            edgeops_store *store = NULL;
+            edgeops_store_options options = EDGEOPS_STORE_OPTIONS_INIT;
+            options.segment_bytes = 1024 * 1024;
+            options.free_floor_bytes = 1;
+            _exit(edgeops_store_open(&store, home, &options) == EDGEOPS_OK ? 0 : 1);
+        }
+        usleep((useconds_t)(round * 700));
+        kill(child, SIGKILL);
+        cr_assert_eq(waitpid(child, NULL, 0), child);
+        edgeops_store *store = open_store();
+        check_content(store);
+        edgeops_store_close(store);
+    }
+}
