@@ -429,7 +429,7 @@ static size_t fill_news(news *list, const eop_append_scratch *scratch) {
 }
 
 /* *list: room for one, or else one that was allocated. */
-static edgeops_status append_locked(edgeops_store *store, const edgeops_sample *samples, size_t n,
+static edgeops_status append_locked(edgeops_store *store, eop_append_fn fn, void *input,
                                     news **list) {
     eop_append_scratch *scratch = store->scratch;
     bool names_kept = false;
@@ -445,9 +445,7 @@ static edgeops_status append_locked(edgeops_store *store, const edgeops_sample *
         return eop_fail_nomem("store");
     }
     scratch->frame.size = EOP_FRAME_HEADER;
-    for (size_t i = 0; status == EDGEOPS_OK && i < n; i++) {
-        status = take_sample(store, &samples[i], i);
-    }
+    status = fn(store, input);
     if (status == EDGEOPS_OK) {
         status = reserve_news(list, scratch);
     }
@@ -471,37 +469,26 @@ static edgeops_status append_locked(edgeops_store *store, const edgeops_sample *
     return status;
 }
 
-edgeops_status edgeops_store_append(edgeops_store *store, const edgeops_sample *samples, size_t n,
-                                    edgeops_append_result *result) {
-    EOP_REQUIRE(store != NULL && (samples != NULL || n == 0), "store");
-    size_t bound = 0;
+edgeops_status eop_append_run(edgeops_store *store, size_t bound, eop_append_fn fn, void *input,
+                              edgeops_append_result *result) {
     news one;
     news *list = &one;
     size_t list_count = 0;
     edgeops_append_result done = {0};
-    for (size_t i = 0; i < n; i++) {
-        edgeops_status status = check_sample(&bound, &samples[i]);
-        if (status != EDGEOPS_OK) {
-            return status;
-        }
+    pthread_mutex_lock(&store->lock);
+    edgeops_status status = eop_store_make_room(store, bound);
+    if (status == EDGEOPS_OK) {
+        status = append_locked(store, fn, input, &list);
     }
-    edgeops_status status = EDGEOPS_OK;
-    if (n > 0) {
-        pthread_mutex_lock(&store->lock);
-        status = eop_store_make_room(store, bound);
-        if (status == EDGEOPS_OK) {
-            status = append_locked(store, samples, n, &list);
-        }
-        if (status == EDGEOPS_OK) {
-            done = store->scratch->result;
-            list_count = fill_news(list, store->scratch);
-        }
-        if (list_count > 0) {
-            /* Before the other one is free: so the news come in the order of the ordinals. */
-            pthread_mutex_lock(&store->watch_lock);
-        }
-        pthread_mutex_unlock(&store->lock);
+    if (status == EDGEOPS_OK) {
+        done = store->scratch->result;
+        list_count = fill_news(list, store->scratch);
     }
+    if (list_count > 0) {
+        /* Before the other one is free: so the news come in the order of the ordinals. */
+        pthread_mutex_lock(&store->watch_lock);
+    }
+    pthread_mutex_unlock(&store->lock);
     if (list_count > 0) {
         for (size_t i = 0; store->watch != NULL && i < list_count; i++) {
             store->watch(list[i].asset, list[i].ordinal, store->watch_data);
@@ -515,6 +502,40 @@ edgeops_status edgeops_store_append(edgeops_store *store, const edgeops_sample *
         *result = done;
     }
     return status;
+}
+
+typedef struct sample_list {
+    const edgeops_sample *items;
+    size_t count;
+} sample_list;
+
+static edgeops_status take_samples(edgeops_store *store, void *input) {
+    const sample_list *samples = input;
+    edgeops_status status = EDGEOPS_OK;
+    for (size_t i = 0; status == EDGEOPS_OK && i < samples->count; i++) {
+        status = take_sample(store, &samples->items[i], i);
+    }
+    return status;
+}
+
+edgeops_status edgeops_store_append(edgeops_store *store, const edgeops_sample *samples, size_t n,
+                                    edgeops_append_result *result) {
+    EOP_REQUIRE(store != NULL && (samples != NULL || n == 0), "store");
+    sample_list list = {samples, n};
+    size_t bound = 0;
+    for (size_t i = 0; i < n; i++) {
+        edgeops_status status = check_sample(&bound, &samples[i]);
+        if (status != EDGEOPS_OK) {
+            return status;
+        }
+    }
+    if (n == 0) {
+        if (result != NULL) {
+            *result = (edgeops_append_result){0};
+        }
+        return EDGEOPS_OK;
+    }
+    return eop_append_run(store, bound, take_samples, &list, result);
 }
 
 void edgeops_store_watch(edgeops_store *store, edgeops_store_watch_fn fn, void *user_data) {

@@ -130,6 +130,13 @@ edgeops_status eop_store_make_room(edgeops_store *store, size_t payload);
 void eop_store_seal(edgeops_store *store, eop_segment *segment);
 
 /* -- append.c -- */
+/** Puts the rows of one append into the memtable and its frame; under `lock`, with the room that
+ * was asked for. What it put is taken back when it fails. */
+typedef edgeops_status (*eop_append_fn)(edgeops_store *store, void *input);
+/** One append, all or nothing: rows by fn, names to the catalog, the frame to the journal, then the
+ * watcher. bound: bytes of payload at most. */
+edgeops_status eop_append_run(edgeops_store *store, size_t bound, eop_append_fn fn, void *input,
+                              edgeops_append_result *result);
 edgeops_status eop_append_scratch_new(eop_append_scratch **out);
 void eop_append_scratch_free(eop_append_scratch *scratch);
 edgeops_status eop_check_asset_name(const char *name);
