@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of telemetry.db have in common. */
+#ifndef EOP_STORE_TELEMETRY_DB_H
+#define EOP_STORE_TELEMETRY_DB_H
+
+#include "store/telemetry.h"
+
+enum { CHANNEL_BITS = 10 };
+static_assert(1u << CHANNEL_BITS == EOP_CHANNELS_MAX, "a cell id has room for a channel");
+
+typedef enum statement {
+    HOME_GET,
+    HOME_SET,
+    APPLIED_GET,
+    APPLIED_SET,
+    CHUNK_ADD,
+    CELL_ADD,
+    STAT_ADD,
+    STATE_ADD,
+    STATE_LIST,
+    STATE_REMOVE,
+    CHUNK_IDS,
+    CHUNK_REMOVE,
+    CELLS_REMOVE,
+    STATS_REMOVE,
+    CHUNK_FIND,
+    CHUNK_AT,
+    CHUNK_BELOW,
+    CHUNK_ABOVE,
+    CHUNK_KEYS,
+    CELL_GET,
+    FREE_PAGES,
+    STATEMENTS
+} statement;
+
+#endif /* EOP_STORE_TELEMETRY_DB_H */

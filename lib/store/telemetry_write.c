@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* telemetry.db: what writes chunks and what takes them away. */
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "store/chunk.h"
+#include "store/telemetry_db.h"
+
+enum { DROP_CHUNKS = 16 };
+
+static edgeops_status write_stats(eop_telemetry *telemetry, int64_t id, const eop_vector *vector) {
+    sqlite3_stmt *insert = NULL;
+    eop_chunk_stats stats;
+    edgeops_status status = eop_sql_get(&insert, &telemetry->sql, STAT_ADD);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    eop_chunk_measure(&stats, vector);
+    eop_sql_bind_int(insert, 1, id);
+    eop_sql_bind_int(insert, 2, (int64_t)stats.count);
+    eop_sql_bind_int(insert, 3, (int64_t)stats.nulls);
+    if (vector->type != EDGEOPS_TYPE_STRING && stats.count > 0) {
+        if (vector->type == EDGEOPS_TYPE_FLOAT64) {
+            sqlite3_bind_double(insert, 4, stats.min);
+            sqlite3_bind_double(insert, 5, stats.max);
+        } else {
+            eop_sql_bind_int(insert, 4, stats.min_i64);
+            eop_sql_bind_int(insert, 5, stats.max_i64);
+        }
+        sqlite3_bind_double(insert, 6, stats.sum);
+    }
+    return eop_sql_run(&telemetry->sql, insert);
+}
+
+static edgeops_status write_cells(eop_telemetry *telemetry, int64_t chunk, const eop_rows *rows,
+                                  eop_buf *buf) {
+    for (size_t k = 0; k < rows->vector_count; k++) {
+        const eop_vector *vector = &rows->vectors[k];
+        sqlite3_stmt *insert = NULL;
+        int64_t id = chunk << CHANNEL_BITS | (int64_t)k;
+        if (vector->nulls == rows->rows) {
+            continue;
+        }
+        eop_buf_clear(buf);
+        eop_chunk_encode(buf, vector);
+        if (buf->failed) {
+            return eop_fail_nomem("store");
+        }
+        edgeops_status status = eop_sql_get(&insert, &telemetry->sql, CELL_ADD);
+        if (status == EDGEOPS_OK) {
+            eop_sql_bind_int(insert, 1, id);
+            eop_sql_bind_blob(insert, 2, buf->data, buf->size);
+            status = eop_sql_run(&telemetry->sql, insert);
+        }
+        if (status == EDGEOPS_OK) {
+            status = write_stats(telemetry, id, vector);
+        }
+        if (status != EDGEOPS_OK) {
+            return status;
+        }
+    }
+    return EDGEOPS_OK;
+}
+
+static bool all_zero(const int64_t *values, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        if (values[i] != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Sorted rows with the ordinals first_ordinal.. in some order. */
+static edgeops_status write_chunk(eop_telemetry *telemetry, uint32_t asset, uint64_t first_ordinal,
+                                  eop_rows *rows, eop_buf *buf) {
+    sqlite3_stmt *insert = NULL;
+    size_t n = rows->rows;
+    edgeops_status status = eop_sql_get(&insert, &telemetry->sql, CHUNK_ADD);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    eop_buf_clear(buf);
+    eop_chunk_encode_int(buf, rows->times, n);
+    size_t times_end = buf->size;
+    if (!all_zero(rows->seqs, n)) {
+        eop_chunk_encode_int(buf, rows->seqs, n);
+    }
+    size_t seqs_end = buf->size;
+    if (rows->ordinals != NULL) {
+        for (size_t i = 0; i < n; i++) {
+            rows->ordinals[i] -= first_ordinal;
+        }
+        eop_vector offsets = {.type = EDGEOPS_TYPE_INT64, .filled = n, .data = rows->ordinals};
+        eop_chunk_encode(buf, &offsets);
+    }
+    if (buf->failed) {
+        return eop_fail_nomem("store");
+    }
+    eop_sql_bind_int(insert, 1, asset);
+    eop_sql_bind_int(insert, 2, rows->times[0]);
+    eop_sql_bind_int(insert, 3, rows->times[n - 1]);
+    eop_sql_bind_int(insert, 4, (int64_t)first_ordinal);
+    eop_sql_bind_int(insert, 5, (int64_t)(first_ordinal + n - 1));
+    eop_sql_bind_int(insert, 6, (int64_t)n);
+    eop_sql_bind_blob(insert, 7, buf->data, times_end);
+    if (seqs_end > times_end) {
+        eop_sql_bind_blob(insert, 8, buf->data + times_end, seqs_end - times_end);
+    }
+    if (buf->size > seqs_end) {
+        eop_sql_bind_blob(insert, 9, buf->data + seqs_end, buf->size - seqs_end);
+    }
+    status = eop_sql_run(&telemetry->sql, insert);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    return write_cells(telemetry, sqlite3_last_insert_rowid(telemetry->sql.db), rows, buf);
+}
+
+static edgeops_status write_state(eop_telemetry *telemetry, uint32_t asset,
+                                  const eop_extent *extent) {
+    sqlite3_stmt *upsert = NULL;
+    edgeops_status status = eop_sql_get(&upsert, &telemetry->sql, STATE_ADD);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    eop_sql_bind_int(upsert, 1, asset);
+    eop_sql_bind_int(upsert, 2, (int64_t)extent->rows);
+    eop_sql_bind_int(upsert, 3, (int64_t)extent->ordinal);
+    eop_sql_bind_int(upsert, 4, extent->first);
+    eop_sql_bind_int(upsert, 5, extent->last);
+    eop_sql_bind_int(upsert, 6, extent->last_seq);
+    return eop_sql_run(&telemetry->sql, upsert);
+}
+
+static edgeops_status write_block(eop_telemetry *telemetry, eop_block *block, eop_buf *buf) {
+    const eop_rows *data = &block->data;
+    edgeops_status status = EDGEOPS_OK;
+    eop_block_measure(block);
+    if (data->rows == 0) {
+        return EDGEOPS_OK;
+    }
+    /* Cut by arrival, then sorted: so a chunk has ordinals without a gap, and a cursor reads each
+     * chunk once. */
+    for (size_t from = 0; status == EDGEOPS_OK && from < data->rows; from += EOP_CHUNK_ROWS) {
+        size_t to = data->rows - from > EOP_CHUNK_ROWS ? from + EOP_CHUNK_ROWS : data->rows;
+        eop_rows piece = {0};
+        status = eop_rows_copy(&piece, data, from, to, NULL);
+        if (status == EDGEOPS_OK) {
+            status = eop_rows_complete(&piece);
+        }
+        if (status == EDGEOPS_OK && !block->sorted) {
+            status = eop_rows_sort(&piece);
+        }
+        if (status == EDGEOPS_OK) {
+            status =
+                write_chunk(telemetry, block->asset_id, data->first_ordinal + from, &piece, buf);
+        }
+        eop_rows_dispose(&piece);
+    }
+    if (status == EDGEOPS_OK) {
+        status = write_state(telemetry, block->asset_id, &block->extent);
+    }
+    return status;
+}
+
+edgeops_status eop_telemetry_write(eop_telemetry *telemetry, const eop_segment *segment) {
+    sqlite3_stmt *applied = NULL;
+    eop_buf buf = {0};
+    uint64_t before = 0;
+    edgeops_status status = eop_sql_begin(&telemetry->sql);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    status = eop_telemetry_applied(&before, telemetry);
+    bool write = status == EDGEOPS_OK && before < segment->number;
+    for (eop_block *block = segment->blocks; status == EDGEOPS_OK && block != NULL;
+         block = block->next_in_segment) {
+        if (write) {
+            status = write_block(telemetry, block, &buf);
+        } else {
+            eop_block_measure(block);
+        }
+    }
+    if (status == EDGEOPS_OK && write) {
+        status = eop_sql_get(&applied, &telemetry->sql, APPLIED_SET);
+    }
+    if (status == EDGEOPS_OK && write) {
+        eop_sql_bind_int(applied, 1, (int64_t)segment->number);
+        status = eop_sql_run(&telemetry->sql, applied);
+    }
+    eop_buf_dispose(&buf);
+    return eop_sql_end(&telemetry->sql, status);
+}
+
+static edgeops_status drop_chunk(eop_telemetry *telemetry, int64_t id) {
+    static const statement of_channels[] = {CELLS_REMOVE, STATS_REMOVE};
+    sqlite3_stmt *remove = NULL;
+    edgeops_status status = EDGEOPS_OK;
+    for (size_t i = 0; status == EDGEOPS_OK && i < EOP_COUNT(of_channels); i++) {
+        status = eop_sql_get(&remove, &telemetry->sql, of_channels[i]);
+        if (status == EDGEOPS_OK) {
+            eop_sql_bind_int(remove, 1, id << CHANNEL_BITS);
+            eop_sql_bind_int(remove, 2, id << CHANNEL_BITS | (EOP_CHANNELS_MAX - 1));
+            status = eop_sql_run(&telemetry->sql, remove);
+        }
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_sql_get(&remove, &telemetry->sql, CHUNK_REMOVE);
+    }
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_int(remove, 1, id);
+        status = eop_sql_run(&telemetry->sql, remove);
+    }
+    return status;
+}
+
+/* EDGEOPS_OK: one is gone. */
+static edgeops_status drop_one(eop_telemetry *telemetry, uint32_t asset) {
+    sqlite3_stmt *find = NULL;
+    edgeops_status status = eop_sql_get(&find, &telemetry->sql, CHUNK_IDS);
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_int(find, 1, asset);
+        status = eop_sql_next(&telemetry->sql, find);
+    }
+    if (status == EDGEOPS_OK) {
+        int64_t id = sqlite3_column_int64(find, 0);
+        sqlite3_reset(find);
+        status = drop_chunk(telemetry, id);
+    }
+    return status;
+}
+
+edgeops_status eop_telemetry_drop(eop_telemetry *telemetry, uint32_t asset) {
+    bool more = true;
+    edgeops_status status = eop_sql_begin(&telemetry->sql);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    for (int n = 0; status == EDGEOPS_OK && n < DROP_CHUNKS; n++) {
+        status = drop_one(telemetry, asset);
+    }
+    if (status == EDGEOPS_DONE) {
+        /* `state` goes last: it tells the next opening that there is more to remove. */
+        sqlite3_stmt *remove = NULL;
+        more = false;
+        status = eop_sql_get(&remove, &telemetry->sql, STATE_REMOVE);
+        if (status == EDGEOPS_OK) {
+            eop_sql_bind_int(remove, 1, asset);
+            status = eop_sql_run(&telemetry->sql, remove);
+        }
+    }
+    status = eop_sql_end(&telemetry->sql, status);
+    return status == EDGEOPS_OK && !more ? EDGEOPS_DONE : status;
+}
+
+edgeops_status eop_telemetry_shrink(eop_telemetry *telemetry) {
+    sqlite3_stmt *select = NULL;
+    edgeops_status status = eop_sql_get(&select, &telemetry->sql, FREE_PAGES);
+    if (status == EDGEOPS_OK) {
+        status = eop_sql_next(&telemetry->sql, select);
+    }
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    bool more = sqlite3_column_int64(select, 0) > 0;
+    sqlite3_reset(select);
+    return more ? eop_sql_exec(&telemetry->sql, "PRAGMA incremental_vacuum(64)") : EDGEOPS_DONE;
+}
