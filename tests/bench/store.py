@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Measures the store beside what one would take instead: store.py [SECTION]... [--smoke] [--json FILE] [--keep DIR]
+
+Sections, all of them by default:
+  size       bytes a point on disk of the whole home: decimal set, white noise, real sets
+  write      points a second from memory to chunks
+  read       values a second of one series after the other into float64 arrays
+  dataset    10 M values from the train call to a NumPy array in the worker
+  aggregate  min, max and mean of each channel of each asset
+  memory     resident memory while 40,000 samples a second are written: an embedding program, and a node fed by MQTT
+  scale      the same at 10x the assets and 10x the rows
+  setup      not a measurement: makes the virtual environment with DuckDB (network)
+
+The sides take turns within each round; medians, the smallest and the greatest are printed, and what the project wants.
+Absolute figures of a shared machine mean little. What is read is in the page cache, for everybody.
+
+The decimal set has the form of 1 M rows of 3 values: 100 assets, 1 Hz with 10 % jitter in whole milliseconds, random
+walks with 2, 4 and 3 decimals; its entropy is printed. Rivals that are not installed are named and left out:
+victoria-metrics (Debian), DuckDB (`store.py setup`), pandas (Debian). SQLite is always there.
+
+EDGEOPS_BENCH_ROUNDS rounds, default 5       EDGEOPS_SHARED  folder with data/ of further real sets
+EDGEOPS_BENCH_DIR    where to write (a disk) EDGEOPS_BENCH_VENV  environment with DuckDB, default BUILD/tests/bench/venv
+--smoke: 20,000 rows, one round, SQLite only, and an error when a section prints no figure. --keep: leaves its files there.
+"""
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import store_rivals as rivals
+import store_sets as sets
+from store_node import dataset, memory
+from store_report import BENCH, VENV, Bench, Series, rate
+from harness import ROOT, free_port
+
+
+def _parts(home):
+    """What the bytes of a home are, in words."""
+    data = home / "data"
+    parts = {"chunks": rivals.disk(data / "telemetry.db"), "WAL": rivals.disk(*data.glob("telemetry.db-*"), *home.glob("catalog.db-*")),
+             "catalog": rivals.disk(home / "catalog.db"), "journal": rivals.disk(data / "journal")}
+    parts["other"] = rivals.disk(home) - sum(parts.values())
+    return parts
+
+
+def size(bench):
+    """The home after flush and close: everything in it counts, reserved space too, in whole blocks of the file system."""
+    found, missing = sets.real(ROOT)
+    every = [bench.decimal(), sets.noise(*((20, 1000) if bench.smoke else ())).save(bench.folder),
+             *(data.save(bench.folder) for data in found[:1 if bench.smoke else None])]
+    for line in missing:
+        print(line)
+    for data in every:
+        entropy = data.entropy()
+        home, _ = bench.home(data)
+        parts = _parts(home)
+        sides = [Series("EdgeOps, whole home").add(sum(parts.values()) / data.points)]
+        note = "bytes: " + ", ".join(f"{name} {value:,}" for name, value in parts.items())
+        sides.append(Series("EdgeOps, chunks alone", note, compare=False).add(parts["chunks"] / data.points))
+        if entropy is not None:
+            sides.append(Series("entropy of the differences", "times and values").add(entropy))
+        if bench.has("victoria") and data.name == "noise":
+            print("\nnoise: VictoriaMetrics is left out, it keeps about 15 digits only")
+        elif bench.has("victoria"):
+            for cut in (None, 8192):
+                size = bench.victoria.size(data, bench.folder, free_port(), cut)
+                sides.append(Series("VictoriaMetrics" + (", series cut at 8,192 rows" if cut else "")).add(size / data.points))
+        if bench.has("duckdb"):
+            bench.duckdb.write(data, bench.folder / "size.duckdb")
+            sides.append(Series("DuckDB").add(rivals.disk(bench.folder / "size.duckdb") / data.points))
+        for index in ("plain", "indexed"):
+            bench.sqlite.write(data, bench.folder / "size.sqlite", index)
+            sides.append(Series(f"SQLite rows, {index}").add(rivals.disk(bench.folder / "size.sqlite") / data.points))
+        sides.append(Series("raw", "8 bytes a value, 8 a time").add(data.raw / data.points))
+        goal = {"decimal": ("<= 0.95 B/point", lambda value: value <= 0.95),
+                "noise": ("<= 1.02x raw", lambda value: value <= 1.02 * data.raw / data.points)}.get(data.name)
+        bench.report(f"size of {data.name}: {len(data.assets)} assets, {data.rows} rows x {data.channels}", "B/point", sides, goal,
+                     best="low")
+
+
+def write(bench):
+    """From memory until all of it is in chunks; the rivals until their last commit."""
+    data = bench.decimal()
+    ours, arrival = Series("EdgeOps, in order of assets"), Series("EdgeOps, as samples arrive")
+    plain, indexed = Series("SQLite rows, a commit each 10,000"), Series("SQLite rows, indexed")
+    arriving, duck = Series("SQLite rows, indexed, as samples arrive"), Series("DuckDB, from NumPy arrays")
+    for _ in range(bench.rounds):
+        ours.add(rate(bench.home(data)[1]))
+        plain.add(rate(bench.sqlite.write(data, bench.folder / "write.sqlite", "plain")))
+        arrival.add(rate(bench.home(data, "home-arrival", "time")[1]))
+        arriving.add(rate(bench.sqlite.write(data, bench.folder / "write.sqlite", "indexed", "time")))
+        indexed.add(rate(bench.sqlite.write(data, bench.folder / "write.sqlite", "indexed")))
+        if bench.has("duckdb"):
+            duck.add(rate(bench.duckdb.write(data, bench.folder / "write.duckdb")))
+    bench.report("write from memory to chunks", "M points/s", [ours, arrival, plain, indexed, arriving, duck],
+                 (">= 20 M points/s", lambda value: value >= 20))
+
+
+def read(bench):
+    """Each series of each asset; every value that comes back is compared with what went in, off the clock."""
+    data = bench.decimal()
+    home, _ = bench.home(data)
+    bench.sqlite.write(data, bench.folder / "read.sqlite", "indexed")
+    if bench.has("duckdb"):
+        bench.duckdb.write(data, bench.folder / "read.duckdb")
+    ours, rows, duck = Series("EdgeOps"), Series("SQLite rows, indexed"), Series("DuckDB sums", "adds up, hands out no values")
+    fresh, touched = Series("memcpy into fresh memory"), Series("memcpy into touched memory")
+    for _ in range(bench.rounds):
+        ours.add(rate(rivals.answer(BENCH, "read", data.path, home)))
+        rows.add(rate(bench.sqlite.read(data, bench.folder / "read.sqlite")))
+        if bench.has("duckdb"):
+            duck.add(rate(bench.duckdb.call("read", data, bench.folder / "read.duckdb")))
+        copy = rivals.answer(BENCH, "copy", data.path)
+        fresh.add(rate(copy))
+        touched.add(copy["points"] / copy["touched"] / 1e6)
+    bench.report("read one series after the other to float64", "M values/s", [ours, rows, duck, fresh, touched],
+                 (">= 300 M values/s", lambda value: value >= 300))
+
+
+def aggregate(bench):
+    """Min, max and mean of each channel of each asset."""
+    data = bench.decimal()
+    home, _ = bench.home(data)
+    bench.sqlite.write(data, bench.folder / "read.sqlite", "plain")
+    if bench.has("duckdb"):
+        bench.duckdb.write(data, bench.folder / "read.duckdb")
+    scan, rows, duck = Series("EdgeOps, scan"), Series("SQLite rows"), Series("DuckDB")
+    for _ in range(bench.rounds):
+        scan.add(1000 * rivals.answer(BENCH, "scan", data.path, home)["seconds"])
+        rows.add(1000 * bench.sqlite.aggregate(data, bench.folder / "read.sqlite")["seconds"])
+        if bench.has("duckdb"):
+            duck.add(1000 * bench.duckdb.call("aggregate", data, bench.folder / "read.duckdb")["seconds"])
+    bench.report("aggregate over all: min, max, mean of each channel of each asset", "ms", [scan, rows, duck], best="low")
+
+
+def scale(bench):
+    """How cost grows: the decimal set, ten times its assets, ten times its rows. The first figure of each table is the base."""
+    assets, rows = (20, 1000) if bench.smoke else (100, 10_000)
+    factor = 2 if bench.smoke else 10
+    made = {f"{a} assets x {r} rows": (a, r) for a, r in ((assets, rows), (assets * factor, rows), (assets, rows * factor))}
+    tables = {"write": ("M points/s", {}), "as samples arrive": ("M points/s", {}), "read": ("M values/s", {}),
+              "scan": ("M values/s", {}), "whole home": ("B/point", {}), "open": ("ms", {})}
+    for name, (a, r) in made.items():
+        data = sets.decimal(a, r, "scale").save(bench.folder)
+        for _ in range(min(bench.rounds, 3)):
+            home, arrived = bench.home(data, "home-scale-time", "time")
+            home, written = bench.home(data, "home-scale")
+            seen = rivals.answer(BENCH, "read", data.path, home)
+            figures = {"write": rate(written), "as samples arrive": rate(arrived), "read": rate(seen),
+                       "scan": rate(rivals.answer(BENCH, "scan", data.path, home)), "whole home": rivals.disk(home) / data.points,
+                       "open": seen["open"] * 1000}
+            for what, figure in figures.items():
+                tables[what][1].setdefault(name, Series(name)).add(figure)
+        data.path.unlink()
+    for what, (unit, series) in tables.items():
+        bench.report(f"scale, {what}", unit, list(series.values()), best="low" if unit in ("B/point", "ms") else "high")
+
+
+def setup():
+    """The virtual environment with DuckDB; NumPy is Debian's."""
+    subprocess.run(["/usr/bin/python3", "-m", "venv", "--system-site-packages", VENV], check=True)
+    subprocess.run([VENV / "bin/pip", "install", "--quiet", "--disable-pip-version-check", "duckdb"], check=True)
+    print(f"DuckDB is in {VENV}")
+
+
+SECTIONS = {"size": size, "write": write, "read": read, "dataset": dataset, "aggregate": aggregate, "memory": memory, "scale": scale}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, usage=argparse.SUPPRESS)
+    parser.add_argument("sections", nargs="*", metavar="SECTION", choices=[*SECTIONS, "setup", []], help=argparse.SUPPRESS)
+    parser.add_argument("--smoke", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--json", metavar="FILE", help="all figures of all rounds")
+    parser.add_argument("--keep", metavar="DIR", help="works there and leaves its files")
+    wanted = parser.parse_args()
+    if wanted.sections == ["setup"]:
+        return setup()
+    with tempfile.TemporaryDirectory(dir=os.environ.get("EDGEOPS_BENCH_DIR")) as scratch:
+        folder = pathlib.Path(wanted.keep or scratch)
+        folder.mkdir(parents=True, exist_ok=True)
+        bench = Bench(folder, wanted.smoke)
+        print(f"{os.cpu_count()} processors, {bench.rounds} rounds, files in {folder}; x: how many times better EdgeOps is", flush=True)
+        for name, reason in bench.absent.items():
+            print(f"{name}: not measured, {reason}")
+        for name in wanted.sections or SECTIONS:
+            before = len(bench.results)
+            SECTIONS[name](bench)
+            if len(bench.results) == before:
+                raise SystemExit(f"section {name} printed no figure")
+    if wanted.json:
+        pathlib.Path(wanted.json).write_text(json.dumps(bench.results, indent=1) + "\n")
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inner loops of store.py, so that no Python is measured. Each call prints one line of JSON.
+ *
+ *   store_bench write SET HOME asset|time
+ *       from memory to chunks: in order of assets, 10,000 rows a call, or as samples arrive, one
+ *       time of all assets a call. seconds: until all of it is in chunks; append: of these, the
+ *       calls
+ *   store_bench read SET HOME      each series of each asset into an array
+ *   store_bench scan SET HOME      min, max and mean of each channel of each asset from its values
+ *   store_bench copy SET           a memcpy of the same values: fresh and touched memory */
+#include <math.h>
+
+#include "edgeops/store.h"
+#include "store/catalog.h"
+#include "store_set.h"
+
+enum { ROWS_A_CALL = 10000 };
+
+static const char *channel_names[SET_CHANNELS_MAX];
+
+static void must(edgeops_status status) {
+    if (status != EDGEOPS_OK) {
+        fprintf(stderr, "store_bench: %s\n", edgeops_error_last()->message);
+        exit(1);
+    }
+}
+
+static char (*asset_names(const set *s))[16] {
+    char(*names)[16] = calloc(s->assets, sizeof *names);
+    set_must(names != NULL, "no memory");
+    for (size_t a = 0; a < s->assets; a++) {
+        snprintf(names[a], sizeof names[a], "plant/%06zu", a % 1000000);
+    }
+    return names;
+}
+
+/* -- write -- */
+
+typedef struct batch {
+    edgeops_sample *samples;
+    edgeops_value *values;
+    size_t count;
+} batch;
+
+static void put(batch *b, const set *s, const char *asset, size_t before, size_t a, size_t row) {
+    edgeops_value *values = b->values + b->count * s->channels;
+    for (size_t c = 0; c < s->channels; c++) {
+        values[c] = (edgeops_value){.type = EDGEOPS_TYPE_FLOAT64,
+                                    .as.f64 = set_values(s, before, a, c)[row]};
+    }
+    b->samples[b->count++] = (edgeops_sample){.asset = asset,
+                                              .time = set_times(s, before)[row],
+                                              .count = s->channels,
+                                              .channels = channel_names,
+                                              .values = values};
+}
+
+static void append(edgeops_store *store, batch *b) {
+    edgeops_append_result result;
+    must(edgeops_store_append(store, b->samples, b->count, &result));
+    set_must(result.appended == b->count, "the store left samples out");
+    b->count = 0;
+}
+
+static void write_set(const set *s, const char *home, int by_time) {
+    size_t most = by_time ? s->assets : ROWS_A_CALL;
+    batch b = {calloc(most, sizeof *b.samples), calloc(most * s->channels, sizeof *b.values), 0};
+    char(*names)[16] = asset_names(s);
+    edgeops_store *store = NULL;
+    set_must(b.samples != NULL && b.values != NULL, "no memory");
+    must(edgeops_store_open(&store, home, NULL));
+    double begun = seconds_now();
+    if (by_time) {
+        for (size_t row = 0; row < s->most_rows; row++) {
+            size_t before = 0;
+            for (size_t a = 0; a < s->assets; before += s->rows[a++]) {
+                if (row < s->rows[a]) {
+                    put(&b, s, names[a], before, a, row);
+                }
+            }
+            append(store, &b);
+        }
+    } else {
+        size_t before = 0;
+        for (size_t a = 0; a < s->assets; before += s->rows[a++]) {
+            for (size_t row = 0; row < s->rows[a]; row++) {
+                put(&b, s, names[a], before, a, row);
+                if (b.count == ROWS_A_CALL || row + 1 == s->rows[a]) {
+                    append(store, &b);
+                }
+            }
+        }
+    }
+    double appended = seconds_now();
+    must(eop_store_flush(store));
+    double flushed = seconds_now();
+    edgeops_store_close(store);
+    printf("{\"seconds\": %.6f, \"append\": %.6f, \"close\": %.6f, \"points\": %zu}\n",
+           flushed - begun, appended - begun, seconds_now() - flushed, s->total_rows * s->channels);
+    free(b.samples);
+    free(b.values);
+    free(names);
+}
+
+/* -- read -- */
+
+static void read_series(const set *s, const char *home) {
+    char(*names)[16] = asset_names(s);
+    edgeops_store *store = NULL;
+    double seconds = 0;
+    double opening = seconds_now();
+    must(edgeops_store_open(&store, home, NULL));
+    opening = seconds_now() - opening;
+    size_t before = 0;
+    for (size_t a = 0; a < s->assets; before += s->rows[a++]) {
+        for (size_t c = 0; c < s->channels; c++) {
+            edgeops_query query = EDGEOPS_QUERY_INIT;
+            edgeops_table *table = NULL;
+            query.asset = names[a];
+            query.channels = &channel_names[c];
+            query.channel_count = 1;
+            double begun = seconds_now();
+            must(edgeops_store_read(&table, store, &query));
+            seconds += seconds_now() - begun;
+            set_must(table->rows == s->rows[a], "rows are missing");
+            set_same(table->columns[0].f64, set_values(s, before, a, c), s->rows[a]);
+            edgeops_table_free(table);
+        }
+    }
+    edgeops_store_close(store);
+    printf("{\"seconds\": %.6f, \"open\": %.6f, \"points\": %zu}\n", seconds, opening,
+           s->total_rows * s->channels);
+    free(names);
+}
+
+/* -- aggregates -- */
+
+static void scan(const set *s, const char *home) {
+    char(*names)[16] = asset_names(s);
+    edgeops_store *store = NULL;
+    double seconds = 0;
+    double checksum = 0;
+    must(edgeops_store_open(&store, home, NULL));
+    for (size_t a = 0; a < s->assets; a++) {
+        edgeops_query query = EDGEOPS_QUERY_INIT;
+        edgeops_table *table = NULL;
+        query.asset = names[a];
+        double begun = seconds_now();
+        must(edgeops_store_read(&table, store, &query));
+        for (size_t c = 0; c < table->column_count; c++) {
+            const double *values = table->columns[c].f64;
+            double min = INFINITY;
+            double max = -INFINITY;
+            double sum = 0;
+            for (size_t i = 0; i < table->rows; i++) {
+                min = values[i] < min ? values[i] : min;
+                max = values[i] > max ? values[i] : max;
+                sum += values[i];
+            }
+            checksum += min + max + sum / (double)table->rows;
+        }
+        edgeops_table_free(table);
+        seconds += seconds_now() - begun;
+    }
+    edgeops_store_close(store);
+    printf("{\"seconds\": %.9f, \"points\": %zu, \"checksum\": %.17g}\n", seconds,
+           s->total_rows * s->channels, isfinite(checksum) ? checksum : 0.0);
+    free(names);
+}
+
+static void copy(const set *s) {
+    size_t size = s->total_rows * s->channels * sizeof(double);
+    double *out = malloc(size);
+    set_must(out != NULL, "no memory");
+    double took[2];
+    for (int turn = 0; turn < 2; turn++) {
+        double *to = out;
+        size_t before = 0;
+        double begun = seconds_now();
+        for (size_t a = 0; a < s->assets; before += s->rows[a++]) {
+            memcpy(to, set_values(s, before, a, 0), s->rows[a] * s->channels * sizeof *to);
+            to += s->rows[a] * s->channels;
+        }
+        took[turn] = seconds_now() - begun;
+    }
+    volatile double used = out[s->total_rows / 2];
+    (void)used;
+    printf("{\"seconds\": %.9f, \"touched\": %.9f, \"points\": %zu}\n", took[0], took[1],
+           s->total_rows * s->channels);
+    free(out);
+}
+
+int main(int argc, char **argv) {
+    static char names[SET_CHANNELS_MAX][8];
+    const char *what = argc > 2 ? argv[1] : "";
+    const char *home = argc > 3 ? argv[3] : NULL;
+    for (size_t c = 0; c < SET_CHANNELS_MAX; c++) {
+        snprintf(names[c], sizeof names[c], "c%zu", c + 1);
+        channel_names[c] = names[c];
+    }
+    if (strcmp(what, "write") == 0 && argc == 5) {
+        set s = set_load(argv[2]);
+        write_set(&s, home, strcmp(argv[4], "time") == 0);
+    } else if (strcmp(what, "read") == 0 && home != NULL) {
+        set s = set_load(argv[2]);
+        read_series(&s, home);
+    } else if (strcmp(what, "scan") == 0 && home != NULL) {
+        set s = set_load(argv[2]);
+        scan(&s, home);
+    } else if (strcmp(what, "copy") == 0) {
+        set s = set_load(argv[2]);
+        copy(&s);
+    } else {
+        fprintf(stderr, "usage: store_bench write SET HOME asset|time\n"
+                        "       store_bench read|scan SET HOME\n"
+                        "       store_bench copy SET\n");
+        return 2;
+    }
+    return 0;
+}
