@@ -8,6 +8,22 @@
 
 #include "cli.h"
 
+static int set_durability(cli_session *session, const char *durability) {
+    cli_text args = {0};
+    char *result = NULL;
+    if (durability == NULL) {
+        return CLI_OK;
+    }
+    cli_puts(&args, "{");
+    json_put_member(&args, "durability", durability);
+    cli_puts(&args, "}");
+    int code =
+        cli_session_call(&result, session, "node.set", cli_text_get(&args), -1, -1, NULL, NULL);
+    cli_text_dispose(&args);
+    free(result);
+    return code;
+}
+
 int cli_node_init(cli_call *call) {
     cli_session session = {.call = call, .home = cli_home(call)};
     bool existed = cli_home_exists(session.home);
@@ -19,6 +35,9 @@ int cli_node_init(cli_call *call) {
         edgeops_status status =
             edgeops_node_open(&session.node, session.ctx, session.home, &options);
         code = status == EDGEOPS_OK ? CLI_OK : cli_fail_last(status, NULL);
+    }
+    if (code == CLI_OK) {
+        code = set_durability(&session, cli_get(call, "durability", NULL));
     }
     if (code == CLI_OK && call->globals.json) {
         code = cli_session_call(&result, &session, "node.status", "{}", -1, -1, NULL, NULL);

@@ -56,7 +56,10 @@ static const cli_argument arg_run[] = {ARG_INTEGER("ID", "id", "number of a run"
 
 /* -- node -- */
 static const cli_option node_init_options[] = {
-    ONE_OF("layer", "edge fog cloud", "LAYER", NULL, "where this node stands (default edge)"), OPTIONS_END};
+    ONE_OF("layer", "edge fog cloud", "LAYER", NULL, "where this node stands (default edge)"),
+    ONE_OF("durability", "process power", "WHAT", NULL, "what samples survive: a kill of any process (default), or also a power cut"), OPTIONS_END};
+static const cli_option node_set_options[] = {
+    ONE_OF("durability", "process power", "WHAT", "durability", "what samples survive: a kill of any process, or also a power cut"), OPTIONS_END};
 static const cli_option node_serve_options[] = {
     INTEGER("ready-fd", "N", NULL, "descriptor to write \"ready\" to and close, once the node serves"), OPTIONS_END};
 
@@ -212,7 +215,10 @@ static const cli_option replay_options[] = {
 static const cli_argument arg_deployment[] = {ARG("NAME", "name", "name of a deployment"), ARGS_END};
 
 const cli_command cli_commands[] = {
-    {"node", "init", "make a node home", "Making one that is there already changes nothing.", NULL, node_init_options, NULL, cli_node_init},
+    {"node", "init", "make a node home", "Making one that is there already changes nothing but its durability, where that is given.", NULL, node_init_options, NULL, cli_node_init},
+    {"node", "set", "change settings of the node",
+     "With durability power each message is acknowledged when it is on the disk: messages that come at the same time share one sync. It holds at once, also for a daemon that runs.",
+     NULL, node_set_options, "node.set", NULL},
     {"node", "serve", "run the node: sources, deployments, and the socket other commands talk to",
      "Prints \"ready\" on standard output once it serves and logs to standard error. Ends on SIGTERM or Ctrl-C.",
      NULL, node_serve_options, NULL, cli_node_serve},

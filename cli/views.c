@@ -42,7 +42,7 @@ static const struct {
     cli_view view;
 } views[] = {
     {"node.status", {FIELDS(
-        {"version", "version", CLI_AS_TEXT}, {"layer", "layer", CLI_AS_TEXT}, {"home", "home", CLI_AS_TEXT}, {"mode", "mode", CLI_AS_TEXT},
+        {"version", "version", CLI_AS_TEXT}, {"layer", "layer", CLI_AS_TEXT}, {"durability", "durability", CLI_AS_TEXT}, {"home", "home", CLI_AS_TEXT}, {"mode", "mode", CLI_AS_TEXT},
         {"pid", "pid", CLI_AS_TEXT}, {"up for", "uptime_s", CLI_AS_SECONDS}, {"memory", "memory_bytes", CLI_AS_BYTES},
         {"disk", "disk.state", CLI_AS_TEXT}, {"disk used", "disk.used_bytes", CLI_AS_BYTES}, {"disk free", "disk.free_bytes", CLI_AS_BYTES},
         {"assets", "assets", CLI_AS_TEXT}, {"samples", "samples", CLI_AS_TEXT}, {"running runs", "runs.running", CLI_AS_TEXT}),
@@ -54,6 +54,7 @@ static const struct {
             {"STATE", "state", CLI_AS_TEXT}, {"PREDICTIONS", "predictions", CLI_AS_TEXT}, {"ERRORS", "errors", CLI_AS_TEXT},
             {"LAG", "lag", CLI_AS_SAMPLES}, {"P50", "latency_us.p50", CLI_AS_MICROS}, {"P99", "latency_us.p99", CLI_AS_MICROS},
             {"OUTBOX", "outbox", CLI_AS_TEXT}), NULL}), NULL}},
+    {"node.set", {FIELDS({"durability", "durability", CLI_AS_TEXT}), NULL, NULL}},
     {"node.stop", {NULL, NULL, "the node is stopping"}},
 
     {"source.add", {FIELDS({"state", "state", CLI_AS_TEXT}, {"detail", "detail", CLI_AS_TEXT}), NULL, "added source %s"}},

@@ -6,14 +6,30 @@
 
 EDGEOPS_BEGIN_DECLS
 
+/** What is still there afterwards. The home remembers it.
+ *
+ *  What a dataset holds, removing an asset and removing a dataset are on the disk when the call
+ * returns, whatever is chosen here. */
+typedef enum edgeops_durability {
+    EDGEOPS_DURABILITY_DEFAULT = 0, /**< as the home was last set, PROCESS for a new one */
+    /** What was acknowledged survives kill -9 of any program. When the power fails, the newest of
+     * it may be lost; what is left is consistent. */
+    EDGEOPS_DURABILITY_PROCESS = 1,
+    /** It survives the plug, too: an append returns when its samples are on the disk. Threads that
+     * append at the same time share one sync; cursors give, and the watcher is told, only what is
+     * on the disk, while edgeops_store_read() also gives what is on its way. */
+    EDGEOPS_DURABILITY_POWER = 2
+} edgeops_durability;
+
 /** Append-only. Zero means default for every field but struct_size. */
 typedef struct edgeops_store_options {
     size_t struct_size;
     uint64_t segment_bytes;    /**< size of a journal segment, 1 MiB..1 GiB, default 8 MiB */
     uint64_t free_floor_bytes; /**< below this much free disk nothing is taken, default 64 MiB */
+    edgeops_durability durability; /**< not DEFAULT: sets that of the home */
 } edgeops_store_options;
 #define EDGEOPS_STORE_OPTIONS_INIT                                                                 \
-    { sizeof(edgeops_store_options), 0, 0 }
+    { sizeof(edgeops_store_options), 0, 0, EDGEOPS_DURABILITY_DEFAULT }
 
 /** Same as the INIT macro, for callers that cannot use it. Any thread. Since 0.1. */
 EDGEOPS_API void edgeops_store_options_init(edgeops_store_options *options, size_t struct_size);
@@ -28,6 +44,18 @@ EDGEOPS_API void edgeops_store_options_init(edgeops_store_options *options, size
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status
 edgeops_store_open(edgeops_store **out, const char *home, const edgeops_store_options *options);
 
+/** Sets the durability of the home, from now on and when it is opened again. With POWER all that
+ * was acknowledged before is on the disk when it returns.
+ *
+ *  @param durability  DEFAULT changes nothing
+ *  @return EDGEOPS_OK; EDGEOPS_E_INVALID for none of edgeops_durability; EDGEOPS_E_IO
+ *  Threads: any. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status
+edgeops_store_set_durability(edgeops_store *store, edgeops_durability durability);
+
+/** PROCESS or POWER. Any thread. Since 0.1. */
+EDGEOPS_API edgeops_durability edgeops_store_durability(edgeops_store *store);
+
 /** Closes. Waits for the background writer. NULL is allowed. Since 0.1. */
 EDGEOPS_API void edgeops_store_close(edgeops_store *store);
 
@@ -41,22 +69,26 @@ typedef struct edgeops_append_result {
 
 /** Appends n samples: all or none. Unknown assets and channels are made (a null value makes none).
  *
- *  Durable against kill -9 when it returns. An asset name has 1..200 bytes of UTF-8, no control
- *  characters, no leading, trailing or doubled '/', no '.' or '..' level; a channel name 1..128
- * bytes likewise. At most 1,024 channels an asset and 100,000 assets.
+ *  Durable as edgeops_durability says when it returns. An asset name has 1..200 bytes of UTF-8, no
+ * control characters, no leading, trailing or doubled '/', no '.' or '..' level; a channel
+ * name 1..128 bytes likewise. At most 1,024 channels an asset and 100,000 assets.
  *  @param samples  copied; times need not be sorted
  *  @param result   optional; untouched after a failure
  *  @return EDGEOPS_OK; EDGEOPS_E_INVALID for a bad name or a value that is not of its channel's
  * type (an int64 is taken by a float64 channel when it is exactly representable); EDGEOPS_E_LIMIT
  * over a limit (one call takes at most 1 GiB) or below the free-disk floor; EDGEOPS_E_IO (nothing
- * written) Threads: any. Blocks: one write(2). Since 0.1. */
+ * written; with durability POWER the samples may be there, but perhaps not on the disk: append them
+ * again, those that are there are duplicates then)
+ *  Threads: any. Blocks: one write(2), with durability POWER also one fdatasync(2), which the
+ * threads that append at the same time share. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_append(edgeops_store *store,
                                                                   const edgeops_sample *samples,
                                                                   size_t n,
                                                                   edgeops_append_result *result);
 
 /** Called on the appending thread after samples of an asset became durable; must return at once and
- *  must not call edgeops (wake a loop). */
+ *  must not call edgeops (wake a loop). The ordinals of an asset never go back; with durability
+ * POWER one call may tell of the samples of several threads. */
 typedef void (*edgeops_store_watch_fn)(const char *asset, uint64_t last_ordinal, void *user_data);
 
 /** Sets the one watcher, NULL for none. After it returns the old one is not called any more.

@@ -116,6 +116,13 @@ edgeops_status eop_dir_sync(const char *path) {
     return rc;
 }
 
+edgeops_status eop_dir_sync_parent(const char *path) {
+    char *parent = parent_of(path);
+    edgeops_status rc = parent != NULL ? eop_dir_sync(parent) : eop_fail_nomem("base");
+    eop_free(parent);
+    return rc;
+}
+
 edgeops_status eop_replacement_open(eop_replacement *out, const char *path, unsigned mode) {
     struct stat st;
     edgeops_status rc = EDGEOPS_OK;
@@ -146,17 +153,13 @@ out:
 
 edgeops_status eop_replacement_commit(eop_replacement *file) {
     edgeops_status rc = EDGEOPS_OK;
-    char *parent = parent_of(file->path);
-    if (parent == NULL) {
-        rc = eop_fail_nomem("base");
-    } else if (fsync(file->fd) != 0 || rename(file->temporary, file->path) != 0) {
+    if (fsync(file->fd) != 0 || rename(file->temporary, file->path) != 0) {
         rc = eop_fail_errno(errno, "base", "cannot write '%s'", file->path);
     } else {
         eop_free(file->temporary); /* gone: it has taken the place */
         file->temporary = NULL;
-        rc = eop_dir_sync(parent);
+        rc = eop_dir_sync_parent(file->path);
     }
-    eop_free(parent);
     eop_replacement_dispose(file);
     return rc;
 }

@@ -38,6 +38,8 @@ edgeops_status eop_write_all(int fd, const void *data, size_t size);
 
 /** fsync of a folder, so that a rename in it is durable. */
 edgeops_status eop_dir_sync(const char *path);
+/** The same for the folder that holds path. */
+edgeops_status eop_dir_sync_parent(const char *path);
 /** Makes all missing folders of path. */
 edgeops_status eop_mkdirs(const char *path, unsigned mode);
 /** Removes a file or a whole tree, without following links; a missing one is fine. */

@@ -20,6 +20,10 @@ static eop_json *disk_json(edgeops_node *node, const eop_store_stats *stats) {
     return disk;
 }
 
+static const char *durability_name(edgeops_node *node) {
+    return edgeops_store_durability(node->store) == EDGEOPS_DURABILITY_POWER ? "power" : "process";
+}
+
 static edgeops_status run_status(edgeops_call *call, eop_json **result) {
     edgeops_node *node = call->node;
     eop_store_stats stats;
@@ -34,6 +38,7 @@ static edgeops_status run_status(edgeops_call *call, eop_json **result) {
     eop_json *runs = eop_json_object();
     eop_json_set_string(json, "version", edgeops_version_string());
     eop_json_set_string(json, "layer", node->layer);
+    eop_json_set_string(json, "durability", durability_name(node));
     eop_json_set_string(json, "home", node->home);
     eop_json_set_integer(json, "pid", getpid());
     eop_json_set_string(json, "mode", eop_node_is_daemon(node) ? "daemon" : "local");
@@ -57,6 +62,22 @@ static edgeops_status run_status(edgeops_call *call, eop_json **result) {
     eop_json_set(json, "deployments", deployments);
     eop_json_set(json, "runs", runs);
     return EDGEOPS_OK;
+}
+
+static edgeops_status run_set(edgeops_call *call, eop_json **result) {
+    edgeops_node *node = call->node;
+    const char *durability = eop_json_string(call->args, "durability", NULL);
+    edgeops_status status = EDGEOPS_OK;
+    if (durability != NULL) {
+        status = edgeops_store_set_durability(node->store, strcmp(durability, "power") == 0
+                                                               ? EDGEOPS_DURABILITY_POWER
+                                                               : EDGEOPS_DURABILITY_PROCESS);
+    }
+    if (status == EDGEOPS_OK) {
+        *result = eop_json_object();
+        eop_json_set_string(*result, "durability", durability_name(node));
+    }
+    return status;
 }
 
 static edgeops_status run_ops(edgeops_call *call, eop_json **result) {
@@ -94,6 +115,12 @@ const eop_op eop_node_ops[] = {
      .summary = "show what runs and how it does",
      .args = EOP_ARGS_NONE,
      .run = run_status},
+    {.name = "node.set",
+     .summary = "change what is kept when the power fails",
+     .args = EOP_ARGS("", "\"durability\":{\"enum\":[\"process\",\"power\"],\"description\":"
+                          "\"what was acknowledged survives the end of any process, or also a "
+                          "power cut\"}"),
+     .run = run_set},
     {.name = "node.ops",
      .summary = "list the operations and their arguments",
      .args = EOP_ARGS_NONE,

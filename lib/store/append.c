@@ -417,15 +417,31 @@ static edgeops_status reserve_news(news **list, const eop_append_scratch *scratc
     return EDGEOPS_OK;
 }
 
-static size_t fill_news(news *list, const eop_append_scratch *scratch) {
+/* The frame is in the journal. */
+static size_t fill_news(news *list, edgeops_store *store) {
+    const eop_append_scratch *scratch = store->scratch;
+    uint64_t durable = eop_store_durable(store);
     size_t n = 0;
     for (size_t i = 0; i < scratch->touch_count; i++) {
         const touch *touched = &scratch->touches[i];
         if (touched->appended > 0) {
+            eop_asset_note_write(touched->asset, touched->all.ordinal, store->writes, durable);
             list[n++] = (news){touched->name, touched->asset->all.ordinal};
         }
     }
     return n;
+}
+
+/* Under `lock`, which is free meanwhile: also what was there already may be on its way only. Others
+ * may have appended since, and may be first to tell of it. */
+static edgeops_status wait_durable(edgeops_store *store, news *list, size_t n) {
+    edgeops_status status = eop_store_wait_synced(store, store->writes);
+    uint64_t durable = eop_store_durable(store);
+    for (size_t i = 0; status == EDGEOPS_OK && i < n; i++) {
+        const eop_asset *asset = eop_memtable_find(&store->mem, list[i].asset);
+        list[i].ordinal = asset != NULL ? eop_asset_durable(asset, durable) : 0;
+    }
+    return status;
 }
 
 /* *list: room for one, or else one that was allocated. */
@@ -458,6 +474,9 @@ static edgeops_status append_locked(edgeops_store *store, eop_append_fn fn, void
     }
     if (status == EDGEOPS_OK && scratch->result.appended > 0) {
         status = eop_journal_write(store->journal, &scratch->frame);
+        if (status == EDGEOPS_OK) {
+            store->active->write = ++store->writes;
+        }
     }
     if (status != EDGEOPS_OK) {
         roll_back(store, !names_kept);
@@ -482,7 +501,11 @@ edgeops_status eop_append_run(edgeops_store *store, size_t bound, eop_append_fn 
     }
     if (status == EDGEOPS_OK) {
         done = store->scratch->result;
-        list_count = fill_news(list, store->scratch);
+        list_count = fill_news(list, store);
+    }
+    if (status == EDGEOPS_OK && store->power) {
+        status = wait_durable(store, list, list_count);
+        list_count = status == EDGEOPS_OK ? list_count : 0;
     }
     if (list_count > 0) {
         /* Before the other one is free: so the news come in the order of the ordinals. */
@@ -491,6 +514,9 @@ edgeops_status eop_append_run(edgeops_store *store, size_t bound, eop_append_fn 
     pthread_mutex_unlock(&store->lock);
     if (list_count > 0) {
         for (size_t i = 0; store->watch != NULL && i < list_count; i++) {
+            if (list[i].ordinal == 0) {
+                continue; /* removed meanwhile */
+            }
             store->watch(list[i].asset, list[i].ordinal, store->watch_data);
         }
         pthread_mutex_unlock(&store->watch_lock);

@@ -224,7 +224,8 @@ static edgeops_status check_not_held(eop_catalog *catalog, const eop_asset *asse
 
 static edgeops_status remove_from_catalog(eop_catalog *catalog, const eop_asset *asset) {
     sqlite3_stmt *statement = NULL;
-    edgeops_status status = eop_catalog_begin(catalog);
+    /* Its chunks are dropped next, on the disk. */
+    edgeops_status status = eop_catalog_begin_as(catalog, EOP_COMMIT_SAFE);
     if (status != EDGEOPS_OK) {
         return status;
     }

@@ -238,13 +238,21 @@ void eop_catalog_unlock(eop_catalog *catalog) {
     pthread_mutex_unlock(&catalog->lock);
 }
 
-edgeops_status eop_catalog_begin(eop_catalog *catalog) {
+edgeops_status eop_catalog_begin_as(eop_catalog *catalog, eop_commit commit) {
     eop_catalog_lock(catalog);
-    edgeops_status status = eop_sql_begin(&catalog->sql);
+    bool full = commit == EOP_COMMIT_SAFE || (commit == EOP_COMMIT_PLAIN && catalog->power);
+    edgeops_status status = eop_sql_set_full(&catalog->sql, full);
+    if (status == EDGEOPS_OK) {
+        status = eop_sql_begin(&catalog->sql);
+    }
     if (status != EDGEOPS_OK) {
         eop_catalog_unlock(catalog);
     }
     return status;
+}
+
+edgeops_status eop_catalog_begin(eop_catalog *catalog) {
+    return eop_catalog_begin_as(catalog, EOP_COMMIT_PLAIN);
 }
 
 edgeops_status eop_catalog_end(eop_catalog *catalog, edgeops_status status) {
@@ -256,6 +264,35 @@ edgeops_status eop_catalog_end(eop_catalog *catalog, edgeops_status status) {
 edgeops_status eop_catalog_get(sqlite3_stmt **out, eop_catalog *catalog,
                                eop_catalog_statement number) {
     return eop_sql_get(out, &catalog->sql, number);
+}
+
+edgeops_status eop_catalog_set_meta(eop_catalog *catalog, const char *key, int64_t value) {
+    sqlite3_stmt *upsert = NULL;
+    edgeops_status status = eop_catalog_begin(catalog);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    status = eop_catalog_get(&upsert, catalog, EOP_META_SET);
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_text(upsert, 1, key);
+        eop_sql_bind_int(upsert, 2, value);
+        status = eop_sql_run(&catalog->sql, upsert);
+    }
+    return eop_catalog_end(catalog, status);
+}
+
+edgeops_status eop_catalog_meta(int64_t *out, eop_catalog *catalog, const char *key) {
+    sqlite3_stmt *select = NULL;
+    eop_catalog_lock(catalog);
+    edgeops_status status = eop_catalog_get(&select, catalog, EOP_META_GET);
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_text(select, 1, key);
+        status = eop_sql_next(&catalog->sql, select);
+        *out = status == EDGEOPS_OK ? sqlite3_column_int64(select, 0) : 0;
+        sqlite3_reset(select);
+    }
+    eop_catalog_unlock(catalog);
+    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
 }
 
 /* -- assets and channels -- */

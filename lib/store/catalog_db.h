@@ -28,6 +28,7 @@ typedef struct eop_catalog {
     eop_outbox_counter *outbox;
     size_t outbox_count;
     size_t outbox_capacity;
+    bool power;    /**< commits wait for the disk */
     int wal_pages; /**< since the last checkpoint, for the background writer */
     void (*on_wal)(void *user_data);
     void *user_data;
@@ -93,7 +94,15 @@ void eop_catalog_close(eop_catalog *catalog);
 /** Calls fn, with the lock held, when there is enough in the WAL for a checkpoint. */
 void eop_catalog_on_wal(eop_catalog *catalog, void (*fn)(void *user_data), void *user_data);
 
+/** When a commit waits for the disk. It takes with it all that was committed before. */
+typedef enum eop_commit {
+    EOP_COMMIT_LAX,   /**< never: what is made again, or sent again, when it is lost */
+    EOP_COMMIT_PLAIN, /**< with durability POWER */
+    EOP_COMMIT_SAFE,  /**< always: what the chunks on the disk must agree with */
+} eop_commit;
 /** Takes the lock and begins a transaction that writes. After a failure the lock is free. */
+edgeops_status eop_catalog_begin_as(eop_catalog *catalog, eop_commit commit);
+/** EOP_COMMIT_PLAIN. */
 edgeops_status eop_catalog_begin(eop_catalog *catalog);
 /** Ends it as eop_sql_end() and gives the lock back. */
 edgeops_status eop_catalog_end(eop_catalog *catalog, edgeops_status status);
@@ -102,6 +111,10 @@ void eop_catalog_lock(eop_catalog *catalog);
 void eop_catalog_unlock(eop_catalog *catalog);
 edgeops_status eop_catalog_get(sqlite3_stmt **out, eop_catalog *catalog,
                                eop_catalog_statement number);
+
+/** A number in `meta`; 0: it is not there. Take the lock. */
+edgeops_status eop_catalog_meta(int64_t *out, eop_catalog *catalog, const char *key);
+edgeops_status eop_catalog_set_meta(eop_catalog *catalog, const char *key, int64_t value);
 
 /** All assets and channels into the memtable. */
 edgeops_status eop_catalog_load(eop_catalog *catalog, eop_memtable *table);

@@ -15,6 +15,7 @@ struct edgeops_cursor {
 
     eop_asset *asset; /* borrowed while `epoch` is the memtable's */
     uint64_t epoch;
+    uint64_t end;     /* ordinal up to which the rows are durable */
     bool known;       /* the columns were set up */
     uint64_t version; /* of the asset, when they were */
     uint32_t *channels;
@@ -84,7 +85,7 @@ edgeops_status edgeops_cursor_open(edgeops_cursor **out, edgeops_store *store, c
     if (after == UINT64_MAX) {
         pthread_mutex_lock(&store->lock);
         const eop_asset *found = eop_memtable_find(&store->mem, asset);
-        cursor->next = found != NULL ? found->all.ordinal + 1 : 1;
+        cursor->next = found != NULL ? eop_asset_durable(found, eop_store_durable(store)) + 1 : 1;
         pthread_mutex_unlock(&store->lock);
     }
     *out = cursor;
@@ -146,12 +147,18 @@ static edgeops_status take_memory(edgeops_cursor *cursor, size_t max_rows, bool 
         if (end <= cursor->next) {
             continue;
         }
+        if (block->data.first_ordinal > cursor->end) {
+            break;
+        }
         if (block->data.first_ordinal > cursor->next) {
             /* A gap that damage of the journal left. */
             cursor->next = block->data.first_ordinal;
         }
         size_t from = (size_t)(cursor->next - block->data.first_ordinal);
         size_t n = block->data.rows - from;
+        if (end - 1 > cursor->end) {
+            n -= (size_t)(end - 1 - cursor->end);
+        }
         if (n > max_rows - rows->rows) {
             n = max_rows - rows->rows;
         }
@@ -219,7 +226,11 @@ static edgeops_status look(edgeops_cursor *cursor) {
         cursor->epoch = store->mem.epoch;
         cursor->known = false;
     }
-    if (cursor->asset == NULL || cursor->asset->all.ordinal < cursor->next) {
+    if (cursor->asset == NULL) {
+        return EDGEOPS_DONE;
+    }
+    cursor->end = eop_asset_durable(cursor->asset, eop_store_durable(store));
+    if (cursor->end < cursor->next) {
         return EDGEOPS_DONE;
     }
     return set_columns(cursor);

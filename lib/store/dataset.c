@@ -317,6 +317,10 @@ edgeops_status edgeops_dataset_create(edgeops_store *store,
         memcpy(frozen.digest, values.digest, sizeof frozen.digest);
         frozen.labels = values.labels;
         values.labels = (eop_label_names){0};
+        /* It must not outlive its rows. */
+        status = eop_store_sync(store);
+    }
+    if (status == EDGEOPS_OK) {
         status = eop_frozen_save(&frozen, &store->catalog);
     }
     eop_frozen_values_dispose(&values);

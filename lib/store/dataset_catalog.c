@@ -266,7 +266,7 @@ static edgeops_status save_labels(int64_t id, const eop_frozen *frozen, eop_cata
 
 edgeops_status eop_frozen_save(const eop_frozen *frozen, eop_catalog *catalog) {
     int64_t id = 0;
-    edgeops_status status = eop_catalog_begin(catalog);
+    edgeops_status status = eop_catalog_begin_as(catalog, EOP_COMMIT_SAFE);
     if (status != EDGEOPS_OK) {
         return status;
     }
@@ -289,7 +289,7 @@ edgeops_status edgeops_dataset_remove(edgeops_store *store, const char *name) {
     EOP_REQUIRE(store != NULL && name != NULL, "store");
     eop_catalog *catalog = &store->catalog;
     sqlite3_stmt *remove = NULL;
-    edgeops_status status = eop_catalog_begin(catalog);
+    edgeops_status status = eop_catalog_begin_as(catalog, EOP_COMMIT_SAFE);
     if (status != EDGEOPS_OK) {
         return status;
     }

@@ -69,44 +69,14 @@ static edgeops_status sync_file(eop_sql *sql, const edgeops_store *store, const 
     return status;
 }
 
-static edgeops_status set_meta(eop_catalog *catalog, const char *key, int64_t value) {
-    sqlite3_stmt *upsert = NULL;
-    edgeops_status status = eop_catalog_begin(catalog);
-    if (status != EDGEOPS_OK) {
-        return status;
-    }
-    status = eop_catalog_get(&upsert, catalog, EOP_META_SET);
-    if (status == EDGEOPS_OK) {
-        eop_sql_bind_text(upsert, 1, key);
-        eop_sql_bind_int(upsert, 2, value);
-        status = eop_sql_run(&catalog->sql, upsert);
-    }
-    return eop_catalog_end(catalog, status);
-}
-
-/* 0: it is not there. */
-static edgeops_status get_meta(int64_t *out, eop_catalog *catalog, const char *key) {
-    sqlite3_stmt *select = NULL;
-    eop_catalog_lock(catalog);
-    edgeops_status status = eop_catalog_get(&select, catalog, EOP_META_GET);
-    if (status == EDGEOPS_OK) {
-        eop_sql_bind_text(select, 1, key);
-        status = eop_sql_next(&catalog->sql, select);
-        *out = status == EDGEOPS_OK ? sqlite3_column_int64(select, 0) : 0;
-        sqlite3_reset(select);
-    }
-    eop_catalog_unlock(catalog);
-    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
-}
-
 /* The number of the home; a catalog that has none gets one. */
 static edgeops_status get_number(int64_t *number, edgeops_store *store) {
-    edgeops_status status = get_meta(number, &store->catalog, "home");
+    edgeops_status status = eop_catalog_meta(number, &store->catalog, "home");
     if (status != EDGEOPS_OK || *number != 0) {
         return status;
     }
     *number = new_number(store);
-    return set_meta(&store->catalog, "home", *number);
+    return eop_catalog_set_meta(&store->catalog, "home", *number);
 }
 
 /* Both databases are of one home, or the second one has no number yet. */
@@ -126,7 +96,7 @@ static edgeops_status join(edgeops_store *store, int64_t number, bool complete) 
 edgeops_status eop_home_open_telemetry(edgeops_store *store) {
     int64_t number = 0;
     int64_t complete = 0;
-    edgeops_status status = get_meta(&complete, &store->catalog, "complete");
+    edgeops_status status = eop_catalog_meta(&complete, &store->catalog, "complete");
     if (status == EDGEOPS_OK) {
         status = get_number(&number, store);
     }
@@ -144,7 +114,7 @@ edgeops_status eop_home_open_telemetry(edgeops_store *store) {
     if (status == EDGEOPS_OK && complete == 0) {
         status = sync_file(&store->writer.sql, store, "data");
         if (status == EDGEOPS_OK) {
-            status = set_meta(&store->catalog, "complete", 1);
+            status = eop_catalog_set_meta(&store->catalog, "complete", 1);
         }
     }
     return status;

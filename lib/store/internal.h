@@ -46,7 +46,13 @@ struct edgeops_store {
     eop_segment *sealed; /* oldest first */
     eop_segment *last_sealed;
     size_t sealed_count;
-    uint64_t chunk_epoch; /* grows when the chunks change */
+    bool power;                /* appends wait for the disk */
+    bool syncing;              /* somebody syncs the journal */
+    uint64_t writes;           /* into the journal, so far */
+    uint64_t synced;           /* of them, on the disk: the first so many */
+    uint64_t doubtful;         /* the first so many are safe in chunks only */
+    uint64_t doubtful_segment; /* segments up to this one take no more rows then */
+    uint64_t chunk_epoch;      /* grows when the chunks change */
     eop_lookup lookup;
     eop_append_scratch *scratch;
     edgeops_status write_status; /* of the last try of the writer */
@@ -128,6 +134,19 @@ edgeops_status eop_store_rotate(edgeops_store *store, size_t payload);
 edgeops_status eop_store_make_room(edgeops_store *store, size_t payload);
 /** Under `lock`: puts a segment at the end of the queue. */
 void eop_store_seal(edgeops_store *store, eop_segment *segment);
+
+/* -- durable.c -- */
+/** Under `lock`: rows that came with a write up to this one are as durable as they must be. */
+uint64_t eop_store_durable(const edgeops_store *store);
+/** Under `lock`: so many writes are on the disk. */
+void eop_store_note_synced(edgeops_store *store, uint64_t write);
+/** Under `lock`, which is free while it waits: so many writes are on the disk afterwards. E_IO when
+ * that cannot be. */
+edgeops_status eop_store_wait_synced(edgeops_store *store, uint64_t write);
+/** All that was appended is on the disk afterwards, whatever the durability. Not under `lock`. */
+edgeops_status eop_store_sync(edgeops_store *store);
+/** The journal is open: the durability is that of the options or of the home from here on. */
+edgeops_status eop_store_begin_durability(edgeops_store *store);
 
 /* -- append.c -- */
 /** Puts the rows of one append into the memtable and its frame; under `lock`, with the room that

@@ -25,6 +25,9 @@ struct eop_journal {
     uint64_t end;         /* where the next frame goes */
     uint64_t last_number; /* the highest one ever used */
     bool has_spare;
+    bool written;
+    uint64_t unsynced;  /* segments before this one are on the disk */
+    uint64_t in_folder; /* so is the entry of this one in the folder */
     uint64_t damaged;
 };
 
@@ -167,6 +170,7 @@ static edgeops_status replay(eop_journal *journal, uint64_t applied, eop_journal
     listing list = {.journal = journal};
     edgeops_status status = eop_dir_walk(journal->folder, list_segment, &list);
     journal->last_number = applied;
+    journal->unsynced = applied + 1;
     for (size_t i = 0; status == EDGEOPS_OK && i < list.count; i++) {
         uint64_t number = list.numbers[i];
         if (number <= applied) {
@@ -180,6 +184,14 @@ static edgeops_status replay(eop_journal *journal, uint64_t applied, eop_journal
     }
     eop_free(list.numbers);
     return status;
+}
+
+static edgeops_status make_folder(const char *folder) {
+    if (eop_file_exists(folder)) {
+        return EDGEOPS_OK;
+    }
+    edgeops_status status = eop_mkdirs(folder, 0700);
+    return status == EDGEOPS_OK ? eop_dir_sync_parent(folder) : status;
 }
 
 edgeops_status eop_journal_open(eop_journal **out, const eop_journal_options *options,
@@ -198,7 +210,7 @@ edgeops_status eop_journal_open(eop_journal **out, const eop_journal_options *op
         status = eop_fail_nomem("store");
         goto out;
     }
-    status = eop_mkdirs(journal->folder, 0700);
+    status = make_folder(journal->folder);
     if (status == EDGEOPS_OK) {
         status = find_spare(journal);
     }
@@ -249,7 +261,9 @@ static edgeops_status make_file(const eop_journal *journal, const char *name, ui
         return status;
     }
     char *path = eop_path_join(journal->folder, name);
-    status = path != NULL ? eop_segment_make(path, bytes) : eop_fail_nomem("store");
+    /* A larger one serves once. */
+    bool written = journal->written && bytes == journal->segment_bytes;
+    status = path != NULL ? eop_segment_make(path, bytes, written) : eop_fail_nomem("store");
     eop_free(path);
     return status;
 }
@@ -392,4 +406,67 @@ edgeops_status eop_journal_write(eop_journal *journal, eop_buf *frame) {
         journal->end += padded;
     }
     return status;
+}
+
+/* -- syncing -- */
+
+void eop_journal_set_written(eop_journal *journal, bool written) {
+    journal->written = written;
+}
+
+edgeops_status eop_journal_sync_begin(eop_journal_sync *out, const eop_journal *journal) {
+    *out = (eop_journal_sync){.from = journal->unsynced, .to = journal->last_number + 1, .fd = -1};
+    if (journal->fd >= 0) {
+        out->to = journal->active.number;
+        out->fd = fcntl(journal->fd, F_DUPFD_CLOEXEC, 0);
+        if (out->fd < 0) {
+            return eop_fail_errno(errno, "store", "cannot sync '%s'", journal->folder);
+        }
+    }
+    out->folder = journal->in_folder != journal->last_number;
+    return EDGEOPS_OK;
+}
+
+static edgeops_status sync_segment(const eop_journal *journal, uint64_t number) {
+    char *path = segment_path(journal, number);
+    if (path == NULL) {
+        return eop_fail_nomem("store");
+    }
+    edgeops_status status = EDGEOPS_OK;
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT) {
+        /* Its rows are in chunks, or it was put aside. */
+        status = EDGEOPS_OK;
+    } else if (fd < 0 || fdatasync(fd) != 0) {
+        status = eop_fail_errno(errno, "store", "cannot sync '%s'", path);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    eop_free(path);
+    return status;
+}
+
+edgeops_status eop_journal_sync_run(const eop_journal_sync *sync, const eop_journal *journal) {
+    edgeops_status status = EDGEOPS_OK;
+    for (uint64_t number = sync->from; status == EDGEOPS_OK && number < sync->to; number++) {
+        status = sync_segment(journal, number);
+    }
+    if (status == EDGEOPS_OK && sync->fd >= 0 && fdatasync(sync->fd) != 0) {
+        status = eop_fail_errno(errno, "store", "cannot sync '%s'", journal->folder);
+    }
+    if (status == EDGEOPS_OK && sync->folder) {
+        status = eop_dir_sync(journal->folder);
+    }
+    if (sync->fd >= 0) {
+        close(sync->fd);
+    }
+    return status;
+}
+
+void eop_journal_sync_end(eop_journal *journal, const eop_journal_sync *sync) {
+    journal->unsynced = sync->to;
+    if (sync->folder) {
+        journal->in_folder = sync->fd >= 0 ? sync->to : sync->to - 1;
+    }
 }

@@ -31,7 +31,7 @@ typedef struct eop_journal_options {
     const char *folder;
     uint64_t segment_bytes;
     uint64_t floor_bytes; /**< no spare is made that leaves less free disk */
-    uint64_t applied;     /**< segments up to this one are in chunks */
+    uint64_t applied;     /**< segments up to this one are in chunks, on the disk */
 } eop_journal_options;
 
 /** Called for each sound frame, oldest first. Anything but EDGEOPS_OK ends the opening. */
@@ -63,8 +63,26 @@ edgeops_status eop_journal_make_spare(eop_journal *journal);
 edgeops_status eop_journal_prepare_spare(const eop_journal *journal);
 void eop_journal_adopt_spare(eop_journal *journal);
 bool eop_journal_has_spare(const eop_journal *journal);
-/** A sealed segment is in chunks: its file becomes the spare or goes. */
+/** A sealed segment is in chunks, and they are on the disk: its file becomes the spare or goes. */
 void eop_journal_retire(eop_journal *journal, uint64_t segment);
+
+/** Whether the blocks of new segments are written before they are used, so that syncing a frame
+ * writes no more than the frame. */
+void eop_journal_set_written(eop_journal *journal, bool written);
+
+/** What must be brought to the disk. */
+typedef struct eop_journal_sync {
+    uint64_t from; /**< sealed segments [from, to) */
+    uint64_t to;
+    int fd; /**< of the active segment, -1 for none */
+    bool folder;
+} eop_journal_sync;
+/** Brings all frames written so far to the disk, in three steps, so that the lock is not held
+ * while the disk is written: the first and the last one with it, the second one without. `run` is
+ * called once after each `begin` that gave EDGEOPS_OK, `end` when all is on the disk. */
+edgeops_status eop_journal_sync_begin(eop_journal_sync *out, const eop_journal *journal);
+edgeops_status eop_journal_sync_run(const eop_journal_sync *sync, const eop_journal *journal);
+void eop_journal_sync_end(eop_journal *journal, const eop_journal_sync *sync);
 
 /** frame: EOP_FRAME_HEADER bytes of any content, then the payload; is padded. E_IO, E_LIMIT:
  * nothing was written. The payload fits. */

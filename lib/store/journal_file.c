@@ -88,14 +88,16 @@ edgeops_status eop_segment_check(eop_segment_header *header, int fd, const char 
     return EDGEOPS_OK;
 }
 
-static edgeops_status fill(int fd, const char *path, uint64_t bytes) {
+static edgeops_status allocate(int fd, const char *path, uint64_t bytes, bool *done) {
     int rc = posix_fallocate(fd, 0, (off_t)bytes);
-    if (rc == 0) {
-        return EDGEOPS_OK;
-    }
-    if (rc != EOPNOTSUPP && rc != EINVAL) {
+    *done = rc == 0;
+    if (rc != 0 && rc != EOPNOTSUPP && rc != EINVAL) {
         return eop_fail_errno(rc, "store", "cannot make '%s'", path);
     }
+    return EDGEOPS_OK;
+}
+
+static edgeops_status fill(int fd, const char *path, uint64_t bytes) {
     char *zeros = eop_calloc(1, 64 * 1024);
     edgeops_status status = zeros != NULL ? EDGEOPS_OK : eop_fail_nomem("store");
     for (uint64_t at = 0; status == EDGEOPS_OK && at < bytes; at += 64 * 1024) {
@@ -106,12 +108,20 @@ static edgeops_status fill(int fd, const char *path, uint64_t bytes) {
     return status;
 }
 
-edgeops_status eop_segment_make(const char *path, uint64_t bytes) {
+edgeops_status eop_segment_make(const char *path, uint64_t bytes, bool written) {
     int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0) {
         return eop_fail_errno(errno, "store", "cannot make '%s'", path);
     }
-    edgeops_status status = fill(fd, path, bytes);
+    bool allocated = false;
+    edgeops_status status = allocate(fd, path, bytes, &allocated);
+    /* Blocks that were only allocated are marked as written by the first sync after a write. */
+    if (status == EDGEOPS_OK && (written || !allocated)) {
+        status = fill(fd, path, bytes);
+    }
+    if (status == EDGEOPS_OK && written && fsync(fd) != 0) {
+        status = eop_fail_errno(errno, "store", "cannot sync '%s'", path);
+    }
     close(fd);
     if (status != EDGEOPS_OK) {
         unlink(path);

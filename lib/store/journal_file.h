@@ -18,9 +18,9 @@ edgeops_status eop_segment_begin(eop_segment_header *header, int fd, uint64_t nu
                                  uint64_t bytes, const char *path);
 /** E_CORRUPT when it is none. */
 edgeops_status eop_segment_check(eop_segment_header *header, int fd, const char *path);
-/** Makes a file of such a size whose blocks are there. E_LIMIT on a full disk, then no file stays.
- */
-edgeops_status eop_segment_make(const char *path, uint64_t bytes);
+/** Makes a file of such a size whose blocks are there; written: and on the disk with all that tells
+ * of them. E_LIMIT on a full disk, then no file stays. */
+edgeops_status eop_segment_make(const char *path, uint64_t bytes, bool written);
 /** Walks the sound frames. *end: behind the last one; *damaged grows by one for each gap. */
 edgeops_status eop_segment_walk(int fd, const char *path, const eop_segment_header *header,
                                 uint64_t *end, uint64_t *damaged, eop_journal_fn fn,

@@ -479,3 +479,29 @@ void eop_segment_free(eop_segment *segment) {
     }
     eop_free(segment);
 }
+
+/* -- progress -- */
+
+void eop_asset_note_write(eop_asset *asset, uint64_t before, uint64_t write, uint64_t durable) {
+    eop_progress *progress = &asset->progress;
+    if (EOP_LIKELY(progress->write <= durable)) {
+        progress->ordinal = before;
+        progress->mid_write = 0;
+    } else if (progress->mid_write <= durable) {
+        if (progress->mid_write != 0) {
+            progress->ordinal = progress->mid_ordinal;
+        }
+        progress->mid_write = progress->write;
+        progress->mid_ordinal = before;
+    }
+    progress->write = write;
+}
+
+uint64_t eop_asset_durable(const eop_asset *asset, uint64_t durable) {
+    const eop_progress *progress = &asset->progress;
+    if (EOP_LIKELY(progress->write <= durable)) {
+        return asset->all.ordinal;
+    }
+    return progress->mid_write != 0 && progress->mid_write <= durable ? progress->mid_ordinal
+                                                                      : progress->ordinal;
+}

@@ -58,9 +58,18 @@ typedef struct eop_segment {
     uint64_t number;
     uint64_t bytes;
     uint64_t memory; /**< that its blocks took, each beyond EOP_BLOCK_FREE; grows only */
+    uint64_t write;  /**< the last one that brought rows */
     eop_block *blocks;
     struct eop_segment *next;
 } eop_segment;
+
+/** How far an asset's rows are surely durable. Writes are those of the store. */
+typedef struct eop_progress {
+    uint64_t ordinal;     /**< up to here */
+    uint64_t mid_ordinal; /**< up to here as soon as mid_write is */
+    uint64_t mid_write;   /**< 0: there is none */
+    uint64_t write;       /**< that brought the newest rows */
+} eop_progress;
 
 struct eop_asset {
     char *name; /* first: eop_names */
@@ -75,6 +84,7 @@ struct eop_asset {
     size_t layout_capacity;
     eop_extent all;
     eop_extent stored; /**< of the rows in chunks */
+    eop_progress progress;
     eop_block *blocks; /**< oldest first */
     eop_block *newest;
     uint64_t version; /**< grows when a channel comes or changes its unit */
@@ -115,6 +125,11 @@ void eop_asset_drop_channels(eop_asset *asset, uint32_t n);
  * ordinal does not follow. The asset's extent grows. All or nothing. */
 edgeops_status eop_memtable_push(eop_asset *asset, eop_segment *segment, uint64_t ordinal,
                                  int64_t time, int64_t seq, const eop_cell *cells, size_t n);
+/** A write brought the rows behind the ordinal `before`; those up to `durable` are durable. */
+void eop_asset_note_write(eop_asset *asset, uint64_t before, uint64_t write, uint64_t durable);
+/** Ordinal up to which the rows are surely durable. It does not go back, and it reaches the newest
+ * row when all writes are durable. */
+uint64_t eop_asset_durable(const eop_asset *asset, uint64_t durable);
 /** Takes the newest rows of the asset's newest block away until n are left; an empty block goes. */
 void eop_memtable_pop(eop_asset *asset, eop_segment *segment, size_t n);
 /** Finds a row in the blocks. *block NULL: there is none. */

@@ -81,7 +81,7 @@ edgeops_status eop_outbox_commit(edgeops_store *store, const char *deployment, u
     EOP_REQUIRE(store != NULL && deployment != NULL && (messages != NULL || n == 0), "store");
     eop_catalog *catalog = &store->catalog;
     size_t added = 0;
-    edgeops_status status = eop_catalog_begin(catalog);
+    edgeops_status status = eop_catalog_begin_as(catalog, EOP_COMMIT_LAX);
     if (status != EDGEOPS_OK) {
         return status;
     }
@@ -215,7 +215,7 @@ edgeops_status eop_outbox_done(edgeops_store *store, const uint64_t *ids, size_t
     if (gone == NULL) {
         return eop_fail_nomem("store");
     }
-    edgeops_status status = eop_catalog_begin(catalog);
+    edgeops_status status = eop_catalog_begin_as(catalog, EOP_COMMIT_LAX);
     if (status != EDGEOPS_OK) {
         eop_free(gone);
         return status;

@@ -264,6 +264,36 @@ edgeops_status eop_sql_sync(eop_sql *sql) {
     return rc == SQLITE_OK ? EDGEOPS_OK : eop_sql_fail(sql, rc);
 }
 
+edgeops_status eop_sql_sync_wal(const eop_sql *sql) {
+    char *path = eop_format("%s-wal", sql->path);
+    if (path == NULL) {
+        return eop_fail_nomem("store");
+    }
+    edgeops_status status = EDGEOPS_OK;
+    /* SQLite has its locks on other files: closing this one drops none. */
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0 ? errno != ENOENT : fdatasync(fd) != 0) {
+        status = eop_fail_errno(errno, "store", "cannot sync '%s'", path);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    eop_free(path);
+    return status;
+}
+
+edgeops_status eop_sql_set_full(eop_sql *sql, bool full) {
+    if (sql->full == full) {
+        return EDGEOPS_OK;
+    }
+    edgeops_status status =
+        eop_sql_exec(sql, full ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL");
+    if (status == EDGEOPS_OK) {
+        sql->full = full;
+    }
+    return status;
+}
+
 edgeops_status eop_sql_begin(eop_sql *sql) {
     return eop_sql_exec(sql, "BEGIN IMMEDIATE");
 }

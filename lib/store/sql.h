@@ -20,6 +20,7 @@ typedef struct eop_sql {
     const char *const *texts; /**< borrowed; statements by number */
     sqlite3_stmt **statements;
     size_t count;
+    bool full; /**< commits wait for the disk */
 } eop_sql;
 
 typedef struct eop_sql_options {
@@ -49,6 +50,11 @@ edgeops_status eop_sql_run(eop_sql *sql, sqlite3_stmt *statement);
 edgeops_status eop_sql_exec(eop_sql *sql, const char *text);
 /** Brings what was committed to the disk. */
 edgeops_status eop_sql_sync(eop_sql *sql);
+/** The same without copying the WAL: for what another process, which was killed, had committed. */
+edgeops_status eop_sql_sync_wal(const eop_sql *sql);
+/** Whether the commits from now on wait for the disk; then all earlier ones are on it, too. Not in
+ * a transaction. */
+edgeops_status eop_sql_set_full(eop_sql *sql, bool full);
 /** BEGIN IMMEDIATE. */
 edgeops_status eop_sql_begin(eop_sql *sql);
 /** Commits when status is EDGEOPS_OK, else rolls back; gives what came of it and keeps the detail

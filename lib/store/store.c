@@ -66,7 +66,13 @@ static edgeops_status open_home(edgeops_store *store, const char *home) {
     if (store->home == NULL) {
         return eop_fail_nomem("store");
     }
-    edgeops_status status = eop_mkdirs(home, 0700);
+    edgeops_status status = EDGEOPS_OK;
+    if (!eop_file_exists(home)) {
+        status = eop_mkdirs(home, 0700);
+        if (status == EDGEOPS_OK) {
+            status = eop_dir_sync_parent(home);
+        }
+    }
     if (status != EDGEOPS_OK) {
         return status;
     }
@@ -139,6 +145,9 @@ static edgeops_status open_telemetry(edgeops_store *store) {
         status = eop_home_open_telemetry(store);
     }
     if (status == EDGEOPS_OK) {
+        status = eop_telemetry_begin_writing(&store->writer);
+    }
+    if (status == EDGEOPS_OK) {
         status = eop_lookup_open(&store->lookup, store->telemetry_path);
         store->lookup.on_damage = eop_store_note_damage;
         store->lookup.user_data = store;
@@ -159,6 +168,7 @@ static edgeops_status enter_segment(edgeops_store *store, uint64_t number) {
         return eop_fail_nomem("store");
     }
     segment->number = number;
+    segment->write = 1;
     if (store->active != NULL) {
         eop_store_seal(store, store->active);
     }
@@ -282,6 +292,9 @@ edgeops_status edgeops_store_open(edgeops_store **out, const char *home,
     }
     if (status == EDGEOPS_OK) {
         status = eop_writer_start(store);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_store_begin_durability(store);
     }
     if (status != EDGEOPS_OK) {
         edgeops_store_close(store);

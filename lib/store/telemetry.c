@@ -112,6 +112,11 @@ edgeops_status eop_telemetry_set_home(eop_telemetry *telemetry, int64_t number) 
     return status;
 }
 
+edgeops_status eop_telemetry_begin_writing(eop_telemetry *telemetry) {
+    edgeops_status status = eop_sql_sync_wal(&telemetry->sql);
+    return status == EDGEOPS_OK ? eop_sql_set_full(&telemetry->sql, true) : status;
+}
+
 void eop_telemetry_checkpoint(uint64_t *bytes, eop_telemetry *telemetry) {
     int in_wal = 0;
     int rc = sqlite3_wal_checkpoint_v2(telemetry->sql.db, NULL, SQLITE_CHECKPOINT_PASSIVE, &in_wal,

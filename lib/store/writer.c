@@ -91,8 +91,8 @@ edgeops_status eop_store_rotate(edgeops_store *store, size_t payload) {
 edgeops_status eop_store_make_room(edgeops_store *store, size_t payload) {
     uint64_t limit = EOP_MEMORY_FACTOR * store->options.segment_bytes;
     for (;;) {
-        if (EOP_LIKELY(eop_journal_fits(store->journal, payload) &&
-                       store->active->memory < limit)) {
+        if (EOP_LIKELY(eop_journal_fits(store->journal, payload) && store->active->memory < limit &&
+                       (store->doubtful_segment < store->active->number))) {
             return EDGEOPS_OK;
         }
         if (store->sealed_count < EOP_SEALED_MAX) {
@@ -130,6 +130,7 @@ static void finish(edgeops_store *store, eop_segment *segment) {
     }
     store->sealed_count--;
     store->chunk_epoch++;
+    eop_store_note_synced(store, segment->write);
     eop_lookup_tick(&store->lookup);
     eop_journal_retire(store->journal, segment->number);
 }

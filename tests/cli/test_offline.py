@@ -57,6 +57,17 @@ def node(tmp_path_factory):
         yield node
 
 
+def test_durability_is_set_kept_and_shown(tmp_path):
+    with Node(tmp_path) as node:
+        node.run("node", "init", "--durability", "power")
+        assert node.json("node", "status")["durability"] == "power"
+        assert "power" in node.run("node", "status").stdout
+        node.run("node", "init")
+        assert node.json("node", "status")["durability"] == "power"
+        assert "process" in node.run("node", "set", "--durability", "process").stdout
+        assert node.json("node", "status")["durability"] == "process"
+
+
 def test_init_is_repeatable_and_says_which_home(tmp_path):
     with Node(tmp_path) as node:
         assert str(node.home) in node.run("node", "init", "--layer", "fog").stdout

@@ -79,6 +79,21 @@ Test(node_call, status_and_doctor_say_how_it_is) {
     eop_json_free(doctor);
 }
 
+Test(node_call, durability_is_set_and_kept) {
+    eop_json *r = must("node.status", NULL);
+    cr_expect(eq(str, (char *)eop_json_string(r, "durability", ""), "process"));
+    eop_json_free(r);
+    r = must("node.set", "{\"durability\":\"power\"}");
+    cr_expect(eq(str, (char *)eop_json_string(r, "durability", ""), "power"));
+    eop_json_free(r);
+    must_fail(EDGEOPS_E_INVALID, "node.set", "{\"durability\":\"hope\"}", "durability");
+    edgeops_node_close(fixture_node);
+    fixture_node = open_node(fixture_ctx, EDGEOPS_NODE_LOCAL);
+    r = must("node.status", NULL);
+    cr_expect(eq(str, (char *)eop_json_string(r, "durability", ""), "power"));
+    eop_json_free(r);
+}
+
 Test(node_call, import_export_and_labels) {
     char *csv = csv_rows(10);
     char *out = NULL;

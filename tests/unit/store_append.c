@@ -485,7 +485,9 @@ Test(store_append, options_are_checked_and_init_equals_the_macro) {
     edgeops_dataset_options set_function;
     memset(&function, 1, sizeof function);
     edgeops_store_options_init(&function, sizeof function);
-    cr_assert_eq(memcmp(&macro, &function, sizeof macro), 0);
+    /* Without what pads the end. */
+    cr_assert_eq(memcmp(&macro, &function, offsetof(edgeops_store_options, durability)), 0);
+    cr_assert_eq(macro.durability, function.durability);
     edgeops_query_init(&query_function, sizeof query_function);
     cr_assert_eq(memcmp(&query_macro, &query_function, sizeof query_macro), 0);
     edgeops_dataset_options_init(&set_function, sizeof set_function);

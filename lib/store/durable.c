@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is on the disk, and waiting for it. Writes into the journal are counted. The first thread
+ * that waits for one brings all that were made so far to the disk, without the lock; who comes
+ * meanwhile waits for it, and one of them does the same for all of them.
+ *
+ * After a sync that failed nobody knows what of the segment is on the disk, and another sync would
+ * not tell (the kernel may have dropped the pages): then its rows count as safe only when they are
+ * in chunks, and no more are written to it. */
+#include "base/error.h"
+#include "store/internal.h"
+
+uint64_t eop_store_durable(const edgeops_store *store) {
+    return store->power ? store->synced : UINT64_MAX;
+}
+
+void eop_store_note_synced(edgeops_store *store, uint64_t write) {
+    if (store->synced < write) {
+        store->synced = write;
+        pthread_cond_broadcast(&store->changed);
+    }
+}
+
+/* The lock is free while it syncs. */
+static edgeops_status sync_journal(edgeops_store *store) {
+    eop_journal_sync sync;
+    uint64_t write = store->writes;
+    edgeops_status status = eop_journal_sync_begin(&sync, store->journal);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    store->syncing = true;
+    pthread_mutex_unlock(&store->lock);
+    status = eop_journal_sync_run(&sync, store->journal);
+    pthread_mutex_lock(&store->lock);
+    store->syncing = false;
+    if (status == EDGEOPS_OK) {
+        eop_journal_sync_end(store->journal, &sync);
+        eop_store_note_synced(store, write);
+    } else {
+        store->doubtful = store->writes;
+        store->doubtful_segment = eop_journal_active(store->journal);
+    }
+    pthread_cond_broadcast(&store->changed);
+    return status;
+}
+
+/* Under `lock`. One step towards having the doubtful rows in chunks. tries: of the writer, before.
+ */
+static edgeops_status wait_for_chunks(edgeops_store *store, uint64_t tries) {
+    if (store->active != NULL && store->active->number <= store->doubtful_segment) {
+        edgeops_status status = eop_store_rotate(store, 0);
+        if (status != EDGEOPS_OK) {
+            return status;
+        }
+    }
+    if (store->sealed == NULL) {
+        return eop_fail(EDGEOPS_E_IO, "store",
+                        "'%s/data/journal' cannot be synced: look at the disk and the kernel's log",
+                        store->home);
+    }
+    if (store->write_tries > tries && store->write_status != EDGEOPS_OK) {
+        return eop_fail_with(EDGEOPS_E_IO, "store", store->write_message);
+    }
+    pthread_cond_wait(&store->changed, &store->lock);
+    return EDGEOPS_OK;
+}
+
+edgeops_status eop_store_wait_synced(edgeops_store *store, uint64_t write) {
+    uint64_t tries = store->write_tries;
+    edgeops_status status = EDGEOPS_OK;
+    while (status == EDGEOPS_OK && store->synced < write) {
+        if (store->doubtful > store->synced) {
+            status = wait_for_chunks(store, tries);
+        } else if (store->syncing) {
+            pthread_cond_wait(&store->changed, &store->lock);
+        } else {
+            status = sync_journal(store);
+            if (store->doubtful > store->synced) {
+                status = EDGEOPS_OK; /* there is another way */
+            }
+        }
+    }
+    return status;
+}
+
+edgeops_status eop_store_sync(edgeops_store *store) {
+    pthread_mutex_lock(&store->lock);
+    edgeops_status status = eop_store_wait_synced(store, store->writes);
+    pthread_mutex_unlock(&store->lock);
+    return status;
+}
+
+/* -- the setting -- */
+
+static void set_power(edgeops_store *store, bool power) {
+    pthread_mutex_lock(&store->spare_lock);
+    pthread_mutex_lock(&store->lock);
+    store->power = power;
+    eop_journal_set_written(store->journal, power);
+    pthread_mutex_unlock(&store->lock);
+    pthread_mutex_unlock(&store->spare_lock);
+    eop_catalog_lock(&store->catalog);
+    store->catalog.power = power;
+    eop_catalog_unlock(&store->catalog);
+}
+
+/* Also what a process that was killed had written, but not brought to the disk. */
+static edgeops_status sync_all(edgeops_store *store) {
+    eop_catalog_lock(&store->catalog);
+    edgeops_status status = eop_sql_sync_wal(&store->catalog.sql);
+    eop_catalog_unlock(&store->catalog);
+    return status == EDGEOPS_OK ? eop_store_sync(store) : status;
+}
+
+edgeops_status edgeops_store_set_durability(edgeops_store *store, edgeops_durability durability) {
+    EOP_REQUIRE(store != NULL, "store");
+    if (durability == EDGEOPS_DURABILITY_DEFAULT) {
+        return EDGEOPS_OK;
+    }
+    if (durability != EDGEOPS_DURABILITY_PROCESS && durability != EDGEOPS_DURABILITY_POWER) {
+        return eop_fail(EDGEOPS_E_INVALID, "store", "durability %d is neither process nor power",
+                        (int)durability);
+    }
+    bool power = durability == EDGEOPS_DURABILITY_POWER;
+    bool before = edgeops_store_durability(store) == EDGEOPS_DURABILITY_POWER;
+    if (power) {
+        set_power(store, true);
+    }
+    edgeops_status status = power ? sync_all(store) : EDGEOPS_OK;
+    int64_t known = 0;
+    if (status == EDGEOPS_OK) {
+        status = eop_catalog_meta(&known, &store->catalog, "durability");
+    }
+    if (status == EDGEOPS_OK && known != (int64_t)durability) {
+        status = eop_catalog_set_meta(&store->catalog, "durability", (int64_t)durability);
+    }
+    set_power(store, status == EDGEOPS_OK ? power : before);
+    return status;
+}
+
+edgeops_durability edgeops_store_durability(edgeops_store *store) {
+    pthread_mutex_lock(&store->lock);
+    bool power = store->power;
+    pthread_mutex_unlock(&store->lock);
+    return power ? EDGEOPS_DURABILITY_POWER : EDGEOPS_DURABILITY_PROCESS;
+}
+
+edgeops_status eop_store_begin_durability(edgeops_store *store) {
+    int64_t known = 0;
+    edgeops_durability durability = store->options.durability;
+    if (durability == EDGEOPS_DURABILITY_DEFAULT) {
+        edgeops_status status = eop_catalog_meta(&known, &store->catalog, "durability");
+        if (status != EDGEOPS_OK) {
+            return status;
+        }
+        durability = (edgeops_durability)known;
+    }
+    /* Segments that were replayed count as one write. */
+    store->writes = 1;
+    return edgeops_store_set_durability(store, durability);
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Durability POWER: the setting, and what waits for the disk. */
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "store_fixture.h"
+
+TestSuite(store_power, .init = make_home, .fini = remove_home);
+
+static edgeops_store *open_as(edgeops_durability durability) {
+    edgeops_store *store = NULL;
+    edgeops_store_options options = EDGEOPS_STORE_OPTIONS_INIT;
+    options.segment_bytes = 1024 * 1024;
+    options.free_floor_bytes = 1;
+    options.durability = durability;
+    CHECK_OK(edgeops_store_open(&store, home, &options));
+    return store;
+}
+
+Test(store_power, home_remembers_its_durability) {
+    edgeops_store *store = open_as(EDGEOPS_DURABILITY_DEFAULT);
+    cr_assert_eq(edgeops_store_durability(store), EDGEOPS_DURABILITY_PROCESS);
+    edgeops_store_close(store);
+    store = open_as(EDGEOPS_DURABILITY_POWER);
+    cr_assert_eq(edgeops_store_durability(store), EDGEOPS_DURABILITY_POWER);
+    CHECK_OK(put(store, "a", 1, 0, "x", f64(1), NULL));
+    edgeops_store_close(store);
+    store = open_as(EDGEOPS_DURABILITY_DEFAULT);
+    cr_assert_eq(edgeops_store_durability(store), EDGEOPS_DURABILITY_POWER);
+    CHECK_OK(edgeops_store_set_durability(store, EDGEOPS_DURABILITY_DEFAULT));
+    cr_assert_eq(edgeops_store_durability(store), EDGEOPS_DURABILITY_POWER);
+    CHECK_OK(edgeops_store_set_durability(store, EDGEOPS_DURABILITY_PROCESS));
+    cr_assert_eq(edgeops_store_durability(store), EDGEOPS_DURABILITY_PROCESS);
+    CHECK_CODE(EDGEOPS_E_INVALID, edgeops_store_set_durability(store, (edgeops_durability)7));
+    CHECK_OK(put(store, "a", 2, 0, "x", f64(1), NULL));
+    edgeops_store_close(store);
+    store = open_as(EDGEOPS_DURABILITY_DEFAULT);
+    cr_assert_eq(edgeops_store_durability(store), EDGEOPS_DURABILITY_PROCESS);
+    cr_assert_eq(count_rows(store, "a"), 2);
+    edgeops_store_close(store);
+}
+
+enum { THREADS = 4, EACH = 300 };
+
+typedef struct appender {
+    edgeops_store *store;
+    int64_t first;
+} appender;
+
+static void *append_some(void *data) {
+    appender *a = data;
+    for (int64_t i = 0; i < EACH; i++) {
+        CHECK_OK(
+            put(a->store, i % 2 == 0 ? "shared" : "other", a->first + i, 0, "x", f64(1), NULL));
+    }
+    return NULL;
+}
+
+static atomic_uint_least64_t told;
+
+static void on_news(const char *asset, uint64_t ordinal, void *data) {
+    (void)data;
+    if (strcmp(asset, "shared") == 0) {
+        cr_assert(ordinal >= atomic_load(&told), "ordinals go back");
+        atomic_store(&told, ordinal);
+    }
+}
+
+/* Each row is told of, and a cursor gives all that was told of, however the threads overlap. */
+Test(store_power, threads_share_syncs_and_cursor_follows, .timeout = 60) {
+    edgeops_store *store = open_as(EDGEOPS_DURABILITY_POWER);
+    pthread_t threads[THREADS];
+    appender appenders[THREADS];
+    edgeops_cursor *cursor = NULL;
+    uint64_t seen = 0;
+    CHECK_OK(edgeops_cursor_open(&cursor, store, "shared", NULL, 0, 0));
+    edgeops_store_watch(store, on_news, NULL);
+    for (int k = 0; k < THREADS; k++) {
+        appenders[k] = (appender){store, k * 1000000};
+        cr_assert_eq(pthread_create(&threads[k], NULL, append_some, &appenders[k]), 0);
+    }
+    while (seen < THREADS * EACH / 2) {
+        const edgeops_table *block = NULL;
+        uint64_t known = atomic_load(&told);
+        edgeops_status status = edgeops_cursor_next(cursor, 100, &block);
+        cr_assert(status == EDGEOPS_OK || status == EDGEOPS_DONE);
+        cr_assert(status == EDGEOPS_OK || known <= seen);
+        for (uint64_t i = 0; status == EDGEOPS_OK && i < block->rows; i++) {
+            cr_assert_eq(block->ordinals[i], ++seen);
+        }
+    }
+    for (int k = 0; k < THREADS; k++) {
+        pthread_join(threads[k], NULL);
+    }
+    cr_assert_eq(atomic_load(&told), THREADS * EACH / 2);
+    edgeops_cursor_close(cursor);
+    edgeops_store_close(store);
+}
