@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inner loops of store.py, so that no Python is measured. Each call prints one line of JSON.
  *
- *   store_bench write SET HOME asset|time
- *       from memory to chunks: in order of assets, 10,000 rows a call, or as samples arrive, one
- *       time of all assets a call. seconds: until all of it is in chunks; append: of these, the
- *       calls
+ *   store_bench write SET HOME asset|time process|power ROWS
+ *       from memory to chunks, at most ROWS rows a call, in order of assets or as samples arrive:
+ *       all assets of one time, then of the next. seconds: until all of it is in chunks; append: of
+ *       these, the calls
  *   store_bench read SET HOME      each series of each asset into an array
  *   store_bench scan SET HOME      min, max and mean of each channel of each asset from its values
  *   store_bench copy SET           a memcpy of the same values: fresh and touched memory */
@@ -14,7 +14,7 @@
 #include "store/catalog.h"
 #include "store_set.h"
 
-enum { ROWS_A_CALL = 10000 };
+enum { ROWS_MAX = 1000000 };
 
 static const char *channel_names[SET_CHANNELS_MAX];
 
@@ -62,34 +62,51 @@ static void append(edgeops_store *store, batch *b) {
     b->count = 0;
 }
 
-static void write_set(const set *s, const char *home, int by_time) {
-    size_t most = by_time ? s->assets : ROWS_A_CALL;
+static void write_by_asset(const set *s, edgeops_store *store, batch *b, size_t most,
+                           char (*names)[16]) {
+    size_t before = 0;
+    for (size_t a = 0; a < s->assets; before += s->rows[a++]) {
+        for (size_t row = 0; row < s->rows[a]; row++) {
+            put(b, s, names[a], before, a, row);
+            if (b->count == most || row + 1 == s->rows[a]) {
+                append(store, b);
+            }
+        }
+    }
+}
+
+static void write_by_time(const set *s, edgeops_store *store, batch *b, size_t most,
+                          char (*names)[16]) {
+    for (size_t row = 0; row < s->most_rows; row++) {
+        size_t before = 0;
+        for (size_t a = 0; a < s->assets; before += s->rows[a++]) {
+            if (row < s->rows[a]) {
+                put(b, s, names[a], before, a, row);
+            }
+            if (b->count == most) {
+                append(store, b);
+            }
+        }
+    }
+    if (b->count > 0) {
+        append(store, b);
+    }
+}
+
+static void write_set(const set *s, const char *home, int by_time, edgeops_durability durability,
+                      size_t most) {
     batch b = {calloc(most, sizeof *b.samples), calloc(most * s->channels, sizeof *b.values), 0};
     char(*names)[16] = asset_names(s);
     edgeops_store *store = NULL;
+    edgeops_store_options options = EDGEOPS_STORE_OPTIONS_INIT;
     set_must(b.samples != NULL && b.values != NULL, "no memory");
-    must(edgeops_store_open(&store, home, NULL));
+    options.durability = durability;
+    must(edgeops_store_open(&store, home, &options));
     double begun = seconds_now();
     if (by_time) {
-        for (size_t row = 0; row < s->most_rows; row++) {
-            size_t before = 0;
-            for (size_t a = 0; a < s->assets; before += s->rows[a++]) {
-                if (row < s->rows[a]) {
-                    put(&b, s, names[a], before, a, row);
-                }
-            }
-            append(store, &b);
-        }
+        write_by_time(s, store, &b, most, names);
     } else {
-        size_t before = 0;
-        for (size_t a = 0; a < s->assets; before += s->rows[a++]) {
-            for (size_t row = 0; row < s->rows[a]; row++) {
-                put(&b, s, names[a], before, a, row);
-                if (b.count == ROWS_A_CALL || row + 1 == s->rows[a]) {
-                    append(store, &b);
-                }
-            }
-        }
+        write_by_asset(s, store, &b, most, names);
     }
     double appended = seconds_now();
     must(eop_store_flush(store));
@@ -198,9 +215,14 @@ int main(int argc, char **argv) {
         snprintf(names[c], sizeof names[c], "c%zu", c + 1);
         channel_names[c] = names[c];
     }
-    if (strcmp(what, "write") == 0 && argc == 5) {
+    if (strcmp(what, "write") == 0 && argc == 7) {
         set s = set_load(argv[2]);
-        write_set(&s, home, strcmp(argv[4], "time") == 0);
+        unsigned long most = strtoul(argv[6], NULL, 10);
+        set_must(most >= 1 && most <= ROWS_MAX, "a call takes 1 to 1,000,000 rows");
+        write_set(&s, home, strcmp(argv[4], "time") == 0,
+                  strcmp(argv[5], "power") == 0 ? EDGEOPS_DURABILITY_POWER
+                                                : EDGEOPS_DURABILITY_PROCESS,
+                  most);
     } else if (strcmp(what, "read") == 0 && home != NULL) {
         set s = set_load(argv[2]);
         read_series(&s, home);
@@ -211,7 +233,7 @@ int main(int argc, char **argv) {
         set s = set_load(argv[2]);
         copy(&s);
     } else {
-        fprintf(stderr, "usage: store_bench write SET HOME asset|time\n"
+        fprintf(stderr, "usage: store_bench write SET HOME asset|time process|power ROWS\n"
                         "       store_bench read|scan SET HOME\n"
                         "       store_bench copy SET\n");
         return 2;

@@ -61,11 +61,11 @@ class Bench:
             self._decimal = (sets.decimal(20, 1000) if self.smoke else sets.decimal()).save(self.folder)
         return self._decimal
 
-    def home(self, data, name=None, order="asset"):
-        """Writes a home anew; gives its path and what the writer said."""
+    def home(self, data, name=None, order="asset", durability="power", rows=10_000):
+        """Writes a home anew, at most so many rows a call; gives its path and what the writer said."""
         home = self.folder / (name or f"home-{data.name}")
         shutil.rmtree(home, ignore_errors=True)
-        return home, rivals.answer(BENCH, "write", data.path, home, order)
+        return home, rivals.answer(BENCH, "write", data.path, home, order, durability, rows)
 
     def report(self, what, unit, series, goal=None, best="high"):
         """Prints the sides, the first one ours, as a table. goal: (text, condition on our median)."""
