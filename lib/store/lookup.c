@@ -48,6 +48,19 @@ static size_t set_of(uint64_t key) {
     return (size_t)(h >> 32) % (EOP_LOOKUP_SLOTS / EOP_LOOKUP_WAYS) * EOP_LOOKUP_WAYS;
 }
 
+static edgeops_status begin(eop_lookup *lookup) {
+    edgeops_status status = lookup->snapshot ? EDGEOPS_OK : eop_telemetry_begin(&lookup->reader);
+    lookup->snapshot = status == EDGEOPS_OK;
+    return status;
+}
+
+static void end(eop_lookup *lookup) {
+    if (lookup->snapshot) {
+        eop_telemetry_end(&lookup->reader);
+        lookup->snapshot = false;
+    }
+}
+
 /* Finds out which chunks may have rows at `time`, and how far around it that holds. */
 static edgeops_status learn_span(eop_lookup_span *span, eop_lookup *lookup, uint32_t asset,
                                  int64_t time) {
@@ -55,7 +68,11 @@ static edgeops_status learn_span(eop_lookup_span *span, eop_lookup *lookup, uint
     int64_t above = 0;
     span->asset = 0;
     span->chunks.count = 0;
-    edgeops_status status = eop_telemetry_find(&span->chunks, &lookup->reader, asset, time, time);
+    edgeops_status status = begin(lookup);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    status = eop_telemetry_find(&span->chunks, &lookup->reader, asset, time, time);
     if (status == EDGEOPS_OK) {
         status = eop_telemetry_gap(&below, &above, &lookup->reader, asset, time);
     }
@@ -121,6 +138,17 @@ static void tell_damage(const eop_lookup *lookup, int64_t chunk) {
     }
 }
 
+/* DONE: the chunk is gone, its rows are in another one now. */
+static edgeops_status look_for(eop_lookup *lookup, uint32_t asset, const eop_chunk_info *chunk) {
+    eop_chunk_info now = {0};
+    edgeops_status status = begin(lookup);
+    if (status == EDGEOPS_OK) {
+        status = eop_telemetry_at(&now, &lookup->reader, asset, chunk->ord0);
+    }
+    return status == EDGEOPS_OK && now.id != chunk->id ? EDGEOPS_DONE : status;
+}
+
+/* DONE: as above. */
 static edgeops_status get_chunk(eop_lookup_chunk **out, eop_lookup *lookup, const eop_asset *asset,
                                 const eop_chunk_info *chunk) {
     eop_lookup_chunk *set = &lookup->chunks[set_of((uint64_t)chunk->id)];
@@ -135,8 +163,14 @@ static edgeops_status get_chunk(eop_lookup_chunk **out, eop_lookup *lookup, cons
             oldest = item;
         }
     }
+    edgeops_status status = look_for(lookup, asset->id, chunk);
+    if (status == EDGEOPS_DONE) {
+        return status;
+    }
     forget_chunk(lookup, oldest);
-    edgeops_status status = decode_chunk(&oldest->rows, lookup, asset, chunk);
+    if (status == EDGEOPS_OK) {
+        status = decode_chunk(&oldest->rows, lookup, asset, chunk);
+    }
     if (status != EDGEOPS_OK) {
         eop_rows_dispose(&oldest->rows);
         if (!eop_sql_unreadable(status)) {
@@ -159,6 +193,24 @@ static edgeops_status get_chunk(eop_lookup_chunk **out, eop_lookup *lookup, cons
     return EDGEOPS_OK;
 }
 
+/* DONE: a chunk of the span is gone. */
+static edgeops_status find_in_span(const eop_rows **rows, size_t *row, eop_lookup *lookup,
+                                   const eop_asset *asset, const eop_lookup_span *span,
+                                   int64_t time, int64_t seq) {
+    for (size_t i = 0; i < span->chunks.count; i++) {
+        eop_lookup_chunk *chunk = NULL;
+        edgeops_status status = get_chunk(&chunk, lookup, asset, &span->chunks.items[i]);
+        if (status != EDGEOPS_OK) {
+            return status;
+        }
+        if (eop_rows_find(row, &chunk->rows, time, seq)) {
+            *rows = &chunk->rows;
+            break;
+        }
+    }
+    return EDGEOPS_OK;
+}
+
 edgeops_status eop_lookup_find(const eop_rows **rows, size_t *row, eop_lookup *lookup,
                                const eop_asset *asset, uint64_t epoch, int64_t time, int64_t seq) {
     *rows = NULL;
@@ -171,20 +223,23 @@ edgeops_status eop_lookup_find(const eop_rows **rows, size_t *row, eop_lookup *l
     }
     eop_lookup_span *span = NULL;
     edgeops_status status = get_span(&span, lookup, asset->id, time);
+    if (status == EDGEOPS_OK) {
+        status = find_in_span(rows, row, lookup, asset, span, time, seq);
+    }
+    if (status == EDGEOPS_DONE) {
+        /* In the snapshot in which it is gone: so none of the new ones is. */
+        status = learn_span(span, lookup, asset->id, time);
+        if (status == EDGEOPS_OK) {
+            status = find_in_span(rows, row, lookup, asset, span, time, seq);
+        }
+    }
+    end(lookup);
+    if (status == EDGEOPS_DONE) {
+        status = eop_fail(EDGEOPS_E_CORRUPT, "store", "chunks in data/telemetry.db overlap");
+    }
     if (eop_sql_unreadable(status)) {
         tell_damage(lookup, 0);
         return EDGEOPS_OK;
-    }
-    for (size_t i = 0; status == EDGEOPS_OK && i < span->chunks.count; i++) {
-        eop_lookup_chunk *chunk = NULL;
-        status = get_chunk(&chunk, lookup, asset, &span->chunks.items[i]);
-        if (status != EDGEOPS_OK) {
-            break;
-        }
-        if (eop_rows_find(row, &chunk->rows, time, seq)) {
-            *rows = &chunk->rows;
-            return EDGEOPS_OK;
-        }
     }
     return status;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Finds a sample in the chunks by (time, seq): is what arrives out of order there already? Keeps
  * what it found out about where an asset has chunks, and the chunks it decoded last, so that a
- * second import of the same data does not read the same chunk for every row. Under the store's
- * lock. */
+ * second import of the same data does not read the same chunk for every row. A chunk does not
+ * change, but it may be merged with others: what is found out together is of one snapshot, and a
+ * chunk that is gone makes it look again. Under the store's lock. */
 #ifndef EOP_STORE_LOOKUP_H
 #define EOP_STORE_LOOKUP_H
 
@@ -30,6 +31,7 @@ typedef struct eop_lookup_chunk {
 
 typedef struct eop_lookup {
     eop_telemetry reader;
+    bool snapshot;  /**< the reader is in one */
     uint64_t epoch; /**< of the chunks, when the spans were true */
     uint64_t clock;
     uint64_t clock_before; /**< at the last eop_lookup_tick() */

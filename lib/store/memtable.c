@@ -311,6 +311,18 @@ void eop_block_measure(eop_block *block) {
     }
 }
 
+void eop_segment_complete(eop_segment *segment) {
+    for (eop_block *block = segment->blocks; block != NULL; block = block->next_in_segment) {
+        const eop_asset *asset = block->asset;
+        eop_rows *data = &block->data;
+        edgeops_status status = asset != NULL ? EDGEOPS_OK : EDGEOPS_E_NOTFOUND;
+        while (status == EDGEOPS_OK && data->vector_count < asset->channel_count) {
+            status = eop_rows_add_vector(data, asset->channels[data->vector_count]->type);
+        }
+        block->whole = status == EDGEOPS_OK;
+    }
+}
+
 void eop_extent_merge(eop_extent *extent, const eop_extent *other) {
     if (other->rows == 0) {
         return;

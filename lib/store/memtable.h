@@ -42,6 +42,7 @@ typedef struct eop_block {
     eop_rows data;
     int64_t t_min;
     int64_t t_max;
+    bool whole;       /**< sealed, and has a column for each channel of the asset */
     bool sorted;      /**< strictly ascending by (time, seq) */
     eop_keys *keys;   /**< where not sorted: finds (time, seq), made when first asked */
     eop_asset *asset; /**< NULL: it was removed while the segment was written */
@@ -135,6 +136,9 @@ void eop_memtable_pop(eop_asset *asset, eop_segment *segment, size_t n);
 /** Finds a row in the blocks. *block NULL: there is none. */
 edgeops_status eop_memtable_lookup(eop_block **block, size_t *row, const eop_asset *asset,
                                    int64_t time, int64_t seq);
+/** The blocks of a sealed segment get a column for each channel that their asset has, as far as
+ * there is memory: chunks may be merged with them. */
+void eop_segment_complete(eop_segment *segment);
 /** Sums the rows of a sealed block up. */
 void eop_block_measure(eop_block *block);
 void eop_extent_merge(eop_extent *extent, const eop_extent *other);

@@ -44,8 +44,7 @@ static const char *const texts[STATEMENTS] = {
     [HOME_SET] = "INSERT INTO meta VALUES('home', ?)",
     [APPLIED_GET] = "SELECT value FROM meta WHERE key = 'applied'",
     [APPLIED_SET] = "UPDATE meta SET value = ? WHERE key = 'applied'",
-    [CHUNK_ADD] = "INSERT INTO chunk(asset, t0, t1, ord0, ord1, rows, times, seqs, ordinals)"
-                  " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [CHUNK_ADD] = "INSERT INTO chunk VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [CELL_ADD] = "INSERT INTO cell VALUES(?, ?)",
     [STAT_ADD] = "INSERT INTO stat VALUES(?, ?, ?, ?, ?, ?)",
     [STATE_ADD] = "INSERT INTO state VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT(asset) DO UPDATE SET"
@@ -63,6 +62,9 @@ static const char *const texts[STATEMENTS] = {
                    " AND t0 <= ? ORDER BY t0, id",
     [CHUNK_AT] = "SELECT id, t0, t1, ord0, ord1, rows FROM chunk WHERE asset = ? AND ord1 >= ?"
                  " ORDER BY ord1 LIMIT 1",
+    [CHUNK_BACK] = "SELECT id, t0, t1, ord0, ord1, rows FROM chunk WHERE asset = ? AND ord1 < ?"
+                   " ORDER BY ord1 DESC",
+    [CHUNK_LAST_ID] = "SELECT max(id) FROM chunk WHERE id < ?",
     [CHUNK_BELOW] = "SELECT max(t1) FROM chunk WHERE asset = ? AND t1 < ?",
     [CHUNK_ABOVE] = "SELECT min(t0) FROM chunk WHERE asset = ?1 AND t1 > ?2 AND t0 > ?2",
     [CHUNK_KEYS] = "SELECT times, seqs, ordinals FROM chunk WHERE id = ?",
@@ -176,7 +178,7 @@ edgeops_status eop_telemetry_states(eop_telemetry *telemetry, eop_state_fn fn, v
     return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
 }
 
-static edgeops_status take_info(eop_chunk_info *info, sqlite3_stmt *select) {
+edgeops_status eop_telemetry_take_info(eop_chunk_info *info, sqlite3_stmt *select) {
     int64_t rows = sqlite3_column_int64(select, 5);
     *info = (eop_chunk_info){.id = sqlite3_column_int64(select, 0),
                              .t0 = sqlite3_column_int64(select, 1),
@@ -205,7 +207,7 @@ edgeops_status eop_telemetry_find(eop_chunk_list *list, eop_telemetry *telemetry
         if (!eop_grow(&list->items, &list->capacity, list->count + 1, sizeof *list->items)) {
             status = eop_fail_nomem("store");
         } else {
-            status = take_info(&list->items[list->count], select);
+            status = eop_telemetry_take_info(&list->items[list->count], select);
             list->count += status == EDGEOPS_OK;
         }
     }
@@ -227,7 +229,7 @@ edgeops_status eop_telemetry_at(eop_chunk_info *out, eop_telemetry *telemetry, u
     eop_sql_bind_int(select, 2, (int64_t)ordinal);
     status = eop_sql_next(&telemetry->sql, select);
     if (status == EDGEOPS_OK) {
-        status = take_info(out, select);
+        status = eop_telemetry_take_info(out, select);
         sqlite3_reset(select);
     }
     return status;

@@ -20,6 +20,8 @@
 typedef struct eop_telemetry {
     eop_sql sql;
     eop_rows keys; /* of the chunk that is read */
+    /* Of the chunks that are written next, small and full ones; 0: to be looked up. */
+    int64_t next_id[2];
 } eop_telemetry;
 
 /** make: where there is none. */

@@ -25,6 +25,8 @@ typedef enum statement {
     STATS_REMOVE,
     CHUNK_FIND,
     CHUNK_AT,
+    CHUNK_BACK,
+    CHUNK_LAST_ID,
     CHUNK_BELOW,
     CHUNK_ABOVE,
     CHUNK_KEYS,
@@ -32,5 +34,10 @@ typedef enum statement {
     FREE_PAGES,
     STATEMENTS
 } statement;
+
+/** The chunk that a row of id, t0, t1, ord0, ord1, rows is. E_CORRUPT. */
+edgeops_status eop_telemetry_take_info(eop_chunk_info *info, sqlite3_stmt *select);
+/** With its cells; inside a transaction. */
+edgeops_status eop_telemetry_remove_chunk(eop_telemetry *telemetry, int64_t id);
 
 #endif /* EOP_STORE_TELEMETRY_DB_H */

@@ -5,9 +5,10 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "store/chunk.h"
+#include "store/compact.h"
 #include "store/telemetry_db.h"
 
-enum { DROP_CHUNKS = 16 };
+enum { DROP_CHUNKS = 16, MERGE_MIN = 1024, CHUNK_BYTES = 4 * 1024 * 1024 };
 
 static edgeops_status write_stats(eop_telemetry *telemetry, int64_t id, const eop_vector *vector) {
     sqlite3_stmt *insert = NULL;
@@ -72,12 +73,62 @@ static bool all_zero(const int64_t *values, size_t n) {
     return true;
 }
 
+/* Rows of a chunk that is full: fewer where they are wide. */
+static size_t cut_rows(const eop_rows *rows) {
+    size_t bytes = 1;
+    for (size_t k = 0; k < rows->vector_count; k++) {
+        const eop_vector *vector = &rows->vectors[k];
+        bytes += eop_vector_width(vector->type);
+        bytes += rows->rows > 0 ? vector->bytes_size / rows->rows : 0;
+    }
+    size_t cut = CHUNK_BYTES / bytes;
+    return cut > EOP_CHUNK_CUT ? EOP_CHUNK_CUT : cut < EOP_CHUNK_CUT_MIN ? EOP_CHUNK_CUT_MIN : cut;
+}
+
+/* The last one of those below `end`, and the next one after it. */
+static edgeops_status find_next_id(int64_t *out, eop_telemetry *telemetry, int64_t end) {
+    sqlite3_stmt *select = NULL;
+    edgeops_status status = eop_sql_get(&select, &telemetry->sql, CHUNK_LAST_ID);
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_int(select, 1, end);
+        status = eop_sql_next(&telemetry->sql, select);
+    }
+    if (status == EDGEOPS_OK) {
+        *out = sqlite3_column_int64(select, 0) + 1;
+        sqlite3_reset(select);
+    }
+    return status;
+}
+
+/* Ids are not used again while it is open, the lookup keeps chunks by them: so they are found out
+ * before any chunk goes. */
+static edgeops_status know_ids(eop_telemetry *telemetry) {
+    int64_t next[2] = {0};
+    if (EOP_LIKELY(telemetry->next_id[0] != 0)) {
+        return EDGEOPS_OK;
+    }
+    edgeops_status status = find_next_id(&next[0], telemetry, EOP_CHUNK_FULL_ID);
+    if (status == EDGEOPS_OK) {
+        status = find_next_id(&next[1], telemetry, INT64_MAX);
+    }
+    if (status == EDGEOPS_OK) {
+        telemetry->next_id[0] = next[0];
+        telemetry->next_id[1] = next[1] > EOP_CHUNK_FULL_ID ? next[1] : EOP_CHUNK_FULL_ID;
+    }
+    return status;
+}
+
 /* Sorted rows with the ordinals first_ordinal.. in some order. */
 static edgeops_status write_chunk(eop_telemetry *telemetry, uint32_t asset, uint64_t first_ordinal,
                                   eop_rows *rows, eop_buf *buf) {
     sqlite3_stmt *insert = NULL;
     size_t n = rows->rows;
-    edgeops_status status = eop_sql_get(&insert, &telemetry->sql, CHUNK_ADD);
+    bool full = n >= cut_rows(rows) / 4 * 3;
+    edgeops_status status = know_ids(telemetry);
+    int64_t id = telemetry->next_id[full]++;
+    if (status == EDGEOPS_OK) {
+        status = eop_sql_get(&insert, &telemetry->sql, CHUNK_ADD);
+    }
     if (status != EDGEOPS_OK) {
         return status;
     }
@@ -98,24 +149,25 @@ static edgeops_status write_chunk(eop_telemetry *telemetry, uint32_t asset, uint
     if (buf->failed) {
         return eop_fail_nomem("store");
     }
-    eop_sql_bind_int(insert, 1, asset);
-    eop_sql_bind_int(insert, 2, rows->times[0]);
-    eop_sql_bind_int(insert, 3, rows->times[n - 1]);
-    eop_sql_bind_int(insert, 4, (int64_t)first_ordinal);
-    eop_sql_bind_int(insert, 5, (int64_t)(first_ordinal + n - 1));
-    eop_sql_bind_int(insert, 6, (int64_t)n);
-    eop_sql_bind_blob(insert, 7, buf->data, times_end);
+    eop_sql_bind_int(insert, 1, id);
+    eop_sql_bind_int(insert, 2, asset);
+    eop_sql_bind_int(insert, 3, rows->times[0]);
+    eop_sql_bind_int(insert, 4, rows->times[n - 1]);
+    eop_sql_bind_int(insert, 5, (int64_t)first_ordinal);
+    eop_sql_bind_int(insert, 6, (int64_t)(first_ordinal + n - 1));
+    eop_sql_bind_int(insert, 7, (int64_t)n);
+    eop_sql_bind_blob(insert, 8, buf->data, times_end);
     if (seqs_end > times_end) {
-        eop_sql_bind_blob(insert, 8, buf->data + times_end, seqs_end - times_end);
+        eop_sql_bind_blob(insert, 9, buf->data + times_end, seqs_end - times_end);
     }
     if (buf->size > seqs_end) {
-        eop_sql_bind_blob(insert, 9, buf->data + seqs_end, buf->size - seqs_end);
+        eop_sql_bind_blob(insert, 10, buf->data + seqs_end, buf->size - seqs_end);
     }
     status = eop_sql_run(&telemetry->sql, insert);
     if (status != EDGEOPS_OK) {
         return status;
     }
-    return write_cells(telemetry, sqlite3_last_insert_rowid(telemetry->sql.db), rows, buf);
+    return write_cells(telemetry, id, rows, buf);
 }
 
 static edgeops_status write_state(eop_telemetry *telemetry, uint32_t asset,
@@ -134,41 +186,78 @@ static edgeops_status write_state(eop_telemetry *telemetry, uint32_t asset,
     return eop_sql_run(&telemetry->sql, upsert);
 }
 
-static edgeops_status write_block(eop_telemetry *telemetry, eop_block *block, eop_buf *buf) {
-    const eop_rows *data = &block->data;
+/* Cut by arrival, then sorted: so a chunk has ordinals without a gap, and a cursor reads each chunk
+ * once. The rows are in order of arrival. */
+static edgeops_status write_rows(eop_telemetry *telemetry, uint32_t asset, const eop_rows *data,
+                                 bool sorted, eop_buf *buf) {
     edgeops_status status = EDGEOPS_OK;
-    eop_block_measure(block);
-    if (data->rows == 0) {
-        return EDGEOPS_OK;
-    }
-    /* Cut by arrival, then sorted: so a chunk has ordinals without a gap, and a cursor reads each
-     * chunk once. */
-    for (size_t from = 0; status == EDGEOPS_OK && from < data->rows; from += EOP_CHUNK_ROWS) {
-        size_t to = data->rows - from > EOP_CHUNK_ROWS ? from + EOP_CHUNK_ROWS : data->rows;
+    size_t cut = cut_rows(data);
+    for (size_t from = 0; status == EDGEOPS_OK && from < data->rows; from += cut) {
+        size_t to = data->rows - from > cut ? from + cut : data->rows;
         eop_rows piece = {0};
         status = eop_rows_copy(&piece, data, from, to, NULL);
         if (status == EDGEOPS_OK) {
             status = eop_rows_complete(&piece);
         }
-        if (status == EDGEOPS_OK && !block->sorted) {
+        if (status == EDGEOPS_OK && !sorted) {
             status = eop_rows_sort(&piece);
         }
         if (status == EDGEOPS_OK) {
-            status =
-                write_chunk(telemetry, block->asset_id, data->first_ordinal + from, &piece, buf);
+            status = write_chunk(telemetry, asset, data->first_ordinal + from, &piece, buf);
         }
         eop_rows_dispose(&piece);
+    }
+    return status;
+}
+
+/* The rows of a block, together with those of the chunks before it that are too small. */
+static edgeops_status write_block(eop_telemetry *telemetry, eop_block *block, eop_buf *buf,
+                                  size_t *budget) {
+    const eop_rows *data = &block->data;
+    eop_rows merged = {0};
+    edgeops_status status = EDGEOPS_OK;
+    eop_block_measure(block);
+    if (data->rows == 0) {
+        return EDGEOPS_OK;
+    }
+    if (block->whole) {
+        for (size_t k = 0; status == EDGEOPS_OK && k < data->vector_count; k++) {
+            status = eop_rows_add_vector(&merged, data->vectors[k].type);
+        }
+        if (status == EDGEOPS_OK) {
+            status = eop_compact_take(&merged, telemetry, block->asset_id, data->first_ordinal,
+                                      data->rows, cut_rows(data), budget);
+        }
+    }
+    if (status == EDGEOPS_OK && merged.rows > 0) {
+        status = eop_rows_copy(&merged, data, 0, data->rows, NULL);
+        if (status == EDGEOPS_OK) {
+            status = write_rows(telemetry, block->asset_id, &merged, false, buf);
+        }
+    } else if (status == EDGEOPS_OK) {
+        status = write_rows(telemetry, block->asset_id, data, block->sorted, buf);
     }
     if (status == EDGEOPS_OK) {
         status = write_state(telemetry, block->asset_id, &block->extent);
     }
+    eop_rows_dispose(&merged);
     return status;
+}
+
+/* Twice what the segment brings: merging keeps up, and what came late is made up for. */
+static size_t merge_budget(const eop_segment *segment) {
+    size_t budget = MERGE_MIN;
+    for (const eop_block *block = segment->blocks; block != NULL; block = block->next_in_segment) {
+        budget += 2;
+    }
+    return budget;
 }
 
 edgeops_status eop_telemetry_write(eop_telemetry *telemetry, const eop_segment *segment) {
     sqlite3_stmt *applied = NULL;
     eop_buf buf = {0};
     uint64_t before = 0;
+    size_t budget = merge_budget(segment);
     edgeops_status status = eop_sql_begin(&telemetry->sql);
     if (status != EDGEOPS_OK) {
         return status;
@@ -178,7 +267,7 @@ edgeops_status eop_telemetry_write(eop_telemetry *telemetry, const eop_segment *
     for (eop_block *block = segment->blocks; status == EDGEOPS_OK && block != NULL;
          block = block->next_in_segment) {
         if (write) {
-            status = write_block(telemetry, block, &buf);
+            status = write_block(telemetry, block, &buf, &budget);
         } else {
             eop_block_measure(block);
         }
@@ -194,10 +283,10 @@ edgeops_status eop_telemetry_write(eop_telemetry *telemetry, const eop_segment *
     return eop_sql_end(&telemetry->sql, status);
 }
 
-static edgeops_status drop_chunk(eop_telemetry *telemetry, int64_t id) {
+edgeops_status eop_telemetry_remove_chunk(eop_telemetry *telemetry, int64_t id) {
     static const statement of_channels[] = {CELLS_REMOVE, STATS_REMOVE};
     sqlite3_stmt *remove = NULL;
-    edgeops_status status = EDGEOPS_OK;
+    edgeops_status status = know_ids(telemetry);
     for (size_t i = 0; status == EDGEOPS_OK && i < EOP_COUNT(of_channels); i++) {
         status = eop_sql_get(&remove, &telemetry->sql, of_channels[i]);
         if (status == EDGEOPS_OK) {
@@ -227,7 +316,7 @@ static edgeops_status drop_one(eop_telemetry *telemetry, uint32_t asset) {
     if (status == EDGEOPS_OK) {
         int64_t id = sqlite3_column_int64(find, 0);
         sqlite3_reset(find);
-        status = drop_chunk(telemetry, id);
+        status = eop_telemetry_remove_chunk(telemetry, id);
     }
     return status;
 }

@@ -140,6 +140,9 @@ static edgeops_status write_oldest(edgeops_store *store) {
     pthread_mutex_lock(&store->lock);
     eop_segment *segment = store->sealed;
     store->written = segment;
+    if (segment != NULL) {
+        eop_segment_complete(segment);
+    }
     pthread_mutex_unlock(&store->lock);
     if (segment == NULL) {
         return EDGEOPS_DONE;

@@ -102,10 +102,10 @@ static void expect_rest(const char *damage) {
     store = open_store();
     put_rows(store, 5001, 100);
     CHECK_OK(edgeops_cursor_open(&cursor, store, "a", NULL, 0, 0));
-    expect_rows(cursor, 777, 4097, 1004);
+    expect_rows(cursor, 777, 4081, 1020);
     edgeops_cursor_close(cursor);
     CHECK_OK(edgeops_cursor_open(&cursor, store, "a", NULL, 0, 17));
-    expect_rows(cursor, 777, 4097, 1004);
+    expect_rows(cursor, 777, 4081, 1020);
     edgeops_cursor_close(cursor);
     CHECK_OK(eop_store_get_stats(store, &stats));
     cr_assert_eq(stats.damaged, 1);
@@ -122,9 +122,10 @@ static void expect_rest(const char *damage) {
 }
 
 Test(store_cursor, damaged_chunk_is_passed_over_and_keeps_nobody_from_appending) {
-    expect_rest("UPDATE chunk SET times = zeroblob(32784) WHERE id = 1");
-    expect_rest("UPDATE chunk SET times = zeroblob(3) WHERE id = 1");
-    expect_rest("UPDATE cell SET data = zeroblob(500) WHERE id = 1024");
+    expect_rest("UPDATE chunk SET times = zeroblob(32784) WHERE ord0 = 1");
+    expect_rest("UPDATE chunk SET times = zeroblob(3) WHERE ord0 = 1");
+    expect_rest("UPDATE cell SET data = zeroblob(500) WHERE id / 1024 ="
+                " (SELECT id FROM chunk WHERE ord0 = 1)");
 }
 
 Test(store_cursor, damaged_index_keeps_nobody_from_appending) {

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Merging chunks. A segment brings each asset as many rows as came in its time, which are one for
+ * many assets: such chunks cost more than their values. So the newest ones of an asset, as long as
+ * they are small, are merged with the rows that come, when that makes a full chunk or one that is
+ * EOP_COMPACT_FACTOR times as large as the largest of them: a row is written at most
+ * log(EOP_CHUNK_CUT) to that base times. Ordinals stay, so that nobody sees a difference.
+ *
+ * Full chunks get ids from EOP_CHUNK_FULL_ID on, the others those below: the former are only ever
+ * added at the end of their tables, which fills their pages, and what the latter leave behind is
+ * used again by the next of them. */
+#ifndef EOP_STORE_COMPACT_H
+#define EOP_STORE_COMPACT_H
+
+#include "store/telemetry.h"
+
+#define EOP_COMPACT_FACTOR 8u
+#define EOP_COMPACT_RUN    64u /* chunks that are merged at once */
+/** Rows that a chunk is cut to: a column of plain 8-byte values fills two pages. Fewer where rows
+ * are wide. A chunk is full with three quarters of it and is not merged any more. */
+#define EOP_CHUNK_CUT     4080u
+#define EOP_CHUNK_CUT_MIN 16u
+#define EOP_CHUNK_FULL_ID (INT64_C(1) << 40)
+
+/** Inside a transaction: takes the chunks that are worth merging with the n rows from ordinal
+ * `first` on, in chunks of `cut`, out of the database; `rows` has their columns, no rows, and gets
+ * those of the chunks in order of arrival, complete and without a gap up to `first`. None: nothing
+ * is to be merged. *budget: chunks that may be taken; is made smaller. A chunk that cannot be read
+ * stays, with all before it. */
+edgeops_status eop_compact_take(eop_rows *rows, eop_telemetry *telemetry, uint32_t asset,
+                                uint64_t first, size_t n, size_t cut, size_t *budget);
+
+#endif /* EOP_STORE_COMPACT_H */

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Small chunks are merged behind everybody's back: nobody sees it but the disk. */
+#include "store/compact.h"
+#include "store_fixture.h"
+
+TestSuite(store_compact, .init = make_home, .fini = remove_home);
+
+/* Rows from..to of an asset: x of each, y of every third, both known by the row. */
+static void put_rows(edgeops_store *store, const char *asset, int64_t from, int64_t to) {
+    static const char *const names[] = {"x", "y"};
+    for (int64_t i = from; i < to; i++) {
+        edgeops_value values[] = {f64((double)i / 10), text(i % 2 != 0 ? "odd" : "even")};
+        edgeops_sample sample = {asset, i * 1000, 0, i % 3 == 0 ? 2u : 1u, names, values};
+        CHECK_OK(edgeops_store_append(store, &sample, 1, NULL));
+    }
+}
+
+static void check_rows(edgeops_store *store, const char *asset, int64_t n) {
+    edgeops_table *table = read_all(store, asset);
+    cr_assert_eq(table->rows, (uint64_t)n);
+    for (int64_t i = 0; i < n; i++) {
+        cr_assert_eq(table->times[i], i * 1000);
+        cr_assert_eq(table->columns[0].f64[i], (double)i / 10);
+        cr_assert_eq(table->columns[1].valid == NULL || table->columns[1].valid[i], i % 3 == 0);
+    }
+    edgeops_table_free(table);
+}
+
+static void check_cursor(edgeops_store *store, const char *asset, int64_t n) {
+    edgeops_cursor *cursor = NULL;
+    const edgeops_table *block = NULL;
+    int64_t at = 0;
+    CHECK_OK(edgeops_cursor_open(&cursor, store, asset, NULL, 0, 0));
+    while (edgeops_cursor_next(cursor, 1000, &block) == EDGEOPS_OK) {
+        for (size_t i = 0; i < block->rows; i++, at++) {
+            cr_assert_eq(block->columns[0].f64[i], (double)at / 10);
+        }
+    }
+    cr_assert_eq(at, n);
+    edgeops_cursor_close(cursor);
+}
+
+static int64_t chunks(void) {
+    return ask_sql("data/telemetry.db", "SELECT count(*) FROM chunk");
+}
+
+Test(store_compact, many_small_chunks_become_few) {
+    edgeops_store *store = open_store();
+    for (int64_t i = 0; i < 300; i++) {
+        put_rows(store, "a", i * 40, (i + 1) * 40);
+        CHECK_OK(eop_store_flush(store));
+    }
+    check_rows(store, "a", 12000);
+    check_cursor(store, "a", 12000);
+    edgeops_store_close(store);
+    cr_assert_leq(chunks(), 18);
+    cr_assert_eq(ask_sql("data/telemetry.db", "SELECT count(*) FROM chunk WHERE rows = 4080"), 2);
+    cr_assert_eq(ask_sql("data/telemetry.db", "SELECT sum(rows) FROM chunk"), 12000);
+    cr_assert_eq(ask_sql("data/telemetry.db",
+                         "SELECT count(*) FROM cell WHERE id / 1024 NOT IN (SELECT id"
+                         " FROM chunk)"),
+                 0);
+    cr_assert_eq(ask_sql("data/telemetry.db", "SELECT (SELECT count(*) FROM stat) - count(*) FROM"
+                                              " cell"),
+                 0);
+    cr_assert_eq(ask_sql("data/telemetry.db", "SELECT rows FROM state"), 12000);
+    store = open_store();
+    check_rows(store, "a", 12000);
+    edgeops_store_close(store);
+}
+
+Test(store_compact, a_row_is_written_a_few_times_only) {
+    edgeops_store *store = open_store();
+    for (int64_t i = 0; i < 513; i++) {
+        put_rows(store, "a", i, i + 1);
+        CHECK_OK(eop_store_flush(store));
+    }
+    check_rows(store, "a", 513);
+    edgeops_store_close(store);
+    /* One of 512 rows, which were in chunks of 1, 8 and 64 before, and one of 1. */
+    cr_assert_eq(chunks(), 2);
+    int64_t small =
+        ask_sql("data/telemetry.db", "SELECT max(id) FROM chunk WHERE id < 1099511627776");
+    cr_assert_eq(small, 513);
+}
+
+Test(store_compact, a_dataset_stays_what_it_is) {
+    static const char *const assets[] = {"a"};
+    char digest[65];
+    edgeops_dataset *dataset = NULL;
+    edgeops_store *store = open_store();
+    edgeops_dataset_options options = EDGEOPS_DATASET_OPTIONS_INIT;
+    options.name = "d";
+    options.assets = assets;
+    options.asset_count = 1;
+    for (int64_t i = 0; i < 5; i++) {
+        put_rows(store, "a", i * 100, (i + 1) * 100);
+        CHECK_OK(eop_store_flush(store));
+    }
+    CHECK_OK(edgeops_dataset_create(store, &options));
+    CHECK_OK(edgeops_dataset_open(&dataset, store, "d"));
+    strcpy(digest, dataset->digest);
+    edgeops_dataset_free(dataset);
+    for (int64_t i = 5; i < 100; i++) {
+        put_rows(store, "a", i * 100, (i + 1) * 100);
+        CHECK_OK(eop_store_flush(store));
+        if (i % 10 == 0) {
+            CHECK_OK(edgeops_dataset_open(&dataset, store, "d"));
+            cr_assert_str_eq(dataset->digest, digest);
+            cr_assert_eq(dataset->rows, 500);
+            edgeops_dataset_free(dataset);
+        }
+    }
+    edgeops_store_close(store);
+}
+
+/* The lookup knows chunks that are merged under it. */
+Test(store_compact, duplicates_are_found_while_chunks_are_merged) {
+    dice d = {4711};
+    edgeops_append_result result;
+    edgeops_store *store = open_store();
+    int64_t n = 0;
+    for (int round = 0; round < 400; round++) {
+        int64_t more = 1 + (int64_t)below(&d, 30);
+        put_rows(store, "a", n, n + more);
+        n += more;
+        CHECK_OK(eop_store_flush(store));
+        for (int i = 0; i < 20; i++) {
+            int64_t row = (int64_t)below(&d, (uint64_t)n);
+            CHECK_OK(put(store, "a", row * 1000, 0, "x", f64(-1), &result));
+            cr_assert_eq(result.appended, 0, "row %lld of %lld", (long long)row, (long long)n);
+            cr_assert_eq(result.conflicts, 1);
+        }
+    }
+    check_rows(store, "a", n);
+    edgeops_store_close(store);
+}
+
+Test(store_compact, rows_out_of_order_stay_in_order_of_arrival) {
+    edgeops_store *store = open_store();
+    dice d = {3};
+    static int64_t times[6000];
+    for (int64_t i = 0; i < 6000; i++) {
+        times[i] = i;
+    }
+    for (size_t i = 6000; i-- > 1;) {
+        size_t k = below(&d, i + 1);
+        int64_t t = times[i];
+        times[i] = times[k];
+        times[k] = t;
+    }
+    for (int64_t i = 0; i < 6000; i++) {
+        CHECK_OK(put(store, "a", times[i], 0, "x", i64(i), NULL));
+        if (i % 60 == 59) {
+            CHECK_OK(eop_store_flush(store));
+        }
+    }
+    edgeops_table *table = read_all(store, "a");
+    cr_assert_eq(table->rows, 6000);
+    for (int64_t i = 0; i < 6000; i++) {
+        cr_assert_eq(table->times[i], i);
+        cr_assert_eq(times[table->columns[0].i64[i]], i);
+    }
+    edgeops_table_free(table);
+    edgeops_cursor *cursor = NULL;
+    const edgeops_table *block = NULL;
+    int64_t at = 0;
+    CHECK_OK(edgeops_cursor_open(&cursor, store, "a", NULL, 0, 0));
+    while (edgeops_cursor_next(cursor, 777, &block) == EDGEOPS_OK) {
+        for (size_t i = 0; i < block->rows; i++, at++) {
+            cr_assert_eq(block->columns[0].i64[i], at);
+        }
+    }
+    cr_assert_eq(at, 6000);
+    edgeops_cursor_close(cursor);
+    edgeops_store_close(store);
+    cr_assert_leq(chunks(), 14);
+}
+
+Test(store_compact, a_channel_may_come_later) {
+    edgeops_store *store = open_store();
+    for (int64_t i = 0; i < 64; i++) {
+        CHECK_OK(put(store, "a", i, 0, i < 20 ? "x" : i < 40 ? "y" : "z", i64(i), NULL));
+        CHECK_OK(eop_store_flush(store));
+    }
+    edgeops_table *table = read_all(store, "a");
+    cr_assert_eq(table->column_count, 3);
+    for (int64_t i = 0; i < 64; i++) {
+        size_t k = i < 20 ? 0 : i < 40 ? 1 : 2;
+        for (size_t c = 0; c < 3; c++) {
+            cr_assert_eq(table->columns[c].valid == NULL || table->columns[c].valid[i], c == k);
+        }
+        cr_assert_eq(table->columns[k].i64[i], i);
+    }
+    edgeops_table_free(table);
+    edgeops_store_close(store);
+    cr_assert_leq(chunks(), 15);
+}
+
+/* What cannot be read now may be read by a repaired or a newer program: it stays. */
+Test(store_compact, a_damaged_chunk_is_left_alone) {
+    edgeops_store *store = open_store();
+    for (int64_t i = 0; i < 5; i++) {
+        put_rows(store, "a", i * 10, (i + 1) * 10);
+        CHECK_OK(eop_store_flush(store));
+    }
+    edgeops_store_close(store);
+    run_sql("data/telemetry.db", "UPDATE cell SET data = zeroblob(length(data)) WHERE id / 1024 ="
+                                 " (SELECT id FROM chunk WHERE ord0 = 21)");
+    store = open_store();
+    for (int64_t i = 5; i < 100; i++) {
+        put_rows(store, "a", i * 10, (i + 1) * 10);
+        CHECK_OK(eop_store_flush(store));
+    }
+    edgeops_store_close(store);
+    cr_assert_eq(ask_sql("data/telemetry.db", "SELECT count(*) FROM chunk WHERE ord0 = 21 AND"
+                                              " ord1 = 30"),
+                 1);
+    cr_assert_eq(ask_sql("data/telemetry.db", "SELECT count(*) FROM chunk WHERE ord0 <= 20"), 2);
+    cr_assert_leq(chunks(), 18);
+    cr_assert_eq(ask_sql("data/telemetry.db", "SELECT sum(rows) FROM chunk"), 1000);
+}
