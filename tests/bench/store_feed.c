@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An app that embeds the store and writes steadily: store_feed HOME RATE SECONDS ASSETS appends
- * RATE samples a second of three values over so many assets, one call a time of all assets, as a
- * controller's cycle does. Prints one line of JSON with its memory in KiB: at the start of main,
- * and the greatest of all that was resident and of its anonymous part. */
+/* An app that embeds the store and writes steadily: store_feed HOME RATE SECONDS ASSETS
+ * [SEGMENT_MIB] appends RATE samples a second of three values over so many assets, one call a time
+ * of all assets, as a controller's cycle does. Prints one line of JSON with its memory in KiB: at
+ * the start of main, and the greatest of all that was resident and of its anonymous part. */
 #include <edgeops.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,8 +42,8 @@ int main(int argc, char **argv) {
     static edgeops_value values[ASSETS_MAX][CHANNELS];
     static edgeops_sample samples[ASSETS_MAX];
     static const double scales[CHANNELS] = {100, 10000, 1000};
-    if (argc != 5) {
-        fprintf(stderr, "usage: store_feed HOME RATE SECONDS ASSETS\n");
+    if (argc != 5 && argc != 6) {
+        fprintf(stderr, "usage: store_feed HOME RATE SECONDS ASSETS [SEGMENT_MIB]\n");
         return 2;
     }
     long rate = strtol(argv[2], NULL, 10);
@@ -55,7 +55,9 @@ int main(int argc, char **argv) {
     }
     long start_kib = status_kib("VmRSS");
     edgeops_store *store = NULL;
-    if (edgeops_store_open(&store, argv[1], NULL) != EDGEOPS_OK) {
+    edgeops_store_options options = EDGEOPS_STORE_OPTIONS_INIT;
+    options.segment_bytes = argc == 6 ? strtoull(argv[5], NULL, 10) << 20 : 0;
+    if (edgeops_store_open(&store, argv[1], &options) != EDGEOPS_OK) {
         fprintf(stderr, "store_feed: %s\n", edgeops_error_last()->message);
         return 1;
     }
