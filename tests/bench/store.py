@@ -60,6 +60,8 @@ def size(bench):
         sides = [Series("EdgeOps, whole home").add(sum(parts.values()) / data.points)]
         note = "bytes: " + ", ".join(f"{name} {value:,}" for name, value in parts.items())
         sides.append(Series("EdgeOps, chunks alone", note, compare=False).add(parts["chunks"] / data.points))
+        arrived, _ = bench.home(data, "home-arrived", "time", "process", 100)
+        sides.append(Series("EdgeOps, whole home, as samples arrive", compare=False).add(rivals.disk(arrived) / data.points))
         if entropy is not None:
             sides.append(Series("entropy of the differences", "times and values").add(entropy))
         if bench.has("victoria") and data.name == "noise":
