@@ -245,6 +245,8 @@ int cli_source_test(cli_call *call);
 int cli_data_import(cli_call *call);
 int cli_data_export(cli_call *call);
 int cli_data_head(cli_call *call);
+int cli_label_add(cli_call *call);
+int cli_label_history(cli_call *call);
 int cli_label_import(cli_call *call);
 int cli_workflow_init(cli_call *call);
 int cli_workflow_check(cli_call *call);

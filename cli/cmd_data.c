@@ -123,9 +123,37 @@ int cli_run_log(cli_call *call) {
     return cli_output_close(&output, code);
 }
 
+/* Also for `label correct`. */
+int cli_label_add(cli_call *call) {
+    cli_text members = {0};
+    cli_put_arguments(&members, call);
+    cli_puts(&members, ",\"source\":\"cli\"");
+    int code = cli_operation(call, call->command->operation, cli_text_get(&members), -1, -1);
+    cli_text_dispose(&members);
+    return code;
+}
+
+int cli_label_history(cli_call *call) {
+    const char *which = cli_arg(call, 0);
+    cli_text members = {0};
+    int64_t id = 0;
+    cli_put_arguments(&members, call);
+    cli_puts(&members, members.size > 0 ? "," : "");
+    if (cli_parse_integer(&id, which)) {
+        cli_putf(&members, "\"id\":%lld", (long long)id);
+    } else {
+        json_put_key(&members, "asset");
+        json_put_string(&members, which, strlen(which));
+    }
+    int code = cli_operation(call, "label.history", cli_text_get(&members), -1, -1);
+    cli_text_dispose(&members);
+    return code;
+}
+
 int cli_label_import(cli_call *call) {
     cli_text members = {0};
     cli_put_arguments(&members, call);
+    cli_put_input_name(&members, cli_arg(call, 0));
     int input = -1;
     int code = cli_open_input(&input, cli_arg(call, 0));
     if (code == CLI_OK) {

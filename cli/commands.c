@@ -49,7 +49,6 @@ static const struct {
 static const cli_argument arg_name[] = {ARG("NAME", "name", "which one"), ARGS_END};
 static const cli_argument arg_model[] = {ARG("MODEL", "model", "name of a model"), ARGS_END};
 static const cli_argument arg_asset[] = {ARG("ASSET", "asset", "name of an asset"), ARGS_END};
-static const cli_argument arg_asset_maybe[] = {ARG_MAYBE("ASSET", "asset", "only of this asset"), ARGS_END};
 static const cli_argument arg_pattern[] = {ARG_MAYBE("PATTERN", "pattern", "names, '*' stands for anything"), ARGS_END};
 static const cli_argument arg_workflow[] = {ARG("WORKFLOW", "workflow", "NAME, NAME@VERSION or digest"), ARGS_END};
 static const cli_argument arg_run[] = {ARG_INTEGER("ID", "id", "number of a run"), ARGS_END};
@@ -125,6 +124,27 @@ static const cli_option label_add_options[] = {
 static const cli_argument label_import_args[] = {
     ARG_FILE("FILE", "CSV with the columns asset, start, end, label, author; - is standard input"), ARGS_END};
 static const cli_option label_import_options[] = {TEXT("asset", "NAME", "asset", "asset of all rows"), OPTIONS_END};
+static const cli_argument label_correct_args[] = {ARG_INTEGER("ID", "id", "number of a label that is in force"), ARGS_END};
+static const cli_option label_correct_options[] = {
+    TEXT("label", "TEXT", "label", "what is right (default: as it was)"),
+    TIME("start", "start", "when it begins (default: as it was)"), TIME("end", "end", "when it ends (default: as it was)"),
+    TEXT("author", "NAME", "author", "who says so (default: the author of the old one)"), OPTIONS_END};
+static const cli_argument label_history_args[] = {
+    ARG("ASSET|ID", NULL, "asset ('*' stands for anything), or number of a label"), ARGS_END};
+#define LABEL_PAGE \
+    INTEGER("limit", "N", "limit", "how many, 1 to 5000 (default 5000)"), \
+    INTEGER("after", "ID", "after", "go on behind this label")
+static const cli_option label_history_options[] = {LABEL_PAGE, OPTIONS_END};
+static const cli_argument label_asset_args[] = {ARG_MAYBE("ASSET", "asset", "only of this asset, '*' stands for anything"), ARGS_END};
+#define LABEL_RANGE \
+    TIME("start", "start", "only what covers an instant from here on (ISO 8601)"), \
+    TIME("end", "end", "and before this one"), \
+    INTEGER("at-version", "N", "at_version", "as the labels were at this version (default: now)")
+static const cli_option label_ls_options[] = {
+    TEXT("label", "TEXT", "label", "only this label"), TEXT("author", "NAME", "author", "only of this author"),
+    LABEL_RANGE, LABEL_PAGE, OPTIONS_END};
+static const cli_option label_stats_options[] = {
+    LABEL_RANGE, INTEGER("conflicts", "N", "conflicts", "show so many time ranges in conflict (default 20)"), OPTIONS_END};
 static const cli_argument label_rm_args[] = {ARG_INTEGER("ID", "id", "number of a label"), ARGS_END};
 
 /* -- datasets, workflows, models -- */
@@ -248,10 +268,21 @@ const cli_command cli_commands[] = {
     {"data", "head", "show the first or last samples", NULL, arg_asset, data_head_options, "data.head", cli_data_head},
     {"data", "stats", "show count, range and mean of each channel", NULL, arg_asset, NULL, "data.stats", NULL},
 
-    {"label", "add", "label a time or an interval", NULL, label_add_args, label_add_options, "label.add", NULL},
-    {"label", "import", "import labels from CSV", NULL, label_import_args, label_import_options, "label.import", cli_label_import},
-    {"label", "ls", "list labels", NULL, arg_asset_maybe, NULL, "label.ls", NULL},
+    {"label", "add", "label a time or an interval", NULL, label_add_args, label_add_options, "label.add", cli_label_add},
+    {"label", "correct", "replace a label by a better one",
+     "The old one stays in the history, and in the datasets that were frozen with it.",
+     label_correct_args, label_correct_options, "label.correct", cli_label_add},
+    {"label", "history", "list all that was ever said of an asset, or how a label came to be", NULL,
+     label_history_args, label_history_options, "label.history", cli_label_history},
+    {"label", "import", "import labels from CSV", "Labels that are there already, or were corrected since, are counted, not doubled.",
+     label_import_args, label_import_options, "label.import", cli_label_import},
+    {"label", "ls", "list the labels that are in force, by asset and start", NULL, label_asset_args, label_ls_options, "label.ls", NULL},
     {"label", "rm", "take a label back", NULL, label_rm_args, NULL, "label.rm", NULL},
+    {"label", "stats", "count the classes, and show how far those who labelled agree",
+     "Everything is counted in rows: samples that a label covers. Where more than one author labelled the same rows: their agreement, "
+     "and what remains of it beyond chance (Cohen's kappa for two, Fleiss' kappa for all of them: 1 is perfect, 0 as good as chance). "
+     "Labels without an author stand under their source, in parentheses.",
+     label_asset_args, label_stats_options, "label.stats", NULL},
 
     {"dataset", "create", "freeze samples and labels", NULL, arg_name, dataset_create_options, "dataset.create", NULL},
     {"dataset", "ls", "list the datasets", NULL, NULL, NULL, "dataset.ls", NULL},

@@ -37,6 +37,10 @@
 #define USAGE_FIELDS \
     {"wall time", "usage.wall_s", CLI_AS_SECONDS}, {"processor", "usage.user_s", CLI_AS_SECONDS}, {"memory peak", "usage.peak_memory_bytes", CLI_AS_BYTES}
 
+#define LABEL_FIELDS \
+    {"ID", "id", CLI_AS_TEXT}, {"ASSET", "asset", CLI_AS_TEXT}, {"START", "start", CLI_AS_TIME}, {"END", "end", CLI_AS_TIME}, \
+    {"LABEL", "label", CLI_AS_TEXT}, {"AUTHOR", "author", CLI_AS_TEXT}, {"SOURCE", "source", CLI_AS_TEXT}
+
 static const struct {
     const char *operation;
     cli_view view;
@@ -88,11 +92,25 @@ static const struct {
             {"NULLS", "nulls", CLI_AS_TEXT}, {"MIN", "min", CLI_AS_NUMBER}, {"MAX", "max", CLI_AS_NUMBER}, {"MEAN", "mean", CLI_AS_NUMBER}), NULL}), NULL}},
 
     {"label.add", {FIELDS({"id", "id", CLI_AS_TEXT}), NULL, NULL}},
+    {"label.correct", {FIELDS({"id", "id", CLI_AS_TEXT}, {"replaces", "replaces", CLI_AS_TEXT}), NULL, NULL}},
     {"label.import", {FIELDS({"labels", "labels", CLI_AS_TEXT}, {"duplicates", "duplicates", CLI_AS_TEXT}), NULL, NULL}},
-    {"label.ls", {NULL, ITEMS("no labels: add some with `edgeopsctl label add` or `label import`",
-        {"ID", "id", CLI_AS_TEXT}, {"ASSET", "asset", CLI_AS_TEXT}, {"START", "start", CLI_AS_TIME}, {"END", "end", CLI_AS_TIME}, {"LABEL", "label", CLI_AS_TEXT},
-        {"AUTHOR", "author", CLI_AS_TEXT}), NULL}},
+    {"label.ls", {FIELDS({"more: go on with --after", "next", CLI_AS_TEXT}),
+        ITEMS("no labels: add some with `edgeopsctl label add` or `label import`", LABEL_FIELDS), NULL}},
+    {"label.history", {FIELDS({"more: go on with --after", "next", CLI_AS_TEXT}),
+        ITEMS("nothing was said of it", LABEL_FIELDS, {"VERSION", "version", CLI_AS_TEXT}, {"REPLACES", "replaces", CLI_AS_TEXT},
+        {"UNTIL", "withdrawn", CLI_AS_TEXT}), NULL}},
     {"label.rm", {NULL, NULL, "took label %s back"}},
+    {"label.stats", {FIELDS({"assets", "assets", CLI_AS_TEXT}, {"labels", "labels", CLI_AS_TEXT}, {"labelled rows", "rows", CLI_AS_TEXT},
+        {"version", "version", CLI_AS_TEXT}, {"rows that all labelled", "all.rows", CLI_AS_TEXT}, {"agreement of all", "all.agreement", CLI_AS_RATIO},
+        {"Fleiss' kappa", "all.kappa", CLI_AS_RATIO}, {"rows in conflict", "conflicts.rows", CLI_AS_TEXT}, {"conflicts", "conflicts.count", CLI_AS_TEXT}),
+        SECTIONS(
+        {"classes", "classes", FIELDS({"LABEL", "label", CLI_AS_TEXT}, {"LABELS", "labels", CLI_AS_TEXT}, {"POINTS", "points", CLI_AS_TEXT},
+            {"TIME", "seconds", CLI_AS_SECONDS}, {"ROWS", "rows", CLI_AS_TEXT}), NULL},
+        {"authors", "authors", FIELDS({"AUTHOR", "author", CLI_AS_TEXT}, {"LABELS", "labels", CLI_AS_TEXT}, {"ROWS", "rows", CLI_AS_TEXT}), NULL},
+        {"agreement", "pairs", FIELDS({"AUTHOR", "first", CLI_AS_TEXT}, {"AND", "second", CLI_AS_TEXT}, {"ROWS", "rows", CLI_AS_TEXT},
+            {"AGREEMENT", "agreement", CLI_AS_RATIO}, {"KAPPA", "kappa", CLI_AS_RATIO}), NULL},
+        {"conflicts", "conflicts.items", FIELDS({"ASSET", "asset", CLI_AS_TEXT}, {"FIRST", "first", CLI_AS_TIME}, {"LAST", "last", CLI_AS_TIME},
+            {"ROWS", "rows", CLI_AS_TEXT}, {"SAID", "said", CLI_AS_LIST}), NULL}), NULL}},
 
     {"dataset.create", {FIELDS(DATASET_FIELDS), NULL, "froze dataset %s"}},
     {"dataset.ls", {NULL, ITEMS("no datasets: freeze one with `edgeopsctl dataset create`",

@@ -127,7 +127,8 @@ static edgeops_status flush_labels(import_work *w) {
                                     .start = w->labels[i].start,
                                     .end = w->labels[i].end,
                                     .label = w->labels[i].label,
-                                    .author = "import"};
+                                    .author = "import",
+                                    .source = "import"};
     }
     status = edgeops_store_label(w->call->node->store, labels, w->label_count, NULL);
     eop_free(labels);

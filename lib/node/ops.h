@@ -22,6 +22,7 @@ extern const eop_op eop_doctor_ops[];
 /* Those that have a file of their own. */
 edgeops_status eop_import_start(edgeops_call *call);
 edgeops_status eop_follow_start(edgeops_call *call);
+edgeops_status eop_label_import_start(edgeops_call *call);
 
 /* Pieces of schemas. */
 #define EOP_ARGS_NONE "{\"type\":\"object\",\"additionalProperties\":false}"

@@ -111,7 +111,7 @@ void eop_slices_close(eop_slices *s) {
 typedef struct span {
     edgeops_time start;
     edgeops_time end;
-    int64_t id;
+    int64_t place;
     char *label;
 } span;
 
@@ -134,7 +134,7 @@ static edgeops_status note_label(const edgeops_label *label, void *user_data) {
     /* A point covers its instant. */
     edgeops_time end = label->end > label->start ? label->end : label->start + 1;
     l->spans[l->count++] =
-        (span){.start = label->start, .end = end, .id = label->id, .label = text};
+        (span){.start = label->start, .end = end, .place = label->place, .label = text};
     return EDGEOPS_OK;
 }
 
@@ -166,7 +166,7 @@ const char *eop_labels_at(eop_labels *l, edgeops_time time) {
         const span *s = l->active[i];
         if (s->end > time) {
             l->active[kept++] = s;
-            newest = newest == NULL || s->id > newest->id ? s : newest;
+            newest = newest == NULL || s->place > newest->place ? s : newest;
         }
     }
     l->active_count = kept;

@@ -6,6 +6,9 @@
 #include "base/time.h"
 #include "store/catalog_db.h"
 
+#define LABEL_INDEX_OF_2                                                                           \
+    "CREATE INDEX label_replaces ON label(replaces) WHERE replaces IS NOT NULL;"
+
 static const char schema[] =
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
     "INSERT INTO meta VALUES('label_version', 0);"
@@ -20,8 +23,8 @@ static const char schema[] =
     " asset INTEGER NOT NULL REFERENCES asset ON DELETE CASCADE, start INTEGER NOT NULL,"
     " \"end\" INTEGER NOT NULL, label TEXT NOT NULL, author TEXT NOT NULL,"
     " created INTEGER NOT NULL, version INTEGER NOT NULL, withdrawn INTEGER,"
-    " source TEXT NOT NULL DEFAULT '', replaces INTEGER);"
-    "CREATE INDEX label_asset ON label(asset, start);"
+    " source TEXT NOT NULL DEFAULT '', replaces INTEGER, place INTEGER);"
+    "CREATE INDEX label_asset ON label(asset, start);" LABEL_INDEX_OF_2
     "CREATE TABLE record(id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL,"
     " name TEXT NOT NULL, json TEXT NOT NULL, UNIQUE(kind, name));"
     "CREATE TABLE sequence(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
@@ -57,13 +60,17 @@ static const char schema[] =
 static const char version_2[] = "ALTER TABLE channel ADD COLUMN length INTEGER NOT NULL DEFAULT 1;"
                                 "ALTER TABLE label ADD COLUMN source TEXT NOT NULL DEFAULT '';"
                                 "ALTER TABLE label ADD COLUMN replaces INTEGER;"
+                                "ALTER TABLE label ADD COLUMN place INTEGER;" LABEL_INDEX_OF_2
                                 "ALTER TABLE dataset ADD COLUMN spec TEXT;"
                                 "ALTER TABLE dataset ADD COLUMN profile TEXT;";
 
 static const char *const migrations[EOP_HOME_VERSION - 1] = {version_2};
 
 #define LABEL_COLUMNS                                                                              \
-    "label.id, asset.name, label.start, label.\"end\", label.label, label.author, label.created"
+    "label.id, label.start, label.\"end\", label.label, label.author, label.created, "             \
+    "label.source,"                                                                                \
+    " label.version, label.replaces, label.withdrawn, coalesce(label.place, label.id)"
+#define LABEL_VERSION_NOW "(SELECT value FROM meta WHERE key = 'label_version')"
 
 static const char *const texts[EOP_CATALOG_STATEMENTS] = {
     [EOP_META_GET] = "SELECT value FROM meta WHERE key = ?",
@@ -84,20 +91,38 @@ static const char *const texts[EOP_CATALOG_STATEMENTS] = {
     [EOP_CHANNEL_UNIT] = "UPDATE channel SET unit = ?3 WHERE asset = ?1 AND position = ?2",
     [EOP_LABEL_BUMP] = "UPDATE meta SET value = value + 1 WHERE key = 'label_version'",
     [EOP_LABEL_VERSION] = "SELECT value FROM meta WHERE key = 'label_version'",
-    [EOP_LABEL_ADD] = "INSERT INTO label(asset, start, \"end\", label, author, created, version)"
-                      " VALUES(?, ?, ?, ?, ?, ?,"
-                      " (SELECT value FROM meta WHERE key = 'label_version'))",
-    [EOP_LABEL_WITHDRAW] = "UPDATE label SET withdrawn ="
-                           " (SELECT value FROM meta WHERE key = 'label_version')"
-                           " WHERE id = ? AND withdrawn IS NULL",
-    [EOP_LABEL_LIST] = "SELECT " LABEL_COLUMNS " FROM label JOIN asset ON asset.id = label.asset"
-                       " WHERE withdrawn IS NULL ORDER BY asset.name, start, label.id",
-    [EOP_LABEL_LIST_ASSET] =
-        "SELECT " LABEL_COLUMNS " FROM label JOIN asset ON asset.id = label.asset"
-        " WHERE asset.name = ? AND withdrawn IS NULL ORDER BY start, label.id",
+    [EOP_LABEL_ADD] =
+        "INSERT INTO label(asset, start, \"end\", label, author, created, source,"
+        " replaces, place, version) VALUES(?, ?, ?, ?, ?, ?, ?, ?,"
+        " (SELECT coalesce(place, id) FROM label WHERE id = ?8)," LABEL_VERSION_NOW ")",
+    [EOP_LABEL_WITHDRAW] =
+        "UPDATE label SET withdrawn = " LABEL_VERSION_NOW " WHERE id = ? AND withdrawn IS NULL",
+    [EOP_LABEL_SAME] = "SELECT id FROM label WHERE asset = ?1 AND start = ?2 AND \"end\" = ?3"
+                       " AND label = ?4 AND author = ?5 AND (withdrawn IS NULL OR EXISTS(SELECT 1"
+                       " FROM label AS by WHERE by.replaces = label.id)) LIMIT 1",
+    [EOP_LABEL_GET] = "SELECT asset, withdrawn, (SELECT by.id FROM label AS by WHERE by.replaces ="
+                      " label.id) FROM label WHERE id = ?",
+    /* Behind (?2, ?3) of an asset. */
+    [EOP_LABEL_PAGE] = "SELECT " LABEL_COLUMNS " FROM label WHERE asset = ?1 AND start >= ?2"
+                       " AND (start > ?2 OR id > ?3) AND start <= ?5"
+                       " AND (\"end\" > ?4 OR (start = \"end\" AND start >= ?4))"
+                       " AND (?6 IS NULL OR (version <= ?6"
+                       " AND (withdrawn IS NULL OR withdrawn > ?6)))"
+                       " AND (?7 IS NULL OR label = ?7) AND (?8 IS NULL OR author = ?8)"
+                       " ORDER BY start, id LIMIT ?9",
+    [EOP_LABEL_CHAIN] = "WITH RECURSIVE back(id) AS (VALUES(?1) UNION SELECT replaces FROM label"
+                        " JOIN back USING(id) WHERE replaces IS NOT NULL), onward(id) AS"
+                        " (VALUES(?1) UNION SELECT label.id FROM label JOIN onward ON"
+                        " label.replaces = onward.id) SELECT " LABEL_COLUMNS
+                        " FROM label WHERE id IN (SELECT id FROM back UNION SELECT id FROM onward)"
+                        " AND id > ?3 ORDER BY id LIMIT ?9",
+    [EOP_LABEL_WHERE] = "SELECT asset.name, label.start, asset.id FROM label JOIN asset"
+                        " ON asset.id = label.asset WHERE label.id = ?",
+    [EOP_LABELLED_NEXT] = "SELECT id, name FROM asset WHERE name > ? AND EXISTS(SELECT 1 FROM label"
+                          " WHERE label.asset = asset.id) ORDER BY name LIMIT 1",
     [EOP_LABEL_AT] = "SELECT start, \"end\", label FROM label WHERE asset = ?1 AND version <= ?2"
                      " AND (withdrawn IS NULL OR withdrawn > ?2)"
-                     " AND start <= ?4 AND \"end\" >= ?3 ORDER BY id DESC",
+                     " AND start <= ?4 AND \"end\" >= ?3 ORDER BY coalesce(place, id) DESC",
     [EOP_RECORD_INSERT] = "INSERT INTO record(kind, name, json) VALUES(?, ?, ?)",
     [EOP_RECORD_UPSERT] = "INSERT INTO record(kind, name, json) VALUES(?, ?, ?)"
                           " ON CONFLICT(kind, name) DO UPDATE SET json = excluded.json",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which label covers which row. */
+/* Labels inside the store. */
 #ifndef EOP_STORE_LABEL_H
 #define EOP_STORE_LABEL_H
 
@@ -24,6 +24,36 @@ void eop_label_names_dispose(eop_label_names *names);
 /** Leaves out the ones without rows and sorts the others; map[old index] is the new one. */
 void eop_label_names_sort(eop_label_names *names, int32_t *map);
 
+/** Index of a text; a new one is added. */
+edgeops_status eop_label_name_index(int32_t *index, eop_label_names *names, const char *text);
+
+/* -- a layer: for each of n ascending times an index, -1 for none. The label that counts most comes
+ * first; a row keeps the first one it gets, and is passed over then, so that many labels on top of
+ * each other cost no more than few. skip: n + 1 elements -- */
+void eop_layer_begin(int32_t *out, uint32_t *skip, size_t n);
+/** The rows that [start, end), or the instant, covers; false: none. */
+bool eop_layer_rows(size_t *from, size_t *to, const int64_t *times, size_t n, int64_t start,
+                    int64_t end);
+/** Whether one of them has no index yet. */
+bool eop_layer_bare(uint32_t *skip, size_t from, size_t to);
+void eop_layer_put(int32_t *out, uint32_t *skip, size_t from, size_t to, int32_t index);
+
+/** What to sum up. */
+typedef struct eop_label_stats_options {
+    const char *pattern;               /**< of assets; NULL: all */
+    edgeops_time start;                /**< labels and rows from here on */
+    edgeops_time end;                  /**< exclusive */
+    uint64_t version;                  /**< 0: now */
+    size_t conflicts;                  /**< list so many */
+    bool (*canceled)(void *user_data); /**< optional */
+    void *user_data;
+} eop_label_stats_options;
+/** Class counts and agreement of authors as JSON, see label_stats.c. Free with eop_free. */
+edgeops_status eop_label_stats(char **json, edgeops_store *store,
+                               const eop_label_stats_options *options);
+
+/** Under the catalog's lock: an asset's id. E_NOTFOUND. */
+edgeops_status eop_label_asset(int64_t *id, eop_catalog *catalog, const char *name);
 /** The version that labels have now. */
 edgeops_status eop_label_version(uint64_t *out, eop_catalog *catalog);
 /** For each of the n ascending times the index of the label in force at that version, -1 for none.

@@ -149,6 +149,36 @@ def test_labels_by_hand_and_from_a_file(node):
     assert "odd" not in node.run("label", "ls", "seed").stdout
 
 
+def test_labels_are_corrected_not_changed_and_compared(node):
+    node.run("data", "import", "bench", "--input", "-", input="time,x\n" + "".join(
+        f"2025-01-01T00:00:{i:02d}Z,{i}\n" for i in range(60)))
+
+    def add(label, start, end, author):
+        return node.json("label", "add", "bench", label, "--start", f"2025-01-01T00:00:{start:02d}Z",
+                         "--end", f"2025-01-01T00:00:{end:02d}Z", "--author", author)["id"]
+
+    first = add("good", 0, 30, "ann")
+    add("good", 10, 50, "bea")
+    add("bad", 30, 50, "ann")
+    fixed = node.json("label", "correct", first, "--end", "2025-01-01T00:00:20Z")
+    assert fixed["replaces"] == first
+    chain = node.json("label", "history", fixed["id"])["items"]
+    assert [item["id"] for item in chain] == [first, fixed["id"]] and chain[0]["withdrawn"] == chain[1]["version"]
+    assert len(node.json("label", "history", "bench")["items"]) == 4
+    assert first not in [item["id"] for item in node.json("label", "ls", "bench")["items"]]
+    before = node.json("label", "ls", "bench", "--at-version", chain[0]["version"])["items"]
+    assert [item["id"] for item in before] == [first]
+    page = node.json("label", "ls", "--author", "ann", "--limit", "1")
+    assert len(page["items"]) == 1 and page["next"] == page["items"][0]["id"]
+    stats = node.json("label", "stats", "bench")
+    assert stats["pairs"][0]["rows"] == 30 and abs(stats["pairs"][0]["agreement"] - 1 / 3) < 1e-9
+    assert stats["conflicts"]["items"][0]["said"] == {"ann": "bad", "bea": "good"}
+    text = node.run("label", "stats", "bench").stdout
+    assert "KAPPA" in text and "ann=bad" in text
+    done = node.run("label", "correct", first, "--label", "late", check=False)
+    assert done.returncode == 3 and f"by label {fixed['id']}" in done.stderr
+
+
 def test_a_dataset_is_frozen_and_exported(node):
     shown = node.json("dataset", "show", "seed")
     assert shown["rows"] == 60

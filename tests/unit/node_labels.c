@@ -10,9 +10,17 @@ static void enter(void) {
 TestSuite(node_labels, .init = enter, .fini = fixture_leave, .timeout = 60);
 
 static size_t labels_now(void) {
-    eop_json *r = must("label.ls", NULL);
-    size_t n = eop_json_size(eop_json_get(r, "items"));
-    eop_json_free(r);
+    size_t n = 0;
+    int64_t next = 0;
+    do {
+        char args[64];
+        (void)snprintf(args, sizeof args, next != 0 ? "{\"limit\":1000,\"after\":%d}" : "{}",
+                       (int)next);
+        eop_json *r = must("label.ls", args);
+        n += eop_json_size(eop_json_get(r, "items"));
+        next = eop_json_integer(r, "next", 0);
+        eop_json_free(r);
+    } while (next != 0);
     return n;
 }
 
@@ -90,4 +98,76 @@ Test(node_labels, more_than_a_million_are_refused) {
     refuse_import(csv, EDGEOPS_E_LIMIT, "1000000");
     cr_expect(eq(sz, labels_now(), 2));
     eop_free(csv);
+}
+
+Test(node_labels, what_is_imported_tells_from_where) {
+    static const char csv[] = "asset,start,label\nm/1,2026-01-01T00:00:05Z,odd\n";
+    eop_json_free(bulk(fixture_node, "label.import", "{\"what\":\"shift.csv\"}", csv, NULL));
+    eop_json *r = must("label.ls", "{\"label\":\"odd\"}");
+    const eop_json *item = eop_json_first(eop_json_get(r, "items"));
+    cr_expect(eq(str, (char *)eop_json_string(item, "source", ""), "import:shift.csv"));
+    eop_json_free(r);
+}
+
+Test(node_labels, many_at_once_all_or_none) {
+    static const char two[] =
+        "{\"asset\":\"m/1\",\"once\":%s,\"source\":\"mes\",\"items\":["
+        "{\"start\":\"2026-01-01T00:00:01Z\",\"label\":\"p\"},"
+        "{\"start\":\"2026-01-01T00:00:02Z\",\"end\":\"2026-01-01T00:00:03Z\",\"label\":\"q\","
+        "\"author\":\"ann\"}]}";
+    char args[512];
+    (void)snprintf(args, sizeof args, two, "false");
+    eop_json *r = must("label.add_many", args);
+    cr_expect(eq(i64, eop_json_integer(r, "labels", 0), 2));
+    cr_expect(eq(i64, eop_json_integer(r, "first_id", 0), 3));
+    eop_json_free(r);
+    (void)snprintf(args, sizeof args, two, "true");
+    r = must("label.add_many", args);
+    cr_expect(eq(i64, eop_json_integer(r, "labels", -1), 0));
+    cr_expect(eq(i64, eop_json_integer(r, "duplicates", 0), 2));
+    eop_json_free(r);
+    cr_expect(eq(sz, labels_now(), 4));
+    must_fail(EDGEOPS_E_INVALID, "label.add_many",
+              "{\"asset\":\"m/1\",\"items\":[{\"start\":\"0\",\"label\":\"p\"},"
+              "{\"start\":\"5\",\"end\":\"4\",\"label\":\"p\"}]}",
+              "before it starts");
+    must_fail(EDGEOPS_E_INVALID, "label.add_many",
+              "{\"items\":[{\"start\":\"0\",\"label\":\"p\"}]}", "items/0");
+    must_fail(EDGEOPS_E_INVALID, "label.add_many", "{\"asset\":\"m/1\",\"items\":[]}", "items");
+    cr_expect(eq(sz, labels_now(), 4));
+}
+
+Test(node_labels, a_correction_says_only_what_was_wrong) {
+    must_do("label.add", "{\"asset\":\"m/1\",\"start\":\"10\",\"end\":\"20\",\"label\":\"l\","
+                         "\"author\":\"ann\"}");
+    eop_json *r = must("label.correct", "{\"id\":3,\"end\":\"30\",\"source\":\"cli\"}");
+    cr_expect(eq(i64, eop_json_integer(r, "id", 0), 4));
+    eop_json_free(r);
+    r = must("label.history", "{\"id\":4}");
+    const eop_json *items = eop_json_get(r, "items");
+    cr_assert(eq(sz, eop_json_size(items), 2));
+    const eop_json *old = eop_json_first(items);
+    const eop_json *new = eop_json_next(old);
+    cr_expect(eq(i64, eop_json_integer(old, "withdrawn", 0), eop_json_integer(new, "version", -1)));
+    cr_expect(eq(i64, eop_json_integer(new, "replaces", 0), 3));
+    cr_expect(eq(str, (char *)eop_json_string(new, "label", ""), "l"));
+    cr_expect(eq(str, (char *)eop_json_string(new, "author", ""), "ann"));
+    cr_expect(eq(str, (char *)eop_json_string(new, "source", ""), "cli"));
+    cr_expect(eq(str, (char *)eop_json_string(new, "end", ""), "1970-01-01T00:00:00.000000030Z"));
+    eop_json_free(r);
+    must_fail(EDGEOPS_E_INVALID, "label.correct", "{\"id\":4}", "say what is right");
+    must_fail(EDGEOPS_E_INVALID, "label.correct", "{\"id\":4,\"end\":\"5\"}", "before it starts");
+    must_fail(EDGEOPS_E_NOTFOUND, "label.correct", "{\"id\":3,\"label\":\"x\"}", "by label 4");
+    must_fail(EDGEOPS_E_INVALID, "label.history", "{}", "one of asset and id");
+}
+
+Test(node_labels, stats_count_rows_and_compare_authors) {
+    must_do("label.add", "{\"asset\":\"m/1\",\"start\":\"2026-01-01T00:00:00Z\","
+                         "\"end\":\"2027-01-01T00:00:00Z\",\"label\":\"low\",\"author\":\"ann\"}");
+    eop_json *r = must("label.stats", "{\"asset\":\"m/*\",\"conflicts\":1}");
+    cr_expect(eq(i64, eop_json_integer(r, "rows", 0), 10));
+    const eop_json *pair = eop_json_first(eop_json_get(r, "pairs"));
+    cr_expect(eq(i64, eop_json_integer(pair, "rows", 0), 10));
+    cr_expect(eq(sz, eop_json_size(eop_json_get(eop_json_get(r, "conflicts"), "items")), 1));
+    eop_json_free(r);
 }

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Walking over labels: asset by asset, a page at a time, so that neither the memory nor the time
+ * for which the catalog is locked grows with their number. */
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/str.h"
+#include "store/internal.h"
+#include "store/label.h"
+
+enum { PAGE = 1024 };
+
+void edgeops_label_query_init(edgeops_label_query *query, size_t struct_size) {
+    edgeops_label_query defaults = EDGEOPS_LABEL_QUERY_INIT;
+    memset(query, 0, struct_size);
+    memcpy(query, &defaults, struct_size < sizeof defaults ? struct_size : sizeof defaults);
+    query->struct_size = struct_size;
+}
+
+typedef struct item {
+    edgeops_label label;
+    size_t texts[3]; /**< places of label, author and source */
+} item;
+
+typedef struct walk {
+    eop_catalog *catalog;
+    const edgeops_label_query *query;
+    bool exact;       /**< the asset's name is no pattern, even with a '*' */
+    uint64_t version; /**< 0: any */
+    int64_t asset;
+    char *name; /**< of the asset; NULL: before the first one */
+    int64_t start;
+    int64_t id; /**< behind (start, id) of the asset */
+    uint64_t left;
+    item items[PAGE];
+    size_t count;
+    eop_buf texts;
+} walk;
+
+static void walk_free(walk *w) {
+    if (w != NULL) {
+        eop_buf_dispose(&w->texts);
+        eop_free(w->name);
+        eop_free(w);
+    }
+}
+
+static size_t keep_text(walk *w, sqlite3_stmt *select, int column) {
+    size_t at = w->texts.size;
+    const char *text = eop_sql_text(select, column);
+    eop_buf_put(&w->texts, text, strlen(text) + 1);
+    return at;
+}
+
+/* Columns as in LABEL_COLUMNS. */
+static void take_item(walk *w, sqlite3_stmt *select) {
+    item *i = &w->items[w->count++];
+    i->label = (edgeops_label){.id = sqlite3_column_int64(select, 0),
+                               .start = sqlite3_column_int64(select, 1),
+                               .end = sqlite3_column_int64(select, 2),
+                               .created = sqlite3_column_int64(select, 5),
+                               .version = (uint64_t)sqlite3_column_int64(select, 7),
+                               .replaces = sqlite3_column_int64(select, 8),
+                               .withdrawn = (uint64_t)sqlite3_column_int64(select, 9),
+                               .place = sqlite3_column_int64(select, 10)};
+    i->texts[0] = keep_text(w, select, 3);
+    i->texts[1] = keep_text(w, select, 4);
+    i->texts[2] = keep_text(w, select, 6);
+}
+
+/* [start, end) as what PAGE compares with. */
+static void bind_range(sqlite3_stmt *select, const edgeops_label_query *q) {
+    eop_sql_bind_int(select, 4, q->start);
+    eop_sql_bind_int(
+        select, 5, q->end == EDGEOPS_TIME_MAX || q->end == EDGEOPS_TIME_MIN ? q->end : q->end - 1);
+}
+
+/* The next labels of the asset, or of a chain. */
+static edgeops_status read_page(walk *w) {
+    const edgeops_label_query *q = w->query;
+    sqlite3_stmt *select = NULL;
+    size_t limit = w->left < PAGE ? (size_t)w->left : PAGE;
+    w->count = 0;
+    eop_buf_clear(&w->texts);
+    edgeops_status status =
+        eop_catalog_get(&select, w->catalog, q->id != 0 ? EOP_LABEL_CHAIN : EOP_LABEL_PAGE);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    eop_sql_bind_int(select, 1, q->id != 0 ? q->id : w->asset);
+    eop_sql_bind_int(select, 3, w->id);
+    eop_sql_bind_int(select, 9, (int64_t)limit);
+    if (q->id == 0) {
+        eop_sql_bind_int(select, 2, w->start);
+        bind_range(select, q);
+        if (w->version != 0) {
+            eop_sql_bind_int(select, 6, (int64_t)w->version);
+        }
+        eop_sql_bind_text(select, 7, q->label);
+        eop_sql_bind_text(select, 8, q->author);
+    }
+    while ((status = eop_sql_next(&w->catalog->sql, select)) == EDGEOPS_OK) {
+        take_item(w, select);
+    }
+    return status != EDGEOPS_DONE ? status : w->texts.failed ? eop_fail_nomem("store") : EDGEOPS_OK;
+}
+
+static edgeops_status enter_asset(walk *w, int64_t id, const char *name) {
+    char *copy = eop_strdup(name);
+    if (copy == NULL) {
+        return eop_fail_nomem("store");
+    }
+    eop_free(w->name);
+    w->name = copy;
+    w->asset = id;
+    w->start = INT64_MIN;
+    w->id = 0;
+    return EDGEOPS_OK;
+}
+
+static bool is_pattern(const char *asset) {
+    return asset == NULL || strchr(asset, '*') != NULL;
+}
+
+static bool is_one_asset(const walk *w) {
+    return w->exact || !is_pattern(w->query->asset);
+}
+
+/* DONE: there is no other one. */
+static edgeops_status next_asset(walk *w) {
+    const char *pattern = w->query->asset;
+    sqlite3_stmt *select = NULL;
+    if (is_one_asset(w) || w->query->id != 0) {
+        return EDGEOPS_DONE;
+    }
+    for (;;) {
+        edgeops_status status = eop_catalog_get(&select, w->catalog, EOP_LABELLED_NEXT);
+        if (status != EDGEOPS_OK) {
+            return status;
+        }
+        eop_sql_bind_text(select, 1, w->name != NULL ? w->name : "");
+        status = eop_sql_next(&w->catalog->sql, select);
+        if (status != EDGEOPS_OK) {
+            return status;
+        }
+        status = enter_asset(w, sqlite3_column_int64(select, 0), eop_sql_text(select, 1));
+        sqlite3_reset(select);
+        if (status != EDGEOPS_OK || pattern == NULL || eop_glob(pattern, w->name)) {
+            return status;
+        }
+    }
+}
+
+/* To where the label stands; of a chain only its asset. */
+static edgeops_status go_to(walk *w, int64_t id) {
+    sqlite3_stmt *select = NULL;
+    edgeops_status status = eop_catalog_get(&select, w->catalog, EOP_LABEL_WHERE);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    eop_sql_bind_int(select, 1, id);
+    status = eop_sql_next(&w->catalog->sql, select);
+    if (status == EDGEOPS_DONE) {
+        return eop_fail(EDGEOPS_E_NOTFOUND, "store", "label %lld does not exist", (long long)id);
+    }
+    if (status == EDGEOPS_OK) {
+        int64_t start = sqlite3_column_int64(select, 1);
+        status = enter_asset(w, sqlite3_column_int64(select, 2), eop_sql_text(select, 0));
+        w->start = start;
+        w->id = id;
+        sqlite3_reset(select);
+    }
+    return status;
+}
+
+/* Where the first page begins. DONE: there is none. */
+static edgeops_status begin(walk *w) {
+    const edgeops_label_query *q = w->query;
+    edgeops_status status = EDGEOPS_OK;
+    if (q->id != 0) {
+        status = go_to(w, q->id);
+        w->id = q->after;
+        return status;
+    }
+    if (is_one_asset(w)) {
+        int64_t id = 0;
+        status = eop_label_asset(&id, w->catalog, q->asset);
+        if (status == EDGEOPS_OK) {
+            status = enter_asset(w, id, q->asset);
+        }
+    }
+    if (status == EDGEOPS_OK && q->after != 0) {
+        return go_to(w, q->after);
+    }
+    return status == EDGEOPS_OK && w->name == NULL ? next_asset(w) : status;
+}
+
+static edgeops_status tell_page(walk *w, edgeops_label_fn fn, void *user_data) {
+    edgeops_status status = EDGEOPS_OK;
+    for (size_t i = 0; status == EDGEOPS_OK && i < w->count; i++) {
+        item *it = &w->items[i];
+        it->label.asset = w->name;
+        it->label.label = w->texts.data + it->texts[0];
+        it->label.author = w->texts.data + it->texts[1];
+        it->label.source = w->texts.data + it->texts[2];
+        status = fn(&it->label, user_data);
+    }
+    if (w->count > 0) {
+        w->start = w->items[w->count - 1].label.start;
+        w->id = w->items[w->count - 1].label.id;
+        w->left -= w->count;
+    }
+    return status;
+}
+
+static edgeops_status walk_all(walk *w, edgeops_label_fn fn, void *user_data) {
+    eop_catalog_lock(w->catalog);
+    edgeops_status status = begin(w);
+    while (status == EDGEOPS_OK && w->left > 0) {
+        status = read_page(w);
+        bool last = w->count < PAGE;
+        if (status == EDGEOPS_OK && w->count > 0) {
+            eop_catalog_unlock(w->catalog);
+            status = tell_page(w, fn, user_data);
+            eop_catalog_lock(w->catalog);
+        }
+        if (status == EDGEOPS_OK && last) {
+            status = next_asset(w);
+        }
+    }
+    eop_catalog_unlock(w->catalog);
+    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+}
+
+static edgeops_status find(uint64_t *version, edgeops_store *store,
+                           const edgeops_label_query *query, bool exact, edgeops_label_fn fn,
+                           void *user_data) {
+    edgeops_label_query q = EDGEOPS_LABEL_QUERY_INIT;
+    uint64_t now = 0;
+    EOP_OPTIONS_COPY(&q, query);
+    edgeops_status status = eop_label_version(&now, &store->catalog);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    if (q.version > now) {
+        return eop_fail(EDGEOPS_E_INVALID, "store", "labels have version %llu, %llu is yet to come",
+                        (unsigned long long)now, (unsigned long long)q.version);
+    }
+    walk *w = eop_calloc(1, sizeof *w);
+    if (w == NULL) {
+        return eop_fail_nomem("store");
+    }
+    uint64_t at = q.version != 0 ? q.version : now;
+    w->catalog = &store->catalog;
+    w->query = &q;
+    w->exact = exact;
+    w->version = q.history != 0 ? 0 : at;
+    w->left = q.limit != 0 ? q.limit : UINT64_MAX;
+    if (now > 0 || q.id != 0 || is_one_asset(w)) {
+        status = walk_all(w, fn, user_data);
+    }
+    walk_free(w);
+    if (status == EDGEOPS_OK && version != NULL) {
+        *version = at;
+    }
+    return status;
+}
+
+edgeops_status edgeops_store_find_labels(uint64_t *version, edgeops_store *store,
+                                         const edgeops_label_query *query, edgeops_label_fn fn,
+                                         void *user_data) {
+    EOP_REQUIRE(store != NULL && query != NULL && fn != NULL, "store");
+    return find(version, store, query, false, fn, user_data);
+}
+
+edgeops_status edgeops_store_labels(edgeops_store *store, const char *asset, edgeops_label_fn fn,
+                                    void *user_data) {
+    EOP_REQUIRE(store != NULL && fn != NULL, "store");
+    edgeops_label_query query = EDGEOPS_LABEL_QUERY_INIT;
+    query.asset = asset;
+    return find(NULL, store, &query, asset != NULL, fn, user_data);
+}
