@@ -71,16 +71,19 @@ typedef struct edgeops_append_result {
  *
  *  Durable as edgeops_durability says when it returns. An asset name has 1..200 bytes of UTF-8, no
  * control characters, no leading, trailing or doubled '/', no '.' or '..' level; a channel
- * name 1..128 bytes likewise. At most 1,024 channels an asset and 100,000 assets.
+ * name 1..128 bytes likewise. At most 1,024 channels an asset and 100,000 assets. The first value
+ * of a channel decides its type and length, unless edgeops_store_declare() did. A number of another
+ * numeric type is taken where the channel's type has it exactly (a whole FLOAT64 by an integer
+ * channel, an INT64 by a FLOAT64 channel); only a FLOAT64 for a FLOAT32 channel is rounded, which
+ * is what declaring it so means.
  *  @param samples  copied; times need not be sorted
  *  @param result   optional; untouched after a failure
- *  @return EDGEOPS_OK; EDGEOPS_E_INVALID for a bad name or a value that is not of its channel's
- * type (an int64 is taken by a float64 channel when it is exactly representable); EDGEOPS_E_LIMIT
- * over a limit (one call takes at most 1 GiB) or below the free-disk floor; EDGEOPS_E_IO (nothing
- * written; with durability POWER the samples may be there, but perhaps not on the disk: append them
- * again, those that are there are duplicates then)
- *  Threads: any. Blocks: one write(2), with durability POWER also one fdatasync(2), which the
- * threads that append at the same time share. Since 0.1. */
+ *  @return EDGEOPS_OK; EDGEOPS_E_INVALID for a bad name or a value that its channel does
+ * not hold; EDGEOPS_E_LIMIT over a limit (one call takes at most 1 GiB) or below the free-disk
+ * floor; EDGEOPS_E_IO (nothing written; with durability POWER the samples may be there, but perhaps
+ * not on the disk: append them again, those that are there are duplicates then) Threads: any.
+ * Blocks: one write(2), with durability POWER also one fdatasync(2), which the threads that append
+ * at the same time share. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_append(edgeops_store *store,
                                                                   const edgeops_sample *samples,
                                                                   size_t n,
@@ -107,22 +110,45 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_declare(edgeops_store
                                                                    edgeops_type type,
                                                                    const char *unit);
 
-/** One column of a table: contiguous, one element a row. Exactly one of f64, i64, u8, offsets is
- * set by type. Where `valid` is set, valid[i] == 0 says row i is null (the element is then NaN, 0
- * or "").
+/** Declares a channel of arrays: each sample of it has `length` elements of a numeric type. The
+ *  same as edgeops_store_declare() with length 1.
+ *
+ *  @param length  1..EDGEOPS_LENGTH_MAX
+ *  @return EDGEOPS_OK; EDGEOPS_E_INVALID also for a length that the type cannot have, or if it
+ * exists with another one
+ *  Threads: any. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status
+edgeops_store_declare_array(edgeops_store *store, const char *asset, const char *channel,
+                            edgeops_type type, uint32_t length, const char *unit);
+
+/** One column of a table: contiguous, `length` elements a row. `data` has the elements as the type
+ * stores them, row by row; of f64, i64, u8 and offsets only the one that belongs to a scalar column
+ * of its type is set. Where `valid` is set, valid[i] == 0 says row i is null (each element is then
+ * NaN, 0, all-zero for a BLOB, or "").
  */
 typedef struct edgeops_column {
     const char *name;
     const char *unit; /**< never NULL */
     edgeops_type type;
-    const double *f64;       /**< FLOAT64 */
-    const int64_t *i64;      /**< INT64 */
+    const double *f64;       /**< FLOAT64 of length 1 */
+    const int64_t *i64;      /**< INT64 of length 1 */
     const uint8_t *u8;       /**< BOOL */
     const uint32_t *offsets; /**< STRING: row i is bytes[offsets[i]] .. bytes[offsets[i + 1]] */
     const char *bytes;
     const uint8_t *valid; /**< NULL: no nulls */
     uint64_t nulls;
+    const void *data;        /**< all but STRING: rows x length elements; edgeops_blob for BLOB */
+    uint32_t length;         /**< elements a row, 1 for a scalar */
+    const uint16_t *quality; /**< NULL: no value has a code; else of each row, see edgeops_sample */
 } edgeops_column;
+
+/** The value of a row, whatever its type: what reads a column where speed does not matter.
+ *
+ *  @param row  below the table's rows
+ *  @return type NULL for a null; text, an array's elements and an edgeops_blob are borrowed from
+ *          the column
+ *  Threads: any. Since 0.1. */
+EDGEOPS_API edgeops_value edgeops_column_value(const edgeops_column *column, uint64_t row);
 
 /** Rows of one asset. Owned by whoever gave it. */
 typedef struct edgeops_table {
@@ -197,6 +223,7 @@ typedef struct edgeops_channel_info {
     const char *name;
     const char *unit;
     edgeops_type type;
+    uint32_t length; /**< elements of a value, 1 for a scalar */
 } edgeops_channel_info;
 
 typedef struct edgeops_asset_info {

@@ -27,29 +27,62 @@ typedef struct edgeops_store edgeops_store;
 typedef struct edgeops_workflow edgeops_workflow;
 typedef struct edgeops_runtime edgeops_runtime;
 
-/** What a channel holds. A channel keeps its type for ever. */
+/** What a channel holds. A channel keeps its type, and its length, for ever. The numbers are part
+ * of files and never change. */
 typedef enum edgeops_type {
-    EDGEOPS_TYPE_NULL = 0, /**< only in edgeops_value: absent */
-    EDGEOPS_TYPE_FLOAT64 =
-        1, /**< IEEE 754 binary64; NaN, infinities and -0.0 come back bit-exact */
+    EDGEOPS_TYPE_NULL = 0,    /**< only in edgeops_value: absent */
+    EDGEOPS_TYPE_FLOAT64 = 1, /**< IEEE 754 binary64, bit-exact: NaN payloads, infinities, -0.0 */
     EDGEOPS_TYPE_INT64 = 2,
-    EDGEOPS_TYPE_BOOL = 3,  /**< as.i64 is 0 or 1 */
-    EDGEOPS_TYPE_STRING = 4 /**< UTF-8 without NUL, at most 64 KiB */
+    EDGEOPS_TYPE_BOOL = 3,    /**< as.i64 is 0 or 1 */
+    EDGEOPS_TYPE_STRING = 4,  /**< UTF-8 without NUL, at most 64 KiB */
+    EDGEOPS_TYPE_FLOAT32 = 5, /**< IEEE 754 binary32, bit-exact */
+    EDGEOPS_TYPE_INT8 = 6,
+    EDGEOPS_TYPE_INT16 = 7,
+    EDGEOPS_TYPE_INT32 = 8,
+    EDGEOPS_TYPE_UINT8 = 9,
+    EDGEOPS_TYPE_UINT16 = 10,
+    EDGEOPS_TYPE_UINT32 = 11,
+    EDGEOPS_TYPE_UINT64 = 12,
+    EDGEOPS_TYPE_BLOB = 13 /**< bytes, such as an image: kept once in `data/blobs/` */
 } edgeops_type;
 
-/** One value. 16 bytes. */
+/** Elements of a sample of an array channel, at most: an audio block of 4,096 values is one sample
+ * of length 4096. Arrays are of the float and integer types. */
+#define EDGEOPS_LENGTH_MAX 65536u
+/** Bytes of one blob, at most. */
+#define EDGEOPS_BLOB_MAX (64u * 1024 * 1024)
+
+/** One value. 16 bytes.
+ *
+ *  A scalar has size 0. An array has the type of its elements, size = bytes of all of them and
+ *  as.data: elements one after the other in the machine's byte order, aligned or not. A BLOB on its
+ *  way in has its bytes; one that was read has size 40 and as.data points to an edgeops_blob, whose
+ *  bytes edgeops_store_blob() reads. */
 typedef struct edgeops_value {
     edgeops_type type;
-    uint32_t size; /**< bytes of as.str, else 0 */
+    uint32_t size; /**< bytes of as.str or as.data, else 0 */
     union {
         double f64;
-        int64_t i64;
-        const char *str; /**< not NUL-terminated necessarily; borrowed */
+        float f32;
+        int64_t i64;      /**< INT8 to INT64, BOOL */
+        uint64_t u64;     /**< UINT8 to UINT64 */
+        const char *str;  /**< not NUL-terminated necessarily; borrowed */
+        const void *data; /**< borrowed */
     } as;
 } edgeops_value;
 
+/** What a row holds of a BLOB. 40 bytes. All zero for a null. */
+typedef struct edgeops_blob {
+    uint8_t digest[32]; /**< SHA-256 of its bytes */
+    uint64_t size;      /**< of its bytes */
+} edgeops_blob;
+
+/** No quality code came with a value. */
+#define EDGEOPS_QUALITY_NONE ((uint16_t)0xffff)
+
 /** One sample on its way in: a time stamp and the values of some channels of one asset. Channels
- * that are not listed are null. Everything is borrowed for the length of the call. */
+ * that are not listed are null. Everything is borrowed for the length of the call. Set all members
+ * that you do not use to 0: append-only. */
 typedef struct edgeops_sample {
     const char *asset; /**< name, see edgeops_store_append() */
     edgeops_time time;
@@ -57,6 +90,11 @@ typedef struct edgeops_sample {
     size_t count; /**< number of channels here, 1..1024 */
     const char *const *channels; /**< count names, no two the same */
     const edgeops_value *values; /**< count values */
+    /** NULL, or count codes that say how good a value is, as its source gives them; the store keeps
+     * them and gives them no meaning. Siemens databus: the 16 bits of `qx`, whose bits 6-7 are `qc`
+     * (0 bad, 1 uncertain, 2 and 3 good); with `qc` alone those two bits. OPC UA: the upper 16 bits
+     * of the StatusCode. EDGEOPS_QUALITY_NONE: none. A null value has none. */
+    const uint16_t *qualities;
 } edgeops_sample;
 
 /** Frees memory that a call gave away. NULL is allowed. Any thread. Since 0.1. */

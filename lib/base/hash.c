@@ -103,15 +103,35 @@ void eop_sha256_update(eop_sha256 *hash, const void *data, size_t size) {
     }
 }
 
+void eop_hex_put(char *hex, const uint8_t *bytes, size_t n) {
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < n; i++) {
+        hex[2 * i] = digits[bytes[i] >> 4];
+        hex[2 * i + 1] = digits[bytes[i] & 15];
+    }
+    hex[2 * n] = '\0';
+}
+
+static int hex_digit(char c) {
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool eop_hex_take(uint8_t *bytes, size_t n, const char *hex) {
+    for (size_t i = 0; i < n; i++) {
+        int high = hex_digit(hex[2 * i]);
+        int low = high >= 0 ? hex_digit(hex[2 * i + 1]) : -1;
+        if (low < 0) {
+            return false;
+        }
+        bytes[i] = (uint8_t)(high << 4 | low);
+    }
+    return true;
+}
+
 void eop_sha256_finish(eop_sha256 *hash, char hex[65]) {
     unsigned char digest[32] = {0};
     (void)EVP_DigestFinal_ex(hash->evp, digest, NULL);
-    for (size_t i = 0; i < sizeof digest; i++) {
-        static const char digits[] = "0123456789abcdef";
-        hex[2 * i] = digits[digest[i] >> 4];
-        hex[2 * i + 1] = digits[digest[i] & 15];
-    }
-    hex[64] = '\0';
+    eop_hex_put(hex, digest, sizeof digest);
     eop_sha256_free(hash);
 }
 

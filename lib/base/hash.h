@@ -2,6 +2,7 @@
 #ifndef EOP_BASE_HASH_H
 #define EOP_BASE_HASH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,5 +26,10 @@ edgeops_status eop_sha256_of(char hex[65], const void *data, size_t size);
 /** Of what is left to read from fd. size: optional, the bytes read. what: names the file in an
  * error. */
 edgeops_status eop_sha256_of_fd(char hex[65], uint64_t *size, int fd, const char *what);
+
+/** Writes 2 n lower-case hex digits and a NUL. */
+void eop_hex_put(char *hex, const uint8_t *bytes, size_t n);
+/** Reads 2 n lower-case hex digits; false for anything else. */
+bool eop_hex_take(uint8_t *bytes, size_t n, const char *hex);
 
 #endif /* EOP_BASE_HASH_H */

@@ -253,12 +253,31 @@ bool eop_parse_size(uint64_t *out, const char *text) {
     return false;
 }
 
-size_t eop_format_double(char *buf, double value) {
+/* "NaN", "Infinity", "-Infinity"; 0 for a number that has digits. */
+static size_t format_special(char *buf, double value) {
     if (isnan(value)) {
         return (size_t)snprintf(buf, 32, "NaN");
     }
     if (isinf(value)) {
         return (size_t)snprintf(buf, 32, value < 0 ? "-Infinity" : "Infinity");
+    }
+    return 0;
+}
+
+/* The host may have set a locale with a decimal comma. */
+static size_t use_point(char *buf, int n) {
+    for (int i = 0; i < n; i++) {
+        if (buf[i] == ',') {
+            buf[i] = '.';
+        }
+    }
+    return (size_t)n;
+}
+
+size_t eop_format_double(char *buf, double value) {
+    size_t special = format_special(buf, value);
+    if (special > 0) {
+        return special;
     }
     /* Most measured values have few digits: the first precision that reads back the same is the
      * shortest. */
@@ -269,10 +288,20 @@ size_t eop_format_double(char *buf, double value) {
             break;
         }
     }
-    for (int i = 0; i < n; i++) {
-        if (buf[i] == ',') { /* the host may have set a locale with a decimal comma */
-            buf[i] = '.';
+    return use_point(buf, n);
+}
+
+size_t eop_format_float(char *buf, float value) {
+    size_t special = format_special(buf, (double)value);
+    if (special > 0) {
+        return special;
+    }
+    int n = 0;
+    for (int precision = 6; precision <= 9; precision++) {
+        n = snprintf(buf, 32, "%.*g", precision, (double)value);
+        if (strtof(buf, NULL) == value) {
+            break;
         }
     }
-    return (size_t)n;
+    return use_point(buf, n);
 }

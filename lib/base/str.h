@@ -53,5 +53,7 @@ bool eop_parse_size(uint64_t *out, const char *text);
 /** Decimal text of 15 digits, or the 17 at most that it takes to give back the same double; "NaN",
  * "Infinity", "-Infinity". buf >= 32 bytes. */
 size_t eop_format_double(char *buf, double value);
+/** The same for a float: 6 to 9 digits. */
+size_t eop_format_float(char *buf, float value);
 
 #endif /* EOP_BASE_STR_H */

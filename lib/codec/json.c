@@ -247,6 +247,18 @@ eop_json *eop_json_array(void) {
     return cJSON_CreateArray();
 }
 
+eop_json *eop_json_new_string(const char *value) {
+    return value != NULL ? cJSON_CreateString(value) : cJSON_CreateNull();
+}
+
+eop_json *eop_json_new_number(double value) {
+    return cJSON_CreateNumber(value);
+}
+
+eop_json *eop_json_new_bool(bool value) {
+    return cJSON_CreateBool(value);
+}
+
 void eop_json_set(eop_json *object, const char *key, eop_json *value) {
     if (kind_of(object) != cJSON_Object || value == NULL) {
         if (object != NULL) {
@@ -269,7 +281,7 @@ void eop_json_set(eop_json *object, const char *key, eop_json *value) {
 }
 
 void eop_json_set_string(eop_json *object, const char *key, const char *value) {
-    eop_json_set(object, key, value != NULL ? cJSON_CreateString(value) : cJSON_CreateNull());
+    eop_json_set(object, key, eop_json_new_string(value));
 }
 
 void eop_json_set_number(eop_json *object, const char *key, double value) {
@@ -306,7 +318,7 @@ void eop_json_append(eop_json *array, eop_json *value) {
 }
 
 void eop_json_append_string(eop_json *array, const char *value) {
-    eop_json_append(array, value != NULL ? cJSON_CreateString(value) : cJSON_CreateNull());
+    eop_json_append(array, eop_json_new_string(value));
 }
 
 void eop_json_remove(eop_json *object, const char *key) {

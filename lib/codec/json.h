@@ -63,6 +63,9 @@ eop_json_kind eop_json_type(const eop_json *json);
  * checks once: at eop_json_print(), which returns NULL for a tree that lost a member -- */
 eop_json *eop_json_object(void);
 eop_json *eop_json_array(void);
+eop_json *eop_json_new_string(const char *value); /**< NULL: JSON null */
+eop_json *eop_json_new_number(double value);
+eop_json *eop_json_new_bool(bool value);
 /** Sets or replaces a member. */
 void eop_json_set_string(eop_json *object, const char *key,
                          const char *value); /**< NULL value: JSON null */

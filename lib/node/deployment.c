@@ -161,30 +161,6 @@ static edgeops_status store_samples(eop_deployment *d, eop_deployment_counters *
     return status;
 }
 
-static void put_json_value(eop_buf *buf, const edgeops_value *value) {
-    char text[40];
-    switch (value->type) {
-    case EDGEOPS_TYPE_STRING:
-        eop_json_put_string(buf, value->as.str, value->size);
-        return;
-    case EDGEOPS_TYPE_FLOAT64:
-        if (value->as.f64 - value->as.f64 == 0.0) { /* JSON has no word for what is not finite */
-            eop_buf_put(buf, text, eop_format_double(text, value->as.f64));
-            return;
-        }
-        break;
-    case EDGEOPS_TYPE_INT64:
-        eop_buf_printf(buf, "%lld", (long long)value->as.i64);
-        return;
-    case EDGEOPS_TYPE_BOOL:
-        eop_buf_puts(buf, value->as.i64 != 0 ? "true" : "false");
-        return;
-    case EDGEOPS_TYPE_NULL:
-        break;
-    }
-    eop_buf_puts(buf, "null");
-}
-
 static void put_payload(eop_deployment *d, const eop_batch_item *item, const edgeops_value *values,
                         edgeops_duration now) {
     eop_buf *buf = &d->batch.payload;
@@ -200,7 +176,7 @@ static void put_payload(eop_deployment *d, const eop_batch_item *item, const edg
         eop_buf_puts(buf, i > 0 ? "," : "");
         eop_json_put_string(buf, d->batch.names[i], strlen(d->batch.names[i]));
         eop_buf_puts(buf, ":");
-        put_json_value(buf, &values[i]);
+        eop_value_put_json(buf, &values[i]);
     }
     eop_buf_puts(buf, "}");
     if (item->durable != 0) {

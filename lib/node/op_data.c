@@ -63,7 +63,7 @@ static void put_csv_value(eop_buf *buf, const edgeops_value *value) {
     if (value->type == EDGEOPS_TYPE_STRING) {
         eop_csv_put(buf, value->as.str, value->size, ',');
     } else {
-        eop_put_value_text(buf, value);
+        eop_value_put_text(buf, value);
     }
 }
 
@@ -75,7 +75,7 @@ static void put_csv_row(export_work *w, const edgeops_table *table, uint64_t row
         eop_buf_printf(&w->buf, ",%lld", (long long)table->seqs[row]);
     }
     for (size_t c = 0; c < table->column_count; c++) {
-        edgeops_value value = eop_table_value(&table->columns[c], row);
+        edgeops_value value = edgeops_column_value(&table->columns[c], row);
         eop_buf_puts(&w->buf, ",");
         put_csv_value(&w->buf, &value);
     }
@@ -90,7 +90,7 @@ static void put_json_row(export_work *w, const edgeops_table *table, uint64_t ro
                          const char *label) {
     size_t n = 0;
     for (size_t c = 0; c < table->column_count; c++) {
-        edgeops_value value = eop_table_value(&table->columns[c], row);
+        edgeops_value value = edgeops_column_value(&table->columns[c], row);
         if (value.type != EDGEOPS_TYPE_NULL) {
             w->names[n] = table->columns[c].name;
             w->values[n++] = value;
@@ -231,7 +231,7 @@ static void append_value(eop_json *line, const edgeops_value *value) {
         eop_format_double(number, value->as.f64);
         eop_json_append_string(line, number);
     } else {
-        eop_json_append(line, eop_json_of_value(value));
+        eop_json_append(line, eop_value_json(value));
     }
 }
 
@@ -261,7 +261,7 @@ static edgeops_status run_head(edgeops_call *call, eop_json **result) {
         eop_format_time(time, table->times[r]);
         eop_json_append_string(line, time);
         for (size_t c = 0; c < table->column_count; c++) {
-            edgeops_value value = eop_table_value(&table->columns[c], r);
+            edgeops_value value = edgeops_column_value(&table->columns[c], r);
             append_value(line, &value);
         }
         eop_json_append(lines, line);
@@ -339,7 +339,7 @@ static edgeops_status add_slice(stats_work *w, const edgeops_table *table, uint6
     }
     for (size_t c = 0; c < w->count && c < table->column_count; c++) {
         for (uint64_t r = first; r < table->rows; r++) {
-            edgeops_value value = eop_table_value(&table->columns[c], r);
+            edgeops_value value = edgeops_column_value(&table->columns[c], r);
             if (value.type != EDGEOPS_TYPE_NULL) {
                 add_value(&w->channels[c], &value);
             }

@@ -117,12 +117,12 @@ static void put_row(export_work *w, const edgeops_dataset_part *part, uint64_t r
     eop_buf_puts(&w->buf, ",");
     eop_buf_put(&w->buf, time, eop_format_time(time, table->times[row]));
     for (size_t c = 0; c < table->column_count; c++) {
-        edgeops_value value = eop_table_value(&table->columns[c], row);
+        edgeops_value value = edgeops_column_value(&table->columns[c], row);
         eop_buf_puts(&w->buf, ",");
         if (value.type == EDGEOPS_TYPE_STRING) {
             eop_csv_put(&w->buf, value.as.str, value.size, ',');
         } else {
-            eop_put_value_text(&w->buf, &value);
+            eop_value_put_text(&w->buf, &value);
         }
     }
     eop_buf_puts(&w->buf, ",");

@@ -3,6 +3,8 @@
 #ifndef EOP_NODE_PARTS_H
 #define EOP_NODE_PARTS_H
 
+#include "base/type.h"
+#include "codec/value.h"
 #include "node/controller.h"
 
 /** Said of what would run if this process ran it. */
@@ -22,18 +24,9 @@ edgeops_status eop_arg_strings(const char ***out, size_t *count, const eop_json 
                                const char *key);
 /** E_INVALID unless eop_id_valid(). */
 edgeops_status eop_check_id(const char *what, const char *name);
-const char *eop_type_name(edgeops_type type);
-/** EDGEOPS_TYPE_NULL for no type's name. */
-edgeops_type eop_type_from_name(const char *name);
 /** {"items": [...]} with room for members. *items is borrowed from what is given. */
 eop_json *eop_items(eop_json **items);
-/** A value as JSON; int64 beyond 2^53 as text, a float64 that is not finite as null. */
-eop_json *eop_json_of_value(const edgeops_value *value);
 void eop_json_set_value(eop_json *object, const char *key, const edgeops_value *value);
-/** Value of a row. */
-edgeops_value eop_table_value(const edgeops_column *column, uint64_t row);
-/** A value as text: empty for null. */
-void eop_put_value_text(eop_buf *buf, const edgeops_value *value);
 eop_json *eop_latency_json(const void *histogram);
 
 /* -- feed.c: which deployment waits for which asset; knows when a sample became durable -- */

@@ -51,7 +51,7 @@ static void put_csv(eop_predict *p, const edgeops_prediction *answer, const char
         if (i < answer->count && answer->values[i].type == EDGEOPS_TYPE_STRING) {
             eop_csv_put(buf, answer->values[i].as.str, answer->values[i].size, ',');
         } else if (i < answer->count) {
-            eop_put_value_text(buf, &answer->values[i]);
+            eop_value_put_text(buf, &answer->values[i]);
         }
     }
     if (p->with_label) {
@@ -99,7 +99,7 @@ static edgeops_status compare(eop_predict *p, const edgeops_prediction *answer, 
         return eop_score_add(&p->score, label, value->as.str, value->size);
     }
     eop_buf text = {0};
-    eop_put_value_text(&text, value);
+    eop_value_put_text(&text, value);
     edgeops_status status =
         text.failed
             ? eop_fail_nomem("node")

@@ -101,21 +101,6 @@ edgeops_status eop_check_id(const char *what, const char *name) {
                           name, what);
 }
 
-static const char *const type_names[] = {"null", "float64", "int64", "bool", "string"};
-
-const char *eop_type_name(edgeops_type type) {
-    return (size_t)type < EOP_COUNT(type_names) ? type_names[type] : "?";
-}
-
-edgeops_type eop_type_from_name(const char *name) {
-    for (size_t i = 1; i < EOP_COUNT(type_names); i++) {
-        if (strcmp(name, type_names[i]) == 0) {
-            return (edgeops_type)i;
-        }
-    }
-    return EDGEOPS_TYPE_NULL;
-}
-
 eop_json *eop_items(eop_json **items) {
     eop_json *result = eop_json_object();
     eop_json *array = eop_json_array();
@@ -125,81 +110,7 @@ eop_json *eop_items(eop_json **items) {
 }
 
 void eop_json_set_value(eop_json *object, const char *key, const edgeops_value *value) {
-    switch (value->type) {
-    case EDGEOPS_TYPE_FLOAT64:
-        eop_json_set_number(object, key, value->as.f64);
-        return;
-    case EDGEOPS_TYPE_INT64:
-        eop_json_set_integer(object, key, value->as.i64);
-        return;
-    case EDGEOPS_TYPE_BOOL:
-        eop_json_set_bool(object, key, value->as.i64 != 0);
-        return;
-    case EDGEOPS_TYPE_STRING: {
-        char *text = eop_strndup(value->as.str, value->size);
-        eop_json_set_string(object, key, text);
-        eop_free(text);
-        return;
-    }
-    case EDGEOPS_TYPE_NULL:
-        eop_json_set_string(object, key, NULL);
-        return;
-    }
-}
-
-eop_json *eop_json_of_value(const edgeops_value *value) {
-    /* A member that is copied out: the builder has no bare values. */
-    eop_json *holder = eop_json_object();
-    eop_json_set_value(holder, "v", value);
-    eop_json *copy = eop_json_copy(eop_json_get(holder, "v"));
-    eop_json_free(holder);
-    return copy;
-}
-
-edgeops_value eop_table_value(const edgeops_column *column, uint64_t row) {
-    edgeops_value value = {.type = EDGEOPS_TYPE_NULL};
-    if (column->valid != NULL && column->valid[row] == 0) {
-        return value;
-    }
-    value.type = column->type;
-    switch (column->type) {
-    case EDGEOPS_TYPE_FLOAT64:
-        value.as.f64 = column->f64[row];
-        break;
-    case EDGEOPS_TYPE_INT64:
-        value.as.i64 = column->i64[row];
-        break;
-    case EDGEOPS_TYPE_BOOL:
-        value.as.i64 = column->u8[row];
-        break;
-    case EDGEOPS_TYPE_STRING:
-        value.as.str = column->bytes + column->offsets[row];
-        value.size = column->offsets[row + 1] - column->offsets[row];
-        break;
-    case EDGEOPS_TYPE_NULL:
-        break;
-    }
-    return value;
-}
-
-void eop_put_value_text(eop_buf *buf, const edgeops_value *value) {
-    char number[40];
-    switch (value->type) {
-    case EDGEOPS_TYPE_FLOAT64:
-        eop_buf_put(buf, number, eop_format_double(number, value->as.f64));
-        break;
-    case EDGEOPS_TYPE_INT64:
-        eop_buf_printf(buf, "%lld", (long long)value->as.i64);
-        break;
-    case EDGEOPS_TYPE_BOOL:
-        eop_buf_puts(buf, value->as.i64 != 0 ? "true" : "false");
-        break;
-    case EDGEOPS_TYPE_STRING:
-        eop_buf_put(buf, value->as.str, value->size);
-        break;
-    case EDGEOPS_TYPE_NULL:
-        break;
-    }
+    eop_json_set(object, key, eop_value_json(value));
 }
 
 static double microseconds(edgeops_duration duration) {

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <inttypes.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -28,6 +27,7 @@ typedef struct news {
 
 struct eop_append_scratch {
     eop_buf frame;
+    eop_buf arrays; /* converted, of the sample that is taken */
     eop_cell cells[EOP_CHANNELS_MAX];
     uint8_t seen[EOP_CHANNELS_MAX]; /* cells that the compared row has */
     touch *touches;
@@ -41,17 +41,74 @@ struct eop_append_scratch {
 void eop_append_scratch_free(eop_append_scratch *scratch) {
     if (scratch != NULL) {
         eop_buf_dispose(&scratch->frame);
+        eop_buf_dispose(&scratch->arrays);
         eop_free(scratch->touches);
         eop_free(scratch);
     }
 }
 
-static const char *type_name(edgeops_type type) {
-    static const char *const names[] = {"null", "float64", "int64", "bool", "string"};
-    return (size_t)type < EOP_COUNT(names) ? names[type] : "unknown";
+/* -- what does not need the lock -- */
+
+static edgeops_status check_text(const char *asset, const char *channel,
+                                 const edgeops_value *value) {
+    const char *text = value->as.str;
+    if (value->size > EOP_STRING_MAX || (text == NULL && value->size > 0)) {
+        return eop_fail(EDGEOPS_E_INVALID, "store",
+                        "asset '%s', channel '%s': a text has at most %u bytes, not %u", asset,
+                        channel, EOP_STRING_MAX, value->size);
+    }
+    if (value->size > 0 && (memchr(text, 0, value->size) != NULL ||
+                            eop_utf8_valid(text, value->size) != value->size)) {
+        return eop_fail(EDGEOPS_E_INVALID, "store",
+                        "asset '%s', channel '%s': a text is no UTF-8 without NUL", asset, channel);
+    }
+    return EDGEOPS_OK;
 }
 
-/* -- what does not need the lock -- */
+static edgeops_status check_array(const char *asset, const char *channel,
+                                  const edgeops_value *value) {
+    size_t width = eop_type_width(value->type);
+    if (value->as.data == NULL || value->size % width != 0 ||
+        value->size / width > EDGEOPS_LENGTH_MAX) {
+        return eop_fail(EDGEOPS_E_INVALID, "store",
+                        "asset '%s', channel '%s': an array has 2 to %u whole elements, not %u "
+                        "bytes of %s",
+                        asset, channel, EDGEOPS_LENGTH_MAX, value->size,
+                        eop_type_name(value->type));
+    }
+    return EDGEOPS_OK;
+}
+
+static edgeops_status check_value(const char *asset, const char *channel,
+                                  const edgeops_value *value) {
+    if (EOP_LIKELY(value->type == EDGEOPS_TYPE_FLOAT64 && value->size == 0)) {
+        return EDGEOPS_OK;
+    }
+    if (value->type == EDGEOPS_TYPE_STRING) {
+        return check_text(asset, channel, value);
+    }
+    if (eop_value_is_array(value)) {
+        return check_array(asset, channel, value);
+    }
+    if (value->type == EDGEOPS_TYPE_BLOB) {
+        return eop_fail(EDGEOPS_E_INVALID, "store",
+                        "asset '%s', channel '%s': blobs are not taken yet", asset, channel);
+    }
+    if (value->type == EDGEOPS_TYPE_BOOL && (value->as.i64 & ~INT64_C(1)) != 0) {
+        return eop_fail(EDGEOPS_E_INVALID, "store", "asset '%s', channel '%s': a bool is 0 or 1",
+                        asset, channel);
+    }
+    if (value->type != EDGEOPS_TYPE_NULL && !eop_type_known((int64_t)value->type)) {
+        return eop_fail(EDGEOPS_E_INVALID, "store",
+                        "asset '%s', channel '%s': a value has no known type", asset, channel);
+    }
+    if (!eop_value_in_range(value)) {
+        return eop_fail(EDGEOPS_E_INVALID, "store",
+                        "asset '%s', channel '%s': a value is out of the range of %s", asset,
+                        channel, eop_type_name(value->type));
+    }
+    return EDGEOPS_OK;
+}
 
 static edgeops_status check_sample(size_t *bound, const edgeops_sample *sample) {
     if (sample->asset == NULL ||
@@ -64,33 +121,18 @@ static edgeops_status check_sample(size_t *bound, const edgeops_sample *sample) 
                         EOP_CHANNELS_MAX, sample->count);
     }
     *bound += EOP_FRAME_ROW_MAX;
+    if (sample->qualities != NULL) {
+        *bound += sample->count * EOP_FRAME_QUALITY;
+    }
     for (size_t i = 0; i < sample->count; i++) {
         const edgeops_value *value = &sample->values[i];
         if (sample->channels[i] == NULL) {
             return eop_fail(EDGEOPS_E_INVALID, "store", "asset '%s': a channel has no name",
                             sample->asset);
         }
-        if (value->type == EDGEOPS_TYPE_STRING) {
-            const char *text = value->as.str;
-            if (value->size > EOP_STRING_MAX || (text == NULL && value->size > 0)) {
-                return eop_fail(EDGEOPS_E_INVALID, "store",
-                                "asset '%s', channel '%s': a text has at most %u bytes, not %u",
-                                sample->asset, sample->channels[i], EOP_STRING_MAX, value->size);
-            }
-            if (value->size > 0 && (memchr(text, 0, value->size) != NULL ||
-                                    eop_utf8_valid(text, value->size) != value->size)) {
-                return eop_fail(EDGEOPS_E_INVALID, "store",
-                                "asset '%s', channel '%s': a text is no UTF-8 without NUL",
-                                sample->asset, sample->channels[i]);
-            }
-        } else if (value->type == EDGEOPS_TYPE_BOOL && (value->as.i64 & ~INT64_C(1)) != 0) {
-            return eop_fail(EDGEOPS_E_INVALID, "store",
-                            "asset '%s', channel '%s': a bool is 0 or 1", sample->asset,
-                            sample->channels[i]);
-        } else if ((unsigned)value->type > EDGEOPS_TYPE_STRING) {
-            return eop_fail(EDGEOPS_E_INVALID, "store",
-                            "asset '%s', channel '%s': a value has no known type", sample->asset,
-                            sample->channels[i]);
+        edgeops_status status = check_value(sample->asset, sample->channels[i], value);
+        if (status != EDGEOPS_OK) {
+            return status;
         }
         *bound += eop_frame_cell_bound(value);
     }
@@ -195,7 +237,7 @@ static edgeops_status find_channel(uint32_t *out, edgeops_store *store, eop_asse
             *out = UINT32_MAX;
             return status;
         }
-        status = eop_asset_add_channel(asset, name, value->type, "");
+        status = eop_asset_add_channel(asset, name, value->type, eop_value_length(value), "");
         if (status != EDGEOPS_OK) {
             return status;
         }
@@ -211,25 +253,88 @@ static edgeops_status find_channel(uint32_t *out, edgeops_store *store, eop_asse
     return EDGEOPS_OK;
 }
 
-/* A value as its channel holds it. */
-static edgeops_status convert(edgeops_value *out, const edgeops_value *value,
-                              const eop_asset *asset, const eop_channel *channel) {
-    *out = *value;
-    if (EOP_LIKELY(value->type == channel->type) || value->type == EDGEOPS_TYPE_NULL) {
-        return EDGEOPS_OK;
-    }
-    if (channel->type == EDGEOPS_TYPE_FLOAT64 && value->type == EDGEOPS_TYPE_INT64) {
-        double exact = (double)value->as.i64;
-        if (exact < 0x1p63 && (int64_t)exact == value->as.i64) {
-            *out = (edgeops_value){.type = EDGEOPS_TYPE_FLOAT64, .as.f64 = exact};
-            return EDGEOPS_OK;
-        }
-        return eop_fail(EDGEOPS_E_INVALID, "store",
-                        "asset '%s', channel '%s': %" PRId64 " is no float64 exactly", asset->name,
-                        channel->name, value->as.i64);
+static edgeops_status no_fit(const edgeops_value *value, const eop_asset *asset,
+                             const eop_channel *channel) {
+    char holds[EOP_TYPE_TEXT];
+    char given[EOP_TYPE_TEXT];
+    char text[EOP_VALUE_TEXT];
+    eop_type_text(holds, channel->type, channel->length);
+    if (channel->length == 1 && value->size == 0 && eop_type_is_numeric(value->type) &&
+        eop_type_is_numeric(channel->type)) {
+        eop_value_format(text, value);
+        return eop_fail(EDGEOPS_E_INVALID, "store", "asset '%s', channel '%s': %s is no %s exactly",
+                        asset->name, channel->name, text, holds);
     }
     return eop_fail(EDGEOPS_E_INVALID, "store", "asset '%s', channel '%s' holds %s, not %s",
-                    asset->name, channel->name, type_name(channel->type), type_name(value->type));
+                    asset->name, channel->name, holds,
+                    eop_type_text(given, value->type, eop_value_length(value)));
+}
+
+/* The elements of an array as its channel has them, at the end of scratch->arrays. */
+static edgeops_status convert_array(edgeops_value *out, eop_append_scratch *scratch,
+                                    const edgeops_value *value, const eop_asset *asset,
+                                    const eop_channel *channel) {
+    size_t from = eop_type_width(value->type);
+    size_t to = eop_type_width(channel->type);
+    if (eop_value_length(value) != channel->length) {
+        return no_fit(value, asset, channel);
+    }
+    char *at = eop_buf_reserve(&scratch->arrays, channel->length * to);
+    if (at == NULL) {
+        eop_buf_dispose(&scratch->arrays);
+        return eop_fail_nomem("store");
+    }
+    for (uint32_t i = 0; i < channel->length; i++) {
+        edgeops_value element =
+            eop_value_load(value->type, (const char *)value->as.data + i * from);
+        if (!eop_value_convert(&element, &element, channel->type)) {
+            char text[EOP_VALUE_TEXT];
+            eop_value_format(text, &element);
+            return eop_fail(EDGEOPS_E_INVALID, "store",
+                            "asset '%s', channel '%s': %s, element %u, is no %s exactly",
+                            asset->name, channel->name, text, i, eop_type_name(channel->type));
+        }
+        eop_value_save(at + i * to, &element);
+    }
+    /* The place is set when the buffer does not grow any more. */
+    *out = (edgeops_value){.type = channel->type, .size = (uint32_t)(channel->length * to)};
+    scratch->arrays.size += out->size;
+    return EDGEOPS_OK;
+}
+
+/* A value as its channel holds it. */
+static edgeops_status convert(edgeops_value *out, eop_append_scratch *scratch,
+                              const edgeops_value *value, const eop_asset *asset,
+                              const eop_channel *channel) {
+    *out = *value;
+    if (EOP_LIKELY(eop_channel_holds(channel, value)) || value->type == EDGEOPS_TYPE_NULL) {
+        if (EOP_UNLIKELY(channel->length == 1 && eop_value_is_array(value))) {
+            *out = eop_value_load(value->type, value->as.data);
+        }
+        return EDGEOPS_OK;
+    }
+    if (eop_value_is_array(value) && channel->length > 1) {
+        return convert_array(out, scratch, value, asset, channel);
+    }
+    edgeops_value scalar = *value;
+    if (eop_value_is_array(value) && eop_value_length(value) == 1) {
+        scalar = eop_value_load(value->type, value->as.data);
+    }
+    return channel->length == 1 && eop_value_convert(out, &scalar, channel->type)
+               ? EDGEOPS_OK
+               : no_fit(value, asset, channel);
+}
+
+/* Converted arrays are where the buffer is now. */
+static void place_arrays(eop_append_scratch *scratch, size_t n) {
+    const char *at = scratch->arrays.data;
+    for (size_t i = 0; i < n; i++) {
+        edgeops_value *value = &scratch->cells[i].value;
+        if (eop_value_is_array(value) && value->as.data == NULL) {
+            value->as.data = at;
+            at += value->size;
+        }
+    }
 }
 
 /* The cells of a sample into scratch->cells. */
@@ -238,6 +343,7 @@ static edgeops_status resolve(size_t *count, edgeops_store *store, eop_asset *as
     eop_append_scratch *scratch = store->scratch;
     uint64_t stamp = ++store->mem.stamp;
     size_t n = 0;
+    eop_buf_clear(&scratch->arrays);
     for (size_t i = 0; i < sample->count; i++) {
         uint32_t position = 0;
         edgeops_status status =
@@ -254,13 +360,18 @@ static edgeops_status resolve(size_t *count, edgeops_store *store, eop_asset *as
                             asset->name, channel->name);
         }
         channel->stamp = stamp;
-        status = convert(&scratch->cells[n].value, &sample->values[i], asset, channel);
+        status = convert(&scratch->cells[n].value, scratch, &sample->values[i], asset, channel);
         if (status != EDGEOPS_OK) {
             return status;
         }
         if (scratch->cells[n].value.type != EDGEOPS_TYPE_NULL) {
+            scratch->cells[n].quality =
+                sample->qualities != NULL ? sample->qualities[i] : EDGEOPS_QUALITY_NONE;
             scratch->cells[n++].channel = position;
         }
+    }
+    if (EOP_UNLIKELY(scratch->arrays.size > 0)) {
+        place_arrays(scratch, n);
     }
     *count = n;
     return EDGEOPS_OK;
@@ -280,7 +391,8 @@ static bool same_values(eop_append_scratch *scratch, const eop_rows *rows, size_
     for (size_t i = 0; i < n; i++) {
         const eop_cell *cell = &scratch->cells[i];
         if (cell->channel >= rows->vector_count ||
-            !eop_vector_equals(&rows->vectors[cell->channel], row, &cell->value)) {
+            !eop_vector_equals(&rows->vectors[cell->channel], row, &cell->value) ||
+            eop_vector_quality(&rows->vectors[cell->channel], row) != cell->quality) {
             return false;
         }
     }

@@ -25,7 +25,7 @@ static edgeops_status commit_declared(edgeops_store *store, const eop_asset *ass
 }
 
 static edgeops_status make_channel(edgeops_store *store, const char *asset_name, const char *name,
-                                   edgeops_type type, const char *unit) {
+                                   edgeops_type type, uint32_t length, const char *unit) {
     eop_asset *asset = eop_memtable_find(&store->mem, asset_name);
     bool made = asset == NULL;
     edgeops_status status = EDGEOPS_OK;
@@ -36,7 +36,7 @@ static edgeops_status make_channel(edgeops_store *store, const char *asset_name,
         }
     }
     uint32_t before = asset->channel_count;
-    status = eop_asset_add_channel(asset, name, type, unit);
+    status = eop_asset_add_channel(asset, name, type, length, unit);
     if (status == EDGEOPS_OK) {
         status = commit_declared(store, asset, made, before);
     }
@@ -84,10 +84,24 @@ static edgeops_status set_unit(edgeops_store *store, eop_asset *asset, eop_chann
 
 edgeops_status edgeops_store_declare(edgeops_store *store, const char *asset, const char *channel,
                                      edgeops_type type, const char *unit) {
+    return edgeops_store_declare_array(store, asset, channel, type, 1, unit);
+}
+
+edgeops_status edgeops_store_declare_array(edgeops_store *store, const char *asset,
+                                           const char *channel, edgeops_type type, uint32_t length,
+                                           const char *unit) {
     EOP_REQUIRE(store != NULL && asset != NULL && channel != NULL, "store");
-    if (type < EDGEOPS_TYPE_FLOAT64 || type > EDGEOPS_TYPE_STRING) {
+    char has[EOP_TYPE_TEXT];
+    char wanted[EOP_TYPE_TEXT];
+    if (!eop_type_known((int64_t)type)) {
         return eop_fail(EDGEOPS_E_INVALID, "store", "asset '%s', channel '%s': no such type", asset,
                         channel);
+    }
+    if (!eop_type_has_length(type, length)) {
+        return eop_fail(EDGEOPS_E_INVALID, "store",
+                        "asset '%s', channel '%s': no arrays of %u %s; 1 to %u elements of a "
+                        "numeric type",
+                        asset, channel, length, eop_type_name(type), EDGEOPS_LENGTH_MAX);
     }
     if (unit == NULL) {
         unit = "";
@@ -109,10 +123,12 @@ edgeops_status edgeops_store_declare(edgeops_store *store, const char *asset, co
     eop_asset *known = eop_memtable_find(&store->mem, asset);
     eop_channel *found = known != NULL ? eop_asset_channel(known, channel) : NULL;
     if (found == NULL) {
-        status = make_channel(store, asset, channel, type, unit);
-    } else if (found->type != type) {
+        status = make_channel(store, asset, channel, type, length, unit);
+    } else if (found->type != type || found->length != length) {
         status = eop_fail(EDGEOPS_E_INVALID, "store",
-                          "asset '%s': channel '%s' exists with another type", asset, channel);
+                          "asset '%s': channel '%s' holds %s, it cannot become %s", asset, channel,
+                          eop_type_text(has, found->type, found->length),
+                          eop_type_text(wanted, type, length));
     } else {
         status = set_unit(store, known, found, unit);
     }
@@ -168,6 +184,7 @@ static edgeops_status copy_asset(entry *out, const eop_asset *asset) {
         out->channels[i].name = keep(&at, channel->name);
         out->channels[i].unit = keep(&at, channel->unit);
         out->channels[i].type = channel->type;
+        out->channels[i].length = channel->length;
     }
     return EDGEOPS_OK;
 }

@@ -48,7 +48,7 @@ static const char schema[] =
     "CREATE INDEX dataset_asset_asset ON dataset_asset(asset);"
     "CREATE TABLE dataset_channel(dataset INTEGER NOT NULL REFERENCES dataset ON DELETE CASCADE,"
     " position INTEGER NOT NULL, name TEXT NOT NULL, type INTEGER NOT NULL, unit TEXT NOT NULL,"
-    " PRIMARY KEY(dataset, position)) WITHOUT ROWID;"
+    " length INTEGER NOT NULL DEFAULT 1, PRIMARY KEY(dataset, position)) WITHOUT ROWID;"
     "CREATE TABLE dataset_column(dataset INTEGER NOT NULL REFERENCES dataset ON DELETE CASCADE,"
     " asset INTEGER NOT NULL, position INTEGER NOT NULL, channel INTEGER NOT NULL,"
     " PRIMARY KEY(dataset, asset, position)) WITHOUT ROWID;"
@@ -61,6 +61,8 @@ static const char version_2[] = "ALTER TABLE channel ADD COLUMN length INTEGER N
                                 "ALTER TABLE label ADD COLUMN source TEXT NOT NULL DEFAULT '';"
                                 "ALTER TABLE label ADD COLUMN replaces INTEGER;"
                                 "ALTER TABLE label ADD COLUMN place INTEGER;" LABEL_INDEX_OF_2
+                                "ALTER TABLE dataset_channel ADD COLUMN length INTEGER NOT NULL"
+                                " DEFAULT 1;"
                                 "ALTER TABLE dataset ADD COLUMN spec TEXT;"
                                 "ALTER TABLE dataset ADD COLUMN profile TEXT;";
 
@@ -84,10 +86,10 @@ static const char *const texts[EOP_CATALOG_STATEMENTS] = {
     [EOP_ASSET_RETIRE] = "INSERT INTO retired VALUES(?, ?) ON CONFLICT(name) DO UPDATE SET"
                          " ordinal = excluded.ordinal",
     [EOP_ASSET_RETIRED] = "SELECT ordinal FROM retired WHERE name = ?",
-    [EOP_CHANNEL_ADD] = "INSERT INTO channel(asset, position, name, type, unit)"
-                        " VALUES(?, ?, ?, ?, ?)",
+    [EOP_CHANNEL_ADD] = "INSERT INTO channel(asset, position, name, type, unit, length)"
+                        " VALUES(?, ?, ?, ?, ?, ?)",
     [EOP_CHANNEL_LIST] =
-        "SELECT asset, position, name, type, unit FROM channel ORDER BY asset, position",
+        "SELECT asset, position, name, type, unit, length FROM channel ORDER BY asset, position",
     [EOP_CHANNEL_UNIT] = "UPDATE channel SET unit = ?3 WHERE asset = ?1 AND position = ?2",
     [EOP_LABEL_BUMP] = "UPDATE meta SET value = value + 1 WHERE key = 'label_version'",
     [EOP_LABEL_VERSION] = "SELECT value FROM meta WHERE key = 'label_version'",
@@ -161,9 +163,12 @@ static const char *const texts[EOP_CATALOG_STATEMENTS] = {
     [EOP_DATASET_ASSET_ADD] = "INSERT INTO dataset_asset VALUES(?, ?, ?, ?, ?, ?)",
     [EOP_DATASET_ASSET_LIST] = "SELECT asset, name, rows, max_ordinal FROM dataset_asset"
                                " WHERE dataset = ? ORDER BY position",
-    [EOP_DATASET_CHANNEL_ADD] = "INSERT INTO dataset_channel VALUES(?, ?, ?, ?, ?)",
-    [EOP_DATASET_CHANNEL_LIST] = "SELECT name, type, unit FROM dataset_channel WHERE dataset = ?"
-                                 " ORDER BY position",
+    [EOP_DATASET_CHANNEL_ADD] =
+        "INSERT INTO dataset_channel(dataset, position, name, type, unit, length)"
+        " VALUES(?, ?, ?, ?, ?, ?)",
+    [EOP_DATASET_CHANNEL_LIST] =
+        "SELECT name, type, unit, length FROM dataset_channel WHERE dataset = ?"
+        " ORDER BY position",
     [EOP_DATASET_COLUMN_ADD] = "INSERT INTO dataset_column VALUES(?, ?, ?, ?)",
     [EOP_DATASET_COLUMN_LIST] = "SELECT channel FROM dataset_column WHERE dataset = ?"
                                 " AND asset = ? ORDER BY position",
@@ -322,10 +327,6 @@ edgeops_status eop_catalog_meta(int64_t *out, eop_catalog *catalog, const char *
 
 /* -- assets and channels -- */
 
-static bool type_known(int type) {
-    return type >= EDGEOPS_TYPE_FLOAT64 && type <= EDGEOPS_TYPE_STRING;
-}
-
 static edgeops_status load_assets(eop_catalog *catalog, eop_memtable *table) {
     sqlite3_stmt *statement = NULL;
     edgeops_status status = eop_catalog_get(&statement, catalog, EOP_ASSET_LIST);
@@ -350,13 +351,14 @@ static edgeops_status load_channels(eop_catalog *catalog, eop_memtable *table) {
            (status = eop_sql_next(&catalog->sql, statement)) == EDGEOPS_OK) {
         eop_asset *asset = eop_memtable_by_id(table, (uint32_t)sqlite3_column_int64(statement, 0));
         int type = sqlite3_column_int(statement, 3);
+        int64_t length = sqlite3_column_int64(statement, 5);
         if (asset == NULL || asset->channel_count != sqlite3_column_int64(statement, 1) ||
-            !type_known(type)) {
+            !eop_type_has_length((edgeops_type)type, length)) {
             status = eop_fail(EDGEOPS_E_CORRUPT, "store", "'%s': a channel is out of place",
                               catalog->sql.path);
         } else {
             status = eop_asset_add_channel(asset, eop_sql_text(statement, 2), (edgeops_type)type,
-                                           eop_sql_text(statement, 4));
+                                           (uint32_t)length, eop_sql_text(statement, 4));
         }
     }
     sqlite3_reset(statement);
@@ -428,6 +430,7 @@ edgeops_status eop_catalog_add_channels(eop_catalog *catalog, const eop_asset *a
             eop_sql_bind_text(statement, 3, channel->name);
             eop_sql_bind_int(statement, 4, channel->type);
             eop_sql_bind_text(statement, 5, channel->unit);
+            eop_sql_bind_int(statement, 6, channel->length);
             status = eop_sql_run(&catalog->sql, statement);
         }
     }

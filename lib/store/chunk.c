@@ -5,8 +5,9 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/type.h"
 
-enum { HEADER = 16, VERSION = 2, RAW = 0, HAS_BITMAP = 1, HAS_PLACES = 2 };
+enum { HEADER = 16, VERSION = 2, RAW = 0, HAS_BITMAP = 1, HAS_PLACES = 2, HAS_QUALITY = 4 };
 
 typedef struct header {
     uint8_t version;
@@ -71,7 +72,7 @@ static void put_strings(eop_buf *buf, const eop_vector *vector) {
 }
 
 static void put_values(eop_buf *buf, const eop_vector *vector) {
-    size_t width = eop_vector_width(vector->type);
+    size_t width = eop_vector_row_bytes(vector);
     const char *data = vector->data;
     if (vector->type == EDGEOPS_TYPE_STRING) {
         put_strings(buf, vector);
@@ -82,6 +83,14 @@ static void put_values(eop_buf *buf, const eop_vector *vector) {
             if (vector->valid[i] != 0) {
                 eop_buf_put(buf, data + i * width, width);
             }
+        }
+    }
+}
+
+static void put_quality(eop_buf *buf, const eop_vector *vector) {
+    for (size_t i = 0; i < vector->filled; i++) {
+        if (vector->valid == NULL || vector->valid[i] != 0) {
+            eop_buf_put(buf, &vector->quality[i], sizeof *vector->quality);
         }
     }
 }
@@ -98,11 +107,17 @@ void eop_chunk_encode(eop_buf *buf, const eop_vector *vector) {
     if (vector->nulls > 0) {
         head.flags = few ? HAS_PLACES : HAS_BITMAP;
     }
+    if (vector->quality != NULL) {
+        head.flags |= HAS_QUALITY;
+    }
     eop_buf_put(buf, &head, sizeof head);
-    if (head.flags == HAS_PLACES) {
+    if ((head.flags & HAS_PLACES) != 0) {
         put_places(buf, vector);
-    } else if (head.flags == HAS_BITMAP) {
+    } else if ((head.flags & HAS_BITMAP) != 0) {
         put_bitmap(buf, vector);
+    }
+    if (vector->quality != NULL) {
+        put_quality(buf, vector);
     }
     put_values(buf, vector);
     seal(buf, start);
@@ -133,6 +148,7 @@ typedef struct column {
     size_t count;
     const char *bitmap; /* of the rows that are there; neither this nor places: all are */
     const char *places;
+    const char *quality; /* of the rows that are there; NULL: there are no codes */
     const char *values;
     size_t size;  /* of the values */
     size_t place; /* next one to look at */
@@ -149,7 +165,7 @@ static edgeops_status check_header(header *head, const char *blob, size_t size, 
         return damaged("wrong checksum");
     }
     if (head->version != VERSION || head->encoding != RAW ||
-        (head->flags & ~(HAS_BITMAP | HAS_PLACES)) != 0) {
+        (head->flags & ~(HAS_BITMAP | HAS_PLACES | HAS_QUALITY)) != 0) {
         return eop_fail(EDGEOPS_E_VERSION, "store",
                         "a column has format %u.%u, this program reads %d.%d: use a newer edgeops",
                         head->version, head->encoding, VERSION, RAW);
@@ -157,15 +173,16 @@ static edgeops_status check_header(header *head, const char *blob, size_t size, 
     if (head->rows != rows || head->type != (uint8_t)type) {
         return damaged("rows or type differ from the catalog's");
     }
-    if (head->count > rows || (head->flags == 0 && head->count != rows) ||
-        head->flags == (HAS_BITMAP | HAS_PLACES)) {
+    int which = head->flags & (HAS_BITMAP | HAS_PLACES);
+    if (head->count > rows || (which == 0 && head->count != rows) ||
+        which == (HAS_BITMAP | HAS_PLACES)) {
         return damaged("rows do not add up");
     }
     return EDGEOPS_OK;
 }
 
 static edgeops_status open_column(column *c, const char *blob, size_t size, edgeops_type type,
-                                  size_t rows) {
+                                  size_t width, size_t rows) {
     header head;
     edgeops_status status = check_header(&head, blob, size, type, rows);
     if (status != EDGEOPS_OK) {
@@ -173,19 +190,22 @@ static edgeops_status open_column(column *c, const char *blob, size_t size, edge
     }
     size_t lead = 0;
     *c = (column){.rows = rows, .count = head.count};
-    if (head.flags == HAS_BITMAP) {
+    if ((head.flags & HAS_BITMAP) != 0) {
         c->bitmap = blob + HEADER;
         lead = (rows + 7) / 8;
-    } else if (head.flags == HAS_PLACES) {
+    } else if ((head.flags & HAS_PLACES) != 0) {
         c->places = blob + HEADER;
         lead = c->count * sizeof(uint16_t);
+    }
+    if ((head.flags & HAS_QUALITY) != 0) {
+        c->quality = blob + HEADER + lead;
+        lead += c->count * sizeof(uint16_t);
     }
     if (size - HEADER < lead) {
         return damaged("too short");
     }
     c->values = blob + HEADER + lead;
     c->size = size - HEADER - lead;
-    size_t width = eop_vector_width(type);
     if (type == EDGEOPS_TYPE_STRING ? c->size / width < c->count + 1
                                     : c->size != c->count * width) {
         return damaged("wrong size");
@@ -234,9 +254,8 @@ static edgeops_status take_string(eop_vector *vector, column *c) {
     return eop_vector_put(vector, &value);
 }
 
-/* n rows, those with a flag from the values and null for the others; flags NULL: all are there. */
-static edgeops_status take_rows(eop_vector *vector, column *c, const uint8_t *flags, size_t n) {
-    size_t width = eop_vector_width(vector->type);
+static edgeops_status take_values(eop_vector *vector, column *c, const uint8_t *flags, size_t n) {
+    size_t width = eop_vector_row_bytes(vector);
     edgeops_status status = EDGEOPS_OK;
     if (vector->type == EDGEOPS_TYPE_STRING) {
         for (size_t i = 0; status == EDGEOPS_OK && i < n; i++) {
@@ -264,11 +283,39 @@ static edgeops_status take_rows(eop_vector *vector, column *c, const uint8_t *fl
     return eop_vector_mark(vector, flags, n);
 }
 
+/* The codes of the last n rows, whose values begin with number `value`. */
+static edgeops_status take_quality(eop_vector *vector, const column *c, const uint8_t *flags,
+                                   size_t value, size_t n) {
+    edgeops_status status = EDGEOPS_OK;
+    for (size_t at = 0; status == EDGEOPS_OK && at < n;) {
+        uint16_t codes[256];
+        size_t count = n - at < EOP_COUNT(codes) ? n - at : EOP_COUNT(codes);
+        memset(codes, 0xff, sizeof codes);
+        for (size_t i = 0; i < count; i++) {
+            if (flags == NULL || flags[at + i] != 0) {
+                memcpy(&codes[i], c->quality + value++ * sizeof *codes, sizeof *codes);
+            }
+        }
+        status = eop_vector_rate(vector, vector->filled - n + at, codes, count);
+        at += count;
+    }
+    return status;
+}
+
+/* n rows, those with a flag from the values and null for the others; flags NULL: all are there. */
+static edgeops_status take_rows(eop_vector *vector, column *c, const uint8_t *flags, size_t n) {
+    size_t value = c->value;
+    edgeops_status status = take_values(vector, c, flags, n);
+    return status == EDGEOPS_OK && c->quality != NULL ? take_quality(vector, c, flags, value, n)
+                                                      : status;
+}
+
 edgeops_status eop_chunk_decode(eop_vector *vector, const void *blob, size_t size, size_t rows,
                                 size_t from, size_t to) {
     column c;
     uint8_t flags[256];
-    edgeops_status status = open_column(&c, blob, size, vector->type, rows);
+    edgeops_status status =
+        open_column(&c, blob, size, vector->type, eop_vector_row_bytes(vector), rows);
     if (status != EDGEOPS_OK || from == to) {
         return status;
     }
@@ -295,7 +342,7 @@ edgeops_status eop_chunk_decode(eop_vector *vector, const void *blob, size_t siz
 
 edgeops_status eop_chunk_decode_int(int64_t *values, const void *blob, size_t size, size_t rows) {
     column c;
-    edgeops_status status = open_column(&c, blob, size, EDGEOPS_TYPE_INT64, rows);
+    edgeops_status status = open_column(&c, blob, size, EDGEOPS_TYPE_INT64, sizeof *values, rows);
     if (status == EDGEOPS_OK && c.count != rows) {
         status = damaged("wrong size");
     }
@@ -317,29 +364,43 @@ static void add(eop_chunk_stats *stats, double value) {
     stats->sum += value;
 }
 
+/* Statistics in doubles only: of the floats, and of integers above INT64_MAX. */
+static void add_integer(eop_chunk_stats *stats, const edgeops_value *value) {
+    int64_t integer = value->as.i64;
+    if (value->type == EDGEOPS_TYPE_UINT64 && value->as.u64 > INT64_MAX) {
+        integer = INT64_MAX;
+    }
+    if (stats->count == 0 || integer < stats->min_i64) {
+        stats->min_i64 = integer;
+    }
+    if (stats->count == 0 || integer > stats->max_i64) {
+        stats->max_i64 = integer;
+    }
+    add(stats, eop_value_double(value));
+}
+
+bool eop_chunk_measures(const eop_vector *vector) {
+    return eop_vector_length(vector) == 1 && vector->type != EDGEOPS_TYPE_STRING &&
+           vector->type != EDGEOPS_TYPE_BLOB;
+}
+
 void eop_chunk_measure(eop_chunk_stats *stats, const eop_vector *vector) {
     *stats = (eop_chunk_stats){.nulls = vector->nulls};
+    bool numbers = eop_chunk_measures(vector);
     for (size_t i = 0; i < vector->filled; i++) {
-        int64_t integer = 0;
         if (eop_vector_is_null(vector, i)) {
             continue;
         }
-        if (vector->type == EDGEOPS_TYPE_FLOAT64) {
-            double value = ((const double *)vector->data)[i];
-            if (value != value) {
+        if (numbers) {
+            edgeops_value value = eop_vector_value(vector, i);
+            double number = eop_value_double(&value);
+            if (!eop_type_is_float(value.type)) {
+                add_integer(stats, &value);
+            } else if (number == number) {
+                add(stats, number);
+            } else {
                 continue;
             }
-            add(stats, value);
-        } else if (vector->type != EDGEOPS_TYPE_STRING) {
-            integer = vector->type == EDGEOPS_TYPE_BOOL ? ((const uint8_t *)vector->data)[i]
-                                                        : ((const int64_t *)vector->data)[i];
-            if (stats->count == 0 || integer < stats->min_i64) {
-                stats->min_i64 = integer;
-            }
-            if (stats->count == 0 || integer > stats->max_i64) {
-                stats->max_i64 = integer;
-            }
-            add(stats, (double)integer);
         }
         stats->count++;
     }

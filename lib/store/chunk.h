@@ -5,8 +5,9 @@
  *   u32 crc32c of the bytes 0..7 and of all from 12 on, u32 count of the rows that are not null,
  *   flag 1, bitmap: (rows + 7) / 8 bytes, bit i % 8 of byte i / 8 set: row i is not null; or
  *   flag 2, places: u16 row [count], ascending, those that are not null,
+ *   flag 4, quality codes: u16 [count], 0xffff: none,
  *   values of the rows that are not null
- *   encoding 0 (raw): FLOAT64 and INT64 8 bytes each, BOOL 1 byte each, STRING u32 offsets
+ *   encoding 0 (raw): each element of a row as its type stores it (rows.h), STRING u32 offsets
  *   [count + 1] from 0 and the bytes.
  *
  * A version or an encoding that is not known is E_VERSION: a newer program wrote it. */
@@ -31,16 +32,18 @@ edgeops_status eop_chunk_decode(eop_vector *vector, const void *blob, size_t siz
 edgeops_status eop_chunk_decode_int(int64_t *values, const void *blob, size_t size, size_t rows);
 
 /** What stands beside a BLOB. min, max and sum are of the values that are neither null nor NaN;
- * STRING has none. */
+ * STRING, BLOB and arrays have none. */
 typedef struct eop_chunk_stats {
     uint64_t count; /**< of those values */
     uint64_t nulls;
     double min;
     double max;
     double sum;
-    int64_t min_i64; /**< INT64 and BOOL: exact */
+    int64_t min_i64; /**< integers and BOOL: exact, but INT64_MAX for a UINT64 above it */
     int64_t max_i64;
 } eop_chunk_stats;
+/** Whether it has min, max and sum. */
+bool eop_chunk_measures(const eop_vector *vector);
 void eop_chunk_measure(eop_chunk_stats *stats, const eop_vector *vector);
 
 #endif /* EOP_STORE_CHUNK_H */

@@ -112,15 +112,16 @@ static edgeops_status set_columns(edgeops_cursor *cursor) {
         const eop_channel *channel =
             cursor->all_channels ? asset->channels[k] : eop_asset_channel(asset, cursor->names[k]);
         if (channel != NULL) {
-            infos[k] = (edgeops_channel_info){channel->name, channel->unit, channel->type};
+            infos[k] = (edgeops_channel_info){channel->name, channel->unit, channel->type,
+                                              channel->length};
             cursor->channels[k] = channel->position;
         } else {
-            infos[k] = (edgeops_channel_info){cursor->names[k], "", EDGEOPS_TYPE_FLOAT64};
+            infos[k] = (edgeops_channel_info){cursor->names[k], "", EDGEOPS_TYPE_FLOAT64, 1};
             cursor->channels[k] = UINT32_MAX;
         }
-        status = eop_rows_add_vector(&cursor->table.rows, infos[k].type);
+        status = eop_rows_add_vector(&cursor->table.rows, infos[k].type, infos[k].length);
         if (status == EDGEOPS_OK) {
-            status = eop_rows_add_vector(&cursor->chunk, infos[k].type);
+            status = eop_rows_add_vector(&cursor->chunk, infos[k].type, infos[k].length);
         }
     }
     if (status == EDGEOPS_OK) {

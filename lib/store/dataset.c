@@ -122,7 +122,8 @@ static edgeops_status add_channel(eop_frozen *frozen, size_t *capacity,
     }
     char *name = eop_strdup(channel->name);
     char *unit = eop_strdup(channel->unit);
-    frozen->channels[frozen->channel_count++] = (edgeops_channel_info){name, unit, channel->type};
+    frozen->channels[frozen->channel_count++] =
+        (edgeops_channel_info){name, unit, channel->type, channel->length};
     return name != NULL && unit != NULL ? EDGEOPS_OK : eop_fail_nomem("store");
 }
 
@@ -195,7 +196,7 @@ static edgeops_status place_channels(eop_frozen *frozen, const eop_asset *const 
                 return eop_fail(EDGEOPS_E_NOTFOUND, "store", "asset '%s' has no channel '%s'",
                                 assets[i]->name, wanted->name);
             }
-            if (channel->type != wanted->type) {
+            if (channel->type != wanted->type || channel->length != wanted->length) {
                 return eop_fail(EDGEOPS_E_INVALID, "store",
                                 "channel '%s' has one type in asset '%s' and another in '%s'",
                                 wanted->name, assets[0]->name, assets[i]->name);

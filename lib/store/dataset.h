@@ -6,15 +6,19 @@
  *
  *   edgeops dataset 1
  *   channel TYPE LENGTH NAME       for each column; TYPE: number of the edgeops_type
- *   label LENGTH TEXT              for each different label of a row, sorted by bytes
- *   part LENGTH ASSET ROWS         for each asset, sorted by bytes; assets without a row are not
- *                                  in a dataset
+ *   array COLUMN ELEMENTS          behind the line of a channel of arrays; COLUMN: its number from
+ * 0 label LENGTH TEXT              for each different label of a row, sorted by bytes part LENGTH
+ * ASSET ROWS         for each asset, sorted by bytes; assets without a row are not in a dataset
  *   times HASH                     int64 of each row
  *   seqs HASH                      int64 of each row; "-" instead when all are 0
- *   column HASH NULLS              for each column: the values (float64, int64, or one byte for a
- *                                  bool); a null is the NaN 0x7ff8000000000000 or 0. NULLS: "-"
- *                                  without a null, else HASH of one byte a row, 0 for null
+ *   column HASH NULLS              for each column: the values as their type stores them (a bool in
+ *                                  one byte, a blob as its 32 bytes of SHA-256 and uint64 size, an
+ *                                  array as its elements); a null is the NaN 0x7ff8000000000000 or
+ *                                  0x7fc00000, or 0, in each element. NULLS: "-" without a null,
+ *                                  else HASH of one byte a row, 0 for null
  *   column SIZES BYTES NULLS       a column of strings: HASH of the uint32 sizes, HASH of all bytes
+ *   qualities HASH                 behind the line of a column in which a value has a quality code:
+ *                                  uint16 of each row, 0xffff for none
  *   labels HASH                    int32 of each row, number of its label from 0, -1 for none; "-"
  *                                  when no row has one
  *

@@ -63,7 +63,8 @@ static edgeops_status load_head(eop_frozen *frozen, eop_catalog *catalog, const 
 
 static edgeops_status load_channel(eop_frozen *frozen, size_t *capacity, sqlite3_stmt *select) {
     int type = sqlite3_column_int(select, 1);
-    if (type < EDGEOPS_TYPE_FLOAT64 || type > EDGEOPS_TYPE_STRING) {
+    int64_t length = sqlite3_column_int64(select, 3);
+    if (!eop_type_has_length((edgeops_type)type, length)) {
         return eop_fail(EDGEOPS_E_CORRUPT, "store", "dataset '%s' has a channel of no known type",
                         frozen->name);
     }
@@ -74,7 +75,7 @@ static edgeops_status load_channel(eop_frozen *frozen, size_t *capacity, sqlite3
     char *name = eop_strdup(eop_sql_text(select, 0));
     char *unit = eop_strdup(eop_sql_text(select, 2));
     frozen->channels[frozen->channel_count++] =
-        (edgeops_channel_info){name, unit, (edgeops_type)type};
+        (edgeops_channel_info){name, unit, (edgeops_type)type, (uint32_t)length};
     return name != NULL && unit != NULL ? EDGEOPS_OK : eop_fail_nomem("store");
 }
 
@@ -243,6 +244,7 @@ static edgeops_status save_channels(int64_t id, const eop_frozen *frozen, eop_ca
             eop_sql_bind_text(insert, 3, frozen->channels[k].name);
             eop_sql_bind_int(insert, 4, frozen->channels[k].type);
             eop_sql_bind_text(insert, 5, frozen->channels[k].unit);
+            eop_sql_bind_int(insert, 6, frozen->channels[k].length);
             status = eop_sql_run(&catalog->sql, insert);
         }
     }
@@ -320,11 +322,6 @@ static edgeops_status put_labels(eop_json *root, eop_catalog *catalog, int64_t i
     return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
 }
 
-static const char *type_name(edgeops_type type) {
-    static const char *const names[] = {"null", "float64", "int64", "bool", "string"};
-    return names[type];
-}
-
 static eop_json *show_assets(const eop_frozen *frozen) {
     eop_json *list = eop_json_array();
     for (size_t i = 0; i < frozen->asset_count; i++) {
@@ -342,9 +339,10 @@ static eop_json *show_channels(const eop_frozen *frozen) {
     eop_json *list = eop_json_array();
     for (size_t k = 0; k < frozen->channel_count; k++) {
         const edgeops_channel_info *channel = &frozen->channels[k];
+        char text[EOP_TYPE_TEXT];
         eop_json *item = eop_json_object();
         eop_json_set_string(item, "name", channel->name);
-        eop_json_set_string(item, "type", type_name(channel->type));
+        eop_json_set_string(item, "type", eop_type_text(text, channel->type, channel->length));
         eop_json_set_string(item, "unit", channel->unit);
         eop_json_append(list, item);
     }

@@ -121,6 +121,11 @@ static edgeops_status put_sizes(eop_buf *text, const uint32_t *offsets, size_t n
     return EDGEOPS_OK;
 }
 
+static bool all_equal(const void *data, size_t size, unsigned char byte) {
+    const unsigned char *bytes = data;
+    return size == 0 || (bytes[0] == byte && memcmp(bytes, bytes + 1, size - 1) == 0);
+}
+
 static edgeops_status put_column(eop_buf *text, const eop_vector *vector, size_t rows) {
     edgeops_status status;
     eop_buf_puts(text, "column ");
@@ -132,7 +137,7 @@ static edgeops_status put_column(eop_buf *text, const eop_vector *vector, size_t
             status = put_hash(text, vector->bytes, rows > 0 ? offsets[rows] : 0);
         }
     } else {
-        status = put_hash(text, vector->data, rows * eop_vector_width(vector->type));
+        status = put_hash(text, vector->data, rows * eop_vector_row_bytes(vector));
     }
     eop_buf_puts(text, " ");
     if (vector->nulls == 0) {
@@ -141,12 +146,13 @@ static edgeops_status put_column(eop_buf *text, const eop_vector *vector, size_t
         status = put_hash(text, vector->valid, rows);
     }
     eop_buf_puts(text, "\n");
+    if (status == EDGEOPS_OK && vector->quality != NULL &&
+        !all_equal(vector->quality, rows * sizeof *vector->quality, 0xff)) {
+        eop_buf_puts(text, "qualities ");
+        status = put_hash(text, vector->quality, rows * sizeof *vector->quality);
+        eop_buf_puts(text, "\n");
+    }
     return status;
-}
-
-static bool all_equal(const void *data, size_t size, unsigned char byte) {
-    const unsigned char *bytes = data;
-    return size == 0 || (bytes[0] == byte && memcmp(bytes, bytes + 1, size - 1) == 0);
 }
 
 static edgeops_status put_part(eop_buf *text, const char *asset, const eop_rows *rows) {
@@ -171,6 +177,9 @@ static void put_head(eop_buf *text, const eop_frozen *frozen, const eop_label_na
         const edgeops_channel_info *channel = &frozen->channels[k];
         eop_buf_printf(text, "channel %d %zu %s\n", (int)channel->type, strlen(channel->name),
                        channel->name);
+        if (channel->length > 1) {
+            eop_buf_printf(text, "array %zu %u\n", k, channel->length);
+        }
     }
     for (size_t i = 0; i < labels->count; i++) {
         const char *name = labels->items[i]->name;
@@ -217,7 +226,8 @@ static edgeops_status read_part(eop_frozen_part *part, eop_buf *text, eop_label_
     }
     edgeops_status status = EDGEOPS_OK;
     for (size_t k = 0; status == EDGEOPS_OK && k < frozen->channel_count; k++) {
-        status = eop_rows_add_vector(&table->rows, frozen->channels[k].type);
+        status =
+            eop_rows_add_vector(&table->rows, frozen->channels[k].type, frozen->channels[k].length);
     }
     if (status == EDGEOPS_OK) {
         status = read_labelled(&table->rows, &part->labels, names, store, frozen, asset);

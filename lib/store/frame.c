@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/compiler.h"
 #include "base/error.h"
 
 static char *put(char *at, const void *data, size_t size) {
@@ -10,10 +11,44 @@ static char *put(char *at, const void *data, size_t size) {
     return at + size;
 }
 
+enum { ARRAY = 14, QUALITY = 15 };
+
+static char *put_tag(char *at, uint32_t channel, unsigned type) {
+    uint16_t tag = (uint16_t)(channel | type << 12);
+    return put(at, &tag, sizeof tag);
+}
+
+static char *put_cell(char *at, const eop_cell *cell) {
+    const edgeops_value *value = &cell->value;
+    if (cell->quality != EDGEOPS_QUALITY_NONE) {
+        at = put_tag(at, cell->channel, QUALITY);
+        at = put(at, &cell->quality, sizeof cell->quality);
+    }
+    if (EOP_UNLIKELY(eop_value_is_array(value))) {
+        at = put_tag(at, cell->channel, ARRAY);
+        at = put(at, (const uint8_t[4]){(uint8_t)value->type}, 4);
+        at = put(at, &value->size, 4);
+        return put(at, value->as.data, value->size);
+    }
+    at = put_tag(at, cell->channel, (unsigned)value->type);
+    switch (value->type) {
+    case EDGEOPS_TYPE_STRING:
+        at = put(at, &value->size, 4);
+        return value->size > 0 ? put(at, value->as.str, value->size) : at;
+    case EDGEOPS_TYPE_BLOB:
+        return put(at, value->as.data, sizeof(edgeops_blob));
+    case EDGEOPS_TYPE_FLOAT64:
+        return put(at, &value->as.f64, 8);
+    default:
+        eop_value_save(at, value);
+        return at + eop_type_width(value->type);
+    }
+}
+
 void eop_frame_put(eop_buf *buf, const eop_frame_row *row, const eop_cell *cells) {
     size_t bound = EOP_FRAME_ROW_MAX;
     for (uint32_t i = 0; i < row->cell_count; i++) {
-        bound += eop_frame_cell_bound(&cells[i].value);
+        bound += eop_frame_cell_bound(&cells[i].value) + EOP_FRAME_QUALITY;
     }
     char *start = eop_buf_reserve(buf, bound);
     if (start == NULL) {
@@ -27,23 +62,10 @@ void eop_frame_put(eop_buf *buf, const eop_frame_row *row, const eop_cell *cells
     at = put(at, &row->time, 8);
     at = put(at, &row->seq, 8);
     for (uint32_t i = 0; i < row->cell_count; i++) {
-        const edgeops_value *value = &cells[i].value;
-        if (value->type == EDGEOPS_TYPE_NULL) {
-            continue;
+        if (cells[i].value.type != EDGEOPS_TYPE_NULL) {
+            at = put_cell(at, &cells[i]);
+            count++;
         }
-        uint16_t tag = (uint16_t)(cells[i].channel | (uint32_t)value->type << 12);
-        at = put(at, &tag, sizeof tag);
-        if (value->type == EDGEOPS_TYPE_STRING) {
-            at = put(at, &value->size, 4);
-            if (value->size > 0) {
-                at = put(at, value->as.str, value->size);
-            }
-        } else if (value->type == EDGEOPS_TYPE_BOOL) {
-            *at++ = value->as.i64 != 0;
-        } else {
-            at = put(at, &value->as, 8);
-        }
-        count++;
     }
     memcpy(count_at, &count, sizeof count);
     buf->size += (size_t)(at - start);
@@ -58,36 +80,70 @@ static bool take(void *out, size_t size, const char **data, const char *end) {
     return true;
 }
 
-static bool take_cell(eop_cell *cell, const char **data, const char *end) {
+static bool skip(const void **place, size_t size, const char **data, const char *end) {
+    if ((size_t)(end - *data) < size) {
+        return false;
+    }
+    *place = *data;
+    *data += size;
+    return true;
+}
+
+static bool take_tag(uint32_t *channel, unsigned *type, const char **data, const char *end) {
     uint16_t tag = 0;
-    uint8_t byte = 0;
     if (!take(&tag, sizeof tag, data, end)) {
         return false;
     }
-    cell->channel = tag & 0xfffu;
-    cell->value = (edgeops_value){.type = (edgeops_type)(tag >> 12)};
-    if (cell->channel >= EOP_CHANNELS_MAX) {
+    *channel = tag & 0xfffu;
+    *type = tag >> 12;
+    return *channel < EOP_CHANNELS_MAX;
+}
+
+static bool take_array(edgeops_value *value, const char **data, const char *end) {
+    uint8_t head[4];
+    if (!take(head, sizeof head, data, end) || !take(&value->size, 4, data, end) || head[1] != 0 ||
+        head[2] != 0 || head[3] != 0) {
         return false;
     }
-    switch (cell->value.type) {
-    case EDGEOPS_TYPE_FLOAT64:
-    case EDGEOPS_TYPE_INT64:
-        return take(&cell->value.as, 8, data, end);
-    case EDGEOPS_TYPE_BOOL:
-        if (!take(&byte, 1, data, end) || byte > 1) {
-            return false;
-        }
-        cell->value.as.i64 = byte;
-        return true;
-    case EDGEOPS_TYPE_STRING:
-        if (!take(&cell->value.size, 4, data, end) || (size_t)(end - *data) < cell->value.size) {
-            return false;
-        }
-        cell->value.as.str = *data;
-        *data += cell->value.size;
-        return true;
-    default:
+    value->type = (edgeops_type)head[0];
+    size_t width = eop_type_width(value->type);
+    return width > 0 && value->size % width == 0 &&
+           eop_type_has_length(value->type, (int64_t)(value->size / width)) &&
+           value->size > width && skip(&value->as.data, value->size, data, end);
+}
+
+static bool take_cell(eop_cell *cell, const char **data, const char *end) {
+    unsigned type = 0;
+    const void *place = NULL;
+    edgeops_value *value = &cell->value;
+    if (!take_tag(&cell->channel, &type, data, end)) {
         return false;
+    }
+    cell->quality = EDGEOPS_QUALITY_NONE;
+    if (type == QUALITY) {
+        uint32_t channel = 0;
+        if (!take(&cell->quality, sizeof cell->quality, data, end) ||
+            !take_tag(&channel, &type, data, end) || channel != cell->channel) {
+            return false;
+        }
+    }
+    *value = (edgeops_value){.type = (edgeops_type)type};
+    switch (type) {
+    case EDGEOPS_TYPE_FLOAT64:
+        return take(&value->as.f64, 8, data, end);
+    case EDGEOPS_TYPE_STRING:
+        return take(&value->size, 4, data, end) && skip(&value->as.data, value->size, data, end);
+    case EDGEOPS_TYPE_BLOB:
+        value->size = sizeof(edgeops_blob);
+        return skip(&value->as.data, value->size, data, end);
+    case ARRAY:
+        return take_array(value, data, end);
+    default:
+        if (!eop_type_known(type) || !skip(&place, eop_type_width(value->type), data, end)) {
+            return false;
+        }
+        *value = eop_value_load(value->type, place);
+        return type != EDGEOPS_TYPE_BOOL || value->as.i64 <= 1;
     }
 }
 

@@ -116,7 +116,7 @@ static edgeops_status decode_chunk(eop_rows *rows, eop_lookup *lookup, const eop
     edgeops_status status = EDGEOPS_OK;
     for (uint32_t i = 0; status == EDGEOPS_OK && i < asset->channel_count; i++) {
         channels[i] = i;
-        status = eop_rows_add_vector(rows, asset->channels[i]->type);
+        status = eop_rows_add_vector(rows, asset->channels[i]->type, asset->channels[i]->length);
     }
     if (status == EDGEOPS_OK) {
         status = eop_telemetry_read(rows, &lookup->reader, chunk, &all, channels);

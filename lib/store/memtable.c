@@ -107,7 +107,7 @@ eop_channel *eop_asset_channel(const eop_asset *asset, const char *name) {
 }
 
 edgeops_status eop_asset_add_channel(eop_asset *asset, const char *name, edgeops_type type,
-                                     const char *unit) {
+                                     uint32_t length, const char *unit) {
     if (asset->channel_count >= EOP_CHANNELS_MAX) {
         return eop_fail(EDGEOPS_E_LIMIT, "store",
                         "asset '%s' has %u channels already, '%s' is one more", asset->name,
@@ -120,6 +120,7 @@ edgeops_status eop_asset_add_channel(eop_asset *asset, const char *name, edgeops
     channel->name = eop_strdup(name);
     channel->unit = eop_strdup(unit);
     channel->type = type;
+    channel->length = length;
     channel->hash = eop_names_hash(name);
     if (channel->name == NULL || channel->unit == NULL || !eop_names_reserve(&asset->by_name) ||
         !eop_grow(&asset->channels, &asset->channel_capacity, asset->channel_count + 1u,
@@ -317,7 +318,8 @@ void eop_segment_complete(eop_segment *segment) {
         eop_rows *data = &block->data;
         edgeops_status status = asset != NULL ? EDGEOPS_OK : EDGEOPS_E_NOTFOUND;
         while (status == EDGEOPS_OK && data->vector_count < asset->channel_count) {
-            status = eop_rows_add_vector(data, asset->channels[data->vector_count]->type);
+            const eop_channel *channel = asset->channels[data->vector_count];
+            status = eop_rows_add_vector(data, channel->type, channel->length);
         }
         block->whole = status == EDGEOPS_OK;
     }
@@ -355,7 +357,7 @@ static edgeops_status put_cells(uint64_t *memory, eop_block *block, const eop_ce
         }
         while (data->vector_count <= cells[i].channel) {
             eop_channel *channel = block->asset->channels[data->vector_count];
-            edgeops_status status = eop_rows_add_vector(data, channel->type);
+            edgeops_status status = eop_rows_add_vector(data, channel->type, channel->length);
             if (status != EDGEOPS_OK) {
                 return status;
             }
@@ -366,6 +368,9 @@ static edgeops_status put_cells(uint64_t *memory, eop_block *block, const eop_ce
         edgeops_status status = eop_vector_pad(vector, data->rows);
         if (status == EDGEOPS_OK) {
             status = eop_vector_put(vector, &cells[i].value);
+        }
+        if (EOP_UNLIKELY(cells[i].quality != EDGEOPS_QUALITY_NONE) && status == EDGEOPS_OK) {
+            status = eop_vector_rate(vector, data->rows, &cells[i].quality, 1);
         }
         *memory += eop_vector_bytes(vector) - before;
         if (status != EDGEOPS_OK) {

@@ -19,6 +19,7 @@ typedef struct eop_channel {
     char *name; /* first: eop_names */
     char *unit;
     edgeops_type type;
+    uint32_t length;   /**< elements of a value */
     uint32_t position; /**< within the asset */
     uint64_t hash;
     uint64_t stamp; /**< of the last sample that set it: finds a name given twice */
@@ -118,7 +119,11 @@ void eop_memtable_remove(eop_memtable *table, eop_asset *asset);
 eop_channel *eop_asset_channel(const eop_asset *asset, const char *name);
 /** A new channel at the next position. */
 edgeops_status eop_asset_add_channel(eop_asset *asset, const char *name, edgeops_type type,
-                                     const char *unit);
+                                     uint32_t length, const char *unit);
+/** Whether a value that is not null is what the channel holds. */
+static inline bool eop_channel_holds(const eop_channel *channel, const edgeops_value *value) {
+    return value->type == channel->type && eop_value_length(value) == channel->length;
+}
 /** Takes the last channels, which no row uses any more, away until n are left. */
 void eop_asset_drop_channels(eop_asset *asset, uint32_t n);
 

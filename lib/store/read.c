@@ -271,7 +271,7 @@ edgeops_status eop_store_read_rows(eop_rows *rows, edgeops_store *store,
         return status;
     }
     for (size_t k = 0; status == EDGEOPS_OK && k < rows->vector_count; k++) {
-        status = eop_rows_add_vector(&memory, rows->vectors[k].type);
+        status = eop_rows_add_vector(&memory, rows->vectors[k].type, rows->vectors[k].length);
     }
     if (status == EDGEOPS_OK) {
         status = take_snapshot(&memory, &list, store, &reader, selection);
@@ -319,8 +319,9 @@ static edgeops_status resolve(eop_table *table, uint32_t **channels, uint32_t *i
             break;
         }
         (*channels)[k] = channel->position;
-        infos[k] = (edgeops_channel_info){channel->name, channel->unit, channel->type};
-        status = eop_rows_add_vector(&table->rows, channel->type);
+        infos[k] =
+            (edgeops_channel_info){channel->name, channel->unit, channel->type, channel->length};
+        status = eop_rows_add_vector(&table->rows, channel->type, channel->length);
     }
     if (status == EDGEOPS_OK) {
         status = eop_table_name(table, query->asset, infos, count);

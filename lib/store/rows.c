@@ -56,12 +56,12 @@ edgeops_status eop_rows_reserve(eop_rows *rows, size_t n) {
     return EDGEOPS_OK;
 }
 
-edgeops_status eop_rows_add_vector(eop_rows *rows, edgeops_type type) {
+edgeops_status eop_rows_add_vector(eop_rows *rows, edgeops_type type, uint32_t length) {
     if (!eop_grow(&rows->vectors, &rows->vector_capacity, rows->vector_count + 1,
                   sizeof *rows->vectors)) {
         return eop_fail_nomem("store");
     }
-    rows->vectors[rows->vector_count++] = (eop_vector){.type = type};
+    rows->vectors[rows->vector_count++] = (eop_vector){.type = type, .length = length};
     return EDGEOPS_OK;
 }
 
@@ -120,7 +120,7 @@ edgeops_status eop_rows_copy(eop_rows *rows, const eop_rows *source, size_t from
     edgeops_status status = eop_rows_append_keys(rows, source, from, to);
     for (size_t k = rows->vector_count;
          status == EDGEOPS_OK && map == NULL && k < source->vector_count; k++) {
-        status = eop_rows_add_vector(rows, source->vectors[k].type);
+        status = eop_rows_add_vector(rows, source->vectors[k].type, source->vectors[k].length);
     }
     for (size_t k = 0; status == EDGEOPS_OK && k < rows->vector_count; k++) {
         size_t from_vector = map != NULL ? map[k] : k;

@@ -9,15 +9,17 @@
 #include "edgeops/store.h"
 
 /** One column. It may lag behind its rows: the rows from `filled` on are null, so that a channel
- * which is seldom there costs nothing. A null element is NaN, 0 or "". {.type = T} is an empty one.
- */
+ * which is seldom there costs nothing. A null is NaN (0x7ff8000000000000, 0x7fc00000), 0, all-zero
+ * for a BLOB or ""; in an array each element is. {.type = T} is an empty one of scalars. */
 typedef struct eop_vector {
     edgeops_type type;
-    size_t filled;
+    uint32_t length; /**< elements of a row; 0 reads as 1 */
+    size_t filled;   /**< rows */
     size_t capacity;
-    void *data;     /**< double, int64_t, uint8_t, or for STRING uint32_t offsets, filled + 1 */
+    void *data;     /**< eop_vector_row_bytes() a row, or for STRING uint32_t offsets, filled + 1 */
     uint8_t *valid; /**< NULL: none of the filled ones is null */
-    char *bytes;    /**< STRING */
+    uint16_t *quality; /**< NULL: none of the filled ones has a code; else of each, 0xffff: none */
+    char *bytes;       /**< STRING */
     size_t bytes_size;
     size_t bytes_capacity;
     uint64_t nulls; /**< among the filled ones */
@@ -29,13 +31,17 @@ void eop_vector_clear(eop_vector *vector);
 edgeops_status eop_vector_reserve(eop_vector *vector, size_t rows);
 /** Nulls until `rows` are filled. */
 edgeops_status eop_vector_pad(eop_vector *vector, size_t rows);
-/** One more element. value->type is the vector's, or NULL. E_LIMIT when 4 GiB of text are reached.
- */
+/** One more row. value->type is the vector's, or NULL; an array has the vector's length, a BLOB is
+ * an edgeops_blob. E_LIMIT when 4 GiB of text are reached. */
 edgeops_status eop_vector_put(eop_vector *vector, const edgeops_value *value);
+/** The quality codes of the filled rows [from, from + n), which have none yet. */
+edgeops_status eop_vector_rate(eop_vector *vector, size_t from, const uint16_t *qualities,
+                               size_t n);
 /** Rows [from, to) of a vector of the same type; what it lags behind is null. */
 edgeops_status eop_vector_append(eop_vector *vector, const eop_vector *source, size_t from,
                                  size_t to);
-/** Makes room for n elements behind the filled ones and gives the place; for fixed sizes only. */
+/** Makes room for n rows behind the filled ones, without codes, and gives the place; for fixed
+ * sizes only. */
 edgeops_status eop_vector_extend(void **place, eop_vector *vector, size_t n);
 /** Marks the last n of the filled ones valid or null; flags[i] is 0 or 1. */
 edgeops_status eop_vector_mark(eop_vector *vector, const uint8_t *flags, size_t n);
@@ -45,8 +51,24 @@ edgeops_status eop_vector_gather(eop_vector *vector, const uint32_t *index, size
 bool eop_vector_is_null(const eop_vector *vector, size_t row);
 /** Bit-wise; NULL matches null. */
 bool eop_vector_equals(const eop_vector *vector, size_t row, const edgeops_value *value);
+/** The value of a row; text, arrays and blobs are borrowed from the vector. */
+edgeops_value eop_vector_value(const eop_vector *vector, size_t row);
+/** EDGEOPS_QUALITY_NONE also for what it lags behind. */
+static inline uint16_t eop_vector_quality(const eop_vector *vector, size_t row) {
+    return vector->quality != NULL && row < vector->filled ? vector->quality[row]
+                                                           : EDGEOPS_QUALITY_NONE;
+}
+static inline uint32_t eop_vector_length(const eop_vector *vector) {
+    return vector->length > 1 ? vector->length : 1;
+}
 /** Bytes of one element, for STRING of one offset. */
 size_t eop_vector_width(edgeops_type type);
+/** Bytes of one row. */
+static inline size_t eop_vector_row_bytes(const eop_vector *vector) {
+    return eop_vector_width(vector->type) * eop_vector_length(vector);
+}
+/** Writes n nulls of a type with a width. */
+void eop_null_fill(void *at, edgeops_type type, size_t n);
 /** Bytes of memory it takes. */
 size_t eop_vector_bytes(const eop_vector *vector);
 
@@ -67,7 +89,7 @@ void eop_rows_dispose(eop_rows *rows);
 void eop_rows_clear(eop_rows *rows);
 edgeops_status eop_rows_reserve(eop_rows *rows, size_t n);
 /** One more column; it lags. */
-edgeops_status eop_rows_add_vector(eop_rows *rows, edgeops_type type);
+edgeops_status eop_rows_add_vector(eop_rows *rows, edgeops_type type, uint32_t length);
 /** From now on the ordinal of each row is kept. */
 edgeops_status eop_rows_keep_ordinals(eop_rows *rows);
 uint64_t eop_rows_ordinal(const eop_rows *rows, size_t row);

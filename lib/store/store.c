@@ -182,7 +182,7 @@ static bool row_fits(const eop_asset *asset, const eop_frame_row *row, const eop
     }
     for (uint32_t i = 0; i < row->cell_count; i++) {
         if (cells[i].channel >= asset->channel_count ||
-            asset->channels[cells[i].channel]->type != cells[i].value.type) {
+            !eop_channel_holds(asset->channels[cells[i].channel], &cells[i].value)) {
             return false;
         }
     }

@@ -35,6 +35,7 @@ edgeops_status eop_table_name(eop_table *table, const char *asset,
         columns[k].name = keep(&names, channels[k].name);
         columns[k].unit = keep(&names, channels[k].unit);
         columns[k].type = channels[k].type;
+        columns[k].length = channels[k].length;
     }
     table->view.column_count = count;
     table->view.columns = columns;
@@ -43,16 +44,22 @@ edgeops_status eop_table_name(eop_table *table, const char *asset,
 
 static void show_column(edgeops_column *column, const eop_vector *vector) {
     static const uint32_t no_offsets[1];
+    bool scalar = eop_vector_length(vector) == 1;
     column->f64 = NULL;
     column->i64 = NULL;
     column->u8 = NULL;
     column->offsets = NULL;
     column->bytes = NULL;
+    column->data = vector->data;
     column->nulls = vector->nulls;
     column->valid = vector->nulls > 0 ? vector->valid : NULL;
+    column->quality = vector->quality;
     switch (vector->type) {
     case EDGEOPS_TYPE_FLOAT64:
-        column->f64 = vector->data;
+        column->f64 = scalar ? vector->data : NULL;
+        break;
+    case EDGEOPS_TYPE_INT64:
+        column->i64 = scalar ? vector->data : NULL;
         break;
     case EDGEOPS_TYPE_BOOL:
         column->u8 = vector->data;
@@ -60,11 +67,33 @@ static void show_column(edgeops_column *column, const eop_vector *vector) {
     case EDGEOPS_TYPE_STRING:
         column->offsets = vector->data != NULL ? vector->data : no_offsets;
         column->bytes = vector->bytes != NULL ? vector->bytes : "";
+        column->data = NULL;
         break;
     default:
-        column->i64 = vector->data;
         break;
     }
+}
+
+edgeops_value edgeops_column_value(const edgeops_column *column, uint64_t row) {
+    edgeops_value value = {.type = EDGEOPS_TYPE_NULL};
+    if (column == NULL || (column->valid != NULL && column->valid[row] == 0)) {
+        return value;
+    }
+    if (column->type == EDGEOPS_TYPE_STRING) {
+        value.type = EDGEOPS_TYPE_STRING;
+        value.size = column->offsets[row + 1] - column->offsets[row];
+        value.as.str = column->bytes + column->offsets[row];
+        return value;
+    }
+    size_t row_bytes = eop_type_width(column->type) * (column->length > 1 ? column->length : 1);
+    const char *place = (const char *)column->data + row * row_bytes;
+    if (column->type == EDGEOPS_TYPE_BLOB || column->length > 1) {
+        value.type = column->type;
+        value.size = (uint32_t)row_bytes;
+        value.as.data = place;
+        return value;
+    }
+    return eop_value_load(column->type, place);
 }
 
 edgeops_status eop_table_show(eop_table *table) {

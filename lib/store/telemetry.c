@@ -361,7 +361,7 @@ static edgeops_status read_arrived(eop_rows *rows, eop_telemetry *telemetry,
     size_t n = 0;
     edgeops_status status = EDGEOPS_OK;
     for (size_t k = 0; status == EDGEOPS_OK && k < rows->vector_count; k++) {
-        status = eop_rows_add_vector(&slice, rows->vectors[k].type);
+        status = eop_rows_add_vector(&slice, rows->vectors[k].type, rows->vectors[k].length);
     }
     if (status == EDGEOPS_OK) {
         status = read_slice(&slice, telemetry, chunk, channels, from, to);

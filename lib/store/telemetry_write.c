@@ -21,8 +21,8 @@ static edgeops_status write_stats(eop_telemetry *telemetry, int64_t id, const eo
     eop_sql_bind_int(insert, 1, id);
     eop_sql_bind_int(insert, 2, (int64_t)stats.count);
     eop_sql_bind_int(insert, 3, (int64_t)stats.nulls);
-    if (vector->type != EDGEOPS_TYPE_STRING && stats.count > 0) {
-        if (vector->type == EDGEOPS_TYPE_FLOAT64) {
+    if (eop_chunk_measures(vector) && stats.count > 0) {
+        if (eop_type_is_float(vector->type)) {
             sqlite3_bind_double(insert, 4, stats.min);
             sqlite3_bind_double(insert, 5, stats.max);
         } else {
@@ -78,7 +78,7 @@ static size_t cut_rows(const eop_rows *rows) {
     size_t bytes = 1;
     for (size_t k = 0; k < rows->vector_count; k++) {
         const eop_vector *vector = &rows->vectors[k];
-        bytes += eop_vector_width(vector->type);
+        bytes += eop_vector_row_bytes(vector);
         bytes += rows->rows > 0 ? vector->bytes_size / rows->rows : 0;
     }
     size_t cut = CHUNK_BYTES / bytes;
@@ -222,7 +222,7 @@ static edgeops_status write_block(eop_telemetry *telemetry, eop_block *block, eo
     }
     if (block->whole) {
         for (size_t k = 0; status == EDGEOPS_OK && k < data->vector_count; k++) {
-            status = eop_rows_add_vector(&merged, data->vectors[k].type);
+            status = eop_rows_add_vector(&merged, data->vectors[k].type, data->vectors[k].length);
         }
         if (status == EDGEOPS_OK) {
             status = eop_compact_take(&merged, telemetry, block->asset_id, data->first_ordinal,

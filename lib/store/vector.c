@@ -1,37 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <math.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/type.h"
 #include "store/rows.h"
 
 size_t eop_vector_width(edgeops_type type) {
-    switch (type) {
-    case EDGEOPS_TYPE_BOOL:
-        return 1;
-    case EDGEOPS_TYPE_STRING:
-        return sizeof(uint32_t);
-    default:
-        return 8;
-    }
+    return type == EDGEOPS_TYPE_STRING ? sizeof(uint32_t) : eop_type_width(type);
 }
 
 size_t eop_vector_bytes(const eop_vector *vector) {
-    return vector->capacity * (eop_vector_width(vector->type) + (vector->valid != NULL)) +
+    return vector->capacity * (eop_vector_row_bytes(vector) + (vector->valid != NULL) +
+                               (vector->quality != NULL ? sizeof *vector->quality : 0)) +
            vector->bytes_capacity;
 }
 
 void eop_vector_dispose(eop_vector *vector) {
     eop_free(vector->data);
     eop_free(vector->valid);
+    eop_free(vector->quality);
     eop_free(vector->bytes);
-    *vector = (eop_vector){.type = vector->type};
+    *vector = (eop_vector){.type = vector->type, .length = vector->length};
 }
 
 void eop_vector_clear(eop_vector *vector) {
     eop_free(vector->valid);
     vector->valid = NULL;
+    eop_free(vector->quality);
+    vector->quality = NULL;
     vector->filled = 0;
     vector->nulls = 0;
     vector->bytes_size = 0;
@@ -41,7 +38,10 @@ edgeops_status eop_vector_reserve(eop_vector *vector, size_t rows) {
     if (EOP_LIKELY(rows <= vector->capacity)) {
         return EDGEOPS_OK;
     }
-    size_t capacity = vector->capacity > 0 ? vector->capacity : 8;
+    size_t row_bytes = eop_vector_row_bytes(vector);
+    /* Few rows of a wide array are much memory already. */
+    size_t capacity = row_bytes <= 64 ? 8 : 1;
+    capacity = vector->capacity > 0 ? vector->capacity : capacity;
     while (capacity < rows) {
         if (capacity > SIZE_MAX / 32) {
             return eop_fail_nomem("store");
@@ -49,7 +49,7 @@ edgeops_status eop_vector_reserve(eop_vector *vector, size_t rows) {
         capacity *= 2;
     }
     size_t extra = vector->type == EDGEOPS_TYPE_STRING ? 1 : 0;
-    void *data = eop_realloc_array(vector->data, capacity + extra, eop_vector_width(vector->type));
+    void *data = eop_realloc_array(vector->data, capacity + extra, row_bytes);
     if (data == NULL) {
         return eop_fail_nomem("store");
     }
@@ -63,6 +63,13 @@ edgeops_status eop_vector_reserve(eop_vector *vector, size_t rows) {
             return eop_fail_nomem("store");
         }
         vector->valid = valid;
+    }
+    if (vector->quality != NULL) {
+        uint16_t *quality = eop_realloc_array(vector->quality, capacity, sizeof *quality);
+        if (quality == NULL) {
+            return eop_fail_nomem("store");
+        }
+        vector->quality = quality;
     }
     vector->capacity = capacity;
     return EDGEOPS_OK;
@@ -80,24 +87,57 @@ static edgeops_status need_valid(eop_vector *vector) {
     return EDGEOPS_OK;
 }
 
-static void fill_null(eop_vector *vector, size_t from, size_t to) {
-    switch (vector->type) {
-    case EDGEOPS_TYPE_FLOAT64:
-        for (size_t i = from; i < to; i++) {
-            ((double *)vector->data)[i] = (double)NAN;
+/* The codes come with the first one. */
+static edgeops_status need_quality(eop_vector *vector) {
+    if (vector->quality == NULL) {
+        size_t n = vector->capacity > 0 ? vector->capacity : 1;
+        vector->quality = eop_realloc_array(NULL, n, sizeof *vector->quality);
+        if (vector->quality == NULL) {
+            return eop_fail_nomem("store");
         }
-        break;
-    case EDGEOPS_TYPE_BOOL:
-        memset((uint8_t *)vector->data + from, 0, to - from);
-        break;
-    case EDGEOPS_TYPE_STRING:
+        memset(vector->quality, 0xff, n * sizeof *vector->quality);
+    }
+    return EDGEOPS_OK;
+}
+
+/* The next n rows behind the filled ones are valid and have no codes. */
+static void plain(eop_vector *vector, size_t n) {
+    if (vector->valid != NULL) {
+        memset(vector->valid + vector->filled, 1, n);
+    }
+    if (vector->quality != NULL) {
+        memset(vector->quality + vector->filled, 0xff, n * sizeof *vector->quality);
+    }
+}
+
+void eop_null_fill(void *at, edgeops_type type, size_t n) {
+    static const uint64_t nan64 = UINT64_C(0x7ff8000000000000);
+    static const uint32_t nan32 = UINT32_C(0x7fc00000);
+    if (type == EDGEOPS_TYPE_FLOAT64) {
+        for (size_t i = 0; i < n; i++) {
+            memcpy((char *)at + i * sizeof nan64, &nan64, sizeof nan64);
+        }
+    } else if (type == EDGEOPS_TYPE_FLOAT32) {
+        for (size_t i = 0; i < n; i++) {
+            memcpy((char *)at + i * sizeof nan32, &nan32, sizeof nan32);
+        }
+    } else if (n > 0) {
+        memset(at, 0, n * eop_type_width(type));
+    }
+}
+
+static void *place_of(const eop_vector *vector, size_t row) {
+    return (char *)vector->data + row * eop_vector_row_bytes(vector);
+}
+
+static void fill_null(eop_vector *vector, size_t from, size_t to) {
+    if (vector->type == EDGEOPS_TYPE_STRING) {
         for (size_t i = from; i < to; i++) {
             ((uint32_t *)vector->data)[i + 1] = ((uint32_t *)vector->data)[i];
         }
-        break;
-    default:
-        memset((int64_t *)vector->data + from, 0, (to - from) * sizeof(int64_t));
-        break;
+    } else {
+        eop_null_fill(place_of(vector, from), vector->type,
+                      (to - from) * eop_vector_length(vector));
     }
 }
 
@@ -113,6 +153,7 @@ edgeops_status eop_vector_pad(eop_vector *vector, size_t rows) {
         return status;
     }
     fill_null(vector, vector->filled, rows);
+    plain(vector, rows - vector->filled);
     memset(vector->valid + vector->filled, 0, rows - vector->filled);
     vector->nulls += rows - vector->filled;
     vector->filled = rows;
@@ -143,29 +184,38 @@ edgeops_status eop_vector_put(eop_vector *vector, const edgeops_value *value) {
     if (EOP_UNLIKELY(status != EDGEOPS_OK)) {
         return status;
     }
-    switch (vector->type) {
-    case EDGEOPS_TYPE_FLOAT64:
-        memcpy((double *)vector->data + row, &value->as.f64, sizeof(double));
-        break;
-    case EDGEOPS_TYPE_BOOL:
-        ((uint8_t *)vector->data)[row] = value->as.i64 != 0;
-        break;
-    case EDGEOPS_TYPE_STRING:
+    if (vector->type == EDGEOPS_TYPE_STRING) {
         status = put_bytes(vector, value->as.str, value->size);
         if (status != EDGEOPS_OK) {
             return status;
         }
         ((uint32_t *)vector->data)[row + 1] = (uint32_t)vector->bytes_size;
-        break;
-    default:
-        ((int64_t *)vector->data)[row] = value->as.i64;
-        break;
+    } else if (EOP_UNLIKELY(value->size > 0)) {
+        memcpy(place_of(vector, row), value->as.data, eop_vector_row_bytes(vector));
+    } else if (EOP_LIKELY(vector->type == EDGEOPS_TYPE_FLOAT64)) {
+        memcpy((double *)vector->data + row, &value->as.f64, sizeof(double));
+    } else {
+        eop_value_save(place_of(vector, row), value);
     }
-    if (vector->valid != NULL) {
-        vector->valid[row] = 1;
-    }
+    plain(vector, 1);
     vector->filled = row + 1;
     return EDGEOPS_OK;
+}
+
+edgeops_status eop_vector_rate(eop_vector *vector, size_t from, const uint16_t *qualities,
+                               size_t n) {
+    size_t i = 0;
+    while (i < n && qualities[i] == EDGEOPS_QUALITY_NONE) {
+        i++;
+    }
+    if (i == n) {
+        return EDGEOPS_OK;
+    }
+    edgeops_status status = need_quality(vector);
+    if (status == EDGEOPS_OK) {
+        memcpy(vector->quality + from, qualities, n * sizeof *qualities);
+    }
+    return status;
 }
 
 edgeops_status eop_vector_extend(void **place, eop_vector *vector, size_t n) {
@@ -173,10 +223,8 @@ edgeops_status eop_vector_extend(void **place, eop_vector *vector, size_t n) {
     if (status != EDGEOPS_OK) {
         return status;
     }
-    *place = (char *)vector->data + vector->filled * eop_vector_width(vector->type);
-    if (vector->valid != NULL) {
-        memset(vector->valid + vector->filled, 1, n);
-    }
+    *place = place_of(vector, vector->filled);
+    plain(vector, n);
     vector->filled += n;
     return EDGEOPS_OK;
 }
@@ -196,10 +244,10 @@ edgeops_status eop_vector_mark(eop_vector *vector, const uint8_t *flags, size_t 
     }
     memcpy(vector->valid + first, flags, n);
     vector->nulls += nulls;
-    if (vector->type == EDGEOPS_TYPE_FLOAT64) {
+    if (vector->type != EDGEOPS_TYPE_STRING) {
         for (size_t i = 0; i < n; i++) {
             if (flags[i] == 0) {
-                ((double *)vector->data)[first + i] = (double)NAN;
+                fill_null(vector, first + i, first + i + 1);
             }
         }
     }
@@ -226,16 +274,15 @@ static edgeops_status append_strings(eop_vector *vector, const eop_vector *sourc
     for (size_t i = from; i < to; i++) {
         *out++ = base + (offsets[i + 1] - offsets[from]);
     }
-    if (vector->valid != NULL) {
-        memset(vector->valid + vector->filled, 1, to - from);
-    }
+    plain(vector, to - from);
     vector->filled += to - from;
     return EDGEOPS_OK;
 }
 
 edgeops_status eop_vector_append(eop_vector *vector, const eop_vector *source, size_t from,
                                  size_t to) {
-    size_t end = vector->filled + (to - from);
+    size_t start = vector->filled;
+    size_t end = start + (to - from);
     size_t have = source->filled < to ? source->filled : to;
     edgeops_status status = EDGEOPS_OK;
     if (have > from) {
@@ -243,14 +290,16 @@ edgeops_status eop_vector_append(eop_vector *vector, const eop_vector *source, s
             status = append_strings(vector, source, from, have);
         } else {
             void *place = NULL;
-            size_t width = eop_vector_width(vector->type);
             status = eop_vector_extend(&place, vector, have - from);
             if (status == EDGEOPS_OK) {
-                memcpy(place, (const char *)source->data + from * width, (have - from) * width);
+                memcpy(place, place_of(source, from), (have - from) * eop_vector_row_bytes(vector));
             }
         }
         if (status == EDGEOPS_OK && source->valid != NULL) {
             status = eop_vector_mark(vector, source->valid + from, have - from);
+        }
+        if (status == EDGEOPS_OK && source->quality != NULL) {
+            status = eop_vector_rate(vector, start, source->quality + from, have - from);
         }
     }
     return status == EDGEOPS_OK ? eop_vector_pad(vector, end) : status;
@@ -297,11 +346,29 @@ static edgeops_status gather_strings(eop_vector *out, const eop_vector *vector,
     return EDGEOPS_OK;
 }
 
+/* By width, so that the common ones are plain loads and stores. */
+static void gather_data(eop_vector *out, const eop_vector *vector, const uint32_t *index,
+                        size_t n) {
+    size_t row_bytes = eop_vector_row_bytes(vector);
+    if (row_bytes == sizeof(uint64_t)) {
+        for (size_t i = 0; i < n; i++) {
+            ((uint64_t *)out->data)[i] = ((const uint64_t *)vector->data)[index[i]];
+        }
+    } else {
+        for (size_t i = 0; i < n; i++) {
+            memcpy(place_of(out, i), place_of(vector, index[i]), row_bytes);
+        }
+    }
+}
+
 edgeops_status eop_vector_gather(eop_vector *vector, const uint32_t *index, size_t n) {
-    eop_vector out = {.type = vector->type};
+    eop_vector out = {.type = vector->type, .length = vector->length};
     edgeops_status status = eop_vector_reserve(&out, n > 0 ? n : 1);
     if (status == EDGEOPS_OK && vector->valid != NULL) {
         status = need_valid(&out);
+    }
+    if (status == EDGEOPS_OK && vector->quality != NULL) {
+        status = need_quality(&out);
     }
     if (status == EDGEOPS_OK && vector->type == EDGEOPS_TYPE_STRING) {
         status = gather_strings(&out, vector, index, n);
@@ -310,19 +377,18 @@ edgeops_status eop_vector_gather(eop_vector *vector, const uint32_t *index, size
         eop_vector_dispose(&out);
         return status;
     }
-    if (vector->type == EDGEOPS_TYPE_BOOL) {
-        for (size_t i = 0; i < n; i++) {
-            ((uint8_t *)out.data)[i] = ((uint8_t *)vector->data)[index[i]];
-        }
-    } else if (vector->type != EDGEOPS_TYPE_STRING) {
-        for (size_t i = 0; i < n; i++) {
-            memcpy((char *)out.data + i * 8, (char *)vector->data + (size_t)index[i] * 8, 8);
-        }
+    if (vector->type != EDGEOPS_TYPE_STRING) {
+        gather_data(&out, vector, index, n);
     }
     if (vector->valid != NULL) {
         for (size_t i = 0; i < n; i++) {
             out.valid[i] = vector->valid[index[i]];
             out.nulls += out.valid[i] == 0;
+        }
+    }
+    if (vector->quality != NULL) {
+        for (size_t i = 0; i < n; i++) {
+            out.quality[i] = vector->quality[index[i]];
         }
     }
     out.filled = n;
@@ -335,22 +401,38 @@ bool eop_vector_is_null(const eop_vector *vector, size_t row) {
     return row >= vector->filled || (vector->valid != NULL && vector->valid[row] == 0);
 }
 
-bool eop_vector_equals(const eop_vector *vector, size_t row, const edgeops_value *value) {
-    if (eop_vector_is_null(vector, row) || value->type == EDGEOPS_TYPE_NULL) {
-        return eop_vector_is_null(vector, row) && value->type == EDGEOPS_TYPE_NULL;
+edgeops_value eop_vector_value(const eop_vector *vector, size_t row) {
+    if (eop_vector_is_null(vector, row)) {
+        return (edgeops_value){.type = EDGEOPS_TYPE_NULL};
     }
-    if (value->type != vector->type) {
+    if (vector->type == EDGEOPS_TYPE_STRING) {
+        const uint32_t *offsets = vector->data;
+        return (edgeops_value){.type = EDGEOPS_TYPE_STRING,
+                               .size = offsets[row + 1] - offsets[row],
+                               .as.str = vector->bytes != NULL ? vector->bytes + offsets[row] : ""};
+    }
+    if (vector->type == EDGEOPS_TYPE_BLOB || eop_vector_length(vector) > 1) {
+        return (edgeops_value){.type = vector->type,
+                               .size = (uint32_t)eop_vector_row_bytes(vector),
+                               .as.data = place_of(vector, row)};
+    }
+    return eop_value_load(vector->type, place_of(vector, row));
+}
+
+bool eop_vector_equals(const eop_vector *vector, size_t row, const edgeops_value *value) {
+    edgeops_value stored = eop_vector_value(vector, row);
+    if (stored.type != value->type || stored.size != value->size) {
         return false;
     }
-    const uint32_t *offsets = vector->data;
-    switch (vector->type) {
-    case EDGEOPS_TYPE_BOOL:
-        return ((const uint8_t *)vector->data)[row] == (value->as.i64 != 0);
-    case EDGEOPS_TYPE_STRING:
-        return offsets[row + 1] - offsets[row] == value->size &&
-               (value->size == 0 ||
-                memcmp(vector->bytes + offsets[row], value->as.str, value->size) == 0);
-    default:
-        return memcmp((const char *)vector->data + row * 8, &value->as, 8) == 0;
+    if (stored.type == EDGEOPS_TYPE_NULL) {
+        return true;
     }
+    if (stored.size > 0) {
+        return memcmp(stored.as.data, value->as.data, stored.size) == 0;
+    }
+    /* An empty text has no bytes to compare. */
+    return stored.type == EDGEOPS_TYPE_STRING ||
+           memcmp(&stored.as, &value->as,
+                  stored.type == EDGEOPS_TYPE_FLOAT32 ? sizeof stored.as.f32
+                                                      : sizeof stored.as.u64) == 0;
 }

@@ -231,7 +231,8 @@ Test(store_append, channel_keeps_its_declared_type_and_unit) {
     edgeops_store *store = open_store();
     edgeops_append_result r;
     CHECK_OK(edgeops_store_declare(store, "a", "n", EDGEOPS_TYPE_INT64, "um"));
-    CHECK_CODE(EDGEOPS_E_INVALID, put(store, "a", 1, 0, "n", f64(1), &r));
+    CHECK_CODE(EDGEOPS_E_INVALID, put(store, "a", 1, 0, "n", f64(1.5), &r));
+    CHECK_CODE(EDGEOPS_E_INVALID, put(store, "a", 1, 0, "n", text("1"), &r));
     CHECK_OK(put(store, "a", 1, 0, "n", i64(1), &r));
     CHECK_CODE(EDGEOPS_E_INVALID,
                edgeops_store_declare(store, "a", "n", EDGEOPS_TYPE_FLOAT64, "um"));

@@ -179,12 +179,12 @@ Test(store_chunk, segment_is_applied_once) {
     eop_asset *asset = NULL;
     uint64_t rows = 0;
     eop_segment *segment = eop_calloc(1, sizeof *segment);
-    eop_cell cell = {0, f64(1)};
+    eop_cell cell = {0, EDGEOPS_QUALITY_NONE, f64(1)};
     make_home();
     snprintf(path, sizeof path, "%s/telemetry.db", folder);
     CHECK_OK(eop_telemetry_open(&telemetry, path, true));
     CHECK_OK(eop_memtable_add(&asset, &table, "a", 1));
-    CHECK_OK(eop_asset_add_channel(asset, "x", EDGEOPS_TYPE_FLOAT64, ""));
+    CHECK_OK(eop_asset_add_channel(asset, "x", EDGEOPS_TYPE_FLOAT64, 1, ""));
     segment->number = 3;
     CHECK_OK(eop_memtable_push(asset, segment, 1, 10, 0, &cell, 1));
     for (int try = 0; try < 2; try++) {

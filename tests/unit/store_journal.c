@@ -199,7 +199,9 @@ Test(store_journal, malformed_rows_are_refused) {
     dice d = {7};
     eop_cell cells[EOP_CHANNELS_MAX];
     edgeops_value values[3] = {f64(-0.0), text("abc"), boolean(1)};
-    eop_cell given[3] = {{0, values[0]}, {1023, values[1]}, {5, values[2]}};
+    eop_cell given[3] = {{0, EDGEOPS_QUALITY_NONE, values[0]},
+                         {1023, EDGEOPS_QUALITY_NONE, values[1]},
+                         {5, EDGEOPS_QUALITY_NONE, values[2]}};
     eop_frame_row row = {9, 3, 77, -5, 6};
     eop_frame_row back;
     eop_buf buf = {0};
