@@ -161,6 +161,26 @@ typedef struct edgeops_table {
     const edgeops_column *columns;
 } edgeops_table;
 
+/** How a value is compared with that of a condition. */
+typedef enum edgeops_compare {
+    EDGEOPS_COMPARE_EQ = 1,
+    EDGEOPS_COMPARE_NE = 2,
+    EDGEOPS_COMPARE_LT = 3,
+    EDGEOPS_COMPARE_LE = 4,
+    EDGEOPS_COMPARE_GT = 5,
+    EDGEOPS_COMPARE_GE = 6,
+    EDGEOPS_COMPARE_IS_NULL = 7, /**< without a value */
+    EDGEOPS_COMPARE_NOT_NULL = 8 /**< without a value */
+} edgeops_compare;
+
+/** What a row must fulfil: `channel compare value`. A null fulfils IS_NULL only; a NaN NE and
+ * NOT_NULL. Numbers of all types are compared exactly, text by its bytes, a bool as 0 or 1. */
+typedef struct edgeops_condition {
+    const char *channel; /**< need not be one that is read */
+    edgeops_compare compare;
+    edgeops_value value; /**< a number or bool, for a text channel a text; borrowed for the call */
+} edgeops_condition;
+
 /** What to read. Make it with the INIT macro; zero means default for every field after `end`. */
 typedef struct edgeops_query {
     size_t struct_size;
@@ -172,9 +192,13 @@ typedef struct edgeops_query {
     uint64_t max_ordinal; /**< only samples that arrived up to this one; 0: all */
     uint64_t limit;       /**< first so many; 0: all */
     uint64_t last;        /**< last so many; 0: all; not together with limit */
+    /** Only rows that fulfil all of these, at most 16; the limits above are of those rows. What the
+     * statistics of stored chunks rule out is not decoded. */
+    const edgeops_condition *conditions;
+    size_t condition_count;
 } edgeops_query;
 #define EDGEOPS_QUERY_INIT                                                                         \
-    { sizeof(edgeops_query), NULL, EDGEOPS_TIME_MIN, EDGEOPS_TIME_MAX, NULL, 0, 0, 0, 0 }
+    { sizeof(edgeops_query), NULL, EDGEOPS_TIME_MIN, EDGEOPS_TIME_MAX, NULL, 0, 0, 0, 0, NULL, 0 }
 
 /** Same as the INIT macro, for callers that cannot use it. Any thread. Since 0.1. */
 EDGEOPS_API void edgeops_query_init(edgeops_query *query, size_t struct_size);
@@ -191,6 +215,57 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_read(edgeops_table **
 
 /** NULL is allowed. Since 0.1. */
 EDGEOPS_API void edgeops_table_free(edgeops_table *table);
+
+/** Counts the rows that edgeops_store_read() would give, decoding next to nothing unless the query
+ *  has conditions. Errors as there.
+ *  Threads: any. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_count(uint64_t *out,
+                                                                 edgeops_store *store,
+                                                                 const edgeops_query *query);
+
+/** Where the values of one channel go. */
+typedef struct edgeops_target {
+    void *data;        /**< of the first row; aligned or not; NULL: the channel is left out */
+    size_t stride;     /**< bytes from a row to the next; 0: one after the other */
+    edgeops_type type; /**< FLOAT64: a number or bool as a double (an integer beyond 2^53 is rounded
+                          to the nearest), a null as NaN; NULL or the channel's own type: as in
+                          edgeops_column.data */
+    uint8_t *valid;    /**< optional, one a row: 1, or 0 for a null */
+} edgeops_target;
+
+/** Memory of the caller's for rows; a shared block as well as an array. Make it with the INIT
+ * macro. */
+typedef struct edgeops_layout {
+    size_t struct_size;
+    uint64_t capacity;             /**< rows for which each of the arrays has room */
+    edgeops_time *times;           /**< optional */
+    int64_t *seqs;                 /**< optional */
+    uint64_t *ordinals;            /**< optional */
+    double *values;                /**< float64[rows, channels], row-major; or NULL and `targets` */
+    const edgeops_target *targets; /**< for each channel */
+    size_t channel_count;          /**< of `values` or `targets`: that of the query */
+} edgeops_layout;
+#define EDGEOPS_LAYOUT_INIT                                                                        \
+    { sizeof(edgeops_layout), 0, NULL, NULL, NULL, NULL, NULL, 0 }
+
+/** Same as the INIT macro, for callers that cannot use it. Any thread. Since 0.1. */
+EDGEOPS_API void edgeops_layout_init(edgeops_layout *layout, size_t struct_size);
+
+/** Reads what edgeops_store_read() would give straight into the caller's arrays, without memory in
+ *  between: chunks are decoded in place, and times only where they are wanted or decide.
+ *
+ *  edgeops_store_count() tells how many rows there are; with query.max_ordinal they do not grow
+ *  meanwhile. Name the channels: without, `channel_count` must be how many the asset has.
+ *  @param rows    how many were written
+ *  @param layout  arrays of `capacity` rows; what is in them after a failure is not defined
+ *  @return EDGEOPS_OK; EDGEOPS_E_LIMIT when there are more than `capacity` rows; EDGEOPS_E_INVALID
+ *          for text (as FLOAT64 also for a blob) or a type that is not allowed, channel named;
+ *          else as edgeops_store_read()
+ *  Threads: any. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_read_into(uint64_t *rows,
+                                                                     edgeops_store *store,
+                                                                     const edgeops_query *query,
+                                                                     const edgeops_layout *layout);
 
 typedef struct edgeops_cursor edgeops_cursor;
 
@@ -248,6 +323,55 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_assets(edgeops_store 
                                                                   const char *pattern,
                                                                   edgeops_asset_fn fn,
                                                                   void *user_data);
+
+/** What the values of a channel in a bucket come to. */
+typedef struct edgeops_aggregate {
+    uint64_t count;      /**< values that are there */
+    uint64_t nulls;      /**< rows without one */
+    uint64_t non_finite; /**< of count: NaN and infinities, which are in none of the following */
+    edgeops_value min;   /**< of the channel's type, exact; type NULL where there is no number */
+    edgeops_value max;
+    double sum;  /**< infinite when it is more than a double holds */
+    double mean; /**< NaN where there is no number */
+} edgeops_aggregate;
+
+/** The rows with a time in [start, end); at least one. */
+typedef struct edgeops_bucket {
+    edgeops_time start; /**< a multiple of `every` since the epoch; without it: that asked for */
+    edgeops_time end;
+    uint64_t rows;
+    edgeops_time first; /**< of the rows */
+    edgeops_time last;
+    const edgeops_aggregate *channels; /**< for each of edgeops_summary.channels */
+} edgeops_bucket;
+
+typedef struct edgeops_summary {
+    const char *asset;
+    size_t channel_count;
+    const edgeops_channel_info *channels;
+    size_t bucket_count; /**< those without a row are left out */
+    const edgeops_bucket *buckets;
+} edgeops_summary;
+
+/** Counts, least, greatest and mean values of one asset, over all the query's rows or for each
+ *  bucket of time.
+ *
+ *  They come from what is stored beside each chunk; only chunks that a border or a condition goes
+ *  through are decoded. Text, blobs and arrays are only counted.
+ *  @param out    given to the caller, free with edgeops_summary_free()
+ *  @param query  without limit and last
+ *  @param every  length of a bucket; 0: one for all
+ *  @return EDGEOPS_OK (also without a row: no bucket); EDGEOPS_E_INVALID for a negative length or a
+ *          limit; EDGEOPS_E_LIMIT over 1,000,000 buckets or 16,777,216 aggregates; else as
+ *          edgeops_store_read()
+ *  Threads: any. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_aggregate(edgeops_summary **out,
+                                                                     edgeops_store *store,
+                                                                     const edgeops_query *query,
+                                                                     edgeops_duration every);
+
+/** NULL is allowed. Since 0.1. */
+EDGEOPS_API void edgeops_summary_free(edgeops_summary *summary);
 
 /** Removes an asset with its samples and labels. The ordinals of one that is made later under the
  * same name go on behind those of this one.

@@ -181,6 +181,10 @@ edgeops_status eop_fail_no_asset(const char *name) {
     return eop_fail(EDGEOPS_E_NOTFOUND, "store", "asset '%s' does not exist", name);
 }
 
+edgeops_status eop_fail_no_channel(const char *asset, const char *channel) {
+    return eop_fail(EDGEOPS_E_NOTFOUND, "store", "asset '%s' has no channel '%s'", asset, channel);
+}
+
 /* About 4 MiB of WAL: then the background writer copies it into the database, so that no commit
  * waits for that. */
 #define WAL_PAGES 1000

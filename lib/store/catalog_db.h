@@ -131,5 +131,6 @@ edgeops_status eop_catalog_add_channels(eop_catalog *catalog, const eop_asset *a
 
 /** Fails with E_NOTFOUND and the words every room uses. */
 edgeops_status eop_fail_no_asset(const char *name);
+edgeops_status eop_fail_no_channel(const char *asset, const char *channel);
 
 #endif /* EOP_STORE_CATALOG_DB_H */

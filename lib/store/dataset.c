@@ -170,8 +170,7 @@ static edgeops_status given_channels(eop_frozen *frozen, const eop_asset *asset,
         }
         const eop_channel *channel = eop_asset_channel(asset, name);
         if (channel == NULL) {
-            return eop_fail(EDGEOPS_E_NOTFOUND, "store", "asset '%s' has no channel '%s'",
-                            asset->name, name);
+            return eop_fail_no_channel(asset->name, name);
         }
         edgeops_status status = add_channel(frozen, &capacity, channel);
         if (status != EDGEOPS_OK) {
@@ -193,8 +192,7 @@ static edgeops_status place_channels(eop_frozen *frozen, const eop_asset *const 
             const edgeops_channel_info *wanted = &frozen->channels[k];
             const eop_channel *channel = eop_asset_channel(assets[i], wanted->name);
             if (channel == NULL) {
-                return eop_fail(EDGEOPS_E_NOTFOUND, "store", "asset '%s' has no channel '%s'",
-                                assets[i]->name, wanted->name);
+                return eop_fail_no_channel(assets[i]->name, wanted->name);
             }
             if (channel->type != wanted->type || channel->length != wanted->length) {
                 return eop_fail(EDGEOPS_E_INVALID, "store",

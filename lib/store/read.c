@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "store/internal.h"
+#include "store/scan.h"
 
 void edgeops_query_init(edgeops_query *query, size_t struct_size) {
     edgeops_query defaults = EDGEOPS_QUERY_INIT;
@@ -56,317 +55,216 @@ bool eop_time_bounds(int64_t *from, int64_t *to, edgeops_time start, edgeops_tim
     return end > start || end == EDGEOPS_TIME_MAX;
 }
 
-/* Rows with times in [t0, t1] that are all wanted: enough of them make the range of a read with a
- * limit shorter. */
-typedef struct piece {
-    int64_t t0;
-    int64_t t1;
-    uint64_t rows;
-} piece;
+/* -- rows as columns -- */
 
-typedef struct pieces {
-    piece *items;
-    size_t count;
-    size_t capacity;
-} pieces;
-
-static edgeops_status add_piece(pieces *list, int64_t t0, int64_t t1, uint64_t rows) {
-    if (!eop_grow(&list->items, &list->capacity, list->count + 1, sizeof *list->items)) {
+/* Only some rows of a slice, by way of `part`. */
+static edgeops_status append_kept(eop_rows *rows, eop_rows *part, eop_scan *scan,
+                                  const eop_slice *slice, const uint32_t *map) {
+    edgeops_status status = EDGEOPS_OK;
+    uint32_t *index = eop_realloc_array(NULL, slice->count, sizeof *index);
+    if (index == NULL) {
         return eop_fail_nomem("store");
     }
-    list->items[list->count++] = (piece){t0, t1, rows};
-    return EDGEOPS_OK;
+    for (size_t i = 0; i < slice->count; i++) {
+        index[i] = slice->keep[i] - (uint32_t)slice->from;
+    }
+    for (size_t k = part->vector_count; status == EDGEOPS_OK && k < rows->vector_count; k++) {
+        status = eop_rows_add_vector(part, rows->vectors[k].type, rows->vectors[k].length);
+    }
+    if (status == EDGEOPS_OK && slice->chunk != NULL) {
+        status = eop_telemetry_slice(part, &scan->reader, slice->chunk, scan->channels, slice->from,
+                                     slice->to);
+    } else if (status == EDGEOPS_OK) {
+        status = eop_rows_copy(part, slice->rows, slice->from, slice->to, map);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_rows_gather(part, index, slice->count);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_rows_copy(rows, part, 0, slice->count, NULL);
+    }
+    eop_free(index);
+    eop_rows_dispose(part);
+    return status;
 }
 
-/* -- the memtable's part -- */
-
-/* Sorted block: the wanted rows stand together. */
-static edgeops_status copy_sorted(eop_rows *out, pieces *list, const eop_block *block,
-                                  const eop_selection *want) {
-    const eop_rows *data = &block->data;
-    size_t from = eop_times_lower(data->times, data->rows, want->from);
-    size_t to = eop_times_upper(data->times, data->rows, want->to);
-    if (data->first_ordinal > want->max_ordinal) {
-        return EDGEOPS_OK;
-    }
-    if (want->max_ordinal - data->first_ordinal < to) {
-        to = (size_t)(want->max_ordinal - data->first_ordinal) + 1;
-    }
-    if (from >= to) {
-        return EDGEOPS_OK;
-    }
-    if (want->limit > 0 && to - from > want->limit) {
-        to = from + (size_t)want->limit;
-    }
-    if (want->last > 0 && to - from > want->last) {
-        from = to - (size_t)want->last;
-    }
-    edgeops_status status = add_piece(list, data->times[from], data->times[to - 1], to - from);
-    return status == EDGEOPS_OK ? eop_rows_copy(out, data, from, to, want->channels) : status;
-}
-
-static bool wanted(const eop_rows *data, size_t row, const eop_selection *want) {
-    return data->times[row] >= want->from && data->times[row] <= want->to &&
-           data->first_ordinal + row <= want->max_ordinal;
-}
-
-static edgeops_status copy_unsorted(eop_rows *out, const eop_block *block,
-                                    const eop_selection *want) {
-    const eop_rows *data = &block->data;
-    for (size_t from = 0; from < data->rows;) {
-        size_t to = from;
-        while (to < data->rows && wanted(data, to, want)) {
-            to++;
-        }
-        if (to > from) {
-            edgeops_status status = eop_rows_copy(out, data, from, to, want->channels);
-            if (status != EDGEOPS_OK) {
-                return status;
-            }
-        }
-        from = to + 1;
-    }
-    return EDGEOPS_OK;
-}
-
-static edgeops_status copy_memtable(eop_rows *out, pieces *list, const edgeops_store *store,
-                                    uint64_t applied, const eop_selection *want) {
-    const eop_asset *asset = eop_memtable_by_id(&store->mem, want->asset);
-    if (asset == NULL) {
-        return eop_fail(EDGEOPS_E_NOTFOUND, "store", "the asset was removed");
-    }
+static edgeops_status append_slice(eop_rows *rows, eop_scan *scan, const eop_slice *slice,
+                                   const uint32_t *map) {
     edgeops_status status = EDGEOPS_OK;
-    for (const eop_block *block = asset->blocks; status == EDGEOPS_OK && block != NULL;
-         block = block->next) {
-        if (block->segment <= applied || block->data.rows == 0 || block->t_max < want->from ||
-            block->t_min > want->to) {
-            continue;
-        }
-        status =
-            block->sorted ? copy_sorted(out, list, block, want) : copy_unsorted(out, block, want);
+    if (slice->chunk != NULL) {
+        status = eop_scan_keys(scan, slice);
+    }
+    if (status == EDGEOPS_OK && slice->keep != NULL) {
+        eop_rows part = {0};
+        status = append_kept(rows, &part, scan, slice, map);
+    } else if (status == EDGEOPS_OK && slice->chunk != NULL) {
+        status = eop_telemetry_slice(rows, &scan->reader, slice->chunk, scan->channels, slice->from,
+                                     slice->to);
+    } else if (status == EDGEOPS_OK) {
+        status = eop_rows_copy(rows, slice->rows, slice->from, slice->to, map);
     }
     return status;
-}
-
-/* Begins the snapshot and takes the memtable's rows that are not in it. */
-static edgeops_status take_snapshot(eop_rows *memory, pieces *list, edgeops_store *store,
-                                    eop_telemetry *reader, const eop_selection *want) {
-    uint64_t applied = 0;
-    pthread_mutex_lock(&store->lock);
-    edgeops_status status = eop_telemetry_begin(reader);
-    if (status == EDGEOPS_OK) {
-        status = eop_telemetry_applied(&applied, reader);
-    }
-    if (status == EDGEOPS_OK) {
-        status = copy_memtable(memory, list, store, applied, want);
-    }
-    pthread_mutex_unlock(&store->lock);
-    return status;
-}
-
-/* -- the chunks' part -- */
-
-static int by_start_down(const void *a, const void *b) {
-    int64_t x = ((const piece *)a)->t0;
-    int64_t y = ((const piece *)b)->t0;
-    return (x < y) - (x > y);
-}
-
-static int by_end_up(const void *a, const void *b) {
-    int64_t x = ((const piece *)a)->t1;
-    int64_t y = ((const piece *)b)->t1;
-    return (x > y) - (x < y);
-}
-
-/* Makes the range shorter where `limit` or `last` rows are surely in a part of it. */
-static edgeops_status narrow(eop_selection *want, pieces *list, const eop_chunk_list *chunks) {
-    uint64_t sum = 0;
-    if (want->limit == 0 && want->last == 0) {
-        return EDGEOPS_OK;
-    }
-    for (size_t i = 0; i < chunks->count; i++) {
-        const eop_chunk_info *chunk = &chunks->items[i];
-        if (chunk->t0 >= want->from && chunk->t1 <= want->to && chunk->ord1 <= want->max_ordinal) {
-            edgeops_status status = add_piece(list, chunk->t0, chunk->t1, chunk->rows);
-            if (status != EDGEOPS_OK) {
-                return status;
-            }
-        }
-    }
-    if (list->count == 0) {
-        return EDGEOPS_OK;
-    }
-    qsort(list->items, list->count, sizeof *list->items,
-          want->limit > 0 ? by_end_up : by_start_down);
-    for (size_t i = 0; i < list->count; i++) {
-        sum += list->items[i].rows;
-        if (want->limit > 0 && sum >= want->limit) {
-            want->to = list->items[i].t1;
-            break;
-        }
-        if (want->last > 0 && sum >= want->last) {
-            want->from = list->items[i].t0;
-            break;
-        }
-    }
-    return EDGEOPS_OK;
-}
-
-static edgeops_status read_chunks(eop_rows *rows, eop_telemetry *reader, pieces *list,
-                                  const eop_selection *selection) {
-    eop_selection want = *selection;
-    eop_chunk_list chunks = {0};
-    size_t total = 0;
-    edgeops_status status = eop_telemetry_find(&chunks, reader, want.asset, want.from, want.to);
-    if (status == EDGEOPS_OK) {
-        status = narrow(&want, list, &chunks);
-    }
-    for (size_t i = 0; i < chunks.count; i++) {
-        bool in = chunks.items[i].t1 >= want.from && chunks.items[i].t0 <= want.to;
-        total += in ? chunks.items[i].rows : 0;
-    }
-    if (status == EDGEOPS_OK && total > 0) {
-        status = eop_rows_reserve(rows, total);
-    }
-    eop_chunk_filter filter = {want.from, want.to, want.max_ordinal};
-    for (size_t i = 0; status == EDGEOPS_OK && i < chunks.count; i++) {
-        if (chunks.items[i].t1 >= want.from && chunks.items[i].t0 <= want.to) {
-            status = eop_telemetry_read(rows, reader, &chunks.items[i], &filter, want.channels);
-        }
-    }
-    eop_free(chunks.items);
-    return status;
-}
-
-/* -- both -- */
-
-static edgeops_status cut(eop_rows *rows, const eop_selection *want) {
-    if (want->limit > 0 && rows->rows > want->limit) {
-        eop_rows_truncate(rows, (size_t)want->limit);
-    }
-    if (want->last > 0 && rows->rows > want->last) {
-        eop_rows tail = {0};
-        size_t from = rows->rows - (size_t)want->last;
-        edgeops_status status = eop_rows_copy(&tail, rows, from, rows->rows, NULL);
-        if (status == EDGEOPS_OK) {
-            status = eop_rows_complete(&tail);
-        }
-        if (status != EDGEOPS_OK) {
-            eop_rows_dispose(&tail);
-            return status;
-        }
-        eop_rows_dispose(rows);
-        *rows = tail;
-    }
-    return EDGEOPS_OK;
 }
 
 edgeops_status eop_store_read_rows(eop_rows *rows, edgeops_store *store,
                                    const eop_selection *selection) {
-    eop_telemetry reader = {0};
-    eop_rows memory = {0};
-    pieces list = {0};
-    edgeops_status status = eop_reader_take(&reader, store);
-    if (status != EDGEOPS_OK) {
-        return status;
-    }
-    for (size_t k = 0; status == EDGEOPS_OK && k < rows->vector_count; k++) {
-        status = eop_rows_add_vector(&memory, rows->vectors[k].type, rows->vectors[k].length);
-    }
-    if (status == EDGEOPS_OK) {
-        status = take_snapshot(&memory, &list, store, &reader, selection);
+    eop_scan scan;
+    eop_slice slice;
+    /* The columns of a scan begin with those of the rows. */
+    uint32_t *map = eop_realloc_array(NULL, rows->vector_count, sizeof *map);
+    edgeops_status status =
+        eop_scan_open(&scan, store, selection, rows->vectors, rows->vector_count);
+    if (status == EDGEOPS_OK && map == NULL) {
+        status = eop_fail_nomem("store");
     }
     if (status == EDGEOPS_OK) {
-        status = read_chunks(rows, &reader, &list, selection);
+        for (size_t k = 0; k < rows->vector_count; k++) {
+            map[k] = (uint32_t)k;
+        }
+        status = eop_rows_reserve(rows, (size_t)eop_scan_bound(&scan));
     }
-    eop_telemetry_end(&reader);
-    eop_reader_give(store, &reader);
-    if (status == EDGEOPS_OK && memory.rows > 0) {
-        status = eop_rows_copy(rows, &memory, 0, memory.rows, NULL);
+    while (status == EDGEOPS_OK && (status = eop_scan_next(&scan, &slice)) == EDGEOPS_OK) {
+        status = append_slice(rows, &scan, &slice, map);
     }
-    eop_rows_dispose(&memory);
-    eop_free(list.items);
-    if (status == EDGEOPS_OK) {
-        status = eop_rows_complete(rows);
-    }
-    if (status == EDGEOPS_OK) {
-        status = eop_rows_sort(rows);
-    }
-    return status == EDGEOPS_OK ? cut(rows, selection) : status;
+    eop_scan_dispose(&scan);
+    eop_free(map);
+    return status == EDGEOPS_DONE ? eop_rows_complete(rows) : status;
 }
 
-/* -- the public call -- */
+/* -- what a query names -- */
 
-/* What the query names, under `lock`. infos and channels: count of them, allocated. */
-static edgeops_status resolve(eop_table *table, uint32_t **channels, uint32_t *id,
-                              edgeops_store *store, const edgeops_query *query) {
-    const eop_asset *asset = eop_memtable_find(&store->mem, query->asset);
-    if (asset == NULL) {
-        return eop_fail_no_asset(query->asset);
-    }
+static edgeops_status resolve_channels(eop_request *request, const eop_asset *asset,
+                                       const edgeops_query *query) {
     size_t count = query->channels != NULL ? query->channel_count : asset->channel_count;
     edgeops_channel_info *infos = eop_calloc(count, sizeof *infos);
-    *channels = eop_calloc(count, sizeof **channels);
+    request->channels = eop_calloc(count, sizeof *request->channels);
     edgeops_status status =
-        infos != NULL && *channels != NULL ? EDGEOPS_OK : eop_fail_nomem("store");
+        infos != NULL && request->channels != NULL ? EDGEOPS_OK : eop_fail_nomem("store");
     for (size_t k = 0; status == EDGEOPS_OK && k < count; k++) {
         const eop_channel *channel = query->channels != NULL
                                          ? eop_asset_channel(asset, query->channels[k])
                                          : asset->channels[k];
         if (channel == NULL) {
-            status = eop_fail(EDGEOPS_E_NOTFOUND, "store", "asset '%s' has no channel '%s'",
-                              query->asset, query->channels[k]);
+            status = eop_fail_no_channel(query->asset, query->channels[k]);
             break;
         }
-        (*channels)[k] = channel->position;
+        request->channels[k] = channel->position;
         infos[k] =
             (edgeops_channel_info){channel->name, channel->unit, channel->type, channel->length};
-        status = eop_rows_add_vector(&table->rows, channel->type, channel->length);
+        status = eop_rows_add_vector(&request->table->rows, channel->type, channel->length);
     }
     if (status == EDGEOPS_OK) {
-        status = eop_table_name(table, query->asset, infos, count);
+        status = eop_table_name(request->table, query->asset, infos, count);
     }
-    *id = asset->id;
     eop_free(infos);
     return status;
 }
 
-edgeops_status edgeops_store_read(edgeops_table **out, edgeops_store *store,
-                                  const edgeops_query *query) {
-    EOP_REQUIRE(out != NULL && store != NULL && query != NULL, "store");
-    *out = NULL;
+static edgeops_status resolve_conditions(eop_request *request, const eop_asset *asset,
+                                         const edgeops_query *query) {
+    if (query->condition_count > EOP_CONDITIONS_MAX) {
+        return eop_fail(EDGEOPS_E_LIMIT, "store", "a query has at most %u conditions",
+                        EOP_CONDITIONS_MAX);
+    }
+    for (size_t i = 0; i < query->condition_count; i++) {
+        const edgeops_condition *given = &query->conditions[i];
+        EOP_REQUIRE(given->channel != NULL, "store");
+        const eop_channel *channel = eop_asset_channel(asset, given->channel);
+        if (channel == NULL) {
+            return eop_fail_no_channel(query->asset, given->channel);
+        }
+        edgeops_status status = eop_condition_check(given, channel->type, channel->length);
+        if (status != EDGEOPS_OK) {
+            return status;
+        }
+        request->conditions[i] = (eop_condition){channel->position, channel->type, channel->length,
+                                                 given->compare, given->value};
+    }
+    return EDGEOPS_OK;
+}
+
+void eop_request_dispose(eop_request *request) {
+    if (request->table != NULL) {
+        edgeops_table_free(&request->table->view);
+    }
+    eop_free(request->channels);
+    *request = (eop_request){0};
+}
+
+edgeops_status eop_request_init(eop_request *request, edgeops_store *store,
+                                const edgeops_query *query) {
     edgeops_query q = EDGEOPS_QUERY_INIT;
+    *request = (eop_request){0};
     EOP_OPTIONS_COPY(&q, query);
     EOP_REQUIRE(q.asset != NULL, "store");
     if (q.limit > 0 && q.last > 0) {
         return eop_fail(EDGEOPS_E_INVALID, "store",
                         "a query has a limit of first or of last rows, not both");
     }
-    uint32_t *channels = NULL;
-    uint32_t id = 0;
-    eop_selection want = {.max_ordinal = q.max_ordinal > 0 ? q.max_ordinal : UINT64_MAX,
-                          .limit = q.limit,
-                          .last = q.last};
-    eop_table *table = eop_calloc(1, sizeof *table);
-    if (table == NULL) {
+    request->table = eop_calloc(1, sizeof *request->table);
+    if (request->table == NULL) {
         return eop_fail_nomem("store");
     }
     pthread_mutex_lock(&store->lock);
-    edgeops_status status = resolve(table, &channels, &id, store, &q);
+    const eop_asset *asset = eop_memtable_find(&store->mem, q.asset);
+    edgeops_status status =
+        asset != NULL ? resolve_channels(request, asset, &q) : eop_fail_no_asset(q.asset);
+    if (status == EDGEOPS_OK) {
+        status = resolve_conditions(request, asset, &q);
+    }
+    request->want.asset = asset != NULL ? asset->id : 0;
     pthread_mutex_unlock(&store->lock);
-    if (status == EDGEOPS_OK && eop_time_bounds(&want.from, &want.to, q.start, q.end)) {
-        want.asset = id;
-        want.channels = channels;
-        status = eop_store_read_rows(&table->rows, store, &want);
+    request->want.max_ordinal = q.max_ordinal > 0 ? q.max_ordinal : UINT64_MAX;
+    request->want.limit = q.limit;
+    request->want.last = q.last;
+    request->want.channels = request->channels;
+    request->want.conditions = request->conditions;
+    request->want.condition_count = q.condition_count;
+    request->none = !eop_time_bounds(&request->want.from, &request->want.to, q.start, q.end);
+    return status;
+}
+
+/* -- the public calls -- */
+
+edgeops_status edgeops_store_read(edgeops_table **out, edgeops_store *store,
+                                  const edgeops_query *query) {
+    EOP_REQUIRE(out != NULL && store != NULL && query != NULL, "store");
+    *out = NULL;
+    eop_request request;
+    edgeops_status status = eop_request_init(&request, store, query);
+    if (status == EDGEOPS_OK && !request.none) {
+        status = eop_store_read_rows(&request.table->rows, store, &request.want);
     }
     if (status == EDGEOPS_OK) {
-        status = eop_table_show(table);
+        status = eop_table_show(request.table);
     }
-    eop_free(channels);
-    if (status != EDGEOPS_OK) {
-        edgeops_table_free(&table->view);
+    if (status == EDGEOPS_OK) {
+        *out = &request.table->view;
+        request.table = NULL;
+    }
+    eop_request_dispose(&request);
+    return status;
+}
+
+edgeops_status edgeops_store_count(uint64_t *out, edgeops_store *store,
+                                   const edgeops_query *query) {
+    EOP_REQUIRE(out != NULL && store != NULL && query != NULL, "store");
+    eop_request request;
+    uint64_t rows = 0;
+    edgeops_status status = eop_request_init(&request, store, query);
+    if (status == EDGEOPS_OK && !request.none) {
+        eop_scan scan;
+        eop_slice slice;
+        status = eop_scan_open(&scan, store, &request.want, NULL, 0);
+        while (status == EDGEOPS_OK && (status = eop_scan_next(&scan, &slice)) == EDGEOPS_OK) {
+            rows += slice.count;
+        }
+        eop_scan_dispose(&scan);
+    }
+    eop_request_dispose(&request);
+    if (status < 0) {
         return status;
     }
-    *out = &table->view;
+    *out = rows;
     return EDGEOPS_OK;
 }

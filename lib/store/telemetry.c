@@ -69,6 +69,7 @@ static const char *const texts[STATEMENTS] = {
     [CHUNK_ABOVE] = "SELECT min(t0) FROM chunk WHERE asset = ?1 AND t1 > ?2 AND t0 > ?2",
     [CHUNK_KEYS] = "SELECT times, seqs, ordinals FROM chunk WHERE id = ?",
     [CELL_GET] = "SELECT data FROM cell WHERE id = ?",
+    [STAT_GET] = "SELECT count, nulls, min, max, sum FROM stat WHERE id = ?",
     [FREE_PAGES] = "PRAGMA freelist_count",
 };
 
@@ -262,8 +263,7 @@ edgeops_status eop_telemetry_gap(int64_t *below, int64_t *above, eop_telemetry *
     return status == EDGEOPS_OK ? one_time(above, telemetry, CHUNK_ABOVE, asset, time) : status;
 }
 
-/* Times, seqs and ordinals of a chunk into telemetry->keys. */
-static edgeops_status read_keys(eop_telemetry *telemetry, const eop_chunk_info *chunk) {
+edgeops_status eop_telemetry_keys(eop_telemetry *telemetry, const eop_chunk_info *chunk) {
     eop_rows *keys = &telemetry->keys;
     size_t n = chunk->rows;
     sqlite3_stmt *select = NULL;
@@ -311,38 +311,74 @@ static edgeops_status read_keys(eop_telemetry *telemetry, const eop_chunk_info *
     return status;
 }
 
-static edgeops_status read_cell(eop_vector *vector, eop_telemetry *telemetry,
-                                const eop_chunk_info *chunk, uint32_t channel, size_t row,
-                                size_t from, size_t to) {
-    sqlite3_stmt *select = NULL;
-    edgeops_status status = eop_sql_get(&select, &telemetry->sql, CELL_GET);
+/* The row of a statement with the id of a cell. DONE: there is none. */
+static edgeops_status at_cell(sqlite3_stmt **select, eop_telemetry *telemetry, statement number,
+                              const eop_chunk_info *chunk, uint32_t channel) {
+    if (channel >= EOP_CHANNELS_MAX) {
+        return EDGEOPS_DONE;
+    }
+    edgeops_status status = eop_sql_get(select, &telemetry->sql, number);
     if (status != EDGEOPS_OK) {
         return status;
     }
-    eop_sql_bind_int(select, 1, chunk->id << CHANNEL_BITS | (int64_t)channel);
-    status = eop_sql_next(&telemetry->sql, select);
+    eop_sql_bind_int(*select, 1, chunk->id << CHANNEL_BITS | (int64_t)channel);
+    return eop_sql_next(&telemetry->sql, *select);
+}
+
+edgeops_status eop_telemetry_cell(const void **blob, size_t *size, eop_telemetry *telemetry,
+                                  const eop_chunk_info *chunk, uint32_t channel) {
+    sqlite3_stmt *select = NULL;
+    edgeops_status status = at_cell(&select, telemetry, CELL_GET, chunk, channel);
+    if (status == EDGEOPS_OK) {
+        *blob = sqlite3_column_blob(select, 0);
+        *size = (size_t)sqlite3_column_bytes(select, 0);
+    }
+    return status;
+}
+
+edgeops_status eop_telemetry_stats(eop_chunk_stats *stats, eop_telemetry *telemetry,
+                                   const eop_chunk_info *chunk, uint32_t channel) {
+    sqlite3_stmt *select = NULL;
+    edgeops_status status = at_cell(&select, telemetry, STAT_GET, chunk, channel);
+    if (status == EDGEOPS_OK) {
+        *stats = (eop_chunk_stats){.count = (uint64_t)sqlite3_column_int64(select, 0),
+                                   .nulls = (uint64_t)sqlite3_column_int64(select, 1),
+                                   .min = sqlite3_column_double(select, 2),
+                                   .max = sqlite3_column_double(select, 3),
+                                   .sum = sqlite3_column_double(select, 4)};
+        if (sqlite3_column_type(select, 2) == SQLITE_INTEGER) {
+            stats->min_i64 = sqlite3_column_int64(select, 2);
+            stats->max_i64 = sqlite3_column_int64(select, 3);
+        }
+        sqlite3_reset(select);
+    }
+    return status;
+}
+
+static edgeops_status read_cell(eop_vector *vector, eop_telemetry *telemetry,
+                                const eop_chunk_info *chunk, uint32_t channel, size_t row,
+                                size_t from, size_t to) {
+    const void *blob = NULL;
+    size_t size = 0;
+    edgeops_status status = eop_telemetry_cell(&blob, &size, telemetry, chunk, channel);
     if (status != EDGEOPS_OK) {
         return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
     }
     status = eop_vector_pad(vector, row);
     if (status == EDGEOPS_OK) {
-        status = eop_chunk_decode(vector, sqlite3_column_blob(select, 0),
-                                  (size_t)sqlite3_column_bytes(select, 0), chunk->rows, from, to);
+        status = eop_chunk_decode(vector, blob, size, chunk->rows, from, to);
     }
-    sqlite3_reset(select);
+    /* Without a snapshot it would hold one until the next cell. */
+    sqlite3_reset(telemetry->sql.statements[CELL_GET]);
     return status;
 }
 
-/* Rows [from, to) of the chunk whose keys were read. */
-static edgeops_status read_slice(eop_rows *rows, eop_telemetry *telemetry,
-                                 const eop_chunk_info *chunk, const uint32_t *channels, size_t from,
-                                 size_t to) {
+edgeops_status eop_telemetry_slice(eop_rows *rows, eop_telemetry *telemetry,
+                                   const eop_chunk_info *chunk, const uint32_t *channels,
+                                   size_t from, size_t to) {
     edgeops_status status = eop_rows_append_keys(rows, &telemetry->keys, from, to);
     for (size_t k = 0; status == EDGEOPS_OK && k < rows->vector_count; k++) {
-        if (channels[k] < EOP_CHANNELS_MAX) {
-            status =
-                read_cell(&rows->vectors[k], telemetry, chunk, channels[k], rows->rows, from, to);
-        }
+        status = read_cell(&rows->vectors[k], telemetry, chunk, channels[k], rows->rows, from, to);
     }
     if (status == EDGEOPS_OK) {
         rows->rows += to - from;
@@ -364,7 +400,7 @@ static edgeops_status read_arrived(eop_rows *rows, eop_telemetry *telemetry,
         status = eop_rows_add_vector(&slice, rows->vectors[k].type, rows->vectors[k].length);
     }
     if (status == EDGEOPS_OK) {
-        status = read_slice(&slice, telemetry, chunk, channels, from, to);
+        status = eop_telemetry_slice(&slice, telemetry, chunk, channels, from, to);
     }
     for (size_t i = 0; i < slice.rows; i++) {
         if (eop_rows_ordinal(&slice, i) <= max_ordinal) {
@@ -387,7 +423,7 @@ edgeops_status eop_telemetry_read(eop_rows *rows, eop_telemetry *telemetry,
     if (chunk->ord0 > filter->max_ordinal) {
         return EDGEOPS_OK;
     }
-    edgeops_status status = read_keys(telemetry, chunk);
+    edgeops_status status = eop_telemetry_keys(telemetry, chunk);
     if (status != EDGEOPS_OK) {
         return status;
     }
@@ -400,5 +436,5 @@ edgeops_status eop_telemetry_read(eop_rows *rows, eop_telemetry *telemetry,
     if (chunk->ord1 > filter->max_ordinal) {
         return read_arrived(rows, telemetry, chunk, filter->max_ordinal, channels, from, to);
     }
-    return read_slice(rows, telemetry, chunk, channels, from, to);
+    return eop_telemetry_slice(rows, telemetry, chunk, channels, from, to);
 }

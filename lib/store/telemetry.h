@@ -14,6 +14,7 @@
 #ifndef EOP_STORE_TELEMETRY_H
 #define EOP_STORE_TELEMETRY_H
 
+#include "store/chunk.h"
 #include "store/memtable.h"
 #include "store/sql.h"
 
@@ -97,5 +98,20 @@ typedef struct eop_chunk_filter {
 edgeops_status eop_telemetry_read(eop_rows *rows, eop_telemetry *telemetry,
                                   const eop_chunk_info *chunk, const eop_chunk_filter *filter,
                                   const uint32_t *channels);
+
+/* Parts of that, for who does not need all. */
+
+/** Times, seqs and ordinals of a chunk into telemetry->keys. */
+edgeops_status eop_telemetry_keys(eop_telemetry *telemetry, const eop_chunk_info *chunk);
+/** Appends rows [from, to) of the chunk whose keys were read last. */
+edgeops_status eop_telemetry_slice(eop_rows *rows, eop_telemetry *telemetry,
+                                   const eop_chunk_info *chunk, const uint32_t *channels,
+                                   size_t from, size_t to);
+/** The BLOB of a channel, borrowed until the next call. DONE: the channel is null in all rows. */
+edgeops_status eop_telemetry_cell(const void **blob, size_t *size, eop_telemetry *telemetry,
+                                  const eop_chunk_info *chunk, uint32_t channel);
+/** What stands beside it. DONE likewise. */
+edgeops_status eop_telemetry_stats(eop_chunk_stats *stats, eop_telemetry *telemetry,
+                                   const eop_chunk_info *chunk, uint32_t channel);
 
 #endif /* EOP_STORE_TELEMETRY_H */

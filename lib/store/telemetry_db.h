@@ -31,6 +31,7 @@ typedef enum statement {
     CHUNK_ABOVE,
     CHUNK_KEYS,
     CELL_GET,
+    STAT_GET,
     FREE_PAGES,
     STATEMENTS
 } statement;

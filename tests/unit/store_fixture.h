@@ -90,7 +90,7 @@ static inline edgeops_value text(const char *value) {
 static inline edgeops_status put(edgeops_store *store, const char *asset, edgeops_time time,
                                  int64_t seq, const char *channel, edgeops_value value,
                                  edgeops_append_result *result) {
-    edgeops_sample sample = {asset, time, seq, 1, &channel, &value};
+    edgeops_sample sample = {asset, time, seq, 1, &channel, &value, NULL};
     return edgeops_store_append(store, &sample, 1, result);
 }
 

@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Aggregates from what stands beside the chunks. Their order does not matter, so neither do late
+ * samples. */
+#include <math.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/type.h"
+#include "store/scan.h"
+
+enum { BUCKETS_MAX = 1000000, AGGREGATES_MAX = 1 << 24 };
+
+typedef struct summary {
+    edgeops_summary view; /* first */
+    eop_table *table;     /* the names */
+    edgeops_channel_info *infos;
+    edgeops_bucket *buckets; /* by start */
+    size_t capacity;
+    size_t last; /* that was found last */
+    edgeops_aggregate **aggregates;
+    size_t aggregates_capacity;
+    edgeops_duration every;
+    edgeops_time start; /* of the one bucket without `every` */
+    edgeops_time end;
+    eop_vector scratch;
+} summary;
+
+void edgeops_summary_free(edgeops_summary *view) {
+    summary *s = (summary *)view;
+    if (s == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < s->view.bucket_count; i++) {
+        eop_free(s->aggregates[i]);
+    }
+    if (s->table != NULL) {
+        edgeops_table_free(&s->table->view);
+    }
+    eop_vector_dispose(&s->scratch);
+    eop_free(s->aggregates);
+    eop_free(s->buckets);
+    eop_free(s->infos);
+    eop_free(s);
+}
+
+/* -- buckets -- */
+
+/* How far a time is into its bucket. */
+static edgeops_duration into(const summary *s, edgeops_time time) {
+    edgeops_duration rest = time % s->every;
+    return rest < 0 ? rest + s->every : rest;
+}
+
+static edgeops_time bucket_start(const summary *s, edgeops_time time) {
+    if (s->every == 0) {
+        return s->start;
+    }
+    edgeops_duration rest = into(s, time);
+    return time < EDGEOPS_TIME_MIN + rest ? EDGEOPS_TIME_MIN : time - rest;
+}
+
+static edgeops_time bucket_end(const summary *s, edgeops_time time) {
+    if (s->every == 0) {
+        return s->end;
+    }
+    edgeops_duration rest = s->every - into(s, time);
+    return time > EDGEOPS_TIME_MAX - rest ? EDGEOPS_TIME_MAX : time + rest;
+}
+
+static edgeops_status add_bucket(summary *s, size_t at, edgeops_time start, edgeops_time time) {
+    size_t count = s->view.bucket_count;
+    if (count >= BUCKETS_MAX || (count + 1) * s->view.channel_count > AGGREGATES_MAX) {
+        return eop_fail(EDGEOPS_E_LIMIT, "store",
+                        "more than %zu buckets: take longer ones, fewer channels or a shorter "
+                        "range",
+                        count);
+    }
+    edgeops_aggregate *aggregates = eop_calloc(s->view.channel_count, sizeof *aggregates);
+    if (aggregates == NULL || !eop_grow(&s->buckets, &s->capacity, count + 1, sizeof *s->buckets) ||
+        !eop_grow(&s->aggregates, &s->aggregates_capacity, count + 1, sizeof *s->aggregates)) {
+        eop_free(aggregates);
+        return eop_fail_nomem("store");
+    }
+    memmove(s->buckets + at + 1, s->buckets + at, (count - at) * sizeof *s->buckets);
+    memmove(s->aggregates + at + 1, s->aggregates + at, (count - at) * sizeof *s->aggregates);
+    s->aggregates[at] = aggregates;
+    s->buckets[at] = (edgeops_bucket){.start = start,
+                                      .end = bucket_end(s, time),
+                                      .first = EDGEOPS_TIME_MAX,
+                                      .last = EDGEOPS_TIME_MIN,
+                                      .channels = aggregates};
+    s->view.bucket_count++;
+    s->view.buckets = s->buckets;
+    return EDGEOPS_OK;
+}
+
+/* Leaves s->last at the bucket of a time, which is made where there is none. */
+static edgeops_status find_bucket(summary *s, edgeops_time time) {
+    size_t low = 0;
+    size_t high = s->view.bucket_count;
+    edgeops_time start = bucket_start(s, time);
+    if (s->last < high && s->buckets[s->last].start == start) {
+        return EDGEOPS_OK;
+    }
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (s->buckets[middle].start < start) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    s->last = low;
+    if (low < s->view.bucket_count && s->buckets[low].start == start) {
+        return EDGEOPS_OK;
+    }
+    return add_bucket(s, low, start, time);
+}
+
+static void add_rows(summary *s, uint64_t rows, edgeops_time first, edgeops_time last) {
+    edgeops_bucket *bucket = &s->buckets[s->last];
+    bucket->rows += rows;
+    bucket->first = first < bucket->first ? first : bucket->first;
+    bucket->last = last > bucket->last ? last : bucket->last;
+}
+
+/* -- values -- */
+
+static bool less(const edgeops_value *a, const edgeops_value *b) {
+    if (eop_type_is_float(a->type)) {
+        return eop_value_double(a) < eop_value_double(b);
+    }
+    return eop_type_is_unsigned(a->type) ? a->as.u64 < b->as.u64 : a->as.i64 < b->as.i64;
+}
+
+/* n numbers with this mean. */
+static void add_numbers(edgeops_aggregate *out, uint64_t n, const edgeops_value *min,
+                        const edgeops_value *max, double sum, double mean) {
+    uint64_t before = out->count - out->non_finite;
+    if (before == 0 || less(min, &out->min)) {
+        out->min = *min;
+    }
+    if (before == 0 || less(&out->max, max)) {
+        out->max = *max;
+    }
+    double weight = (double)n / (double)(before + n);
+    double step = mean - out->mean; /* of two doubles: may be more than a double holds */
+    out->mean += isfinite(step) ? step * weight : mean * weight - out->mean * weight;
+    out->sum += sum;
+    out->count += n;
+}
+
+static void add_value(edgeops_aggregate *out, const edgeops_value *value, bool number) {
+    if (!number) {
+        out->count++;
+        return;
+    }
+    double x = eop_value_double(value);
+    if (eop_type_is_float(value->type) && !isfinite(x)) {
+        out->count++;
+        out->non_finite++;
+        return;
+    }
+    add_numbers(out, 1, value, value, x, x);
+}
+
+/* The column of a channel in all rows of a chunk. False: its values must be looked at. */
+static bool add_stats(edgeops_aggregate *out, const eop_vector *column,
+                      const eop_chunk_stats *stats, size_t rows) {
+    if (stats->nulls > rows || stats->count > rows - stats->nulls) {
+        return false;
+    }
+    uint64_t values = rows - stats->nulls;
+    if (!eop_chunk_measures(column)) {
+        out->count += values;
+        out->nulls += stats->nulls;
+        return true;
+    }
+    if (!isfinite(stats->min) || !isfinite(stats->max) || !isfinite(stats->sum) ||
+        (column->type == EDGEOPS_TYPE_UINT64 && stats->max_i64 == INT64_MAX)) {
+        return false;
+    }
+    if (stats->count > 0) {
+        edgeops_value min = {.type = column->type};
+        edgeops_value max = {.type = column->type};
+        if (column->type == EDGEOPS_TYPE_FLOAT64) {
+            min.as.f64 = stats->min;
+            max.as.f64 = stats->max;
+        } else if (column->type == EDGEOPS_TYPE_FLOAT32) {
+            min.as.f32 = (float)stats->min;
+            max.as.f32 = (float)stats->max;
+        } else {
+            min.as.i64 = stats->min_i64;
+            max.as.i64 = stats->max_i64;
+        }
+        add_numbers(out, stats->count, &min, &max, stats->sum, stats->sum / (double)stats->count);
+    }
+    out->count += values - stats->count;
+    out->non_finite += values - stats->count;
+    out->nulls += stats->nulls;
+    return true;
+}
+
+/* -- slices -- */
+
+static size_t row_at(const eop_slice *slice, size_t i) {
+    return slice->keep != NULL ? slice->keep[i] : slice->from + i;
+}
+
+/* n rows from `row` on. False: its values must be looked at one by one. */
+static bool add_measured(edgeops_aggregate *out, const eop_vector *vector, size_t row, size_t n) {
+    eop_vector view = *vector;
+    eop_chunk_stats stats;
+    view.filled = n;
+    view.data = (char *)vector->data + row * eop_vector_row_bytes(vector);
+    view.nulls = 0;
+    if (vector->valid != NULL) {
+        view.valid = vector->valid + row;
+        for (size_t i = 0; i < n; i++) {
+            view.nulls += view.valid[i] == 0;
+        }
+    }
+    eop_chunk_measure(&stats, &view);
+    return add_stats(out, vector, &stats, n);
+}
+
+/* Rows [from, to) of the slice, all of one bucket; vector NULL: all null, else it begins with row
+ * `first`. */
+static void add_vector(edgeops_aggregate *out, const eop_vector *vector, const eop_slice *slice,
+                       size_t from, size_t to, size_t first) {
+    if (vector == NULL) {
+        out->nulls += to - from;
+        return;
+    }
+    if (slice->keep == NULL && add_measured(out, vector, slice->from + from - first, to - from)) {
+        return;
+    }
+    bool number = eop_chunk_measures(vector);
+    for (size_t i = from; i < to; i++) {
+        size_t row = row_at(slice, i) - first;
+        if (eop_vector_is_null(vector, row)) {
+            out->nulls++;
+        } else {
+            edgeops_value value = eop_vector_value(vector, row);
+            add_value(out, &value, number);
+        }
+    }
+}
+
+/* The slice in runs of one bucket; column NULL: only its rows. */
+static edgeops_status add_runs(summary *s, const int64_t *times, const eop_slice *slice,
+                               const eop_vector *vector, size_t first, const size_t *channel) {
+    for (size_t from = 0; from < slice->count;) {
+        edgeops_time start = times[row_at(slice, from)];
+        size_t to = from + 1;
+        edgeops_status status = find_bucket(s, start);
+        if (status != EDGEOPS_OK) {
+            return status;
+        }
+        edgeops_time end = s->buckets[s->last].end;
+        while (to < slice->count && (times[row_at(slice, to)] < end || end == EDGEOPS_TIME_MAX)) {
+            to++;
+        }
+        if (channel != NULL) {
+            add_vector(&s->aggregates[s->last][*channel], vector, slice, from, to, first);
+        } else {
+            add_rows(s, to - from, start, times[row_at(slice, to - 1)]);
+        }
+        from = to;
+    }
+    return EDGEOPS_OK;
+}
+
+static edgeops_status decode(summary *s, eop_scan *scan, const eop_slice *slice, size_t channel,
+                             bool *there) {
+    const eop_vector *column = &s->table->rows.vectors[channel];
+    const void *blob = NULL;
+    size_t size = 0;
+    edgeops_status status =
+        eop_telemetry_cell(&blob, &size, &scan->reader, slice->chunk, scan->channels[channel]);
+    *there = status == EDGEOPS_OK;
+    if (status == EDGEOPS_OK) {
+        eop_vector_dispose(&s->scratch);
+        s->scratch = (eop_vector){.type = column->type, .length = column->length};
+        status =
+            eop_chunk_decode(&s->scratch, blob, size, slice->chunk->rows, slice->from, slice->to);
+    }
+    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+}
+
+/* A chunk that is wanted whole and lies in one bucket, which is s->last. */
+static edgeops_status add_whole(summary *s, eop_scan *scan, const eop_slice *slice) {
+    const eop_chunk_info *chunk = slice->chunk;
+    edgeops_aggregate *out = s->aggregates[s->last];
+    edgeops_status status = EDGEOPS_OK;
+    add_rows(s, chunk->rows, chunk->t0, chunk->t1);
+    for (size_t k = 0; status >= 0 && k < s->view.channel_count; k++) {
+        eop_chunk_stats stats;
+        status = eop_telemetry_stats(&stats, &scan->reader, chunk, scan->channels[k]);
+        if (status == EDGEOPS_DONE) {
+            out[k].nulls += chunk->rows;
+        } else if (status == EDGEOPS_OK &&
+                   !add_stats(&out[k], &s->table->rows.vectors[k], &stats, chunk->rows)) {
+            bool there = false;
+            status = decode(s, scan, slice, k, &there);
+            if (status == EDGEOPS_OK) {
+                add_vector(&out[k], there ? &s->scratch : NULL, slice, 0, slice->count, 0);
+            }
+        }
+    }
+    return status < 0 ? status : EDGEOPS_OK;
+}
+
+static edgeops_status add_chunk(summary *s, eop_scan *scan, const eop_slice *slice) {
+    const eop_chunk_info *chunk = slice->chunk;
+    if (slice->count == chunk->rows && bucket_start(s, chunk->t0) == bucket_start(s, chunk->t1)) {
+        edgeops_status status = find_bucket(s, chunk->t0);
+        return status == EDGEOPS_OK ? add_whole(s, scan, slice) : status;
+    }
+    edgeops_status status = eop_scan_keys(scan, slice);
+    if (status == EDGEOPS_OK) {
+        status = add_runs(s, scan->reader.keys.times, slice, NULL, 0, NULL);
+    }
+    for (size_t k = 0; status == EDGEOPS_OK && k < s->view.channel_count; k++) {
+        bool there = false;
+        status = decode(s, scan, slice, k, &there);
+        if (status == EDGEOPS_OK) {
+            status = add_runs(s, scan->reader.keys.times, slice, there ? &s->scratch : NULL,
+                              slice->from, &k);
+        }
+    }
+    return status;
+}
+
+static edgeops_status add_memory(summary *s, eop_scan *scan) {
+    eop_slice slice;
+    edgeops_status status = eop_scan_memory(&slice, scan);
+    if (status == EDGEOPS_OK) {
+        status = add_runs(s, scan->memory.times, &slice, NULL, 0, NULL);
+    }
+    for (size_t k = 0; status == EDGEOPS_OK && k < s->view.channel_count; k++) {
+        status = add_runs(s, scan->memory.times, &slice, &scan->memory.vectors[k], 0, &k);
+    }
+    return status;
+}
+
+static edgeops_status add_all(summary *s, edgeops_store *store, const eop_selection *want) {
+    eop_scan scan;
+    eop_slice slice;
+    edgeops_status status =
+        eop_scan_open(&scan, store, want, s->table->rows.vectors, s->view.channel_count);
+    for (size_t i = 0; status == EDGEOPS_OK && i < scan.chunks.count; i++) {
+        status = eop_scan_chunk(&slice, &scan, i);
+        if (status == EDGEOPS_OK && slice.count > 0) {
+            status = add_chunk(s, &scan, &slice);
+        }
+    }
+    if (status == EDGEOPS_OK) {
+        status = add_memory(s, &scan);
+    }
+    eop_scan_dispose(&scan);
+    return status;
+}
+
+/* -- the call -- */
+
+static edgeops_status set_up(summary *s, eop_request *request) {
+    s->table = request->table;
+    request->table = NULL;
+    const edgeops_table *table = &s->table->view;
+    s->infos = eop_calloc(table->column_count, sizeof *s->infos);
+    if (s->infos == NULL) {
+        return eop_fail_nomem("store");
+    }
+    for (size_t k = 0; k < table->column_count; k++) {
+        const eop_vector *vector = &s->table->rows.vectors[k];
+        s->infos[k] = (edgeops_channel_info){table->columns[k].name, table->columns[k].unit,
+                                             vector->type, eop_vector_length(vector)};
+    }
+    s->view.asset = table->asset;
+    s->view.channel_count = table->column_count;
+    s->view.channels = s->infos;
+    return EDGEOPS_OK;
+}
+
+static void finish(summary *s) {
+    for (size_t i = 0; i < s->view.bucket_count; i++) {
+        for (size_t k = 0; k < s->view.channel_count; k++) {
+            edgeops_aggregate *out = &s->aggregates[i][k];
+            if (out->min.type == EDGEOPS_TYPE_NULL) {
+                out->mean = (double)NAN;
+            } else if (isfinite(out->sum)) {
+                out->mean = out->sum / (double)(out->count - out->non_finite);
+            }
+        }
+    }
+}
+
+edgeops_status edgeops_store_aggregate(edgeops_summary **out, edgeops_store *store,
+                                       const edgeops_query *query, edgeops_duration every) {
+    EOP_REQUIRE(out != NULL && store != NULL && query != NULL, "store");
+    *out = NULL;
+    if (every < 0) {
+        return eop_fail(EDGEOPS_E_INVALID, "store", "the length of a bucket is negative");
+    }
+    eop_request request;
+    summary *s = eop_calloc(1, sizeof *s);
+    if (s == NULL) {
+        return eop_fail_nomem("store");
+    }
+    edgeops_status status = eop_request_init(&request, store, query);
+    if (status == EDGEOPS_OK && (request.want.limit > 0 || request.want.last > 0)) {
+        status = eop_fail(EDGEOPS_E_INVALID, "store", "an aggregate has no limit of rows");
+    }
+    if (status == EDGEOPS_OK) {
+        s->every = every;
+        s->start = query->start;
+        s->end = query->end;
+        status = set_up(s, &request);
+    }
+    if (status == EDGEOPS_OK && !request.none) {
+        status = add_all(s, store, &request.want);
+    }
+    eop_request_dispose(&request);
+    if (status != EDGEOPS_OK) {
+        edgeops_summary_free(&s->view);
+        return status;
+    }
+    finish(s);
+    *out = &s->view;
+    return EDGEOPS_OK;
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reads into the caller's arrays. */
+#include <math.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/type.h"
+#include "store/scan.h"
+
+void edgeops_layout_init(edgeops_layout *layout, size_t struct_size) {
+    edgeops_layout defaults = EDGEOPS_LAYOUT_INIT;
+    memset(layout, 0, struct_size);
+    memcpy(layout, &defaults, struct_size < sizeof defaults ? struct_size : sizeof defaults);
+    layout->struct_size = struct_size;
+}
+
+/* Where a column goes. */
+typedef struct sink {
+    char *data; /* NULL: nowhere */
+    size_t stride;
+    size_t row_bytes;
+    uint8_t *valid;
+    edgeops_type type; /* of the channel */
+    uint32_t length;
+    bool convert; /* to doubles, from another type */
+} sink;
+
+typedef struct reading {
+    edgeops_layout layout;
+    sink *sinks;
+    size_t count;
+    size_t at; /* rows that were written */
+    eop_vector scratch;
+} reading;
+
+/* -- what is asked -- */
+
+static edgeops_status set_sink(sink *out, const edgeops_target *target,
+                               const edgeops_column *column, const eop_vector *vector) {
+    *out = (sink){.type = vector->type, .length = eop_vector_length(vector)};
+    if (target->data == NULL) {
+        return EDGEOPS_OK;
+    }
+    bool native = target->type == EDGEOPS_TYPE_NULL || target->type == vector->type;
+    bool number = vector->type == EDGEOPS_TYPE_BOOL || eop_type_is_numeric(vector->type);
+    if (vector->type == EDGEOPS_TYPE_STRING ||
+        (!native && !(target->type == EDGEOPS_TYPE_FLOAT64 && number))) {
+        return eop_fail(EDGEOPS_E_INVALID, "store",
+                        "channel '%s' is %s and cannot be read as %s; leave it out or read a table",
+                        column->name, eop_type_name(vector->type), eop_type_name(target->type));
+    }
+    out->data = target->data;
+    out->valid = target->valid;
+    out->convert = !native;
+    out->row_bytes = eop_type_width(native ? vector->type : EDGEOPS_TYPE_FLOAT64) * out->length;
+    out->stride = target->stride > 0 ? target->stride : out->row_bytes;
+    if (out->stride < out->row_bytes) {
+        return eop_fail(EDGEOPS_E_INVALID, "store",
+                        "a row of channel '%s' takes %zu bytes, more than its stride of %zu",
+                        column->name, out->row_bytes, out->stride);
+    }
+    return EDGEOPS_OK;
+}
+
+static edgeops_status set_sinks(reading *r, const eop_request *request) {
+    const edgeops_layout *layout = &r->layout;
+    r->count = request->table->view.column_count;
+    if (layout->values == NULL && layout->targets == NULL) {
+        r->count = 0;
+        return EDGEOPS_OK;
+    }
+    if (layout->channel_count != r->count) {
+        return eop_fail(EDGEOPS_E_INVALID, "store",
+                        "the layout has room for %zu channels, the query names %zu",
+                        layout->channel_count, r->count);
+    }
+    r->sinks = eop_calloc(r->count, sizeof *r->sinks);
+    if (r->sinks == NULL) {
+        return eop_fail_nomem("store");
+    }
+    edgeops_status status = EDGEOPS_OK;
+    for (size_t k = 0; status == EDGEOPS_OK && k < r->count; k++) {
+        edgeops_target cell = {.type = EDGEOPS_TYPE_FLOAT64};
+        if (layout->values != NULL) {
+            cell.data = layout->values + k;
+            cell.stride = r->count * sizeof(double);
+        } else {
+            cell = layout->targets[k];
+        }
+        status = set_sink(&r->sinks[k], &cell, &request->table->view.columns[k],
+                          &request->table->rows.vectors[k]);
+    }
+    return status;
+}
+
+/* -- putting -- */
+
+static void put_doubles(char *out, edgeops_type type, const char *from, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        edgeops_value value = eop_value_load(type, from + i * eop_type_width(type));
+        double number = eop_value_double(&value);
+        memcpy(out + i * sizeof number, &number, sizeof number);
+    }
+}
+
+static void put_nulls(const sink *s, size_t at, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        char *out = s->data + (at + i) * s->stride;
+        eop_null_fill(out, s->convert ? EDGEOPS_TYPE_FLOAT64 : s->type, s->length);
+    }
+    if (s->valid != NULL) {
+        memset(s->valid + at, 0, n);
+    }
+}
+
+static size_t row_at(const eop_slice *slice, size_t i) {
+    return slice->keep != NULL ? slice->keep[i] : slice->from + i;
+}
+
+/* The rows of the slice from a vector that begins with row `first`. */
+static void put_vector(const sink *s, size_t at, const eop_vector *vector, const eop_slice *slice,
+                       size_t first) {
+    size_t source_bytes = eop_vector_row_bytes(vector);
+    const char *source = vector->data;
+    if (!s->convert && slice->keep == NULL && s->stride == source_bytes) {
+        memcpy(s->data + at * s->stride, source + (slice->from - first) * source_bytes,
+               slice->count * source_bytes);
+    } else {
+        for (size_t i = 0; i < slice->count; i++) {
+            char *out = s->data + (at + i) * s->stride;
+            const char *from = source + (row_at(slice, i) - first) * source_bytes;
+            if (s->convert) {
+                put_doubles(out, s->type, from, s->length);
+            } else {
+                memcpy(out, from, source_bytes);
+            }
+        }
+    }
+    for (size_t i = 0; vector->valid != NULL && i < slice->count; i++) {
+        bool valid = vector->valid[row_at(slice, i) - first] != 0;
+        if (!valid && s->convert) {
+            put_nulls(s, at + i, 1);
+        } else if (s->valid != NULL) {
+            s->valid[at + i] = valid;
+        }
+    }
+    if (vector->valid == NULL && s->valid != NULL) {
+        memset(s->valid + at, 1, slice->count);
+    }
+}
+
+/* Straight into the array: a vector that stands where the rows go. */
+static edgeops_status decode_in_place(const sink *s, size_t at, const void *blob, size_t size,
+                                      const eop_slice *slice) {
+    eop_vector vector = {.type = s->type,
+                         .length = s->length,
+                         .capacity = slice->count,
+                         .data = s->data + at * s->stride};
+    edgeops_status status =
+        eop_chunk_decode(&vector, blob, size, slice->chunk->rows, slice->from, slice->to);
+    if (status == EDGEOPS_OK && s->valid != NULL) {
+        if (vector.valid != NULL) {
+            memcpy(s->valid + at, vector.valid, slice->count);
+        } else {
+            memset(s->valid + at, 1, slice->count);
+        }
+    }
+    vector.data = NULL;
+    eop_vector_dispose(&vector);
+    return status;
+}
+
+static edgeops_status put_cell(reading *r, const sink *s, eop_scan *scan, const eop_slice *slice,
+                               uint32_t channel) {
+    const void *blob = NULL;
+    size_t size = 0;
+    edgeops_status status = eop_telemetry_cell(&blob, &size, &scan->reader, slice->chunk, channel);
+    if (status == EDGEOPS_DONE) {
+        put_nulls(s, r->at, slice->count);
+        return EDGEOPS_OK;
+    }
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    bool aligned = (uintptr_t)(s->data + r->at * s->stride) % eop_type_width(s->type) == 0;
+    if (!s->convert && slice->keep == NULL && s->stride == s->row_bytes && aligned &&
+        s->type != EDGEOPS_TYPE_BLOB) {
+        return decode_in_place(s, r->at, blob, size, slice);
+    }
+    if (r->scratch.type != s->type || eop_vector_length(&r->scratch) != s->length) {
+        eop_vector_dispose(&r->scratch);
+        r->scratch = (eop_vector){.type = s->type, .length = s->length};
+    }
+    eop_vector_clear(&r->scratch);
+    status = eop_chunk_decode(&r->scratch, blob, size, slice->chunk->rows, slice->from, slice->to);
+    if (status == EDGEOPS_OK) {
+        put_vector(s, r->at, &r->scratch, slice, slice->from);
+    }
+    return status;
+}
+
+static edgeops_status put_keys(reading *r, eop_scan *scan, const eop_slice *slice) {
+    const edgeops_layout *layout = &r->layout;
+    const eop_rows *keys = slice->rows;
+    if (layout->times == NULL && layout->seqs == NULL && layout->ordinals == NULL) {
+        return EDGEOPS_OK;
+    }
+    if (slice->chunk != NULL) {
+        edgeops_status status = eop_scan_keys(scan, slice);
+        if (status != EDGEOPS_OK) {
+            return status;
+        }
+        keys = &scan->reader.keys;
+    }
+    for (size_t i = 0; i < slice->count; i++) {
+        size_t row = row_at(slice, i);
+        if (layout->times != NULL) {
+            layout->times[r->at + i] = keys->times[row];
+        }
+        if (layout->seqs != NULL) {
+            layout->seqs[r->at + i] = keys->seqs[row];
+        }
+        if (layout->ordinals != NULL) {
+            layout->ordinals[r->at + i] = eop_rows_ordinal(keys, row);
+        }
+    }
+    return EDGEOPS_OK;
+}
+
+static edgeops_status put_slice(reading *r, eop_scan *scan, const eop_slice *slice) {
+    if (slice->count > r->layout.capacity - r->at) {
+        return eop_fail(EDGEOPS_E_LIMIT, "store",
+                        "there are more than %llu rows: make room for as many as "
+                        "edgeops_store_count() tells",
+                        (unsigned long long)r->layout.capacity);
+    }
+    edgeops_status status = put_keys(r, scan, slice);
+    for (size_t k = 0; status == EDGEOPS_OK && k < r->count; k++) {
+        const sink *s = &r->sinks[k];
+        if (s->data == NULL) {
+            continue;
+        }
+        if (slice->chunk != NULL) {
+            status = put_cell(r, s, scan, slice, scan->channels[k]);
+        } else {
+            put_vector(s, r->at, &slice->rows->vectors[k], slice, 0);
+        }
+    }
+    r->at += status == EDGEOPS_OK ? slice->count : 0;
+    return status;
+}
+
+static edgeops_status read_all(reading *r, edgeops_store *store, const eop_request *request) {
+    eop_scan scan;
+    eop_slice slice;
+    edgeops_status status =
+        eop_scan_open(&scan, store, &request->want, request->table->rows.vectors, r->count);
+    while (status == EDGEOPS_OK && (status = eop_scan_next(&scan, &slice)) == EDGEOPS_OK) {
+        status = put_slice(r, &scan, &slice);
+    }
+    eop_scan_dispose(&scan);
+    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+}
+
+edgeops_status edgeops_store_read_into(uint64_t *rows, edgeops_store *store,
+                                       const edgeops_query *query, const edgeops_layout *layout) {
+    EOP_REQUIRE(rows != NULL && store != NULL && query != NULL && layout != NULL, "store");
+    reading r = {.layout = EDGEOPS_LAYOUT_INIT};
+    EOP_OPTIONS_COPY(&r.layout, layout);
+    if (r.layout.values != NULL && r.layout.targets != NULL) {
+        return eop_fail(EDGEOPS_E_INVALID, "store", "a layout has values or targets, not both");
+    }
+    eop_request request;
+    edgeops_status status = eop_request_init(&request, store, query);
+    if (status == EDGEOPS_OK) {
+        status = set_sinks(&r, &request);
+    }
+    if (status == EDGEOPS_OK && !request.none) {
+        status = read_all(&r, store, &request);
+    }
+    if (status == EDGEOPS_OK) {
+        *rows = r.at;
+    }
+    eop_request_dispose(&request);
+    eop_vector_dispose(&r.scratch);
+    eop_free(r.sinks);
+    return status;
+}
