@@ -25,7 +25,7 @@ class Value(Structure):
 
 class Sample(Structure):
     _fields_ = [("asset", c_char_p), ("time", c_int64), ("seq", c_int64), ("count", c_size_t),
-                ("channels", c_void_p), ("values", c_void_p)]
+                ("channels", c_void_p), ("values", c_void_p), ("qualities", c_void_p)]
 
 
 class AppendResult(Structure):
@@ -34,7 +34,8 @@ class AppendResult(Structure):
 
 class Column(Structure):
     _fields_ = [("name", c_char_p), ("unit", c_char_p), ("type", c_int), ("f64", c_void_p), ("i64", c_void_p),
-                ("u8", c_void_p), ("offsets", c_void_p), ("bytes", c_void_p), ("valid", c_void_p), ("nulls", c_uint64)]
+                ("u8", c_void_p), ("offsets", c_void_p), ("bytes", c_void_p), ("valid", c_void_p), ("nulls", c_uint64),
+                ("data", c_void_p), ("length", c_uint32), ("quality", c_void_p)]
 
 
 class TableHeader(Structure):

@@ -20,7 +20,7 @@ _TYPE_NAMES = {code: name for name, code in _TYPES.items()}
 # The layouts of edgeops_value and edgeops_sample, so that NumPy fills whole arrays of them.
 _VALUE = np.dtype([("type", np.int32), ("size", np.uint32), ("bits", np.int64)])
 _SAMPLE = np.dtype([("asset", np.uintp), ("time", np.int64), ("seq", np.int64), ("count", np.uintp),
-                    ("channels", np.uintp), ("values", np.uintp)])
+                    ("channels", np.uintp), ("values", np.uintp), ("qualities", np.uintp)])
 assert _VALUE.itemsize == ctypes.sizeof(_ffi.Value) and _SAMPLE.itemsize == ctypes.sizeof(_ffi.Sample)
 
 TimeLike = Union[int, str, np.datetime64]
