@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inner loops of store.py, so that no Python is measured. Each call prints one line of JSON.
  *
- *   store_bench write SET HOME asset|time process|power ROWS
- *       from memory to chunks, at most ROWS rows a call, in order of assets or as samples arrive:
- *       all assets of one time, then of the next. seconds: until all of it is in chunks; append: of
- *       these, the calls
- *   store_bench read SET HOME      each series of each asset into an array
- *   store_bench scan SET HOME      min, max and mean of each channel of each asset from its values
- *   store_bench copy SET           a memcpy of the same values: fresh and touched memory */
+ *   store_bench write SET HOME table|asset|time process|power ROWS
+ *       from memory to chunks, at most ROWS rows a call: tables of one asset, its samples, or
+ *       samples as they arrive, all assets of one time, then of the next. seconds: until all of it
+ *       is in chunks; append: of these, the calls
+ *   store_bench read SET HOME into|table
+ *       each series of each asset into one array of the caller, or into tables of the store's
+ *   store_bench scan SET HOME       min, max and mean of each channel of each asset from its values
+ *   store_bench aggregate SET HOME  the same as the store knows them
+ *   store_bench copy SET            a memcpy of the same values: fresh and touched memory */
 #include <math.h>
 
 #include "edgeops/store.h"
@@ -93,8 +95,8 @@ static void write_by_time(const set *s, edgeops_store *store, batch *b, size_t m
     }
 }
 
-static void write_set(const set *s, const char *home, int by_time, edgeops_durability durability,
-                      size_t most) {
+static void write_set(const set *s, const char *home, const char *how,
+                      edgeops_durability durability, size_t most) {
     batch b = {calloc(most, sizeof *b.samples), calloc(most * s->channels, sizeof *b.values), 0};
     char(*names)[16] = asset_names(s);
     edgeops_store *store = NULL;
@@ -103,7 +105,7 @@ static void write_set(const set *s, const char *home, int by_time, edgeops_durab
     options.durability = durability;
     must(edgeops_store_open(&store, home, &options));
     double begun = seconds_now();
-    if (by_time) {
+    if (strcmp(how, "time") == 0) {
         write_by_time(s, store, &b, most, names);
     } else {
         write_by_asset(s, store, &b, most, names);
@@ -121,10 +123,39 @@ static void write_set(const set *s, const char *home, int by_time, edgeops_durab
 
 /* -- read -- */
 
-static void read_series(const set *s, const char *home) {
+/* Times of the calls alone; each value is compared with what went in, off the clock. */
+static double read_one(const set *s, edgeops_store *store, const edgeops_query *query,
+                       const double *wanted, size_t n, double *values, int into) {
+    if (into) {
+        edgeops_layout layout = EDGEOPS_LAYOUT_INIT;
+        uint64_t rows = 0;
+        layout.capacity = s->most_rows;
+        layout.values = values;
+        layout.channel_count = 1;
+        double begun = seconds_now();
+        must(edgeops_store_read_into(&rows, store, query, &layout));
+        double seconds = seconds_now() - begun;
+        set_must(rows == n, "rows are missing");
+        set_same(values, wanted, n);
+        return seconds;
+    }
+    edgeops_table *table = NULL;
+    double begun = seconds_now();
+    must(edgeops_store_read(&table, store, query));
+    double seconds = seconds_now() - begun;
+    set_must(table->rows == n, "rows are missing");
+    set_same(table->columns[0].f64, wanted, n);
+    edgeops_table_free(table);
+    return seconds;
+}
+
+static void read_series(const set *s, const char *home, int into) {
     char(*names)[16] = asset_names(s);
+    double *values = calloc(s->most_rows, sizeof *values);
     edgeops_store *store = NULL;
     double seconds = 0;
+    set_must(values != NULL, "no memory");
+    memset(values, 0xff, s->most_rows * sizeof *values);
     double opening = seconds_now();
     must(edgeops_store_open(&store, home, NULL));
     opening = seconds_now() - opening;
@@ -132,25 +163,53 @@ static void read_series(const set *s, const char *home) {
     for (size_t a = 0; a < s->assets; before += s->rows[a++]) {
         for (size_t c = 0; c < s->channels; c++) {
             edgeops_query query = EDGEOPS_QUERY_INIT;
-            edgeops_table *table = NULL;
             query.asset = names[a];
             query.channels = &channel_names[c];
             query.channel_count = 1;
-            double begun = seconds_now();
-            must(edgeops_store_read(&table, store, &query));
-            seconds += seconds_now() - begun;
-            set_must(table->rows == s->rows[a], "rows are missing");
-            set_same(table->columns[0].f64, set_values(s, before, a, c), s->rows[a]);
-            edgeops_table_free(table);
+            seconds +=
+                read_one(s, store, &query, set_values(s, before, a, c), s->rows[a], values, into);
         }
     }
     edgeops_store_close(store);
     printf("{\"seconds\": %.6f, \"open\": %.6f, \"points\": %zu}\n", seconds, opening,
            s->total_rows * s->channels);
+    free(values);
     free(names);
 }
 
 /* -- aggregates -- */
+
+typedef struct extremes {
+    double min;
+    double max;
+    double mean;
+} extremes;
+
+static extremes extremes_of(const double *values, size_t n) {
+    extremes found = {INFINITY, -INFINITY, 0};
+    for (size_t i = 0; i < n; i++) {
+        found.min = values[i] < found.min ? values[i] : found.min;
+        found.max = values[i] > found.max ? values[i] : found.max;
+        found.mean += values[i];
+    }
+    found.mean /= (double)n;
+    return found;
+}
+
+static void check_summary(const set *s, const edgeops_summary *summary, size_t a) {
+    size_t before = 0;
+    for (size_t i = 0; i < a; i++) {
+        before += s->rows[i];
+    }
+    for (size_t c = 0; c < s->channels; c++) {
+        const edgeops_aggregate *got = &summary->buckets[0].channels[c];
+        extremes wanted = extremes_of(set_values(s, before, a, c), s->rows[a]);
+        double range = fabs(wanted.min) > fabs(wanted.max) ? fabs(wanted.min) : fabs(wanted.max);
+        set_must(got->min.as.f64 == wanted.min && got->max.as.f64 == wanted.max &&
+                     fabs(got->mean - wanted.mean) <= 1e-9 * range,
+                 "an aggregate is not that of the values");
+    }
+}
 
 static void scan(const set *s, const char *home) {
     char(*names)[16] = asset_names(s);
@@ -165,16 +224,8 @@ static void scan(const set *s, const char *home) {
         double begun = seconds_now();
         must(edgeops_store_read(&table, store, &query));
         for (size_t c = 0; c < table->column_count; c++) {
-            const double *values = table->columns[c].f64;
-            double min = INFINITY;
-            double max = -INFINITY;
-            double sum = 0;
-            for (size_t i = 0; i < table->rows; i++) {
-                min = values[i] < min ? values[i] : min;
-                max = values[i] > max ? values[i] : max;
-                sum += values[i];
-            }
-            checksum += min + max + sum / (double)table->rows;
+            extremes found = extremes_of(table->columns[c].f64, table->rows);
+            checksum += found.min + found.max + found.mean;
         }
         edgeops_table_free(table);
         seconds += seconds_now() - begun;
@@ -182,6 +233,29 @@ static void scan(const set *s, const char *home) {
     edgeops_store_close(store);
     printf("{\"seconds\": %.9f, \"points\": %zu, \"checksum\": %.17g}\n", seconds,
            s->total_rows * s->channels, isfinite(checksum) ? checksum : 0.0);
+    free(names);
+}
+
+static void aggregate(const set *s, const char *home) {
+    char(*names)[16] = asset_names(s);
+    edgeops_store *store = NULL;
+    double seconds = 0;
+    must(edgeops_store_open(&store, home, NULL));
+    for (size_t a = 0; a < s->assets; a++) {
+        edgeops_query query = EDGEOPS_QUERY_INIT;
+        edgeops_summary *summary = NULL;
+        query.asset = names[a];
+        double begun = seconds_now();
+        must(edgeops_store_aggregate(&summary, store, &query, 0));
+        seconds += seconds_now() - begun;
+        set_must(summary->bucket_count == 1 && summary->channel_count == s->channels &&
+                     summary->buckets[0].rows == s->rows[a],
+                 "rows are missing");
+        check_summary(s, summary, a);
+        edgeops_summary_free(summary);
+    }
+    edgeops_store_close(store);
+    printf("{\"seconds\": %.9f, \"points\": %zu}\n", seconds, s->total_rows * s->channels);
     free(names);
 }
 
@@ -219,13 +293,16 @@ int main(int argc, char **argv) {
         set s = set_load(argv[2]);
         unsigned long most = strtoul(argv[6], NULL, 10);
         set_must(most >= 1 && most <= ROWS_MAX, "a call takes 1 to 1,000,000 rows");
-        write_set(&s, home, strcmp(argv[4], "time") == 0,
+        write_set(&s, home, argv[4],
                   strcmp(argv[5], "power") == 0 ? EDGEOPS_DURABILITY_POWER
                                                 : EDGEOPS_DURABILITY_PROCESS,
                   most);
-    } else if (strcmp(what, "read") == 0 && home != NULL) {
+    } else if (strcmp(what, "read") == 0 && argc == 5) {
         set s = set_load(argv[2]);
-        read_series(&s, home);
+        read_series(&s, home, strcmp(argv[4], "into") == 0);
+    } else if (strcmp(what, "aggregate") == 0 && home != NULL) {
+        set s = set_load(argv[2]);
+        aggregate(&s, home);
     } else if (strcmp(what, "scan") == 0 && home != NULL) {
         set s = set_load(argv[2]);
         scan(&s, home);
@@ -233,8 +310,9 @@ int main(int argc, char **argv) {
         set s = set_load(argv[2]);
         copy(&s);
     } else {
-        fprintf(stderr, "usage: store_bench write SET HOME asset|time process|power ROWS\n"
-                        "       store_bench read|scan SET HOME\n"
+        fprintf(stderr, "usage: store_bench write SET HOME table|asset|time process|power ROWS\n"
+                        "       store_bench read SET HOME into|table\n"
+                        "       store_bench scan|aggregate SET HOME\n"
                         "       store_bench copy SET\n");
         return 2;
     }
