@@ -161,6 +161,20 @@ typedef struct edgeops_table {
     const edgeops_column *columns;
 } edgeops_table;
 
+/** Appends the rows of a table, all of one asset: all or none. The fast way for many rows.
+ *
+ *  The same rules as edgeops_store_append(): names, types, duplicates, durability. Rows in order of
+ *  (time, seq), newer than what the asset has and of its channels' types go in by column, others
+ * one by one. A column without a value makes no channel.
+ *  @param table   copied. asset, rows, times and columns are read, seqs too (NULL: all 0); the
+ *                 columns' name, type, length (0 reads as 1), data (or f64, i64, u8), offsets and
+ *                 bytes, valid (any content under a null), quality. No BLOB
+ *  @param result  optional; untouched after a failure
+ *  @return EDGEOPS_OK; EDGEOPS_E_INVALID; EDGEOPS_E_LIMIT over a limit (a table takes at most 256
+ * MiB as single rows) or below the free-disk floor; EDGEOPS_E_IO (nothing written) Threads: any.
+ * Blocks: one write(2), and one sync with durability power. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_append_table(
+    edgeops_store *store, const edgeops_table *table, edgeops_append_result *result);
 /** How a value is compared with that of a condition. */
 typedef enum edgeops_compare {
     EDGEOPS_COMPARE_EQ = 1,

@@ -4,7 +4,9 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/str.h"
+#include "store/chunk.h"
 #include "store/internal.h"
+#include "store/table_frame.h"
 
 /* An asset that this call appends to, and how it was before. */
 typedef struct touch {
@@ -49,8 +51,7 @@ void eop_append_scratch_free(eop_append_scratch *scratch) {
 
 /* -- what does not need the lock -- */
 
-static edgeops_status check_text(const char *asset, const char *channel,
-                                 const edgeops_value *value) {
+edgeops_status eop_check_text(const char *asset, const char *channel, const edgeops_value *value) {
     const char *text = value->as.str;
     if (value->size > EOP_STRING_MAX || (text == NULL && value->size > 0)) {
         return eop_fail(EDGEOPS_E_INVALID, "store",
@@ -85,7 +86,7 @@ static edgeops_status check_value(const char *asset, const char *channel,
         return EDGEOPS_OK;
     }
     if (value->type == EDGEOPS_TYPE_STRING) {
-        return check_text(asset, channel, value);
+        return eop_check_text(asset, channel, value);
     }
     if (eop_value_is_array(value)) {
         return check_array(asset, channel, value);
@@ -182,16 +183,16 @@ edgeops_status eop_store_make_asset(eop_asset **out, edgeops_store *store, const
 }
 
 /* The asset of a sample; remembers how it was. */
-static edgeops_status touch_asset(touch **out, edgeops_store *store, const edgeops_sample *sample,
+static edgeops_status touch_asset(touch **out, edgeops_store *store, const char *name,
                                   size_t index) {
     eop_append_scratch *scratch = store->scratch;
     /* Samples of one asset mostly come together. */
     if (scratch->touch_count > 0 &&
-        strcmp(scratch->touches[scratch->touch_count - 1].asset->name, sample->asset) == 0) {
+        strcmp(scratch->touches[scratch->touch_count - 1].asset->name, name) == 0) {
         *out = &scratch->touches[scratch->touch_count - 1];
         return EDGEOPS_OK;
     }
-    eop_asset *asset = eop_memtable_find(&store->mem, sample->asset);
+    eop_asset *asset = eop_memtable_find(&store->mem, name);
     if (asset != NULL && asset->touch == scratch->call) {
         *out = &scratch->touches[asset->touch_index];
         return EDGEOPS_OK;
@@ -202,7 +203,7 @@ static edgeops_status touch_asset(touch **out, edgeops_store *store, const edgeo
     }
     bool made = asset == NULL;
     if (made) {
-        edgeops_status status = eop_store_make_asset(&asset, store, sample->asset);
+        edgeops_status status = eop_store_make_asset(&asset, store, name);
         if (status != EDGEOPS_OK) {
             return status;
         }
@@ -212,7 +213,7 @@ static edgeops_status touch_asset(touch **out, edgeops_store *store, const edgeo
     asset->touch_index = scratch->touch_count;
     *out = &scratch->touches[scratch->touch_count++];
     **out = (touch){.asset = asset,
-                    .name = sample->asset,
+                    .name = name,
                     .sample = index,
                     .made = made,
                     .channel_count = asset->channel_count,
@@ -337,6 +338,11 @@ static void place_arrays(eop_append_scratch *scratch, size_t n) {
     }
 }
 
+static edgeops_status fail_twice(const eop_asset *asset, const eop_channel *channel) {
+    return eop_fail(EDGEOPS_E_INVALID, "store", "asset '%s': channel '%s' is given twice",
+                    asset->name, channel->name);
+}
+
 /* The cells of a sample into scratch->cells. */
 static edgeops_status resolve(size_t *count, edgeops_store *store, eop_asset *asset,
                               const edgeops_sample *sample) {
@@ -356,8 +362,7 @@ static edgeops_status resolve(size_t *count, edgeops_store *store, eop_asset *as
         }
         eop_channel *channel = asset->channels[position];
         if (channel->stamp == stamp) {
-            return eop_fail(EDGEOPS_E_INVALID, "store", "asset '%s': channel '%s' is given twice",
-                            asset->name, channel->name);
+            return fail_twice(asset, channel);
         }
         channel->stamp = stamp;
         status = convert(&scratch->cells[n].value, scratch, &sample->values[i], asset, channel);
@@ -430,12 +435,11 @@ static edgeops_status check_new(edgeops_store *store, eop_asset *asset,
 
 /* -- the call -- */
 
-static edgeops_status take_sample(edgeops_store *store, const edgeops_sample *sample,
-                                  size_t index) {
+edgeops_status eop_append_sample(edgeops_store *store, const edgeops_sample *sample, size_t index) {
     eop_append_scratch *scratch = store->scratch;
     touch *touched = NULL;
     size_t n = 0;
-    edgeops_status status = touch_asset(&touched, store, sample, index);
+    edgeops_status status = touch_asset(&touched, store, sample->asset, index);
     if (status != EDGEOPS_OK) {
         return status;
     }
@@ -476,6 +480,73 @@ static edgeops_status take_sample(edgeops_store *store, const edgeops_sample *sa
     scratch->result.appended++;
     scratch->result.late += late;
     return EDGEOPS_OK;
+}
+
+/* Channel of each column. DONE: a column has another type than its channel. */
+static edgeops_status place_columns(uint32_t *channels, edgeops_store *store, eop_asset *asset,
+                                    const edgeops_table *table, const eop_rows *rows) {
+    uint64_t stamp = ++store->mem.stamp;
+    for (size_t k = 0; k < rows->vector_count; k++) {
+        const eop_vector *vector = &rows->vectors[k];
+        bool null = vector->nulls == rows->rows;
+        edgeops_value like = {.type = null ? EDGEOPS_TYPE_NULL : vector->type};
+        uint32_t length = eop_vector_length(vector);
+        like.size = null || length == 1 ? 0 : (uint32_t)eop_vector_row_bytes(vector);
+        edgeops_status status =
+            find_channel(&channels[k], store, asset, k, table->columns[k].name, &like);
+        if (status != EDGEOPS_OK) {
+            return status;
+        }
+        if (channels[k] == UINT32_MAX) {
+            continue;
+        }
+        eop_channel *channel = asset->channels[channels[k]];
+        if (channel->stamp == stamp) {
+            return fail_twice(asset, channel);
+        }
+        channel->stamp = stamp;
+        if (null) {
+            channels[k] = UINT32_MAX;
+        } else if (channel->type != vector->type || channel->length != length) {
+            return EDGEOPS_DONE;
+        }
+    }
+    return EDGEOPS_OK;
+}
+
+edgeops_status eop_append_rows(edgeops_store *store, const edgeops_table *table, eop_rows *rows,
+                               eop_buf *blocks) {
+    eop_append_scratch *scratch = store->scratch;
+    touch *touched = NULL;
+    uint32_t channels[EOP_CHANNELS_MAX];
+    edgeops_status status = touch_asset(&touched, store, table->asset, 0);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    eop_asset *asset = touched->asset;
+    if (asset->all.rows > 0 &&
+        eop_key_compare(rows->times[0], rows->seqs[0], asset->all.last, asset->all.last_seq) <= 0) {
+        return EDGEOPS_DONE;
+    }
+    status = place_columns(channels, store, asset, table, rows);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    rows->first_ordinal = asset->all.ordinal + 1;
+    char *block = blocks->data;
+    for (uint64_t at = 0; at < rows->rows; at += EOP_CHUNK_ROWS) {
+        block = eop_table_frame_assign(block, asset->id, rows->first_ordinal + at, channels);
+    }
+    eop_buf_put(&scratch->frame, blocks->data, blocks->size);
+    if (scratch->frame.failed) {
+        return eop_fail_nomem("store");
+    }
+    status = eop_memtable_push_rows(asset, store->active, rows, channels);
+    if (status == EDGEOPS_OK) {
+        touched->appended = rows->rows;
+        scratch->result.appended = rows->rows;
+    }
+    return status;
 }
 
 /* New assets and channels are in the catalog before the frame that uses them. */
@@ -651,7 +722,7 @@ static edgeops_status take_samples(edgeops_store *store, void *input) {
     const sample_list *samples = input;
     edgeops_status status = EDGEOPS_OK;
     for (size_t i = 0; status == EDGEOPS_OK && i < samples->count; i++) {
-        status = take_sample(store, &samples->items[i], i);
+        status = eop_append_sample(store, &samples->items[i], i);
     }
     return status;
 }

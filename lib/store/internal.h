@@ -157,12 +157,26 @@ typedef edgeops_status (*eop_append_fn)(edgeops_store *store, void *input);
  * watcher. bound: bytes of payload at most. */
 edgeops_status eop_append_run(edgeops_store *store, size_t bound, eop_append_fn fn, void *input,
                               edgeops_append_result *result);
+/** For eop_append_fn: one row. index: of the sample in its append. */
+edgeops_status eop_append_sample(edgeops_store *store, const edgeops_sample *sample, size_t index);
+/** For eop_append_fn: rows, ascending strictly by (time, seq), whose vectors are the columns of the
+ * table; blocks: the same as eop_table_frame_put() made them. DONE: they do not follow the newest
+ * row of the asset or have other types, take them one by one. */
+edgeops_status eop_append_rows(edgeops_store *store, const edgeops_table *table, eop_rows *rows,
+                               eop_buf *blocks);
+edgeops_status eop_check_text(const char *asset, const char *channel, const edgeops_value *value);
 edgeops_status eop_append_scratch_new(eop_append_scratch **out);
 void eop_append_scratch_free(eop_append_scratch *scratch);
 edgeops_status eop_check_asset_name(const char *name);
 edgeops_status eop_check_channel_name(const char *asset, const char *name);
 /** Under `lock`: an asset in the memtable that is not in the catalog yet. */
 edgeops_status eop_store_make_asset(eop_asset **out, edgeops_store *store, const char *name);
+
+/* -- append_table.c -- */
+#define EOP_TABLE_MAX (256u * 1024 * 1024) /* bytes that one appended table takes at most */
+/** At the opening: takes a block of rows off the front of *data and puts it into the memtable.
+ * E_CORRUPT when it is malformed. */
+edgeops_status eop_replay_table(edgeops_store *store, const char **data, const char *end);
 
 /* -- read.c -- */
 /** A connection for reading from the pool. May wait half a second while the writer empties the WAL.

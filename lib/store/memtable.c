@@ -417,6 +417,77 @@ edgeops_status eop_memtable_push(eop_asset *asset, eop_segment *segment, uint64_
     return EDGEOPS_OK;
 }
 
+/* Memory of the columns. */
+static uint64_t columns_memory(const eop_rows *data) {
+    uint64_t bytes = data->vector_count * sizeof *data->vectors;
+    for (size_t k = 0; k < data->vector_count; k++) {
+        bytes += eop_vector_bytes(&data->vectors[k]);
+    }
+    return bytes;
+}
+
+/* The block's columns for the channels, and which vector each of them takes. */
+static edgeops_status map_columns(uint32_t *map, eop_block *block, const eop_rows *rows,
+                                  const uint32_t *channels) {
+    eop_rows *data = &block->data;
+    for (size_t k = 0; k < rows->vector_count; k++) {
+        while (channels[k] != UINT32_MAX && data->vector_count <= channels[k]) {
+            const eop_channel *channel = block->asset->channels[data->vector_count];
+            edgeops_status status = eop_rows_add_vector(data, channel->type, channel->length);
+            if (status != EDGEOPS_OK) {
+                return status;
+            }
+        }
+    }
+    for (size_t c = 0; c < data->vector_count; c++) {
+        map[c] = UINT32_MAX;
+    }
+    for (size_t k = 0; k < rows->vector_count; k++) {
+        if (channels[k] != UINT32_MAX) {
+            map[channels[k]] = (uint32_t)k;
+        }
+    }
+    return EDGEOPS_OK;
+}
+
+edgeops_status eop_memtable_push_rows(eop_asset *asset, eop_segment *segment, const eop_rows *rows,
+                                      const uint32_t *channels) {
+    uint32_t map[EOP_CHANNELS_MAX];
+    eop_block *block = NULL;
+    edgeops_status status = open_block(&block, asset, segment, rows->first_ordinal);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    eop_rows *data = &block->data;
+    size_t row = data->rows;
+    size_t capacity = data->capacity;
+    uint64_t before = beyond_free(block->memory);
+    uint64_t columns = columns_memory(data);
+    status = map_columns(map, block, rows, channels);
+    if (status == EDGEOPS_OK) {
+        status = eop_rows_copy(data, rows, 0, rows->rows, map);
+    }
+    block->memory += (data->capacity - capacity) * 2 * sizeof(int64_t);
+    block->memory += columns_memory(data) - columns;
+    segment->memory += beyond_free(block->memory) - before;
+    if (status != EDGEOPS_OK) {
+        eop_memtable_pop(asset, segment, row);
+        return status;
+    }
+    size_t last = rows->rows - 1;
+    block->sorted =
+        block->sorted && (row == 0 || eop_key_compare(data->times[row - 1], data->seqs[row - 1],
+                                                      rows->times[0], rows->seqs[0]) < 0);
+    block->t_min = row == 0 || rows->times[0] < block->t_min ? rows->times[0] : block->t_min;
+    block->t_max = row == 0 || rows->times[last] > block->t_max ? rows->times[last] : block->t_max;
+    grow_extent(&asset->all, rows->first_ordinal, rows->times[0], rows->seqs[0]);
+    if (last > 0) {
+        grow_extent(&asset->all, rows->first_ordinal + last, rows->times[last], rows->seqs[last]);
+        asset->all.rows += last - 1;
+    }
+    return EDGEOPS_OK;
+}
+
 /* The block leaves its asset. */
 static void unlink_block(eop_block *block) {
     eop_asset *asset = block->asset;

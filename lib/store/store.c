@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "store/internal.h"
+#include "store/table_frame.h"
 
 enum { MIB = 1024 * 1024 };
 
@@ -206,6 +207,16 @@ static edgeops_status replay_frame(uint64_t number, const char *payload, size_t 
     store->active->bytes += size;
     for (;;) {
         eop_frame_row row;
+        if (eop_table_frame_is_next(payload, end)) {
+            status = eop_replay_table(store, &payload, end);
+            if (status == EDGEOPS_OK) {
+                continue;
+            }
+            if (status != EDGEOPS_E_CORRUPT) {
+                return status;
+            }
+            break;
+        }
         status = eop_frame_next(&row, r->cells, &payload, end);
         if (status != EDGEOPS_OK) {
             break;

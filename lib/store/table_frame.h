@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows of one asset as columns in a journal frame, beside the rows of frame.h. Little-endian, not
+ * aligned:
+ *
+ *   block  = u32 0xffffffff (no asset has that id), u32 bytes of all that follows,
+ *            u32 asset id, u32 rows (1 .. EOP_CHUNK_ROWS), u64 ordinal of the first row,
+ *            u16 columns, u16 0, u32 times bytes, u32 seqs bytes, times, seqs, columns
+ *   times  = int64 of each row as in chunk.h
+ *   seqs   = the same; 0 bytes: all are 0
+ *   column = u16 channel, u8 type, u8 0, u32 elements a row, u32 bytes, BLOB as in chunk.h
+ *
+ * A channel that is null in all rows has no column. */
+#ifndef EOP_STORE_TABLE_FRAME_H
+#define EOP_STORE_TABLE_FRAME_H
+
+#include "base/str.h"
+#include "store/rows.h"
+
+/** Instead of the asset id that a row starts with. */
+#define EOP_TABLE_MARK UINT32_MAX
+
+/** Puts rows, complete and at most EOP_CHUNK_ROWS, with no asset, ordinal and channels yet. Sets
+ * buf->failed when there is no memory. */
+void eop_table_frame_put(eop_buf *buf, const eop_rows *rows);
+
+/** Says to whom a block at `block` belongs and gives the next one. channels: for each vector of the
+ * rows that were put. */
+char *eop_table_frame_assign(char *block, uint32_t asset, uint64_t ordinal,
+                             const uint32_t *channels);
+
+typedef struct eop_table_frame_column {
+    uint32_t channel;
+    edgeops_type type;
+    uint32_t length;
+    const char *blob;
+    size_t size;
+} eop_table_frame_column;
+
+typedef struct eop_table_frame {
+    uint32_t asset;
+    uint64_t ordinal;
+    size_t rows;
+    size_t column_count;
+    const char *at; /**< next column */
+    const char *end;
+    const char *times;
+    size_t times_size;
+    const char *seqs;
+    size_t seqs_size;
+} eop_table_frame;
+
+/** Whether a block, not a row, is next. */
+bool eop_table_frame_is_next(const char *data, const char *end);
+/** Takes a block off the front of *data. E_CORRUPT. */
+edgeops_status eop_table_frame_open(eop_table_frame *out, const char **data, const char *end);
+/** Its next column. DONE: there is none. E_CORRUPT. */
+edgeops_status eop_table_frame_next(eop_table_frame_column *out, eop_table_frame *frame);
+/** Times and seqs of all its rows into `rows`, which is empty. */
+edgeops_status eop_table_frame_keys(eop_rows *rows, const eop_table_frame *frame);
+
+#endif /* EOP_STORE_TABLE_FRAME_H */
