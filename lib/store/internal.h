@@ -91,6 +91,10 @@ struct edgeops_store {
     bool hold_readers;  /* the writer waits for them: no more are given */
     uint64_t wal_limit; /* of the WAL of the chunks; then the writer wants it empty */
 
+    /* Under `lock`: backups under way. No file in data/blobs may go meanwhile: a backup copies them
+     * some time after it has seen who refers to them. */
+    size_t backups;
+
     pthread_mutex_t watch_lock;
     edgeops_store_watch_fn watch;
     void *watch_data;

@@ -29,6 +29,7 @@ struct eop_journal {
     uint64_t unsynced;  /* segments before this one are on the disk */
     uint64_t in_folder; /* so is the entry of this one in the folder */
     uint64_t damaged;
+    uint64_t holds; /* files stay what they are */
 };
 
 static char *segment_path(const eop_journal *journal, uint64_t number) {
@@ -376,7 +377,7 @@ void eop_journal_retire(eop_journal *journal, uint64_t segment) {
     struct stat st;
     if (path != NULL && spare != NULL) {
         bool fits = stat(path, &st) == 0 && (uint64_t)st.st_size == journal->segment_bytes;
-        if (!journal->has_spare && fits && rename(path, spare) == 0) {
+        if (!journal->has_spare && journal->holds == 0 && fits && rename(path, spare) == 0) {
             journal->has_spare = true;
         } else {
             unlink(path);
@@ -406,6 +407,30 @@ edgeops_status eop_journal_write(eop_journal *journal, eop_buf *frame) {
         journal->end += padded;
     }
     return status;
+}
+
+/* -- copying -- */
+
+edgeops_status eop_journal_hold(eop_journal_pin *out, eop_journal *journal, uint64_t number) {
+    bool active = number == eop_journal_active(journal);
+    char *path = segment_path(journal, number);
+    if (path == NULL) {
+        return eop_fail_nomem("store");
+    }
+    *out = (eop_journal_pin){.number = number, .bytes = active ? journal->end : UINT64_MAX};
+    out->fd = open(path, O_RDONLY | O_CLOEXEC);
+    edgeops_status status = EDGEOPS_OK;
+    if (out->fd < 0) {
+        status = eop_fail_errno(errno, "store", "cannot read '%s'", path);
+    }
+    journal->holds += status == EDGEOPS_OK;
+    eop_free(path);
+    return status;
+}
+
+void eop_journal_release(eop_journal *journal, eop_journal_pin *pin) {
+    close(pin->fd);
+    journal->holds--;
 }
 
 /* -- syncing -- */

@@ -84,6 +84,19 @@ edgeops_status eop_journal_sync_begin(eop_journal_sync *out, const eop_journal *
 edgeops_status eop_journal_sync_run(const eop_journal_sync *sync, const eop_journal *journal);
 void eop_journal_sync_end(eop_journal *journal, const eop_journal_sync *sync);
 
+/** A segment as it is now. */
+typedef struct eop_journal_pin {
+    uint64_t number;
+    int fd; /**< for reading; owned */
+    uint64_t
+        bytes; /**< up to where it is copied: what was written so far, or all of a sealed one */
+} eop_journal_pin;
+/** Opens a segment for a copy. Until eop_journal_release() no file is used again for another
+ * segment, so that what is open stays what it is. E_NOTFOUND: its file is gone. */
+edgeops_status eop_journal_hold(eop_journal_pin *out, eop_journal *journal, uint64_t number);
+/** Closes what was held; once for each that was. */
+void eop_journal_release(eop_journal *journal, eop_journal_pin *pin);
+
 /** frame: EOP_FRAME_HEADER bytes of any content, then the payload; is padded. E_IO, E_LIMIT:
  * nothing was written. The payload fits. */
 edgeops_status eop_journal_write(eop_journal *journal, eop_buf *frame);
