@@ -240,6 +240,8 @@ int cli_node_init(cli_call *call);
 int cli_node_serve(cli_call *call);
 int cli_node_status(cli_call *call);
 int cli_node_stop(cli_call *call);
+int cli_node_backup(cli_call *call);
+int cli_node_restore(cli_call *call);
 int cli_source_add(cli_call *call);
 int cli_source_test(cli_call *call);
 int cli_data_import(cli_call *call);

@@ -62,6 +62,11 @@ static const cli_option node_set_options[] = {
 static const cli_option node_serve_options[] = {
     INTEGER("ready-fd", "N", NULL, "descriptor to write \"ready\" to and close, once the node serves"), OPTIONS_END};
 
+static const cli_argument node_backup_args[] = {ARG_FILE("DIR", "new folder to make"), ARGS_END};
+static const cli_argument node_restore_args[] = {ARG_FILE("DIR", "folder that `node backup` made"), ARGS_END};
+static const cli_option node_restore_options[] = {
+    FLAG("check", NULL, "only compare the backup with its digests"), OPTIONS_END};
+
 /* -- source -- */
 #define SOURCE_OPTIONS \
     NEED("driver", "DRIVER", NULL, "which driver; see `driver ls`"), \
@@ -244,6 +249,15 @@ const cli_command cli_commands[] = {
      NULL, node_serve_options, NULL, cli_node_serve},
     {"node", "status", "what runs and how it goes",
      "LAG: samples that a deployment has yet to predict on. Counts of deployments are since they were made, of sources since the daemon started.", NULL, NULL, "node.status", cli_node_status},
+    {"node", "backup", "copy the home into a folder while everything goes on",
+     "All of it as of one moment: samples, labels, datasets, sources, workflows, models, runs, keys. What was acknowledged "
+     "before is in it. Every file has its SHA-256 in the folder. Treat it like the home: it holds the same secrets.",
+     node_backup_args, NULL, "node.backup", cli_node_backup},
+    {"node", "restore", "make a home from a backup",
+     "Every file is compared with its digest first. The home (--home) must not be there, or be empty; it appears when all "
+     "of it is right. Sources and deployments are as they were, and start with `node serve`; the node keeps its id: do not run it "
+     "beside the one it was copied from.",
+     node_restore_args, node_restore_options, NULL, cli_node_restore},
     {"node", "stop", "end the daemon", NULL, NULL, NULL, "node.stop", cli_node_stop},
 
     {"source", "add", "add a source and start it", NULL, arg_name, source_config_options, "source.add", cli_source_add},

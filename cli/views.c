@@ -60,6 +60,12 @@ static const struct {
             {"OUTBOX", "outbox", CLI_AS_TEXT}), NULL}), NULL}},
     {"node.set", {FIELDS({"durability", "durability", CLI_AS_TEXT}), NULL, NULL}},
     {"node.stop", {NULL, NULL, "the node is stopping"}},
+    {"node.backup", {FIELDS({"backup", "path", CLI_AS_TEXT}, {"as of", "moment", CLI_AS_TIME}, {"files", "files", CLI_AS_TEXT},
+        {"size", "bytes", CLI_AS_BYTES}), NULL, NULL}},
+    {"node.restore", {FIELDS({"home", "home", CLI_AS_TEXT}, {"as of", "created", CLI_AS_TIME}, {"files", "files", CLI_AS_TEXT},
+        {"size", "bytes", CLI_AS_BYTES}), NULL, NULL}},
+    {"node.restore check", {FIELDS({"sound backup of node", "node", CLI_AS_TEXT}, {"as of", "created", CLI_AS_TIME}, {"files", "files", CLI_AS_TEXT},
+        {"size", "bytes", CLI_AS_BYTES}), NULL, NULL}},
 
     {"source.add", {FIELDS({"state", "state", CLI_AS_TEXT}, {"detail", "detail", CLI_AS_TEXT}), NULL, "added source %s"}},
     {"source.ls", {NULL, ITEMS("no sources: add one with `edgeopsctl source add`",

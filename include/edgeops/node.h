@@ -124,6 +124,29 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_node_call_start(
  * done. Since 0.1. */
 EDGEOPS_API void edgeops_call_cancel(edgeops_call *call);
 
+/** How far a restore is. Anything but EDGEOPS_OK ends it and is passed through. */
+typedef edgeops_status (*edgeops_restore_fn)(uint64_t bytes, uint64_t total_bytes, void *user_data);
+
+/** Makes a home from a backup that the operation "node.backup" made. Every file is compared with
+ * its size and SHA-256; the home is made beside its place and gets its name when all of it is right
+ * and on the disk: after a failure, or a kill, there is none.
+ *
+ *  The home keeps the id of its node, and its sources and deployments are as they were, started
+ * with the node: do not run it beside the one it was copied from.
+ *  @param result  optional; JSON object with home, files, bytes, node, layer, program and created,
+ * given to the caller, free with edgeops_free(); NULL after a failure
+ *  @param backup  folder
+ *  @param home    must not be there, or be an empty folder; NULL: only checks the backup
+ *  @param fn      optional
+ *  @return EDGEOPS_OK; EDGEOPS_E_NOTFOUND (no backup, or one that was cut short); EDGEOPS_E_CORRUPT
+ * (the file is named); EDGEOPS_E_VERSION (of a newer program); EDGEOPS_E_EXISTS (home);
+ * EDGEOPS_E_LIMIT (disk); EDGEOPS_E_IO
+ *  Threads: any. Blocks. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_node_restore(char **result, const char *backup,
+                                                                  const char *home,
+                                                                  edgeops_restore_fn fn,
+                                                                  void *user_data);
+
 /** A prediction of a deployment. Borrowed for the call. */
 typedef struct edgeops_node_prediction {
     const char *deployment;

@@ -47,7 +47,7 @@ static edgeops_status take_entry(const level *l, const char *full, const char *p
                             .size = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0};
     edgeops_status status = l->fn(&entry, l->user_data);
     if (!entry.folder || status != EDGEOPS_OK) {
-        return entry.folder && status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+        return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
     }
     if (l->depth + 1 >= EOP_TREE_DEPTH) {
         return eop_fail(EDGEOPS_E_LIMIT, "base", "'%s': folders nest too deep", full);

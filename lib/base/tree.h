@@ -18,7 +18,7 @@ typedef struct eop_tree_entry {
     uint64_t size;
 } eop_tree_entry;
 
-/** Given each entry; EDGEOPS_DONE for a folder: not what is in it. */
+/** Given each entry; EDGEOPS_DONE: goes on, in a folder without what is in it. */
 typedef edgeops_status (*eop_tree_fn)(const eop_tree_entry *entry, void *user_data);
 
 /** Walks what is below root in the order of names, a folder before what is in it. Sockets and pipes

@@ -74,6 +74,7 @@ struct edgeops_node {
     eop_job *finished;
     size_t job_count;
     pthread_mutex_t workflow_lock; /**< one writer of the workflow store; held by jobs only */
+    bool backing_up;               /**< no model may go */
 
     eop_feed *feed;
     eop_source *sources[EOP_NODE_SOURCES_MAX];

@@ -41,6 +41,10 @@ static edgeops_status run_show(edgeops_call *call, eop_json **result) {
 }
 
 static edgeops_status check_unused(const edgeops_node *node, const char *name) {
+    if (node->backing_up) {
+        return eop_fail(EDGEOPS_E_BUSY, "node",
+                        "a backup is under way; remove model '%s' when it is done", name);
+    }
     for (size_t i = 0; i < node->deployment_count; i++) {
         const eop_json *record = eop_deployment_record(node->deployments[i]);
         if (strcmp(eop_json_string(record, "model", ""), name) == 0) {

@@ -174,7 +174,7 @@ static edgeops_status run_rm(edgeops_call *call, eop_json **result) {
     edgeops_status status = check_unused(call->node, store, reference);
     if (status == EDGEOPS_OK && pthread_mutex_trylock(&call->node->workflow_lock) != 0) {
         status = eop_fail(EDGEOPS_E_BUSY, "node",
-                          "a workflow is being installed; try again in a moment");
+                          "a workflow is being installed or backed up; try again in a moment");
     } else if (status == EDGEOPS_OK) {
         status = edgeops_workflow_remove(store, reference);
         pthread_mutex_unlock(&call->node->workflow_lock);

@@ -6,6 +6,7 @@
 #include "node/parts.h"
 
 extern const eop_op eop_node_ops[];
+extern const eop_op eop_backup_ops[];
 extern const eop_op eop_source_ops[];
 extern const eop_op eop_asset_ops[];
 extern const eop_op eop_data_ops[];

@@ -305,6 +305,23 @@ def test_predict_on_a_file_a_dataset_and_an_asset(node, tmp_path):
     assert done.returncode == 3 and "nope" in done.stderr
 
 
+def test_a_backup_is_checked_and_restored(node, tmp_path):
+    target = tmp_path / "backup"
+    done = node.json("node", "backup", target)
+    assert done["files"] > 3 and (target / "manifest.json").exists()
+    assert node.run("node", "backup", target, check=False).returncode == 1
+    assert "sound backup" in node.run("node", "restore", target, "--check").stdout
+    assert node.run("node", "restore", target, check=False).returncode == 1, "the home is not empty"
+    copy = [CTL, "--home", tmp_path / "copy"]
+    subprocess.run([*copy, "node", "restore", target], check=True, capture_output=True)
+    shown = subprocess.run([*copy, "--json", "dataset", "show", "seed"], check=True, capture_output=True)
+    assert json.loads(shown.stdout)["digest"] == node.json("dataset", "show", "seed")["digest"]
+    subprocess.run([*copy, "predict", "limit", "--dataset", "seed"], check=True, capture_output=True)
+    (target / "manifest.json").unlink()
+    done = node.run("node", "restore", target, "--check", check=False)
+    assert done.returncode == 3 and "manifest.json" in done.stderr
+
+
 def test_models_and_runs_are_shown(node):
     assert "limit" in node.run("model", "ls").stdout
     shown = node.json("model", "show", "limit")
