@@ -64,6 +64,32 @@ static void append(edgeops_store *store, batch *b) {
     b->count = 0;
 }
 
+static void write_tables(const set *s, edgeops_store *store, size_t most, char (*names)[16]) {
+    edgeops_column columns[SET_CHANNELS_MAX];
+    size_t before = 0;
+    for (size_t a = 0; a < s->assets; before += s->rows[a++]) {
+        for (size_t row = 0; row < s->rows[a]; row += most) {
+            edgeops_append_result result;
+            edgeops_table table = {.asset = names[a],
+                                   .rows = s->rows[a] - row < most ? s->rows[a] - row : most,
+                                   .times = set_times(s, before) + row,
+                                   .column_count = s->channels,
+                                   .columns = columns};
+            for (size_t c = 0; c < s->channels; c++) {
+                const double *values = set_values(s, before, a, c) + row;
+                columns[c] = (edgeops_column){.name = channel_names[c],
+                                              .unit = "",
+                                              .type = EDGEOPS_TYPE_FLOAT64,
+                                              .f64 = values,
+                                              .data = values,
+                                              .length = 1};
+            }
+            must(edgeops_store_append_table(store, &table, &result));
+            set_must(result.appended == table.rows, "the store left rows out");
+        }
+    }
+}
+
 static void write_by_asset(const set *s, edgeops_store *store, batch *b, size_t most,
                            char (*names)[16]) {
     size_t before = 0;
@@ -105,7 +131,9 @@ static void write_set(const set *s, const char *home, const char *how,
     options.durability = durability;
     must(edgeops_store_open(&store, home, &options));
     double begun = seconds_now();
-    if (strcmp(how, "time") == 0) {
+    if (strcmp(how, "table") == 0) {
+        write_tables(s, store, most, names);
+    } else if (strcmp(how, "time") == 0) {
         write_by_time(s, store, &b, most, names);
     } else {
         write_by_asset(s, store, &b, most, names);

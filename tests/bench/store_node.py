@@ -68,7 +68,7 @@ def dataset(bench):
                        "EDGEOPS_LIBRARY": str(BUILD / "lib/libedgeops.so.0")})
     sys.path.insert(0, os.environ["PYTHONPATH"])
     Node(bench.folder, home.name).run("node", "init")
-    rivals.answer(BENCH, "write", data.path, home, "asset", "process", 10_000)
+    rivals.answer(BENCH, "write", data.path, home, "table", "process", 10_000)
     inputs = [{"name": f"c{c + 1}", "type": "float64"} for c in range(data.channels)]
     workflow = write_workflow(bench.folder, "take", TRAIN, inputs=inputs, limits={"memory": "1GiB"})
     rows = bench.folder / "dataset.sqlite"

@@ -61,7 +61,7 @@ class Bench:
             self._decimal = (sets.decimal(20, 1000) if self.smoke else sets.decimal()).save(self.folder)
         return self._decimal
 
-    def home(self, data, name=None, order="asset", durability="power", rows=10_000):
+    def home(self, data, name=None, order="table", durability="power", rows=10_000):
         """Writes a home anew, at most so many rows a call; gives its path and what the writer said."""
         home = self.folder / (name or f"home-{data.name}")
         shutil.rmtree(home, ignore_errors=True)
