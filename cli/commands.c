@@ -119,6 +119,12 @@ static const cli_option data_export_options[] = {
     FLAG("seq", "seq", "with a column for what tells samples of one time apart"),
     OUTPUT("where to (default: standard output)"),
     OPTIONS_END};
+static const cli_option data_aggregate_options[] = {
+    DURATION("every", "every", "a line for each stretch of this length, such as 1h (default: one for all)"),
+    LIST("channel", "NAME", "channels", "only this channel"),
+    TIME("start", "start", "from this time on (ISO 8601)"),
+    TIME("end", "end", "up to, without, this time"),
+    OPTIONS_END};
 static const cli_option data_head_options[] = {
     INTEGER("rows", "N", "rows", "how many (default 10)"), FLAG("last", "last", "the last rows, not the first"), OPTIONS_END};
 static const cli_argument label_add_args[] = {
@@ -281,6 +287,10 @@ const cli_command cli_commands[] = {
     {"data", "export", "write an asset's samples", NULL, arg_asset, data_export_options, "data.export", cli_data_export},
     {"data", "head", "show the first or last samples", NULL, arg_asset, data_head_options, "data.head", cli_data_head},
     {"data", "stats", "show count, range and mean of each channel", NULL, arg_asset, NULL, "data.stats", NULL},
+    {"data", "aggregate", "show count, range and mean of channels over stretches of time",
+     "Stretches begin at multiples of their length since 1970; those without a sample are left out. Only stored statistics are "
+     "read where a stretch holds whole chunks, so that years are summed up at once.",
+     arg_asset, data_aggregate_options, "data.aggregate", NULL},
 
     {"label", "add", "label a time or an interval", NULL, label_add_args, label_add_options, "label.add", cli_label_add},
     {"label", "correct", "replace a label by a better one",

@@ -97,6 +97,9 @@ static const struct {
         SECTIONS({NULL, "channels", FIELDS({"CHANNEL", "name", CLI_AS_TEXT}, {"TYPE", "type", CLI_AS_TEXT}, {"UNIT", "unit", CLI_AS_TEXT}, {"COUNT", "count", CLI_AS_TEXT},
             {"NULLS", "nulls", CLI_AS_TEXT}, {"MIN", "min", CLI_AS_NUMBER}, {"MAX", "max", CLI_AS_NUMBER}, {"MEAN", "mean", CLI_AS_NUMBER}), NULL}), NULL}},
 
+    {"data.aggregate", {NULL, ITEMS("no samples there", {"START", "start", CLI_AS_TIME}, {"CHANNEL", "channel", CLI_AS_TEXT}, {"COUNT", "count", CLI_AS_TEXT},
+        {"NULLS", "nulls", CLI_AS_TEXT}, {"MIN", "min", CLI_AS_NUMBER}, {"MAX", "max", CLI_AS_NUMBER}, {"MEAN", "mean", CLI_AS_NUMBER}), NULL}},
+
     {"label.add", {FIELDS({"id", "id", CLI_AS_TEXT}), NULL, NULL}},
     {"label.correct", {FIELDS({"id", "id", CLI_AS_TEXT}, {"replaces", "replaces", CLI_AS_TEXT}), NULL, NULL}},
     {"label.import", {FIELDS({"labels", "labels", CLI_AS_TEXT}, {"duplicates", "duplicates", CLI_AS_TEXT}), NULL, NULL}},

@@ -273,155 +273,6 @@ static edgeops_status run_head(edgeops_call *call, eop_json **result) {
     return EDGEOPS_OK;
 }
 
-/* -- stats -- */
-
-typedef struct channel_stats {
-    char *name;
-    char *unit;
-    edgeops_type type;
-    uint64_t count;
-    uint64_t numbers;    /**< of count: what min, max and mean go over */
-    uint64_t non_finite; /**< of count: NaN and the infinities */
-    double min;
-    double max;
-    double mean;
-} channel_stats;
-
-typedef struct stats_work {
-    edgeops_call *call;
-    channel_stats *channels;
-    size_t count;
-    uint64_t rows;
-    edgeops_time first;
-    edgeops_time last;
-} stats_work;
-
-static void stats_free(stats_work *w) {
-    for (size_t i = 0; i < w->count; i++) {
-        eop_free(w->channels[i].name);
-        eop_free(w->channels[i].unit);
-    }
-    eop_free(w->channels);
-    eop_free(w);
-}
-
-static void add_value(channel_stats *s, const edgeops_value *value) {
-    s->count++;
-    if (value->type == EDGEOPS_TYPE_STRING) {
-        return;
-    }
-    double x = value->type == EDGEOPS_TYPE_FLOAT64 ? value->as.f64 : (double)value->as.i64;
-    if (!isfinite(x)) {
-        s->non_finite++;
-        return;
-    }
-    s->numbers++;
-    s->min = s->numbers == 1 || x < s->min ? x : s->min;
-    s->max = s->numbers == 1 || x > s->max ? x : s->max;
-    double n = (double)s->numbers;
-    double step = x - s->mean; /* of two doubles: may be more than a double holds */
-    s->mean += isfinite(step) ? step / n : x / n - s->mean / n;
-}
-
-static edgeops_status add_slice(stats_work *w, const edgeops_table *table, uint64_t first) {
-    if (w->channels == NULL) {
-        w->channels = eop_calloc(table->column_count + 1, sizeof(*w->channels));
-        if (w->channels == NULL) {
-            return eop_fail_nomem("node");
-        }
-        for (; w->count < table->column_count; w->count++) {
-            const edgeops_column *c = &table->columns[w->count];
-            w->channels[w->count].type = c->type;
-            w->channels[w->count].name = eop_strdup(c->name);
-            w->channels[w->count].unit = eop_strdup(c->unit);
-        }
-        w->first = table->times[first];
-    }
-    for (size_t c = 0; c < w->count && c < table->column_count; c++) {
-        for (uint64_t r = first; r < table->rows; r++) {
-            edgeops_value value = edgeops_column_value(&table->columns[c], r);
-            if (value.type != EDGEOPS_TYPE_NULL) {
-                add_value(&w->channels[c], &value);
-            }
-        }
-    }
-    w->rows += table->rows - first;
-    w->last = table->times[table->rows - 1];
-    return EDGEOPS_OK;
-}
-
-static void stats_work_fn(eop_job *job, void *user_data) {
-    stats_work *w = user_data;
-    eop_slices *slices = NULL;
-    const edgeops_table *table = NULL;
-    uint64_t first = 0;
-    edgeops_status status =
-        eop_slices_open(&slices, w->call->node->store, eop_json_string(w->call->args, "asset", ""),
-                        NULL, 0, EDGEOPS_TIME_MIN, EDGEOPS_TIME_MAX);
-    while (status == EDGEOPS_OK && !eop_job_canceled(job) &&
-           (status = eop_slices_next(slices, &table, &first)) == EDGEOPS_OK) {
-        status = add_slice(w, table, first);
-    }
-    if (eop_job_canceled(job)) {
-        status = eop_fail(EDGEOPS_E_CANCELED, "node", "ended on request");
-    }
-    eop_job_end(job, status == EDGEOPS_DONE ? EDGEOPS_OK : status);
-    eop_slices_close(slices);
-}
-
-static eop_json *stats_result(const stats_work *w) {
-    eop_json *result = eop_json_object();
-    eop_json *channels = eop_json_array();
-    eop_json_set_integer(result, "rows", (int64_t)w->rows);
-    if (w->rows > 0) {
-        eop_json_set_time(result, "first", w->first);
-        eop_json_set_time(result, "last", w->last);
-    } else {
-        eop_json_set_string(result, "first", NULL);
-        eop_json_set_string(result, "last", NULL);
-    }
-    for (size_t i = 0; i < w->count; i++) {
-        const channel_stats *s = &w->channels[i];
-        eop_json *channel = eop_json_object();
-        eop_json_set_string(channel, "name", s->name);
-        eop_json_set_string(channel, "type", eop_type_name(s->type));
-        eop_json_set_string(channel, "unit", s->unit);
-        eop_json_set_integer(channel, "count", (int64_t)s->count);
-        eop_json_set_integer(channel, "nulls", (int64_t)(w->rows - s->count));
-        if (s->type == EDGEOPS_TYPE_FLOAT64) {
-            eop_json_set_integer(channel, "non_finite", (int64_t)s->non_finite);
-        }
-        if (s->numbers > 0) {
-            eop_json_set_number(channel, "min", s->min);
-            eop_json_set_number(channel, "max", s->max);
-            eop_json_set_number(channel, "mean", s->mean);
-        }
-        eop_json_append(channels, channel);
-    }
-    eop_json_set(result, "channels", channels);
-    return result;
-}
-
-static void stats_done(eop_job *job, void *user_data) {
-    stats_work *w = user_data;
-    edgeops_status status = eop_job_status(job);
-    eop_call_finish(w->call, status, status == EDGEOPS_OK ? stats_result(w) : NULL);
-    stats_free(w);
-}
-
-static edgeops_status stats_start(edgeops_call *call) {
-    stats_work *w = eop_calloc(1, sizeof(*w));
-    if (w == NULL) {
-        return eop_fail_nomem("node");
-    }
-    w->call = call;
-    edgeops_status status = eop_job_start(NULL, call->node, call, stats_work_fn, stats_done, w);
-    if (status != EDGEOPS_OK) {
-        stats_free(w);
-    }
-    return status;
-}
-
 #define ASSET EOP_STRING("asset", "name of the asset")
 
 const eop_op eop_data_ops[] = {
@@ -504,6 +355,17 @@ const eop_op eop_data_ops[] = {
     {.name = "data.stats",
      .summary = "count, range and mean of each channel of an asset",
      .args = EOP_ARGS("\"asset\"", ASSET),
-     .start = stats_start},
+     .start = eop_stats_start},
+    {.name = "data.aggregate",
+     .summary = "count, range and mean of channels of an asset over stretches of time",
+     .args = EOP_ARGS(
+         "\"asset\"",
+         ASSET ",\"channels\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}}," EOP_TIME(
+             "start",
+             "inclusive") "," EOP_TIME("end",
+                                       "exclusive") "," EOP_STRING("every",
+                                                                   "length of a stretch such as "
+                                                                   "1h; default: all")),
+     .start = eop_aggregate_start},
     {0},
 };

@@ -22,6 +22,8 @@ extern const eop_op eop_doctor_ops[];
 
 /* Those that have a file of their own. */
 edgeops_status eop_import_start(edgeops_call *call);
+edgeops_status eop_stats_start(edgeops_call *call);
+edgeops_status eop_aggregate_start(edgeops_call *call);
 edgeops_status eop_follow_start(edgeops_call *call);
 edgeops_status eop_label_import_start(edgeops_call *call);
 

@@ -53,3 +53,25 @@ Test(node_data, the_mean_of_the_largest_numbers_is_a_number) {
     cr_expect(isfinite(eop_json_number(a, "mean", NAN)) != 0);
     eop_json_free(r);
 }
+
+Test(node_data, aggregates_stand_for_stretches_of_time) {
+    for (int i = 0; i < 5; i++) {
+        append_row(edgeops_node_store(fixture_node), T0 + i * EDGEOPS_SECOND, i);
+    }
+    eop_json *r =
+        must("data.aggregate", "{\"asset\":\"m/1\",\"every\":\"2s\",\"channels\":[\"a\"]}");
+    const eop_json *items = eop_json_get(r, "items");
+    cr_expect(eq(sz, eop_json_size(items), 3));
+    const eop_json *second = at(items, 1);
+    cr_expect(eq(str, (char *)eop_json_string(second, "channel", ""), "a"));
+    cr_expect(eq(i64, eop_json_integer(second, "count", 0), 2));
+    cr_expect(eq(dbl, eop_json_number(second, "min", 0), 2));
+    cr_expect(eq(dbl, eop_json_number(second, "max", 0), 3));
+    cr_expect(eq(dbl, eop_json_number(second, "mean", 0), 2.5));
+    cr_expect(eq(dbl, eop_json_number(second, "sum", 0), 5));
+    eop_json_free(r);
+    must_fail(EDGEOPS_E_INVALID, "data.aggregate", "{\"asset\":\"m/1\",\"every\":\"soon\"}",
+              "every");
+    must_fail(EDGEOPS_E_INVALID, "data.aggregate", "{\"asset\":\"m/1\",\"every\":\"0s\"}", "every");
+    must_fail(EDGEOPS_E_NOTFOUND, "data.aggregate", "{\"asset\":\"none\"}", "none");
+}

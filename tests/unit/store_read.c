@@ -180,7 +180,8 @@ static void ask(question *q, dice *d, int64_t end, uint64_t rows) {
     }
     uint64_t cut = below(d, 4);
     if (cut < 2) {
-        *(cut == 0 ? &q->query.limit : &q->query.last) = 1 + below(d, rows / (1 + below(d, 500)) + 1);
+        *(cut == 0 ? &q->query.limit : &q->query.last) =
+            1 + below(d, rows / (1 + below(d, 500)) + 1);
     }
     q->query.condition_count = below(d, 2) * below(d, 4);
     q->query.conditions = q->conditions;
@@ -189,8 +190,8 @@ static void ask(question *q, dice *d, int64_t end, uint64_t rows) {
         edgeops_condition *c = &q->conditions[i];
         c->channel = names[k];
         c->compare = (edgeops_compare)(1 + below(d, 8));
-        c->value = draw(d, types[k] == EDGEOPS_TYPE_STRING ? types[k] : types[below(d, 3)],
-                        q->places[i]);
+        c->value =
+            draw(d, types[k] == EDGEOPS_TYPE_STRING ? types[k] : types[below(d, 3)], q->places[i]);
     }
     q->query.channels = q->channels;
     q->query.channel_count = 1 + below(d, CHANNELS);
@@ -261,7 +262,7 @@ static void check_targets(edgeops_store *store, dice *d, const question *q,
     for (size_t k = 0; k < layout.channel_count; k++) {
         edgeops_type type = types[q->columns[k]];
         if (is_number(type) && below(d, 8) > 0) {
-            targets[k].type = below(d, 2) > 0 ? EDGEOPS_TYPE_FLOAT64
+            targets[k].type = below(d, 2) > 0   ? EDGEOPS_TYPE_FLOAT64
                               : below(d, 2) > 0 ? EDGEOPS_TYPE_NULL
                                                 : type;
             targets[k].stride = below(d, 2) * (8 + below(d, 20));
