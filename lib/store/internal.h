@@ -60,6 +60,7 @@ struct edgeops_store {
     char write_message[512];
     uint64_t write_tries;
     uint64_t skipped_rows;      /* of the journal: their asset is gone, or they do not fit */
+    bool misfits;               /* some of them use channels that the catalog does not know */
     const eop_segment *written; /* its blocks stay as they are */
     uint32_t *drops;            /* removed assets whose chunks must go */
     size_t drop_count;

@@ -177,10 +177,8 @@ static edgeops_status enter_segment(edgeops_store *store, uint64_t number) {
     return EDGEOPS_OK;
 }
 
-static bool row_fits(const eop_asset *asset, const eop_frame_row *row, const eop_cell *cells) {
-    if (asset == NULL || row->ordinal <= asset->all.ordinal || row->ordinal > INT64_MAX) {
-        return false;
-    }
+/* Whether the catalog knows the channels; a power cut may leave it behind the journal. */
+static bool channels_fit(const eop_asset *asset, const eop_frame_row *row, const eop_cell *cells) {
     for (uint32_t i = 0; i < row->cell_count; i++) {
         if (cells[i].channel >= asset->channel_count ||
             !eop_channel_holds(asset->channels[cells[i].channel], &cells[i].value)) {
@@ -192,6 +190,7 @@ static bool row_fits(const eop_asset *asset, const eop_frame_row *row, const eop
 
 typedef struct replay {
     edgeops_store *store;
+    bool misfits; /* rows of channels that the catalog does not know */
     eop_cell cells[EOP_CHANNELS_MAX];
 } replay;
 
@@ -222,11 +221,17 @@ static edgeops_status replay_frame(uint64_t number, const char *payload, size_t 
             break;
         }
         eop_asset *asset = eop_memtable_by_id(&store->mem, row.asset);
-        /* A power cut may leave the catalog behind the journal. */
         eop_memtable_skip_id(&store->mem, row.asset);
-        if (!row_fits(asset, &row, r->cells)) {
+        if (asset == NULL || row.ordinal <= asset->all.ordinal || row.ordinal > INT64_MAX) {
             /* Mostly rows of an asset that was removed since. */
             store->skipped_rows++;
+            continue;
+        }
+        if (!channels_fit(asset, &row, r->cells)) {
+            /* The next row must not get its ordinal: it would be taken for this one. */
+            asset->all.ordinal = row.ordinal;
+            store->skipped_rows++;
+            r->misfits = true;
             continue;
         }
         status = eop_memtable_push(asset, store->active, row.ordinal, row.time, row.seq, r->cells,
@@ -264,10 +269,25 @@ static edgeops_status open_journal(edgeops_store *store) {
         eop_store_seal(store, store->active);
         store->active = NULL;
     }
+    store->misfits = r->misfits;
 out:
     eop_free(folder);
     eop_free(r);
     return status;
+}
+
+/* Rows of channels that a power cut took from the catalog must not come back under the name of the
+ * next channel, after another crash: all that was replayed becomes chunks before anything new
+ * comes. Where that cannot be, on a full disk, there is a later try: the segments are sealed. */
+static void bury_misfits(edgeops_store *store) {
+    if (store->misfits) {
+        pthread_mutex_lock(&store->lock);
+        edgeops_status status = eop_store_rotate(store, 0);
+        pthread_mutex_unlock(&store->lock);
+        if (status == EDGEOPS_OK) {
+            (void)eop_store_flush(store);
+        }
+    }
 }
 
 edgeops_status edgeops_store_open(edgeops_store **out, const char *home,
@@ -305,6 +325,7 @@ edgeops_status edgeops_store_open(edgeops_store **out, const char *home,
         status = eop_writer_start(store);
     }
     if (status == EDGEOPS_OK) {
+        bury_misfits(store);
         status = eop_store_begin_durability(store);
     }
     if (status != EDGEOPS_OK) {

@@ -113,3 +113,36 @@ Test(store_crash, nothing_acknowledged_is_lost_or_doubled) {
     }
     munmap((void *)acknowledged, 4096);
 }
+
+static void append_and_die(const char *channel, int64_t first, int64_t n) {
+    pid_t pid = fork();
+    cr_assert(pid >= 0);
+    if (pid == 0) {
+        edgeops_store *store = open_store();
+        for (int64_t i = first; i < first + n; i++) {
+            CHECK_OK(put(store, "a", i, 0, channel, i64(i), NULL));
+        }
+        kill(getpid(), SIGKILL);
+    }
+    cr_assert_eq(waitpid(pid, NULL, 0), pid);
+}
+
+/* A power cut took a channel from the catalog but left rows that use it in the journal; the next
+ * channel that comes takes its place. */
+Test(store_crash, rows_of_a_lost_channel_neither_return_nor_displace_others) {
+    append_and_die("x", 0, 10);
+    append_and_die("lost", 10, 10);
+    run_sql("catalog.db", "DELETE FROM channel WHERE name = 'lost'");
+    append_and_die("other", 20, 30);
+    edgeops_store *store = open_store();
+    edgeops_table *table = read_all(store, "a");
+    cr_assert_eq(table->column_count, 2);
+    cr_assert_eq(table->rows, 40);
+    for (int64_t i = 0; i < 40; i++) {
+        int64_t n = i < 10 ? i : i + 10;
+        cr_assert_eq(table->times[i], n);
+        cr_assert_eq(table->columns[i < 10 ? 0 : 1].i64[i], n);
+    }
+    edgeops_table_free(table);
+    edgeops_store_close(store);
+}

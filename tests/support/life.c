@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "life.h"
+
+#include <criterion/criterion.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "store/catalog.h"
+
+enum {
+    ASSETS = 2,
+    ROWS_MAX = 200000,   /* of an asset */
+    APPENDS = 250,       /* of an asset in a life */
+    ACTS = 40,           /* of the operator in a life */
+    SETS_MAX = 400,      /* datasets of a home */
+    TEXT_MAX = 1500,     /* bytes */
+    CHANNEL_EVERY = 400, /* rows: then the asset gets one more channel */
+    RESENT = 20          /* rows that are sent again at the beginning of a life */
+};
+
+/* A dataset: it is there from `made` to `removing`, it may be there from `making` to `removed`. */
+typedef enum set_state { NEVER, MAKING, MADE, REMOVING, REMOVED } set_state;
+
+typedef struct promised_set {
+    _Atomic int state;
+    char digest[65]; /* once it is MADE */
+} promised_set;
+
+/* Shared with the process that lives. */
+typedef struct promises {
+    _Atomic uint64_t acknowledged[ASSETS]; /* rows 1.. */
+    _Atomic uint64_t labels;
+    _Atomic uint64_t record;
+    _Atomic uint64_t removals; /* of the asset "gone": odd while it is away for sure */
+    _Atomic bool reached;
+    char failure[256];
+    _Atomic uint64_t sets;
+    promised_set set[SETS_MAX];
+} promises;
+
+static promises *promised;
+static char folder[128];
+static char home[160];
+static uint8_t *there[ASSETS];               /* rows that were there after the last life */
+static uint64_t acknowledged_before[ASSETS]; /* at its end */
+static const char *const assets[ASSETS] = {"a", "b"};
+
+static uint64_t roll(uint64_t *dice) {
+    *dice ^= *dice >> 12;
+    *dice ^= *dice << 25;
+    *dice ^= *dice >> 27;
+    return *dice * UINT64_C(2685821657736338717) >> 11;
+}
+
+int life_rounds(int given) {
+    const char *factor = getenv("EDGEOPS_TEST_ROUNDS");
+    int times = factor != NULL ? atoi(factor) : 1;
+    return given * (times > 0 ? times : 1);
+}
+
+/* -- living; nothing of Criterion here -- */
+
+static void must(edgeops_status status, const char *what) {
+    if (status != EDGEOPS_OK) {
+        snprintf(promised->failure, sizeof promised->failure, "%s: %s (%s)", what,
+                 edgeops_status_name(status), edgeops_error_last()->message);
+        _exit(3);
+    }
+}
+
+typedef struct row {
+    char names[1][16];
+    const char *channels[3];
+    edgeops_value values[3];
+    edgeops_sample sample;
+} row;
+
+static edgeops_time time_of(uint64_t n) {
+    return (int64_t)n * 100 - (n % 3 == 0 ? 950 : 0);
+}
+
+static void make_row(row *r, int asset, uint64_t n) {
+    static char filler[TEXT_MAX];
+    memset(filler, 'x', sizeof filler);
+    snprintf(r->names[0], sizeof r->names[0], "c%d", (int)(n / CHANNEL_EVERY));
+    r->channels[0] = "n";
+    r->channels[1] = "text";
+    r->channels[2] = r->names[0];
+    r->values[0] = (edgeops_value){.type = EDGEOPS_TYPE_INT64, .as.i64 = (int64_t)n};
+    r->values[1] = (edgeops_value){
+        .type = EDGEOPS_TYPE_STRING, .size = (uint32_t)(n % TEXT_MAX), .as.str = filler};
+    r->values[2] = (edgeops_value){.type = EDGEOPS_TYPE_FLOAT64, .as.f64 = (double)n};
+    r->sample = (edgeops_sample){.asset = assets[asset],
+                                 .time = time_of(n),
+                                 .count = n % 5 == 0 ? 3 : 2,
+                                 .channels = r->channels,
+                                 .values = r->values};
+}
+
+typedef struct life {
+    edgeops_store *store;
+    int asset;
+    uint64_t seed;
+} life;
+
+static void *append_rows(void *data) {
+    life *l = data;
+    uint64_t dice = l->seed;
+    _Atomic uint64_t *acknowledged = &promised->acknowledged[l->asset];
+    uint64_t known = atomic_load(acknowledged);
+    uint64_t next = known > RESENT ? known - RESENT : 1;
+    for (int i = 0; i < APPENDS; i++) {
+        row rows[8];
+        edgeops_sample samples[8];
+        size_t n = 1 + roll(&dice) % 8;
+        for (size_t k = 0; k < n; k++) {
+            make_row(&rows[k], l->asset, next + k);
+            samples[k] = rows[k].sample;
+        }
+        must(edgeops_store_append(l->store, samples, n, NULL), "append");
+        next += n;
+        if (next - 1 > known) {
+            known = next - 1;
+            atomic_store(acknowledged, known);
+        }
+    }
+    return NULL;
+}
+
+static void make_set(edgeops_store *store) {
+    uint64_t i = atomic_load(&promised->sets);
+    promised_set *set = &promised->set[i];
+    char name[24];
+    edgeops_dataset *opened = NULL;
+    edgeops_dataset_options options = EDGEOPS_DATASET_OPTIONS_INIT;
+    if (i == SETS_MAX || atomic_load(&promised->acknowledged[i % ASSETS]) == 0) {
+        return;
+    }
+    snprintf(name, sizeof name, "s%d", (int)i);
+    options.name = name;
+    options.assets = &assets[i % ASSETS];
+    options.asset_count = 1;
+    atomic_store(&set->state, MAKING);
+    atomic_store(&promised->sets, i + 1);
+    edgeops_status status = edgeops_dataset_create(store, &options);
+    if (status == EDGEOPS_E_INVALID || status == EDGEOPS_E_NOTFOUND) {
+        /* A cut took all rows of the asset, which was acknowledged with durability PROCESS. */
+        atomic_store(&set->state, REMOVED);
+        return;
+    }
+    must(status, "dataset");
+    must(edgeops_dataset_open(&opened, store, name), "open dataset");
+    strcpy(set->digest, opened->digest);
+    edgeops_dataset_free(opened);
+    atomic_store(&set->state, MADE);
+}
+
+static void remove_set(edgeops_store *store, uint64_t any) {
+    uint64_t count = atomic_load(&promised->sets);
+    char name[24];
+    if (count < 4) {
+        return;
+    }
+    promised_set *set = &promised->set[any % count];
+    if (atomic_load(&set->state) == MADE) {
+        snprintf(name, sizeof name, "s%d", (int)(any % count));
+        atomic_store(&set->state, REMOVING);
+        must(edgeops_dataset_remove(store, name), "remove dataset");
+        atomic_store(&set->state, REMOVED);
+    }
+}
+
+/* An asset that comes and goes. */
+static void come_or_go(edgeops_store *store) {
+    row r;
+    uint64_t n = atomic_load(&promised->removals);
+    if (n % 2 == 1) {
+        atomic_store(&promised->removals, n + 1);
+        for (uint64_t i = 1; i <= 300; i++) {
+            make_row(&r, 0, i);
+            r.sample.asset = "gone";
+            must(edgeops_store_append(store, &r.sample, 1, NULL), "append gone");
+        }
+    } else {
+        edgeops_status status = edgeops_store_remove_asset(store, "gone");
+        must(status == EDGEOPS_E_NOTFOUND ? EDGEOPS_OK : status, "remove gone");
+        atomic_store(&promised->removals, n + 1);
+    }
+}
+
+static void add_label(edgeops_store *store) {
+    edgeops_label label = {.asset = assets[0], .end = 10, .label = "good"};
+    edgeops_status status = edgeops_store_label(store, &label, 1, NULL);
+    if (status != EDGEOPS_E_NOTFOUND) { /* no row yet, or a cut took the asset */
+        must(status, "label");
+        atomic_fetch_add(&promised->labels, 1);
+    }
+}
+
+static void act(edgeops_store *store, uint64_t *dice) {
+    char json[48];
+    uint64_t n = 0;
+    switch (roll(dice) % 8) {
+    case 0:
+    case 1:
+        must(eop_store_flush(store), "flush");
+        break;
+    case 2:
+        add_label(store);
+        break;
+    case 3:
+        n = atomic_load(&promised->record) + 1;
+        snprintf(json, sizeof json, "{\"n\":%d}", (int)n);
+        must(eop_record_put(store, "run", "r", json, false), "record");
+        atomic_store(&promised->record, n);
+        break;
+    case 4:
+        come_or_go(store);
+        break;
+    case 5:
+        remove_set(store, roll(dice));
+        break;
+    default:
+        make_set(store);
+    }
+}
+
+static void live(edgeops_durability durability, const disk_plan *plan, uint64_t seed) {
+    edgeops_store_options options = EDGEOPS_STORE_OPTIONS_INIT;
+    pthread_t threads[ASSETS];
+    life lives[ASSETS];
+    uint64_t dice = seed * 3 + 1;
+    options.segment_bytes = 1024 * 1024;
+    options.free_floor_bytes = 1;
+    options.durability = durability;
+    disk_watch(folder, plan->action == DISK_CUT);
+    disk_set(plan);
+    edgeops_store *store = NULL;
+    must(edgeops_store_open(&store, home, &options), "open");
+    for (int k = 0; k < ASSETS; k++) {
+        lives[k] = (life){store, k, seed * 7 + (uint64_t)k + 1};
+        if (pthread_create(&threads[k], NULL, append_rows, &lives[k]) != 0) {
+            _exit(4);
+        }
+    }
+    for (int i = 0; i < ACTS; i++) {
+        act(store, &dice);
+    }
+    for (int k = 0; k < ASSETS; k++) {
+        pthread_join(threads[k], NULL);
+    }
+    atomic_store(&promised->reached, false);
+    if (plan->action == DISK_CUT) {
+        disk_cut(plan->seed);
+    }
+    kill(getpid(), SIGKILL);
+}
+
+/* -- looking at what is left -- */
+
+#define CHECK_OK(call)                                                                             \
+    do {                                                                                           \
+        edgeops_status check_status_ = (call);                                                     \
+        cr_assert(check_status_ == EDGEOPS_OK, "%s: %s (%s)", #call,                               \
+                  edgeops_status_name(check_status_), edgeops_error_last()->message);              \
+    } while (0)
+
+static void check_row(const edgeops_table *table, uint64_t i, int asset, uint8_t *seen) {
+    uint64_t n = (uint64_t)table->columns[0].i64[i];
+    const edgeops_column *text = &table->columns[1];
+    cr_assert(n >= 1 && n < ROWS_MAX, "asset %s has a row %lld", assets[asset], (long long)n);
+    cr_assert_eq(seen[n], 0, "asset %s has row %d twice", assets[asset], (int)n);
+    seen[n] = 1;
+    cr_assert_eq(table->times[i], time_of(n), "row %d has another time", (int)n);
+    cr_assert_eq(text->offsets[i + 1] - text->offsets[i], n % TEXT_MAX);
+    for (size_t k = 2; k < table->column_count; k++) {
+        const edgeops_column *column = &table->columns[k];
+        bool valid = column->valid == NULL || column->valid[i] != 0;
+        bool wanted = n % 5 == 0 && (uint64_t)atoi(column->name + 1) == n / CHANNEL_EVERY;
+        cr_assert_eq(valid, wanted, "asset %s, row %d: channel %s", assets[asset], (int)n,
+                     column->name);
+        cr_assert(!valid || column->f64[i] == (double)n);
+    }
+}
+
+static void check_rows(edgeops_store *store, int asset, bool all) {
+    edgeops_query query = EDGEOPS_QUERY_INIT;
+    edgeops_table *table = NULL;
+    uint8_t *seen = calloc(ROWS_MAX, 1);
+    uint64_t acknowledged = atomic_load(&promised->acknowledged[asset]);
+    query.asset = assets[asset];
+    edgeops_status status = edgeops_store_read(&table, store, &query);
+    cr_assert(status == EDGEOPS_OK || status == EDGEOPS_E_NOTFOUND, "%s",
+              edgeops_error_last()->message);
+    for (uint64_t i = 0; table != NULL && i < table->rows; i++) {
+        check_row(table, i, asset, seen);
+        cr_assert(i == 0 || table->times[i - 1] < table->times[i]);
+    }
+    for (uint64_t n = 1; all && n <= acknowledged; n++) {
+        bool wanted = n > acknowledged_before[asset] || there[asset][n] != 0;
+        cr_assert(seen[n] || !wanted, "asset %s has lost row %d of %d", assets[asset], (int)n,
+                  (int)acknowledged);
+    }
+    acknowledged_before[asset] = acknowledged;
+    free(there[asset]);
+    there[asset] = seen;
+    edgeops_table_free(table);
+}
+
+static void check_sets(edgeops_store *store) {
+    for (uint64_t i = 0; i < atomic_load(&promised->sets); i++) {
+        promised_set *set = &promised->set[i];
+        char name[24];
+        edgeops_dataset *opened = NULL;
+        int state = atomic_load(&set->state);
+        snprintf(name, sizeof name, "s%d", (int)i);
+        edgeops_status status = edgeops_dataset_open(&opened, store, name);
+        cr_assert(status == EDGEOPS_OK || status == EDGEOPS_E_NOTFOUND, "dataset %s: %s", name,
+                  edgeops_error_last()->message);
+        cr_assert(status == EDGEOPS_OK || state != MADE, "dataset %s is lost", name);
+        cr_assert(status != EDGEOPS_OK || state != REMOVED, "dataset %s is back", name);
+        if (status == EDGEOPS_OK && set->digest[0] != '\0') {
+            cr_assert_str_eq(opened->digest, set->digest);
+        } else if (status == EDGEOPS_OK) {
+            strcpy(set->digest, opened->digest);
+        }
+        edgeops_dataset_free(opened);
+        atomic_store(&set->state, status == EDGEOPS_OK ? MADE : REMOVED);
+    }
+}
+
+static edgeops_status count_label(const edgeops_label *label, void *data) {
+    (void)label;
+    *(uint64_t *)data += 1;
+    return EDGEOPS_OK;
+}
+
+static void check_catalog(edgeops_store *store, bool all) {
+    uint64_t labels = 0;
+    uint64_t record = 0;
+    char *json = NULL;
+    CHECK_OK(edgeops_store_labels(store, NULL, count_label, &labels));
+    cr_assert(!all || labels >= atomic_load(&promised->labels), "%d of %d labels", (int)labels,
+              (int)atomic_load(&promised->labels));
+    atomic_store(&promised->labels, labels);
+    edgeops_status status = eop_record_get(&json, store, "run", "r");
+    if (status == EDGEOPS_OK) {
+        record = (uint64_t)atoll(json + 5);
+        eop_free(json);
+    }
+    cr_assert(!all || record >= atomic_load(&promised->record));
+    atomic_store(&promised->record, record);
+    edgeops_query query = EDGEOPS_QUERY_INIT;
+    edgeops_table *table = NULL;
+    query.asset = "gone";
+    status = edgeops_store_read(&table, store, &query);
+    edgeops_table_free(table);
+    /* Removing an asset waits for the disk in either mode. */
+    cr_assert(status == EDGEOPS_E_NOTFOUND || atomic_load(&promised->removals) % 2 == 0,
+              "a removed asset is back");
+    atomic_store(&promised->removals, 0);
+}
+
+static void look(bool all) {
+    edgeops_store_options options = EDGEOPS_STORE_OPTIONS_INIT;
+    edgeops_store *store = NULL;
+    options.segment_bytes = 1024 * 1024;
+    options.free_floor_bytes = 1;
+    CHECK_OK(edgeops_store_open(&store, home, &options));
+    check_sets(store);
+    for (int k = 0; k < ASSETS; k++) {
+        check_rows(store, k, all);
+    }
+    check_catalog(store, all);
+    edgeops_store_close(store);
+}
+
+void life_live(edgeops_durability durability, const disk_plan *plan, uint64_t seed) {
+    int status = 0;
+    atomic_store(&promised->reached, true);
+    pid_t pid = fork();
+    cr_assert(pid >= 0);
+    if (pid == 0) {
+        live(durability, plan, seed);
+        _exit(1);
+    }
+    cr_assert_eq(waitpid(pid, &status, 0), pid);
+    cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "seed %llu: status %x, %s",
+              (unsigned long long)seed, (unsigned)status, promised->failure);
+    bool cut = plan->action == DISK_CUT;
+    cr_assert(!cut || disk_restore(folder), "seed %llu: nothing was left",
+              (unsigned long long)seed);
+    look(!cut || durability == EDGEOPS_DURABILITY_POWER);
+}
+
+bool life_reached(void) {
+    return atomic_load(&promised->reached);
+}
+
+uint64_t life_rows(void) {
+    uint64_t sum = 0;
+    for (int k = 0; k < ASSETS; k++) {
+        sum += atomic_load(&promised->acknowledged[k]);
+    }
+    return sum;
+}
+
+void life_begin(const char *given) {
+    snprintf(folder, sizeof folder, "%s", given);
+    snprintf(home, sizeof home, "%s/home", given);
+    promised =
+        mmap(NULL, sizeof *promised, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    cr_assert(promised != MAP_FAILED);
+    for (int k = 0; k < ASSETS; k++) {
+        there[k] = calloc(ROWS_MAX, 1);
+        acknowledged_before[k] = 0;
+    }
+}
+
+void life_end(void) {
+    munmap(promised, sizeof *promised);
+    for (int k = 0; k < ASSETS; k++) {
+        free(there[k]);
+        there[k] = NULL;
+    }
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* kill -9 at each point of the write path: nothing acknowledged is lost, nothing is there twice,
+ * and each dataset is what was frozen. */
+#include "store_fixture.h"
+#include "support/life.h"
+
+TestSuite(store_kill, .init = make_home, .fini = remove_home);
+
+enum { KILLS = 25 };
+
+typedef struct point {
+    const char *what;
+    unsigned calls;
+    const char *name; /* in the path of the file */
+    uint64_t most;    /* the call is one of the first so many */
+} point;
+
+static const point points[] = {
+    {"journal append", DISK_WRITE, ".seg", 400},
+    {"segment made", DISK_WRITE | DISK_RESIZE | DISK_SYNC | DISK_OPEN, "spare", 20},
+    {"rotate", DISK_RENAME, ".seg", 6},
+    {"chunk commit", DISK_WRITE, "telemetry.db-wal", 150},
+    {"chunk sync", DISK_SYNC, "telemetry.db-wal", 6},
+    {"checkpoint of the chunks", DISK_WRITE | DISK_SYNC, "telemetry.db", 150},
+    {"catalog commit", DISK_WRITE, "catalog.db-wal", 80},
+    {"checkpoint of the catalog", DISK_SYNC, "catalog.db", 12},
+    {"journal sync", DISK_SYNC, "journal", 150},
+    {"any call", DISK_ANY, NULL, 1500},
+};
+
+static void kill_at(const point *p, edgeops_durability durability) {
+    dice d = {(uint64_t)(p - points) * 2 + durability};
+    int reached = 0;
+    int rounds = life_rounds(KILLS);
+    life_begin(folder);
+    for (int i = 0; i < rounds; i++) {
+        if (i % 9 == 8) {
+            /* What a home holds is read after each life. */
+            life_end();
+            CHECK_OK(eop_remove_tree(home));
+            life_begin(folder);
+        }
+        disk_plan plan = {
+            .calls = p->calls, .name = p->name, .nth = 1 + below(&d, p->most), .action = DISK_KILL};
+        life_live(durability, &plan, roll(&d));
+        reached += life_reached();
+    }
+    life_end();
+    CHECK_OK(eop_remove_tree(home));
+    cr_expect(reached * 3 >= rounds * 2, "%s: only %d of %d kills came to it", p->what, reached,
+              rounds);
+}
+
+#define POINT(n, name)                                                                             \
+    Test(store_kill, name, .timeout = 100) {                                                       \
+        kill_at(&points[n], n % 2 == 0 ? EDGEOPS_DURABILITY_PROCESS : EDGEOPS_DURABILITY_POWER);   \
+    }
+
+POINT(0, in_a_journal_append)
+POINT(1, while_a_segment_is_made)
+POINT(2, in_a_rotation)
+POINT(3, in_a_chunk_commit)
+POINT(4, in_a_chunk_sync)
+POINT(5, in_a_checkpoint_of_the_chunks)
+POINT(6, in_a_catalog_commit)
+POINT(7, in_a_checkpoint_of_the_catalog)
+POINT(9, anywhere)
+
+Test(store_kill, in_a_journal_sync, .timeout = 100) {
+    kill_at(&points[8], EDGEOPS_DURABILITY_POWER);
+}
