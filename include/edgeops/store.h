@@ -65,6 +65,7 @@ typedef struct edgeops_append_result {
     uint64_t duplicates; /**< same asset, time, seq and values as one that is there: left out */
     uint64_t conflicts;  /**< same asset, time and seq, other values: the first one stays */
     uint64_t late;       /**< of the appended ones: older than the newest of their asset */
+    uint64_t expired;    /**< not newer than what retention dropped of their asset: left out */
 } edgeops_append_result;
 
 /** Appends n samples: all or none. Unknown assets and channels are made (a null value makes none).
@@ -304,6 +305,10 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_cursor_next(edgeops_cursor 
                                                                  size_t max_rows,
                                                                  const edgeops_table **block);
 
+/** How many ordinals it passed over since it was opened, because their rows are not there any more:
+ * retention dropped them, or they cannot be read. Since 0.1. */
+EDGEOPS_API uint64_t edgeops_cursor_skipped(const edgeops_cursor *cursor);
+
 /** NULL is allowed. Since 0.1. */
 EDGEOPS_API void edgeops_cursor_close(edgeops_cursor *cursor);
 
@@ -323,6 +328,8 @@ typedef struct edgeops_asset_info {
     edgeops_time last;
     size_t channel_count;
     const edgeops_channel_info *channels;
+    uint64_t dropped;           /**< samples that retention dropped; `rows` does not count them */
+    edgeops_time dropped_until; /**< their greatest time; 0 without any */
 } edgeops_asset_info;
 
 /** Given each asset, sorted by name; borrowed for the call. Anything but EDGEOPS_OK ends the walk

@@ -404,12 +404,17 @@ static bool same_values(eop_append_scratch *scratch, const eop_rows *rows, size_
     return true;
 }
 
-/* EDGEOPS_OK: it is new. DONE: it is there, and counted. */
+static bool is_expired(const eop_asset *asset, int64_t time) {
+    return EOP_UNLIKELY(asset->dropped > 0) && time <= asset->until;
+}
+
+/* EDGEOPS_OK: it is new. DONE: it is there or expired, and counted. */
 static edgeops_status check_new(edgeops_store *store, eop_asset *asset,
                                 const edgeops_sample *sample, size_t n) {
-    if (EOP_LIKELY(
-            asset->all.rows == 0 ||
-            eop_key_compare(sample->time, sample->seq, asset->all.last, asset->all.last_seq) > 0)) {
+    bool expired = is_expired(asset, sample->time);
+    if (EOP_LIKELY(!expired && (asset->all.rows == 0 ||
+                                eop_key_compare(sample->time, sample->seq, asset->all.last,
+                                                asset->all.last_seq) > 0))) {
         return EDGEOPS_OK;
     }
     eop_block *block = NULL;
@@ -421,6 +426,10 @@ static edgeops_status check_new(edgeops_store *store, eop_asset *asset,
     } else if (status == EDGEOPS_OK) {
         status = eop_lookup_find(&rows, &row, &store->lookup, asset, store->chunk_epoch,
                                  sample->time, sample->seq);
+    }
+    if (status == EDGEOPS_OK && rows == NULL && expired) {
+        store->scratch->result.expired++;
+        return EDGEOPS_DONE;
     }
     if (status != EDGEOPS_OK || rows == NULL) {
         return status;
@@ -524,8 +533,9 @@ edgeops_status eop_append_rows(edgeops_store *store, const edgeops_table *table,
         return status;
     }
     eop_asset *asset = touched->asset;
-    if (asset->all.rows > 0 &&
-        eop_key_compare(rows->times[0], rows->seqs[0], asset->all.last, asset->all.last_seq) <= 0) {
+    if (is_expired(asset, rows->times[0]) ||
+        (asset->all.rows > 0 && eop_key_compare(rows->times[0], rows->seqs[0], asset->all.last,
+                                                asset->all.last_seq) <= 0)) {
         return EDGEOPS_DONE;
     }
     status = place_columns(channels, store, asset, table, rows);

@@ -177,6 +177,8 @@ static edgeops_status copy_asset(entry *out, const eop_asset *asset) {
                                      .last_ordinal = asset->all.ordinal,
                                      .first = asset->all.rows > 0 ? asset->all.first : 0,
                                      .last = asset->all.rows > 0 ? asset->all.last : 0,
+                                     .dropped = asset->dropped,
+                                     .dropped_until = asset->dropped > 0 ? asset->until : 0,
                                      .channel_count = asset->channel_count,
                                      .channels = out->channels};
     for (uint32_t i = 0; i < asset->channel_count; i++) {

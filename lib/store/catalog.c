@@ -160,6 +160,8 @@ static const char *const texts[EOP_CATALOG_STATEMENTS] = {
     [EOP_DATASET_HOLDS] = "SELECT dataset.name FROM dataset JOIN dataset_asset ON"
                           " dataset_asset.dataset = dataset.id WHERE dataset_asset.asset = ?"
                           " ORDER BY dataset.name LIMIT 1",
+    [EOP_DATASET_PINS] = "SELECT start, \"end\", max_ordinal FROM dataset_asset JOIN dataset ON"
+                         " dataset.id = dataset_asset.dataset WHERE asset = ?",
     [EOP_DATASET_ASSET_ADD] = "INSERT INTO dataset_asset VALUES(?, ?, ?, ?, ?, ?)",
     [EOP_DATASET_ASSET_LIST] = "SELECT asset, name, rows, max_ordinal FROM dataset_asset"
                                " WHERE dataset = ? ORDER BY position",

@@ -11,7 +11,8 @@ struct edgeops_cursor {
     bool all_channels;
     char **names; /* of the channels asked for */
     size_t name_count;
-    uint64_t next; /* ordinal of the next row */
+    uint64_t next;    /* ordinal of the next row */
+    uint64_t skipped; /* ordinals that were passed over */
 
     eop_asset *asset; /* borrowed while `epoch` is the memtable's */
     uint64_t epoch;
@@ -58,6 +59,10 @@ static edgeops_status copy_names(edgeops_cursor *cursor, const char *const *chan
         cursor->name_count++;
     }
     return EDGEOPS_OK;
+}
+
+uint64_t edgeops_cursor_skipped(const edgeops_cursor *cursor) {
+    return cursor != NULL ? cursor->skipped : 0;
 }
 
 edgeops_status edgeops_cursor_open(edgeops_cursor **out, edgeops_store *store, const char *asset,
@@ -135,6 +140,11 @@ static edgeops_status set_columns(edgeops_cursor *cursor) {
     return status;
 }
 
+static void pass(edgeops_cursor *cursor, uint64_t next) {
+    cursor->skipped += next - cursor->next;
+    cursor->next = next;
+}
+
 /* Rows of the memtable from `next` on, into the table. DONE: the next row is older, unless it is
  * known to be lost. */
 static edgeops_status take_memory(edgeops_cursor *cursor, size_t max_rows, bool lost) {
@@ -153,7 +163,7 @@ static edgeops_status take_memory(edgeops_cursor *cursor, size_t max_rows, bool 
         }
         if (block->data.first_ordinal > cursor->next) {
             /* A gap that damage of the journal left. */
-            cursor->next = block->data.first_ordinal;
+            pass(cursor, block->data.first_ordinal);
         }
         size_t from = (size_t)(cursor->next - block->data.first_ordinal);
         size_t n = block->data.rows - from;
@@ -265,7 +275,7 @@ static edgeops_status next_in_chunks(bool *passed, edgeops_cursor *cursor, size_
               chunk.ord1 < INT64_MAX;
     if (*passed) {
         eop_store_note_damage(chunk.id, cursor->store);
-        cursor->next = chunk.ord1 + 1;
+        pass(cursor, chunk.ord1 + 1);
         return EDGEOPS_DONE;
     }
     if (status == EDGEOPS_DONE) {
@@ -274,7 +284,9 @@ static edgeops_status next_in_chunks(bool *passed, edgeops_cursor *cursor, size_
     }
     if (status == EDGEOPS_OK && cursor->chunk.rows > 0) {
         uint64_t first = eop_rows_ordinal(&cursor->chunk, 0);
-        cursor->next = first > cursor->next ? first : cursor->next;
+        if (first > cursor->next) {
+            pass(cursor, first);
+        }
         status = take_chunk(cursor, max_rows);
     }
     return status;
@@ -284,6 +296,7 @@ edgeops_status edgeops_cursor_next(edgeops_cursor *cursor, size_t max_rows,
                                    const edgeops_table **block) {
     EOP_REQUIRE(cursor != NULL && block != NULL && max_rows >= 1 && max_rows <= 65536, "store");
     uint64_t start = cursor->next;
+    uint64_t skipped = cursor->skipped;
     uint32_t asset = 0;
     edgeops_status status = EDGEOPS_OK;
     bool passed = false;
@@ -305,6 +318,7 @@ edgeops_status edgeops_cursor_next(edgeops_cursor *cursor, size_t max_rows,
     }
     if (status != EDGEOPS_OK) {
         cursor->next = start;
+        cursor->skipped = skipped;
         return status;
     }
     *block = &cursor->table.view;

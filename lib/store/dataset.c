@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "base/time.h"
+#include "store/upkeep.h"
 
 void edgeops_dataset_options_init(edgeops_dataset_options *options, size_t struct_size) {
     edgeops_dataset_options defaults = EDGEOPS_DATASET_OPTIONS_INIT;
@@ -306,6 +307,8 @@ edgeops_status edgeops_dataset_create(edgeops_store *store,
     if (status == EDGEOPS_OK) {
         status = check_free_name(&store->catalog, o.name);
     }
+    /* Retention must not drop rows between reading them and saying that they are held. */
+    eop_store_hold_rows(store);
     if (status == EDGEOPS_OK) {
         status = freeze(&frozen, store, &o);
     }
@@ -322,6 +325,7 @@ edgeops_status edgeops_dataset_create(edgeops_store *store,
     if (status == EDGEOPS_OK) {
         status = eop_frozen_save(&frozen, &store->catalog);
     }
+    eop_store_release_rows(store);
     eop_frozen_values_dispose(&values);
     eop_frozen_dispose(&frozen);
     return status;

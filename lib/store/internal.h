@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The store. Locks, in the order in which they are taken: `spare_lock`, `lock` (memtable, journal,
- * queues of the writer), then the catalog's; `pool_lock`, `watch_lock` and `wake_lock` are leaves.
- * The connection that writes chunks and the segment `written` belong to the background writer.
+ * queues of the writer), then the catalog's; `hold` comes before all; `pool_lock`, `watch_lock` and
+ * `wake_lock` are leaves. The connection that writes chunks and the segment `written` belong to the
+ * background writer.
  *
  * A row is in the memtable and the journal until the background writer has put its segment into
  * chunks; only then it leaves the memtable. Who reads begins its snapshot of the chunks under
@@ -69,6 +70,12 @@ struct edgeops_store {
     bool shrink_due;            /* the file can be made shorter */
     char drop_message[512];
     uint64_t drop_tries;
+
+    pthread_rwlock_t hold; /* the writer drops no rows while it is held */
+    struct eop_upkeep *upkeep;
+    bool retain_due;
+    bool retain_failing; /* the writer's */
+    struct eop_retain_run *retaining;
 
     eop_telemetry writer;
     eop_sql checkpoint; /* of catalog.db */

@@ -76,6 +76,7 @@ edgeops_status eop_memtable_add(eop_asset **out, eop_memtable *table, const char
     asset->name = eop_strdup(name);
     asset->hash = eop_names_hash(name);
     asset->id = id;
+    asset->until = INT64_MIN;
     if (asset->name == NULL || !eop_names_reserve(&table->by_name) ||
         !eop_grow(&table->assets, &table->capacity, table->count + 1, sizeof(eop_asset *))) {
         free_asset(asset);

@@ -86,6 +86,8 @@ struct eop_asset {
     size_t layout_capacity;
     eop_extent all;
     eop_extent stored; /**< of the rows in chunks */
+    uint64_t dropped;  /**< rows that retention dropped */
+    int64_t until;     /**< their greatest time, INT64_MIN for none: what is not newer is expired */
     eop_progress progress;
     eop_block *blocks; /**< oldest first */
     eop_block *newest;

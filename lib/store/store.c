@@ -54,6 +54,7 @@ static edgeops_status init_locks(edgeops_store *store) {
     rc = rc != 0 ? rc : pthread_cond_init(&store->changed, NULL);
     rc = rc != 0 ? rc : pthread_mutex_init(&store->lock, NULL);
     rc = rc != 0 ? rc : pthread_mutex_init(&store->spare_lock, NULL);
+    rc = rc != 0 ? rc : pthread_rwlock_init(&store->hold, NULL);
     rc = rc != 0 ? rc : pthread_mutex_init(&store->wake_lock, NULL);
     rc = rc != 0 ? rc : pthread_mutex_init(&store->pool_lock, NULL);
     rc = rc != 0 ? rc : pthread_mutex_init(&store->watch_lock, NULL);
@@ -111,8 +112,11 @@ static edgeops_status open_catalog(edgeops_store *store) {
     return status;
 }
 
-static edgeops_status take_state(uint32_t id, const eop_extent *extent, void *user_data) {
+static edgeops_status take_state(uint32_t id, const eop_state *state, void *user_data) {
     edgeops_store *store = user_data;
+    if (id >= EOP_ROLLUP_ID) {
+        return EDGEOPS_OK; /* goes with its asset */
+    }
     eop_asset *asset = eop_memtable_by_id(&store->mem, id);
     eop_memtable_skip_id(&store->mem, id);
     if (asset == NULL) {
@@ -125,11 +129,13 @@ static edgeops_status take_state(uint32_t id, const eop_extent *extent, void *us
         return EDGEOPS_OK;
     }
     uint64_t base = asset->all.ordinal;
-    asset->all = *extent;
-    if (base > extent->ordinal) {
+    asset->all = state->extent;
+    if (base > state->extent.ordinal) {
         asset->all.ordinal = base;
     }
     asset->stored = asset->all;
+    asset->dropped = state->dropped;
+    asset->until = state->until;
     return EDGEOPS_OK;
 }
 
@@ -342,6 +348,7 @@ static void destroy_locks(edgeops_store *store) {
     pthread_cond_destroy(&store->changed);
     pthread_mutex_destroy(&store->lock);
     pthread_mutex_destroy(&store->spare_lock);
+    pthread_rwlock_destroy(&store->hold);
     pthread_mutex_destroy(&store->wake_lock);
     pthread_mutex_destroy(&store->pool_lock);
     pthread_mutex_destroy(&store->watch_lock);

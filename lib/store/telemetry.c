@@ -16,7 +16,9 @@ enum { VERSION = 2, PAGE_SIZE = 16384 };
     "CREATE TABLE stat(id INTEGER PRIMARY KEY, count INTEGER NOT NULL, nulls INTEGER NOT NULL,"    \
     " min, max, sum REAL);"                                                                        \
     "CREATE TABLE blob(digest BLOB PRIMARY KEY, size INTEGER NOT NULL, refs INTEGER NOT NULL)"     \
-    " WITHOUT ROWID;"
+    " WITHOUT ROWID;"                                                                              \
+    "CREATE TABLE rollup(id INTEGER PRIMARY KEY, asset INTEGER NOT NULL,"                          \
+    " period INTEGER NOT NULL, UNIQUE(asset, period));"
 
 static const char schema[] =
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
@@ -26,16 +28,29 @@ static const char schema[] =
     " rows INTEGER NOT NULL, times BLOB NOT NULL, seqs BLOB, ordinals BLOB);"
     /* Covering: finding chunks does not touch the table with its BLOBs. */
     "CREATE INDEX chunk_time ON chunk(asset, t1, t0, ord0, ord1, rows);"
-    "CREATE INDEX chunk_ordinal ON chunk(asset, ord1, ord0, t0, t1, rows);" TABLES_OF_2
+    "CREATE INDEX chunk_ordinal ON chunk(asset, ord1, ord0, t0, t1, rows);"
     "CREATE TABLE state(asset INTEGER PRIMARY KEY, rows INTEGER NOT NULL,"
     " ordinal INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,"
-    " last_seq INTEGER NOT NULL);";
+    " last_seq INTEGER NOT NULL, bytes INTEGER NOT NULL DEFAULT 0,"
+    " dropped INTEGER NOT NULL DEFAULT 0, until INTEGER);" TABLES_OF_2;
 
 static const char version_2[] =
     "ALTER TABLE cell RENAME TO cell_1;" TABLES_OF_2
     "INSERT INTO cell SELECT id, data FROM cell_1 ORDER BY id;"
     "INSERT INTO stat SELECT id, count, nulls, min, max, sum FROM cell_1 ORDER BY id;"
-    "DROP TABLE cell_1;";
+    "DROP TABLE cell_1;"
+    "ALTER TABLE state ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE state ADD COLUMN dropped INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE state ADD COLUMN until INTEGER;"
+    "CREATE TEMP TABLE cell_bytes AS SELECT id >> 10 AS chunk, sum(length(data)) AS bytes FROM cell"
+    " GROUP BY 1;"
+    "CREATE TEMP TABLE chunk_bytes AS SELECT asset, sum(length(times) + coalesce(length(seqs), 0)"
+    " + coalesce(length(ordinals), 0) + coalesce(bytes, 0)) AS bytes FROM chunk LEFT JOIN"
+    " cell_bytes ON chunk = id GROUP BY 1;"
+    "UPDATE state SET bytes = coalesce((SELECT bytes FROM chunk_bytes WHERE chunk_bytes.asset ="
+    " state.asset), 0);"
+    "DROP TABLE chunk_bytes;"
+    "DROP TABLE cell_bytes;";
 
 static const char *const migrations[VERSION - 1] = {version_2};
 
@@ -47,12 +62,16 @@ static const char *const texts[STATEMENTS] = {
     [CHUNK_ADD] = "INSERT INTO chunk VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [CELL_ADD] = "INSERT INTO cell VALUES(?, ?)",
     [STAT_ADD] = "INSERT INTO stat VALUES(?, ?, ?, ?, ?, ?)",
-    [STATE_ADD] = "INSERT INTO state VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT(asset) DO UPDATE SET"
-                  " rows = rows + excluded.rows, ordinal = max(ordinal, excluded.ordinal),"
-                  " first = min(first, excluded.first), last = max(last, excluded.last),"
-                  " last_seq = CASE WHEN (excluded.last, excluded.last_seq) > (last, last_seq)"
-                  " THEN excluded.last_seq ELSE last_seq END",
-    [STATE_LIST] = "SELECT asset, rows, ordinal, first, last, last_seq FROM state",
+    [STATE_ADD] =
+        "INSERT INTO state VALUES(?, ?, ?, ?, ?, ?, ?, 0, NULL) ON CONFLICT(asset) DO UPDATE SET"
+        " bytes = bytes + excluded.bytes, rows = rows + excluded.rows,"
+        " ordinal = max(ordinal, excluded.ordinal),"
+        " first = CASE WHEN rows = 0 THEN excluded.first ELSE min(first, excluded.first) END,"
+        " last = CASE WHEN rows = 0 THEN excluded.last ELSE max(last, excluded.last) END,"
+        " last_seq = CASE WHEN rows = 0 OR (excluded.last, excluded.last_seq) > (last, last_seq)"
+        " THEN excluded.last_seq ELSE last_seq END",
+    [STATE_LIST] =
+        "SELECT asset, rows, ordinal, first, last, last_seq, bytes, dropped, until FROM state",
     [STATE_REMOVE] = "DELETE FROM state WHERE asset = ?",
     [CHUNK_IDS] = "SELECT id FROM chunk WHERE asset = ? LIMIT 1",
     [CHUNK_REMOVE] = "DELETE FROM chunk WHERE id = ?",
@@ -70,6 +89,22 @@ static const char *const texts[STATEMENTS] = {
     [CHUNK_KEYS] = "SELECT times, seqs, ordinals FROM chunk WHERE id = ?",
     [CELL_GET] = "SELECT data FROM cell WHERE id = ?",
     [STAT_GET] = "SELECT count, nulls, min, max, sum FROM stat WHERE id = ?",
+    [CHUNK_OLDEST] = "SELECT id, t0, t1, ord0, ord1, rows FROM chunk WHERE asset = ? AND t1 >= ?"
+                     " ORDER BY t1, t0, ord0",
+    [CHUNK_BYTES] =
+        "SELECT length(times) + coalesce(length(seqs), 0) + coalesce(length(ordinals),"
+        " 0) + coalesce((SELECT sum(length(data)) FROM cell WHERE id BETWEEN ?2 AND ?3),"
+        " 0) FROM chunk WHERE id = ?1",
+    [STATE_DROP] =
+        "UPDATE state SET rows = rows - ?2, bytes = max(bytes - ?3, 0), dropped = dropped"
+        " + ?2, until = max(coalesce(until, ?4), ?4), first = coalesce((SELECT min(t0)"
+        " FROM chunk WHERE asset = ?1), first) WHERE asset = ?1 RETURNING first",
+    [ROLLUP_FIND] = "SELECT id FROM rollup WHERE asset = ? AND period = ?",
+    [ROLLUP_ADD] = "INSERT INTO rollup SELECT coalesce(max(id) + 1, 2147483648), ?, ? FROM rollup"
+                   " RETURNING id",
+    [ROLLUP_LIST] = "SELECT id, period FROM rollup WHERE asset = ? ORDER BY period",
+    [ROLLUP_REMOVE] = "DELETE FROM rollup WHERE id = ?",
+    [ROLLUP_ORDINAL] = "SELECT ordinal FROM state WHERE asset = ?",
     [FREE_PAGES] = "PRAGMA freelist_count",
 };
 
@@ -166,12 +201,17 @@ edgeops_status eop_telemetry_states(eop_telemetry *telemetry, eop_state_fn fn, v
     sqlite3_stmt *select = NULL;
     edgeops_status status = eop_sql_get(&select, &telemetry->sql, STATE_LIST);
     while (status == EDGEOPS_OK && (status = eop_sql_next(&telemetry->sql, select)) == EDGEOPS_OK) {
-        eop_extent extent = {.rows = (uint64_t)sqlite3_column_int64(select, 1),
-                             .ordinal = (uint64_t)sqlite3_column_int64(select, 2),
-                             .first = sqlite3_column_int64(select, 3),
-                             .last = sqlite3_column_int64(select, 4),
-                             .last_seq = sqlite3_column_int64(select, 5)};
-        status = fn((uint32_t)sqlite3_column_int64(select, 0), &extent, user_data);
+        eop_state state = {.extent = {.rows = (uint64_t)sqlite3_column_int64(select, 1),
+                                      .ordinal = (uint64_t)sqlite3_column_int64(select, 2),
+                                      .first = sqlite3_column_int64(select, 3),
+                                      .last = sqlite3_column_int64(select, 4),
+                                      .last_seq = sqlite3_column_int64(select, 5)},
+                           .bytes = (uint64_t)sqlite3_column_int64(select, 6),
+                           .dropped = (uint64_t)sqlite3_column_int64(select, 7),
+                           .until = sqlite3_column_type(select, 8) != SQLITE_NULL
+                                        ? sqlite3_column_int64(select, 8)
+                                        : INT64_MIN};
+        status = fn((uint32_t)sqlite3_column_int64(select, 0), &state, user_data);
     }
     if (select != NULL) {
         sqlite3_reset(select);

@@ -7,7 +7,9 @@
  *   cell:  id = chunk id << 10 | channel; data. A channel that is null in all rows has none.
  *   stat:  for each cell, under its id: count, nulls, min, max, sum
  *   blob:  digest, size and number of cells' values that refer to it
- *   state: what is known of an asset's rows in chunks
+ *   state: what is known of an asset's rows in chunks; bytes of their columns; how many rows were
+ *          dropped by retention and their greatest time
+ *   rollup: what of an asset's dropped rows is left: `id` is the asset of the chunks that hold it
  *   meta:  'applied', number of the last journal segment whose rows are here; 'home', of home.c
  *
  * A segment becomes chunks, state and `applied` in one transaction. */
@@ -23,11 +25,15 @@ typedef struct eop_telemetry {
     eop_rows keys; /* of the chunk that is read */
     /* Of the chunks that are written next, small and full ones; 0: to be looked up. */
     int64_t next_id[2];
+    int64_t grown; /* bytes of columns written less those removed, since it was set to 0 */
 } eop_telemetry;
 
 /** make: where there is none. */
 edgeops_status eop_telemetry_open(eop_telemetry *telemetry, const char *path, bool make);
 void eop_telemetry_close(eop_telemetry *telemetry);
+
+/** Assets from this one on are rollups. */
+#define EOP_ROLLUP_ID UINT32_C(0x80000000)
 
 /** The number of its home, 0 when it has none yet. */
 edgeops_status eop_telemetry_home(int64_t *out, eop_telemetry *telemetry);
@@ -59,7 +65,13 @@ edgeops_status eop_telemetry_begin(eop_telemetry *telemetry);
 void eop_telemetry_end(eop_telemetry *telemetry);
 edgeops_status eop_telemetry_applied(uint64_t *out, eop_telemetry *telemetry);
 
-typedef edgeops_status (*eop_state_fn)(uint32_t asset, const eop_extent *extent, void *user_data);
+typedef struct eop_state {
+    eop_extent extent;
+    uint64_t bytes;   /**< of the columns in chunks */
+    uint64_t dropped; /**< rows that retention dropped */
+    int64_t until;    /**< greatest time of them; INT64_MIN: none were */
+} eop_state;
+typedef edgeops_status (*eop_state_fn)(uint32_t asset, const eop_state *state, void *user_data);
 edgeops_status eop_telemetry_states(eop_telemetry *telemetry, eop_state_fn fn, void *user_data);
 
 typedef struct eop_chunk_info {

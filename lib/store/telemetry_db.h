@@ -32,13 +32,27 @@ typedef enum statement {
     CHUNK_KEYS,
     CELL_GET,
     STAT_GET,
+    CHUNK_OLDEST,
+    CHUNK_BYTES,
+    STATE_DROP,
+    ROLLUP_FIND,
+    ROLLUP_ADD,
+    ROLLUP_LIST,
+    ROLLUP_REMOVE,
+    ROLLUP_ORDINAL,
     FREE_PAGES,
     STATEMENTS
 } statement;
 
 /** The chunk that a row of id, t0, t1, ord0, ord1, rows is. E_CORRUPT. */
 edgeops_status eop_telemetry_take_info(eop_chunk_info *info, sqlite3_stmt *select);
-/** With its cells; inside a transaction. */
+/** Bytes of its columns. */
+edgeops_status eop_telemetry_chunk_bytes(uint64_t *out, eop_telemetry *telemetry, int64_t id);
+/** With its cells; inside a transaction. Makes telemetry->grown smaller. */
 edgeops_status eop_telemetry_remove_chunk(eop_telemetry *telemetry, int64_t id);
+
+/** Sorted rows with all columns that follow those which the asset has; inside a transaction. */
+edgeops_status eop_telemetry_put_rows(eop_telemetry *telemetry, uint32_t asset,
+                                      const eop_rows *rows, eop_buf *buf);
 
 #endif /* EOP_STORE_TELEMETRY_DB_H */

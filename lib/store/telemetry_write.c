@@ -8,7 +8,7 @@
 #include "store/compact.h"
 #include "store/telemetry_db.h"
 
-enum { DROP_CHUNKS = 16, MERGE_MIN = 1024, CHUNK_BYTES = 4 * 1024 * 1024 };
+enum { DROP_CHUNKS = 16, MERGE_MIN = 1024, CHUNK_MAX = 4 * 1024 * 1024 };
 
 static edgeops_status write_stats(eop_telemetry *telemetry, int64_t id, const eop_vector *vector) {
     sqlite3_stmt *insert = NULL;
@@ -53,6 +53,7 @@ static edgeops_status write_cells(eop_telemetry *telemetry, int64_t chunk, const
             eop_sql_bind_int(insert, 1, id);
             eop_sql_bind_blob(insert, 2, buf->data, buf->size);
             status = eop_sql_run(&telemetry->sql, insert);
+            telemetry->grown += (int64_t)buf->size;
         }
         if (status == EDGEOPS_OK) {
             status = write_stats(telemetry, id, vector);
@@ -81,7 +82,7 @@ static size_t cut_rows(const eop_rows *rows) {
         bytes += eop_vector_row_bytes(vector);
         bytes += rows->rows > 0 ? vector->bytes_size / rows->rows : 0;
     }
-    size_t cut = CHUNK_BYTES / bytes;
+    size_t cut = CHUNK_MAX / bytes;
     return cut > EOP_CHUNK_CUT ? EOP_CHUNK_CUT : cut < EOP_CHUNK_CUT_MIN ? EOP_CHUNK_CUT_MIN : cut;
 }
 
@@ -167,6 +168,7 @@ static edgeops_status write_chunk(eop_telemetry *telemetry, uint32_t asset, uint
     if (status != EDGEOPS_OK) {
         return status;
     }
+    telemetry->grown += (int64_t)buf->size;
     return write_cells(telemetry, id, rows, buf);
 }
 
@@ -183,6 +185,7 @@ static edgeops_status write_state(eop_telemetry *telemetry, uint32_t asset,
     eop_sql_bind_int(upsert, 4, extent->first);
     eop_sql_bind_int(upsert, 5, extent->last);
     eop_sql_bind_int(upsert, 6, extent->last_seq);
+    eop_sql_bind_int(upsert, 7, telemetry->grown);
     return eop_sql_run(&telemetry->sql, upsert);
 }
 
@@ -210,38 +213,60 @@ static edgeops_status write_rows(eop_telemetry *telemetry, uint32_t asset, const
     return status;
 }
 
-/* The rows of a block, together with those of the chunks before it that are too small. */
-static edgeops_status write_block(eop_telemetry *telemetry, eop_block *block, eop_buf *buf,
-                                  size_t *budget) {
-    const eop_rows *data = &block->data;
+/* Rows that follow those an asset has, together with those of the chunks before them that are too
+ * small. */
+static edgeops_status put_rows(eop_telemetry *telemetry, uint32_t asset, const eop_rows *data,
+                               bool sorted, const eop_extent *extent, eop_buf *buf,
+                               size_t *budget) {
     eop_rows merged = {0};
     edgeops_status status = EDGEOPS_OK;
-    eop_block_measure(block);
-    if (data->rows == 0) {
-        return EDGEOPS_OK;
+    telemetry->grown = 0;
+    for (size_t k = 0; *budget > 0 && status == EDGEOPS_OK && k < data->vector_count; k++) {
+        status = eop_rows_add_vector(&merged, data->vectors[k].type, data->vectors[k].length);
     }
-    if (block->whole) {
-        for (size_t k = 0; status == EDGEOPS_OK && k < data->vector_count; k++) {
-            status = eop_rows_add_vector(&merged, data->vectors[k].type, data->vectors[k].length);
-        }
-        if (status == EDGEOPS_OK) {
-            status = eop_compact_take(&merged, telemetry, block->asset_id, data->first_ordinal,
-                                      data->rows, cut_rows(data), budget);
-        }
+    if (status == EDGEOPS_OK) {
+        status = eop_compact_take(&merged, telemetry, asset, data->first_ordinal, data->rows,
+                                  cut_rows(data), budget);
     }
     if (status == EDGEOPS_OK && merged.rows > 0) {
         status = eop_rows_copy(&merged, data, 0, data->rows, NULL);
         if (status == EDGEOPS_OK) {
-            status = write_rows(telemetry, block->asset_id, &merged, false, buf);
+            status = write_rows(telemetry, asset, &merged, false, buf);
         }
     } else if (status == EDGEOPS_OK) {
-        status = write_rows(telemetry, block->asset_id, data, block->sorted, buf);
+        status = write_rows(telemetry, asset, data, sorted, buf);
     }
     if (status == EDGEOPS_OK) {
-        status = write_state(telemetry, block->asset_id, &block->extent);
+        status = write_state(telemetry, asset, extent);
     }
     eop_rows_dispose(&merged);
     return status;
+}
+
+edgeops_status eop_telemetry_put_rows(eop_telemetry *telemetry, uint32_t asset,
+                                      const eop_rows *rows, eop_buf *buf) {
+    size_t n = rows->rows;
+    size_t budget = EOP_COMPACT_RUN;
+    if (n == 0) {
+        return EDGEOPS_OK;
+    }
+    eop_extent extent = {.rows = n,
+                         .ordinal = rows->first_ordinal + n - 1,
+                         .first = rows->times[0],
+                         .last = rows->times[n - 1],
+                         .last_seq = rows->seqs[n - 1]};
+    return put_rows(telemetry, asset, rows, true, &extent, buf, &budget);
+}
+
+static edgeops_status write_block(eop_telemetry *telemetry, eop_block *block, eop_buf *buf,
+                                  size_t *budget) {
+    size_t none = 0;
+    eop_block_measure(block);
+    if (block->data.rows == 0) {
+        return EDGEOPS_OK;
+    }
+    return put_rows(telemetry, block->asset_id, &block->data, block->sorted, &block->extent, buf,
+                    block->whole ? budget : &none);
 }
 
 /* Twice what the segment brings: merging keeps up, and what came late is made up for. */
@@ -283,10 +308,31 @@ edgeops_status eop_telemetry_write(eop_telemetry *telemetry, const eop_segment *
     return eop_sql_end(&telemetry->sql, status);
 }
 
+edgeops_status eop_telemetry_chunk_bytes(uint64_t *out, eop_telemetry *telemetry, int64_t id) {
+    sqlite3_stmt *select = NULL;
+    edgeops_status status = eop_sql_get(&select, &telemetry->sql, CHUNK_BYTES);
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_int(select, 1, id);
+        eop_sql_bind_int(select, 2, id << CHANNEL_BITS);
+        eop_sql_bind_int(select, 3, id << CHANNEL_BITS | (EOP_CHANNELS_MAX - 1));
+        status = eop_sql_next(&telemetry->sql, select);
+    }
+    if (status == EDGEOPS_OK) {
+        *out = (uint64_t)sqlite3_column_int64(select, 0);
+        sqlite3_reset(select);
+    }
+    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+}
+
 edgeops_status eop_telemetry_remove_chunk(eop_telemetry *telemetry, int64_t id) {
     static const statement of_channels[] = {CELLS_REMOVE, STATS_REMOVE};
     sqlite3_stmt *remove = NULL;
+    uint64_t bytes = 0;
     edgeops_status status = know_ids(telemetry);
+    if (status == EDGEOPS_OK) {
+        status = eop_telemetry_chunk_bytes(&bytes, telemetry, id);
+        telemetry->grown -= (int64_t)bytes;
+    }
     for (size_t i = 0; status == EDGEOPS_OK && i < EOP_COUNT(of_channels); i++) {
         status = eop_sql_get(&remove, &telemetry->sql, of_channels[i]);
         if (status == EDGEOPS_OK) {
@@ -321,6 +367,50 @@ static edgeops_status drop_one(eop_telemetry *telemetry, uint32_t asset) {
     return status;
 }
 
+static edgeops_status forget(eop_telemetry *telemetry, statement number, uint32_t asset) {
+    sqlite3_stmt *remove = NULL;
+    edgeops_status status = eop_sql_get(&remove, &telemetry->sql, number);
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_int(remove, 1, asset);
+        status = eop_sql_run(&telemetry->sql, remove);
+    }
+    return status;
+}
+
+/* One of the asset's rollups. DONE: there is none. */
+static edgeops_status one_rollup(uint32_t *out, eop_telemetry *telemetry, uint32_t asset) {
+    sqlite3_stmt *select = NULL;
+    edgeops_status status = eop_sql_get(&select, &telemetry->sql, ROLLUP_LIST);
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_int(select, 1, asset);
+        status = eop_sql_next(&telemetry->sql, select);
+    }
+    if (status == EDGEOPS_OK) {
+        *out = (uint32_t)sqlite3_column_int64(select, 0);
+        sqlite3_reset(select);
+    }
+    return status;
+}
+
+/* The asset's chunks, then those of its rollups. DONE: nothing is left. */
+static edgeops_status drop_next(eop_telemetry *telemetry, uint32_t asset) {
+    uint32_t rollup = 0;
+    edgeops_status status = drop_one(telemetry, asset);
+    if (status == EDGEOPS_DONE) {
+        status = one_rollup(&rollup, telemetry, asset);
+        if (status == EDGEOPS_OK) {
+            status = drop_one(telemetry, rollup);
+        }
+        if (status == EDGEOPS_DONE && rollup != 0) {
+            status = forget(telemetry, STATE_REMOVE, rollup);
+            if (status == EDGEOPS_OK) {
+                status = forget(telemetry, ROLLUP_REMOVE, rollup);
+            }
+        }
+    }
+    return status;
+}
+
 edgeops_status eop_telemetry_drop(eop_telemetry *telemetry, uint32_t asset) {
     bool more = true;
     edgeops_status status = eop_sql_begin(&telemetry->sql);
@@ -328,17 +418,12 @@ edgeops_status eop_telemetry_drop(eop_telemetry *telemetry, uint32_t asset) {
         return status;
     }
     for (int n = 0; status == EDGEOPS_OK && n < DROP_CHUNKS; n++) {
-        status = drop_one(telemetry, asset);
+        status = drop_next(telemetry, asset);
     }
     if (status == EDGEOPS_DONE) {
         /* `state` goes last: it tells the next opening that there is more to remove. */
-        sqlite3_stmt *remove = NULL;
         more = false;
-        status = eop_sql_get(&remove, &telemetry->sql, STATE_REMOVE);
-        if (status == EDGEOPS_OK) {
-            eop_sql_bind_int(remove, 1, asset);
-            status = eop_sql_run(&telemetry->sql, remove);
-        }
+        status = forget(telemetry, STATE_REMOVE, asset);
     }
     status = eop_sql_end(&telemetry->sql, status);
     return status == EDGEOPS_OK && !more ? EDGEOPS_DONE : status;

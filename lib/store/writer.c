@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "store/internal.h"
+#include "store/upkeep.h"
 
 void eop_writer_wake(edgeops_store *store) {
     pthread_mutex_lock(&store->wake_lock);
@@ -284,6 +284,7 @@ static void *run(void *user_data) {
     edgeops_store *store = user_data;
     edgeops_status written = EDGEOPS_OK;
     edgeops_status dropped = EDGEOPS_OK;
+    edgeops_status kept = EDGEOPS_OK;
     while (wait_for_work(store, written < 0 || dropped < 0)) {
         do {
             /* First of all the spare, so that the next rotation finds one. Under a steady load
@@ -296,8 +297,11 @@ static void *run(void *user_data) {
             written = write_oldest(store);
             /* Also where nothing can be written: dropping may make the room for it. */
             dropped = drop_some(store);
-        } while ((written == EDGEOPS_OK || dropped == EDGEOPS_OK) && !stopping(store));
+            kept = eop_upkeep_some(store);
+        } while ((written == EDGEOPS_OK || dropped == EDGEOPS_OK || kept == EDGEOPS_OK) &&
+                 !stopping(store));
     }
+    eop_upkeep_stop(store);
     return NULL;
 }
 

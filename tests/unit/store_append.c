@@ -171,7 +171,7 @@ Test(store_append, refused_sample_takes_the_whole_call_with_it) {
                             {"n", 3, 0, 1, &x, &bad_text},  {"n", 3, 0, 1, &x, &nul_text},
                             {"n", 3, 0, 1, &x, &bad_bool},  {"n", 3, 0, 0, &x, &number}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        edgeops_append_result r = {99, 99, 99, 99};
+        edgeops_append_result r = {99, 99, 99, 99, 99};
         edgeops_sample samples[3] = {
             {"new/asset", 2, 0, 1, &x, &number}, {"a", 2, 0, 1, &x, &number}, bad[i]};
         CHECK_CODE(EDGEOPS_E_INVALID, edgeops_store_append(store, samples, 3, &r));

@@ -165,9 +165,9 @@ Test(store_chunk, statistics_leave_null_and_nan_out) {
     eop_vector_dispose(&vector);
 }
 
-static edgeops_status add_rows(uint32_t asset, const eop_extent *extent, void *data) {
+static edgeops_status add_rows(uint32_t asset, const eop_state *state, void *data) {
     (void)asset;
-    *(uint64_t *)data += extent->rows;
+    *(uint64_t *)data += state->extent.rows;
     return EDGEOPS_OK;
 }
 

@@ -1,0 +1,571 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/retention.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/str.h"
+#include "base/time.h"
+#include "store/rollup.h"
+#include "store/telemetry_db.h"
+#include "store/upkeep.h"
+
+enum { STEP_CHUNKS = 16 };
+
+/* Where the walk through an asset's chunks stands: by (t1, t0, ord0). */
+typedef struct place {
+    int64_t t1;
+    int64_t t0;
+    uint64_t ord0;
+} place;
+
+/* An asset of which something may be due. */
+typedef struct item {
+    place at; /* first: the heap's key; up to here all was looked at */
+    uint32_t asset;
+    bool touched;   /* something of it was dropped */
+    uint64_t sizes; /* bit k: policy k counts it in */
+    int64_t cutoff; /* what is older is due; INT64_MIN: nothing is */
+    const eop_policy *decides;
+} item;
+
+typedef struct pin {
+    int64_t start;
+    int64_t end;
+    uint64_t max_ordinal;
+} pin;
+
+/* What one transaction drops of one asset. */
+typedef struct share {
+    uint32_t asset;
+    uint64_t rows;
+    uint64_t bytes;
+    int64_t until;
+    int64_t first;
+} share;
+
+struct eop_retain_run {
+    edgeops_time now;
+    eop_policy *policies;
+    char *patterns[EOP_POLICIES_MAX]; /* theirs */
+    size_t policy_count;
+    size_t policy_capacity;
+    int64_t excess[EOP_POLICIES_MAX]; /* bytes that must go for policy k */
+    item *heap;
+    size_t count;
+    size_t capacity;
+    pin *pins; /* of the asset that is looked at */
+    size_t pin_count;
+    size_t pin_capacity;
+    uint32_t pins_of;
+    share shares[STEP_CHUNKS];
+    size_t share_count;
+    eop_retained done;
+    eop_buf buf;
+};
+
+void eop_retain_free(eop_retain_run *run) {
+    if (run == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < run->policy_count; i++) {
+        eop_free(run->patterns[i]);
+    }
+    eop_free(run->policies);
+    eop_free(run->heap);
+    eop_free(run->pins);
+    eop_buf_dispose(&run->buf);
+    eop_free(run);
+}
+
+/* -- what is asked for -- */
+
+static edgeops_status take_policy(const eop_policy *policy, void *user_data) {
+    eop_retain_run *run = user_data;
+    if (run->policy_count == EOP_POLICIES_MAX) {
+        return EDGEOPS_OK;
+    }
+    if (!eop_grow(&run->policies, &run->policy_capacity, run->policy_count + 1,
+                  sizeof *run->policies)) {
+        return eop_fail_nomem("store");
+    }
+    eop_policy *copy = &run->policies[run->policy_count];
+    *copy = *policy;
+    char *pattern = eop_strdup(policy->pattern);
+    if (pattern == NULL) {
+        return eop_fail_nomem("store");
+    }
+    copy->pattern = pattern;
+    run->patterns[run->policy_count++] = pattern;
+    return EDGEOPS_OK;
+}
+
+static bool more_specific(const char *a, const char *b) {
+    bool name_a = strchr(a, '*') == NULL;
+    bool name_b = strchr(b, '*') == NULL;
+    if (name_a != name_b) {
+        return name_a;
+    }
+    size_t size_a = strlen(a);
+    size_t size_b = strlen(b);
+    return size_a != size_b ? size_a > size_b : strcmp(a, b) < 0;
+}
+
+/* Under `lock`. */
+static edgeops_status add_asset(eop_retain_run *run, const eop_asset *asset) {
+    item it = {.at = {INT64_MIN, INT64_MIN, 0}, .asset = asset->id, .cutoff = INT64_MIN};
+    if (asset->stored.rows == 0) {
+        return EDGEOPS_OK;
+    }
+    for (size_t k = 0; k < run->policy_count; k++) {
+        const eop_policy *policy = &run->policies[k];
+        if (!eop_glob(policy->pattern, asset->name)) {
+            continue;
+        }
+        it.sizes |= policy->max_bytes > 0 || policy->min_free > 0 ? UINT64_C(1) << k : 0;
+        if (it.decides == NULL || more_specific(policy->pattern, it.decides->pattern)) {
+            it.decides = policy;
+        }
+    }
+    if (it.decides != NULL && it.decides->max_age > 0 &&
+        run->now > EDGEOPS_TIME_MIN + it.decides->max_age) {
+        it.cutoff = run->now - it.decides->max_age;
+    }
+    if (it.sizes == 0 && asset->stored.first >= it.cutoff) {
+        return EDGEOPS_OK;
+    }
+    if (!eop_grow(&run->heap, &run->capacity, run->count + 1, sizeof *run->heap)) {
+        return eop_fail_nomem("store");
+    }
+    it.at.t1 = asset->stored.first;
+    run->heap[run->count++] = it;
+    return EDGEOPS_OK;
+}
+
+static edgeops_status add_assets(eop_retain_run *run, edgeops_store *store) {
+    edgeops_status status = EDGEOPS_OK;
+    pthread_mutex_lock(&store->lock);
+    for (size_t i = 0; status == EDGEOPS_OK && i < store->mem.count; i++) {
+        status = add_asset(run, store->mem.assets[i]);
+    }
+    pthread_mutex_unlock(&store->lock);
+    return status;
+}
+
+/* Items are in the order of their ids before they are a heap. */
+static edgeops_status add_bytes(uint32_t asset, const eop_state *state, void *user_data) {
+    eop_retain_run *run = user_data;
+    size_t low = 0;
+    size_t high = run->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (run->heap[middle].asset < asset) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    if (low < run->count && run->heap[low].asset == asset) {
+        for (size_t k = 0; k < run->policy_count; k++) {
+            if ((run->heap[low].sizes >> k & 1) != 0 && run->policies[k].max_bytes > 0) {
+                run->excess[k] += (int64_t)state->bytes;
+            }
+        }
+    }
+    return EDGEOPS_OK;
+}
+
+/* How many bytes each policy wants to be rid of. */
+static edgeops_status find_excess(eop_retain_run *run, edgeops_store *store,
+                                  eop_telemetry *telemetry) {
+    uint64_t free_bytes = 0;
+    edgeops_status status = eop_disk_free(&free_bytes, store->home);
+    if (status == EDGEOPS_OK) {
+        status = eop_telemetry_states(telemetry, add_bytes, run);
+    }
+    for (size_t k = 0; k < run->policy_count; k++) {
+        const eop_policy *policy = &run->policies[k];
+        run->excess[k] -= (int64_t)policy->max_bytes;
+        if (policy->min_free > free_bytes &&
+            (int64_t)(policy->min_free - free_bytes) > run->excess[k]) {
+            run->excess[k] = (int64_t)(policy->min_free - free_bytes);
+        }
+    }
+    return status;
+}
+
+/* -- the heap: what is oldest comes first -- */
+
+static bool before(const item *a, const item *b) {
+    if (a->at.t1 != b->at.t1) {
+        return a->at.t1 < b->at.t1;
+    }
+    return a->asset < b->asset;
+}
+
+static void sift_down(eop_retain_run *run, size_t i) {
+    for (;;) {
+        size_t least = i;
+        for (size_t child = 2 * i + 1; child <= 2 * i + 2 && child < run->count; child++) {
+            least = before(&run->heap[child], &run->heap[least]) ? child : least;
+        }
+        if (least == i) {
+            return;
+        }
+        item swap = run->heap[i];
+        run->heap[i] = run->heap[least];
+        run->heap[least] = swap;
+        i = least;
+    }
+}
+
+static void pop(eop_retain_run *run) {
+    run->heap[0] = run->heap[--run->count];
+    sift_down(run, 0);
+}
+
+static edgeops_status make_run(eop_retain_run **out, edgeops_store *store,
+                               eop_telemetry *telemetry) {
+    eop_retain_run *run = eop_calloc(1, sizeof *run);
+    *out = NULL;
+    if (run == NULL) {
+        return eop_fail_nomem("store");
+    }
+    run->now = eop_now();
+    run->done.until = INT64_MIN;
+    edgeops_status status = eop_policy_list(store, take_policy, run);
+    if (status == EDGEOPS_OK) {
+        status = add_assets(run, store);
+    }
+    if (status == EDGEOPS_OK) {
+        status = find_excess(run, store, telemetry);
+    }
+    if (status != EDGEOPS_OK) {
+        eop_retain_free(run);
+        return status;
+    }
+    for (size_t i = run->count / 2; i-- > 0;) {
+        sift_down(run, i);
+    }
+    *out = run;
+    return EDGEOPS_OK;
+}
+
+edgeops_status eop_retain_new(eop_retain_run **out, edgeops_store *store) {
+    return make_run(out, store, &store->writer);
+}
+
+/* -- what a dataset holds -- */
+
+static edgeops_status load_pins(eop_retain_run *run, eop_catalog *catalog, uint32_t asset) {
+    sqlite3_stmt *select = NULL;
+    run->pin_count = 0;
+    run->pins_of = asset;
+    eop_catalog_lock(catalog);
+    edgeops_status status = eop_catalog_get(&select, catalog, EOP_DATASET_PINS);
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_int(select, 1, asset);
+    }
+    while (status == EDGEOPS_OK && (status = eop_sql_next(&catalog->sql, select)) == EDGEOPS_OK) {
+        if (!eop_grow(&run->pins, &run->pin_capacity, run->pin_count + 1, sizeof *run->pins)) {
+            status = eop_fail_nomem("store");
+            sqlite3_reset(select);
+            break;
+        }
+        run->pins[run->pin_count++] =
+            (pin){sqlite3_column_int64(select, 0), sqlite3_column_int64(select, 1),
+                  (uint64_t)sqlite3_column_int64(select, 2)};
+    }
+    eop_catalog_unlock(catalog);
+    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+}
+
+static bool held(const eop_retain_run *run, const eop_chunk_info *chunk) {
+    for (size_t i = 0; i < run->pin_count; i++) {
+        const pin *p = &run->pins[i];
+        if (chunk->ord0 <= p->max_ordinal && chunk->t1 >= p->start &&
+            (chunk->t0 < p->end || p->end == EDGEOPS_TIME_MAX)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* -- a step -- */
+
+static bool is_behind(const eop_chunk_info *chunk, const place *at) {
+    if (chunk->t1 != at->t1) {
+        return chunk->t1 > at->t1;
+    }
+    return chunk->t0 != at->t0 ? chunk->t0 > at->t0 : chunk->ord0 > at->ord0;
+}
+
+static bool is_due(const eop_retain_run *run, const item *it, int64_t t1) {
+    if (t1 < it->cutoff) {
+        return true;
+    }
+    for (size_t k = 0; k < run->policy_count; k++) {
+        if ((it->sizes >> k & 1) != 0 && run->excess[k] > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The asset's next chunk behind the item's place that no dataset holds. DONE: none. */
+static edgeops_status next_chunk(eop_chunk_info *chunk, eop_retain_run *run,
+                                 eop_telemetry *telemetry, item *it) {
+    sqlite3_stmt *select = NULL;
+    edgeops_status status = eop_sql_get(&select, &telemetry->sql, CHUNK_OLDEST);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    eop_sql_bind_int(select, 1, it->asset);
+    eop_sql_bind_int(select, 2, it->at.t1);
+    while ((status = eop_sql_next(&telemetry->sql, select)) == EDGEOPS_OK) {
+        status = eop_telemetry_take_info(chunk, select);
+        if (status != EDGEOPS_OK) {
+            break;
+        }
+        bool known = !is_behind(chunk, &it->at);
+        bool is_held = !known && held(run, chunk);
+        if (!known && !is_held) {
+            break;
+        }
+        if (is_held) {
+            run->done.held += is_due(run, it, chunk->t1);
+            it->at = (place){chunk->t1, chunk->t0, chunk->ord0};
+        }
+    }
+    sqlite3_reset(select);
+    return status;
+}
+
+static void count(eop_retain_run *run, item *it, const eop_chunk_info *chunk, uint64_t bytes) {
+    eop_retained *done = &run->done;
+    int64_t until = chunk->t1 < run->now ? chunk->t1 : run->now;
+    for (size_t k = 0; k < run->policy_count; k++) {
+        if ((it->sizes >> k & 1) != 0) {
+            run->excess[k] -= (int64_t)bytes;
+        }
+    }
+    done->chunks++;
+    done->assets += !it->touched;
+    it->touched = true;
+    done->rows += chunk->rows;
+    done->bytes += bytes;
+    done->until = until > done->until ? until : done->until;
+    size_t i = 0;
+    while (i < run->share_count && run->shares[i].asset != it->asset) {
+        i++;
+    }
+    if (i == run->share_count) {
+        run->shares[run->share_count++] = (share){.asset = it->asset, .until = INT64_MIN};
+    }
+    share *s = &run->shares[i];
+    s->rows += chunk->rows;
+    s->bytes += bytes;
+    s->until = until > s->until ? until : s->until;
+}
+
+/* One look at the oldest item. *dropped: a chunk was. DONE: there are no more items. */
+static edgeops_status look(bool *dropped, eop_retain_run *run, edgeops_store *store,
+                           eop_telemetry *telemetry, bool dry) {
+    eop_chunk_info chunk;
+    uint64_t bytes = 0;
+    item *it = &run->heap[0];
+    *dropped = false;
+    if (run->count == 0) {
+        return EDGEOPS_DONE;
+    }
+    if (!is_due(run, it, it->at.t1)) {
+        pop(run);
+        return EDGEOPS_OK;
+    }
+    edgeops_status status = EDGEOPS_OK;
+    if (run->pins_of != it->asset) {
+        status = load_pins(run, &store->catalog, it->asset);
+    }
+    if (status == EDGEOPS_OK) {
+        status = next_chunk(&chunk, run, telemetry, it);
+    }
+    if (status == EDGEOPS_DONE) {
+        pop(run);
+        return EDGEOPS_OK;
+    }
+    if (status == EDGEOPS_OK && chunk.t1 > it->at.t1) {
+        /* Perhaps another asset has an older one. */
+        it->at = (place){chunk.t1, INT64_MIN, 0};
+        sift_down(run, 0);
+        return EDGEOPS_OK;
+    }
+    if (status == EDGEOPS_OK && !dry && it->decides->rollup_count > 0) {
+        status = eop_rollup_chunk(store, telemetry, it->asset, &chunk, it->decides->rollups,
+                                  it->decides->rollup_count, &run->buf);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_telemetry_chunk_bytes(&bytes, telemetry, chunk.id);
+    }
+    if (status == EDGEOPS_OK && !dry) {
+        status = eop_telemetry_remove_chunk(telemetry, chunk.id);
+    }
+    if (status == EDGEOPS_OK) {
+        it->at = (place){chunk.t1, chunk.t0, chunk.ord0};
+        count(run, it, &chunk, bytes);
+        *dropped = true;
+    }
+    return status;
+}
+
+static edgeops_status save_share(share *s, eop_telemetry *telemetry) {
+    sqlite3_stmt *update = NULL;
+    edgeops_status status = eop_sql_get(&update, &telemetry->sql, STATE_DROP);
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_int(update, 1, s->asset);
+        eop_sql_bind_int(update, 2, (int64_t)s->rows);
+        eop_sql_bind_int(update, 3, (int64_t)s->bytes);
+        eop_sql_bind_int(update, 4, s->until);
+        status = eop_sql_next(&telemetry->sql, update);
+    }
+    if (status == EDGEOPS_OK) {
+        s->first = sqlite3_column_int64(update, 0);
+        sqlite3_reset(update);
+    }
+    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+}
+
+/* Under `lock`. */
+static void show_share(const share *s, edgeops_store *store) {
+    eop_asset *asset = eop_memtable_by_id(&store->mem, s->asset);
+    if (asset == NULL) {
+        return;
+    }
+    asset->stored.rows -= s->rows < asset->stored.rows ? s->rows : asset->stored.rows;
+    asset->all.rows -= s->rows < asset->all.rows ? s->rows : asset->all.rows;
+    asset->stored.first = s->first;
+    asset->dropped += s->rows;
+    asset->until = s->until > asset->until ? s->until : asset->until;
+    int64_t first = asset->stored.rows > 0 ? s->first : INT64_MAX;
+    for (const eop_block *block = asset->blocks; block != NULL; block = block->next) {
+        if (block->data.rows > 0 && block->t_min < first) {
+            first = block->t_min;
+        }
+    }
+    asset->all.first = asset->all.rows > 0 ? first : s->first;
+}
+
+/* Some chunks. dry: none goes. DONE: nothing more is due. */
+static edgeops_status step(eop_retain_run *run, edgeops_store *store, eop_telemetry *telemetry,
+                           bool dry) {
+    edgeops_status status = EDGEOPS_OK;
+    run->share_count = 0;
+    run->pins_of = 0; /* a dataset may have come or gone */
+    for (size_t n = 0; status == EDGEOPS_OK && n < STEP_CHUNKS;) {
+        bool dropped = false;
+        status = look(&dropped, run, store, telemetry, dry);
+        n += dropped;
+    }
+    bool done = status == EDGEOPS_DONE;
+    status = done ? EDGEOPS_OK : status;
+    for (size_t i = 0; !dry && status == EDGEOPS_OK && i < run->share_count; i++) {
+        status = save_share(&run->shares[i], telemetry);
+    }
+    return status == EDGEOPS_OK && done ? EDGEOPS_DONE : status;
+}
+
+edgeops_status eop_retain_step(edgeops_store *store, void *data) {
+    eop_retain_run *run = data;
+    if (pthread_rwlock_trywrlock(&store->hold) != 0) {
+        return eop_fail(EDGEOPS_E_BUSY, "store",
+                        "nothing is dropped while a dataset is being made; try again");
+    }
+    edgeops_status status = eop_sql_begin(&store->writer.sql);
+    bool done = false;
+    if (status == EDGEOPS_OK) {
+        status = step(run, store, &store->writer, false);
+        done = status == EDGEOPS_DONE;
+        status = eop_sql_end(&store->writer.sql, done ? EDGEOPS_OK : status);
+    }
+    if (status == EDGEOPS_OK) {
+        pthread_mutex_lock(&store->lock);
+        for (size_t i = 0; i < run->share_count; i++) {
+            show_share(&run->shares[i], store);
+        }
+        store->chunk_epoch++;
+        /* Free pages are used again; the file gets shorter only where the disk must. */
+        for (size_t k = 0; done && run->done.chunks > 0 && k < run->policy_count; k++) {
+            store->shrink_due = store->shrink_due || run->policies[k].min_free > 0;
+        }
+        pthread_mutex_unlock(&store->lock);
+    }
+    pthread_rwlock_unlock(&store->hold);
+    if (status == EDGEOPS_OK && run->share_count > 0) {
+        eop_store_checkpoint_chunks(store, false);
+    }
+    if (status == EDGEOPS_OK && done) {
+        for (size_t k = 0; k < run->policy_count; k++) {
+            run->done.short_of = run->done.short_of || run->excess[k] > 0;
+        }
+    }
+    return status == EDGEOPS_OK && done ? EDGEOPS_DONE : status;
+}
+
+/* -- the calls -- */
+
+typedef struct asked {
+    eop_retain_run *run;
+} asked;
+
+static edgeops_status ask(edgeops_store *store, void *data) {
+    asked *a = data;
+    edgeops_status status = a->run == NULL ? make_run(&a->run, store, &store->writer) : EDGEOPS_OK;
+    return status == EDGEOPS_OK ? eop_retain_step(store, a->run) : status;
+}
+
+static edgeops_status run_dry(eop_retained *out, edgeops_store *store,
+                              bool (*go_on)(void *user_data), void *user_data) {
+    eop_telemetry reader = {0};
+    eop_retain_run *run = NULL;
+    edgeops_status status = eop_reader_take(&reader, store);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    status = eop_telemetry_begin(&reader);
+    if (status == EDGEOPS_OK) {
+        status = make_run(&run, store, &reader);
+    }
+    while (status == EDGEOPS_OK) {
+        status = step(run, store, &reader, true);
+        if (status == EDGEOPS_OK && go_on != NULL && !go_on(user_data)) {
+            status = eop_fail(EDGEOPS_E_CANCELED, "store", "it was canceled");
+        }
+    }
+    eop_telemetry_end(&reader);
+    eop_reader_give(store, &reader);
+    if (status == EDGEOPS_DONE) {
+        for (size_t k = 0; k < run->policy_count; k++) {
+            run->done.short_of = run->done.short_of || run->excess[k] > 0;
+        }
+        *out = run->done;
+        status = EDGEOPS_OK;
+    }
+    eop_retain_free(run);
+    return status;
+}
+
+edgeops_status eop_retention_run(eop_retained *out, edgeops_store *store, bool dry,
+                                 bool (*go_on)(void *user_data), void *user_data) {
+    EOP_REQUIRE(out != NULL && store != NULL, "store");
+    if (dry) {
+        return run_dry(out, store, go_on, user_data);
+    }
+    asked a = {NULL};
+    edgeops_status status = eop_upkeep_do(store, ask, &a, go_on, user_data);
+    if (status == EDGEOPS_OK) {
+        *out = a.run->done;
+    }
+    eop_retain_free(a.run);
+    return status;
+}

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/rollup.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "store/telemetry_db.h"
+
+void eop_rollup_dispose(eop_rollup *rollup) {
+    eop_free(rollup->times);
+    eop_free(rollup->cells);
+    *rollup = (eop_rollup){0};
+}
+
+/* -- periods -- */
+
+static int64_t period_of(int64_t time, int64_t period) {
+    int64_t rest = time % period;
+    if (rest < 0) {
+        rest += period;
+    }
+    /* The first period of all times is cut short. */
+    return time < INT64_MIN + rest ? INT64_MIN : time - rest;
+}
+
+/* Index of the period with this beginning; it is made where there is none. */
+static edgeops_status find_period(size_t *out, eop_rollup *rollup, int64_t start) {
+    size_t n = rollup->count;
+    size_t at =
+        n > 0 && rollup->times[n - 1] < start ? n : eop_times_lower(rollup->times, n, start);
+    if (at < n && rollup->times[at] == start) {
+        *out = at;
+        return EDGEOPS_OK;
+    }
+    size_t channels = rollup->channels;
+    if (!eop_grow(&rollup->times, &rollup->time_capacity, n + 1, sizeof *rollup->times) ||
+        !eop_grow(&rollup->cells, &rollup->cell_capacity, (n + 1) * channels,
+                  sizeof *rollup->cells)) {
+        return eop_fail_nomem("store");
+    }
+    memmove(rollup->times + at + 1, rollup->times + at, (n - at) * sizeof *rollup->times);
+    memmove(rollup->cells + (at + 1) * channels, rollup->cells + at * channels,
+            (n - at) * channels * sizeof *rollup->cells);
+    rollup->times[at] = start;
+    for (size_t k = 0; k < channels; k++) {
+        rollup->cells[at * channels + k] = (eop_rollup_cell){.min = INFINITY, .max = -INFINITY};
+    }
+    rollup->count++;
+    *out = at;
+    return EDGEOPS_OK;
+}
+
+static void add_value(eop_rollup_cell *cell, double value) {
+    if (isnan(value)) {
+        return;
+    }
+    cell->min = value < cell->min ? value : cell->min;
+    cell->max = value > cell->max ? value : cell->max;
+    cell->sum += value;
+    cell->count++;
+}
+
+/* NaN where there is no number. */
+static double number_at(const eop_vector *vector, size_t row) {
+    if (row >= vector->filled || eop_vector_length(vector) > 1 || eop_vector_is_null(vector, row)) {
+        return NAN;
+    }
+    if (EOP_LIKELY(vector->type == EDGEOPS_TYPE_FLOAT64)) {
+        return ((const double *)vector->data)[row];
+    }
+    edgeops_value value = eop_vector_value(vector, row);
+    switch (value.type) {
+    case EDGEOPS_TYPE_FLOAT32:
+        return value.as.f32;
+    case EDGEOPS_TYPE_UINT8:
+    case EDGEOPS_TYPE_UINT16:
+    case EDGEOPS_TYPE_UINT32:
+    case EDGEOPS_TYPE_UINT64:
+        return (double)value.as.u64;
+    case EDGEOPS_TYPE_STRING:
+    case EDGEOPS_TYPE_BLOB:
+        return NAN;
+    default:
+        return (double)value.as.i64;
+    }
+}
+
+edgeops_status eop_rollup_add(eop_rollup *rollup, const eop_rows *rows, size_t from, size_t to) {
+    size_t columns = rows->vector_count < rollup->channels ? rows->vector_count : rollup->channels;
+    int64_t start = 0;
+    size_t at = SIZE_MAX;
+    for (size_t i = from; i < to; i++) {
+        int64_t of_row = period_of(rows->times[i], rollup->period);
+        if (at == SIZE_MAX || of_row != start) {
+            edgeops_status status = find_period(&at, rollup, of_row);
+            if (status != EDGEOPS_OK) {
+                return status;
+            }
+            start = of_row;
+        }
+        for (size_t k = 0; k < columns; k++) {
+            add_value(&rollup->cells[at * rollup->channels + k], number_at(&rows->vectors[k], i));
+        }
+    }
+    return EDGEOPS_OK;
+}
+
+edgeops_status eop_rollup_merge(eop_rollup *rollup, const eop_rows *rows) {
+    for (size_t i = 0; i < rows->rows; i++) {
+        size_t at = 0;
+        edgeops_status status = find_period(&at, rollup, period_of(rows->times[i], rollup->period));
+        if (status != EDGEOPS_OK) {
+            return status;
+        }
+        for (size_t k = 0; k < rollup->channels && 4 * k + 3 < rows->vector_count; k++) {
+            const eop_vector *v = &rows->vectors[4 * k];
+            eop_rollup_cell *cell = &rollup->cells[at * rollup->channels + k];
+            double n = number_at(&v[3], i);
+            if (isnan(n) || n < 1) {
+                continue;
+            }
+            cell->min = fmin(cell->min, number_at(&v[0], i));
+            cell->max = fmax(cell->max, number_at(&v[1], i));
+            cell->sum += number_at(&v[2], i);
+            cell->count += (uint64_t)n;
+        }
+    }
+    return EDGEOPS_OK;
+}
+
+/* -- dropping -- */
+
+/* The columns that the asset has now. E_NOTFOUND: it was removed. */
+static edgeops_status columns_of(eop_rows *rows, edgeops_store *store, uint32_t id) {
+    edgeops_status status = EDGEOPS_OK;
+    pthread_mutex_lock(&store->lock);
+    const eop_asset *asset = eop_memtable_by_id(&store->mem, id);
+    if (asset == NULL) {
+        status = eop_fail(EDGEOPS_E_NOTFOUND, "store", "the asset was removed");
+    }
+    for (uint32_t k = 0;
+         status == EDGEOPS_OK && k < asset->channel_count && k < EOP_ROLLUP_CHANNELS; k++) {
+        status = eop_rows_add_vector(rows, asset->channels[k]->type, asset->channels[k]->length);
+    }
+    pthread_mutex_unlock(&store->lock);
+    return status;
+}
+
+static edgeops_status add_columns(eop_rows *rows, size_t channels) {
+    edgeops_status status = EDGEOPS_OK;
+    for (size_t k = 0; status == EDGEOPS_OK && k < 4 * channels; k++) {
+        status =
+            eop_rows_add_vector(rows, k % 4 == 3 ? EDGEOPS_TYPE_INT64 : EDGEOPS_TYPE_FLOAT64, 1);
+    }
+    return status;
+}
+
+static edgeops_status put_cell(eop_vector *v, size_t row, const eop_rollup_cell *cell) {
+    const edgeops_value values[] = {
+        {.type = EDGEOPS_TYPE_FLOAT64, .as.f64 = cell->min},
+        {.type = EDGEOPS_TYPE_FLOAT64, .as.f64 = cell->max},
+        {.type = EDGEOPS_TYPE_FLOAT64, .as.f64 = cell->sum},
+        {.type = EDGEOPS_TYPE_INT64, .as.i64 = (int64_t)cell->count},
+    };
+    for (size_t j = 0; j < EOP_COUNT(values); j++) {
+        edgeops_status status = eop_vector_pad(&v[j], row);
+        if (status == EDGEOPS_OK) {
+            status = eop_vector_put(&v[j], &values[j]);
+        }
+        if (status != EDGEOPS_OK) {
+            return status;
+        }
+    }
+    return EDGEOPS_OK;
+}
+
+static edgeops_status to_rows(eop_rows *rows, const eop_rollup *rollup) {
+    edgeops_status status = eop_rows_reserve(rows, rollup->count);
+    if (status == EDGEOPS_OK) {
+        status = add_columns(rows, rollup->channels);
+    }
+    for (size_t i = 0; status == EDGEOPS_OK && i < rollup->count; i++) {
+        const eop_rollup_cell *cells = rollup->cells + i * rollup->channels;
+        rows->times[i] = rollup->times[i];
+        rows->seqs[i] = 0;
+        for (size_t k = 0; status == EDGEOPS_OK && k < rollup->channels; k++) {
+            if (cells[k].count > 0) {
+                status = put_cell(&rows->vectors[4 * k], i, &cells[k]);
+            }
+        }
+        rows->rows = i + 1;
+    }
+    return status == EDGEOPS_OK ? eop_rows_complete(rows) : status;
+}
+
+static edgeops_status one_number(int64_t *out, eop_telemetry *telemetry, statement number,
+                                 int64_t a, int64_t b) {
+    sqlite3_stmt *select = NULL;
+    edgeops_status status = eop_sql_get(&select, &telemetry->sql, number);
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_int(select, 1, a);
+        if (sqlite3_bind_parameter_count(select) > 1) {
+            eop_sql_bind_int(select, 2, b);
+        }
+        status = eop_sql_next(&telemetry->sql, select);
+    }
+    if (status == EDGEOPS_OK) {
+        *out = sqlite3_column_int64(select, 0);
+        sqlite3_reset(select);
+    }
+    return status;
+}
+
+/* The asset of the chunks of such rollups, and the ordinal of its last row. */
+static edgeops_status find_rollup(uint32_t *id, uint64_t *ordinal, eop_telemetry *telemetry,
+                                  uint32_t asset, int64_t period) {
+    int64_t found = 0;
+    int64_t last = 0;
+    edgeops_status status = one_number(&found, telemetry, ROLLUP_FIND, asset, period);
+    if (status == EDGEOPS_DONE) {
+        status = one_number(&found, telemetry, ROLLUP_ADD, asset, period);
+    }
+    if (status == EDGEOPS_OK) {
+        status = one_number(&last, telemetry, ROLLUP_ORDINAL, found, 0);
+    }
+    if (status < 0) {
+        return status;
+    }
+    *id = (uint32_t)found;
+    *ordinal = (uint64_t)last;
+    return EDGEOPS_OK;
+}
+
+static edgeops_status save(eop_telemetry *telemetry, uint32_t asset, const eop_rollup *rollup,
+                           eop_buf *buf) {
+    eop_rows rows = {0};
+    uint32_t id = 0;
+    uint64_t ordinal = 0;
+    edgeops_status status = find_rollup(&id, &ordinal, telemetry, asset, rollup->period);
+    if (status == EDGEOPS_OK) {
+        rows.first_ordinal = ordinal + 1;
+        status = to_rows(&rows, rollup);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_telemetry_put_rows(telemetry, id, &rows, buf);
+    }
+    eop_rows_dispose(&rows);
+    return status;
+}
+
+edgeops_status eop_rollup_chunk(edgeops_store *store, eop_telemetry *telemetry, uint32_t asset,
+                                const eop_chunk_info *chunk, const edgeops_duration *periods,
+                                size_t count, eop_buf *buf) {
+    static const eop_chunk_filter all = {INT64_MIN, INT64_MAX, UINT64_MAX};
+    eop_rows rows = {0};
+    uint32_t channels[EOP_ROLLUP_CHANNELS];
+    for (uint32_t k = 0; k < EOP_ROLLUP_CHANNELS; k++) {
+        channels[k] = k;
+    }
+    edgeops_status status = columns_of(&rows, store, asset);
+    if (status == EDGEOPS_OK) {
+        status = eop_telemetry_read(&rows, telemetry, chunk, &all, channels);
+    }
+    if (status == EDGEOPS_E_NOTFOUND || eop_sql_unreadable(status)) {
+        eop_rows_dispose(&rows);
+        return EDGEOPS_OK;
+    }
+    for (size_t i = 0; status == EDGEOPS_OK && i < count && rows.vector_count > 0; i++) {
+        eop_rollup rollup = {.period = periods[i], .channels = rows.vector_count};
+        status = eop_rollup_add(&rollup, &rows, 0, rows.rows);
+        if (status == EDGEOPS_OK) {
+            status = save(telemetry, asset, &rollup, buf);
+        }
+        eop_rollup_dispose(&rollup);
+    }
+    eop_rows_dispose(&rows);
+    return status;
+}

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is kept for how long, and what is never dropped. */
+#include "store/retention.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/time.h"
+#include "store_fixture.h"
+
+TestSuite(store_retention, .init = make_home, .fini = remove_home);
+
+#define HOUR (3600 * EDGEOPS_SECOND)
+
+/* n rows a second apart, the last one `age` before now, flushed: chunks of 100 rows. */
+static int64_t put_aged(edgeops_store *store, const char *asset, int64_t n, edgeops_duration age) {
+    int64_t first = eop_now() / EDGEOPS_SECOND * EDGEOPS_SECOND - age - (n - 1) * EDGEOPS_SECOND;
+    for (int64_t i = 0; i < n; i++) {
+        CHECK_OK(put(store, asset, first + i * EDGEOPS_SECOND, 0, "x", f64((double)i), NULL));
+    }
+    CHECK_OK(eop_store_flush(store));
+    return first;
+}
+
+static void set_policy(edgeops_store *store, const char *pattern, edgeops_duration max_age,
+                       uint64_t max_bytes) {
+    eop_policy policy = {.pattern = pattern, .max_age = max_age, .max_bytes = max_bytes};
+    CHECK_OK(eop_policy_put(store, &policy));
+}
+
+static eop_retained run_policies(edgeops_store *store) {
+    eop_retained would = {0};
+    eop_retained done = {0};
+    CHECK_OK(eop_retention_run(&would, store, true, NULL, NULL));
+    CHECK_OK(eop_retention_run(&done, store, false, NULL, NULL));
+    cr_assert_eq(would.rows, done.rows);
+    cr_assert_eq(would.chunks, done.chunks);
+    cr_assert_eq(would.bytes, done.bytes);
+    cr_assert_eq(would.assets, done.assets);
+    return done;
+}
+
+typedef struct seen {
+    const char *name;
+    edgeops_asset_info info;
+} seen;
+
+static edgeops_status see(const edgeops_asset_info *info, void *user_data) {
+    seen *s = user_data;
+    if (strcmp(info->name, s->name) == 0) {
+        s->info = *info;
+    }
+    return EDGEOPS_OK;
+}
+
+static edgeops_asset_info asset_info(edgeops_store *store, const char *name) {
+    seen s = {.name = name};
+    CHECK_OK(edgeops_store_assets(store, NULL, see, &s));
+    return s.info;
+}
+
+Test(store_retention, drops_what_is_too_old_and_nothing_else) {
+    edgeops_append_result result;
+    edgeops_store *store = open_store();
+    int64_t first = put_aged(store, "a", 4000, 50 * HOUR);
+    int64_t second = put_aged(store, "a", 500, 10 * HOUR);
+    CHECK_OK(put(store, "b", first, 0, "x", f64(1), NULL));
+    CHECK_OK(eop_store_flush(store));
+    set_policy(store, "a", 24 * HOUR, 0);
+    eop_retained done = run_policies(store);
+    cr_assert_eq(done.rows, 4000);
+    cr_assert_eq(done.assets, 1);
+    cr_assert_eq(count_rows(store, "a"), 500);
+    cr_assert_eq(count_rows(store, "b"), 1);
+    for (int round = 0; round < 2; round++) {
+        edgeops_asset_info info = asset_info(store, "a");
+        cr_assert_eq(info.rows, 500);
+        cr_assert_eq(info.first, second);
+        cr_assert_eq(info.last_ordinal, 4500);
+        cr_assert_eq(info.dropped, 4000);
+        cr_assert_eq(info.dropped_until, first + 3999 * EDGEOPS_SECOND);
+        /* Once more, and one between: nobody can know whether they were there. */
+        CHECK_OK(put(store, "a", first + 7 * EDGEOPS_SECOND, 0, "x", f64(7), &result));
+        cr_assert_eq(result.expired, 1);
+        cr_assert_eq(result.appended, 0);
+        CHECK_OK(put(store, "a", first + 1, 0, "x", f64(7), &result));
+        cr_assert_eq(result.expired, 1);
+        CHECK_OK(put(store, "a", second, 0, "x", f64(0), &result));
+        cr_assert_eq(result.duplicates, 1);
+        edgeops_store_close(store);
+        store = open_store();
+    }
+    CHECK_OK(put(store, "a", second - 1, 0, "x", f64(7), &result));
+    cr_assert_eq(result.appended, 1);
+    cr_assert_eq(asset_info(store, "a").first, second - 1);
+    edgeops_store_close(store);
+}
+
+Test(store_retention, all_rows_may_go_and_others_come) {
+    edgeops_append_result result;
+    edgeops_store *store = open_store();
+    put_aged(store, "a", 300, 50 * HOUR);
+    set_policy(store, "*", HOUR, 0);
+    cr_assert_eq(run_policies(store).rows, 300);
+    for (int round = 0; round < 2; round++) {
+        cr_assert_eq(asset_info(store, "a").rows, 0);
+        cr_assert_eq(count_rows(store, "a"), 0);
+        CHECK_OK(put(store, "a", eop_now() - 51 * HOUR, 0, "x", f64(7), &result));
+        cr_assert_eq(result.expired, 1);
+        edgeops_store_close(store);
+        store = open_store();
+    }
+    int64_t first = put_aged(store, "a", 20, 0);
+    edgeops_asset_info info = asset_info(store, "a");
+    cr_assert_eq(info.rows, 20);
+    cr_assert_eq(info.first, first);
+    cr_assert_eq(info.last_ordinal, 320);
+    edgeops_store_close(store);
+    store = open_store();
+    cr_assert_eq(asset_info(store, "a").first, first);
+    edgeops_store_close(store);
+}
+
+Test(store_retention, the_most_specific_policy_decides_on_age) {
+    edgeops_store *store = open_store();
+    put_aged(store, "line/1/a", 10, 50 * HOUR);
+    put_aged(store, "line/1/b", 10, 50 * HOUR);
+    put_aged(store, "line/2", 10, 50 * HOUR);
+    set_policy(store, "*", HOUR, 0);
+    set_policy(store, "line/1/*", 100 * HOUR, 0);
+    set_policy(store, "line/1/b", 2 * HOUR, 0);
+    cr_assert_eq(run_policies(store).rows, 20);
+    cr_assert_eq(count_rows(store, "line/1/a"), 10);
+    CHECK_OK(eop_policy_remove(store, "line/1/*"));
+    CHECK_CODE(EDGEOPS_E_NOTFOUND, eop_policy_remove(store, "line/1/*"));
+    cr_assert_eq(run_policies(store).rows, 10);
+    edgeops_store_close(store);
+}
+
+Test(store_retention, a_size_drops_the_oldest_of_all) {
+    edgeops_store *store = open_store();
+    for (int64_t i = 8; i >= 1; i--) {
+        put_aged(store, "old", 4080, (2 * i + 1) * 2 * HOUR);
+        put_aged(store, "new", 4080, 2 * i * 2 * HOUR);
+    }
+    uint64_t bytes = (uint64_t)ask_sql("data/telemetry.db", "SELECT sum(bytes) FROM state");
+    uint64_t real =
+        (uint64_t)ask_sql("data/telemetry.db",
+                          "SELECT (SELECT sum(length(data)) FROM cell) + sum(length(times) +"
+                          " coalesce(length(seqs), 0) + coalesce(length(ordinals), 0)) FROM chunk");
+    cr_assert_eq(bytes, real);
+    set_policy(store, "*", 0, bytes / 2 + 10);
+    eop_retained done = run_policies(store);
+    cr_assert_eq(done.chunks, 8);
+    cr_assert_eq(count_rows(store, "old"), 4 * 4080);
+    cr_assert_eq(count_rows(store, "new"), 4 * 4080);
+    cr_assert_eq(run_policies(store).chunks, 0);
+    edgeops_store_close(store);
+}
+
+Test(store_retention, what_a_dataset_holds_stays) {
+    static const char *const assets[] = {"a"};
+    char digest[65];
+    edgeops_dataset *dataset = NULL;
+    edgeops_store *store = open_store();
+    int64_t first = put_aged(store, "a", 4080, 70 * HOUR);
+    put_aged(store, "a", 4080, 50 * HOUR);
+    put_aged(store, "a", 4080, 30 * HOUR);
+    edgeops_dataset_options options = EDGEOPS_DATASET_OPTIONS_INIT;
+    options.name = "d";
+    options.assets = assets;
+    options.asset_count = 1;
+    options.start = first + 2 * EDGEOPS_SECOND;
+    options.end = first + 4 * EDGEOPS_SECOND;
+    CHECK_OK(edgeops_dataset_create(store, &options));
+    CHECK_OK(edgeops_dataset_open(&dataset, store, "d"));
+    strcpy(digest, dataset->digest);
+    edgeops_dataset_free(dataset);
+    set_policy(store, "*", HOUR, 0);
+    eop_retained done = run_policies(store);
+    cr_assert_eq(done.rows, 2 * 4080);
+    cr_assert_eq(done.held, 1);
+    CHECK_OK(edgeops_dataset_open(&dataset, store, "d"));
+    cr_assert_str_eq(dataset->digest, digest);
+    edgeops_dataset_free(dataset);
+    cr_assert_eq(asset_info(store, "a").first, first);
+    CHECK_OK(edgeops_dataset_remove(store, "d"));
+    cr_assert_eq(run_policies(store).rows, 4080);
+    edgeops_store_close(store);
+}
+
+Test(store_retention, a_cursor_goes_on_behind_what_was_dropped) {
+    edgeops_cursor *cursor = NULL;
+    const edgeops_table *block = NULL;
+    edgeops_store *store = open_store();
+    put_aged(store, "a", 4000, 50 * HOUR);
+    put_aged(store, "a", 500, 10 * HOUR);
+    CHECK_OK(edgeops_cursor_open(&cursor, store, "a", NULL, 0, 17));
+    set_policy(store, "a", 24 * HOUR, 0);
+    run_policies(store);
+    CHECK_OK(edgeops_cursor_next(cursor, 1000, &block));
+    cr_assert_eq(block->ordinals[0], 4001);
+    cr_assert_eq(block->rows, 500);
+    cr_assert_eq(edgeops_cursor_skipped(cursor), 4000 - 17);
+    edgeops_cursor_close(cursor);
+    edgeops_store_close(store);
+}
+
+Test(store_retention, says_nothing_where_there_is_nothing_to_say) {
+    edgeops_store *store = open_store();
+    eop_policy nothing = {.pattern = "a"};
+    eop_policy odd = {.pattern = "a", .max_age = HOUR, .rollups = {2, 1}, .rollup_count = 2};
+    CHECK_CODE(EDGEOPS_E_INVALID, eop_policy_put(store, &nothing));
+    CHECK_CODE(EDGEOPS_E_INVALID, eop_policy_put(store, &odd));
+    cr_assert_eq(run_policies(store).rows, 0);
+    for (int i = 0; i < (int)EOP_POLICIES_MAX; i++) {
+        char pattern[16];
+        snprintf(pattern, sizeof pattern, "a%d", i);
+        set_policy(store, pattern, HOUR, 0);
+        set_policy(store, pattern, 2 * HOUR, 0);
+    }
+    eop_policy more = {.pattern = "more", .max_age = HOUR};
+    CHECK_CODE(EDGEOPS_E_LIMIT, eop_policy_put(store, &more));
+    edgeops_store_close(store);
+}
+
+Test(store_retention, rollups_go_with_their_asset) {
+    edgeops_store *store = open_store();
+    put_aged(store, "a", 4000, 50 * HOUR);
+    eop_policy policy = {
+        .pattern = "*", .max_age = HOUR, .rollups = {60 * EDGEOPS_SECOND, HOUR}, .rollup_count = 2};
+    CHECK_OK(eop_policy_put(store, &policy));
+    run_policies(store);
+    cr_assert_eq(ask_sql("data/telemetry.db", "SELECT count(*) FROM rollup"), 2);
+    cr_assert_geq(ask_sql("data/telemetry.db", "SELECT sum(rows) FROM chunk"), 4000 / 60 + 2);
+    edgeops_store_close(store);
+    store = open_store();
+    CHECK_OK(edgeops_store_remove_asset(store, "a"));
+    CHECK_OK(eop_store_flush(store));
+    edgeops_store_close(store);
+    cr_assert_eq(ask_sql("data/telemetry.db", "SELECT count(*) FROM rollup"), 0);
+    cr_assert_eq(ask_sql("data/telemetry.db", "SELECT count(*) FROM state"), 0);
+    cr_assert_eq(ask_sql("data/telemetry.db", "SELECT count(*) FROM chunk"), 0);
+    cr_assert_eq(ask_sql("data/telemetry.db", "SELECT count(*) FROM cell"), 0);
+}
+
+/* -- killed at any moment -- */
+
+static void live(int64_t first, int64_t n, int said) {
+    edgeops_store *store = open_store();
+    for (int64_t i = 0;; i++) {
+        CHECK_OK(
+            put(store, "a", first + (n + i) * EDGEOPS_SECOND, 0, "x", f64((double)(n + i)), NULL));
+        cr_assert_eq(write(said, &i, sizeof i), sizeof i);
+        if (i % 50 == 0) {
+            CHECK_OK(eop_store_flush(store));
+            eop_store_retain(store);
+        }
+    }
+}
+
+/* The newest rows are there without a gap, each once; the dataset's as well. */
+static void check_after(int64_t first, int64_t rows) {
+    edgeops_dataset *dataset = NULL;
+    edgeops_store *store = open_store();
+    edgeops_asset_info info = asset_info(store, "a");
+    edgeops_table *table = read_all(store, "a");
+    cr_assert_eq(table->rows, info.rows);
+    cr_assert_eq(table->times[0], info.first);
+    cr_assert_geq(info.last_ordinal, (uint64_t)rows);
+    cr_assert_eq(info.last_ordinal, info.rows + info.dropped);
+    int64_t at = -1;
+    for (uint64_t i = 0; i < table->rows; i++) {
+        int64_t row = (table->times[i] - first) / EDGEOPS_SECOND;
+        cr_assert_eq(table->columns[0].f64[i], (double)row);
+        cr_assert_eq(table->ordinals[i], (uint64_t)row + 1);
+        cr_assert_gt(row, at);
+        at = row;
+    }
+    cr_assert_eq(at + 1, (int64_t)info.last_ordinal);
+    edgeops_table_free(table);
+    CHECK_OK(edgeops_dataset_open(&dataset, store, "d"));
+    cr_assert_eq(dataset->rows, 100);
+    edgeops_dataset_free(dataset);
+    edgeops_store_close(store);
+}
+
+Test(store_retention, kill_loses_and_doubles_nothing, .timeout = 120) {
+    static const char *const assets[] = {"a"};
+    dice d = {99};
+    int64_t n = 3000;
+    edgeops_store *store = open_store();
+    int64_t first = put_aged(store, "a", n, 2 * HOUR);
+    edgeops_dataset_options options = EDGEOPS_DATASET_OPTIONS_INIT;
+    options.name = "d";
+    options.assets = assets;
+    options.asset_count = 1;
+    options.start = first + 1000 * EDGEOPS_SECOND;
+    options.end = first + 1100 * EDGEOPS_SECOND;
+    CHECK_OK(edgeops_dataset_create(store, &options));
+    eop_policy policy = {
+        .pattern = "*", .max_bytes = 20000, .rollups = {60 * EDGEOPS_SECOND}, .rollup_count = 1};
+    CHECK_OK(eop_policy_put(store, &policy));
+    edgeops_store_close(store);
+    for (int round = 0; round < 12; round++) {
+        int said[2];
+        int64_t last = -1;
+        cr_assert_eq(pipe(said), 0);
+        pid_t child = fork();
+        cr_assert_geq(child, 0);
+        if (child == 0) {
+            close(said[0]);
+            live(first, n, said[1]);
+            _exit(0);
+        }
+        close(said[1]);
+        for (uint64_t left = 100 + below(&d, 900); left > 0; left--) {
+            cr_assert_eq(read(said[0], &last, sizeof last), sizeof last);
+        }
+        kill(child, SIGKILL);
+        while (read(said[0], &last, sizeof last) == sizeof last) {
+        }
+        close(said[0]);
+        waitpid(child, NULL, 0);
+        n += last + 1;
+        check_after(first, n);
+        store = open_store();
+        n = (int64_t)asset_info(store, "a").last_ordinal;
+        edgeops_store_close(store);
+    }
+    cr_assert_gt(ask_sql("data/telemetry.db", "SELECT dropped FROM state WHERE asset = 1"), 3000);
+    cr_assert_eq(ask_sql("data/telemetry.db", "SELECT sum(rows) FROM chunk WHERE asset < 2147483648"
+                                              ""),
+                 ask_sql("data/telemetry.db", "SELECT sum(rows) FROM state WHERE asset <"
+                                              " 2147483648"));
+}
