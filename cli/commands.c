@@ -165,6 +165,17 @@ static const cli_option dataset_create_options[] = {
     TIME("start", "start", "from this time on (ISO 8601)"),
     TIME("end", "end", "up to, without, this time"),
     FLAG("labelled-only", "labelled_only", "leave rows without a label out"),
+    TEXT("filter", "EXPR", "filter", "only rows that meet: temp >= 20 and state == 'run' and x is not null"),
+    TEXT("rate", "RATE", "rate", "put all assets on a common rate, such as 50Hz"),
+    TEXT("period", "DURATION", "period", "the same as a duration, such as 20ms"),
+    ONE_OF("fill", "previous linear none", "HOW", "fill", "with a rate: what stands between samples (default previous)"),
+    TEXT("tolerance", "DURATION", "tolerance", "with a rate: an older value is null"),
+    TEXT("window", "ROWS|DURATION", "window", "windows that a training must cut; the workflow's are checked against it"),
+    TEXT("step", "ROWS|DURATION", "step", "from one window to the next (default one row)"),
+    TEXT("split", "SPLIT", "split", "what is kept for the test: time:0.2, time:TIME, group:0.25, group:ASSET,ASSET or fraction:0.2"),
+    TEXT("validation", "PART", "validation", "with --split: what is kept for validation: a part, a time or assets"),
+    INTEGER("seed", "N", "seed", "of --split group:PART and fraction (default 0)"),
+    TEXT("block", "DURATION", "block", "with --split fraction: time that stays together (default a 100th of the range)"),
     OPTIONS_END};
 static const cli_option dataset_export_options[] = {OUTPUT("where to (default: standard output)"), OPTIONS_END};
 static const cli_argument workflow_init_args[] = {ARG_FILE("DIR", "folder to make"), ARGS_END};
@@ -308,7 +319,12 @@ const cli_command cli_commands[] = {
      "Labels without an author stand under their source, in parentheses.",
      label_asset_args, label_stats_options, "label.stats", NULL},
 
-    {"dataset", "create", "freeze samples and labels", NULL, arg_name, dataset_create_options, "dataset.create", NULL},
+    {"dataset", "create", "freeze samples and labels",
+     "What is frozen never changes; the digest covers every value. The order of things: range, common rate, filter, labels, split. "
+     "--split time keeps the newest rows for the test, group whole assets, fraction blocks of time that are drawn by the seed, the "
+     "same on every machine; single rows are never drawn, since neighbours are alike. train() then sees the training rows only, "
+     "`predict --dataset` measures on the test.",
+     arg_name, dataset_create_options, "dataset.create", NULL},
     {"dataset", "ls", "list the datasets", NULL, NULL, NULL, "dataset.ls", NULL},
     {"dataset", "show", "show a dataset", NULL, arg_name, NULL, "dataset.show", NULL},
     {"dataset", "rm", "remove a dataset, not its samples", NULL, arg_name, NULL, "dataset.rm", NULL},

@@ -239,6 +239,40 @@ bool eop_parse_duration(edgeops_duration *out, const char *text) {
     return false;
 }
 
+bool eop_parse_rate(uint64_t *mhz, const char *text) {
+    const char *p = text;
+    uint64_t value = 0; /* thousandths of the unit */
+    int digits = 0;
+    int fraction = 0;
+    for (; *p >= '0' && *p <= '9' && digits < 12; p++, digits++) {
+        value = value * 10 + (uint64_t)(*p - '0');
+    }
+    value *= 1000;
+    if (digits > 0 && *p == '.') {
+        uint64_t unit = 100;
+        for (p++; *p >= '0' && *p <= '9' && fraction < 3; p++, fraction++, unit /= 10) {
+            value += (uint64_t)(*p - '0') * unit;
+        }
+        if (fraction == 0) {
+            return false;
+        }
+    }
+    p += *p == ' ';
+    if (strcmp(p, "mHz") == 0) {
+        value = value % 1000 == 0 ? value / 1000 : 0;
+    } else if (strcmp(p, "kHz") == 0) {
+        value = value <= 1000000000u ? value * 1000 : 0;
+    } else if (strcmp(p, "Hz") != 0) {
+        return false;
+    }
+    *mhz = value;
+    return digits > 0 && value >= 1 && value <= 1000000000u;
+}
+
+edgeops_duration eop_rate_period(uint64_t mhz) {
+    return (edgeops_duration)((1000000000000u + mhz / 2) / mhz);
+}
+
 size_t eop_format_duration(char *buf, edgeops_duration duration) {
     if (duration == EDGEOPS_FOREVER) {
         return (size_t)snprintf(buf, 32, "forever");

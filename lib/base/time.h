@@ -22,6 +22,10 @@ size_t eop_format_time(char *buf, edgeops_time time);
 
 /** "500ms", "1.5 s", "30m", "2h", "1d", "250us", "10ns" -> ns, not negative. */
 bool eop_parse_duration(edgeops_duration *out, const char *text);
+/** "50Hz", "12.5 kHz", "100mHz" -> mHz, 1 mHz to 1 MHz. At most three digits of fraction. */
+bool eop_parse_rate(uint64_t *mhz, const char *text);
+/** The time from one to the next, to the nearest ns. */
+edgeops_duration eop_rate_period(uint64_t mhz);
 /** Readable, such as "1.5s" or "30m". buf >= 32 bytes. */
 size_t eop_format_duration(char *buf, edgeops_duration duration);
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "codec/csv.h"
+#include "node/dataset_options.h"
 #include "node/ops.h"
 
 #define FLUSH_BYTES 65536u
@@ -20,20 +21,17 @@ static edgeops_status describe(eop_json **result, edgeops_node *node, const char
 
 typedef struct create_work {
     edgeops_call *call;
-    edgeops_dataset_options options;
-    const char **assets;
-    const char **channels;
+    eop_dataset_args args;
 } create_work;
 
 static void create_free(create_work *w) {
-    eop_free(w->assets);
-    eop_free(w->channels);
+    eop_dataset_args_dispose(&w->args);
     eop_free(w);
 }
 
 static void create_work_fn(eop_job *job, void *user_data) {
     create_work *w = user_data;
-    eop_job_end(job, edgeops_dataset_create(w->call->node->store, &w->options));
+    eop_job_end(job, edgeops_dataset_create(w->call->node->store, &w->args.options));
 }
 
 static void create_done(eop_job *job, void *user_data) {
@@ -42,7 +40,7 @@ static void create_done(eop_job *job, void *user_data) {
     /* It cannot be ended half-way: what is frozen stays, also after a cancel. */
     edgeops_status status = eop_job_status(job);
     if (status == EDGEOPS_OK) {
-        status = describe(&result, w->call->node, w->options.name);
+        status = describe(&result, w->call->node, w->args.options.name);
     }
     eop_call_finish(w->call, status, result);
     create_free(w);
@@ -54,27 +52,10 @@ static edgeops_status create_start(edgeops_call *call) {
         return eop_fail_nomem("node");
     }
     w->call = call;
-    w->options = (edgeops_dataset_options)EDGEOPS_DATASET_OPTIONS_INIT;
-    w->options.name = eop_json_string(call->args, "name", "");
-    w->options.labelled_only = eop_json_bool(call->args, "labelled_only", false);
-    edgeops_status status = eop_check_id("dataset", w->options.name);
+    edgeops_status status = eop_dataset_args_read(&w->args, call->args);
     if (status == EDGEOPS_OK) {
         status = eop_store_ready(call->node->store); /* not after all was read and hashed */
     }
-    if (status == EDGEOPS_OK) {
-        status = eop_arg_strings(&w->assets, &w->options.asset_count, call->args, "assets");
-    }
-    if (status == EDGEOPS_OK) {
-        status = eop_arg_strings(&w->channels, &w->options.channel_count, call->args, "channels");
-    }
-    if (status == EDGEOPS_OK) {
-        status = eop_arg_time(&w->options.start, call->args, "start", EDGEOPS_TIME_MIN);
-    }
-    if (status == EDGEOPS_OK) {
-        status = eop_arg_time(&w->options.end, call->args, "end", EDGEOPS_TIME_MAX);
-    }
-    w->options.assets = w->assets;
-    w->options.channels = w->channels;
     if (status == EDGEOPS_OK) {
         status = eop_job_start(NULL, call->node, call, create_work_fn, create_done, w);
     }
@@ -209,20 +190,51 @@ static edgeops_status run_rm(edgeops_call *call, eop_json **result) {
 }
 
 #define NAME EOP_STRING("name", "name of the dataset")
+#define ALIGN                                                                                      \
+    EOP_STRING("filter", "conditions on channels: temp >= 20 and state == 'run'; is null")         \
+    "," EOP_STRING("rate", "common rate such as 50Hz; or period") "," EOP_STRING(                  \
+        "period",                                                                                  \
+        "common rate as a duration") ",\"fill\":{\"enum\":[\"previous\",\"linear\","               \
+                                     "\"none\"],\"default\":\"previous\"}," EOP_STRING(            \
+                                         "tolerance",                                              \
+                                         "an older value is null on the common rate: a duration")
+#define WINDOW                                                                                     \
+    EOP_STRING("window", "what a training must cut: rows or a duration")                           \
+    "," EOP_STRING("step", "from one window to the next: rows or a duration")
+#define SPLIT                                                                                      \
+    EOP_STRING("split", "what the test gets: time:PART, time:TIME, group:PART, group:ASSET,ASSET " \
+                        "or fraction:PART")                                                        \
+    "," EOP_STRING(                                                                                \
+        "validation",                                                                              \
+        "what validation gets: a part, a time or assets, as the split") ",\"seed\":{\"type\":"     \
+                                                                        "\"integer\",\"minimum\":" \
+                                                                        "0,\"default\":0}"         \
+                                                                        "," EOP_STRING("block",    \
+                                                                                       "of "       \
+                                                                                       "fraction:" \
+                                                                                       " time "    \
+                                                                                       "that "     \
+                                                                                       "stays "    \
+                                                                                       "together;" \
+                                                                                       " default:" \
+                                                                                       " a 100th " \
+                                                                                       "of the "   \
+                                                                                       "range")
 
 const eop_op eop_dataset_ops[] = {
     {.name = "dataset.create",
      .summary = "freeze a selection of samples and labels",
      .args = EOP_ARGS(
-         "\"name\",\"assets\"",
-         NAME ",\"assets\":{\"type\":\"array\",\"minItems\":1,\"maxItems\":10000,"
-              "\"items\":{\"type\":\"string\"},\"description\":\"names, or patterns "
-              "with '*'\"},"
-              "\"channels\":{\"type\":\"array\",\"maxItems\":1024,"
-              "\"items\":{\"type\":\"string\"},\"description\":\"default: those that "
-              "all the assets have\"}," EOP_TIME("start", "inclusive") "," EOP_TIME(
-                  "end", "exclusive") ","
-                                      "\"labelled_only\":{\"type\":\"boolean\",\"default\":false}"),
+         "\"name\",\"assets\"", NAME
+         ",\"assets\":{\"type\":\"array\",\"minItems\":1,\"maxItems\":10000,"
+         "\"items\":{\"type\":\"string\"},\"description\":\"names, or patterns "
+         "with '*'\"},"
+         "\"channels\":{\"type\":\"array\",\"maxItems\":1024,"
+         "\"items\":{\"type\":\"string\"},\"description\":\"default: those that "
+         "all the assets have\"}," EOP_TIME("start", "inclusive") "," EOP_TIME(
+             "end", "exclusive") ","
+                                 "\"labelled_only\":{\"type\":\"boolean\",\"default\":false}," ALIGN
+                                 "," WINDOW "," SPLIT),
      .start = create_start},
     {.name = "dataset.ls", .summary = "list the datasets", .args = EOP_ARGS_NONE, .run = run_ls},
     {.name = "dataset.show",

@@ -152,9 +152,10 @@ static const char *const texts[EOP_CATALOG_STATEMENTS] = {
                       " WHERE source = ? ORDER BY id DESC LIMIT ?",
     [EOP_DEAD_REMOVE] = "DELETE FROM dead_letter WHERE source = ?",
     [EOP_DATASET_ADD] = "INSERT INTO dataset(name, digest, created, start, \"end\", labelled_only,"
-                        " label_version, rows) VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
+                        " label_version, rows, spec, profile)"
+                        " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [EOP_DATASET_GET] = "SELECT id, digest, created, start, \"end\", labelled_only, label_version,"
-                        " rows FROM dataset WHERE name = ?",
+                        " rows, spec, profile FROM dataset WHERE name = ?",
     [EOP_DATASET_LIST] = "SELECT name FROM dataset ORDER BY name",
     [EOP_DATASET_REMOVE] = "DELETE FROM dataset WHERE name = ?",
     [EOP_DATASET_HOLDS] = "SELECT dataset.name FROM dataset JOIN dataset_asset ON"

@@ -31,7 +31,8 @@ edgeops_status eop_record_number(int64_t *out, edgeops_store *store, const char 
 
 /* -- datasets as the operations show them -- */
 /** JSON object: name, digest, created, assets [{name, rows, max_ordinal}], channels [{name, type,
- * unit}], start, end (null when open), labelled_only, rows, labels {name: rows}. */
+ * unit}], start, end (null when open), labelled_only, rows, labels {name: rows}; definition of one
+ * that is more than rows of a range (dataset_spec.h), profile (profile.h). */
 edgeops_status eop_dataset_describe(char **json, edgeops_store *store, const char *name);
 /** In the order of names. */
 edgeops_status eop_dataset_list(edgeops_store *store, eop_record_fn fn, void *user_data);

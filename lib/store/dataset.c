@@ -82,33 +82,107 @@ static edgeops_status find_assets(eop_frozen *frozen, eop_memtable *mem,
     return EDGEOPS_OK;
 }
 
-/* Counts, and leaves out the assets without a row in it: whether they exist must not change the
- * digest. */
-static edgeops_status count_rows(eop_frozen *frozen, edgeops_store *store) {
+/* What the first pass over the keys finds out. */
+typedef struct extent {
+    int64_t first;
+    int64_t last;
+    bool any;
+} extent;
+
+/* Counts the rows of one asset that are in, and the labels of them. */
+static edgeops_status count_asset(extent *range, eop_frozen *frozen, eop_frozen_asset *asset,
+                                  edgeops_store *store) {
+    eop_part_reader *reader = NULL;
+    eop_batch batch = {0};
+    edgeops_status status =
+        eop_part_open(&reader, store, frozen, asset, &frozen->labels, EOP_PART_KEYS);
+    while (status == EDGEOPS_OK && (status = eop_part_next(reader, &batch)) == EDGEOPS_OK) {
+        size_t n = batch.rows.rows;
+        const int64_t *times = batch.rows.times;
+        for (size_t i = 0; i < n; i++) {
+            if (batch.labels[i] >= 0) {
+                frozen->labels.items[batch.labels[i]]->rows++;
+            }
+        }
+        range->first = range->any && range->first < times[0] ? range->first : times[0];
+        range->last = range->any && range->last > times[n - 1] ? range->last : times[n - 1];
+        range->any = true;
+        asset->rows += n;
+    }
+    eop_batch_dispose(&batch);
+    eop_part_close(reader);
+    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+}
+
+/* Leaves out the assets without a row in it: whether they exist must not change the digest. */
+static edgeops_status count_rows(eop_frozen *frozen, extent *range, edgeops_store *store) {
     edgeops_status status = EDGEOPS_OK;
     size_t n = 0;
     for (size_t i = 0; i < frozen->asset_count; i++) {
         eop_frozen_asset *asset = &frozen->assets[i];
         if (status == EDGEOPS_OK) {
-            status = eop_frozen_count(&asset->rows, store, frozen, asset);
+            status = count_asset(range, frozen, asset, store);
         }
         if (status == EDGEOPS_OK && asset->rows == 0) {
-            eop_free(asset->name);
-            eop_free(asset->channels);
+            eop_frozen_asset_dispose(asset);
             continue;
         }
         frozen->rows += status == EDGEOPS_OK ? asset->rows : 0;
         frozen->assets[n++] = *asset;
     }
     frozen->asset_count = n;
-    if (status != EDGEOPS_OK) {
-        return status;
+    if (status == EDGEOPS_OK && frozen->rows == 0) {
+        status = eop_fail(EDGEOPS_E_INVALID, "store",
+                          "dataset '%s' would have no rows: no %ssample of these assets is in the "
+                          "range%s",
+                          frozen->name, frozen->labelled_only ? "labelled " : "",
+                          frozen->spec.filter.count > 0 ? " and meets the filter" : "");
     }
-    if (frozen->rows == 0) {
-        return eop_fail(EDGEOPS_E_INVALID, "store",
-                        "dataset '%s' would have no rows: no %ssample of these assets is in the "
-                        "range",
-                        frozen->name, frozen->labelled_only ? "labelled " : "");
+    return status;
+}
+
+/* The labels that rows have, in the order of their texts. */
+static edgeops_status sort_labels(eop_frozen *frozen) {
+    int32_t *map = eop_calloc(frozen->labels.count, sizeof *map);
+    if (map == NULL) {
+        return eop_fail_nomem("store");
+    }
+    eop_label_names_sort(&frozen->labels, map);
+    eop_free(map);
+    return EDGEOPS_OK;
+}
+
+/* Where each asset has the channels of the filter; under the store's lock. */
+static edgeops_status place_tested(eop_frozen *frozen, eop_memtable *mem) {
+    const eop_filter *filter = &frozen->spec.filter;
+    bool found[EOP_CONDITIONS_MAX] = {false};
+    for (size_t i = 0; i < frozen->asset_count; i++) {
+        eop_frozen_asset *asset = &frozen->assets[i];
+        const eop_asset *known = eop_memtable_by_id(mem, asset->id);
+        asset->tested = eop_calloc(filter->count, sizeof *asset->tested);
+        if (asset->tested == NULL) {
+            return eop_fail_nomem("store");
+        }
+        for (size_t k = 0; k < filter->count; k++) {
+            const eop_channel *channel =
+                known != NULL ? eop_asset_channel(known, filter->items[k].channel) : NULL;
+            asset->tested[k] = channel != NULL ? channel->position : UINT32_MAX;
+            found[k] = found[k] || channel != NULL;
+            edgeops_status status =
+                channel != NULL
+                    ? eop_condition_check(&filter->items[k], channel->type, channel->length)
+                    : EDGEOPS_OK;
+            if (status != EDGEOPS_OK) {
+                return status;
+            }
+        }
+    }
+    for (size_t k = 0; k < filter->count; k++) {
+        if (!found[k]) {
+            return eop_fail(EDGEOPS_E_NOTFOUND, "store",
+                            "no asset of the dataset has the filter's channel '%s'",
+                            filter->items[k].channel);
+        }
     }
     return EDGEOPS_OK;
 }
@@ -271,8 +345,25 @@ static edgeops_status check_free_name(eop_catalog *catalog, const char *name) {
     return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
 }
 
+static edgeops_status split_groups(eop_frozen *frozen) {
+    if (frozen->spec.split != EDGEOPS_SPLIT_GROUP) {
+        return EDGEOPS_OK;
+    }
+    const char **names = eop_calloc(frozen->asset_count, sizeof(char *));
+    if (names == NULL) {
+        return eop_fail_nomem("store");
+    }
+    for (size_t i = 0; i < frozen->asset_count; i++) {
+        names[i] = frozen->assets[i].name;
+    }
+    edgeops_status status = eop_split_groups(&frozen->spec, names, frozen->asset_count);
+    eop_free(names);
+    return status;
+}
+
 static edgeops_status freeze(eop_frozen *frozen, edgeops_store *store,
                              const edgeops_dataset_options *options) {
+    extent range = {0};
     frozen->start = options->start;
     frozen->end = options->end;
     frozen->labelled_only = options->labelled_only != 0;
@@ -285,15 +376,57 @@ static edgeops_status freeze(eop_frozen *frozen, edgeops_store *store,
     if (status == EDGEOPS_OK) {
         pthread_mutex_lock(&store->lock);
         status = find_assets(frozen, &store->mem, options);
+        if (status == EDGEOPS_OK) {
+            status = place_tested(frozen, &store->mem);
+        }
         pthread_mutex_unlock(&store->lock);
     }
     if (status == EDGEOPS_OK && frozen->asset_count > 1) {
         qsort(frozen->assets, frozen->asset_count, sizeof *frozen->assets, by_name);
     }
     if (status == EDGEOPS_OK) {
-        status = count_rows(frozen, store);
+        status = count_rows(frozen, &range, store);
+    }
+    if (status == EDGEOPS_OK) {
+        status = sort_labels(frozen);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_split_settle(&frozen->spec, range.first, range.last);
+    }
+    if (status == EDGEOPS_OK) {
+        status = split_groups(frozen);
     }
     return status == EDGEOPS_OK ? choose_channels(frozen, store, options) : status;
+}
+
+/* A split that leaves nothing to learn from or to measure with is a mistake. */
+typedef struct subset_counts {
+    uint64_t rows[3];
+} subset_counts;
+
+static edgeops_status count_subsets(size_t asset, const eop_batch *batch, void *user_data) {
+    subset_counts *counts = user_data;
+    (void)asset;
+    for (size_t i = 0; batch->subsets != NULL && i < batch->rows.rows; i++) {
+        counts->rows[batch->subsets[i]]++;
+    }
+    return EDGEOPS_OK;
+}
+
+static edgeops_status check_subsets(const eop_frozen *frozen, const subset_counts *counts) {
+    static const char *const names[] = {"training", "the test", "validation"};
+    const eop_spec *spec = &frozen->spec;
+    bool wants_validation = spec->validation > 0 || spec->validation_count > 0 ||
+                            (spec->has_cut && spec->validation_from < spec->test_from);
+    for (size_t i = 0; spec->split != EDGEOPS_SPLIT_NONE && i < 3; i++) {
+        if (counts->rows[i] == 0 && (i != EDGEOPS_SUBSET_VALIDATION || wants_validation)) {
+            return eop_fail(EDGEOPS_E_INVALID, "store",
+                            "the split of dataset '%s' leaves no row for %s; take another part, "
+                            "time, block or seed",
+                            frozen->name, names[i]);
+        }
+    }
+    return EDGEOPS_OK;
 }
 
 edgeops_status edgeops_dataset_create(edgeops_store *store,
@@ -301,9 +434,12 @@ edgeops_status edgeops_dataset_create(edgeops_store *store,
     EOP_REQUIRE(store != NULL && options != NULL, "store");
     edgeops_dataset_options o = EDGEOPS_DATASET_OPTIONS_INIT;
     eop_frozen frozen = {0};
-    eop_frozen_values values = {0};
+    subset_counts counts = {0};
     EOP_OPTIONS_COPY(&o, options);
     edgeops_status status = check_options(&o);
+    if (status == EDGEOPS_OK) {
+        status = eop_spec_init(&frozen.spec, &o);
+    }
     if (status == EDGEOPS_OK) {
         status = check_free_name(&store->catalog, o.name);
     }
@@ -313,12 +449,12 @@ edgeops_status edgeops_dataset_create(edgeops_store *store,
         status = freeze(&frozen, store, &o);
     }
     if (status == EDGEOPS_OK) {
-        status = eop_frozen_read(&values, store, &frozen, false);
+        status = eop_frozen_digest(frozen.digest, store, &frozen, count_subsets, &counts);
     }
     if (status == EDGEOPS_OK) {
-        memcpy(frozen.digest, values.digest, sizeof frozen.digest);
-        frozen.labels = values.labels;
-        values.labels = (eop_label_names){0};
+        status = check_subsets(&frozen, &counts);
+    }
+    if (status == EDGEOPS_OK) {
         /* It must not outlive its rows. */
         status = eop_store_sync(store);
     }
@@ -326,84 +462,6 @@ edgeops_status edgeops_dataset_create(edgeops_store *store,
         status = eop_frozen_save(&frozen, &store->catalog);
     }
     eop_store_release_rows(store);
-    eop_frozen_values_dispose(&values);
     eop_frozen_dispose(&frozen);
     return status;
-}
-
-/* -- reading -- */
-
-typedef struct dataset {
-    edgeops_dataset view; /* first */
-    char *name;
-    edgeops_dataset_part *parts;
-    const char **label_names;
-    eop_frozen_values values;
-} dataset;
-
-void edgeops_dataset_free(edgeops_dataset *view) {
-    dataset *set = (dataset *)view;
-    if (set != NULL) {
-        eop_frozen_values_dispose(&set->values);
-        eop_free(set->parts);
-        eop_free(set->label_names);
-        eop_free(set->name);
-        eop_free(set);
-    }
-}
-
-static edgeops_status show(dataset *set) {
-    eop_frozen_values *values = &set->values;
-    set->parts = eop_calloc(values->part_count, sizeof *set->parts);
-    set->label_names = eop_calloc(values->labels.count, sizeof(char *));
-    if (set->parts == NULL || set->label_names == NULL) {
-        return eop_fail_nomem("store");
-    }
-    for (size_t i = 0; i < values->part_count; i++) {
-        set->parts[i].table = &values->parts[i].table->view;
-        set->parts[i].labels = values->parts[i].labels;
-    }
-    for (size_t i = 0; i < values->labels.count; i++) {
-        set->label_names[i] = values->labels.items[i]->name;
-    }
-    set->view = (edgeops_dataset){.name = set->name,
-                                  .digest = values->digest,
-                                  .rows = values->rows,
-                                  .part_count = values->part_count,
-                                  .parts = set->parts,
-                                  .label_count = values->labels.count,
-                                  .label_names = set->label_names};
-    return EDGEOPS_OK;
-}
-
-edgeops_status edgeops_dataset_open(edgeops_dataset **out, edgeops_store *store, const char *name) {
-    EOP_REQUIRE(out != NULL && store != NULL && name != NULL, "store");
-    *out = NULL;
-    eop_frozen frozen = {0};
-    dataset *set = eop_calloc(1, sizeof *set);
-    if (set == NULL) {
-        return eop_fail_nomem("store");
-    }
-    edgeops_status status = eop_frozen_load(&frozen, &store->catalog, name);
-    if (status == EDGEOPS_OK) {
-        status = eop_frozen_read(&set->values, store, &frozen, true);
-    }
-    if (status == EDGEOPS_OK && strcmp(set->values.digest, frozen.digest) != 0) {
-        status = eop_fail(EDGEOPS_E_CORRUPT, "store",
-                          "dataset '%s' is not what was frozen: its values have digest %.12s..., "
-                          "not %.12s...",
-                          name, set->values.digest, frozen.digest);
-    }
-    if (status == EDGEOPS_OK) {
-        set->name = frozen.name;
-        frozen.name = NULL;
-        status = show(set);
-    }
-    eop_frozen_dispose(&frozen);
-    if (status != EDGEOPS_OK) {
-        edgeops_dataset_free(&set->view);
-        return status;
-    }
-    *out = &set->view;
-    return EDGEOPS_OK;
 }

@@ -5,10 +5,13 @@
  * each line), in which HASH is the SHA-256, 64 hex digits, of a plain little-endian array:
  *
  *   edgeops dataset 1
+ *   period NS                      only on a common rate
+ *   window rows ROWS STEP          or: window time NS NS; only where the definition says one
  *   channel TYPE LENGTH NAME       for each column; TYPE: number of the edgeops_type
- *   array COLUMN ELEMENTS          behind the line of a channel of arrays; COLUMN: its number from
- * 0 label LENGTH TEXT              for each different label of a row, sorted by bytes part LENGTH
- * ASSET ROWS         for each asset, sorted by bytes; assets without a row are not in a dataset
+ *   array COLUMN ELEMENTS          behind the line of a channel of arrays; COLUMN: number from 0
+ *   label LENGTH TEXT              for each different label of a row, sorted by bytes
+ *   part LENGTH ASSET ROWS         for each asset, sorted by bytes; assets without a row are not
+ *                                  in a dataset
  *   times HASH                     int64 of each row
  *   seqs HASH                      int64 of each row; "-" instead when all are 0
  *   column HASH NULLS              for each column: the values as their type stores them (a bool in
@@ -21,13 +24,15 @@
  *                                  uint16 of each row, 0xffff for none
  *   labels HASH                    int32 of each row, number of its label from 0, -1 for none; "-"
  *                                  when no row has one
+ *   subsets HASH                   one byte for each row, its edgeops_subset; only of a split one
  *
- * Rows are sorted by (time, seq). So it covers all that a training sees and nothing else: not the
- * name of the dataset, not how the rows are stored, not when or where they arrived. Each array can
- * be hashed piece by piece. */
+ * Rows are sorted by (time, seq), points of a common rate by time. So it covers all that a training
+ * sees and nothing else: not the name of the dataset, not how the rows are stored, not when or
+ * where they arrived. Each array can be hashed piece by piece. */
 #ifndef EOP_STORE_DATASET_H
 #define EOP_STORE_DATASET_H
 
+#include "store/dataset_spec.h"
 #include "store/internal.h"
 #include "store/label.h"
 
@@ -37,6 +42,7 @@ typedef struct eop_frozen_asset {
     uint64_t max_ordinal;
     uint64_t rows;
     uint32_t *channels; /**< position within the asset, for each column */
+    uint32_t *tested;   /**< and for each condition of the filter; UINT32_MAX: it has none */
 } eop_frozen_asset;
 
 typedef struct eop_frozen {
@@ -53,36 +59,64 @@ typedef struct eop_frozen {
     size_t channel_count;
     eop_frozen_asset *assets;
     size_t asset_count;
-    eop_label_names labels; /**< with their rows */
+    eop_label_names labels; /**< sorted, with their rows */
+    eop_spec spec;
+    char *profile; /**< JSON, NULL: none was made */
 } eop_frozen;
 
 void eop_frozen_dispose(eop_frozen *frozen);
-/** Reads all of it from the catalog, but for the labels. E_NOTFOUND. */
+void eop_frozen_asset_dispose(eop_frozen_asset *asset);
+/** Reads all of it from the catalog. E_NOTFOUND. */
 edgeops_status eop_frozen_load(eop_frozen *frozen, eop_catalog *catalog, const char *name);
 /** Writes it into the catalog. E_EXISTS; E_NOTFOUND when an asset was removed meanwhile. */
 edgeops_status eop_frozen_save(const eop_frozen *frozen, eop_catalog *catalog);
 
-/** An asset's rows with its labels. */
-typedef struct eop_frozen_part {
-    eop_table *table;
+/* -- dataset_rows.c: the rows of one asset that are in, a batch at a time -- */
+
+typedef struct eop_batch {
+    eop_rows rows;
     int32_t *labels;
-    size_t rows;
-} eop_frozen_part;
+    uint8_t *subsets; /**< NULL without a split */
+    size_t label_capacity;
+    size_t subset_capacity;
+} eop_batch;
+void eop_batch_dispose(eop_batch *batch);
 
-typedef struct eop_frozen_values {
-    eop_frozen_part *parts; /**< for each asset */
-    size_t part_count;
-    eop_label_names labels; /**< those that are used, sorted */
-    uint64_t rows;
-    char digest[65];
-} eop_frozen_values;
+typedef enum eop_part_mode {
+    EOP_PART_KEYS,   /**< without columns, which need not be chosen yet */
+    EOP_PART_SLICES, /**< a few MiB at a time */
+    EOP_PART_WHOLE   /**< one batch with all rows */
+} eop_part_mode;
 
-void eop_frozen_values_dispose(eop_frozen_values *values);
-/** Reads what is frozen and makes the digest. keep: the tables stay in values->parts. */
-edgeops_status eop_frozen_read(eop_frozen_values *values, edgeops_store *store,
-                               const eop_frozen *frozen, bool keep);
-/** Number of rows of one asset that are in. */
-edgeops_status eop_frozen_count(uint64_t *out, edgeops_store *store, const eop_frozen *frozen,
-                                const eop_frozen_asset *asset);
+typedef struct eop_part_reader eop_part_reader;
+/** names: gets the labels that are met; with anything but KEYS it has those of the dataset and a
+ * row with another one is E_CORRUPT. All are borrowed until the reader is closed. */
+edgeops_status eop_part_open(eop_part_reader **out, edgeops_store *store, const eop_frozen *frozen,
+                             const eop_frozen_asset *asset, eop_label_names *names,
+                             eop_part_mode mode);
+/** NULL is allowed. */
+void eop_part_close(eop_part_reader *reader);
+/** Fills a batch, at least one row. EDGEOPS_DONE: there are no more. */
+edgeops_status eop_part_next(eop_part_reader *reader, eop_batch *batch);
+
+/* -- dataset_hash.c: the digest -- */
+
+typedef struct eop_part_hash eop_part_hash;
+edgeops_status eop_part_hash_new(eop_part_hash **out, const eop_frozen *frozen);
+/** NULL is allowed. */
+void eop_part_hash_free(eop_part_hash *hash);
+edgeops_status eop_part_hash_add(eop_part_hash *hash, const eop_batch *batch);
+/** Puts the lines of the part, frees the hash. */
+void eop_part_hash_finish(eop_buf *text, eop_part_hash *hash, const char *asset);
+/** The lines before those of the parts. frozen->labels are sorted. */
+void eop_digest_head(eop_buf *text, const eop_frozen *frozen);
+
+/* -- dataset_read.c -- */
+
+/** Called for each batch. */
+typedef edgeops_status (*eop_batch_fn)(size_t asset, const eop_batch *batch, void *user_data);
+/** Reads what is frozen in slices and makes the digest. fn: optional. */
+edgeops_status eop_frozen_digest(char digest[65], edgeops_store *store, const eop_frozen *frozen,
+                                 eop_batch_fn fn, void *user_data);
 
 #endif /* EOP_STORE_DATASET_H */

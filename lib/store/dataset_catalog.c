@@ -12,10 +12,16 @@ static edgeops_status fail_no_dataset(const char *name) {
     return eop_fail(EDGEOPS_E_NOTFOUND, "store", "dataset '%s' does not exist", name);
 }
 
+void eop_frozen_asset_dispose(eop_frozen_asset *asset) {
+    eop_free(asset->name);
+    eop_free(asset->channels);
+    eop_free(asset->tested);
+    *asset = (eop_frozen_asset){0};
+}
+
 void eop_frozen_dispose(eop_frozen *frozen) {
     for (size_t i = 0; i < frozen->asset_count; i++) {
-        eop_free(frozen->assets[i].name);
-        eop_free(frozen->assets[i].channels);
+        eop_frozen_asset_dispose(&frozen->assets[i]);
     }
     eop_free(frozen->assets);
     for (size_t k = 0; k < frozen->channel_count; k++) {
@@ -24,6 +30,8 @@ void eop_frozen_dispose(eop_frozen *frozen) {
     }
     eop_free(frozen->channels);
     eop_label_names_dispose(&frozen->labels);
+    eop_spec_dispose(&frozen->spec);
+    eop_free(frozen->profile);
     eop_free(frozen->name);
     *frozen = (eop_frozen){0};
 }
@@ -57,6 +65,13 @@ static edgeops_status load_head(eop_frozen *frozen, eop_catalog *catalog, const 
     frozen->labelled_only = sqlite3_column_int(select, 5) != 0;
     frozen->label_version = (uint64_t)sqlite3_column_int64(select, 6);
     frozen->rows = (uint64_t)sqlite3_column_int64(select, 7);
+    if (status == EDGEOPS_OK && sqlite3_column_type(select, 8) != SQLITE_NULL) {
+        status = eop_spec_parse(&frozen->spec, eop_sql_text(select, 8));
+    }
+    if (status == EDGEOPS_OK && sqlite3_column_type(select, 9) != SQLITE_NULL) {
+        frozen->profile = eop_strdup(eop_sql_text(select, 9));
+        status = frozen->profile != NULL ? EDGEOPS_OK : eop_fail_nomem("store");
+    }
     sqlite3_reset(select);
     return status;
 }
@@ -98,8 +113,10 @@ static edgeops_status load_columns(eop_frozen *frozen, eop_catalog *catalog,
                                    eop_frozen_asset *asset) {
     sqlite3_stmt *select = NULL;
     size_t n = 0;
+    size_t tested = frozen->spec.filter.count;
     asset->channels = eop_calloc(frozen->channel_count, sizeof *asset->channels);
-    if (asset->channels == NULL) {
+    asset->tested = eop_calloc(tested, sizeof *asset->tested);
+    if (asset->channels == NULL || asset->tested == NULL) {
         return eop_fail_nomem("store");
     }
     edgeops_status status = eop_catalog_get(&select, catalog, EOP_DATASET_COLUMN_LIST);
@@ -109,11 +126,17 @@ static edgeops_status load_columns(eop_frozen *frozen, eop_catalog *catalog,
     eop_sql_bind_int(select, 1, frozen->id);
     eop_sql_bind_int(select, 2, asset->id);
     while ((status = eop_sql_next(&catalog->sql, select)) == EDGEOPS_OK &&
-           n < frozen->channel_count) {
-        asset->channels[n++] = (uint32_t)sqlite3_column_int64(select, 0);
+           n < frozen->channel_count + tested) {
+        uint32_t place = (uint32_t)sqlite3_column_int64(select, 0);
+        if (n < frozen->channel_count) {
+            asset->channels[n] = place;
+        } else {
+            asset->tested[n - frozen->channel_count] = place;
+        }
+        n++;
     }
     sqlite3_reset(select);
-    if (status >= 0 && (status == EDGEOPS_OK || n < frozen->channel_count)) {
+    if (status >= 0 && (status == EDGEOPS_OK || n < frozen->channel_count + tested)) {
         return eop_fail(EDGEOPS_E_CORRUPT, "store", "dataset '%s' has lost columns", frozen->name);
     }
     return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
@@ -148,6 +171,25 @@ static edgeops_status load_assets(eop_frozen *frozen, eop_catalog *catalog) {
     return status;
 }
 
+/* In the order of their texts. */
+static edgeops_status load_labels(eop_frozen *frozen, eop_catalog *catalog) {
+    sqlite3_stmt *select = NULL;
+    int32_t index = 0;
+    edgeops_status status = eop_catalog_get(&select, catalog, EOP_DATASET_LABEL_LIST);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    eop_sql_bind_int(select, 1, frozen->id);
+    while (status == EDGEOPS_OK && (status = eop_sql_next(&catalog->sql, select)) == EDGEOPS_OK) {
+        status = eop_label_name_index(&index, &frozen->labels, eop_sql_text(select, 0));
+        if (status == EDGEOPS_OK) {
+            frozen->labels.items[index]->rows = (uint64_t)sqlite3_column_int64(select, 1);
+        }
+    }
+    sqlite3_reset(select);
+    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+}
+
 edgeops_status eop_frozen_load(eop_frozen *frozen, eop_catalog *catalog, const char *name) {
     *frozen = (eop_frozen){0};
     eop_catalog_lock(catalog);
@@ -158,6 +200,9 @@ edgeops_status eop_frozen_load(eop_frozen *frozen, eop_catalog *catalog, const c
     if (status == EDGEOPS_OK) {
         status = load_assets(frozen, catalog);
     }
+    if (status == EDGEOPS_OK) {
+        status = load_labels(frozen, catalog);
+    }
     eop_catalog_unlock(catalog);
     if (status != EDGEOPS_OK) {
         eop_frozen_dispose(frozen);
@@ -167,7 +212,8 @@ edgeops_status eop_frozen_load(eop_frozen *frozen, eop_catalog *catalog, const c
 
 /* -- saving, inside a transaction -- */
 
-static edgeops_status save_head(int64_t *id, const eop_frozen *frozen, eop_catalog *catalog) {
+static edgeops_status save_head(int64_t *id, const eop_frozen *frozen, const char *spec,
+                                eop_catalog *catalog) {
     sqlite3_stmt *insert = NULL;
     edgeops_status status = eop_catalog_get(&insert, catalog, EOP_DATASET_ADD);
     if (status != EDGEOPS_OK) {
@@ -181,6 +227,12 @@ static edgeops_status save_head(int64_t *id, const eop_frozen *frozen, eop_catal
     eop_sql_bind_int(insert, 6, frozen->labelled_only);
     eop_sql_bind_int(insert, 7, (int64_t)frozen->label_version);
     eop_sql_bind_int(insert, 8, (int64_t)frozen->rows);
+    if (spec != NULL) {
+        eop_sql_bind_text(insert, 9, spec);
+    }
+    if (frozen->profile != NULL) {
+        eop_sql_bind_text(insert, 10, frozen->profile);
+    }
     status = eop_sql_run(&catalog->sql, insert);
     *id = sqlite3_last_insert_rowid(catalog->sql.db);
     if (status == EDGEOPS_E_EXISTS) {
@@ -192,14 +244,16 @@ static edgeops_status save_head(int64_t *id, const eop_frozen *frozen, eop_catal
 static edgeops_status save_columns(int64_t id, const eop_frozen *frozen,
                                    const eop_frozen_asset *asset, eop_catalog *catalog) {
     edgeops_status status = EDGEOPS_OK;
-    for (size_t k = 0; status == EDGEOPS_OK && k < frozen->channel_count; k++) {
+    size_t columns = frozen->channel_count;
+    for (size_t k = 0; status == EDGEOPS_OK && k < columns + frozen->spec.filter.count; k++) {
         sqlite3_stmt *insert = NULL;
         status = eop_catalog_get(&insert, catalog, EOP_DATASET_COLUMN_ADD);
         if (status == EDGEOPS_OK) {
             eop_sql_bind_int(insert, 1, id);
             eop_sql_bind_int(insert, 2, asset->id);
             eop_sql_bind_int(insert, 3, (int64_t)k);
-            eop_sql_bind_int(insert, 4, asset->channels[k]);
+            eop_sql_bind_int(insert, 4,
+                             k < columns ? asset->channels[k] : asset->tested[k - columns]);
             status = eop_sql_run(&catalog->sql, insert);
         }
     }
@@ -268,11 +322,18 @@ static edgeops_status save_labels(int64_t id, const eop_frozen *frozen, eop_cata
 
 edgeops_status eop_frozen_save(const eop_frozen *frozen, eop_catalog *catalog) {
     int64_t id = 0;
+    eop_json *json = eop_spec_json(&frozen->spec);
+    char *spec = eop_json_print(json);
+    eop_json_free(json);
+    if (spec == NULL && !eop_spec_is_plain(&frozen->spec)) {
+        return eop_fail_nomem("store");
+    }
     edgeops_status status = eop_catalog_begin_as(catalog, EOP_COMMIT_SAFE);
     if (status != EDGEOPS_OK) {
+        eop_free(spec);
         return status;
     }
-    status = save_head(&id, frozen, catalog);
+    status = save_head(&id, frozen, spec, catalog);
     if (status == EDGEOPS_OK) {
         status = save_channels(id, frozen, catalog);
     }
@@ -282,6 +343,7 @@ edgeops_status eop_frozen_save(const eop_frozen *frozen, eop_catalog *catalog) {
     if (status == EDGEOPS_OK) {
         status = save_labels(id, frozen, catalog);
     }
+    eop_free(spec);
     return eop_catalog_end(catalog, status);
 }
 
@@ -306,20 +368,13 @@ edgeops_status edgeops_dataset_remove(edgeops_store *store, const char *name) {
     return eop_catalog_end(catalog, status);
 }
 
-static edgeops_status put_labels(eop_json *root, eop_catalog *catalog, int64_t id) {
-    sqlite3_stmt *select = NULL;
+static eop_json *show_labels(const eop_frozen *frozen) {
     eop_json *labels = eop_json_object();
-    eop_catalog_lock(catalog);
-    edgeops_status status = eop_catalog_get(&select, catalog, EOP_DATASET_LABEL_LIST);
-    if (status == EDGEOPS_OK) {
-        eop_sql_bind_int(select, 1, id);
-        while ((status = eop_sql_next(&catalog->sql, select)) == EDGEOPS_OK) {
-            eop_json_set_integer(labels, eop_sql_text(select, 0), sqlite3_column_int64(select, 1));
-        }
+    for (size_t i = 0; i < frozen->labels.count; i++) {
+        eop_json_set_integer(labels, frozen->labels.items[i]->name,
+                             (int64_t)frozen->labels.items[i]->rows);
     }
-    eop_catalog_unlock(catalog);
-    eop_json_set(root, "labels", labels);
-    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+    return labels;
 }
 
 static eop_json *show_assets(const eop_frozen *frozen) {
@@ -375,7 +430,16 @@ edgeops_status eop_dataset_describe(char **json, edgeops_store *store, const cha
     set_bound(root, "end", frozen.end, EDGEOPS_TIME_MAX);
     eop_json_set_bool(root, "labelled_only", frozen.labelled_only);
     eop_json_set_integer(root, "rows", (int64_t)frozen.rows);
-    status = put_labels(root, &store->catalog, frozen.id);
+    eop_json_set(root, "labels", show_labels(&frozen));
+    if (!eop_spec_is_plain(&frozen.spec)) {
+        eop_json_set(root, "definition", eop_spec_json(&frozen.spec));
+    }
+    if (frozen.profile != NULL) {
+        eop_json *profile = NULL;
+        status = eop_json_parse(&profile, frozen.profile, strlen(frozen.profile),
+                                "a dataset's profile", NULL);
+        eop_json_set(root, "profile", profile);
+    }
     char *text = status == EDGEOPS_OK ? eop_json_print(root) : NULL;
     if (status == EDGEOPS_OK && text == NULL) {
         status = eop_fail_nomem("store");

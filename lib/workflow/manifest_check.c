@@ -65,25 +65,6 @@ static edgeops_status read_duration(edgeops_duration *out, const eop_manifest *m
     return EDGEOPS_OK;
 }
 
-/* "50Hz", "12.5 kHz" -> mHz; the schema has checked the form. */
-static uint64_t parse_rate(const char *text) {
-    char *rest = NULL;
-    uint64_t whole = strtoull(text, &rest, 10);
-    uint64_t thousandths = 0;
-    if (*rest == '.') {
-        rest++;
-        for (uint64_t unit = 100; *rest >= '0' && *rest <= '9'; rest++, unit /= 10) {
-            thousandths += (uint64_t)(*rest - '0') * unit;
-        }
-    }
-    rest += *rest == ' ';
-    uint64_t value = whole * 1000 + thousandths; /* thousandths of the unit, < 10^12 */
-    if (strcmp(rest, "mHz") == 0) {
-        return thousandths == 0 ? whole : 0;
-    }
-    return strcmp(rest, "kHz") == 0 ? value * 1000 : value;
-}
-
 static uint64_t common_divisor(uint64_t a, uint64_t b) {
     while (b != 0) {
         uint64_t rest = a % b;
@@ -111,8 +92,8 @@ static edgeops_status read_grid_window(eop_manifest *m, const eop_json *window) 
     static const char *const fills[] = {"previous", "linear", "none"};
     edgeops_window_spec *spec = &m->view.window;
     edgeops_duration duration = 0, step = -1;
-    uint64_t rate = parse_rate(eop_json_string(window, "rate", ""));
-    if (rate < 1 || rate > 1000000000u) {
+    uint64_t rate = 0;
+    if (!eop_parse_rate(&rate, eop_json_string(window, "rate", ""))) {
         return eop_manifest_fail(m, "/window/rate", "rate must be 1 mHz to 1 MHz, not '%s'",
                                  eop_json_string(window, "rate", ""));
     }
@@ -126,7 +107,7 @@ static edgeops_status read_grid_window(eop_manifest *m, const eop_json *window) 
     }
     spec->rows = whole_rows(duration, rate);
     spec->step = step < 0 ? 1 : whole_rows(step, rate);
-    spec->period = (edgeops_duration)((1000000000000u + rate / 2) / rate);
+    spec->period = eop_rate_period(rate);
     if (spec->rows == 0 || spec->step == 0) {
         const char *key = spec->rows == 0 ? "duration" : "step";
         return eop_manifest_fail(m, spec->rows == 0 ? "/window/duration" : "/window/step",

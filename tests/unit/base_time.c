@@ -94,3 +94,26 @@ Test(base_time, durations) {
     eop_format_duration(text, 0);
     cr_assert(eq(str, text, "0s"));
 }
+
+Test(base_time, rates_are_read_in_mhz) {
+    static const struct {
+        const char *text;
+        uint64_t mhz;
+    } good[] = {{"50Hz", 50000},
+                {"12.5 kHz", 12500000},
+                {"100mHz", 100},
+                {"0.5Hz", 500},
+                {"1000kHz", 1000000000}};
+    static const char *const bad[] = {"",       "Hz",   "0Hz",  "1001kHz", "50",
+                                      "1.5mHz", "5.Hz", "-1Hz", "1e3Hz",   "50hz"};
+    uint64_t mhz = 0;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        cr_assert(eop_parse_rate(&mhz, good[i].text), "%s", good[i].text);
+        cr_assert_eq(mhz, good[i].mhz);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        cr_assert_not(eop_parse_rate(&mhz, bad[i]), "%s", bad[i]);
+    }
+    cr_assert_eq(eop_rate_period(50000), 20000000);
+    cr_assert_eq(eop_rate_period(60000), 16666667);
+}

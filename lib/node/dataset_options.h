@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef EOP_NODE_DATASET_OPTIONS_H
+#define EOP_NODE_DATASET_OPTIONS_H
+
+#include "node/parts.h"
+
+/** What `dataset.create` is given, as the store takes it. */
+typedef struct eop_dataset_args {
+    edgeops_dataset_options options;
+    const char **assets;
+    const char **channels;
+    char **tests; /**< NULL at the end */
+    char **validations;
+} eop_dataset_args;
+
+/** Texts stay borrowed from args. E_INVALID names the argument. Dispose also after a failure. */
+edgeops_status eop_dataset_args_read(eop_dataset_args *out, const eop_json *args);
+void eop_dataset_args_dispose(eop_dataset_args *args);
+
+#endif /* EOP_NODE_DATASET_OPTIONS_H */

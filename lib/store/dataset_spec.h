@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a dataset's definition says beyond assets, channels and range: filter, common rate, windows,
+ * split. It stands as JSON in the catalog (dataset.spec), all times and durations in ns:
+ *
+ *   {"filter": TEXT,
+ *    "align": {"period_ns", "fill": "previous"|"linear"|"none", "tolerance_ns"},
+ *    "window": {"rows", "step"} or {"duration_ns", "step_ns"},
+ *    "split": {"by": "time"|"group"|"fraction", "test", "validation",
+ *              "test_from_ns", "validation_from_ns",       time: the cuts, also of fractions
+ *              "test_assets", "validation_assets",         group: names, also of fractions
+ *              "seed", "block_ns"}}
+ *
+ * Members that say nothing are left out; a plain dataset has none of it (NULL). */
+#ifndef EOP_STORE_DATASET_SPEC_H
+#define EOP_STORE_DATASET_SPEC_H
+
+#include "codec/json.h"
+#include "store/filter.h"
+
+typedef struct eop_spec {
+    eop_filter filter;
+    int64_t period; /**< 0: none */
+    uint32_t fill;
+    int64_t tolerance; /**< 0: none */
+    uint32_t window_rows;
+    uint32_t window_step;
+    int64_t window_time;
+    int64_t step_time;
+    uint32_t split;
+    double test;
+    double validation;
+    int64_t test_from; /**< TIME */
+    int64_t validation_from;
+    bool has_cut; /**< TIME: test_from and validation_from are set */
+    uint64_t seed;
+    int64_t block;      /**< FRACTION */
+    char **test_assets; /**< GROUP */
+    size_t test_count;
+    char **validation_assets;
+    size_t validation_count;
+} eop_spec;
+
+/** Checks and copies what the options say. E_INVALID. */
+edgeops_status eop_spec_init(eop_spec *spec, const edgeops_dataset_options *options);
+void eop_spec_dispose(eop_spec *spec);
+/** Nothing but the rows as they came. */
+bool eop_spec_is_plain(const eop_spec *spec);
+/** NULL for a plain one, else as above; NULL members when there is no memory (eop_json_print). */
+eop_json *eop_spec_json(const eop_spec *spec);
+edgeops_status eop_spec_parse(eop_spec *spec, const char *json);
+
+/* -- the split: see edgeops_dataset_options -- */
+/** F(asset), mixed with the seed. */
+uint64_t eop_split_hash(const char *asset, uint64_t seed);
+/** Settles what depends on the rows: the cuts of a split by time, the length of a block. */
+edgeops_status eop_split_settle(eop_spec *spec, int64_t first, int64_t last);
+/** GROUP: settles which assets are in which subset. names: sorted, `count` of them. */
+edgeops_status eop_split_groups(eop_spec *spec, const char *const *names, size_t count);
+/** GROUP: of one asset. */
+edgeops_subset eop_split_of_asset(const eop_spec *spec, const char *asset);
+/** Of n rows of an asset; out[i] is an edgeops_subset. */
+void eop_split_rows(uint8_t *out, const eop_spec *spec, const char *asset, const int64_t *times,
+                    size_t n);
+
+#endif /* EOP_STORE_DATASET_SPEC_H */
