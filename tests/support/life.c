@@ -14,6 +14,7 @@
 
 #include "base/memory.h"
 #include "store/catalog.h"
+#include "store/retention.h"
 
 enum {
     ASSETS = 2,
@@ -37,6 +38,7 @@ typedef struct promised_set {
 /* Shared with the process that lives. */
 typedef struct promises {
     _Atomic uint64_t acknowledged[ASSETS]; /* rows 1.. */
+    _Atomic uint64_t old;                  /* rows of the asset that retention drops */
     _Atomic uint64_t labels;
     _Atomic uint64_t record;
     _Atomic uint64_t removals; /* of the asset "gone": odd while it is away for sure */
@@ -46,6 +48,7 @@ typedef struct promises {
     promised_set set[SETS_MAX];
 } promises;
 
+static life_kind kind;
 static promises *promised;
 static char folder[128];
 static char home[160];
@@ -139,20 +142,21 @@ static void make_set(edgeops_store *store) {
     uint64_t i = atomic_load(&promised->sets);
     promised_set *set = &promised->set[i];
     char name[24];
+    static const char *const of[] = {"a", "b", "old"};
     edgeops_dataset *opened = NULL;
     edgeops_dataset_options options = EDGEOPS_DATASET_OPTIONS_INIT;
-    if (i == SETS_MAX || atomic_load(&promised->acknowledged[i % ASSETS]) == 0) {
+    if (i == SETS_MAX) {
         return;
     }
     snprintf(name, sizeof name, "s%d", (int)i);
     options.name = name;
-    options.assets = &assets[i % ASSETS];
+    options.assets = &of[i % 3];
     options.asset_count = 1;
     atomic_store(&set->state, MAKING);
     atomic_store(&promised->sets, i + 1);
     edgeops_status status = edgeops_dataset_create(store, &options);
     if (status == EDGEOPS_E_INVALID || status == EDGEOPS_E_NOTFOUND) {
-        /* A cut took all rows of the asset, which was acknowledged with durability PROCESS. */
+        /* There are no rows yet, or retention dropped them, or with PROCESS a cut took them. */
         atomic_store(&set->state, REMOVED);
         return;
     }
@@ -196,6 +200,22 @@ static void come_or_go(edgeops_store *store) {
     }
 }
 
+/* Rows that retention drops, unless a dataset holds them. */
+static void grow_old(edgeops_store *store) {
+    eop_policy policy = {.pattern = "old", .max_age = EDGEOPS_SECOND};
+    eop_retained retained;
+    uint64_t n = atomic_load(&promised->old);
+    must(eop_policy_put(store, &policy), "policy");
+    for (int i = 0; i < 100; i++) {
+        row r;
+        make_row(&r, 0, ++n);
+        r.sample.asset = "old";
+        must(edgeops_store_append(store, &r.sample, 1, NULL), "append old");
+        atomic_store(&promised->old, n);
+    }
+    must(eop_retention_run(&retained, store, false, NULL, NULL), "retention");
+}
+
 static void add_label(edgeops_store *store) {
     edgeops_label label = {.asset = assets[0], .end = 10, .label = "good"};
     edgeops_status status = edgeops_store_label(store, &label, 1, NULL);
@@ -208,7 +228,9 @@ static void add_label(edgeops_store *store) {
 static void act(edgeops_store *store, uint64_t *dice) {
     char json[48];
     uint64_t n = 0;
-    switch (roll(dice) % 8) {
+    uint64_t what = roll(dice) % 9;
+    what = kind == LIFE_RETAINING ? 5 : kind == LIFE_FLUSHING ? 0 : what;
+    switch (what) {
     case 0:
     case 1:
         must(eop_store_flush(store), "flush");
@@ -226,6 +248,9 @@ static void act(edgeops_store *store, uint64_t *dice) {
         come_or_go(store);
         break;
     case 5:
+        grow_old(store);
+        break;
+    case 6:
         remove_set(store, roll(dice));
         break;
     default:
@@ -273,11 +298,11 @@ static void live(edgeops_durability durability, const disk_plan *plan, uint64_t 
                   edgeops_status_name(check_status_), edgeops_error_last()->message);              \
     } while (0)
 
-static void check_row(const edgeops_table *table, uint64_t i, int asset, uint8_t *seen) {
+static void check_row(const edgeops_table *table, uint64_t i, uint8_t *seen) {
     uint64_t n = (uint64_t)table->columns[0].i64[i];
     const edgeops_column *text = &table->columns[1];
-    cr_assert(n >= 1 && n < ROWS_MAX, "asset %s has a row %lld", assets[asset], (long long)n);
-    cr_assert_eq(seen[n], 0, "asset %s has row %d twice", assets[asset], (int)n);
+    cr_assert(n >= 1 && n < ROWS_MAX, "asset %s has a row %lld", table->asset, (long long)n);
+    cr_assert_eq(seen[n], 0, "asset %s has row %d twice", table->asset, (int)n);
     seen[n] = 1;
     cr_assert_eq(table->times[i], time_of(n), "row %d has another time", (int)n);
     cr_assert_eq(text->offsets[i + 1] - text->offsets[i], n % TEXT_MAX);
@@ -285,25 +310,32 @@ static void check_row(const edgeops_table *table, uint64_t i, int asset, uint8_t
         const edgeops_column *column = &table->columns[k];
         bool valid = column->valid == NULL || column->valid[i] != 0;
         bool wanted = n % 5 == 0 && (uint64_t)atoi(column->name + 1) == n / CHANNEL_EVERY;
-        cr_assert_eq(valid, wanted, "asset %s, row %d: channel %s", assets[asset], (int)n,
+        cr_assert_eq(valid, wanted, "asset %s, row %d: channel %s", table->asset, (int)n,
                      column->name);
         cr_assert(!valid || column->f64[i] == (double)n);
     }
 }
 
-static void check_rows(edgeops_store *store, int asset, bool all) {
+/* The rows of an asset that are there; each is what was sent, and none is there twice. */
+static uint8_t *read_rows(edgeops_store *store, const char *asset) {
     edgeops_query query = EDGEOPS_QUERY_INIT;
     edgeops_table *table = NULL;
     uint8_t *seen = calloc(ROWS_MAX, 1);
-    uint64_t acknowledged = atomic_load(&promised->acknowledged[asset]);
-    query.asset = assets[asset];
+    query.asset = asset;
     edgeops_status status = edgeops_store_read(&table, store, &query);
     cr_assert(status == EDGEOPS_OK || status == EDGEOPS_E_NOTFOUND, "%s",
               edgeops_error_last()->message);
     for (uint64_t i = 0; table != NULL && i < table->rows; i++) {
-        check_row(table, i, asset, seen);
+        check_row(table, i, seen);
         cr_assert(i == 0 || table->times[i - 1] < table->times[i]);
     }
+    edgeops_table_free(table);
+    return seen;
+}
+
+static void check_rows(edgeops_store *store, int asset, bool all) {
+    uint8_t *seen = read_rows(store, assets[asset]);
+    uint64_t acknowledged = atomic_load(&promised->acknowledged[asset]);
     for (uint64_t n = 1; all && n <= acknowledged; n++) {
         bool wanted = n > acknowledged_before[asset] || there[asset][n] != 0;
         cr_assert(seen[n] || !wanted, "asset %s has lost row %d of %d", assets[asset], (int)n,
@@ -312,7 +344,6 @@ static void check_rows(edgeops_store *store, int asset, bool all) {
     acknowledged_before[asset] = acknowledged;
     free(there[asset]);
     there[asset] = seen;
-    edgeops_table_free(table);
 }
 
 static void check_sets(edgeops_store *store) {
@@ -379,6 +410,7 @@ static void look(bool all) {
     for (int k = 0; k < ASSETS; k++) {
         check_rows(store, k, all);
     }
+    free(read_rows(store, "old"));
     check_catalog(store, all);
     edgeops_store_close(store);
 }
@@ -413,7 +445,8 @@ uint64_t life_rows(void) {
     return sum;
 }
 
-void life_begin(const char *given) {
+void life_begin(const char *given, life_kind given_kind) {
+    kind = given_kind;
     snprintf(folder, sizeof folder, "%s", given);
     snprintf(home, sizeof home, "%s/home", given);
     promised =

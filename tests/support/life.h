@@ -8,8 +8,14 @@
 #include "disk.h"
 #include "edgeops/store.h"
 
+typedef enum life_kind {
+    LIFE_MIXED,
+    LIFE_RETAINING, /* the third thread only fills an asset that retention empties */
+    LIFE_FLUSHING   /* it only makes chunks, small ones, which are merged later */
+} life_kind;
+
 /** A new home below `folder`, an absolute path that is there. */
-void life_begin(const char *folder);
+void life_begin(const char *folder, life_kind kind);
 void life_end(void);
 
 /** One life, from opening the home to the plan's kill or cut; where the plan has not happened by

@@ -13,32 +13,35 @@ typedef struct point {
     unsigned calls;
     const char *name; /* in the path of the file */
     uint64_t most;    /* the call is one of the first so many */
+    life_kind kind;
 } point;
 
 static const point points[] = {
-    {"journal append", DISK_WRITE, ".seg", 400},
-    {"segment made", DISK_WRITE | DISK_RESIZE | DISK_SYNC | DISK_OPEN, "spare", 20},
-    {"rotate", DISK_RENAME, ".seg", 6},
-    {"chunk commit", DISK_WRITE, "telemetry.db-wal", 150},
-    {"chunk sync", DISK_SYNC, "telemetry.db-wal", 6},
-    {"checkpoint of the chunks", DISK_WRITE | DISK_SYNC, "telemetry.db", 150},
-    {"catalog commit", DISK_WRITE, "catalog.db-wal", 80},
-    {"checkpoint of the catalog", DISK_SYNC, "catalog.db", 12},
-    {"journal sync", DISK_SYNC, "journal", 150},
-    {"any call", DISK_ANY, NULL, 1500},
+    {"journal append", DISK_WRITE, ".seg", 400, LIFE_MIXED},
+    {"segment made", DISK_WRITE | DISK_RESIZE | DISK_SYNC | DISK_OPEN, "spare", 20, LIFE_MIXED},
+    {"rotate", DISK_RENAME, ".seg", 6, LIFE_MIXED},
+    {"chunk commit", DISK_WRITE, "telemetry.db-wal", 150, LIFE_MIXED},
+    {"chunk sync", DISK_SYNC, "telemetry.db-wal", 6, LIFE_MIXED},
+    {"checkpoint of the chunks", DISK_WRITE | DISK_SYNC, "telemetry.db", 150, LIFE_MIXED},
+    {"catalog commit", DISK_WRITE, "catalog.db-wal", 80, LIFE_MIXED},
+    {"checkpoint of the catalog", DISK_SYNC, "catalog.db", 12, LIFE_MIXED},
+    {"journal sync", DISK_SYNC, "journal", 150, LIFE_MIXED},
+    {"any call", DISK_ANY, NULL, 1500, LIFE_MIXED},
+    {"retention", DISK_WRITE | DISK_SYNC, "telemetry.db-wal", 200, LIFE_RETAINING},
+    {"merging chunks", DISK_WRITE | DISK_SYNC, "telemetry.db-wal", 200, LIFE_FLUSHING},
 };
 
 static void kill_at(const point *p, edgeops_durability durability) {
     dice d = {(uint64_t)(p - points) * 2 + durability};
     int reached = 0;
     int rounds = life_rounds(KILLS);
-    life_begin(folder);
+    life_begin(folder, p->kind);
     for (int i = 0; i < rounds; i++) {
         if (i % 9 == 8) {
             /* What a home holds is read after each life. */
             life_end();
             CHECK_OK(eop_remove_tree(home));
-            life_begin(folder);
+            life_begin(folder, p->kind);
         }
         disk_plan plan = {
             .calls = p->calls, .name = p->name, .nth = 1 + below(&d, p->most), .action = DISK_KILL};
@@ -65,6 +68,8 @@ POINT(5, in_a_checkpoint_of_the_chunks)
 POINT(6, in_a_catalog_commit)
 POINT(7, in_a_checkpoint_of_the_catalog)
 POINT(9, anywhere)
+POINT(10, in_retention)
+POINT(11, while_chunks_are_merged)
 
 Test(store_kill, in_a_journal_sync, .timeout = 100) {
     kill_at(&points[8], EDGEOPS_DURABILITY_POWER);

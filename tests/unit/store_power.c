@@ -112,7 +112,7 @@ static void cut_often(edgeops_durability durability, int lives, bool kills) {
                 life_end();
                 CHECK_OK(eop_remove_tree(home));
             }
-            life_begin(folder);
+            life_begin(folder, LIFE_MIXED);
         }
         /* The first ones while the home is made. */
         disk_plan plan = {.calls = DISK_ANY,
