@@ -6,9 +6,21 @@
 
 #include "cli.h"
 
+/* The word; what stands in the brackets is the node's to check. */
+static bool is_type(const char *text) {
+    static const char *const types[] = {"float64", "float32", "int8",   "int16",  "int32",  "int64",
+                                        "uint8",   "uint16",  "uint32", "uint64", "string", "bool"};
+    size_t size = strcspn(text, "[");
+    for (size_t i = 0; i < CLI_COUNT(types); i++) {
+        if (strlen(types[i]) == size && strncmp(types[i], text, size) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* --column NAME=TYPE[:UNIT] -> "columns":{NAME:{"type":TYPE,"unit":UNIT}} */
 static int put_columns(cli_text *out, const cli_call *call) {
-    static const char *const types[] = {"float64", "int64", "bool", "string"};
     const char *text;
     for (size_t i = 0; (text = cli_get_nth(call, "column", i)) != NULL; i++) {
         const char *equals = strchr(text, '=');
@@ -18,10 +30,7 @@ static int put_columns(cli_text *out, const cli_call *call) {
         char *name = cli_strndup(text, (size_t)(equals - text));
         char *type = cli_strndup(equals + 1, strcspn(equals + 1, ":"));
         const char *unit = strchr(equals, ':');
-        bool known = false;
-        for (size_t t = 0; t < CLI_COUNT(types); t++) {
-            known = known || strcmp(type, types[t]) == 0;
-        }
+        bool known = is_type(type);
         cli_puts(out, i == 0 ? (out->size > 0 ? ",\"columns\":{" : "\"columns\":{") : "");
         json_put_key(out, name);
         cli_puts(out, "{");
@@ -33,7 +42,8 @@ static int put_columns(cli_text *out, const cli_call *call) {
         int code = known ? CLI_OK
                          : cli_usage(call,
                                      "--column %s: '%s' is no type: choose one of float64, "
-                                     "int64, bool, string",
+                                     "float32, int8, int16, int32, int64, uint8, uint16, uint32, "
+                                     "uint64, bool, string, or an array such as float32[4096]",
                                      name, type);
         free(name);
         free(type);

@@ -103,7 +103,7 @@ static const cli_option data_import_options[] = {
     ONE_OF("time-unit", "s ms us ns", "UNIT", "time_unit", "unit of a numeric time (default: by its size)"),
     TIME("start", "start", "for data without times: that of the first row"),
     DURATION("period", "period", "for data without times: from one row to the next, such as 20ms"),
-    LIST("column", "NAME=TYPE[:UNIT]", NULL, "type (float64, int64, bool, string) and unit of a column"),
+    LIST("column", "NAME=TYPE[:UNIT]", NULL, "type (float64, float32, int8..64, uint8..64, bool, string, or such as float32[4096]) and unit of a column"),
     LIST("skip-column", "NAME", "skip_columns", "leave a column out"),
     TEXT("seq-column", "NAME", "seq_column", "column that tells rows of one time apart"),
     TEXT("label-column", "NAME", "label_column", "column with labels: runs of equal text become intervals"),

@@ -42,5 +42,9 @@ edgeops_type eop_text_type(const char *text, size_t size);
  * cannot hold exactly); an empty text gives a null, a blank one too unless the type is string. A
  * bool may also be 0 or 1. Strings are borrowed. */
 bool eop_text_value(edgeops_value *out, edgeops_type type, const char *text, size_t size);
+/** An array "[1,2.5,NaN]" of exactly `length` elements into memory for them, which the value points
+ * to; an empty text gives a null. */
+bool eop_text_array(edgeops_value *out, void *elements, edgeops_type type, uint32_t length,
+                    const char *text, size_t size);
 
 #endif /* EOP_CODEC_CSV_H */

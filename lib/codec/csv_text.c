@@ -75,6 +75,18 @@ static bool to_double(double *out, const eop_decimal *d, const char *text, size_
     return true;
 }
 
+/* Of a numeric type. */
+static bool to_number(edgeops_value *out, edgeops_type type, const char *text, size_t size) {
+    eop_decimal d;
+    if (is_number(&d, text, size)) {
+        return (eop_type_is_float(type) || eop_decimal_is_integer(&d)) &&
+               eop_decimal_value(out, type, &d, text, size);
+    }
+    edgeops_value value = {.type = EDGEOPS_TYPE_FLOAT64};
+    return eop_type_is_float(type) && not_finite(&value.as.f64, text, size) &&
+           eop_value_convert(out, &value, type);
+}
+
 edgeops_type eop_text_type(const char *text, size_t size) {
     eop_decimal d;
     double real = 0.0;
@@ -112,10 +124,6 @@ bool eop_text_value(edgeops_value *out, edgeops_type type, const char *text, siz
         ok = is_number(&d, text, size) ? to_double(&value.as.f64, &d, text, size)
                                        : not_finite(&value.as.f64, text, size);
         break;
-    case EDGEOPS_TYPE_INT64:
-        ok = is_number(&d, text, size) && eop_decimal_is_integer(&d) &&
-             eop_decimal_int64(&value.as.i64, &d);
-        break;
     case EDGEOPS_TYPE_BOOL:
         ok = is_bool(&value.as.i64, text, size);
         if (!ok && size == 1 && (*text == '0' || *text == '1')) {
@@ -129,10 +137,48 @@ bool eop_text_value(edgeops_value *out, edgeops_type type, const char *text, siz
         ok = whole_size <= MAX_STRING;
         break;
     default:
+        ok = to_number(&value, type, text, size);
         break;
     }
     if (ok) {
         *out = value;
     }
     return ok;
+}
+
+bool eop_text_array(edgeops_value *out, void *elements, edgeops_type type, uint32_t length,
+                    const char *text, size_t size) {
+    char *at = elements;
+    size_t width = eop_type_width(type);
+    uint32_t n = 0;
+    trim(&text, &size);
+    if (size == 0) {
+        *out = (edgeops_value){.type = EDGEOPS_TYPE_NULL};
+        return true;
+    }
+    if (size < 2 || text[0] != '[' || text[size - 1] != ']') {
+        return false;
+    }
+    const char *end = text + size - 1;
+    for (const char *from = text + 1; n < length; n++) {
+        const char *to = memchr(from, ',', (size_t)(end - from));
+        size_t used = (size_t)((to != NULL ? to : end) - from);
+        edgeops_value element;
+        trim(&from, &used);
+        if (!to_number(&element, type, from, used)) {
+            return false;
+        }
+        eop_value_save(at + n * width, &element);
+        if (to == NULL) {
+            n++;
+            end = NULL;
+            break;
+        }
+        from = to + 1;
+    }
+    if (end != NULL || n != length) {
+        return false;
+    }
+    *out = (edgeops_value){.type = type, .size = (uint32_t)(length * width), .as.data = elements};
+    return true;
 }

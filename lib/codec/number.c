@@ -235,6 +235,45 @@ bool eop_decimal_int64(int64_t *out, const eop_decimal *decimal) {
            with_sign(out, magnitude, decimal->negative);
 }
 
+bool eop_decimal_uint64(uint64_t *out, const eop_decimal *decimal, const char *text, size_t size) {
+    uint64_t magnitude = 0;
+    bool fraction = false;
+    if (decimal->negative && decimal->digits > 0) {
+        return false;
+    }
+    if (decimal->cut && eop_decimal_is_integer(decimal)) {
+        for (size_t i = 0; i < size; i++) {
+            if (text[i] >= '0' && text[i] <= '9' &&
+                (__builtin_mul_overflow(magnitude, UINT64_C(10), &magnitude) ||
+                 __builtin_add_overflow(magnitude, (uint64_t)(text[i] - '0'), &magnitude))) {
+                return false;
+            }
+        }
+    } else if (!to_integer(&magnitude, &fraction, decimal, decimal->exponent) || fraction) {
+        return false;
+    }
+    *out = magnitude;
+    return true;
+}
+
+bool eop_decimal_value(edgeops_value *out, edgeops_type type, const eop_decimal *decimal,
+                       const char *text, size_t size) {
+    edgeops_value value = {.type = type};
+    if (eop_type_is_float(type)) {
+        value.type = EDGEOPS_TYPE_FLOAT64;
+        return eop_decimal_double(&value.as.f64, decimal, text, size) &&
+               eop_value_convert(out, &value, type);
+    }
+    bool good = eop_type_is_unsigned(type)  ? eop_decimal_uint64(&value.as.u64, decimal, text, size)
+                : eop_type_is_integer(type) ? eop_decimal_int64(&value.as.i64, decimal)
+                                            : false;
+    if (good && eop_value_in_range(&value)) {
+        *out = value;
+        return true;
+    }
+    return false;
+}
+
 static int guess_power(const eop_decimal *decimal) {
     uint64_t whole = 0;
     bool fraction = false;

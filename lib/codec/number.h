@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "edgeops/types.h"
+#include "base/type.h"
 
 /** What eop_decimal_scan() met, beside plain digits. */
 enum {
@@ -50,6 +50,13 @@ bool eop_decimal_double(double *out, const eop_decimal *decimal, const char *tex
 
 /** False for a fraction (1.0 is none) and beyond int64. */
 bool eop_decimal_int64(int64_t *out, const eop_decimal *decimal);
+
+/** The same up to 2^64 - 1, whose 20 digits are in the text that was scanned. */
+bool eop_decimal_uint64(uint64_t *out, const eop_decimal *decimal, const char *text, size_t size);
+/** A value of a numeric type: floats to the nearest, integers only exactly. False when it is out of
+ * range or has a fraction that the type does not have, and for a type that is not numeric. */
+bool eop_decimal_value(edgeops_value *out, edgeops_type type, const eop_decimal *decimal,
+                       const char *text, size_t size);
 
 /** Units of a time stamp that is a number. */
 typedef enum eop_time_unit {

@@ -12,12 +12,19 @@
 #include "codec/json.h"
 #include "codec/json_reader.h"
 #include "codec/payload_members.h"
+#include "codec/value.h"
 
 #define MAX_BYTES    ((size_t)1 << 20)
 #define MAX_CHANNELS 1024
 #define MAX_DEPTH    32
 #define MAX_STRING   65536
 #define TWO_53       ((uint64_t)1 << 53)
+
+/* A quality code that stands beside its value. */
+typedef struct rate {
+    const char *channel;
+    uint16_t code;
+} rate;
 
 /* An open object or array of a sample. */
 typedef struct nest {
@@ -42,7 +49,14 @@ struct eop_payload {
     edgeops_value *values;
     size_t value_capacity;
     size_t value_count;
-    char *text; /* unescaped strings; as big as the message, so that it never moves */
+    uint16_t *qualities; /* of all values, where a sample has any */
+    size_t quality_capacity;
+    rate *rates; /* of the sample under way */
+    size_t rate_count;
+    size_t rate_capacity;
+    bool rated;     /* a value of this message has a code */
+    eop_buf arrays; /* elements; a value holds where they begin until the message is read */
+    char *text;     /* unescaped strings; as big as the message, so that it never moves */
     size_t text_capacity;
     size_t text_used;
 
@@ -80,6 +94,9 @@ void eop_payload_free(eop_payload *payload) {
     eop_free(payload->samples);
     eop_free(payload->channels);
     eop_free(payload->values);
+    eop_free(payload->qualities);
+    eop_free(payload->rates);
+    eop_buf_dispose(&payload->arrays);
     eop_free(payload->text);
     eop_free(payload);
 }
@@ -177,12 +194,6 @@ static edgeops_status put_number(eop_payload *p, const eop_member *m) {
     char quoted[EOP_QUOTE_BYTES];
     edgeops_value value = {.type = (edgeops_type)m->type};
     switch (value.type) {
-    case EDGEOPS_TYPE_INT64:
-        if (!eop_decimal_int64(&value.as.i64, &r->number)) {
-            return refuse(p, EDGEOPS_E_INVALID, "%s is no int64",
-                          eop_quote(quoted, r->raw, r->raw_size));
-        }
-        return put_value(p, m, value);
     case EDGEOPS_TYPE_BOOL:
         if (!eop_decimal_int64(&value.as.i64, &r->number) || value.as.i64 < 0 || value.as.i64 > 1) {
             return refuse(p, EDGEOPS_E_INVALID, "%s is no bool",
@@ -205,8 +216,14 @@ static edgeops_status put_number(eop_payload *p, const eop_member *m) {
                           eop_quote(quoted, r->raw, r->raw_size));
         }
         break;
-    default:
+    case EDGEOPS_TYPE_FLOAT64:
         break;
+    default:
+        if (!eop_decimal_value(&value, value.type, &r->number, r->raw, r->raw_size)) {
+            return refuse(p, EDGEOPS_E_INVALID, "%s is no %s",
+                          eop_quote(quoted, r->raw, r->raw_size), eop_type_name(value.type));
+        }
+        return put_value(p, m, value);
     }
     value.type = EDGEOPS_TYPE_FLOAT64;
     if (!eop_decimal_double(&value.as.f64, &r->number, r->raw, r->raw_size)) {
@@ -214,6 +231,13 @@ static edgeops_status put_number(eop_payload *p, const eop_member *m) {
                       eop_quote(quoted, r->raw, r->raw_size));
     }
     return put_value(p, m, value);
+}
+
+/* The whole text is an integer of the value's type. */
+static bool integer_text(edgeops_value *value, const char *text, size_t size) {
+    eop_decimal d;
+    return size > 0 && size <= 20 && eop_decimal_scan(&d, text, size) == size && d.shape == 0 &&
+           !(d.negative && d.digits == 0) && eop_decimal_value(value, value->type, &d, text, size);
 }
 
 static edgeops_status put_text(eop_payload *p, const eop_member *m) {
@@ -224,11 +248,10 @@ static edgeops_status put_text(eop_payload *p, const eop_member *m) {
     if (!token_text(p, &text, &size)) {
         return eop_fail_nomem("payload");
     }
-    if ((value.type == EDGEOPS_TYPE_FLOAT64 || value.type == EDGEOPS_TYPE_INT64) &&
-        is_not_finite(text, size)) {
+    if (eop_type_is_numeric(value.type) && is_not_finite(text, size)) {
         return not_finite(p, text, size);
     }
-    if (value.type == EDGEOPS_TYPE_INT64 && eop_int64_text(&value.as.i64, text, size)) {
+    if (eop_type_is_integer(value.type) && integer_text(&value, text, size)) {
         return put_value(p, m, value); /* as many write what JavaScript would round */
     }
     if (value.type != EDGEOPS_TYPE_NULL && value.type != EDGEOPS_TYPE_STRING) {
@@ -248,8 +271,56 @@ static edgeops_status put_text(eop_payload *p, const eop_member *m) {
     return put_value(p, m, value);
 }
 
+static edgeops_status put_element(eop_payload *p, const eop_member *m, eop_token token, char *at) {
+    const eop_reader *r = &p->reader;
+    edgeops_value element = {.type = EDGEOPS_TYPE_NULL};
+    char quoted[EOP_QUOTE_BYTES];
+    bool good = token == EOP_TOKEN_NUMBER &&
+                eop_decimal_value(&element, (edgeops_type)m->type, &r->number, r->raw, r->raw_size);
+    if (!good) {
+        return token == EOP_TOKEN_ERROR
+                   ? refuse(p, EDGEOPS_E_INVALID, "%s", r->problem)
+                   : refuse(p, EDGEOPS_E_INVALID, "%s, an element, is no %s",
+                            eop_quote(quoted, r->text + r->start, r->at - r->start),
+                            eop_type_name((edgeops_type)m->type));
+    }
+    eop_value_save(at, &element);
+    return EDGEOPS_OK;
+}
+
+/* An array that is one value, its '[' being taken. */
+static edgeops_status put_array(eop_payload *p, const eop_member *m) {
+    size_t width = eop_type_width((edgeops_type)m->type);
+    char *at = eop_buf_reserve(&p->arrays, m->length * width);
+    edgeops_status status = EDGEOPS_OK;
+    if (at == NULL) {
+        eop_buf_dispose(&p->arrays);
+        return eop_fail_nomem("payload");
+    }
+    uint32_t n = 0;
+    eop_token token = eop_reader_next(&p->reader);
+    while (status == EDGEOPS_OK && token != EOP_TOKEN_ARRAY_END && n < m->length) {
+        status = put_element(p, m, token, at + n++ * width);
+        token = status == EDGEOPS_OK ? eop_reader_next(&p->reader) : token;
+    }
+    if (status == EDGEOPS_OK && (token != EOP_TOKEN_ARRAY_END || n != m->length)) {
+        status = refuse(p, EDGEOPS_E_INVALID, "an array of %u numbers belongs here", m->length);
+    }
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    edgeops_value value = {.type = (edgeops_type)m->type,
+                           .size = (uint32_t)(m->length * width),
+                           .as.u64 = p->arrays.size};
+    p->arrays.size += value.size;
+    return put_value(p, m, value);
+}
+
 static edgeops_status put_channel(eop_payload *p, const eop_member *m, eop_token token) {
     edgeops_value value = {.type = EDGEOPS_TYPE_BOOL};
+    if (m->length > 1 && token != EOP_TOKEN_NULL) {
+        return refuse(p, EDGEOPS_E_INVALID, "an array of %u numbers belongs here", m->length);
+    }
     switch (token) {
     case EOP_TOKEN_NUMBER:
         return put_number(p, m);
@@ -306,6 +377,46 @@ static edgeops_status put_seq(eop_payload *p, eop_token token, bool *numbered) {
                       eop_quote(quoted, r->text + r->start, r->at - r->start));
     }
     *numbered = true;
+    return EDGEOPS_OK;
+}
+
+/* -- quality -- */
+
+static edgeops_status put_rate(eop_payload *p, const eop_member *m, eop_token token) {
+    const eop_reader *r = &p->reader;
+    char quoted[EOP_QUOTE_BYTES];
+    int64_t code = -1;
+    int64_t most = p->config.quality_is_qc ? 3 : EDGEOPS_QUALITY_NONE - 1;
+    if (token == EOP_TOKEN_NULL) {
+        return EDGEOPS_OK;
+    }
+    if (token != EOP_TOKEN_NUMBER || !eop_decimal_int64(&code, &r->number) || code < 0 ||
+        code > most) {
+        return refuse(p, EDGEOPS_E_INVALID, "%s is no quality code from 0 to %d",
+                      eop_quote(quoted, r->text + r->start, r->at - r->start), (int)most);
+    }
+    if (!eop_grow(&p->rates, &p->rate_capacity, p->rate_count + 1, sizeof(*p->rates))) {
+        return eop_fail_nomem("payload");
+    }
+    p->rates[p->rate_count++] =
+        (rate){m->channel, (uint16_t)(p->config.quality_is_qc ? code << 6 : code)};
+    return EDGEOPS_OK;
+}
+
+/* Each code to its value, which may stand before or behind it. first: of the sample's values. */
+static edgeops_status rate_values(eop_payload *p, size_t first) {
+    if (!eop_grow(&p->qualities, &p->quality_capacity, p->value_count, sizeof(*p->qualities))) {
+        return eop_fail_nomem("payload");
+    }
+    memset(p->qualities + first, 0xff, (p->value_count - first) * sizeof(*p->qualities));
+    for (size_t i = 0; i < p->rate_count; i++) {
+        for (size_t k = first; k < p->value_count; k++) {
+            if (p->channels[k] == p->rates[i].channel) {
+                p->qualities[k] = p->rates[i].code;
+                p->rated = true;
+            }
+        }
+    }
     return EDGEOPS_OK;
 }
 
@@ -386,6 +497,8 @@ static edgeops_status take_scalar(eop_payload *p, const eop_member *m, eop_token
         return put_time(p, token, &state->timed);
     case EOP_MEMBER_SEQ:
         return put_seq(p, token, &state->numbered);
+    case EOP_MEMBER_QUALITY:
+        return put_rate(p, m, token);
     case EOP_MEMBER_UNLISTED:
         return refuse(p, EDGEOPS_E_INVALID,
                       "the config does not list this channel, and \"new_channels\" is \"refuse\"");
@@ -411,6 +524,9 @@ static edgeops_status take_member(eop_payload *p, const char *key, size_t key_si
     edgeops_status status = meet_member(p, &m, path, size);
     if (status != EDGEOPS_OK) {
         return status;
+    }
+    if (token == EOP_TOKEN_ARRAY && m != NULL && m->role == EOP_MEMBER_CHANNEL && m->length > 1) {
+        return put_array(p, m);
     }
     if (token == EOP_TOKEN_OBJECT || token == EOP_TOKEN_ARRAY) {
         open_nest(p, path, size, token == EOP_TOKEN_ARRAY);
@@ -473,7 +589,12 @@ static edgeops_status take_sample(eop_payload *p, edgeops_time arrived, bool in_
     p->samples[p->sample_count] = (edgeops_sample){.asset = p->asset, .time = arrived};
     p->serial++;
     p->last = NULL;
+    p->rate_count = 0;
+    size_t first = p->value_count;
     edgeops_status status = take_members(p, &state);
+    if (status == EDGEOPS_OK && p->config.has_qualities) {
+        status = rate_values(p, first);
+    }
     if (status != EDGEOPS_OK) {
         return status;
     }
@@ -561,6 +682,8 @@ edgeops_status eop_payload_decode(eop_payload *payload, const char *topic, const
     p->sample_count = 0;
     p->value_count = 0;
     p->text_used = 0;
+    p->rated = false;
+    eop_buf_clear(&p->arrays);
     edgeops_status status = name_asset(p, topic != NULL ? topic : "");
     if (status != EDGEOPS_OK) {
         return status;
@@ -571,10 +694,16 @@ edgeops_status eop_payload_decode(eop_payload *payload, const char *topic, const
     if (status != EDGEOPS_OK) {
         return status;
     }
+    for (size_t i = 0; p->arrays.size > 0 && i < p->value_count; i++) {
+        if (eop_value_is_array(&p->values[i])) {
+            p->values[i].as.data = p->arrays.data + p->values[i].as.u64;
+        }
+    }
     size_t first = 0;
     for (size_t i = 0; i < p->sample_count; i++) {
         p->samples[i].channels = p->channels + first;
         p->samples[i].values = p->values + first;
+        p->samples[i].qualities = p->rated ? p->qualities + first : NULL;
         first += p->samples[i].count;
     }
     *samples = p->samples;
@@ -598,21 +727,10 @@ static void encode_double(eop_buf *buf, double value) {
 }
 
 static void encode_value(eop_buf *buf, const edgeops_value *value) {
-    switch (value->type) {
-    case EDGEOPS_TYPE_FLOAT64:
+    if (value->type == EDGEOPS_TYPE_FLOAT64 && value->size == 0) {
         encode_double(buf, value->as.f64);
-        return;
-    case EDGEOPS_TYPE_INT64:
-        eop_buf_printf(buf, "%lld", (long long)value->as.i64);
-        return;
-    case EDGEOPS_TYPE_BOOL:
-        eop_buf_puts(buf, value->as.i64 != 0 ? "true" : "false");
-        return;
-    case EDGEOPS_TYPE_STRING:
-        eop_json_put_string(buf, value->as.str, value->size);
-        return;
-    default:
-        eop_buf_put(buf, "null", 4);
+    } else {
+        eop_value_put_json(buf, value);
     }
 }
 

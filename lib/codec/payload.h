@@ -20,16 +20,22 @@
  *   "seq": "seq",            member with the sequence number, an integer; absent: 0 (the index within
  *                            an array whose samples have no time either)
  *   "values": "",            member that holds the values; "": the object itself
- *   "channels": {"name": {"type": "float64", "unit": "um", "from": "other.member"}},
+ *   "channels": {"name": {"type": "float64", "unit": "um", "from": "other.member",
+ *                         "quality": "member"}},
  *                            types (default float64) and units; from: member within "values" that it
- *                            comes from, default the name. A channel not listed has the type of its
+ *                            comes from, default the name; quality: member within "values" with the
+ *                            quality code of its value, an integer 0..65534 as edgeops_sample has it,
+ *                            or 0..3 for the Siemens databus' `qc` (see "quality"). A channel not listed has the type of its
  *                            value (every number is float64, true and false bool, text string)
+ *   "quality": "code",       "code": the members that "quality" names hold codes as they are; "qc":
+ *                            a databus' qc 0..3, kept in bits 6 and 7 as in its qx
  *   "new_channels": "add",   "add", "ignore" or "refuse" what "channels" does not list
  *   "non_finite": "refuse"}  "refuse" or "null" for the words NaN, Infinity, -Infinity where a number
  *                            belongs, bare, or in quotes for a listed channel
  * Dots part the levels in "time", "seq", "values" and "from". Nested objects give "a.b", arrays "a.0",
  * "a.1". null gives no value. A listed int64 may come as a string of digits; a listed string may come
- * as a number and keeps its digits; a listed bool may be 0 or 1. */
+ * as a number and keeps its digits; a listed bool may be 0 or 1. A listed array such as "float32[4096]"
+ * is an array of that many numbers and comes as one value. */
 /* clang-format on */
 extern const char *const eop_payload_schema;
 

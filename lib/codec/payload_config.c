@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "codec/payload_members.h"
 #include "codec/schema.h"
+#include "codec/value.h"
 
 #define MAX_LEVEL 64
 
@@ -32,12 +33,16 @@ const char *const eop_payload_schema =
     "   \"description\": \"Types and units of channels\","
     "   \"additionalProperties\": {\"type\": \"object\", \"additionalProperties\": false,"
     "    \"properties\": {"
-    "     \"type\": {\"enum\": [\"float64\", \"int64\", \"bool\", \"string\"],"
-    "      \"default\": \"float64\"},"
+    "     \"type\": " EOP_TYPE_SCHEMA ","
     "     \"unit\": {\"type\": \"string\", \"maxLength\": 64, \"default\": \"\"},"
     "     \"from\": {\"type\": \"string\", \"minLength\": 1, \"maxLength\": 256,"
     "      \"description\": \"Member it comes from, within values; by default that of its"
-    " name\"}}}},"
+    " name\"},"
+    "     \"quality\": {\"type\": \"string\", \"minLength\": 1, \"maxLength\": 256,"
+    "      \"description\": \"Member with the quality code of its value, within values\"}}}},"
+    "  \"quality\": {\"enum\": [\"code\", \"qc\"], \"default\": \"code\","
+    "   \"description\": \"What the quality members hold: codes of 16 bits, or a databus' qc"
+    " 0..3\"},"
     "  \"new_channels\": {\"enum\": [\"add\", \"ignore\", \"refuse\"], \"default\": \"add\","
     "   \"description\": \"What to do with a member that channels does not list\"},"
     "  \"non_finite\": {\"enum\": [\"refuse\", \"null\"], \"default\": \"refuse\","
@@ -93,16 +98,6 @@ static edgeops_status read_template(eop_payload_config *config, const char *text
     return status;
 }
 
-static edgeops_type type_named(const char *name) {
-    static const char *const names[] = {"", "float64", "int64", "bool", "string"};
-    for (int i = EDGEOPS_TYPE_FLOAT64; i <= EDGEOPS_TYPE_STRING; i++) {
-        if (strcmp(names[i], name) == 0) {
-            return (edgeops_type)i;
-        }
-    }
-    return EDGEOPS_TYPE_FLOAT64;
-}
-
 static int by_from(const void *a, const void *b) {
     return strcmp(((const eop_channel *)a)->from, ((const eop_channel *)b)->from);
 }
@@ -136,10 +131,18 @@ static edgeops_status read_channels(eop_payload_config *config, const eop_json *
         channel->name = eop_strdup(name);
         channel->unit = eop_strdup(eop_json_string(m, "unit", ""));
         channel->from = eop_strdup(eop_json_string(m, "from", name));
-        channel->type = type_named(eop_json_string(m, "type", "float64"));
-        if (channel->name == NULL || channel->unit == NULL || channel->from == NULL) {
+        channel->quality = eop_strdup(eop_json_string(m, "quality", ""));
+        if (channel->name == NULL || channel->unit == NULL || channel->from == NULL ||
+            channel->quality == NULL) {
             return eop_fail_nomem("payload");
         }
+        edgeops_status status =
+            eop_type_read(&channel->type, &channel->length, eop_json_string(m, "type", "float64"),
+                          "payload: /channels/", name);
+        if (status != EDGEOPS_OK) {
+            return status;
+        }
+        config->has_qualities = config->has_qualities || channel->quality[0] != '\0';
         if (!eop_name_valid(name, strlen(name), EOP_CHANNEL_BYTES)) {
             return eop_fail(EDGEOPS_E_INVALID, "payload",
                             "payload: /channels: '%s' is no name for a channel", name);
@@ -186,6 +189,7 @@ static edgeops_status read_members(eop_payload_config *config, const eop_json *j
         (eop_time_unit)index_of(units, EOP_COUNT(units), eop_json_string(json, "time_unit", ""));
     config->new_channels = (eop_new_channels)index_of(policies, EOP_COUNT(policies),
                                                       eop_json_string(json, "new_channels", "add"));
+    config->quality_is_qc = strcmp(eop_json_string(json, "quality", "code"), "qc") == 0;
     config->non_finite_null = strcmp(eop_json_string(json, "non_finite", "refuse"), "null") == 0;
     if (config->time[0] != '\0' && strcmp(config->time, config->seq) == 0) {
         return eop_fail(EDGEOPS_E_INVALID, "payload",
@@ -221,6 +225,7 @@ void eop_payload_config_dispose(eop_payload_config *config) {
         eop_free(config->channels[i].name);
         eop_free(config->channels[i].unit);
         eop_free(config->channels[i].from);
+        eop_free(config->channels[i].quality);
     }
     eop_free(config->pieces);
     eop_free(config->channels);

@@ -42,11 +42,23 @@ static bool is_listed(const eop_payload_config *config, const char *name) {
     return false;
 }
 
+static const eop_channel *rated_by(const eop_payload_config *config, const char *name) {
+    for (size_t i = 0; i < config->channel_count; i++) {
+        if (config->channels[i].quality[0] != '\0' &&
+            strcmp(config->channels[i].quality, name) == 0) {
+            return &config->channels[i];
+        }
+    }
+    return NULL;
+}
+
 /* What a path that is in "values" is, name being what follows there. */
 static void give_channel_role(eop_member *m, const eop_payload_config *config, const char *name) {
     const eop_channel *listed = NULL;
     size_t size = m->size - (size_t)(name - m->path);
+    const eop_channel *rated = rated_by(config, name);
     m->channel = name;
+    m->length = 1;
     if (config->channel_count > 0) {
         listed = bsearch(name, config->channels, config->channel_count, sizeof(*config->channels),
                          compare_from);
@@ -57,6 +69,10 @@ static void give_channel_role(eop_member *m, const eop_payload_config *config, c
         m->role = EOP_MEMBER_CHANNEL;
         m->channel = listed->name;
         m->type = (uint8_t)listed->type;
+        m->length = listed->length;
+    } else if (rated != NULL) {
+        m->role = EOP_MEMBER_QUALITY;
+        m->channel = rated->name;
     } else if (config->new_channels != EOP_NEW_ADD) {
         m->role = config->new_channels == EOP_NEW_IGNORE ? EOP_MEMBER_IGNORED : EOP_MEMBER_UNLISTED;
     } else if (!eop_name_valid(name, size, EOP_CHANNEL_BYTES)) {

@@ -14,6 +14,7 @@ typedef enum eop_member_role {
     EOP_MEMBER_CHANNEL,
     EOP_MEMBER_TIME,
     EOP_MEMBER_SEQ,
+    EOP_MEMBER_QUALITY,  /* of the value of `channel` */
     EOP_MEMBER_IGNORED,  /* outside "values", or new and "new_channels" is "ignore" */
     EOP_MEMBER_UNLISTED, /* new and "new_channels" is "refuse" */
     EOP_MEMBER_TAKEN,    /* new, and a listed channel of its name comes from elsewhere */
@@ -29,16 +30,19 @@ typedef struct eop_member {
     uint32_t hash;
     uint32_t size;
     uint8_t role;
-    uint8_t type; /**< edgeops_type; EDGEOPS_TYPE_NULL: by its value */
-    char path[];  /**< NUL-terminated */
+    uint8_t type;    /**< edgeops_type; EDGEOPS_TYPE_NULL: by its value */
+    uint32_t length; /**< elements of an array, else 1 */
+    char path[];     /**< NUL-terminated */
 } eop_member;
 
 /** One of the config's channels. */
 typedef struct eop_channel {
     char *name;
     char *unit;
-    char *from; /**< path within "values" */
+    char *from;    /**< path within "values" */
+    char *quality; /**< likewise, of its quality code; "" for none */
     edgeops_type type;
+    uint32_t length;
 } eop_channel;
 
 typedef enum eop_new_channels { EOP_NEW_ADD, EOP_NEW_IGNORE, EOP_NEW_REFUSE } eop_new_channels;
@@ -59,6 +63,8 @@ typedef struct eop_payload_config {
     eop_time_unit time_unit;
     eop_new_channels new_channels;
     bool non_finite_null;
+    bool has_qualities;
+    bool quality_is_qc;    /**< 0..3, kept in bits 6 and 7 */
     eop_channel *channels; /**< sorted by from */
     size_t channel_count;
 } eop_payload_config;

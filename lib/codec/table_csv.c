@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/memory.h"
+#include "base/type.h"
 #include "base/str.h"
 #include "base/time.h"
 #include "codec/csv.h"
@@ -25,7 +26,9 @@ typedef struct column {
     char *name;
     role role;
     edgeops_type type;
-    size_t channel; /* index, for CHANNEL */
+    uint32_t length; /* elements of an array; else 1 */
+    size_t channel;  /* index, for CHANNEL */
+    char *elements;  /* of the row at hand, for an array */
 } column;
 
 /* A record kept from the first look. */
@@ -289,6 +292,7 @@ static edgeops_status set_roles(eop_csv_samples *s, const eop_csv_samples_option
             return no_column(s, o->columns[i].name, strlen(o->columns[i].name));
         }
         s->columns[c].type = o->columns[i].type;
+        s->columns[c].length = o->columns[i].length;
         s->columns[c].role = s->columns[c].role == SKIP ? CHANNEL : s->columns[c].role;
     }
     return EDGEOPS_OK;
@@ -317,7 +321,13 @@ static edgeops_status set_channels(eop_csv_samples *s) {
                             MAX_CHANNELS);
         }
         c->channel = s->channel_count++;
-        s->channels[c->channel] = (eop_csv_column){c->name, c->type};
+        s->channels[c->channel] = (eop_csv_column){c->name, c->type, c->length};
+        if (c->length > 1) {
+            c->elements = eop_realloc_array(NULL, c->length, eop_type_width(c->type));
+            if (c->elements == NULL) {
+                return eop_fail_nomem("csv");
+            }
+        }
     }
     if (s->channel_count == 0) {
         return eop_fail(EDGEOPS_E_INVALID, "csv", "%s: no column is left that could be a channel",
@@ -518,11 +528,17 @@ static edgeops_status bad_field(const eop_csv_samples *s, const record *r, size_
                     (unsigned long long)r->line, s->columns[i].name, shown, field->text, wanted);
 }
 
-static const char *type_word(edgeops_type type) {
-    return type == EDGEOPS_TYPE_FLOAT64 ? "float64"
-           : type == EDGEOPS_TYPE_INT64 ? "int64"
-           : type == EDGEOPS_TYPE_BOOL  ? "bool (true, false)"
-                                        : "string of at most 64 KiB of UTF-8";
+static edgeops_status bad_value(const eop_csv_samples *s, const record *r, size_t i) {
+    const column *c = &s->columns[i];
+    char text[EOP_TYPE_TEXT + 32];
+    if (c->type == EDGEOPS_TYPE_BOOL) {
+        return bad_field(s, r, i, "bool (true, false)");
+    }
+    if (c->type == EDGEOPS_TYPE_STRING) {
+        return bad_field(s, r, i, "string of at most 64 KiB of UTF-8");
+    }
+    eop_type_text(text, c->type, c->length);
+    return bad_field(s, r, i, c->length > 1 ? strcat(text, ", such as [1,2]") : text);
 }
 
 static edgeops_status take_channel(eop_csv_samples *s, const record *r, size_t i,
@@ -539,8 +555,10 @@ static edgeops_status take_channel(eop_csv_samples *s, const record *r, size_t i
     }
     if (field->size == 0) {
         value = (edgeops_value){.type = EDGEOPS_TYPE_STRING, .as.str = field->text};
-    } else if (!eop_text_value(&value, c->type, field->text, field->size)) {
-        return bad_field(s, r, i, type_word(c->type));
+    } else if (c->length > 1 ? !eop_text_array(&value, c->elements, c->type, c->length, field->text,
+                                               field->size)
+                             : !eop_text_value(&value, c->type, field->text, field->size)) {
+        return bad_value(s, r, i);
     }
     s->names[sample->count] = c->name;
     s->values[sample->count] = value;
@@ -723,6 +741,7 @@ void eop_csv_samples_close(eop_csv_samples *s) {
     }
     for (size_t i = 0; i < s->column_count; i++) {
         eop_free(s->columns[i].name);
+        eop_free(s->columns[i].elements);
     }
     for (size_t i = 0; i < s->piece_count; i++) {
         eop_free(s->pieces[i].text);

@@ -14,6 +14,7 @@
 typedef struct eop_csv_column {
     const char *name;
     edgeops_type type;
+    uint32_t length; /**< elements of an array; 0 reads as 1 */
 } eop_csv_column;
 
 /** A run of one label in consecutive rows of an asset: [start, end). Anything but EDGEOPS_OK is

@@ -7,7 +7,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "base/hash.h"
+
+edgeops_status eop_type_read(edgeops_type *type, uint32_t *length, const char *text,
+                             const char *where, const char *name) {
+    if (!eop_type_parse(type, length, text) || *type == EDGEOPS_TYPE_BLOB) {
+        return eop_fail(
+            EDGEOPS_E_INVALID, "codec",
+            "%s%.128s/type: '%.32s' is no type: choose one of float64, float32, int8, int16, "
+            "int32, int64, uint8, uint16, uint32, uint64, bool, string, or an array of "
+            "2 to %u numbers such as float32[4096]",
+            where, name, text, EDGEOPS_LENGTH_MAX);
+    }
+    return EDGEOPS_OK;
+}
 
 #define TWO_53 9007199254740992
 

@@ -16,6 +16,20 @@ void eop_value_put_json(eop_buf *buf, const edgeops_value *value);
  * is no memory. */
 eop_json *eop_value_json(const edgeops_value *value);
 
+/** A type that a channel may have, as people write it: "float64", "float32[4096]".
+ *
+ *  @param where  what holds the channel, for the error: "columns/"
+ *  @param name   of the channel
+ *  @return EDGEOPS_OK; EDGEOPS_E_INVALID */
+edgeops_status eop_type_read(edgeops_type *type, uint32_t *length, const char *text,
+                             const char *where, const char *name);
+/** The member of a JSON schema for it. */
+#define EOP_TYPE_SCHEMA                                                                            \
+    "{\"type\":\"string\",\"maxLength\":24,\"description\":"                                       \
+    "\"float64, float32, int8 to int64, uint8 to uint64, bool, string; with [N] behind a "         \
+    "number's "                                                                                    \
+    "type for arrays of N elements\"}"
+
 /** "sha256:HEX:SIZE". */
 #define EOP_BLOB_TEXT 96u
 size_t eop_blob_format(char out[EOP_BLOB_TEXT], const edgeops_blob *blob);

@@ -16,6 +16,7 @@
 #include "codec/json.h"
 #include "codec/schema.h"
 #include "codec/table_csv.h"
+#include "codec/value.h"
 #include "edgeops/context.h"
 #include "ingest/drivers.h"
 
@@ -44,7 +45,7 @@ static const char replay_schema[] =
 static const char columns_schema[] =
     "{\"type\":\"object\",\"additionalProperties\":{\"type\":\"object\","
     "\"additionalProperties\":false,\"required\":[\"type\"],\"properties\":{"
-    "\"type\":{\"enum\":[\"float64\",\"int64\",\"bool\",\"string\"]},"
+    "\"type\":" EOP_TYPE_SCHEMA ","
     "\"unit\":{\"type\":\"string\"}}}}";
 
 typedef struct replay {
@@ -277,13 +278,6 @@ static void replay_close(void *state) {
     eop_free(r);
 }
 
-static edgeops_type type_named(const char *name) {
-    return strcmp(name, "float64") == 0 ? EDGEOPS_TYPE_FLOAT64
-           : strcmp(name, "int64") == 0 ? EDGEOPS_TYPE_INT64
-           : strcmp(name, "bool") == 0  ? EDGEOPS_TYPE_BOOL
-                                        : EDGEOPS_TYPE_STRING;
-}
-
 static edgeops_status take_columns(replay *r) {
     const eop_json *columns = eop_json_get(r->config, "columns");
     const eop_json *skip = eop_json_get(r->config, "skip_columns");
@@ -302,8 +296,13 @@ static edgeops_status take_columns(replay *r) {
         return eop_fail_nomem("replay");
     }
     for (const eop_json *c = eop_json_first(columns); c != NULL; c = eop_json_next(c)) {
-        r->columns[r->csv.column_count++] =
-            (eop_csv_column){eop_json_key(c), type_named(eop_json_string(c, "type", ""))};
+        eop_csv_column *column = &r->columns[r->csv.column_count++];
+        column->name = eop_json_key(c);
+        edgeops_status rc = eop_type_read(&column->type, &column->length,
+                                          eop_json_string(c, "type", ""), "columns/", column->name);
+        if (rc < 0) {
+            return rc;
+        }
     }
     for (const eop_json *c = eop_json_first(skip); c != NULL; c = eop_json_next(c)) {
         r->skip[r->csv.skip_count++] = eop_json_text(c);

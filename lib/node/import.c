@@ -150,13 +150,19 @@ static edgeops_status declare_units(import_work *w, const char *asset) {
     for (const eop_json *c = columns != NULL ? eop_json_first(columns) : NULL; c != NULL;
          c = eop_json_next(c)) {
         const char *unit = eop_json_string(c, "unit", NULL);
-        const char *type = eop_json_string(c, "type", NULL);
-        if (unit != NULL && type != NULL) {
-            edgeops_status status = edgeops_store_declare(
-                w->call->node->store, asset, eop_json_key(c), eop_type_from_name(type), unit);
-            if (status != EDGEOPS_OK) {
-                return status;
-            }
+        const char *word = eop_json_string(c, "type", NULL);
+        edgeops_type type;
+        uint32_t length;
+        if (word == NULL) {
+            continue;
+        }
+        edgeops_status status = eop_type_read(&type, &length, word, "columns/", eop_json_key(c));
+        if (status == EDGEOPS_OK && unit != NULL) {
+            status = edgeops_store_declare_array(w->call->node->store, asset, eop_json_key(c), type,
+                                                 length, unit);
+        }
+        if (status != EDGEOPS_OK) {
+            return status;
         }
     }
     return EDGEOPS_OK;
@@ -199,10 +205,10 @@ static edgeops_status put_row(import_work *w, const edgeops_sample *sample) {
     }
     for (size_t i = 0; i < sample->count; i++) {
         edgeops_value value = sample->values[i];
-        if (value.type == EDGEOPS_TYPE_STRING) {
+        if (value.type == EDGEOPS_TYPE_STRING || value.size > 0) {
             size_t at = w->text.size;
-            eop_buf_put(&w->text, value.as.str, value.size);
-            value.as.i64 = (int64_t)at;
+            eop_buf_put(&w->text, value.as.data, value.size);
+            value.as.u64 = at;
         }
         w->names[w->value_count] = sample->channels[i];
         w->values[w->value_count++] = value;
@@ -217,8 +223,8 @@ static edgeops_status flush(import_work *w) {
     edgeops_append_result result = {0};
     edgeops_status status = EDGEOPS_OK;
     for (size_t i = 0; i < w->value_count; i++) {
-        if (w->values[i].type == EDGEOPS_TYPE_STRING) {
-            w->values[i].as.str = w->text.data + w->values[i].as.i64;
+        if (w->values[i].type == EDGEOPS_TYPE_STRING || w->values[i].size > 0) {
+            w->values[i].as.data = w->text.data + w->values[i].as.u64;
         }
     }
     for (size_t i = 0; i < w->sample_count; i++) {
@@ -350,8 +356,15 @@ static edgeops_status read_columns(import_work *w, const eop_json *columns) {
             return eop_fail(EDGEOPS_E_INVALID, "node",
                             "columns: '%s' has a unit and no type; give both", eop_json_key(c));
         }
-        w->columns[w->options.column_count++] = (eop_csv_column){
-            eop_json_key(c), type != NULL ? eop_type_from_name(type) : EDGEOPS_TYPE_NULL};
+        eop_csv_column *column = &w->columns[w->options.column_count++];
+        *column = (eop_csv_column){eop_json_key(c), EDGEOPS_TYPE_NULL, 1};
+        if (type != NULL) {
+            edgeops_status status =
+                eop_type_read(&column->type, &column->length, type, "columns/", column->name);
+            if (status != EDGEOPS_OK) {
+                return status;
+            }
+        }
     }
     w->options.columns = w->columns;
     return EDGEOPS_OK;

@@ -44,8 +44,10 @@ static edgeops_status show_one(const edgeops_asset_info *info, void *user_data) 
     eop_json *channels = eop_json_array();
     for (size_t i = 0; i < info->channel_count; i++) {
         eop_json *channel = eop_json_object();
+        char type[EOP_TYPE_TEXT];
         eop_json_set_string(channel, "name", info->channels[i].name);
-        eop_json_set_string(channel, "type", eop_type_name(info->channels[i].type));
+        eop_json_set_string(channel, "type",
+                            eop_type_text(type, info->channels[i].type, info->channels[i].length));
         eop_json_set_string(channel, "unit", info->channels[i].unit);
         eop_json_append(channels, channel);
     }

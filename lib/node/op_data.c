@@ -62,6 +62,10 @@ static void put_header(export_work *w, const edgeops_table *table) {
 static void put_csv_value(eop_buf *buf, const edgeops_value *value) {
     if (value->type == EDGEOPS_TYPE_STRING) {
         eop_csv_put(buf, value->as.str, value->size, ',');
+    } else if (eop_value_is_array(value)) {
+        eop_buf_put(buf, "\"", 1);
+        eop_value_put_text(buf, value);
+        eop_buf_put(buf, "\"", 1);
     } else {
         eop_value_put_text(buf, value);
     }
@@ -227,8 +231,8 @@ static edgeops_status export_start(edgeops_call *call) {
 /* JSON has no such numbers, and null says that there is no value. */
 static void append_value(eop_json *line, const edgeops_value *value) {
     char number[40];
-    if (value->type == EDGEOPS_TYPE_FLOAT64 && !isfinite(value->as.f64)) {
-        eop_format_double(number, value->as.f64);
+    if (eop_type_is_float(value->type) && value->size == 0 && !isfinite(eop_value_double(value))) {
+        eop_value_format(number, value);
         eop_json_append_string(line, number);
     } else {
         eop_json_append(line, eop_value_json(value));
@@ -324,7 +328,8 @@ const eop_op eop_data_ops[] = {
                                                                                                                               "runs of equal text become labels") ","
                                                                                                                                                                   "\"columns\":{\"type\":\"object\",\"description\":\"types and units by column\","
                                                                                                                                                                   "\"additionalProperties\":{\"type\":\"object\",\"additionalProperties\":false,"
-                                                                                                                                                                  "\"properties\":{\"type\":{\"enum\":[\"float64\",\"int64\",\"bool\",\"string\"]},"
+                                                                                                                                                                  "\"properties\":{\"type\":" EOP_TYPE_SCHEMA
+                                                                                                                                                                  ","
                                                                                                                                                                   "\"unit\":{\"type\":\"string\",\"maxLength\":64}}}},"
                                                                                                                                                                   "\"skip_columns\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},"
                                                                                                                                                                   "\"separator\":{\"enum\":[\",\",\";\",\"|\",\"tab\",\"\\t\"],\"default\":\",\"},"

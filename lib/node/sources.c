@@ -57,10 +57,12 @@ static void declare_channels(const eop_source *s, const char *asset) {
     }
     for (const eop_json *c = eop_json_first(channels); c != NULL; c = eop_json_next(c)) {
         const char *unit = eop_json_string(c, "unit", "");
-        edgeops_type type = eop_type_from_name(eop_json_string(c, "type", "float64"));
-        if (unit[0] != '\0' && type != EDGEOPS_TYPE_NULL) {
-            edgeops_status status =
-                edgeops_store_declare(s->node->store, asset, eop_json_key(c), type, unit);
+        edgeops_type type;
+        uint32_t length;
+        bool known = eop_type_parse(&type, &length, eop_json_string(c, "type", "float64"));
+        if (unit[0] != '\0' && known) {
+            edgeops_status status = edgeops_store_declare_array(
+                s->node->store, asset, eop_json_key(c), type, length, unit);
             if (status != EDGEOPS_OK) {
                 /* Such as a channel that exists with another type: the samples will say so, too. */
                 eop_log_write(node_log(s->node), EDGEOPS_LOG_WARN, "node", "source '%s': %s",

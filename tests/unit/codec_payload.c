@@ -327,9 +327,9 @@ Test(codec_payload, wrong_configs_name_the_key) {
     config_refused("{\"channels\":{\"a/\":{}}}",
                    "payload: /channels: 'a/' is no name for a channel");
     config_refused("{\"channels\":{\"a\":{\"type\":\"float\"}}}",
-                   "payload: /channels/a/type must be one of 'float64', 'int64', 'bool', 'string', "
-                   "not 'float'; did "
-                   "you mean 'float64'?");
+                   "payload: /channels/a/type: 'float' is no type: choose one of float64, float32, "
+                   "int8, int16, int32, int64, uint8, uint16, uint32, uint64, bool, string, or an "
+                   "array of 2 to 65536 numbers such as float32[4096]");
 }
 
 static edgeops_status note_channel(const char *channel, edgeops_type type, const char *unit,
