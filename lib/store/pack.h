@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Up to 4096 integers of 64 bits in few bytes. All arithmetic is modulo 2^64, so that every integer
+ * comes back, signed or not. Little-endian; a varint has 7 bits a byte, least significant first,
+ * bit 7 set in all but the last one, at most ten bytes; a zigzag varint that of v << 1 ^ v >> 63.
+ *
+ *   u8 form: bits 0..1 predictor, bits 2..3 packing, bit 4 divided; the others are 0
+ *   divided: zigzag varint first, varint divisor (>= 2); value = first + y * divisor, else value =
+ * y zigzag varint base, zigzag varint step; with the residuals z[i] (unzigzag of what is packed):
+ *   predictor 0 (line)   y[i] = base + step * i + z[i]
+ *             1 (delta)  y[i] = y[i-1] + step + z[i], y[-1] = base
+ *             2 (bend)   d[i] = d[i-1] + z[i], d[-1] = step; y[i] = y[i-1] + d[i], y[-1] = base
+ *   packing 0: nothing follows, all residuals are 0
+ *   packing 1 (blocks), for every 256 residuals (fewer in the last block), m of them:
+ *     u8 bits 0..6 width (0..64), bit 7 patched; m values of `width` bits, value i at bit i *
+ * width, least significant first, filled up to a byte patched: u8 count - 1, u8 width (1..64 - the
+ * block's), u8 place [count] ascending, count values of that width as above: the bits above those
+ * of the block's value packing 2 (codes): each residual is symbol << shift | low bits u8 shift
+ * (0..56), u8 symbols - 1, 4 bits each: length of the code, 0 none, 1..11; symbol 0 in the low half
+ * of the first byte. The codes are canonical: by length, then by symbol. u16 size [4]; four streams
+ * of these sizes: residual i is in stream i % 4, most significant bit first, filled up to a byte
+ *     varint patches; when there are any: u8 width (1..64 - shift), u16 place [patches] ascending,
+ *     values of that width: residual >> shift of these places (their symbols do not count)
+ *     all low bits, value i at bit i * shift */
+#ifndef EOP_STORE_PACK_H
+#define EOP_STORE_PACK_H
+
+#include "base/str.h"
+#include "store/pack_kernels.h"
+
+#define EOP_PACK_MAX 4096u
+
+/** Appends n (1..4096) integers; may change `values`. Sets buf->failed when there is no memory. */
+void eop_pack(eop_buf *buf, uint64_t *values, size_t n);
+
+/** Gives the integers back, a tile at a time. */
+typedef struct eop_unpack {
+    const eop_kernels *kernels;
+    const uint8_t *at;  /**< the next block, or low bits */
+    const uint8_t *end; /**< nothing is read from here on */
+    size_t count;
+    size_t done;
+    eop_predictor state;
+    uint64_t first;
+    uint64_t divisor;
+    uint8_t predictor;
+    uint8_t packing;
+    uint8_t shift;
+    uint8_t patch_width;
+    size_t patch; /**< next one */
+    size_t patches;
+    const uint8_t *places;
+    const uint8_t *patched;
+    uint8_t symbols[EOP_PACK_MAX];
+} eop_unpack;
+
+/** For `count` integers, of which the first `need` will be asked for at most. data: borrowed as
+ * long as it is read from. Trusts nothing in it; false: damaged. */
+bool eop_unpack_open(eop_unpack *unpack, const void *data, size_t size, size_t count, size_t need);
+/** The next ones: a tile, or what is left. False: damaged. */
+bool eop_unpack_next(eop_unpack *unpack, uint64_t *out);
+/** Passes over what eop_unpack_next() would give. */
+bool eop_unpack_skip(eop_unpack *unpack);
+
+/* -- what the parts share -- */
+
+enum { EOP_PACK_NOTHING, EOP_PACK_BLOCKS, EOP_PACK_CODES };
+enum { EOP_PACK_PREDICTOR = 3, EOP_PACK_PACKING_SHIFT = 2, EOP_PACK_DIVIDED = 16 };
+enum { EOP_PACK_PATCHED = 0x80 };
+
+void eop_put_varint(eop_buf *buf, uint64_t value);
+/** Moves *at; false when it runs over the end. */
+bool eop_take_varint(uint64_t *out, const uint8_t **at, const uint8_t *end);
+/** Appends the low `width` bits of n values. */
+void eop_put_bits(eop_buf *buf, const uint64_t *values, unsigned width, size_t n);
+/** Bytes of n values of `width` bits. */
+static inline size_t eop_bits_size(size_t n, unsigned width) {
+    return (n * width + 7) / 8;
+}
+
+/** Code lengths 1..11 for symbols by their counts, 0 for those that do not occur. Gives the bits of
+ * all codes; 0: fewer than two symbols occur. count <= 256. */
+size_t eop_code_lengths(uint8_t *lengths, const uint32_t *counts, size_t count);
+/** Appends the sizes and the streams of values[i] >> shift; what has no code is put as symbol 0. */
+void eop_code_put(eop_buf *buf, const uint64_t *values, unsigned shift, size_t n,
+                  const uint8_t *lengths, size_t symbols);
+/** The table of eop_kernels.symbols; gives its bits, 0 when the lengths are no complete code. */
+unsigned eop_code_table(uint16_t table[1u << EOP_PACK_CODE_BITS], const uint8_t *lengths,
+                        size_t symbols);
+
+#endif /* EOP_STORE_PACK_H */
