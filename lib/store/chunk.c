@@ -5,403 +5,324 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/memory.h"
 #include "base/type.h"
+#include "store/chunk_column.h"
+#include "store/chunk_v2.h"
 
-enum { HEADER = 16, VERSION = 2, RAW = 0, HAS_BITMAP = 1, HAS_PLACES = 2, HAS_QUALITY = 4 };
-
-typedef struct header {
-    uint8_t version;
-    uint8_t encoding;
-    uint8_t type;
-    uint8_t flags;
-    uint32_t rows;
-    uint32_t crc;
-    uint32_t count;
-} header;
-static_assert(sizeof(header) == HEADER, "the header of a column has 16 bytes");
-static_assert(EOP_CHUNK_ROWS <= UINT16_MAX, "the place of a row has 16 bits");
-
-static uint32_t checksum(const char *blob, size_t size) {
-    return eop_crc32c(eop_crc32c(0, blob, 8), blob + 12, size - 12);
-}
+static_assert(EOP_CHUNK_ROWS <= EOP_PAGE_MAX, "a column of scalars is one page");
 
 /* -- encoding -- */
 
 static void seal(eop_buf *buf, size_t start) {
     if (!buf->failed) {
-        uint32_t crc = checksum(buf->data + start, buf->size - start);
-        memcpy(buf->data + start + offsetof(header, crc), &crc, sizeof crc);
+        char *blob = buf->data + start;
+        uint32_t crc = eop_crc32c(eop_crc32c(0, blob, 4), blob + EOP_COLUMN_HEADER,
+                                  buf->size - start - EOP_COLUMN_HEADER);
+        memcpy(blob + 4, &crc, sizeof crc);
     }
 }
 
-static void put_bitmap(eop_buf *buf, const eop_vector *vector) {
-    size_t n = (vector->filled + 7) / 8;
-    char *bits = eop_buf_reserve(buf, n);
+static void put_header(eop_buf *buf, edgeops_type type, unsigned flags, size_t rows) {
+    char head[EOP_COLUMN_HEADER] = {EOP_COLUMN_VERSION, (char)type, (char)flags};
+    eop_buf_put(buf, head, sizeof head);
+    eop_put_varint(buf, rows);
+}
+
+static void put_form(eop_buf *buf, unsigned form) {
+    char byte = (char)form;
+    eop_buf_put(buf, &byte, 1);
+}
+
+/* Runs until they are longer than the bitmap is. */
+static void put_nulls(eop_buf *buf, const eop_vector *vector) {
+    size_t n = vector->filled;
+    size_t size = (n + 7) / 8;
+    size_t start = buf->size;
+    uint8_t flag = 1;
+    put_form(buf, EOP_FORM_RUNS);
+    for (size_t from = 0; from < n && buf->size - start <= size; flag = !flag) {
+        size_t to = from;
+        while (to < n && vector->valid[to] == flag) {
+            to++;
+        }
+        eop_put_varint(buf, to - from);
+        from = to;
+    }
+    if (buf->failed || buf->size - start <= size) {
+        return;
+    }
+    buf->size = start;
+    put_form(buf, EOP_FORM_PLAIN);
+    char *bits = eop_buf_reserve(buf, size);
     if (bits == NULL) {
         return;
     }
-    memset(bits, 0, n);
-    for (size_t i = 0; i < vector->filled; i++) {
-        if (vector->valid[i] != 0) {
-            bits[i / 8] = (char)((unsigned char)bits[i / 8] | 1u << i % 8);
-        }
+    memset(bits, 0, size);
+    for (size_t i = 0; i < n; i++) {
+        bits[i / 8] = (char)((unsigned char)bits[i / 8] | (unsigned)vector->valid[i] << i % 8);
     }
-    buf->size += n;
+    buf->size += size;
 }
 
-static void put_places(eop_buf *buf, const eop_vector *vector) {
-    for (size_t i = 0; i < vector->filled; i++) {
-        if (vector->valid[i] != 0) {
-            uint16_t place = (uint16_t)i;
-            eop_buf_put(buf, &place, sizeof place);
-        }
-    }
+static bool is_there(const eop_vector *vector, size_t row) {
+    return vector->valid == NULL || vector->valid[row] != 0;
 }
 
-/* The offsets of the texts that are there; a null has none. */
-static void put_strings(eop_buf *buf, const eop_vector *vector) {
-    const uint32_t *offsets = vector->data;
-    uint32_t end = (uint32_t)vector->bytes_size;
-    for (size_t i = 0; i < vector->filled; i++) {
-        if (vector->valid == NULL || vector->valid[i] != 0) {
-            eop_buf_put(buf, &offsets[i], sizeof *offsets);
+static void put_quality(eop_buf *buf, const eop_vector *vector, size_t count) {
+    size_t size = count * sizeof *vector->quality;
+    size_t start = buf->size;
+    size_t run = 0;
+    uint16_t code = 0;
+    put_form(buf, EOP_FORM_RUNS);
+    for (size_t i = 0; i <= vector->filled && buf->size - start <= size; i++) {
+        if (i < vector->filled && !is_there(vector, i)) {
+            continue;
+        }
+        if (run > 0 && (i == vector->filled || vector->quality[i] != code)) {
+            eop_put_varint(buf, run);
+            eop_buf_put(buf, &code, sizeof code);
+            run = 0;
+        }
+        if (i < vector->filled) {
+            code = vector->quality[i];
+            run++;
         }
     }
-    eop_buf_put(buf, &end, sizeof end);
-    eop_buf_put(buf, vector->bytes, end);
-}
-
-static void put_values(eop_buf *buf, const eop_vector *vector) {
-    size_t width = eop_vector_row_bytes(vector);
-    const char *data = vector->data;
-    if (vector->type == EDGEOPS_TYPE_STRING) {
-        put_strings(buf, vector);
-    } else if (vector->nulls == 0) {
-        eop_buf_put(buf, data, vector->filled * width);
-    } else {
-        for (size_t i = 0; i < vector->filled; i++) {
-            if (vector->valid[i] != 0) {
-                eop_buf_put(buf, data + i * width, width);
-            }
-        }
+    if (buf->failed || buf->size - start <= size) {
+        return;
     }
-}
-
-static void put_quality(eop_buf *buf, const eop_vector *vector) {
+    buf->size = start;
+    put_form(buf, EOP_FORM_PLAIN);
     for (size_t i = 0; i < vector->filled; i++) {
-        if (vector->valid == NULL || vector->valid[i] != 0) {
+        if (is_there(vector, i)) {
             eop_buf_put(buf, &vector->quality[i], sizeof *vector->quality);
         }
     }
 }
 
+static void put_pages(eop_buf *buf, edgeops_type type, const char *elements, size_t count) {
+    size_t width = eop_type_width(type);
+    for (size_t at = 0; at < count; at += EOP_PAGE_MAX) {
+        size_t n = count - at < EOP_PAGE_MAX ? count - at : EOP_PAGE_MAX;
+        size_t start = buf->size;
+        uint32_t size = 0;
+        if (count > EOP_PAGE_MAX) {
+            eop_buf_put(buf, &size, sizeof size);
+        }
+        eop_page_put(buf, type, elements + at * width, n);
+        if (count > EOP_PAGE_MAX && !buf->failed) {
+            size = (uint32_t)(buf->size - start - sizeof size);
+            memcpy(buf->data + start, &size, sizeof size);
+        }
+    }
+}
+
+static void put_texts(eop_buf *buf, const eop_vector *vector, size_t count) {
+    uint32_t starts[EOP_PAGE_MAX];
+    uint32_t ends[EOP_PAGE_MAX];
+    const uint32_t *offsets = vector->data;
+    const char *bytes = vector->bytes != NULL ? vector->bytes : "";
+    size_t n = 0;
+    for (size_t i = 0; i < vector->filled; i++) {
+        if (is_there(vector, i)) {
+            starts[n] = offsets[i];
+            ends[n++] = offsets[i + 1];
+        }
+        if (n == EOP_PAGE_MAX || (i + 1 == vector->filled && n > 0)) {
+            size_t start = buf->size;
+            uint32_t size = 0;
+            if (count > EOP_PAGE_MAX) {
+                eop_buf_put(buf, &size, sizeof size);
+            }
+            eop_text_put(buf, bytes, starts, ends, n);
+            if (count > EOP_PAGE_MAX && !buf->failed) {
+                size = (uint32_t)(buf->size - start - sizeof size);
+                memcpy(buf->data + start, &size, sizeof size);
+            }
+            n = 0;
+        }
+    }
+}
+
+static void put_elements(eop_buf *buf, const eop_vector *vector, size_t count) {
+    size_t row_bytes = eop_vector_row_bytes(vector);
+    size_t length = eop_vector_length(vector);
+    if (vector->type == EDGEOPS_TYPE_STRING) {
+        put_texts(buf, vector, count);
+        return;
+    }
+    if (vector->nulls == 0) {
+        put_pages(buf, vector->type, vector->data, count * length);
+        return;
+    }
+    eop_buf there = {0};
+    for (size_t i = 0; i < vector->filled; i++) {
+        if (vector->valid[i] != 0) {
+            eop_buf_put(&there, (const char *)vector->data + i * row_bytes, row_bytes);
+        }
+    }
+    if (!there.failed) {
+        put_pages(buf, vector->type, there.data, count * length);
+    }
+    buf->failed |= there.failed;
+    eop_buf_dispose(&there);
+}
+
 void eop_chunk_encode(eop_buf *buf, const eop_vector *vector) {
     size_t start = buf->size;
     size_t count = vector->filled - (size_t)vector->nulls;
-    bool few = count * sizeof(uint16_t) < (vector->filled + 7) / 8 && vector->filled <= UINT16_MAX;
-    header head = {.version = VERSION,
-                   .encoding = RAW,
-                   .type = (uint8_t)vector->type,
-                   .rows = (uint32_t)vector->filled,
-                   .count = (uint32_t)count};
-    if (vector->nulls > 0) {
-        head.flags = few ? HAS_PLACES : HAS_BITMAP;
+    unsigned flags = 0;
+    flags |= eop_vector_length(vector) > 1 ? EOP_COLUMN_ARRAY : 0;
+    flags |= vector->nulls > 0 ? EOP_COLUMN_NULLS : 0;
+    flags |= vector->quality != NULL ? EOP_COLUMN_QUALITY : 0;
+    put_header(buf, vector->type, flags, vector->filled);
+    if ((flags & EOP_COLUMN_ARRAY) != 0) {
+        eop_put_varint(buf, eop_vector_length(vector));
     }
-    if (vector->quality != NULL) {
-        head.flags |= HAS_QUALITY;
+    if ((flags & EOP_COLUMN_NULLS) != 0) {
+        eop_put_varint(buf, count);
+        put_nulls(buf, vector);
     }
-    eop_buf_put(buf, &head, sizeof head);
-    if ((head.flags & HAS_PLACES) != 0) {
-        put_places(buf, vector);
-    } else if ((head.flags & HAS_BITMAP) != 0) {
-        put_bitmap(buf, vector);
+    if ((flags & EOP_COLUMN_QUALITY) != 0) {
+        put_quality(buf, vector, count);
     }
-    if (vector->quality != NULL) {
-        put_quality(buf, vector);
-    }
-    put_values(buf, vector);
+    put_elements(buf, vector, count);
     seal(buf, start);
 }
 
 void eop_chunk_encode_int(eop_buf *buf, const int64_t *values, size_t n) {
     size_t start = buf->size;
-    header head = {.version = VERSION,
-                   .encoding = RAW,
-                   .type = EDGEOPS_TYPE_INT64,
-                   .rows = (uint32_t)n,
-                   .count = (uint32_t)n};
-    eop_buf_put(buf, &head, sizeof head);
-    eop_buf_put(buf, values, n * sizeof *values);
+    put_header(buf, EDGEOPS_TYPE_INT64, 0, n);
+    put_pages(buf, EDGEOPS_TYPE_INT64, (const char *)values, n);
     seal(buf, start);
 }
 
 /* -- decoding -- */
 
-static edgeops_status damaged(const char *what) {
-    return eop_fail(EDGEOPS_E_CORRUPT, "store", "a column in data/telemetry.db is damaged: %s",
-                    what);
-}
-
-/* A BLOB, and how far it was read. */
-typedef struct column {
-    size_t rows;
-    size_t count;
-    const char *bitmap; /* of the rows that are there; neither this nor places: all are */
-    const char *places;
-    const char *quality; /* of the rows that are there; NULL: there are no codes */
-    const char *values;
-    size_t size;  /* of the values */
-    size_t place; /* next one to look at */
-    size_t value; /* next one to take */
-} column;
-
-static edgeops_status check_header(header *head, const char *blob, size_t size, edgeops_type type,
-                                   size_t rows) {
-    if (blob == NULL || size < HEADER) {
-        return damaged("too short");
-    }
-    memcpy(head, blob, sizeof *head);
-    if (checksum(blob, size) != head->crc) {
-        return damaged("wrong checksum");
-    }
-    if (head->version != VERSION || head->encoding != RAW ||
-        (head->flags & ~(HAS_BITMAP | HAS_PLACES | HAS_QUALITY)) != 0) {
-        return eop_fail(EDGEOPS_E_VERSION, "store",
-                        "a column has format %u.%u, this program reads %d.%d: use a newer edgeops",
-                        head->version, head->encoding, VERSION, RAW);
-    }
-    if (head->rows != rows || head->type != (uint8_t)type) {
-        return damaged("rows or type differ from the catalog's");
-    }
-    int which = head->flags & (HAS_BITMAP | HAS_PLACES);
-    if (head->count > rows || (which == 0 && head->count != rows) ||
-        which == (HAS_BITMAP | HAS_PLACES)) {
-        return damaged("rows do not add up");
-    }
-    return EDGEOPS_OK;
-}
-
-static edgeops_status open_column(column *c, const char *blob, size_t size, edgeops_type type,
-                                  size_t width, size_t rows) {
-    header head;
-    edgeops_status status = check_header(&head, blob, size, type, rows);
-    if (status != EDGEOPS_OK) {
-        return status;
-    }
-    size_t lead = 0;
-    *c = (column){.rows = rows, .count = head.count};
-    if ((head.flags & HAS_BITMAP) != 0) {
-        c->bitmap = blob + HEADER;
-        lead = (rows + 7) / 8;
-    } else if ((head.flags & HAS_PLACES) != 0) {
-        c->places = blob + HEADER;
-        lead = c->count * sizeof(uint16_t);
-    }
-    if ((head.flags & HAS_QUALITY) != 0) {
-        c->quality = blob + HEADER + lead;
-        lead += c->count * sizeof(uint16_t);
-    }
-    if (size - HEADER < lead) {
-        return damaged("too short");
-    }
-    c->values = blob + HEADER + lead;
-    c->size = size - HEADER - lead;
-    if (type == EDGEOPS_TYPE_STRING ? c->size / width < c->count + 1
-                                    : c->size != c->count * width) {
-        return damaged("wrong size");
-    }
-    return EDGEOPS_OK;
-}
-
-static size_t place_at(const column *c, size_t i) {
-    uint16_t place;
-    memcpy(&place, c->places + i * sizeof place, sizeof place);
-    return place;
-}
-
-/* Which of the n rows from `at` on are there; gives their number. The rows before were asked for
- * already. */
-static size_t next_flags(uint8_t *flags, column *c, size_t at, size_t n) {
-    size_t found = 0;
-    if (c->bitmap != NULL) {
-        for (size_t i = 0; i < n; i++) {
-            flags[i] = (unsigned char)c->bitmap[(at + i) / 8] >> (at + i) % 8 & 1u;
-            found += flags[i];
-        }
-        return found;
-    }
-    memset(flags, 0, n);
-    while (c->place < c->count && place_at(c, c->place) < at + n) {
-        size_t place = place_at(c, c->place++);
-        if (place >= at && flags[place - at] == 0) {
-            flags[place - at] = 1;
-            found++;
-        }
-    }
-    return found;
-}
-
-static edgeops_status take_string(eop_vector *vector, column *c) {
-    const char *bytes = c->values + (c->count + 1) * sizeof(uint32_t);
-    size_t bytes_size = c->size - (c->count + 1) * sizeof(uint32_t);
-    uint32_t ends[2];
-    memcpy(ends, c->values + c->value++ * sizeof *ends, sizeof ends);
-    if (ends[1] < ends[0] || ends[1] > bytes_size) {
-        return damaged("text runs over its end");
-    }
-    edgeops_value value = {
-        .type = EDGEOPS_TYPE_STRING, .size = ends[1] - ends[0], .as.str = bytes + ends[0]};
-    return eop_vector_put(vector, &value);
-}
-
-static edgeops_status take_values(eop_vector *vector, column *c, const uint8_t *flags, size_t n) {
-    size_t width = eop_vector_row_bytes(vector);
+/* Elements of `found` rows to the places of those of the n rows that have a flag. */
+static edgeops_status scatter(char *place, eop_column *c, const uint8_t *flags, size_t n,
+                              size_t found) {
+    uint64_t tile[EOP_PACK_TILE * sizeof(edgeops_blob) / sizeof(uint64_t)];
+    size_t row_bytes = c->width * c->length;
     edgeops_status status = EDGEOPS_OK;
-    if (vector->type == EDGEOPS_TYPE_STRING) {
+    if (c->length > 1) {
         for (size_t i = 0; status == EDGEOPS_OK && i < n; i++) {
-            status = flags == NULL || flags[i] != 0 ? take_string(vector, c)
-                                                    : eop_vector_pad(vector, vector->filled + 1);
+            if (flags[i] != 0) {
+                status = eop_column_take(place + i * row_bytes, c, c->length);
+            }
         }
         return status;
     }
+    status = eop_column_take(tile, c, found);
+    const char *next = (const char *)tile;
+    for (size_t i = 0; status == EDGEOPS_OK && i < n; i++) {
+        if (flags[i] != 0) {
+            memcpy(place + i * row_bytes, next, row_bytes);
+            next += row_bytes;
+        }
+    }
+    return status;
+}
+
+static edgeops_status take_texts(eop_vector *vector, eop_column *c, const uint8_t *flags,
+                                 size_t n) {
+    edgeops_status status = EDGEOPS_OK;
+    for (size_t i = 0; status == EDGEOPS_OK && i < n; i++) {
+        edgeops_value value;
+        if (flags != NULL && flags[i] == 0) {
+            status = eop_vector_pad(vector, vector->filled + 1);
+            continue;
+        }
+        status = eop_column_take_text(&value, c);
+        if (status == EDGEOPS_OK) {
+            status = eop_vector_put(vector, &value);
+        }
+    }
+    return status;
+}
+
+/* n rows, null where there is no flag; flags NULL: all are there. */
+static edgeops_status take_rows(eop_vector *vector, eop_column *c, const uint8_t *flags, size_t n,
+                                size_t found) {
     void *place = NULL;
-    status = eop_vector_extend(&place, vector, n);
+    if (vector->type == EDGEOPS_TYPE_STRING) {
+        return take_texts(vector, c, flags, n);
+    }
+    edgeops_status status = eop_vector_extend(&place, vector, n);
     if (status != EDGEOPS_OK) {
         return status;
     }
     if (flags == NULL) {
-        memcpy(place, c->values + c->value * width, n * width);
-        c->value += n;
-        return EDGEOPS_OK;
+        return eop_column_take(place, c, n * c->length);
     }
-    memset(place, 0, n * width);
-    for (size_t i = 0; i < n; i++) {
-        if (flags[i] != 0) {
-            memcpy((char *)place + i * width, c->values + c->value++ * width, width);
-        }
-    }
-    return eop_vector_mark(vector, flags, n);
+    memset(place, 0, n * eop_vector_row_bytes(vector));
+    status = scatter(place, c, flags, n, found);
+    return status == EDGEOPS_OK ? eop_vector_mark(vector, flags, n) : status;
 }
 
-/* The codes of the last n rows, whose values begin with number `value`. */
-static edgeops_status take_quality(eop_vector *vector, const column *c, const uint8_t *flags,
-                                   size_t value, size_t n) {
+/* The codes of the last n rows. */
+static edgeops_status take_codes(eop_vector *vector, eop_column *c, const uint8_t *flags, size_t n,
+                                 size_t found) {
+    uint16_t codes[EOP_PACK_TILE];
+    uint16_t all[EOP_PACK_TILE];
+    edgeops_status status = eop_column_take_codes(codes, c, found);
+    for (size_t i = 0, next = 0; i < n; i++) {
+        all[i] = flags == NULL || flags[i] != 0 ? codes[next++] : EDGEOPS_QUALITY_NONE;
+    }
+    return status == EDGEOPS_OK ? eop_vector_rate(vector, vector->filled - n, all, n) : status;
+}
+
+static edgeops_status decode(eop_vector *vector, eop_column *c, size_t n) {
     edgeops_status status = EDGEOPS_OK;
-    for (size_t at = 0; status == EDGEOPS_OK && at < n;) {
-        uint16_t codes[256];
-        size_t count = n - at < EOP_COUNT(codes) ? n - at : EOP_COUNT(codes);
-        memset(codes, 0xff, sizeof codes);
-        for (size_t i = 0; i < count; i++) {
-            if (flags == NULL || flags[at + i] != 0) {
-                memcpy(&codes[i], c->quality + value++ * sizeof *codes, sizeof *codes);
-            }
+    if (!eop_column_has_nulls(c) && c->codes == NULL) {
+        return take_rows(vector, c, NULL, n, n);
+    }
+    while (status == EDGEOPS_OK && n > 0) {
+        uint8_t flags[EOP_PACK_TILE];
+        const uint8_t *some = NULL;
+        size_t m = n < sizeof flags ? n : sizeof flags;
+        size_t found = m;
+        if (eop_column_has_nulls(c)) {
+            status = eop_column_flags(&found, flags, c, m);
+            some = flags;
         }
-        status = eop_vector_rate(vector, vector->filled - n + at, codes, count);
-        at += count;
+        if (status == EDGEOPS_OK) {
+            status = take_rows(vector, c, some, m, found);
+        }
+        if (status == EDGEOPS_OK && c->codes != NULL) {
+            status = take_codes(vector, c, some, m, found);
+        }
+        n -= m;
     }
     return status;
-}
-
-/* n rows, those with a flag from the values and null for the others; flags NULL: all are there. */
-static edgeops_status take_rows(eop_vector *vector, column *c, const uint8_t *flags, size_t n) {
-    size_t value = c->value;
-    edgeops_status status = take_values(vector, c, flags, n);
-    return status == EDGEOPS_OK && c->quality != NULL ? take_quality(vector, c, flags, value, n)
-                                                      : status;
 }
 
 edgeops_status eop_chunk_decode(eop_vector *vector, const void *blob, size_t size, size_t rows,
                                 size_t from, size_t to) {
-    column c;
-    uint8_t flags[256];
-    edgeops_status status =
-        open_column(&c, blob, size, vector->type, eop_vector_row_bytes(vector), rows);
-    if (status != EDGEOPS_OK || from == to) {
-        return status;
+    eop_column c;
+    if (eop_chunk2_is(blob, size)) {
+        return eop_chunk2_decode(vector, blob, size, rows, from, to);
     }
-    if (c.bitmap == NULL && c.places == NULL) {
-        c.value = from;
-        return take_rows(vector, &c, NULL, to - from);
+    eop_column_shape shape = {vector->type, eop_vector_length(vector), rows, to};
+    edgeops_status status = eop_column_open_at(&c, blob, size, &shape, from);
+    if (status == EDGEOPS_OK && from < to) {
+        status = decode(vector, &c, to - from);
     }
-    for (size_t at = 0; status == EDGEOPS_OK && at < to;) {
-        size_t end = at < from ? from : to;
-        size_t n = end - at < sizeof flags ? end - at : sizeof flags;
-        size_t found = next_flags(flags, &c, at, n);
-        if (c.count - c.value < found) {
-            return damaged("rows do not add up");
-        }
-        if (at < from) {
-            c.value += found;
-        } else {
-            status = take_rows(vector, &c, flags, n);
-        }
-        at += n;
-    }
+    eop_column_dispose(&c);
     return status;
 }
 
 edgeops_status eop_chunk_decode_int(int64_t *values, const void *blob, size_t size, size_t rows) {
-    column c;
-    edgeops_status status = open_column(&c, blob, size, EDGEOPS_TYPE_INT64, sizeof *values, rows);
+    eop_chunk_target target = {values, sizeof *values, EDGEOPS_TYPE_INT64, NULL};
+    eop_column c;
+    if (eop_chunk2_is(blob, size)) {
+        return eop_chunk_decode_to(&target, blob, size, EDGEOPS_TYPE_INT64, 1, rows, 0, rows);
+    }
+    eop_column_shape shape = {EDGEOPS_TYPE_INT64, 1, rows, rows};
+    edgeops_status status = eop_column_open(&c, blob, size, &shape);
     if (status == EDGEOPS_OK && c.count != rows) {
-        status = damaged("wrong size");
+        status = eop_column_damaged("rows do not add up");
     }
-    if (status == EDGEOPS_OK) {
-        memcpy(values, c.values, c.size);
-    }
-    return status;
-}
-
-/* -- statistics -- */
-
-static void add(eop_chunk_stats *stats, double value) {
-    if (stats->count == 0 || value < stats->min) {
-        stats->min = value;
-    }
-    if (stats->count == 0 || value > stats->max) {
-        stats->max = value;
-    }
-    stats->sum += value;
-}
-
-/* Statistics in doubles only: of the floats, and of integers above INT64_MAX. */
-static void add_integer(eop_chunk_stats *stats, const edgeops_value *value) {
-    int64_t integer = value->as.i64;
-    if (value->type == EDGEOPS_TYPE_UINT64 && value->as.u64 > INT64_MAX) {
-        integer = INT64_MAX;
-    }
-    if (stats->count == 0 || integer < stats->min_i64) {
-        stats->min_i64 = integer;
-    }
-    if (stats->count == 0 || integer > stats->max_i64) {
-        stats->max_i64 = integer;
-    }
-    add(stats, eop_value_double(value));
-}
-
-bool eop_chunk_measures(const eop_vector *vector) {
-    return eop_vector_length(vector) == 1 && vector->type != EDGEOPS_TYPE_STRING &&
-           vector->type != EDGEOPS_TYPE_BLOB;
-}
-
-void eop_chunk_measure(eop_chunk_stats *stats, const eop_vector *vector) {
-    *stats = (eop_chunk_stats){.nulls = vector->nulls};
-    bool numbers = eop_chunk_measures(vector);
-    for (size_t i = 0; i < vector->filled; i++) {
-        if (eop_vector_is_null(vector, i)) {
-            continue;
-        }
-        if (numbers) {
-            edgeops_value value = eop_vector_value(vector, i);
-            double number = eop_value_double(&value);
-            if (!eop_type_is_float(value.type)) {
-                add_integer(stats, &value);
-            } else if (number == number) {
-                add(stats, number);
-            } else {
-                continue;
-            }
-        }
-        stats->count++;
-    }
+    return status == EDGEOPS_OK ? eop_column_take(values, &c, rows) : status;
 }

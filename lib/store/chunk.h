@@ -1,16 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One column of a chunk as a BLOB. Little-endian:
+/* One column of a chunk as a BLOB, format 3. Little-endian, varints as in pack.h:
  *
- *   u8 version = 2, u8 encoding, u8 type (edgeops_type), u8 flags, u32 rows,
- *   u32 crc32c of the bytes 0..7 and of all from 12 on, u32 count of the rows that are not null,
- *   flag 1, bitmap: (rows + 7) / 8 bytes, bit i % 8 of byte i / 8 set: row i is not null; or
- *   flag 2, places: u16 row [count], ascending, those that are not null,
- *   flag 4, quality codes: u16 [count], 0xffff: none,
- *   values of the rows that are not null
- *   encoding 0 (raw): each element of a row as its type stores it (rows.h), STRING u32 offsets
- *   [count + 1] from 0 and the bytes.
+ *   u8 version = 3, u8 type (edgeops_type), u8 flags, u8 0
+ *   u32 crc32c of the bytes 0..3 and of all from 8 on
+ *   varint rows
+ *   flag 1 (array): varint length, elements a row, >= 2; else 1
+ *   flag 2 (nulls): varint count of the rows that are not null, u8 form of what tells them:
+ *     0 bitmap: (rows + 7) / 8 bytes, bit i % 8 of byte i / 8 set: row i is not null
+ *     1 runs: varints, the length of a run of rows that are not null, of one of null rows and so on
+ *       in turn until all rows are told; the first may be 0, the others are not
+ *   flag 4 (quality): u8 form of the codes of the rows that are not null, 0xffff for none:
+ *     0: u16 each
+ *     1: varint run, u16 code and so on until all have one
+ *   the elements of the rows that are not null, one after the other, in pages of 4096 (fewer in the
+ *   last one); when there is more than one page, a u32 with its bytes stands before each.
  *
- * A version or an encoding that is not known is E_VERSION: a newer program wrote it. */
+ * A page of a type other than STRING; an element in its width is a number as the type has it
+ * (FLOAT64 8 bytes .. BOOL one byte, 0 or 1), BLOB the 40 bytes of an edgeops_blob:
+ *   u8 mode 0 (raw): the elements in their width
+ *   u8 mode 1 (constant): the element that all are
+ *   u8 mode 2 (whole): packed integers, see pack.h; of unsigned types and BOOL without a sign
+ *   u8 mode 3 (decimal), of FLOAT64 and FLOAT32: u8 bits 0..3 exponent, bit 7 narrow; varint odd,
+ *     u16 place [odd] ascending, the elements of these places in their width, packed integers.
+ *     element = integer / 10^exponent in double arithmetic, rounded to nearest; then to a float
+ * when narrow or FLOAT32. The integers of odd places do not count. u8 mode 4 (bits), of FLOAT64 and
+ * FLOAT32: packed integers; the bits of the element, b, as a signed number of its width are s = b
+ * where it is not negative, else b with all bits but the sign inverted u8 mode 5 (selected): varint
+ * choices, the choices in their width, packed integers: number of the choice
+ *
+ * A page of STRING: varint choices, u32 size and so many bytes: packed integers, the bytes of each
+ * choice; u8 form of the text of all choices: 0 plain, 1 a zstd frame; varint size and so many
+ * bytes; packed integers: number of the choice.
+ *
+ * Format 2, which is only read, is in chunk_v2.c. A version, a flag, a form or a mode that is not
+ * known: a newer program wrote it (version and flags: E_VERSION) or it is damaged. */
 #ifndef EOP_STORE_CHUNK_H
 #define EOP_STORE_CHUNK_H
 
@@ -24,13 +47,29 @@ void eop_chunk_encode(eop_buf *buf, const eop_vector *vector);
 /** The same for plain int64 without nulls: times, seqs and ordinals. */
 void eop_chunk_encode_int(eop_buf *buf, const int64_t *values, size_t n);
 
-/** Appends rows [from, to) of a BLOB of `rows` rows to a vector of its type. Trusts nothing in the
- * BLOB: E_CORRUPT. */
+/** Appends rows [from, to) of a BLOB of `rows` rows to a vector of its type and length. Trusts
+ * nothing in the BLOB: E_CORRUPT. */
 edgeops_status eop_chunk_decode(eop_vector *vector, const void *blob, size_t size, size_t rows,
                                 size_t from, size_t to);
 /** All values of a BLOB of plain int64. */
 edgeops_status eop_chunk_decode_int(int64_t *values, const void *blob, size_t size, size_t rows);
 
+/** Where decoded numbers go: row i of the range to out + i * stride, its elements one after the
+ * other there. */
+typedef struct eop_chunk_target {
+    void *out;         /**< aligned to the type */
+    size_t stride;     /**< bytes from row to row */
+    edgeops_type type; /**< the column's or FLOAT64; FLOAT64 takes the nearest double of any number,
+                            1 and 0 of BOOL */
+    uint8_t *valid;    /**< NULL, or a flag for each row: 1, or 0 for null */
+} eop_chunk_target;
+
+/** Writes rows [from, to) of a BLOB of `rows` rows of `length` elements of a numeric type or BOOL.
+ * Nulls are NaN, or 0 where the target's type has none. What is in the target after a failure is
+ * undefined. */
+edgeops_status eop_chunk_decode_to(const eop_chunk_target *target, const void *blob, size_t size,
+                                   edgeops_type type, uint32_t length, size_t rows, size_t from,
+                                   size_t to);
 /** What stands beside a BLOB. min, max and sum are of the values that are neither null nor NaN;
  * STRING, BLOB and arrays have none. */
 typedef struct eop_chunk_stats {

@@ -284,7 +284,7 @@ Test(store_dataset, changed_values_are_noticed) {
     CHECK_CODE(EDGEOPS_E_CORRUPT, edgeops_dataset_open(&set, store, "d"));
     cr_assert(set == NULL);
     edgeops_store_close(store);
-    change_cells("UPDATE cell SET data = substr(data, 1, 40)");
+    change_cells("UPDATE cell SET data = substr(data, 1, length(data) - 1)");
     store = open_store();
     CHECK_CODE(EDGEOPS_E_CORRUPT, edgeops_dataset_open(&set, store, "d"));
     edgeops_query query = EDGEOPS_QUERY_INIT;

@@ -20,7 +20,7 @@ static const point points[] = {
     {"journal append", DISK_WRITE, ".seg", 400, LIFE_MIXED},
     {"segment made", DISK_WRITE | DISK_RESIZE | DISK_SYNC | DISK_OPEN, "spare", 20, LIFE_MIXED},
     {"rotate", DISK_RENAME, ".seg", 6, LIFE_MIXED},
-    {"chunk commit", DISK_WRITE, "telemetry.db-wal", 150, LIFE_MIXED},
+    {"chunk commit", DISK_WRITE, "telemetry.db-wal", 90, LIFE_MIXED},
     {"chunk sync", DISK_SYNC, "telemetry.db-wal", 6, LIFE_MIXED},
     {"checkpoint of the chunks", DISK_WRITE | DISK_SYNC, "telemetry.db", 150, LIFE_MIXED},
     {"catalog commit", DISK_WRITE, "catalog.db-wal", 80, LIFE_MIXED},

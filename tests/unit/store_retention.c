@@ -300,7 +300,7 @@ Test(store_retention, kill_loses_and_doubles_nothing, .timeout = 120) {
     options.end = first + 1100 * EDGEOPS_SECOND;
     CHECK_OK(edgeops_dataset_create(store, &options));
     eop_policy policy = {
-        .pattern = "*", .max_bytes = 20000, .rollups = {60 * EDGEOPS_SECOND}, .rollup_count = 1};
+        .pattern = "*", .max_bytes = 300, .rollups = {60 * EDGEOPS_SECOND}, .rollup_count = 1};
     CHECK_OK(eop_policy_put(store, &policy));
     edgeops_store_close(store);
     for (int round = 0; round < 12; round++) {
