@@ -181,7 +181,8 @@ int cli_doctor(cli_call *call) {
         return code;
     }
     char *result = NULL;
-    code = cli_session_call(&result, &session, "doctor", "{}", -1, -1, NULL, NULL);
+    code = cli_session_call(&result, &session, "doctor",
+                            cli_has(call, "deep") ? "{\"deep\":true}" : "{}", -1, -1, NULL, NULL);
     if (code == CLI_OK) {
         cli_show(stdout, call, "doctor", result);
         json_document *document = json_parse(result, strlen(result), NULL, NULL);

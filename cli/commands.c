@@ -254,6 +254,8 @@ static const cli_option replay_options[] = {
     TEXT("rate", "HZ", NULL, "rows a second, instead of the recording's times"),
     BROKER_OPTIONS,
     OPTIONS_END};
+static const cli_option doctor_options[] = {
+    FLAG("deep", "deep", "read everything: samples, journal, datasets, databases, workflows, models"), OPTIONS_END};
 static const cli_argument arg_deployment[] = {ARG("NAME", "name", "name of a deployment"), ARGS_END};
 
 const cli_command cli_commands[] = {
@@ -376,7 +378,9 @@ const cli_command cli_commands[] = {
     {"simulate", "replay", "send a recording as its asset would: one JSON message a row",
      NULL, replay_args, replay_options, NULL, cli_replay},
 
-    {"doctor", NULL, "check the installation and the node", NULL, NULL, NULL, "doctor", cli_doctor},
+    {"doctor", NULL, "check the installation and the node",
+     "Fails when something is wrong, and says what to do about it. --deep names the asset, channel and time range of what cannot be read.",
+     NULL, doctor_options, "doctor", cli_doctor},
     {"completion", "bash", "print the completion script: source <(edgeopsctl completion bash)", NULL, NULL, NULL, NULL, cli_completion},
     {"version", NULL, "show the version", NULL, NULL, NULL, NULL, cli_version},
     {NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL},

@@ -7,8 +7,10 @@
 
 #include "node/doctor_files.h"
 #include "node/ops.h"
+#include "store/verify.h"
 
-#define YEAR_2024 ((edgeops_time)1704067200 * EDGEOPS_SECOND)
+#define FINDINGS_MAX 200
+#define YEAR_2024    ((edgeops_time)1704067200 * EDGEOPS_SECOND)
 
 typedef struct doctor {
     edgeops_call *call;
@@ -17,10 +19,12 @@ typedef struct doctor {
     eop_json *checks;
     bool ok;
     bool deep;
+    uint64_t findings; /**< of the store */
 } doctor;
 
-static void put(doctor *d, const char *name, const char *state, const char *detail,
-                const char *hint) {
+/* More members may be set in what is given; borrowed from the answer. */
+static eop_json *put(doctor *d, const char *name, const char *state, const char *detail,
+                     const char *hint) {
     eop_json *check = eop_json_object();
     eop_json_set_string(check, "name", name);
     eop_json_set_string(check, "state", state);
@@ -30,6 +34,7 @@ static void put(doctor *d, const char *name, const char *state, const char *deta
     if (strcmp(state, "fail") == 0) {
         d->ok = false;
     }
+    return check;
 }
 
 static void check_home(doctor *d) {
@@ -133,6 +138,50 @@ static void check_drivers(doctor *d) {
         found ? "" : "build with paho-mqtt3as to connect to a broker");
 }
 
+/* What is predicted reaches nobody: its source is stopped, or the broker is out of reach. */
+static void check_publishing(doctor *d, const eop_json *shown) {
+    const char *source = eop_json_string(shown, "source", NULL);
+    const char *broker = eop_json_string(shown, "broker", "");
+    eop_source *s = source != NULL ? eop_source_find(d->node, source) : NULL;
+    if (source == NULL || !d->node->started) {
+        return;
+    }
+    char *name = eop_format("deployment %s broker", eop_json_string(shown, "name", ""));
+    int64_t waiting = eop_json_integer(shown, "outbox", 0);
+    char *detail = eop_format("%s%s%lld predictions wait for it", broker,
+                              broker[0] != '\0' ? "; " : "", (long long)waiting);
+    if (s != NULL && !eop_source_enabled(s)) {
+        put(d, name, "warn", "its source is stopped: no new samples come in",
+            "start it with 'source start'");
+    } else if (broker[0] != '\0') {
+        put(d, name, "warn", detail,
+            "predictions are kept and sent when the broker is back: see 'source show'");
+    }
+    eop_free(detail);
+    eop_free(name);
+}
+
+static void check_deployment(doctor *d, eop_deployment *deployment) {
+    eop_json *shown = eop_deployment_describe(deployment);
+    const char *state = eop_json_string(shown, "state", "");
+    char *name = eop_format("deployment %s", eop_json_string(shown, "name", ""));
+    bool bad = strcmp(state, "failed") == 0;
+    uint32_t of = 0;
+    uint32_t failing = eop_deployment_failing(deployment, &of);
+    bool waits = strcmp(state, "waiting") == 0 || failing * 2 > of;
+    put(d, name,
+        bad     ? "fail"
+        : waits ? "warn"
+                : "ok",
+        bad || waits ? eop_json_string(shown, "detail", "") : state,
+        bad || waits ? "see 'deployment show' and the log of its run" : "");
+    if (strcmp(state, "stopped") != 0) {
+        check_publishing(d, shown);
+    }
+    eop_free(name);
+    eop_json_free(shown);
+}
+
 static void check_parts(doctor *d) {
     const edgeops_node *node = d->node;
     for (size_t i = 0; i < node->source_count; i++) {
@@ -151,25 +200,86 @@ static void check_parts(doctor *d) {
         eop_json_free(brief);
     }
     for (size_t i = 0; i < node->deployment_count; i++) {
-        eop_json *brief = eop_deployment_brief(node->deployments[i]);
-        const char *state = eop_json_string(brief, "state", "");
-        char *name = eop_format("deployment %s", eop_json_string(brief, "name", ""));
-        bool bad = strcmp(state, "failed") == 0;
-        uint32_t of = 0;
-        uint32_t failing = eop_deployment_failing(node->deployments[i], &of);
-        bool waits = strcmp(state, "waiting") == 0 || failing * 2 > of;
-        put(d, name,
-            bad     ? "fail"
-            : waits ? "warn"
-                    : "ok",
-            bad || waits ? eop_json_string(brief, "detail", "") : state,
-            bad || waits ? "see 'deployment show' and the log of its run" : "");
-        eop_free(name);
-        eop_json_free(brief);
+        check_deployment(d, node->deployments[i]);
     }
 }
 
-/* -- files: on a thread of their own, hashing them may take minutes -- */
+/* -- what the store has: on a thread of its own, reading all of it may take hours -- */
+
+static void put_span(char *out, size_t size, const eop_finding *f) {
+    char first[40] = "";
+    char last[40] = "";
+    if (f->has_range) {
+        eop_format_time(first, f->first);
+        eop_format_time(last, f->last);
+    }
+    (void)snprintf(out, size, "%s%s%s%s%s%s%s%s%s%s%s%s", f->asset != NULL ? "asset '" : "",
+                   f->asset != NULL ? f->asset : "", f->asset != NULL ? "'" : "",
+                   f->channel != NULL ? " channel '" : "", f->channel != NULL ? f->channel : "",
+                   f->channel != NULL ? "'" : "", f->has_range ? ", " : "", first,
+                   f->has_range ? " to " : "", last, f->asset != NULL || f->has_range ? ": " : "",
+                   f->detail);
+}
+
+static void on_finding(const eop_finding *f, void *user_data) {
+    doctor *d = user_data;
+    char detail[1200];
+    if (d->findings++ >= FINDINGS_MAX) {
+        return;
+    }
+    put_span(detail, sizeof(detail), f);
+    eop_json *check = put(d, f->what, "fail", detail, f->hint);
+    if (f->asset != NULL) {
+        eop_json_set_string(check, "asset", f->asset);
+    }
+    if (f->channel != NULL) {
+        eop_json_set_string(check, "channel", f->channel);
+    }
+    if (f->has_range) {
+        eop_json_set_time(check, "first", f->first);
+        eop_json_set_time(check, "last", f->last);
+    }
+}
+
+static edgeops_status on_verified(double part, void *user_data) {
+    doctor *d = user_data;
+    if (eop_job_canceled(d->job)) {
+        return eop_fail(EDGEOPS_E_CANCELED, "node", "ended on request");
+    }
+    if (eop_job_due(d->job)) {
+        eop_json *event = eop_json_object();
+        eop_json_set_string(event, "type", "progress");
+        eop_json_set_number(event, "progress", part);
+        eop_job_event(d->job, event);
+    }
+    return EDGEOPS_OK;
+}
+
+static void check_samples(doctor *d) {
+    eop_verify_handler handler = {.finding = on_finding, .progress = on_verified, .user_data = d};
+    eop_verified sum = {0};
+    char detail[256];
+    edgeops_status status = eop_store_verify(&sum, d->node->store, &handler);
+    (void)snprintf(detail, sizeof(detail),
+                   "read %llu columns of %llu chunks with %llu rows, %llu frames of the journal, "
+                   "%llu datasets, %llu blobs",
+                   (unsigned long long)sum.columns, (unsigned long long)sum.chunks,
+                   (unsigned long long)sum.rows, (unsigned long long)sum.frames,
+                   (unsigned long long)sum.datasets, (unsigned long long)sum.blobs);
+    if (status != EDGEOPS_OK) {
+        put(d, "samples", "fail", edgeops_error_last()->message, "ask again");
+    } else if (sum.findings > FINDINGS_MAX) {
+        size_t used = strlen(detail);
+        (void)snprintf(detail + used, sizeof(detail) - used, "; %llu more findings are not shown",
+                       (unsigned long long)(sum.findings - FINDINGS_MAX));
+        put(d, "samples", "fail", detail, "restore a backup, and look after the disk");
+    } else {
+        put(d, "samples", sum.findings > 0 ? "fail" : "ok", detail,
+            sum.findings > 0 ? "see what was found above" : "");
+    }
+}
+
+/* -- files: on the same thread -- */
 
 static void put_files(doctor *d, const char *what, const char *name, edgeops_status status,
                       const char *hint) {
@@ -208,6 +318,9 @@ static void files_work(eop_job *job, void *user_data) {
     doctor *d = user_data;
     char *store = eop_workflow_store(d->node);
     d->job = job;
+    if (d->deep) {
+        check_samples(d);
+    }
     edgeops_status status =
         store != NULL ? edgeops_workflow_list(store, check_workflow, d) : eop_fail_nomem("node");
     if (status == EDGEOPS_OK) {
@@ -301,8 +414,10 @@ static edgeops_status doctor_start(edgeops_call *call) {
 const eop_op eop_doctor_ops[] = {
     {.name = "doctor",
      .summary = "look for what keeps the node from working",
-     .args = EOP_ARGS("", "\"deep\":{\"type\":\"boolean\",\"default\":false,\"description\":"
-                          "\"compare what is in the files, too, not only their sizes\"}"),
+     .args = EOP_ARGS(
+         "", "\"deep\":{\"type\":\"boolean\",\"default\":false,\"description\":"
+             "\"read everything: chunks, journal, datasets, blobs, databases, and what is in the "
+             "files, not only their sizes\"}"),
      .start = doctor_start},
     {0},
 };

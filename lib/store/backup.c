@@ -1,9 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The moment is when the store's lock and the catalog's are both held: no append and no change of
- * the catalog is half done then. Both databases get a snapshot, and the segments of the journal
- * that are not in chunks are opened and their ends noted. Then everything goes on, and what was
- * taken hold of is copied at leisure: SQLite keeps what a snapshot needs, and the journal uses no
- * file again for something else. */
 #include "store/backup.h"
 
 #include <errno.h>
@@ -17,86 +12,16 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/str.h"
-#include "store/internal.h"
+#include "store/snapshot.h"
 
 enum { STEP_PAGES = 64 };
 
 typedef struct backup {
-    edgeops_store *store;
     const char *folder;
     eop_copy_fn fn;
     void *user_data;
-    eop_sql catalog;
-    eop_telemetry chunks;
-    eop_journal_pin *pins;
-    size_t pin_count;
-    bool held;
+    eop_snapshot from;
 } backup;
-
-/* -- taking hold -- */
-
-static edgeops_status hold_segments(backup *b) {
-    edgeops_store *store = b->store;
-    edgeops_status status = EDGEOPS_OK;
-    b->pins = eop_calloc(store->sealed_count + 1, sizeof *b->pins);
-    if (b->pins == NULL) {
-        return eop_fail_nomem("store");
-    }
-    for (const eop_segment *s = store->sealed; status == EDGEOPS_OK && s != NULL; s = s->next) {
-        status = eop_journal_hold(&b->pins[b->pin_count], store->journal, s->number);
-        b->pin_count += status == EDGEOPS_OK;
-    }
-    uint64_t active = eop_journal_active(store->journal);
-    if (status == EDGEOPS_OK && active != 0) {
-        status = eop_journal_hold(&b->pins[b->pin_count], store->journal, active);
-        b->pin_count += status == EDGEOPS_OK;
-    }
-    return status;
-}
-
-/* A snapshot begins with the first read. */
-static edgeops_status begin_snapshots(backup *b) {
-    uint64_t applied = 0;
-    edgeops_status status = eop_sql_exec(&b->catalog, "BEGIN; SELECT value FROM meta LIMIT 1");
-    if (status == EDGEOPS_OK) {
-        status = eop_telemetry_begin(&b->chunks);
-    }
-    return status == EDGEOPS_OK ? eop_telemetry_applied(&applied, &b->chunks) : status;
-}
-
-static edgeops_status take_hold(backup *b) {
-    edgeops_store *store = b->store;
-    eop_sql_options options = {.path = store->catalog.sql.path, .version = EOP_HOME_VERSION};
-    edgeops_status status = eop_sql_open(&b->catalog, &options);
-    if (status == EDGEOPS_OK) {
-        status = eop_telemetry_open(&b->chunks, store->telemetry_path, false);
-    }
-    if (status != EDGEOPS_OK) {
-        return status;
-    }
-    pthread_mutex_lock(&store->lock);
-    eop_catalog_lock(&store->catalog);
-    status = begin_snapshots(b);
-    eop_catalog_unlock(&store->catalog);
-    if (status == EDGEOPS_OK) {
-        status = hold_segments(b);
-    }
-    store->backups++;
-    b->held = true;
-    pthread_mutex_unlock(&store->lock);
-    return status;
-}
-
-static void let_go(backup *b) {
-    edgeops_store *store = b->store;
-    pthread_mutex_lock(&store->lock);
-    for (size_t i = 0; i < b->pin_count; i++) {
-        eop_journal_release(store->journal, &b->pins[i]);
-    }
-    store->backups--;
-    pthread_mutex_unlock(&store->lock);
-    eop_free(b->pins);
-}
 
 /* -- copying -- */
 
@@ -175,8 +100,8 @@ out:
 
 static edgeops_status copy_journal(backup *b) {
     edgeops_status status = EDGEOPS_OK;
-    for (size_t i = 0; status == EDGEOPS_OK && i < b->pin_count; i++) {
-        const eop_journal_pin *pin = &b->pins[i];
+    for (size_t i = 0; status == EDGEOPS_OK && i < b->from.pin_count; i++) {
+        const eop_journal_pin *pin = &b->from.pins[i];
         char *to = eop_format("%s/data/journal/%016" PRIu64 ".seg", b->folder, pin->number);
         status = to != NULL
                      ? eop_file_copy_fd(NULL, pin->fd, pin->bytes, to, 0600, b->fn, b->user_data)
@@ -217,7 +142,7 @@ static edgeops_status copy_blob(const eop_tree_entry *entry, void *user_data) {
 static edgeops_status copy_blobs(backup *b) {
     blobs all = {.b = b};
     edgeops_status status = EDGEOPS_OK;
-    char *from = eop_path_join(b->store->home, "data/blobs");
+    char *from = eop_path_join(b->from.store->home, "data/blobs");
     char *to = eop_path_join(b->folder, "data/blobs");
     if (from == NULL || to == NULL) {
         status = eop_fail_nomem("store");
@@ -244,10 +169,10 @@ static edgeops_status copy_all(backup *b) {
         status = copy_journal(b);
     }
     if (status == EDGEOPS_OK) {
-        status = copy_database(b, b->catalog.db, "catalog.db");
+        status = copy_database(b, b->from.catalog.db, "catalog.db");
     }
     if (status == EDGEOPS_OK) {
-        status = copy_database(b, b->chunks.sql.db, "data/telemetry.db");
+        status = copy_database(b, b->from.chunks.sql.db, "data/telemetry.db");
     }
     return status == EDGEOPS_OK ? copy_blobs(b) : status;
 }
@@ -255,18 +180,14 @@ static edgeops_status copy_all(backup *b) {
 edgeops_status eop_store_backup(edgeops_store *store, const char *folder, eop_copy_fn fn,
                                 void (*on_moment)(void *user_data), void *user_data) {
     EOP_REQUIRE(store != NULL && folder != NULL, "store");
-    backup b = {.store = store, .folder = folder, .fn = fn, .user_data = user_data};
-    edgeops_status status = take_hold(&b);
+    backup b = {.folder = folder, .fn = fn, .user_data = user_data};
+    edgeops_status status = eop_snapshot_take(&b.from, store);
     if (status == EDGEOPS_OK && on_moment != NULL) {
         on_moment(user_data);
     }
     if (status == EDGEOPS_OK) {
         status = copy_all(&b);
     }
-    if (b.held) {
-        let_go(&b);
-    }
-    eop_sql_close(&b.catalog);
-    eop_telemetry_close(&b.chunks);
+    eop_snapshot_release(&b.from);
     return status;
 }

@@ -347,6 +347,8 @@ def test_drivers_and_doctor(node):
     done = node.run("doctor", check=False)
     assert "worker" in done.stdout
     assert done.returncode == (0 if node.json("doctor")["ok"] else 1)
+    checks = {check["name"]: check for check in node.json("doctor", "--deep")["checks"]}
+    assert checks["samples"]["state"] == "ok" and "datasets" in checks["samples"]["detail"]
 
 
 def test_a_source_is_added_stopped_with_options_over_the_config(node):

@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <pthread.h>
+#include <sqlite3.h>
 #include <sys/stat.h>
 
 #include "store/internal.h"
@@ -186,4 +187,34 @@ Test(node_doctor, what_unfinished_work_left_is_a_warning) {
     cr_assert(eq(int, eop_mkdirs(folder, 0700), EDGEOPS_OK));
     expect_check(NULL, "temporary", "warn", "1 folders");
     eop_free(folder);
+}
+
+Test(node_doctor, deep_reads_all_samples_and_names_what_is_damaged) {
+    import_rows(100);
+    cr_assert(eq(int, eop_store_flush(edgeops_node_store(fixture_node)), EDGEOPS_OK));
+    expect_check("{\"deep\":true}", "samples", "ok", "100 rows");
+    edgeops_node_close(fixture_node);
+    char *path = eop_path_join(fixture_home, "data/telemetry.db");
+    sqlite3 *db = NULL;
+    cr_assert(eq(int, sqlite3_open(path, &db), SQLITE_OK));
+    cr_assert(eq(
+        int, sqlite3_exec(db, "UPDATE cell SET data = x'00' WHERE id & 1023 = 1", NULL, NULL, NULL),
+        SQLITE_OK));
+    sqlite3_close(db);
+    eop_free(path);
+    fixture_node = open_node(fixture_ctx, EDGEOPS_NODE_LOCAL);
+    expect_check("{\"deep\":true}", "samples", "fail", "100 rows");
+    eop_json *doctor = must("doctor", "{\"deep\":true}");
+    const eop_json *found = NULL;
+    for (const eop_json *c = eop_json_first(eop_json_get(doctor, "checks")); c != NULL;
+         c = eop_json_next(c)) {
+        found = strncmp(eop_json_string(c, "name", ""), "chunk ", 6) == 0 ? c : found;
+    }
+    cr_assert(ne(ptr, (void *)found, NULL));
+    cr_expect(eq(str, (char *)eop_json_string(found, "asset", ""), "m/1"));
+    cr_expect(eq(str, (char *)eop_json_string(found, "channel", ""), "b"));
+    cr_expect(eq(str, (char *)eop_json_string(found, "first", ""), "2026-01-01T00:00:00Z"));
+    cr_expect(eq(str, (char *)eop_json_string(found, "last", ""), "2026-01-01T00:01:39Z"));
+    cr_expect(ne(ptr, strstr(eop_json_string(found, "hint", ""), "backup"), NULL));
+    eop_json_free(doctor);
 }

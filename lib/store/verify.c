@@ -1,0 +1,570 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/verify.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/memory.h"
+#include "base/str.h"
+#include "base/tree.h"
+#include "store/chunk.h"
+#include "store/journal_file.h"
+#include "store/rollup.h"
+#include "store/snapshot.h"
+#include "store/telemetry_db.h"
+
+#define HINT_SAMPLES                                                                               \
+    "import these samples again where their source still has them, or restore a backup; and look " \
+    "after the disk"
+#define HINT_FILE "restore a backup, and look after the disk"
+
+/* Parts of the work, in thousandths. */
+enum { AT_CHUNKS = 150, AT_JOURNAL = 750, AT_DATASETS = 800, AT_BLOBS = 900, ALL = 1000 };
+
+typedef struct verify {
+    edgeops_store *store;
+    const eop_verify_handler *handler;
+    eop_verified sum;
+    eop_snapshot at;
+    /* Whose chunk it is. */
+    uint32_t asset;
+    char *name;
+    edgeops_type *types;
+    uint32_t *lengths;
+    char **channels;
+    size_t channel_count;
+    bool going; /**< removed: its chunks are on their way out */
+    eop_cell *cells;
+    uint64_t bad_frames;
+} verify;
+
+static edgeops_status progress(verify *v, int from, int to, double part) {
+    part = part < 0 ? 0 : part > 1 ? 1 : part;
+    return v->handler->progress((from + (to - from) * part) / ALL, v->handler->user_data);
+}
+
+static void tell(verify *v, const eop_finding *finding) {
+    v->sum.findings++;
+    v->handler->finding(finding, v->handler->user_data);
+}
+
+/* What the last error says, of a thing by its name. */
+static void tell_error(verify *v, const char *what, const char *hint) {
+    char detail[512];
+    snprintf(detail, sizeof detail, "%s", edgeops_error_last()->message);
+    tell(v, &(eop_finding){.what = what, .detail = detail, .hint = hint});
+}
+
+/* Only what is on the disk is a finding. */
+static bool is_damage(edgeops_status status) {
+    return eop_sql_unreadable(status);
+}
+
+/* -- databases -- */
+
+static int on_sqlite(void *user_data) {
+    return progress(user_data, 0, AT_CHUNKS, 0) != EDGEOPS_OK;
+}
+
+static edgeops_status check_database(verify *v, sqlite3 *db, const char *what) {
+    sqlite3_stmt *check = NULL;
+    sqlite3_progress_handler(db, 100000, on_sqlite, v);
+    int rc = sqlite3_prepare_v2(db, "PRAGMA integrity_check(20)", -1, &check, NULL);
+    while (rc == SQLITE_OK && (rc = sqlite3_step(check)) == SQLITE_ROW) {
+        const char *text = eop_sql_text(check, 0);
+        if (strcmp(text, "ok") != 0) {
+            char detail[512];
+            snprintf(detail, sizeof detail, "SQLite says: %s", text);
+            detail[strcspn(detail, "\n")] = ' ';
+            tell(v, &(eop_finding){.what = what, .detail = detail, .hint = HINT_FILE});
+        }
+        rc = SQLITE_OK;
+    }
+    if (rc != SQLITE_DONE && rc != SQLITE_INTERRUPT) {
+        tell(v, &(eop_finding){.what = what, .detail = sqlite3_errmsg(db), .hint = HINT_FILE});
+    }
+    sqlite3_finalize(check);
+    sqlite3_progress_handler(db, 0, NULL, NULL);
+    return progress(v, 0, AT_CHUNKS, 0);
+}
+
+/* First column of the only row; 0 when it cannot be had. */
+static int64_t ask(verify *v, const char *text) {
+    sqlite3_stmt *select = NULL;
+    int64_t value = 0;
+    if (sqlite3_prepare_v2(v->at.chunks.sql.db, text, -1, &select, NULL) == SQLITE_OK &&
+        sqlite3_step(select) == SQLITE_ROW) {
+        value = sqlite3_column_int64(select, 0);
+    }
+    sqlite3_finalize(select);
+    return value;
+}
+
+/* Cells and what stands beside them belong together, and to a chunk. */
+static void check_orphans(verify *v) {
+    static const struct {
+        const char *query;
+        const char *how;
+    } orphans[] = {
+        {"SELECT count(*) FROM cell WHERE NOT EXISTS(SELECT 1 FROM chunk WHERE chunk.id = cell.id"
+         " >> 10)",
+         "columns belong to no chunk: they take room only"},
+        {"SELECT count(*) FROM stat WHERE NOT EXISTS(SELECT 1 FROM cell WHERE cell.id = stat.id)",
+         "statistics belong to no column: they take room only"}};
+    for (size_t i = 0; i < EOP_COUNT(orphans); i++) {
+        int64_t n = ask(v, orphans[i].query);
+        if (n > 0) {
+            char detail[128];
+            snprintf(detail, sizeof detail, "%lld %s", (long long)n, orphans[i].how);
+            tell(v,
+                 &(eop_finding){.what = "data/telemetry.db", .detail = detail, .hint = HINT_FILE});
+        }
+    }
+}
+
+/* -- chunks -- */
+
+static void forget_asset(verify *v) {
+    for (size_t i = 0; i < v->channel_count; i++) {
+        eop_free(v->channels[i]);
+    }
+    eop_free(v->channels);
+    eop_free(v->types);
+    eop_free(v->lengths);
+    eop_free(v->name);
+    v->channels = NULL;
+    v->types = NULL;
+    v->lengths = NULL;
+    v->name = NULL;
+    v->channel_count = 0;
+    v->asset = 0;
+}
+
+/* Under `lock`. */
+static bool copy_asset(verify *v, const eop_asset *asset) {
+    size_t n = asset->channel_count;
+    v->name = eop_strdup(asset->name);
+    v->channels = eop_calloc(n + 1, sizeof *v->channels);
+    v->types = eop_calloc(n + 1, sizeof *v->types);
+    v->lengths = eop_calloc(n + 1, sizeof *v->lengths);
+    if (v->name == NULL || v->channels == NULL || v->types == NULL || v->lengths == NULL) {
+        return false;
+    }
+    for (; v->channel_count < n; v->channel_count++) {
+        const eop_channel *channel = asset->channels[v->channel_count];
+        v->types[v->channel_count] = channel->type;
+        v->lengths[v->channel_count] = channel->length;
+        v->channels[v->channel_count] = eop_strdup(channel->name);
+        if (v->channels[v->channel_count] == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Columns of rollups: min, max, sum and count of each channel (rollup.h). */
+static edgeops_status copy_rollup(verify *v) {
+    enum { COLUMNS = 4 };
+    static const char *const names[COLUMNS] = {"min", "max", "sum", "count"};
+    size_t n = v->channel_count < EOP_ROLLUP_CHANNELS ? v->channel_count : EOP_ROLLUP_CHANNELS;
+    char **channels = eop_calloc(n * COLUMNS + 1, sizeof *channels);
+    edgeops_type *types = eop_calloc(n * COLUMNS + 1, sizeof *types);
+    uint32_t *lengths = eop_calloc(n * COLUMNS + 1, sizeof *lengths);
+    bool good = channels != NULL && types != NULL && lengths != NULL;
+    for (size_t i = 0; good && i < n * COLUMNS; i++) {
+        channels[i] = eop_format("%s.%s", v->channels[i / COLUMNS], names[i % COLUMNS]);
+        types[i] = i % COLUMNS == COLUMNS - 1 ? EDGEOPS_TYPE_INT64 : EDGEOPS_TYPE_FLOAT64;
+        lengths[i] = 1;
+        good = channels[i] != NULL;
+    }
+    char *name = good ? eop_strdup(v->name) : NULL;
+    uint32_t asset = v->asset;
+    forget_asset(v);
+    v->name = name;
+    v->channels = channels;
+    v->types = types;
+    v->lengths = lengths;
+    v->channel_count = channels != NULL ? n * COLUMNS : 0;
+    v->asset = asset;
+    return name != NULL ? EDGEOPS_OK : eop_fail_nomem("store");
+}
+
+static bool is_dropped(const edgeops_store *store, uint32_t asset) {
+    for (size_t i = 0; i < store->drop_count; i++) {
+        if (store->drops[i] == asset) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* name NULL afterwards: it is known nowhere. */
+static edgeops_status enter_asset(verify *v, uint32_t id) {
+    char query[96];
+    if (id == v->asset && v->asset != 0) {
+        return EDGEOPS_OK;
+    }
+    forget_asset(v);
+    v->asset = id;
+    uint32_t of = id;
+    if (id >= EOP_ROLLUP_ID) {
+        snprintf(query, sizeof query, "SELECT asset FROM rollup WHERE id = %" PRIu32, id);
+        of = (uint32_t)ask(v, query);
+    }
+    pthread_mutex_lock(&v->store->lock);
+    const eop_asset *asset = eop_memtable_by_id(&v->store->mem, of);
+    bool good = asset == NULL || copy_asset(v, asset);
+    v->going = asset == NULL && is_dropped(v->store, of);
+    pthread_mutex_unlock(&v->store->lock);
+    if (!good) {
+        return eop_fail_nomem("store");
+    }
+    return asset != NULL && id >= EOP_ROLLUP_ID ? copy_rollup(v) : EDGEOPS_OK;
+}
+
+static void tell_chunk(verify *v, const eop_chunk_info *chunk, const char *channel,
+                       const char *detail, const char *hint) {
+    char what[64];
+    snprintf(what, sizeof what, "%s %" PRId64, v->asset >= EOP_ROLLUP_ID ? "rollup" : "chunk",
+             chunk->id);
+    tell(v, &(eop_finding){.what = what,
+                           .asset = v->name,
+                           .channel = channel,
+                           .has_range = true,
+                           .first = chunk->t0,
+                           .last = chunk->t1,
+                           .detail = detail,
+                           .hint = hint});
+}
+
+static void tell_chunk_error(verify *v, const eop_chunk_info *chunk, const char *channel) {
+    char detail[512];
+    snprintf(detail, sizeof detail, "cannot be read: %s", edgeops_error_last()->message);
+    tell_chunk(v, chunk, channel, detail, HINT_SAMPLES);
+}
+
+/* Sorted by (time, seq), within its bounds, and each ordinal once. */
+static bool keys_are_sound(const eop_rows *keys, const eop_chunk_info *chunk) {
+    uint8_t seen[EOP_CHUNK_ROWS / 8] = {0};
+    size_t n = keys->rows;
+    if (keys->times[0] != chunk->t0 || keys->times[n - 1] != chunk->t1) {
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        uint64_t at = eop_rows_ordinal(keys, i) - chunk->ord0;
+        if (at >= n || (seen[at / 8] >> (at % 8) & 1) != 0 ||
+            (i > 0 && eop_key_compare(keys->times[i - 1], keys->seqs[i - 1], keys->times[i],
+                                      keys->seqs[i]) > 0)) {
+            return false;
+        }
+        seen[at / 8] = (uint8_t)(seen[at / 8] | 1u << (at % 8));
+    }
+    return true;
+}
+
+static bool same_number(double a, double b) {
+    return a == b || (a != a && b != b);
+}
+
+/* What readers decide by without reading the column. */
+static edgeops_status check_stats(verify *v, const eop_chunk_info *chunk, uint32_t channel,
+                                  const eop_vector *vector) {
+    eop_chunk_stats kept = {0};
+    eop_chunk_stats real = {0};
+    edgeops_status status = eop_telemetry_stats(&kept, &v->at.chunks, chunk, channel);
+    if (status != EDGEOPS_OK && status != EDGEOPS_DONE) {
+        return status;
+    }
+    eop_chunk_measure(&real, vector);
+    bool same = status == EDGEOPS_OK && kept.count == real.count && kept.nulls == real.nulls;
+    if (same && eop_chunk_measures(vector) && real.count > 0) {
+        same = eop_type_is_float(vector->type)
+                   ? same_number(kept.min, real.min) && same_number(kept.max, real.max)
+                   : kept.min_i64 == real.min_i64 && kept.max_i64 == real.max_i64;
+    }
+    if (!same) {
+        tell_chunk(v, chunk, v->channels[channel],
+                   status == EDGEOPS_DONE ? "has no statistics" : "has statistics of other values",
+                   "aggregates and filters of this range may be wrong: restore a backup");
+    }
+    return EDGEOPS_OK;
+}
+
+static edgeops_status check_column(verify *v, const eop_chunk_info *chunk, uint32_t channel) {
+    const void *blob = NULL;
+    size_t size = 0;
+    eop_vector vector = {.type = v->types[channel], .length = v->lengths[channel]};
+    edgeops_status status = eop_telemetry_cell(&blob, &size, &v->at.chunks, chunk, channel);
+    if (status == EDGEOPS_DONE) {
+        return EDGEOPS_OK;
+    }
+    if (status == EDGEOPS_OK) {
+        v->sum.columns++;
+        status = eop_chunk_decode(&vector, blob, size, chunk->rows, 0, chunk->rows);
+    }
+    if (status == EDGEOPS_OK) {
+        status = check_stats(v, chunk, channel, &vector);
+    }
+    if (is_damage(status)) {
+        tell_chunk_error(v, chunk, v->channels[channel]);
+        status = EDGEOPS_OK;
+    }
+    eop_vector_dispose(&vector);
+    return status;
+}
+
+static edgeops_status check_chunk(verify *v, const eop_chunk_info *chunk) {
+    v->sum.chunks++;
+    v->sum.rows += chunk->rows;
+    if (v->name == NULL) {
+        if (!v->going) {
+            tell_chunk(v, chunk, NULL, "belongs to no asset that the catalog knows", HINT_FILE);
+        }
+        return EDGEOPS_OK;
+    }
+    edgeops_status status = eop_telemetry_keys(&v->at.chunks, chunk);
+    if (is_damage(status)) {
+        tell_chunk_error(v, chunk, NULL);
+    } else if (status == EDGEOPS_OK && !keys_are_sound(&v->at.chunks.keys, chunk)) {
+        tell_chunk(v, chunk, NULL, "has times or ordinals that are out of order", HINT_SAMPLES);
+    }
+    status = is_damage(status) ? EDGEOPS_OK : status;
+    for (uint32_t k = 0; status == EDGEOPS_OK && k < v->channel_count; k++) {
+        status = check_column(v, chunk, k);
+    }
+    return status;
+}
+
+/* A row that cannot be read ends the list: nobody knows what comes behind it. */
+static edgeops_status check_chunks(verify *v) {
+    eop_sql *sql = &v->at.chunks.sql;
+    int64_t total = ask(v, "SELECT count(*) FROM chunk");
+    sqlite3_stmt *select = NULL;
+    int rc = sqlite3_prepare_v2(
+        sql->db, "SELECT id, t0, t1, ord0, ord1, rows, asset FROM chunk ORDER BY asset, ord1", -1,
+        &select, NULL);
+    edgeops_status status = rc == SQLITE_OK ? EDGEOPS_OK : eop_sql_fail(sql, rc);
+    while (status == EDGEOPS_OK && (rc = sqlite3_step(select)) == SQLITE_ROW) {
+        eop_chunk_info chunk;
+        status = enter_asset(v, (uint32_t)sqlite3_column_int64(select, 6));
+        if (status != EDGEOPS_OK) {
+            break;
+        }
+        status = eop_telemetry_take_info(&chunk, select);
+        if (status == EDGEOPS_E_CORRUPT) {
+            tell_chunk_error(v, &chunk, NULL);
+            status = EDGEOPS_OK;
+        } else if (status == EDGEOPS_OK) {
+            status = check_chunk(v, &chunk);
+        }
+        if (status == EDGEOPS_OK) {
+            status = progress(v, AT_CHUNKS, AT_JOURNAL,
+                              total > 0 ? (double)v->sum.chunks / (double)total : 1);
+        }
+    }
+    if (status == EDGEOPS_OK && rc != SQLITE_DONE) {
+        status = eop_sql_fail(sql, rc);
+    }
+    sqlite3_finalize(select);
+    if (is_damage(status)) {
+        tell_error(v, "data/telemetry.db", HINT_FILE);
+        status = EDGEOPS_OK;
+    }
+    return status;
+}
+
+/* -- the journal -- */
+
+static edgeops_status check_frame(uint64_t segment, const char *payload, size_t size,
+                                  void *user_data) {
+    verify *v = user_data;
+    const char *end = payload + size;
+    eop_frame_row row;
+    edgeops_status status = EDGEOPS_OK;
+    (void)segment;
+    v->sum.frames++;
+    while (status == EDGEOPS_OK) {
+        status = eop_frame_next(&row, v->cells, &payload, end);
+    }
+    v->bad_frames += status == EDGEOPS_E_CORRUPT;
+    return progress(v, AT_JOURNAL, AT_DATASETS, 0);
+}
+
+static edgeops_status check_segment(verify *v, const eop_journal_pin *pin) {
+    char what[64];
+    eop_segment_header header = {0};
+    uint64_t end = 0;
+    uint64_t damaged = 0;
+    snprintf(what, sizeof what, "data/journal/%016" PRIu64 ".seg", pin->number);
+    v->bad_frames = 0;
+    v->sum.segments++;
+    edgeops_status status = eop_segment_check(&header, pin->fd, what);
+    if (status == EDGEOPS_OK) {
+        header.bytes = pin->bytes < header.bytes ? pin->bytes : header.bytes;
+        status = eop_segment_walk(pin->fd, what, &header, &end, &damaged, check_frame, v);
+    }
+    if (is_damage(status)) {
+        tell_error(v, what, HINT_SAMPLES);
+        return EDGEOPS_OK;
+    }
+    damaged += v->bad_frames;
+    damaged += pin->bytes != UINT64_MAX && end < pin->bytes;
+    if (status == EDGEOPS_OK && damaged > 0) {
+        char detail[160];
+        snprintf(detail, sizeof detail,
+                 "is damaged in %" PRIu64 " places: the samples of one append are lost in each",
+                 damaged);
+        tell(v, &(eop_finding){.what = what, .detail = detail, .hint = HINT_SAMPLES});
+    }
+    return status;
+}
+
+static edgeops_status check_journal(verify *v) {
+    edgeops_status status = EDGEOPS_OK;
+    v->cells = eop_calloc(EOP_CHANNELS_MAX, sizeof *v->cells);
+    if (v->cells == NULL) {
+        return eop_fail_nomem("store");
+    }
+    for (size_t i = 0; status == EDGEOPS_OK && i < v->at.pin_count; i++) {
+        status = check_segment(v, &v->at.pins[i]);
+    }
+    return status;
+}
+
+/* -- datasets -- */
+
+typedef struct names {
+    char **items;
+    size_t count;
+    size_t capacity;
+} names;
+
+static edgeops_status note_name(const char *name, const char *json, void *user_data) {
+    names *list = user_data;
+    (void)json;
+    char *copy = eop_strdup(name);
+    if (copy == NULL ||
+        !eop_grow(&list->items, &list->capacity, list->count + 1, sizeof *list->items)) {
+        eop_free(copy);
+        return eop_fail_nomem("store");
+    }
+    list->items[list->count++] = copy;
+    return EDGEOPS_OK;
+}
+
+static edgeops_status check_dataset(verify *v, const char *name) {
+    edgeops_dataset *dataset = NULL;
+    edgeops_status status = edgeops_dataset_open(&dataset, v->store, name);
+    edgeops_dataset_free(dataset);
+    v->sum.datasets++;
+    if (is_damage(status)) {
+        char *what = eop_format("dataset %s", name);
+        tell_error(v, what != NULL ? what : "dataset",
+                   "what was trained on it cannot be made again: restore a backup, or freeze it "
+                   "anew");
+        eop_free(what);
+        status = EDGEOPS_OK;
+    }
+    return status == EDGEOPS_E_NOTFOUND ? EDGEOPS_OK : status; /* removed meanwhile */
+}
+
+static edgeops_status check_datasets(verify *v) {
+    names list = {0};
+    edgeops_status status = eop_dataset_list(v->store, note_name, &list);
+    if (is_damage(status)) {
+        tell_error(v, "catalog.db", HINT_FILE);
+        status = EDGEOPS_OK;
+    }
+    for (size_t i = 0; status == EDGEOPS_OK && i < list.count; i++) {
+        status = progress(v, AT_DATASETS, AT_BLOBS, (double)i / (double)list.count);
+        if (status == EDGEOPS_OK) {
+            status = check_dataset(v, list.items[i]);
+        }
+    }
+    for (size_t i = 0; i < list.count; i++) {
+        eop_free(list.items[i]);
+    }
+    eop_free(list.items);
+    return status;
+}
+
+/* -- blobs -- */
+
+/* "ab/REST": the digest in two pieces. What is half written has another name. */
+static edgeops_status check_blob(const eop_tree_entry *entry, void *user_data) {
+    verify *v = user_data;
+    char hex[65] = "";
+    if (entry->folder || strchr(entry->path, '.') != NULL) {
+        return EDGEOPS_OK;
+    }
+    char *path = eop_format("%s/data/blobs/%s", v->store->home, entry->path);
+    if (path == NULL) {
+        return eop_fail_nomem("store");
+    }
+    edgeops_status status = EDGEOPS_OK;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd >= 0) {
+        status = eop_sha256_of_fd(hex, NULL, fd, path);
+        close(fd);
+        v->sum.blobs++;
+        bool same = strlen(entry->path) == 65 && strncmp(hex, entry->path, 2) == 0 &&
+                    strcmp(hex + 2, entry->path + 3) == 0;
+        if (is_damage(status) || (status == EDGEOPS_OK && !same)) {
+            char *what = eop_format("blob %s", entry->path);
+            tell(v, &(eop_finding){.what = what != NULL ? what : "blob",
+                                   .detail = "has other content than its name says",
+                                   .hint = HINT_SAMPLES});
+            eop_free(what);
+            status = EDGEOPS_OK;
+        }
+    }
+    eop_free(path);
+    return status == EDGEOPS_OK ? progress(v, AT_BLOBS, ALL, 0) : status;
+}
+
+static edgeops_status check_blobs(verify *v) {
+    char *folder = eop_path_join(v->store->home, "data/blobs");
+    if (folder == NULL) {
+        return eop_fail_nomem("store");
+    }
+    edgeops_status status =
+        eop_file_exists(folder) ? eop_tree_walk(folder, check_blob, v) : EDGEOPS_OK;
+    eop_free(folder);
+    return status;
+}
+
+edgeops_status eop_store_verify(eop_verified *out, edgeops_store *store,
+                                const eop_verify_handler *handler) {
+    EOP_REQUIRE(store != NULL && handler != NULL, "store");
+    static edgeops_status (*const parts[])(verify * v) = {check_chunks, check_journal,
+                                                          check_datasets, check_blobs};
+    verify v = {.store = store, .handler = handler};
+    edgeops_status status = eop_snapshot_take(&v.at, store);
+    if (is_damage(status) || status == EDGEOPS_E_NOTFOUND) {
+        tell_error(&v, "home", HINT_FILE);
+        status = EDGEOPS_DONE; /* there is nothing to hold on to */
+    }
+    if (status == EDGEOPS_OK) {
+        status = check_database(&v, v.at.catalog.db, "catalog.db");
+    }
+    if (status == EDGEOPS_OK) {
+        status = check_database(&v, v.at.chunks.sql.db, "data/telemetry.db");
+    }
+    if (status == EDGEOPS_OK) {
+        check_orphans(&v);
+    }
+    for (size_t i = 0; status == EDGEOPS_OK && i < EOP_COUNT(parts); i++) {
+        status = parts[i](&v);
+    }
+    eop_snapshot_release(&v.at);
+    forget_asset(&v);
+    eop_free(v.cells);
+    *out = v.sum;
+    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+}

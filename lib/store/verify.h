@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reads all that the store has and tells what of it is not as it was written. */
+#ifndef EOP_STORE_VERIFY_H
+#define EOP_STORE_VERIFY_H
+
+#include <stdbool.h>
+
+#include "edgeops/store.h"
+
+/** Borrowed for the call. */
+typedef struct eop_finding {
+    const char *what;    /**< "chunk 17", "data/telemetry.db", "dataset d1", ... */
+    const char *asset;   /**< whose samples are affected; NULL: not known, or none */
+    const char *channel; /**< NULL: all of them */
+    bool has_range;
+    edgeops_time first; /**< of the affected samples; inclusive both */
+    edgeops_time last;
+    const char *detail; /**< one line */
+    const char *hint;   /**< what to do */
+} eop_finding;
+
+/** What was looked at. */
+typedef struct eop_verified {
+    uint64_t chunks;
+    uint64_t columns; /**< of chunks */
+    uint64_t rows;    /**< in chunks */
+    uint64_t segments;
+    uint64_t frames;
+    uint64_t datasets;
+    uint64_t blobs;
+    uint64_t findings;
+} eop_verified;
+
+typedef struct eop_verify_handler {
+    void (*finding)(const eop_finding *finding, void *user_data);
+    /** How much is done, 0 to 1; called often. Anything but EDGEOPS_OK ends it and is passed
+     * through. */
+    edgeops_status (*progress)(double part, void *user_data);
+    void *user_data;
+} eop_verify_handler;
+
+/** Both databases by SQLite's integrity check; each chunk: that it can be decoded, its order, its
+ * ordinals, what stands beside each column; each frame of the journal; the digest of each dataset
+ * and of each blob. As of one moment, while everything goes on; at the speed of the disk. Any
+ * thread. */
+edgeops_status eop_store_verify(eop_verified *out, edgeops_store *store,
+                                const eop_verify_handler *handler);
+
+#endif /* EOP_STORE_VERIFY_H */

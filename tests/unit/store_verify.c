@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is damaged is found, by the name of what is affected. */
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "store/internal.h"
+#include "store/verify.h"
+#include "store_fixture.h"
+
+/* Two assets in chunks, of a third one rows in the journal; a dataset, labels. */
+static void enter(void) {
+    make_home();
+    edgeops_store *store = open_store();
+    edgeops_dataset_options options = EDGEOPS_DATASET_OPTIONS_INIT;
+    const char *asset = "m/a";
+    for (int i = 0; i < 3000; i++) {
+        CHECK_OK(put(store, "m/a", i, 0, "x", f64(i * 0.5), NULL));
+        CHECK_OK(put(store, "m/a", 10000 + i, 0, "y", i64(i), NULL));
+        CHECK_OK(put(store, "m/b", i, i % 2, "text", text(i % 3 == 0 ? "on" : "off"), NULL));
+    }
+    CHECK_OK(eop_store_flush(store));
+    for (int i = 0; i < 100; i++) {
+        CHECK_OK(put(store, "m/c", i, 0, "z", f64(i), NULL));
+    }
+    options.name = "d";
+    options.assets = &asset;
+    options.asset_count = 1;
+    CHECK_OK(edgeops_dataset_create(store, &options));
+    edgeops_store_close(store);
+}
+
+TestSuite(store_verify, .init = enter, .fini = remove_home, .timeout = 60);
+
+static void note(const eop_finding *f, void *user_data) {
+    eop_buf *out = user_data;
+    eop_buf_printf(out, "%s|%s|%s|%d|%d|%s|%s\n", f->what, f->asset != NULL ? f->asset : "",
+                   f->channel != NULL ? f->channel : "", (int)(f->has_range ? f->first : -1),
+                   (int)(f->has_range ? f->last : -1), f->detail, f->hint);
+}
+
+static edgeops_status go_on(double part, void *user_data) {
+    (void)user_data;
+    cr_assert(part >= 0 && part <= 1);
+    return EDGEOPS_OK;
+}
+
+/* Lines of what was found; free with eop_free. */
+static char *verify(eop_verified *sum) {
+    eop_buf out = {0};
+    eop_verify_handler handler = {.finding = note, .progress = go_on, .user_data = &out};
+    edgeops_store *store = open_store();
+    CHECK_OK(eop_store_verify(sum, store, &handler));
+    cr_assert_eq(store->backups, 0);
+    edgeops_store_close(store);
+    return eop_buf_take(&out);
+}
+
+static void expect_found(uint64_t count, const char *part) {
+    eop_verified sum = {0};
+    char *text = verify(&sum);
+    cr_expect_eq(sum.findings, count, "%s", text);
+    cr_expect(strstr(text, part) != NULL, "'%s' is not in '%s'", part, text);
+    eop_free(text);
+}
+
+Test(store_verify, a_sound_home_has_no_findings) {
+    eop_verified sum = {0};
+    char *text = verify(&sum);
+    cr_expect_str_eq(text, "");
+    cr_expect_eq(sum.rows, 9000);
+    cr_expect_geq(sum.chunks, 3);
+    cr_expect_geq(sum.columns, 3);
+    cr_expect_eq(sum.frames, 100);
+    cr_expect_eq(sum.datasets, 1);
+    eop_free(text);
+}
+
+/* SQLite cannot know that this is wrong. */
+static void damage_cell(int channel) {
+    char sql[256];
+    snprintf(sql, sizeof sql,
+             "UPDATE cell SET data = CAST(substr(data, 1, 40) || x'a5a5a5' || substr(data, 44) AS"
+             " BLOB) WHERE id IN (SELECT chunk.id << 10 | %d FROM chunk WHERE asset = 1)",
+             channel);
+    run_sql("data/telemetry.db", sql);
+}
+
+Test(store_verify, a_damaged_column_is_told_with_asset_channel_and_range) {
+    damage_cell(1);
+    eop_verified sum = {0};
+    char *text = verify(&sum);
+    cr_expect(strstr(text, "|m/a|y|") != NULL, "%s", text);
+    cr_expect(strstr(text, "|m/a|x|") == NULL, "%s", text);
+    cr_expect(strstr(text, "|m/b|") == NULL, "%s", text);
+    cr_expect(strstr(text, "dataset d|") != NULL, "%s", text);
+    cr_expect(strstr(text, "12999|cannot be read") != NULL, "%s", text);
+    eop_free(text);
+}
+
+Test(store_verify, damaged_times_are_told) {
+    run_sql("data/telemetry.db", "UPDATE chunk SET times = CAST(substr(times, 1, 30) || x'ff' ||"
+                                 " substr(times, 32) AS BLOB) WHERE asset = 2");
+    eop_verified sum = {0};
+    char *text = verify(&sum);
+    cr_expect(strstr(text, "|m/b||0|2999|cannot be read") != NULL, "%s", text);
+    eop_free(text);
+}
+
+Test(store_verify, statistics_of_other_values_are_told) {
+    run_sql("data/telemetry.db", "UPDATE stat SET max = 7777.0 WHERE id = (SELECT min(id) FROM stat"
+                                 " WHERE id & 1023 = 0 AND max > 1000)");
+    expect_found(1, "|m/a|x|");
+    expect_found(1, "statistics of other values");
+    run_sql("data/telemetry.db", "DELETE FROM stat WHERE max = 7777.0");
+    expect_found(1, "has no statistics");
+}
+
+Test(store_verify, what_belongs_nowhere_is_told) {
+    run_sql("data/telemetry.db", "INSERT INTO cell VALUES(9999 << 10, x'00');"
+                                 "INSERT INTO stat VALUES(9998 << 10, 1, 0, 1, 1, 1);");
+    expect_found(2, "1 columns belong to no chunk");
+    run_sql("data/telemetry.db", "DELETE FROM cell WHERE id >> 10 = 9999;"
+                                 "DELETE FROM stat WHERE id >> 10 = 9998;");
+    run_sql("catalog.db", "DELETE FROM channel WHERE asset = 2; DELETE FROM asset WHERE id = 2");
+    /* Its state says that it is being removed: the writer goes on with that. */
+    expect_found(0, "");
+}
+
+Test(store_verify, a_dataset_with_other_values_is_told) {
+    run_sql("catalog.db", "UPDATE dataset SET digest = replace(digest, '1', '2')");
+    expect_found(1, "dataset d|");
+}
+
+Test(store_verify, a_damaged_page_of_a_database_is_told) {
+    char path[128];
+    char garbage[512];
+    memset(garbage, 0xa5, sizeof garbage);
+    snprintf(path, sizeof path, "%s/data/telemetry.db", home);
+    int64_t page =
+        ask_sql("data/telemetry.db", "SELECT rootpage FROM sqlite_schema WHERE name = 'stat'");
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    cr_assert_geq(fd, 0);
+    cr_assert_eq(pwrite(fd, garbage, sizeof garbage, (page - 1) * 16384), 512);
+    close(fd);
+    eop_verified sum = {0};
+    char *text = verify(&sum);
+    cr_expect_gt(sum.findings, 0);
+    cr_expect(strstr(text, "data/telemetry.db|") != NULL, "%s", text);
+    eop_free(text);
+}
+
+/* While the store is open: the opening finds it itself. */
+Test(store_verify, a_damaged_frame_is_told) {
+    eop_buf out = {0};
+    eop_verified sum = {0};
+    eop_verify_handler handler = {.finding = note, .progress = go_on, .user_data = &out};
+    edgeops_store *store = open_store();
+    char *path =
+        eop_format("%s/data/journal/%016d.seg", home, (int)eop_journal_active(store->journal));
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    cr_assert_geq(fd, 0, "%s", path);
+    cr_assert_eq(pwrite(fd, "\xa5\xa5\xa5", 3, 64 + 16 + 5), 3);
+    close(fd);
+    CHECK_OK(eop_store_verify(&sum, store, &handler));
+    char *text = eop_buf_take(&out);
+    cr_expect_eq(sum.findings, 1, "%s", text);
+    cr_expect(strstr(text, ".seg|||-1|-1|is damaged in 1 places") != NULL, "%s", text);
+    edgeops_store_close(store);
+    eop_free(text);
+    eop_free(path);
+}
+
+static edgeops_status end_at(double part, void *user_data) {
+    return part >= *(double *)user_data ? EDGEOPS_E_CANCELED : EDGEOPS_OK;
+}
+
+static void ignore(const eop_finding *f, void *user_data) {
+    (void)f;
+    (void)user_data;
+}
+
+Test(store_verify, can_be_canceled_anywhere) {
+    edgeops_store *store = open_store();
+    for (double at = 0; at < 0.75; at += 0.05) {
+        eop_verified sum = {0};
+        eop_verify_handler handler = {.finding = ignore, .progress = end_at, .user_data = &at};
+        CHECK_CODE(EDGEOPS_E_CANCELED, eop_store_verify(&sum, store, &handler));
+        cr_assert_eq(store->backups, 0);
+    }
+    edgeops_store_close(store);
+}
