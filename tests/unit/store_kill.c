@@ -28,7 +28,7 @@ static const point points[] = {
     {"journal sync", DISK_SYNC, "journal", 150, LIFE_MIXED},
     {"any call", DISK_ANY, NULL, 1500, LIFE_MIXED},
     {"retention", DISK_WRITE | DISK_SYNC, "telemetry.db-wal", 200, LIFE_RETAINING},
-    {"merging chunks", DISK_WRITE | DISK_SYNC, "telemetry.db-wal", 200, LIFE_FLUSHING},
+    {"merging chunks", DISK_WRITE | DISK_SYNC, "telemetry.db-wal", 70, LIFE_FLUSHING},
 };
 
 static void kill_at(const point *p, edgeops_durability durability) {
