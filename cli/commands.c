@@ -191,6 +191,7 @@ static const cli_option train_options[] = {
 static const cli_option predict_options[] = {
     {"input", CLI_FILE, "FILE", "predict on a CSV or CSV.gz, - is standard input", NULL, NULL, 'i', false},
     TEXT("dataset", "NAME", "dataset", "predict on a dataset"),
+    ONE_OF("part", "train test validation all", "PART", "part", "with --dataset: part of one with a split (default test)"),
     TEXT("asset", "NAME", "asset", "predict on an asset's samples"),
     TIME("start", "start", "with --asset: from this time on (ISO 8601)"),
     TIME("end", "end", "with --asset: up to, without, this time"),

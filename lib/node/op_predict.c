@@ -129,10 +129,13 @@ static edgeops_status feed(eop_predict *p, const eop_block *block) {
     }
     eop_window_cutter **cutter = &p->cutters[block->group];
     if (*cutter == NULL) {
-        edgeops_status status = eop_window_new(cutter, &m->window, m->inputs, m->input_count);
+        edgeops_status status = eop_window_new(cutter, &p->window_spec, m->inputs, m->input_count);
         if (status != EDGEOPS_OK) {
             return status;
         }
+    }
+    if (block->fresh) {
+        eop_window_restart(*cutter);
     }
     return eop_window_feed(*cutter, block->table, block->first, block->count, block->labels);
 }
@@ -346,6 +349,9 @@ static edgeops_status check_args(const edgeops_call *call) {
         return eop_fail(EDGEOPS_E_INVALID, "node",
                         "predict on what? Give one of dataset, asset or an input with CSV");
     }
+    if (!dataset && eop_json_get(call->args, "part") != NULL) {
+        return eop_fail(EDGEOPS_E_INVALID, "node", "a part goes with a dataset");
+    }
     return EDGEOPS_OK;
 }
 
@@ -357,6 +363,7 @@ static edgeops_status open_model(eop_predict *p) {
         return status;
     }
     p->manifest = edgeops_workflow_manifest(p->model->workflow);
+    p->window_spec = p->manifest->window;
     bool dataset = eop_json_get(args, "dataset") != NULL;
     bool asset = eop_json_get(args, "asset") != NULL;
     p->jsonl = strcmp(eop_json_string(args, "format", "csv"), "jsonl") == 0;
@@ -433,49 +440,55 @@ static edgeops_status predict_start(edgeops_call *call) {
 
 #define MODEL EOP_STRING("model", "name of the model")
 
-const eop_op eop_predict_ops[] = {
-    {.name = "predict",
-     .summary = "predict on a CSV file, a dataset or an asset's past; with labels, say how well",
-     .args = EOP_ARGS(
-         "\"model\"",
-         MODEL "," EOP_STRING("dataset", "name of a dataset") "," EOP_STRING(
-             "asset",
-             "name of an "
-             "asset") "," EOP_TIME("start",
-                                   "of an asset's range, inclusive") "," EOP_TIME("end",
-                                                                                  "exclusiv"
-                                                                                  "e") "," EOP_STRING("what",
-                                                                                                      "name of the input in "
-                                                                                                      "errors") "," EOP_STRING("time_column",
-                                                                                                                               "of the input; default: "
-                                                                                                                               "time, where there is "
-                                                                                                                               "one") "," EOP_STRING("la"
-                                                                                                                                                     "be"
-                                                                                                                                                     "l_"
-                                                                                                                                                     "co"
-                                                                                                                                                     "lu"
-                                                                                                                                                     "m"
-                                                                                                                                                     "n",
-                                                                                                                                                     "of"
-                                                                                                                                                     " t"
-                                                                                                                                                     "he"
-                                                                                                                                                     " i"
-                                                                                                                                                     "np"
-                                                                                                                                                     "u"
-                                                                                                                                                     "t") "," EOP_STRING("group_column",
-                                                                                                                                                                         "of the input: no window spans two groups") ","
-                                                                                                                                                                                                                     "\"format\":{\"enum\":[\"csv\",\"jsonl\"],\"default\":\"csv\"}"),
-     .flags = EOP_OP_INPUT | EOP_OP_OUTPUT | EOP_OP_OPTIONAL | EOP_OP_STREAMS,
-     .start = predict_start},
-    {.name = "predict.follow",
-     .summary = "predict on an asset's samples as they come in; stores and publishes nothing",
-     .args = EOP_ARGS(
-         "\"model\",\"asset\"", MODEL
-         "," EOP_STRING("asset",
-                        "name of the asset; need not exist yet") ","
-                                                                 "\"from\":{\"enum\":[\"now\","
-                                                                 "\"start\"],\"default\":\"now\"}"),
-     .flags = EOP_OP_STREAMS,
-     .start = eop_follow_start},
-    {0},
+const eop_op
+    eop_predict_ops
+        [] =
+            {
+                {.name = "predict",
+                 .summary = "predict on a CSV file, a dataset or an asset's past; with labels, say "
+                            "how well",
+                 .args = EOP_ARGS("\"model\"", MODEL "," EOP_STRING("dataset", "name of a dataset") ",\"part\":{\"enum\":[\"train\",\"test\",\"validation\",\"all\"],\"description\":\"of a dataset with a split; default: test\"}," EOP_STRING(
+                                                   "asset",
+                                                   "name of an "
+                                                   "asset") "," EOP_TIME("start",
+                                                                         "of an asset's range, "
+                                                                         "inclusive") "," EOP_TIME("end",
+                                                                                                   "exclusiv"
+                                                                                                   "e") "," EOP_STRING("what",
+                                                                                                                       "name of the input in "
+                                                                                                                       "errors") "," EOP_STRING("time_column",
+                                                                                                                                                "of the input; default: "
+                                                                                                                                                "time, where there is "
+                                                                                                                                                "one") "," EOP_STRING("la"
+                                                                                                                                                                      "be"
+                                                                                                                                                                      "l_"
+                                                                                                                                                                      "co"
+                                                                                                                                                                      "lu"
+                                                                                                                                                                      "m"
+                                                                                                                                                                      "n",
+                                                                                                                                                                      "of"
+                                                                                                                                                                      " t"
+                                                                                                                                                                      "he"
+                                                                                                                                                                      " i"
+                                                                                                                                                                      "np"
+                                                                                                                                                                      "u"
+                                                                                                                                                                      "t") "," EOP_STRING("group_column",
+                                                                                                                                                                                          "of the input: no window spans two groups") ","
+                                                                                                                                                                                                                                      "\"format\":{\"enum\":[\"csv\",\"jsonl\"],\"default\":\"csv\"}"),
+                 .flags = EOP_OP_INPUT | EOP_OP_OUTPUT | EOP_OP_OPTIONAL | EOP_OP_STREAMS,
+                 .start = predict_start},
+                {.name = "predict.follow",
+                 .summary =
+                     "predict on an asset's samples as they come in; stores and publishes nothing",
+                 .args = EOP_ARGS(
+                     "\"model\",\"asset\"",
+                     MODEL "," EOP_STRING(
+                         "asset",
+                         "name of the asset; need not exist yet") ","
+                                                                  "\"from\":{\"enum\":[\"now\","
+                                                                  "\"start\"],\"default\":"
+                                                                  "\"now\"}"),
+                 .flags = EOP_OP_STREAMS,
+                 .start = eop_follow_start},
+                {0},
 };

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* train: dataset to memory (thread), training (worker), model to disk (thread), records. The files
- * come before the record: a crash leaves a run that the next open calls lost and folders that it
- * sweeps, never half a model. */
+/* train: dataset to memory (thread), training (worker) and beside it the dataset's digest (thread),
+ * model to disk (thread), records. A model is made only of a dataset whose digest was right; where
+ * it was wrong the run says so, whatever became of the training and whichever ended first. The
+ * files come before the record: a crash leaves a run that the next open calls lost and folders that
+ * it sweeps, never half a model. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,7 +24,12 @@ typedef struct train {
     eop_run *run;
     eop_job *job;
     edgeops_training *training;
+    eop_job *verify;
     edgeops_dataset *dataset;
+    edgeops_status trained; /* how the training ended */
+    char *trained_message;
+    edgeops_status verified; /* how the digest was */
+    char *verified_message;
     char *dataset_digest;
     eop_json *files;
     uint64_t size_bytes;
@@ -39,6 +46,8 @@ static void train_free(train *t) {
         eop_free(t->directory);
         eop_free(t->temporary);
         eop_free(t->dataset_digest);
+        eop_free(t->trained_message);
+        eop_free(t->verified_message);
         eop_run_free(t->run);
         eop_free(t);
     }
@@ -77,6 +86,7 @@ static void send_state(train *t, const char *state) {
 static void cancel(edgeops_call *call) {
     train *t = call->data;
     eop_job_cancel(t->job);
+    eop_job_cancel(t->verify);
     edgeops_training_cancel(t->training);
 }
 
@@ -190,22 +200,45 @@ static void on_event(const edgeops_train_event *event, void *user_data) {
     eop_call_event(t->call, json);
 }
 
+/* Both the training and the look at the digest have ended. */
+static void settle(train *t) {
+    if (t->training != NULL || t->verify != NULL) {
+        if (t->training == NULL && t->trained == EDGEOPS_OK) {
+            send_state(t, "verifying");
+        }
+        return;
+    }
+    bool mismatch = t->verified != EDGEOPS_OK && t->verified != EDGEOPS_E_CANCELED;
+    edgeops_status status = t->trained;
+    const char *message = t->trained_message;
+    if (mismatch || status == EDGEOPS_OK) {
+        status = t->verified;
+        message = t->verified_message;
+    }
+    if (status == EDGEOPS_OK) {
+        send_state(t, "saving");
+        status = eop_job_start(&t->job, t->node, t->call, seal_work, seal_done, t);
+        if (status != EDGEOPS_OK) {
+            give_up_last(t, status);
+        }
+        return;
+    }
+    give_up(t, status, message != NULL ? message : "out of memory");
+}
+
 static void on_trained(edgeops_status status, const char *message, const edgeops_usage *usage,
                        void *user_data) {
     train *t = user_data;
     t->training = NULL;
+    t->trained = status;
+    t->trained_message = eop_strdup(message != NULL ? message : "");
     if (usage != NULL) {
         eop_json_set(t->run->record, "usage", eop_usage_json(usage));
     }
-    if (status != EDGEOPS_OK) {
-        give_up(t, status, message != NULL ? message : "");
-        return;
+    if (status == EDGEOPS_E_CANCELED) {
+        eop_job_cancel(t->verify);
     }
-    send_state(t, "saving");
-    status = eop_job_start(&t->job, t->node, t->call, seal_work, seal_done, t);
-    if (status != EDGEOPS_OK) {
-        give_up_last(t, status);
-    }
+    settle(t);
 }
 
 static edgeops_status start_training(train *t) {
@@ -231,9 +264,31 @@ static edgeops_status start_training(train *t) {
 
 /* -- the dataset -- */
 
+static bool is_canceled(void *user_data) {
+    return eop_job_canceled(user_data);
+}
+
+static void verify_work(eop_job *job, void *user_data) {
+    train *t = user_data;
+    eop_job_end(job,
+                eop_dataset_verify(t->node->store, eop_json_string(t->call->args, "dataset", ""),
+                                   is_canceled, job));
+}
+
+static void verify_done(eop_job *job, void *user_data) {
+    train *t = user_data;
+    t->verify = NULL;
+    t->verified = eop_job_status(job);
+    t->verified_message = eop_strdup(edgeops_error_last()->message);
+    if (t->verified != EDGEOPS_OK) {
+        edgeops_training_cancel(t->training);
+    }
+    settle(t);
+}
+
 static void load_work(eop_job *job, void *user_data) {
     train *t = user_data;
-    eop_job_end(job, edgeops_dataset_open(&t->dataset, t->node->store,
+    eop_job_end(job, edgeops_dataset_read(&t->dataset, t->node->store,
                                           eop_json_string(t->call->args, "dataset", "")));
 }
 
@@ -255,6 +310,11 @@ static void load_done(eop_job *job, void *user_data) {
     edgeops_dataset_free(t->dataset); /* the worker has its own copy */
     t->dataset = NULL;
     send_state(t, "training");
+    t->verified = eop_job_start(&t->verify, t->node, t->call, verify_work, verify_done, t);
+    if (t->verified != EDGEOPS_OK) {
+        t->verified_message = eop_strdup(edgeops_error_last()->message);
+        edgeops_training_cancel(t->training);
+    }
 }
 
 /* -- the beginning -- */

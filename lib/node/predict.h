@@ -47,6 +47,7 @@ typedef struct eop_block {
     uint64_t count;
     const int32_t *labels; /**< by row of the table, numbers of predict.labels; NULL: none */
     uint32_t group;
+    bool fresh; /**< no window spans what was before */
 } eop_block;
 
 typedef struct eop_predict {
@@ -54,6 +55,7 @@ typedef struct eop_predict {
     edgeops_node *node;
     eop_model *model;
     const edgeops_manifest *manifest;
+    edgeops_window_spec window_spec; /**< set before the first block */
     eop_run *run;
     eop_wake *wake;
     edgeops_lane *lane;

@@ -7,6 +7,7 @@
 #include "node/inputs.h"
 #include "node/predict.h"
 #include "node/slices.h"
+#include "runtime/dataset.h"
 #include "runtime/rows.h"
 
 #define BLOCK_ROWS 4096u
@@ -46,25 +47,63 @@ static edgeops_status number_of(eop_predict *p, eop_texts *texts, const char *te
 
 /* -- dataset -- */
 
+/* Where there is a split a model is measured with what it has not learnt from. */
+static edgeops_status choose_subset(uint32_t *out, const edgeops_dataset *dataset,
+                                    const char *part) {
+    static const char *const names[] = {"train", "test", "validation"};
+    *out = EOP_SUBSET_ALL;
+    if (dataset->split == EDGEOPS_SPLIT_NONE) {
+        return part == NULL || strcmp(part, "all") == 0
+                   ? EDGEOPS_OK
+                   : eop_fail(EDGEOPS_E_INVALID, "node",
+                              "dataset '%s' has no split, so that it has no part '%s'",
+                              dataset->name, part);
+    }
+    for (uint32_t i = 0; i < EOP_COUNT(names); i++) {
+        if (strcmp(part != NULL ? part : "test", names[i]) == 0) {
+            *out = i;
+        }
+    }
+    return EDGEOPS_OK;
+}
+
+static edgeops_status read_run(eop_job *job, eop_predict *p, const edgeops_dataset *dataset,
+                               const eop_dataset_run *run) {
+    const edgeops_dataset_part *part = &dataset->parts[run->part];
+    int32_t group = 0;
+    edgeops_status status =
+        number_of(p, &p->groups, part->table->asset, &group, GROUPS_MAX, "assets");
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    eop_block block = {part->table, run->first, run->rows, part->labels, (uint32_t)group, true};
+    return hand_over(job, p, &block);
+}
+
 static edgeops_status read_dataset(eop_job *job, eop_predict *p, const char *name) {
     edgeops_dataset *dataset = NULL;
+    eop_dataset_run run = {0};
+    uint32_t subset = EOP_SUBSET_ALL;
+    uint64_t rows = 0;
     edgeops_status status = edgeops_dataset_open(&dataset, p->node->store, name);
     if (status != EDGEOPS_OK) {
         return status;
+    }
+    status = choose_subset(&subset, dataset, eop_json_string(p->call->args, "part", NULL));
+    if (status == EDGEOPS_OK) {
+        status = eop_dataset_window(&p->window_spec, p->manifest, dataset);
     }
     /* In the dataset's order and first of all: its numbers are ours then. */
     for (size_t i = 0; status == EDGEOPS_OK && i < dataset->label_count; i++) {
         int32_t number = 0;
         status = number_of(p, &p->labels, dataset->label_names[i], &number, LABELS_MAX, "labels");
     }
-    for (size_t i = 0; status == EDGEOPS_OK && i < dataset->part_count; i++) {
-        int32_t group = 0;
-        const edgeops_table *table = dataset->parts[i].table;
-        status = number_of(p, &p->groups, table->asset, &group, GROUPS_MAX, "assets");
-        if (status == EDGEOPS_OK) {
-            eop_block block = {table, 0, table->rows, dataset->parts[i].labels, (uint32_t)group};
-            status = hand_over(job, p, &block);
-        }
+    while (status == EDGEOPS_OK && eop_dataset_next(&run, dataset, subset)) {
+        rows += run.rows;
+        status = read_run(job, p, dataset, &run);
+    }
+    if (status == EDGEOPS_OK && rows == 0) {
+        status = eop_fail(EDGEOPS_E_INVALID, "node", "dataset '%s' has no rows in that part", name);
     }
     edgeops_dataset_free(dataset);
     return status;
@@ -96,7 +135,7 @@ static edgeops_status read_slices(eop_job *job, eop_predict *p, eop_slices *slic
         status = numbers != NULL ? label_slice(p, labels, table, first, numbers)
                                  : eop_fail_nomem("node");
         if (status == EDGEOPS_OK) {
-            eop_block block = {table, first, table->rows - first, numbers, 0};
+            eop_block block = {table, first, table->rows - first, numbers, 0, false};
             status = hand_over(job, p, &block);
         }
         eop_free(numbers);
@@ -150,7 +189,7 @@ typedef struct csv_blocks {
 
 static edgeops_status flush_block(csv_blocks *c) {
     const edgeops_table *table = eop_rows_table(c->rows);
-    eop_block block = {table, 0, table->rows, c->labels, (uint32_t)c->group};
+    eop_block block = {table, 0, table->rows, c->labels, (uint32_t)c->group, false};
     edgeops_status status = hand_over(c->job, c->p, &block);
     eop_rows_drop(c->rows, table->rows);
     return status;

@@ -1,27 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
-#include <unistd.h>
 
 #include "base/error.h"
 #include "base/memory.h"
 #include "codec/wire.h"
+#include "runtime/dataset.h"
 #include "runtime/rows.h"
 #include "runtime/runtime.h"
 #include "runtime/window.h"
 
-/* One asset's rows as the worker will see them. */
-typedef struct part {
-    const edgeops_dataset_part *given;
-    eop_window_cutter *cutter; /* on a grid: holds the rows; else made of times only */
-    edgeops_column *columns;   /* without a grid: the given columns in the inputs' order */
+/* One asset's columns in the inputs' order. */
+typedef struct source {
+    edgeops_column *columns;
     edgeops_table table;
-} part;
+} source;
 
+/* Rows that stand side by side, as the worker will see them. */
+typedef struct run {
+    eop_dataset_run of;
+    eop_window_cutter *cutter; /* on a grid: holds the rows */
+} run;
+
+/* One subset. */
 typedef struct plan {
-    const edgeops_manifest *manifest;
-    const edgeops_dataset *dataset;
-    edgeops_type *types;
-    part *parts;
+    edgeops_subset subset;
+    run *runs;
+    size_t run_count;
+    size_t run_capacity;
     eop_wire_part *wire;
     int64_t *starts;
     int32_t *window_labels;
@@ -29,38 +34,41 @@ typedef struct plan {
     size_t label_capacity;
     uint64_t windows;
     uint64_t rows;
+    eop_wire_dataset head;
+    size_t at; /* in the memory */
 } plan;
 
-static void plan_dispose(plan *p) {
-    for (size_t i = 0; p->parts != NULL && i < p->dataset->part_count; i++) {
-        eop_window_free(p->parts[i].cutter);
-        eop_free(p->parts[i].columns);
-    }
-    eop_free(p->types);
-    eop_free(p->parts);
-    eop_free(p->wire);
-    eop_free(p->starts);
-    eop_free(p->window_labels);
-}
+typedef struct layout {
+    const edgeops_manifest *manifest;
+    const edgeops_dataset *dataset;
+    edgeops_window_spec window;
+    edgeops_type *types;
+    source *sources; /* for each part */
+    plan plans[3];
+    size_t plan_count;
+    size_t size;
+} layout;
 
-static edgeops_status plan_init(plan *p, const edgeops_manifest *manifest,
-                                const edgeops_dataset *dataset) {
-    *p = (plan){.manifest = manifest, .dataset = dataset};
-    p->types = eop_calloc(manifest->input_count, sizeof *p->types);
-    p->parts = eop_calloc(dataset->part_count, sizeof *p->parts);
-    p->wire = eop_calloc(dataset->part_count, sizeof *p->wire);
-    if (p->types == NULL || p->parts == NULL || p->wire == NULL) {
-        return eop_fail_nomem("runtime");
+static void dispose(layout *l) {
+    for (size_t i = 0; i < l->plan_count; i++) {
+        plan *p = &l->plans[i];
+        for (size_t k = 0; k < p->run_count; k++) {
+            eop_window_free(p->runs[k].cutter);
+        }
+        eop_free(p->runs);
+        eop_free(p->wire);
+        eop_free(p->starts);
+        eop_free(p->window_labels);
     }
-    for (size_t i = 0; i < manifest->input_count; i++) {
-        p->types[i] = manifest->inputs[i].type;
+    for (size_t i = 0; l->sources != NULL && i < l->dataset->part_count; i++) {
+        eop_free(l->sources[i].columns);
     }
-    return EDGEOPS_OK;
+    eop_free(l->sources);
+    eop_free(l->types);
 }
 
 /* Without a grid the rows stay where they are: only the columns are put in order. */
-static edgeops_status project(part *out, const edgeops_manifest *m) {
-    const edgeops_table *table = out->given->table;
+static edgeops_status project(source *out, const edgeops_table *table, const edgeops_manifest *m) {
     eop_rows *inputs = NULL;
     size_t *map = eop_calloc(m->input_count, sizeof *map);
 
@@ -86,64 +94,125 @@ static edgeops_status project(part *out, const edgeops_manifest *m) {
     return status;
 }
 
-static edgeops_status add_window(plan *p, uint64_t first_row, const eop_window *window) {
-    size_t need = (size_t)p->windows + 1;
-
-    if (!eop_grow(&p->starts, &p->window_capacity, need, sizeof *p->starts) ||
-        !eop_grow(&p->window_labels, &p->label_capacity, need, sizeof *p->window_labels)) {
+static edgeops_status init(layout *l, const edgeops_manifest *m, const edgeops_dataset *dataset) {
+    *l = (layout){.manifest = m, .dataset = dataset};
+    edgeops_status status = eop_dataset_window(&l->window, m, dataset);
+    if (status < 0) {
+        return status;
+    }
+    l->types = eop_calloc(m->input_count, sizeof *l->types);
+    l->sources = eop_calloc(dataset->part_count, sizeof *l->sources);
+    if (l->types == NULL || l->sources == NULL) {
         return eop_fail_nomem("runtime");
     }
-    p->starts[p->windows] = (int64_t)(first_row + window->first);
-    p->window_labels[p->windows] = window->label;
-    p->windows++;
-    return EDGEOPS_OK;
+    for (size_t i = 0; i < m->input_count; i++) {
+        l->types[i] = m->inputs[i].type;
+    }
+    for (size_t i = 0; status == EDGEOPS_OK && i < dataset->part_count; i++) {
+        status = project(&l->sources[i], dataset->parts[i].table, m);
+    }
+    return status;
 }
 
-static edgeops_status cut(plan *p, part *out) {
-    const edgeops_manifest *m = p->manifest;
-    bool on_grid = m->window.period > 0;
-    const edgeops_table *table = out->given->table;
+/* -- windows -- */
+
+static edgeops_status room_for_windows(plan *p, uint64_t more) {
+    size_t need = (size_t)(p->windows + more);
+    return eop_grow(&p->starts, &p->window_capacity, need, sizeof *p->starts) &&
+                   eop_grow(&p->window_labels, &p->label_capacity, need, sizeof *p->window_labels)
+               ? EDGEOPS_OK
+               : eop_fail_nomem("runtime");
+}
+
+/* Each row is a window. */
+static edgeops_status cut_rows(plan *p, const layout *l, const run *r) {
+    const int32_t *labels = l->dataset->parts[r->of.part].labels;
+    edgeops_status status = room_for_windows(p, r->of.rows);
+    for (uint64_t i = 0; status == EDGEOPS_OK && i < r->of.rows; i++) {
+        p->starts[p->windows] = (int64_t)(p->rows + i);
+        p->window_labels[p->windows++] = labels != NULL ? labels[r->of.first + i] : -1;
+    }
+    return status;
+}
+
+static edgeops_status cut_run(plan *p, const layout *l, run *r) {
+    const edgeops_manifest *m = l->manifest;
+    const edgeops_dataset_part *part = &l->dataset->parts[r->of.part];
+    bool on_grid = l->window.period > 0;
     eop_window window;
 
-    edgeops_status status = EDGEOPS_OK;
-    if (!on_grid) {
-        status = project(out, m);
-    }
-    if (status == EDGEOPS_OK) {
-        status = eop_window_new(&out->cutter, &m->window, m->inputs, on_grid ? m->input_count : 0);
-    }
+    edgeops_status status =
+        eop_window_new(&r->cutter, &l->window, m->inputs, on_grid ? m->input_count : 0);
     if (status < 0) {
         return status;
     }
-    eop_window_keep(out->cutter);
-    status = eop_window_feed(out->cutter, table, 0, table->rows, out->given->labels);
-    if (status < 0) {
-        return status;
-    }
-    while ((status = eop_window_next(out->cutter, &window)) == EDGEOPS_OK) {
-        status = add_window(p, p->rows, &window);
-        if (status < 0) {
-            return status;
+    eop_window_keep(r->cutter);
+    status = eop_window_feed(r->cutter, part->table, r->of.first, r->of.rows, part->labels);
+    while (status >= 0 && (status = eop_window_next(r->cutter, &window)) == EDGEOPS_OK) {
+        status = room_for_windows(p, 1);
+        if (status == EDGEOPS_OK) {
+            p->starts[p->windows] = (int64_t)(p->rows + window.first);
+            p->window_labels[p->windows++] = window.label;
         }
     }
-    if (status < 0) {
-        return status;
-    }
-    if (on_grid) {
-        out->table = *eop_window_table(out->cutter);
-    } else {
-        eop_window_free(out->cutter);
-        out->cutter = NULL;
-    }
-    return EDGEOPS_OK;
+    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
 }
 
-static int32_t row_label(const part *from, uint64_t row) {
-    if (from->cutter != NULL) {
-        return eop_window_row_label(from->cutter, row);
+static edgeops_status add_run(plan *p, const layout *l, const eop_dataset_run *of) {
+    bool on_grid = l->window.period > 0;
+    if (!eop_grow(&p->runs, &p->run_capacity, p->run_count + 1, sizeof *p->runs)) {
+        return eop_fail_nomem("runtime");
     }
-    return from->given->labels != NULL ? from->given->labels[row] : -1;
+    run *r = &p->runs[p->run_count++];
+    *r = (run){.of = *of};
+    edgeops_status status = l->window.rows == 1 && l->window.step <= 1 && !on_grid
+                                ? cut_rows(p, l, r)
+                                : cut_run(p, l, r);
+    if (status == EDGEOPS_OK && !on_grid) {
+        eop_window_free(r->cutter);
+        r->cutter = NULL;
+    }
+    p->rows += r->cutter != NULL ? eop_window_table(r->cutter)->rows : r->of.rows;
+    return status;
 }
+
+/* Takes a subset that has rows. */
+static edgeops_status add_plan(layout *l, uint32_t subset) {
+    plan *p = &l->plans[l->plan_count];
+    eop_dataset_run of = {0};
+    edgeops_status status = EDGEOPS_OK;
+    *p = (plan){.subset = (edgeops_subset)(subset != EOP_SUBSET_ALL ? subset : 0)};
+    l->plan_count++;
+    while (status == EDGEOPS_OK && eop_dataset_next(&of, l->dataset, subset)) {
+        status = add_run(p, l, &of);
+    }
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    if (p->rows == 0) {
+        l->plan_count--;
+        return EDGEOPS_OK;
+    }
+    p->wire = eop_calloc(p->run_count, sizeof *p->wire);
+    for (size_t i = 0; p->wire != NULL && i < p->run_count; i++) {
+        const run *r = &p->runs[i];
+        const edgeops_table *table = r->cutter != NULL ? eop_window_table(r->cutter) : NULL;
+        p->wire[i] = table != NULL
+                         ? (eop_wire_part){table, 0, table->rows}
+                         : (eop_wire_part){&l->sources[r->of.part].table, r->of.first, r->of.rows};
+    }
+    return p->wire != NULL ? EDGEOPS_OK : eop_fail_nomem("runtime");
+}
+
+static int32_t row_label(const layout *l, const run *r, uint64_t row) {
+    if (r->cutter != NULL) {
+        return eop_window_row_label(r->cutter, row);
+    }
+    const int32_t *labels = l->dataset->parts[r->of.part].labels;
+    return labels != NULL ? labels[r->of.first + row] : -1;
+}
+
+/* -- memory -- */
 
 static bool place(uint64_t *at, size_t *end, uint64_t count, size_t width) {
     size_t bytes;
@@ -153,18 +222,41 @@ static bool place(uint64_t *at, size_t *end, uint64_t count, size_t width) {
            eop_add_size(&bytes, bytes, 7) && eop_add_size(end, *end, bytes & ~(size_t)7);
 }
 
-static void fill(char *memory, const plan *p, const eop_wire_dataset *head) {
-    size_t parts = p->dataset->part_count;
+static edgeops_status place_plan(plan *p, layout *l) {
+    size_t block = 0;
+    size_t end = (sizeof p->head + 7) & ~(size_t)7;
+    p->head = (eop_wire_dataset){.rows = p->rows, .windows = p->windows};
+    memcpy(p->head.magic, EOP_WIRE_MAGIC, sizeof p->head.magic);
+    edgeops_status status =
+        eop_wire_block_size(&block, l->types, l->manifest->input_count, p->wire, p->run_count);
+    if (status < 0) {
+        return status;
+    }
+    p->head.block_size = block;
+    p->at = l->size;
+    if (!place(&p->head.block, &end, block, 1) || !place(&p->head.groups, &end, p->rows, 4) ||
+        !place(&p->head.labels, &end, p->rows, 4) || !place(&p->head.starts, &end, p->windows, 8) ||
+        !place(&p->head.window_labels, &end, p->windows, 4) ||
+        !eop_add_size(&l->size, l->size, end)) {
+        return eop_fail(EDGEOPS_E_LIMIT, "runtime", "dataset '%s' does not fit in memory",
+                        l->dataset->name);
+    }
+    return EDGEOPS_OK;
+}
+
+static void fill(char *memory, const plan *p, const layout *l) {
+    const eop_wire_dataset *head = &p->head;
     uint64_t k = 0;
 
     memcpy(memory, head, sizeof *head);
-    eop_wire_block_write(memory + head->block, p->types, p->manifest->input_count, p->wire, parts);
-    for (size_t i = 0; i < parts; i++) {
+    eop_wire_block_write(memory + head->block, l->types, l->manifest->input_count, p->wire,
+                         p->run_count);
+    int32_t *groups = (int32_t *)(void *)(memory + head->groups);
+    int32_t *labels = (int32_t *)(void *)(memory + head->labels);
+    for (size_t i = 0; i < p->run_count; i++) {
         for (uint64_t row = 0; row < p->wire[i].rows; row++, k++) {
-            int32_t group = (int32_t)i;
-            int32_t label = row_label(&p->parts[i], row);
-            memcpy(memory + head->groups + k * 4, &group, 4);
-            memcpy(memory + head->labels + k * 4, &label, 4);
+            groups[k] = (int32_t)p->runs[i].of.part;
+            labels[k] = row_label(l, &p->runs[i], row);
         }
     }
     if (p->windows > 0) {
@@ -174,74 +266,80 @@ static void fill(char *memory, const plan *p, const eop_wire_dataset *head) {
     }
 }
 
-static edgeops_status write_out(eop_share *out, const plan *p) {
-    eop_wire_dataset head = {.rows = p->rows, .windows = p->windows};
-    size_t end = (sizeof head + 7) & ~(size_t)7;
-    size_t block = 0;
-
-    memcpy(head.magic, EOP_WIRE_MAGIC, sizeof head.magic);
-    edgeops_status status = eop_wire_block_size(&block, p->types, p->manifest->input_count, p->wire,
-                                                p->dataset->part_count);
-    if (status < 0) {
-        return status;
+static edgeops_status write_out(eop_share *out, layout *l) {
+    edgeops_status status = EDGEOPS_OK;
+    for (size_t i = 0; status == EDGEOPS_OK && i < l->plan_count; i++) {
+        status = place_plan(&l->plans[i], l);
     }
-    head.block_size = block;
-    if (!place(&head.block, &end, block, 1) || !place(&head.groups, &end, p->rows, 4) ||
-        !place(&head.labels, &end, p->rows, 4) || !place(&head.starts, &end, p->windows, 8) ||
-        !place(&head.window_labels, &end, p->windows, 4)) {
-        return eop_fail(EDGEOPS_E_LIMIT, "runtime", "dataset '%s' does not fit in memory",
-                        p->dataset->name);
+    if (status == EDGEOPS_OK) {
+        status = eop_shm_new(&out->fd, &out->memory, l->size, "edgeops-dataset");
     }
-    status = eop_shm_new(&out->fd, &out->memory, end, "edgeops-dataset");
     if (status < 0) {
         out->fd = -1;
         return status;
     }
-    out->size = end;
-    fill(out->memory, p, &head);
+    out->size = l->size;
+    for (size_t i = 0; i < l->plan_count; i++) {
+        fill((char *)out->memory + l->plans[i].at, &l->plans[i], l);
+    }
     return eop_shm_seal(out->fd);
 }
 
-static eop_json *describe(const plan *p) {
+static eop_json *describe(const layout *l) {
+    static const char *const names[] = {"train", "test", "validation"};
     eop_json *json = eop_json_object();
     eop_json *groups = eop_json_array();
     eop_json *labels = eop_json_array();
+    eop_json *subsets = eop_json_object();
 
-    for (size_t i = 0; i < p->dataset->part_count; i++) {
-        eop_json_append_string(groups, p->dataset->parts[i].table->asset);
+    for (size_t i = 0; i < l->dataset->part_count; i++) {
+        eop_json_append_string(groups, l->dataset->parts[i].table->asset);
     }
-    for (size_t i = 0; i < p->dataset->label_count; i++) {
-        eop_json_append_string(labels, p->dataset->label_names[i]);
+    for (size_t i = 0; i < l->dataset->label_count; i++) {
+        eop_json_append_string(labels, l->dataset->label_names[i]);
     }
-    eop_json_set_string(json, "name", p->dataset->name);
+    for (size_t i = 0; i < l->plan_count; i++) {
+        eop_json_set_integer(subsets, names[l->plans[i].subset], (int64_t)l->plans[i].at);
+    }
+    eop_json_set_string(json, "name", l->dataset->name);
     eop_json_set(json, "groups", groups);
     eop_json_set(json, "labels", labels);
+    eop_json_set(json, "subsets", subsets);
     return json;
+}
+
+static edgeops_status plan_subsets(layout *l) {
+    if (l->dataset->split == EDGEOPS_SPLIT_NONE) {
+        return add_plan(l, EOP_SUBSET_ALL);
+    }
+    edgeops_status status = EDGEOPS_OK;
+    for (uint32_t subset = 0; status == EDGEOPS_OK && subset < EOP_COUNT(l->plans); subset++) {
+        status = add_plan(l, subset);
+    }
+    return status;
 }
 
 edgeops_status eop_share_dataset(eop_share *out, const edgeops_manifest *manifest,
                                  const edgeops_dataset *dataset) {
-    plan p;
+    layout l;
 
     *out = (eop_share){.fd = -1};
-    edgeops_status status = plan_init(&p, manifest, dataset);
-    for (size_t i = 0; status == EDGEOPS_OK && i < dataset->part_count; i++) {
-        p.parts[i].given = &dataset->parts[i];
-        status = cut(&p, &p.parts[i]);
-        p.wire[i] = (eop_wire_part){&p.parts[i].table, 0, p.parts[i].table.rows};
-        p.rows += p.parts[i].table.rows;
+    edgeops_status status = init(&l, manifest, dataset);
+    if (status == EDGEOPS_OK) {
+        status = plan_subsets(&l);
     }
-    if (status == EDGEOPS_OK && p.rows == 0) {
-        status = eop_fail(EDGEOPS_E_INVALID, "runtime", "dataset '%s' has no rows", dataset->name);
+    if (status == EDGEOPS_OK && (l.plan_count == 0 || l.plans[0].subset != EDGEOPS_SUBSET_TRAIN)) {
+        status = eop_fail(EDGEOPS_E_INVALID, "runtime", "dataset '%s' has no rows to train on",
+                          dataset->name);
     }
     if (status == EDGEOPS_OK) {
-        status = write_out(out, &p);
+        status = write_out(out, &l);
     }
     if (status == EDGEOPS_OK) {
-        out->description = describe(&p);
+        out->description = describe(&l);
         status = out->description == NULL ? eop_fail_nomem("runtime") : EDGEOPS_OK;
     }
-    plan_dispose(&p);
+    dispose(&l);
     if (status < 0) {
         eop_share_dispose(out);
     }

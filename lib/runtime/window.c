@@ -150,6 +150,10 @@ static void start_anew(eop_window_cutter *cutter) {
     }
 }
 
+void eop_window_restart(eop_window_cutter *cutter) {
+    cutter->started = false;
+}
+
 static bool is_newer(edgeops_time time, int64_t seq, edgeops_time than_time, int64_t than_seq) {
     return time > than_time || (time == than_time && seq > than_seq);
 }

@@ -83,6 +83,8 @@ void eop_window_restore(eop_window_cutter *cutter, const eop_window_state *state
  *  @return E_INVALID for a table without an input, or with one of another type (named) */
 edgeops_status eop_window_feed(eop_window_cutter *cutter, const edgeops_table *table,
                                uint64_t first, uint64_t count, const int32_t *labels);
+/** The next row that is fed starts anew, as after a pause. */
+void eop_window_restart(eop_window_cutter *cutter);
 /** The next window. EDGEOPS_DONE: feed more; E_NOMEM, E_LIMIT. */
 edgeops_status eop_window_next(eop_window_cutter *cutter, eop_window *window);
 

@@ -78,19 +78,39 @@ static edgeops_status check_digest(const eop_frozen *frozen, const char *digest)
                     frozen->name, digest, frozen->digest);
 }
 
-edgeops_status edgeops_dataset_verify(edgeops_store *store, const char *name) {
+typedef struct verification {
+    bool (*canceled)(void *user_data);
+    void *user_data;
+} verification;
+
+static edgeops_status go_on(size_t asset, const eop_batch *batch, void *user_data) {
+    const verification *v = user_data;
+    (void)asset;
+    (void)batch;
+    return v->canceled != NULL && v->canceled(v->user_data)
+               ? eop_fail(EDGEOPS_E_CANCELED, "store", "ended on request")
+               : EDGEOPS_OK;
+}
+
+edgeops_status eop_dataset_verify(edgeops_store *store, const char *name,
+                                  bool (*canceled)(void *user_data), void *user_data) {
     EOP_REQUIRE(store != NULL && name != NULL, "store");
     eop_frozen frozen = {0};
+    verification v = {canceled, user_data};
     char digest[65];
     edgeops_status status = eop_frozen_load(&frozen, &store->catalog, name);
     if (status == EDGEOPS_OK) {
-        status = eop_frozen_digest(digest, store, &frozen, NULL, NULL);
+        status = eop_frozen_digest(digest, store, &frozen, go_on, &v);
     }
     if (status == EDGEOPS_OK) {
         status = check_digest(&frozen, digest);
     }
     eop_frozen_dispose(&frozen);
     return status;
+}
+
+edgeops_status edgeops_dataset_verify(edgeops_store *store, const char *name) {
+    return eop_dataset_verify(store, name, NULL, NULL);
 }
 
 /* -- all of it in memory -- */

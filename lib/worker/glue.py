@@ -157,21 +157,44 @@ def _sliding(array, rows, starts):
 
 
 class Dataset(_Block):
-    """A frozen dataset: rows sorted by asset and time."""
+    """A frozen dataset: rows sorted by asset and time.
 
-    __slots__ = ("name", "label_names", "group_names", "label_codes", "group_codes", "_rows", "_starts", "_wlabels")
+    Of one with a split these are the rows to learn from; `test` and `validation` are datasets of their own, to
+    measure with, or None. No window spans two of them.
+    """
 
-    def __init__(self, job):
-        memory, rows, windows, groups, labels, starts, wlabels, block = _edgeops.dataset()
+    __slots__ = (
+        "name",
+        "subset",
+        "label_names",
+        "group_names",
+        "label_codes",
+        "group_codes",
+        "test",
+        "validation",
+        "_rows",
+        "_starts",
+        "_wlabels",
+    )
+
+    def __init__(self, job, subset="train"):
+        about = job["dataset"]
+        memory, rows, windows, groups, labels, starts, wlabels, block = _edgeops.dataset(about["subsets"][subset])
         super().__init__(memory, block, [port["name"] for port in job["inputs"]])
-        self.name = job["dataset"]["name"]
-        self.label_names = job["dataset"]["labels"]
-        self.group_names = job["dataset"]["groups"]
+        self.name = about["name"]
+        self.subset = subset
+        self.label_names = about["labels"]
+        self.group_names = about["groups"]
         self.label_codes = _array(memory, np.int32, (rows,), labels)
         self.group_codes = _array(memory, np.int32, (rows,), groups)
         self._rows = job["window"]
         self._starts = _array(memory, np.int64, (windows,), starts)
         self._wlabels = _array(memory, np.int32, (windows,), wlabels)
+        self.test = self.validation = None
+        if subset == "train":
+            for other in ("test", "validation"):
+                if other in about["subsets"]:
+                    setattr(self, other, Dataset(job, other))
 
     def _texts(self, names, codes):
         table = np.empty(len(names) + 1, dtype=object)

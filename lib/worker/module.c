@@ -260,31 +260,55 @@ static PyObject *metric(PyObject *self, PyObject *args) {
     return send_buffer(&buf);
 }
 
-PyDoc_STRVAR(dataset_doc, "dataset() -> (memory, rows, windows, groups, labels, starts, "
+PyDoc_STRVAR(dataset_doc, "dataset(offset) -> (memory, rows, windows, groups, labels, starts, "
                           "window_labels, block)\n\nOffsets into memory, which is read-only and "
-                          "shared with the host.");
+                          "shared with the host. offset: of the subset in the dataset's file.");
+
+/* The dataset's file, mapped once. */
+static const char *map_dataset(size_t *size) {
+    static void *memory;
+    static size_t mapped;
+    struct stat info;
+
+    if (memory == NULL) {
+        if (fstat(EOP_WIRE_DATASET_FD, &info) != 0) {
+            PyErr_SetFromErrno(PyExc_OSError);
+            return NULL;
+        }
+        mapped = (size_t)info.st_size;
+        memory = mmap(NULL, mapped, PROT_READ, MAP_SHARED, EOP_WIRE_DATASET_FD, 0);
+        if (memory == MAP_FAILED) {
+            memory = NULL;
+            PyErr_SetFromErrno(PyExc_OSError);
+        }
+    }
+    *size = mapped;
+    return memory;
+}
 
 static PyObject *dataset(PyObject *self, PyObject *args) {
-    struct stat info;
     eop_wire_dataset head;
+    Py_ssize_t offset = 0;
+    size_t size = 0;
 
     (void)self;
-    (void)args;
-    if (fstat(EOP_WIRE_DATASET_FD, &info) != 0) {
-        return PyErr_SetFromErrno(PyExc_OSError);
+    if (!PyArg_ParseTuple(args, "n", &offset)) {
+        return NULL;
     }
-    size_t size = (size_t)info.st_size;
-    void *memory = mmap(NULL, size, PROT_READ, MAP_SHARED, EOP_WIRE_DATASET_FD, 0);
-    if (memory == MAP_FAILED) {
-        return PyErr_SetFromErrno(PyExc_OSError);
+    const char *memory = map_dataset(&size);
+    if (memory == NULL) {
+        return NULL;
     }
-    if (eop_wire_dataset_read(&head, memory, size) < 0) {
+    if (offset < 0 || offset % 8 != 0 || (size_t)offset >= size ||
+        eop_wire_dataset_read(&head, memory + offset, size - (size_t)offset) < 0) {
         PyErr_SetString(PyExc_ValueError, "a malformed dataset");
         return NULL; /* the process ends with this; so does the mapping */
     }
-    PyObject *block = block_of(memory, (size_t)head.block, (size_t)head.block_size);
-    PyObject *view =
-        block != NULL ? PyMemoryView_FromMemory(memory, (Py_ssize_t)size, PyBUF_READ) : NULL;
+    char *start = (char *)(uintptr_t)memory + offset;
+    PyObject *block = block_of(start, (size_t)head.block, (size_t)head.block_size);
+    PyObject *view = block != NULL
+                         ? PyMemoryView_FromMemory(start, (Py_ssize_t)size - offset, PyBUF_READ)
+                         : NULL;
     if (view == NULL) {
         Py_XDECREF(block);
         return NULL;
@@ -300,7 +324,7 @@ static PyMethodDef methods[] = {
     {"send", send_text, METH_VARARGS, send_doc},
     {"progress", progress, METH_VARARGS, progress_doc},
     {"metric", metric, METH_VARARGS, metric_doc},
-    {"dataset", dataset, METH_NOARGS, dataset_doc},
+    {"dataset", dataset, METH_VARARGS, dataset_doc},
     {NULL, NULL, 0, NULL},
 };
 
