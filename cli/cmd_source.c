@@ -30,6 +30,8 @@ static const mapping payload[] = {{"asset", "asset", AS_TEXT},         {"time", 
                                   {"time-unit", "time_unit", AS_TEXT}, {"seq", "seq", AS_TEXT},
                                   {"values", "values", AS_TEXT},       {NULL, NULL, AS_TEXT}};
 
+static const mapping labels[] = {{"labels-asset", "asset", AS_TEXT}, {NULL, NULL, AS_TEXT}};
+
 static const mapping *mapped_to(const mapping *map, const char *member) {
     for (; map->option != NULL; map++) {
         if (strcmp(map->member, member) == 0) {
@@ -91,6 +93,7 @@ static void put_rest(cli_text *out, const cli_call *call, const json_value *base
     cli_puts(&kept, "{");
     for (const json_value *m = base != NULL ? base->first : NULL; m != NULL; m = m->next) {
         bool apart = strcmp(m->key, "tls") == 0 || strcmp(m->key, "payload") == 0 ||
+                     strcmp(m->key, "labels") == 0 ||
                      (strcmp(m->key, "topics") == 0 && cli_has(call, "topic"));
         if (!apart) {
             json_put_key(&kept, m->key);
@@ -102,6 +105,38 @@ static void put_rest(cli_text *out, const cli_call *call, const json_value *base
     put_mapped(out, call, document != NULL ? json_root(document) : NULL, connection);
     json_free(document);
     cli_text_dispose(&kept);
+}
+
+/* "topics" of the filters that an option gave; nothing when it gave none. */
+static void put_filters(cli_text *out, const cli_call *call, const char *option) {
+    const char *filter;
+    for (size_t i = 0; (filter = cli_get_nth(call, option, i)) != NULL; i++) {
+        if (i == 0) {
+            json_put_key(out, "topics");
+        }
+        cli_puts(out, i == 0 ? "[" : ",");
+        json_put_string(out, filter, strlen(filter));
+    }
+    cli_puts(out, cli_has(call, option) ? "]" : "");
+}
+
+static void put_labels(cli_text *out, const cli_call *call, const json_value *base) {
+    if (base == NULL && !cli_has(call, "labels-topic") && !any_given(call, labels)) {
+        return;
+    }
+    json_put_key(out, "labels");
+    cli_puts(out, "{");
+    for (const json_value *m = base != NULL ? base->first : NULL; m != NULL; m = m->next) {
+        bool replaced = (strcmp(m->key, "topics") == 0 && cli_has(call, "labels-topic")) ||
+                        (strcmp(m->key, "asset") == 0 && cli_has(call, "labels-asset"));
+        if (!replaced) {
+            json_put_key(out, m->key);
+            cli_put(out, m->raw, m->raw_size);
+        }
+    }
+    put_mapped(out, call, NULL, labels);
+    put_filters(out, call, "labels-topic");
+    cli_puts(out, "}");
 }
 
 /* --config: text that starts with '{', or a file. NULL and *code when it is no JSON object. */
@@ -141,17 +176,10 @@ static int put_source(cli_text *out, const cli_call *call) {
     json_put_string(out, driver, strlen(driver));
     cli_puts(out, ",\"config\":{");
     put_rest(out, call, base);
-    const char *topic;
-    for (size_t i = 0; (topic = cli_get_nth(call, "topic", i)) != NULL; i++) {
-        if (i == 0) {
-            json_put_key(out, "topics");
-        }
-        cli_puts(out, i == 0 ? "[" : ",");
-        json_put_string(out, topic, strlen(topic));
-    }
-    cli_puts(out, cli_has(call, "topic") ? "]" : "");
+    put_filters(out, call, "topic");
     put_object(out, call, "tls", json_at(base, "tls"), tls);
     put_object(out, call, "payload", json_at(base, "payload"), payload);
+    put_labels(out, call, json_at(base, "labels"));
     cli_puts(out, "}");
     json_free(document);
     return CLI_OK;
@@ -165,7 +193,7 @@ static int check_given(const cli_call *call) {
     if (!cli_has(call, "url")) {
         return cli_usage(call, "--url URL is missing: the broker, such as mqtt://host:1883");
     }
-    return cli_has(call, "topic")
+    return cli_has(call, "topic") || cli_has(call, "labels-topic")
                ? CLI_OK
                : cli_usage(call, "--topic FILTER is missing: what to subscribe to");
 }

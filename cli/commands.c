@@ -85,7 +85,9 @@ static const cli_option node_restore_options[] = {
     TEXT("time", "MEMBER", NULL, "member of the message that holds the time (default: time of arrival)"), \
     ONE_OF("time-unit", "s ms us ns", "UNIT", NULL, "unit of a numeric time (default: by its size)"), \
     TEXT("seq", "MEMBER", NULL, "member that tells samples of one time apart"), \
-    TEXT("values", "MEMBER", NULL, "member that holds the values (default: the message itself)")
+    TEXT("values", "MEMBER", NULL, "member that holds the values (default: the message itself)"), \
+    LIST("labels-topic", "FILTER", NULL, "topic filter whose messages are labels: {\"start\", \"end\", \"label\", \"author\", \"asset\"}"), \
+    TEXT("labels-asset", "TEMPLATE", NULL, "whose labels they are, where the message does not say, made of the topic as in --asset")
 static const cli_option source_config_options[] = {
     SOURCE_OPTIONS, FLAG("no-start", NULL, "add it stopped"), OPTIONS_END};
 static const cli_option source_test_options[] = {

@@ -14,7 +14,7 @@
 #define SOURCE_FIELDS \
     {"name", "name", CLI_AS_TEXT}, {"driver", "driver", CLI_AS_TEXT}, {"state", "state", CLI_AS_TEXT}, \
     {"detail", "detail", CLI_AS_TEXT}, {"enabled", "enabled", CLI_AS_TEXT}, {"config", "config", CLI_AS_TEXT}, \
-    {"messages", "stats.messages", CLI_AS_TEXT}, {"bytes", "stats.bytes", CLI_AS_BYTES}, {"samples", "stats.samples", CLI_AS_TEXT}, \
+    {"messages", "stats.messages", CLI_AS_TEXT}, {"bytes", "stats.bytes", CLI_AS_BYTES}, {"samples", "stats.samples", CLI_AS_TEXT}, {"labels", "stats.labels", CLI_AS_TEXT}, \
     {"duplicates", "stats.duplicates", CLI_AS_TEXT}, {"conflicts", "stats.conflicts", CLI_AS_TEXT}, {"late", "stats.late", CLI_AS_TEXT}, \
     {"dead letters", "stats.dead", CLI_AS_TEXT}, {"reconnects", "stats.reconnects", CLI_AS_TEXT}, {"last message", "stats.last", CLI_AS_TIME}
 #define DEPLOYMENT_FIELDS \
@@ -78,7 +78,7 @@ static const struct {
     {"source.rm", {NULL, NULL, "removed source %s"}},
     {"source.start", {FIELDS({"state", "state", CLI_AS_TEXT}, {"detail", "detail", CLI_AS_TEXT}), NULL, "started source %s"}},
     {"source.stop", {NULL, NULL, "stopped source %s"}},
-    {"source.test", {FIELDS({"ok", "ok", CLI_AS_TEXT}, {"detail", "detail", CLI_AS_TEXT}, {"messages", "messages", CLI_AS_TEXT}, {"samples", "samples", CLI_AS_TEXT},
+    {"source.test", {FIELDS({"ok", "ok", CLI_AS_TEXT}, {"detail", "detail", CLI_AS_TEXT}, {"messages", "messages", CLI_AS_TEXT}, {"samples", "samples", CLI_AS_TEXT}, {"labels", "labels", CLI_AS_TEXT},
         {"refused", "refused", CLI_AS_TEXT}, {"first refused", "first_refused_topic", CLI_AS_TEXT}, {"because", "first_refused_reason", CLI_AS_TEXT}), NULL, NULL}},
     {"driver.ls", {NULL, ITEMS("no drivers", {"NAME", "name", CLI_AS_TEXT}, {"VERSION", "version", CLI_AS_TEXT}, {"SUMMARY", "summary", CLI_AS_TEXT}), NULL}},
     {"driver.show", {FIELDS({"name", "name", CLI_AS_TEXT}, {"version", "version", CLI_AS_TEXT}, {"summary", "summary", CLI_AS_TEXT}, {"required", "config.required", CLI_AS_LIST}),

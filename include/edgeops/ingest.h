@@ -44,6 +44,7 @@ typedef struct edgeops_source_stats {
     uint64_t reconnects;
     edgeops_time last; /**< wall clock of the last message, 0 before the first */
     char detail[256];  /**< what the state is about: peer, or reason and next step */
+    uint64_t labels;   /**< added; those that were there count as duplicates */
 } edgeops_source_stats;
 
 /** A message that could not be taken. Borrowed for the call. */
@@ -78,9 +79,14 @@ typedef struct edgeops_source_options {
     /** Tells this installation from others: part of the MQTT client id where the configuration has
      * none. NULL: the host's name. */
     const char *instance;
+    /** Makes labels durable, each of them once however often it comes: edgeops_store_label_new().
+     * Any thread; EDGEOPS_E_INVALID and EDGEOPS_E_NOTFOUND make a dead letter. Needed where the
+     * configuration has "labels". */
+    edgeops_status (*label)(const edgeops_label *labels, size_t n, edgeops_label_result *result,
+                            void *user_data);
 } edgeops_source_options;
 #define EDGEOPS_SOURCE_OPTIONS_INIT                                                                \
-    { sizeof(edgeops_source_options), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
+    { sizeof(edgeops_source_options), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
 
 /** Same as the INIT macro, for callers that cannot use it. Any thread. Since 0.1. */
 EDGEOPS_API void edgeops_source_options_init(edgeops_source_options *options, size_t struct_size);

@@ -9,6 +9,7 @@
 #include "base/time.h"
 #include "codec/json.h"
 #include "codec/schema.h"
+#include "ingest/label_reader.h"
 
 #define DEFAULT_KEEP_ALIVE_S     20
 #define DEFAULT_SESSION_EXPIRY_S (7u * 86400u)
@@ -16,7 +17,7 @@
 
 const char eop_mqtt_schema[] =
     "{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\",\"type\":\"object\","
-    "\"additionalProperties\":false,\"required\":[\"url\",\"topics\"],\"properties\":{"
+    "\"additionalProperties\":false,\"required\":[\"url\"],\"properties\":{"
     "\"url\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":512,\"description\":"
     "\"broker: host, host:port, tcp://, mqtt://, ssl:// or mqtts://host[:port]; default ports 1883 "
     "and 8883\"},"
@@ -62,6 +63,7 @@ const char eop_mqtt_schema[] =
     "\"what to do with retained messages that come after subscribing\"},"
     "\"max_payload\":{\"type\":\"string\",\"default\":\"1MiB\",\"description\":"
     "\"a larger message is a dead letter\"},"
+    "\"labels\":" EOP_LABELS_SCHEMA ","
     "\"payload\":{\"type\":\"object\",\"description\":\"what the messages hold\"}}}";
 
 bool eop_mqtt_topic_valid(const char *topic) {
@@ -225,34 +227,50 @@ static edgeops_status take_text(char **out, const eop_json *object, const char *
     return EDGEOPS_OK;
 }
 
+/* One of either list, with its own quality of service or the common one. */
+static edgeops_status take_topic(eop_mqtt_config *config, const char *filter, int qos,
+                                 const char *list, size_t index) {
+    if (!eop_mqtt_filter_valid(filter)) {
+        return eop_fail(EDGEOPS_E_INVALID, "mqtt",
+                        "%s/%zu: '%s' is no topic filter; '+' and '#' stand alone between "
+                        "slashes, '#' only at the end",
+                        list, index, filter);
+    }
+    eop_mqtt_topic *topic = &config->topics[config->topic_count];
+    topic->qos = qos;
+    topic->filter = eop_strdup(filter);
+    if (topic->filter == NULL) {
+        return eop_fail_nomem("mqtt");
+    }
+    config->topic_count++;
+    return EDGEOPS_OK;
+}
+
 static edgeops_status take_topics(eop_mqtt_config *config, const eop_json *json) {
-    const eop_json *topics = eop_json_get(json, "topics");
+    const eop_json *lists[] = {eop_json_get(json, "topics"),
+                               eop_json_get(eop_json_get(json, "labels"), "topics")};
+    static const char *const names[] = {"topics", "labels/topics"};
     int qos = (int)eop_json_integer(json, "qos", 1);
-    size_t count = eop_json_size(topics);
+    size_t count = eop_json_size(lists[0]) + eop_json_size(lists[1]);
+    if (count == 0) {
+        return eop_fail(EDGEOPS_E_INVALID, "mqtt",
+                        "topics is missing: name the filters to subscribe to");
+    }
     config->topics = eop_calloc(count, sizeof(*config->topics));
     if (config->topics == NULL) {
         return eop_fail_nomem("mqtt");
     }
-    const eop_json *item = eop_json_first(topics);
-    for (size_t i = 0; i < count; i++, item = eop_json_next(item)) {
-        const char *filter = eop_json_text(item);
-        if (filter == NULL) {
-            filter = eop_json_string(item, "filter", "");
+    edgeops_status rc = EDGEOPS_OK;
+    for (size_t l = 0; l < EOP_COUNT(lists); l++) {
+        size_t i = 0;
+        for (const eop_json *item = lists[l] != NULL ? eop_json_first(lists[l]) : NULL;
+             rc == EDGEOPS_OK && item != NULL; item = eop_json_next(item)) {
+            const char *filter = eop_json_text(item);
+            rc = take_topic(config, filter != NULL ? filter : eop_json_string(item, "filter", ""),
+                            (int)eop_json_integer(item, "qos", qos), names[l], i++);
         }
-        config->topics[i].qos = (int)eop_json_integer(item, "qos", qos);
-        if (!eop_mqtt_filter_valid(filter)) {
-            return eop_fail(EDGEOPS_E_INVALID, "mqtt",
-                            "topics/%zu: '%s' is no topic filter; '+' and '#' stand alone between "
-                            "slashes, '#' only at the end",
-                            i, filter);
-        }
-        config->topics[i].filter = eop_strdup(filter);
-        if (config->topics[i].filter == NULL) {
-            return eop_fail_nomem("mqtt");
-        }
-        config->topic_count = i + 1;
     }
-    return EDGEOPS_OK;
+    return rc;
 }
 
 static edgeops_status take_times(eop_mqtt_config *config, const eop_json *json) {

@@ -14,6 +14,7 @@
 #include "codec/payload.h"
 #include "edgeops/ingest.h"
 #include "ingest/drivers.h"
+#include "ingest/label_reader.h"
 #include "ingest/source_config.h"
 #include "platform/platform.h"
 
@@ -37,6 +38,7 @@ struct edgeops_source {
     edgeops_hld_host host;
     eop_payload *payload; /* NULL: a driver that makes samples itself */
     uint64_t max_payload;
+    eop_label_reader *labels; /* NULL: there are none */
     eop_wake *wake;
     eop_timer *timer;
     bool wanted;  /* start() was called */
@@ -191,6 +193,34 @@ static void tell_dead(edgeops_source *source, const char *topic, const char *rea
     }
 }
 
+/* Adds labels; errors as append(). The same ones again change nothing. */
+static edgeops_status add_labels(edgeops_source *source, const edgeops_label *labels, size_t n,
+                                 edgeops_append_result *result) {
+    const edgeops_source_options *options = &source->options;
+    edgeops_label_result done = {0};
+    edgeops_status rc = options->label(labels, n, &done, options->user_data);
+    if (rc == EDGEOPS_E_LIMIT && options->ready != NULL &&
+        options->ready(options->user_data) == EDGEOPS_OK) {
+        rc = options->label(labels, n, &done, options->user_data);
+    }
+    if (rc < 0) {
+        return rc == EDGEOPS_E_NOTFOUND ? EDGEOPS_E_INVALID : rc;
+    }
+    result->duplicates = done.duplicates;
+    pthread_mutex_lock(&source->lock);
+    source->stats.labels += done.added;
+    pthread_mutex_unlock(&source->lock);
+    return EDGEOPS_OK;
+}
+
+static edgeops_status take_labels(edgeops_source *source, const char *topic, const void *payload,
+                                  size_t size, edgeops_append_result *result) {
+    const edgeops_label *labels = NULL;
+    size_t n = 0;
+    edgeops_status rc = eop_label_reader_decode(source->labels, topic, payload, size, &labels, &n);
+    return rc == EDGEOPS_OK ? add_labels(source, labels, n, result) : rc;
+}
+
 /* Under the gate. E_INVALID with the reason as the error's text: a dead letter. */
 static edgeops_status take_message(edgeops_source *source, const char *topic, const void *payload,
                                    size_t size, edgeops_time arrived,
@@ -200,6 +230,9 @@ static edgeops_status take_message(edgeops_source *source, const char *topic, co
     if (size > source->max_payload) {
         return eop_fail(EDGEOPS_E_INVALID, "source", "%zu bytes are over max_payload (%llu)", size,
                         (unsigned long long)source->max_payload);
+    }
+    if (eop_label_reader_takes(source->labels, topic)) {
+        return take_labels(source, topic, payload, size, result);
     }
     edgeops_status rc =
         eop_payload_decode(source->payload, topic, payload, size, arrived, &samples, &n);
@@ -370,6 +403,7 @@ static void source_free(edgeops_source *source) {
     eop_timer_free(source->timer);
     eop_wake_free(source->wake);
     eop_payload_free(source->payload);
+    eop_label_reader_free(source->labels);
     eop_free(source->name);
     pthread_mutex_destroy(&source->gate);
     pthread_mutex_destroy(&source->lock);
@@ -422,6 +456,13 @@ static edgeops_status source_init(edgeops_source *source, eop_json *config) {
     };
     edgeops_status rc =
         eop_source_payload_open(&source->payload, &source->max_payload, source->driver, config);
+    if (rc == EDGEOPS_OK) {
+        rc = eop_label_reader_new(&source->labels, eop_json_get(config, "labels"),
+                                  source->driver->name, source->name);
+    }
+    if (rc == EDGEOPS_OK && source->labels != NULL && options->label == NULL) {
+        rc = eop_fail(EDGEOPS_E_INVALID, "source", "labels: this program takes no labels");
+    }
     if (rc < 0 ||
         (rc = eop_source_client_id(config, source->driver, source->name, options->instance)) < 0) {
         return rc;

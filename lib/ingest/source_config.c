@@ -12,6 +12,7 @@
 #include "codec/schema.h"
 #include "edgeops/ingest.h"
 #include "ingest/drivers.h"
+#include "ingest/label_reader.h"
 
 #define DEFAULT_MAX_BYTES (1024u * 1024)
 
@@ -116,6 +117,7 @@ edgeops_status edgeops_source_check(const char *driver_name, const char *config_
     const edgeops_hld_driver *driver = eop_driver_find(driver_name);
     eop_json *json = NULL;
     eop_payload *payload = NULL;
+    eop_label_reader *labels = NULL;
     uint64_t max_payload = 0;
     void *state = NULL;
     if (driver == NULL) {
@@ -128,12 +130,16 @@ edgeops_status edgeops_source_check(const char *driver_name, const char *config_
         rc = eop_source_payload_open(&payload, &max_payload, driver, json);
     }
     if (rc == EDGEOPS_OK) {
+        rc = eop_label_reader_new(&labels, eop_json_get(json, "labels"), driver_name, "");
+    }
+    if (rc == EDGEOPS_OK) {
         rc = driver->open(&state, &nobody, config_json);
     }
     if (rc == EDGEOPS_OK) {
         driver->close(state);
     }
     eop_payload_free(payload);
+    eop_label_reader_free(labels);
     eop_json_free(json);
     return rc;
 }

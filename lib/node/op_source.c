@@ -253,6 +253,14 @@ static edgeops_status test_append(const edgeops_sample *samples, size_t n,
     return EDGEOPS_OK;
 }
 
+static edgeops_status test_labels(const edgeops_label *labels, size_t n,
+                                  edgeops_label_result *result, void *user_data) {
+    (void)labels;
+    (void)user_data;
+    *result = (edgeops_label_result){.added = n};
+    return EDGEOPS_OK;
+}
+
 static void test_letter(const edgeops_dead_letter *letter, void *user_data) {
     test_work *w = user_data;
     pthread_mutex_lock(&w->lock);
@@ -297,6 +305,7 @@ static void test_end(void *user_data) {
                         stats.dead > 0 && w->reason != NULL ? w->reason : stats.detail);
     eop_json_set_integer(result, "messages", (int64_t)stats.messages);
     eop_json_set_integer(result, "samples", (int64_t)stats.samples);
+    eop_json_set_integer(result, "labels", (int64_t)stats.labels);
     eop_json_set_integer(result, "refused", (int64_t)stats.dead);
     if (w->reason != NULL) {
         eop_json_set_string(result, "first_refused_topic", w->topic);
@@ -341,6 +350,7 @@ static edgeops_status test_start(edgeops_call *call) {
     options.driver = eop_json_string(call->args, "driver", "");
     options.config_json = w->config;
     options.append = test_append;
+    options.label = test_labels;
     options.on_state = test_state;
     options.on_dead_letter = test_letter;
     options.user_data = w;

@@ -92,6 +92,12 @@ static edgeops_status on_samples(const edgeops_sample *samples, size_t n,
     return status;
 }
 
+static edgeops_status on_labels(const edgeops_label *labels, size_t n, edgeops_label_result *result,
+                                void *user_data) {
+    const eop_source *s = user_data;
+    return edgeops_store_label_new(s->node->store, labels, n, result);
+}
+
 static edgeops_status on_ready(void *user_data) {
     eop_source *s = user_data;
     return eop_store_ready(s->node->store);
@@ -172,6 +178,7 @@ static edgeops_status open_source(eop_source *s) {
     options.driver = eop_source_driver(s);
     options.config_json = config;
     options.append = on_samples;
+    options.label = on_labels;
     options.ready = on_ready;
     options.instance = s->node->id;
     options.on_state = on_state;
@@ -460,6 +467,7 @@ eop_json *eop_source_brief(eop_source *s) {
     put_state(json, s, &stats);
     eop_json_set_integer(json, "messages", (int64_t)stats.messages);
     eop_json_set_integer(json, "samples", (int64_t)stats.samples);
+    eop_json_set_integer(json, "labels", (int64_t)stats.labels);
     eop_json_set_integer(json, "dead", (int64_t)stats.dead);
     eop_json_set_number(json, "rate_per_s", (double)(int64_t)(s->rate.per_s * 10.0 + 0.5) / 10.0);
     return json;
@@ -528,6 +536,7 @@ eop_json *eop_source_describe(eop_source *s) {
     eop_json_set_integer(counters, "messages", (int64_t)stats.messages);
     eop_json_set_integer(counters, "bytes", (int64_t)stats.bytes);
     eop_json_set_integer(counters, "samples", (int64_t)stats.samples);
+    eop_json_set_integer(counters, "labels", (int64_t)stats.labels);
     eop_json_set_integer(counters, "duplicates", (int64_t)stats.duplicates);
     eop_json_set_integer(counters, "conflicts", (int64_t)stats.conflicts);
     eop_json_set_integer(counters, "late", (int64_t)stats.late);

@@ -362,6 +362,13 @@ def test_a_source_is_added_stopped_with_options_over_the_config(node):
     assert config["url"] == "mqtts://127.0.0.1:2" and config["topics"] == ["b/+", "c"] and config["qos"] == 0
     assert config["payload"] == {"asset": "{2}", "time_unit": "ms"} and config["user"] == "me"
     assert config["tls"]["verify"] is False and config["tls"]["ca"] == os.path.join(os.getcwd(), "certs/ca.pem")
+    assert "labels" not in config
+    config = {"url": "mqtt://127.0.0.1:1", "labels": {"topics": ["a"], "asset": "{2}", "time_unit": "ms"}}
+    node.run("source", "add", "said", "--driver", "mqtt", "--config", json.dumps(config), "--labels-topic", "mes/+",
+             "--labels-asset", "line/{2}", "--no-start")
+    config = node.json("source", "show", "said")["config"]
+    assert config["labels"] == {"topics": ["mes/+"], "asset": "line/{2}", "time_unit": "ms"} and "topics" not in config
+    node.run("source", "rm", "said")
     assert shown["enabled"] is False
     done = node.run("source", "add", "typed", "--driver", "mqtt", "--url", "x", "--topic", "y", check=False)
     assert done.returncode == 1 and "typed" in done.stderr

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* label.import: all of a file or nothing, and the same file twice changes nothing. */
 #include "node_fixture.h"
+#include "support/broker.h"
 
 static void enter(void) {
     fixture_enter();
@@ -170,4 +171,85 @@ Test(node_labels, stats_count_rows_and_compare_authors) {
     cr_expect(eq(i64, eop_json_integer(pair, "rows", 0), 10));
     cr_expect(eq(sz, eop_json_size(eop_json_get(eop_json_get(r, "conflicts"), "items")), 1));
     eop_json_free(r);
+}
+
+/* -- from a broker -- */
+
+static int64_t counter(const char *name) {
+    eop_json *r = must("source.show", "{\"name\":\"said\"}");
+    int64_t value = eop_json_integer(eop_json_get(r, "stats"), name, 0);
+    eop_json_free(r);
+    return value;
+}
+
+static void wait_messages(int64_t n) {
+    edgeops_duration until = eop_monotonic() + 20 * EDGEOPS_SECOND;
+    while (counter("messages") < n) {
+        cr_assert(lt(i64, eop_monotonic(), until));
+        (void)!edgeops_ctx_run(fixture_ctx, 20 * EDGEOPS_MILLISECOND);
+    }
+}
+
+static void wait_running(void) {
+    edgeops_duration until = eop_monotonic() + 20 * EDGEOPS_SECOND;
+    for (bool runs = false; !runs;) {
+        eop_json *r = must("source.show", "{\"name\":\"said\"}");
+        runs = strcmp(eop_json_string(r, "state", ""), "running") == 0;
+        eop_json_free(r);
+        cr_assert(lt(i64, eop_monotonic(), until));
+        (void)!edgeops_ctx_run(fixture_ctx, 20 * EDGEOPS_MILLISECOND);
+    }
+}
+
+Test(node_labels, messages_of_a_label_topic_become_labels_once) {
+    const char *missing = test_broker_missing();
+    if (missing != NULL || !has_mqtt()) {
+        cr_skip_test("%s", missing != NULL ? missing : "built without MQTT");
+    }
+    test_broker *broker = test_broker_new(&(test_broker_options){0});
+    test_broker_start(broker);
+    cr_assert(eq(int, edgeops_node_start(fixture_node), EDGEOPS_OK));
+    char *args = eop_format(
+        "{\"name\":\"said\",\"driver\":\"mqtt\",\"config\":{\"url\":\"%s\",\"topics\":[\"data/#\"],"
+        "\"labels\":{\"topics\":[\"mes/+/+\"],\"asset\":\"{2}/{3}\"}}}",
+        test_broker_url(broker));
+    must_do("source.add", args);
+    eop_free(args);
+    wait_running();
+    static const char said[] = "{\"start\":\"2026-01-01T00:00:01Z\",\"end\":\"2026-01-01T00:00:"
+                               "03Z\",\"label\":\"scratch\","
+                               "\"author\":\"camera\"}\n";
+    test_publish(broker, "mes/m/1", 1, said, NULL);
+    test_publish(broker, "mes/m/1", 1, said, NULL); /* as after a lost acknowledgement */
+    wait_messages(2);
+    cr_expect(eq(i64, counter("labels"), 1));
+    cr_expect(eq(i64, counter("duplicates"), 1));
+    cr_expect(eq(i64, counter("dead"), 0));
+    eop_json *r = must("label.ls", "{\"label\":\"scratch\"}");
+    const eop_json *item = eop_json_first(eop_json_get(r, "items"));
+    cr_expect(eq(sz, eop_json_size(eop_json_get(r, "items")), 1));
+    cr_expect(eq(str, (char *)eop_json_string(item, "source", ""), "mqtt:said/mes/m/1"));
+    cr_expect(eq(str, (char *)eop_json_string(item, "author", ""), "camera"));
+    eop_json_free(r);
+    /* A correction is not undone by the broker. */
+    must_do("label.correct", "{\"id\":3,\"label\":\"dent\"}");
+    test_publish(broker, "mes/m/1", 1, said, NULL);
+    test_publish(broker, "mes/nobody/1", 1, said, NULL);
+    test_publish(broker, "mes/m/1", 1, "{\"start\":\"soon\",\"label\":\"x\"}\n", NULL);
+    test_publish(broker, "data/m/2", 1, "{\"a\":1}\n", NULL);
+    wait_messages(6);
+    cr_expect(eq(i64, counter("labels"), 1));
+    cr_expect(eq(i64, counter("dead"), 2));
+    cr_expect(eq(i64, counter("samples"), 1));
+    cr_expect(eq(sz, labels_now(), 3));
+    edgeops_node_stop(fixture_node);
+    r = must("source.show", "{\"name\":\"said\"}");
+    const eop_json *letters = eop_json_get(r, "dead_letters");
+    cr_assert(eq(sz, eop_json_size(letters), 2));
+    const eop_json *newest = eop_json_first(letters);
+    cr_expect(ne(ptr, strstr(eop_json_string(newest, "reason", ""), "'soon' is no time"), NULL));
+    cr_expect(
+        ne(ptr, strstr(eop_json_string(eop_json_next(newest), "reason", ""), "nobody/1"), NULL));
+    eop_json_free(r);
+    test_broker_free(broker);
 }
