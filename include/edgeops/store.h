@@ -657,6 +657,46 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_dataset_read(edgeops_datase
                                                                   edgeops_store *store,
                                                                   const char *name);
 
+/** A dataset without its values: each part's table has its asset, rows and the columns' names,
+ *  units, types and lengths, and no arrays; labels and subsets are NULL.
+ *
+ *  @param out  given to the caller, free with edgeops_dataset_free()
+ *  @return EDGEOPS_OK; EDGEOPS_E_NOTFOUND. Threads: any. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_dataset_head(edgeops_dataset **out,
+                                                                  edgeops_store *store,
+                                                                  const char *name);
+
+/** Memory of the caller's for a dataset: each array has its `rows`, part after part. Make it with
+ * the INIT macro. */
+typedef struct edgeops_dataset_layout {
+    size_t struct_size;
+    uint64_t capacity;             /**< rows for which each of the arrays has room */
+    const char *const *channels;   /**< which, in which order; NULL: those of the dataset */
+    size_t channel_count;          /**< of `channels`, `values` and `targets` */
+    edgeops_time *times;           /**< optional */
+    int64_t *seqs;                 /**< optional */
+    double *values;                /**< float64[rows, channels], row-major; or NULL and `targets` */
+    const edgeops_target *targets; /**< for each channel */
+    int32_t *labels;               /**< optional; index into label_names, -1 for none */
+    int32_t *groups;               /**< optional; number of the part */
+    uint8_t *subsets;              /**< optional; edgeops_subset, 0 without a split */
+} edgeops_dataset_layout;
+#define EDGEOPS_DATASET_LAYOUT_INIT                                                                \
+    { sizeof(edgeops_dataset_layout), 0, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
+
+/** Same as the INIT macro, for callers that cannot use it. Any thread. Since 0.1. */
+EDGEOPS_API void edgeops_dataset_layout_init(edgeops_dataset_layout *layout, size_t struct_size);
+
+/** Reads a frozen dataset straight into the caller's arrays, as edgeops_dataset_read() without
+ *  memory in between; a large one of several parts on two threads. The digest is not looked at.
+ *
+ *  @param layout  what is in its arrays after a failure is not defined
+ *  @return EDGEOPS_OK; EDGEOPS_E_NOTFOUND (dataset, channel); EDGEOPS_E_LIMIT when it has more rows
+ *          than `capacity`; EDGEOPS_E_INVALID as edgeops_store_read_into(); EDGEOPS_E_CORRUPT
+ *  Threads: any. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_dataset_read_into(
+    edgeops_store *store, const char *name, const edgeops_dataset_layout *layout);
+
 /** Reads a frozen dataset in pieces of a few MiB and checks its digest.
  *
  *  @return EDGEOPS_OK; EDGEOPS_E_NOTFOUND; EDGEOPS_E_CORRUPT if the values are not the frozen ones

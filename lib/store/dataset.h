@@ -82,6 +82,9 @@ typedef struct eop_batch {
 } eop_batch;
 void eop_batch_dispose(eop_batch *batch);
 
+/** E_CORRUPT: a row has a label that is none of the dataset's. */
+edgeops_status eop_frozen_fail_label(const eop_frozen *frozen, const char *label);
+
 typedef enum eop_part_mode {
     EOP_PART_KEYS,   /**< without columns, which need not be chosen yet */
     EOP_PART_SLICES, /**< a few MiB at a time */

@@ -37,16 +37,6 @@ static edgeops_status digest_part(eop_buf *text, edgeops_store *store, const eop
     return status;
 }
 
-/* The labels of the dataset, to which reading may add others. */
-static edgeops_status copy_names(eop_label_names *out, const eop_label_names *names) {
-    int32_t index = 0;
-    edgeops_status status = EDGEOPS_OK;
-    for (size_t i = 0; status == EDGEOPS_OK && i < names->count; i++) {
-        status = eop_label_name_index(&index, out, names->items[i]->name);
-    }
-    return status;
-}
-
 static edgeops_status finish_digest(char digest[65], const eop_buf *text) {
     return text->failed ? eop_fail_nomem("store") : eop_sha256_of(digest, text->data, text->size);
 }
@@ -55,7 +45,7 @@ edgeops_status eop_frozen_digest(char digest[65], edgeops_store *store, const eo
                                  eop_batch_fn fn, void *user_data) {
     eop_label_names names = {0};
     eop_buf text = {0};
-    edgeops_status status = copy_names(&names, &frozen->labels);
+    edgeops_status status = eop_label_names_copy(&names, &frozen->labels);
     eop_digest_head(&text, frozen);
     for (size_t i = 0; status == EDGEOPS_OK && i < frozen->asset_count; i++) {
         status = digest_part(&text, store, frozen, i, &names, fn, user_data);
@@ -229,17 +219,22 @@ static void show(dataset *set) {
                                   .step = spec->step_time};
 }
 
-static edgeops_status read_parts(dataset *set, edgeops_store *store, bool check) {
+static edgeops_status set_up(dataset *set) {
     const eop_frozen *frozen = &set->frozen;
-    eop_buf text = {0};
-    char digest[65];
     set->owned = eop_calloc(frozen->asset_count, sizeof *set->owned);
     set->parts = eop_calloc(frozen->asset_count, sizeof *set->parts);
     set->label_names = eop_calloc(frozen->labels.count, sizeof(char *));
     if (set->owned == NULL || set->parts == NULL || set->label_names == NULL) {
         return eop_fail_nomem("store");
     }
-    edgeops_status status = copy_names(&set->names, &frozen->labels);
+    return EDGEOPS_OK;
+}
+
+static edgeops_status read_parts(dataset *set, edgeops_store *store, bool check) {
+    const eop_frozen *frozen = &set->frozen;
+    eop_buf text = {0};
+    char digest[65];
+    edgeops_status status = eop_label_names_copy(&set->names, &frozen->labels);
     eop_digest_head(&text, frozen);
     for (size_t i = 0; status == EDGEOPS_OK && i < frozen->asset_count; i++) {
         status = read_part(&set->owned[i], check ? &text : NULL, store, set, &frozen->assets[i]);
@@ -254,8 +249,27 @@ static edgeops_status read_parts(dataset *set, edgeops_store *store, bool check)
     return status;
 }
 
+/* Tables with names and without arrays. */
+static edgeops_status name_parts(dataset *set) {
+    const eop_frozen *frozen = &set->frozen;
+    edgeops_status status = EDGEOPS_OK;
+    for (size_t i = 0; status == EDGEOPS_OK && i < frozen->asset_count; i++) {
+        eop_table *table = eop_calloc(1, sizeof *table);
+        set->owned[i].table = table;
+        if (table == NULL) {
+            return eop_fail_nomem("store");
+        }
+        status =
+            eop_table_name(table, frozen->assets[i].name, frozen->channels, frozen->channel_count);
+        table->view.rows = frozen->assets[i].rows;
+    }
+    return status;
+}
+
+typedef enum depth { HEAD, UNCHECKED, CHECKED } depth;
+
 static edgeops_status open_dataset(edgeops_dataset **out, edgeops_store *store, const char *name,
-                                   bool check) {
+                                   depth how) {
     EOP_REQUIRE(out != NULL && store != NULL && name != NULL, "store");
     *out = NULL;
     dataset *set = eop_calloc(1, sizeof *set);
@@ -264,7 +278,10 @@ static edgeops_status open_dataset(edgeops_dataset **out, edgeops_store *store, 
     }
     edgeops_status status = eop_frozen_load(&set->frozen, &store->catalog, name);
     if (status == EDGEOPS_OK) {
-        status = read_parts(set, store, check);
+        status = set_up(set);
+    }
+    if (status == EDGEOPS_OK) {
+        status = how == HEAD ? name_parts(set) : read_parts(set, store, how == CHECKED);
     }
     if (status != EDGEOPS_OK) {
         edgeops_dataset_free(&set->view);
@@ -276,9 +293,13 @@ static edgeops_status open_dataset(edgeops_dataset **out, edgeops_store *store, 
 }
 
 edgeops_status edgeops_dataset_open(edgeops_dataset **out, edgeops_store *store, const char *name) {
-    return open_dataset(out, store, name, true);
+    return open_dataset(out, store, name, CHECKED);
 }
 
 edgeops_status edgeops_dataset_read(edgeops_dataset **out, edgeops_store *store, const char *name) {
-    return open_dataset(out, store, name, false);
+    return open_dataset(out, store, name, UNCHECKED);
+}
+
+edgeops_status edgeops_dataset_head(edgeops_dataset **out, edgeops_store *store, const char *name) {
+    return open_dataset(out, store, name, HEAD);
 }

@@ -268,16 +268,20 @@ static edgeops_status choose_rows(eop_part_reader *r, eop_batch *batch) {
     return eop_rows_gather(rows, r->index, n);
 }
 
+edgeops_status eop_frozen_fail_label(const eop_frozen *frozen, const char *label) {
+    return eop_fail(EDGEOPS_E_CORRUPT, "store",
+                    "dataset '%s' is not what was frozen: a row has label '%s', which the dataset "
+                    "had not",
+                    frozen->name, label);
+}
+
 static edgeops_status check_labels(const eop_part_reader *r, const eop_batch *batch) {
     if (r->names->count <= r->name_count) {
         return EDGEOPS_OK;
     }
     for (size_t i = 0; i < batch->rows.rows; i++) {
         if (batch->labels[i] >= 0 && (size_t)batch->labels[i] >= r->name_count) {
-            return eop_fail(EDGEOPS_E_CORRUPT, "store",
-                            "dataset '%s' is not what was frozen: a row has label '%s', which the "
-                            "dataset had not",
-                            r->frozen->name, r->names->items[batch->labels[i]]->name);
+            return eop_frozen_fail_label(r->frozen, r->names->items[batch->labels[i]]->name);
         }
     }
     return EDGEOPS_OK;

@@ -24,6 +24,8 @@ void eop_label_names_dispose(eop_label_names *names);
 /** Leaves out the ones without rows and sorts the others; map[old index] is the new one. */
 void eop_label_names_sort(eop_label_names *names, int32_t *map);
 
+/** The same texts under the same indices; out is empty. */
+edgeops_status eop_label_names_copy(eop_label_names *out, const eop_label_names *names);
 /** Index of a text; a new one is added. */
 edgeops_status eop_label_name_index(int32_t *index, eop_label_names *names, const char *text);
 

@@ -68,6 +68,15 @@ edgeops_status eop_label_name_index(int32_t *index, eop_label_names *names, cons
     return EDGEOPS_OK;
 }
 
+edgeops_status eop_label_names_copy(eop_label_names *out, const eop_label_names *names) {
+    int32_t index = 0;
+    edgeops_status status = EDGEOPS_OK;
+    for (size_t i = 0; status == EDGEOPS_OK && i < names->count; i++) {
+        status = eop_label_name_index(&index, out, names->items[i]->name);
+    }
+    return status;
+}
+
 /* First row from i on that has no label yet: skip[i] leads towards it. */
 static size_t next_bare(uint32_t *skip, size_t i) {
     size_t found = i;

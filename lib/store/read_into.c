@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads into the caller's arrays. */
-#include <math.h>
+#include "store/read_into.h"
+
 #include <string.h>
 
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/type.h"
-#include "store/scan.h"
 
 void edgeops_layout_init(edgeops_layout *layout, size_t struct_size) {
     edgeops_layout defaults = EDGEOPS_LAYOUT_INIT;
@@ -15,30 +14,11 @@ void edgeops_layout_init(edgeops_layout *layout, size_t struct_size) {
     layout->struct_size = struct_size;
 }
 
-/* Where a column goes. */
-typedef struct sink {
-    char *data; /* NULL: nowhere */
-    size_t stride;
-    size_t row_bytes;
-    uint8_t *valid;
-    edgeops_type type; /* of the channel */
-    uint32_t length;
-    bool convert; /* to doubles, from another type */
-} sink;
-
-typedef struct reading {
-    edgeops_layout layout;
-    sink *sinks;
-    size_t count;
-    size_t at; /* rows that were written */
-    eop_vector scratch;
-} reading;
-
 /* -- what is asked -- */
 
-static edgeops_status set_sink(sink *out, const edgeops_target *target,
-                               const edgeops_column *column, const eop_vector *vector) {
-    *out = (sink){.type = vector->type, .length = eop_vector_length(vector)};
+static edgeops_status set_sink(eop_read_sink *out, const edgeops_target *target, const char *name,
+                               const eop_vector *vector) {
+    *out = (eop_read_sink){.type = vector->type, .length = eop_vector_length(vector)};
     if (target->data == NULL) {
         return EDGEOPS_OK;
     }
@@ -48,7 +28,7 @@ static edgeops_status set_sink(sink *out, const edgeops_target *target,
         (!native && !(target->type == EDGEOPS_TYPE_FLOAT64 && number))) {
         return eop_fail(EDGEOPS_E_INVALID, "store",
                         "channel '%s' is %s and cannot be read as %s; leave it out or read a table",
-                        column->name, eop_type_name(vector->type), eop_type_name(target->type));
+                        name, eop_type_name(vector->type), eop_type_name(target->type));
     }
     out->data = target->data;
     out->valid = target->valid;
@@ -57,41 +37,50 @@ static edgeops_status set_sink(sink *out, const edgeops_target *target,
     out->stride = target->stride > 0 ? target->stride : out->row_bytes;
     if (out->stride < out->row_bytes) {
         return eop_fail(EDGEOPS_E_INVALID, "store",
-                        "a row of channel '%s' takes %zu bytes, more than its stride of %zu",
-                        column->name, out->row_bytes, out->stride);
+                        "a row of channel '%s' takes %zu bytes, more than its stride of %zu", name,
+                        out->row_bytes, out->stride);
     }
     return EDGEOPS_OK;
 }
 
-static edgeops_status set_sinks(reading *r, const eop_request *request) {
-    const edgeops_layout *layout = &r->layout;
-    r->count = request->table->view.column_count;
+edgeops_status eop_read_into_init(eop_read_into *r, const edgeops_layout *layout,
+                                  const eop_vector *columns, const char *const *names,
+                                  size_t count) {
+    *r = (eop_read_into){.layout = *layout};
+    if (layout->values != NULL && layout->targets != NULL) {
+        return eop_fail(EDGEOPS_E_INVALID, "store", "a layout has values or targets, not both");
+    }
     if (layout->values == NULL && layout->targets == NULL) {
-        r->count = 0;
         return EDGEOPS_OK;
     }
-    if (layout->channel_count != r->count) {
+    if (layout->channel_count != count) {
         return eop_fail(EDGEOPS_E_INVALID, "store",
-                        "the layout has room for %zu channels, the query names %zu",
-                        layout->channel_count, r->count);
+                        "the layout has room for %zu channels, there are %zu",
+                        layout->channel_count, count);
     }
-    r->sinks = eop_calloc(r->count, sizeof *r->sinks);
+    r->count = count;
+    r->sinks = eop_calloc(count, sizeof *r->sinks);
     if (r->sinks == NULL) {
         return eop_fail_nomem("store");
     }
     edgeops_status status = EDGEOPS_OK;
-    for (size_t k = 0; status == EDGEOPS_OK && k < r->count; k++) {
+    for (size_t k = 0; status == EDGEOPS_OK && k < count; k++) {
         edgeops_target cell = {.type = EDGEOPS_TYPE_FLOAT64};
         if (layout->values != NULL) {
             cell.data = layout->values + k;
-            cell.stride = r->count * sizeof(double);
+            cell.stride = count * sizeof(double);
         } else {
             cell = layout->targets[k];
         }
-        status = set_sink(&r->sinks[k], &cell, &request->table->view.columns[k],
-                          &request->table->rows.vectors[k]);
+        status = set_sink(&r->sinks[k], &cell, names[k], &columns[k]);
     }
     return status;
+}
+
+void eop_read_into_dispose(eop_read_into *r) {
+    eop_vector_dispose(&r->scratch);
+    eop_free(r->sinks);
+    *r = (eop_read_into){0};
 }
 
 /* -- putting -- */
@@ -104,7 +93,7 @@ static void put_doubles(char *out, edgeops_type type, const char *from, size_t n
     }
 }
 
-static void put_nulls(const sink *s, size_t at, size_t n) {
+static void put_nulls(const eop_read_sink *s, size_t at, size_t n) {
     for (size_t i = 0; i < n; i++) {
         char *out = s->data + (at + i) * s->stride;
         eop_null_fill(out, s->convert ? EDGEOPS_TYPE_FLOAT64 : s->type, s->length);
@@ -119,8 +108,8 @@ static size_t row_at(const eop_slice *slice, size_t i) {
 }
 
 /* The rows of the slice from a vector that begins with row `first`. */
-static void put_vector(const sink *s, size_t at, const eop_vector *vector, const eop_slice *slice,
-                       size_t first) {
+static void put_vector(const eop_read_sink *s, size_t at, const eop_vector *vector,
+                       const eop_slice *slice, size_t first) {
     size_t source_bytes = eop_vector_row_bytes(vector);
     const char *source = vector->data;
     if (!s->convert && slice->keep == NULL && s->stride == source_bytes) {
@@ -151,8 +140,8 @@ static void put_vector(const sink *s, size_t at, const eop_vector *vector, const
 }
 
 /* Straight into the array: a vector that stands where the rows go. */
-static edgeops_status decode_in_place(const sink *s, size_t at, const void *blob, size_t size,
-                                      const eop_slice *slice) {
+static edgeops_status decode_in_place(const eop_read_sink *s, size_t at, const void *blob,
+                                      size_t size, const eop_slice *slice) {
     eop_vector vector = {.type = s->type,
                          .length = s->length,
                          .capacity = slice->count,
@@ -171,8 +160,8 @@ static edgeops_status decode_in_place(const sink *s, size_t at, const void *blob
     return status;
 }
 
-static edgeops_status put_cell(reading *r, const sink *s, eop_scan *scan, const eop_slice *slice,
-                               uint32_t channel) {
+static edgeops_status put_cell(eop_read_into *r, const eop_read_sink *s, eop_scan *scan,
+                               const eop_slice *slice, uint32_t channel) {
     const void *blob = NULL;
     size_t size = 0;
     edgeops_status status = eop_telemetry_cell(&blob, &size, &scan->reader, slice->chunk, channel);
@@ -200,7 +189,7 @@ static edgeops_status put_cell(reading *r, const sink *s, eop_scan *scan, const 
     return status;
 }
 
-static edgeops_status put_keys(reading *r, eop_scan *scan, const eop_slice *slice) {
+static edgeops_status put_keys(eop_read_into *r, eop_scan *scan, const eop_slice *slice) {
     const edgeops_layout *layout = &r->layout;
     const eop_rows *keys = slice->rows;
     if (layout->times == NULL && layout->seqs == NULL && layout->ordinals == NULL) {
@@ -228,7 +217,7 @@ static edgeops_status put_keys(reading *r, eop_scan *scan, const eop_slice *slic
     return EDGEOPS_OK;
 }
 
-static edgeops_status put_slice(reading *r, eop_scan *scan, const eop_slice *slice) {
+static edgeops_status put_slice(eop_read_into *r, eop_scan *scan, const eop_slice *slice) {
     if (slice->count > r->layout.capacity - r->at) {
         return eop_fail(EDGEOPS_E_LIMIT, "store",
                         "there are more than %llu rows: make room for as many as "
@@ -237,7 +226,7 @@ static edgeops_status put_slice(reading *r, eop_scan *scan, const eop_slice *sli
     }
     edgeops_status status = put_keys(r, scan, slice);
     for (size_t k = 0; status == EDGEOPS_OK && k < r->count; k++) {
-        const sink *s = &r->sinks[k];
+        const eop_read_sink *s = &r->sinks[k];
         if (s->data == NULL) {
             continue;
         }
@@ -251,11 +240,11 @@ static edgeops_status put_slice(reading *r, eop_scan *scan, const eop_slice *sli
     return status;
 }
 
-static edgeops_status read_all(reading *r, edgeops_store *store, const eop_request *request) {
+edgeops_status eop_read_into_scan(eop_read_into *r, edgeops_store *store, const eop_selection *want,
+                                  const eop_vector *columns) {
     eop_scan scan;
     eop_slice slice;
-    edgeops_status status =
-        eop_scan_open(&scan, store, &request->want, request->table->rows.vectors, r->count);
+    edgeops_status status = eop_scan_open(&scan, store, want, columns, r->count);
     while (status == EDGEOPS_OK && (status = eop_scan_next(&scan, &slice)) == EDGEOPS_OK) {
         status = put_slice(r, &scan, &slice);
     }
@@ -263,27 +252,39 @@ static edgeops_status read_all(reading *r, edgeops_store *store, const eop_reque
     return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
 }
 
+edgeops_status eop_read_into_rows(eop_read_into *r, const eop_rows *rows) {
+    eop_slice slice = {.rows = rows, .to = rows->rows, .count = rows->rows};
+    return put_slice(r, NULL, &slice);
+}
+
 edgeops_status edgeops_store_read_into(uint64_t *rows, edgeops_store *store,
-                                       const edgeops_query *query, const edgeops_layout *layout) {
-    EOP_REQUIRE(rows != NULL && store != NULL && query != NULL && layout != NULL, "store");
-    reading r = {.layout = EDGEOPS_LAYOUT_INIT};
-    EOP_OPTIONS_COPY(&r.layout, layout);
-    if (r.layout.values != NULL && r.layout.targets != NULL) {
-        return eop_fail(EDGEOPS_E_INVALID, "store", "a layout has values or targets, not both");
-    }
+                                       const edgeops_query *query, const edgeops_layout *given) {
+    EOP_REQUIRE(rows != NULL && store != NULL && query != NULL && given != NULL, "store");
+    edgeops_layout layout = EDGEOPS_LAYOUT_INIT;
+    eop_read_into r = {0};
     eop_request request;
+    const char **names = NULL;
+    EOP_OPTIONS_COPY(&layout, given);
     edgeops_status status = eop_request_init(&request, store, query);
+    size_t count = status == EDGEOPS_OK ? request.table->view.column_count : 0;
     if (status == EDGEOPS_OK) {
-        status = set_sinks(&r, &request);
+        names = eop_calloc(count, sizeof *names);
+        status = names != NULL ? EDGEOPS_OK : eop_fail_nomem("store");
+    }
+    for (size_t k = 0; status == EDGEOPS_OK && k < count; k++) {
+        names[k] = request.table->view.columns[k].name;
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_read_into_init(&r, &layout, request.table->rows.vectors, names, count);
     }
     if (status == EDGEOPS_OK && !request.none) {
-        status = read_all(&r, store, &request);
+        status = eop_read_into_scan(&r, store, &request.want, request.table->rows.vectors);
     }
     if (status == EDGEOPS_OK) {
         *rows = r.at;
     }
+    eop_read_into_dispose(&r);
     eop_request_dispose(&request);
-    eop_vector_dispose(&r.scratch);
-    eop_free(r.sinks);
+    eop_free(names);
     return status;
 }
