@@ -139,25 +139,22 @@ static void put_vector(const eop_read_sink *s, size_t at, const eop_vector *vect
     }
 }
 
-/* Straight into the array: a vector that stands where the rows go. */
+/* Straight to their place. */
 static edgeops_status decode_in_place(const eop_read_sink *s, size_t at, const void *blob,
                                       size_t size, const eop_slice *slice) {
-    eop_vector vector = {.type = s->type,
-                         .length = s->length,
-                         .capacity = slice->count,
-                         .data = s->data + at * s->stride};
-    edgeops_status status =
-        eop_chunk_decode(&vector, blob, size, slice->chunk->rows, slice->from, slice->to);
-    if (status == EDGEOPS_OK && s->valid != NULL) {
-        if (vector.valid != NULL) {
-            memcpy(s->valid + at, vector.valid, slice->count);
-        } else {
-            memset(s->valid + at, 1, slice->count);
-        }
-    }
-    vector.data = NULL;
-    eop_vector_dispose(&vector);
-    return status;
+    eop_chunk_target target = {.out = s->data + at * s->stride,
+                               .stride = s->stride,
+                               .type = s->convert ? EDGEOPS_TYPE_FLOAT64 : s->type,
+                               .valid = s->valid != NULL ? s->valid + at : NULL};
+    return eop_chunk_decode_to(&target, blob, size, s->type, s->length, slice->chunk->rows,
+                               slice->from, slice->to);
+}
+
+/* The decoder writes whole elements where they belong. */
+static bool is_aligned(const eop_read_sink *s) {
+    size_t width = s->convert ? sizeof(double) : eop_type_width(s->type);
+    return s->type != EDGEOPS_TYPE_BLOB && (uintptr_t)s->data % width == 0 &&
+           s->stride % width == 0;
 }
 
 static edgeops_status put_cell(eop_read_into *r, const eop_read_sink *s, eop_scan *scan,
@@ -172,9 +169,7 @@ static edgeops_status put_cell(eop_read_into *r, const eop_read_sink *s, eop_sca
     if (status != EDGEOPS_OK) {
         return status;
     }
-    bool aligned = (uintptr_t)(s->data + r->at * s->stride) % eop_type_width(s->type) == 0;
-    if (!s->convert && slice->keep == NULL && s->stride == s->row_bytes && aligned &&
-        s->type != EDGEOPS_TYPE_BLOB) {
+    if (slice->keep == NULL && is_aligned(s)) {
         return decode_in_place(s, r->at, blob, size, slice);
     }
     if (r->scratch.type != s->type || eop_vector_length(&r->scratch) != s->length) {
