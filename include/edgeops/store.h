@@ -228,6 +228,18 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_read(edgeops_table **
                                                                 edgeops_store *store,
                                                                 const edgeops_query *query);
 
+/** Reads the bytes of a blob and checks them.
+ *
+ *  @param data    given to the caller, free with edgeops_free(); NULL after a failure
+ *  @param size    0 for an empty one; untouched after a failure
+ *  @param digest  32 bytes: edgeops_blob.digest of a row
+ *  @return EDGEOPS_OK; EDGEOPS_E_NOTFOUND; EDGEOPS_E_CORRUPT when the bytes have another SHA-256;
+ *          EDGEOPS_E_NOMEM; EDGEOPS_E_IO
+ *  Threads: any. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_blob(void **data, size_t *size,
+                                                                edgeops_store *store,
+                                                                const uint8_t *digest);
+
 /** NULL is allowed. Since 0.1. */
 EDGEOPS_API void edgeops_table_free(edgeops_table *table);
 

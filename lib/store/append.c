@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/str.h"
+#include "store/blob.h"
 #include "store/chunk.h"
 #include "store/internal.h"
 #include "store/table_frame.h"
@@ -29,7 +30,8 @@ typedef struct news {
 
 struct eop_append_scratch {
     eop_buf frame;
-    eop_buf arrays; /* converted, of the sample that is taken */
+    eop_buf arrays;            /* converted, of the sample that is taken */
+    const edgeops_blob *blobs; /* of the BLOB values that come, in their order */
     eop_cell cells[EOP_CHANNELS_MAX];
     uint8_t seen[EOP_CHANNELS_MAX]; /* cells that the compared row has */
     touch *touches;
@@ -92,8 +94,11 @@ static edgeops_status check_value(const char *asset, const char *channel,
         return check_array(asset, channel, value);
     }
     if (value->type == EDGEOPS_TYPE_BLOB) {
-        return eop_fail(EDGEOPS_E_INVALID, "store",
-                        "asset '%s', channel '%s': blobs are not taken yet", asset, channel);
+        return value->size <= EDGEOPS_BLOB_MAX && (value->size == 0 || value->as.data != NULL)
+                   ? EDGEOPS_OK
+                   : eop_fail(EDGEOPS_E_INVALID, "store",
+                              "asset '%s', channel '%s': a blob has at most 64 MiB, not %u bytes",
+                              asset, channel, value->size);
     }
     if (value->type == EDGEOPS_TYPE_BOOL && (value->as.i64 & ~INT64_C(1)) != 0) {
         return eop_fail(EDGEOPS_E_INVALID, "store", "asset '%s', channel '%s': a bool is 0 or 1",
@@ -111,7 +116,7 @@ static edgeops_status check_value(const char *asset, const char *channel,
     return EDGEOPS_OK;
 }
 
-static edgeops_status check_sample(size_t *bound, const edgeops_sample *sample) {
+static edgeops_status check_sample(size_t *bound, bool *has_blobs, const edgeops_sample *sample) {
     if (sample->asset == NULL ||
         (sample->count > 0 && (sample->channels == NULL || sample->values == NULL))) {
         return eop_fail(EDGEOPS_E_INVALID, "store", "a sample has no asset, channels or values");
@@ -135,6 +140,7 @@ static edgeops_status check_sample(size_t *bound, const edgeops_sample *sample) 
         if (status != EDGEOPS_OK) {
             return status;
         }
+        *has_blobs = *has_blobs || value->type == EDGEOPS_TYPE_BLOB;
         *bound += eop_frame_cell_bound(value);
     }
     if (*bound > EOP_FRAME_MAX) {
@@ -308,6 +314,10 @@ static edgeops_status convert(edgeops_value *out, eop_append_scratch *scratch,
                               const edgeops_value *value, const eop_asset *asset,
                               const eop_channel *channel) {
     *out = *value;
+    if (EOP_UNLIKELY(value->type == EDGEOPS_TYPE_BLOB)) {
+        out->size = sizeof *scratch->blobs;
+        out->as.data = scratch->blobs++;
+    }
     if (EOP_LIKELY(eop_channel_holds(channel, value)) || value->type == EDGEOPS_TYPE_NULL) {
         if (EOP_UNLIKELY(channel->length == 1 && eop_value_is_array(value))) {
             *out = eop_value_load(value->type, value->as.data);
@@ -726,11 +736,13 @@ edgeops_status eop_append_run(edgeops_store *store, size_t bound, eop_append_fn 
 typedef struct sample_list {
     const edgeops_sample *items;
     size_t count;
+    const edgeops_blob *blobs;
 } sample_list;
 
 static edgeops_status take_samples(edgeops_store *store, void *input) {
     const sample_list *samples = input;
     edgeops_status status = EDGEOPS_OK;
+    store->scratch->blobs = samples->blobs;
     for (size_t i = 0; status == EDGEOPS_OK && i < samples->count; i++) {
         status = eop_append_sample(store, &samples->items[i], i);
     }
@@ -740,10 +752,12 @@ static edgeops_status take_samples(edgeops_store *store, void *input) {
 edgeops_status edgeops_store_append(edgeops_store *store, const edgeops_sample *samples, size_t n,
                                     edgeops_append_result *result) {
     EOP_REQUIRE(store != NULL && (samples != NULL || n == 0), "store");
-    sample_list list = {samples, n};
+    sample_list list = {samples, n, NULL};
+    edgeops_blob *blobs = NULL;
+    bool has_blobs = false;
     size_t bound = 0;
     for (size_t i = 0; i < n; i++) {
-        edgeops_status status = check_sample(&bound, &samples[i]);
+        edgeops_status status = check_sample(&bound, &has_blobs, &samples[i]);
         if (status != EDGEOPS_OK) {
             return status;
         }
@@ -754,7 +768,17 @@ edgeops_status edgeops_store_append(edgeops_store *store, const edgeops_sample *
         }
         return EDGEOPS_OK;
     }
-    return eop_append_run(store, bound, take_samples, &list, result);
+    if (EOP_LIKELY(!has_blobs)) {
+        return eop_append_run(store, bound, take_samples, &list, result);
+    }
+    edgeops_status status = eop_blob_begin(&blobs, store, samples, n);
+    if (status == EDGEOPS_OK) {
+        list.blobs = blobs;
+        status = eop_append_run(store, bound, take_samples, &list, result);
+        eop_blob_end(store);
+        eop_free(blobs);
+    }
+    return status;
 }
 
 void edgeops_store_watch(edgeops_store *store, edgeops_store_watch_fn fn, void *user_data) {

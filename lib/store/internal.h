@@ -68,6 +68,7 @@ struct edgeops_store {
     size_t drop_capacity;
     edgeops_status drop_status; /* of the last try of the writer */
     bool shrink_due;            /* the file can be made shorter */
+    bool sweep_due;             /* rows went: blobs may be without any now */
     char drop_message[512];
     uint64_t drop_tries;
 
@@ -102,6 +103,8 @@ struct edgeops_store {
     /* Under `lock`: backups under way. No file in data/blobs may go meanwhile: a backup copies them
      * some time after it has seen who refers to them. */
     size_t backups;
+    pthread_rwlock_t blob_lock; /* taken first: who makes rows that refer to blobs reads, who
+                                 * removes files writes */
 
     pthread_mutex_t watch_lock;
     edgeops_store_watch_fn watch;

@@ -494,6 +494,7 @@ edgeops_status eop_retain_step(edgeops_store *store, void *data) {
             show_share(&run->shares[i], store);
         }
         store->chunk_epoch++;
+        store->sweep_due = store->sweep_due || (done && run->done.chunks > 0);
         /* Free pages are used again; the file gets shorter only where the disk must. */
         for (size_t k = 0; done && run->done.chunks > 0 && k < run->policy_count; k++) {
             store->shrink_due = store->shrink_due || run->policies[k].min_free > 0;

@@ -55,6 +55,7 @@ static edgeops_status init_locks(edgeops_store *store) {
     rc = rc != 0 ? rc : pthread_mutex_init(&store->lock, NULL);
     rc = rc != 0 ? rc : pthread_mutex_init(&store->spare_lock, NULL);
     rc = rc != 0 ? rc : pthread_rwlock_init(&store->hold, NULL);
+    rc = rc != 0 ? rc : pthread_rwlock_init(&store->blob_lock, NULL);
     rc = rc != 0 ? rc : pthread_mutex_init(&store->wake_lock, NULL);
     rc = rc != 0 ? rc : pthread_mutex_init(&store->pool_lock, NULL);
     rc = rc != 0 ? rc : pthread_mutex_init(&store->watch_lock, NULL);
@@ -349,6 +350,7 @@ static void destroy_locks(edgeops_store *store) {
     pthread_mutex_destroy(&store->lock);
     pthread_mutex_destroy(&store->spare_lock);
     pthread_rwlock_destroy(&store->hold);
+    pthread_rwlock_destroy(&store->blob_lock);
     pthread_mutex_destroy(&store->wake_lock);
     pthread_mutex_destroy(&store->pool_lock);
     pthread_mutex_destroy(&store->watch_lock);

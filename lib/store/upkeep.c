@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/error.h"
+#include "store/blob.h"
 #include "store/retention.h"
 
 enum { ASK_MS = 100 };
@@ -114,13 +115,28 @@ static edgeops_status retain(edgeops_store *store) {
     return status < 0 ? EDGEOPS_DONE : status;
 }
 
+/* Rows are gone: the files that they alone referred to go as well. While a backup is under way they
+ * stay, and the next rows that go have them removed. */
+static void sweep(edgeops_store *store) {
+    eop_blob_stats stats = {0};
+    edgeops_status status = eop_blob_sweep(store, &stats);
+    if (status < 0 && status != EDGEOPS_E_BUSY) {
+        eop_store_log(store, EDGEOPS_LOG_WARN, "blobs: %s", edgeops_error_last()->message);
+    }
+}
+
 edgeops_status eop_upkeep_some(edgeops_store *store) {
     pthread_mutex_lock(&store->lock);
+    bool swept = store->sweep_due;
+    store->sweep_due = false;
     eop_upkeep *work = store->upkeep;
     bool canceled = work != NULL && work->canceled;
     bool due = store->retain_due;
     pthread_mutex_unlock(&store->lock);
     edgeops_status status = work != NULL ? asked(store, work, canceled) : EDGEOPS_DONE;
+    if (swept) {
+        sweep(store);
+    }
     edgeops_status retained = due ? retain(store) : EDGEOPS_DONE;
     return status == EDGEOPS_OK || retained == EDGEOPS_OK || work != NULL ? EDGEOPS_OK
                                                                           : EDGEOPS_DONE;

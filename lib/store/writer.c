@@ -200,6 +200,7 @@ static edgeops_status drop_some(edgeops_store *store) {
         /* Others may have come, behind it. */
         memmove(store->drops, store->drops + 1, --store->drop_count * sizeof *store->drops);
         store->shrink_due = true;
+        store->sweep_due = true;
     } else if (done) {
         store->shrink_due = false;
     }

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base/type.h"
+#include "store/blob.h"
 #include "store_fixture.h"
 
 TestSuite(store_types, .init = make_home, .fini = remove_home);
@@ -324,5 +325,122 @@ Test(store_types, quality_tells_a_sample_from_its_duplicate) {
     cr_assert_eq(table->columns[0].quality[0], 0xc0);
     cr_assert_eq(table->columns[0].quality[1], EDGEOPS_QUALITY_NONE);
     edgeops_table_free(table);
+    edgeops_store_close(store);
+}
+
+static edgeops_value image(const void *bytes, size_t size) {
+    return (edgeops_value){.type = EDGEOPS_TYPE_BLOB, .size = (uint32_t)size, .as.data = bytes};
+}
+
+static void check_blob(edgeops_store *store, uint64_t row, const char *bytes) {
+    edgeops_table *table = read_all(store, "camera");
+    void *data = NULL;
+    size_t size = 0;
+    edgeops_value value = edgeops_column_value(&table->columns[0], row);
+    edgeops_blob blob;
+    cr_assert_eq(value.type, EDGEOPS_TYPE_BLOB);
+    cr_assert_eq(value.size, sizeof blob);
+    memcpy(&blob, value.as.data, sizeof blob);
+    CHECK_OK(edgeops_store_blob(&data, &size, store, blob.digest));
+    cr_assert_eq(size, strlen(bytes));
+    cr_assert_eq(blob.size, size);
+    cr_assert_eq(memcmp(data, bytes, size), 0);
+    edgeops_free(data);
+    edgeops_table_free(table);
+}
+
+Test(store_types, blob_is_kept_once_and_read_back_checked) {
+    edgeops_store *store = open_store();
+    edgeops_append_result r;
+    CHECK_OK(put(store, "camera", 1, 0, "image", image("first", 5), &r));
+    CHECK_OK(put(store, "camera", 2, 0, "image", image("second", 6), &r));
+    CHECK_OK(put(store, "camera", 3, 0, "image", image("first", 5), &r));
+    CHECK_OK(put(store, "camera", 4, 0, "image", image(NULL, 0), &r));
+    CHECK_OK(put(store, "camera", 5, 0, "other", f64(1), &r));
+    CHECK_OK(put(store, "camera", 2, 0, "image", image("second", 6), &r));
+    cr_assert_eq(r.duplicates, 1);
+    CHECK_OK(put(store, "camera", 2, 0, "image", image("third", 5), &r));
+    cr_assert_eq(r.conflicts, 1);
+    CHECK_CODE(EDGEOPS_E_INVALID, put(store, "camera", 6, 0, "image", text("no image"), &r));
+    CHECK_CODE(EDGEOPS_E_INVALID, put(store, "camera", 6, 0, "other", image("x", 1), &r));
+    CHECK_CODE(EDGEOPS_E_INVALID,
+               put(store, "camera", 6, 0, "image", image("", EDGEOPS_BLOB_MAX + 1), &r));
+    for (int round = 0; round < 3; round++) {
+        check_blob(store, 0, "first");
+        check_blob(store, 1, "second");
+        check_blob(store, 2, "first");
+        check_blob(store, 3, "");
+        edgeops_store_close(store);
+        store = open_store();
+        if (round == 1) {
+            CHECK_OK(eop_store_flush(store));
+        }
+    }
+    edgeops_table *table = read_all(store, "camera");
+    edgeops_blob blob;
+    static const edgeops_blob none;
+    memcpy(&blob, table->columns[0].data, sizeof blob);
+    cr_assert_eq(memcmp((const char *)table->columns[0].data + 4 * sizeof blob, &none, sizeof none),
+                 0);
+    edgeops_table_free(table);
+    char *path = eop_blob_path(store, blob.digest);
+    CHECK_OK(eop_file_write(path, "fir5t", 5, 0600));
+    void *data = NULL;
+    size_t size = 0;
+    CHECK_CODE(EDGEOPS_E_CORRUPT, edgeops_store_blob(&data, &size, store, blob.digest));
+    cr_assert(data == NULL);
+    blob.digest[0] ^= 1;
+    CHECK_CODE(EDGEOPS_E_NOTFOUND, edgeops_store_blob(&data, &size, store, blob.digest));
+    eop_free(path);
+    edgeops_store_close(store);
+}
+
+/* Makes the files older than any sweep. */
+static void age_blobs(void) {
+    char command[200];
+    snprintf(command, sizeof command, "find '%s/data/blobs' -type f -exec touch -d 2001-01-01 {} +",
+             home);
+    cr_assert_eq(system(command), 0);
+}
+
+static int count_blobs(void) {
+    char command[200];
+    int n = 0;
+    snprintf(command, sizeof command, "find '%s/data/blobs' -type f | wc -l", home);
+    FILE *pipe = popen(command, "r");
+    cr_assert(pipe != NULL);
+    cr_assert_eq(fscanf(pipe, "%d", &n), 1);
+    pclose(pipe);
+    return n;
+}
+
+Test(store_types, sweep_removes_blobs_that_no_row_refers_to) {
+    edgeops_store *store = open_store();
+    eop_blob_stats stats;
+    CHECK_OK(eop_blob_sweep(store, &stats));
+    cr_assert_eq(stats.kept + stats.removed, 0);
+    CHECK_OK(put(store, "camera", 1, 0, "image", image("chunk", 5), NULL));
+    CHECK_OK(put(store, "gone", 1, 0, "image", image("gone", 4), NULL));
+    CHECK_OK(put(store, "gone", 2, 0, "image", image("chunk", 5), NULL));
+    CHECK_OK(eop_store_flush(store));
+    CHECK_OK(put(store, "camera", 2, 0, "image", image("memory", 6), NULL));
+    /* Rows of a refused call leave theirs behind. */
+    const char *names[2] = {"image", "x"};
+    edgeops_value values[2] = {image("refused", 7), f64(1)};
+    edgeops_sample sample = {"camera", 3, 0, 2, names, values};
+    CHECK_OK(put(store, "camera", 4, 0, "x", text("a text"), NULL));
+    CHECK_CODE(EDGEOPS_E_INVALID, edgeops_store_append(store, &sample, 1, NULL));
+    CHECK_OK(edgeops_store_remove_asset(store, "gone"));
+    CHECK_OK(eop_store_flush(store));
+    CHECK_OK(eop_blob_sweep(store, &stats));
+    cr_assert_eq(stats.removed, 0); /* all are too young to be sure */
+    cr_assert_eq(count_blobs(), 4);
+    age_blobs();
+    /* The writer may do the same at this moment, as rows went. */
+    CHECK_OK(eop_blob_sweep(store, &stats));
+    cr_assert_eq(stats.kept, 2);
+    cr_assert_eq(count_blobs(), 2);
+    check_blob(store, 0, "chunk");
+    check_blob(store, 1, "memory");
     edgeops_store_close(store);
 }

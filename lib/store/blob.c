@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/blob.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/memory.h"
+#include "base/time.h"
+#include "base/tree.h"
+#include "store/scan.h"
+
+#define FOLDER      "data/blobs"
+#define DIGEST_SIZE 32u
+#define SORT_AFTER  65536u
+#define TORN_AGE    (3600 * EDGEOPS_SECOND)
+
+char *eop_blob_path(const edgeops_store *store, const uint8_t *digest) {
+    char hex[2 * DIGEST_SIZE + 1];
+    eop_hex_put(hex, digest, DIGEST_SIZE);
+    return eop_format("%s/" FOLDER "/%.2s/%s", store->home, hex, hex + 2);
+}
+
+/* -- keeping -- */
+
+static bool survives_power(edgeops_store *store) {
+    return edgeops_store_durability(store) == EDGEOPS_DURABILITY_POWER;
+}
+
+/* The folder ab, and what is above it. */
+static edgeops_status make_folder(const edgeops_store *store, const char *path, bool power) {
+    char *folder = eop_strndup(path, (size_t)(strrchr(path, '/') - path));
+    char *all = eop_path_join(store->home, FOLDER);
+    edgeops_status status =
+        folder != NULL && all != NULL ? eop_mkdirs(folder, 0700) : eop_fail_nomem("store");
+    if (status == EDGEOPS_OK && power) {
+        status = eop_dir_sync(all);
+    }
+    if (status == EDGEOPS_OK && power) {
+        status = eop_dir_sync_parent(all);
+    }
+    eop_free(folder);
+    eop_free(all);
+    return status;
+}
+
+static edgeops_status write_file(const char *path, const void *data, size_t size, bool power) {
+    eop_replacement file;
+    edgeops_status status = eop_replacement_open(&file, path, 0600);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    status = eop_write_all(file.fd, data, size);
+    if (status == EDGEOPS_OK && power) {
+        return eop_replacement_commit(&file);
+    }
+    if (status == EDGEOPS_OK && rename(file.temporary, file.path) != 0) {
+        status = eop_fail_errno(errno, "store", "cannot write '%s'", path);
+    } else if (status == EDGEOPS_OK) {
+        eop_free(file.temporary);
+        file.temporary = NULL;
+    }
+    eop_replacement_dispose(&file);
+    return status;
+}
+
+/* The bytes are there already, whole: a sweep that has begun sees by the time that they are used
+ * again. */
+static bool use_again(const char *path, size_t size, bool power) {
+    struct stat st;
+    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) {
+        return false;
+    }
+    bool good = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size == size &&
+                futimens(fd, NULL) == 0 && (!power || fsync(fd) == 0);
+    close(fd);
+    return good;
+}
+
+static edgeops_status keep(edgeops_blob *out, edgeops_store *store, const edgeops_value *value) {
+    char hex[2 * DIGEST_SIZE + 1];
+    bool power = survives_power(store);
+    const void *data = value->size > 0 ? value->as.data : "";
+    *out = (edgeops_blob){.size = value->size};
+    edgeops_status status = eop_sha256_of(hex, data, value->size);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    (void)eop_hex_take(out->digest, DIGEST_SIZE, hex);
+    char *path = eop_blob_path(store, out->digest);
+    if (path == NULL) {
+        return eop_fail_nomem("store");
+    }
+    if (!use_again(path, value->size, power)) {
+        status = make_folder(store, path, power);
+        if (status == EDGEOPS_OK) {
+            status = write_file(path, data, value->size, power);
+        }
+    }
+    eop_free(path);
+    return status;
+}
+
+edgeops_status eop_blob_begin(edgeops_blob **out, edgeops_store *store,
+                              const edgeops_sample *samples, size_t n) {
+    size_t count = 0;
+    *out = NULL;
+    for (size_t i = 0; i < n; i++) {
+        for (size_t k = 0; k < samples[i].count; k++) {
+            count += samples[i].values[k].type == EDGEOPS_TYPE_BLOB;
+        }
+    }
+    edgeops_status status = eop_store_ready(store);
+    edgeops_blob *blobs = status == EDGEOPS_OK ? eop_calloc(count, sizeof *blobs) : NULL;
+    if (blobs == NULL) {
+        return status == EDGEOPS_OK ? eop_fail_nomem("store") : status;
+    }
+    count = 0;
+    pthread_rwlock_rdlock(&store->blob_lock);
+    for (size_t i = 0; status == EDGEOPS_OK && i < n; i++) {
+        for (size_t k = 0; status == EDGEOPS_OK && k < samples[i].count; k++) {
+            if (samples[i].values[k].type == EDGEOPS_TYPE_BLOB) {
+                status = keep(&blobs[count++], store, &samples[i].values[k]);
+            }
+        }
+    }
+    if (status != EDGEOPS_OK) {
+        pthread_rwlock_unlock(&store->blob_lock);
+        eop_free(blobs);
+        return status;
+    }
+    *out = blobs;
+    return EDGEOPS_OK;
+}
+
+void eop_blob_end(edgeops_store *store) {
+    pthread_rwlock_unlock(&store->blob_lock);
+}
+
+/* -- reading -- */
+
+edgeops_status edgeops_store_blob(void **data, size_t *size, edgeops_store *store,
+                                  const uint8_t *digest) {
+    EOP_REQUIRE(data != NULL && size != NULL && store != NULL && digest != NULL, "store");
+    char hex[2 * DIGEST_SIZE + 1];
+    char wanted[2 * DIGEST_SIZE + 1];
+    char *bytes = NULL;
+    size_t count = 0;
+    *data = NULL;
+    eop_hex_put(wanted, digest, DIGEST_SIZE);
+    char *path = eop_blob_path(store, digest);
+    edgeops_status status = path != NULL ? eop_file_read(&bytes, &count, path, EDGEOPS_BLOB_MAX)
+                                         : eop_fail_nomem("store");
+    if (status == EDGEOPS_E_NOTFOUND) {
+        status = eop_fail(EDGEOPS_E_NOTFOUND, "store", "there is no blob sha256:%s", wanted);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_sha256_of(hex, bytes, count);
+    }
+    if (status == EDGEOPS_OK && strcmp(hex, wanted) != 0) {
+        status = eop_fail(
+            EDGEOPS_E_CORRUPT, "store",
+            "'%s' is damaged: its bytes have another SHA-256; restore it from a backup", path);
+    }
+    eop_free(path);
+    if (status != EDGEOPS_OK) {
+        eop_free(bytes);
+        return status;
+    }
+    *data = bytes;
+    *size = count;
+    return EDGEOPS_OK;
+}
+
+/* -- sweeping -- */
+
+/* Digests, sorted when they are all there. */
+typedef struct digests {
+    uint8_t (*items)[DIGEST_SIZE];
+    size_t count;
+    size_t capacity;
+    size_t sorted; /* so many were there when they were sorted last */
+} digests;
+
+static edgeops_status add_digest(digests *list, const uint8_t *digest) {
+    if (!eop_grow(&list->items, &list->capacity, list->count + 1, DIGEST_SIZE)) {
+        return eop_fail_nomem("store");
+    }
+    memcpy(list->items[list->count++], digest, DIGEST_SIZE);
+    return EDGEOPS_OK;
+}
+
+static int by_bytes(const void *a, const void *b) {
+    return memcmp(a, b, DIGEST_SIZE);
+}
+
+static void sort_digests(digests *list) {
+    size_t n = 0;
+    if (list->count > 1) {
+        qsort(list->items, list->count, DIGEST_SIZE, by_bytes);
+    }
+    for (size_t i = 0; i < list->count; i++) {
+        if (n == 0 || by_bytes(list->items[n - 1], list->items[i]) != 0) {
+            memmove(list->items[n++], list->items[i], DIGEST_SIZE);
+        }
+    }
+    list->count = n;
+    list->sorted = n;
+}
+
+static bool has_digest(const digests *list, const uint8_t *digest) {
+    return list->count > 0 &&
+           bsearch(digest, list->items, list->count, DIGEST_SIZE, by_bytes) != NULL;
+}
+
+typedef struct listing {
+    const char *folder;
+    digests *files;
+} listing;
+
+/* What a crash left half written. */
+static void remove_torn(const char *folder, const char *name) {
+    struct stat st;
+    char *path = eop_path_join(folder, name);
+    if (path != NULL && stat(path, &st) == 0 &&
+        (edgeops_time)st.st_mtim.tv_sec * EDGEOPS_SECOND < eop_now() - TORN_AGE) {
+        (void)unlink(path);
+    }
+    eop_free(path);
+}
+
+/* A file "ab/REST" is one of ours, and so is "ab/REST.XXXXXX"; nothing else is touched. */
+static edgeops_status note_file(const eop_tree_entry *entry, void *user_data) {
+    const listing *list = user_data;
+    char hex[2 * DIGEST_SIZE + 1];
+    uint8_t digest[DIGEST_SIZE];
+    const char *path = entry->path;
+    size_t size = strcspn(path, ".");
+    if (entry->folder || size != 2 * DIGEST_SIZE + 1 || path[2] != '/') {
+        return EDGEOPS_OK;
+    }
+    memcpy(hex, path, 2);
+    memcpy(hex + 2, path + 3, 2 * DIGEST_SIZE - 2);
+    if (!eop_hex_take(digest, DIGEST_SIZE, hex)) {
+        return EDGEOPS_OK;
+    }
+    if (path[size] == '.') {
+        remove_torn(list->folder, path);
+        return EDGEOPS_OK;
+    }
+    return add_digest(list->files, digest);
+}
+
+static edgeops_status list_files(digests *files, const edgeops_store *store) {
+    char *folder = eop_path_join(store->home, FOLDER);
+    listing list = {folder, files};
+    edgeops_status status = folder != NULL ? EDGEOPS_OK : eop_fail_nomem("store");
+    if (status == EDGEOPS_OK && eop_file_exists(folder)) {
+        status = eop_tree_walk(folder, note_file, &list);
+    }
+    eop_free(folder);
+    return status;
+}
+
+/* The columns of blobs of one asset. */
+typedef struct holder {
+    uint32_t asset;
+    uint32_t count;
+    uint32_t *channels;
+} holder;
+
+typedef struct holders {
+    holder *items;
+    size_t count;
+    size_t capacity;
+} holders;
+
+static edgeops_status add_holder(holders *list, const eop_asset *asset) {
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < asset->channel_count; i++) {
+        n += asset->channels[i]->type == EDGEOPS_TYPE_BLOB;
+    }
+    if (n == 0) {
+        return EDGEOPS_OK;
+    }
+    uint32_t *channels = eop_calloc(n, sizeof *channels);
+    if (channels == NULL ||
+        !eop_grow(&list->items, &list->capacity, list->count + 1, sizeof *list->items)) {
+        eop_free(channels);
+        return eop_fail_nomem("store");
+    }
+    list->items[list->count++] = (holder){asset->id, n, channels};
+    n = 0;
+    for (uint32_t i = 0; i < asset->channel_count; i++) {
+        if (asset->channels[i]->type == EDGEOPS_TYPE_BLOB) {
+            channels[n++] = i;
+        }
+    }
+    return EDGEOPS_OK;
+}
+
+static void free_holders(holders *list) {
+    for (size_t i = 0; i < list->count; i++) {
+        eop_free(list->items[i].channels);
+    }
+    eop_free(list->items);
+}
+
+static edgeops_status list_holders(holders *list, edgeops_store *store) {
+    edgeops_status status = EDGEOPS_OK;
+    pthread_mutex_lock(&store->lock);
+    for (size_t i = 0; status == EDGEOPS_OK && i < store->mem.count; i++) {
+        status = add_holder(list, store->mem.assets[i]);
+    }
+    pthread_mutex_unlock(&store->lock);
+    return status;
+}
+
+static edgeops_status mark_rows(digests *used, const eop_rows *rows) {
+    edgeops_status status = EDGEOPS_OK;
+    for (size_t k = 0; k < rows->vector_count; k++) {
+        const eop_vector *vector = &rows->vectors[k];
+        for (size_t i = 0; status == EDGEOPS_OK && i < vector->filled; i++) {
+            if (!eop_vector_is_null(vector, i)) {
+                edgeops_blob blob;
+                memcpy(&blob, (const char *)vector->data + i * sizeof blob, sizeof blob);
+                status = add_digest(used, blob.digest);
+            }
+        }
+    }
+    /* The same image again and again takes no more memory than once. */
+    if (used->count > used->sorted + SORT_AFTER) {
+        sort_digests(used);
+    }
+    return status;
+}
+
+static edgeops_status mark_asset(digests *used, edgeops_store *store, const holder *from) {
+    static const eop_chunk_filter all = {INT64_MIN, INT64_MAX, UINT64_MAX};
+    eop_selection want = {.asset = from->asset,
+                          .from = INT64_MIN,
+                          .to = INT64_MAX,
+                          .max_ordinal = UINT64_MAX,
+                          .channels = from->channels};
+    eop_scan scan = {0};
+    eop_rows rows = {0};
+    edgeops_status status = EDGEOPS_OK;
+    for (uint32_t k = 0; status == EDGEOPS_OK && k < from->count; k++) {
+        status = eop_rows_add_vector(&rows, EDGEOPS_TYPE_BLOB, 1);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_scan_open(&scan, store, &want, rows.vectors, from->count);
+        if (status == EDGEOPS_OK) {
+            status = mark_rows(used, &scan.memory);
+        }
+        for (size_t i = 0; status == EDGEOPS_OK && i < scan.chunks.count; i++) {
+            eop_rows_clear(&rows);
+            status = eop_telemetry_read(&rows, &scan.reader, &scan.chunks.items[i], &all,
+                                        from->channels);
+            if (status == EDGEOPS_OK) {
+                status = mark_rows(used, &rows);
+            }
+        }
+        eop_scan_dispose(&scan);
+    }
+    eop_rows_dispose(&rows);
+    return status == EDGEOPS_E_NOTFOUND ? EDGEOPS_OK : status;
+}
+
+/* Removes a file that nobody refers to, unless it was used again since `start`. */
+static edgeops_status remove_file(eop_blob_stats *stats, const edgeops_store *store,
+                                  const uint8_t *digest, edgeops_time start) {
+    struct stat st;
+    edgeops_status status = EDGEOPS_OK;
+    char *path = eop_blob_path(store, digest);
+    if (path == NULL) {
+        return eop_fail_nomem("store");
+    }
+    if (stat(path, &st) != 0) {
+        status = errno == ENOENT ? EDGEOPS_OK : eop_fail_errno(errno, "store", "'%s'", path);
+    } else if ((edgeops_time)st.st_mtim.tv_sec * EDGEOPS_SECOND + st.st_mtim.tv_nsec >= start) {
+        stats->kept++;
+    } else if (unlink(path) != 0) {
+        status = eop_fail_errno(errno, "store", "cannot remove '%s'", path);
+    } else {
+        stats->removed++;
+        stats->removed_bytes += (uint64_t)st.st_size;
+    }
+    eop_free(path);
+    return status;
+}
+
+static edgeops_status remove_files(eop_blob_stats *stats, edgeops_store *store,
+                                   const digests *files, const digests *used, edgeops_time start) {
+    edgeops_status status = EDGEOPS_OK;
+    pthread_rwlock_wrlock(&store->blob_lock);
+    pthread_mutex_lock(&store->lock);
+    if (store->backups > 0) {
+        status = eop_fail(EDGEOPS_E_BUSY, "store", "a backup is under way: no blob is removed");
+    }
+    for (size_t i = 0; status == EDGEOPS_OK && i < files->count; i++) {
+        if (has_digest(used, files->items[i])) {
+            stats->kept++;
+        } else {
+            status = remove_file(stats, store, files->items[i], start);
+        }
+    }
+    pthread_mutex_unlock(&store->lock);
+    pthread_rwlock_unlock(&store->blob_lock);
+    return status;
+}
+
+edgeops_status eop_blob_sweep(edgeops_store *store, eop_blob_stats *stats) {
+    EOP_REQUIRE(store != NULL, "store");
+    eop_blob_stats done = {0};
+    digests files = {0};
+    digests used = {0};
+    holders list = {0};
+    /* The clock of files may be a tick behind ours. */
+    edgeops_time start = eop_now() - EDGEOPS_SECOND;
+    edgeops_status status = list_files(&files, store);
+    if (status == EDGEOPS_OK && files.count > 0) {
+        status = list_holders(&list, store);
+    }
+    for (size_t i = 0; status == EDGEOPS_OK && i < list.count; i++) {
+        status = mark_asset(&used, store, &list.items[i]);
+    }
+    if (status == EDGEOPS_OK) {
+        sort_digests(&used);
+        status = remove_files(&done, store, &files, &used, start);
+    }
+    free_holders(&list);
+    eop_free(files.items);
+    eop_free(used.items);
+    if (status == EDGEOPS_OK && stats != NULL) {
+        *stats = done;
+    }
+    return status;
+}
