@@ -28,12 +28,21 @@
     {"latency p99", "latency_us.p99|-", CLI_AS_MICROS}, {"latency max", "latency_us.max|-", CLI_AS_MICROS}, \
     {"last at", "last.time", CLI_AS_TIME}, {"last", "last.outputs", CLI_AS_LIST}
 #define DATASET_FIELDS \
-    {"name", "name", CLI_AS_TEXT}, {"digest", "digest", CLI_AS_TEXT}, {"rows", "rows", CLI_AS_TEXT}, {"labelled", "labelled", CLI_AS_TEXT}, \
-    {"labels", "labels", CLI_AS_LIST}, \
-    {"first", "first", CLI_AS_TIME}, {"last", "last", CLI_AS_TIME}, {"created", "created", CLI_AS_TIME}
+    {"name", "name", CLI_AS_TEXT}, {"digest", "digest", CLI_AS_TEXT}, {"rows", "rows", CLI_AS_TEXT}, \
+    {"labels", "labels", CLI_AS_LIST}, {"filter", "definition.filter", CLI_AS_TEXT}, {"common rate", "definition.align", CLI_AS_LIST}, \
+    {"windows", "definition.window", CLI_AS_LIST}, {"split", "definition.split", CLI_AS_LIST}, {"parts", "profile.subsets", CLI_AS_LIST}, \
+    {"first", "profile.first", CLI_AS_TIME}, {"last", "profile.last", CLI_AS_TIME}, {"gaps", "profile.gaps", CLI_AS_LIST}, \
+    {"rows of one time", "profile.same_time", CLI_AS_TEXT}, {"created", "created", CLI_AS_TIME}
+#define WARNINGS_SECTION {"warnings", "profile.warnings", FIELDS({"KIND", "kind", CLI_AS_TEXT}, {"WHAT", "text", CLI_AS_TEXT}), NULL}
 #define DATASET_SECTIONS SECTIONS( \
     {"assets", "assets", FIELDS({"NAME", "name", CLI_AS_TEXT}, {"ROWS", "rows", CLI_AS_TEXT}), NULL}, \
-    {"channels", "channels", FIELDS({"NAME", "name", CLI_AS_TEXT}, {"TYPE", "type", CLI_AS_TEXT}, {"UNIT", "unit", CLI_AS_TEXT}), NULL})
+    {"channels", "channels", FIELDS({"NAME", "name", CLI_AS_TEXT}, {"TYPE", "type", CLI_AS_TEXT}, {"UNIT", "unit", CLI_AS_TEXT}), NULL}, \
+    {"values", "profile.channels", FIELDS({"NAME", "name", CLI_AS_TEXT}, {"MISSING", "missing", CLI_AS_TEXT}, {"MIN", "min", CLI_AS_NUMBER}, \
+        {"P5", "p5", CLI_AS_NUMBER}, {"MEDIAN", "p50", CLI_AS_NUMBER}, {"P95", "p95", CLI_AS_NUMBER}, {"MAX", "max", CLI_AS_NUMBER}, \
+        {"MEAN", "mean", CLI_AS_NUMBER}, {"STD", "std", CLI_AS_NUMBER}), NULL}, \
+    {"classes", "profile.classes", FIELDS({"LABEL", "label", CLI_AS_TEXT}, {"ROWS", "rows", CLI_AS_TEXT}, {"INTERVALS", "intervals", CLI_AS_TEXT}, \
+        {"TRAIN", "train", CLI_AS_TEXT}, {"TEST", "test", CLI_AS_TEXT}, {"VALIDATION", "validation", CLI_AS_TEXT}), NULL}, \
+    WARNINGS_SECTION)
 #define USAGE_FIELDS \
     {"wall time", "usage.wall_s", CLI_AS_SECONDS}, {"processor", "usage.user_s", CLI_AS_SECONDS}, {"memory peak", "usage.peak_memory_bytes", CLI_AS_BYTES}
 
@@ -121,7 +130,7 @@ static const struct {
         {"conflicts", "conflicts.items", FIELDS({"ASSET", "asset", CLI_AS_TEXT}, {"FIRST", "first", CLI_AS_TIME}, {"LAST", "last", CLI_AS_TIME},
             {"ROWS", "rows", CLI_AS_TEXT}, {"SAID", "said", CLI_AS_LIST}), NULL}), NULL}},
 
-    {"dataset.create", {FIELDS(DATASET_FIELDS), NULL, "froze dataset %s"}},
+    {"dataset.create", {FIELDS(DATASET_FIELDS), SECTIONS(WARNINGS_SECTION), "froze dataset %s"}},
     {"dataset.ls", {NULL, ITEMS("no datasets: freeze one with `edgeopsctl dataset create`",
         {"NAME", "name", CLI_AS_TEXT}, {"ROWS", "rows", CLI_AS_TEXT}, {"DIGEST", "digest", CLI_AS_DIGEST}, {"CREATED", "created", CLI_AS_TIME}), NULL}},
     {"dataset.show", {FIELDS(DATASET_FIELDS), DATASET_SECTIONS, NULL}},

@@ -37,7 +37,7 @@ edgeops_status eop_dataset_describe(char **json, edgeops_store *store, const cha
 /** edgeops_dataset_verify() that can be ended: E_CANCELED. canceled: asked now and then. */
 edgeops_status eop_dataset_verify(edgeops_store *store, const char *name,
                                   bool (*canceled)(void *user_data), void *user_data);
-/** In the order of names. */
+/** In the order of names; without profiles. */
 edgeops_status eop_dataset_list(edgeops_store *store, eop_record_fn fn, void *user_data);
 
 /* -- outbox: messages that must reach the broker, and how far a deployment has come -- */

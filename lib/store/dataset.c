@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "store/dataset.h"
+#include "store/profile.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -89,16 +89,34 @@ typedef struct extent {
     bool any;
 } extent;
 
+/* Rows of one time are no interval. */
+static edgeops_status add_intervals(eop_quantiles *intervals, int64_t before, const int64_t *times,
+                                    size_t n) {
+    edgeops_status status = EDGEOPS_OK;
+    for (size_t i = 0; status == EDGEOPS_OK && i < n; i++) {
+        uint64_t interval = (uint64_t)times[i] - (uint64_t)before;
+        before = times[i];
+        if (interval > 0 && interval < INT64_MAX / 2) {
+            status = eop_quantiles_add(intervals, (double)interval);
+        }
+    }
+    return status;
+}
+
 /* Counts the rows of one asset that are in, and the labels of them. */
 static edgeops_status count_asset(extent *range, eop_frozen *frozen, eop_frozen_asset *asset,
                                   edgeops_store *store) {
     eop_part_reader *reader = NULL;
     eop_batch batch = {0};
+    eop_quantiles intervals = {0};
+    int64_t before = 0;
     edgeops_status status =
         eop_part_open(&reader, store, frozen, asset, &frozen->labels, EOP_PART_KEYS);
     while (status == EDGEOPS_OK && (status = eop_part_next(reader, &batch)) == EDGEOPS_OK) {
         size_t n = batch.rows.rows;
         const int64_t *times = batch.rows.times;
+        status = add_intervals(&intervals, asset->rows == 0 ? times[0] : before, times, n);
+        before = times[n - 1];
         for (size_t i = 0; i < n; i++) {
             if (batch.labels[i] >= 0) {
                 frozen->labels.items[batch.labels[i]]->rows++;
@@ -109,6 +127,13 @@ static edgeops_status count_asset(extent *range, eop_frozen *frozen, eop_frozen_
         range->any = true;
         asset->rows += n;
     }
+    if (status == EDGEOPS_DONE && intervals.count > 0) {
+        double median = 0;
+        edgeops_status found = eop_quantiles_get(&median, &intervals, &(double){0.5}, 1);
+        status = found == EDGEOPS_OK ? status : found;
+        asset->interval = (int64_t)median;
+    }
+    eop_quantiles_dispose(&intervals);
     eop_batch_dispose(&batch);
     eop_part_close(reader);
     return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
@@ -399,34 +424,47 @@ static edgeops_status freeze(eop_frozen *frozen, edgeops_store *store,
     return status == EDGEOPS_OK ? choose_channels(frozen, store, options) : status;
 }
 
-/* A split that leaves nothing to learn from or to measure with is a mistake. */
-typedef struct subset_counts {
-    uint64_t rows[3];
-} subset_counts;
-
-static edgeops_status count_subsets(size_t asset, const eop_batch *batch, void *user_data) {
-    subset_counts *counts = user_data;
-    (void)asset;
-    for (size_t i = 0; batch->subsets != NULL && i < batch->rows.rows; i++) {
-        counts->rows[batch->subsets[i]]++;
-    }
-    return EDGEOPS_OK;
+static edgeops_status profile_batch(size_t asset, const eop_batch *batch, void *user_data) {
+    return eop_profile_add(user_data, asset, batch);
 }
 
-static edgeops_status check_subsets(const eop_frozen *frozen, const subset_counts *counts) {
+/* A split that leaves nothing to learn from or to measure with is a mistake. */
+static edgeops_status check_subsets(const eop_frozen *frozen, const eop_profile *profile) {
     static const char *const names[] = {"training", "the test", "validation"};
     const eop_spec *spec = &frozen->spec;
     bool wants_validation = spec->validation > 0 || spec->validation_count > 0 ||
                             (spec->has_cut && spec->validation_from < spec->test_from);
-    for (size_t i = 0; spec->split != EDGEOPS_SPLIT_NONE && i < 3; i++) {
-        if (counts->rows[i] == 0 && (i != EDGEOPS_SUBSET_VALIDATION || wants_validation)) {
+    for (size_t s = 0; spec->split != EDGEOPS_SPLIT_NONE && s < 3; s++) {
+        uint64_t rows = 0;
+        for (size_t i = 0; i < frozen->asset_count; i++) {
+            rows += profile->assets[i].subset_rows[s];
+        }
+        if (rows == 0 && (s != EDGEOPS_SUBSET_VALIDATION || wants_validation)) {
             return eop_fail(EDGEOPS_E_INVALID, "store",
                             "the split of dataset '%s' leaves no row for %s; take another part, "
                             "time, block or seed",
-                            frozen->name, names[i]);
+                            frozen->name, names[s]);
         }
     }
     return EDGEOPS_OK;
+}
+
+/* Reads all values once, for the digest and the profile. */
+static edgeops_status look_at_values(eop_frozen *frozen, edgeops_store *store) {
+    eop_profile profile;
+    edgeops_status status = eop_profile_init(&profile, frozen);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    status = eop_frozen_digest(frozen->digest, store, frozen, profile_batch, &profile);
+    if (status == EDGEOPS_OK) {
+        status = check_subsets(frozen, &profile);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_profile_print(&frozen->profile, &profile);
+    }
+    eop_profile_dispose(&profile);
+    return status;
 }
 
 edgeops_status edgeops_dataset_create(edgeops_store *store,
@@ -434,7 +472,6 @@ edgeops_status edgeops_dataset_create(edgeops_store *store,
     EOP_REQUIRE(store != NULL && options != NULL, "store");
     edgeops_dataset_options o = EDGEOPS_DATASET_OPTIONS_INIT;
     eop_frozen frozen = {0};
-    subset_counts counts = {0};
     EOP_OPTIONS_COPY(&o, options);
     edgeops_status status = check_options(&o);
     if (status == EDGEOPS_OK) {
@@ -449,10 +486,7 @@ edgeops_status edgeops_dataset_create(edgeops_store *store,
         status = freeze(&frozen, store, &o);
     }
     if (status == EDGEOPS_OK) {
-        status = eop_frozen_digest(frozen.digest, store, &frozen, count_subsets, &counts);
-    }
-    if (status == EDGEOPS_OK) {
-        status = check_subsets(&frozen, &counts);
+        status = look_at_values(&frozen, store);
     }
     if (status == EDGEOPS_OK) {
         /* It must not outlive its rows. */

@@ -41,6 +41,7 @@ typedef struct eop_frozen_asset {
     char *name;
     uint64_t max_ordinal;
     uint64_t rows;
+    int64_t interval;   /**< while it is made: median time from one row to the next, 0: none */
     uint32_t *channels; /**< position within the asset, for each column */
     uint32_t *tested;   /**< and for each condition of the filter; UINT32_MAX: it has none */
 } eop_frozen_asset;

@@ -413,8 +413,7 @@ static void set_bound(eop_json *root, const char *key, edgeops_time time, edgeop
     }
 }
 
-edgeops_status eop_dataset_describe(char **json, edgeops_store *store, const char *name) {
-    EOP_REQUIRE(json != NULL && store != NULL && name != NULL, "store");
+static edgeops_status describe(char **json, edgeops_store *store, const char *name, bool in_full) {
     eop_frozen frozen;
     edgeops_status status = eop_frozen_load(&frozen, &store->catalog, name);
     if (status != EDGEOPS_OK) {
@@ -434,7 +433,7 @@ edgeops_status eop_dataset_describe(char **json, edgeops_store *store, const cha
     if (!eop_spec_is_plain(&frozen.spec)) {
         eop_json_set(root, "definition", eop_spec_json(&frozen.spec));
     }
-    if (frozen.profile != NULL) {
+    if (in_full && frozen.profile != NULL) {
         eop_json *profile = NULL;
         status = eop_json_parse(&profile, frozen.profile, strlen(frozen.profile),
                                 "a dataset's profile", NULL);
@@ -450,6 +449,11 @@ edgeops_status eop_dataset_describe(char **json, edgeops_store *store, const cha
         *json = text;
     }
     return status;
+}
+
+edgeops_status eop_dataset_describe(char **json, edgeops_store *store, const char *name) {
+    EOP_REQUIRE(json != NULL && store != NULL && name != NULL, "store");
+    return describe(json, store, name, true);
 }
 
 typedef struct name_list {
@@ -483,7 +487,7 @@ edgeops_status eop_dataset_list(edgeops_store *store, eop_record_fn fn, void *us
     edgeops_status status = list_names(&list, &store->catalog);
     for (size_t i = 0; status == EDGEOPS_OK && i < list.count; i++) {
         char *json = NULL;
-        status = eop_dataset_describe(&json, store, list.items[i]);
+        status = describe(&json, store, list.items[i], false);
         if (status == EDGEOPS_OK) {
             status = fn(list.items[i], json, user_data);
             eop_free(json);

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the values of a dataset look like, found while it is frozen. JSON:
+ *
+ *   {"rows", "first", "last",
+ *    "subsets": {"train", "test", "validation"}          rows; of a split one
+ *    "gaps": {"count", "longest_ns", "total_ns"},        pauses longer than 10 times the median
+ * time from one row of the asset to the next "same_time" rows with the time of the one before
+ *    "assets": [{"name", "rows", "first", "last", "interval_ns", "gaps", "longest_gap_ns",
+ *                "same_time"}], "assets_left_out"        the first 100; interval_ns: the median
+ *    "channels": [{"name", "missing", "non_finite", "distinct", "constant", "min", "max", "mean",
+ *                  "std", "p1", "p5", "p25", "p50", "p75", "p95", "p99"}]
+ *        non_finite: NaN and infinite values, which the numbers behind leave out; distinct: only up
+ *        to 64 different values; std: of the population; quantiles: see quantiles.h; arrays, blobs
+ *        and texts have none of the numbers
+ *    "classes": [{"label", "rows", "intervals", "train", "test", "validation"}], "unlabelled"
+ *        intervals: rows of one label that follow each other; a row in no subset: no split
+ *    "warnings": [{"kind", "text"}]}                      what may make a model look better than it
+ *        is: asset_in_both, test_before_train, identical_rows, neighbours, window_over_block,
+ *        label_not_in_train, label_only_in_train, label_copy; and constant */
+#ifndef EOP_STORE_PROFILE_H
+#define EOP_STORE_PROFILE_H
+
+#include "store/dataset.h"
+#include "store/quantiles.h"
+
+#define EOP_PROFILE_DISTINCT 64u
+#define EOP_PROFILE_LABELS   64u /**< with more of them no channel is held against the label */
+#define EOP_PROFILE_ASSETS   100u
+#define EOP_PROFILE_GAP      10
+#define EOP_PROFILE_TWINS    131072u /**< places for hashes of rows */
+
+/** A value of which there are few, and how often it comes with each label. */
+typedef struct eop_profile_value {
+    uint64_t hash;
+    uint64_t labels[EOP_PROFILE_LABELS];
+} eop_profile_value;
+
+typedef struct eop_profile_channel {
+    uint64_t count; /**< that are neither null nor non-finite */
+    uint64_t missing;
+    uint64_t non_finite;
+    double min;
+    double max;
+    double shift; /**< the first value: sums are of what is more than it */
+    double sum;
+    double squares;
+    eop_quantiles quantiles;
+    eop_profile_value *values; /**< NULL: too many */
+    size_t value_count;
+    bool many;
+} eop_profile_channel;
+
+typedef struct eop_profile_asset {
+    uint64_t rows;
+    int64_t first;
+    int64_t last;
+    int32_t last_label;
+    uint8_t last_subset;
+    uint64_t gaps;
+    uint64_t longest_gap;
+    uint64_t gap_total;
+    uint64_t same_time;
+    uint64_t subset_rows[3];
+    int64_t subset_first[3];
+    int64_t subset_last[3];
+} eop_profile_asset;
+
+typedef struct eop_profile_label {
+    uint64_t rows;
+    uint64_t intervals;
+    uint64_t subset_rows[3];
+} eop_profile_label;
+
+/** Rows by a hash of their values; only hashes up to `limit` are kept. */
+typedef struct eop_profile_twin {
+    uint64_t hash; /**< 0: free */
+    uint32_t train;
+    uint32_t others;
+} eop_profile_twin;
+
+typedef struct eop_profile {
+    const eop_frozen *frozen;
+    eop_profile_asset *assets;
+    eop_profile_channel *channels;
+    eop_profile_label *labels;
+    uint64_t unlabelled;
+    uint64_t cuts; /**< rows that stand beside one of another subset */
+    eop_profile_twin *twins;
+    size_t twin_count;
+    uint64_t twin_limit;
+    uint64_t *hashes; /**< of the rows of a batch */
+    size_t hash_capacity;
+} eop_profile;
+
+/** frozen: channels, labels and split are settled; borrowed. */
+edgeops_status eop_profile_init(eop_profile *profile, const eop_frozen *frozen);
+void eop_profile_dispose(eop_profile *profile);
+/** The next batch of an asset; assets one after the other. */
+edgeops_status eop_profile_add(eop_profile *profile, size_t asset, const eop_batch *batch);
+/** *json: free with eop_free. */
+edgeops_status eop_profile_print(char **json, eop_profile *profile);
+
+#endif /* EOP_STORE_PROFILE_H */
