@@ -101,7 +101,8 @@ static void put_quality(eop_buf *buf, const eop_vector *vector, size_t count) {
     }
 }
 
-static void put_pages(eop_buf *buf, edgeops_type type, const char *elements, size_t count) {
+static void put_pages(eop_buf *buf, edgeops_type type, const char *elements, size_t count,
+                      size_t saving) {
     size_t width = eop_type_width(type);
     for (size_t at = 0; at < count; at += EOP_PAGE_MAX) {
         size_t n = count - at < EOP_PAGE_MAX ? count - at : EOP_PAGE_MAX;
@@ -110,7 +111,7 @@ static void put_pages(eop_buf *buf, edgeops_type type, const char *elements, siz
         if (count > EOP_PAGE_MAX) {
             eop_buf_put(buf, &size, sizeof size);
         }
-        eop_page_put(buf, type, elements + at * width, n);
+        eop_page_put(buf, type, elements + at * width, n, saving);
         if (count > EOP_PAGE_MAX && !buf->failed) {
             size = (uint32_t)(buf->size - start - sizeof size);
             memcpy(buf->data + start, &size, sizeof size);
@@ -153,7 +154,7 @@ static void put_elements(eop_buf *buf, const eop_vector *vector, size_t count) {
         return;
     }
     if (vector->nulls == 0) {
-        put_pages(buf, vector->type, vector->data, count * length);
+        put_pages(buf, vector->type, vector->data, count * length, EOP_SAVING_FAST);
         return;
     }
     eop_buf there = {0};
@@ -163,7 +164,7 @@ static void put_elements(eop_buf *buf, const eop_vector *vector, size_t count) {
         }
     }
     if (!there.failed) {
-        put_pages(buf, vector->type, there.data, count * length);
+        put_pages(buf, vector->type, there.data, count * length, EOP_SAVING_FAST);
     }
     buf->failed |= there.failed;
     eop_buf_dispose(&there);
@@ -194,7 +195,7 @@ void eop_chunk_encode(eop_buf *buf, const eop_vector *vector) {
 void eop_chunk_encode_int(eop_buf *buf, const int64_t *values, size_t n) {
     size_t start = buf->size;
     put_header(buf, EDGEOPS_TYPE_INT64, 0, n);
-    put_pages(buf, EDGEOPS_TYPE_INT64, (const char *)values, n);
+    put_pages(buf, EDGEOPS_TYPE_INT64, (const char *)values, n, EOP_SAVING_SMALL);
     seal(buf, start);
 }
 

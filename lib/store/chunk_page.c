@@ -200,7 +200,7 @@ static void put_decimal(eop_buf *buf, eop_decimal decimal, uint64_t *values, con
             eop_buf_put(buf, elements + i * width, width);
         }
     }
-    eop_pack(buf, values, n);
+    eop_pack(buf, values, n, EOP_SAVING_FAST);
 }
 
 /* False: too many elements are no decimals. */
@@ -264,16 +264,16 @@ static bool put_selected(eop_buf *buf, const char *elements, size_t width, size_
     for (size_t i = 0; i < choices; i++) {
         eop_buf_put(buf, elements + first[i] * width, width);
     }
-    eop_pack(buf, values, n);
+    eop_pack(buf, values, n, EOP_SAVING_FAST);
     return true;
 }
 
 static void put_packed(eop_buf *buf, unsigned mode, edgeops_type type, const char *elements,
-                       size_t n) {
+                       size_t n, size_t saving) {
     uint64_t values[EOP_PAGE_MAX];
     put_byte(buf, mode);
     load(values, type, elements, n);
-    eop_pack(buf, values, n);
+    eop_pack(buf, values, n, saving);
 }
 
 /* What was written from `start` on stays when it is shorter than what is written behind it now. */
@@ -294,14 +294,14 @@ static void put_float(eop_buf *buf, edgeops_type type, const char *elements, siz
     bool decimal = try_decimal(&odd, buf, type, elements, n);
     if (!decimal || odd > n / 16) {
         size_t middle = buf->size;
-        put_packed(buf, EOP_PAGE_BITS, type, elements, n);
+        put_packed(buf, EOP_PAGE_BITS, type, elements, n, EOP_SAVING_FAST);
         if (decimal) {
             keep_shorter(buf, start, middle);
         }
     }
 }
 
-void eop_page_put(eop_buf *buf, edgeops_type type, const void *elements, size_t n) {
+void eop_page_put(eop_buf *buf, edgeops_type type, const void *elements, size_t n, size_t saving) {
     const char *from = elements;
     size_t width = eop_type_width(type);
     size_t start = buf->size;
@@ -313,7 +313,7 @@ void eop_page_put(eop_buf *buf, edgeops_type type, const void *elements, size_t 
     if (eop_type_is_float(type)) {
         put_float(buf, type, from, n);
     } else if (type != EDGEOPS_TYPE_BLOB) {
-        put_packed(buf, EOP_PAGE_WHOLE, type, from, n);
+        put_packed(buf, EOP_PAGE_WHOLE, type, from, n, saving);
     }
     /* Where a good half is left, few different elements may still explain it. */
     if ((buf->size == start || buf->size - start > n * width / 4) && width > 1) {

@@ -18,8 +18,9 @@ enum {
 };
 enum { EOP_PAGE_EXPONENT = 15, EOP_PAGE_NARROW = 0x80 };
 
-/** Appends n (1..4096) elements that stand one after the other, in their own width. */
-void eop_page_put(eop_buf *buf, edgeops_type type, const void *elements, size_t n);
+/** Appends n (1..4096) elements that stand one after the other, in their own width. saving: see
+ * eop_pack(). */
+void eop_page_put(eop_buf *buf, edgeops_type type, const void *elements, size_t n, size_t saving);
 
 /** Gives the elements back, a tile at a time. */
 typedef struct eop_page {

@@ -72,13 +72,13 @@ void eop_text_put(eop_buf *buf, const char *bytes, const uint32_t *starts, const
     eop_put_varint(buf, choices);
     size_t at = buf->size;
     eop_buf_put(buf, &packed, sizeof packed);
-    eop_pack(buf, sizes, choices);
+    eop_pack(buf, sizes, choices, EOP_SAVING_SMALL);
     if (!buf->failed) {
         packed = (uint32_t)(buf->size - at - sizeof packed);
         memcpy(buf->data + at, &packed, sizeof packed);
     }
     put_bytes(buf, &text);
-    eop_pack(buf, numbers, n);
+    eop_pack(buf, numbers, n, EOP_SAVING_SMALL);
     buf->failed |= text.failed;
     eop_buf_dispose(&text);
 }

@@ -278,7 +278,7 @@ static plan predict(uint64_t *residuals, const uint64_t *values, size_t n,
         plan even = best;
         even.base += even.predictor == EOP_PACK_LINE ? shift : 0 - shift;
         even.step += even.predictor == EOP_PACK_DELTA ? shift : 0;
-        if (plan_cost(values, n, &even, kernels) < plan_cost(values, n, &best, kernels)) {
+        if (plan_cost(values, n, &even, kernels) <= plan_cost(values, n, &best, kernels)) {
             best = even;
             find_residuals(residuals, values, 0, n, &best, kernels);
         }
@@ -392,7 +392,7 @@ static void put_coded(eop_buf *buf, const uint64_t *values, size_t n, const codi
 /* -- all together -- */
 
 static void put_residuals(eop_buf *buf, size_t form_at, const uint64_t *values, size_t n,
-                          const eop_kernels *kernels) {
+                          size_t saving, const eop_kernels *kernels) {
     uint8_t lengths[EOP_PACK_MAX];
     uint8_t widths[EOP_PACK_MAX / EOP_PACK_TILE];
     uint32_t total[65] = {0};
@@ -414,9 +414,9 @@ static void put_residuals(eop_buf *buf, size_t form_at, const uint64_t *values, 
     if (total[0] == n) {
         packing = EOP_PACK_NOTHING;
     } else if (cost > n) {
-        /* A code has a bit at least. Blocks are read faster, so codes have to save something. */
+        /* A code has a bit at least. */
         size_t coded = choose_coding(&c, values, n, total);
-        packing = coded < cost - cost / 16 ? EOP_PACK_CODES : EOP_PACK_BLOCKS;
+        packing = coded < cost - cost / saving ? EOP_PACK_CODES : EOP_PACK_BLOCKS;
     }
     if (packing == EOP_PACK_CODES) {
         put_coded(buf, values, n, &c);
@@ -432,7 +432,7 @@ static void put_residuals(eop_buf *buf, size_t form_at, const uint64_t *values, 
     }
 }
 
-void eop_pack(eop_buf *buf, uint64_t *values, size_t n) {
+void eop_pack(eop_buf *buf, uint64_t *values, size_t n, size_t saving) {
     uint64_t residuals[EOP_PACK_MAX];
     const eop_kernels *kernels = eop_kernels_best();
     size_t form_at = buf->size;
@@ -449,5 +449,5 @@ void eop_pack(eop_buf *buf, uint64_t *values, size_t n) {
     }
     eop_put_varint(buf, eop_zigzag(p.base));
     eop_put_varint(buf, eop_zigzag(p.step));
-    put_residuals(buf, form_at, residuals, n, kernels);
+    put_residuals(buf, form_at, residuals, n, saving, kernels);
 }

@@ -325,6 +325,12 @@ Test(store_chunk, what_repeats_takes_little_and_noise_takes_no_more) {
     eop_chunk_encode_int(&buf, times, 4096);
     cr_assert_leq(buf.size, 40);
     eop_buf_dispose(&buf);
+    for (size_t i = 1; i < 4096; i++) {
+        times[i] = times[i - 1] + (900 + (int64_t)below(&d, 201)) * 1000000; /* 7.65 bits */
+    }
+    eop_chunk_encode_int(&buf, times, 4096);
+    cr_assert_leq(buf.size, 4096 * 785 / 800);
+    eop_buf_dispose(&buf);
     for (size_t i = 0; i < 4096; i++) {
         values[i] = decimal_of(&d, &walk, 1); /* nine steps: 3.17 bits */
     }

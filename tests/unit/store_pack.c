@@ -84,7 +84,7 @@ Test(store_pack, integers_come_back_with_any_kernels) {
         size_t n = 1 + below(&d, round % 4 == 0 ? EOP_PACK_MAX : 700);
         draw(values, &d, n, (unsigned)round % PATTERNS);
         memcpy(work, values, sizeof work);
-        eop_pack(&buf, work, n);
+        eop_pack(&buf, work, n, round % 2 == 0 ? EOP_SAVING_FAST : EOP_SAVING_SMALL);
         check(&buf, values, n, n, eop_kernels_best(), false);
         check(&buf, values, n, n, &eop_kernels_plain, false);
         check(&buf, values, n, 1 + below(&d, n), eop_kernels_best(), true);
@@ -187,7 +187,7 @@ Test(store_pack, decoder_survives_damage) {
         uint64_t tile[EOP_PACK_TILE];
         size_t n = 1 + below(&d, 1000);
         draw(values, &d, n, (unsigned)round % PATTERNS);
-        eop_pack(&buf, values, n);
+        eop_pack(&buf, values, n, EOP_SAVING_SMALL);
         size_t size = below(&d, 3) == 0 ? 1 + below(&d, buf.size) : buf.size;
         char *data = malloc(size);
         memcpy(data, buf.data, size);
