@@ -25,8 +25,8 @@ static const char schema[] =
     "INSERT INTO meta VALUES('applied', 0);"
     "CREATE TABLE chunk(id INTEGER PRIMARY KEY AUTOINCREMENT, asset INTEGER NOT NULL,"
     " t0 INTEGER NOT NULL, t1 INTEGER NOT NULL, ord0 INTEGER NOT NULL, ord1 INTEGER NOT NULL,"
-    " rows INTEGER NOT NULL, times BLOB NOT NULL, seqs BLOB, ordinals BLOB);"
-    /* Covering: finding chunks does not touch the table with its BLOBs. */
+    " rows INTEGER NOT NULL);"
+    /* Covering: finding chunks does not touch the table. */
     "CREATE INDEX chunk_time ON chunk(asset, t1, t0, ord0, ord1, rows);"
     "CREATE INDEX chunk_ordinal ON chunk(asset, ord1, ord0, t0, t1, rows);"
     "CREATE TABLE state(asset INTEGER PRIMARY KEY, rows INTEGER NOT NULL,"
@@ -36,21 +36,24 @@ static const char schema[] =
 
 static const char version_2[] =
     "ALTER TABLE cell RENAME TO cell_1;" TABLES_OF_2
-    "INSERT INTO cell SELECT id, data FROM cell_1 ORDER BY id;"
-    "INSERT INTO stat SELECT id, count, nulls, min, max, sum FROM cell_1 ORDER BY id;"
+    "INSERT INTO cell SELECT id / 1024 * 2048 + id % 1024, data FROM cell_1 UNION ALL"
+    " SELECT id * 2048 + 1024, times FROM chunk UNION ALL"
+    " SELECT id * 2048 + 1025, seqs FROM chunk WHERE seqs IS NOT NULL UNION ALL"
+    " SELECT id * 2048 + 1026, ordinals FROM chunk WHERE ordinals IS NOT NULL ORDER BY 1;"
+    "INSERT INTO stat SELECT id / 1024 * 2048 + id % 1024, count, nulls, min, max, sum FROM cell_1"
+    " ORDER BY id;"
     "DROP TABLE cell_1;"
+    "ALTER TABLE chunk DROP COLUMN times;"
+    "ALTER TABLE chunk DROP COLUMN seqs;"
+    "ALTER TABLE chunk DROP COLUMN ordinals;"
     "ALTER TABLE state ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE state ADD COLUMN dropped INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE state ADD COLUMN until INTEGER;"
-    "CREATE TEMP TABLE cell_bytes AS SELECT id >> 10 AS chunk, sum(length(data)) AS bytes FROM cell"
-    " GROUP BY 1;"
-    "CREATE TEMP TABLE chunk_bytes AS SELECT asset, sum(length(times) + coalesce(length(seqs), 0)"
-    " + coalesce(length(ordinals), 0) + coalesce(bytes, 0)) AS bytes FROM chunk LEFT JOIN"
-    " cell_bytes ON chunk = id GROUP BY 1;"
+    "CREATE TEMP TABLE chunk_bytes AS SELECT asset, sum(length(data)) AS bytes FROM cell JOIN chunk"
+    " ON chunk.id = cell.id / 2048 GROUP BY 1;"
     "UPDATE state SET bytes = coalesce((SELECT bytes FROM chunk_bytes WHERE chunk_bytes.asset ="
     " state.asset), 0);"
-    "DROP TABLE chunk_bytes;"
-    "DROP TABLE cell_bytes;";
+    "DROP TABLE chunk_bytes;";
 
 static const char *const migrations[VERSION - 1] = {version_2};
 
@@ -59,7 +62,7 @@ static const char *const texts[STATEMENTS] = {
     [HOME_SET] = "INSERT INTO meta VALUES('home', ?)",
     [APPLIED_GET] = "SELECT value FROM meta WHERE key = 'applied'",
     [APPLIED_SET] = "UPDATE meta SET value = ? WHERE key = 'applied'",
-    [CHUNK_ADD] = "INSERT INTO chunk VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [CHUNK_ADD] = "INSERT INTO chunk VALUES(?, ?, ?, ?, ?, ?, ?)",
     [CELL_ADD] = "INSERT INTO cell VALUES(?, ?)",
     [STAT_ADD] = "INSERT INTO stat VALUES(?, ?, ?, ?, ?, ?)",
     [STATE_ADD] =
@@ -86,15 +89,11 @@ static const char *const texts[STATEMENTS] = {
     [CHUNK_LAST_ID] = "SELECT max(id) FROM chunk WHERE id < ?",
     [CHUNK_BELOW] = "SELECT max(t1) FROM chunk WHERE asset = ? AND t1 < ?",
     [CHUNK_ABOVE] = "SELECT min(t0) FROM chunk WHERE asset = ?1 AND t1 > ?2 AND t0 > ?2",
-    [CHUNK_KEYS] = "SELECT times, seqs, ordinals FROM chunk WHERE id = ?",
     [CELL_GET] = "SELECT data FROM cell WHERE id = ?",
     [STAT_GET] = "SELECT count, nulls, min, max, sum FROM stat WHERE id = ?",
     [CHUNK_OLDEST] = "SELECT id, t0, t1, ord0, ord1, rows FROM chunk WHERE asset = ? AND t1 >= ?"
                      " ORDER BY t1, t0, ord0",
-    [CHUNK_BYTES] =
-        "SELECT length(times) + coalesce(length(seqs), 0) + coalesce(length(ordinals),"
-        " 0) + coalesce((SELECT sum(length(data)) FROM cell WHERE id BETWEEN ?2 AND ?3),"
-        " 0) FROM chunk WHERE id = ?1",
+    [CHUNK_BYTES] = "SELECT coalesce(sum(length(data)), 0) FROM cell WHERE id BETWEEN ? AND ?",
     [STATE_DROP] =
         "UPDATE state SET rows = rows - ?2, bytes = max(bytes - ?3, 0), dropped = dropped"
         " + ?2, until = max(coalesce(until, ?4), ?4), first = coalesce((SELECT min(t0)"
@@ -303,66 +302,77 @@ edgeops_status eop_telemetry_gap(int64_t *below, int64_t *above, eop_telemetry *
     return status == EDGEOPS_OK ? one_time(above, telemetry, CHUNK_ABOVE, asset, time) : status;
 }
 
-edgeops_status eop_telemetry_keys(eop_telemetry *telemetry, const eop_chunk_info *chunk) {
-    eop_rows *keys = &telemetry->keys;
-    size_t n = chunk->rows;
-    sqlite3_stmt *select = NULL;
-    eop_free(keys->ordinals);
-    keys->ordinals = NULL;
-    keys->rows = 0;
-    keys->first_ordinal = chunk->ord0;
-    edgeops_status status = eop_rows_reserve(keys, n);
-    if (status == EDGEOPS_OK) {
-        status = eop_sql_get(&select, &telemetry->sql, CHUNK_KEYS);
-    }
-    if (status != EDGEOPS_OK) {
-        return status;
-    }
-    eop_sql_bind_int(select, 1, chunk->id);
-    status = eop_sql_next(&telemetry->sql, select);
-    if (status == EDGEOPS_DONE) {
-        return eop_fail(EDGEOPS_E_CORRUPT, "store", "a chunk in data/telemetry.db is gone");
-    }
-    if (status != EDGEOPS_OK) {
-        return status;
-    }
-    status = eop_chunk_decode_int(keys->times, sqlite3_column_blob(select, 0),
-                                  (size_t)sqlite3_column_bytes(select, 0), n);
-    memset(keys->seqs, 0, n * sizeof *keys->seqs);
-    if (status == EDGEOPS_OK && sqlite3_column_type(select, 1) != SQLITE_NULL) {
-        status = eop_chunk_decode_int(keys->seqs, sqlite3_column_blob(select, 1),
-                                      (size_t)sqlite3_column_bytes(select, 1), n);
-    }
-    if (status == EDGEOPS_OK && sqlite3_column_type(select, 2) != SQLITE_NULL) {
-        eop_vector offsets = {.type = EDGEOPS_TYPE_INT64};
-        status = eop_rows_keep_ordinals(keys);
-        if (status == EDGEOPS_OK) {
-            status = eop_chunk_decode(&offsets, sqlite3_column_blob(select, 2),
-                                      (size_t)sqlite3_column_bytes(select, 2), n, 0, n);
-        }
-        for (size_t i = 0; status == EDGEOPS_OK && i < n; i++) {
-            uint64_t offset = (uint64_t)((const int64_t *)offsets.data)[i];
-            keys->ordinals[i] = chunk->ord0 + (offset < n ? offset : 0);
-        }
-        eop_vector_dispose(&offsets);
-    }
-    sqlite3_reset(select);
-    keys->rows = status == EDGEOPS_OK ? n : 0;
-    return status;
-}
-
 /* The row of a statement with the id of a cell. DONE: there is none. */
 static edgeops_status at_cell(sqlite3_stmt **select, eop_telemetry *telemetry, statement number,
-                              const eop_chunk_info *chunk, uint32_t channel) {
-    if (channel >= EOP_CHANNELS_MAX) {
+                              const eop_chunk_info *chunk, uint32_t slot) {
+    if (slot > SLOT_LAST) {
         return EDGEOPS_DONE;
     }
     edgeops_status status = eop_sql_get(select, &telemetry->sql, number);
     if (status != EDGEOPS_OK) {
         return status;
     }
-    eop_sql_bind_int(*select, 1, chunk->id << CHANNEL_BITS | (int64_t)channel);
+    eop_sql_bind_int(*select, 1, eop_cell_id(chunk->id, slot));
     return eop_sql_next(&telemetry->sql, *select);
+}
+
+/* DONE: it has none. */
+static edgeops_status read_key(int64_t *out, eop_telemetry *telemetry, const eop_chunk_info *chunk,
+                               uint32_t slot) {
+    sqlite3_stmt *select = NULL;
+    edgeops_status status = at_cell(&select, telemetry, CELL_GET, chunk, slot);
+    if (status == EDGEOPS_OK) {
+        status = eop_chunk_decode_int(out, sqlite3_column_blob(select, 0),
+                                      (size_t)sqlite3_column_bytes(select, 0), chunk->rows);
+        sqlite3_reset(select);
+    }
+    return status;
+}
+
+/* Places within the chunk to ordinals. */
+static void place_ordinals(eop_rows *keys, const eop_chunk_info *chunk) {
+    for (size_t i = 0; i < chunk->rows; i++) {
+        uint64_t offset = keys->ordinals[i];
+        keys->ordinals[i] = chunk->ord0 + (offset < chunk->rows ? offset : 0);
+    }
+}
+
+edgeops_status eop_telemetry_keys(eop_telemetry *telemetry, const eop_chunk_info *chunk) {
+    eop_rows *keys = &telemetry->keys;
+    size_t n = chunk->rows;
+    eop_free(keys->ordinals);
+    keys->ordinals = NULL;
+    keys->rows = 0;
+    keys->first_ordinal = chunk->ord0;
+    edgeops_status status = eop_rows_reserve(keys, n);
+    if (status == EDGEOPS_OK) {
+        status = read_key(keys->times, telemetry, chunk, SLOT_TIMES);
+    }
+    if (status == EDGEOPS_DONE) {
+        return eop_fail(EDGEOPS_E_CORRUPT, "store", "a chunk in data/telemetry.db is gone");
+    }
+    if (status == EDGEOPS_OK) {
+        status = read_key(keys->seqs, telemetry, chunk, SLOT_SEQS);
+    }
+    if (status == EDGEOPS_DONE) {
+        memset(keys->seqs, 0, n * sizeof *keys->seqs);
+        status = EDGEOPS_OK;
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_rows_keep_ordinals(keys);
+    }
+    if (status == EDGEOPS_OK) {
+        status = read_key((int64_t *)keys->ordinals, telemetry, chunk, SLOT_ORDINALS);
+        if (status == EDGEOPS_OK) {
+            place_ordinals(keys, chunk);
+        } else if (status == EDGEOPS_DONE) {
+            eop_free(keys->ordinals);
+            keys->ordinals = NULL;
+            status = EDGEOPS_OK;
+        }
+    }
+    keys->rows = status == EDGEOPS_OK ? n : 0;
+    return status;
 }
 
 edgeops_status eop_telemetry_cell(const void **blob, size_t *size, eop_telemetry *telemetry,

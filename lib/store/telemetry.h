@@ -2,10 +2,11 @@
 /* data/telemetry.db: the chunks. A chunk is the rows of an asset with the ordinals ord0..ord1
  * without a gap, at most EOP_CHUNK_ROWS of them, sorted by (time, seq).
  *
- *   chunk: id, asset, t0, t1, ord0, ord1, rows; times; seqs, NULL when all are 0; ordinals (less
- *          ord0), NULL when they ascend
- *   cell:  id = chunk id << 10 | channel; data. A channel that is null in all rows has none.
- *   stat:  for each cell, under its id: count, nulls, min, max, sum
+ *   chunk: id, asset, t0, t1, ord0, ord1, rows
+ *   cell:  id = chunk id << 11 | slot; data. Slot 0..1023: that channel, no cell when it is null in
+ *          all rows; 1024: times; 1025: seqs, no cell when all are 0; 1026: ordinals less ord0, no
+ *          cell when they ascend. In one table since rows of different sizes fill its pages better.
+ *   stat:  for each cell of a channel, under its id: count, nulls, min, max, sum
  *   blob:  digest, size and number of cells' values that refer to it
  *   state: what is known of an asset's rows in chunks; bytes of their columns; how many rows were
  *          dropped by retention and their greatest time

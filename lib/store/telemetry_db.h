@@ -5,8 +5,19 @@
 
 #include "store/telemetry.h"
 
-enum { CHANNEL_BITS = 10 };
-static_assert(1u << CHANNEL_BITS == EOP_CHANNELS_MAX, "a cell id has room for a channel");
+/** Places of a chunk's cells: its channels, then its keys. */
+enum {
+    SLOT_BITS = 11,
+    SLOT_TIMES = EOP_CHANNELS_MAX,
+    SLOT_SEQS,
+    SLOT_ORDINALS,
+    SLOT_LAST = (1 << SLOT_BITS) - 1
+};
+static_assert((int)SLOT_ORDINALS <= (int)SLOT_LAST, "a cell id has room for a slot");
+
+static inline int64_t eop_cell_id(int64_t chunk, uint32_t slot) {
+    return chunk << SLOT_BITS | (int64_t)slot;
+}
 
 typedef enum statement {
     HOME_GET,
@@ -29,7 +40,6 @@ typedef enum statement {
     CHUNK_LAST_ID,
     CHUNK_BELOW,
     CHUNK_ABOVE,
-    CHUNK_KEYS,
     CELL_GET,
     STAT_GET,
     CHUNK_OLDEST,

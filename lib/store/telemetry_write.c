@@ -34,27 +34,33 @@ static edgeops_status write_stats(eop_telemetry *telemetry, int64_t id, const eo
     return eop_sql_run(&telemetry->sql, insert);
 }
 
+/* What is encoded in buf. */
+static edgeops_status write_cell(eop_telemetry *telemetry, int64_t id, const eop_buf *buf) {
+    sqlite3_stmt *insert = NULL;
+    if (buf->failed) {
+        return eop_fail_nomem("store");
+    }
+    edgeops_status status = eop_sql_get(&insert, &telemetry->sql, CELL_ADD);
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_int(insert, 1, id);
+        eop_sql_bind_blob(insert, 2, buf->data, buf->size);
+        status = eop_sql_run(&telemetry->sql, insert);
+        telemetry->grown += (int64_t)buf->size;
+    }
+    return status;
+}
+
 static edgeops_status write_cells(eop_telemetry *telemetry, int64_t chunk, const eop_rows *rows,
                                   eop_buf *buf) {
     for (size_t k = 0; k < rows->vector_count; k++) {
         const eop_vector *vector = &rows->vectors[k];
-        sqlite3_stmt *insert = NULL;
-        int64_t id = chunk << CHANNEL_BITS | (int64_t)k;
+        int64_t id = eop_cell_id(chunk, (uint32_t)k);
         if (vector->nulls == rows->rows) {
             continue;
         }
         eop_buf_clear(buf);
         eop_chunk_encode(buf, vector);
-        if (buf->failed) {
-            return eop_fail_nomem("store");
-        }
-        edgeops_status status = eop_sql_get(&insert, &telemetry->sql, CELL_ADD);
-        if (status == EDGEOPS_OK) {
-            eop_sql_bind_int(insert, 1, id);
-            eop_sql_bind_blob(insert, 2, buf->data, buf->size);
-            status = eop_sql_run(&telemetry->sql, insert);
-            telemetry->grown += (int64_t)buf->size;
-        }
+        edgeops_status status = write_cell(telemetry, id, buf);
         if (status == EDGEOPS_OK) {
             status = write_stats(telemetry, id, vector);
         }
@@ -72,6 +78,31 @@ static bool all_zero(const int64_t *values, size_t n) {
         }
     }
     return true;
+}
+
+static edgeops_status write_key(eop_telemetry *telemetry, int64_t chunk, uint32_t slot,
+                                const int64_t *values, size_t n, eop_buf *buf) {
+    eop_buf_clear(buf);
+    eop_chunk_encode_int(buf, values, n);
+    return write_cell(telemetry, eop_cell_id(chunk, slot), buf);
+}
+
+/* After the channels, so that cells come with ascending ids. */
+static edgeops_status write_keys(eop_telemetry *telemetry, int64_t chunk, eop_rows *rows,
+                                 uint64_t first_ordinal, eop_buf *buf) {
+    size_t n = rows->rows;
+    edgeops_status status = write_key(telemetry, chunk, SLOT_TIMES, rows->times, n, buf);
+    if (status == EDGEOPS_OK && !all_zero(rows->seqs, n)) {
+        status = write_key(telemetry, chunk, SLOT_SEQS, rows->seqs, n, buf);
+    }
+    if (status == EDGEOPS_OK && rows->ordinals != NULL) {
+        for (size_t i = 0; i < n; i++) {
+            rows->ordinals[i] -= first_ordinal;
+        }
+        status =
+            write_key(telemetry, chunk, SLOT_ORDINALS, (const int64_t *)rows->ordinals, n, buf);
+    }
+    return status;
 }
 
 /* Rows of a chunk that is full: fewer where they are wide. */
@@ -133,23 +164,6 @@ static edgeops_status write_chunk(eop_telemetry *telemetry, uint32_t asset, uint
     if (status != EDGEOPS_OK) {
         return status;
     }
-    eop_buf_clear(buf);
-    eop_chunk_encode_int(buf, rows->times, n);
-    size_t times_end = buf->size;
-    if (!all_zero(rows->seqs, n)) {
-        eop_chunk_encode_int(buf, rows->seqs, n);
-    }
-    size_t seqs_end = buf->size;
-    if (rows->ordinals != NULL) {
-        for (size_t i = 0; i < n; i++) {
-            rows->ordinals[i] -= first_ordinal;
-        }
-        eop_vector offsets = {.type = EDGEOPS_TYPE_INT64, .filled = n, .data = rows->ordinals};
-        eop_chunk_encode(buf, &offsets);
-    }
-    if (buf->failed) {
-        return eop_fail_nomem("store");
-    }
     eop_sql_bind_int(insert, 1, id);
     eop_sql_bind_int(insert, 2, asset);
     eop_sql_bind_int(insert, 3, rows->times[0]);
@@ -157,19 +171,11 @@ static edgeops_status write_chunk(eop_telemetry *telemetry, uint32_t asset, uint
     eop_sql_bind_int(insert, 5, (int64_t)first_ordinal);
     eop_sql_bind_int(insert, 6, (int64_t)(first_ordinal + n - 1));
     eop_sql_bind_int(insert, 7, (int64_t)n);
-    eop_sql_bind_blob(insert, 8, buf->data, times_end);
-    if (seqs_end > times_end) {
-        eop_sql_bind_blob(insert, 9, buf->data + times_end, seqs_end - times_end);
-    }
-    if (buf->size > seqs_end) {
-        eop_sql_bind_blob(insert, 10, buf->data + seqs_end, buf->size - seqs_end);
-    }
     status = eop_sql_run(&telemetry->sql, insert);
-    if (status != EDGEOPS_OK) {
-        return status;
+    if (status == EDGEOPS_OK) {
+        status = write_cells(telemetry, id, rows, buf);
     }
-    telemetry->grown += (int64_t)buf->size;
-    return write_cells(telemetry, id, rows, buf);
+    return status == EDGEOPS_OK ? write_keys(telemetry, id, rows, first_ordinal, buf) : status;
 }
 
 static edgeops_status write_state(eop_telemetry *telemetry, uint32_t asset,
@@ -312,9 +318,8 @@ edgeops_status eop_telemetry_chunk_bytes(uint64_t *out, eop_telemetry *telemetry
     sqlite3_stmt *select = NULL;
     edgeops_status status = eop_sql_get(&select, &telemetry->sql, CHUNK_BYTES);
     if (status == EDGEOPS_OK) {
-        eop_sql_bind_int(select, 1, id);
-        eop_sql_bind_int(select, 2, id << CHANNEL_BITS);
-        eop_sql_bind_int(select, 3, id << CHANNEL_BITS | (EOP_CHANNELS_MAX - 1));
+        eop_sql_bind_int(select, 1, eop_cell_id(id, 0));
+        eop_sql_bind_int(select, 2, eop_cell_id(id, SLOT_LAST));
         status = eop_sql_next(&telemetry->sql, select);
     }
     if (status == EDGEOPS_OK) {
@@ -336,8 +341,8 @@ edgeops_status eop_telemetry_remove_chunk(eop_telemetry *telemetry, int64_t id) 
     for (size_t i = 0; status == EDGEOPS_OK && i < EOP_COUNT(of_channels); i++) {
         status = eop_sql_get(&remove, &telemetry->sql, of_channels[i]);
         if (status == EDGEOPS_OK) {
-            eop_sql_bind_int(remove, 1, id << CHANNEL_BITS);
-            eop_sql_bind_int(remove, 2, id << CHANNEL_BITS | (EOP_CHANNELS_MAX - 1));
+            eop_sql_bind_int(remove, 1, eop_cell_id(id, 0));
+            eop_sql_bind_int(remove, 2, eop_cell_id(id, SLOT_LAST));
             status = eop_sql_run(&telemetry->sql, remove);
         }
     }

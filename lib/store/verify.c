@@ -113,7 +113,7 @@ static void check_orphans(verify *v) {
         const char *how;
     } orphans[] = {
         {"SELECT count(*) FROM cell WHERE NOT EXISTS(SELECT 1 FROM chunk WHERE chunk.id = cell.id"
-         " >> 10)",
+         " >> 11)",
          "columns belong to no chunk: they take room only"},
         {"SELECT count(*) FROM stat WHERE NOT EXISTS(SELECT 1 FROM cell WHERE cell.id = stat.id)",
          "statistics belong to no column: they take room only"}};

@@ -198,7 +198,7 @@ Test(node_doctor, deep_reads_all_samples_and_names_what_is_damaged) {
     sqlite3 *db = NULL;
     cr_assert(eq(int, sqlite3_open(path, &db), SQLITE_OK));
     cr_assert(eq(
-        int, sqlite3_exec(db, "UPDATE cell SET data = x'00' WHERE id & 1023 = 1", NULL, NULL, NULL),
+        int, sqlite3_exec(db, "UPDATE cell SET data = x'00' WHERE id & 2047 = 1", NULL, NULL, NULL),
         SQLITE_OK));
     sqlite3_close(db);
     eop_free(path);

@@ -122,9 +122,11 @@ static void expect_rest(const char *damage) {
 }
 
 Test(store_cursor, damaged_chunk_is_passed_over_and_keeps_nobody_from_appending) {
-    expect_rest("UPDATE chunk SET times = zeroblob(32784) WHERE ord0 = 1");
-    expect_rest("UPDATE chunk SET times = zeroblob(3) WHERE ord0 = 1");
-    expect_rest("UPDATE cell SET data = zeroblob(500) WHERE id / 1024 ="
+    expect_rest("UPDATE cell SET data = zeroblob(32784) WHERE id % 2048 = 1024 AND id / 2048 ="
+                " (SELECT id FROM chunk WHERE ord0 = 1)");
+    expect_rest("UPDATE cell SET data = zeroblob(3) WHERE id % 2048 = 1024 AND id / 2048 ="
+                " (SELECT id FROM chunk WHERE ord0 = 1)");
+    expect_rest("UPDATE cell SET data = zeroblob(500) WHERE id / 2048 ="
                 " (SELECT id FROM chunk WHERE ord0 = 1)");
 }
 

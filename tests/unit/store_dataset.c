@@ -278,8 +278,8 @@ Test(store_dataset, changed_values_are_noticed) {
     CHECK_OK(create(store, "d", "p/*", 0));
     CHECK_OK(eop_store_flush(store));
     edgeops_store_close(store);
-    change_cells("UPDATE cell SET data = (SELECT data FROM cell AS other WHERE other.id >> 10 <>"
-                 " cell.id >> 10 AND other.id & 1023 = cell.id & 1023) WHERE id & 1023 = 0");
+    change_cells("UPDATE cell SET data = (SELECT data FROM cell AS other WHERE other.id >> 11 <>"
+                 " cell.id >> 11 AND other.id & 2047 = cell.id & 2047) WHERE id & 2047 = 0");
     store = open_store();
     CHECK_CODE(EDGEOPS_E_CORRUPT, edgeops_dataset_open(&set, store, "d"));
     cr_assert(set == NULL);

@@ -81,7 +81,7 @@ static void damage_cell(int channel) {
     char sql[256];
     snprintf(sql, sizeof sql,
              "UPDATE cell SET data = CAST(substr(data, 1, 40) || x'a5a5a5' || substr(data, 44) AS"
-             " BLOB) WHERE id IN (SELECT chunk.id << 10 | %d FROM chunk WHERE asset = 1)",
+             " BLOB) WHERE id IN (SELECT chunk.id << 11 | %d FROM chunk WHERE asset = 1)",
              channel);
     run_sql("data/telemetry.db", sql);
 }
@@ -99,8 +99,9 @@ Test(store_verify, a_damaged_column_is_told_with_asset_channel_and_range) {
 }
 
 Test(store_verify, damaged_times_are_told) {
-    run_sql("data/telemetry.db", "UPDATE chunk SET times = CAST(substr(times, 1, 30) || x'ff' ||"
-                                 " substr(times, 32) AS BLOB) WHERE asset = 2");
+    run_sql("data/telemetry.db", "UPDATE cell SET data = CAST(substr(data, 1, 30) || x'ff' ||"
+                                 " substr(data, 32) AS BLOB) WHERE id % 2048 = 1024 AND"
+                                 " id / 2048 IN (SELECT id FROM chunk WHERE asset = 2)");
     eop_verified sum = {0};
     char *text = verify(&sum);
     cr_expect(strstr(text, "|m/b||0|2999|cannot be read") != NULL, "%s", text);
@@ -109,7 +110,7 @@ Test(store_verify, damaged_times_are_told) {
 
 Test(store_verify, statistics_of_other_values_are_told) {
     run_sql("data/telemetry.db", "UPDATE stat SET max = 7777.0 WHERE id = (SELECT min(id) FROM stat"
-                                 " WHERE id & 1023 = 0 AND max > 1000)");
+                                 " WHERE id & 2047 = 0 AND max > 1000)");
     expect_found(1, "|m/a|x|");
     expect_found(1, "statistics of other values");
     run_sql("data/telemetry.db", "DELETE FROM stat WHERE max = 7777.0");
@@ -117,11 +118,11 @@ Test(store_verify, statistics_of_other_values_are_told) {
 }
 
 Test(store_verify, what_belongs_nowhere_is_told) {
-    run_sql("data/telemetry.db", "INSERT INTO cell VALUES(9999 << 10, x'00');"
-                                 "INSERT INTO stat VALUES(9998 << 10, 1, 0, 1, 1, 1);");
+    run_sql("data/telemetry.db", "INSERT INTO cell VALUES(9999 << 11, x'00');"
+                                 "INSERT INTO stat VALUES(9998 << 11, 1, 0, 1, 1, 1);");
     expect_found(2, "1 columns belong to no chunk");
-    run_sql("data/telemetry.db", "DELETE FROM cell WHERE id >> 10 = 9999;"
-                                 "DELETE FROM stat WHERE id >> 10 = 9998;");
+    run_sql("data/telemetry.db", "DELETE FROM cell WHERE id >> 11 = 9999;"
+                                 "DELETE FROM stat WHERE id >> 11 = 9998;");
     run_sql("catalog.db", "DELETE FROM channel WHERE asset = 2; DELETE FROM asset WHERE id = 2");
     /* Its state says that it is being removed: the writer goes on with that. */
     expect_found(0, "");
