@@ -459,9 +459,7 @@ static edgeops_status note_name(const char *name, const char *json, void *user_d
 }
 
 static edgeops_status check_dataset(verify *v, const char *name) {
-    edgeops_dataset *dataset = NULL;
-    edgeops_status status = edgeops_dataset_open(&dataset, v->store, name);
-    edgeops_dataset_free(dataset);
+    edgeops_status status = edgeops_dataset_verify(v->store, name);
     v->sum.datasets++;
     if (is_damage(status)) {
         char *what = eop_format("dataset %s", name);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A copy of a store that is in use: all that was acknowledged before, and nothing half. */
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -7,9 +8,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "edgeops/context.h"
 #include "store/backup.h"
 #include "store/internal.h"
+#include "store/label.h"
+#include "store/verify.h"
 #include "store_fixture.h"
+#include "support/disk.h"
 
 TestSuite(store_backup, .init = make_home, .fini = remove_home, .timeout = 120);
 
@@ -208,4 +213,154 @@ Test(store_backup, a_kill_on_the_way_leaves_the_home_as_it_was) {
         check_rows(store, "a", 20000);
         edgeops_store_close(store);
     }
+}
+
+/* -- every allocation fails once -- */
+
+static atomic_long counter;
+static atomic_long fail_at;
+
+static bool fails(void) {
+    return atomic_fetch_add(&counter, 1) + 1 == atomic_load(&fail_at);
+}
+
+static void *counting_alloc(void *data, size_t size) {
+    (void)data;
+    return fails() ? NULL : malloc(size);
+}
+
+static void *counting_realloc(void *data, void *memory, size_t size) {
+    (void)data;
+    return fails() ? NULL : realloc(memory, size);
+}
+
+static void counting_free(void *data, void *memory) {
+    (void)data;
+    free(memory);
+}
+
+static void no_finding(const eop_finding *finding, void *user_data) {
+    (void)user_data;
+    cr_assert(false, "%s: %s", finding->what, finding->detail);
+}
+
+static edgeops_status go_on(double part, void *user_data) {
+    (void)part;
+    (void)user_data;
+    return EDGEOPS_OK;
+}
+
+static edgeops_status ignore_label(const edgeops_label *label, void *user_data) {
+    (void)label;
+    (void)user_data;
+    return EDGEOPS_OK;
+}
+
+static edgeops_status add_verify_copy(edgeops_store *store, int64_t *id) {
+    edgeops_label label = {.asset = "a", .start = 5, .end = 200, .label = "l", .author = "x"};
+    edgeops_label_query query = EDGEOPS_LABEL_QUERY_INIT;
+    eop_label_stats_options options = {
+        .start = EDGEOPS_TIME_MIN, .end = EDGEOPS_TIME_MAX, .conflicts = 5};
+    eop_verify_handler handler = {.finding = no_finding, .progress = go_on};
+    edgeops_label_result result;
+    eop_verified sum;
+    char *json = NULL;
+    edgeops_status status = edgeops_store_correct(id, store, *id, &label);
+    if (status == EDGEOPS_OK) {
+        label.author = "y";
+        label.start++;
+        status = edgeops_store_label_new(store, &label, 1, &result);
+    }
+    if (status == EDGEOPS_OK) {
+        status = edgeops_store_find_labels(NULL, store, &query, ignore_label, NULL);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_label_stats(&json, store, &options);
+        eop_free(json);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_store_verify(&sum, store, &handler);
+    }
+    return status == EDGEOPS_OK ? eop_store_backup(store, copy, NULL, NULL, NULL) : status;
+}
+
+Test(store_backup, every_failed_allocation_is_reported_and_lets_go) {
+    edgeops_allocator allocator = {counting_alloc, counting_realloc, counting_free, NULL};
+    edgeops_label label = {.asset = "a", .start = 0, .end = 10, .label = "l"};
+    int64_t id = 0;
+    CHECK_OK(edgeops_set_allocator(&allocator));
+    edgeops_store *store = open_store();
+    fill(store, "a", 0, 300);
+    CHECK_OK(edgeops_store_label(store, &label, 1, &id));
+    CHECK_OK(eop_store_flush(store));
+    fill(store, "a", 300, 400);
+    freeze(store, "d", "a");
+    snprintf(copy, sizeof copy, "%s/copy", folder);
+    long n = 0;
+    for (bool done = false; !done;) {
+        CHECK_OK(eop_mkdirs(copy, 0700));
+        atomic_store(&counter, 0);
+        atomic_store(&fail_at, ++n);
+        edgeops_status status = add_verify_copy(store, &id);
+        done = atomic_load(&counter) < n;
+        atomic_store(&fail_at, 0);
+        cr_assert(status == EDGEOPS_OK || status == EDGEOPS_E_NOMEM, "allocation %ld: %s", n,
+                  edgeops_error_last()->message);
+        cr_assert(!done || status == EDGEOPS_OK);
+        cr_assert_eq(store->backups, 0, "allocation %ld", n);
+        if (!done) {
+            CHECK_OK(eop_remove_tree(copy));
+        }
+    }
+    cr_assert_gt(n, 50);
+    check_rows(store, "a", 400);
+    edgeops_store_close(store);
+    store = open_copy();
+    check_rows(store, "a", 400);
+    edgeops_store_close(store);
+}
+
+/* -- every call to the disk fails once -- */
+
+/* The home's files and the copy's; what is acknowledged stays, and a copy that is told to be good
+ * is good. */
+static void fail_each(unsigned calls, const char *name, int error, edgeops_status expected) {
+    disk_plan plan = {.calls = calls, .name = name, .error = error, .action = DISK_FAIL};
+    bool done = false;
+    edgeops_store *store = open_store();
+    fill(store, "a", 0, 2000);
+    CHECK_OK(eop_store_flush(store));
+    fill(store, "a", 2000, 2100);
+    snprintf(copy, sizeof copy, "%s/copy", folder);
+    for (plan.nth = 1; !done; plan.nth++) {
+        CHECK_OK(eop_mkdirs(copy, 0700));
+        disk_watch(folder, false);
+        disk_set(&plan);
+        edgeops_status status = eop_store_backup(store, copy, NULL, NULL, NULL);
+        done = !disk_happened();
+        disk_release();
+        cr_assert(done ? status == EDGEOPS_OK : status == expected, "call %d: %d, %s",
+                  (int)plan.nth, (int)status, edgeops_error_last()->message);
+        cr_assert_eq(store->backups, 0);
+        if (!done) {
+            CHECK_OK(eop_remove_tree(copy));
+        }
+    }
+    cr_assert_gt(plan.nth, 2);
+    edgeops_store_close(store);
+    store = open_copy();
+    check_rows(store, "a", 2100);
+    edgeops_store_close(store);
+}
+
+Test(store_backup, a_full_disk_is_told) {
+    fail_each(DISK_WRITE, "/copy/", ENOSPC, EDGEOPS_E_LIMIT);
+}
+
+Test(store_backup, a_failed_write_is_told) {
+    fail_each(DISK_WRITE, "/copy/", EIO, EDGEOPS_E_IO);
+}
+
+Test(store_backup, a_failed_sync_is_told) {
+    fail_each(DISK_SYNC, "/copy/", EIO, EDGEOPS_E_IO);
 }
