@@ -7,6 +7,7 @@
 
 #include "node/doctor_files.h"
 #include "node/ops.h"
+#include "store/retention.h"
 #include "store/verify.h"
 
 #define FINDINGS_MAX 200
@@ -279,6 +280,46 @@ static void check_samples(doctor *d) {
     }
 }
 
+/* Goals that cannot be reached whatever is dropped. */
+static bool go_on(void *user_data) {
+    const doctor *d = user_data;
+    return !eop_job_canceled(d->job);
+}
+
+static edgeops_status count_policy(const eop_policy *policy, void *user_data) {
+    (void)policy;
+    ++*(size_t *)user_data;
+    return EDGEOPS_OK;
+}
+
+static void check_retention(doctor *d) {
+    eop_retained due;
+    size_t policies = 0;
+    char detail[200];
+    edgeops_status status = eop_policy_list(d->node->store, count_policy, &policies);
+    if (status == EDGEOPS_OK && policies > 0) {
+        status = eop_retention_run(&due, d->node->store, true, go_on, d);
+    }
+    if (status == EDGEOPS_E_CANCELED || status == EDGEOPS_E_BUSY ||
+        (status == EDGEOPS_OK && policies == 0)) {
+        return;
+    }
+    if (status != EDGEOPS_OK) {
+        put(d, "retention", "fail", edgeops_error_last()->message, "see 'retention ls'");
+    } else if (due.short_of) {
+        (void)snprintf(detail, sizeof(detail),
+                       "a size or the free disk that was asked for cannot be reached: all that may "
+                       "go is dropped, datasets hold %llu chunks",
+                       (unsigned long long)due.held);
+        put(d, "retention", "warn", detail,
+            "remove datasets that are not needed, or ask for less: see 'retention ls'");
+    } else {
+        (void)snprintf(detail, sizeof(detail), "%zu policies, %llu rows are due", policies,
+                       (unsigned long long)due.rows);
+        put(d, "retention", "ok", detail, "");
+    }
+}
+
 /* -- files: on the same thread -- */
 
 static void put_files(doctor *d, const char *what, const char *name, edgeops_status status,
@@ -318,6 +359,7 @@ static void files_work(eop_job *job, void *user_data) {
     doctor *d = user_data;
     char *store = eop_workflow_store(d->node);
     d->job = job;
+    check_retention(d);
     if (d->deep) {
         check_samples(d);
     }

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "store/internal.h"
+#include "store/retention.h"
 
 static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
 static char log_text[4096];
@@ -217,4 +218,16 @@ Test(node_doctor, deep_reads_all_samples_and_names_what_is_damaged) {
     cr_expect(eq(str, (char *)eop_json_string(found, "last", ""), "2026-01-01T00:01:39Z"));
     cr_expect(ne(ptr, strstr(eop_json_string(found, "hint", ""), "backup"), NULL));
     eop_json_free(doctor);
+}
+
+Test(node_doctor, a_size_that_cannot_be_reached_is_a_warning) {
+    import_rows(5000);
+    cr_assert(eq(int, eop_store_flush(edgeops_node_store(fixture_node)), EDGEOPS_OK));
+    must_do("dataset.create", "{\"name\":\"d1\",\"assets\":[\"m/1\"]}");
+    eop_policy policy = {.pattern = "*", .max_bytes = 1u << 30};
+    cr_assert(eq(int, eop_policy_put(edgeops_node_store(fixture_node), &policy), EDGEOPS_OK));
+    expect_check(NULL, "retention", "ok", "1 policies");
+    policy.max_bytes = 1;
+    cr_assert(eq(int, eop_policy_put(edgeops_node_store(fixture_node), &policy), EDGEOPS_OK));
+    expect_check(NULL, "retention", "warn", "datasets hold");
 }
