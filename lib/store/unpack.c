@@ -211,7 +211,7 @@ static bool next_codes(eop_unpack *u, uint64_t *out, size_t n) {
         uint8_t bytes[16] = {0};
         size_t left = eop_bits_size(u->patches, u->patch_width) - (bit >> 3);
         memcpy(bytes, u->patched + (bit >> 3), left < 9 ? left : 9);
-        /* The patch stands at bit 0..7 of the copy: two values, the first of which is passed by. */
+        /* The first bits belong to the patch before it, and it may touch nine bytes. */
         uint64_t low;
         memcpy(&low, bytes, sizeof low);
         high = low >> (bit & 7);
