@@ -47,6 +47,8 @@ static const struct {
 };
 
 static const cli_argument arg_name[] = {ARG("NAME", "name", "which one"), ARGS_END};
+static const cli_argument arg_two_datasets[] = {
+    ARG("NAME", "name", "a dataset"), ARG("OTHER", "other", "another one"), ARGS_END};
 static const cli_argument arg_model[] = {ARG("MODEL", "model", "name of a model"), ARGS_END};
 static const cli_argument arg_asset[] = {ARG("ASSET", "asset", "name of an asset"), ARGS_END};
 static const cli_argument arg_pattern[] = {ARG_MAYBE("PATTERN", "pattern", "names, '*' stands for anything"), ARGS_END};
@@ -332,6 +334,8 @@ const cli_command cli_commands[] = {
      arg_name, dataset_create_options, "dataset.create", NULL},
     {"dataset", "ls", "list the datasets", NULL, NULL, NULL, "dataset.ls", NULL},
     {"dataset", "show", "show a dataset", NULL, arg_name, NULL, "dataset.show", NULL},
+    {"dataset", "diff", "say how two datasets differ",
+     "The same digest means the same training data; what else differs is how they were described.", arg_two_datasets, NULL, "dataset.diff", NULL},
     {"dataset", "rm", "remove a dataset, not its samples", NULL, arg_name, NULL, "dataset.rm", NULL},
     {"dataset", "export", "write a dataset as CSV", NULL, arg_name, dataset_export_options, "dataset.export", cli_data_export},
 

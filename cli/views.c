@@ -134,6 +134,9 @@ static const struct {
     {"dataset.ls", {NULL, ITEMS("no datasets: freeze one with `edgeopsctl dataset create`",
         {"NAME", "name", CLI_AS_TEXT}, {"ROWS", "rows", CLI_AS_TEXT}, {"DIGEST", "digest", CLI_AS_DIGEST}, {"CREATED", "created", CLI_AS_TIME}), NULL}},
     {"dataset.show", {FIELDS(DATASET_FIELDS), DATASET_SECTIONS, NULL}},
+    {"dataset.diff", {FIELDS({"same data", "same", CLI_AS_TEXT}, {"digest", "digest_a", CLI_AS_TEXT}, {"other digest", "digest_b", CLI_AS_TEXT},
+        {"differences", "differences", CLI_AS_TEXT}),
+        SECTIONS({NULL, "items#50", FIELDS({"WHAT", "what", CLI_AS_TEXT}, {"FIRST", "a", CLI_AS_TEXT}, {"OTHER", "b", CLI_AS_TEXT}), NULL}), NULL}},
     {"dataset.rm", {NULL, NULL, "removed dataset %s"}},
     {"dataset.export", {FIELDS({"rows", "rows", CLI_AS_TEXT}), NULL, NULL}},
 

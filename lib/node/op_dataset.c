@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "codec/csv.h"
+#include "node/dataset_diff.h"
 #include "node/dataset_options.h"
 #include "node/ops.h"
 
@@ -184,6 +185,21 @@ static edgeops_status run_show(edgeops_call *call, eop_json **result) {
     return describe(result, call->node, eop_json_string(call->args, "name", ""));
 }
 
+static edgeops_status run_diff(edgeops_call *call, eop_json **result) {
+    eop_json *a = NULL;
+    eop_json *b = NULL;
+    edgeops_status status = describe(&a, call->node, eop_json_string(call->args, "name", ""));
+    if (status == EDGEOPS_OK) {
+        status = describe(&b, call->node, eop_json_string(call->args, "other", ""));
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_dataset_diff(result, a, b);
+    }
+    eop_json_free(a);
+    eop_json_free(b);
+    return status;
+}
+
 static edgeops_status run_rm(edgeops_call *call, eop_json **result) {
     (void)result;
     return edgeops_dataset_remove(call->node->store, eop_json_string(call->args, "name", ""));
@@ -241,6 +257,10 @@ const eop_op eop_dataset_ops[] = {
      .summary = "show a dataset",
      .args = EOP_ARGS("\"name\"", NAME),
      .run = run_show},
+    {.name = "dataset.diff",
+     .summary = "say how two datasets differ: definition, rows, labels, profile",
+     .args = EOP_ARGS("\"name\",\"other\"", NAME "," EOP_STRING("other", "name of another one")),
+     .run = run_diff},
     {.name = "dataset.rm",
      .summary = "remove a dataset, not its samples",
      .args = EOP_ARGS("\"name\"", NAME),

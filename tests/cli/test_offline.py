@@ -183,6 +183,40 @@ def test_labels_are_corrected_not_changed_and_compared(node):
     assert done.returncode == 3 and f"by label {fixed['id']}" in done.stderr
 
 
+def test_a_dataset_has_a_filter_a_rate_and_a_split(node):
+    options = ["--asset", "seed", "--split", "time:0.25", "--validation", "0.25", "--window", "1"]
+    made = node.json("dataset", "create", "parted", *options)
+    parts = made["profile"]["subsets"]
+    assert sum(parts.values()) == made["rows"] and min(parts.values()) > 0
+    text = node.run("dataset", "show", "parted").stdout
+    assert "by=time" in text and "MEDIAN" in text and "warnings:" in text
+    node.run("train", "threshold", "--dataset", "parted", "--name", "parted")
+    windows = {
+        part: node.json("predict", "parted", "--dataset", "parted", *part)["windows"]
+        for part in ((), ("--part", "train"), ("--part", "all"))
+    }
+    assert windows[()] == parts["test"] and windows[("--part", "train")] == parts["train"]
+    assert windows[("--part", "all")] == made["rows"]
+    again = node.json("dataset", "create", "parted-again", *options)
+    assert again["digest"] == made["digest"]
+    assert node.json("dataset", "diff", "parted", "parted-again") == {
+        "same": True, "digest_a": made["digest"], "digest_b": made["digest"], "items": [], "differences": 0
+    }
+    other = node.json("dataset", "diff", "parted", "seed")
+    assert not other["same"] and "definition" in {item["what"] for item in other["items"]}
+    assert "definition" in node.run("dataset", "diff", "parted", "seed").stdout
+    for wrong in (
+        ["--filter", "height >"],
+        ["--filter", "nothing == 1"],
+        ["--rate", "5"],
+        ["--split", "rows:0.2"],
+        ["--fill", "linear"],
+        ["--validation", "0.2"],
+    ):
+        done = node.run("dataset", "create", "wrong", "--asset", "seed", *wrong, check=False)
+        assert done.returncode in (1, 2, 3) and done.stderr.startswith("edgeopsctl: error: "), wrong
+
+
 def test_a_dataset_is_frozen_and_exported(node):
     shown = node.json("dataset", "show", "seed")
     assert shown["rows"] == 60
