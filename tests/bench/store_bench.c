@@ -130,6 +130,7 @@ static void write_set(const set *s, const char *home, const char *how,
     set_must(b.samples != NULL && b.values != NULL, "no memory");
     options.durability = durability;
     must(edgeops_store_open(&store, home, &options));
+    double processor = processor_now();
     double begun = seconds_now();
     if (strcmp(how, "table") == 0) {
         write_tables(s, store, most, names);
@@ -141,9 +142,12 @@ static void write_set(const set *s, const char *home, const char *how,
     double appended = seconds_now();
     must(eop_store_flush(store));
     double flushed = seconds_now();
+    processor = processor_now() - processor;
     edgeops_store_close(store);
-    printf("{\"seconds\": %.6f, \"append\": %.6f, \"close\": %.6f, \"points\": %zu}\n",
-           flushed - begun, appended - begun, seconds_now() - flushed, s->total_rows * s->channels);
+    printf("{\"seconds\": %.6f, \"append\": %.6f, \"close\": %.6f, \"processor\": %.6f, "
+           "\"points\": %zu}\n",
+           flushed - begun, appended - begun, seconds_now() - flushed, processor,
+           s->total_rows * s->channels);
     free(b.samples);
     free(b.values);
     free(names);
@@ -151,37 +155,36 @@ static void write_set(const set *s, const char *home, const char *how,
 
 /* -- read -- */
 
-/* Times of the calls alone; each value is compared with what went in, off the clock. */
-static double read_one(const set *s, edgeops_store *store, const edgeops_query *query,
-                       const double *wanted, size_t n, double *values, int into) {
-    if (into) {
-        edgeops_layout layout = EDGEOPS_LAYOUT_INIT;
-        uint64_t rows = 0;
-        layout.capacity = s->most_rows;
-        layout.values = values;
-        layout.channel_count = 1;
-        double begun = seconds_now();
-        must(edgeops_store_read_into(&rows, store, query, &layout));
-        double seconds = seconds_now() - begun;
-        set_must(rows == n, "rows are missing");
-        set_same(values, wanted, n);
-        return seconds;
-    }
+typedef struct cost {
+    double seconds;
+    double processor;
+} cost;
+
+/* Adds what the call alone costs; each value is compared with what went in, off the clock. */
+static void read_one(cost *spent, const set *s, edgeops_store *store, const edgeops_query *query,
+                     const double *wanted, size_t n, double *values, int into) {
+    edgeops_layout layout = EDGEOPS_LAYOUT_INIT;
     edgeops_table *table = NULL;
+    uint64_t rows = 0;
+    layout.capacity = s->most_rows;
+    layout.values = values;
+    layout.channel_count = 1;
+    double processor = processor_now();
     double begun = seconds_now();
-    must(edgeops_store_read(&table, store, query));
-    double seconds = seconds_now() - begun;
-    set_must(table->rows == n, "rows are missing");
-    set_same(table->columns[0].f64, wanted, n);
+    must(into ? edgeops_store_read_into(&rows, store, query, &layout)
+              : edgeops_store_read(&table, store, query));
+    spent->seconds += seconds_now() - begun;
+    spent->processor += processor_now() - processor;
+    set_must((into ? rows : table->rows) == n, "rows are missing");
+    set_same(into ? values : table->columns[0].f64, wanted, n);
     edgeops_table_free(table);
-    return seconds;
 }
 
 static void read_series(const set *s, const char *home, int into) {
     char(*names)[16] = asset_names(s);
     double *values = calloc(s->most_rows, sizeof *values);
     edgeops_store *store = NULL;
-    double seconds = 0;
+    cost spent = {0, 0};
     set_must(values != NULL, "no memory");
     memset(values, 0xff, s->most_rows * sizeof *values);
     double opening = seconds_now();
@@ -194,13 +197,13 @@ static void read_series(const set *s, const char *home, int into) {
             query.asset = names[a];
             query.channels = &channel_names[c];
             query.channel_count = 1;
-            seconds +=
-                read_one(s, store, &query, set_values(s, before, a, c), s->rows[a], values, into);
+            read_one(&spent, s, store, &query, set_values(s, before, a, c), s->rows[a], values,
+                     into);
         }
     }
     edgeops_store_close(store);
-    printf("{\"seconds\": %.6f, \"open\": %.6f, \"points\": %zu}\n", seconds, opening,
-           s->total_rows * s->channels);
+    printf("{\"seconds\": %.6f, \"processor\": %.6f, \"open\": %.6f, \"points\": %zu}\n",
+           spent.seconds, spent.processor, opening, s->total_rows * s->channels);
     free(values);
     free(names);
 }
