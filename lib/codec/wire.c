@@ -414,6 +414,16 @@ void eop_wire_block_write(char *out, const edgeops_type *types, size_t columns,
     }
 }
 
+void eop_wire_block_begin(int64_t **times, double **values, char *out, uint64_t rows,
+                          size_t columns) {
+    const eop_wire_block block = {rows, (uint32_t)columns, 0};
+    void *numbers = out + sizeof block;
+    memcpy(out, &block, sizeof block);
+    *times = numbers;
+    numbers = *times + rows;
+    *values = numbers;
+}
+
 edgeops_status eop_wire_put_window(eop_buf *buf, uint64_t id, const edgeops_type *types,
                                    size_t columns, const eop_wire_part *part) {
     size_t size;

@@ -112,6 +112,11 @@ edgeops_status eop_wire_block_size(size_t *out, const edgeops_type *types, size_
 void eop_wire_block_write(char *out, const edgeops_type *types, size_t columns,
                           const eop_wire_part *parts, size_t n);
 
+/** The head of a block of float64 columns alone; times and values are still to be written, to where
+ * these point. */
+void eop_wire_block_begin(int64_t **times, double **values, char *out, uint64_t rows,
+                          size_t columns);
+
 /** Puts a PREDICT message. */
 edgeops_status eop_wire_put_window(eop_buf *buf, uint64_t id, const edgeops_type *types,
                                    size_t columns, const eop_wire_part *part);

@@ -11,6 +11,7 @@
 #include "node/artifacts.h"
 #include "node/ops.h"
 #include "runtime/params.h"
+#include "runtime/share.h"
 
 typedef struct train {
     edgeops_call *call;
@@ -25,7 +26,7 @@ typedef struct train {
     eop_job *job;
     edgeops_training *training;
     eop_job *verify;
-    edgeops_dataset *dataset;
+    eop_share share;
     edgeops_status trained; /* how the training ended */
     char *trained_message;
     edgeops_status verified; /* how the digest was */
@@ -37,7 +38,7 @@ typedef struct train {
 
 static void train_free(train *t) {
     if (t != NULL) {
-        edgeops_dataset_free(t->dataset);
+        eop_share_dispose(&t->share);
         edgeops_workflow_free(t->workflow);
         eop_json_free(t->params);
         eop_json_free(t->files);
@@ -252,14 +253,13 @@ static edgeops_status start_training(train *t) {
     }
     edgeops_train_options options = EDGEOPS_TRAIN_OPTIONS_INIT;
     options.workflow = t->workflow;
-    options.dataset = t->dataset;
     options.params_json = t->params_json;
     options.run_dir = t->run->directory;
     options.artifact_dir = t->temporary;
     options.on_event = on_event;
     options.on_done = on_trained;
     options.user_data = t;
-    return edgeops_runtime_train(&t->training, runtime, &options);
+    return eop_training_start(&t->training, runtime, &options, &t->share);
 }
 
 /* -- the dataset -- */
@@ -286,10 +286,38 @@ static void verify_done(eop_job *job, void *user_data) {
     settle(t);
 }
 
-static void load_work(eop_job *job, void *user_data) {
+static edgeops_status fill_share(const edgeops_dataset_layout *layout, void *user_data) {
     train *t = user_data;
-    eop_job_end(job, edgeops_dataset_read(&t->dataset, t->node->store,
-                                          eop_json_string(t->call->args, "dataset", "")));
+    return edgeops_dataset_read_into(t->node->store, eop_json_string(t->call->args, "dataset", ""),
+                                     layout);
+}
+
+/* From the chunks to the worker's memory: at once where the rows are taken as they are, else by way
+ * of tables. */
+static edgeops_status load(train *t) {
+    const char *name = eop_json_string(t->call->args, "dataset", "");
+    const edgeops_manifest *manifest = edgeops_workflow_manifest(t->workflow);
+    edgeops_dataset *dataset = NULL;
+    edgeops_status status = edgeops_dataset_head(&dataset, t->node->store, name);
+    if (status == EDGEOPS_OK) {
+        t->dataset_digest = eop_strdup(dataset->digest);
+        status = t->dataset_digest != NULL
+                     ? eop_share_head(&t->share, manifest, dataset, fill_share, t)
+                     : eop_fail_nomem("node");
+    }
+    if (status == EDGEOPS_DONE) {
+        edgeops_dataset_free(dataset);
+        status = edgeops_dataset_read(&dataset, t->node->store, name);
+        if (status == EDGEOPS_OK) {
+            status = eop_share_dataset(&t->share, manifest, dataset);
+        }
+    }
+    edgeops_dataset_free(dataset);
+    return status;
+}
+
+static void load_work(eop_job *job, void *user_data) {
+    eop_job_end(job, load(user_data));
 }
 
 static void load_done(eop_job *job, void *user_data) {
@@ -300,15 +328,12 @@ static void load_done(eop_job *job, void *user_data) {
         status = eop_fail(EDGEOPS_E_CANCELED, "node", "ended on request");
     }
     if (status == EDGEOPS_OK) {
-        t->dataset_digest = eop_strdup(t->dataset->digest);
-        status = t->dataset_digest != NULL ? start_training(t) : eop_fail_nomem("node");
+        status = start_training(t);
     }
     if (status != EDGEOPS_OK) {
         give_up_last(t, status);
         return;
     }
-    edgeops_dataset_free(t->dataset); /* the worker has its own copy */
-    t->dataset = NULL;
     send_state(t, "training");
     t->verified = eop_job_start(&t->verify, t->node, t->call, verify_work, verify_done, t);
     if (t->verified != EDGEOPS_OK) {
@@ -409,6 +434,7 @@ static edgeops_status train_start(edgeops_call *call) {
         return eop_fail_nomem("node");
     }
     t->call = call;
+    t->share.fd = -1;
     t->node = call->node;
     char *store = eop_workflow_store(t->node);
     edgeops_status status = store != NULL

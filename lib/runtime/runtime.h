@@ -27,19 +27,4 @@ edgeops_status eop_work_dir(char **out, const char *run_dir);
 char *eop_job_text(const char *mode, const edgeops_workflow *workflow, const char *artifact_dir,
                    const eop_json *params, eop_json *dataset);
 
-/** A dataset as a worker maps it. */
-typedef struct eop_share {
-    int fd; /**< sealed memory file */
-    void *memory;
-    size_t size;
-    eop_json *description; /**< columns, groups, labels; for the job */
-} eop_share;
-/** Puts a dataset into shared memory, with the windows cut by the manifest. On a grid the rows are
- * those of the grid. E_INVALID names an input that a part has not, or a dataset without a row;
- * E_LIMIT, E_NOMEM, E_IO. */
-edgeops_status eop_share_dataset(eop_share *out, const edgeops_manifest *manifest,
-                                 const edgeops_dataset *dataset);
-/** {.fd = -1} is an empty one. */
-void eop_share_dispose(eop_share *share);
-
 #endif /* EOP_RUNTIME_RUNTIME_H */

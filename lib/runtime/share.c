@@ -7,6 +7,7 @@
 #include "runtime/dataset.h"
 #include "runtime/rows.h"
 #include "runtime/runtime.h"
+#include "runtime/share.h"
 #include "runtime/window.h"
 
 /* One asset's columns in the inputs' order. */
@@ -319,6 +320,148 @@ static edgeops_status plan_subsets(layout *l) {
     return status;
 }
 
+/* -- straight from the store -- */
+
+/* All that the worker sees is float64 rows as they are in the dataset. */
+static bool is_direct(const layout *l) {
+    bool direct = l->dataset->split == EDGEOPS_SPLIT_NONE && l->window.period == 0;
+    for (size_t k = 0; k < l->manifest->input_count; k++) {
+        direct = direct && l->types[k] == EDGEOPS_TYPE_FLOAT64;
+        for (size_t i = 0; i < l->dataset->part_count; i++) {
+            const edgeops_column *column = &l->sources[i].columns[k];
+            direct = direct && column->type == EDGEOPS_TYPE_FLOAT64 && column->length <= 1;
+        }
+    }
+    return direct;
+}
+
+/* The rows are not there yet: as many windows as there may be. */
+static edgeops_status plan_direct(layout *l) {
+    plan *p = &l->plans[l->plan_count++];
+    size_t parts = l->dataset->part_count;
+    *p = (plan){.subset = EDGEOPS_SUBSET_TRAIN};
+    p->wire = eop_calloc(parts, sizeof *p->wire);
+    if (p->wire == NULL || !eop_grow(&p->runs, &p->run_capacity, parts, sizeof *p->runs)) {
+        return eop_fail_nomem("runtime");
+    }
+    for (; p->run_count < parts; p->run_count++) {
+        uint64_t rows = l->dataset->parts[p->run_count].table->rows;
+        p->runs[p->run_count] = (run){.of = {.part = p->run_count, .rows = rows}};
+        p->wire[p->run_count] = (eop_wire_part){&l->sources[p->run_count].table, 0, rows};
+        p->rows += rows;
+        p->windows += rows / (l->window.step > 1 ? l->window.step : 1) + 1;
+    }
+    return place_plan(p, l);
+}
+
+/* By the times and labels that are in the memory now. */
+static edgeops_status cut_direct(plan *p, const layout *l, char *memory,
+                                 const edgeops_dataset_layout *filled) {
+    void *starts = memory + p->head.starts;
+    void *window_labels = memory + p->head.window_labels;
+    edgeops_table table = {.times = filled->times, .seqs = filled->seqs};
+    edgeops_dataset_part part = {.table = &table, .labels = filled->labels};
+    edgeops_dataset view = {.part_count = 1, .parts = &part};
+    layout one = {.manifest = l->manifest, .dataset = &view, .window = l->window};
+    if (l->window.rows == 1 && l->window.step <= 1) {
+        for (uint64_t i = 0; i < p->rows; i++) {
+            ((int64_t *)starts)[i] = (int64_t)i;
+        }
+        memcpy(window_labels, filled->labels, (size_t)p->rows * sizeof *filled->labels);
+        p->head.windows = p->rows;
+        return EDGEOPS_OK;
+    }
+    plan cut = {0};
+    edgeops_status status = EDGEOPS_OK;
+    for (size_t i = 0; status == EDGEOPS_OK && i < p->run_count; i++) {
+        eop_dataset_run of = {.rows = p->runs[i].of.rows};
+        table.rows = of.rows;
+        status = add_run(&cut, &one, &of);
+        table.times += of.rows;
+        table.seqs += of.rows;
+        part.labels += of.rows;
+    }
+    if (status == EDGEOPS_OK && cut.windows > 0) {
+        memcpy(starts, cut.starts, (size_t)cut.windows * sizeof *cut.starts);
+        memcpy(window_labels, cut.window_labels, (size_t)cut.windows * sizeof *cut.window_labels);
+    }
+    p->head.windows = cut.windows;
+    one.plans[0] = cut;
+    one.plan_count = 1;
+    dispose(&one);
+    return status;
+}
+
+static edgeops_status fill_direct(eop_share *out, layout *l, eop_share_fill_fn fill_from,
+                                  void *user_data) {
+    plan *p = &l->plans[0];
+    size_t inputs = l->manifest->input_count;
+    edgeops_dataset_layout rows = EDGEOPS_DATASET_LAYOUT_INIT;
+    int64_t *seqs = NULL;
+    edgeops_status status = eop_shm_new(&out->fd, &out->memory, l->size, "edgeops-dataset");
+    if (status < 0) {
+        out->fd = -1;
+        return status;
+    }
+    out->size = l->size;
+    const char **names = eop_calloc(inputs, sizeof *names);
+    if (names == NULL) {
+        return eop_fail_nomem("runtime");
+    }
+    for (size_t k = 0; k < inputs; k++) {
+        names[k] = l->manifest->inputs[k].name;
+    }
+    char *memory = out->memory;
+    void *labels = memory + p->head.labels;
+    void *groups = memory + p->head.groups;
+    rows.capacity = p->rows;
+    rows.channels = names;
+    rows.channel_count = inputs;
+    rows.labels = labels;
+    rows.groups = groups;
+    eop_wire_block_begin(&rows.times, &rows.values, memory + p->head.block, p->rows, inputs);
+    if (l->window.rows > 1) { /* rows of one time are told apart */
+        seqs = rows.seqs = eop_realloc_array(NULL, (size_t)p->rows, sizeof *seqs);
+        status = seqs != NULL ? EDGEOPS_OK : eop_fail_nomem("runtime");
+    }
+    if (status == EDGEOPS_OK) {
+        status = fill_from(&rows, user_data);
+    }
+    if (status == EDGEOPS_OK) {
+        status = cut_direct(p, l, memory, &rows);
+    }
+    if (status == EDGEOPS_OK) {
+        memcpy(memory, &p->head, sizeof p->head);
+        status = eop_shm_seal(out->fd);
+    }
+    eop_free(seqs);
+    eop_free(names);
+    return status;
+}
+
+/* -- the share -- */
+
+static edgeops_status share(eop_share *out, layout *l, eop_share_fill_fn fill_from,
+                            void *user_data) {
+    edgeops_status status = fill_from != NULL ? plan_direct(l) : plan_subsets(l);
+    if (status == EDGEOPS_OK && (l->plan_count == 0 || l->plans[0].rows == 0 ||
+                                 l->plans[0].subset != EDGEOPS_SUBSET_TRAIN)) {
+        status = eop_fail(EDGEOPS_E_INVALID, "runtime", "dataset '%s' has no rows to train on",
+                          l->dataset->name);
+    }
+    if (status == EDGEOPS_OK) {
+        status = fill_from != NULL ? fill_direct(out, l, fill_from, user_data) : write_out(out, l);
+    }
+    if (status == EDGEOPS_OK) {
+        out->description = describe(l);
+        status = out->description == NULL ? eop_fail_nomem("runtime") : EDGEOPS_OK;
+    }
+    if (status < 0) {
+        eop_share_dispose(out);
+    }
+    return status;
+}
+
 edgeops_status eop_share_dataset(eop_share *out, const edgeops_manifest *manifest,
                                  const edgeops_dataset *dataset) {
     layout l;
@@ -326,23 +469,23 @@ edgeops_status eop_share_dataset(eop_share *out, const edgeops_manifest *manifes
     *out = (eop_share){.fd = -1};
     edgeops_status status = init(&l, manifest, dataset);
     if (status == EDGEOPS_OK) {
-        status = plan_subsets(&l);
-    }
-    if (status == EDGEOPS_OK && (l.plan_count == 0 || l.plans[0].subset != EDGEOPS_SUBSET_TRAIN)) {
-        status = eop_fail(EDGEOPS_E_INVALID, "runtime", "dataset '%s' has no rows to train on",
-                          dataset->name);
-    }
-    if (status == EDGEOPS_OK) {
-        status = write_out(out, &l);
-    }
-    if (status == EDGEOPS_OK) {
-        out->description = describe(&l);
-        status = out->description == NULL ? eop_fail_nomem("runtime") : EDGEOPS_OK;
+        status = share(out, &l, NULL, NULL);
     }
     dispose(&l);
-    if (status < 0) {
-        eop_share_dispose(out);
+    return status;
+}
+
+edgeops_status eop_share_head(eop_share *out, const edgeops_manifest *manifest,
+                              const edgeops_dataset *head, eop_share_fill_fn fill_from,
+                              void *user_data) {
+    layout l;
+
+    *out = (eop_share){.fd = -1};
+    edgeops_status status = init(&l, manifest, head);
+    if (status == EDGEOPS_OK) {
+        status = is_direct(&l) ? share(out, &l, fill_from, user_data) : EDGEOPS_DONE;
     }
+    dispose(&l);
     return status;
 }
 

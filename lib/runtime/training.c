@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/time.h"
 #include "runtime/params.h"
+#include "runtime/share.h"
 #include "runtime/worker.h"
 
 /* From the request for a trace of where the code hangs to the end. */
@@ -189,7 +190,7 @@ static void on_timer(void *user_data) {
 }
 
 static edgeops_status check_options(const edgeops_train_options *o) {
-    EOP_REQUIRE(o->workflow != NULL && o->dataset != NULL && o->on_done != NULL, "runtime");
+    EOP_REQUIRE(o->workflow != NULL && o->on_done != NULL, "runtime");
     EOP_REQUIRE(o->run_dir != NULL && o->artifact_dir != NULL, "runtime");
     if (edgeops_workflow_directory(o->workflow)[0] == '\0') {
         return eop_fail(EDGEOPS_E_INVALID, "runtime",
@@ -219,17 +220,10 @@ static edgeops_status prepare(edgeops_training *t, const edgeops_train_options *
 }
 
 static edgeops_status start(edgeops_training *t, const edgeops_train_options *o,
-                            const eop_json *params) {
-    eop_share share;
-    char *job = NULL;
-
-    edgeops_status status =
-        eop_share_dataset(&share, edgeops_workflow_manifest(o->workflow), o->dataset);
-    if (status < 0) {
-        return status;
-    }
-    job = eop_job_text("train", o->workflow, t->artifact_dir, params, share.description);
-    share.description = NULL; /* taken */
+                            const eop_json *params, eop_share *share) {
+    edgeops_status status = EDGEOPS_OK;
+    char *job = eop_job_text("train", o->workflow, t->artifact_dir, params, share->description);
+    share->description = NULL; /* taken */
     if (job == NULL) {
         status = eop_fail_nomem("runtime");
     } else {
@@ -238,45 +232,38 @@ static edgeops_status start(edgeops_training *t, const edgeops_train_options *o,
             .workflow = o->workflow,
             .directory = t->work_dir,
             .job = job,
-            .dataset_fd = share.fd,
+            .dataset_fd = share->fd,
             .log = t->log,
         };
         status = eop_worker_start(&t->worker, t->runtime, &options, &handler, t);
     }
-    /* The worker has the memory now; it lives as long as either side holds it. */
-    eop_share_dispose(&share);
     eop_free(job);
     return status;
 }
 
-edgeops_status edgeops_runtime_train(edgeops_training **out, edgeops_runtime *runtime,
-                                     const edgeops_train_options *given) {
-    edgeops_train_options options = EDGEOPS_TRAIN_OPTIONS_INIT;
-    eop_json *params = NULL;
+static edgeops_status check(edgeops_train_options *out, const edgeops_train_options *given,
+                            eop_json **params) {
+    EOP_OPTIONS_COPY(out, given);
+    edgeops_status status = check_options(out);
+    return status == EDGEOPS_OK
+               ? eop_params_resolve(params, edgeops_workflow_manifest(out->workflow),
+                                    out->params_json)
+               : status;
+}
 
-    EOP_REQUIRE(out != NULL && runtime != NULL && given != NULL, "runtime");
-    *out = NULL;
-    EOP_OPTIONS_COPY(&options, given);
-    edgeops_status status = check_options(&options);
-    if (status == EDGEOPS_OK) {
-        status = eop_params_resolve(&params, edgeops_workflow_manifest(options.workflow),
-                                    options.params_json);
-    }
-    if (status < 0) {
-        return status;
-    }
+static edgeops_status train(edgeops_training **out, edgeops_runtime *runtime,
+                            const edgeops_train_options *options, const eop_json *params,
+                            eop_share *share) {
     edgeops_training *t = eop_calloc(1, sizeof *t);
     if (t == NULL) {
-        eop_json_free(params);
         return eop_fail_nomem("runtime");
     }
     t->runtime = runtime;
     runtime->users++;
-    status = prepare(t, &options);
+    edgeops_status status = prepare(t, options);
     if (status == EDGEOPS_OK) {
-        status = start(t, &options, params);
+        status = start(t, options, params, share);
     }
-    eop_json_free(params);
     if (status < 0) {
         dispose(t);
         return status;
@@ -284,6 +271,43 @@ edgeops_status edgeops_runtime_train(edgeops_training **out, edgeops_runtime *ru
     eop_timer_start(t->timer, t->timeout, 0);
     *out = t;
     return EDGEOPS_OK;
+}
+
+edgeops_status eop_training_start(edgeops_training **out, edgeops_runtime *runtime,
+                                  const edgeops_train_options *given, eop_share *share) {
+    edgeops_train_options options = EDGEOPS_TRAIN_OPTIONS_INIT;
+    eop_json *params = NULL;
+    *out = NULL;
+    edgeops_status status = check(&options, given, &params);
+    if (status == EDGEOPS_OK) {
+        status = train(out, runtime, &options, params, share);
+    }
+    /* The worker has the memory now; it lives as long as either side holds it. */
+    eop_share_dispose(share);
+    eop_json_free(params);
+    return status;
+}
+
+edgeops_status edgeops_runtime_train(edgeops_training **out, edgeops_runtime *runtime,
+                                     const edgeops_train_options *given) {
+    edgeops_train_options options = EDGEOPS_TRAIN_OPTIONS_INIT;
+    eop_json *params = NULL;
+    eop_share share = {.fd = -1};
+
+    EOP_REQUIRE(out != NULL && runtime != NULL && given != NULL, "runtime");
+    EOP_REQUIRE(given->dataset != NULL, "runtime");
+    *out = NULL;
+    edgeops_status status = check(&options, given, &params);
+    if (status == EDGEOPS_OK) {
+        status =
+            eop_share_dataset(&share, edgeops_workflow_manifest(options.workflow), options.dataset);
+    }
+    if (status == EDGEOPS_OK) {
+        status = train(out, runtime, &options, params, &share);
+    }
+    eop_share_dispose(&share);
+    eop_json_free(params);
+    return status;
 }
 
 void edgeops_training_cancel(edgeops_training *training) {

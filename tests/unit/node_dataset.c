@@ -233,3 +233,47 @@ Test(node_dataset, a_common_rate_gives_the_points_of_a_grid) {
     edgeops_store_close(store);
     eop_free(home);
 }
+
+#define SUM_SOURCE                                                                                 \
+    "import numpy as np\n"                                                                         \
+    "def train(d, params, run):\n"                                                                 \
+    "    w = d.windows()\n"                                                                        \
+    "    run.metric('rows', len(d))\n"                                                             \
+    "    run.metric('windows', len(w))\n"                                                          \
+    "    run.metric('sum', w.values.sum())\n"                                                      \
+    "    run.metric('second', (np.asarray(w.groups) == 'm/2').sum())\n"                            \
+    "    run.metric('high', (np.asarray(d.labels) == 'high').sum())\n"                             \
+    "    run.metric('mixed', sum(l not in ('low', 'high') for l in w.labels))\n"                   \
+    "    run.metric('time', int(d.times[-1] - d.times[0]))\n"                                      \
+    "    return 20.0\n"                                                                            \
+    "def predict(model, w, params):\n"                                                             \
+    "    return {'class': 'low', 'score': 1.0}\n"
+
+/* The rows go from the store straight to the worker; the windows are cut there. */
+static void train_on_two(int window_rows, int windows, double sum, int second, int mixed) {
+    char *csv = csv_rows(10);
+    import_rows(40);
+    eop_json_free(bulk(fixture_node, "data.import",
+                       "{\"asset\":\"m/2\",\"label_column\":\"class\"}", csv, NULL));
+    eop_free(csv);
+    add_workflow(SUM_SOURCE, window_rows);
+    must_do("dataset.create", "{\"name\":\"d\",\"assets\":[\"m/*\"]}");
+    eop_json *r = must("train", "{\"workflow\":\"flow\",\"dataset\":\"d\",\"name\":\"m\"}");
+    cr_expect(eq(dbl, metric(r, "rows"), 50));
+    cr_expect(eq(dbl, metric(r, "windows"), windows));
+    cr_expect(eq(dbl, metric(r, "sum"), sum));
+    cr_expect(eq(dbl, metric(r, "second"), second));
+    cr_expect(eq(dbl, metric(r, "high"), 25));
+    cr_expect(eq(dbl, metric(r, "mixed"), mixed));
+    cr_expect(eq(dbl, metric(r, "time"), 9e9));
+    eop_json_free(r);
+}
+
+Test(node_dataset, windows_of_rows_that_come_straight_from_the_store) {
+    /* 11 (4 k + 6) summed over k < 37 and k < 7 */
+    train_on_two(4, 44, 31746 + 1386, 7, 6);
+}
+
+Test(node_dataset, rows_that_come_straight_from_the_store) {
+    train_on_two(1, 50, 11 * (780 + 45), 10, 0);
+}
