@@ -141,10 +141,12 @@ typedef struct eop_wire_dataset {
     uint64_t windows;
     uint64_t block;
     uint64_t block_size;
-    uint64_t groups;        /**< int32[rows]: index into the job's "groups" */
-    uint64_t labels;        /**< int32[rows]: index into the job's "labels", -1 for none */
-    uint64_t starts;        /**< int64[windows]: first row */
-    uint64_t window_labels; /**< int32[windows] */
+    uint64_t groups; /**< int32[rows]: index into the job's "groups"; 0: each has as many rows as
+                        its "group_rows" says */
+    uint64_t
+        labels; /**< int32[rows]: index into the job's "labels", -1 for none; 0: all are none */
+    uint64_t starts;        /**< int64[windows]: first row; 0: each row is a window */
+    uint64_t window_labels; /**< int32[windows]; 0: all are none */
 } eop_wire_dataset;
 /** Checks the head against the size of the file. */
 edgeops_status eop_wire_dataset_read(eop_wire_dataset *out, const char *data, size_t size);

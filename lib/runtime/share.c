@@ -36,7 +36,8 @@ typedef struct plan {
     uint64_t windows;
     uint64_t rows;
     eop_wire_dataset head;
-    size_t at; /* in the memory */
+    size_t at;   /* in the memory */
+    bool direct; /* whole parts, straight from the store */
 } plan;
 
 typedef struct layout {
@@ -126,6 +127,10 @@ static edgeops_status room_for_windows(plan *p, uint64_t more) {
 }
 
 /* Each row is a window. */
+static bool each_row(const layout *l) {
+    return l->window.rows == 1 && l->window.step <= 1 && l->window.period == 0;
+}
+
 static edgeops_status cut_rows(plan *p, const layout *l, const run *r) {
     const int32_t *labels = l->dataset->parts[r->of.part].labels;
     edgeops_status status = room_for_windows(p, r->of.rows);
@@ -166,9 +171,7 @@ static edgeops_status add_run(plan *p, const layout *l, const eop_dataset_run *o
     }
     run *r = &p->runs[p->run_count++];
     *r = (run){.of = *of};
-    edgeops_status status = l->window.rows == 1 && l->window.step <= 1 && !on_grid
-                                ? cut_rows(p, l, r)
-                                : cut_run(p, l, r);
+    edgeops_status status = each_row(l) ? cut_rows(p, l, r) : cut_run(p, l, r);
     if (status == EDGEOPS_OK && !on_grid) {
         eop_window_free(r->cutter);
         r->cutter = NULL;
@@ -223,6 +226,22 @@ static bool place(uint64_t *at, size_t *end, uint64_t count, size_t width) {
            eop_add_size(&bytes, bytes, 7) && eop_add_size(end, *end, bytes & ~(size_t)7);
 }
 
+/* What the worker can make itself has no place and offset 0: the groups of whole parts, labels
+ * where there are none, the windows of single rows. */
+static bool place_marks(plan *p, const layout *l, size_t *end) {
+    eop_wire_dataset *head = &p->head;
+    bool labels = !p->direct || l->dataset->label_count > 0;
+    bool windows = !p->direct || !each_row(l);
+    if ((!p->direct && !place(&head->groups, end, p->rows, 4)) ||
+        (labels && !place(&head->labels, end, p->rows, 4)) ||
+        (windows && (!place(&head->starts, end, p->windows, 8) ||
+                     !place(&head->window_labels, end, p->windows, 4)))) {
+        return false;
+    }
+    head->window_labels = windows ? head->window_labels : head->labels;
+    return true;
+}
+
 static edgeops_status place_plan(plan *p, layout *l) {
     size_t block = 0;
     size_t end = (sizeof p->head + 7) & ~(size_t)7;
@@ -235,9 +254,7 @@ static edgeops_status place_plan(plan *p, layout *l) {
     }
     p->head.block_size = block;
     p->at = l->size;
-    if (!place(&p->head.block, &end, block, 1) || !place(&p->head.groups, &end, p->rows, 4) ||
-        !place(&p->head.labels, &end, p->rows, 4) || !place(&p->head.starts, &end, p->windows, 8) ||
-        !place(&p->head.window_labels, &end, p->windows, 4) ||
+    if (!place(&p->head.block, &end, block, 1) || !place_marks(p, l, &end) ||
         !eop_add_size(&l->size, l->size, end)) {
         return eop_fail(EDGEOPS_E_LIMIT, "runtime", "dataset '%s' does not fit in memory",
                         l->dataset->name);
@@ -292,9 +309,11 @@ static eop_json *describe(const layout *l) {
     eop_json *groups = eop_json_array();
     eop_json *labels = eop_json_array();
     eop_json *subsets = eop_json_object();
+    eop_json *rows = eop_json_array();
 
     for (size_t i = 0; i < l->dataset->part_count; i++) {
         eop_json_append_string(groups, l->dataset->parts[i].table->asset);
+        eop_json_append(rows, eop_json_new_number((double)l->dataset->parts[i].table->rows));
     }
     for (size_t i = 0; i < l->dataset->label_count; i++) {
         eop_json_append_string(labels, l->dataset->label_names[i]);
@@ -304,6 +323,7 @@ static eop_json *describe(const layout *l) {
     }
     eop_json_set_string(json, "name", l->dataset->name);
     eop_json_set(json, "groups", groups);
+    eop_json_set(json, "group_rows", rows);
     eop_json_set(json, "labels", labels);
     eop_json_set(json, "subsets", subsets);
     return json;
@@ -339,7 +359,7 @@ static bool is_direct(const layout *l) {
 static edgeops_status plan_direct(layout *l) {
     plan *p = &l->plans[l->plan_count++];
     size_t parts = l->dataset->part_count;
-    *p = (plan){.subset = EDGEOPS_SUBSET_TRAIN};
+    *p = (plan){.subset = EDGEOPS_SUBSET_TRAIN, .direct = true};
     p->wire = eop_calloc(parts, sizeof *p->wire);
     if (p->wire == NULL || !eop_grow(&p->runs, &p->run_capacity, parts, sizeof *p->runs)) {
         return eop_fail_nomem("runtime");
@@ -363,11 +383,7 @@ static edgeops_status cut_direct(plan *p, const layout *l, char *memory,
     edgeops_dataset_part part = {.table = &table, .labels = filled->labels};
     edgeops_dataset view = {.part_count = 1, .parts = &part};
     layout one = {.manifest = l->manifest, .dataset = &view, .window = l->window};
-    if (l->window.rows == 1 && l->window.step <= 1) {
-        for (uint64_t i = 0; i < p->rows; i++) {
-            ((int64_t *)starts)[i] = (int64_t)i;
-        }
-        memcpy(window_labels, filled->labels, (size_t)p->rows * sizeof *filled->labels);
+    if (each_row(l)) {
         p->head.windows = p->rows;
         return EDGEOPS_OK;
     }
@@ -379,7 +395,7 @@ static edgeops_status cut_direct(plan *p, const layout *l, char *memory,
         status = add_run(&cut, &one, &of);
         table.times += of.rows;
         table.seqs += of.rows;
-        part.labels += of.rows;
+        part.labels += part.labels != NULL ? of.rows : 0;
     }
     if (status == EDGEOPS_OK && cut.windows > 0) {
         memcpy(starts, cut.starts, (size_t)cut.windows * sizeof *cut.starts);
@@ -412,13 +428,11 @@ static edgeops_status fill_direct(eop_share *out, layout *l, eop_share_fill_fn f
         names[k] = l->manifest->inputs[k].name;
     }
     char *memory = out->memory;
-    void *labels = memory + p->head.labels;
-    void *groups = memory + p->head.groups;
+    void *labels = p->head.labels > 0 ? memory + p->head.labels : NULL;
     rows.capacity = p->rows;
     rows.channels = names;
     rows.channel_count = inputs;
     rows.labels = labels;
-    rows.groups = groups;
     eop_wire_block_begin(&rows.times, &rows.values, memory + p->head.block, p->rows, inputs);
     if (l->window.rows > 1) { /* rows of one time are told apart */
         seqs = rows.seqs = eop_realloc_array(NULL, (size_t)p->rows, sizeof *seqs);

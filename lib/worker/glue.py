@@ -168,10 +168,13 @@ class Dataset(_Block):
         "subset",
         "label_names",
         "group_names",
-        "label_codes",
-        "group_codes",
         "test",
         "validation",
+        "_label_codes",
+        "_group_codes",
+        "_group_rows",
+        "_count",
+        "_window_count",
         "_rows",
         "_starts",
         "_wlabels",
@@ -185,11 +188,15 @@ class Dataset(_Block):
         self.subset = subset
         self.label_names = about["labels"]
         self.group_names = about["groups"]
-        self.label_codes = _array(memory, np.int32, (rows,), labels)
-        self.group_codes = _array(memory, np.int32, (rows,), groups)
+        # What the host left out (offset 0) is made when it is asked for.
+        self._label_codes = _array(memory, np.int32, (rows,), labels) if labels else None
+        self._group_codes = _array(memory, np.int32, (rows,), groups) if groups else None
+        self._group_rows = about["group_rows"]
+        self._count = rows
+        self._window_count = windows
         self._rows = job["window"]
-        self._starts = _array(memory, np.int64, (windows,), starts)
-        self._wlabels = _array(memory, np.int32, (windows,), wlabels)
+        self._starts = _array(memory, np.int64, (windows,), starts) if starts else None
+        self._wlabels = _array(memory, np.int32, (windows,), wlabels) if wlabels else None
         self.test = self.validation = None
         if subset == "train":
             for other in ("test", "validation"):
@@ -200,6 +207,20 @@ class Dataset(_Block):
         table = np.empty(len(names) + 1, dtype=object)
         table[:] = list(names) + [""]  # code -1 is the last one
         return table[codes]
+
+    @property
+    def label_codes(self):
+        """int32[rows]: index into label_names, -1 where nobody said anything."""
+        if self._label_codes is None:
+            self._label_codes = np.full(self._count, -1, np.int32)
+        return self._label_codes
+
+    @property
+    def group_codes(self):
+        """int32[rows]: index into group_names."""
+        if self._group_codes is None:
+            self._group_codes = np.repeat(np.arange(len(self._group_rows), dtype=np.int32), self._group_rows)
+        return self._group_codes
 
     @property
     def labels(self):
@@ -213,12 +234,16 @@ class Dataset(_Block):
 
     def windows(self):
         """The windows that predictions will see, cut by the same code; label: the one all rows share, else ""."""
-        starts, rows = self._starts, self._rows
+        starts, rows, labels = self._starts, self._rows, self._wlabels
+        if starts is None:
+            starts = np.arange(self._window_count)
+        if labels is None:
+            labels = np.full(self._window_count, -1, np.int32)
         return Windows(
             self.columns,
             rows,
             self.times[starts + (rows - 1)],
-            self._texts(self.label_names, self._wlabels),
+            self._texts(self.label_names, labels),
             self._texts(self.group_names, self.group_codes[starts]),
             lambda: _sliding(self.values, rows, starts),
             lambda name: _sliding(self.column(name), rows, starts),
