@@ -36,6 +36,7 @@ static const struct {
     {"driver", "drivers: what protocols can be spoken"},
     {"asset", "assets: what produces samples"},
     {"data", "samples: bring them in, take them out, look at them"},
+    {"retention", "retention: how long samples are kept, and in how much room"},
     {"label", "labels: what people or systems say about a time or an interval"},
     {"dataset", "datasets: frozen selections of samples and labels"},
     {"workflow", "workflows: packages that train and predict"},
@@ -131,6 +132,14 @@ static const cli_option data_aggregate_options[] = {
     OPTIONS_END};
 static const cli_option data_head_options[] = {
     INTEGER("rows", "N", "rows", "how many (default 10)"), FLAG("last", "last", "the last rows, not the first"), OPTIONS_END};
+static const cli_option retention_set_options[] = {
+    DURATION("max-age", "max_age", "keep samples so long, such as 90d"),
+    TEXT("max-size", "SIZE", "max_size", "keep so much of all that match together, such as 10GB"),
+    TEXT("min-free", "SIZE", "min_free", "keep so much free on the disk, such as 1GB"),
+    LIST("rollup", "PERIOD", "rollups", "keep min, max, mean and count for each such period, such as 1m; up to 4 times"), OPTIONS_END};
+static const cli_option retention_run_options[] = {
+    FLAG("dry-run", "dry_run", "only say what would be dropped"), OPTIONS_END};
+static const cli_argument retention_pattern[] = {ARG("PATTERN", "pattern", "asset, '*' stands for anything"), ARGS_END};
 static const cli_argument label_add_args[] = {
     ARG("ASSET", "asset", "name of an asset"), ARG("LABEL", "label", "what is said"), ARGS_END};
 static const cli_option label_add_options[] = {
@@ -309,6 +318,19 @@ const cli_command cli_commands[] = {
      "Stretches begin at multiples of their length since 1970; those without a sample are left out. Only stored statistics are "
      "read where a stretch holds whole chunks, so that years are summed up at once.",
      arg_asset, data_aggregate_options, "data.aggregate", NULL},
+
+    {"data", "compact", "merge small chunks, renew old ones, give free room back",
+     "The node does most of it by itself as samples arrive. Others go on reading and writing meanwhile.",
+     arg_pattern, NULL, "data.compact", NULL},
+
+    {"retention", "set", "say how long, or in how much room, samples are kept",
+     "Of several patterns the most specific one decides on an asset's age and rollups; sizes and free disk are asked of all that match, "
+     "of which the oldest go first: `retention set '*' --max-size 10GB` is a budget for all. What a dataset holds is never dropped, labels "
+     "stay, and samples that come again after they were dropped are counted as expired. The daemon drops what is due once a minute.",
+     retention_pattern, retention_set_options, "retention.set", NULL},
+    {"retention", "ls", "list what is kept for how long", NULL, NULL, NULL, "retention.ls", NULL},
+    {"retention", "rm", "keep without a limit again", NULL, retention_pattern, NULL, "retention.rm", NULL},
+    {"retention", "run", "drop now what is due", NULL, NULL, retention_run_options, "retention.run", NULL},
 
     {"label", "add", "label a time or an interval", NULL, label_add_args, label_add_options, "label.add", cli_label_add},
     {"label", "correct", "replace a label by a better one",

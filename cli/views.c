@@ -15,7 +15,7 @@
     {"name", "name", CLI_AS_TEXT}, {"driver", "driver", CLI_AS_TEXT}, {"state", "state", CLI_AS_TEXT}, \
     {"detail", "detail", CLI_AS_TEXT}, {"enabled", "enabled", CLI_AS_TEXT}, {"config", "config", CLI_AS_TEXT}, \
     {"messages", "stats.messages", CLI_AS_TEXT}, {"bytes", "stats.bytes", CLI_AS_BYTES}, {"samples", "stats.samples", CLI_AS_TEXT}, {"labels", "stats.labels", CLI_AS_TEXT}, \
-    {"duplicates", "stats.duplicates", CLI_AS_TEXT}, {"conflicts", "stats.conflicts", CLI_AS_TEXT}, {"late", "stats.late", CLI_AS_TEXT}, \
+    {"duplicates", "stats.duplicates", CLI_AS_TEXT}, {"conflicts", "stats.conflicts", CLI_AS_TEXT}, {"late", "stats.late", CLI_AS_TEXT}, {"expired", "stats.expired", CLI_AS_TEXT}, \
     {"dead letters", "stats.dead", CLI_AS_TEXT}, {"reconnects", "stats.reconnects", CLI_AS_TEXT}, {"last message", "stats.last", CLI_AS_TIME}
 #define DEPLOYMENT_FIELDS \
     {"name", "name", CLI_AS_TEXT}, {"model", "model", CLI_AS_TEXT}, {"asset", "asset", CLI_AS_TEXT}, {"publish", "publish|not published", CLI_AS_TEXT}, \
@@ -96,11 +96,12 @@ static const struct {
 
     {"asset.ls", {NULL, ITEMS("no assets: bring data in with `edgeopsctl data import` or a source",
         {"NAME", "name", CLI_AS_TEXT}, {"ROWS", "rows", CLI_AS_TEXT}, {"CHANNELS", "channels", CLI_AS_TEXT}, {"FIRST", "first", CLI_AS_TIME}, {"LAST", "last", CLI_AS_TIME}), NULL}},
-    {"asset.show", {FIELDS({"name", "name", CLI_AS_TEXT}, {"rows", "rows", CLI_AS_TEXT}, {"first", "first", CLI_AS_TIME}, {"last", "last", CLI_AS_TIME}),
+    {"asset.show", {FIELDS({"name", "name", CLI_AS_TEXT}, {"rows", "rows", CLI_AS_TEXT}, {"first", "first", CLI_AS_TIME}, {"last", "last", CLI_AS_TIME},
+        {"dropped by retention", "dropped", CLI_AS_TEXT}, {"dropped until", "dropped_until", CLI_AS_TIME}),
         SECTIONS({"channels", "channels", FIELDS({"NAME", "name", CLI_AS_TEXT}, {"TYPE", "type", CLI_AS_TEXT}, {"UNIT", "unit", CLI_AS_TEXT}), NULL}), NULL}},
     {"asset.rm", {NULL, NULL, "removed asset %s"}},
     {"data.import", {FIELDS({"rows", "rows", CLI_AS_TEXT}, {"appended", "appended", CLI_AS_TEXT}, {"duplicates", "duplicates", CLI_AS_TEXT},
-        {"conflicts", "conflicts", CLI_AS_TEXT}, {"late", "late", CLI_AS_TEXT}, {"labels", "labels", CLI_AS_TEXT}, {"assets", "assets", CLI_AS_LIST}), NULL, NULL}},
+        {"conflicts", "conflicts", CLI_AS_TEXT}, {"late", "late", CLI_AS_TEXT}, {"expired", "expired", CLI_AS_TEXT}, {"labels", "labels", CLI_AS_TEXT}, {"assets", "assets", CLI_AS_LIST}), NULL, NULL}},
     {"data.export", {FIELDS({"rows", "rows", CLI_AS_TEXT}), NULL, NULL}},
     {"data.stats", {FIELDS({"rows", "rows", CLI_AS_TEXT}, {"first", "first", CLI_AS_TIME}, {"last", "last", CLI_AS_TIME}),
         SECTIONS({NULL, "channels", FIELDS({"CHANNEL", "name", CLI_AS_TEXT}, {"TYPE", "type", CLI_AS_TEXT}, {"UNIT", "unit", CLI_AS_TEXT}, {"COUNT", "count", CLI_AS_TEXT},
@@ -108,6 +109,19 @@ static const struct {
 
     {"data.aggregate", {NULL, ITEMS("no samples there", {"START", "start", CLI_AS_TIME}, {"CHANNEL", "channel", CLI_AS_TEXT}, {"COUNT", "count", CLI_AS_TEXT},
         {"NULLS", "nulls", CLI_AS_TEXT}, {"MIN", "min", CLI_AS_NUMBER}, {"MAX", "max", CLI_AS_NUMBER}, {"MEAN", "mean", CLI_AS_NUMBER}), NULL}},
+
+    {"data.compact", {FIELDS({"assets", "assets", CLI_AS_TEXT}, {"chunks merged", "chunks", CLI_AS_TEXT}, {"into", "into", CLI_AS_TEXT},
+        {"size before", "bytes_before", CLI_AS_BYTES}, {"size after", "bytes_after", CLI_AS_BYTES}), NULL, NULL}},
+
+#define RETENTION_FIELDS(pattern, age, size, disk, rollups) {pattern, "pattern", CLI_AS_TEXT}, {age, "max_age", CLI_AS_TEXT}, \
+    {size, "max_size", CLI_AS_BYTES}, {disk, "min_free", CLI_AS_BYTES}, {rollups, "rollups", CLI_AS_LIST}
+    {"retention.set", {FIELDS(RETENTION_FIELDS("pattern", "greatest age", "greatest size", "free disk", "rollups")), NULL, NULL}},
+    {"retention.ls", {NULL, ITEMS("everything is kept: limit it with `edgeopsctl retention set`",
+        RETENTION_FIELDS("PATTERN", "MAX AGE", "MAX SIZE", "MIN FREE", "ROLLUPS")), NULL}},
+    {"retention.rm", {NULL, NULL, "removed the retention of %s"}},
+    {"retention.run", {FIELDS({"dry run", "dry_run", CLI_AS_TEXT}, {"rows", "rows", CLI_AS_TEXT}, {"until", "until", CLI_AS_TIME}, {"size", "bytes", CLI_AS_BYTES},
+        {"chunks", "chunks", CLI_AS_TEXT}, {"assets", "assets", CLI_AS_TEXT}, {"chunks that datasets hold", "held", CLI_AS_TEXT},
+        {"all limits reached", "reached", CLI_AS_TEXT}), NULL, NULL}},
 
     {"label.add", {FIELDS({"id", "id", CLI_AS_TEXT}), NULL, NULL}},
     {"label.correct", {FIELDS({"id", "id", CLI_AS_TEXT}, {"replaces", "replaces", CLI_AS_TEXT}), NULL, NULL}},

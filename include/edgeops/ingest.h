@@ -40,7 +40,8 @@ typedef struct edgeops_source_stats {
     uint64_t duplicates;
     uint64_t conflicts;
     uint64_t late;
-    uint64_t dead; /**< messages refused, kept in the dead-letter list */
+    uint64_t expired; /**< not newer than what retention dropped: left out */
+    uint64_t dead;    /**< messages refused, kept in the dead-letter list */
     uint64_t reconnects;
     edgeops_time last; /**< wall clock of the last message, 0 before the first */
     char detail[256];  /**< what the state is about: peer, or reason and next step */

@@ -146,6 +146,7 @@ static void count_taken(edgeops_source *source, size_t bytes, const edgeops_appe
     source->stats.duplicates += result->duplicates;
     source->stats.conflicts += result->conflicts;
     source->stats.late += result->late;
+    source->stats.expired += result->expired;
     source->stats.last = now;
     pthread_mutex_unlock(&source->lock);
 }

@@ -58,7 +58,8 @@ struct edgeops_node {
     bool started;
     bool closing; /**< no more calls are taken */
     eop_server *server;
-    eop_timer *tick; /**< once a second */
+    eop_timer *tick;       /**< once a second */
+    edgeops_time retained; /**< monotonic; when retention was asked for last */
     atomic_bool disk_full;
     char disk_detail[256];
 

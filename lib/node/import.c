@@ -243,6 +243,7 @@ static edgeops_status flush(import_work *w) {
         w->sum.duplicates += result.duplicates;
         w->sum.conflicts += result.conflicts;
         w->sum.late += result.late;
+        w->sum.expired += result.expired;
         status = flush_labels(w);
     }
     w->sample_count = w->value_count = 0;
@@ -330,6 +331,7 @@ static void done(eop_job *job, void *user_data) {
         eop_json_set_integer(result, "duplicates", (int64_t)w->sum.duplicates);
         eop_json_set_integer(result, "conflicts", (int64_t)w->sum.conflicts);
         eop_json_set_integer(result, "late", (int64_t)w->sum.late);
+        eop_json_set_integer(result, "expired", (int64_t)w->sum.expired);
         eop_json_set_integer(result, "labels", (int64_t)w->labelled);
         for (size_t i = 0; i < w->asset_count; i++) {
             eop_json_append_string(assets, w->assets[i]);

@@ -9,9 +9,12 @@
 #include <unistd.h>
 
 #include "node/parts.h"
+#include "store/retention.h"
 
-#define TICK        EDGEOPS_SECOND
-#define STOP_WITHIN (2 * EDGEOPS_SECOND)
+#define TICK         EDGEOPS_SECOND
+#define STOP_WITHIN  (2 * EDGEOPS_SECOND)
+#define RETAIN_EVERY (60 * EDGEOPS_SECOND)
+#define RETAIN_FULL  (2 * EDGEOPS_SECOND)
 
 void edgeops_node_options_init(edgeops_node_options *options, size_t struct_size) {
     static const edgeops_node_options defaults = EDGEOPS_NODE_OPTIONS_INIT;
@@ -69,9 +72,20 @@ static void look_at_disk(edgeops_node *node) {
     }
 }
 
+/* What is due is dropped in the background; on a full disk it is what makes room. */
+static void retain(edgeops_node *node) {
+    edgeops_duration every = atomic_load(&node->disk_full) ? RETAIN_FULL : RETAIN_EVERY;
+    edgeops_time now = eop_monotonic();
+    if (node->retained == 0 || now - node->retained >= every) {
+        node->retained = now;
+        eop_store_retain(node->store);
+    }
+}
+
 static void on_tick(void *user_data) {
     edgeops_node *node = user_data;
     look_at_disk(node);
+    retain(node);
     eop_sources_tick(node);
     eop_deployments_tick(node);
     eop_outboxes_tick(node);

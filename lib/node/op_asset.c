@@ -52,6 +52,10 @@ static edgeops_status show_one(const edgeops_asset_info *info, void *user_data) 
         eop_json_append(channels, channel);
     }
     w->found = times_of(info);
+    eop_json_set_integer(w->found, "dropped", (int64_t)info->dropped);
+    if (info->dropped > 0) {
+        eop_json_set_time(w->found, "dropped_until", info->dropped_until);
+    }
     eop_json_set(w->found, "channels", channels);
     return EDGEOPS_OK;
 }

@@ -19,6 +19,7 @@ extern const eop_op eop_model_ops[];
 extern const eop_op eop_deployment_ops[];
 extern const eop_op eop_run_ops[];
 extern const eop_op eop_doctor_ops[];
+extern const eop_op eop_retention_ops[];
 
 /* Those that have a file of their own. */
 edgeops_status eop_import_start(edgeops_call *call);

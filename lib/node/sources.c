@@ -540,6 +540,7 @@ eop_json *eop_source_describe(eop_source *s) {
     eop_json_set_integer(counters, "duplicates", (int64_t)stats.duplicates);
     eop_json_set_integer(counters, "conflicts", (int64_t)stats.conflicts);
     eop_json_set_integer(counters, "late", (int64_t)stats.late);
+    eop_json_set_integer(counters, "expired", (int64_t)stats.expired);
     eop_json_set_integer(counters, "ahead", (int64_t)atomic_load(&s->ahead));
     eop_json_set_integer(counters, "dead", (int64_t)stats.dead);
     eop_json_set_integer(counters, "reconnects", (int64_t)stats.reconnects);

@@ -77,9 +77,8 @@ static void clear(eop_rows *rows) {
     rows->ordinals = NULL;
 }
 
-/* The oldest *count chunks that can be read; *count becomes less where one cannot. */
-static edgeops_status read_run(eop_rows *rows, size_t *count, eop_telemetry *telemetry,
-                               const run *r, uint64_t first) {
+edgeops_status eop_compact_read(eop_rows *rows, size_t *count, eop_telemetry *telemetry,
+                                const eop_chunk_info *chunks) {
     static const eop_chunk_filter all = {INT64_MIN, INT64_MAX, UINT64_MAX};
     uint32_t channels[EOP_CHANNELS_MAX];
     for (uint32_t k = 0; k < EOP_CHANNELS_MAX; k++) {
@@ -88,7 +87,7 @@ static edgeops_status read_run(eop_rows *rows, size_t *count, eop_telemetry *tel
     edgeops_status status = EDGEOPS_OK;
     size_t left = *count;
     for (size_t i = *count; i-- > 0;) {
-        status = eop_telemetry_read(rows, telemetry, &r->chunks[i], &all, channels);
+        status = eop_telemetry_read(rows, telemetry, &chunks[i], &all, channels);
         if (eop_sql_unreadable(status)) {
             clear(rows);
             left = i;
@@ -100,7 +99,7 @@ static edgeops_status read_run(eop_rows *rows, size_t *count, eop_telemetry *tel
     if (left == 0) {
         return EDGEOPS_OK;
     }
-    status = order(rows, r->chunks[left - 1].ord0, first);
+    status = order(rows, chunks[left - 1].ord0, chunks[0].ord1 + 1);
     if (eop_sql_unreadable(status)) {
         clear(rows);
         *count = 0;
@@ -120,7 +119,7 @@ edgeops_status eop_compact_take(eop_rows *rows, eop_telemetry *telemetry, uint32
     size_t count = status == EDGEOPS_OK ? worth(&r, n, cut) : 0;
     if (count > 0) {
         *budget -= count;
-        status = read_run(rows, &count, telemetry, &r, first);
+        status = eop_compact_read(rows, &count, telemetry, r.chunks);
     }
     for (size_t i = 0; status == EDGEOPS_OK && i < count; i++) {
         status = eop_telemetry_remove_chunk(telemetry, r.chunks[i].id);

@@ -29,4 +29,26 @@
 edgeops_status eop_compact_take(eop_rows *rows, eop_telemetry *telemetry, uint32_t asset,
                                 uint64_t first, size_t n, size_t cut, size_t *budget);
 
+/** Rows of chunks without a gap, the newest first, in order of arrival, into `rows`, which has
+ * their columns and no rows. *count becomes less where one cannot be read: those before it are left
+ * out. */
+edgeops_status eop_compact_read(eop_rows *rows, size_t *count, eop_telemetry *telemetry,
+                                const eop_chunk_info *chunks);
+
+typedef struct eop_compacted {
+    uint64_t assets;
+    uint64_t asset_count; /**< of them to look at; the rest of the work is done behind them */
+    uint64_t chunks;      /**< that were written anew */
+    uint64_t into;        /**< so many */
+    uint64_t before;      /**< bytes of catalog, journal and chunks */
+    uint64_t after;
+} eop_compacted;
+/** Told now and then how far it is; false ends it (E_CANCELED). */
+typedef bool (*eop_compact_fn)(const eop_compacted *so_far, void *user_data);
+/** Merges all chunks that are not full of the assets that match (NULL: all), writes those of an
+ * older format anew, and gives what is free then back to the file system. Everybody goes on reading
+ * and writing. fn may be NULL. Not the writer's thread. */
+edgeops_status eop_store_compact(eop_compacted *out, edgeops_store *store, const char *pattern,
+                                 eop_compact_fn fn, void *user_data);
+
 #endif /* EOP_STORE_COMPACT_H */

@@ -313,16 +313,20 @@ void eop_block_measure(eop_block *block) {
     }
 }
 
+edgeops_status eop_asset_columns(eop_rows *rows, const eop_asset *asset, uint32_t limit) {
+    edgeops_status status = EDGEOPS_OK;
+    while (status == EDGEOPS_OK && rows->vector_count < asset->channel_count &&
+           rows->vector_count < limit) {
+        const eop_channel *channel = asset->channels[rows->vector_count];
+        status = eop_rows_add_vector(rows, channel->type, channel->length);
+    }
+    return status;
+}
+
 void eop_segment_complete(eop_segment *segment) {
     for (eop_block *block = segment->blocks; block != NULL; block = block->next_in_segment) {
-        const eop_asset *asset = block->asset;
-        eop_rows *data = &block->data;
-        edgeops_status status = asset != NULL ? EDGEOPS_OK : EDGEOPS_E_NOTFOUND;
-        while (status == EDGEOPS_OK && data->vector_count < asset->channel_count) {
-            const eop_channel *channel = asset->channels[data->vector_count];
-            status = eop_rows_add_vector(data, channel->type, channel->length);
-        }
-        block->whole = status == EDGEOPS_OK;
+        block->whole = block->asset != NULL && eop_asset_columns(&block->data, block->asset,
+                                                                 EOP_CHANNELS_MAX) == EDGEOPS_OK;
     }
 }
 

@@ -147,6 +147,8 @@ void eop_memtable_pop(eop_asset *asset, eop_segment *segment, size_t n);
 /** Finds a row in the blocks. *block NULL: there is none. */
 edgeops_status eop_memtable_lookup(eop_block **block, size_t *row, const eop_asset *asset,
                                    int64_t time, int64_t seq);
+/** Columns of the asset's channels up to `limit` of them, as far as the rows lack them. */
+edgeops_status eop_asset_columns(eop_rows *rows, const eop_asset *asset, uint32_t limit);
 /** The blocks of a sealed segment get a column for each channel that their asset has, as far as
  * there is memory: chunks may be merged with them. */
 void eop_segment_complete(eop_segment *segment);

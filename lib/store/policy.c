@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Policies of retention: records of the catalog. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -68,8 +69,8 @@ edgeops_status eop_policy_put(edgeops_store *store, const eop_policy *policy) {
     eop_json_set_integer(json, "max_bytes", (int64_t)policy->max_bytes);
     eop_json_set_integer(json, "min_free", (int64_t)policy->min_free);
     for (size_t i = 0; i < policy->rollup_count; i++) {
-        char text[40];
-        (void)eop_format_duration(text, policy->rollups[i]);
+        char text[32];
+        snprintf(text, sizeof text, "%lldns", (long long)policy->rollups[i]);
         eop_json_append_string(rollups, text);
     }
     eop_json_set(json, "rollups", rollups);

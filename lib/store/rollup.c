@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "store/telemetry_db.h"
+#include "store/upkeep.h"
 
 void eop_rollup_dispose(eop_rollup *rollup) {
     eop_free(rollup->times);
@@ -132,22 +133,6 @@ edgeops_status eop_rollup_merge(eop_rollup *rollup, const eop_rows *rows) {
 
 /* -- dropping -- */
 
-/* The columns that the asset has now. E_NOTFOUND: it was removed. */
-static edgeops_status columns_of(eop_rows *rows, edgeops_store *store, uint32_t id) {
-    edgeops_status status = EDGEOPS_OK;
-    pthread_mutex_lock(&store->lock);
-    const eop_asset *asset = eop_memtable_by_id(&store->mem, id);
-    if (asset == NULL) {
-        status = eop_fail(EDGEOPS_E_NOTFOUND, "store", "the asset was removed");
-    }
-    for (uint32_t k = 0;
-         status == EDGEOPS_OK && k < asset->channel_count && k < EOP_ROLLUP_CHANNELS; k++) {
-        status = eop_rows_add_vector(rows, asset->channels[k]->type, asset->channels[k]->length);
-    }
-    pthread_mutex_unlock(&store->lock);
-    return status;
-}
-
 static edgeops_status add_columns(eop_rows *rows, size_t channels) {
     edgeops_status status = EDGEOPS_OK;
     for (size_t k = 0; status == EDGEOPS_OK && k < 4 * channels; k++) {
@@ -259,7 +244,7 @@ edgeops_status eop_rollup_chunk(edgeops_store *store, eop_telemetry *telemetry, 
     for (uint32_t k = 0; k < EOP_ROLLUP_CHANNELS; k++) {
         channels[k] = k;
     }
-    edgeops_status status = columns_of(&rows, store, asset);
+    edgeops_status status = eop_store_columns(&rows, store, asset, EOP_ROLLUP_CHANNELS);
     if (status == EDGEOPS_OK) {
         status = eop_telemetry_read(&rows, telemetry, chunk, &all, channels);
     }

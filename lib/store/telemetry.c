@@ -94,6 +94,8 @@ static const char *const texts[STATEMENTS] = {
     [CHUNK_OLDEST] = "SELECT id, t0, t1, ord0, ord1, rows FROM chunk WHERE asset = ? AND t1 >= ?"
                      " ORDER BY t1, t0, ord0",
     [CHUNK_BYTES] = "SELECT coalesce(sum(length(data)), 0) FROM cell WHERE id BETWEEN ? AND ?",
+    [CHUNK_VERSIONS] = "SELECT min(substr(data, 1, 1)) FROM cell WHERE id BETWEEN ? AND ?",
+    [STATE_GREW] = "UPDATE state SET bytes = max(bytes + ?2, 0) WHERE asset = ?1",
     [STATE_DROP] =
         "UPDATE state SET rows = rows - ?2, bytes = max(bytes - ?3, 0), dropped = dropped"
         " + ?2, until = max(coalesce(until, ?4), ?4), first = coalesce((SELECT min(t0)"

@@ -44,6 +44,8 @@ typedef enum statement {
     STAT_GET,
     CHUNK_OLDEST,
     CHUNK_BYTES,
+    CHUNK_VERSIONS,
+    STATE_GREW,
     STATE_DROP,
     ROLLUP_FIND,
     ROLLUP_ADD,
@@ -61,6 +63,12 @@ edgeops_status eop_telemetry_chunk_bytes(uint64_t *out, eop_telemetry *telemetry
 /** With its cells; inside a transaction. Makes telemetry->grown smaller. */
 edgeops_status eop_telemetry_remove_chunk(eop_telemetry *telemetry, int64_t id);
 
+/** Writes rows in order of arrival as chunks, in the place of those that were removed: state does
+ * not change but for its bytes. */
+edgeops_status eop_telemetry_replace_rows(eop_telemetry *telemetry, uint32_t asset,
+                                          const eop_rows *rows, eop_buf *buf);
+/** Rows that a chunk of such columns is cut to. */
+size_t eop_telemetry_cut(const eop_rows *rows);
 /** Sorted rows with all columns that follow those which the asset has; inside a transaction. */
 edgeops_status eop_telemetry_put_rows(eop_telemetry *telemetry, uint32_t asset,
                                       const eop_rows *rows, eop_buf *buf);

@@ -106,7 +106,7 @@ static edgeops_status write_keys(eop_telemetry *telemetry, int64_t chunk, eop_ro
 }
 
 /* Rows of a chunk that is full: fewer where they are wide. */
-static size_t cut_rows(const eop_rows *rows) {
+size_t eop_telemetry_cut(const eop_rows *rows) {
     size_t bytes = 1;
     for (size_t k = 0; k < rows->vector_count; k++) {
         const eop_vector *vector = &rows->vectors[k];
@@ -155,7 +155,7 @@ static edgeops_status write_chunk(eop_telemetry *telemetry, uint32_t asset, uint
                                   eop_rows *rows, eop_buf *buf) {
     sqlite3_stmt *insert = NULL;
     size_t n = rows->rows;
-    bool full = n >= cut_rows(rows) / 4 * 3;
+    bool full = n >= eop_telemetry_cut(rows) / 4 * 3;
     edgeops_status status = know_ids(telemetry);
     int64_t id = telemetry->next_id[full]++;
     if (status == EDGEOPS_OK) {
@@ -200,7 +200,7 @@ static edgeops_status write_state(eop_telemetry *telemetry, uint32_t asset,
 static edgeops_status write_rows(eop_telemetry *telemetry, uint32_t asset, const eop_rows *data,
                                  bool sorted, eop_buf *buf) {
     edgeops_status status = EDGEOPS_OK;
-    size_t cut = cut_rows(data);
+    size_t cut = eop_telemetry_cut(data);
     for (size_t from = 0; status == EDGEOPS_OK && from < data->rows; from += cut) {
         size_t to = data->rows - from > cut ? from + cut : data->rows;
         eop_rows piece = {0};
@@ -219,6 +219,21 @@ static edgeops_status write_rows(eop_telemetry *telemetry, uint32_t asset, const
     return status;
 }
 
+edgeops_status eop_telemetry_replace_rows(eop_telemetry *telemetry, uint32_t asset,
+                                          const eop_rows *rows, eop_buf *buf) {
+    sqlite3_stmt *update = NULL;
+    edgeops_status status = write_rows(telemetry, asset, rows, false, buf);
+    if (status == EDGEOPS_OK) {
+        status = eop_sql_get(&update, &telemetry->sql, STATE_GREW);
+    }
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_int(update, 1, asset);
+        eop_sql_bind_int(update, 2, telemetry->grown);
+        status = eop_sql_run(&telemetry->sql, update);
+    }
+    return status;
+}
+
 /* Rows that follow those an asset has, together with those of the chunks before them that are too
  * small. */
 static edgeops_status put_rows(eop_telemetry *telemetry, uint32_t asset, const eop_rows *data,
@@ -232,7 +247,7 @@ static edgeops_status put_rows(eop_telemetry *telemetry, uint32_t asset, const e
     }
     if (status == EDGEOPS_OK) {
         status = eop_compact_take(&merged, telemetry, asset, data->first_ordinal, data->rows,
-                                  cut_rows(data), budget);
+                                  eop_telemetry_cut(data), budget);
     }
     if (status == EDGEOPS_OK && merged.rows > 0) {
         status = eop_rows_copy(&merged, data, 0, data->rows, NULL);

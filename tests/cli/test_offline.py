@@ -120,6 +120,31 @@ def test_export_head_and_stats_agree(node, tmp_path):
     assert done.returncode == 3 and "'nope'" in done.stderr
 
 
+def test_retention_drops_what_is_due_and_says_so(node):
+    rows = "time,x\n" + "".join(f"2025-01-{1 + i // 1440:02d}T{i // 60 % 24:02d}:{i % 60:02d}:00Z,{i}\n" for i in range(9000))
+    node.run("data", "import", "kept/1", "-", input=rows)
+    assert node.json("data", "compact", "kept/*")["assets"] == 1
+    policy = node.json("retention", "set", "kept/*", "--max-age", "30d", "--rollup", "1h", "--rollup", "1m")
+    assert policy == {"pattern": "kept/*", "max_age": "30d", "rollups": ["1m", "1h"]}
+    node.run("retention", "set", "*", "--max-size", "10GB", "--min-free", "1MB")
+    assert [p["pattern"] for p in node.json("retention", "ls")["items"]] == ["kept/*", "*"]
+    would = node.json("retention", "run", "--dry-run")
+    assert node.json("asset", "show", "kept/1")["dropped"] == 0
+    done = node.json("retention", "run")
+    assert done["rows"] == would["rows"] == 9000 and done["reached"] and done["assets"] == 1
+    asset = node.json("asset", "show", "kept/1")
+    assert (asset["rows"], asset["dropped"], asset["dropped_until"]) == (0, 9000, "2025-01-07T05:59:00Z")
+    again = node.json("data", "import", "kept/1", "-", input=rows)
+    assert (again["appended"], again["expired"]) == (0, 9000)
+    for wrong in (["a"], ["a", "--max-size", "3 apples"], ["a", "--max-age", "1d", "--rollup", "soon"]):
+        assert node.run("retention", "set", *wrong, check=False).returncode == 2
+    node.run("retention", "rm", "kept/*")
+    node.run("retention", "rm", "*")
+    assert node.run("retention", "rm", "*", check=False).returncode == 3
+    assert "everything is kept" in node.run("retention", "ls").stdout
+    node.run("asset", "rm", "kept/1")
+
+
 def test_a_reader_that_leaves_early_hears_no_complaint(node):
     node.run("data", "import", "long", "--start", "2025-01-01T00:00:00Z", "--period", "1ms", "--input", "-",
              input="x\n" + "".join(f"{i}\n" for i in range(50000)))

@@ -220,3 +220,63 @@ Test(store_compact, a_damaged_chunk_is_left_alone) {
     cr_assert_leq(chunks(), 18);
     cr_assert_eq(ask_sql("data/telemetry.db", "SELECT sum(rows) FROM chunk"), 1000);
 }
+
+static bool count_calls(const eop_compacted *so_far, void *user_data) {
+    cr_assert_leq(so_far->assets, so_far->asset_count);
+    ++*(int *)user_data;
+    return true;
+}
+
+static bool never(const eop_compacted *so_far, void *user_data) {
+    (void)so_far;
+    (void)user_data;
+    return false;
+}
+
+Test(store_compact, compacting_merges_all_and_gives_the_room_back) {
+    int calls = 0;
+    eop_compacted done = {0};
+    edgeops_store *store = open_store();
+    for (int64_t i = 0; i < 130; i++) {
+        put_rows(store, "a", i * 40, (i + 1) * 40);
+        put_rows(store, "b", i, i + 1);
+        CHECK_OK(eop_store_flush(store));
+    }
+    put_rows(store, "b", 130, 140);
+    CHECK_OK(eop_store_compact(&done, store, NULL, count_calls, &calls));
+    cr_assert_eq(done.assets, 2);
+    cr_assert_lt(done.after, done.before);
+    cr_assert_eq(chunks(), 3);
+    cr_assert_eq(ask_sql("data/telemetry.db", "PRAGMA freelist_count"), 0);
+    cr_assert_eq(ask_sql("data/telemetry.db", "SELECT sum(bytes) FROM state"),
+                 ask_sql("data/telemetry.db", "SELECT sum(length(data)) FROM cell"));
+    check_rows(store, "a", 5200);
+    check_rows(store, "b", 140);
+    check_cursor(store, "a", 5200);
+    CHECK_OK(eop_store_compact(&done, store, "a*", NULL, NULL));
+    cr_assert_eq(done.chunks, 0);
+    cr_assert_eq(done.assets, 1);
+    CHECK_CODE(EDGEOPS_E_NOTFOUND, eop_store_compact(&done, store, "x*", NULL, NULL));
+    edgeops_store_close(store);
+    store = open_store();
+    check_rows(store, "a", 5200);
+    edgeops_store_close(store);
+}
+
+Test(store_compact, compacting_leaves_what_it_cannot_read) {
+    eop_compacted done = {0};
+    edgeops_store *store = open_store();
+    for (int64_t i = 0; i < 7; i++) {
+        put_rows(store, "a", i * 10, (i + 1) * 10);
+        CHECK_OK(eop_store_flush(store));
+    }
+    edgeops_store_close(store);
+    run_sql("data/telemetry.db", "UPDATE cell SET data = zeroblob(length(data)) WHERE id / 2048 ="
+                                 " (SELECT id FROM chunk WHERE ord0 = 31)");
+    store = open_store();
+    CHECK_OK(eop_store_compact(&done, store, "a", NULL, NULL));
+    cr_assert_eq(ask_sql("data/telemetry.db", "SELECT sum(rows) FROM chunk"), 70);
+    cr_assert_eq(ask_sql("data/telemetry.db", "SELECT rows FROM chunk WHERE ord0 = 41"), 30);
+    (void)eop_store_compact(&done, store, "a", never, NULL);
+    edgeops_store_close(store);
+}

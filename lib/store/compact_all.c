@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Compacting on request: all that merging in passing left small, and chunks of older formats. */
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/str.h"
+#include "store/catalog.h"
+#include "store/chunk.h"
+#include "store/compact.h"
+#include "store/telemetry_db.h"
+#include "store/upkeep.h"
+
+enum { LOOKS = 256 }; /* at chunks that are as they should be, in a step */
+
+typedef struct work {
+    edgeops_store *store;
+    uint32_t *assets;
+    size_t at;
+    uint64_t next; /* ordinal of the asset from which on it was not looked at */
+    uint8_t version;
+    eop_buf buf;
+    eop_compacted sum; /* under `lock` */
+    eop_compact_fn fn;
+    void *user_data;
+} work;
+
+/* Whether all columns have the newest format. */
+static edgeops_status is_new(bool *out, eop_telemetry *telemetry, int64_t id, uint8_t version) {
+    sqlite3_stmt *select = NULL;
+    edgeops_status status = eop_sql_get(&select, &telemetry->sql, CHUNK_VERSIONS);
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_int(select, 1, eop_cell_id(id, 0));
+        eop_sql_bind_int(select, 2, eop_cell_id(id, SLOT_LAST));
+        status = eop_sql_next(&telemetry->sql, select);
+    }
+    if (status == EDGEOPS_OK) {
+        const uint8_t *first = sqlite3_column_blob(select, 0);
+        /* A newer one is left alone. */
+        *out = first != NULL && sqlite3_column_bytes(select, 0) > 0 && *first >= version;
+        sqlite3_reset(select);
+    }
+    return status;
+}
+
+/* Chunks without a gap from `next` on that are to be written anew, in order of arrival. None: the
+ * asset is done, unless `next` became greater. */
+static edgeops_status find(eop_chunk_info *chunks, size_t *count, work *w, uint32_t asset,
+                           size_t cut) {
+    eop_telemetry *telemetry = &w->store->writer;
+    size_t rows = 0;
+    *count = 0;
+    for (size_t looks = 0; looks < LOOKS && *count < EOP_COMPACT_RUN && rows < cut; looks++) {
+        eop_chunk_info chunk;
+        bool good = false;
+        uint64_t from = *count > 0 ? chunks[*count - 1].ord1 + 1 : w->next;
+        edgeops_status status = eop_telemetry_at(&chunk, telemetry, asset, from);
+        if (status == EDGEOPS_OK) {
+            status = is_new(&good, telemetry, chunk.id, w->version);
+        }
+        if (status == EDGEOPS_DONE) {
+            break;
+        }
+        if (status != EDGEOPS_OK) {
+            return status;
+        }
+        bool full = good && chunk.rows >= cut / 4 * 3;
+        if (*count > 0 && (full || chunk.ord0 != from)) {
+            break;
+        }
+        if (full) {
+            w->next = chunk.ord1 + 1;
+            continue;
+        }
+        chunks[(*count)++] = chunk;
+        rows += chunk.rows;
+    }
+    if (*count == 1) {
+        bool good = false;
+        edgeops_status status = is_new(&good, telemetry, chunks[0].id, w->version);
+        if (status == EDGEOPS_OK && good) {
+            w->next = chunks[0].ord1 + 1;
+            *count = 0;
+        }
+        return status;
+    }
+    return EDGEOPS_OK;
+}
+
+static void turn(eop_chunk_info *chunks, size_t count) {
+    for (size_t i = 0; i < count / 2; i++) {
+        eop_chunk_info swap = chunks[i];
+        chunks[i] = chunks[count - 1 - i];
+        chunks[count - 1 - i] = swap;
+    }
+}
+
+/* One run of an asset's chunks. DONE: it has no more. */
+static edgeops_status compact_run(work *w, uint32_t asset) {
+    eop_telemetry *telemetry = &w->store->writer;
+    eop_chunk_info chunks[EOP_COMPACT_RUN];
+    eop_rows rows = {0};
+    size_t count = 0;
+    uint64_t before = w->next;
+    edgeops_status status = eop_store_columns(&rows, w->store, asset, EOP_CHANNELS_MAX);
+    size_t cut = eop_telemetry_cut(&rows);
+    if (status == EDGEOPS_OK) {
+        status = find(chunks, &count, w, asset, cut);
+    }
+    if (status != EDGEOPS_OK || count == 0) {
+        eop_rows_dispose(&rows);
+        return status == EDGEOPS_OK && w->next == before ? EDGEOPS_DONE : status;
+    }
+    size_t readable = count;
+    uint64_t end = chunks[count - 1].ord1 + 1;
+    turn(chunks, count);
+    status = eop_compact_read(&rows, &readable, telemetry, chunks);
+    telemetry->grown = 0;
+    for (size_t i = 0; status == EDGEOPS_OK && i < readable; i++) {
+        status = eop_telemetry_remove_chunk(telemetry, chunks[i].id);
+    }
+    if (status == EDGEOPS_OK && rows.rows > 0) {
+        status = eop_telemetry_replace_rows(telemetry, asset, &rows, &w->buf);
+    }
+    /* What is left over may go together with what follows. */
+    size_t left = rows.rows > cut ? rows.rows % cut : 0;
+    w->next = end - left;
+    if (status == EDGEOPS_OK) {
+        pthread_mutex_lock(&w->store->lock);
+        w->sum.chunks += readable;
+        w->sum.into += (rows.rows + cut - 1) / cut;
+        pthread_mutex_unlock(&w->store->lock);
+    }
+    eop_rows_dispose(&rows);
+    return status;
+}
+
+static edgeops_status compact(work *w, edgeops_store *store) {
+    edgeops_status status = eop_sql_begin(&store->writer.sql);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    status = compact_run(w, w->assets[w->at]);
+    bool done = status == EDGEOPS_DONE || status == EDGEOPS_E_NOTFOUND;
+    status = eop_sql_end(&store->writer.sql, done ? EDGEOPS_OK : status);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    pthread_mutex_lock(&store->lock);
+    store->chunk_epoch++;
+    w->sum.assets += done;
+    pthread_mutex_unlock(&store->lock);
+    w->at += done;
+    w->next = done ? 1 : w->next;
+    eop_store_checkpoint_chunks(store, false);
+    return EDGEOPS_OK;
+}
+
+static edgeops_status step(edgeops_store *store, void *data) {
+    work *w = data;
+    if (w->at < w->sum.asset_count) {
+        return compact(w, store);
+    }
+    edgeops_status status = eop_telemetry_shrink(&store->writer);
+    eop_store_checkpoint_chunks(store, status == EDGEOPS_DONE);
+    return status;
+}
+
+static bool go_on(void *user_data) {
+    work *w = user_data;
+    pthread_mutex_lock(&w->store->lock);
+    eop_compacted sum = w->sum;
+    pthread_mutex_unlock(&w->store->lock);
+    return w->fn(&sum, w->user_data);
+}
+
+static edgeops_status list_assets(work *w, const char *pattern) {
+    edgeops_store *store = w->store;
+    size_t n = 0;
+    pthread_mutex_lock(&store->lock);
+    w->assets = eop_calloc(store->mem.count, sizeof *w->assets);
+    for (size_t i = 0; w->assets != NULL && i < store->mem.count; i++) {
+        const eop_asset *asset = store->mem.assets[i];
+        if (pattern == NULL || eop_glob(pattern, asset->name)) {
+            w->assets[n++] = asset->id;
+        }
+    }
+    pthread_mutex_unlock(&store->lock);
+    w->sum.asset_count = n;
+    if (w->assets == NULL) {
+        return eop_fail_nomem("store");
+    }
+    return n > 0 || pattern == NULL ? EDGEOPS_OK : eop_fail_no_asset(pattern);
+}
+
+/* The first byte of what is written now. */
+static edgeops_status know_version(work *w) {
+    int64_t zero = 0;
+    eop_chunk_encode_int(&w->buf, &zero, 1);
+    if (w->buf.failed) {
+        return eop_fail_nomem("store");
+    }
+    w->version = (uint8_t)w->buf.data[0];
+    return EDGEOPS_OK;
+}
+
+static edgeops_status measure(uint64_t *out, edgeops_store *store) {
+    eop_store_stats stats;
+    edgeops_status status = eop_store_get_stats(store, &stats);
+    if (status == EDGEOPS_OK) {
+        *out = stats.disk_bytes;
+    }
+    return status;
+}
+
+edgeops_status eop_store_compact(eop_compacted *out, edgeops_store *store, const char *pattern,
+                                 eop_compact_fn fn, void *user_data) {
+    EOP_REQUIRE(out != NULL && store != NULL, "store");
+    work w = {.store = store, .next = 1, .fn = fn, .user_data = user_data};
+    edgeops_status status = know_version(&w);
+    if (status == EDGEOPS_OK) {
+        status = list_assets(&w, pattern);
+    }
+    if (status == EDGEOPS_OK) {
+        status = measure(&w.sum.before, store);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_store_flush(store);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_upkeep_do(store, step, &w, fn != NULL ? go_on : NULL, &w);
+    }
+    if (status == EDGEOPS_OK) {
+        status = measure(&w.sum.after, store);
+    }
+    if (status == EDGEOPS_OK) {
+        *out = w.sum;
+    }
+    eop_free(w.assets);
+    eop_buf_dispose(&w.buf);
+    return status;
+}
