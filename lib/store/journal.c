@@ -238,6 +238,29 @@ void eop_journal_close(eop_journal *journal) {
     eop_free(journal);
 }
 
+static void remove_file(char *path) {
+    if (path != NULL) {
+        unlink(path);
+        eop_free(path);
+    }
+}
+
+void eop_journal_settle(eop_journal *journal) {
+    if (journal->has_spare) {
+        remove_file(eop_path_join(journal->folder, "spare.seg"));
+        journal->has_spare = false;
+    }
+    if (journal->fd < 0) {
+        return;
+    }
+    if (journal->end == EOP_SEGMENT_HEADER) {
+        /* Nothing was written under its number, which may be used again. */
+        remove_file(segment_path(journal, journal->active.number));
+    } else if (ftruncate(journal->fd, (off_t)journal->end) == 0) {
+        journal->active.bytes = journal->end;
+    }
+}
+
 /* -- segments -- */
 
 /* EDGEOPS_OK when so many bytes can be taken and the floor stays free. */

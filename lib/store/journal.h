@@ -43,6 +43,9 @@ typedef edgeops_status (*eop_journal_fn)(uint64_t segment, const char *payload, 
 edgeops_status eop_journal_open(eop_journal **out, const eop_journal_options *options,
                                 eop_journal_fn fn, void *user_data);
 void eop_journal_close(eop_journal *journal);
+/** Before the closing: gives the room back that is kept for what comes. The next opening goes on
+ * with a new segment. */
+void eop_journal_settle(eop_journal *journal);
 
 /** Number of the segment that is written, 0 when there is none. */
 uint64_t eop_journal_active(const eop_journal *journal);

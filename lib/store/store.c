@@ -368,6 +368,9 @@ void edgeops_store_close(edgeops_store *store) {
     eop_telemetry_close(&store->writer);
     eop_sql_close(&store->checkpoint);
     eop_catalog_close(&store->catalog);
+    if (store->journal != NULL) {
+        eop_journal_settle(store->journal);
+    }
     eop_journal_close(store->journal);
     while (store->sealed != NULL) {
         eop_segment *next = store->sealed->next;
