@@ -162,6 +162,16 @@ static void check_publishing(doctor *d, const eop_json *shown) {
     eop_free(name);
 }
 
+/* A part by its state: bad, waiting for something, or as it should be. */
+static void put_state(doctor *d, const char *name, const eop_json *shown, bool bad, bool waits,
+                      const char *hint) {
+    put(d, name,
+        bad     ? "fail"
+        : waits ? "warn"
+                : "ok",
+        eop_json_string(shown, bad || waits ? "detail" : "state", ""), bad || waits ? hint : "");
+}
+
 static void check_deployment(doctor *d, eop_deployment *deployment) {
     eop_json *shown = eop_deployment_describe(deployment);
     const char *state = eop_json_string(shown, "state", "");
@@ -170,12 +180,7 @@ static void check_deployment(doctor *d, eop_deployment *deployment) {
     uint32_t of = 0;
     uint32_t failing = eop_deployment_failing(deployment, &of);
     bool waits = strcmp(state, "waiting") == 0 || failing * 2 > of;
-    put(d, name,
-        bad     ? "fail"
-        : waits ? "warn"
-                : "ok",
-        bad || waits ? eop_json_string(shown, "detail", "") : state,
-        bad || waits ? "see 'deployment show' and the log of its run" : "");
+    put_state(d, name, shown, bad, waits, "see 'deployment show' and the log of its run");
     if (strcmp(state, "stopped") != 0) {
         check_publishing(d, shown);
     }
@@ -191,12 +196,7 @@ static void check_parts(doctor *d) {
         char *name = eop_format("source %s", eop_source_name(node->sources[i]));
         bool bad = strcmp(state, "failed") == 0 || strcmp(state, "paused") == 0;
         bool waits = node->started && strcmp(state, "connecting") == 0;
-        put(d, name,
-            bad     ? "fail"
-            : waits ? "warn"
-                    : "ok",
-            bad || waits ? eop_json_string(brief, "detail", "") : state,
-            bad || waits ? "see 'source show' and try 'source test'" : "");
+        put_state(d, name, brief, bad, waits, "see 'source show' and try 'source test'");
         eop_free(name);
         eop_json_free(brief);
     }

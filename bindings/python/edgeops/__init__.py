@@ -4,7 +4,7 @@ from ._ffi import lib as _lib
 from .errors import (AgainError, BusyError, CanceledError, ClosedError, CorruptError, DeadlineError, DeniedError, Error,
                      ExistsError, InternalError, InvalidError, IoError, LimitError, NotFoundError, OutOfMemoryError,
                      ProtocolError, UnsupportedError, VersionError, WorkerError)
-from .node import Node, Prediction, workflow_check, workflow_pack
+from .node import Node, Prediction, restore, workflow_check, workflow_pack
 from .store import Appended, Store, Table
 
 __version__: str = _lib.edgeops_version_string().decode()
@@ -13,5 +13,5 @@ __all__ = [
     "AgainError", "Appended", "BusyError", "CanceledError", "ClosedError", "CorruptError", "DeadlineError", "DeniedError",
     "Error", "ExistsError", "InternalError", "InvalidError", "IoError", "LimitError", "Node", "NotFoundError",
     "OutOfMemoryError", "Prediction", "ProtocolError", "Store", "Table", "UnsupportedError", "VersionError", "WorkerError",
-    "workflow_check", "workflow_pack",
+    "restore", "workflow_check", "workflow_pack",
 ]

@@ -103,6 +103,7 @@ _FUNCTIONS = {
     "edgeops_table_free": (None, [POINTER(TableHeader)]),
     "edgeops_workflow_check": (c_int, [POINTER(c_void_p), c_char_p]),
     "edgeops_workflow_pack": (c_int, [POINTER(POINTER(c_char)), c_char_p, c_char_p]),
+    "edgeops_node_restore": (c_int, [POINTER(POINTER(c_char)), c_char_p, c_char_p, c_void_p, c_void_p]),
 }
 
 

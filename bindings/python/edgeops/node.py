@@ -201,3 +201,12 @@ def workflow_pack(directory: str, zip_file: str | None = None) -> str:
     check(lib.edgeops_workflow_pack(ctypes.byref(written), os.fsencode(directory),
                                     os.fsencode(zip_file) if zip_file else None))
     return _ffi.take_text(written)
+
+
+def restore(backup: Union[str, "os.PathLike[str]"], home: Union[str, "os.PathLike[str]", None] = None) -> dict:
+    """Makes a home from a backup that the operation "node.backup" made, comparing every file with its digest; without a home
+    it only checks the backup. Gives {"files", "bytes", "node", "created", ...}. NotFoundError, CorruptError, ExistsError."""
+    result = ctypes.POINTER(ctypes.c_char)()
+    check(lib.edgeops_node_restore(ctypes.byref(result), os.fsencode(backup),
+                                   os.fsencode(home) if home is not None else None, None, None))
+    return json.loads(_ffi.take_text(result))
