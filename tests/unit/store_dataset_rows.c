@@ -226,3 +226,59 @@ Test(store_dataset_rows, description_tells_the_definition) {
     eop_free(json);
     edgeops_store_close(store);
 }
+
+/* The allocations of this thread: the writer's are its own business. */
+static _Thread_local long allocations_left = -1;
+
+static bool fails(void) {
+    return allocations_left >= 0 && allocations_left-- == 0;
+}
+
+static void *failing_alloc(void *data, size_t size) {
+    (void)data;
+    return fails() ? NULL : malloc(size);
+}
+
+static void *failing_realloc(void *data, void *memory, size_t size) {
+    (void)data;
+    return fails() ? NULL : realloc(memory, size);
+}
+
+static void plain_free(void *data, void *memory) {
+    (void)data;
+    free(memory);
+}
+
+Test(store_dataset_rows, a_failed_allocation_freezes_nothing, .timeout = 110) {
+    edgeops_allocator allocator = {failing_alloc, failing_realloc, plain_free, NULL};
+    CHECK_OK(edgeops_set_allocator(&allocator));
+    edgeops_store *store = open_store();
+    edgeops_dataset_options options = full_options("d");
+    edgeops_dataset *set = NULL;
+    edgeops_status status = EDGEOPS_E_NOMEM;
+    long n = 0;
+    for (int i = 0; i < 200; i++) {
+        put_row(store, i % 2 == 0 ? "p/a" : "p/b", i);
+    }
+    label(store, "p/a", 100, 1500, "ok");
+    for (; status != EDGEOPS_OK; n++) {
+        allocations_left = n;
+        status = edgeops_dataset_create(store, &options);
+        allocations_left = -1;
+        cr_assert(status == EDGEOPS_OK || status == EDGEOPS_E_NOMEM, "allocation %ld: %s", n,
+                  edgeops_error_last()->message);
+        CHECK_CODE(status == EDGEOPS_OK ? EDGEOPS_OK : EDGEOPS_E_NOTFOUND,
+                   edgeops_dataset_verify(store, "d"));
+    }
+    cr_assert(n > 100);
+    status = EDGEOPS_E_NOMEM;
+    for (n = 0; status != EDGEOPS_OK; n++) {
+        allocations_left = n;
+        status = edgeops_dataset_open(&set, store, "d");
+        allocations_left = -1;
+        cr_assert(status == EDGEOPS_OK || (status == EDGEOPS_E_NOMEM && set == NULL),
+                  "allocation %ld: %s", n, edgeops_error_last()->message);
+    }
+    edgeops_dataset_free(set);
+    edgeops_store_close(store);
+}
