@@ -119,7 +119,8 @@ static const cli_option data_export_options[] = {
     LIST("channel", "NAME", "channels", "only this channel"),
     TIME("start", "start", "from this time on (ISO 8601)"),
     TIME("end", "end", "up to, without, this time"),
-    ONE_OF("format", "csv jsonl", "FORMAT", "format", "how rows are written (default csv)"),
+    ONE_OF("format", "csv jsonl npy npz", "FORMAT", "format", "how rows are written (default: by the ending of FILE, else csv)"),
+    FLAG("gzip", "gzip", "pack csv or jsonl with gzip (default: by the ending of FILE)"),
     FLAG("labels", "labels", "with a column for the label"),
     FLAG("seq", "seq", "with a column for what tells samples of one time apart"),
     OUTPUT("where to (default: standard output)"),
@@ -190,7 +191,8 @@ static const cli_option dataset_create_options[] = {
     INTEGER("seed", "N", "seed", "of --split group:PART and fraction (default 0)"),
     TEXT("block", "DURATION", "block", "with --split fraction: time that stays together (default a 100th of the range)"),
     OPTIONS_END};
-static const cli_option dataset_export_options[] = {OUTPUT("where to (default: standard output)"), OPTIONS_END};
+static const cli_option dataset_export_options[] = {
+    ONE_OF("format", "csv npz", "FORMAT", "format", "how it is written (default: by the ending of FILE, else csv)"), OUTPUT("where to (default: standard output)"), OPTIONS_END};
 static const cli_argument workflow_init_args[] = {ARG_FILE("DIR", "folder to make"), ARGS_END};
 static const cli_option workflow_init_options[] = {
     TEXT("name", "NAME", NULL, "name of the workflow (default: that of the folder)"), OPTIONS_END};
@@ -311,7 +313,9 @@ const cli_command cli_commands[] = {
     {"data", "import", "import samples from CSV",
      "The first row names the columns. Rows that are there already are counted, not doubled.",
      data_import_args, data_import_options, "data.import", cli_data_import},
-    {"data", "export", "write an asset's samples", NULL, arg_asset, data_export_options, "data.export", cli_data_export},
+    {"data", "export", "write an asset's samples",
+     "A .npz has times and seqs (int64), each channel as an array of its name, valid/NAME for one with nulls, and labels with "
+     "--labels; numpy.load() reads it. A .npy holds one channel.", arg_asset, data_export_options, "data.export", cli_data_export},
     {"data", "head", "show the first or last samples", NULL, arg_asset, data_head_options, "data.head", cli_data_head},
     {"data", "stats", "show count, range and mean of each channel", NULL, arg_asset, NULL, "data.stats", NULL},
     {"data", "aggregate", "show count, range and mean of channels over stretches of time",
@@ -359,7 +363,9 @@ const cli_command cli_commands[] = {
     {"dataset", "diff", "say how two datasets differ",
      "The same digest means the same training data; what else differs is how they were described.", arg_two_datasets, NULL, "dataset.diff", NULL},
     {"dataset", "rm", "remove a dataset, not its samples", NULL, arg_name, NULL, "dataset.rm", NULL},
-    {"dataset", "export", "write a dataset as CSV", NULL, arg_name, dataset_export_options, "dataset.export", cli_data_export},
+    {"dataset", "export", "write a dataset as CSV or NumPy arrays",
+     "A .npz has X float64[rows, columns], y (labels as text), times (int64 ns), groups (assets), columns and, of a dataset with "
+     "a split, split. numpy.load() reads it.", arg_name, dataset_export_options, "dataset.export", cli_data_export},
 
     {"workflow", "init", "write the skeleton of a workflow",
      "Makes DIR with workflow.json, README.md and NAME_workflow.py ('-' of the name as '_'; my-workflow makes my_workflow.py), "

@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "codec/csv.h"
+#include "codec/gzip.h"
 #include "codec/payload.h"
+#include "node/arrays.h"
 #include "node/ops.h"
 #include "node/slices.h"
 
@@ -19,10 +21,13 @@ typedef struct export_work {
     edgeops_time start;
     edgeops_time end;
     bool jsonl;
+    const char *format;
     bool with_labels;
     bool with_seq;
     eop_labels *labels;
     eop_buf buf;
+    eop_gzip *gzip; /* NULL: plain */
+    eop_buf packed;
     uint64_t rows;
     /* one row as a sample, for JSON lines */
     const char **names;
@@ -32,21 +37,34 @@ typedef struct export_work {
 static void export_free(export_work *w) {
     eop_labels_close(w->labels);
     eop_buf_dispose(&w->buf);
+    eop_buf_dispose(&w->packed);
+    eop_gzip_free(w->gzip);
     eop_free(w->channels);
     eop_free(w->names);
     eop_free(w->values);
     eop_free(w);
 }
 
+/* above 0: the last bytes. */
 static edgeops_status write_out(eop_job *job, export_work *w, size_t above) {
+    eop_buf *out = &w->buf;
     if (w->buf.failed) {
         return eop_fail_nomem("node");
     }
-    if (w->buf.size <= above) {
+    if (w->buf.size <= above && (w->gzip == NULL || above > 0)) {
         return EDGEOPS_OK;
     }
-    edgeops_status status = eop_job_write(job, w->call->output, w->buf.data, w->buf.size);
+    if (w->gzip != NULL) {
+        edgeops_status status =
+            eop_gzip_put(w->gzip, &w->packed, w->buf.data, w->buf.size, above == 0);
+        if (status != EDGEOPS_OK) {
+            return status;
+        }
+        out = &w->packed;
+    }
+    edgeops_status status = eop_job_write(job, w->call->output, out->data, out->size);
     eop_buf_clear(&w->buf);
+    eop_buf_clear(&w->packed);
     return status;
 }
 
@@ -185,8 +203,25 @@ static edgeops_status export_rows(eop_job *job, export_work *w) {
     return status == EDGEOPS_OK ? write_out(job, w, 0) : status;
 }
 
+static edgeops_status export_arrays(eop_job *job, export_work *w) {
+    eop_arrays arrays = {
+        .job = job, .output = w->call->output, .npz = strcmp(w->format, "npz") == 0};
+    const eop_asset_arrays what = {.store = w->call->node->store,
+                                   .asset = eop_json_string(w->call->args, "asset", ""),
+                                   .channels = w->channels,
+                                   .channel_count = w->channel_count,
+                                   .start = w->start,
+                                   .end = w->end,
+                                   .with_labels = w->with_labels};
+    edgeops_status status = eop_asset_arrays_write(&w->rows, &arrays, &what);
+    eop_arrays_dispose(&arrays);
+    return status;
+}
+
 static void export_work_fn(eop_job *job, void *user_data) {
-    eop_job_end(job, export_rows(job, user_data));
+    export_work *w = user_data;
+    bool arrays = w->format[0] == 'n';
+    eop_job_end(job, arrays ? export_arrays(job, w) : export_rows(job, w));
 }
 
 static void export_done(eop_job *job, void *user_data) {
@@ -207,7 +242,8 @@ static edgeops_status export_start(edgeops_call *call) {
         return eop_fail_nomem("node");
     }
     w->call = call;
-    w->jsonl = strcmp(eop_json_string(call->args, "format", "csv"), "jsonl") == 0;
+    w->format = eop_json_string(call->args, "format", "csv");
+    w->jsonl = strcmp(w->format, "jsonl") == 0;
     w->with_labels = eop_json_bool(call->args, "labels", false);
     w->with_seq = eop_json_bool(call->args, "seq", false);
     edgeops_status status = eop_arg_time(&w->start, call->args, "start", EDGEOPS_TIME_MIN);
@@ -216,6 +252,11 @@ static edgeops_status export_start(edgeops_call *call) {
     }
     if (status == EDGEOPS_OK) {
         status = eop_arg_strings(&w->channels, &w->channel_count, call->args, "channels");
+    }
+    if (status == EDGEOPS_OK && eop_json_bool(call->args, "gzip", false)) {
+        status = w->format[0] == 'n' ? eop_fail(EDGEOPS_E_INVALID, "node",
+                                                "gzip is for csv and jsonl, not for %s", w->format)
+                                     : eop_gzip_new(&w->gzip);
     }
     if (status == EDGEOPS_OK) {
         status = eop_job_start(NULL, call->node, call, export_work_fn, export_done, w);
@@ -279,6 +320,16 @@ static edgeops_status run_head(edgeops_call *call, eop_json **result) {
 
 #define ASSET EOP_STRING("asset", "name of the asset")
 
+#define EXPORT_ARGS                                                                                \
+    EOP_TIME("start", "inclusive")                                                                 \
+    "," EOP_TIME("end", "exclusive") ","                                                           \
+                                     "\"format\":{\"enum\":[\"csv\",\"jsonl\",\"npy\",\"npz\"],"   \
+                                     "\"default\":\"csv\"},"                                       \
+                                     "\"gzip\":{\"type\":\"boolean\",\"default\":false,"           \
+                                     "\"description\":\"csv and jsonl\"},"                         \
+                                     "\"seq\":{\"type\":\"boolean\",\"default\":false},"           \
+                                     "\"labels\":{\"type\":\"boolean\",\"default\":false}"
+
 const eop_op eop_data_ops[] = {
     {.name = "data.import",
      .summary = "append the rows of a CSV file, plain or gzip, to an asset",
@@ -337,17 +388,10 @@ const eop_op eop_data_ops[] = {
      .flags = EOP_OP_INPUT | EOP_OP_STREAMS,
      .start = eop_import_start},
     {.name = "data.export",
-     .summary = "write the samples of an asset as CSV or JSON lines",
-     .args =
-         EOP_ARGS("\"asset\"", ASSET
-                  ","
-                  "\"channels\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}}"
-                  "," EOP_TIME("start", "inclusive") "," EOP_TIME(
-                      "end", "exclusive") ","
-                                          "\"format\":{\"enum\":[\"csv\",\"jsonl\"],\"default\":"
-                                          "\"csv\"},"
-                                          "\"seq\":{\"type\":\"boolean\",\"default\":false},"
-                                          "\"labels\":{\"type\":\"boolean\",\"default\":false}"),
+     .summary = "write the samples of an asset as CSV, JSON lines or NumPy arrays",
+     .args = EOP_ARGS(
+         "\"asset\"",
+         ASSET ",\"channels\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}}," EXPORT_ARGS),
      .flags = EOP_OP_OUTPUT | EOP_OP_STREAMS,
      .start = export_start},
     {.name = "data.head",

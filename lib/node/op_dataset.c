@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "codec/csv.h"
+#include "node/arrays.h"
 #include "node/dataset_diff.h"
 #include "node/dataset_options.h"
 #include "node/ops.h"
@@ -133,8 +134,14 @@ static edgeops_status export_rows(eop_job *job, export_work *w) {
 
 static void export_work_fn(eop_job *job, void *user_data) {
     export_work *w = user_data;
-    edgeops_status status = edgeops_dataset_open(&w->dataset, w->call->node->store,
-                                                 eop_json_string(w->call->args, "name", ""));
+    const char *name = eop_json_string(w->call->args, "name", "");
+    if (strcmp(eop_json_string(w->call->args, "format", "csv"), "npz") == 0) {
+        eop_arrays arrays = {.job = job, .output = w->call->output, .npz = true};
+        eop_job_end(job, eop_dataset_arrays_write(&w->rows, &arrays, w->call->node->store, name));
+        eop_arrays_dispose(&arrays);
+        return;
+    }
+    edgeops_status status = edgeops_dataset_open(&w->dataset, w->call->node->store, name);
     eop_job_end(job, status == EDGEOPS_OK ? export_rows(job, w) : status);
 }
 
@@ -266,8 +273,9 @@ const eop_op eop_dataset_ops[] = {
      .args = EOP_ARGS("\"name\"", NAME),
      .run = run_rm},
     {.name = "dataset.export",
-     .summary = "write a dataset as CSV: asset, time, channels, label",
-     .args = EOP_ARGS("\"name\"", NAME ",\"format\":{\"enum\":[\"csv\"],\"default\":\"csv\"}"),
+     .summary = "write a dataset as CSV: asset, time, channels, label; or as NumPy arrays",
+     .args =
+         EOP_ARGS("\"name\"", NAME ",\"format\":{\"enum\":[\"csv\",\"npz\"],\"default\":\"csv\"}"),
      .flags = EOP_OP_OUTPUT,
      .start = export_start},
     {0},

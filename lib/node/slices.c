@@ -65,6 +65,11 @@ edgeops_status eop_slices_open(eop_slices **out, edgeops_store *store, const cha
     return EDGEOPS_OK;
 }
 
+void eop_slices_limit(eop_slices *s, uint64_t max_ordinal) {
+    s->query.max_ordinal = max_ordinal;
+    s->ended = max_ordinal == 0;
+}
+
 /* A slice starts at the time of the last row: rows of that time may have been given already. */
 static uint64_t skip_given(const eop_slices *s) {
     uint64_t i = 0;

@@ -184,6 +184,16 @@ static edgeops_status put_cell(eop_read_into *r, const eop_read_sink *s, eop_sca
     return status;
 }
 
+static void put_ints(int64_t *out, const int64_t *from, const eop_slice *slice) {
+    if (slice->keep == NULL) {
+        memcpy(out, from + slice->from, slice->count * sizeof *out);
+        return;
+    }
+    for (size_t i = 0; i < slice->count; i++) {
+        out[i] = from[slice->keep[i]];
+    }
+}
+
 static edgeops_status put_keys(eop_read_into *r, eop_scan *scan, const eop_slice *slice) {
     const edgeops_layout *layout = &r->layout;
     const eop_rows *keys = slice->rows;
@@ -197,17 +207,14 @@ static edgeops_status put_keys(eop_read_into *r, eop_scan *scan, const eop_slice
         }
         keys = &scan->reader.keys;
     }
-    for (size_t i = 0; i < slice->count; i++) {
-        size_t row = row_at(slice, i);
-        if (layout->times != NULL) {
-            layout->times[r->at + i] = keys->times[row];
-        }
-        if (layout->seqs != NULL) {
-            layout->seqs[r->at + i] = keys->seqs[row];
-        }
-        if (layout->ordinals != NULL) {
-            layout->ordinals[r->at + i] = eop_rows_ordinal(keys, row);
-        }
+    if (layout->times != NULL) {
+        put_ints(layout->times + r->at, keys->times, slice);
+    }
+    if (layout->seqs != NULL) {
+        put_ints(layout->seqs + r->at, keys->seqs, slice);
+    }
+    for (size_t i = 0; layout->ordinals != NULL && i < slice->count; i++) {
+        layout->ordinals[r->at + i] = eop_rows_ordinal(keys, row_at(slice, i));
     }
     return EDGEOPS_OK;
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line on a home without a daemon: data, labels, datasets, workflows, training, prediction."""
 import csv
+import gzip
 import io
 import json
 import os
@@ -143,6 +144,36 @@ def test_retention_drops_what_is_due_and_says_so(node):
     assert node.run("retention", "rm", "*", check=False).returncode == 3
     assert "everything is kept" in node.run("retention", "ls").stdout
     node.run("asset", "rm", "kept/1")
+
+
+def test_arrays_are_what_numpy_loads(node, tmp_path):
+    np = pytest.importorskip("numpy")
+    rows = "time,x,n,ok,word\n" + "".join(
+        f"{1700000000 + i},{i / 4},{i if i % 3 else ''},{'true' if i % 2 else 'false'},{'ä' * (i % 5)}x\n" for i in range(40000))
+    node.run("data", "import", "arrays", "--column", "n=int32", "--input", "-", input=rows)
+    node.run("label", "add", "arrays", "gut", "--start", "2023-11-14T22:13:20Z", "--end", "2023-11-14T22:13:25Z")
+    target = tmp_path / "out.npz"
+    assert node.json("data", "export", "arrays", "--labels", "--output", target)["rows"] == 40000
+    with np.load(target, allow_pickle=False) as arrays:
+        assert sorted(arrays.files) == ["labels", "n", "ok", "seqs", "times", "valid/n", "word", "x"]
+        assert arrays["times"].dtype == np.int64 and (np.diff(arrays["times"]) == 10**9).all()
+        assert (arrays["x"] == np.arange(40000) / 4).all() and arrays["n"].dtype == np.int32
+        assert (arrays["valid/n"] == (np.arange(40000) % 3 != 0)).all() and arrays["ok"].dtype == bool
+        assert list(arrays["word"][:3]) == ["x", "äx", "ääx"] and list(arrays["labels"][4:6]) == ["gut", ""]
+    node.run("data", "export", "arrays", "--channel", "x", "--output", tmp_path / "x.npy")
+    assert (np.load(tmp_path / "x.npy", allow_pickle=False) == np.arange(40000) / 4).all()
+    done = node.run("data", "export", "arrays", "--output", tmp_path / "all.npy", check=False)
+    assert done.returncode == 2 and "one channel" in done.stderr
+    node.run("data", "export", "arrays", "--output", tmp_path / "out.csv.gz")
+    assert gzip.decompress((tmp_path / "out.csv.gz").read_bytes()).decode() == node.run("data", "export", "arrays").stdout
+    node.run("dataset", "create", "arrays", "--asset", "arrays", "--channel", "x", "--channel", "n", "--split", "time:0.25")
+    node.run("dataset", "export", "arrays", "--output", tmp_path / "set.npz")
+    with np.load(tmp_path / "set.npz", allow_pickle=False) as arrays:
+        assert sorted(arrays.files) == ["X", "columns", "groups", "split", "times", "y"]
+        assert arrays["X"].shape == (40000, 2) and np.isnan(arrays["X"][:, list(arrays["columns"]).index("n")][0])
+        assert set(arrays["split"]) == {"train", "test"} and set(arrays["groups"]) == {"arrays"} and arrays["y"][0] == "gut"
+    node.run("dataset", "rm", "arrays")
+    node.run("asset", "rm", "arrays")
 
 
 def test_a_reader_that_leaves_early_hears_no_complaint(node):
