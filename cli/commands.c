@@ -98,6 +98,12 @@ static const cli_option source_test_options[] = {
 static const cli_option source_show_options[] = {
     INTEGER("dead-letters", "N", "dead_letters", "how many refused messages to show (default 20)"), OPTIONS_END};
 
+static const cli_argument asset_rename_args[] = {
+    ARG("OLD", "name", "name of an asset"), ARG("NEW", "to", "its new name"), ARGS_END};
+static const cli_argument asset_rename_channel_args[] = {
+    ARG("ASSET", "name", "name of an asset"), ARG("OLD", "channel", "name of one of its channels"),
+    ARG("NEW", "to", "its new name"), ARGS_END};
+
 /* -- data and labels -- */
 static const cli_argument data_import_args[] = {
     ARG("ASSET", "asset", "name of the asset; {column} is filled from the row, as in 'watch/{subject}'"),
@@ -308,6 +314,8 @@ const cli_command cli_commands[] = {
 
     {"asset", "ls", "list the assets", NULL, arg_pattern, NULL, "asset.ls", NULL},
     {"asset", "show", "show an asset and its channels", NULL, arg_name, NULL, "asset.show", NULL},
+    {"asset", "rename", "give an asset another name; its samples, labels and datasets stay", NULL, asset_rename_args, NULL, "asset.rename", NULL},
+    {"asset", "rename-channel", "give a channel of an asset another name", NULL, asset_rename_channel_args, NULL, "asset.rename-channel", NULL},
     {"asset", "rm", "remove an asset with all its samples and labels", NULL, arg_name, NULL, "asset.rm", NULL},
 
     {"data", "import", "import samples from CSV",

@@ -406,6 +406,27 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_aggregate(edgeops_sum
 /** NULL is allowed. Since 0.1. */
 EDGEOPS_API void edgeops_summary_free(edgeops_summary *summary);
 
+/** Gives an asset another name. Its samples, labels, ordinals and the datasets that hold it stay as
+ *  they are; a dataset goes on to show the name that it was frozen with, which its digest covers.
+ *  Who reads or appends by the old name finds no asset of it any more, or makes a new one.
+ *
+ *  @return EDGEOPS_OK; EDGEOPS_E_NOTFOUND; EDGEOPS_E_EXISTS; EDGEOPS_E_INVALID (bad name);
+ *          EDGEOPS_E_BUSY where an asset that had the new name before had more samples, and samples
+ *          of this one keep coming
+ *  Threads: any. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_rename_asset(edgeops_store *store,
+                                                                        const char *from,
+                                                                        const char *to);
+
+/** Gives a channel of an asset another name; the same holds as for an asset.
+ *
+ *  @return EDGEOPS_OK; EDGEOPS_E_NOTFOUND (asset, channel); EDGEOPS_E_EXISTS; EDGEOPS_E_INVALID
+ *  Threads: any. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_rename_channel(edgeops_store *store,
+                                                                          const char *asset,
+                                                                          const char *from,
+                                                                          const char *to);
+
 /** Removes an asset with its samples and labels. The ordinals of one that is made later under the
  * same name go on behind those of this one.
  *

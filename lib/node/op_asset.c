@@ -71,16 +71,75 @@ static edgeops_status run_show(edgeops_call *call, eop_json **result) {
     return status;
 }
 
+/* A deployment finds what it reads and writes by name. */
+static edgeops_status check_free(const edgeops_call *call, const char *name) {
+    for (size_t i = 0; i < call->node->deployment_count; i++) {
+        const eop_json *record = eop_deployment_record(call->node->deployments[i]);
+        const char *deployment = eop_json_string(record, "name", "");
+        if (strcmp(eop_json_string(record, "asset", ""), name) == 0) {
+            return eop_fail(EDGEOPS_E_BUSY, "node",
+                            "deployment '%s' reads asset '%s'; remove it first", deployment, name);
+        }
+        if (strncmp(name, "predictions/", 12) == 0 && strcmp(name + 12, deployment) == 0) {
+            return eop_fail(EDGEOPS_E_BUSY, "node",
+                            "deployment '%s' writes to asset '%s'; remove it first", deployment,
+                            name);
+        }
+    }
+    return EDGEOPS_OK;
+}
+
+/* Sources that brought samples of the asset: with the old name they make a new one. */
+static eop_json *feeding(const edgeops_call *call, const char *name) {
+    eop_json *names = eop_json_array();
+    for (size_t i = 0; i < call->node->source_count; i++) {
+        if (eop_source_feeds(call->node->sources[i], name)) {
+            eop_json_append_string(names, eop_source_name(call->node->sources[i]));
+        }
+    }
+    return names;
+}
+
+static edgeops_status run_rename(edgeops_call *call, eop_json **result) {
+    const char *name = eop_json_string(call->args, "name", "");
+    const char *to = eop_json_string(call->args, "to", "");
+    edgeops_status status = check_free(call, name);
+    if (status == EDGEOPS_OK) {
+        status = edgeops_store_rename_asset(call->node->store, name, to);
+    }
+    if (status == EDGEOPS_OK) {
+        *result = eop_json_object();
+        eop_json_set_string(*result, "name", to);
+        eop_json_set_string(*result, "was", name);
+        eop_json_set(*result, "sources", feeding(call, name));
+    }
+    return status;
+}
+
+static edgeops_status run_rename_channel(edgeops_call *call, eop_json **result) {
+    const char *name = eop_json_string(call->args, "name", "");
+    const char *channel = eop_json_string(call->args, "channel", "");
+    const char *to = eop_json_string(call->args, "to", "");
+    edgeops_status status = check_free(call, name);
+    if (status == EDGEOPS_OK) {
+        status = edgeops_store_rename_channel(call->node->store, name, channel, to);
+    }
+    if (status == EDGEOPS_OK) {
+        *result = eop_json_object();
+        eop_json_set_string(*result, "name", name);
+        eop_json_set_string(*result, "channel", to);
+        eop_json_set_string(*result, "was", channel);
+        eop_json_set(*result, "sources", feeding(call, name));
+    }
+    return status;
+}
+
 static edgeops_status run_rm(edgeops_call *call, eop_json **result) {
     (void)result;
     const char *name = eop_json_string(call->args, "name", "");
-    for (size_t i = 0; i < call->node->deployment_count; i++) {
-        const eop_json *record = eop_deployment_record(call->node->deployments[i]);
-        if (strcmp(eop_json_string(record, "asset", ""), name) == 0) {
-            return eop_fail(EDGEOPS_E_BUSY, "node",
-                            "deployment '%s' reads asset '%s'; remove it first",
-                            eop_json_string(record, "name", ""), name);
-        }
+    edgeops_status status = check_free(call, name);
+    if (status != EDGEOPS_OK) {
+        return status;
     }
     return edgeops_store_remove_asset(call->node->store, name);
 }
@@ -100,5 +159,15 @@ const eop_op eop_asset_ops[] = {
      .summary = "remove an asset with its samples and labels",
      .args = EOP_ARGS("\"name\"", NAME),
      .run = run_rm},
+    {.name = "asset.rename",
+     .summary = "give an asset another name",
+     .args = EOP_ARGS("\"name\",\"to\"", NAME "," EOP_STRING("to", "its new name")),
+     .run = run_rename},
+    {.name = "asset.rename-channel",
+     .summary = "give a channel of an asset another name",
+     .args = EOP_ARGS(
+         "\"name\",\"channel\",\"to\"", NAME
+         "," EOP_STRING("channel", "name of the channel") "," EOP_STRING("to", "its new name")),
+     .run = run_rename_channel},
     {0},
 };

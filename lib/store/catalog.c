@@ -90,6 +90,8 @@ static const char *const texts[EOP_CATALOG_STATEMENTS] = {
                         " VALUES(?, ?, ?, ?, ?, ?)",
     [EOP_CHANNEL_LIST] =
         "SELECT asset, position, name, type, unit, length FROM channel ORDER BY asset, position",
+    [EOP_ASSET_RENAME] = "UPDATE asset SET name = ?2, base = max(base, ?3) WHERE id = ?1",
+    [EOP_CHANNEL_RENAME] = "UPDATE channel SET name = ?3 WHERE asset = ?1 AND position = ?2",
     [EOP_CHANNEL_UNIT] = "UPDATE channel SET unit = ?3 WHERE asset = ?1 AND position = ?2",
     [EOP_LABEL_BUMP] = "UPDATE meta SET value = value + 1 WHERE key = 'label_version'",
     [EOP_LABEL_VERSION] = "SELECT value FROM meta WHERE key = 'label_version'",

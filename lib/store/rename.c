@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* New names for assets and channels. All but the catalog and the memtable knows them by number. */
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "store/internal.h"
+
+/* Ordinals of an asset go on behind those of any that had its name before. Rows that are in the
+ * journal only would be taken for older ones then when they are replayed. */
+static edgeops_status raise_ordinal(eop_asset *asset, uint64_t ordinal) {
+    if (ordinal <= asset->all.ordinal) {
+        return EDGEOPS_OK;
+    }
+    if (asset->blocks != NULL) {
+        return EDGEOPS_E_AGAIN;
+    }
+    asset->all.ordinal = ordinal;
+    asset->stored.ordinal = ordinal;
+    return EDGEOPS_OK;
+}
+
+static edgeops_status save_asset(eop_catalog *catalog, const eop_asset *asset, const char *name) {
+    sqlite3_stmt *statement = NULL;
+    edgeops_status status = eop_catalog_begin(catalog);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    status = eop_catalog_get(&statement, catalog, EOP_ASSET_RETIRE);
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_text(statement, 1, asset->name);
+        eop_sql_bind_int(statement, 2, (int64_t)asset->all.ordinal);
+        status = eop_sql_run(&catalog->sql, statement);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_catalog_get(&statement, catalog, EOP_ASSET_RENAME);
+    }
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_int(statement, 1, asset->id);
+        eop_sql_bind_text(statement, 2, name);
+        eop_sql_bind_int(statement, 3, (int64_t)asset->stored.ordinal);
+        status = eop_sql_run(&catalog->sql, statement);
+    }
+    return eop_catalog_end(catalog, status);
+}
+
+/* Under `lock`. E_AGAIN: first its rows must be in chunks. */
+static edgeops_status rename_asset(edgeops_store *store, const char *from, const char *to) {
+    uint64_t ordinal = 0;
+    eop_memtable *mem = &store->mem;
+    eop_asset *asset = eop_memtable_find(mem, from);
+    if (asset == NULL) {
+        return eop_fail_no_asset(from);
+    }
+    if (eop_memtable_find(mem, to) != NULL) {
+        return eop_fail(EDGEOPS_E_EXISTS, "store", "there is an asset '%s' already", to);
+    }
+    char *name = eop_strdup(to);
+    if (name == NULL || !eop_names_reserve(&mem->by_name)) {
+        eop_free(name);
+        return eop_fail_nomem("store");
+    }
+    eop_extent all = asset->all;
+    eop_extent stored = asset->stored;
+    edgeops_status status = eop_catalog_retired(&ordinal, &store->catalog, to);
+    if (status == EDGEOPS_OK) {
+        status = raise_ordinal(asset, ordinal);
+    }
+    if (status == EDGEOPS_OK) {
+        status = save_asset(&store->catalog, asset, to);
+    }
+    if (status != EDGEOPS_OK) {
+        asset->all = all;
+        asset->stored = stored;
+        eop_free(name);
+        return status;
+    }
+    eop_names_remove(&mem->by_name, asset, asset->hash);
+    eop_free(asset->name);
+    asset->name = name;
+    asset->hash = eop_names_hash(name);
+    eop_names_add(&mem->by_name, asset, asset->hash);
+    /* Who follows the old name does not follow this asset any more. */
+    mem->epoch++;
+    return EDGEOPS_OK;
+}
+
+edgeops_status edgeops_store_rename_asset(edgeops_store *store, const char *from, const char *to) {
+    EOP_REQUIRE(store != NULL && from != NULL && to != NULL, "store");
+    edgeops_status status = eop_check_asset_name(to);
+    for (int tries = 0; status == EDGEOPS_OK && tries < 4; tries++) {
+        pthread_mutex_lock(&store->lock);
+        status = rename_asset(store, from, to);
+        pthread_mutex_unlock(&store->lock);
+        if (status != EDGEOPS_E_AGAIN) {
+            break;
+        }
+        status = eop_store_flush(store);
+        if (status == EDGEOPS_OK && tries == 3) {
+            status = eop_fail(EDGEOPS_E_BUSY, "store",
+                              "samples of asset '%s' keep coming: stop its source first", from);
+        }
+    }
+    if (status == EDGEOPS_OK) {
+        eop_writer_sync_names(store);
+    }
+    return status;
+}
+
+static edgeops_status save_channel(eop_catalog *catalog, const eop_asset *asset,
+                                   const eop_channel *channel, const char *name) {
+    sqlite3_stmt *statement = NULL;
+    edgeops_status status = eop_catalog_begin(catalog);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    status = eop_catalog_get(&statement, catalog, EOP_CHANNEL_RENAME);
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_int(statement, 1, asset->id);
+        eop_sql_bind_int(statement, 2, channel->position);
+        eop_sql_bind_text(statement, 3, name);
+        status = eop_sql_run(&catalog->sql, statement);
+    }
+    return eop_catalog_end(catalog, status);
+}
+
+static edgeops_status rename_channel(edgeops_store *store, const char *asset_name, const char *from,
+                                     const char *to) {
+    eop_asset *asset = eop_memtable_find(&store->mem, asset_name);
+    if (asset == NULL) {
+        return eop_fail_no_asset(asset_name);
+    }
+    eop_channel *channel = eop_asset_channel(asset, from);
+    if (channel == NULL) {
+        return eop_fail(EDGEOPS_E_NOTFOUND, "store", "asset '%s' has no channel '%s'", asset_name,
+                        from);
+    }
+    if (eop_asset_channel(asset, to) != NULL) {
+        return eop_fail(EDGEOPS_E_EXISTS, "store", "asset '%s' has a channel '%s' already",
+                        asset_name, to);
+    }
+    char *name = eop_strdup(to);
+    if (name == NULL || !eop_names_reserve(&asset->by_name)) {
+        eop_free(name);
+        return eop_fail_nomem("store");
+    }
+    edgeops_status status = save_channel(&store->catalog, asset, channel, to);
+    if (status != EDGEOPS_OK) {
+        eop_free(name);
+        return status;
+    }
+    eop_names_remove(&asset->by_name, channel, channel->hash);
+    eop_free(channel->name);
+    channel->name = name;
+    channel->hash = eop_names_hash(name);
+    eop_names_add(&asset->by_name, channel, channel->hash);
+    asset->version++;
+    return EDGEOPS_OK;
+}
+
+edgeops_status edgeops_store_rename_channel(edgeops_store *store, const char *asset,
+                                            const char *from, const char *to) {
+    EOP_REQUIRE(store != NULL && asset != NULL && from != NULL && to != NULL, "store");
+    edgeops_status status = eop_check_channel_name(asset, to);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    pthread_mutex_lock(&store->lock);
+    status = rename_channel(store, asset, from, to);
+    pthread_mutex_unlock(&store->lock);
+    if (status == EDGEOPS_OK) {
+        eop_writer_sync_names(store);
+    }
+    return status;
+}
