@@ -25,7 +25,8 @@ edgeops_status eop_sql_fail(const eop_sql *sql, int rc) {
         return eop_fail(EDGEOPS_E_LIMIT, "store", "the disk of '%s' is full: make room", sql->path);
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN:
-        if (os_errno != 0) {
+        /* The file is there: ENOENT is left over from looking for its WAL or journal. */
+        if (os_errno != 0 && os_errno != ENOENT) {
             return eop_fail_errno(os_errno, "store", "'%s': %s", sql->path, text);
         }
         return eop_fail(EDGEOPS_E_IO, "store", "'%s': %s", sql->path, text);

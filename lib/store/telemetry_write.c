@@ -157,13 +157,13 @@ static edgeops_status write_chunk(eop_telemetry *telemetry, uint32_t asset, uint
     size_t n = rows->rows;
     bool full = n >= eop_telemetry_cut(rows) / 4 * 3;
     edgeops_status status = know_ids(telemetry);
-    int64_t id = telemetry->next_id[full]++;
     if (status == EDGEOPS_OK) {
         status = eop_sql_get(&insert, &telemetry->sql, CHUNK_ADD);
     }
     if (status != EDGEOPS_OK) {
         return status;
     }
+    int64_t id = telemetry->next_id[full]++;
     eop_sql_bind_int(insert, 1, id);
     eop_sql_bind_int(insert, 2, asset);
     eop_sql_bind_int(insert, 3, rows->times[0]);

@@ -42,8 +42,8 @@ typedef struct disk_plan {
     uint64_t seed; /* of a cut, and of what a failed sync loses */
 } disk_plan;
 
-/** Begins to look at a folder, an absolute path without links. power: what it holds now counts as
- * synced, and the power can be cut. */
+/** Begins to look at a folder, an absolute path without links. Syncs below it do nothing else any
+ * more. power: what it holds now counts as synced, and the power can be cut. */
 void disk_watch(const char *folder, bool power);
 /** From now on, counted anew. Copied, but for the name. */
 void disk_set(const disk_plan *plan);

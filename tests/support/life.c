@@ -405,6 +405,7 @@ static void look(bool all) {
     edgeops_store *store = NULL;
     options.segment_bytes = 1024 * 1024;
     options.free_floor_bytes = 1;
+    disk_watch(folder, false); /* it saves the syncs */
     CHECK_OK(edgeops_store_open(&store, home, &options));
     check_sets(store);
     for (int k = 0; k < ASSETS; k++) {
@@ -413,6 +414,7 @@ static void look(bool all) {
     free(read_rows(store, "old"));
     check_catalog(store, all);
     edgeops_store_close(store);
+    disk_release();
 }
 
 void life_live(edgeops_durability durability, const disk_plan *plan, uint64_t seed) {

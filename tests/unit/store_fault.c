@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Each call of the disk and each allocation, SQLite's too, fails in turn in each thing that a store
+ * does: the call says so, the same store goes on, and what was acknowledged is there. */
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "edgeops/context.h"
+#include "store/retention.h"
+#include "store_fixture.h"
+#include "support/disk.h"
+
+TestSuite(store_fault, .init = make_home);
+
+/* -- memory -- */
+
+static atomic_long allocations;
+static atomic_long fail_at; /* 0: never */
+
+static bool fails(void) {
+    return atomic_fetch_add(&allocations, 1) + 1 == atomic_load(&fail_at);
+}
+
+static void *failing_alloc(void *data, size_t size) {
+    (void)data;
+    return fails() ? NULL : malloc(size);
+}
+
+static void *failing_realloc(void *data, void *memory, size_t size) {
+    (void)data;
+    return fails() ? NULL : realloc(memory, size);
+}
+
+static void failing_free(void *data, void *memory) {
+    (void)data;
+    free(memory);
+}
+
+static sqlite3_mem_methods sqlite_memory;
+
+static void *sqlite_alloc(int size) {
+    return fails() ? NULL : sqlite_memory.xMalloc(size);
+}
+
+static void *sqlite_realloc(void *memory, int size) {
+    return fails() ? NULL : sqlite_memory.xRealloc(memory, size);
+}
+
+static void use_failing_memory(void) {
+    edgeops_allocator allocator = {failing_alloc, failing_realloc, failing_free, NULL};
+    CHECK_OK(edgeops_set_allocator(&allocator));
+    cr_assert_eq(sqlite3_config(SQLITE_CONFIG_GETMALLOC, &sqlite_memory), SQLITE_OK);
+    sqlite3_mem_methods methods = sqlite_memory;
+    methods.xMalloc = sqlite_alloc;
+    methods.xRealloc = sqlite_realloc;
+    cr_assert_eq(sqlite3_config(SQLITE_CONFIG_MALLOC, &methods), SQLITE_OK);
+}
+
+/* -- what a store does; `n` is another number each time -- */
+
+enum { BASE = 30 }; /* rows of "base" that are there, in chunks and in the journal */
+
+static edgeops_status open_as(edgeops_store **store, edgeops_durability durability) {
+    edgeops_store_options options = EDGEOPS_STORE_OPTIONS_INIT;
+    options.segment_bytes = 1024 * 1024;
+    options.free_floor_bytes = 1;
+    options.durability = durability;
+    return edgeops_store_open(store, home, &options);
+}
+
+static edgeops_status append(edgeops_store *store, int64_t n) {
+    return put(store, "rows", n, 0, "x", i64(n), NULL);
+}
+
+static edgeops_status append_new(edgeops_store *store, int64_t n) {
+    char asset[32];
+    snprintf(asset, sizeof asset, "new/%lld", (long long)n);
+    return put(store, asset, 1, 0, "x", i64(n), NULL);
+}
+
+static edgeops_status flush(edgeops_store *store, int64_t n) {
+    edgeops_status status = append(store, n);
+    return status == EDGEOPS_OK ? eop_store_flush(store) : status;
+}
+
+static edgeops_status create_set(edgeops_store *store, int64_t n) {
+    char name[32];
+    const char *asset = "base";
+    edgeops_dataset_options options = EDGEOPS_DATASET_OPTIONS_INIT;
+    snprintf(name, sizeof name, "s%lld", (long long)n);
+    options.name = name;
+    options.assets = &asset;
+    options.asset_count = 1;
+    edgeops_status status = edgeops_dataset_create(store, &options);
+    return status == EDGEOPS_E_EXISTS ? EDGEOPS_OK : status; /* it was there, and said to fail */
+}
+
+static edgeops_status open_set(edgeops_store *store, int64_t n) {
+    edgeops_dataset *set = NULL;
+    (void)n;
+    edgeops_status status = edgeops_dataset_open(&set, store, "frozen");
+    edgeops_dataset_free(set);
+    return status;
+}
+
+static edgeops_status add_label(edgeops_store *store, int64_t n) {
+    edgeops_label label = {.asset = "base", .start = n, .end = n + 1, .label = "l"};
+    return edgeops_store_label(store, &label, 1, NULL);
+}
+
+static edgeops_status remove_asset(edgeops_store *store, int64_t n) {
+    (void)n;
+    edgeops_status status = put(store, "gone", n, 0, "x", i64(n), NULL);
+    if (status == EDGEOPS_OK) {
+        status = edgeops_store_remove_asset(store, "gone");
+    }
+    return status == EDGEOPS_E_NOTFOUND ? EDGEOPS_OK : status;
+}
+
+static edgeops_status retain(edgeops_store *store, int64_t n) {
+    eop_retained retained;
+    edgeops_status status = put(store, "old", n, 0, "x", i64(n), NULL);
+    if (status == EDGEOPS_OK) {
+        status = eop_store_flush(store);
+    }
+    return status == EDGEOPS_OK ? eop_retention_run(&retained, store, false, NULL, NULL) : status;
+}
+
+static edgeops_status read_rows(edgeops_store *store, int64_t n) {
+    edgeops_query query = EDGEOPS_QUERY_INIT;
+    edgeops_table *table = NULL;
+    (void)n;
+    query.asset = "base";
+    edgeops_status status = edgeops_store_read(&table, store, &query);
+    edgeops_table_free(table);
+    return status;
+}
+
+typedef edgeops_status (*deed)(edgeops_store *store, int64_t n);
+
+/* -- the home before and after -- */
+
+static void make_base(void) {
+    edgeops_store *store = NULL;
+    eop_policy policy = {.pattern = "old", .max_age = EDGEOPS_SECOND};
+    CHECK_OK(open_as(&store, EDGEOPS_DURABILITY_PROCESS));
+    for (int64_t i = 0; i < BASE; i++) {
+        CHECK_OK(put(store, "base", i, 0, "x", i64(i), NULL));
+        if (i == BASE / 2) {
+            CHECK_OK(eop_store_flush(store));
+        }
+    }
+    const char *asset = "base";
+    edgeops_dataset_options options = EDGEOPS_DATASET_OPTIONS_INIT;
+    options.name = "frozen";
+    options.assets = &asset;
+    options.asset_count = 1;
+    CHECK_OK(edgeops_dataset_create(store, &options));
+    CHECK_OK(eop_policy_put(store, &policy));
+    edgeops_store_close(store);
+}
+
+/* Each of "rows" once, those of "base" as they were. */
+static void check_home(edgeops_durability durability, int64_t rows) {
+    edgeops_store *store = NULL;
+    CHECK_OK(open_as(&store, durability));
+    cr_assert_eq(count_rows(store, "base"), BASE);
+    CHECK_OK(open_set(store, 0));
+    if (rows > 0) {
+        edgeops_table *table = read_all(store, "rows");
+        cr_assert_eq(table->rows, (uint64_t)rows);
+        for (int64_t i = 0; i < rows; i++) {
+            cr_assert_eq(table->times[i], i + 1);
+            cr_assert_eq(table->columns[0].i64[i], i + 1);
+        }
+        edgeops_table_free(table);
+    }
+    edgeops_store_close(store);
+}
+
+static bool expected(edgeops_status status) {
+    /* DENIED: SQLite opens a file for reading when it cannot be opened for writing. */
+    return status == EDGEOPS_OK || status == EDGEOPS_E_IO || status == EDGEOPS_E_NOMEM ||
+           status == EDGEOPS_E_LIMIT || status == EDGEOPS_E_DENIED;
+}
+
+/* -- one deed after the other, until the fault is past its end -- */
+
+typedef struct fault {
+    disk_plan plan; /* calls 0: an allocation */
+    edgeops_durability durability;
+} fault;
+
+static void arm(const fault *f, uint64_t nth) {
+    if (f->plan.calls == 0) {
+        atomic_store(&allocations, 0);
+        atomic_store(&fail_at, (long)nth);
+    } else {
+        disk_plan plan = f->plan;
+        plan.nth = nth;
+        disk_set(&plan);
+    }
+}
+
+/* Whether it came to the fault. */
+static bool disarm(const fault *f, uint64_t nth) {
+    bool reached =
+        f->plan.calls == 0 ? (uint64_t)atomic_load(&allocations) >= nth : disk_counted() >= nth;
+    atomic_store(&fail_at, 0);
+    disk_set(&(disk_plan){0});
+    return reached;
+}
+
+/* Each one. But there are thousands of allocations in SQLite: with EDGEOPS_TEST_ROUNDS each of
+ * them, too, else fewer and fewer. */
+static uint64_t next_fault(const fault *f, uint64_t nth) {
+    bool thorough = f->plan.calls != 0 || getenv("EDGEOPS_TEST_ROUNDS") != NULL;
+    return nth + 1 + (thorough ? 0 : nth / 25);
+}
+
+static void try_deed(const char *what, deed d, const fault *f) {
+    edgeops_store *store = NULL;
+    int64_t n = 0;
+    bool counts = d == append || d == flush;
+    make_base();
+    CHECK_OK(open_as(&store, f->durability));
+    for (uint64_t nth = 1;; nth = next_fault(f, nth)) {
+        n++;
+        arm(f, nth);
+        edgeops_status status = d(store, n);
+        bool reached = disarm(f, nth);
+        cr_assert(expected(status), "%s, fault %d: %s", what, (int)nth,
+                  edgeops_error_last()->message);
+        if (status != EDGEOPS_OK) {
+            edgeops_status again = d(store, n);
+            cr_assert(again == EDGEOPS_OK, "%s again after fault %d: %s", what, (int)nth,
+                      edgeops_error_last()->message);
+        }
+        if (!reached || n % 16 == 0) {
+            edgeops_store_close(store);
+            check_home(f->durability, counts ? n : 0);
+            CHECK_OK(open_as(&store, f->durability));
+        }
+        if (!reached) {
+            break;
+        }
+    }
+    edgeops_store_close(store);
+    cr_assert_eq(ask_sql("catalog.db", "SELECT count(*) FROM pragma_integrity_check"
+                                       " WHERE integrity_check <> 'ok'"),
+                 0);
+    cr_assert_eq(ask_sql("data/telemetry.db", "SELECT count(*) FROM pragma_integrity_check"
+                                              " WHERE integrity_check <> 'ok'"),
+                 0);
+    CHECK_OK(eop_remove_tree(home));
+}
+
+static void try_open(const fault *f) {
+    for (int full = 0; full < 2; full++) {
+        for (uint64_t nth = 1;; nth = next_fault(f, nth)) {
+            edgeops_store *store = NULL;
+            if (full) {
+                make_base();
+            }
+            arm(f, nth);
+            edgeops_status status = open_as(&store, f->durability);
+            bool reached = disarm(f, nth);
+            cr_assert(expected(status), "open, fault %d: %s", (int)nth,
+                      edgeops_error_last()->message);
+            cr_assert((status == EDGEOPS_OK) == (store != NULL));
+            edgeops_store_close(store);
+            CHECK_OK(open_as(&store, f->durability));
+            CHECK_OK(append(store, 1));
+            edgeops_store_close(store);
+            if (full) {
+                check_home(f->durability, 1);
+            }
+            CHECK_OK(eop_remove_tree(home));
+            if (!reached) {
+                break;
+            }
+        }
+    }
+}
+
+static void try_all(const fault *f) {
+    static const struct {
+        const char *what;
+        deed deed;
+    } deeds[] = {{"append", append},
+                 {"append to a new asset", append_new},
+                 {"flush", flush},
+                 {"make a dataset", create_set},
+                 {"open a dataset", open_set},
+                 {"label", add_label},
+                 {"remove an asset", remove_asset},
+                 {"retention", retain},
+                 {"read", read_rows}};
+    disk_watch(folder, false);
+    for (size_t i = 0; i < EOP_COUNT(deeds); i++) {
+        try_deed(deeds[i].what, deeds[i].deed, f);
+    }
+    try_open(f);
+    disk_release();
+    CHECK_OK(eop_remove_tree(folder));
+}
+
+#define FAULT(name, ...)                                                                           \
+    Test(store_fault, name, .timeout = 100) {                                                      \
+        fault f = {__VA_ARGS__};                                                                   \
+        try_all(&f);                                                                               \
+    }
+
+FAULT(each_call_of_the_disk_fails, {.calls = DISK_ANY, .action = DISK_FAIL},
+      EDGEOPS_DURABILITY_PROCESS)
+FAULT(each_call_of_the_disk_fails_with_power, {.calls = DISK_ANY, .action = DISK_FAIL},
+      EDGEOPS_DURABILITY_POWER)
+FAULT(each_sync_fails_for_long, {.calls = DISK_SYNC, .action = DISK_FAIL, .times = 1000000},
+      EDGEOPS_DURABILITY_POWER)
+FAULT(the_disk_is_full_from_each_write_on,
+      {.calls = DISK_WRITE | DISK_RESIZE, .action = DISK_FAIL, .error = 28, .times = 1000000},
+      EDGEOPS_DURABILITY_PROCESS)
+FAULT(each_write_is_cut_short, {.calls = DISK_WRITE, .action = DISK_SHORT, .error = 28},
+      EDGEOPS_DURABILITY_PROCESS)
+
+Test(store_fault, each_allocation_fails, .timeout = 110) {
+    fault f = {.durability = EDGEOPS_DURABILITY_POWER};
+    use_failing_memory();
+    try_all(&f);
+}
