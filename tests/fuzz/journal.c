@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The first byte chooses: 0 the rest is a segment file; 1 it is the payload of a frame; 2 it is
+ * u16 offset, u8 bits, then frames, each u8 size and payload, of a sound segment in which that byte
+ * is damaged: what comes out of it must have gone in, in this order. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "base/memory.h"
+#include "store/frame.h"
+#include "store/journal_file.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static eop_cell cells[EOP_CHANNELS_MAX];
+static volatile unsigned sink;
+
+static void look_at(const eop_cell *cell, const char *data, const char *end) {
+    const char *text = cell->value.as.str;
+    bool points = cell->value.size > 0;
+    if (cell->channel >= EOP_CHANNELS_MAX || cell->value.type == EDGEOPS_TYPE_NULL ||
+        (points && (text < data || text > end || cell->value.size > (size_t)(end - text)))) {
+        abort();
+    }
+    for (uint32_t i = 0; points && i < cell->value.size; i++) {
+        sink += (unsigned char)text[i];
+    }
+}
+
+static edgeops_status on_frame(uint64_t segment, const char *payload, size_t size,
+                               void *user_data) {
+    const char *at = payload;
+    eop_frame_row row;
+    (void)segment;
+    (void)user_data;
+    while (eop_frame_next(&row, cells, &at, payload + size) == EDGEOPS_OK) {
+        if (row.cell_count > EOP_CHANNELS_MAX || at > payload + size) {
+            abort();
+        }
+        for (uint32_t i = 0; i < row.cell_count; i++) {
+            look_at(&cells[i], payload, payload + size);
+        }
+    }
+    return EDGEOPS_OK;
+}
+
+static int make_file(const void *data, size_t size) {
+    int fd = memfd_create("segment", MFD_CLOEXEC);
+    if (fd < 0 || write(fd, data, size) != (ssize_t)size) {
+        abort();
+    }
+    return fd;
+}
+
+static void walk(int fd, eop_journal_fn fn, void *user_data) {
+    eop_segment_header header = {0};
+    uint64_t end = 0;
+    uint64_t damaged = 0;
+    if (eop_segment_check(&header, fd, "segment") == EDGEOPS_OK &&
+        eop_segment_walk(fd, "segment", &header, &end, &damaged, fn, user_data) == EDGEOPS_OK &&
+        (end < EOP_SEGMENT_HEADER || end > header.bytes)) {
+        abort();
+    }
+}
+
+typedef struct given {
+    const uint8_t *next; /* u8 size, payload; in order */
+    const uint8_t *end;
+} given;
+
+static edgeops_status on_known(uint64_t segment, const char *payload, size_t size,
+                               void *user_data) {
+    given *g = user_data;
+    for (; g->next < g->end; g->next += 1 + (size_t)g->next[0]) {
+        if (g->next[0] == size && memcmp(g->next + 1, payload, size) == 0) {
+            g->next += 1 + size;
+            return on_frame(segment, payload, size, NULL);
+        }
+    }
+    abort();
+}
+
+/* As eop_journal_write() does. */
+static void put_frame(int fd, uint64_t salt, uint64_t *at, const uint8_t *payload, uint32_t size) {
+    uint8_t frame[EOP_FRAME_HEADER + 256 + 8] = {0};
+    uint64_t mark = salt ^ *at;
+    memcpy(frame, &size, 4);
+    memcpy(frame + 8, &mark, 8);
+    memcpy(frame + EOP_FRAME_HEADER, payload, size);
+    uint32_t crc = eop_crc32c(eop_crc32c(0, frame, 4), frame + 8, 8 + (size_t)size);
+    memcpy(frame + 4, &crc, 4);
+    size_t padded = (EOP_FRAME_HEADER + (size_t)size + 7) / 8 * 8;
+    if (pwrite(fd, frame, padded, (off_t)*at) != (ssize_t)padded) {
+        abort();
+    }
+    *at += padded;
+}
+
+static void damage_one(const uint8_t *data, size_t size) {
+    eop_segment_header header = {0};
+    uint64_t at = EOP_SEGMENT_HEADER;
+    given g = {data + 3, data + 3};
+    uint8_t byte = 0;
+    int fd = make_file("", 0);
+    if (ftruncate(fd, 65536) != 0 ||
+        eop_segment_begin(&header, fd, 1, 65536, "segment") != EDGEOPS_OK) {
+        abort();
+    }
+    while (g.end < data + size && g.end[0] > 0 && g.end[0] < (size_t)(data + size - g.end) &&
+           at < 60000) {
+        put_frame(fd, header.salt, &at, g.end + 1, g.end[0]);
+        g.end += 1 + (size_t)g.end[0];
+    }
+    off_t offset = (data[0] | data[1] << 8) % 65536;
+    if (pread(fd, &byte, 1, offset) == 1) {
+        byte ^= data[2];
+        if (pwrite(fd, &byte, 1, offset) != 1) {
+            abort();
+        }
+    }
+    walk(fd, on_known, &g);
+    close(fd);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    if (size == 0) {
+        return 0;
+    }
+    if (data[0] % 3 == 0) {
+        int fd = make_file(data + 1, size - 1);
+        walk(fd, on_frame, NULL);
+        close(fd);
+    } else if (data[0] % 3 == 1) {
+        /* In an allocation of its very size, so that a sanitizer sees a read past its end. */
+        char *payload = malloc(size > 1 ? size - 1 : 1);
+        if (payload != NULL) {
+            memcpy(payload, data + 1, size - 1);
+            on_frame(1, payload, size - 1, NULL);
+        }
+        free(payload);
+    } else if (size > 4) {
+        damage_one(data + 1, size - 1);
+    }
+    return 0;
+}
