@@ -27,7 +27,7 @@ void life_live(edgeops_durability durability, const disk_plan *plan, uint64_t se
 bool life_reached(void);
 /** Rows acknowledged so far. */
 uint64_t life_rows(void);
-/** `given` times EDGEOPS_TEST_ROUNDS where that is set. */
+/** `given` times EDGEOPS_TEST_ROUNDS where that is set; fewer with sanitizers. */
 int life_rounds(int given);
 
 #endif /* TESTS_SUPPORT_LIFE_H */
