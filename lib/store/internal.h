@@ -88,6 +88,7 @@ struct edgeops_store {
     bool woken;
     bool stop;
     bool checkpoint_due;
+    int ballast; /* of ballast.c */
     int64_t damaged[EOP_DAMAGED_MAX]; /* chunks found unreadable */
     size_t damaged_count;
     size_t damaged_told; /* so many of them were logged */

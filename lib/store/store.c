@@ -9,7 +9,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/str.h"
-#include "store/internal.h"
+#include "store/ballast.h"
 #include "store/table_frame.h"
 
 enum { MIB = 1024 * 1024 };
@@ -447,7 +447,7 @@ edgeops_status eop_store_ready(edgeops_store *store) {
         status = eop_fail_with(EDGEOPS_E_LIMIT, "store", store->write_message);
     }
     pthread_mutex_unlock(&store->lock);
-    if (failing) {
+    if (failing || eop_ballast_missing(store)) {
         eop_writer_wake(store);
     }
     return status;
@@ -471,7 +471,9 @@ typedef struct folder_sum {
 
 static edgeops_status add_file(const char *name, void *user_data) {
     folder_sum *sum = user_data;
-    sum->bytes += file_bytes(sum->folder, name);
+    if (strcmp(name, EOP_BALLAST_NAME) != 0) {
+        sum->bytes += file_bytes(sum->folder, name);
+    }
     return EDGEOPS_OK;
 }
 

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/error.h"
+#include "store/ballast.h"
 #include "store/blob.h"
 #include "store/retention.h"
 
@@ -111,17 +112,22 @@ static edgeops_status retain(edgeops_store *store) {
     if (status == EDGEOPS_OK) {
         status = eop_retain_step(store, store->retaining);
     }
-    bool news = status < 0 && status != EDGEOPS_E_BUSY && !store->retain_failing;
+    /* A full disk is what it is there for: it begins anew at once with the room of the ballast. */
+    bool again = status == EDGEOPS_E_LIMIT && eop_ballast_release(store);
+    bool news = status < 0 && status != EDGEOPS_E_BUSY && !again && !store->retain_failing;
     if (status != EDGEOPS_OK) {
         eop_retain_free(store->retaining);
         store->retaining = NULL;
         store->retain_failing = status < 0 && (news || store->retain_failing);
         pthread_mutex_lock(&store->lock);
-        store->retain_due = false;
+        store->retain_due = again;
         pthread_mutex_unlock(&store->lock);
     }
     if (news) {
         eop_store_log(store, EDGEOPS_LOG_WARN, "retention: %s", edgeops_error_last()->message);
+    }
+    if (again) {
+        return EDGEOPS_OK;
     }
     return status < 0 ? EDGEOPS_DONE : status;
 }

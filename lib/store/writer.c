@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "store/ballast.h"
 #include "store/upkeep.h"
 
 void eop_writer_wake(edgeops_store *store) {
@@ -286,6 +287,7 @@ static void *run(void *user_data) {
     edgeops_status written = EDGEOPS_OK;
     edgeops_status dropped = EDGEOPS_OK;
     edgeops_status kept = EDGEOPS_OK;
+    bool released = false;
     while (wait_for_work(store, written < 0 || dropped < 0)) {
         do {
             /* First of all the spare, so that the next rotation finds one. Under a steady load
@@ -299,8 +301,15 @@ static void *run(void *user_data) {
             /* Also where nothing can be written: dropping may make the room for it. */
             dropped = drop_some(store);
             kept = eop_upkeep_some(store);
-        } while ((written == EDGEOPS_OK || dropped == EDGEOPS_OK || kept == EDGEOPS_OK) &&
-                 !stopping(store));
+            if (written == EDGEOPS_E_LIMIT || dropped == EDGEOPS_E_LIMIT) {
+                released = eop_ballast_release(store);
+            } else {
+                released = false;
+                eop_ballast_keep(store);
+            }
+        } while (
+            (released || written == EDGEOPS_OK || dropped == EDGEOPS_OK || kept == EDGEOPS_OK) &&
+            !stopping(store));
     }
     eop_upkeep_stop(store);
     return NULL;
@@ -319,7 +328,7 @@ edgeops_status eop_writer_start(edgeops_store *store) {
     }
     store->thread_made = true;
     eop_catalog_on_wal(&store->catalog, on_wal, store);
-    if (store->sealed != NULL || store->drop_count > 0) {
+    if (store->sealed != NULL || store->drop_count > 0 || eop_ballast_missing(store)) {
         eop_writer_wake(store);
     }
     return EDGEOPS_OK;

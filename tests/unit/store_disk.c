@@ -8,6 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/time.h"
+#include "store/ballast.h"
+#include "store/retention.h"
 #include "store_fixture.h"
 
 enum { DISK = 24 * 1024 * 1024, BALLAST = 10 * 1024 * 1024 };
@@ -155,4 +158,150 @@ Test(store_disk, wal_stays_bounded_while_reads_overlap, .timeout = 100) {
     cr_assert_lt(most, 144 * 1024 * 1024, "%lld bytes", (long long)most);
     edgeops_store_close(store);
     remove_home();
+}
+
+/* -- ten times full -- */
+
+enum { SMALL_FLOOR = 8 * 1024 * 1024 };
+
+static edgeops_store *open_with_ballast(void) {
+    edgeops_store *store = NULL;
+    edgeops_store_options options = EDGEOPS_STORE_OPTIONS_INIT;
+    options.segment_bytes = 1024 * 1024;
+    options.free_floor_bytes = SMALL_FLOOR;
+    CHECK_OK(edgeops_store_open(&store, home, &options));
+    return store;
+}
+
+static bool has_ballast(void) {
+    char path[120];
+    struct stat st;
+    snprintf(path, sizeof path, "%s/data/%s", home, EOP_BALLAST_NAME);
+    return stat(path, &st) == 0 && st.st_size == SMALL_FLOOR / 8;
+}
+
+/* Another program takes all there is, to the last byte. */
+static void fill_disk(const char *path) {
+    static char block[65536];
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+    cr_assert_geq(fd, 0);
+    for (size_t size = sizeof block; size > 0; size /= 2) {
+        while (write(fd, block, size) > 0) {
+        }
+    }
+    close(fd);
+}
+
+/* As a node does, once a second. */
+static void wait_until_ready(edgeops_store *store, int64_t within) {
+    int64_t until = eop_monotonic() + within;
+    while (eop_store_ready(store) != EDGEOPS_OK || !has_ballast()) {
+        cr_assert_lt(eop_monotonic(), until, "%s", edgeops_error_last()->message);
+        eop_store_retain(store);
+        usleep(50000);
+    }
+}
+
+/* Samples of half a KiB that say which they are, until the disk takes no more. */
+static int64_t put_until_full(edgeops_store *store, int64_t n, int64_t most) {
+    static char filler[401];
+    const char *names[] = {"n", "s"};
+    for (int64_t end = n + most; n < end; n++) {
+        edgeops_value values[] = {i64(n), text(filler)};
+        edgeops_sample sample = {"a", n, 0, 2, names, values};
+        dice d = {(uint64_t)n + 1};
+        for (int k = 0; k < 400; k++) {
+            filler[k] = (char)('0' + below(&d, 64));
+        }
+        edgeops_status status = edgeops_store_append(store, &sample, 1, NULL);
+        if (status != EDGEOPS_OK) {
+            cr_assert_eq(status, EDGEOPS_E_LIMIT, "%s", edgeops_error_last()->message);
+            break;
+        }
+    }
+    return n;
+}
+
+/* All that was acknowledged and not dropped, each once. */
+static void check_numbers(edgeops_store *store, int64_t from, int64_t to) {
+    edgeops_table *table = read_all(store, "a");
+    cr_assert_eq(table->rows, (uint64_t)(to - from), "%lld rows of %lld to %lld",
+                 (long long)table->rows, (long long)from, (long long)to);
+    for (uint64_t i = 0; i < table->rows; i++) {
+        cr_assert_eq(table->times[i], from + (int64_t)i);
+        cr_assert_eq(table->columns[0].i64[i], from + (int64_t)i);
+    }
+    edgeops_table_free(table);
+}
+
+static edgeops_status take_dropped(const edgeops_asset_info *info, void *user_data) {
+    *(int64_t *)user_data = (int64_t)info->dropped;
+    return EDGEOPS_OK;
+}
+
+Test(store_disk, ten_times_full_to_the_last_byte, .timeout = 120) {
+    char filler[96];
+    int64_t n = 0;
+    mount_disk();
+    snprintf(filler, sizeof filler, "%s/filler", folder);
+    edgeops_store *store = open_with_ballast();
+    wait_until_ready(store, 10 * EDGEOPS_SECOND);
+    for (int cycle = 0; cycle < 10; cycle++) {
+        n = put_until_full(store, n, 300);
+        fill_disk(filler);
+        CHECK_CODE(EDGEOPS_E_LIMIT, eop_store_ready(store));
+        n = put_until_full(store, n, 100000);
+        CHECK_CODE(EDGEOPS_E_LIMIT, eop_store_ready(store));
+        check_numbers(store, 0, n);
+        if (cycle % 3 == 2) {
+            edgeops_store_close(store);
+            store = open_with_ballast();
+            check_numbers(store, 0, n);
+        }
+        cr_assert_eq(unlink(filler), 0);
+        wait_until_ready(store, 10 * EDGEOPS_SECOND);
+        int64_t before = n;
+        n = put_until_full(store, n, 100);
+        cr_assert_eq(n, before + 100);
+        if (cycle % 5 == 4) {
+            CHECK_OK(edgeops_store_remove_asset(store, "a"));
+            CHECK_OK(eop_store_flush(store));
+            n = 0;
+        }
+    }
+    edgeops_store_close(store);
+    unmount_disk();
+}
+
+/* On the full disk itself: what is oldest makes room for what is new. */
+Test(store_disk, retention_makes_room_on_a_full_disk, .timeout = 120) {
+    char filler[96];
+    int64_t dropped = 0;
+    int64_t n = 0;
+    mount_disk();
+    snprintf(filler, sizeof filler, "%s/filler", folder);
+    edgeops_store *store = open_with_ballast();
+    wait_until_ready(store, 10 * EDGEOPS_SECOND);
+    n = put_until_full(store, n, 9000);
+    CHECK_OK(eop_store_flush(store));
+    eop_policy policy = {.pattern = "*", .max_bytes = 1024 * 1024};
+    CHECK_OK(eop_policy_put(store, &policy));
+    fill_disk(filler);
+    n = put_until_full(store, n, 100000);
+    CHECK_CODE(EDGEOPS_E_LIMIT, eop_store_ready(store));
+    int64_t until = eop_monotonic() + 10 * EDGEOPS_SECOND;
+    while (dropped == 0) {
+        cr_assert_lt(eop_monotonic(), until, "%s", edgeops_error_last()->message);
+        (void)eop_store_ready(store);
+        eop_store_retain(store);
+        usleep(50000);
+        CHECK_OK(edgeops_store_assets(store, "a", take_dropped, &dropped));
+    }
+    cr_assert_eq(unlink(filler), 0);
+    wait_until_ready(store, 10 * EDGEOPS_SECOND);
+    CHECK_OK(eop_store_flush(store));
+    CHECK_OK(edgeops_store_assets(store, "a", take_dropped, &dropped));
+    check_numbers(store, dropped, n);
+    edgeops_store_close(store);
+    unmount_disk();
 }
