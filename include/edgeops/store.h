@@ -176,6 +176,14 @@ typedef struct edgeops_table {
  * Blocks: one write(2), and one sync with durability power. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_append_table(
     edgeops_store *store, const edgeops_table *table, edgeops_append_result *result);
+
+/** The same for n tables, all or none of them in one write and one sync.
+ *
+ *  @param tables  n; their assets may differ or be the same, they go in in their order; all
+ * together take at most 256 MiB as single rows Threads: any. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_append_tables(
+    edgeops_store *store, const edgeops_table *tables, size_t n, edgeops_append_result *result);
+
 /** How a value is compared with that of a condition. */
 typedef enum edgeops_compare {
     EDGEOPS_COMPARE_EQ = 1,

@@ -563,8 +563,8 @@ edgeops_status eop_append_rows(edgeops_store *store, const edgeops_table *table,
     }
     status = eop_memtable_push_rows(asset, store->active, rows, channels);
     if (status == EDGEOPS_OK) {
-        touched->appended = rows->rows;
-        scratch->result.appended = rows->rows;
+        touched->appended += rows->rows;
+        scratch->result.appended += rows->rows;
     }
     return status;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Appending rows of one asset that stand in columns. They are copied and packed before the lock is
+/* Appending rows that stand in columns. They are copied and packed before the lock is
  * taken; where they follow the asset's newest row and have the channels' types, which is the usual
  * case, they enter the memtable by column, else one by one as samples do. */
 #include <string.h>
@@ -219,9 +219,13 @@ static edgeops_status take(input *in) {
 
 /* -- under the lock -- */
 
+typedef struct inputs {
+    input *items;
+    size_t count;
+} inputs;
+
 /* One by one: late rows, duplicates, other types. */
-static edgeops_status append_each(edgeops_store *store, void *user_data) {
-    input *in = user_data;
+static edgeops_status append_each(edgeops_store *store, input *in) {
     size_t count = in->rows.vector_count;
     edgeops_status status = EDGEOPS_OK;
     in->names = eop_realloc_array(NULL, count, sizeof(char *));
@@ -250,15 +254,34 @@ static edgeops_status append_each(edgeops_store *store, void *user_data) {
     return status;
 }
 
-static edgeops_status append_blocks(edgeops_store *store, void *user_data) {
-    input *in = user_data;
-    return eop_append_rows(store, in->table, &in->rows, &in->blocks);
+static edgeops_status append_singly(edgeops_store *store, void *user_data) {
+    inputs *all = user_data;
+    edgeops_status status = EDGEOPS_OK;
+    for (size_t i = 0; status == EDGEOPS_OK && i < all->count; i++) {
+        status = append_each(store, &all->items[i]);
+    }
+    return status;
 }
 
-edgeops_status edgeops_store_append_table(edgeops_store *store, const edgeops_table *table,
-                                          edgeops_append_result *result) {
-    EOP_REQUIRE(store != NULL && table != NULL && table->asset != NULL &&
-                    (table->rows == 0 || table->times != NULL) &&
+static edgeops_status append_blocks(edgeops_store *store, void *user_data) {
+    inputs *all = user_data;
+    edgeops_status status = EDGEOPS_OK;
+    for (size_t i = 0; status == EDGEOPS_OK && i < all->count; i++) {
+        input *in = &all->items[i];
+        status = eop_append_rows(store, in->table, &in->rows, &in->blocks);
+    }
+    return status;
+}
+
+/* -- the calls -- */
+
+static edgeops_status fail_size(const edgeops_table *table) {
+    return eop_fail(EDGEOPS_E_LIMIT, "store", "asset '%s': one call takes at most %u MiB; split it",
+                    table->asset, EOP_TABLE_MAX >> 20);
+}
+
+static edgeops_status check_table(const edgeops_table *table) {
+    EOP_REQUIRE(table->asset != NULL && (table->rows == 0 || table->times != NULL) &&
                     (table->column_count == 0 || table->columns != NULL),
                 "store");
     if (table->column_count < 1 || table->column_count > EOP_CHANNELS_MAX) {
@@ -266,28 +289,57 @@ edgeops_status edgeops_store_append_table(edgeops_store *store, const edgeops_ta
                         "asset '%s': a table has 1 to %u columns, not %zu", table->asset,
                         EOP_CHANNELS_MAX, table->column_count);
     }
-    if (table->rows > EOP_TABLE_MAX) {
-        return eop_fail(EDGEOPS_E_LIMIT, "store",
-                        "asset '%s': one table takes at most %u MiB; split it", table->asset,
-                        EOP_TABLE_MAX >> 20);
-    }
-    if (table->rows == 0) {
-        if (result != NULL) {
-            *result = (edgeops_append_result){0};
+    return table->rows <= EOP_TABLE_MAX ? EDGEOPS_OK : fail_size(table);
+}
+
+static edgeops_status append_inputs(edgeops_store *store, inputs *all,
+                                    edgeops_append_result *result) {
+    bool ascending = true;
+    size_t singly = 0;
+    size_t packed = 0;
+    for (size_t i = 0; i < all->count; i++) {
+        const input *in = &all->items[i];
+        ascending = ascending && in->ascending;
+        packed += in->blocks.size;
+        if (!eop_add_size(&singly, singly, in->bound) || singly > EOP_TABLE_MAX) {
+            return fail_size(in->table);
         }
-        return EDGEOPS_OK;
     }
-    input in = {.table = table};
-    edgeops_status status = take(&in);
-    if (status == EDGEOPS_OK) {
-        status = in.ascending ? eop_append_run(store, in.blocks.size, append_blocks, &in, result)
-                              : EDGEOPS_DONE;
+    edgeops_status status =
+        ascending ? eop_append_run(store, packed, append_blocks, all, result) : EDGEOPS_DONE;
+    return status == EDGEOPS_DONE ? eop_append_run(store, singly, append_singly, all, result)
+                                  : status;
+}
+
+edgeops_status edgeops_store_append_tables(edgeops_store *store, const edgeops_table *tables,
+                                           size_t n, edgeops_append_result *result) {
+    EOP_REQUIRE(store != NULL && (tables != NULL || n == 0), "store");
+    inputs all = {.items = eop_calloc(n, sizeof *all.items)};
+    edgeops_status status = all.items != NULL ? EDGEOPS_OK : eop_fail_nomem("store");
+    for (size_t i = 0; status == EDGEOPS_OK && i < n; i++) {
+        status = check_table(&tables[i]);
+        if (status == EDGEOPS_OK && tables[i].rows > 0) {
+            input *in = &all.items[all.count++];
+            in->table = &tables[i];
+            status = take(in);
+        }
     }
-    if (status == EDGEOPS_DONE) {
-        status = eop_append_run(store, in.bound, append_each, &in, result);
+    if (status == EDGEOPS_OK && all.count > 0) {
+        status = append_inputs(store, &all, result);
+    } else if (status == EDGEOPS_OK && result != NULL) {
+        *result = (edgeops_append_result){0};
     }
-    input_dispose(&in);
+    for (size_t i = 0; i < all.count; i++) {
+        input_dispose(&all.items[i]);
+    }
+    eop_free(all.items);
     return status;
+}
+
+edgeops_status edgeops_store_append_table(edgeops_store *store, const edgeops_table *table,
+                                          edgeops_append_result *result) {
+    EOP_REQUIRE(table != NULL, "store");
+    return edgeops_store_append_tables(store, table, 1, result);
 }
 
 /* -- at the opening -- */

@@ -299,17 +299,20 @@ edgeops_status eop_sql_begin(eop_sql *sql) {
     return eop_sql_exec(sql, "BEGIN IMMEDIATE");
 }
 
+void eop_sql_reset(eop_sql *sql) {
+    for (size_t i = 0; i < sql->count; i++) {
+        if (sql->statements[i] != NULL) {
+            sqlite3_reset(sql->statements[i]);
+        }
+    }
+}
+
 edgeops_status eop_sql_end(eop_sql *sql, edgeops_status status) {
     if (status == EDGEOPS_OK) {
         status = eop_sql_exec(sql, "COMMIT");
     }
     if (status != EDGEOPS_OK) {
-        /* A statement that is still on a row keeps a transaction from ending. */
-        for (size_t i = 0; i < sql->count; i++) {
-            if (sql->statements[i] != NULL) {
-                sqlite3_reset(sql->statements[i]);
-            }
-        }
+        eop_sql_reset(sql);
         if (!sqlite3_get_autocommit(sql->db)) {
             sqlite3_exec(sql->db, "ROLLBACK", NULL, NULL, NULL);
         }

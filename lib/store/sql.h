@@ -62,6 +62,9 @@ edgeops_status eop_sql_begin(eop_sql *sql);
 edgeops_status eop_sql_end(eop_sql *sql, edgeops_status status);
 /** Whether a read failed because of what is on the disk, so that it fails again. */
 bool eop_sql_unreadable(edgeops_status status);
+/** Lets go of the row that each statement is on: one that is still on a row keeps a transaction
+ * from ending. */
+void eop_sql_reset(eop_sql *sql);
 /** The connection's last error as a status. */
 edgeops_status eop_sql_fail(const eop_sql *sql, int rc);
 

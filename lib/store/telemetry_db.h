@@ -53,6 +53,8 @@ typedef enum statement {
     ROLLUP_REMOVE,
     ROLLUP_ORDINAL,
     FREE_PAGES,
+    READ_BEGIN,
+    READ_END,
     STATEMENTS
 } statement;
 

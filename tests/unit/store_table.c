@@ -238,3 +238,32 @@ Test(store_table, columns_come_and_go_between_tables) {
     }
     edgeops_store_close(store);
 }
+
+Test(store_table, several_tables_go_in_together_or_not_at_all) {
+    edgeops_store *store = open_store();
+    edgeops_append_result result = {0};
+    edgeops_table tables[3] = {make_table("a"), make_table("b"), make_table("a")};
+    tables[0].rows = 5000;
+    tables[2].rows = 4000;
+    tables[2].times = times + 5000;
+    tables[2].seqs = seqs + 5000;
+    columns[1].name = "value";
+    CHECK_CODE(EDGEOPS_E_INVALID, edgeops_store_append_tables(store, tables, 3, &result));
+    make_table("a");
+    edgeops_table *read = NULL;
+    edgeops_query query = EDGEOPS_QUERY_INIT;
+    query.asset = "b";
+    CHECK_CODE(EDGEOPS_E_NOTFOUND, edgeops_store_read(&read, store, &query));
+    CHECK_OK(edgeops_store_append_tables(store, tables, 3, &result));
+    cr_assert_eq(result.appended, ROWS + 9000);
+    CHECK_OK(edgeops_store_append_tables(store, tables, 3, &result));
+    cr_assert_eq(result.appended, 0);
+    cr_assert_eq(result.duplicates + result.conflicts, ROWS + 9000);
+    CHECK_OK(edgeops_store_append_tables(store, NULL, 0, &result));
+    cr_assert_eq(result.duplicates, 0);
+    edgeops_store_close(store);
+    store = open_store();
+    cr_assert_eq(count_rows(store, "a"), 9000);
+    cr_assert_eq(count_rows(store, "b"), ROWS);
+    edgeops_store_close(store);
+}
