@@ -56,6 +56,30 @@ static int put_columns(cli_text *out, const cli_call *call) {
     return CLI_OK;
 }
 
+static bool ends_with(const char *text, size_t size, const char *ending) {
+    size_t n = strlen(ending);
+    return size >= n && memcmp(text + size - n, ending, n) == 0;
+}
+
+/* What the name of a file says of its format, where --format does not. */
+static void put_format(cli_text *out, const cli_call *call, const char *path, bool gzip) {
+    static const char *const formats[] = {"csv", "jsonl", "npy", "npz"};
+    size_t size = strlen(path);
+    bool packed = ends_with(path, size, ".gz");
+    size -= packed ? 3 : 0;
+    for (size_t i = 0; !cli_has(call, "format") && i < CLI_COUNT(formats); i++) {
+        char ending[8];
+        snprintf(ending, sizeof ending, ".%s", formats[i]);
+        if (ends_with(path, size, ending)) {
+            json_put_member(out, "format", formats[i]);
+        }
+    }
+    if (gzip && packed && !cli_has(call, "gzip")) {
+        json_put_key(out, "gzip");
+        cli_puts(out, "true");
+    }
+}
+
 int cli_data_import(cli_call *call) {
     const char *path = cli_get(call, "input", cli_arg(call, 1));
     if (path == NULL) {
@@ -63,7 +87,7 @@ int cli_data_import(cli_call *call) {
     }
     cli_text members = {0};
     cli_put_arguments(&members, call);
-    cli_puts(&members, ",\"format\":\"csv\"");
+    put_format(&members, call, path, false);
     cli_put_input_name(&members, path);
     int code = put_columns(&members, call);
     int input = -1;
@@ -87,30 +111,6 @@ static int open_rows(cli_output *out, const cli_call *call) {
     return cli_output_open(out, path);
 }
 
-static bool ends_with(const char *text, size_t size, const char *ending) {
-    size_t n = strlen(ending);
-    return size >= n && memcmp(text + size - n, ending, n) == 0;
-}
-
-/* What the name of a file says of its format, where --format does not. */
-static void put_format(cli_text *out, const cli_call *call, const char *path) {
-    static const char *const formats[] = {"csv", "jsonl", "npy", "npz"};
-    size_t size = strlen(path);
-    bool packed = ends_with(path, size, ".gz");
-    size -= packed ? 3 : 0;
-    for (size_t i = 0; !cli_has(call, "format") && i < CLI_COUNT(formats); i++) {
-        char ending[8];
-        snprintf(ending, sizeof ending, ".%s", formats[i]);
-        if (ends_with(path, size, ending)) {
-            json_put_member(out, "format", formats[i]);
-        }
-    }
-    if (packed && !cli_has(call, "gzip")) {
-        json_put_key(out, "gzip");
-        cli_puts(out, "true");
-    }
-}
-
 int cli_data_export(cli_call *call) {
     cli_output output = {.fd = -1};
     int code = open_rows(&output, call);
@@ -121,7 +121,7 @@ int cli_data_export(cli_call *call) {
     cli_put_arguments(&members, call);
     bool rows_only = output.fd == STDOUT_FILENO;
     const char *operation = call->command->operation;
-    put_format(&members, call, cli_get(call, "output", "-"));
+    put_format(&members, call, cli_get(call, "output", "-"), true);
     bool quiet = call->globals.quiet;
     call->globals.quiet = quiet || rows_only;
     code = cli_operation(call, operation, cli_text_get(&members), -1, output.fd);

@@ -109,7 +109,8 @@ static const cli_argument data_import_args[] = {
     ARG("ASSET", "asset", "name of the asset; {column} is filled from the row, as in 'watch/{subject}'"),
     ARG_FILE_MAYBE("FILE", "the same as --input"), ARGS_END};
 static const cli_option data_import_options[] = {
-    {"input", CLI_FILE, "FILE", "CSV or CSV.gz, - is standard input", NULL, NULL, 'i', false},
+    {"input", CLI_FILE, "FILE", "CSV, JSON lines (both also .gz), .npz or .npy; - is standard input", NULL, NULL, 'i', false},
+    ONE_OF("format", "csv jsonl npz npy", "FORMAT", "format", "what it is (default: by the ending of FILE, else csv)"),
     TEXT("time-column", "NAME", "time_column", "column with the time (default time)"),
     ONE_OF("time-unit", "s ms us ns", "UNIT", "time_unit", "unit of a numeric time (default: by its size)"),
     TIME("start", "start", "for data without times: that of the first row"),
@@ -318,7 +319,7 @@ const cli_command cli_commands[] = {
     {"asset", "rename-channel", "give a channel of an asset another name", NULL, asset_rename_channel_args, NULL, "asset.rename-channel", NULL},
     {"asset", "rm", "remove an asset with all its samples and labels", NULL, arg_name, NULL, "asset.rm", NULL},
 
-    {"data", "import", "import samples from CSV",
+    {"data", "import", "import samples from CSV, JSON lines or NumPy arrays",
      "The first row names the columns. Rows that are there already are counted, not doubled.",
      data_import_args, data_import_options, "data.import", cli_data_import},
     {"data", "export", "write an asset's samples",

@@ -136,14 +136,14 @@ static edgeops_status parse_descr(eop_npy *out, parser *p) {
     if (take(p, "[")) {
         return unsupported(p, "arrays with fields are not read; save each field as an array");
     }
-    if (!take_quoted(p, text) || strlen(text) < 3) {
+    if (!take_quoted(p, text) || strlen(text) < 2) {
         return corrupt(p);
     }
     if (text[1] == 'O') {
         return unsupported(p, "Python objects are not read; save numbers or texts");
     }
     out->swapped = text[0] == '>';
-    if (strchr("<>|=", text[0]) == NULL) {
+    if (strchr("<>|=", text[0]) == NULL || text[2] == 0) {
         return corrupt(p);
     }
     if (text[1] == 'M' && text[2] == '8' && parse_time_unit(out, text + 3)) {

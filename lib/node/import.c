@@ -1,54 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* data.import: CSV rows into the store, in batches. Doing it twice changes nothing: the samples are
- * duplicates then, and a label that is there already is not added again. */
+/* data.import: rows of CSV, JSON lines or NumPy arrays into the store, in batches. Doing it twice
+ * changes nothing: the samples are duplicates then, and a label that is there already is not added
+ * again. */
 #include <string.h>
 
 #include "base/hash.h"
-#include "codec/table_csv.h"
 #include "node/bulk.h"
-#include "node/hashes.h"
+#include "node/import.h"
 #include "node/ops.h"
 
 #define BATCH_VALUES_MAX 1000000u
 
-typedef struct label_row {
-    char *asset;
-    char *label;
-    edgeops_time start;
-    edgeops_time end;
-} label_row;
-
-typedef struct import_work {
-    edgeops_call *call;
-    eop_csv_samples_options options;
-    eop_csv_column *columns;
-    const char **skip;
-    size_t batch;
-    int input;
-    /* the rows of a batch; texts and pointers have their places until it is complete */
-    edgeops_sample *samples;
-    size_t *first; /**< value of each sample */
-    size_t *asset_at;
-    size_t sample_count;
-    const char **names;
-    edgeops_value *values;
-    size_t value_count;
-    size_t value_capacity;
-    size_t name_capacity;
-    eop_buf text;
-    label_row *labels;
-    size_t label_count;
-    size_t label_capacity;
-    eop_hashes known; /**< labels and assets that are there */
-    char **assets;
-    size_t asset_count;
-    size_t asset_capacity;
-    uint64_t rows;
-    uint64_t labelled;
-    edgeops_append_result sum;
-} import_work;
-
-static void import_free(import_work *w) {
+static void import_free(eop_import *w) {
     if (w == NULL) {
         return;
     }
@@ -59,6 +22,10 @@ static void import_free(import_work *w) {
     for (size_t i = 0; i < w->asset_count; i++) {
         eop_free(w->assets[i]);
     }
+    for (size_t i = 0; i < w->kept_count; i++) {
+        eop_free(w->kept[i]);
+    }
+    eop_free(w->kept);
     eop_free(w->labels);
     eop_free(w->assets);
     eop_hashes_dispose(&w->known);
@@ -83,7 +50,7 @@ static uint64_t label_hash(const char *asset, edgeops_time start, edgeops_time e
 }
 
 /* *fresh: it was not there. */
-static edgeops_status know(import_work *w, uint64_t hash, bool *fresh) {
+static edgeops_status know(eop_import *w, uint64_t hash, bool *fresh) {
     return eop_hashes_add(&w->known, hash, fresh) ? EDGEOPS_OK : eop_fail_nomem("node");
 }
 
@@ -93,15 +60,15 @@ static edgeops_status know_label(const edgeops_label *label, void *user_data) {
                 &fresh);
 }
 
-static edgeops_status on_label(const char *asset, edgeops_time start, edgeops_time end,
-                               const char *label, void *user_data) {
-    import_work *w = user_data;
+edgeops_status eop_import_label_run(const char *asset, edgeops_time start, edgeops_time end,
+                                    const char *label, void *user_data) {
+    eop_import *w = user_data;
     bool fresh = false;
     edgeops_status status = know(w, label_hash(asset, start, end, label), &fresh);
     if (status != EDGEOPS_OK || !fresh) {
         return status;
     }
-    label_row row = {eop_strdup(asset), eop_strdup(label), start, end};
+    eop_import_label row = {eop_strdup(asset), eop_strdup(label), start, end};
     if (row.asset == NULL || row.label == NULL ||
         !eop_grow(&w->labels, &w->label_capacity, w->label_count + 1, sizeof(*w->labels))) {
         eop_free(row.asset);
@@ -112,7 +79,7 @@ static edgeops_status on_label(const char *asset, edgeops_time start, edgeops_ti
     return EDGEOPS_OK;
 }
 
-static edgeops_status flush_labels(import_work *w) {
+edgeops_status eop_import_flush_labels(eop_import *w) {
     edgeops_label *labels = NULL;
     edgeops_status status = EDGEOPS_OK;
     if (w->label_count == 0) {
@@ -145,7 +112,7 @@ static edgeops_status flush_labels(import_work *w) {
 
 /* -- samples -- */
 
-static edgeops_status declare_units(import_work *w, const char *asset) {
+static edgeops_status declare_units(eop_import *w, const char *asset) {
     const eop_json *columns = eop_json_get(w->call->args, "columns");
     for (const eop_json *c = columns != NULL ? eop_json_first(columns) : NULL; c != NULL;
          c = eop_json_next(c)) {
@@ -168,7 +135,7 @@ static edgeops_status declare_units(import_work *w, const char *asset) {
     return EDGEOPS_OK;
 }
 
-static edgeops_status note_asset(import_work *w, const char *asset) {
+edgeops_status eop_import_asset(eop_import *w, const char *asset) {
     bool fresh = false;
     edgeops_status status = know(w, label_hash(asset, 0, -1, "asset"), &fresh);
     if (status != EDGEOPS_OK || !fresh) {
@@ -184,7 +151,7 @@ static edgeops_status note_asset(import_work *w, const char *asset) {
     return declare_units(w, asset);
 }
 
-static edgeops_status put_row(import_work *w, const edgeops_sample *sample) {
+edgeops_status eop_import_put(eop_import *w, const edgeops_sample *sample) {
     size_t n = w->value_count + sample->count;
     bool same = w->sample_count > 0 &&
                 strcmp(w->text.data + w->asset_at[w->sample_count - 1], sample->asset) == 0;
@@ -196,7 +163,7 @@ static edgeops_status put_row(import_work *w, const edgeops_sample *sample) {
     if (same) {
         w->asset_at[w->sample_count] = w->asset_at[w->sample_count - 1];
     } else {
-        edgeops_status status = note_asset(w, sample->asset);
+        edgeops_status status = eop_import_asset(w, sample->asset);
         if (status != EDGEOPS_OK) {
             return status;
         }
@@ -219,7 +186,19 @@ static edgeops_status put_row(import_work *w, const edgeops_sample *sample) {
     return w->text.failed ? eop_fail_nomem("node") : EDGEOPS_OK;
 }
 
-static edgeops_status flush(import_work *w) {
+bool eop_import_is_full(const eop_import *w) {
+    return w->sample_count == w->batch || w->value_count >= BATCH_VALUES_MAX;
+}
+
+void eop_import_add(eop_import *w, const edgeops_append_result *result) {
+    w->sum.appended += result->appended;
+    w->sum.duplicates += result->duplicates;
+    w->sum.conflicts += result->conflicts;
+    w->sum.late += result->late;
+    w->sum.expired += result->expired;
+}
+
+edgeops_status eop_import_flush(eop_import *w) {
     edgeops_append_result result = {0};
     edgeops_status status = EDGEOPS_OK;
     for (size_t i = 0; i < w->value_count; i++) {
@@ -239,53 +218,79 @@ static edgeops_status flush(import_work *w) {
         status = edgeops_store_append(w->call->node->store, w->samples, w->sample_count, &result);
     }
     if (status == EDGEOPS_OK) {
-        w->sum.appended += result.appended;
-        w->sum.duplicates += result.duplicates;
-        w->sum.conflicts += result.conflicts;
-        w->sum.late += result.late;
-        w->sum.expired += result.expired;
-        status = flush_labels(w);
+        eop_import_add(w, &result);
+        status = eop_import_flush_labels(w);
     }
     w->sample_count = w->value_count = 0;
     eop_buf_clear(&w->text);
     return status;
 }
 
-static void report(eop_job *job, const import_work *w, const eop_csv_samples *csv) {
+/* bytes: of the input; total: rows, 0 where they are not known. */
+void eop_import_report(eop_job *job, const eop_import *w, uint64_t bytes, uint64_t total) {
     if (eop_job_due(job)) {
         eop_json *event = eop_json_object();
         eop_json_set_string(event, "type", "progress");
         eop_json_set_integer(event, "rows", (int64_t)w->rows);
-        eop_json_set_integer(event, "bytes", (int64_t)eop_csv_samples_offset(csv));
+        if (total > 0) {
+            eop_json_set_number(event, "progress", (double)w->rows / (double)total);
+        } else {
+            eop_json_set_integer(event, "bytes", (int64_t)bytes);
+        }
         eop_job_event(job, event);
     }
 }
 
-static edgeops_status take_rows(eop_job *job, import_work *w, eop_csv_samples *csv) {
+static edgeops_status take_rows(eop_job *job, eop_import *w, eop_csv_samples *csv) {
     edgeops_status status = EDGEOPS_OK;
     while (status == EDGEOPS_OK && !eop_job_canceled(job)) {
         eop_csv_row row;
         status = eop_csv_samples_next(csv, &row);
         if (status == EDGEOPS_OK) {
-            status = put_row(w, &row.sample);
+            status = eop_import_put(w, &row.sample);
         }
-        if (status == EDGEOPS_OK &&
-            (w->sample_count == w->batch || w->value_count >= BATCH_VALUES_MAX)) {
-            status = flush(w);
-            report(job, w, csv);
+        if (status == EDGEOPS_OK && eop_import_is_full(w)) {
+            status = eop_import_flush(w);
+            eop_import_report(job, w, eop_csv_samples_offset(csv), 0);
         }
     }
     if (status == EDGEOPS_DONE) {
-        status = flush(w);
+        status = eop_import_flush(w);
     }
     return eop_job_canceled(job) ? eop_fail(EDGEOPS_E_CANCELED, "node", "ended on request")
                                  : status;
 }
 
-static void work(eop_job *job, void *user_data) {
-    import_work *w = user_data;
-    eop_bulk *bulk = NULL;
+static edgeops_status take_csv(eop_job *job, eop_import *w, int fd) {
     eop_csv_samples *csv = NULL;
+    edgeops_status status = eop_csv_samples_open(&csv, fd, &w->options);
+    if (status == EDGEOPS_OK) {
+        status = take_rows(job, w, csv);
+    }
+    eop_csv_samples_close(csv);
+    return status;
+}
+
+/* A .npy has no name for what it holds: that of the one column, or "value". */
+static const char *only_channel(const eop_import *w) {
+    return w->options.column_count > 0 ? w->columns[0].name : "value";
+}
+
+static edgeops_status take(eop_job *job, eop_import *w, int fd) {
+    const char *format = eop_json_string(w->call->args, "format", "csv");
+    if (strcmp(format, "jsonl") == 0) {
+        return eop_import_lines(job, w, fd);
+    }
+    if (strcmp(format, "npz") == 0) {
+        return eop_import_arrays(job, w, fd, NULL);
+    }
+    return strcmp(format, "npy") == 0 ? eop_import_arrays(job, w, fd, only_channel(w))
+                                      : take_csv(job, w, fd);
+}
+
+static void work(eop_job *job, void *user_data) {
+    eop_import *w = user_data;
+    eop_bulk *bulk = NULL;
     edgeops_status status = EDGEOPS_OK;
     if (w->options.label_column != NULL) {
         status = edgeops_store_labels(w->call->node->store, NULL, know_label, w);
@@ -294,18 +299,14 @@ static void work(eop_job *job, void *user_data) {
         status = eop_bulk_open(&bulk, job, w->input);
     }
     if (status == EDGEOPS_OK) {
-        status = eop_csv_samples_open(&csv, eop_bulk_fd(bulk), &w->options);
-    }
-    if (status == EDGEOPS_OK) {
-        status = take_rows(job, w, csv);
+        status = take(job, w, eop_bulk_fd(bulk));
     }
     eop_job_end(job, status);
-    eop_csv_samples_close(csv);
     eop_bulk_close(bulk);
 }
 
 /* Batches are stored as they fill: what came before the end is there. */
-static void tell_stored(const import_work *w, edgeops_status status) {
+static void tell_stored(const eop_import *w, edgeops_status status) {
     uint64_t there = w->sum.appended + w->sum.duplicates;
     char *said = eop_strdup(edgeops_error_last()->message);
     if (said != NULL && there > 0) {
@@ -320,7 +321,7 @@ static void tell_stored(const import_work *w, edgeops_status status) {
 }
 
 static void done(eop_job *job, void *user_data) {
-    import_work *w = user_data;
+    eop_import *w = user_data;
     edgeops_status status = eop_job_status(job);
     eop_json *result = NULL;
     if (status == EDGEOPS_OK) {
@@ -345,7 +346,7 @@ static void done(eop_job *job, void *user_data) {
 }
 
 /* Units without a type would need the type that is only known later. */
-static edgeops_status read_columns(import_work *w, const eop_json *columns) {
+static edgeops_status read_columns(eop_import *w, const eop_json *columns) {
     size_t n = columns != NULL ? eop_json_size(columns) : 0;
     w->columns = eop_calloc(n + 1, sizeof(*w->columns));
     if (w->columns == NULL) {
@@ -372,7 +373,7 @@ static edgeops_status read_columns(import_work *w, const eop_json *columns) {
     return EDGEOPS_OK;
 }
 
-static edgeops_status read_times(import_work *w, const eop_json *args) {
+static edgeops_status read_times(eop_import *w, const eop_json *args) {
     const char *period = eop_json_string(args, "period", NULL);
     w->options.time_column = eop_json_string(args, "time_column", NULL);
     w->options.time_unit = eop_json_string(args, "time_unit", NULL);
@@ -381,7 +382,8 @@ static edgeops_status read_times(import_work *w, const eop_json *args) {
         return eop_fail(EDGEOPS_E_INVALID, "node", "start and time_column exclude each other");
     }
     if (!generated && w->options.time_column == NULL) {
-        w->options.time_column = "time";
+        w->options.time_column =
+            strcmp(eop_json_string(args, "format", "csv"), "npz") == 0 ? "times" : "time";
     }
     if (period != NULL && !eop_parse_duration(&w->options.period, period)) {
         return eop_fail(EDGEOPS_E_INVALID, "node", "period: '%.32s' is no duration such as 20ms",
@@ -390,14 +392,14 @@ static edgeops_status read_times(import_work *w, const eop_json *args) {
     return eop_arg_time(&w->options.start, args, "start", 0);
 }
 
-static edgeops_status read_args(import_work *w, const eop_json *args) {
+static edgeops_status read_args(eop_import *w, const eop_json *args) {
     const char *separator = eop_json_string(args, "separator", ",");
     w->options.what = eop_json_string(args, "what", "input");
     w->options.separator = strcmp(separator, "tab") == 0 ? '\t' : separator[0];
     w->options.asset = eop_json_string(args, "asset", "");
     w->options.seq_column = eop_json_string(args, "seq_column", NULL);
     w->options.label_column = eop_json_string(args, "label_column", NULL);
-    w->options.on_label = w->options.label_column != NULL ? on_label : NULL;
+    w->options.on_label = w->options.label_column != NULL ? eop_import_label_run : NULL;
     w->options.user_data = w;
     w->batch = (size_t)eop_json_integer(args, "batch", 1000);
     edgeops_status status = read_times(w, args);
@@ -412,7 +414,7 @@ static edgeops_status read_args(import_work *w, const eop_json *args) {
 }
 
 edgeops_status eop_import_start(edgeops_call *call) {
-    import_work *w = eop_calloc(1, sizeof(*w));
+    eop_import *w = eop_calloc(1, sizeof(*w));
     if (w == NULL) {
         return eop_fail_nomem("node");
     }

@@ -332,13 +332,14 @@ static edgeops_status run_head(edgeops_call *call, eop_json **result) {
 
 const eop_op eop_data_ops[] = {
     {.name = "data.import",
-     .summary = "append the rows of a CSV file, plain or gzip, to an asset",
+     .summary = "append rows of CSV or JSON lines, plain or gzip, or NumPy arrays to an asset",
      .args = EOP_ARGS(
          "\"asset\"",
          EOP_STRING("asset", "name; {column} is filled from the row") "," EOP_STRING(
              "what",
              "name of the input in errors") ","
-                                            "\"format\":{\"enum\":[\"csv\"],"
+                                            "\"format\":{\"enum\":[\"csv\",\"jsonl\",\"npz\","
+                                            "\"npy\"],"
                                             "\"default\":\"csv\"}," EOP_STRING(
                                                 "time_column",
                                                 "default: time, unless start is "

@@ -166,6 +166,32 @@ def test_arrays_are_what_numpy_loads(node, tmp_path):
     assert done.returncode == 2 and "one channel" in done.stderr
     node.run("data", "export", "arrays", "--output", tmp_path / "out.csv.gz")
     assert gzip.decompress((tmp_path / "out.csv.gz").read_bytes()).decode() == node.run("data", "export", "arrays").stdout
+    # The same back again, from each format.
+    plain = node.run("data", "export", "arrays", "--seq").stdout
+    node.run("data", "export", "arrays", "--output", tmp_path / "out.jsonl.gz")
+    for name in ("out.npz", "out.jsonl.gz"):
+        done = node.json("data", "import", "back", tmp_path / name, "--column", "n=int32")
+        assert (done["rows"], done["appended"]) == (40000, 40000)
+        back = node.run("data", "export", "back", "--seq").stdout
+        assert back == plain
+        node.run("asset", "rm", "back")
+    assert node.json("data", "import", "back", tmp_path / "out.npz", "--label-column", "labels")["labels"] == 1
+    assert [(v["label"], v["start"]) for v in node.json("label", "ls", "back")["items"]] == [("gut", "2023-11-14T22:13:20Z")]
+    node.run("asset", "rm", "back")
+    np.savez_compressed(tmp_path / "own.npz", times=np.arange(5).astype("datetime64[s]"), a=np.arange(5, dtype=">f4"),
+                        audio=np.arange(10, dtype=np.int16).reshape(5, 2), text=np.array(["ü", "", "c", "d", "e"]), junk=np.zeros(3))
+    done = node.run("data", "import", "own", tmp_path / "own.npz", check=False)
+    assert done.returncode == 1 and "junk" in done.stderr and "leave it out" in done.stderr
+    assert node.json("data", "import", "own", tmp_path / "own.npz", "--skip-column", "junk")["appended"] == 5
+    assert node.run("data", "export", "own").stdout.splitlines()[:2] == ["time,a,audio,text", '1970-01-01T00:00:00Z,0,"[0,1]",ü']
+    np.save(tmp_path / "one.npy", np.arange(3, dtype=np.uint64) + 2**63)
+    node.run("data", "import", "one", tmp_path / "one.npy", "--start", "2025-01-01T00:00:00Z", "--period", "20ms")
+    assert node.run("data", "export", "one").stdout.splitlines()[-1] == "2025-01-01T00:00:00.040Z,9223372036854775810"
+    np.save(tmp_path / "pickle.npy", np.array([{}], dtype=object), allow_pickle=True)
+    done = node.run("data", "import", "one", tmp_path / "pickle.npy", "--start", "2025-01-01T00:00:00Z", check=False)
+    assert done.returncode != 0 and "Python objects" in done.stderr
+    for asset in ("own", "one"):
+        node.run("asset", "rm", asset)
     node.run("dataset", "create", "arrays", "--asset", "arrays", "--channel", "x", "--channel", "n", "--split", "time:0.25")
     node.run("dataset", "export", "arrays", "--output", tmp_path / "set.npz")
     with np.load(tmp_path / "set.npz", allow_pickle=False) as arrays:
