@@ -27,9 +27,13 @@ typedef struct edgeops_store_options {
     uint64_t segment_bytes;    /**< size of a journal segment, 1 MiB..1 GiB, default 8 MiB */
     uint64_t free_floor_bytes; /**< below this much free disk nothing is taken, default 64 MiB */
     edgeops_durability durability; /**< not DEFAULT: sets that of the home */
+    /** A sample further ahead of the wall clock than this came from a clock that jumped: it is
+     * taken and counted, and does not make those that come after it late. Default 1 day;
+     * EDGEOPS_FOREVER: none is. */
+    edgeops_duration ahead_limit;
 } edgeops_store_options;
 #define EDGEOPS_STORE_OPTIONS_INIT                                                                 \
-    { sizeof(edgeops_store_options), 0, 0, EDGEOPS_DURABILITY_DEFAULT }
+    { sizeof(edgeops_store_options), 0, 0, EDGEOPS_DURABILITY_DEFAULT, 0 }
 
 /** Same as the INIT macro, for callers that cannot use it. Any thread. Since 0.1. */
 EDGEOPS_API void edgeops_store_options_init(edgeops_store_options *options, size_t struct_size);
@@ -64,8 +68,11 @@ typedef struct edgeops_append_result {
     uint64_t appended;   /**< new samples */
     uint64_t duplicates; /**< same asset, time, seq and values as one that is there: left out */
     uint64_t conflicts;  /**< same asset, time and seq, other values: the first one stays */
-    uint64_t late;       /**< of the appended ones: older than the newest of their asset */
+    uint64_t late;       /**< of the appended ones: older than the newest of their asset that was
+                          * not ahead of the clock when it came */
     uint64_t expired;    /**< not newer than what retention dropped of their asset: left out */
+    uint64_t ahead;      /**< of the appended ones: further ahead of the wall clock than
+                          * edgeops_store_options.ahead_limit */
 } edgeops_append_result;
 
 /** Appends n samples: all or none. Unknown assets and channels are made (a null value makes none).

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/str.h"
+#include "base/time.h"
 #include "store/blob.h"
 #include "store/chunk.h"
 #include "store/internal.h"
@@ -17,6 +18,7 @@ typedef struct touch {
     bool made;        /* by this call */
     uint32_t channel_count;
     eop_extent all;
+    int64_t seen;
     const eop_block *block; /* the newest one, with so many rows */
     size_t block_rows;
     uint64_t appended;
@@ -38,6 +40,7 @@ struct eop_append_scratch {
     size_t touch_count;
     size_t touch_capacity;
     uint64_t call;
+    int64_t limit;  /* times after it are ahead of the clock */
     bool new_names; /* assets or channels that the catalog does not have */
     edgeops_append_result result;
 };
@@ -188,6 +191,13 @@ edgeops_status eop_store_make_asset(eop_asset **out, edgeops_store *store, const
     return status;
 }
 
+/* Times after it are ahead of the clock. */
+static int64_t clock_limit(const edgeops_store *store) {
+    int64_t limit;
+    return __builtin_add_overflow(eop_now(), store->options.ahead_limit, &limit) ? INT64_MAX
+                                                                                 : limit;
+}
+
 /* The asset of a sample; remembers how it was. */
 static edgeops_status touch_asset(touch **out, edgeops_store *store, const char *name,
                                   size_t index) {
@@ -215,6 +225,11 @@ static edgeops_status touch_asset(touch **out, edgeops_store *store, const char 
         }
         scratch->new_names = true;
     }
+    if (!asset->seen_known) {
+        bool good = asset->all.rows > 0 && asset->all.last <= scratch->limit;
+        asset->seen = good ? asset->all.last : INT64_MIN;
+        asset->seen_known = true;
+    }
     asset->touch = scratch->call;
     asset->touch_index = scratch->touch_count;
     *out = &scratch->touches[scratch->touch_count++];
@@ -224,6 +239,7 @@ static edgeops_status touch_asset(touch **out, edgeops_store *store, const char 
                     .made = made,
                     .channel_count = asset->channel_count,
                     .all = asset->all,
+                    .seen = asset->seen,
                     .block = asset->newest,
                     .block_rows = asset->newest != NULL ? asset->newest->data.rows : 0};
     return EDGEOPS_OK;
@@ -454,6 +470,17 @@ static edgeops_status check_new(edgeops_store *store, eop_asset *asset,
 
 /* -- the call -- */
 
+/* A clock that jumped ahead once must not make all that comes afterwards late. */
+static void note_time(eop_append_scratch *scratch, eop_asset *asset, int64_t time) {
+    if (EOP_UNLIKELY(time > scratch->limit)) {
+        scratch->result.ahead++;
+    } else if (time < asset->seen) {
+        scratch->result.late++;
+    } else {
+        asset->seen = time;
+    }
+}
+
 edgeops_status eop_append_sample(edgeops_store *store, const edgeops_sample *sample, size_t index) {
     eop_append_scratch *scratch = store->scratch;
     touch *touched = NULL;
@@ -480,7 +507,6 @@ edgeops_status eop_append_sample(edgeops_store *store, const edgeops_sample *sam
     if (status != EDGEOPS_OK) {
         return status;
     }
-    bool late = asset->all.rows > 0 && sample->time < asset->all.last;
     eop_frame_row row = {.asset = asset->id,
                          .cell_count = (uint32_t)n,
                          .ordinal = asset->all.ordinal + 1,
@@ -497,7 +523,7 @@ edgeops_status eop_append_sample(edgeops_store *store, const edgeops_sample *sam
         return eop_fail_nomem("store");
     }
     scratch->result.appended++;
-    scratch->result.late += late;
+    note_time(scratch, asset, sample->time);
     return EDGEOPS_OK;
 }
 
@@ -563,8 +589,13 @@ edgeops_status eop_append_rows(edgeops_store *store, const edgeops_table *table,
     }
     status = eop_memtable_push_rows(asset, store->active, rows, channels);
     if (status == EDGEOPS_OK) {
+        size_t ahead = rows->rows - eop_times_upper(rows->times, rows->rows, scratch->limit);
         touched->appended += rows->rows;
         scratch->result.appended += rows->rows;
+        scratch->result.ahead += ahead;
+        if (ahead < rows->rows) {
+            note_time(scratch, asset, rows->times[rows->rows - ahead - 1]);
+        }
     }
     return status;
 }
@@ -600,6 +631,7 @@ static void roll_back(edgeops_store *store, bool names_too) {
                              asset->newest == touched->block ? touched->block_rows : 0);
         }
         asset->all = touched->all;
+        asset->seen = touched->seen;
         if (names_too) {
             eop_asset_drop_channels(asset, touched->channel_count);
             if (touched->made) {
@@ -657,6 +689,7 @@ static edgeops_status append_locked(edgeops_store *store, eop_append_fn fn, void
     scratch->call++;
     scratch->new_names = false;
     scratch->result = (edgeops_append_result){0};
+    scratch->limit = clock_limit(store);
     eop_buf_clear(&scratch->frame);
     if (eop_buf_reserve(&scratch->frame, EOP_FRAME_HEADER) == NULL) {
         /* The mark is taken back, or every later append would fail as well. */

@@ -86,8 +86,11 @@ struct eop_asset {
     size_t layout_capacity;
     eop_extent all;
     eop_extent stored; /**< of the rows in chunks */
-    uint64_t dropped;  /**< rows that retention dropped */
-    int64_t until;     /**< their greatest time, INT64_MIN for none: what is not newer is expired */
+    bool seen_known;
+    int64_t seen;     /**< where known: greatest time that was not ahead of the clock when it came;
+                       * INT64_MIN: none */
+    uint64_t dropped; /**< rows that retention dropped */
+    int64_t until;    /**< their greatest time, INT64_MIN for none: what is not newer is expired */
     eop_progress progress;
     eop_block *blocks; /**< oldest first */
     eop_block *newest;

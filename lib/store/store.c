@@ -25,6 +25,9 @@ static edgeops_status take_options(edgeops_store_options *out,
                                    const edgeops_store_options *options) {
     *out = (edgeops_store_options)EDGEOPS_STORE_OPTIONS_INIT;
     EOP_OPTIONS_COPY(out, options);
+    if (out->ahead_limit <= 0) {
+        out->ahead_limit = 24 * 3600 * EDGEOPS_SECOND;
+    }
     if (out->segment_bytes == 0) {
         out->segment_bytes = 8 * MIB;
     }

@@ -3,6 +3,7 @@
 #include <float.h>
 #include <math.h>
 
+#include "base/time.h"
 #include "base/type.h"
 #include "store/blob.h"
 #include "store_fixture.h"
@@ -442,5 +443,36 @@ Test(store_types, sweep_removes_blobs_that_no_row_refers_to) {
     cr_assert_eq(count_blobs(), 2);
     check_blob(store, 0, "chunk");
     check_blob(store, 1, "memory");
+    edgeops_store_close(store);
+}
+
+Test(store_types, clock_that_jumped_ahead_makes_nothing_late) {
+    edgeops_store *store = open_store();
+    edgeops_append_result r;
+    const edgeops_time now = eop_now();
+    const edgeops_time day = 24 * 3600 * EDGEOPS_SECOND;
+    CHECK_OK(put(store, "a", now, 0, "x", f64(1), &r));
+    CHECK_OK(put(store, "a", now + 400 * day, 0, "x", f64(2), &r));
+    cr_assert_eq(r.ahead, 1);
+    cr_assert_eq(r.late, 0);
+    for (int round = 0; round < 2; round++) {
+        CHECK_OK(put(store, "a", now + 10 + round * 10, 0, "x", f64(3), &r));
+        cr_assert_eq(r.late + r.ahead, 0);
+        CHECK_OK(put(store, "a", now + 1 + round, 0, "x", f64(4), &r));
+        cr_assert_eq(r.late, 1);
+        cr_assert_eq(r.ahead, 0);
+        edgeops_store_close(store);
+        store = open_store();
+    }
+    /* After the opening nothing is known but the newest, which is ahead. */
+    cr_assert_eq(count_rows(store, "a"), 6);
+    edgeops_store_close(store);
+    edgeops_store_options options = EDGEOPS_STORE_OPTIONS_INIT;
+    options.ahead_limit = EDGEOPS_FOREVER;
+    CHECK_OK(edgeops_store_open(&store, home, &options));
+    CHECK_OK(put(store, "b", now + 400 * day, 0, "x", f64(2), &r));
+    cr_assert_eq(r.ahead, 0);
+    CHECK_OK(put(store, "b", now, 0, "x", f64(2), &r));
+    cr_assert_eq(r.late, 1);
     edgeops_store_close(store);
 }

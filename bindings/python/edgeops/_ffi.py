@@ -30,7 +30,7 @@ class Sample(Structure):
 
 class AppendResult(Structure):
     _fields_ = [("appended", c_uint64), ("duplicates", c_uint64), ("conflicts", c_uint64), ("late", c_uint64),
-                ("expired", c_uint64)]
+                ("expired", c_uint64), ("ahead", c_uint64)]
 
 
 class Column(Structure):
@@ -97,7 +97,10 @@ _FUNCTIONS = {
     "edgeops_store_open": (c_int, [POINTER(c_void_p), c_char_p, c_void_p]),
     "edgeops_store_close": (None, [c_void_p]),
     "edgeops_store_append": (c_int, [c_void_p, c_void_p, c_size_t, POINTER(AppendResult)]),
-    "edgeops_store_declare": (c_int, [c_void_p, c_char_p, c_char_p, c_int, c_char_p]),
+    "edgeops_store_declare_array": (c_int, [c_void_p, c_char_p, c_char_p, c_int, c_uint32, c_char_p]),
+    "edgeops_store_blob": (c_int, [POINTER(c_void_p), POINTER(c_size_t), c_void_p, c_char_p]),
+    "edgeops_store_rename_asset": (c_int, [c_void_p, c_char_p, c_char_p]),
+    "edgeops_store_rename_channel": (c_int, [c_void_p, c_char_p, c_char_p, c_char_p]),
     "edgeops_query_init": (None, [POINTER(Query), c_size_t]),
     "edgeops_store_read": (c_int, [POINTER(POINTER(TableHeader)), c_void_p, POINTER(Query)]),
     "edgeops_table_free": (None, [POINTER(TableHeader)]),
