@@ -5,13 +5,13 @@ from .errors import (AgainError, BusyError, CanceledError, ClosedError, CorruptE
                      ExistsError, InternalError, InvalidError, IoError, LimitError, NotFoundError, OutOfMemoryError,
                      ProtocolError, UnsupportedError, VersionError, WorkerError)
 from .node import Node, Prediction, restore, workflow_check, workflow_pack
-from .store import Appended, Store, Table
+from .store import NO_QUALITY, Appended, Blob, Store, Table
 
 __version__: str = _lib.edgeops_version_string().decode()
 
 __all__ = [
-    "AgainError", "Appended", "BusyError", "CanceledError", "ClosedError", "CorruptError", "DeadlineError", "DeniedError",
-    "Error", "ExistsError", "InternalError", "InvalidError", "IoError", "LimitError", "Node", "NotFoundError",
+    "AgainError", "Appended", "Blob", "BusyError", "CanceledError", "ClosedError", "CorruptError", "DeadlineError",
+    "DeniedError", "Error", "ExistsError", "InternalError", "InvalidError", "IoError", "LimitError", "NO_QUALITY", "Node", "NotFoundError",
     "OutOfMemoryError", "Prediction", "ProtocolError", "Store", "Table", "UnsupportedError", "VersionError", "WorkerError",
     "restore", "workflow_check", "workflow_pack",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import re
 import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any, Iterator, NamedTuple, Union
@@ -13,9 +14,13 @@ from . import _ffi
 from ._ffi import check, lib
 from .errors import ClosedError
 
-_FLOAT64, _INT64, _BOOL, _STRING = 1, 2, 3, 4
-_TYPES = {"float64": _FLOAT64, "int64": _INT64, "bool": _BOOL, "string": _STRING}
-_TYPE_NAMES = {code: name for name, code in _TYPES.items()}
+_TYPE_NAMES = dict(enumerate(("float64", "int64", "bool", "string", "float32", "int8", "int16", "int32", "uint8", "uint16",
+                              "uint32", "uint64", "blob"), 1))
+_TYPES = {name: code for code, name in _TYPE_NAMES.items()}
+_FLOAT64, _INT64, _BOOL, _STRING, _UINT64, _BLOB = (_TYPES[name] for name in
+                                                    ("float64", "int64", "bool", "string", "uint64", "blob"))
+_BLOB_ROW = np.dtype([("digest", "V32"), ("size", np.uint64)])
+NO_QUALITY = 0xFFFF
 
 # The layouts of edgeops_value and edgeops_sample, so that NumPy fills whole arrays of them.
 _VALUE = np.dtype([("type", np.int32), ("size", np.uint32), ("bits", np.int64)])
@@ -35,6 +40,13 @@ class Appended(NamedTuple):
     late: int
 
 
+class Blob(NamedTuple):
+    """What a row holds of a blob; `Store.blob(blob)` reads its bytes."""
+
+    digest: str  # SHA-256, 64 hex digits
+    size: int
+
+
 def nanoseconds(time: TimeLike) -> int:
     """A time as nanoseconds since 1970 UTC: an int is taken as it is, a str or datetime64 is converted."""
     if isinstance(time, (int, np.integer)):
@@ -45,8 +57,11 @@ def nanoseconds(time: TimeLike) -> int:
 class Table(Mapping[str, np.ndarray]):
     """Rows of one asset: a read-only mapping from channel to array, all of one length.
 
-    Arrays of float64, int64 and bool channels are views of the library's memory (no copy); strings become an object array.
-    The memory lives as long as the table or any of its arrays.
+    Arrays of numbers and bools are views of the library's memory (no copy), in the channel's own type; those of a channel of
+    arrays such as "float32[4096]" are [rows, 4096]. Strings, and blobs as `Blob`, become object arrays. Nulls are NaN, 0,
+    False or None; `valid[channel]` tells them, None where there are none. `quality[channel]` has the uint16 codes that the
+    source gave, NO_QUALITY for none, and is None where no value has one. The memory lives as long as the table or any of its
+    arrays.
     """
 
     def __init__(self, pointer: Any) -> None:
@@ -60,6 +75,7 @@ class Table(Mapping[str, np.ndarray]):
         self.units: dict[str, str] = {}
         self.types: dict[str, str] = {}
         self.valid: dict[str, np.ndarray | None] = {}
+        self.quality: dict[str, np.ndarray | None] = {}
         self._columns: dict[str, np.ndarray] = {}
         for i in range(header.column_count):
             self._add(header.columns[i])
@@ -78,17 +94,26 @@ class Table(Mapping[str, np.ndarray]):
     def _add(self, column: _ffi.Column) -> None:
         name = column.name.decode()
         self.units[name] = column.unit.decode()
-        self.types[name] = _TYPE_NAMES[column.type]
+        length = max(column.length, 1)
+        self.types[name] = _TYPE_NAMES[column.type] + (f"[{length}]" if length > 1 else "")
         self.valid[name] = self._view(column.valid, np.bool_) if column.valid else None
-        if column.type == _FLOAT64:
-            array = self._view(column.f64, np.float64)
-        elif column.type == _INT64:
-            array = self._view(column.i64, np.int64)
-        elif column.type == _BOOL:
-            array = self._view(column.u8, np.bool_)
-        else:
+        self.quality[name] = self._view(column.quality, np.uint16) if column.quality else None
+        if column.type == _STRING:
             array = self._strings(column, self.valid[name])
+        elif column.type == _BLOB:
+            array = self._blobs(column, self.valid[name])
+        else:
+            array = self._view(column.data, np.dtype(_TYPE_NAMES[column.type]), self.rows * length)
+            array = array.reshape(self.rows, length) if length > 1 else array
         self._columns[name] = array
+
+    def _blobs(self, column: _ffi.Column, valid: np.ndarray | None) -> np.ndarray:
+        out = np.empty(self.rows, object)
+        stored = self._view(column.data, _BLOB_ROW)
+        for i in range(self.rows):
+            if valid is None or valid[i]:
+                out[i] = Blob(stored["digest"][i].tobytes().hex(), int(stored["size"][i]))
+        return out
 
     def _strings(self, column: _ffi.Column, valid: np.ndarray | None) -> np.ndarray:
         out = np.empty(self.rows, object)
@@ -159,11 +184,14 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def append(self, asset: str, times: Any, channels: Mapping[str, Any], seqs: Any = None) -> Appended:
+    def append(self, asset: str, times: Any, channels: Mapping[str, Any], seqs: Any = None,
+               qualities: Mapping[str, Any] | None = None) -> Appended:
         """Appends n samples of one asset: all or none.
 
-        times: n time stamps, int64 ns since 1970 UTC or datetime64. channels: name -> n values (float, int, bool or str arrays;
-        in an object array None is null, in a float array NaN stays NaN). seqs: n sequence numbers, default 0.
+        times: n time stamps, int64 ns since 1970 UTC or datetime64. channels: name -> n values (arrays of any float or int
+        type, bool or str, which decide the type of a new channel; in an object array None is null and bytes are a blob, in a
+        float array NaN stays NaN), or [n, length] numbers for a channel of arrays. seqs: n sequence numbers, default 0.
+        qualities: name -> n codes 0..65534, NO_QUALITY for none.
         """
         times = np.asarray(times)
         if times.dtype.kind == "M":
@@ -174,9 +202,9 @@ class Store:
         keep: list[Any] = []
         for i, (name, column) in enumerate(channels.items()):
             column = np.asarray(column)
-            if column.shape != (n,):
-                raise ValueError(f"channel '{name}' has the shape {column.shape}, expected ({n},)")
-            _fill(values[:, i], name, column, keep)
+            if column.shape[:1] != (n,) or column.ndim > 2:
+                raise ValueError(f"channel '{name}' has the shape {column.shape}, expected ({n},) or ({n}, length)")
+            (_fill if column.ndim == 1 else _fill_arrays)(values[:, i], name, column, keep)
         names = (ctypes.c_char_p * max(width, 1))(*[name.encode() for name in channels])
         label = ctypes.create_string_buffer(asset.encode())
         samples = np.zeros(n, _SAMPLE)
@@ -187,13 +215,45 @@ class Store:
         samples["channels"] = ctypes.addressof(names)
         if n and width:
             samples["values"] = values.ctypes.data + np.arange(n, dtype=np.uintp) * np.uintp(values.strides[0])
+        if qualities and n:
+            codes = _codes(n, list(channels), qualities)
+            samples["qualities"] = codes.ctypes.data + np.arange(n, dtype=np.uintp) * np.uintp(codes.strides[0])
         result = _ffi.AppendResult()
         check(lib.edgeops_store_append(self._handle, samples.ctypes.data, n, ctypes.byref(result)))
         return Appended(result.appended, result.duplicates, result.conflicts, result.late)
 
     def declare(self, asset: str, channel: str, type: str, unit: str = "") -> None:
-        """Declares a channel ("float64", "int64", "bool", "string") or sets the unit of one that exists."""
-        check(lib.edgeops_store_declare(self._handle, asset.encode(), channel.encode(), _TYPES[type], unit.encode()))
+        """Declares a channel or sets the unit of one that exists.
+
+        type: "float64", "float32", "int8" to "int64", "uint8" to "uint64", "bool", "string", "blob", or such as
+        "float32[4096]" for a channel of arrays.
+        """
+        match = re.fullmatch(r"([a-z0-9]+)(?:\[([1-9]\d{0,5})\])?", type)
+        if match is None or match[1] not in _TYPES:
+            raise ValueError(f"'{type}' is no type: {', '.join(_TYPES)}, or such as float32[4096]")
+        name, count = match[1], int(match[2] or 1)
+        check(lib.edgeops_store_declare_array(self._handle, asset.encode(), channel.encode(), _TYPES[name], count,
+                                              unit.encode()))
+
+    def blob(self, blob: Blob | str) -> bytes:
+        """The bytes of a blob, checked: a `Blob` of a row, or its digest in hex."""
+        digest = bytes.fromhex(blob.digest if isinstance(blob, Blob) else blob)
+        if len(digest) != 32:
+            raise ValueError("a digest has 64 hex digits")
+        data, size = ctypes.c_void_p(), ctypes.c_size_t()
+        check(lib.edgeops_store_blob(ctypes.byref(data), ctypes.byref(size), self._handle, digest))
+        try:
+            return ctypes.string_at(data, size.value)
+        finally:
+            lib.edgeops_free(data)
+
+    def rename_asset(self, name: str, to: str) -> None:
+        """Gives an asset another name; its samples, labels and datasets stay."""
+        check(lib.edgeops_store_rename_asset(self._handle, name.encode(), to.encode()))
+
+    def rename_channel(self, asset: str, name: str, to: str) -> None:
+        """Gives a channel of an asset another name."""
+        check(lib.edgeops_store_rename_channel(self._handle, asset.encode(), name.encode(), to.encode()))
 
     def read(self, asset: str, channels: Sequence[str] | None = None, start: TimeLike | None = None,
              end: TimeLike | None = None, limit: int = 0, last: int = 0) -> Table:
@@ -218,22 +278,51 @@ class Store:
 def _fill(out: np.ndarray, name: str, column: np.ndarray, keep: list[Any]) -> None:
     """Writes one column into the values of all samples; what they point to goes into keep."""
     kind = column.dtype.kind
-    if kind == "f":
-        out["type"] = _FLOAT64
-        out["bits"] = np.ascontiguousarray(column, np.float64).view(np.int64)
+    if kind in "fiu":
+        column = _native(name, column)
+        out["type"] = _TYPES[column.dtype.name]
+        if kind == "f":
+            out["bits"] = column.view(f"u{column.dtype.itemsize}").astype(np.uint64).view(np.int64)
+        else:
+            out["bits"] = column.astype(np.uint64 if kind == "u" else np.int64).view(np.int64)
     elif kind == "b":
         out["type"] = _BOOL
         out["bits"] = column
-    elif kind in "iu":
-        if kind == "u" and column.size and int(column.max()) > np.iinfo(np.int64).max:
-            raise ValueError(f"channel '{name}' has values beyond int64; pass them as str")
-        out["type"] = _INT64
-        out["bits"] = column.astype(np.int64)
     elif kind in "UO":
         for i, item in enumerate(column):
             _fill_one(out, i, name, item, keep)
     else:
         raise TypeError(f"channel '{name}' has the type {column.dtype}, expected numbers, bool or str")
+
+
+def _native(name: str, column: np.ndarray) -> np.ndarray:
+    """A contiguous array of a type that a channel has."""
+    dtype = column.dtype.newbyteorder("=")
+    if dtype.name not in _TYPES:
+        if column.dtype.kind != "f" or column.dtype.itemsize > 8:
+            raise TypeError(f"channel '{name}' has the type {column.dtype}, expected numbers, bool or str")
+        dtype = np.dtype(np.float32)  # from float16
+    return np.ascontiguousarray(column, dtype)
+
+
+def _fill_arrays(out: np.ndarray, name: str, column: np.ndarray, keep: list[Any]) -> None:
+    """The same for a channel of arrays, [n, length]."""
+    if column.dtype.kind not in "fiu" or column.shape[1] == 0:
+        raise TypeError(f"channel '{name}': arrays have numbers and at least one element")
+    column = _native(name, column)
+    keep.append(column)
+    out["type"] = _TYPES[column.dtype.name]
+    out["size"] = column.shape[1] * column.dtype.itemsize
+    out["bits"] = column.ctypes.data + np.arange(len(column), dtype=np.int64) * column.strides[0]
+
+
+def _codes(n: int, names: list[str], qualities: Mapping[str, Any]) -> np.ndarray:
+    codes = np.full((n, len(names)), NO_QUALITY, np.uint16)
+    for name, given in qualities.items():
+        if name not in names:
+            raise ValueError(f"there are qualities of '{name}', which is no channel of this append")
+        codes[:, names.index(name)] = given
+    return codes
 
 
 def _fill_one(out: np.ndarray, i: int, name: str, item: Any, keep: list[Any]) -> None:
@@ -243,11 +332,18 @@ def _fill_one(out: np.ndarray, i: int, name: str, item: Any, keep: list[Any]) ->
         text = ctypes.create_string_buffer(item.encode())
         keep.append(text)
         out[i] = (_STRING, len(text) - 1, ctypes.addressof(text))
+    elif isinstance(item, (bytes, bytearray, memoryview)):
+        data = (ctypes.c_char * max(len(item), 1)).from_buffer_copy(bytes(item) or b"\0")
+        keep.append(data)
+        out[i] = (_BLOB, len(item), ctypes.addressof(data))
     elif isinstance(item, (bool, np.bool_)):
         out[i] = (_BOOL, 0, int(item))
     elif isinstance(item, (int, np.integer)):
-        out[i] = (_INT64, 0, int(item))
+        if int(item) > np.iinfo(np.int64).max:
+            out[i] = (_UINT64, 0, int(item) - (1 << 64))
+        else:
+            out[i] = (_INT64, 0, int(item))
     elif isinstance(item, (float, np.floating)):
         out[i] = (_FLOAT64, 0, int(np.float64(item).view(np.int64)))
     else:
-        raise TypeError(f"channel '{name}' has a {type(item).__name__} at {i}, expected a number, bool, str or None")
+        raise TypeError(f"channel '{name}' has a {type(item).__name__} at {i}, expected a number, bool, str, bytes or None")

@@ -47,6 +47,65 @@ def test_values_come_back_bit_exact(node):
     assert not table["f"].flags.writeable and not table["f"].flags.owndata
 
 
+NUMBERS = ["float64", "float32", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"]
+
+
+def test_every_type_comes_back_as_it_was_given(node):
+    raw = np.random.default_rng(1).integers(0, 256, 40 * 8, np.uint8)
+    given = {}
+    for name in NUMBERS:
+        dtype = np.dtype(name)
+        given[name] = raw[:40 * dtype.itemsize].view(dtype)[:10].copy()
+        given[name + "s"] = raw[:40 * dtype.itemsize].view(dtype).reshape(10, 4).copy()
+    given["u"] = np.array([2**64 - 1, 0] * 5, object)
+    node.store.append("t", np.arange(10), given, qualities={"int8": np.arange(10)})
+    table = node.store.read("t")
+    for name in NUMBERS:
+        assert table.types[name] == name and table.types[name + "s"] == name + "[4]"
+        assert table[name].dtype == np.dtype(name) and table[name + "s"].shape == (10, 4)
+        assert table[name].tobytes() == given[name].tobytes()
+        assert table[name + "s"].tobytes() == given[name + "s"].tobytes()
+    assert table["u"].tolist() == [2**64 - 1, 0] * 5 and table.types["u"] == "uint64"
+    assert (table.quality["int8"] == np.arange(10)).all() and table.quality["int16"] is None
+
+
+def test_declared_types_are_kept_and_nulls_have_one_form(node):
+    node.store.declare("d", "audio", "float32[3]", "Pa")
+    node.store.declare("d", "n", "uint8")
+    node.store.append("d", [1], {"audio": [[0.1, 2, 3]], "n": [200]})
+    node.store.append("d", [2], {"n": [7.0]})
+    table = node.store.read("d")
+    assert table.types == {"audio": "float32[3]", "n": "uint8"} and table.units["audio"] == "Pa"
+    assert table["audio"][0].tolist() == [np.float32(0.1), 2, 3] and np.isnan(table["audio"][1]).all()
+    assert table.valid["audio"].tolist() == [True, False]
+    for bad in ("float33", "float32[", "float32[x]", "float32[0]"):
+        with pytest.raises(ValueError):
+            node.store.declare("d", "x", bad)
+    with pytest.raises(edgeops.InvalidError):
+        node.store.append("d", [3], {"n": [256]})
+    with pytest.raises(ValueError):
+        node.store.append("d", [3], {"n": [1]}, qualities={"m": [1]})
+
+
+def test_blobs_are_read_back(node):
+    images = [b"\x89PNG", b"", None, b"\x89PNG"]
+    node.store.append("cam", np.arange(4), {"image": np.array(images, object)})
+    column = node.store.read("cam")["image"]
+    assert column[2] is None and column[0] == column[3] and column[0].size == 4
+    assert [node.store.blob(b) for b in (column[0], column[1], column[3].digest)] == [b"\x89PNG", b"", b"\x89PNG"]
+    with pytest.raises(edgeops.NotFoundError):
+        node.store.blob("0" * 64)
+
+
+def test_renamed_assets_and_channels_keep_their_samples(node):
+    node.store.append("old", [1, 2], {"x": np.arange(2.0)})
+    node.store.rename_asset("old", "new")
+    node.store.rename_channel("new", "x", "y")
+    assert node.store.read("new")["y"].tolist() == [0.0, 1.0]
+    with pytest.raises(edgeops.NotFoundError):
+        node.store.read("old")
+
+
 def test_arrays_outlive_their_table(node):
     node.store.append("m", np.arange(100000), {"x": np.arange(100000.0)})
     x = node.store.read("m")["x"]
