@@ -5,6 +5,7 @@ from .errors import (AgainError, BusyError, CanceledError, ClosedError, CorruptE
                      ExistsError, InternalError, InvalidError, IoError, LimitError, NotFoundError, OutOfMemoryError,
                      ProtocolError, UnsupportedError, VersionError, WorkerError)
 from .node import Node, Prediction, restore, workflow_check, workflow_pack
+from .reads import Aggregate, Bucket, DatasetArrays
 from .store import NO_QUALITY, Appended, Blob, Store, Table
 
 __version__: str = _lib.edgeops_version_string().decode()

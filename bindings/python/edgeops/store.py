@@ -6,13 +6,14 @@ import ctypes
 import re
 import weakref
 from collections.abc import Mapping, Sequence
-from typing import Any, Iterator, NamedTuple, Union
+from typing import Any, Iterator, NamedTuple
 
 import numpy as np
 
 from . import _ffi
 from ._ffi import check, lib
 from .errors import ClosedError
+from .reads import Reads, TimeLike, nanoseconds, table_to_pandas
 
 _TYPE_NAMES = dict(enumerate(("float64", "int64", "bool", "string", "float32", "int8", "int16", "int32", "uint8", "uint16",
                               "uint32", "uint64", "blob"), 1))
@@ -27,8 +28,6 @@ _VALUE = np.dtype([("type", np.int32), ("size", np.uint32), ("bits", np.int64)])
 _SAMPLE = np.dtype([("asset", np.uintp), ("time", np.int64), ("seq", np.int64), ("count", np.uintp),
                     ("channels", np.uintp), ("values", np.uintp), ("qualities", np.uintp)])
 assert _VALUE.itemsize == ctypes.sizeof(_ffi.Value) and _SAMPLE.itemsize == ctypes.sizeof(_ffi.Sample)
-
-TimeLike = Union[int, str, np.datetime64]
 
 
 class Appended(NamedTuple):
@@ -45,13 +44,6 @@ class Blob(NamedTuple):
 
     digest: str  # SHA-256, 64 hex digits
     size: int
-
-
-def nanoseconds(time: TimeLike) -> int:
-    """A time as nanoseconds since 1970 UTC: an int is taken as it is, a str or datetime64 is converted."""
-    if isinstance(time, (int, np.integer)):
-        return int(time)
-    return int(np.datetime64(time.rstrip("Z") if isinstance(time, str) else time, "ns").astype(np.int64))
 
 
 class Table(Mapping[str, np.ndarray]):
@@ -130,6 +122,10 @@ class Table(Mapping[str, np.ndarray]):
         """Time stamps as datetime64[ns], UTC; a view."""
         return self.times_ns.view("datetime64[ns]")
 
+    def to_pandas(self) -> Any:
+        """A DataFrame by time whose columns are the channels."""
+        return table_to_pandas(self)
+
     def __getitem__(self, channel: str) -> np.ndarray:
         return self._columns[channel]
 
@@ -150,7 +146,7 @@ class _Owner:
         self._finalizer = weakref.finalize(self, lib.edgeops_table_free, pointer)
 
 
-class Store:
+class Store(Reads):
     """The store of a node, from `Node.store`, or of a home opened alone with `Store.open(home)`."""
 
     def __init__(self, handle: int, keep: Any = None) -> None:

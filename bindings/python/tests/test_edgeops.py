@@ -113,6 +113,39 @@ def test_arrays_outlive_their_table(node):
     assert x.sum() == 4999950000.0
 
 
+def test_reads_go_into_arrays(node):
+    n = np.arange(50000)
+    node.store.append("m", n * 1000, {"x": n / 4, "i": n, "s": np.array([f"t{i % 3}" for i in n], object)})
+    times, values = node.store.read_array("m", ["i", "x"], start=1000)
+    assert (times == n[1:] * 1000).all() and (values == np.column_stack([n, n / 4])[1:]).all()
+    out, stamps = np.zeros((10, 1)), np.zeros(10, "datetime64[ns]")
+    times, values = node.store.read_array("m", ["x"], where=[("i", ">=", 49990), ("s", "!=", "t0")], out=out, times_out=stamps)
+    assert values.base is out and list(values[:, 0] * 4) == [i for i in range(49990, 50000) if i % 3]
+    with pytest.raises(edgeops.LimitError):
+        node.store.read_array("m", ["x"], out=out)
+    with pytest.raises(edgeops.InvalidError):
+        node.store.read_array("m", ["s"])
+    assert node.store.count("m", where=[("x", "is not null")]) == 50000
+    whole, = node.store.aggregate("m", ["i", "s"])
+    assert whole.rows == 50000 and whole.channels["i"][:5] == (50000, 0, 0, 0, 49999) and whole.channels["s"].min is None
+    parts = node.store.aggregate("m", ["x"], every=10_000_000)
+    assert [p.start for p in parts] == [0, 10**7, 2 * 10**7, 3 * 10**7, 4 * 10**7] and parts[1].channels["x"].mean == 3749.875
+
+
+def test_datasets_and_tables_become_pandas(node):
+    pandas = pytest.importorskip("pandas")
+    for asset in ("m/1", "m/2"):
+        node.store.append(asset, np.arange(100), {"x": np.arange(100.0), "i": np.array([None] + list(range(99)), object)})
+    node.call("label.add", asset="m/1", label="good", start="10", end="20")
+    node.call("dataset.create", name="d", assets=["m/*"])
+    data = node.store.dataset("d", ["x"])
+    assert data.values.shape == (200, 1) and data.group_names == ["m/1", "m/2"] and (data.label_codes == 0).sum() == 10
+    frame = data.to_pandas()
+    assert list(frame.columns) == ["x", "asset", "label"] and (frame["label"] == "good").sum() == 10
+    table = node.store.read("m/1").to_pandas()
+    assert isinstance(table.index, pandas.DatetimeIndex) and np.isnan(table["i"].iloc[0]) and table["i"].iloc[-1] == 98
+
+
 def test_duplicates_conflicts_and_late_samples_are_told(node):
     node.store.append("m", [10, 20], {"x": np.array([1.0, 2.0])})
     assert node.store.append("m", [20, 20, 15], {"x": np.array([2.0, 3.0, 9.0])}) == (1, 1, 1, 1)
