@@ -329,7 +329,8 @@ const cli_command cli_commands[] = {
     {"data", "stats", "show count, range and mean of each channel", NULL, arg_asset, NULL, "data.stats", NULL},
     {"data", "aggregate", "show count, range and mean of channels over stretches of time",
      "Stretches begin at multiples of their length since 1970; those without a sample are left out. Only stored statistics are "
-     "read where a stretch holds whole chunks, so that years are summed up at once.",
+     "read where a stretch holds whole chunks, so that years are summed up at once. Where retention kept rollups of what it dropped, "
+     "these are in it, if --every is a multiple of their period.",
      arg_asset, data_aggregate_options, "data.aggregate", NULL},
 
     {"data", "compact", "merge small chunks, renew old ones, give free room back",

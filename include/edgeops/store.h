@@ -405,7 +405,11 @@ typedef struct edgeops_summary {
  *  bucket of time.
  *
  *  They come from what is stored beside each chunk; only chunks that a border or a condition goes
- *  through are decoded. Text, blobs and arrays are only counted.
+ *  through are decoded. Text, blobs and arrays are only counted. With `every` and without
+ *  conditions, samples that retention dropped are in it as far as their rollups were kept: periods
+ *  that divide `every`, of which none is cut by an end of the range. `rows` of such a bucket is the
+ *  greatest count of a channel, `first` and `last` are those of its periods, and minimum and
+ *  maximum of an integer beyond 2^53 are rounded.
  *  @param out    given to the caller, free with edgeops_summary_free()
  *  @param query  without limit and last
  *  @param every  length of a bucket; 0: one for all

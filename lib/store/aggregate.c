@@ -7,7 +7,9 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/type.h"
+#include "store/rollup.h"
 #include "store/scan.h"
+#include "store/upkeep.h"
 
 enum { BUCKETS_MAX = 1000000, AGGREGATES_MAX = 1 << 24 };
 
@@ -363,6 +365,66 @@ static edgeops_status add_all(summary *s, edgeops_store *store, const eop_select
     return status;
 }
 
+/* -- what retention dropped -- */
+
+static edgeops_value typed(edgeops_type type, double x) {
+    edgeops_value value = {.type = type};
+    if (type == EDGEOPS_TYPE_FLOAT64) {
+        value.as.f64 = x;
+    } else if (type == EDGEOPS_TYPE_FLOAT32) {
+        value.as.f32 = (float)x;
+    } else if (eop_type_is_unsigned(type)) {
+        value.as.u64 = x < 0x1p64 ? (uint64_t)x : UINT64_MAX;
+    } else {
+        value.as.i64 = x < 0x1p63 ? (int64_t)x : INT64_MAX;
+    }
+    return value;
+}
+
+static edgeops_status add_period(summary *s, const eop_rollup *rollup, size_t i,
+                                 const uint32_t *channels) {
+    const eop_rollup_cell *cells = rollup->cells + i * rollup->channels;
+    edgeops_time start = rollup->times[i];
+    uint64_t rows = 0;
+    edgeops_status status = find_bucket(s, start);
+    for (size_t k = 0; k < rollup->channels; k++) {
+        rows = cells[k].count > rows ? cells[k].count : rows;
+    }
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    add_rows(s, rows, start, start + (rollup->period - 1));
+    for (size_t k = 0; k < s->view.channel_count; k++) {
+        edgeops_aggregate *out = &s->aggregates[s->last][k];
+        uint64_t n = channels[k] < rollup->channels ? cells[channels[k]].count : 0;
+        out->nulls += rows - n;
+        if (n > 0) {
+            const eop_rollup_cell *cell = &cells[channels[k]];
+            edgeops_type type = s->infos[k].type;
+            edgeops_value min = typed(type, cell->min);
+            edgeops_value max = typed(type, cell->max);
+            if (isfinite(cell->sum)) {
+                add_numbers(out, n, &min, &max, cell->sum, cell->sum / (double)n);
+            } else {
+                out->count += n;
+                out->non_finite += n;
+            }
+        }
+    }
+    return EDGEOPS_OK;
+}
+
+static edgeops_status add_rollups(summary *s, edgeops_store *store, const eop_selection *want) {
+    eop_rollup rollup = {0};
+    edgeops_status status =
+        eop_rollup_read(&rollup, store, want->asset, s->every, want->from, want->to);
+    for (size_t i = 0; status == EDGEOPS_OK && i < rollup.count; i++) {
+        status = add_period(s, &rollup, i, want->channels);
+    }
+    eop_rollup_dispose(&rollup);
+    return status;
+}
+
 /* -- the call -- */
 
 static edgeops_status set_up(summary *s, eop_request *request) {
@@ -420,7 +482,13 @@ edgeops_status edgeops_store_aggregate(edgeops_summary **out, edgeops_store *sto
         status = set_up(s, &request);
     }
     if (status == EDGEOPS_OK && !request.none) {
+        /* What is dropped goes from the samples to the rollups: not in between. */
+        eop_store_hold_rows(store);
         status = add_all(s, store, &request.want);
+        if (status == EDGEOPS_OK && every > 0 && request.want.condition_count == 0) {
+            status = add_rollups(s, store, &request.want);
+        }
+        eop_store_release_rows(store);
     }
     eop_request_dispose(&request);
     if (status != EDGEOPS_OK) {

@@ -263,3 +263,83 @@ edgeops_status eop_rollup_chunk(edgeops_store *store, eop_telemetry *telemetry, 
     eop_rows_dispose(&rows);
     return status;
 }
+
+/* -- reading -- */
+
+/* The longest period that divides `every`. DONE: there is none. */
+static edgeops_status choose(uint32_t *id, edgeops_duration *period, eop_telemetry *reader,
+                             uint32_t asset, edgeops_duration every) {
+    sqlite3_stmt *select = NULL;
+    *period = 0;
+    edgeops_status status = eop_sql_get(&select, &reader->sql, ROLLUP_LIST);
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_int(select, 1, asset);
+    }
+    while (status == EDGEOPS_OK && (status = eop_sql_next(&reader->sql, select)) == EDGEOPS_OK) {
+        int64_t kept = sqlite3_column_int64(select, 1);
+        if (kept > *period && every % kept == 0) {
+            *id = (uint32_t)sqlite3_column_int64(select, 0);
+            *period = kept;
+        }
+    }
+    return status == EDGEOPS_DONE && *period > 0 ? EDGEOPS_OK : status;
+}
+
+static edgeops_status read_chunks(eop_rollup *rollup, eop_telemetry *reader, uint32_t id,
+                                  const eop_chunk_filter *filter) {
+    eop_chunk_list list = {0};
+    eop_rows rows = {0};
+    uint32_t channels[EOP_CHANNELS_MAX];
+    for (uint32_t k = 0; k < EOP_CHANNELS_MAX; k++) {
+        channels[k] = k;
+    }
+    edgeops_status status = add_columns(&rows, rollup->channels);
+    if (status == EDGEOPS_OK) {
+        status = eop_telemetry_find(&list, reader, id, filter->from, filter->to);
+    }
+    for (size_t i = 0; status == EDGEOPS_OK && i < list.count; i++) {
+        eop_rows_clear(&rows);
+        status = eop_telemetry_read(&rows, reader, &list.items[i], filter, channels);
+        if (status == EDGEOPS_OK) {
+            status = eop_rollup_merge(rollup, &rows);
+        }
+    }
+    eop_free(list.items);
+    eop_rows_dispose(&rows);
+    return status;
+}
+
+static size_t channels_of(edgeops_store *store, uint32_t id) {
+    pthread_mutex_lock(&store->lock);
+    const eop_asset *asset = eop_memtable_by_id(&store->mem, id);
+    size_t n = asset != NULL && asset->dropped > 0 ? asset->channel_count : 0;
+    pthread_mutex_unlock(&store->lock);
+    return n < EOP_ROLLUP_CHANNELS ? n : EOP_ROLLUP_CHANNELS;
+}
+
+edgeops_status eop_rollup_read(eop_rollup *rollup, edgeops_store *store, uint32_t asset,
+                               edgeops_duration every, int64_t from, int64_t to) {
+    eop_telemetry reader = {0};
+    uint32_t id = 0;
+    *rollup = (eop_rollup){.channels = channels_of(store, asset)};
+    if (rollup->channels == 0) {
+        return EDGEOPS_OK;
+    }
+    edgeops_status status = eop_reader_take(&reader, store);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    status = eop_telemetry_begin(&reader);
+    if (status == EDGEOPS_OK) {
+        status = choose(&id, &rollup->period, &reader, asset, every);
+    }
+    eop_chunk_filter filter = {from, to, UINT64_MAX};
+    if (status == EDGEOPS_OK && to >= INT64_MIN + rollup->period) {
+        /* A period that is cut by an end is left out: nobody knows what of it is wanted. */
+        filter.to = to == INT64_MAX ? to : to - rollup->period + 1;
+        status = read_chunks(rollup, &reader, id, &filter);
+    }
+    eop_telemetry_end(&reader);
+    eop_reader_give(store, &reader);
+    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+}

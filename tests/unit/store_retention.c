@@ -332,3 +332,43 @@ Test(store_retention, kill_loses_and_doubles_nothing, .timeout = 120) {
                  ask_sql("data/telemetry.db", "SELECT sum(rows) FROM state WHERE asset <"
                                               " 2147483648"));
 }
+
+Test(store_retention, aggregates_know_what_was_dropped) {
+    edgeops_summary *before = NULL;
+    edgeops_summary *after = NULL;
+    edgeops_query query = EDGEOPS_QUERY_INIT;
+    edgeops_store *store = open_store();
+    put_aged(store, "a", 10000, 50 * HOUR);
+    put_aged(store, "a", 100, 0);
+    eop_policy policy = {.pattern = "*",
+                         .max_age = HOUR,
+                         .rollups = {60 * EDGEOPS_SECOND, 420 * EDGEOPS_SECOND},
+                         .rollup_count = 2};
+    CHECK_OK(eop_policy_put(store, &policy));
+    query.asset = "a";
+    CHECK_OK(edgeops_store_aggregate(&before, store, &query, 10 * 60 * EDGEOPS_SECOND));
+    cr_assert_geq(run_policies(store).rows, 8160);
+    CHECK_OK(edgeops_store_aggregate(&after, store, &query, 10 * 60 * EDGEOPS_SECOND));
+    cr_assert_eq(after->bucket_count, before->bucket_count);
+    for (size_t i = 0; i < after->bucket_count; i++) {
+        const edgeops_aggregate *a = &after->buckets[i].channels[0];
+        const edgeops_aggregate *b = &before->buckets[i].channels[0];
+        cr_assert_eq(after->buckets[i].start, before->buckets[i].start);
+        cr_assert_eq(after->buckets[i].rows, before->buckets[i].rows);
+        cr_assert_eq(a->count, b->count);
+        cr_assert_eq(a->min.as.f64, b->min.as.f64);
+        cr_assert_eq(a->max.as.f64, b->max.as.f64);
+        cr_assert_float_eq(a->mean, b->mean, 1e-6);
+    }
+    edgeops_summary_free(after);
+    edgeops_summary_free(before);
+    /* No period kept divides that. */
+    CHECK_OK(edgeops_store_aggregate(&after, store, &query, 90 * EDGEOPS_SECOND));
+    uint64_t rows = 0;
+    for (size_t i = 0; i < after->bucket_count; i++) {
+        rows += after->buckets[i].rows;
+    }
+    cr_assert_eq(rows, asset_info(store, "a").rows);
+    edgeops_summary_free(after);
+    edgeops_store_close(store);
+}
