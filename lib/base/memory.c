@@ -55,6 +55,11 @@ void *eop_calloc(size_t count, size_t size) {
     if (!eop_mul_size(&total, count, size)) {
         return NULL;
     }
+    if (hooks.alloc == default_alloc) {
+        /* Large memory comes zeroed from the system: what is never used takes no room then. */
+        mark_used();
+        return calloc(total > 0 ? total : 1, 1);
+    }
     void *memory = eop_alloc(total);
     if (memory != NULL) {
         memset(memory, 0, total);

@@ -560,7 +560,7 @@ static edgeops_status place_columns(uint32_t *channels, edgeops_store *store, eo
 }
 
 edgeops_status eop_append_rows(edgeops_store *store, const edgeops_table *table, eop_rows *rows,
-                               eop_buf *blocks) {
+                               eop_buf *blocks, bool give) {
     eop_append_scratch *scratch = store->scratch;
     touch *touched = NULL;
     uint32_t channels[EOP_CHANNELS_MAX];
@@ -587,14 +587,16 @@ edgeops_status eop_append_rows(edgeops_store *store, const edgeops_table *table,
     if (scratch->frame.failed) {
         return eop_fail_nomem("store");
     }
-    status = eop_memtable_push_rows(asset, store->active, rows, channels);
+    size_t n = rows->rows;
+    size_t ahead = n - eop_times_upper(rows->times, n, scratch->limit);
+    int64_t newest = ahead < n ? rows->times[n - ahead - 1] : 0;
+    status = eop_memtable_push_rows(asset, store->active, rows, channels, give);
     if (status == EDGEOPS_OK) {
-        size_t ahead = rows->rows - eop_times_upper(rows->times, rows->rows, scratch->limit);
-        touched->appended += rows->rows;
-        scratch->result.appended += rows->rows;
+        touched->appended += n;
+        scratch->result.appended += n;
         scratch->result.ahead += ahead;
-        if (ahead < rows->rows) {
-            note_time(scratch, asset, rows->times[rows->rows - ahead - 1]);
+        if (ahead < n) {
+            note_time(scratch, asset, newest);
         }
     }
     return status;

@@ -188,15 +188,12 @@ static edgeops_status pack(input *in) {
     for (size_t from = 0; status == EDGEOPS_OK && from < in->rows.rows; from += EOP_CHUNK_ROWS) {
         size_t left = in->rows.rows - from;
         eop_rows piece = {0};
-        status = eop_rows_copy(&piece, &in->rows, from,
-                               from + (left < EOP_CHUNK_ROWS ? left : EOP_CHUNK_ROWS), NULL);
-        if (status == EDGEOPS_OK) {
-            status = eop_rows_complete(&piece);
-        }
+        status = eop_rows_view(&piece, &in->rows, from,
+                               from + (left < EOP_CHUNK_ROWS ? left : EOP_CHUNK_ROWS));
         if (status == EDGEOPS_OK) {
             eop_table_frame_put(&in->blocks, &piece);
         }
-        eop_rows_dispose(&piece);
+        eop_rows_view_dispose(&piece);
     }
     return status == EDGEOPS_OK && in->blocks.failed ? eop_fail_nomem("store") : status;
 }
@@ -268,7 +265,8 @@ static edgeops_status append_blocks(edgeops_store *store, void *user_data) {
     edgeops_status status = EDGEOPS_OK;
     for (size_t i = 0; status == EDGEOPS_OK && i < all->count; i++) {
         input *in = &all->items[i];
-        status = eop_append_rows(store, in->table, &in->rows, &in->blocks);
+        /* Of several, those before one that does not fit may be needed again. */
+        status = eop_append_rows(store, in->table, &in->rows, &in->blocks, all->count == 1);
     }
     return status;
 }
@@ -389,7 +387,7 @@ edgeops_status eop_replay_table(edgeops_store *store, const char **data, const c
         status = decode_columns(&rows, channels, &frame, asset);
     }
     if (status == EDGEOPS_OK) {
-        status = eop_memtable_push_rows(asset, store->active, &rows, channels);
+        status = eop_memtable_push_rows(asset, store->active, &rows, channels, true);
     } else if (status == EDGEOPS_DONE || eop_sql_unreadable(status)) {
         store->skipped_rows += frame.rows;
         status = EDGEOPS_OK;

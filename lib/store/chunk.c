@@ -146,7 +146,7 @@ static void put_texts(eop_buf *buf, const eop_vector *vector, size_t count) {
     }
 }
 
-static void put_elements(eop_buf *buf, const eop_vector *vector, size_t count) {
+static void put_elements(eop_buf *buf, const eop_vector *vector, size_t count, size_t saving) {
     size_t row_bytes = eop_vector_row_bytes(vector);
     size_t length = eop_vector_length(vector);
     if (vector->type == EDGEOPS_TYPE_STRING) {
@@ -154,7 +154,7 @@ static void put_elements(eop_buf *buf, const eop_vector *vector, size_t count) {
         return;
     }
     if (vector->nulls == 0) {
-        put_pages(buf, vector->type, vector->data, count * length, EOP_SAVING_FAST);
+        put_pages(buf, vector->type, vector->data, count * length, saving);
         return;
     }
     eop_buf there = {0};
@@ -164,13 +164,13 @@ static void put_elements(eop_buf *buf, const eop_vector *vector, size_t count) {
         }
     }
     if (!there.failed) {
-        put_pages(buf, vector->type, there.data, count * length, EOP_SAVING_FAST);
+        put_pages(buf, vector->type, there.data, count * length, saving);
     }
     buf->failed |= there.failed;
     eop_buf_dispose(&there);
 }
 
-void eop_chunk_encode(eop_buf *buf, const eop_vector *vector) {
+static void encode(eop_buf *buf, const eop_vector *vector, size_t saving) {
     size_t start = buf->size;
     size_t count = vector->filled - (size_t)vector->nulls;
     unsigned flags = 0;
@@ -188,15 +188,31 @@ void eop_chunk_encode(eop_buf *buf, const eop_vector *vector) {
     if ((flags & EOP_COLUMN_QUALITY) != 0) {
         put_quality(buf, vector, count);
     }
-    put_elements(buf, vector, count);
+    put_elements(buf, vector, count, saving);
+    seal(buf, start);
+}
+
+void eop_chunk_encode(eop_buf *buf, const eop_vector *vector) {
+    encode(buf, vector, EOP_SAVING_FAST);
+}
+
+void eop_chunk_encode_quick(eop_buf *buf, const eop_vector *vector) {
+    encode(buf, vector, EOP_SAVING_NONE);
+}
+
+static void encode_int(eop_buf *buf, const int64_t *values, size_t n, size_t saving) {
+    size_t start = buf->size;
+    put_header(buf, EDGEOPS_TYPE_INT64, 0, n);
+    put_pages(buf, EDGEOPS_TYPE_INT64, (const char *)values, n, saving);
     seal(buf, start);
 }
 
 void eop_chunk_encode_int(eop_buf *buf, const int64_t *values, size_t n) {
-    size_t start = buf->size;
-    put_header(buf, EDGEOPS_TYPE_INT64, 0, n);
-    put_pages(buf, EDGEOPS_TYPE_INT64, (const char *)values, n, EOP_SAVING_SMALL);
-    seal(buf, start);
+    encode_int(buf, values, n, EOP_SAVING_SMALL);
+}
+
+void eop_chunk_encode_int_quick(eop_buf *buf, const int64_t *values, size_t n) {
+    encode_int(buf, values, n, EOP_SAVING_NONE);
 }
 
 /* -- decoding -- */

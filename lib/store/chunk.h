@@ -46,6 +46,9 @@
 void eop_chunk_encode(eop_buf *buf, const eop_vector *vector);
 /** The same for plain int64 without nulls: times, seqs and ordinals. */
 void eop_chunk_encode_int(eop_buf *buf, const int64_t *values, size_t n);
+/** Both in less time and more bytes: for what is kept for a moment only, as in the journal. */
+void eop_chunk_encode_quick(eop_buf *buf, const eop_vector *vector);
+void eop_chunk_encode_int_quick(eop_buf *buf, const int64_t *values, size_t n);
 
 /** Appends rows [from, to) of a BLOB of `rows` rows to a vector of its type and length. Trusts
  * nothing in the BLOB: E_CORRUPT. */

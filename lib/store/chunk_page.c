@@ -183,7 +183,7 @@ static size_t scale(uint64_t *values, uint8_t *odd, edgeops_type type, const cha
 }
 
 static void put_decimal(eop_buf *buf, eop_decimal decimal, uint64_t *values, const uint8_t *odd,
-                        size_t count, const char *elements, size_t width, size_t n) {
+                        size_t count, const char *elements, size_t width, size_t n, size_t saving) {
     put_byte(buf, EOP_PAGE_DECIMAL);
     put_byte(buf, decimal.exponent | (decimal.narrow ? EOP_PAGE_NARROW : 0));
     eop_put_varint(buf, count);
@@ -200,12 +200,12 @@ static void put_decimal(eop_buf *buf, eop_decimal decimal, uint64_t *values, con
             eop_buf_put(buf, elements + i * width, width);
         }
     }
-    eop_pack(buf, values, n, EOP_SAVING_FAST);
+    eop_pack(buf, values, n, saving);
 }
 
 /* False: too many elements are no decimals. */
 static bool try_decimal(size_t *odd_count, eop_buf *buf, edgeops_type type, const char *elements,
-                        size_t n) {
+                        size_t n, size_t saving) {
     uint64_t values[EOP_PAGE_MAX];
     uint8_t odd[EOP_PAGE_MAX];
     eop_decimal decimal;
@@ -233,12 +233,13 @@ static bool try_decimal(size_t *odd_count, eop_buf *buf, edgeops_type type, cons
         return false;
     }
     *odd_count = count;
-    put_decimal(buf, decimal, values, odd, count, elements, eop_type_width(type), n);
+    put_decimal(buf, decimal, values, odd, count, elements, eop_type_width(type), n, saving);
     return true;
 }
 
 /* Elements that are taken from few different ones. False: there are more. */
-static bool put_selected(eop_buf *buf, const char *elements, size_t width, size_t n) {
+static bool put_selected(eop_buf *buf, const char *elements, size_t width, size_t n,
+                         size_t saving) {
     uint64_t values[EOP_PAGE_MAX];
     uint16_t first[CHOICES_MAX]; /* where a choice is found first */
     uint16_t slots[4 * CHOICES_MAX] = {0};
@@ -264,7 +265,7 @@ static bool put_selected(eop_buf *buf, const char *elements, size_t width, size_
     for (size_t i = 0; i < choices; i++) {
         eop_buf_put(buf, elements + first[i] * width, width);
     }
-    eop_pack(buf, values, n, EOP_SAVING_FAST);
+    eop_pack(buf, values, n, saving);
     return true;
 }
 
@@ -288,13 +289,14 @@ static void keep_shorter(eop_buf *buf, size_t start, size_t middle) {
     }
 }
 
-static void put_float(eop_buf *buf, edgeops_type type, const char *elements, size_t n) {
+static void put_float(eop_buf *buf, edgeops_type type, const char *elements, size_t n,
+                      size_t saving) {
     size_t start = buf->size;
     size_t odd = 0;
-    bool decimal = try_decimal(&odd, buf, type, elements, n);
+    bool decimal = try_decimal(&odd, buf, type, elements, n, saving);
     if (!decimal || odd > n / 16) {
         size_t middle = buf->size;
-        put_packed(buf, EOP_PAGE_BITS, type, elements, n, EOP_SAVING_FAST);
+        put_packed(buf, EOP_PAGE_BITS, type, elements, n, saving);
         if (decimal) {
             keep_shorter(buf, start, middle);
         }
@@ -311,14 +313,14 @@ void eop_page_put(eop_buf *buf, edgeops_type type, const void *elements, size_t 
         return;
     }
     if (eop_type_is_float(type)) {
-        put_float(buf, type, from, n);
+        put_float(buf, type, from, n, saving);
     } else if (type != EDGEOPS_TYPE_BLOB) {
         put_packed(buf, EOP_PAGE_WHOLE, type, from, n, saving);
     }
     /* Where a good half is left, few different elements may still explain it. */
     if ((buf->size == start || buf->size - start > n * width / 4) && width > 1) {
         size_t middle = buf->size;
-        if (put_selected(buf, from, width, n) && middle > start) {
+        if (put_selected(buf, from, width, n, saving) && middle > start) {
             keep_shorter(buf, start, middle);
         }
     }

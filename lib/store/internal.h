@@ -88,7 +88,7 @@ struct edgeops_store {
     bool woken;
     bool stop;
     bool checkpoint_due;
-    int ballast; /* of ballast.c */
+    int ballast;                      /* of ballast.c */
     int64_t damaged[EOP_DAMAGED_MAX]; /* chunks found unreadable */
     size_t damaged_count;
     size_t damaged_told; /* so many of them were logged */
@@ -177,9 +177,10 @@ edgeops_status eop_append_run(edgeops_store *store, size_t bound, eop_append_fn 
 edgeops_status eop_append_sample(edgeops_store *store, const edgeops_sample *sample, size_t index);
 /** For eop_append_fn: rows, ascending strictly by (time, seq), whose vectors are the columns of the
  * table; blocks: the same as eop_table_frame_put() made them. DONE: they do not follow the newest
- * row of the asset or have other types, take them one by one. */
+ * row of the asset or have other types, take them one by one. give: see eop_memtable_push_rows().
+ */
 edgeops_status eop_append_rows(edgeops_store *store, const edgeops_table *table, eop_rows *rows,
-                               eop_buf *blocks);
+                               eop_buf *blocks, bool give);
 edgeops_status eop_check_text(const char *asset, const char *channel, const edgeops_value *value);
 edgeops_status eop_append_scratch_new(eop_append_scratch **out);
 void eop_append_scratch_free(eop_append_scratch *scratch);

@@ -308,6 +308,15 @@ static void grow_extent(eop_extent *extent, uint64_t ordinal, int64_t time, int6
 void eop_block_measure(eop_block *block) {
     const eop_rows *data = &block->data;
     block->extent = (eop_extent){0};
+    if (block->sorted && data->rows > 0) {
+        size_t last = data->rows - 1;
+        block->extent = (eop_extent){.rows = data->rows,
+                                     .ordinal = data->first_ordinal + last,
+                                     .first = data->times[0],
+                                     .last = data->times[last],
+                                     .last_seq = data->seqs[last]};
+        return;
+    }
     for (size_t i = 0; i < data->rows; i++) {
         grow_extent(&block->extent, data->first_ordinal + i, data->times[i], data->seqs[i]);
     }
@@ -472,8 +481,29 @@ static edgeops_status map_columns(uint32_t *map, eop_block *block, const eop_row
     return EDGEOPS_OK;
 }
 
-edgeops_status eop_memtable_push_rows(eop_asset *asset, eop_segment *segment, const eop_rows *rows,
-                                      const uint32_t *channels) {
+/* An empty block takes the arrays as they are. */
+static void take_rows(eop_rows *data, eop_rows *rows, const uint32_t *channels) {
+    for (size_t k = 0; k < rows->vector_count; k++) {
+        if (channels[k] != UINT32_MAX) {
+            eop_vector_dispose(&data->vectors[channels[k]]);
+            data->vectors[channels[k]] = rows->vectors[k];
+            rows->vectors[k] = (eop_vector){.type = rows->vectors[k].type};
+        }
+    }
+    eop_free(data->times);
+    eop_free(data->seqs);
+    data->times = rows->times;
+    data->seqs = rows->seqs;
+    data->capacity = rows->capacity;
+    data->rows = rows->rows;
+    data->first_ordinal = rows->first_ordinal;
+    rows->times = NULL;
+    rows->seqs = NULL;
+    eop_rows_dispose(rows);
+}
+
+edgeops_status eop_memtable_push_rows(eop_asset *asset, eop_segment *segment, eop_rows *rows,
+                                      const uint32_t *channels, bool give) {
     uint32_t map[EOP_CHANNELS_MAX];
     eop_block *block = NULL;
     edgeops_status status = open_block(&block, asset, segment, rows->first_ordinal);
@@ -486,8 +516,11 @@ edgeops_status eop_memtable_push_rows(eop_asset *asset, eop_segment *segment, co
     uint64_t before = beyond_free(block->memory);
     uint64_t columns = columns_memory(data);
     status = map_columns(map, block, rows, channels);
-    if (status == EDGEOPS_OK) {
-        status = eop_rows_copy(data, rows, 0, rows->rows, map);
+    size_t n = rows->rows;
+    if (status == EDGEOPS_OK && give && row == 0 && data->ordinals == NULL) {
+        take_rows(data, rows, channels);
+    } else if (status == EDGEOPS_OK) {
+        status = eop_rows_copy(data, rows, 0, n, map);
     }
     block->memory += (data->capacity - capacity) * 2 * sizeof(int64_t);
     block->memory += columns_memory(data) - columns;
@@ -496,16 +529,18 @@ edgeops_status eop_memtable_push_rows(eop_asset *asset, eop_segment *segment, co
         eop_memtable_pop(asset, segment, row);
         return status;
     }
-    size_t last = rows->rows - 1;
+    size_t first = row;
+    size_t last = row + n - 1;
     block->sorted =
         block->sorted && (row == 0 || eop_key_compare(data->times[row - 1], data->seqs[row - 1],
-                                                      rows->times[0], rows->seqs[0]) < 0);
-    block->t_min = row == 0 || rows->times[0] < block->t_min ? rows->times[0] : block->t_min;
-    block->t_max = row == 0 || rows->times[last] > block->t_max ? rows->times[last] : block->t_max;
-    grow_extent(&asset->all, rows->first_ordinal, rows->times[0], rows->seqs[0]);
-    if (last > 0) {
-        grow_extent(&asset->all, rows->first_ordinal + last, rows->times[last], rows->seqs[last]);
-        asset->all.rows += last - 1;
+                                                      data->times[first], data->seqs[first]) < 0);
+    block->t_min =
+        row == 0 || data->times[first] < block->t_min ? data->times[first] : block->t_min;
+    block->t_max = row == 0 || data->times[last] > block->t_max ? data->times[last] : block->t_max;
+    grow_extent(&asset->all, data->first_ordinal + first, data->times[first], data->seqs[first]);
+    if (n > 1) {
+        grow_extent(&asset->all, data->first_ordinal + last, data->times[last], data->seqs[last]);
+        asset->all.rows += n - 2;
     }
     return EDGEOPS_OK;
 }

@@ -142,9 +142,10 @@ void eop_asset_note_write(eop_asset *asset, uint64_t before, uint64_t write, uin
  * row when all writes are durable. */
 uint64_t eop_asset_durable(const eop_asset *asset, uint64_t durable);
 /** Complete rows, strictly ascending by (time, seq) and newer than all of the asset, with their
- * first_ordinal set. channels: of each vector; UINT32_MAX: it is left out. All or nothing. */
-edgeops_status eop_memtable_push_rows(eop_asset *asset, eop_segment *segment, const eop_rows *rows,
-                                      const uint32_t *channels);
+ * first_ordinal set. channels: of each vector; UINT32_MAX: it is left out. give: its
+ * arrays may be taken, and what is in `rows` is void then. All or nothing. */
+edgeops_status eop_memtable_push_rows(eop_asset *asset, eop_segment *segment, eop_rows *rows,
+                                      const uint32_t *channels, bool give);
 /** Takes the newest rows of the asset's newest block away until n are left; an empty block goes. */
 void eop_memtable_pop(eop_asset *asset, eop_segment *segment, size_t n);
 /** Finds a row in the blocks. *block NULL: there is none. */

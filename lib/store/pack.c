@@ -413,7 +413,7 @@ static void put_residuals(eop_buf *buf, size_t form_at, const uint64_t *values, 
     coding c;
     if (total[0] == n) {
         packing = EOP_PACK_NOTHING;
-    } else if (cost > n) {
+    } else if (cost > n && saving > EOP_SAVING_NONE) {
         /* A code has a bit at least. */
         size_t coded = choose_coding(&c, values, n, total);
         packing = coded < cost - cost / saving ? EOP_PACK_CODES : EOP_PACK_BLOCKS;

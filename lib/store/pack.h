@@ -30,7 +30,7 @@
 #define EOP_PACK_MAX 4096u
 
 /** Codes are taken when they save at least one bit of so many: they are read at half the speed. */
-enum { EOP_SAVING_FAST = 16, EOP_SAVING_SMALL = 100 };
+enum { EOP_SAVING_NONE = 0, EOP_SAVING_FAST = 16, EOP_SAVING_SMALL = 100 };
 
 /** Appends n (1..4096) integers; may change `values`. Sets buf->failed when there is no memory. */
 void eop_pack(eop_buf *buf, uint64_t *values, size_t n, size_t saving);

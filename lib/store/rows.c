@@ -145,6 +145,51 @@ edgeops_status eop_rows_copy(eop_rows *rows, const eop_rows *source, size_t from
     return status;
 }
 
+static eop_vector view_vector(const eop_vector *source, size_t from, size_t to) {
+    eop_vector view = *source;
+    view.filled = to - from;
+    view.data = (char *)source->data + from * eop_vector_row_bytes(source);
+    view.quality = source->quality != NULL ? source->quality + from : NULL;
+    view.nulls = 0;
+    if (source->valid != NULL) {
+        view.valid = source->valid + from;
+        for (size_t i = 0; i < view.filled; i++) {
+            view.nulls += view.valid[i] == 0;
+        }
+    }
+    return view;
+}
+
+edgeops_status eop_rows_view(eop_rows *view, const eop_rows *source, size_t from, size_t to) {
+    for (size_t k = 0; k < source->vector_count; k++) {
+        if (source->vectors[k].filled < to) {
+            return EDGEOPS_DONE;
+        }
+    }
+    if (source->ordinals != NULL) {
+        return EDGEOPS_DONE;
+    }
+    eop_vector *vectors = eop_realloc_array(NULL, source->vector_count, sizeof *vectors);
+    if (vectors == NULL) {
+        return eop_fail_nomem("store");
+    }
+    for (size_t k = 0; k < source->vector_count; k++) {
+        vectors[k] = view_vector(&source->vectors[k], from, to);
+    }
+    *view = (eop_rows){.rows = to - from,
+                       .times = source->times + from,
+                       .seqs = source->seqs + from,
+                       .first_ordinal = source->first_ordinal + from,
+                       .vectors = vectors,
+                       .vector_count = source->vector_count};
+    return EDGEOPS_OK;
+}
+
+void eop_rows_view_dispose(eop_rows *view) {
+    eop_free(view->vectors);
+    *view = (eop_rows){0};
+}
+
 edgeops_status eop_rows_gather(eop_rows *rows, const uint32_t *index, size_t n) {
     edgeops_status status = eop_rows_complete(rows);
     if (status == EDGEOPS_OK) {

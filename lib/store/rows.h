@@ -101,6 +101,11 @@ edgeops_status eop_rows_append_keys(eop_rows *rows, const eop_rows *source, size
  * added. */
 edgeops_status eop_rows_copy(eop_rows *rows, const eop_rows *source, size_t from, size_t to,
                              const uint32_t *map);
+/** Rows [from, to) in place: the view borrows all but its list of vectors, and is let go with
+ * eop_rows_view_dispose(). DONE: they cannot be seen so, since a column lags behind or the ordinals
+ * are kept. */
+edgeops_status eop_rows_view(eop_rows *view, const eop_rows *source, size_t from, size_t to);
+void eop_rows_view_dispose(eop_rows *view);
 /** Row i becomes the old row index[i]. */
 edgeops_status eop_rows_gather(eop_rows *rows, const uint32_t *index, size_t n);
 void eop_rows_truncate(eop_rows *rows, size_t n);

@@ -48,7 +48,7 @@ static void put_column(eop_buf *buf, const eop_vector *vector, uint16_t index) {
     size_t at = buf->size;
     eop_buf_put(buf, &head, sizeof head);
     size_t start = buf->size;
-    eop_chunk_encode(buf, vector);
+    eop_chunk_encode_quick(buf, vector);
     if (!buf->failed) {
         head.bytes = (uint32_t)(buf->size - start);
         memcpy(buf->data + at, &head, sizeof head);
@@ -60,11 +60,11 @@ void eop_table_frame_put(eop_buf *buf, const eop_rows *rows) {
     size_t at = buf->size;
     eop_buf_put(buf, &head, sizeof head);
     size_t start = buf->size;
-    eop_chunk_encode_int(buf, rows->times, rows->rows);
+    eop_chunk_encode_int_quick(buf, rows->times, rows->rows);
     head.times = (uint32_t)(buf->size - start);
     if (!all_zero(rows->seqs, rows->rows)) {
         start = buf->size;
-        eop_chunk_encode_int(buf, rows->seqs, rows->rows);
+        eop_chunk_encode_int_quick(buf, rows->seqs, rows->rows);
         head.seqs = (uint32_t)(buf->size - start);
     }
     for (size_t k = 0; k < rows->vector_count; k++) {

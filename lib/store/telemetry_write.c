@@ -204,7 +204,15 @@ static edgeops_status write_rows(eop_telemetry *telemetry, uint32_t asset, const
     for (size_t from = 0; status == EDGEOPS_OK && from < data->rows; from += cut) {
         size_t to = data->rows - from > cut ? from + cut : data->rows;
         eop_rows piece = {0};
-        status = eop_rows_copy(&piece, data, from, to, NULL);
+        status = sorted ? eop_rows_view(&piece, data, from, to) : EDGEOPS_DONE;
+        if (status == EDGEOPS_OK) {
+            status = write_chunk(telemetry, asset, piece.first_ordinal, &piece, buf);
+            eop_rows_view_dispose(&piece);
+            continue;
+        }
+        if (status == EDGEOPS_DONE) {
+            status = eop_rows_copy(&piece, data, from, to, NULL);
+        }
         if (status == EDGEOPS_OK) {
             status = eop_rows_complete(&piece);
         }
