@@ -161,7 +161,7 @@ static edgeops_status set_up(eop_sql *sql, const eop_sql_options *options) {
         status = eop_sql_exec(
             sql, "PRAGMA journal_mode=WAL; PRAGMA secure_delete=OFF; PRAGMA synchronous=NORMAL;"
                  "PRAGMA journal_size_limit=4194304; PRAGMA temp_store=MEMORY;"
-                 "PRAGMA foreign_keys=ON; PRAGMA cache_size=-1024;");
+                 "PRAGMA foreign_keys=ON; PRAGMA cache_size=-256;");
     }
     if (status != EDGEOPS_OK) {
         return status;

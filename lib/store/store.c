@@ -29,7 +29,7 @@ static edgeops_status take_options(edgeops_store_options *out,
         out->ahead_limit = 24 * 3600 * EDGEOPS_SECOND;
     }
     if (out->segment_bytes == 0) {
-        out->segment_bytes = 8 * MIB;
+        out->segment_bytes = 2 * MIB;
     }
     if (out->free_floor_bytes == 0) {
         out->free_floor_bytes = 64 * MIB;
