@@ -20,6 +20,7 @@ typedef struct edgeops_port {
     const char *name;
     const char *unit; /**< never NULL */
     edgeops_type type;
+    uint32_t length; /**< elements of an input that is an array, else 1 */
 } edgeops_port;
 
 /** What a manifest says, in force with all defaults. Borrowed from its workflow. */

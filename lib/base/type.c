@@ -196,6 +196,22 @@ void eop_value_save(void *at, const edgeops_value *value) {
     }
 }
 
+void eop_null_fill(void *at, edgeops_type type, size_t n) {
+    static const uint64_t nan64 = UINT64_C(0x7ff8000000000000);
+    static const uint32_t nan32 = UINT32_C(0x7fc00000);
+    if (type == EDGEOPS_TYPE_FLOAT64) {
+        for (size_t i = 0; i < n; i++) {
+            memcpy((char *)at + i * sizeof nan64, &nan64, sizeof nan64);
+        }
+    } else if (type == EDGEOPS_TYPE_FLOAT32) {
+        for (size_t i = 0; i < n; i++) {
+            memcpy((char *)at + i * sizeof nan32, &nan32, sizeof nan32);
+        }
+    } else if (n > 0) {
+        memset(at, 0, n * eop_type_width(type));
+    }
+}
+
 uint32_t eop_value_length(const edgeops_value *value) {
     return eop_value_is_array(value) ? value->size / (uint32_t)types[value->type].width : 1;
 }

@@ -42,6 +42,9 @@ bool eop_type_is_numeric(edgeops_type type);
 edgeops_value eop_value_load(edgeops_type type, const void *at);
 /** Writes a scalar of such a type: eop_type_width() bytes. */
 void eop_value_save(void *at, const edgeops_value *value);
+/** Writes n null elements of a type with a width: NaN (0x7ff8000000000000, 0x7fc00000), else all
+ * zero. */
+void eop_null_fill(void *at, edgeops_type type, size_t n);
 /** False for an integer that its type cannot have, such as the INT8 200. */
 bool eop_value_in_range(const edgeops_value *value);
 /** Text of a number (eop_format_double) or a bool; "" for the others. Gives its length. */

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "codec/column.h"
 
 _Static_assert(sizeof(eop_wire_head) == 16, "a block after the head must be aligned to 8");
 _Static_assert(sizeof(eop_wire_block) == 16, "layout");
@@ -175,20 +176,7 @@ edgeops_status eop_wire_get_metric(eop_wire_metric *metric, const char *body, si
 }
 
 bool eop_wire_fits(const edgeops_column *column, edgeops_type type) {
-    if (column->type == type) {
-        return true;
-    }
-    switch (type) {
-    case EDGEOPS_TYPE_FLOAT64:
-        return column->type == EDGEOPS_TYPE_INT64 || column->type == EDGEOPS_TYPE_BOOL;
-    case EDGEOPS_TYPE_INT64:
-        return column->type == EDGEOPS_TYPE_BOOL;
-    case EDGEOPS_TYPE_NULL:
-    case EDGEOPS_TYPE_BOOL:
-    case EDGEOPS_TYPE_STRING:
-    default:
-        return false;
-    }
+    return column->type == type || (column->length <= 1 && eop_type_widens(column->type, type));
 }
 
 /* A column of another type may stand in the place of one that has no value yet: all of it is null
@@ -215,6 +203,17 @@ static bool has_nulls(const eop_wire_part *parts, size_t n, size_t column, edgeo
     return false;
 }
 
+/* Elements of a row: as many as the columns that fit have, which are of one length. */
+static uint32_t elements(const eop_wire_part *parts, size_t n, size_t column, edgeops_type type) {
+    for (size_t i = 0; i < n; i++) {
+        const edgeops_column *c = &parts[i].table->columns[column];
+        if (c->type == type && c->length > 1) {
+            return c->length;
+        }
+    }
+    return 1;
+}
+
 static uint64_t string_bytes(const eop_wire_part *parts, size_t n, size_t column) {
     uint64_t bytes = 0;
     for (size_t i = 0; i < n; i++) {
@@ -238,6 +237,11 @@ static bool place(size_t *end, uint64_t *at, uint64_t size, size_t width) {
     return eop_add_size(end, *end, bytes & ~(size_t)7);
 }
 
+/* Whether `values` does not have all of the column. */
+static bool has_extra(const eop_wire_part *parts, size_t n, size_t column, edgeops_type type) {
+    return type != EDGEOPS_TYPE_FLOAT64 || elements(parts, n, column, type) > 1;
+}
+
 /* Walks the layout of a block: the one place that knows it. extras may be NULL. */
 static bool lay_out(size_t *size, eop_wire_view *view, eop_wire_extra *extras,
                     const edgeops_type *types, size_t columns, const eop_wire_part *parts,
@@ -248,7 +252,7 @@ static bool lay_out(size_t *size, eop_wire_view *view, eop_wire_extra *extras,
     size_t extra_count = 0;
 
     for (size_t i = 0; i < columns; i++) {
-        extra_count += types[i] != EDGEOPS_TYPE_FLOAT64;
+        extra_count += has_extra(parts, n, i, types[i]);
     }
     end += extra_count * sizeof(eop_wire_extra);
     view->rows = rows;
@@ -263,7 +267,7 @@ static bool lay_out(size_t *size, eop_wire_view *view, eop_wire_extra *extras,
     }
     view->values = (size_t)at;
     for (size_t i = 0, k = 0; i < columns; i++) {
-        if (types[i] == EDGEOPS_TYPE_FLOAT64) {
+        if (!has_extra(parts, n, i, types[i])) {
             continue;
         }
         eop_wire_extra extra = {.column = (uint32_t)i, .type = (uint32_t)types[i]};
@@ -273,7 +277,8 @@ static bool lay_out(size_t *size, eop_wire_view *view, eop_wire_extra *extras,
             fits =
                 place(&end, &extra.data, rows + 1, 8) && place(&end, &extra.bytes, extra.length, 1);
         } else {
-            fits = place(&end, &extra.data, rows, types[i] == EDGEOPS_TYPE_BOOL ? 1 : 8);
+            extra.length = elements(parts, n, i, types[i]);
+            fits = place(&end, &extra.data, rows, eop_type_width(types[i]) * extra.length);
         }
         if (fits && has_nulls(parts, n, i, types[i])) {
             fits = place(&end, &extra.valid, rows, 1);
@@ -299,48 +304,28 @@ edgeops_status eop_wire_block_size(size_t *out, const edgeops_type *types, size_
     return EDGEOPS_OK;
 }
 
-static double as_double(const edgeops_column *c, uint64_t row) {
-    if (c->valid != NULL && c->valid[row] == 0) {
-        return NAN;
-    }
-    switch (c->type) {
-    case EDGEOPS_TYPE_FLOAT64:
-        return c->f64[row];
-    case EDGEOPS_TYPE_INT64:
-        return (double)c->i64[row];
-    case EDGEOPS_TYPE_BOOL:
-        return c->u8[row] != 0 ? 1.0 : 0.0;
-    case EDGEOPS_TYPE_NULL:
-    case EDGEOPS_TYPE_STRING:
-    default:
-        return NAN;
-    }
-}
-
 static void write_values(double *out, size_t stride, const eop_wire_part *part, size_t column,
                          edgeops_type type) {
     const edgeops_column *c = &part->table->columns[column];
 
-    if (!eop_wire_fits(c, type)) {
+    if (!eop_wire_fits(c, type) || c->type == EDGEOPS_TYPE_STRING || c->length > 1) {
         for (uint64_t r = 0; r < part->rows; r++) {
             out[r * stride] = NAN;
         }
     } else if (c->type == EDGEOPS_TYPE_FLOAT64 && c->valid == NULL) {
+        const double *from = (const double *)eop_column_data(c) + part->first;
         for (uint64_t r = 0; r < part->rows; r++) {
-            out[r * stride] = c->f64[part->first + r];
+            out[r * stride] = from[r];
         }
     } else {
         for (uint64_t r = 0; r < part->rows; r++) {
-            out[r * stride] = as_double(c, part->first + r);
+            edgeops_value value = eop_column_load(c, part->first + r);
+            out[r * stride] = eop_value_double(&value);
         }
     }
 }
 
-static int64_t as_integer(const edgeops_column *c, uint64_t row) {
-    return c->type == EDGEOPS_TYPE_INT64 ? c->i64[row] : c->u8[row] != 0;
-}
-
-/* Element k of the block is row `row` of this column. */
+/* Row k of the block is row `row` of this column. */
 static void write_extra_row(char *out, const eop_wire_extra *extra, uint64_t k, uint64_t *tail,
                             const edgeops_column *c, uint64_t row) {
     bool null = is_null(c, row, (edgeops_type)extra->type);
@@ -357,11 +342,18 @@ static void write_extra_row(char *out, const eop_wire_extra *extra, uint64_t k, 
             }
         }
         memcpy(out + extra->data + (k + 1) * 8, tail, 8);
-    } else if (extra->type == EDGEOPS_TYPE_BOOL) {
-        out[extra->data + k] = !null && c->u8[row] != 0;
     } else {
-        int64_t value = null ? 0 : as_integer(c, row);
-        memcpy(out + extra->data + k * 8, &value, 8);
+        edgeops_type type = (edgeops_type)extra->type;
+        size_t bytes = eop_type_width(type) * (size_t)extra->length;
+        char *place_of_row = out + extra->data + k * bytes;
+        edgeops_value value = eop_column_widen(c, row, type);
+        if (value.type == EDGEOPS_TYPE_NULL) {
+            eop_null_fill(place_of_row, type, (size_t)extra->length);
+        } else if (value.size > 0) {
+            memcpy(place_of_row, value.as.data, bytes);
+        } else {
+            eop_value_save(place_of_row, &value);
+        }
     }
 }
 
@@ -457,20 +449,16 @@ static bool extra_is_sound(const eop_wire_extra *e, const eop_wire_view *view, c
     if (e->column >= view->columns || (e->valid != 0 && !inside(e->valid, view->rows, 1, size))) {
         return false;
     }
-    switch (e->type) {
-    case EDGEOPS_TYPE_INT64:
-        return inside(e->data, view->rows, 8, size);
-    case EDGEOPS_TYPE_BOOL:
-        return inside(e->data, view->rows, 1, size);
-    case EDGEOPS_TYPE_STRING:
+    if (e->type == EDGEOPS_TYPE_STRING) {
         if (!inside(e->data, view->rows + 1, 8, size) || !inside(e->bytes, e->length, 1, size)) {
             return false;
         }
         memcpy(&end, data + e->data + view->rows * 8, 8);
         return end <= e->length;
-    default:
-        return false;
     }
+    return e->type != EDGEOPS_TYPE_BLOB && e->length <= EDGEOPS_LENGTH_MAX &&
+           eop_type_has_length((edgeops_type)e->type, (int64_t)e->length) &&
+           inside(e->data, view->rows, eop_type_width((edgeops_type)e->type) * e->length, size);
 }
 
 edgeops_status eop_wire_block_read(eop_wire_view *view, const char *data, size_t size) {

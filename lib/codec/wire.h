@@ -76,8 +76,8 @@ edgeops_status eop_wire_get_metric(eop_wire_metric *metric, const char *body, si
 
 /* -- blocks: rows of numbers and texts. A block starts at a multiple of 8 and holds, in this order:
  * eop_wire_block, `extras` x eop_wire_extra, int64 times[rows], float64 values[rows][columns] (NaN
- * for null and for texts), then what the extras point at. A column that is not float64 has an
- * extra with its exact values. -- */
+ * for null, for texts and for arrays), then what the extras point at. A column that is not of
+ * scalar float64 has an extra with its exact values. -- */
 typedef struct eop_wire_block {
     uint64_t rows;
     uint32_t columns;
@@ -86,10 +86,10 @@ typedef struct eop_wire_block {
 
 typedef struct eop_wire_extra {
     uint32_t column;
-    uint32_t type;   /**< INT64: int64[rows]; BOOL: uint8[rows]; STRING: uint64 offsets[rows + 1] */
+    uint32_t type;   /**< STRING: uint64 offsets[rows + 1]; else elements [rows][length] of it */
     uint64_t data;   /**< offsets from the start of the block */
     uint64_t bytes;  /**< STRING: where its texts stand */
-    uint64_t length; /**< STRING: and how many bytes */
+    uint64_t length; /**< STRING: and how many bytes; else elements of a row, 1 for scalars */
     uint64_t valid;  /**< uint8[rows], 0 says null; 0 when there are no nulls */
 } eop_wire_extra;
 
@@ -100,8 +100,9 @@ typedef struct eop_wire_part {
     uint64_t rows;
 } eop_wire_part;
 
-/** Whether values of a column can be given as `type`: the same type, a whole number or bool as a
- * wider number, or nothing but nulls. */
+/** Whether values of a column can be given as `type`, see eop_type_widens(); arrays only as they
+ * are.
+ */
 bool eop_wire_fits(const edgeops_column *column, edgeops_type type);
 
 /** Bytes of a block of all the parts, a multiple of 8. types: columns of them, which each part's

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "codec/column.h"
 #include "node/parts.h"
 
 #define NAMED_MAX 16u
@@ -44,11 +45,15 @@ static edgeops_status look_at(const edgeops_asset_info *info, void *user_data) {
         const edgeops_channel_info *channel = find(info, input->name);
         if (channel == NULL) {
             put_missing(l, input->name);
-        } else if (channel->type != input->type) {
+        } else if (!eop_type_widens(channel->type, input->type) ||
+                   channel->length != input->length) {
+            char has[EOP_TYPE_TEXT];
+            char wants[EOP_TYPE_TEXT];
             return eop_fail(EDGEOPS_E_INVALID, "node",
                             "asset '%s': channel '%s' is %s, workflow '%s' takes it as %s",
-                            l->asset, input->name, eop_type_name(channel->type), l->manifest->name,
-                            eop_type_name(input->type));
+                            l->asset, input->name,
+                            eop_type_text(has, channel->type, channel->length), l->manifest->name,
+                            eop_type_text(wants, input->type, input->length));
         }
     }
     return EDGEOPS_OK;

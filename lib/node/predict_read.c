@@ -267,7 +267,7 @@ static edgeops_status read_csv(eop_job *job, eop_predict *p) {
         status = eop_bulk_open(&bulk, job, p->call->input);
     }
     for (size_t i = 0; i < m->input_count; i++) {
-        columns[i] = (eop_csv_column){m->inputs[i].name, m->inputs[i].type, 1};
+        columns[i] = (eop_csv_column){m->inputs[i].name, m->inputs[i].type, m->inputs[i].length};
     }
     if (status == EDGEOPS_OK) {
         const char *time = eop_json_string(args, "time_column", NULL);

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "codec/column.h"
 #include "runtime/rows.h"
 
 enum { FILL_PREVIOUS = 0, FILL_LINEAR = 1, FILL_NONE = 2 };
@@ -123,12 +124,12 @@ void eop_grid_abandon(eop_grid *grid) {
     grid->open = false;
 }
 
-static edgeops_status keep_text(carry *c, const edgeops_value *value) {
+static edgeops_status keep_bytes(carry *c, const edgeops_value *value) {
     if (!eop_grow(&c->text, &c->capacity, (size_t)value->size + 1, 1)) {
         return eop_fail_nomem("runtime");
     }
-    memcpy(c->text, value->as.str, value->size);
-    c->value.as.str = c->text;
+    memcpy(c->text, value->as.data, value->size);
+    c->value.as.data = c->text;
     return EDGEOPS_OK;
 }
 
@@ -137,13 +138,13 @@ static edgeops_status take_in(eop_grid *grid) {
     for (size_t i = 0; i < grid->count; i++) {
         carry *c = &grid->carried[i];
         edgeops_value value =
-            eop_column_value(&grid->table->columns[grid->map[i]], grid->row, grid->types[i]);
+            eop_column_widen(&grid->table->columns[grid->map[i]], grid->row, grid->types[i]);
         if (value.type == EDGEOPS_TYPE_NULL) {
             continue;
         }
         c->value = value;
-        if (value.type == EDGEOPS_TYPE_STRING && value.size > 0) {
-            edgeops_status status = keep_text(c, &value);
+        if (value.size > 0) {
+            edgeops_status status = keep_bytes(c, &value);
             if (status < 0) {
                 c->value.type = EDGEOPS_TYPE_NULL;
                 return status;
@@ -175,9 +176,9 @@ static edgeops_value value_at(const eop_grid *grid, size_t i, edgeops_time time)
     if (grid->fill == FILL_NONE && (uint64_t)time - (uint64_t)c->time >= (uint64_t)grid->period) {
         value = (edgeops_value){.type = EDGEOPS_TYPE_NULL};
     } else if (grid->fill == FILL_LINEAR && grid->open && value.type == EDGEOPS_TYPE_FLOAT64 &&
-               c->time < time) {
+               value.size == 0 && c->time < time) {
         edgeops_value after =
-            eop_column_value(&grid->table->columns[grid->map[i]], grid->row, EDGEOPS_TYPE_FLOAT64);
+            eop_column_widen(&grid->table->columns[grid->map[i]], grid->row, EDGEOPS_TYPE_FLOAT64);
         if (after.type == EDGEOPS_TYPE_FLOAT64) {
             value.as.f64 = between(c, after.as.f64, grid->table->times[grid->row], time);
         }

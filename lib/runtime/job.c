@@ -1,23 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/type.h"
 #include "codec/wire.h"
 #include "runtime/runtime.h"
-
-static const char *type_name(edgeops_type type) {
-    switch (type) {
-    case EDGEOPS_TYPE_INT64:
-        return "int64";
-    case EDGEOPS_TYPE_BOOL:
-        return "bool";
-    case EDGEOPS_TYPE_STRING:
-        return "string";
-    case EDGEOPS_TYPE_NULL:
-    case EDGEOPS_TYPE_FLOAT64:
-    default:
-        return "float64";
-    }
-}
 
 static eop_json *ports(const edgeops_port *list, size_t count) {
     eop_json *array = eop_json_array();
@@ -25,7 +11,8 @@ static eop_json *ports(const edgeops_port *list, size_t count) {
     for (size_t i = 0; i < count; i++) {
         eop_json *port = eop_json_object();
         eop_json_set_string(port, "name", list[i].name);
-        eop_json_set_string(port, "type", type_name(list[i].type));
+        char type[EOP_TYPE_TEXT];
+        eop_json_set_string(port, "type", eop_type_text(type, list[i].type, list[i].length));
         eop_json_set_string(port, "unit", list[i].unit != NULL ? list[i].unit : "");
         eop_json_append(array, port);
     }

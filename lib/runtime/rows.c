@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/rows.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "codec/column.h"
 #include "codec/wire.h"
 
 typedef struct column {
     edgeops_type type;
+    size_t row_bytes;
     union {
         void *any;
-        double *f64;
-        int64_t *i64;
-        uint8_t *u8;
+        char *bytes;
         uint32_t *offsets; /* one more than rows */
     } data;
     uint8_t *valid;
@@ -37,10 +36,6 @@ struct eop_rows {
     edgeops_table view;
 };
 
-static size_t width_of(edgeops_type type) {
-    return type == EDGEOPS_TYPE_BOOL ? 1 : type == EDGEOPS_TYPE_STRING ? 4 : 8;
-}
-
 edgeops_status eop_rows_new(eop_rows **out, const edgeops_port *inputs, size_t count) {
     *out = NULL;
     eop_rows *rows = eop_calloc(1, sizeof *rows);
@@ -57,8 +52,13 @@ edgeops_status eop_rows_new(eop_rows **out, const edgeops_port *inputs, size_t c
     for (size_t i = 0; i < count; i++) {
         char *name = eop_strdup(inputs[i].name);
         char *unit = eop_strdup(inputs[i].unit != NULL ? inputs[i].unit : "");
+        uint32_t length = inputs[i].length > 1 ? inputs[i].length : 1;
         rows->columns[i].type = inputs[i].type;
+        rows->columns[i].row_bytes = inputs[i].type == EDGEOPS_TYPE_STRING
+                                         ? sizeof(uint32_t)
+                                         : eop_type_width(inputs[i].type) * length;
         rows->view_columns[i].type = inputs[i].type;
+        rows->view_columns[i].length = length;
         rows->view_columns[i].name = name;
         rows->view_columns[i].unit = unit;
         if (name == NULL || unit == NULL) {
@@ -124,22 +124,15 @@ static void refresh(eop_rows *rows) {
     for (size_t i = 0; i < rows->column_count; i++) {
         const column *c = &rows->columns[i];
         edgeops_column *v = &rows->view_columns[i];
-        switch (c->type) {
-        case EDGEOPS_TYPE_INT64:
-            v->i64 = c->data.i64 + start;
-            break;
-        case EDGEOPS_TYPE_BOOL:
-            v->u8 = c->data.u8 + start;
-            break;
-        case EDGEOPS_TYPE_STRING:
-            v->offsets = c->data.offsets + start;
+        void *data = c->data.bytes + start * c->row_bytes;
+        if (c->type == EDGEOPS_TYPE_STRING) {
+            v->offsets = data;
             v->bytes = c->bytes;
-            break;
-        case EDGEOPS_TYPE_NULL:
-        case EDGEOPS_TYPE_FLOAT64:
-        default:
-            v->f64 = c->data.f64 + start;
-            break;
+        } else {
+            v->data = data;
+            v->f64 = c->type == EDGEOPS_TYPE_FLOAT64 && v->length == 1 ? data : NULL;
+            v->i64 = c->type == EDGEOPS_TYPE_INT64 && v->length == 1 ? data : NULL;
+            v->u8 = c->type == EDGEOPS_TYPE_BOOL ? data : NULL;
         }
         v->valid = v->nulls > 0 ? c->valid + start : NULL;
     }
@@ -170,9 +163,7 @@ static void compact(eop_rows *rows) {
                 c->data.offsets[r] = c->data.offsets[start + r] - base;
             }
         } else {
-            size_t width = width_of(c->type);
-            char *data = c->data.any;
-            memmove(data, data + start * width, n * width);
+            memmove(c->data.bytes, c->data.bytes + start * c->row_bytes, n * c->row_bytes);
         }
     }
     rows->start = 0;
@@ -211,7 +202,7 @@ static edgeops_status grow(eop_rows *rows) {
         column *c = &rows->columns[i];
         size_t extra = c->type == EDGEOPS_TYPE_STRING ? 1 : 0;
         bool fresh = c->data.any == NULL;
-        if (!resize(&c->data.any, capacity + extra, width_of(c->type)) ||
+        if (!resize(&c->data.any, capacity + extra, c->row_bytes) ||
             !resize(&c->valid, capacity, 1)) {
             return eop_fail_nomem("runtime");
         }
@@ -235,11 +226,6 @@ static bool nothing_but_nulls(const edgeops_column *c, uint64_t rows) {
     return true;
 }
 
-static const char *type_name(edgeops_type type) {
-    static const char *const names[] = {"null", "float64", "int64", "bool", "string"};
-    return (size_t)type < EOP_COUNT(names) ? names[type] : "?";
-}
-
 edgeops_status eop_rows_map(size_t *map, const eop_rows *rows, const edgeops_table *table) {
     for (size_t i = 0; i < rows->column_count; i++) {
         const char *name = rows->view_columns[i].name;
@@ -257,46 +243,20 @@ edgeops_status eop_rows_map(size_t *map, const eop_rows *rows, const edgeops_tab
                             table->asset != NULL ? table->asset : "", name);
         }
         const edgeops_column *c = &table->columns[at];
-        if (!eop_wire_fits(c, rows->columns[i].type) && !nothing_but_nulls(c, table->rows)) {
+        const edgeops_column *input = &rows->view_columns[i];
+        bool fits = eop_wire_fits(c, input->type) && eop_column_length(c) == input->length;
+        if (!fits && !nothing_but_nulls(c, table->rows)) {
+            char has[EOP_TYPE_TEXT];
+            char wants[EOP_TYPE_TEXT];
             return eop_fail(EDGEOPS_E_INVALID, "runtime",
                             "channel '%s' of '%s' is %s, but the workflow's input is %s", name,
-                            table->asset != NULL ? table->asset : "", type_name(c->type),
-                            type_name(rows->columns[i].type));
+                            table->asset != NULL ? table->asset : "",
+                            eop_type_text(has, c->type, c->length),
+                            eop_type_text(wants, input->type, input->length));
         }
         map[i] = at;
     }
     return EDGEOPS_OK;
-}
-
-edgeops_value eop_column_value(const edgeops_column *c, uint64_t row, edgeops_type type) {
-    edgeops_value value = {.type = EDGEOPS_TYPE_NULL};
-
-    if ((c->valid != NULL && c->valid[row] == 0) || !eop_wire_fits(c, type)) {
-        return value;
-    }
-    value.type = type;
-    switch (type) {
-    case EDGEOPS_TYPE_FLOAT64:
-        value.as.f64 = c->type == EDGEOPS_TYPE_FLOAT64 ? c->f64[row]
-                       : c->type == EDGEOPS_TYPE_INT64 ? (double)c->i64[row]
-                                                       : (double)(c->u8[row] != 0);
-        break;
-    case EDGEOPS_TYPE_INT64:
-        value.as.i64 = c->type == EDGEOPS_TYPE_INT64 ? c->i64[row] : c->u8[row] != 0;
-        break;
-    case EDGEOPS_TYPE_BOOL:
-        value.as.i64 = c->u8[row] != 0;
-        break;
-    case EDGEOPS_TYPE_STRING:
-        value.as.str = c->bytes + c->offsets[row];
-        value.size = c->offsets[row + 1] - c->offsets[row];
-        break;
-    case EDGEOPS_TYPE_NULL:
-    default:
-        value.type = EDGEOPS_TYPE_NULL;
-        break;
-    }
-    return value;
 }
 
 /* Makes room for a text, so that storing it cannot fail. */
@@ -318,25 +278,21 @@ static void store(column *c, edgeops_column *view, size_t row, const edgeops_val
 
     c->valid[row] = !null;
     view->nulls += null;
-    switch (c->type) {
-    case EDGEOPS_TYPE_INT64:
-        c->data.i64[row] = null ? 0 : value->as.i64;
-        break;
-    case EDGEOPS_TYPE_BOOL:
-        c->data.u8[row] = !null && value->as.i64 != 0;
-        break;
-    case EDGEOPS_TYPE_STRING:
+    if (c->type == EDGEOPS_TYPE_STRING) {
         if (!null && value->size > 0) {
             memcpy(c->bytes + c->bytes_size, value->as.str, value->size);
             c->bytes_size += value->size;
         }
         c->data.offsets[row + 1] = (uint32_t)c->bytes_size;
-        break;
-    case EDGEOPS_TYPE_NULL:
-    case EDGEOPS_TYPE_FLOAT64:
-    default:
-        c->data.f64[row] = null ? NAN : value->as.f64;
-        break;
+        return;
+    }
+    char *place = c->data.bytes + row * c->row_bytes;
+    if (null) {
+        eop_null_fill(place, c->type, view->length);
+    } else if (value->size > 0) {
+        memcpy(place, value->as.data, c->row_bytes);
+    } else {
+        eop_value_save(place, value);
     }
 }
 
@@ -358,7 +314,7 @@ edgeops_status eop_rows_append(eop_rows *rows, const edgeops_table *table, const
     for (size_t i = 0; status == EDGEOPS_OK && i < rows->column_count; i++) {
         if (rows->columns[i].type == EDGEOPS_TYPE_STRING) {
             edgeops_value value =
-                eop_column_value(&table->columns[map[i]], row, EDGEOPS_TYPE_STRING);
+                eop_column_widen(&table->columns[map[i]], row, EDGEOPS_TYPE_STRING);
             status = reserve_text(&rows->columns[i], &value);
         }
     }
@@ -366,7 +322,7 @@ edgeops_status eop_rows_append(eop_rows *rows, const edgeops_table *table, const
         return status;
     }
     for (size_t i = 0; i < rows->column_count; i++) {
-        edgeops_value value = eop_column_value(&table->columns[map[i]], row, rows->columns[i].type);
+        edgeops_value value = eop_column_widen(&table->columns[map[i]], row, rows->columns[i].type);
         store(&rows->columns[i], &rows->view_columns[i], rows->end, &value);
     }
     finish(rows, table->times[row], table->seqs != NULL ? table->seqs[row] : 0,

@@ -42,7 +42,4 @@ const eop_row_note *eop_rows_note(const eop_rows *rows, uint64_t row);
 /** Forgets the first n rows. */
 void eop_rows_drop(eop_rows *rows, uint64_t n);
 
-/** Value of an input's column, as its type; null where it does not fit. */
-edgeops_value eop_column_value(const edgeops_column *column, uint64_t row, edgeops_type type);
-
 #endif /* EOP_RUNTIME_ROWS_H */

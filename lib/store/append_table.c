@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/str.h"
+#include "codec/column.h"
 #include "store/chunk.h"
 #include "store/internal.h"
 #include "store/table_frame.h"
@@ -38,14 +39,6 @@ static edgeops_status bad_column(const edgeops_table *table, const edgeops_colum
                     column->name != NULL ? column->name : "", why);
 }
 
-static const void *data_of(const edgeops_column *column) {
-    return column->data != NULL                   ? column->data
-           : column->type == EDGEOPS_TYPE_FLOAT64 ? (const void *)column->f64
-           : column->type == EDGEOPS_TYPE_INT64   ? (const void *)column->i64
-           : column->type == EDGEOPS_TYPE_BOOL    ? (const void *)column->u8
-                                                  : NULL;
-}
-
 static edgeops_status check_column(const edgeops_table *table, const edgeops_column *column) {
     uint32_t length = column->length > 1 ? column->length : 1;
     if (column->name == NULL) {
@@ -69,8 +62,8 @@ static edgeops_status check_column(const edgeops_table *table, const edgeops_col
     if (length > EDGEOPS_LENGTH_MAX || (length > 1 && column->type == EDGEOPS_TYPE_BOOL)) {
         return bad_column(table, column, "its arrays are too long");
     }
-    return data_of(column) != NULL ? EDGEOPS_OK
-                                   : bad_column(table, column, "the column has no data");
+    return eop_column_data(column) != NULL ? EDGEOPS_OK
+                                           : bad_column(table, column, "the column has no data");
 }
 
 static edgeops_status take_texts(eop_vector *out, const edgeops_table *table,
@@ -103,7 +96,7 @@ static edgeops_status take_numbers(eop_vector *out, const edgeops_table *table,
     if (status != EDGEOPS_OK) {
         return status;
     }
-    memcpy(place, data_of(column), n * eop_vector_row_bytes(out));
+    memcpy(place, eop_column_data(column), n * eop_vector_row_bytes(out));
     if (column->valid != NULL) {
         /* Also brings what stands under a null into its one form. */
         status = eop_vector_mark(out, column->valid, n);

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 
+#include "base/type.h"
 #include "edgeops/store.h"
 
 /** One column. It may lag behind its rows: the rows from `filled` on are null, so that a channel
@@ -67,8 +68,6 @@ size_t eop_vector_width(edgeops_type type);
 static inline size_t eop_vector_row_bytes(const eop_vector *vector) {
     return eop_vector_width(vector->type) * eop_vector_length(vector);
 }
-/** Writes n nulls of a type with a width. */
-void eop_null_fill(void *at, edgeops_type type, size_t n);
 /** Bytes of memory it takes. */
 size_t eop_vector_bytes(const eop_vector *vector);
 

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "codec/column.h"
 #include "store/internal.h"
 
 static const char *keep(char **at, const char *text) {
@@ -75,25 +76,8 @@ static void show_column(edgeops_column *column, const eop_vector *vector) {
 }
 
 edgeops_value edgeops_column_value(const edgeops_column *column, uint64_t row) {
-    edgeops_value value = {.type = EDGEOPS_TYPE_NULL};
-    if (column == NULL || (column->valid != NULL && column->valid[row] == 0)) {
-        return value;
-    }
-    if (column->type == EDGEOPS_TYPE_STRING) {
-        value.type = EDGEOPS_TYPE_STRING;
-        value.size = column->offsets[row + 1] - column->offsets[row];
-        value.as.str = column->bytes + column->offsets[row];
-        return value;
-    }
-    size_t row_bytes = eop_type_width(column->type) * (column->length > 1 ? column->length : 1);
-    const char *place = (const char *)column->data + row * row_bytes;
-    if (column->type == EDGEOPS_TYPE_BLOB || column->length > 1) {
-        value.type = column->type;
-        value.size = (uint32_t)row_bytes;
-        value.as.data = place;
-        return value;
-    }
-    return eop_value_load(column->type, place);
+    return column != NULL ? eop_column_load(column, row)
+                          : (edgeops_value){.type = EDGEOPS_TYPE_NULL};
 }
 
 edgeops_status eop_table_show(eop_table *table) {

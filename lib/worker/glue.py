@@ -23,6 +23,7 @@ READY, NONE, ERROR, BATCH, DONE = 16, 18, 19, 20, 23  # ANSWER is made by _edgeo
 SINGLE = 1
 MAX_BATCH = 64
 FLOAT64, INT64, BOOL, STRING = 1, 2, 3, 4
+DTYPES = {1: "f8", 2: "i8", 3: "?", 5: "f4", 6: "i1", 7: "i2", 8: "i4", 9: "u1", 10: "u2", 11: "u4", 12: "u8"}
 TYPES = {"float64": FLOAT64, "int64": INT64, "bool": BOOL, "string": STRING}
 E_LIMIT, E_WORKER = -14, -17
 HERE = "<edgeops>"
@@ -42,7 +43,8 @@ def _array(memory, dtype, shape, offset):
 
 
 def _exact(memory, rows, extra):
-    """A column that is not float64, as it came: int64, bool or str; with nulls float64 and NaN, or None."""
+    """A column that is not scalar float64, as it came; with nulls floats have NaN, integers and bools become float64 with NaN,
+    and texts have None."""
     _, kind, data, text, length, valid = extra
     present = _array(memory, np.bool_, (rows,), valid) if valid else None
     if kind == STRING:
@@ -53,9 +55,9 @@ def _exact(memory, rows, extra):
         if present is not None:
             column[~present] = None
         return column
-    column = _array(memory, np.int64 if kind == INT64 else np.bool_, (rows,), data)
-    if present is not None:
-        column = np.where(present, column.astype(np.float64), np.nan)
+    column = _array(memory, DTYPES[kind], (rows, length) if length > 1 else (rows,), data)
+    if present is not None and column.dtype.kind != "f":
+        column = np.where(present if length <= 1 else present[:, None], column.astype(np.float64), np.nan)
     return column
 
 
@@ -82,7 +84,7 @@ class _Block:
 
     @property
     def values(self):
-        """float64[rows, channels], read-only; NaN for null and for texts."""
+        """float64[rows, channels], read-only; NaN for null, for texts and for arrays."""
         values = self._values
         if values is None:
             block = self._block
@@ -96,7 +98,8 @@ class _Block:
         return np.ndarray(block[:1], np.int64, self._memory, block[2])
 
     def column(self, name):
-        """One channel in its own type. Nulls: NaN in numbers (float64 then), None in texts."""
+        """One channel in its own type, [rows], or [rows, length] of one of arrays. Nulls: NaN in numbers (integers become
+        float64 then), None in texts."""
         index = _index(self.columns, name)
         for extra in self._block[4]:
             if extra[0] == index:
@@ -130,7 +133,7 @@ class Windows:
         return self._values
 
     def column(self, name):
-        """One channel in its own type, [n, rows]."""
+        """One channel in its own type, [n, rows], or [n, rows, length] of one of arrays."""
         return self._make_column(name)
 
     def __len__(self):
@@ -253,7 +256,9 @@ class Dataset(_Block):
         """A DataFrame by time, with the columns `asset` and `label` behind the inputs."""
         import pandas
 
-        frame = pandas.DataFrame({name: self.column(name) for name in self.columns}, copy=False)
+        columns = {name: self.column(name) for name in self.columns}
+        columns = {name: column if column.ndim == 1 else list(column) for name, column in columns.items()}
+        frame = pandas.DataFrame(columns, copy=False)
         frame.index = pandas.DatetimeIndex(self.times, tz="UTC", name="time")
         for name, column in (("asset", self.groups), ("label", self.labels)):
             if name not in frame.columns:

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/type.h"
 #include "codec/schema.h"
 
 edgeops_status eop_manifest_fail(const eop_manifest *manifest, const char *pointer,
@@ -24,22 +25,6 @@ edgeops_status eop_manifest_fail(const eop_manifest *manifest, const char *point
     return rc;
 }
 
-static edgeops_type type_of(const char *name) {
-    static const struct {
-        const char *name;
-        edgeops_type type;
-    } types[] = {{"float64", EDGEOPS_TYPE_FLOAT64},
-                 {"int64", EDGEOPS_TYPE_INT64},
-                 {"bool", EDGEOPS_TYPE_BOOL},
-                 {"string", EDGEOPS_TYPE_STRING}};
-    for (size_t i = 0; i < EOP_COUNT(types); i++) {
-        if (strcmp(types[i].name, name) == 0) {
-            return types[i].type;
-        }
-    }
-    return EDGEOPS_TYPE_NULL; /* the schema has no other */
-}
-
 static edgeops_status fill_ports(edgeops_port **out, size_t *count, const eop_json *list) {
     size_t n = eop_json_size(list);
     edgeops_port *ports = eop_calloc(n, sizeof *ports);
@@ -48,9 +33,12 @@ static edgeops_status fill_ports(edgeops_port **out, size_t *count, const eop_js
     }
     size_t i = 0;
     for (const eop_json *p = eop_json_first(list); p != NULL; p = eop_json_next(p)) {
-        ports[i++] = (edgeops_port){.name = eop_json_string(p, "name", ""),
-                                    .unit = eop_json_string(p, "unit", ""),
-                                    .type = type_of(eop_json_string(p, "type", ""))};
+        edgeops_port *port = &ports[i++];
+        *port = (edgeops_port){.name = eop_json_string(p, "name", ""),
+                               .unit = eop_json_string(p, "unit", ""),
+                               .length = 1};
+        /* eop_manifest_check() has refused any other. */
+        (void)eop_type_parse(&port->type, &port->length, eop_json_string(p, "type", ""));
     }
     *out = ports;
     *count = n;

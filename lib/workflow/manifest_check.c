@@ -260,8 +260,27 @@ static edgeops_status check_parameters(const eop_manifest *m) {
     return EDGEOPS_OK;
 }
 
+/* What the schema leaves open: it has no words for lengths. */
+static edgeops_status check_inputs(const eop_manifest *m) {
+    char at[POINTER_MAX];
+    for (size_t i = 0; i < m->view.input_count; i++) {
+        edgeops_type type = m->inputs[i].type;
+        if (type == EDGEOPS_TYPE_NULL || type == EDGEOPS_TYPE_BLOB) {
+            return eop_manifest_fail(m, point(at, "inputs", i, "type"),
+                                     "%s is no type: choose one of float64, "
+                                     "float32, int8, int16, int32, int64, uint8, uint16, uint32, "
+                                     "uint64, bool, string, or an array such as float32[4096]",
+                                     at);
+        }
+    }
+    return EDGEOPS_OK;
+}
+
 edgeops_status eop_manifest_check_rules(eop_manifest *m) {
     edgeops_status rc = check_names(m, "inputs", m->inputs, m->view.input_count);
+    if (rc == EDGEOPS_OK) {
+        rc = check_inputs(m);
+    }
     if (rc == EDGEOPS_OK) {
         rc = check_names(m, "outputs", m->outputs, m->view.output_count);
     }

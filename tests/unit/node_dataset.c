@@ -4,7 +4,7 @@
 #include <sqlite3.h>
 
 #include "node_fixture.h"
-#include "runtime/rows.h"
+#include "codec/column.h"
 #include "runtime/window.h"
 
 TestSuite(node_dataset, .init = fixture_enter, .fini = fixture_leave, .timeout = 110);
@@ -170,8 +170,8 @@ static void compare(const edgeops_table *aligned, const edgeops_table *grid) {
     for (uint64_t i = 0; i < grid->rows; i++) {
         cr_assert(eq(i64, aligned->times[i], grid->times[i]));
         for (size_t k = 0; k < grid->column_count; k++) {
-            edgeops_value a = eop_column_value(&aligned->columns[k], i, types[k]);
-            edgeops_value b = eop_column_value(&grid->columns[k], i, types[k]);
+            edgeops_value a = eop_column_widen(&aligned->columns[k], i, types[k]);
+            edgeops_value b = eop_column_widen(&grid->columns[k], i, types[k]);
             cr_assert(eq(int, (int)a.type, (int)b.type));
             if (a.type == EDGEOPS_TYPE_FLOAT64) {
                 cr_assert(eq(dbl, a.as.f64, b.as.f64));

@@ -294,6 +294,76 @@ Test(runtime_train, other_types_come_as_they_are) {
     edgeops_workflow_free(workflow);
 }
 
+Test(runtime_train, arrays_and_narrow_numbers_come_in_their_type) {
+    static const char source[] =
+        "import numpy as np\n"
+        "def train(d, params, run):\n"
+        "    block = d.column('block')\n"
+        "    assert block.dtype == np.float32 and block.shape == (6, 2)\n"
+        "    assert block[5].tolist() == [np.float32(10.5), 11.5] and np.isnan(block[1]).all()\n"
+        "    assert d.column('u').dtype == np.uint64 and d.column('u')[0] == 2**64 - 1\n"
+        "    assert d.column('small').dtype == np.int16 and d.column('small').tolist()[:2] == [-5, "
+        "1]\n"
+        "    assert d.column('wide').tolist() == [200, 1, 2, 3, 4, 5]\n"
+        "    assert np.isnan(d.values[:, 0]).all() and d.values[2].tolist()[2:] == [2, 2]\n"
+        "    w = d.windows()\n"
+        "    assert w.column('block').shape == (5, 2, 2) and len(d.to_pandas()) == 6\n"
+        "    return 1\n";
+    static const float block[ROWS][2] = {{0.5f, 1.5f}, {NAN, NAN},   {4.5f, 5.5f},
+                                         {6.5f, 7.5f}, {8.5f, 9.5f}, {10.5f, 11.5f}};
+    static const uint8_t block_valid[ROWS] = {1, 0, 1, 1, 1, 1};
+    static const uint64_t u[ROWS] = {UINT64_MAX, 1, 2, 3, 4, 5};
+    static const int8_t small[ROWS] = {-5, 1, 2, 3, 4, 5};
+    static const uint8_t wide[ROWS] = {200, 1, 2, 3, 4, 5};
+    const edgeops_column mixed[] = {
+        {.name = "block",
+         .unit = "",
+         .type = EDGEOPS_TYPE_FLOAT32,
+         .data = block,
+         .length = 2,
+         .valid = block_valid,
+         .nulls = 1},
+        {.name = "u", .unit = "", .type = EDGEOPS_TYPE_UINT64, .data = u, .length = 1},
+        {.name = "small", .unit = "", .type = EDGEOPS_TYPE_INT8, .data = small, .length = 1},
+        {.name = "wide", .unit = "", .type = EDGEOPS_TYPE_UINT8, .data = wide, .length = 1},
+    };
+    static const edgeops_time at[ROWS] = {0, 1, 2, 3, 4, 5};
+    edgeops_table table = {.asset = "m",
+                           .rows = ROWS,
+                           .times = at,
+                           .seqs = seqs,
+                           .ordinals = ordinals,
+                           .column_count = 4,
+                           .columns = mixed};
+    edgeops_dataset_part part = {&table, labels};
+    outcome o = {0};
+    edgeops_workflow *workflow = workflow_with(
+        source,
+        "\"inputs\":[{\"name\":\"block\",\"type\":\"float32[2]\"},"
+        "{\"name\":\"u\",\"type\":\"uint64\"},{\"name\":\"small\",\"type\":\"int16\"},"
+        "{\"name\":\"wide\",\"type\":\"float64\"}],"
+        "\"outputs\":[{\"name\":\"y\",\"type\":\"bool\"}]",
+        ",\"window\":{\"rows\":2}");
+    char *run = new_dir("run");
+    char *artifacts = new_dir("model");
+    make_dataset();
+    dataset.parts = &part;
+    dataset.part_count = 1;
+    edgeops_train_options options = EDGEOPS_TRAIN_OPTIONS_INIT;
+    options.workflow = workflow;
+    options.dataset = &dataset;
+    options.run_dir = run;
+    options.artifact_dir = artifacts;
+    options.on_done = on_done;
+    options.user_data = &o;
+    cr_assert(eq(int, edgeops_runtime_train(&o.training, fixture_runtime, &options), EDGEOPS_OK));
+    wait_for(&o);
+    cr_expect(eq(int, o.status, EDGEOPS_OK), "%s", o.message);
+    eop_free(run);
+    eop_free(artifacts);
+    edgeops_workflow_free(workflow);
+}
+
 #define ONE_PARAMETER                                                                              \
     ",\"parameters\":[{\"name\":\"trees\",\"type\":\"integer\",\"default\":100,\"minimum\":1,"     \
     "\"maximum\":1000},{\"name\":\"mode\",\"type\":\"string\",\"default\":\"fast\"}]"

@@ -128,7 +128,7 @@ Test(workflow_manifest, errors_name_place_key_and_remedy) {
         {"\"pcb-quality\"", "\"PCB quality\"", "/name"},
         {"\"1.2.3\"", "\"1.2\"", "/version"},
         {"\"1.2.3\"", "\"01.2.3\"", "/version"},
-        {"\"float64\"", "\"float32\"", "/inputs/0/type"},
+        {"\"float64\"", "\"float33\"", "/inputs/0/type"},
         {"\"name\": \"n\"", "\"name\": \"height\"", "twice"},
         {"\"name\": \"sure\"", "\"name\": \"class\"", "twice"},
         {"\"name\": \"n\"", "\"name\": \"a//b\"", "no channel name"},
