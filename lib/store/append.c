@@ -347,7 +347,8 @@ static edgeops_status convert(edgeops_value *out, eop_append_scratch *scratch,
     if (eop_value_is_array(value) && eop_value_length(value) == 1) {
         scalar = eop_value_load(value->type, value->as.data);
     }
-    return channel->length == 1 && eop_value_convert(out, &scalar, channel->type)
+    return channel->length == 1 && eop_value_length(&scalar) == 1 &&
+                   eop_value_convert(out, &scalar, channel->type)
                ? EDGEOPS_OK
                : no_fit(value, asset, channel);
 }

@@ -4,19 +4,25 @@
 
 TestSuite(store_model, .init = make_home, .fini = remove_home);
 
-enum { ASSETS = 3, CHANNELS = 5, ROWS_MAX = 60000 };
+enum { ASSETS = 3, CHANNELS = 10, ROWS_MAX = 60000, LENGTH = 3 };
 
 static const char *const asset_names[ASSETS] = {"plant/a", "plant/b", "c"};
-static const char *const channel_names[CHANNELS] = {"f", "i", "b", "s", "g"};
-static const edgeops_type types[CHANNELS] = {EDGEOPS_TYPE_FLOAT64, EDGEOPS_TYPE_INT64,
-                                             EDGEOPS_TYPE_BOOL, EDGEOPS_TYPE_STRING,
-                                             EDGEOPS_TYPE_FLOAT64};
+static const char *const channel_names[CHANNELS] = {"f", "i", "b", "s", "g",
+                                                    "h", "t", "u", "a", "w"};
+static const edgeops_type types[CHANNELS] = {
+    EDGEOPS_TYPE_FLOAT64, EDGEOPS_TYPE_INT64,   EDGEOPS_TYPE_BOOL, EDGEOPS_TYPE_STRING,
+    EDGEOPS_TYPE_FLOAT64, EDGEOPS_TYPE_FLOAT32, EDGEOPS_TYPE_INT8, EDGEOPS_TYPE_UINT64,
+    EDGEOPS_TYPE_INT16,   EDGEOPS_TYPE_UINT32};
+/* "a" is of arrays, and values of "u" and "w" may have a quality code. */
+enum { ARRAY = 8, RATED = 7 };
 
 typedef struct model_row {
     int64_t time;
     int64_t seq;
     uint64_t ordinal;
     edgeops_value values[CHANNELS];
+    uint16_t qualities[CHANNELS];
+    int16_t array[LENGTH];
     char text[12];
 } model_row;
 
@@ -49,8 +55,12 @@ static void draw_row(model *m, model_asset *a, model_row *row) {
     }
     for (int k = 0; k < CHANNELS; k++) {
         edgeops_value *value = &row->values[k];
+        row->qualities[k] = EDGEOPS_QUALITY_NONE;
         if (below(d, 4) == 0) {
             continue;
+        }
+        if (k >= RATED && below(d, 8) == 0) {
+            row->qualities[k] = (uint16_t)below(d, 500);
         }
         value->type = types[k];
         switch (types[k]) {
@@ -64,8 +74,23 @@ static void draw_row(model *m, model_asset *a, model_row *row) {
             value->size =
                 (uint32_t)snprintf(row->text, sizeof row->text, "%d", (int)below(d, 100000));
             break;
+        case EDGEOPS_TYPE_FLOAT32:
+            memcpy(&value->as.f32, &odd[below(d, 4)], 4);
+            break;
+        case EDGEOPS_TYPE_INT8:
+            value->as.i64 = (int8_t)roll(d);
+            break;
+        case EDGEOPS_TYPE_INT16:
+            for (int e = 0; e < LENGTH; e++) {
+                row->array[e] = (int16_t)below(d, 50);
+            }
+            value->size = sizeof row->array;
+            break;
+        case EDGEOPS_TYPE_UINT32:
+            value->as.u64 = (uint32_t)roll(d);
+            break;
         default:
-            value->as.i64 = (int64_t)roll(d);
+            value->as.u64 = roll(d);
             break;
         }
     }
@@ -77,8 +102,14 @@ static bool same_value(const model_row *a, const model_row *b, int k) {
     if (x->type != y->type) {
         return false;
     }
+    if (a->qualities[k] != b->qualities[k]) {
+        return false;
+    }
     if (x->type == EDGEOPS_TYPE_STRING) {
         return strcmp(a->text, b->text) == 0;
+    }
+    if (k == ARRAY) {
+        return x->type == EDGEOPS_TYPE_NULL || memcmp(a->array, b->array, sizeof a->array) == 0;
     }
     return x->type == EDGEOPS_TYPE_NULL || memcmp(&x->as, &y->as, 8) == 0;
 }
@@ -135,10 +166,13 @@ static void append_some(model *m) {
         for (int k = 0; k < CHANNELS; k++) {
             if (rows[i].values[k].type == EDGEOPS_TYPE_STRING) {
                 rows[i].values[k].as.str = rows[i].text;
+            } else if (k == ARRAY && rows[i].values[k].type != EDGEOPS_TYPE_NULL) {
+                rows[i].values[k].as.data = rows[i].array;
             }
         }
-        samples[i] = (edgeops_sample){asset_names[which], rows[i].time,  rows[i].seq,
-                                      CHANNELS,           channel_names, rows[i].values};
+        samples[i] =
+            (edgeops_sample){asset_names[which], rows[i].time,   rows[i].seq,      CHANNELS,
+                             channel_names,      rows[i].values, rows[i].qualities};
         model_append(a, &rows[i], &expected);
     }
     CHECK_OK(edgeops_store_append(m->store, samples, n, &got));
@@ -150,25 +184,17 @@ static void append_some(model *m) {
 
 static void check_value(const edgeops_column *column, uint64_t i, const model_row *row, int k) {
     const edgeops_value *value = &row->values[k];
-    bool null = column->valid != NULL && column->valid[i] == 0;
-    cr_assert_eq(null, value->type == EDGEOPS_TYPE_NULL);
-    if (null) {
-        return;
-    }
-    switch (value->type) {
-    case EDGEOPS_TYPE_FLOAT64:
-        cr_assert_eq(memcmp(&column->f64[i], &value->as.f64, 8), 0);
-        break;
-    case EDGEOPS_TYPE_BOOL:
-        cr_assert_eq(column->u8[i], value->as.i64);
-        break;
-    case EDGEOPS_TYPE_STRING:
-        cr_assert_eq(column->offsets[i + 1] - column->offsets[i], value->size);
-        cr_assert_eq(memcmp(column->bytes + column->offsets[i], row->text, value->size), 0);
-        break;
-    default:
-        cr_assert_eq(column->i64[i], value->as.i64);
-        break;
+    edgeops_value got = edgeops_column_value(column, i);
+    uint16_t quality = column->quality != NULL ? column->quality[i] : EDGEOPS_QUALITY_NONE;
+    cr_assert_eq(got.type, value->type);
+    cr_assert_eq(got.size, value->size);
+    cr_assert_eq(quality, row->qualities[k]);
+    if (value->type == EDGEOPS_TYPE_STRING) {
+        cr_assert_eq(memcmp(got.as.str, row->text, value->size), 0);
+    } else if (k == ARRAY && value->type != EDGEOPS_TYPE_NULL) {
+        cr_assert_eq(memcmp(got.as.data, row->array, sizeof row->array), 0);
+    } else if (value->type != EDGEOPS_TYPE_NULL) {
+        cr_assert_eq(memcmp(&got.as, &value->as, 8), 0);
     }
 }
 
@@ -199,7 +225,8 @@ static void check_read(model *m, bool all) {
     size_t which = below(&m->d, ASSETS);
     model_asset *a = &m->assets[which];
     edgeops_query query = EDGEOPS_QUERY_INIT;
-    const char *some[2] = {channel_names[below(&m->d, 2)], channel_names[2 + below(&m->d, 3)]};
+    const char *some[2] = {channel_names[below(&m->d, 5)],
+                           channel_names[5 + below(&m->d, CHANNELS - 5)]};
     edgeops_table *table = NULL;
     size_t n = 0;
     if (a->count < 50) {
@@ -269,8 +296,9 @@ static void play(uint64_t seed, int steps) {
     }
     m.store = open_store();
     for (int k = 0; k < CHANNELS * ASSETS; k++) {
-        CHECK_OK(edgeops_store_declare(m.store, asset_names[k / CHANNELS],
-                                       channel_names[k % CHANNELS], types[k % CHANNELS], NULL));
+        CHECK_OK(edgeops_store_declare_array(m.store, asset_names[k / CHANNELS],
+                                             channel_names[k % CHANNELS], types[k % CHANNELS],
+                                             k % CHANNELS == ARRAY ? LENGTH : 1, NULL));
     }
     for (int i = 0; i < steps; i++) {
         uint64_t luck = below(&m.d, 100);

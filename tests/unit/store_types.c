@@ -262,6 +262,7 @@ Test(store_types, array_channel_keeps_its_length) {
     CHECK_OK(put(store, "a", 3, 0, "one", doubles(elements + 3, 1), &r));
     CHECK_OK(put(store, "a", 4, 0, "one", f64(8), &r));
     CHECK_CODE(EDGEOPS_E_INVALID, put(store, "a", 5, 0, "three", f64(8), &r));
+    CHECK_CODE(EDGEOPS_E_INVALID, put(store, "a", 5, 0, "one", doubles(elements, 2), &r));
     edgeops_value torn = doubles(elements, 2);
     torn.size -= 3;
     CHECK_CODE(EDGEOPS_E_INVALID, put(store, "a", 5, 0, "torn", torn, &r));
