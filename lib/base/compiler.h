@@ -6,13 +6,14 @@
 #include <stddef.h>
 
 #define EOP_PRINTF(text, first) __attribute__((__format__(__printf__, text, first)))
-/** A function for processors that have these extensions; call it only after a look at the processor.
+/** A function for processors that have these extensions; call it only after a look at the
+ * processor.
  */
-#define EOP_TARGET(extensions)  __attribute__((target(extensions)))
-#define EOP_INLINE              static inline __attribute__((always_inline))
-#define EOP_LIKELY(x)           __builtin_expect(!!(x), 1)
-#define EOP_UNLIKELY(x)         __builtin_expect(!!(x), 0)
-#define EOP_COUNT(array)        (sizeof(array) / sizeof((array)[0]))
+#define EOP_TARGET(extensions) __attribute__((target(extensions)))
+#define EOP_INLINE             static inline __attribute__((always_inline))
+#define EOP_LIKELY(x)          __builtin_expect(!!(x), 1)
+#define EOP_UNLIKELY(x)        __builtin_expect(!!(x), 0)
+#define EOP_COUNT(array)       (sizeof(array) / sizeof((array)[0]))
 
 /** Misuse of the public API: stops a debug build, is an error in a release build. */
 #define EOP_REQUIRE(condition, subsystem)                                                          \

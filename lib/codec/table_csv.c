@@ -6,9 +6,9 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/memory.h"
-#include "base/type.h"
 #include "base/str.h"
 #include "base/time.h"
+#include "base/type.h"
 #include "codec/csv.h"
 
 #define SNIFF_ROWS     512

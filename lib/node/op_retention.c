@@ -241,30 +241,30 @@ const eop_op eop_retention_ops[] = {
     {.name = "retention.set",
      .summary = "say how long, or in how much room, samples are kept",
      .args = EOP_ARGS(
-         "\"pattern\"",
-         PATTERN "," EOP_STRING(
-             "max_age",
-             "of samples, such as 90d; the most specific pattern "
-             "decides") "," EOP_STRING("max_size", "of all assets that match together, such as "
-                                                   "10GB") "," EOP_STRING("min_free",
-                                                                          "free on the disk, such "
-                                                                          "as 1GB") ","
-                                                                                    "\"rollups\":{"
-                                                                                    "\"type\":"
-                                                                                    "\"array\","
-                                                                                    "\"maxItems\":"
-                                                                                    "4,"
-                                                                                    "\"items\":{"
-                                                                                    "\"type\":"
-                                                                                    "\"string\"},"
-                                                                                    "\"description"
-                                                                                    "\":"
-                                                                                    "\"periods "
-                                                                                    "such as 1m, "
-                                                                                    "of which min, "
-                                                                                    "max, mean and "
-                                                                                    "count are "
-                                                                                    "kept\"}"),
+         "\"pattern\"", PATTERN
+         "," EOP_STRING("max_age",
+                        "of samples, such as 90d; the most specific pattern "
+                        "decides") "," EOP_STRING("max_size",
+                                                  "of all assets that match together, such as "
+                                                  "10GB") "," EOP_STRING("min_free",
+                                                                         "free on the disk, such "
+                                                                         "as 1GB") ","
+                                                                                   "\"rollups\":{"
+                                                                                   "\"type\":"
+                                                                                   "\"array\","
+                                                                                   "\"maxItems\":"
+                                                                                   "4,"
+                                                                                   "\"items\":{"
+                                                                                   "\"type\":"
+                                                                                   "\"string\"},"
+                                                                                   "\"description"
+                                                                                   "\":"
+                                                                                   "\"periods "
+                                                                                   "such as 1m, "
+                                                                                   "of which min, "
+                                                                                   "max, mean and "
+                                                                                   "count are "
+                                                                                   "kept\"}"),
      .run = run_set},
     {.name = "retention.ls",
      .summary = "list what is kept for how long",

@@ -11,7 +11,7 @@ from harness import ROOT, Broker, wait_until
 
 TEXT = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", TEXT, re.M | re.S)
-COMMANDS, EMBED, OFFLINE, SERVE, LIVE, WORKFLOW, PYTHON, BENCHMARK = range(8)
+COMMANDS, EMBED, OFFLINE, SERVE, LIVE, KEEP, WORKFLOW, PYTHON, BENCHMARK = range(9)
 
 
 class Reader:
@@ -50,7 +50,7 @@ def reader(tmp_path_factory):
 def test_the_first_block_is_the_two_commands():
     assert BLOCKS[COMMANDS].splitlines() == ["sh examples/demo.sh", "sh tests/run.sh"]
     assert TEXT.index("```sh") == TEXT.index("```"), "the first fenced block holds the two commands"
-    assert len(BLOCKS) == 8
+    assert len(BLOCKS) == 9
 
 
 def test_the_program_shown_is_the_one_that_is_built():
@@ -101,6 +101,11 @@ def test_live_data(reader):
         process.stdout.close()
 
 
+def test_keeping_data(reader):
+    out = reader.type(BLOCKS[KEEP])
+    assert "no damage was found" in out and "test_assets" in out and "accuracy" in out
+
+
 def test_writing_a_workflow(reader):
     out = reader.type(BLOCKS[WORKFLOW])
     assert "my-workflow" in out
@@ -116,4 +121,4 @@ def test_the_benchmarks_are_listed(reader):
     setup, run = BLOCKS[BENCHMARK].splitlines()
     reader.type(setup)
     out = reader.type(run.replace(" -v", " --list --no-rebuild"))
-    assert all(name in out for name in ("ingest", "predict", "install", "idle")), out
+    assert all(name in out for name in ("ingest", "predict", "install", "idle", "store")), out

@@ -3,8 +3,8 @@
  * training, and the common rate against the grid of a workflow's window. */
 #include <sqlite3.h>
 
-#include "node_fixture.h"
 #include "codec/column.h"
+#include "node_fixture.h"
 #include "runtime/window.h"
 
 TestSuite(node_dataset, .init = fixture_enter, .fini = fixture_leave, .timeout = 110);
