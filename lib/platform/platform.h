@@ -113,6 +113,9 @@ void eop_process_free(eop_process *process);
 /* -- shared memory -- */
 /** Anonymous memory file (memfd) of size bytes, mapped read-write; *fd can be handed to a child. */
 edgeops_status eop_shm_new(int *fd, void **memory, size_t size, const char *name);
+/** All of it will be written soon: takes large pages for it where the system has some, since small
+ * ones take longer to come than most data to be made. What was written may be lost. */
+void eop_shm_use_large_pages(void *memory, size_t size);
 /** Forbids shrinking, growing and further writable mappings for everyone else; existing mapping
  * stays. */
 edgeops_status eop_shm_seal(int fd);

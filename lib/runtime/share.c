@@ -297,6 +297,7 @@ static edgeops_status write_out(eop_share *out, layout *l) {
         return status;
     }
     out->size = l->size;
+    eop_shm_use_large_pages(out->memory, out->size);
     for (size_t i = 0; i < l->plan_count; i++) {
         fill((char *)out->memory + l->plans[i].at, &l->plans[i], l);
     }
@@ -420,6 +421,7 @@ static edgeops_status fill_direct(eop_share *out, layout *l, eop_share_fill_fn f
         return status;
     }
     out->size = l->size;
+    eop_shm_use_large_pages(out->memory, out->size);
     const char **names = eop_calloc(inputs, sizeof *names);
     if (names == NULL) {
         return eop_fail_nomem("runtime");
