@@ -177,6 +177,9 @@ edgeops_status eop_socketpair(int fds[2]);
 /** Loads a shared object by absolute path for ever and gives a symbol of it. E_NOTFOUND (no such
  * file or symbol), E_UNSUPPORTED (cannot be loaded, the text says why). */
 edgeops_status eop_plugin_symbol(void **symbol, const char *path, const char *name);
+/** A function of a library of the system, by its soname: it is loaded when first asked for and
+ * stays. E_UNSUPPORTED where it is not there or has no such function. */
+edgeops_status eop_library_symbol(void **symbol, const char *soname, const char *name);
 /** Folder that libedgeops was loaded from, links resolved; free with eop_free. Any thread. */
 edgeops_status eop_library_dir(char **out);
 

@@ -38,6 +38,24 @@ edgeops_status eop_plugin_symbol(void **symbol, const char *path, const char *na
     return EDGEOPS_OK;
 }
 
+edgeops_status eop_library_symbol(void **symbol, const char *soname, const char *name) {
+    void *library = dlopen(soname, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    void *found = library != NULL ? dlsym(library, name) : NULL;
+    if (found == NULL) {
+        const char *reason = dlerror();
+        edgeops_status status =
+            eop_fail(EDGEOPS_E_UNSUPPORTED, "platform", "%s: %s; install the package with %s", name,
+                     reason != NULL ? reason : "not there", soname);
+        if (library != NULL) {
+            (void)dlclose(library);
+        }
+        return status;
+    }
+    (void)dlclose(library);
+    *symbol = found;
+    return EDGEOPS_OK;
+}
+
 edgeops_status eop_library_dir(char **out) {
     Dl_info info;
     char *full = NULL;

@@ -205,7 +205,10 @@ static edgeops_status read_all(struct archive *a, eop_entries *entries, const ch
 
 edgeops_status eop_archive_read(eop_entries *entries, int fd, const char *what,
                                 const eop_sink *sink) {
-    edgeops_status rc = EDGEOPS_OK;
+    edgeops_status rc = eop_archive_load();
+    if (rc != EDGEOPS_OK) {
+        return rc;
+    }
     utf8_scope scope = enter_utf8();
     struct archive *a = archive_read_new();
     source *s = eop_calloc(1, sizeof *s);
@@ -276,7 +279,10 @@ static edgeops_status write_entry(struct archive *a, struct archive_entry *given
 
 edgeops_status eop_archive_write(int fd, const eop_entries *entries, const char *what,
                                  eop_open_source_fn open_source, void *user_data) {
-    edgeops_status rc = EDGEOPS_OK;
+    edgeops_status rc = eop_archive_load();
+    if (rc != EDGEOPS_OK) {
+        return rc;
+    }
     utf8_scope scope = enter_utf8();
     struct archive *a = archive_write_new();
     struct archive_entry *given = archive_entry_new();

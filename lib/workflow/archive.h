@@ -30,4 +30,7 @@ typedef edgeops_status (*eop_open_source_fn)(int *fd, const eop_entry *entry, vo
 edgeops_status eop_archive_write(int fd, const eop_entries *entries, const char *what,
                                  eop_open_source_fn open_source, void *user_data);
 
+/** Loads libarchive; before any of its functions is called. E_UNSUPPORTED: it is not installed. */
+edgeops_status eop_archive_load(void);
+
 #endif /* EOP_WORKFLOW_ARCHIVE_H */
