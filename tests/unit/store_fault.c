@@ -327,7 +327,7 @@ FAULT(the_disk_is_full_from_each_write_on,
 FAULT(each_write_is_cut_short, {.calls = DISK_WRITE, .action = DISK_SHORT, .error = 28},
       EDGEOPS_DURABILITY_PROCESS)
 
-Test(store_fault, each_allocation_fails, .timeout = 110) {
+Test(store_fault, each_allocation_fails, .timeout = 100) {
     fault f = {.durability = EDGEOPS_DURABILITY_POWER};
     use_failing_memory();
     try_all(&f);
