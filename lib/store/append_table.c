@@ -382,6 +382,7 @@ edgeops_status eop_replay_table(edgeops_store *store, const char **data, const c
     if (status == EDGEOPS_OK) {
         status = eop_memtable_push_rows(asset, store->active, &rows, channels, true);
     } else if (status == EDGEOPS_DONE || eop_sql_unreadable(status)) {
+        eop_store_note_misfit(store, asset, frame.ordinal + frame.rows - 1);
         store->skipped_rows += frame.rows;
         status = EDGEOPS_OK;
     }

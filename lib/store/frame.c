@@ -147,6 +147,24 @@ static bool take_cell(eop_cell *cell, const char **data, const char *end) {
     }
 }
 
+/* The most common cell at once; false: it is another one. */
+static inline bool take_float(eop_cell *cell, const char **data, const char *end) {
+    uint16_t tag = 0;
+    if ((size_t)(end - *data) < sizeof tag + sizeof(double)) {
+        return false;
+    }
+    memcpy(&tag, *data, sizeof tag);
+    if (tag >> 12 != EDGEOPS_TYPE_FLOAT64 || (tag & 0xfffu) >= EOP_CHANNELS_MAX) {
+        return false;
+    }
+    cell->channel = tag & 0xfffu;
+    cell->quality = EDGEOPS_QUALITY_NONE;
+    cell->value = (edgeops_value){.type = EDGEOPS_TYPE_FLOAT64};
+    memcpy(&cell->value.as.f64, *data + sizeof tag, sizeof(double));
+    *data += sizeof tag + sizeof(double);
+    return true;
+}
+
 edgeops_status eop_frame_next(eop_frame_row *row, eop_cell *cells, const char **data,
                               const char *end) {
     if (*data == end) {
@@ -157,7 +175,7 @@ edgeops_status eop_frame_next(eop_frame_row *row, eop_cell *cells, const char **
                 take(&row->ordinal, 8, data, end) && take(&row->time, 8, data, end) &&
                 take(&row->seq, 8, data, end) && count <= EOP_CHANNELS_MAX;
     for (uint32_t i = 0; good && i < count; i++) {
-        good = take_cell(&cells[i], data, end);
+        good = take_float(&cells[i], data, end) || take_cell(&cells[i], data, end);
     }
     if (!good) {
         return eop_fail(EDGEOPS_E_CORRUPT, "store", "a row in the journal is malformed");

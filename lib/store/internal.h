@@ -152,6 +152,10 @@ edgeops_status eop_store_make_room(edgeops_store *store, size_t payload);
 /** Under `lock`: puts a segment at the end of the queue. */
 void eop_store_seal(edgeops_store *store, eop_segment *segment);
 
+/* -- store.c, while the journal is replayed -- */
+/** Rows up to this ordinal use channels that the catalog does not know, and are left out. */
+void eop_store_note_misfit(edgeops_store *store, eop_asset *asset, uint64_t ordinal);
+
 /* -- durable.c -- */
 /** Under `lock`: rows that came with a write up to this one are as durable as they must be. */
 uint64_t eop_store_durable(const edgeops_store *store);

@@ -94,6 +94,25 @@ static edgeops_status list_segment(const char *name, void *user_data) {
     return EDGEOPS_OK;
 }
 
+static edgeops_status prefetch_segment(const char *name, void *user_data) {
+    char *path = strstr(name, ".seg") != NULL ? eop_path_join(user_data, name) : NULL;
+    int fd = path != NULL && strcmp(name, "spare.seg") != 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    if (fd >= 0) {
+        (void)posix_fadvise(fd, 0, 0, POSIX_FADV_WILLNEED);
+        close(fd);
+    }
+    eop_free(path);
+    return EDGEOPS_OK;
+}
+
+void eop_journal_prefetch(const char *folder) {
+    char *copy = eop_file_exists(folder) ? eop_strdup(folder) : NULL;
+    if (copy != NULL) {
+        (void)eop_dir_walk(folder, prefetch_segment, copy);
+        eop_free(copy);
+    }
+}
+
 /* A segment whose header is gone is put aside, so that the rest of the home can be used. */
 static edgeops_status put_aside(eop_journal *journal, const char *path) {
     char *aside = eop_format("%s.bad", path);

@@ -38,6 +38,10 @@ typedef struct eop_journal_options {
 typedef edgeops_status (*eop_journal_fn)(uint64_t segment, const char *payload, size_t size,
                                          void *user_data);
 
+/** Has the kernel read what the folder holds, so that it is there when it is replayed; returns at
+ * once. Without the folder it does nothing. */
+void eop_journal_prefetch(const char *folder);
+
 /** Opens the folder: removes what is in chunks, replays the rest and goes on behind the last sound
  * frame. */
 edgeops_status eop_journal_open(eop_journal **out, const eop_journal_options *options,

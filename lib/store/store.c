@@ -198,9 +198,14 @@ static bool channels_fit(const eop_asset *asset, const eop_frame_row *row, const
     return true;
 }
 
+void eop_store_note_misfit(edgeops_store *store, eop_asset *asset, uint64_t ordinal) {
+    /* The next row must not get its ordinal: it would be taken for this one. */
+    asset->all.ordinal = ordinal;
+    store->misfits = true;
+}
+
 typedef struct replay {
     edgeops_store *store;
-    bool misfits; /* rows of channels that the catalog does not know */
     eop_cell cells[EOP_CHANNELS_MAX];
 } replay;
 
@@ -209,6 +214,7 @@ static edgeops_status replay_frame(uint64_t number, const char *payload, size_t 
     replay *r = user_data;
     edgeops_store *store = r->store;
     const char *end = payload + size;
+    eop_asset *asset = NULL;
     edgeops_status status = enter_segment(store, number);
     if (status != EDGEOPS_OK) {
         return status;
@@ -230,18 +236,18 @@ static edgeops_status replay_frame(uint64_t number, const char *payload, size_t 
         if (status != EDGEOPS_OK) {
             break;
         }
-        eop_asset *asset = eop_memtable_by_id(&store->mem, row.asset);
-        eop_memtable_skip_id(&store->mem, row.asset);
+        if (asset == NULL || asset->id != row.asset) {
+            asset = eop_memtable_by_id(&store->mem, row.asset);
+            eop_memtable_skip_id(&store->mem, row.asset);
+        }
         if (asset == NULL || row.ordinal <= asset->all.ordinal || row.ordinal > INT64_MAX) {
             /* Mostly rows of an asset that was removed since. */
             store->skipped_rows++;
             continue;
         }
         if (!channels_fit(asset, &row, r->cells)) {
-            /* The next row must not get its ordinal: it would be taken for this one. */
-            asset->all.ordinal = row.ordinal;
+            eop_store_note_misfit(store, asset, row.ordinal);
             store->skipped_rows++;
-            r->misfits = true;
             continue;
         }
         status = eop_memtable_push(asset, store->active, row.ordinal, row.time, row.seq, r->cells,
@@ -279,7 +285,6 @@ static edgeops_status open_journal(edgeops_store *store) {
         eop_store_seal(store, store->active);
         store->active = NULL;
     }
-    store->misfits = r->misfits;
 out:
     eop_free(folder);
     eop_free(r);
@@ -297,6 +302,15 @@ static void bury_misfits(edgeops_store *store) {
         if (status == EDGEOPS_OK) {
             (void)eop_store_flush(store);
         }
+    }
+}
+
+/* What is replayed is read while the databases are opened. */
+static void prefetch(const edgeops_store *store) {
+    char *folder = eop_path_join(store->home, "data/journal");
+    if (folder != NULL) {
+        eop_journal_prefetch(folder);
+        eop_free(folder);
     }
 }
 
@@ -323,6 +337,7 @@ edgeops_status edgeops_store_open(edgeops_store **out, const char *home,
         status = open_home(store, home);
     }
     if (status == EDGEOPS_OK) {
+        prefetch(store);
         status = open_catalog(store);
     }
     if (status == EDGEOPS_OK) {

@@ -17,7 +17,7 @@
 #include "store/retention.h"
 
 enum {
-    ASSETS = 2,
+    ASSETS = 3,
     ROWS_MAX = 200000,   /* of an asset */
     APPENDS = 250,       /* of an asset in a life */
     ACTS = 40,           /* of the operator in a life */
@@ -54,7 +54,7 @@ static char folder[128];
 static char home[160];
 static uint8_t *there[ASSETS];               /* rows that were there after the last life */
 static uint64_t acknowledged_before[ASSETS]; /* at its end */
-static const char *const assets[ASSETS] = {"a", "b"};
+static const char *const assets[ASSETS] = {"a", "b", "table"};
 
 static uint64_t roll(uint64_t *dice) {
     *dice ^= *dice >> 12;
@@ -93,8 +93,13 @@ typedef struct row {
     edgeops_sample sample;
 } row;
 
-static edgeops_time time_of(uint64_t n) {
-    return (int64_t)n * 100 - (n % 3 == 0 ? 950 : 0);
+/* The asset that comes by table, and is never late: so its rows go in by column. */
+static bool by_table(const char *asset) {
+    return strcmp(asset, "table") == 0;
+}
+
+static edgeops_time time_of(const char *asset, uint64_t n) {
+    return (int64_t)n * 100 - (n % 3 == 0 && !by_table(asset) ? 950 : 0);
 }
 
 static void make_row(row *r, int asset, uint64_t n) {
@@ -109,10 +114,49 @@ static void make_row(row *r, int asset, uint64_t n) {
         .type = EDGEOPS_TYPE_STRING, .size = (uint32_t)(n % TEXT_MAX), .as.str = filler};
     r->values[2] = (edgeops_value){.type = EDGEOPS_TYPE_FLOAT64, .as.f64 = (double)n};
     r->sample = (edgeops_sample){.asset = assets[asset],
-                                 .time = time_of(n),
+                                 .time = time_of(assets[asset], n),
                                  .count = n % 5 == 0 ? 3 : 2,
                                  .channels = r->channels,
                                  .values = r->values};
+}
+
+enum { BATCH = 8 };
+
+/* The same rows as a table; they have one channel of those that come and go by, at most. */
+static edgeops_status append_table(edgeops_store *store, const row *rows, size_t n) {
+    edgeops_time times[BATCH];
+    int64_t numbers[BATCH];
+    double floats[BATCH];
+    uint8_t valid[BATCH];
+    uint32_t offsets[BATCH + 1] = {0};
+    char text[BATCH * TEXT_MAX];
+    memset(text, 'x', sizeof text);
+    for (size_t i = 0; i < n; i++) {
+        const edgeops_sample *sample = &rows[i].sample;
+        times[i] = sample->time;
+        numbers[i] = sample->values[0].as.i64;
+        offsets[i + 1] = offsets[i] + sample->values[1].size;
+        floats[i] = (double)numbers[i];
+        valid[i] = sample->count == 3;
+    }
+    edgeops_column columns[3] = {
+        {.name = "n", .unit = "", .type = EDGEOPS_TYPE_INT64, .i64 = numbers},
+        {.name = "text",
+         .unit = "",
+         .type = EDGEOPS_TYPE_STRING,
+         .offsets = offsets,
+         .bytes = text},
+        {.name = rows[0].names[0],
+         .unit = "",
+         .type = EDGEOPS_TYPE_FLOAT64,
+         .f64 = floats,
+         .valid = valid}};
+    edgeops_table table = {.asset = rows[0].sample.asset,
+                           .rows = n,
+                           .times = times,
+                           .column_count = 3,
+                           .columns = columns};
+    return edgeops_store_append_table(store, &table, NULL);
 }
 
 typedef struct life {
@@ -128,14 +172,19 @@ static void *append_rows(void *data) {
     uint64_t known = atomic_load(acknowledged);
     uint64_t next = known > RESENT ? known - RESENT : 1;
     for (int i = 0; i < APPENDS; i++) {
-        row rows[8];
-        edgeops_sample samples[8];
-        size_t n = 1 + roll(&dice) % 8;
+        row rows[BATCH];
+        edgeops_sample samples[BATCH];
+        size_t n = 1 + roll(&dice) % BATCH;
+        if (n > CHANNEL_EVERY - next % CHANNEL_EVERY) {
+            n = CHANNEL_EVERY - next % CHANNEL_EVERY;
+        }
         for (size_t k = 0; k < n; k++) {
             make_row(&rows[k], l->asset, next + k);
             samples[k] = rows[k].sample;
         }
-        must(edgeops_store_append(l->store, samples, n, NULL), "append");
+        must(by_table(assets[l->asset]) ? append_table(l->store, rows, n)
+                                        : edgeops_store_append(l->store, samples, n, NULL),
+             "append");
         next += n;
         if (next - 1 > known) {
             known = next - 1;
@@ -311,7 +360,7 @@ static void check_row(const edgeops_table *table, uint64_t i, uint8_t *seen) {
     cr_assert(n >= 1 && n < ROWS_MAX, "asset %s has a row %lld", table->asset, (long long)n);
     cr_assert_eq(seen[n], 0, "asset %s has row %d twice", table->asset, (int)n);
     seen[n] = 1;
-    cr_assert_eq(table->times[i], time_of(n), "row %d has another time", (int)n);
+    cr_assert_eq(table->times[i], time_of(table->asset, n), "row %d has another time", (int)n);
     cr_assert_eq(text->offsets[i + 1] - text->offsets[i], n % TEXT_MAX);
     for (size_t k = 2; k < table->column_count; k++) {
         const edgeops_column *column = &table->columns[k];

@@ -114,12 +114,29 @@ Test(store_crash, nothing_acknowledged_is_lost_or_doubled) {
     munmap((void *)acknowledged, 4096);
 }
 
-static void append_and_die(const char *channel, int64_t first, int64_t n) {
+/* n <= 32 */
+static edgeops_status put_table(edgeops_store *store, const char *channel, int64_t first,
+                                int64_t n) {
+    int64_t numbers[32];
+    for (int64_t i = 0; i < n; i++) {
+        numbers[i] = first + i;
+    }
+    edgeops_column column = {
+        .name = channel, .unit = "", .type = EDGEOPS_TYPE_INT64, .i64 = numbers};
+    edgeops_table table = {
+        .asset = "a", .rows = (uint64_t)n, .times = numbers, .column_count = 1, .columns = &column};
+    return edgeops_store_append_table(store, &table, NULL);
+}
+
+static void append_and_die(const char *channel, int64_t first, int64_t n, bool by_table) {
     pid_t pid = fork();
     cr_assert(pid >= 0);
     if (pid == 0) {
         edgeops_store *store = open_store();
-        for (int64_t i = first; i < first + n; i++) {
+        if (by_table) {
+            CHECK_OK(put_table(store, channel, first, n));
+        }
+        for (int64_t i = first; !by_table && i < first + n; i++) {
             CHECK_OK(put(store, "a", i, 0, channel, i64(i), NULL));
         }
         kill(getpid(), SIGKILL);
@@ -129,11 +146,11 @@ static void append_and_die(const char *channel, int64_t first, int64_t n) {
 
 /* A power cut took a channel from the catalog but left rows that use it in the journal; the next
  * channel that comes takes its place. */
-Test(store_crash, rows_of_a_lost_channel_neither_return_nor_displace_others) {
-    append_and_die("x", 0, 10);
-    append_and_die("lost", 10, 10);
+static void lose_a_channel(bool by_table) {
+    append_and_die("x", 0, 10, by_table);
+    append_and_die("lost", 10, 10, by_table);
     run_sql("catalog.db", "DELETE FROM channel WHERE name = 'lost'");
-    append_and_die("other", 20, 30);
+    append_and_die("other", 20, 30, by_table);
     edgeops_store *store = open_store();
     edgeops_table *table = read_all(store, "a");
     cr_assert_eq(table->column_count, 2);
@@ -145,4 +162,12 @@ Test(store_crash, rows_of_a_lost_channel_neither_return_nor_displace_others) {
     }
     edgeops_table_free(table);
     edgeops_store_close(store);
+}
+
+Test(store_crash, rows_of_a_lost_channel_neither_return_nor_displace_others) {
+    lose_a_channel(false);
+}
+
+Test(store_crash, tables_of_a_lost_channel_neither_return_nor_displace_others) {
+    lose_a_channel(true);
 }
