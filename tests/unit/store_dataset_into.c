@@ -170,7 +170,7 @@ Test(store_dataset_into, two_threads_tell_of_a_failure) {
     cr_assert_eq(layout.values[layout.capacity - 1], 1);
     edgeops_store_close(store);
     run_sql("data/telemetry.db",
-            "UPDATE cell SET data = x'00' WHERE id = (SELECT max(id) FROM cell)");
+            "UPDATE cell SET data = x'00' WHERE id = (SELECT max(id) FROM stat)");
     store = open_store();
     CHECK_CODE(EDGEOPS_E_CORRUPT, edgeops_dataset_read_into(store, "d", &layout));
     free(layout.values);
