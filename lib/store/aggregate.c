@@ -26,6 +26,8 @@ typedef struct summary {
     edgeops_time start; /* of the one bucket without `every` */
     edgeops_time end;
     eop_vector scratch;
+    size_t *order; /* of the channels by their position in the asset */
+    bool walk;     /* they stand close: their statistics are walked over */
 } summary;
 
 void edgeops_summary_free(edgeops_summary *view) {
@@ -40,6 +42,7 @@ void edgeops_summary_free(edgeops_summary *view) {
         edgeops_table_free(&s->table->view);
     }
     eop_vector_dispose(&s->scratch);
+    eop_free(s->order);
     eop_free(s->aggregates);
     eop_free(s->buckets);
     eop_free(s->infos);
@@ -291,15 +294,55 @@ static edgeops_status decode(summary *s, eop_scan *scan, const eop_slice *slice,
     return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
 }
 
+/* Statistics of one chunk after the other channel, in their order. */
+typedef struct walk {
+    uint32_t channel;
+    eop_chunk_stats stats;
+    edgeops_status status;
+} walk;
+
+/* DONE: the channel is null in all rows. */
+static edgeops_status stats_of(eop_chunk_stats *stats, walk *w, const summary *s, eop_scan *scan,
+                               const eop_chunk_info *chunk, uint32_t channel) {
+    if (!s->walk) {
+        return eop_telemetry_stats(stats, &scan->reader, chunk, channel);
+    }
+    while (w->status == EDGEOPS_OK && w->channel < channel) {
+        w->status = eop_telemetry_stats_next(&w->channel, &w->stats, &scan->reader);
+    }
+    if (w->status == EDGEOPS_OK && w->channel > channel) {
+        return EDGEOPS_DONE;
+    }
+    *stats = w->stats;
+    return w->status;
+}
+
+static edgeops_status begin_walk(walk *w, const summary *s, eop_scan *scan,
+                                 const eop_chunk_info *chunk) {
+    size_t count = s->view.channel_count;
+    *w = (walk){.status = EDGEOPS_OK};
+    if (!s->walk) {
+        return EDGEOPS_OK;
+    }
+    edgeops_status status = eop_telemetry_stats_begin(
+        &scan->reader, chunk, scan->channels[s->order[0]], scan->channels[s->order[count - 1]]);
+    if (status == EDGEOPS_OK) {
+        w->status = eop_telemetry_stats_next(&w->channel, &w->stats, &scan->reader);
+    }
+    return status;
+}
+
 /* A chunk that is wanted whole and lies in one bucket, which is s->last. */
 static edgeops_status add_whole(summary *s, eop_scan *scan, const eop_slice *slice) {
     const eop_chunk_info *chunk = slice->chunk;
     edgeops_aggregate *out = s->aggregates[s->last];
-    edgeops_status status = EDGEOPS_OK;
+    walk w;
+    edgeops_status status = begin_walk(&w, s, scan, chunk);
     add_rows(s, chunk->rows, chunk->t0, chunk->t1);
-    for (size_t k = 0; status >= 0 && k < s->view.channel_count; k++) {
+    for (size_t i = 0; status >= 0 && i < s->view.channel_count; i++) {
+        size_t k = s->order[i];
         eop_chunk_stats stats;
-        status = eop_telemetry_stats(&stats, &scan->reader, chunk, scan->channels[k]);
+        status = stats_of(&stats, &w, s, scan, chunk, scan->channels[k]);
         if (status == EDGEOPS_DONE) {
             out[k].nulls += chunk->rows;
         } else if (status == EDGEOPS_OK &&
@@ -347,11 +390,32 @@ static edgeops_status add_memory(summary *s, eop_scan *scan) {
     return status;
 }
 
+/* By insertion: channels mostly stand in their order already. */
+static edgeops_status order_channels(summary *s, const uint32_t *channels) {
+    size_t count = s->view.channel_count;
+    s->order = eop_calloc(count, sizeof *s->order);
+    if (s->order == NULL) {
+        return eop_fail_nomem("store");
+    }
+    for (size_t k = 0; k < count; k++) {
+        size_t at = k;
+        for (; at > 0 && channels[s->order[at - 1]] > channels[k]; at--) {
+            s->order[at] = s->order[at - 1];
+        }
+        s->order[at] = k;
+    }
+    s->walk = count > 1 && channels[s->order[count - 1]] - channels[s->order[0]] < 4 * count;
+    return EDGEOPS_OK;
+}
+
 static edgeops_status add_all(summary *s, edgeops_store *store, const eop_selection *want) {
     eop_scan scan;
     eop_slice slice;
     edgeops_status status =
         eop_scan_open(&scan, store, want, s->table->rows.vectors, s->view.channel_count);
+    if (status == EDGEOPS_OK) {
+        status = order_channels(s, want->channels);
+    }
     for (size_t i = 0; status == EDGEOPS_OK && i < scan.chunks.count; i++) {
         status = eop_scan_chunk(&slice, &scan, i);
         if (status == EDGEOPS_OK && slice.count > 0) {

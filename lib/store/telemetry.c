@@ -91,6 +91,7 @@ static const char *const texts[STATEMENTS] = {
     [CHUNK_ABOVE] = "SELECT min(t0) FROM chunk WHERE asset = ?1 AND t1 > ?2 AND t0 > ?2",
     [CELL_GET] = "SELECT data FROM cell WHERE id = ?",
     [STAT_GET] = "SELECT count, nulls, min, max, sum FROM stat WHERE id = ?",
+    [STATS_WALK] = "SELECT count, nulls, min, max, sum, id FROM stat WHERE id BETWEEN ? AND ?",
     [CHUNK_OLDEST] = "SELECT id, t0, t1, ord0, ord1, rows FROM chunk WHERE asset = ? AND t1 >= ?"
                      " ORDER BY t1, t0, ord0",
     [CHUNK_BYTES] = "SELECT coalesce(sum(length(data)), 0) FROM cell WHERE id BETWEEN ? AND ?",
@@ -402,21 +403,47 @@ edgeops_status eop_telemetry_cell(const void **blob, size_t *size, eop_telemetry
     return status;
 }
 
+static void take_stats(eop_chunk_stats *stats, sqlite3_stmt *select) {
+    *stats = (eop_chunk_stats){.count = (uint64_t)sqlite3_column_int64(select, 0),
+                               .nulls = (uint64_t)sqlite3_column_int64(select, 1),
+                               .min = sqlite3_column_double(select, 2),
+                               .max = sqlite3_column_double(select, 3),
+                               .sum = sqlite3_column_double(select, 4)};
+    if (sqlite3_column_type(select, 2) == SQLITE_INTEGER) {
+        stats->min_i64 = sqlite3_column_int64(select, 2);
+        stats->max_i64 = sqlite3_column_int64(select, 3);
+    }
+}
+
 edgeops_status eop_telemetry_stats(eop_chunk_stats *stats, eop_telemetry *telemetry,
                                    const eop_chunk_info *chunk, uint32_t channel) {
     sqlite3_stmt *select = NULL;
     edgeops_status status = at_cell(&select, telemetry, STAT_GET, chunk, channel);
     if (status == EDGEOPS_OK) {
-        *stats = (eop_chunk_stats){.count = (uint64_t)sqlite3_column_int64(select, 0),
-                                   .nulls = (uint64_t)sqlite3_column_int64(select, 1),
-                                   .min = sqlite3_column_double(select, 2),
-                                   .max = sqlite3_column_double(select, 3),
-                                   .sum = sqlite3_column_double(select, 4)};
-        if (sqlite3_column_type(select, 2) == SQLITE_INTEGER) {
-            stats->min_i64 = sqlite3_column_int64(select, 2);
-            stats->max_i64 = sqlite3_column_int64(select, 3);
-        }
+        take_stats(stats, select);
         sqlite3_reset(select);
+    }
+    return status;
+}
+
+edgeops_status eop_telemetry_stats_begin(eop_telemetry *telemetry, const eop_chunk_info *chunk,
+                                         uint32_t first, uint32_t last) {
+    sqlite3_stmt *select = NULL;
+    edgeops_status status = eop_sql_get(&select, &telemetry->sql, STATS_WALK);
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_int(select, 1, eop_cell_id(chunk->id, first));
+        eop_sql_bind_int(select, 2, eop_cell_id(chunk->id, last));
+    }
+    return status;
+}
+
+edgeops_status eop_telemetry_stats_next(uint32_t *channel, eop_chunk_stats *stats,
+                                        eop_telemetry *telemetry) {
+    sqlite3_stmt *select = telemetry->sql.statements[STATS_WALK];
+    edgeops_status status = eop_sql_next(&telemetry->sql, select);
+    if (status == EDGEOPS_OK) {
+        take_stats(stats, select);
+        *channel = (uint32_t)sqlite3_column_int64(select, 5) & SLOT_LAST;
     }
     return status;
 }

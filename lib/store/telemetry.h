@@ -126,5 +126,11 @@ edgeops_status eop_telemetry_cell(const void **blob, size_t *size, eop_telemetry
 /** What stands beside it. DONE likewise. */
 edgeops_status eop_telemetry_stats(eop_chunk_stats *stats, eop_telemetry *telemetry,
                                    const eop_chunk_info *chunk, uint32_t channel);
+/** The same of the channels first..last, ascending, those that have some: begin, then next, which
+ * says DONE at the end. In a snapshot. */
+edgeops_status eop_telemetry_stats_begin(eop_telemetry *telemetry, const eop_chunk_info *chunk,
+                                         uint32_t first, uint32_t last);
+edgeops_status eop_telemetry_stats_next(uint32_t *channel, eop_chunk_stats *stats,
+                                        eop_telemetry *telemetry);
 
 #endif /* EOP_STORE_TELEMETRY_H */

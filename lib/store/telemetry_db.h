@@ -42,6 +42,7 @@ typedef enum statement {
     CHUNK_ABOVE,
     CELL_GET,
     STAT_GET,
+    STATS_WALK,
     CHUNK_OLDEST,
     CHUNK_BYTES,
     CHUNK_VERSIONS,
