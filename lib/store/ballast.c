@@ -64,6 +64,19 @@ void eop_ballast_keep(edgeops_store *store) {
     }
 }
 
+void eop_ballast_settle(edgeops_store *store) {
+    uint64_t free_bytes = 0;
+    if (get_state(store) != THERE || eop_disk_free(&free_bytes, store->home) != EDGEOPS_OK ||
+        free_bytes / 4 < store->options.free_floor_bytes) {
+        return;
+    }
+    char *path = eop_path_join(store->home, "data/" EOP_BALLAST_NAME);
+    if (path != NULL) {
+        (void)unlink(path);
+        eop_free(path);
+    }
+}
+
 bool eop_ballast_release(edgeops_store *store) {
     if (get_state(store) != THERE) {
         return false;

@@ -16,6 +16,9 @@
 void eop_ballast_keep(edgeops_store *store);
 /** The writer's thread: gives it up. False: there was none. */
 bool eop_ballast_release(edgeops_store *store);
+/** Before the closing, when the writer's thread is gone: gives it back where the disk has plenty of
+ * room, four times the floor. On a disk that is nearly full it stays for the next start. */
+void eop_ballast_settle(edgeops_store *store);
 /** Whether it should be there and is not. Any thread. */
 bool eop_ballast_missing(edgeops_store *store);
 

@@ -388,6 +388,7 @@ void edgeops_store_close(edgeops_store *store) {
     eop_catalog_close(&store->catalog);
     if (store->journal != NULL) {
         eop_journal_settle(store->journal);
+        eop_ballast_settle(store);
     }
     eop_journal_close(store->journal);
     while (store->sealed != NULL) {
