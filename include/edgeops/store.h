@@ -24,7 +24,8 @@ typedef enum edgeops_durability {
 /** Append-only. Zero means default for every field but struct_size. */
 typedef struct edgeops_store_options {
     size_t struct_size;
-    uint64_t segment_bytes;    /**< size of a journal segment, 1 MiB..1 GiB, default 8 MiB */
+    uint64_t segment_bytes; /**< size of a journal segment, 1 MiB..1 GiB, default 2 MiB; memory for
+                               about three times as much is taken while samples come in */
     uint64_t free_floor_bytes; /**< below this much free disk nothing is taken, default 64 MiB */
     edgeops_durability durability; /**< not DEFAULT: sets that of the home */
     /** A sample further ahead of the wall clock than this came from a clock that jumped: it is

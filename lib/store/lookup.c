@@ -10,8 +10,25 @@ edgeops_status eop_lookup_open(eop_lookup *lookup, const char *path) {
     return eop_telemetry_open(&lookup->reader, path, false);
 }
 
+/* Most stores never look anything up: their samples come in order. */
+static edgeops_status make_tables(eop_lookup *lookup) {
+    if (EOP_LIKELY(lookup->spans != NULL)) {
+        return EDGEOPS_OK;
+    }
+    lookup->spans = eop_calloc(EOP_LOOKUP_SLOTS, sizeof *lookup->spans);
+    lookup->chunks = eop_calloc(EOP_LOOKUP_SLOTS, sizeof *lookup->chunks);
+    if (lookup->spans == NULL || lookup->chunks == NULL) {
+        eop_free(lookup->spans);
+        eop_free(lookup->chunks);
+        lookup->spans = NULL;
+        lookup->chunks = NULL;
+        return eop_fail_nomem("store");
+    }
+    return EDGEOPS_OK;
+}
+
 static void forget_spans(eop_lookup *lookup) {
-    for (size_t i = 0; i < EOP_LOOKUP_SLOTS; i++) {
+    for (size_t i = 0; lookup->spans != NULL && i < EOP_LOOKUP_SLOTS; i++) {
         lookup->spans[i].asset = 0;
     }
 }
@@ -24,15 +41,18 @@ static void forget_chunk(eop_lookup *lookup, eop_lookup_chunk *chunk) {
 }
 
 void eop_lookup_forget(eop_lookup *lookup) {
-    for (size_t i = 0; i < EOP_LOOKUP_SLOTS; i++) {
+    for (size_t i = 0; lookup->spans != NULL && i < EOP_LOOKUP_SLOTS; i++) {
         eop_free(lookup->spans[i].chunks.items);
-        lookup->spans[i] = (eop_lookup_span){0};
         forget_chunk(lookup, &lookup->chunks[i]);
     }
+    eop_free(lookup->spans);
+    eop_free(lookup->chunks);
+    lookup->spans = NULL;
+    lookup->chunks = NULL;
 }
 
 void eop_lookup_tick(eop_lookup *lookup) {
-    if (lookup->bytes > 0 && lookup->clock == lookup->clock_before) {
+    if (lookup->spans != NULL && lookup->clock == lookup->clock_before) {
         eop_lookup_forget(lookup);
     }
     lookup->clock_before = lookup->clock;
@@ -217,12 +237,16 @@ edgeops_status eop_lookup_find(const eop_rows **rows, size_t *row, eop_lookup *l
     if (asset->stored.rows == 0 || time < asset->stored.first || time > asset->stored.last) {
         return EDGEOPS_OK;
     }
+    edgeops_status status = make_tables(lookup);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
     if (lookup->epoch != epoch) {
         forget_spans(lookup);
         lookup->epoch = epoch;
     }
     eop_lookup_span *span = NULL;
-    edgeops_status status = get_span(&span, lookup, asset->id, time);
+    status = get_span(&span, lookup, asset->id, time);
     if (status == EDGEOPS_OK) {
         status = find_in_span(rows, row, lookup, asset, span, time, seq);
     }

@@ -35,8 +35,8 @@ typedef struct eop_lookup {
     uint64_t epoch; /**< of the chunks, when the spans were true */
     uint64_t clock;
     uint64_t clock_before; /**< at the last eop_lookup_tick() */
-    eop_lookup_span spans[EOP_LOOKUP_SLOTS];
-    eop_lookup_chunk chunks[EOP_LOOKUP_SLOTS];
+    eop_lookup_span *spans; /**< EOP_LOOKUP_SLOTS; NULL until something is looked up */
+    eop_lookup_chunk *chunks;
     size_t bytes;  /**< of the decoded chunks */
     size_t victim; /**< slot to look at next when they are too many */
     /** Called when a chunk cannot be read; 0: where the asset has chunks cannot. May be NULL. */

@@ -33,7 +33,7 @@ edgeops_status eop_rows_reserve(eop_rows *rows, size_t n) {
         if (capacity > SIZE_MAX / 32) {
             return eop_fail_nomem("store");
         }
-        capacity *= 2;
+        capacity = eop_rows_more(capacity);
     }
     int64_t *times = eop_realloc_array(rows->times, capacity, sizeof *times);
     if (times == NULL) {

@@ -26,6 +26,11 @@ typedef struct eop_vector {
     uint64_t nulls; /**< among the filled ones */
 } eop_vector;
 
+/** The next capacity: doubling leaves a quarter of what the memtable takes unused. */
+static inline size_t eop_rows_more(size_t capacity) {
+    return capacity + (capacity < 64 ? capacity : capacity / 4);
+}
+
 void eop_vector_dispose(eop_vector *vector);
 /** Empties, keeps memory and type. */
 void eop_vector_clear(eop_vector *vector);

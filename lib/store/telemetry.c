@@ -154,9 +154,22 @@ edgeops_status eop_telemetry_set_home(eop_telemetry *telemetry, int64_t number) 
     return status;
 }
 
+static int note_wal(void *user_data, sqlite3 *db, const char *name, int pages) {
+    eop_telemetry *telemetry = user_data;
+    (void)db;
+    (void)name;
+    telemetry->wal_pages = pages;
+    return SQLITE_OK;
+}
+
 edgeops_status eop_telemetry_begin_writing(eop_telemetry *telemetry) {
+    sqlite3_wal_hook(telemetry->sql.db, note_wal, telemetry);
     edgeops_status status = eop_sql_sync_wal(&telemetry->sql);
     return status == EDGEOPS_OK ? eop_sql_set_full(&telemetry->sql, true) : status;
+}
+
+uint64_t eop_telemetry_wal_bytes(const eop_telemetry *telemetry) {
+    return (uint64_t)telemetry->wal_pages * PAGE_SIZE;
 }
 
 void eop_telemetry_checkpoint(uint64_t *bytes, eop_telemetry *telemetry) {

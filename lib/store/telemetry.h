@@ -26,6 +26,7 @@ typedef struct eop_telemetry {
     eop_rows keys; /* of the chunk that is read */
     /* Of the chunks that are written next, small and full ones; 0: to be looked up. */
     int64_t next_id[2];
+    int wal_pages; /* of the connection that writes: in the WAL after its last commit */
     int64_t grown; /* bytes of columns written less those removed, since it was set to 0 */
 } eop_telemetry;
 
@@ -39,8 +40,9 @@ void eop_telemetry_close(eop_telemetry *telemetry);
 /** The number of its home, 0 when it has none yet. */
 edgeops_status eop_telemetry_home(int64_t *out, eop_telemetry *telemetry);
 edgeops_status eop_telemetry_set_home(eop_telemetry *telemetry, int64_t number);
-/** For the connection that writes: what is committed is on the disk when it was told to be, also
- * what was there before. A segment of the journal goes when its rows are in chunks. */
+/** For the connection that writes, which stays where it is in memory: what is committed is on the
+ * disk when it was told to be, also what was there before. A segment of the journal goes when its
+ * rows are in chunks. */
 edgeops_status eop_telemetry_begin_writing(eop_telemetry *telemetry);
 
 /* -- writing; one connection, one thread at a time -- */
@@ -53,6 +55,8 @@ edgeops_status eop_telemetry_drop(eop_telemetry *telemetry, uint32_t asset);
 
 /** Gives some of the pages that dropping left back to the file system. DONE: there are none. */
 edgeops_status eop_telemetry_shrink(eop_telemetry *telemetry);
+/** Of the WAL after the last commit, also what was copied. */
+uint64_t eop_telemetry_wal_bytes(const eop_telemetry *telemetry);
 /** Copies of the WAL what it may; *bytes: what is in the WAL, also what was copied. Nothing else
  * does: call it after writing. */
 void eop_telemetry_checkpoint(uint64_t *bytes, eop_telemetry *telemetry);

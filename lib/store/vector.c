@@ -46,7 +46,7 @@ edgeops_status eop_vector_reserve(eop_vector *vector, size_t rows) {
         if (capacity > SIZE_MAX / 32) {
             return eop_fail_nomem("store");
         }
-        capacity *= 2;
+        capacity = eop_rows_more(capacity);
     }
     size_t extra = vector->type == EDGEOPS_TYPE_STRING ? 1 : 0;
     void *data = eop_realloc_array(vector->data, capacity + extra, row_bytes);

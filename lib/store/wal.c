@@ -5,7 +5,7 @@
 
 #include "store/internal.h"
 
-enum { HOLD_MS = 500 };
+enum { HOLD_MS = 500, CHECKPOINT_BYTES = 4 * 1024 * 1024 };
 
 static void deadline(struct timespec *until) {
     clock_gettime(CLOCK_MONOTONIC, until);
@@ -40,6 +40,10 @@ static void free_readers(edgeops_store *store) {
 
 void eop_store_checkpoint_chunks(edgeops_store *store, bool at_once) {
     uint64_t bytes = 0;
+    /* Each time is two more syncs: not for each small segment. */
+    if (!at_once && eop_telemetry_wal_bytes(&store->writer) < CHECKPOINT_BYTES) {
+        return;
+    }
     eop_telemetry_checkpoint(&bytes, &store->writer);
     if (bytes < store->wal_limit && (!at_once || bytes == 0)) {
         return;
