@@ -7,6 +7,7 @@
 #include "base/time.h"
 #include "store/blob.h"
 #include "store/chunk.h"
+#include "store/convert.h"
 #include "store/internal.h"
 #include "store/table_frame.h"
 
@@ -32,8 +33,7 @@ typedef struct news {
 
 struct eop_append_scratch {
     eop_buf frame;
-    eop_buf arrays;            /* converted, of the sample that is taken */
-    const edgeops_blob *blobs; /* of the BLOB values that come, in their order */
+    eop_converter converter;
     eop_cell cells[EOP_CHANNELS_MAX];
     uint8_t seen[EOP_CHANNELS_MAX]; /* cells that the compared row has */
     touch *touches;
@@ -48,109 +48,10 @@ struct eop_append_scratch {
 void eop_append_scratch_free(eop_append_scratch *scratch) {
     if (scratch != NULL) {
         eop_buf_dispose(&scratch->frame);
-        eop_buf_dispose(&scratch->arrays);
+        eop_buf_dispose(&scratch->converter.arrays);
         eop_free(scratch->touches);
         eop_free(scratch);
     }
-}
-
-/* -- what does not need the lock -- */
-
-edgeops_status eop_check_text(const char *asset, const char *channel, const edgeops_value *value) {
-    const char *text = value->as.str;
-    if (value->size > EOP_STRING_MAX || (text == NULL && value->size > 0)) {
-        return eop_fail(EDGEOPS_E_INVALID, "store",
-                        "asset '%s', channel '%s': a text has at most %u bytes, not %u", asset,
-                        channel, EOP_STRING_MAX, value->size);
-    }
-    if (value->size > 0 && (memchr(text, 0, value->size) != NULL ||
-                            eop_utf8_valid(text, value->size) != value->size)) {
-        return eop_fail(EDGEOPS_E_INVALID, "store",
-                        "asset '%s', channel '%s': a text is no UTF-8 without NUL", asset, channel);
-    }
-    return EDGEOPS_OK;
-}
-
-static edgeops_status check_array(const char *asset, const char *channel,
-                                  const edgeops_value *value) {
-    size_t width = eop_type_width(value->type);
-    if (value->as.data == NULL || value->size % width != 0 ||
-        value->size / width > EDGEOPS_LENGTH_MAX) {
-        return eop_fail(EDGEOPS_E_INVALID, "store",
-                        "asset '%s', channel '%s': an array has 2 to %u whole elements, not %u "
-                        "bytes of %s",
-                        asset, channel, EDGEOPS_LENGTH_MAX, value->size,
-                        eop_type_name(value->type));
-    }
-    return EDGEOPS_OK;
-}
-
-static edgeops_status check_value(const char *asset, const char *channel,
-                                  const edgeops_value *value) {
-    if (EOP_LIKELY(value->type == EDGEOPS_TYPE_FLOAT64 && value->size == 0)) {
-        return EDGEOPS_OK;
-    }
-    if (value->type == EDGEOPS_TYPE_STRING) {
-        return eop_check_text(asset, channel, value);
-    }
-    if (eop_value_is_array(value)) {
-        return check_array(asset, channel, value);
-    }
-    if (value->type == EDGEOPS_TYPE_BLOB) {
-        return value->size <= EDGEOPS_BLOB_MAX && (value->size == 0 || value->as.data != NULL)
-                   ? EDGEOPS_OK
-                   : eop_fail(EDGEOPS_E_INVALID, "store",
-                              "asset '%s', channel '%s': a blob has at most 64 MiB, not %u bytes",
-                              asset, channel, value->size);
-    }
-    if (value->type == EDGEOPS_TYPE_BOOL && (value->as.i64 & ~INT64_C(1)) != 0) {
-        return eop_fail(EDGEOPS_E_INVALID, "store", "asset '%s', channel '%s': a bool is 0 or 1",
-                        asset, channel);
-    }
-    if (value->type != EDGEOPS_TYPE_NULL && !eop_type_known((int64_t)value->type)) {
-        return eop_fail(EDGEOPS_E_INVALID, "store",
-                        "asset '%s', channel '%s': a value has no known type", asset, channel);
-    }
-    if (!eop_value_in_range(value)) {
-        return eop_fail(EDGEOPS_E_INVALID, "store",
-                        "asset '%s', channel '%s': a value is out of the range of %s", asset,
-                        channel, eop_type_name(value->type));
-    }
-    return EDGEOPS_OK;
-}
-
-static edgeops_status check_sample(size_t *bound, bool *has_blobs, const edgeops_sample *sample) {
-    if (sample->asset == NULL ||
-        (sample->count > 0 && (sample->channels == NULL || sample->values == NULL))) {
-        return eop_fail(EDGEOPS_E_INVALID, "store", "a sample has no asset, channels or values");
-    }
-    if (sample->count < 1 || sample->count > EOP_CHANNELS_MAX) {
-        return eop_fail(EDGEOPS_E_INVALID, "store",
-                        "asset '%s': a sample has 1 to %u channels, not %zu", sample->asset,
-                        EOP_CHANNELS_MAX, sample->count);
-    }
-    *bound += EOP_FRAME_ROW_MAX;
-    if (sample->qualities != NULL) {
-        *bound += sample->count * EOP_FRAME_QUALITY;
-    }
-    for (size_t i = 0; i < sample->count; i++) {
-        const edgeops_value *value = &sample->values[i];
-        if (sample->channels[i] == NULL) {
-            return eop_fail(EDGEOPS_E_INVALID, "store", "asset '%s': a channel has no name",
-                            sample->asset);
-        }
-        edgeops_status status = check_value(sample->asset, sample->channels[i], value);
-        if (status != EDGEOPS_OK) {
-            return status;
-        }
-        *has_blobs = *has_blobs || value->type == EDGEOPS_TYPE_BLOB;
-        *bound += eop_frame_cell_bound(value);
-    }
-    if (*bound > EOP_FRAME_MAX) {
-        return eop_fail(EDGEOPS_E_LIMIT, "store",
-                        "one append takes at most 1 GiB; split the samples");
-    }
-    return EDGEOPS_OK;
 }
 
 /* -- names -- */
@@ -276,95 +177,6 @@ static edgeops_status find_channel(uint32_t *out, edgeops_store *store, eop_asse
     return EDGEOPS_OK;
 }
 
-static edgeops_status no_fit(const edgeops_value *value, const eop_asset *asset,
-                             const eop_channel *channel) {
-    char holds[EOP_TYPE_TEXT];
-    char given[EOP_TYPE_TEXT];
-    char text[EOP_VALUE_TEXT];
-    eop_type_text(holds, channel->type, channel->length);
-    if (channel->length == 1 && value->size == 0 && eop_type_is_numeric(value->type) &&
-        eop_type_is_numeric(channel->type)) {
-        eop_value_format(text, value);
-        return eop_fail(EDGEOPS_E_INVALID, "store", "asset '%s', channel '%s': %s is no %s exactly",
-                        asset->name, channel->name, text, holds);
-    }
-    return eop_fail(EDGEOPS_E_INVALID, "store", "asset '%s', channel '%s' holds %s, not %s",
-                    asset->name, channel->name, holds,
-                    eop_type_text(given, value->type, eop_value_length(value)));
-}
-
-/* The elements of an array as its channel has them, at the end of scratch->arrays. */
-static edgeops_status convert_array(edgeops_value *out, eop_append_scratch *scratch,
-                                    const edgeops_value *value, const eop_asset *asset,
-                                    const eop_channel *channel) {
-    size_t from = eop_type_width(value->type);
-    size_t to = eop_type_width(channel->type);
-    if (eop_value_length(value) != channel->length) {
-        return no_fit(value, asset, channel);
-    }
-    char *at = eop_buf_reserve(&scratch->arrays, channel->length * to);
-    if (at == NULL) {
-        eop_buf_dispose(&scratch->arrays);
-        return eop_fail_nomem("store");
-    }
-    for (uint32_t i = 0; i < channel->length; i++) {
-        edgeops_value element =
-            eop_value_load(value->type, (const char *)value->as.data + i * from);
-        if (!eop_value_convert(&element, &element, channel->type)) {
-            char text[EOP_VALUE_TEXT];
-            eop_value_format(text, &element);
-            return eop_fail(EDGEOPS_E_INVALID, "store",
-                            "asset '%s', channel '%s': %s, element %u, is no %s exactly",
-                            asset->name, channel->name, text, i, eop_type_name(channel->type));
-        }
-        eop_value_save(at + i * to, &element);
-    }
-    /* The place is set when the buffer does not grow any more. */
-    *out = (edgeops_value){.type = channel->type, .size = (uint32_t)(channel->length * to)};
-    scratch->arrays.size += out->size;
-    return EDGEOPS_OK;
-}
-
-/* A value as its channel holds it. */
-static edgeops_status convert(edgeops_value *out, eop_append_scratch *scratch,
-                              const edgeops_value *value, const eop_asset *asset,
-                              const eop_channel *channel) {
-    *out = *value;
-    if (EOP_UNLIKELY(value->type == EDGEOPS_TYPE_BLOB)) {
-        out->size = sizeof *scratch->blobs;
-        out->as.data = scratch->blobs++;
-    }
-    if (EOP_LIKELY(eop_channel_holds(channel, value)) || value->type == EDGEOPS_TYPE_NULL) {
-        if (EOP_UNLIKELY(channel->length == 1 && eop_value_is_array(value))) {
-            *out = eop_value_load(value->type, value->as.data);
-        }
-        return EDGEOPS_OK;
-    }
-    if (eop_value_is_array(value) && channel->length > 1) {
-        return convert_array(out, scratch, value, asset, channel);
-    }
-    edgeops_value scalar = *value;
-    if (eop_value_is_array(value) && eop_value_length(value) == 1) {
-        scalar = eop_value_load(value->type, value->as.data);
-    }
-    return channel->length == 1 && eop_value_length(&scalar) == 1 &&
-                   eop_value_convert(out, &scalar, channel->type)
-               ? EDGEOPS_OK
-               : no_fit(value, asset, channel);
-}
-
-/* Converted arrays are where the buffer is now. */
-static void place_arrays(eop_append_scratch *scratch, size_t n) {
-    const char *at = scratch->arrays.data;
-    for (size_t i = 0; i < n; i++) {
-        edgeops_value *value = &scratch->cells[i].value;
-        if (eop_value_is_array(value) && value->as.data == NULL) {
-            value->as.data = at;
-            at += value->size;
-        }
-    }
-}
-
 static edgeops_status fail_twice(const eop_asset *asset, const eop_channel *channel) {
     return eop_fail(EDGEOPS_E_INVALID, "store", "asset '%s': channel '%s' is given twice",
                     asset->name, channel->name);
@@ -376,7 +188,7 @@ static edgeops_status resolve(size_t *count, edgeops_store *store, eop_asset *as
     eop_append_scratch *scratch = store->scratch;
     uint64_t stamp = ++store->mem.stamp;
     size_t n = 0;
-    eop_buf_clear(&scratch->arrays);
+    eop_buf_clear(&scratch->converter.arrays);
     for (size_t i = 0; i < sample->count; i++) {
         uint32_t position = 0;
         edgeops_status status =
@@ -392,7 +204,8 @@ static edgeops_status resolve(size_t *count, edgeops_store *store, eop_asset *as
             return fail_twice(asset, channel);
         }
         channel->stamp = stamp;
-        status = convert(&scratch->cells[n].value, scratch, &sample->values[i], asset, channel);
+        status = eop_convert(&scratch->cells[n].value, &scratch->converter, &sample->values[i],
+                             asset, channel);
         if (status != EDGEOPS_OK) {
             return status;
         }
@@ -402,8 +215,8 @@ static edgeops_status resolve(size_t *count, edgeops_store *store, eop_asset *as
             scratch->cells[n++].channel = position;
         }
     }
-    if (EOP_UNLIKELY(scratch->arrays.size > 0)) {
-        place_arrays(scratch, n);
+    if (EOP_UNLIKELY(scratch->converter.arrays.size > 0)) {
+        eop_convert_place(&scratch->converter, scratch->cells, n);
     }
     *count = n;
     return EDGEOPS_OK;
@@ -778,7 +591,7 @@ typedef struct sample_list {
 static edgeops_status take_samples(edgeops_store *store, void *input) {
     const sample_list *samples = input;
     edgeops_status status = EDGEOPS_OK;
-    store->scratch->blobs = samples->blobs;
+    store->scratch->converter.blobs = samples->blobs;
     for (size_t i = 0; status == EDGEOPS_OK && i < samples->count; i++) {
         status = eop_append_sample(store, &samples->items[i], i);
     }
@@ -793,7 +606,7 @@ edgeops_status edgeops_store_append(edgeops_store *store, const edgeops_sample *
     bool has_blobs = false;
     size_t bound = 0;
     for (size_t i = 0; i < n; i++) {
-        edgeops_status status = check_sample(&bound, &has_blobs, &samples[i]);
+        edgeops_status status = eop_sample_check(&bound, &has_blobs, &samples[i]);
         if (status != EDGEOPS_OK) {
             return status;
         }
