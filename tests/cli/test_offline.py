@@ -406,6 +406,33 @@ def test_a_second_process_waits_for_nobody(node):
         process.communicate(timeout=20)
 
 
+def test_every_type_goes_in_and_out_and_names_change(node, tmp_path):
+    table = tmp_path / "typed.csv"
+    table.write_text('time,f,n,u,block\n1970-01-01T00:00:01Z,0.1,-128,18446744073709551615,"[1,-2.5]"\n'
+                     '1970-01-01T00:00:02Z,,7,0,\n')
+    columns = [f"--column={name}={kind}" for name, kind in
+               (("f", "float32:um"), ("n", "int8"), ("u", "uint64"), ("block", "float32[2]"))]
+    node.run("data", "import", "typed", "--input", table, *columns)
+    shown = node.json("asset", "show", "typed")
+    assert {c["name"]: c["type"] for c in shown["channels"]} == {
+        "f": "float32", "n": "int8", "u": "uint64", "block": "float32[2]"}
+    out = tmp_path / "out.csv"
+    node.run("data", "export", "typed", "-o", out)
+    header, *rows = out.read_text().splitlines()
+    rows = [dict(zip(header.split(",")[:4], row.split(",")[:4])) for row in rows]
+    assert [row["f"] for row in rows] == ["0.1", ""] and '"[1,-2.5]"' in out.read_text()
+    assert "18446744073709551615" in out.read_text()
+    for kind, code in (("float33", 2), ("float32[0]", 1)):
+        done = node.run("data", "import", "x", "--input", table, f"--column=f={kind}", check=False)
+        assert done.returncode == code and f"'{kind}' is no type" in done.stderr
+    node.run("asset", "rename", "typed", "line/typed")
+    node.run("asset", "rename-channel", "line/typed", "f", "temperature")
+    assert node.json("data", "stats", "line/typed")["rows"] == 2
+    assert "temperature" in node.run("asset", "show", "line/typed").stdout
+    assert node.run("asset", "rename", "typed", "other", check=False).returncode == 3
+    node.run("asset", "rm", "line/typed")
+
+
 def test_predict_on_a_file_a_dataset_and_an_asset(node, tmp_path):
     file = tmp_path / "new.csv"
     file.write_text("time,x,level\n2025-02-01T00:00:00Z,1,low\n2025-02-01T00:00:01Z,50,high\n2025-02-01T00:00:02Z,50,low\n")

@@ -222,6 +222,43 @@ Test(runtime_train, windows_are_cut_by_the_manifest) {
     cr_expect(eq(int, o.status, EDGEOPS_OK), "%s", o.message);
 }
 
+/* Trains a workflow of such inputs, with windows of two rows, on these columns. */
+static void train_on(const char *source, const char *inputs, const edgeops_column *given,
+                     size_t count) {
+    static const edgeops_time at[ROWS] = {0, 1, 2, 3, 4, 5};
+    edgeops_table table = {.asset = "m",
+                           .rows = ROWS,
+                           .times = at,
+                           .seqs = seqs,
+                           .ordinals = ordinals,
+                           .column_count = count,
+                           .columns = given};
+    edgeops_dataset_part part = {&table, labels};
+    outcome o = {0};
+    char *ports =
+        eop_format("\"inputs\":[%s],\"outputs\":[{\"name\":\"y\",\"type\":\"bool\"}]", inputs);
+    edgeops_workflow *workflow = workflow_with(source, ports, ",\"window\":{\"rows\":2}");
+    char *run = new_dir("run");
+    char *artifacts = new_dir("model");
+    make_dataset();
+    dataset.parts = &part;
+    dataset.part_count = 1;
+    edgeops_train_options options = EDGEOPS_TRAIN_OPTIONS_INIT;
+    options.workflow = workflow;
+    options.dataset = &dataset;
+    options.run_dir = run;
+    options.artifact_dir = artifacts;
+    options.on_done = on_done;
+    options.user_data = &o;
+    cr_assert(eq(int, edgeops_runtime_train(&o.training, fixture_runtime, &options), EDGEOPS_OK));
+    wait_for(&o);
+    cr_expect(eq(int, o.status, EDGEOPS_OK), "%s", o.message);
+    eop_free(ports);
+    eop_free(run);
+    eop_free(artifacts);
+    edgeops_workflow_free(workflow);
+}
+
 Test(runtime_train, other_types_come_as_they_are) {
     static const char source[] =
         "import numpy as np\n"
@@ -259,39 +296,10 @@ Test(runtime_train, other_types_come_as_they_are) {
          .valid = text_valid,
          .nulls = 1},
     };
-    static const edgeops_time at[ROWS] = {0, 1, 2, 3, 4, 5};
-    edgeops_table table = {.asset = "m",
-                           .rows = ROWS,
-                           .times = at,
-                           .seqs = seqs,
-                           .ordinals = ordinals,
-                           .column_count = 3,
-                           .columns = mixed};
-    edgeops_dataset_part part = {&table, labels};
-    outcome o = {0};
-    edgeops_workflow *workflow = workflow_with(
-        source,
-        "\"inputs\":[{\"name\":\"n\",\"type\":\"int64\"},{\"name\":\"on\",\"type\":\"bool\"},"
-        "{\"name\":\"s\",\"type\":\"string\"}],\"outputs\":[{\"name\":\"y\",\"type\":\"bool\"}]",
-        ",\"window\":{\"rows\":2}");
-    char *run = new_dir("run");
-    char *artifacts = new_dir("model");
-    make_dataset();
-    dataset.parts = &part;
-    dataset.part_count = 1;
-    edgeops_train_options options = EDGEOPS_TRAIN_OPTIONS_INIT;
-    options.workflow = workflow;
-    options.dataset = &dataset;
-    options.run_dir = run;
-    options.artifact_dir = artifacts;
-    options.on_done = on_done;
-    options.user_data = &o;
-    cr_assert(eq(int, edgeops_runtime_train(&o.training, fixture_runtime, &options), EDGEOPS_OK));
-    wait_for(&o);
-    cr_expect(eq(int, o.status, EDGEOPS_OK), "%s", o.message);
-    eop_free(run);
-    eop_free(artifacts);
-    edgeops_workflow_free(workflow);
+    train_on(source,
+             "{\"name\":\"n\",\"type\":\"int64\"},{\"name\":\"on\",\"type\":\"bool\"},"
+             "{\"name\":\"s\",\"type\":\"string\"}",
+             mixed, EOP_COUNT(mixed));
 }
 
 Test(runtime_train, arrays_and_narrow_numbers_come_in_their_type) {
@@ -327,41 +335,10 @@ Test(runtime_train, arrays_and_narrow_numbers_come_in_their_type) {
         {.name = "small", .unit = "", .type = EDGEOPS_TYPE_INT8, .data = small, .length = 1},
         {.name = "wide", .unit = "", .type = EDGEOPS_TYPE_UINT8, .data = wide, .length = 1},
     };
-    static const edgeops_time at[ROWS] = {0, 1, 2, 3, 4, 5};
-    edgeops_table table = {.asset = "m",
-                           .rows = ROWS,
-                           .times = at,
-                           .seqs = seqs,
-                           .ordinals = ordinals,
-                           .column_count = 4,
-                           .columns = mixed};
-    edgeops_dataset_part part = {&table, labels};
-    outcome o = {0};
-    edgeops_workflow *workflow = workflow_with(
-        source,
-        "\"inputs\":[{\"name\":\"block\",\"type\":\"float32[2]\"},"
-        "{\"name\":\"u\",\"type\":\"uint64\"},{\"name\":\"small\",\"type\":\"int16\"},"
-        "{\"name\":\"wide\",\"type\":\"float64\"}],"
-        "\"outputs\":[{\"name\":\"y\",\"type\":\"bool\"}]",
-        ",\"window\":{\"rows\":2}");
-    char *run = new_dir("run");
-    char *artifacts = new_dir("model");
-    make_dataset();
-    dataset.parts = &part;
-    dataset.part_count = 1;
-    edgeops_train_options options = EDGEOPS_TRAIN_OPTIONS_INIT;
-    options.workflow = workflow;
-    options.dataset = &dataset;
-    options.run_dir = run;
-    options.artifact_dir = artifacts;
-    options.on_done = on_done;
-    options.user_data = &o;
-    cr_assert(eq(int, edgeops_runtime_train(&o.training, fixture_runtime, &options), EDGEOPS_OK));
-    wait_for(&o);
-    cr_expect(eq(int, o.status, EDGEOPS_OK), "%s", o.message);
-    eop_free(run);
-    eop_free(artifacts);
-    edgeops_workflow_free(workflow);
+    train_on(source,
+             "{\"name\":\"block\",\"type\":\"float32[2]\"},{\"name\":\"u\",\"type\":\"uint64\"},"
+             "{\"name\":\"small\",\"type\":\"int16\"},{\"name\":\"wide\",\"type\":\"float64\"}",
+             mixed, EOP_COUNT(mixed));
 }
 
 #define ONE_PARAMETER                                                                              \
