@@ -37,7 +37,8 @@
 #define DATASET_SECTIONS SECTIONS( \
     {"assets", "assets", FIELDS({"NAME", "name", CLI_AS_TEXT}, {"ROWS", "rows", CLI_AS_TEXT}), NULL}, \
     {"channels", "channels", FIELDS({"NAME", "name", CLI_AS_TEXT}, {"TYPE", "type", CLI_AS_TEXT}, {"UNIT", "unit", CLI_AS_TEXT}), NULL}, \
-    {"values", "profile.channels", FIELDS({"NAME", "name", CLI_AS_TEXT}, {"MISSING", "missing", CLI_AS_TEXT}, {"MIN", "min", CLI_AS_NUMBER}, \
+    {"values", "profile.channels", FIELDS({"NAME", "name", CLI_AS_TEXT}, {"MISSING", "missing", CLI_AS_TEXT}, \
+        {"NON-FINITE", "non_finite", CLI_AS_TEXT}, {"MIN", "min", CLI_AS_NUMBER}, \
         {"P5", "p5", CLI_AS_NUMBER}, {"MEDIAN", "p50", CLI_AS_NUMBER}, {"P95", "p95", CLI_AS_NUMBER}, {"MAX", "max", CLI_AS_NUMBER}, \
         {"MEAN", "mean", CLI_AS_NUMBER}, {"STD", "std", CLI_AS_NUMBER}), NULL}, \
     {"classes", "profile.classes", FIELDS({"LABEL", "label", CLI_AS_TEXT}, {"ROWS", "rows", CLI_AS_TEXT}, {"INTERVALS", "intervals", CLI_AS_TEXT}, \
@@ -99,7 +100,8 @@ static const struct {
     {"asset.show", {FIELDS({"name", "name", CLI_AS_TEXT}, {"rows", "rows", CLI_AS_TEXT}, {"first", "first", CLI_AS_TIME}, {"last", "last", CLI_AS_TIME},
         {"dropped by retention", "dropped", CLI_AS_TEXT}, {"dropped until", "dropped_until", CLI_AS_TIME}),
         SECTIONS({"channels", "channels", FIELDS({"NAME", "name", CLI_AS_TEXT}, {"TYPE", "type", CLI_AS_TEXT}, {"UNIT", "unit", CLI_AS_TEXT}), NULL}), NULL}},
-    {"asset.rename", {FIELDS({"name", "name", CLI_AS_TEXT}, {"was", "was", CLI_AS_TEXT}, {"sources that still use the old name", "sources", CLI_AS_LIST}), NULL, NULL}},
+    {"asset.rename", {FIELDS({"name", "name", CLI_AS_TEXT}, {"was", "was", CLI_AS_TEXT}, {"sources that still use the old name", "sources", CLI_AS_LIST},
+        {"retention that still names the old one", "retention", CLI_AS_LIST}), NULL, NULL}},
     {"asset.rename-channel", {FIELDS({"asset", "name", CLI_AS_TEXT}, {"channel", "channel", CLI_AS_TEXT}, {"was", "was", CLI_AS_TEXT},
         {"sources that still use the old name", "sources", CLI_AS_LIST}), NULL, NULL}},
     {"asset.rm", {NULL, NULL, "removed asset %s"}},
@@ -108,10 +110,10 @@ static const struct {
     {"data.export", {FIELDS({"rows", "rows", CLI_AS_TEXT}), NULL, NULL}},
     {"data.stats", {FIELDS({"rows", "rows", CLI_AS_TEXT}, {"first", "first", CLI_AS_TIME}, {"last", "last", CLI_AS_TIME}),
         SECTIONS({NULL, "channels", FIELDS({"CHANNEL", "name", CLI_AS_TEXT}, {"TYPE", "type", CLI_AS_TEXT}, {"UNIT", "unit", CLI_AS_TEXT}, {"COUNT", "count", CLI_AS_TEXT},
-            {"NULLS", "nulls", CLI_AS_TEXT}, {"MIN", "min", CLI_AS_NUMBER}, {"MAX", "max", CLI_AS_NUMBER}, {"MEAN", "mean", CLI_AS_NUMBER}), NULL}), NULL}},
+            {"NULLS", "nulls", CLI_AS_TEXT}, {"NON-FINITE", "non_finite", CLI_AS_TEXT}, {"MIN", "min", CLI_AS_NUMBER}, {"MAX", "max", CLI_AS_NUMBER}, {"MEAN", "mean", CLI_AS_NUMBER}), NULL}), NULL}},
 
     {"data.aggregate", {NULL, ITEMS("no samples there", {"START", "start", CLI_AS_TIME}, {"CHANNEL", "channel", CLI_AS_TEXT}, {"COUNT", "count", CLI_AS_TEXT},
-        {"NULLS", "nulls", CLI_AS_TEXT}, {"MIN", "min", CLI_AS_NUMBER}, {"MAX", "max", CLI_AS_NUMBER}, {"MEAN", "mean", CLI_AS_NUMBER}), NULL}},
+        {"NULLS", "nulls", CLI_AS_TEXT}, {"NON-FINITE", "non_finite", CLI_AS_TEXT}, {"MIN", "min", CLI_AS_NUMBER}, {"MAX", "max", CLI_AS_NUMBER}, {"MEAN", "mean", CLI_AS_NUMBER}), NULL}},
 
     {"data.compact", {FIELDS({"assets", "assets", CLI_AS_TEXT}, {"chunks merged", "chunks", CLI_AS_TEXT}, {"into", "into", CLI_AS_TEXT},
         {"size before", "bytes_before", CLI_AS_BYTES}, {"size after", "bytes_after", CLI_AS_BYTES}), NULL, NULL}},

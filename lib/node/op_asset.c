@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "node/ops.h"
+#include "store/retention.h"
 
 static eop_json *times_of(const edgeops_asset_info *info) {
     eop_json *json = eop_json_object();
@@ -100,6 +101,30 @@ static eop_json *feeding(const edgeops_call *call, const char *name) {
     return names;
 }
 
+typedef struct named {
+    const char *name;
+    eop_json *patterns;
+} named;
+
+static edgeops_status add_named(const eop_policy *policy, void *user_data) {
+    const named *n = user_data;
+    if (strcmp(policy->pattern, n->name) == 0) {
+        eop_json_append_string(n->patterns, policy->pattern);
+    }
+    return EDGEOPS_OK;
+}
+
+/* Policies that are for this name only: they do not go along. The asset has its new name already,
+ * so that a list that cannot be read is no error. */
+static eop_json *retaining(const edgeops_call *call, const char *name) {
+    named n = {name, eop_json_array()};
+    if (eop_policy_list(call->node->store, add_named, &n) != EDGEOPS_OK) {
+        eop_log_write(node_log(call->node), EDGEOPS_LOG_WARN, "node", "%s",
+                      edgeops_error_last()->message);
+    }
+    return n.patterns;
+}
+
 static edgeops_status run_rename(edgeops_call *call, eop_json **result) {
     const char *name = eop_json_string(call->args, "name", "");
     const char *to = eop_json_string(call->args, "to", "");
@@ -112,6 +137,7 @@ static edgeops_status run_rename(edgeops_call *call, eop_json **result) {
         eop_json_set_string(*result, "name", to);
         eop_json_set_string(*result, "was", name);
         eop_json_set(*result, "sources", feeding(call, name));
+        eop_json_set(*result, "retention", retaining(call, name));
     }
     return status;
 }

@@ -425,12 +425,36 @@ def test_every_type_goes_in_and_out_and_names_change(node, tmp_path):
     for kind, code in (("float33", 2), ("float32[0]", 1)):
         done = node.run("data", "import", "x", "--input", table, f"--column=f={kind}", check=False)
         assert done.returncode == code and f"'{kind}' is no type" in done.stderr
+    for pattern in ("typed", "*typed"):
+        node.run("retention", "set", pattern, "--max-age", "90000d")
+    renamed = node.json("asset", "rename", "typed", "line/typed")
+    assert renamed["retention"] == ["typed"] and renamed["sources"] == []
+    node.run("retention", "rm", "typed")
+    node.run("retention", "rm", "*typed")
+    assert node.json("asset", "rename", "line/typed", "typed")["retention"] == []
     node.run("asset", "rename", "typed", "line/typed")
     node.run("asset", "rename-channel", "line/typed", "f", "temperature")
     assert node.json("data", "stats", "line/typed")["rows"] == 2
     assert "temperature" in node.run("asset", "show", "line/typed").stdout
     assert node.run("asset", "rename", "typed", "other", check=False).returncode == 3
     node.run("asset", "rm", "line/typed")
+
+
+def test_tables_tell_of_values_that_are_not_finite(node, tmp_path):
+    table = tmp_path / "odd.csv"
+    table.write_text("time,a,b\n1970-01-01T00:00:01Z,nan,1\n1970-01-01T00:00:02Z,inf,2\n"
+                     "1970-01-01T00:00:03Z,5,3\n")
+    node.run("data", "import", "odd", "--input", table)
+    node.run("dataset", "create", "odd", "--asset", "odd")
+    shown = (node.run("data", "stats", "odd").stdout, node.run("dataset", "show", "odd").stdout)
+    for text in shown:
+        lines = text.splitlines()
+        at = next(i for i, line in enumerate(lines) if "NON-FINITE" in line)
+        column = lines[at].index("NON-FINITE")
+        rows = {line.split()[0]: line[column:].split()[0] for line in lines[at + 1:at + 3]}
+        assert rows == {"a": "2", "b": "0"}, text
+    node.run("dataset", "rm", "odd")
+    node.run("asset", "rm", "odd")
 
 
 def test_predict_on_a_file_a_dataset_and_an_asset(node, tmp_path):
