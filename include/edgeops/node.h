@@ -20,9 +20,12 @@ typedef struct edgeops_node_options {
     const char *worker;  /**< as in edgeops_runtime_options */
     const char *layer;   /**< "edge" (default), "fog" or "cloud"; only when the home is made */
     uint32_t must_exist; /**< not 0: EDGEOPS_E_NOTFOUND instead of making a home */
+    /** How long to wait for a home that another process has, unless a daemon serves it. Default 3
+     * s, with LOCAL 10 s; below 0: not at all. */
+    edgeops_duration wait;
 } edgeops_node_options;
 #define EDGEOPS_NODE_OPTIONS_INIT                                                                  \
-    { sizeof(edgeops_node_options), EDGEOPS_NODE_AUTO, NULL, NULL, 0 }
+    { sizeof(edgeops_node_options), EDGEOPS_NODE_AUTO, NULL, NULL, 0, 0 }
 
 /** Same as the INIT macro, for callers that cannot use it. Any thread. Since 0.1. */
 EDGEOPS_API void edgeops_node_options_init(edgeops_node_options *options, size_t struct_size);
@@ -32,9 +35,9 @@ EDGEOPS_API void edgeops_node_options_init(edgeops_node_options *options, size_t
  *  @param out   NULL after a failure; close with edgeops_node_close()
  *  @param ctx   must outlive it; all callbacks fire in its loop
  *  @param home  directory
- *  @return EDGEOPS_OK; EDGEOPS_E_BUSY (detail: the pid that has it); EDGEOPS_E_VERSION (newer
- * home); EDGEOPS_E_NOTFOUND; EDGEOPS_E_IO Threads: the context's, as for all calls on it. Since
- * 0.1. */
+ *  @return EDGEOPS_OK; EDGEOPS_E_BUSY after the wait (detail: the pid that has it), at once with
+ * LOCAL while a daemon answers; EDGEOPS_E_VERSION (newer home); EDGEOPS_E_NOTFOUND; EDGEOPS_E_IO
+ * Threads: the context's, as for all calls on it. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_node_open(edgeops_node **out, edgeops_ctx *ctx,
                                                                const char *home,
                                                                const edgeops_node_options *options);

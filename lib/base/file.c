@@ -272,7 +272,10 @@ edgeops_status eop_lock_file(int *out, int *owner, const char *path) {
         }
         close(fd);
         if (error == EWOULDBLOCK) {
-            return eop_fail(EDGEOPS_E_BUSY, "base", "'%s' is held by process %d", path, *owner);
+            return *owner > 0
+                       ? eop_fail(EDGEOPS_E_BUSY, "base", "'%s' is held by process %d", path,
+                                  *owner)
+                       : eop_fail(EDGEOPS_E_BUSY, "base", "'%s' is held by another process", path);
         }
         return eop_fail_errno(error, "base", "cannot lock '%s'", path);
     }

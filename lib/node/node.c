@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "node/parts.h"
@@ -15,6 +16,9 @@
 #define STOP_WITHIN  (2 * EDGEOPS_SECOND)
 #define RETAIN_EVERY (60 * EDGEOPS_SECOND)
 #define RETAIN_FULL  (2 * EDGEOPS_SECOND)
+#define OPEN_WAIT    (3 * EDGEOPS_SECOND)
+#define SERVE_WAIT   (10 * EDGEOPS_SECOND)
+#define OPEN_AGAIN   (20 * EDGEOPS_MILLISECOND)
 
 void edgeops_node_options_init(edgeops_node_options *options, size_t struct_size) {
     static const edgeops_node_options defaults = EDGEOPS_NODE_OPTIONS_INIT;
@@ -151,8 +155,9 @@ static edgeops_status set_home(edgeops_node *node, const char *home) {
     return EDGEOPS_OK;
 }
 
-static edgeops_status open_local(edgeops_node *node, const edgeops_node_options *options) {
-    edgeops_status status = edgeops_store_open(&node->store, node->home, NULL);
+/* status: of opening the store. */
+static edgeops_status open_local(edgeops_node *node, const edgeops_node_options *options,
+                                 edgeops_status status) {
     if (status == EDGEOPS_OK) {
         eop_store_set_log(node->store, node_log(node));
         /* Now that it is there for sure: without links and dots. */
@@ -216,8 +221,28 @@ static edgeops_status check_exists(const edgeops_node *node) {
                              node->home);
 }
 
-/* A daemon that answers comes first; without one the home may be ours. */
-static edgeops_status open_either(edgeops_node *node, const edgeops_node_options *options) {
+/* One who serves the home keeps it; others are done soon. */
+static bool is_served(const edgeops_node *node) {
+    int fd = -1;
+    char *path = eop_node_path(node, "edgeops.sock", NULL);
+    bool served = path != NULL && eop_connect(&fd, path) == EDGEOPS_OK;
+    if (served) {
+        (void)close(fd);
+    }
+    eop_free(path);
+    return served;
+}
+
+static edgeops_duration longest_wait(const edgeops_node_options *options) {
+    if (options->wait != 0) {
+        return options->wait < 0 ? 0 : options->wait;
+    }
+    return options->mode == EDGEOPS_NODE_LOCAL ? SERVE_WAIT : OPEN_WAIT;
+}
+
+/* A daemon that answers comes first; without one the home may be ours. E_BUSY: it is
+ * someone's who may be gone, or answer, soon. */
+static edgeops_status try_either(edgeops_node *node, const edgeops_node_options *options) {
     if (options->mode != EDGEOPS_NODE_LOCAL) {
         edgeops_status status = eop_client_new(&node->client, node);
         if (status != EDGEOPS_E_NOTFOUND) {
@@ -230,7 +255,19 @@ static edgeops_status open_either(edgeops_node *node, const edgeops_node_options
         }
     }
     edgeops_status status = options->must_exist != 0 ? check_exists(node) : EDGEOPS_OK;
-    return status == EDGEOPS_OK ? open_local(node, options) : status;
+    return status == EDGEOPS_OK ? edgeops_store_open(&node->store, node->home, NULL) : status;
+}
+
+static edgeops_status open_either(edgeops_node *node, const edgeops_node_options *options) {
+    edgeops_duration wait = longest_wait(options);
+    edgeops_duration begun = eop_monotonic();
+    edgeops_status status = try_either(node, options);
+    while (status == EDGEOPS_E_BUSY && eop_monotonic() - begun < wait &&
+           !(options->mode == EDGEOPS_NODE_LOCAL && is_served(node))) {
+        (void)nanosleep(&(struct timespec){.tv_nsec = OPEN_AGAIN}, NULL);
+        status = try_either(node, options);
+    }
+    return node->client != NULL ? status : open_local(node, options, status);
 }
 
 edgeops_status edgeops_node_open(edgeops_node **out, edgeops_ctx *ctx, const char *home,

@@ -194,8 +194,10 @@ static edgeops_status begin_folder(backup *b) {
     }
     edgeops_status status = eop_lock_file(&b->lock_fd, &owner, lock);
     if (status == EDGEOPS_E_BUSY) {
-        status = eop_fail(EDGEOPS_E_BUSY, "node", "process %d makes a backup in '%s' already",
-                          owner, b->target);
+        status = owner > 0 ? eop_fail(EDGEOPS_E_BUSY, "node",
+                                      "process %d makes a backup in '%s' already", owner, b->target)
+                           : eop_fail(EDGEOPS_E_BUSY, "node",
+                                      "another process makes a backup in '%s' already", b->target);
     }
     eop_free(lock);
     if (status == EDGEOPS_OK) {

@@ -88,8 +88,11 @@ static edgeops_status open_home(edgeops_store *store, const char *home) {
     }
     status = eop_lock_file(&store->lock_fd, &owner, path);
     if (status == EDGEOPS_E_BUSY) {
-        status =
-            eop_fail(EDGEOPS_E_BUSY, "store", "home '%s' is in use by process %d", home, owner);
+        /* Between a lock and its pid there is a moment. */
+        status = owner > 0 ? eop_fail(EDGEOPS_E_BUSY, "store", "home '%s' is in use by process %d",
+                                      home, owner)
+                           : eop_fail(EDGEOPS_E_BUSY, "store",
+                                      "home '%s' is in use by another process", home);
     }
     eop_free(path);
     return status;

@@ -391,7 +391,15 @@ def test_ctrl_c_cancels_a_training(node):
     assert (run["kind"], run["state"]) == ("train", "canceled")
 
 
-def test_a_second_process_waits_for_nobody(node):
+def test_commands_at_once_wait_for_each_other(node):
+    calls = [subprocess.Popen([CTL, "asset", "ls"], env=node.environment(), stdout=subprocess.DEVNULL,
+                              stderr=subprocess.PIPE, text=True) for _ in range(6)]
+    for call in calls:
+        _, errors = call.communicate(timeout=20)
+        assert call.returncode == 0, errors
+
+
+def test_a_second_process_does_not_wait_for_long_work(node):
     process = subprocess.Popen([CTL, "train", "threshold", "--dataset", "seed", "--param", "steps=100000", "--param",
                                 "pause=0.05"], env=node.environment(), stdout=subprocess.DEVNULL,
                                stderr=subprocess.PIPE, text=True)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Operations of a local node: their answers, their errors, what stays after a restart. */
+#include <pthread.h>
+
 #include "node_fixture.h"
 
 #include <sys/stat.h>
@@ -501,11 +503,46 @@ Test(node_call, sources_persist_and_hide_secrets) {
     eop_json_free(r);
 }
 
+static void *unlock_soon(void *fd) {
+    (void)usleep(200 * 1000);
+    (void)close(*(int *)fd);
+    return NULL;
+}
+
+Test(node_call, a_home_that_is_free_soon_is_waited_for) {
+    static const edgeops_node_mode modes[] = {EDGEOPS_NODE_AUTO, EDGEOPS_NODE_LOCAL};
+    for (size_t i = 0; i < 2; i++) {
+        edgeops_node_options options = EDGEOPS_NODE_OPTIONS_INIT;
+        edgeops_node *node = NULL;
+        char home[100], lock[120];
+        int fd = -1, owner = 0;
+        pthread_t thread;
+        (void)snprintf(home, sizeof home, "%s/other%zu", fixture_root, i);
+        (void)snprintf(lock, sizeof lock, "%s/lock", home);
+        cr_assert(eq(int, eop_mkdirs(home, 0700), EDGEOPS_OK));
+        cr_assert(eq(int, eop_lock_file(&fd, &owner, lock), EDGEOPS_OK));
+        cr_assert(eq(int, ftruncate(fd, 0), 0)); /* as before the pid is in it */
+        options.mode = modes[i];
+        options.wait = 100 * EDGEOPS_MILLISECOND;
+        edgeops_duration begun = eop_monotonic();
+        cr_expect(eq(int, edgeops_node_open(&node, fixture_ctx, home, &options), EDGEOPS_E_BUSY));
+        cr_expect(ge(i64, eop_monotonic() - begun, options.wait));
+        cr_expect(ne(ptr, strstr(edgeops_error_last()->message, "by another process"), NULL), "%s",
+                  edgeops_error_last()->message);
+        options.wait = 0;
+        cr_assert(eq(int, pthread_create(&thread, NULL, unlock_soon, &fd), 0));
+        cr_expect(eq(int, edgeops_node_open(&node, fixture_ctx, home, &options), EDGEOPS_OK));
+        (void)pthread_join(thread, NULL);
+        edgeops_node_close(node);
+    }
+}
+
 Test(node_call, a_second_owner_is_told_who_has_the_home) {
     char pid[32];
     edgeops_node *second = NULL;
     edgeops_node_options options = EDGEOPS_NODE_OPTIONS_INIT;
     options.mode = EDGEOPS_NODE_LOCAL;
+    options.wait = -1;
     (void)snprintf(pid, sizeof pid, "%d", getpid());
     cr_expect(
         eq(int, edgeops_node_open(&second, fixture_ctx, fixture_home, &options), EDGEOPS_E_BUSY));

@@ -69,9 +69,11 @@ Test(node_socket, a_client_sees_the_daemon) {
     must_fail(EDGEOPS_E_INVALID, "asset.show", "{\"name\":", "asset.show");
     cr_expect(eq(int, edgeops_node_start(fixture_node), EDGEOPS_E_INVALID));
     cr_expect(eq(int, edgeops_node_serve(fixture_node), EDGEOPS_E_INVALID));
-    options.mode = EDGEOPS_NODE_LOCAL;
+    options.mode = EDGEOPS_NODE_LOCAL; /* a daemon stays: no wait */
+    edgeops_duration begun = eop_monotonic();
     cr_expect(
         eq(int, edgeops_node_open(&second, fixture_ctx, fixture_home, &options), EDGEOPS_E_BUSY));
+    cr_expect(lt(i64, eop_monotonic() - begun, 5 * EDGEOPS_SECOND));
 }
 
 Test(node_socket, bulk_data_goes_through_descriptors) {

@@ -52,7 +52,7 @@ class Query(Structure):
 
 class NodeOptions(Structure):
     _fields_ = [("struct_size", c_size_t), ("mode", c_int), ("worker", c_char_p), ("layer", c_char_p),
-                ("must_exist", c_uint32)]
+                ("must_exist", c_uint32), ("wait", c_int64)]
 
 
 EVENT_FN = CFUNCTYPE(None, c_char_p, c_void_p)
