@@ -461,6 +461,7 @@ static edgeops_status look_at_values(eop_frozen *frozen, edgeops_store *store) {
         status = check_subsets(frozen, &profile);
     }
     if (status == EDGEOPS_OK) {
+        eop_profile_finish(&profile);
         status = eop_profile_print(&frozen->profile, &profile);
     }
     eop_profile_dispose(&profile);

@@ -93,6 +93,62 @@ static void add_rows(eop_profile *p, size_t number, const eop_batch *batch) {
     }
 }
 
+/* -- points that stand far from a row -- */
+
+static void end_run(eop_profile_runs *runs) {
+    if (runs->size > 0) {
+        size_t bits = 63 - (size_t)__builtin_clzll(runs->size);
+        runs->runs[bits]++;
+        runs->points[bits] += runs->size;
+        runs->longest = runs->size > runs->longest ? runs->size : runs->longest;
+        runs->size = 0;
+    }
+}
+
+void eop_profile_finish(eop_profile *p) {
+    eop_profile_runs *runs = &p->runs;
+    uint64_t count = 0;
+    uint64_t below = 0;
+    uint64_t filled = 0;
+    size_t median = 0;
+    end_run(runs);
+    for (size_t b = 0; b < 64; b++) {
+        count += runs->runs[b];
+    }
+    while (median < 63 && (below += runs->runs[median]) * 2 < count) {
+        median++;
+    }
+    for (size_t b = median + EOP_PROFILE_FAR; b < 64; b++) {
+        filled += runs->points[b];
+    }
+    if (filled > 0) {
+        p->filled += filled;
+        p->longest_filled = runs->longest > p->longest_filled ? runs->longest : p->longest_filled;
+    }
+    *runs = (eop_profile_runs){0};
+}
+
+/* Points of one row follow each other. */
+static void add_runs(eop_profile *p, size_t asset, const eop_rows *rows) {
+    eop_profile_runs *runs = &p->runs;
+    const eop_spec *spec = &p->frozen->spec;
+    if (spec->period == 0 || spec->tolerance > 0 || spec->fill == EDGEOPS_FILL_NONE) {
+        return;
+    }
+    if (asset != p->runs_asset) {
+        eop_profile_finish(p);
+        p->runs_asset = asset;
+    }
+    for (size_t i = 0; i < rows->rows; i++) {
+        uint64_t ordinal = eop_rows_ordinal(rows, i);
+        if (ordinal != runs->last) {
+            end_run(runs);
+            runs->last = ordinal;
+        }
+        runs->size++;
+    }
+}
+
 /* -- channels -- */
 
 static uint64_t mix(uint64_t a, uint64_t b) {
@@ -266,6 +322,7 @@ static edgeops_status add_twins(eop_profile *p, const eop_batch *batch) {
 
 edgeops_status eop_profile_add(eop_profile *p, size_t asset, const eop_batch *batch) {
     add_rows(p, asset, batch);
+    add_runs(p, asset, &batch->rows);
     edgeops_status status = EDGEOPS_OK;
     for (size_t k = 0; status == EDGEOPS_OK && k < p->frozen->channel_count; k++) {
         status = add_channel(&p->channels[k], &batch->rows.vectors[k], batch);

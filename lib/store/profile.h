@@ -16,7 +16,7 @@
  *        intervals: rows of one label that follow each other; a row in no subset: no split
  *    "warnings": [{"kind", "text"}]}                      what may make a model look better than it
  *        is: asset_in_both, test_before_train, identical_rows, neighbours, window_over_block,
- *        label_not_in_train, label_only_in_train, label_copy; and constant */
+ *        label_not_in_train, label_only_in_train, label_copy; and constant, filled */
 #ifndef EOP_STORE_PROFILE_H
 #define EOP_STORE_PROFILE_H
 
@@ -27,6 +27,8 @@
 #define EOP_PROFILE_LABELS   64u /**< with more of them no channel is held against the label */
 #define EOP_PROFILE_ASSETS   100u
 #define EOP_PROFILE_GAP      10
+#define EOP_PROFILE_FAR      4u      /**< bits: runs of over 8 to 16 times the median one */
+#define EOP_PROFILE_FILLED   0.2     /**< of the rows: a warning */
 #define EOP_PROFILE_TWINS    131072u /**< places for hashes of rows */
 
 /** A value of which there are few, and how often it comes with each label. */
@@ -78,6 +80,16 @@ typedef struct eop_profile_twin {
     uint32_t others;
 } eop_profile_twin;
 
+/** Points of a common rate that one row fills, counted by the bits of how many it fills: [b] are
+ * 2^b to 2^(b+1) - 1 points. */
+typedef struct eop_profile_runs {
+    uint64_t last; /**< ordinal of the row that fills now */
+    uint64_t size; /**< points it filled so far, 0: none yet */
+    uint64_t runs[64];
+    uint64_t points[64];
+    uint64_t longest;
+} eop_profile_runs;
+
 typedef struct eop_profile {
     const eop_frozen *frozen;
     eop_profile_asset *assets;
@@ -90,6 +102,10 @@ typedef struct eop_profile {
     uint64_t twin_limit;
     uint64_t *hashes; /**< of the rows of a batch */
     size_t hash_capacity;
+    eop_profile_runs runs; /**< of the asset that is looked at */
+    size_t runs_asset;
+    uint64_t filled;         /**< points in runs far longer than the median one of their asset */
+    uint64_t longest_filled; /**< points */
 } eop_profile;
 
 /** frozen: channels, labels and split are settled; borrowed. */
@@ -97,6 +113,8 @@ edgeops_status eop_profile_init(eop_profile *profile, const eop_frozen *frozen);
 void eop_profile_dispose(eop_profile *profile);
 /** The next batch of an asset; assets one after the other. */
 edgeops_status eop_profile_add(eop_profile *profile, size_t asset, const eop_batch *batch);
+/** After the last batch, before it is printed. */
+void eop_profile_finish(eop_profile *profile);
 /** *json: free with eop_free. */
 edgeops_status eop_profile_print(char **json, eop_profile *profile);
 

@@ -275,6 +275,20 @@ static void warn_of_copies(eop_json *list, const eop_profile *p) {
     }
 }
 
+static void warn_of_filled(eop_json *list, const eop_profile *p) {
+    uint64_t rows = 0;
+    for (size_t i = 0; i < p->frozen->asset_count; i++) {
+        rows += p->assets[i].rows;
+    }
+    if ((double)p->filled > EOP_PROFILE_FILLED * (double)rows) {
+        warn(list, "filled",
+             "%.3g %% of the rows are filled over gaps of the source, of up to %.3g s: give a "
+             "tolerance",
+             100.0 * (double)p->filled / (double)rows,
+             (double)p->longest_filled * (double)p->frozen->spec.period / EDGEOPS_SECOND);
+    }
+}
+
 static eop_json *warnings(const eop_profile *p) {
     eop_json *list = eop_json_array();
     if (is_split(p)) {
@@ -284,6 +298,7 @@ static eop_json *warnings(const eop_profile *p) {
         warn_of_labels(list, p);
     }
     warn_of_copies(list, p);
+    warn_of_filled(list, p);
     for (size_t k = 0; k < p->frozen->channel_count; k++) {
         if (is_constant(&p->channels[k])) {
             warn(list, "constant", "channel '%.60s' has one value only",

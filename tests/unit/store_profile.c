@@ -177,3 +177,44 @@ Test(store_profile, warns_of_a_split_that_leaks) {
     cr_assert_not(warns(store, "timed", "test_before_train"));
     edgeops_store_close(store);
 }
+
+/* Six rows a second apart, then a pause; the second asset is slow, but steady. */
+Test(store_profile, warns_of_rows_filled_over_gaps) {
+    static const char *const assets[] = {"gaps", "slow"};
+    static const struct {
+        size_t asset;
+        uint32_t fill;
+        edgeops_duration tolerance;
+        bool warned;
+    } cases[] = {{0, EDGEOPS_FILL_PREVIOUS, 0, true},
+                 {0, EDGEOPS_FILL_LINEAR, 0, true},
+                 {0, EDGEOPS_FILL_NONE, 0, false},
+                 {0, EDGEOPS_FILL_PREVIOUS, 5 * EDGEOPS_SECOND, false},
+                 {1, EDGEOPS_FILL_PREVIOUS, 0, false}};
+    edgeops_store *store = open_store();
+    for (int i = 0; i < 60; i++) {
+        int pauses = i / 6;
+        CHECK_OK(put(store, "gaps", (i + 180 * pauses) * EDGEOPS_SECOND, 0, "x", f64(i), NULL));
+        CHECK_OK(put(store, "slow", i * 180 * EDGEOPS_SECOND, 0, "x", f64(i), NULL));
+    }
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char name[8];
+        edgeops_dataset_options options = EDGEOPS_DATASET_OPTIONS_INIT;
+        (void)snprintf(name, sizeof name, "d%zu", i);
+        options.name = name;
+        options.assets = &assets[cases[i].asset];
+        options.asset_count = 1;
+        options.period = EDGEOPS_SECOND;
+        options.fill = cases[i].fill;
+        options.tolerance = cases[i].tolerance;
+        CHECK_OK(edgeops_dataset_create(store, &options));
+        cr_expect(warns(store, name, "filled") == cases[i].warned, "case %zu", i);
+    }
+    eop_json *root = profile_of(store, "d0");
+    const eop_json *warnings = eop_json_get(eop_json_get(root, "profile"), "warnings");
+    const char *text = eop_json_string(find(warnings, "kind", "filled"), "text", "");
+    cr_expect_str_eq(text, "97 % of the rows are filled over gaps of the source, of up to 181 s: "
+                           "give a tolerance");
+    eop_json_free(root);
+    edgeops_store_close(store);
+}
