@@ -116,7 +116,7 @@ def test_export_head_and_stats_agree(node, tmp_path):
     minutes = node.json("data", "aggregate", "seed", "--every", "30s", "--channel", "x")["items"]
     assert [(m["count"], m["min"], m["max"], m["mean"]) for m in minutes] == [(30, 0, 29, 14.5), (30, 30, 59, 44.5)]
     shown = node.run("data", "aggregate", "seed", "--start", "2025-01-01T00:00:50Z").stdout.splitlines()
-    assert shown[-1].split()[-5:] == ["10", "0", "50", "59", "54.5"]
+    assert shown[-1].split()[-6:] == ["10", "0", "0", "50", "59", "54.5"]
     done = node.run("data", "export", "nope", check=False)
     assert done.returncode == 3 and "'nope'" in done.stderr
 
