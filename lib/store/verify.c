@@ -39,7 +39,9 @@ typedef struct verify {
     uint32_t *lengths;
     char **channels;
     size_t channel_count;
-    bool going; /**< removed: its chunks are on their way out */
+    bool going;      /**< removed: its chunks are on their way out */
+    uint32_t *drops; /**< those that were going when it began, and may be gone since */
+    size_t drop_count;
     eop_cell *cells;
     uint64_t bad_frames;
 } verify;
@@ -195,13 +197,26 @@ static edgeops_status copy_rollup(verify *v) {
     return name != NULL ? EDGEOPS_OK : eop_fail_nomem("store");
 }
 
-static bool is_dropped(const edgeops_store *store, uint32_t asset) {
-    for (size_t i = 0; i < store->drop_count; i++) {
-        if (store->drops[i] == asset) {
+static bool is_in(const uint32_t *assets, size_t count, uint32_t asset) {
+    for (size_t i = 0; i < count; i++) {
+        if (assets[i] == asset) {
             return true;
         }
     }
     return false;
+}
+
+/* Before the snapshot, which may have chunks of what is gone a moment later. */
+static edgeops_status note_drops(verify *v) {
+    edgeops_store *store = v->store;
+    pthread_mutex_lock(&store->lock);
+    v->drops = eop_realloc_array(NULL, store->drop_count, sizeof *v->drops);
+    if (v->drops != NULL && store->drop_count > 0) {
+        memcpy(v->drops, store->drops, store->drop_count * sizeof *v->drops);
+        v->drop_count = store->drop_count;
+    }
+    pthread_mutex_unlock(&store->lock);
+    return v->drops != NULL ? EDGEOPS_OK : eop_fail_nomem("store");
 }
 
 /* name NULL afterwards: it is known nowhere. */
@@ -220,7 +235,8 @@ static edgeops_status enter_asset(verify *v, uint32_t id) {
     pthread_mutex_lock(&v->store->lock);
     const eop_asset *asset = eop_memtable_by_id(&v->store->mem, of);
     bool good = asset == NULL || copy_asset(v, asset);
-    v->going = asset == NULL && is_dropped(v->store, of);
+    v->going = asset == NULL && (is_in(v->store->drops, v->store->drop_count, of) ||
+                                 is_in(v->drops, v->drop_count, of));
     pthread_mutex_unlock(&v->store->lock);
     if (!good) {
         return eop_fail_nomem("store");
@@ -543,7 +559,10 @@ edgeops_status eop_store_verify(eop_verified *out, edgeops_store *store,
     static edgeops_status (*const parts[])(verify * v) = {check_chunks, check_journal,
                                                           check_datasets, check_blobs};
     verify v = {.store = store, .handler = handler};
-    edgeops_status status = eop_snapshot_take(&v.at, store);
+    edgeops_status status = note_drops(&v);
+    if (status == EDGEOPS_OK) {
+        status = eop_snapshot_take(&v.at, store);
+    }
     if (is_damage(status) || status == EDGEOPS_E_NOTFOUND) {
         tell_error(&v, "home", HINT_FILE);
         status = EDGEOPS_DONE; /* there is nothing to hold on to */
@@ -563,6 +582,7 @@ edgeops_status eop_store_verify(eop_verified *out, edgeops_store *store,
     eop_snapshot_release(&v.at);
     forget_asset(&v);
     eop_free(v.cells);
+    eop_free(v.drops);
     *out = v.sum;
     return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
 }

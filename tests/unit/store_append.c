@@ -5,7 +5,7 @@
 
 #include "store_fixture.h"
 
-TestSuite(store_append, .init = make_home, .fini = remove_home);
+TestSuite(store_append, .init = make_home, .fini = remove_home, .timeout = 60);
 
 Test(store_append, values_come_back_bit_exact) {
     edgeops_store *store = open_store();
@@ -500,7 +500,7 @@ Test(store_append, options_are_checked_and_init_equals_the_macro) {
 
 /* What an asset costs before its first row must not make the segments of a plant with many small: a
  * segment is a chunk of each of them. */
-Test(store_append, many_assets_in_turn_fill_their_segments, .timeout = 60) {
+Test(store_append, many_assets_in_turn_fill_their_segments) {
     enum { ASSETS = 3750, CHANNELS = 12, ROUNDS = 5 };
     static edgeops_sample samples[ASSETS];
     static char assets[ASSETS][8];

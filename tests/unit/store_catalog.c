@@ -4,7 +4,7 @@
 
 #include "store_fixture.h"
 
-TestSuite(store_catalog, .init = make_home, .fini = remove_home);
+TestSuite(store_catalog, .init = make_home, .fini = remove_home, .timeout = 60);
 
 static edgeops_status join(const char *name, const char *json, void *data) {
     sprintf((char *)data + strlen(data), "%s=%s ", name, json);
@@ -173,7 +173,7 @@ static void *append_always(void *data) {
     }
 }
 
-Test(store_catalog, wal_stays_small_while_ingest_keeps_the_writer_busy, .timeout = 60) {
+Test(store_catalog, wal_stays_small_while_ingest_keeps_the_writer_busy) {
     load l = {.store = open_store(), .lock = PTHREAD_MUTEX_INITIALIZER};
     pthread_t thread;
     char path[120];

@@ -3,7 +3,7 @@
 #include "codec/json.h"
 #include "store_fixture.h"
 
-TestSuite(store_dataset_rows, .init = make_home, .fini = remove_home);
+TestSuite(store_dataset_rows, .init = make_home, .fini = remove_home, .timeout = 110);
 
 #define ROWS 600
 
@@ -249,7 +249,7 @@ static void plain_free(void *data, void *memory) {
     free(memory);
 }
 
-Test(store_dataset_rows, a_failed_allocation_freezes_nothing, .timeout = 110) {
+Test(store_dataset_rows, a_failed_allocation_freezes_nothing) {
     edgeops_allocator allocator = {failing_alloc, failing_realloc, plain_free, NULL};
     CHECK_OK(edgeops_set_allocator(&allocator));
     edgeops_store *store = open_store();

@@ -61,7 +61,9 @@ static void wait_for_room(edgeops_store *store, int64_t n) {
     }
 }
 
-Test(store_disk, full_disk_refuses_cleanly_and_recovers, .timeout = 100) {
+TestSuite(store_disk, .timeout = 120);
+
+Test(store_disk, full_disk_refuses_cleanly_and_recovers) {
     char ballast[96];
     int64_t n = 0;
     edgeops_label label = {.asset = "a", .start = 0, .end = 1, .label = "l"};
@@ -98,7 +100,7 @@ Test(store_disk, full_disk_refuses_cleanly_and_recovers, .timeout = 100) {
     unmount_disk();
 }
 
-Test(store_disk, removing_an_asset_makes_room_again, .timeout = 100) {
+Test(store_disk, removing_an_asset_makes_room_again) {
     edgeops_store *store = NULL;
     edgeops_store_options options = EDGEOPS_STORE_OPTIONS_INIT;
     options.segment_bytes = 1024 * 1024;
@@ -142,7 +144,7 @@ static void *read_always(void *data) {
     return NULL;
 }
 
-Test(store_disk, wal_stays_bounded_while_reads_overlap, .timeout = 100) {
+Test(store_disk, wal_stays_bounded_while_reads_overlap) {
     enum { READERS = 3, ROWS = 60000 };
     pthread_t threads[READERS];
     char path[120];
@@ -248,7 +250,7 @@ static edgeops_status take_dropped(const edgeops_asset_info *info, void *user_da
     return EDGEOPS_OK;
 }
 
-Test(store_disk, ten_times_full_to_the_last_byte, .timeout = 120) {
+Test(store_disk, ten_times_full_to_the_last_byte) {
     char filler[96];
     int64_t n = 0;
     mount_disk();
@@ -283,7 +285,7 @@ Test(store_disk, ten_times_full_to_the_last_byte, .timeout = 120) {
 }
 
 /* On the full disk itself: what is oldest makes room for what is new. */
-Test(store_disk, retention_makes_room_on_a_full_disk, .timeout = 120) {
+Test(store_disk, retention_makes_room_on_a_full_disk) {
     char filler[96];
     int64_t dropped = 0;
     int64_t n = 0;

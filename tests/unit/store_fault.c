@@ -9,7 +9,7 @@
 #include "store_fixture.h"
 #include "support/disk.h"
 
-TestSuite(store_fault, .init = make_home);
+TestSuite(store_fault, .init = make_home, .timeout = 100);
 
 /* -- memory -- */
 
@@ -310,7 +310,7 @@ static void try_all(const fault *f) {
 }
 
 #define FAULT(name, ...)                                                                           \
-    Test(store_fault, name, .timeout = 100) {                                                      \
+    Test(store_fault, name) {                                                                      \
         fault f = {__VA_ARGS__};                                                                   \
         try_all(&f);                                                                               \
     }
@@ -327,7 +327,7 @@ FAULT(the_disk_is_full_from_each_write_on,
 FAULT(each_write_is_cut_short, {.calls = DISK_WRITE, .action = DISK_SHORT, .error = 28},
       EDGEOPS_DURABILITY_PROCESS)
 
-Test(store_fault, each_allocation_fails, .timeout = 100) {
+Test(store_fault, each_allocation_fails) {
     fault f = {.durability = EDGEOPS_DURABILITY_POWER};
     use_failing_memory();
     try_all(&f);

@@ -10,7 +10,7 @@
 
 #include "store_fixture.h"
 
-TestSuite(store_home, .init = make_home, .fini = remove_home);
+TestSuite(store_home, .init = make_home, .fini = remove_home, .timeout = 60);
 
 static const char *in_home(const char *name) {
     static char path[160];
@@ -169,7 +169,7 @@ Test(store_home, half_made_home_is_finished) {
 }
 
 /* Wherever it hits: the next opening works. */
-Test(store_home, opening_that_is_killed_can_be_repeated, .timeout = 60) {
+Test(store_home, opening_that_is_killed_can_be_repeated) {
     dice d = {(uint64_t)getpid() * 2654435761u + 1};
     _Atomic int *begun =
         mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

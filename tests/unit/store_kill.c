@@ -4,7 +4,7 @@
 #include "store_fixture.h"
 #include "support/life.h"
 
-TestSuite(store_kill, .init = make_home, .fini = remove_home);
+TestSuite(store_kill, .init = make_home, .fini = remove_home, .timeout = 100);
 
 enum { KILLS = 25 };
 
@@ -55,7 +55,7 @@ static void kill_at(const point *p, edgeops_durability durability) {
 }
 
 #define POINT(n, name)                                                                             \
-    Test(store_kill, name, .timeout = 100) {                                                       \
+    Test(store_kill, name) {                                                                       \
         kill_at(&points[n], n % 2 == 0 ? EDGEOPS_DURABILITY_PROCESS : EDGEOPS_DURABILITY_POWER);   \
     }
 
@@ -71,6 +71,6 @@ POINT(9, anywhere)
 POINT(10, in_retention)
 POINT(11, while_chunks_are_merged)
 
-Test(store_kill, in_a_journal_sync, .timeout = 100) {
+Test(store_kill, in_a_journal_sync) {
     kill_at(&points[8], EDGEOPS_DURABILITY_POWER);
 }

@@ -8,7 +8,7 @@
 #include "store_fixture.h"
 #include "support/disk.h"
 
-TestSuite(store_memory, .init = make_home);
+TestSuite(store_memory, .init = make_home, .timeout = 110);
 
 static pthread_mutex_t counter_lock = PTHREAD_MUTEX_INITIALIZER;
 static long counter;
@@ -154,7 +154,7 @@ static edgeops_status live(uint64_t *rows) {
     return status;
 }
 
-Test(store_memory, every_failed_allocation_is_reported_and_loses_nothing, .timeout = 110) {
+Test(store_memory, every_failed_allocation_is_reported_and_loses_nothing) {
     edgeops_allocator allocator = {counting_alloc, counting_realloc, counting_free, NULL};
     CHECK_OK(edgeops_set_allocator(&allocator));
     edgeops_status status = EDGEOPS_E_NOMEM;
@@ -224,7 +224,7 @@ static void measured_free(void *data, void *memory) {
 }
 
 /* A controller that publishes each of its 1,024 tags alone. */
-Test(store_memory, asset_with_one_of_many_channels_a_sample_stays_small, .timeout = 60) {
+Test(store_memory, asset_with_one_of_many_channels_a_sample_stays_small) {
     enum { SAMPLES = 20000, CHANNELS = 1024 };
     static char names[CHANNELS][8];
     edgeops_allocator allocator = {measured_alloc, measured_realloc, measured_free, NULL};

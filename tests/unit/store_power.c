@@ -7,7 +7,7 @@
 #include "store_fixture.h"
 #include "support/life.h"
 
-TestSuite(store_power, .init = make_home, .fini = remove_home);
+TestSuite(store_power, .init = make_home, .fini = remove_home, .timeout = 100);
 
 static edgeops_store *open_as(edgeops_durability durability) {
     edgeops_store *store = NULL;
@@ -71,7 +71,7 @@ static void on_news(const char *asset, uint64_t ordinal, void *data) {
 }
 
 /* Each row is told of, and a cursor gives all that was told of, however the threads overlap. */
-Test(store_power, threads_share_syncs_and_cursor_follows, .timeout = 100) {
+Test(store_power, threads_share_syncs_and_cursor_follows) {
     edgeops_store *store = open_as(EDGEOPS_DURABILITY_POWER);
     pthread_t threads[THREADS];
     appender appenders[THREADS];
@@ -124,10 +124,10 @@ static void cut_often(edgeops_durability durability, int lives, bool kills) {
     life_end();
 }
 
-Test(store_power, nothing_acknowledged_is_lost_when_the_power_goes, .timeout = 100) {
+Test(store_power, nothing_acknowledged_is_lost_when_the_power_goes) {
     cut_often(EDGEOPS_DURABILITY_POWER, 100, false);
 }
 
-Test(store_power, durability_process_is_consistent_when_the_power_goes, .timeout = 100) {
+Test(store_power, durability_process_is_consistent_when_the_power_goes) {
     cut_often(EDGEOPS_DURABILITY_PROCESS, 75, true);
 }

@@ -9,7 +9,7 @@
 #include "base/time.h"
 #include "store_fixture.h"
 
-TestSuite(store_retention, .init = make_home, .fini = remove_home);
+TestSuite(store_retention, .init = make_home, .fini = remove_home, .timeout = 120);
 
 #define HOUR (3600 * EDGEOPS_SECOND)
 
@@ -283,7 +283,7 @@ static void check_after(int64_t first, int64_t rows) {
     edgeops_store_close(store);
 }
 
-Test(store_retention, kill_loses_and_doubles_nothing, .timeout = 120) {
+Test(store_retention, kill_loses_and_doubles_nothing) {
     static const char *const assets[] = {"a"};
     dice d = {99};
     int64_t n = 3000;
