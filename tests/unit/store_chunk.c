@@ -141,8 +141,10 @@ static uint64_t whole_of(dice *d, int64_t *walk, unsigned pattern) {
 static edgeops_value element(dice *d, int64_t *walk, const shape *s, char *room) {
     edgeops_value value = {.type = s->type};
     if (s->type == EDGEOPS_TYPE_STRING) {
-        value.size = (uint32_t)snprintf(room, 100, s->pattern % 2 == 0 ? "state %u" : "%u",
+        char text[32];
+        value.size = (uint32_t)snprintf(text, sizeof text, s->pattern % 2 == 0 ? "state %u" : "%u",
                                         (unsigned)whole_of(d, walk, s->pattern));
+        memcpy(room, text, value.size);
         value.as.str = room;
     } else if (s->type == EDGEOPS_TYPE_BLOB) {
         edgeops_blob blob = {.size = whole_of(d, walk, s->pattern)};
