@@ -181,7 +181,8 @@ static eop_vector make_vector(dice *d, const shape *s, size_t n) {
         }
         if (value.type != EDGEOPS_TYPE_NULL && s->length > 1) {
             for (size_t k = 0; k < s->length; k++) {
-                edgeops_value one = element(d, &walk, s, NULL);
+                char unused[128];
+                edgeops_value one = element(d, &walk, s, unused);
                 eop_value_save(row + k * width, &one);
             }
             value.size = (uint32_t)(s->length * width);
