@@ -67,8 +67,11 @@ static eop_json *aggregate_answer(const edgeops_summary *s) {
         const edgeops_bucket *bucket = &s->buckets[i];
         for (size_t k = 0; k < s->channel_count; k++) {
             eop_json *item = eop_json_object();
-            eop_json_set_time(item, "start", bucket->start);
-            eop_json_set_time(item, "end", bucket->end);
+            /* An open range begins and ends with its samples. */
+            eop_json_set_time(item, "start",
+                              bucket->start == EDGEOPS_TIME_MIN ? bucket->first : bucket->start);
+            eop_json_set_time(item, "end",
+                              bucket->end == EDGEOPS_TIME_MAX ? bucket->last : bucket->end);
             eop_json_set_time(item, "first", bucket->first);
             eop_json_set_time(item, "last", bucket->last);
             eop_json_set_string(item, "channel", s->channels[k].name);

@@ -129,6 +129,11 @@ static edgeops_status run_rename(edgeops_call *call, eop_json **result) {
     const char *name = eop_json_string(call->args, "name", "");
     const char *to = eop_json_string(call->args, "to", "");
     edgeops_status status = check_free(call, name);
+    if (status == EDGEOPS_OK && strchr(to, '*') != NULL) {
+        status =
+            eop_fail(EDGEOPS_E_INVALID, "node",
+                     "'%.200s': '*' stands for anything in patterns; take a name without it", to);
+    }
     if (status == EDGEOPS_OK) {
         status = edgeops_store_rename_asset(call->node->store, name, to);
     }

@@ -435,6 +435,9 @@ def test_every_type_goes_in_and_out_and_names_change(node, tmp_path):
         assert done.returncode == code and f"'{kind}' is no type" in done.stderr
     for pattern in ("typed", "*typed"):
         node.run("retention", "set", pattern, "--max-age", "90000d")
+    assert "'*' stands for anything" in node.run("asset", "rename", "typed", "a*b", check=False).stderr
+    whole = node.json("data", "aggregate", "typed")["items"]
+    assert whole[0]["start"] == node.json("asset", "show", "typed")["first"]
     renamed = node.json("asset", "rename", "typed", "line/typed")
     assert renamed["retention"] == ["typed"] and renamed["sources"] == []
     node.run("retention", "rm", "typed")
