@@ -466,12 +466,52 @@ out:
     return status;
 }
 
+/* X is float64: what that does not hold is never rounded in silence. */
+static edgeops_status check_exact(const edgeops_dataset *head, const edgeops_dataset_layout *l) {
+    const edgeops_table *table = head->parts[0].table;
+    for (size_t k = 0; k < table->column_count; k++) {
+        edgeops_type type = table->columns[k].type;
+        bool wide = type == EDGEOPS_TYPE_INT64 || type == EDGEOPS_TYPE_UINT64;
+        for (uint64_t i = 0; wide && i < head->rows; i++) {
+            double value = ((const double *)l->values)[i * table->column_count + k];
+            if (value >= 0x1p53 || value <= -0x1p53) {
+                return eop_fail(
+                    EDGEOPS_E_INVALID, "node",
+                    "channel '%s' has integers beyond 2^53, which the float64 of X does "
+                    "not hold: export as csv, or freeze a dataset without the channel",
+                    table->columns[k].name);
+            }
+        }
+    }
+    return EDGEOPS_OK;
+}
+
+static edgeops_status check_numbers(const edgeops_dataset *head) {
+    const edgeops_table *table = head->parts[0].table;
+    for (size_t k = 0; k < table->column_count; k++) {
+        if (table->columns[k].type == EDGEOPS_TYPE_STRING ||
+            table->columns[k].type == EDGEOPS_TYPE_BLOB) {
+            return eop_fail(
+                EDGEOPS_E_INVALID, "node",
+                "channel '%s' is no number, and X is float64: export as csv, or freeze a "
+                "dataset without the channel",
+                table->columns[k].name);
+        }
+    }
+    return EDGEOPS_OK;
+}
+
 edgeops_status eop_dataset_arrays_write(uint64_t *rows, eop_arrays *a, edgeops_store *store,
                                         const char *dataset) {
     edgeops_dataset *head = NULL;
     edgeops_dataset_layout l = EDGEOPS_DATASET_LAYOUT_INIT;
     edgeops_status status = edgeops_dataset_head(&head, store, dataset);
     if (status != EDGEOPS_OK) {
+        return status;
+    }
+    status = check_numbers(head);
+    if (status != EDGEOPS_OK) {
+        edgeops_dataset_free(head);
         return status;
     }
     size_t n = (size_t)head->rows;
@@ -488,6 +528,9 @@ edgeops_status eop_dataset_arrays_write(uint64_t *rows, eop_arrays *a, edgeops_s
     }
     if (status == EDGEOPS_OK) {
         status = edgeops_dataset_read_into(store, dataset, &l);
+    }
+    if (status == EDGEOPS_OK) {
+        status = check_exact(head, &l);
     }
     if (status == EDGEOPS_OK) {
         status = write_dataset(a, head, &l);
