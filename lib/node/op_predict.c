@@ -440,6 +440,7 @@ static edgeops_status predict_start(edgeops_call *call) {
 
 #define MODEL EOP_STRING("model", "name of the model")
 
+/* clang-format off */
 const eop_op eop_predict_ops[] = {
     {.name = "predict",
      .summary = "predict on a CSV file, a dataset or an asset's past; with labels, say "
@@ -493,3 +494,4 @@ const eop_op eop_predict_ops[] = {
      .start = eop_follow_start},
     {0},
 };
+/* clang-format on */

@@ -34,7 +34,7 @@ typedef struct eop_lookup {
     bool snapshot;  /**< the reader is in one */
     uint64_t epoch; /**< of the chunks, when the spans were true */
     uint64_t clock;
-    uint64_t clock_before; /**< at the last eop_lookup_tick() */
+    uint64_t clock_before;  /**< at the last eop_lookup_tick() */
     eop_lookup_span *spans; /**< EOP_LOOKUP_SLOTS; NULL until something is looked up */
     eop_lookup_chunk *chunks;
     size_t bytes;  /**< of the decoded chunks */
