@@ -35,7 +35,6 @@ struct eop_append_scratch {
     eop_buf frame;
     eop_converter converter;
     eop_cell cells[EOP_CHANNELS_MAX];
-    uint8_t seen[EOP_CHANNELS_MAX]; /* cells that the compared row has */
     touch *touches;
     size_t touch_count;
     size_t touch_capacity;

@@ -322,6 +322,15 @@ edgeops_status eop_rows_sort_by_arrival(eop_rows *rows) {
     return EDGEOPS_OK;
 }
 
+bool eop_all_zero(const int64_t *values, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        if (values[i] != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 size_t eop_times_lower(const int64_t *times, size_t n, int64_t time) {
     size_t low = 0;
     while (low < n) {

@@ -120,6 +120,8 @@ edgeops_status eop_rows_complete(eop_rows *rows);
 edgeops_status eop_rows_sort(eop_rows *rows);
 /** Sorts by ordinal. */
 edgeops_status eop_rows_sort_by_arrival(eop_rows *rows);
+/** Whether n values are 0, as the seqs of most rows are: then they are not written. */
+bool eop_all_zero(const int64_t *values, size_t n);
 /** First row with time >= (or > for after) time, in sorted rows. */
 size_t eop_times_lower(const int64_t *times, size_t n, int64_t time);
 size_t eop_times_upper(const int64_t *times, size_t n, int64_t time);

@@ -32,14 +32,6 @@ static_assert(sizeof(column_head) == 12, "the head of a column has 12 bytes");
 
 /* -- writing -- */
 
-static bool all_zero(const int64_t *values, size_t n) {
-    int64_t any = 0;
-    for (size_t i = 0; i < n; i++) {
-        any |= values[i];
-    }
-    return any == 0;
-}
-
 /* index: place of the vector in the rows, until eop_table_frame_assign(). */
 static void put_column(eop_buf *buf, const eop_vector *vector, uint16_t index) {
     column_head head = {.channel = index,
@@ -62,7 +54,7 @@ void eop_table_frame_put(eop_buf *buf, const eop_rows *rows) {
     size_t start = buf->size;
     eop_chunk_encode_int_quick(buf, rows->times, rows->rows);
     head.times = (uint32_t)(buf->size - start);
-    if (!all_zero(rows->seqs, rows->rows)) {
+    if (!eop_all_zero(rows->seqs, rows->rows)) {
         start = buf->size;
         eop_chunk_encode_int_quick(buf, rows->seqs, rows->rows);
         head.seqs = (uint32_t)(buf->size - start);

@@ -71,15 +71,6 @@ static edgeops_status write_cells(eop_telemetry *telemetry, int64_t chunk, const
     return EDGEOPS_OK;
 }
 
-static bool all_zero(const int64_t *values, size_t n) {
-    for (size_t i = 0; i < n; i++) {
-        if (values[i] != 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static edgeops_status write_key(eop_telemetry *telemetry, int64_t chunk, uint32_t slot,
                                 const int64_t *values, size_t n, eop_buf *buf) {
     eop_buf_clear(buf);
@@ -92,7 +83,7 @@ static edgeops_status write_keys(eop_telemetry *telemetry, int64_t chunk, eop_ro
                                  uint64_t first_ordinal, eop_buf *buf) {
     size_t n = rows->rows;
     edgeops_status status = write_key(telemetry, chunk, SLOT_TIMES, rows->times, n, buf);
-    if (status == EDGEOPS_OK && !all_zero(rows->seqs, n)) {
+    if (status == EDGEOPS_OK && !eop_all_zero(rows->seqs, n)) {
         status = write_key(telemetry, chunk, SLOT_SEQS, rows->seqs, n, buf);
     }
     if (status == EDGEOPS_OK && rows->ordinals != NULL) {
