@@ -1,22 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fails when a file includes a room it may not know, or a third-party header that belongs to another room."""
+"""Fails when a file includes a room it may not know, or a third-party header that belongs to another room.
+
+check_layers.py ROOT ROOM=BELOW,BELOW...
+
+A room is a folder of lib/. A folder in it may be a room of its own, such as node/home; the files beside such folders then
+are the room that knows them.
+"""
 import pathlib
 import re
 import sys
 
-MAY_USE = {
-    "base": set(),
-    "platform": {"base"},
-    "codec": {"base"},
-    "store": {"base", "platform", "codec"},
-    "workflow": {"base", "platform", "codec"},
-    "runtime": {"base", "platform", "codec", "workflow"},
-    "ingest": {"base", "platform", "codec"},
-    "monitor": {"base", "platform"},
-    "bench": {"base", "monitor"},
-    "node": {"base", "platform", "codec", "store", "workflow", "runtime", "ingest", "monitor"},
-    "worker": {"base", "codec"},
-}
+MAY_USE = {room: set(filter(None, below.split(","))) for room, below in (arg.split("=") for arg in sys.argv[2:])}
 # Third-party headers and the rooms that may see each.
 OWNERS = {
     "uv.h": {"platform"}, "dlfcn.h": {"platform"},
@@ -29,10 +23,18 @@ PREFIX_OWNERS = {"MQTT": {"ingest"}, "openssl/": {"base"}}
 
 root = pathlib.Path(sys.argv[1])
 bad = []
+
+
+def room_of(parts):
+    """The room of a path below lib/: the longest folder that is one."""
+    folders = ["/".join(parts[:n]) for n in range(len(parts) - 1, 0, -1)]
+    return next((folder for folder in folders if folder in MAY_USE), folders[0] if folders else "")
+
+
 files = [p for top in ("lib", "cli", "examples", "bindings") for p in sorted(root.glob(f"{top}/**/*.[ch]"))]
 for path in files:
     rel = path.relative_to(root)
-    room = rel.parts[1] if rel.parts[0] == "lib" else rel.parts[0]
+    room = room_of(rel.parts[1:]) if rel.parts[0] == "lib" else rel.parts[0]
     if rel.parts[0] == "lib" and room not in MAY_USE:
         bad.append(f"{rel}: {room} is no room of the design")
         continue
@@ -42,7 +44,7 @@ for path in files:
         if not match:
             continue
         name = match[1]
-        target = name.split("/")[0]
+        target = room_of(name.split("/"))
         if target in MAY_USE and target != room and target not in allowed:
             bad.append(f"{rel}:{number}: {room} may not include {name}")
         owners = OWNERS.get(name)
