@@ -44,9 +44,9 @@ static edgeops_status sync_journal(edgeops_store *store) {
     return status;
 }
 
-/* Under `lock`. One step towards having the doubtful rows in chunks. tries: of the writer, before.
- */
-static edgeops_status wait_for_chunks(edgeops_store *store, uint64_t tries) {
+/* Under `lock`. One step towards having the doubtful rows in chunks. begun: tries of the
+ * writer when this thread came: the failure of one of them is not about its rows. */
+static edgeops_status wait_for_chunks(edgeops_store *store, uint64_t begun) {
     if (store->active != NULL && store->active->number <= store->doubtful_segment) {
         edgeops_status status = eop_store_rotate(store, 0);
         if (status != EDGEOPS_OK) {
@@ -58,19 +58,20 @@ static edgeops_status wait_for_chunks(edgeops_store *store, uint64_t tries) {
                         "'%s/data/journal' cannot be synced: look at the disk and the kernel's log",
                         store->home);
     }
-    if (store->write_tries > tries && store->write_status != EDGEOPS_OK) {
-        return eop_fail_with(EDGEOPS_E_IO, "store", store->write_message);
+    if (eop_tries_failed(&store->writes_tried, begun) != EDGEOPS_OK) {
+        return eop_fail_with(EDGEOPS_E_IO, "store", store->writes_tried.message);
     }
+    eop_writer_wake(store);
     pthread_cond_wait(&store->changed, &store->lock);
     return EDGEOPS_OK;
 }
 
 edgeops_status eop_store_wait_synced(edgeops_store *store, uint64_t write) {
-    uint64_t tries = store->write_tries;
+    uint64_t begun = store->writes_tried.begun;
     edgeops_status status = EDGEOPS_OK;
     while (status == EDGEOPS_OK && store->synced < write) {
         if (store->doubtful > store->synced) {
-            status = wait_for_chunks(store, tries);
+            status = wait_for_chunks(store, begun);
         } else if (store->syncing) {
             pthread_cond_wait(&store->changed, &store->lock);
         } else {

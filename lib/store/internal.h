@@ -20,6 +20,7 @@
 #include "store/lookup.h"
 #include "store/memtable.h"
 #include "store/telemetry.h"
+#include "store/tries.h"
 
 #define EOP_READERS       4
 #define EOP_SEALED_MAX    2 /* segments that may wait for the writer; then appends wait */
@@ -57,20 +58,16 @@ struct edgeops_store {
     uint64_t chunk_epoch;      /* grows when the chunks change */
     eop_lookup lookup;
     eop_append_scratch *scratch;
-    edgeops_status write_status; /* of the last try of the writer */
-    char write_message[512];
-    uint64_t write_tries;
+    eop_tries writes_tried;     /* at putting the oldest sealed segment into chunks */
     uint64_t skipped_rows;      /* of the journal: their asset is gone, or they do not fit */
     bool misfits;               /* some of them use channels that the catalog does not know */
     const eop_segment *written; /* its blocks stay as they are */
     uint32_t *drops;            /* removed assets whose chunks must go */
     size_t drop_count;
     size_t drop_capacity;
-    edgeops_status drop_status; /* of the last try of the writer */
-    bool shrink_due;            /* the file can be made shorter */
-    bool sweep_due;             /* rows went: blobs may be without any now */
-    char drop_message[512];
-    uint64_t drop_tries;
+    eop_tries drops_tried; /* at dropping the chunks of removed assets */
+    bool shrink_due;       /* the file can be made shorter */
+    bool sweep_due;        /* rows went: blobs may be without any now */
 
     pthread_rwlock_t hold; /* the writer drops no rows while it is held */
     struct eop_upkeep *upkeep;

@@ -464,9 +464,9 @@ edgeops_status eop_store_ready(edgeops_store *store) {
     }
     status = eop_store_make_spare(store);
     pthread_mutex_lock(&store->lock);
-    bool failing = store->write_status != EDGEOPS_OK;
+    bool failing = store->writes_tried.status != EDGEOPS_OK;
     if (status == EDGEOPS_OK && failing && store->sealed_count >= EOP_SEALED_MAX) {
-        status = eop_fail_with(EDGEOPS_E_LIMIT, "store", store->write_message);
+        status = eop_fail_with(EDGEOPS_E_LIMIT, "store", store->writes_tried.message);
     }
     pthread_mutex_unlock(&store->lock);
     if (failing || eop_ballast_missing(store)) {

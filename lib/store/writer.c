@@ -99,8 +99,8 @@ edgeops_status eop_store_make_room(edgeops_store *store, size_t payload) {
         if (store->sealed_count < EOP_SEALED_MAX) {
             return eop_store_rotate(store, payload);
         }
-        if (store->write_status != EDGEOPS_OK) {
-            return eop_fail_with(EDGEOPS_E_LIMIT, "store", store->write_message);
+        if (store->writes_tried.status != EDGEOPS_OK) {
+            return eop_fail_with(EDGEOPS_E_LIMIT, "store", store->writes_tried.message);
         }
         pthread_cond_wait(&store->changed, &store->lock);
     }
@@ -142,6 +142,7 @@ static edgeops_status write_oldest(edgeops_store *store) {
     eop_segment *segment = store->sealed;
     store->written = segment;
     if (segment != NULL) {
+        eop_tries_begin(&store->writes_tried);
         eop_segment_complete(segment);
     }
     pthread_mutex_unlock(&store->lock);
@@ -153,18 +154,14 @@ static edgeops_status write_oldest(edgeops_store *store) {
         eop_store_checkpoint_chunks(store, false);
     }
     pthread_mutex_lock(&store->lock);
-    bool news = status != EDGEOPS_OK && store->write_status == EDGEOPS_OK;
+    bool news = eop_tries_end(&store->writes_tried, status);
     if (status == EDGEOPS_OK) {
         finish(store, segment);
     } else {
         /* The next try must not bring back what was removed and dropped in between. */
         eop_segment_drop_asset(segment, NULL, false);
-        snprintf(store->write_message, sizeof store->write_message, "%s",
-                 edgeops_error_last()->message);
     }
     store->written = NULL;
-    store->write_status = status;
-    store->write_tries++;
     pthread_cond_broadcast(&store->changed);
     pthread_mutex_unlock(&store->lock);
     if (status == EDGEOPS_OK) {
@@ -184,6 +181,9 @@ static edgeops_status drop_some(edgeops_store *store) {
     bool drop = store->drop_count > 0;
     uint32_t asset = drop ? store->drops[0] : 0;
     bool shrink = store->shrink_due;
+    if (drop || shrink) {
+        eop_tries_begin(&store->drops_tried);
+    }
     pthread_mutex_unlock(&store->lock);
     if (!drop && !shrink) {
         return EDGEOPS_DONE;
@@ -205,13 +205,7 @@ static edgeops_status drop_some(edgeops_store *store) {
     } else if (done) {
         store->shrink_due = false;
     }
-    bool news = status != EDGEOPS_OK && store->drop_status == EDGEOPS_OK;
-    if (status != EDGEOPS_OK) {
-        snprintf(store->drop_message, sizeof store->drop_message, "%s",
-                 edgeops_error_last()->message);
-    }
-    store->drop_status = status;
-    store->drop_tries++;
+    bool news = eop_tries_end(&store->drops_tried, status);
     pthread_cond_broadcast(&store->changed);
     pthread_mutex_unlock(&store->lock);
     if (news) {
@@ -349,25 +343,27 @@ void eop_writer_stop(edgeops_store *store) {
 
 /* Under `lock`: until at most `left` segments wait for the writer, of those up to `target`. */
 static edgeops_status wait_written(edgeops_store *store, size_t left, uint64_t target) {
-    uint64_t tries = store->write_tries;
-    while (store->sealed_count > left && store->sealed->number <= target) {
-        if (store->write_tries > tries && store->write_status != EDGEOPS_OK) {
-            return eop_fail_with(store->write_status, "store", store->write_message);
+    uint64_t begun = store->writes_tried.begun;
+    edgeops_status status = EDGEOPS_OK;
+    while (status == EDGEOPS_OK && store->sealed_count > left && store->sealed->number <= target) {
+        status = eop_tries_failed(&store->writes_tried, begun);
+        if (status == EDGEOPS_OK) {
+            pthread_cond_wait(&store->changed, &store->lock);
         }
-        pthread_cond_wait(&store->changed, &store->lock);
     }
-    return EDGEOPS_OK;
+    return status;
 }
 
 static edgeops_status wait_dropped(edgeops_store *store) {
-    uint64_t tries = store->drop_tries;
-    while (store->drop_count > 0 || store->shrink_due) {
-        if (store->drop_tries > tries && store->drop_status != EDGEOPS_OK) {
-            return eop_fail_with(store->drop_status, "store", store->drop_message);
+    uint64_t begun = store->drops_tried.begun;
+    edgeops_status status = EDGEOPS_OK;
+    while (status == EDGEOPS_OK && (store->drop_count > 0 || store->shrink_due)) {
+        status = eop_tries_failed(&store->drops_tried, begun);
+        if (status == EDGEOPS_OK) {
+            pthread_cond_wait(&store->changed, &store->lock);
         }
-        pthread_cond_wait(&store->changed, &store->lock);
     }
-    return EDGEOPS_OK;
+    return status;
 }
 
 edgeops_status eop_store_flush(edgeops_store *store) {
