@@ -9,14 +9,14 @@
 
 static int show_check(const cli_call *call, const char *operation, const edgeops_workflow *workflow,
                       const char *path) {
-    const edgeops_manifest *manifest = edgeops_workflow_manifest(workflow);
+    const edgeops_manifest *manifest = edgeops_workflow_info_of(workflow)->manifest;
     cli_text out = {0};
     cli_puts(&out, "{");
     json_put_member(&out, "name", manifest->name);
     json_put_member(&out, "version", manifest->version);
-    json_put_member(&out, "digest", edgeops_workflow_digest(workflow));
+    json_put_member(&out, "digest", edgeops_workflow_info_of(workflow)->digest);
     json_put_key(&out, "size_bytes");
-    cli_putf(&out, "%llu", (unsigned long long)edgeops_workflow_size_bytes(workflow));
+    cli_putf(&out, "%llu", (unsigned long long)edgeops_workflow_info_of(workflow)->size_bytes);
     if (path != NULL) {
         json_put_member(&out, "path", path);
     }
@@ -30,7 +30,8 @@ static int show_check(const cli_call *call, const char *operation, const edgeops
 static void say_next(const char *name, const char *directory) {
     edgeops_workflow *workflow = NULL;
     edgeops_status status = edgeops_workflow_check(&workflow, directory);
-    const char *module = status == EDGEOPS_OK ? edgeops_workflow_manifest(workflow)->module : "";
+    const char *module =
+        status == EDGEOPS_OK ? edgeops_workflow_info_of(workflow)->manifest->module : "";
     printf("made workflow '%s' in %s\n\n"
            "Say in %s/workflow.json what goes in and out, write train() and predict() in "
            "%s/%s.py, then:\n"
@@ -38,7 +39,7 @@ static void say_next(const char *name, const char *directory) {
            "  edgeopsctl workflow add %s\n"
            "  edgeopsctl train %s --dataset NAME\n",
            name, directory, directory, directory, module, directory, directory, name);
-    edgeops_workflow_free(workflow);
+    edgeops_workflow_close(workflow);
 }
 
 int cli_workflow_init(cli_call *call) {
@@ -71,7 +72,7 @@ int cli_workflow_check(cli_call *call) {
     edgeops_status status = edgeops_workflow_check(&workflow, cli_arg(call, 0));
     int code = status == EDGEOPS_OK ? show_check(call, "workflow.check", workflow, NULL)
                                     : cli_fail_last(status, NULL);
-    edgeops_workflow_free(workflow);
+    edgeops_workflow_close(workflow);
     return code;
 }
 
@@ -89,7 +90,7 @@ int cli_workflow_pack(cli_call *call) {
     } else if (call->globals.json) {
         code = show_check(call, "workflow.check", workflow, written);
     } else if (!call->globals.quiet) {
-        const edgeops_manifest *manifest = edgeops_workflow_manifest(workflow);
+        const edgeops_manifest *manifest = edgeops_workflow_info_of(workflow)->manifest;
         struct stat st;
         char size[32] = "";
         if (stat(written, &st) == 0) {
@@ -97,7 +98,7 @@ int cli_workflow_pack(cli_call *call) {
         }
         printf("packed %s %s into %s (%s)\n", manifest->name, manifest->version, written, size);
     }
-    edgeops_workflow_free(workflow);
+    edgeops_workflow_close(workflow);
     edgeops_free(written);
     return code;
 }

@@ -32,9 +32,15 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_runtime_new(
 /** Frees a runtime; its trainings and lanes must be gone. NULL is allowed. Since 0.1. */
 EDGEOPS_API void edgeops_runtime_free(edgeops_runtime *runtime);
 
+typedef enum edgeops_train_kind {
+    EDGEOPS_TRAIN_PROGRESS = 1,
+    EDGEOPS_TRAIN_METRIC = 2,
+    EDGEOPS_TRAIN_LOG = 3
+} edgeops_train_kind;
+
 /** What a training says while it runs. Borrowed for the call. */
 typedef struct edgeops_train_event {
-    enum { EDGEOPS_TRAIN_PROGRESS = 1, EDGEOPS_TRAIN_METRIC = 2, EDGEOPS_TRAIN_LOG = 3 } kind;
+    edgeops_train_kind kind;
     double progress;  /**< PROGRESS: 0..1 */
     const char *name; /**< METRIC */
     double value;     /**< METRIC */

@@ -47,9 +47,17 @@ typedef struct edgeops_manifest {
     const char *json;                 /**< the manifest as it stands in the package */
 } edgeops_manifest;
 
+/** What is known of a workflow. Borrowed from it. */
+typedef struct edgeops_workflow_info {
+    const edgeops_manifest *manifest;
+    const char *digest;    /**< SHA-256 of the content, 64 hex digits: same files, same digest */
+    const char *directory; /**< with the files; "" for a checked zip */
+    uint64_t size_bytes;   /**< of all files */
+} edgeops_workflow_info;
+
 /** Reads and checks a package or a folder with a workflow.json; writes nothing.
  *
- *  @param out   optional; given to the caller, free with edgeops_workflow_free()
+ *  @param out   optional; given to the caller, free with edgeops_workflow_close()
  *  @param path  a zip file or a directory
  *  @return EDGEOPS_OK; EDGEOPS_E_INVALID for a manifest that breaks its schema (detail: line,
  * column, key and what to do); EDGEOPS_E_CORRUPT for a file that is no sound zip; EDGEOPS_E_DENIED
@@ -83,7 +91,7 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_workflow_pack(char **writte
 /** Installs a package in a content store: verified, extracted, immutable. What is there already is
  * not written again.
  *
- *  @param out    optional; free with edgeops_workflow_free()
+ *  @param out    optional; free with edgeops_workflow_close()
  *  @param store  directory, made where absent
  *  @param path   a zip file or a directory (its files as edgeops_workflow_pack() takes them)
  *  @return EDGEOPS_OK; EDGEOPS_DONE if it was installed already; EDGEOPS_E_EXISTS if the name and
@@ -113,17 +121,11 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_workflow_list(const char *s
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_workflow_remove(const char *store,
                                                                      const char *reference);
 
-/** Borrowed from the workflow. Any thread. Since 0.1. */
-EDGEOPS_API const edgeops_manifest *edgeops_workflow_manifest(const edgeops_workflow *workflow);
-/** SHA-256 of the content, 64 hex digits: the same files, the same digest. Borrowed. Since 0.1. */
-EDGEOPS_API const char *edgeops_workflow_digest(const edgeops_workflow *workflow);
-/** Folder with the files; "" for a checked zip. Borrowed. Since 0.1. */
-EDGEOPS_API const char *edgeops_workflow_directory(const edgeops_workflow *workflow);
-/** Bytes of all files. Since 0.1. */
-EDGEOPS_API uint64_t edgeops_workflow_size_bytes(const edgeops_workflow *workflow);
+/** What is known of a workflow; NULL for NULL. Borrowed from the workflow. Any thread. Since 0.1. */
+EDGEOPS_API const edgeops_workflow_info *edgeops_workflow_info_of(const edgeops_workflow *workflow);
 
-/** NULL is allowed. Since 0.1. */
-EDGEOPS_API void edgeops_workflow_free(edgeops_workflow *workflow);
+/** Frees the handle; what is installed stays. NULL is allowed. Any thread. Since 0.1. */
+EDGEOPS_API void edgeops_workflow_close(edgeops_workflow *workflow);
 
 EDGEOPS_END_DECLS
 

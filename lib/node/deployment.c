@@ -435,7 +435,7 @@ static edgeops_status make_head(eop_deployment *d) {
 }
 
 static edgeops_status open_batch(eop_deployment *d) {
-    const edgeops_manifest *m = edgeops_workflow_manifest(d->model->workflow);
+    const edgeops_manifest *m = edgeops_workflow_info_of(d->model->workflow)->manifest;
     if (!batch_new(&d->batch, m->output_count)) {
         return eop_fail_nomem("node");
     }
@@ -475,7 +475,7 @@ static edgeops_status open_outbox(eop_deployment *d) {
 }
 
 static edgeops_status declare_outputs(const eop_deployment *d) {
-    const edgeops_manifest *m = edgeops_workflow_manifest(d->model->workflow);
+    const edgeops_manifest *m = edgeops_workflow_info_of(d->model->workflow)->manifest;
     for (size_t i = 0; i < m->output_count; i++) {
         edgeops_status status = edgeops_store_declare(d->node->store, d->output, m->outputs[i].name,
                                                       m->outputs[i].type, m->outputs[i].unit);
@@ -546,7 +546,8 @@ static edgeops_status open_parts(eop_deployment *d) {
     edgeops_status status = eop_model_open(&d->model, d->node, model);
     if (status == EDGEOPS_OK && d->run == NULL) {
         status = eop_run_begin(&d->run, d->node, "deployment",
-                               edgeops_workflow_manifest(d->model->workflow)->name, NULL, model);
+                               edgeops_workflow_info_of(d->model->workflow)->manifest->name, NULL,
+                               model);
     }
     if (status == EDGEOPS_OK) {
         eop_json_set_string(d->run->record, "deployment", d->name);

@@ -70,7 +70,7 @@ static edgeops_status check_line(const char *folder, char *line, bool deep) {
 
 /* The list is what the digest was made of: it is taken only when it gives it again. */
 edgeops_status eop_check_workflow(const edgeops_workflow *workflow, bool deep) {
-    const char *folder = edgeops_workflow_directory(workflow);
+    const char *folder = edgeops_workflow_info_of(workflow)->directory;
     char *path = eop_format("%s.list", folder);
     char *text = NULL;
     size_t size = 0;
@@ -81,7 +81,7 @@ edgeops_status eop_check_workflow(const edgeops_workflow *workflow, bool deep) {
     if (status == EDGEOPS_OK) {
         status = eop_sha256_of(hex, text, size);
     }
-    if (status == EDGEOPS_OK && (strcmp(hex, edgeops_workflow_digest(workflow)) != 0 ||
+    if (status == EDGEOPS_OK && (strcmp(hex, edgeops_workflow_info_of(workflow)->digest) != 0 ||
                                  strncmp(text, LIST_TAG, strlen(LIST_TAG)) != 0)) {
         status = eop_fail(EDGEOPS_E_CORRUPT, "node", "the list of its files is damaged");
     }

@@ -67,7 +67,7 @@ static void on_timer(void *user_data) {
 static void on_answer(const eop_answer *answer, void *user_data) {
     follow *f = user_data;
     const edgeops_prediction *given = answer->given;
-    const edgeops_manifest *m = edgeops_workflow_manifest(f->model->workflow);
+    const edgeops_manifest *m = edgeops_workflow_info_of(f->model->workflow)->manifest;
     if (given->status == EDGEOPS_DONE) {
         return;
     }
@@ -146,14 +146,15 @@ edgeops_status eop_follow_start(edgeops_call *call) {
     }
     if (status == EDGEOPS_OK) {
         status = eop_inputs_require(call->node->store,
-                                    edgeops_workflow_manifest(f->model->workflow), asset);
+                                    edgeops_workflow_info_of(f->model->workflow)->manifest, asset);
     }
     if (status == EDGEOPS_OK) {
         status = eop_timer_new(&f->timer, call->node->ctx, on_timer, f);
     }
     if (status == EDGEOPS_OK) {
         status = eop_run_begin(&f->run, call->node, "predict",
-                               edgeops_workflow_manifest(f->model->workflow)->name, NULL, model);
+                               edgeops_workflow_info_of(f->model->workflow)->manifest->name, NULL,
+                               model);
     }
     if (status == EDGEOPS_OK) {
         bool from_start = strcmp(eop_json_string(call->args, "from", "now"), "start") == 0;

@@ -17,7 +17,7 @@ bool eop_model_exists(edgeops_node *node, const char *name) {
 
 void eop_model_free(eop_model *model) {
     if (model != NULL) {
-        edgeops_workflow_free(model->workflow);
+        edgeops_workflow_close(model->workflow);
         eop_json_free(model->record);
         eop_free(model->directory);
         eop_free(model->params_json);

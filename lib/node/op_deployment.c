@@ -128,8 +128,8 @@ static edgeops_status run_deploy(edgeops_call *call, eop_json **result) {
         status = eop_model_open(&opened, call->node, model);
     }
     if (status == EDGEOPS_OK) {
-        status = eop_inputs_require(call->node->store, edgeops_workflow_manifest(opened->workflow),
-                                    asset);
+        status = eop_inputs_require(call->node->store,
+                                    edgeops_workflow_info_of(opened->workflow)->manifest, asset);
     }
     if (status == EDGEOPS_OK) {
         status = choose_source(&source, call);

@@ -335,7 +335,7 @@ static void put_files(doctor *d, const char *what, const char *name, edgeops_sta
 
 static edgeops_status check_workflow(const edgeops_workflow *workflow, void *user_data) {
     doctor *d = user_data;
-    const edgeops_manifest *m = edgeops_workflow_manifest(workflow);
+    const edgeops_manifest *m = edgeops_workflow_info_of(workflow)->manifest;
     char *name = eop_format("%s@%s", m->name, m->version);
     put_files(d, "workflow", name != NULL ? name : m->name, eop_check_workflow(workflow, d->deep),
               "remove it with 'workflow rm' and add it again from its package");

@@ -362,7 +362,7 @@ static edgeops_status open_model(eop_predict *p) {
     if (status != EDGEOPS_OK) {
         return status;
     }
-    p->manifest = edgeops_workflow_manifest(p->model->workflow);
+    p->manifest = edgeops_workflow_info_of(p->model->workflow)->manifest;
     p->window_spec = p->manifest->window;
     bool dataset = eop_json_get(args, "dataset") != NULL;
     bool asset = eop_json_get(args, "asset") != NULL;

@@ -39,7 +39,7 @@ typedef struct train {
 static void train_free(train *t) {
     if (t != NULL) {
         eop_share_dispose(&t->share);
-        edgeops_workflow_free(t->workflow);
+        edgeops_workflow_close(t->workflow);
         eop_json_free(t->params);
         eop_json_free(t->files);
         eop_free(t->params_json);
@@ -117,14 +117,14 @@ static void set_copy(eop_json *to, const char *key, const eop_json *value) {
 }
 
 static eop_json *model_record(train *t) {
-    const edgeops_manifest *m = edgeops_workflow_manifest(t->workflow);
+    const edgeops_manifest *m = edgeops_workflow_info_of(t->workflow)->manifest;
     eop_json *record = eop_json_object();
     eop_json *workflow = eop_json_object();
     eop_json *dataset = eop_json_object();
     eop_json_set_string(record, "name", t->model);
     eop_json_set_string(workflow, "name", m->name);
     eop_json_set_string(workflow, "version", m->version);
-    eop_json_set_string(workflow, "digest", edgeops_workflow_digest(t->workflow));
+    eop_json_set_string(workflow, "digest", edgeops_workflow_info_of(t->workflow)->digest);
     eop_json_set(record, "workflow", workflow);
     eop_json_set_string(dataset, "name", eop_json_string(t->call->args, "dataset", ""));
     eop_json_set_string(dataset, "digest", t->dataset_digest);
@@ -296,7 +296,7 @@ static edgeops_status fill_share(const edgeops_dataset_layout *layout, void *use
  * of tables. */
 static edgeops_status load(train *t) {
     const char *name = eop_json_string(t->call->args, "dataset", "");
-    const edgeops_manifest *manifest = edgeops_workflow_manifest(t->workflow);
+    const edgeops_manifest *manifest = edgeops_workflow_info_of(t->workflow)->manifest;
     edgeops_dataset *dataset = NULL;
     edgeops_status status = edgeops_dataset_head(&dataset, t->node->store, name);
     if (status == EDGEOPS_OK) {
@@ -372,7 +372,7 @@ static edgeops_status choose_name(train *t) {
         edgeops_status status = eop_check_id("model", t->model);
         return status == EDGEOPS_OK ? check_free(t) : status;
     }
-    const char *workflow = edgeops_workflow_manifest(t->workflow)->name;
+    const char *workflow = edgeops_workflow_info_of(t->workflow)->manifest->name;
     char *sequence = eop_format("model-%s", workflow);
     edgeops_status status = sequence != NULL ? EDGEOPS_OK : eop_fail_nomem("node");
     do {
@@ -397,7 +397,7 @@ static edgeops_status resolve(train *t) {
         return eop_fail_nomem("node");
     }
     edgeops_status status =
-        eop_params_resolve(&t->params, edgeops_workflow_manifest(t->workflow), given);
+        eop_params_resolve(&t->params, edgeops_workflow_info_of(t->workflow)->manifest, given);
     eop_free(given);
     if (status == EDGEOPS_OK) {
         t->params_json = eop_json_print(t->params);
@@ -412,8 +412,9 @@ static edgeops_status begin_run(train *t) {
     edgeops_status status = eop_dataset_describe(&json, t->node->store, dataset);
     eop_free(json); /* only whether there is one: reading it takes a while */
     if (status == EDGEOPS_OK) {
-        status = eop_run_begin(&t->run, t->node, "train",
-                               edgeops_workflow_manifest(t->workflow)->name, dataset, NULL);
+        status =
+            eop_run_begin(&t->run, t->node, "train",
+                          edgeops_workflow_info_of(t->workflow)->manifest->name, dataset, NULL);
     }
     if (status != EDGEOPS_OK) {
         return status;

@@ -10,10 +10,10 @@
 #define UPLOAD_MAX ((uint64_t)4 << 30)
 
 static void put_brief(eop_json *json, const edgeops_workflow *workflow) {
-    const edgeops_manifest *m = edgeops_workflow_manifest(workflow);
+    const edgeops_manifest *m = edgeops_workflow_info_of(workflow)->manifest;
     eop_json_set_string(json, "name", m->name);
     eop_json_set_string(json, "version", m->version);
-    eop_json_set_string(json, "digest", edgeops_workflow_digest(workflow));
+    eop_json_set_string(json, "digest", edgeops_workflow_info_of(workflow)->digest);
 }
 
 /* -- add -- */
@@ -28,7 +28,7 @@ typedef struct add_work {
 } add_work;
 
 static void add_free(add_work *w) {
-    edgeops_workflow_free(w->workflow);
+    edgeops_workflow_close(w->workflow);
     eop_free(w->store);
     eop_free(w->folder);
     eop_free(w->upload);
@@ -151,7 +151,7 @@ static edgeops_status check_unused(edgeops_node *node, const char *store, const 
     holder h = {0};
     edgeops_status status = edgeops_workflow_open(&workflow, store, reference);
     if (status == EDGEOPS_OK) {
-        h.digest = edgeops_workflow_digest(workflow);
+        h.digest = edgeops_workflow_info_of(workflow)->digest;
         status = eop_record_list(node->store, "model", find_holder, &h);
     }
     if (status == EDGEOPS_OK && h.model != NULL) {
@@ -160,7 +160,7 @@ static edgeops_status check_unused(edgeops_node *node, const char *store, const 
                           reference);
     }
     eop_free(h.model);
-    edgeops_workflow_free(workflow);
+    edgeops_workflow_close(workflow);
     return status;
 }
 
@@ -188,8 +188,10 @@ static edgeops_status run_rm(edgeops_call *call, eop_json **result) {
 static edgeops_status list_one(const edgeops_workflow *workflow, void *user_data) {
     eop_json *json = eop_json_object();
     put_brief(json, workflow);
-    eop_json_set_string(json, "description", edgeops_workflow_manifest(workflow)->description);
-    eop_json_set_integer(json, "size_bytes", (int64_t)edgeops_workflow_size_bytes(workflow));
+    eop_json_set_string(json, "description",
+                        edgeops_workflow_info_of(workflow)->manifest->description);
+    eop_json_set_integer(json, "size_bytes",
+                         (int64_t)edgeops_workflow_info_of(workflow)->size_bytes);
     eop_json_append(user_data, json);
     return EDGEOPS_OK;
 }
@@ -216,17 +218,18 @@ static edgeops_status run_show(edgeops_call *call, eop_json **result) {
             ? edgeops_workflow_open(&workflow, store, eop_json_string(call->args, "workflow", ""))
             : eop_fail_nomem("node");
     if (status == EDGEOPS_OK) {
-        const char *json = edgeops_workflow_manifest(workflow)->json;
+        const char *json = edgeops_workflow_info_of(workflow)->manifest->json;
         status = eop_json_parse(&manifest, json, strlen(json), "workflow.json", NULL);
     }
     if (status == EDGEOPS_OK) {
         *result = eop_json_object();
         put_brief(*result, workflow);
-        eop_json_set_integer(*result, "size_bytes", (int64_t)edgeops_workflow_size_bytes(workflow));
-        eop_json_set_string(*result, "installed", edgeops_workflow_directory(workflow));
+        eop_json_set_integer(*result, "size_bytes",
+                             (int64_t)edgeops_workflow_info_of(workflow)->size_bytes);
+        eop_json_set_string(*result, "installed", edgeops_workflow_info_of(workflow)->directory);
         eop_json_set(*result, "manifest", manifest);
     }
-    edgeops_workflow_free(workflow);
+    edgeops_workflow_close(workflow);
     eop_free(store);
     return status;
 }

@@ -112,7 +112,7 @@ static bool look(eop_stage *s) {
     }
     s->looked = now;
     if (eop_inputs_look(&missing, s->node->store,
-                        edgeops_workflow_manifest(s->options.model->workflow),
+                        edgeops_workflow_info_of(s->options.model->workflow)->manifest,
                         s->options.asset) != EDGEOPS_OK) {
         fail(s);
         return false;
@@ -183,7 +183,7 @@ static void on_samples(void *user_data) {
 }
 
 static edgeops_status open_input(eop_stage *s) {
-    const edgeops_manifest *m = edgeops_workflow_manifest(s->options.model->workflow);
+    const edgeops_manifest *m = edgeops_workflow_info_of(s->options.model->workflow)->manifest;
     const eop_window_state *state = s->options.state;
     uint64_t after = s->options.after;
     const char **names = eop_calloc(m->input_count, sizeof(*names));
@@ -221,7 +221,7 @@ static edgeops_status open_look(eop_stage *s) {
     s->looked = eop_monotonic();
     if (status == EDGEOPS_OK) {
         status = eop_inputs_look(&s->missing, s->node->store,
-                                 edgeops_workflow_manifest(s->options.model->workflow),
+                                 edgeops_workflow_info_of(s->options.model->workflow)->manifest,
                                  s->options.asset);
     }
     return status;

@@ -30,13 +30,13 @@ static eop_json *texts(const char *const *list, size_t count) {
 
 char *eop_job_text(const char *mode, const edgeops_workflow *workflow, const char *artifact_dir,
                    const eop_json *params, eop_json *dataset) {
-    const edgeops_manifest *m = edgeops_workflow_manifest(workflow);
+    const edgeops_manifest *m = edgeops_workflow_info_of(workflow)->manifest;
     eop_json *job = eop_json_object();
 
     eop_json_set_string(job, "mode", mode);
     eop_json_set_string(job, "workflow", m->name);
     eop_json_set_string(job, "version", m->version);
-    eop_json_set_string(job, "directory", edgeops_workflow_directory(workflow));
+    eop_json_set_string(job, "directory", edgeops_workflow_info_of(workflow)->directory);
     eop_json_set(job, "path", texts(m->path, m->path_count));
     eop_json_set_string(job, "module", m->module);
     eop_json_set_string(job, "requires", m->requires_python);

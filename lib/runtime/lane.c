@@ -387,8 +387,8 @@ static void start_worker(edgeops_lane *lane) {
 static edgeops_status check_options(const edgeops_lane_options *o) {
     EOP_REQUIRE(o->workflow != NULL && o->model_dir != NULL && o->run_dir != NULL, "runtime");
     EOP_REQUIRE(o->on_prediction != NULL, "runtime");
-    const edgeops_manifest *m = edgeops_workflow_manifest(o->workflow);
-    if (edgeops_workflow_directory(o->workflow)[0] == '\0') {
+    const edgeops_manifest *m = edgeops_workflow_info_of(o->workflow)->manifest;
+    if (edgeops_workflow_info_of(o->workflow)->directory[0] == '\0') {
         return eop_fail(EDGEOPS_E_INVALID, "runtime",
                         "workflow '%s' is not installed; add it first", m->name);
     }
@@ -472,7 +472,7 @@ edgeops_status edgeops_lane_open(edgeops_lane **out, edgeops_runtime *runtime,
         return eop_fail_nomem("runtime");
     }
     lane->runtime = runtime;
-    lane->manifest = edgeops_workflow_manifest(options.workflow);
+    lane->manifest = edgeops_workflow_info_of(options.workflow)->manifest;
     lane->options = options;
     lane->retry_after = FIRST_RETRY;
     lane->head_wire_id = 1;

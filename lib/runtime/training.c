@@ -192,10 +192,10 @@ static void on_timer(void *user_data) {
 static edgeops_status check_options(const edgeops_train_options *o) {
     EOP_REQUIRE(o->workflow != NULL && o->on_done != NULL, "runtime");
     EOP_REQUIRE(o->run_dir != NULL && o->artifact_dir != NULL, "runtime");
-    if (edgeops_workflow_directory(o->workflow)[0] == '\0') {
+    if (edgeops_workflow_info_of(o->workflow)->directory[0] == '\0') {
         return eop_fail(EDGEOPS_E_INVALID, "runtime",
                         "workflow '%s' is not installed; add it first",
-                        edgeops_workflow_manifest(o->workflow)->name);
+                        edgeops_workflow_info_of(o->workflow)->manifest->name);
     }
     return EDGEOPS_OK;
 }
@@ -204,7 +204,7 @@ static edgeops_status prepare(edgeops_training *t, const edgeops_train_options *
     t->on_event = o->on_event;
     t->on_done = o->on_done;
     t->user_data = o->user_data;
-    t->timeout = edgeops_workflow_manifest(o->workflow)->train_timeout;
+    t->timeout = edgeops_workflow_info_of(o->workflow)->manifest->train_timeout;
     edgeops_status status = eop_absolute(&t->artifact_dir, o->artifact_dir);
     if (status == EDGEOPS_OK) {
         status = eop_work_dir(&t->work_dir, o->run_dir);
@@ -246,7 +246,7 @@ static edgeops_status check(edgeops_train_options *out, const edgeops_train_opti
     EOP_OPTIONS_COPY(out, given);
     edgeops_status status = check_options(out);
     return status == EDGEOPS_OK
-               ? eop_params_resolve(params, edgeops_workflow_manifest(out->workflow),
+               ? eop_params_resolve(params, edgeops_workflow_info_of(out->workflow)->manifest,
                                     out->params_json)
                : status;
 }
@@ -299,8 +299,8 @@ edgeops_status edgeops_runtime_train(edgeops_training **out, edgeops_runtime *ru
     *out = NULL;
     edgeops_status status = check(&options, given, &params);
     if (status == EDGEOPS_OK) {
-        status =
-            eop_share_dataset(&share, edgeops_workflow_manifest(options.workflow), options.dataset);
+        status = eop_share_dataset(&share, edgeops_workflow_info_of(options.workflow)->manifest,
+                                   options.dataset);
     }
     if (status == EDGEOPS_OK) {
         status = train(out, runtime, &options, params, &share);

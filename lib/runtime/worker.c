@@ -221,7 +221,7 @@ static const eop_link_handler link_handler = {on_frame, on_close, on_link_drain}
 
 static edgeops_status start_process(eop_worker *worker, const eop_worker_options *options,
                                     int control_fd) {
-    const edgeops_manifest *manifest = edgeops_workflow_manifest(options->workflow);
+    const edgeops_manifest *manifest = edgeops_workflow_info_of(options->workflow)->manifest;
     char parent[24];
     char memory[24];
     environment env;

@@ -185,6 +185,28 @@ edgeops_status eop_workflow_take(edgeops_workflow **out, eop_package *package,
     memcpy(w->digest, package->digest, sizeof w->digest);
     w->manifest = package->manifest;
     package->manifest = (eop_manifest){0};
+    eop_workflow_describe(w);
     *out = w;
     return EDGEOPS_OK;
+}
+
+void eop_workflow_describe(edgeops_workflow *workflow) {
+    workflow->info = (edgeops_workflow_info){
+        .manifest = &workflow->manifest.view,
+        .digest = workflow->digest,
+        .directory = workflow->directory,
+        .size_bytes = workflow->size_bytes,
+    };
+}
+
+const edgeops_workflow_info *edgeops_workflow_info_of(const edgeops_workflow *workflow) {
+    return workflow != NULL ? &workflow->info : NULL;
+}
+
+void edgeops_workflow_close(edgeops_workflow *workflow) {
+    if (workflow != NULL) {
+        eop_manifest_dispose(&workflow->manifest);
+        eop_free(workflow->directory);
+        eop_free(workflow);
+    }
 }

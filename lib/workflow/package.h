@@ -12,6 +12,7 @@ struct edgeops_workflow {
     char digest[65];
     char *directory; /**< "" for a checked zip */
     uint64_t size_bytes;
+    edgeops_workflow_info info; /**< of the members above, by eop_workflow_describe() */
 };
 
 typedef struct eop_package {
@@ -35,6 +36,9 @@ void eop_package_close(eop_package *package);
 /** Makes a workflow of a package that was read; takes its manifest. directory: copied. */
 edgeops_status eop_workflow_take(edgeops_workflow **out, eop_package *package,
                                  const char *directory);
+
+/** Fills workflow->info once all else is there. */
+void eop_workflow_describe(edgeops_workflow *workflow);
 
 /** The files of a source folder, by policy; dot-files, __pycache__, *.pyc and packages made of it
  * before (NAME-*.zip) are left out. What the manifest includes is added at the root.

@@ -257,10 +257,11 @@ edgeops_status eop_installed_open(edgeops_workflow **out, const eop_installed *i
                       item->name, item->version);
     }
     if (rc == EDGEOPS_OK) {
+        eop_workflow_describe(w);
         *out = w;
         w = NULL;
     }
-    edgeops_workflow_free(w);
+    edgeops_workflow_close(w);
     eop_free(text);
     eop_free(file);
     return rc;

@@ -97,7 +97,7 @@ edgeops_status edgeops_workflow_list(const char *store, edgeops_workflow_fn fn, 
         if (rc == EDGEOPS_OK) {
             rc = fn(workflow, user_data);
         }
-        edgeops_workflow_free(workflow);
+        edgeops_workflow_close(workflow);
     }
     if (rc == EDGEOPS_OK && damaged > 0) {
         rc = eop_fail(EDGEOPS_E_CORRUPT, "workflow",
@@ -107,28 +107,4 @@ edgeops_status edgeops_workflow_list(const char *store, edgeops_workflow_fn fn, 
     }
     eop_free(items);
     return rc;
-}
-
-const edgeops_manifest *edgeops_workflow_manifest(const edgeops_workflow *workflow) {
-    return workflow != NULL ? &workflow->manifest.view : NULL;
-}
-
-const char *edgeops_workflow_digest(const edgeops_workflow *workflow) {
-    return workflow != NULL ? workflow->digest : "";
-}
-
-const char *edgeops_workflow_directory(const edgeops_workflow *workflow) {
-    return workflow != NULL ? workflow->directory : "";
-}
-
-uint64_t edgeops_workflow_size_bytes(const edgeops_workflow *workflow) {
-    return workflow != NULL ? workflow->size_bytes : 0;
-}
-
-void edgeops_workflow_free(edgeops_workflow *workflow) {
-    if (workflow != NULL) {
-        eop_manifest_dispose(&workflow->manifest);
-        eop_free(workflow->directory);
-        eop_free(workflow);
-    }
 }

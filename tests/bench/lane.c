@@ -103,7 +103,7 @@ int main(int argc, char **argv) {
         fprintf(stderr, "lane: %s\n", edgeops_error_last()->message);
         return 1;
     }
-    fill(&b, edgeops_workflow_manifest(workflow), columns);
+    fill(&b, edgeops_workflow_info_of(workflow)->manifest, columns);
     options.workflow = workflow;
     options.model_dir = argv[3];
     options.run_dir = argv[4];
@@ -121,7 +121,7 @@ int main(int argc, char **argv) {
     }
     edgeops_lane_close(b.lane);
     edgeops_runtime_free(runtime);
-    edgeops_workflow_free(workflow);
+    edgeops_workflow_close(workflow);
     edgeops_ctx_free(b.ctx);
     return b.failed;
 }

@@ -118,7 +118,7 @@ static void open_lane(const char *source, const char *more, uint32_t depth) {
 
 static void close_lane(void) {
     edgeops_lane_close(b.lane);
-    edgeops_workflow_free(b.workflow);
+    edgeops_workflow_close(b.workflow);
 }
 
 /* Windows of one row with a = 0, 1, 2, ... */

@@ -132,7 +132,7 @@ static void train(outcome *o, const char *source, const char *more) {
     edgeops_status status = start(o, workflow, NULL);
     cr_assert(eq(int, status, EDGEOPS_OK), "%s", edgeops_error_last()->message);
     wait_for(o);
-    edgeops_workflow_free(workflow);
+    edgeops_workflow_close(workflow);
 }
 
 static void expect_failure(const char *source, const char *more, edgeops_status status,
@@ -256,7 +256,7 @@ static void train_on(const char *source, const char *inputs, const edgeops_colum
     eop_free(ports);
     eop_free(run);
     eop_free(artifacts);
-    edgeops_workflow_free(workflow);
+    edgeops_workflow_close(workflow);
 }
 
 Test(runtime_train, other_types_come_as_they_are) {
@@ -366,7 +366,7 @@ Test(runtime_train, parameters_are_checked_and_filled_in) {
     cr_assert(eq(int, start(&o, workflow, "{\"trees\":7}"), EDGEOPS_OK));
     wait_for(&o);
     cr_expect(eq(int, o.status, EDGEOPS_OK), "%s", o.message);
-    edgeops_workflow_free(workflow);
+    edgeops_workflow_close(workflow);
 }
 
 Test(runtime_train, dataset_without_an_input_is_refused_by_name) {
@@ -378,7 +378,7 @@ Test(runtime_train, dataset_without_an_input_is_refused_by_name) {
     outcome o = {0};
     cr_expect(eq(int, start(&o, workflow, NULL), EDGEOPS_E_INVALID));
     expect_in(edgeops_error_last()->message, "'missing'");
-    edgeops_workflow_free(workflow);
+    edgeops_workflow_close(workflow);
 }
 
 Test(runtime_train, files_of_the_workflow_itself) {
@@ -469,7 +469,7 @@ Test(runtime_train, cancel_ends_it) {
     cr_assert(eq(int, start(&o, workflow, NULL), EDGEOPS_OK));
     wait_for(&o);
     cr_expect(eq(int, o.status, EDGEOPS_E_CANCELED));
-    edgeops_workflow_free(workflow);
+    edgeops_workflow_close(workflow);
 }
 
 Test(runtime_train, memory_over_the_limit_is_told) {
@@ -573,7 +573,7 @@ Test(runtime_train, python_that_is_too_old_is_told) {
     wait_for(&o);
     cr_expect(eq(int, o.status, EDGEOPS_E_WORKER));
     expect_in(o.message, "needs Python >=3.9, <3.10");
-    edgeops_workflow_free(workflow);
+    edgeops_workflow_close(workflow);
     eop_free(dir);
     eop_free(store);
     eop_free(module);

@@ -74,18 +74,22 @@ Test(workflow_store, folder_zip_and_installed_files_have_one_digest) {
     CHECK_CODE(EDGEOPS_OK, edgeops_workflow_check(&folder_one, "a"));
     CHECK_CODE(EDGEOPS_OK, edgeops_workflow_check(&zip, "a.zip"));
     CHECK_CODE(EDGEOPS_OK, edgeops_workflow_install(&installed, "s", "a.zip"));
-    cr_assert_str_eq(edgeops_workflow_digest(folder_one), edgeops_workflow_digest(zip));
-    cr_assert_str_eq(edgeops_workflow_digest(installed), edgeops_workflow_digest(zip));
-    cr_assert_str_eq(edgeops_workflow_directory(folder_one), "a");
-    cr_assert(edgeops_workflow_size_bytes(installed) == edgeops_workflow_size_bytes(zip));
-    char *file = eop_path_join(edgeops_workflow_directory(installed), "data/one/two.txt");
+    cr_assert_str_eq(edgeops_workflow_info_of(folder_one)->digest,
+                     edgeops_workflow_info_of(zip)->digest);
+    cr_assert_str_eq(edgeops_workflow_info_of(installed)->digest,
+                     edgeops_workflow_info_of(zip)->digest);
+    cr_assert_str_eq(edgeops_workflow_info_of(folder_one)->directory, "a");
+    cr_assert(edgeops_workflow_info_of(installed)->size_bytes ==
+              edgeops_workflow_info_of(zip)->size_bytes);
+    char *file = eop_path_join(edgeops_workflow_info_of(installed)->directory, "data/one/two.txt");
     check_same_bytes(file, "a/data/one/two.txt");
     cr_assert(stat(file, &st) == 0 && (st.st_mode & 0222) == 0, "the file can be written");
-    cr_assert(stat(edgeops_workflow_directory(installed), &st) == 0 && (st.st_mode & 0222) == 0);
+    cr_assert(stat(edgeops_workflow_info_of(installed)->directory, &st) == 0 &&
+              (st.st_mode & 0222) == 0);
     eop_free(file);
-    edgeops_workflow_free(folder_one);
-    edgeops_workflow_free(zip);
-    edgeops_workflow_free(installed);
+    edgeops_workflow_close(folder_one);
+    edgeops_workflow_close(zip);
+    edgeops_workflow_close(installed);
 }
 
 Test(workflow_store, second_install_is_done_and_writes_nothing) {
@@ -120,7 +124,7 @@ Test(workflow_store, changed_content_needs_a_new_version) {
 }
 
 static edgeops_status note(const edgeops_workflow *workflow, void *user_data) {
-    const edgeops_manifest *m = edgeops_workflow_manifest(workflow);
+    const edgeops_manifest *m = edgeops_workflow_info_of(workflow)->manifest;
     eop_buf_printf(user_data, "%s@%s ", m->name, m->version);
     return EDGEOPS_OK;
 }
@@ -138,23 +142,23 @@ Test(workflow_store, names_resolve_to_the_highest_version) {
     CHECK_CODE(EDGEOPS_OK, edgeops_workflow_list("s", note, &list));
     cr_assert_str_eq(list.data, "w@0.99.99 w@1.9.0 w@1.10.0 w-other@3.0.0 ");
     CHECK_CODE(EDGEOPS_OK, edgeops_workflow_open(&w, "s", "w"));
-    cr_assert_str_eq(edgeops_workflow_manifest(w)->version, "1.10.0");
+    cr_assert_str_eq(edgeops_workflow_info_of(w)->manifest->version, "1.10.0");
     char digest[13];
-    (void)snprintf(digest, sizeof digest, "%s", edgeops_workflow_digest(w));
-    edgeops_workflow_free(w);
+    (void)snprintf(digest, sizeof digest, "%s", edgeops_workflow_info_of(w)->digest);
+    edgeops_workflow_close(w);
     CHECK_CODE(EDGEOPS_OK, edgeops_workflow_open(&w, "s", digest));
-    cr_assert_str_eq(edgeops_workflow_manifest(w)->version, "1.10.0");
-    edgeops_workflow_free(w);
+    cr_assert_str_eq(edgeops_workflow_info_of(w)->manifest->version, "1.10.0");
+    edgeops_workflow_close(w);
     CHECK_CODE(EDGEOPS_OK, edgeops_workflow_open(&w, "s", "w@1.9.0"));
-    edgeops_workflow_free(w);
+    edgeops_workflow_close(w);
     CHECK_CODE(EDGEOPS_E_NOTFOUND, edgeops_workflow_open(&w, "s", "w@2.0.0"));
     CHECK_CODE(EDGEOPS_E_NOTFOUND, edgeops_workflow_open(&w, "s", "../../etc/passwd"));
     CHECK_CODE(EDGEOPS_OK, edgeops_workflow_remove("s", "w@1.10.0"));
     CHECK_CODE(EDGEOPS_E_NOTFOUND, edgeops_workflow_open(&w, "s", digest));
     cr_assert(w == NULL);
     CHECK_CODE(EDGEOPS_OK, edgeops_workflow_open(&w, "s", "w"));
-    cr_assert_str_eq(edgeops_workflow_manifest(w)->version, "1.9.0");
-    edgeops_workflow_free(w);
+    cr_assert_str_eq(edgeops_workflow_info_of(w)->manifest->version, "1.9.0");
+    edgeops_workflow_close(w);
     eop_buf_dispose(&list);
 }
 
@@ -172,7 +176,8 @@ Test(workflow_store, included_files_come_to_the_root) {
     CHECK_CODE(EDGEOPS_OK, edgeops_workflow_pack(NULL, "a", "a.zip"));
     CHECK_CODE(EDGEOPS_OK, edgeops_workflow_check(&zip, "a.zip"));
     CHECK_CODE(EDGEOPS_OK, edgeops_workflow_check(&source, "a"));
-    cr_assert_str_eq(edgeops_workflow_digest(zip), edgeops_workflow_digest(source));
+    cr_assert_str_eq(edgeops_workflow_info_of(zip)->digest,
+                     edgeops_workflow_info_of(source)->digest);
     CHECK_CODE(EDGEOPS_OK, edgeops_workflow_install(NULL, "s", "a"));
     static const char *const bad[] = {"../../secret",      "/etc/passwd",  "../shared/../secret",
                                       "../link/forest.py", "../absent.py", ".."};
@@ -186,8 +191,8 @@ Test(workflow_store, included_files_come_to_the_root) {
         eop_free(other);
     }
     eop_free(text);
-    edgeops_workflow_free(zip);
-    edgeops_workflow_free(source);
+    edgeops_workflow_close(zip);
+    edgeops_workflow_close(source);
 }
 
 Test(workflow_store, links_in_a_source_folder_are_refused) {
@@ -230,11 +235,11 @@ Test(workflow_store, skeleton_passes_its_own_check) {
     edgeops_workflow *w = NULL;
     CHECK_CODE(EDGEOPS_OK, edgeops_workflow_init("new", "numpy"));
     CHECK_CODE(EDGEOPS_OK, edgeops_workflow_check(&w, "new"));
-    cr_assert_str_eq(edgeops_workflow_manifest(w)->module, "numpy_workflow");
+    cr_assert_str_eq(edgeops_workflow_info_of(w)->manifest->module, "numpy_workflow");
     CHECK_CODE(EDGEOPS_E_EXISTS, edgeops_workflow_init("new", "numpy"));
     CHECK_CODE(EDGEOPS_E_INVALID, edgeops_workflow_init("other", "Bad Name"));
     cr_assert(!eop_file_exists("other"));
-    edgeops_workflow_free(w);
+    edgeops_workflow_close(w);
 }
 
 /* -- the process dies, or memory ends, at the Nth allocation -- */
@@ -281,17 +286,19 @@ TestSuite(workflow_store_faults, .init = enter_with_hooks, .fini = leave_folder,
 static void check_after_kill(long n) {
     edgeops_workflow *w = NULL;
     CHECK_CODE(EDGEOPS_OK, edgeops_workflow_open(&w, "s", "w@1.0.0"));
-    edgeops_workflow_free(w);
+    edgeops_workflow_close(w);
     edgeops_status rc = edgeops_workflow_open(&w, "s", "w@2.0.0");
     cr_assert(rc == EDGEOPS_OK || rc == EDGEOPS_E_NOTFOUND, "kill %ld: %s", n,
               edgeops_error_last()->message);
     if (rc == EDGEOPS_OK) {
         edgeops_workflow *again = NULL;
-        CHECK_CODE(EDGEOPS_OK, edgeops_workflow_check(&again, edgeops_workflow_directory(w)));
-        cr_assert_str_eq(edgeops_workflow_digest(again), edgeops_workflow_digest(w));
-        edgeops_workflow_free(again);
+        CHECK_CODE(EDGEOPS_OK,
+                   edgeops_workflow_check(&again, edgeops_workflow_info_of(w)->directory));
+        cr_assert_str_eq(edgeops_workflow_info_of(again)->digest,
+                         edgeops_workflow_info_of(w)->digest);
+        edgeops_workflow_close(again);
     }
-    edgeops_workflow_free(w);
+    edgeops_workflow_close(w);
 }
 
 Test(workflow_store_faults, kill_at_any_moment_leaves_old_or_new) {
@@ -333,10 +340,10 @@ Test(workflow_store_faults, no_memory_at_any_moment_is_an_error_and_no_leak) {
         cr_assert(rc >= 0 || w == NULL);
         cr_assert(rc >= 0 || rc == EDGEOPS_E_NOMEM, "%ld: %s: %s", n, edgeops_status_name(rc),
                   edgeops_error_last()->message);
-        edgeops_workflow_free(w);
+        edgeops_workflow_close(w);
         cr_assert(n < 100000);
         if (rc < 0 && edgeops_workflow_open(&w, "s", "w") == EDGEOPS_OK) {
-            edgeops_workflow_free(w);
+            edgeops_workflow_close(w);
             CHECK_CODE(EDGEOPS_OK, edgeops_workflow_remove("s", "w"));
         }
     }

@@ -38,10 +38,10 @@ Test(workflow_zip, sound_package_passes) {
     edgeops_workflow *workflow = NULL;
     put_zip("a.zip", entries, 4);
     CHECK_CODE(EDGEOPS_OK, edgeops_workflow_check(&workflow, "a.zip"));
-    cr_assert_str_eq(edgeops_workflow_manifest(workflow)->name, "small-one");
-    cr_assert_str_eq(edgeops_workflow_directory(workflow), "");
-    cr_assert_eq(strlen(edgeops_workflow_digest(workflow)), 64);
-    edgeops_workflow_free(workflow);
+    cr_assert_str_eq(edgeops_workflow_info_of(workflow)->manifest->name, "small-one");
+    cr_assert_str_eq(edgeops_workflow_info_of(workflow)->directory, "");
+    cr_assert_eq(strlen(edgeops_workflow_info_of(workflow)->digest), 64);
+    edgeops_workflow_close(workflow);
 }
 
 Test(workflow_zip, entries_against_policy_are_refused) {
@@ -146,13 +146,13 @@ Test(workflow_zip, every_flipped_byte_is_refused_or_harmless) {
         put_file("a.zip", zip.data, zip.size);
         /* Times, versions and modes do not count; names and content do. */
         if (edgeops_workflow_check(&workflow, "a.zip") == EDGEOPS_OK) {
-            cr_assert_str_eq(edgeops_workflow_digest(workflow), edgeops_workflow_digest(good),
-                             "byte %zu", i);
+            cr_assert_str_eq(edgeops_workflow_info_of(workflow)->digest,
+                             edgeops_workflow_info_of(good)->digest, "byte %zu", i);
         }
-        edgeops_workflow_free(workflow);
+        edgeops_workflow_close(workflow);
         zip.data[i] = (char)(zip.data[i] ^ 0x41);
     }
-    edgeops_workflow_free(good);
+    edgeops_workflow_close(good);
     eop_buf_dispose(&zip);
 }
 
