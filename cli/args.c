@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The parser: global options, noun, verb, then the command's options and positional arguments in
+ * any order, all checked against the table of commands that it is given. */
 #include "cli.h"
 
 #include <getopt.h>
@@ -6,20 +8,6 @@
 #include <string.h>
 
 #define MAX_OPTIONS 48
-
-const cli_option cli_global_options[] = {
-    {"home", CLI_FILE, "DIR",
-     "node home (default: $EDGEOPS_HOME, ./.edgeops, the user's data folder)", NULL, NULL, 0,
-     false},
-    {"json", CLI_FLAG, NULL, "print the result as one line of JSON", NULL, NULL, 0, false},
-    {"events", CLI_FLAG, NULL, "print events of long work as JSON lines on standard error", NULL,
-     NULL, 0, false},
-    {"quiet", CLI_FLAG, NULL, "print results and errors only", NULL, NULL, 'q', false},
-    {"verbose", CLI_FLAG, NULL, "print what the library logs", NULL, NULL, 'v', false},
-    {"help", CLI_FLAG, NULL, "show this help", NULL, NULL, 'h', false},
-    {"version", CLI_FLAG, NULL, "show the version", NULL, NULL, 0, false},
-    {NULL, 0, NULL, NULL, NULL, NULL, 0, false},
-};
 
 /* What getopt_long needs, made of the tables: the command's options first, then the global ones. */
 typedef struct grammar {
@@ -65,24 +53,6 @@ static const cli_option *option_of(const grammar *g, int c) {
         }
     }
     return NULL;
-}
-
-int cli_usage(const cli_call *call, const char *format, ...) {
-    va_list args;
-    va_start(args, format);
-    char *message = NULL;
-    if (vasprintf(&message, format, args) < 0) {
-        message = NULL;
-    }
-    va_end(args);
-    const cli_command *c = call->command;
-    char *hint = c == NULL ? cli_strdup("see: edgeopsctl --help")
-                           : cli_format("see: edgeopsctl %s%s%s --help", c->noun,
-                                        c->verb != NULL ? " " : "", c->verb != NULL ? c->verb : "");
-    cli_fail(CLI_USAGE, hint, "%s", message != NULL ? message : "wrong usage");
-    free(hint);
-    free(message);
-    return CLI_USAGE;
 }
 
 static int unknown_option(const cli_call *call, const grammar *g, const char *typed) {
@@ -174,8 +144,11 @@ static outcome take_global(cli_call *call, const cli_option *option, const char 
 }
 
 static bool is_global(const cli_option *option) {
-    return option >= cli_global_options &&
-           option < cli_global_options + CLI_COUNT(cli_global_options);
+    const cli_option *o = cli_global_options;
+    while (o->name != NULL && o != option) {
+        o++;
+    }
+    return o == option;
 }
 
 /* Takes options, and after the command also positionals, until the end (or the noun). */
@@ -219,8 +192,8 @@ static outcome take_options(cli_call *call, const grammar *g, int argc, char **a
     return help ? HELP : GO_ON;
 }
 
-static bool known_noun(const char *noun) {
-    for (const cli_command *c = cli_commands; c->noun != NULL; c++) {
+static bool known_noun(const cli_language *language, const char *noun) {
+    for (const cli_command *c = language->commands; c->noun != NULL; c++) {
         if (strcmp(c->noun, noun) == 0) {
             return true;
         }
@@ -228,8 +201,8 @@ static bool known_noun(const char *noun) {
     return false;
 }
 
-static const cli_command *find(const char *noun, const char *verb) {
-    for (const cli_command *c = cli_commands; c->noun != NULL; c++) {
+static const cli_command *find(const cli_language *language, const char *noun, const char *verb) {
+    for (const cli_command *c = language->commands; c->noun != NULL; c++) {
         if (strcmp(c->noun, noun) == 0 &&
             (c->verb == NULL || (verb != NULL && strcmp(c->verb, verb) == 0))) {
             return c;
@@ -241,7 +214,8 @@ static const cli_command *find(const char *noun, const char *verb) {
 static int unknown_word(const cli_call *call, const char *noun, const char *typed) {
     const char *words[96];
     size_t count = 0;
-    for (const cli_command *c = cli_commands; c->noun != NULL && count < CLI_COUNT(words); c++) {
+    for (const cli_command *c = call->language->commands;
+         c->noun != NULL && count < CLI_COUNT(words); c++) {
         if (noun == NULL) {
             words[count++] = c->noun;
         } else if (strcmp(c->noun, noun) == 0) {
@@ -261,8 +235,8 @@ static int unknown_word(const cli_call *call, const char *noun, const char *type
     return cli_usage(call, "'%s' is no command%s%s%s", typed, ask, near, end);
 }
 
-static int show_help(const char *noun) {
-    cli_help(stdout, noun, NULL);
+static int show_help(const cli_call *call, const char *noun) {
+    cli_help(stdout, call->language, noun, NULL);
     return CLI_OK;
 }
 
@@ -271,7 +245,7 @@ static int no_command(const cli_call *call, const char *noun) {
         return noun != NULL ? cli_usage(call, "a command of '%s' is missing", noun)
                             : cli_usage(call, "a command is missing");
     }
-    cli_help(stderr, noun, NULL);
+    cli_help(stderr, call->language, noun, NULL);
     return CLI_USAGE;
 }
 
@@ -283,31 +257,31 @@ static int find_command(cli_call *call, int argc, char **argv, bool help) {
         noun = ++optind < argc ? argv[optind] : NULL;
     }
     if (noun == NULL) {
-        return help ? show_help(NULL) : no_command(call, NULL);
+        return help ? show_help(call, NULL) : no_command(call, NULL);
     }
-    if (!known_noun(noun)) {
+    if (!known_noun(call->language, noun)) {
         return unknown_word(call, NULL, noun);
     }
     optind++;
-    if (find(noun, NULL) == NULL) { /* it has verbs */
+    if (find(call->language, noun, NULL) == NULL) { /* it has verbs */
         const char *verb = optind < argc ? argv[optind] : NULL;
         bool asks = verb != NULL && (strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0 ||
                                      strcmp(verb, "help") == 0);
         if (verb == NULL || asks) {
-            return help || asks ? show_help(noun) : no_command(call, noun);
+            return help || asks ? show_help(call, noun) : no_command(call, noun);
         }
-        if (find(noun, verb) == NULL) {
+        if (find(call->language, noun, verb) == NULL) {
             return verb[0] == '-'
                        ? cli_usage(call, "a command of '%s' must come before '%s'", noun, verb)
                        : unknown_word(call, noun, verb);
         }
-        call->command = find(noun, verb);
+        call->command = find(call->language, noun, verb);
         optind++;
     } else {
-        call->command = find(noun, NULL);
+        call->command = find(call->language, noun, NULL);
     }
     if (help) {
-        cli_help(stdout, call->command->noun, call->command->verb);
+        cli_help(stdout, call->language, call->command->noun, call->command->verb);
         return CLI_OK;
     }
     return -1;
@@ -348,8 +322,8 @@ static void look_for_json(int argc, char **argv) {
     }
 }
 
-bool cli_parse(cli_call *call, int argc, char **argv, int *code) {
-    *call = (cli_call){0};
+bool cli_parse(cli_call *call, const cli_language *language, int argc, char **argv, int *code) {
+    *call = (cli_call){.language = language};
     look_for_json(argc, argv);
     call->arguments = cli_calloc((size_t)argc + 1, sizeof *call->arguments);
     grammar g;
@@ -378,7 +352,7 @@ bool cli_parse(cli_call *call, int argc, char **argv, int *code) {
     if (o != GO_ON) {
         *code = CLI_OK;
         if (o == HELP) {
-            cli_help(stdout, call->command->noun, call->command->verb);
+            cli_help(stdout, call->language, call->command->noun, call->command->verb);
         } else {
             *code = cli_version(call);
         }
@@ -389,120 +363,4 @@ bool cli_parse(cli_call *call, int argc, char **argv, int *code) {
     }
     *code = check_arguments(call);
     return *code < 0;
-}
-
-void cli_call_dispose(cli_call *call) {
-    free(call->arguments);
-    free(call->given);
-    *call = (cli_call){0};
-}
-
-const char *cli_get_nth(const cli_call *call, const char *name, size_t index) {
-    for (size_t i = 0; i < call->given_count; i++) {
-        if (strcmp(call->given[i].option->name, name) == 0 && index-- == 0) {
-            return call->given[i].text;
-        }
-    }
-    return NULL;
-}
-
-const char *cli_get(const cli_call *call, const char *name, const char *fallback) {
-    for (size_t i = 0;; i++) {
-        const char *text = cli_get_nth(call, name, i);
-        if (text == NULL) {
-            return fallback;
-        }
-        fallback = text;
-    }
-}
-
-bool cli_has(const cli_call *call, const char *name) {
-    return cli_get_nth(call, name, 0) != NULL;
-}
-
-const char *cli_arg(const cli_call *call, size_t index) {
-    return index < call->argument_count ? call->arguments[index] : NULL;
-}
-
-/* A parameter's text as the JSON it looks like: number, true, false, null, else a string. */
-static void put_scalar(cli_text *out, const char *text) {
-    bool word =
-        strcmp(text, "true") == 0 || strcmp(text, "false") == 0 || strcmp(text, "null") == 0;
-    if (word || json_is_number(text, strlen(text))) {
-        cli_puts(out, text);
-    } else {
-        json_put_string(out, text, strlen(text));
-    }
-}
-
-static void put_member(cli_text *out, const char *key) {
-    if (out->size > 0) {
-        json_put_key(out, key);
-    } else {
-        json_put_string(out, key, strlen(key));
-        cli_puts(out, ":");
-    }
-}
-
-static void put_option(cli_text *out, const cli_call *call, const cli_option *option) {
-    put_member(out, option->key);
-    const char *text = cli_get(call, option->name, "");
-    switch (option->kind) {
-    case CLI_FLAG:
-        cli_puts(out, "true");
-        break;
-    case CLI_OFF:
-        cli_puts(out, "false");
-        break;
-    case CLI_INTEGER:
-    case CLI_NUMBER:
-        if (json_is_number(text, strlen(text))) {
-            cli_puts(out, text);
-        } else if (option->kind == CLI_INTEGER) {
-            cli_putf(out, "%lld", strtoll(text, NULL, 10));
-        } else {
-            cli_putf(out, "%.17g", strtod(text, NULL));
-        }
-        break;
-    case CLI_LIST:
-        for (size_t i = 0; (text = cli_get_nth(call, option->name, i)) != NULL; i++) {
-            cli_puts(out, i == 0 ? "[" : ",");
-            json_put_string(out, text, strlen(text));
-        }
-        cli_puts(out, "]");
-        break;
-    case CLI_PAIRS:
-        cli_puts(out, "{");
-        for (size_t i = 0; (text = cli_get_nth(call, option->name, i)) != NULL; i++) {
-            char *name = cli_strndup(text, strcspn(text, "="));
-            json_put_key(out, name);
-            put_scalar(out, text + strlen(name) + 1);
-            free(name);
-        }
-        cli_puts(out, "}");
-        break;
-    default:
-        json_put_string(out, text, strlen(text));
-    }
-}
-
-void cli_put_arguments(cli_text *out, const cli_call *call) {
-    size_t index = 0;
-    const cli_argument *a = call->command->arguments;
-    for (; a != NULL && a->name != NULL && index < call->argument_count; a++) {
-        if (a->key != NULL) {
-            put_member(out, a->key);
-            if (a->kind == CLI_INTEGER) {
-                cli_putf(out, "%lld", strtoll(call->arguments[index], NULL, 10));
-            } else {
-                json_put_string(out, call->arguments[index], strlen(call->arguments[index]));
-            }
-        }
-        index++;
-    }
-    for (const cli_option *o = call->command->options; o != NULL && o->name != NULL; o++) {
-        if (o->key != NULL && cli_has(call, o->name)) {
-            put_option(out, call, o);
-        }
-    }
 }

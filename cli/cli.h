@@ -4,6 +4,7 @@
 #define CLI_CLI_H
 
 #include "edgeops.h"
+#include "fail.h"
 #include "json.h"
 #include "text.h"
 
@@ -94,10 +95,20 @@ typedef struct cli_command {
     int (*run)(cli_call *call); /**< NULL: call the operation and show its result */
 } cli_command;
 
-extern const cli_command cli_commands[];
+/** What a noun with verbs is about. Ends with a NULL noun. */
+typedef struct cli_noun {
+    const char *noun, *summary;
+} cli_noun;
+
+/** All that can be typed. main hands it to the parser, which leaves it in the cli_call. */
+typedef struct cli_language {
+    const cli_command *commands; /**< those of one noun follow each other */
+    const cli_noun *nouns;
+} cli_language;
+
+extern const cli_language cli_all_commands;
+/** Options of every command. */
 extern const cli_option cli_global_options[];
-/** What a noun is about; NULL for a command without verbs. */
-const char *cli_noun_summary(const char *noun);
 
 typedef struct cli_globals {
     const char *home;
@@ -112,6 +123,7 @@ typedef struct cli_given {
 /** One parsed command line. */
 struct cli_call {
     cli_globals globals;
+    const cli_language *language;
     const cli_command *command;
     char **arguments;
     size_t argument_count;
@@ -121,7 +133,7 @@ struct cli_call {
 
 /** Parses all of argv; *code is set when there is nothing more to do (help was shown, usage
  * error). */
-bool cli_parse(cli_call *call, int argc, char **argv, int *code);
+bool cli_parse(cli_call *call, const cli_language *language, int argc, char **argv, int *code);
 void cli_call_dispose(cli_call *call);
 /** Last value given for an option, else fallback. The name must be in the command's table. */
 const char *cli_get(const cli_call *call, const char *name, const char *fallback);
@@ -136,7 +148,7 @@ void cli_put_arguments(cli_text *out, const cli_call *call);
 /** Usage error: message, and where help is to be had. */
 int cli_usage(const cli_call *call, const char *format, ...) CLI_PRINTF(2, 3);
 
-void cli_help(FILE *file, const char *noun, const char *verb);
+void cli_help(FILE *file, const cli_language *language, const char *noun, const char *verb);
 int cli_completion(cli_call *call);
 
 /* -- showing results -- */

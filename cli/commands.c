@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The one table that parsing, help and completion are made from. */
-#include <string.h>
-
+/* The one table of what can be typed: parsing, help and completion are made from it. main knows it, and
+ * it knows the commands; nobody else does. */
 #include "cli.h"
 
 /* clang-format off */
@@ -28,9 +27,7 @@
 #define ARG_INTEGER(name, key, help)        {name, key, CLI_ONE, help, CLI_INTEGER}
 #define ARGS_END                            {NULL, NULL, CLI_ONE, NULL, CLI_TEXT}
 
-static const struct {
-    const char *noun, *summary;
-} nouns[] = {
+static const cli_noun nouns[] = {
     {"node", "the node: one home directory, perhaps a running daemon"},
     {"source", "sources: configured drivers that take data in"},
     {"driver", "drivers: what protocols can be spoken"},
@@ -45,6 +42,7 @@ static const struct {
     {"run", "runs: trainings and predictions with their logs"},
     {"simulate", "virtual assets and recordings, to a file or a broker"},
     {"completion", "completion for the shell"},
+    {NULL, NULL},
 };
 
 static const cli_argument arg_name[] = {ARG("NAME", "name", "which one"), ARGS_END};
@@ -281,7 +279,7 @@ static const cli_option doctor_options[] = {
     FLAG("deep", "deep", "read everything: samples, journal, datasets, databases, workflows, models"), OPTIONS_END};
 static const cli_argument arg_deployment[] = {ARG("NAME", "name", "name of a deployment"), ARGS_END};
 
-const cli_command cli_commands[] = {
+static const cli_command commands[] = {
     {"node", "init", "make a node home", "Making one that is there already changes nothing but its durability, where that is given.", NULL, node_init_options, NULL, cli_node_init},
     {"node", "set", "change settings of the node",
      "With durability power each message is acknowledged when it is on the disk: messages that come at the same time share one sync. It holds at once, also for a daemon that runs.",
@@ -432,11 +430,4 @@ const cli_command cli_commands[] = {
 };
 /* clang-format on */
 
-const char *cli_noun_summary(const char *noun) {
-    for (size_t i = 0; i < CLI_COUNT(nouns); i++) {
-        if (strcmp(nouns[i].noun, noun) == 0) {
-            return nouns[i].summary;
-        }
-    }
-    return NULL;
-}
+const cli_language cli_all_commands = {commands, nouns};

@@ -4,9 +4,9 @@
 
 #include "cli.h"
 
-static void put_words(const char *noun) {
+static void put_words(const cli_language *language, const char *noun) {
     const char *previous = "";
-    for (const cli_command *c = cli_commands; c->noun != NULL; c++) {
+    for (const cli_command *c = language->commands; c->noun != NULL; c++) {
         if (noun == NULL && strcmp(previous, c->noun) != 0) {
             printf("%s ", c->noun);
         } else if (noun != NULL && strcmp(noun, c->noun) == 0 && c->verb != NULL) {
@@ -144,27 +144,26 @@ static const char script_end[] = "    esac\n"
                                  "complete -o filenames -F _edgeopsctl edgeopsctl\n";
 
 int cli_completion(cli_call *call) {
-    (void)call;
     fputs(script_names, stdout);
     fputs(script_begin, stdout);
     put_values("        ", cli_global_options, false);
     fputs("        esac\n        COMPREPLY=($(compgen -W \"", stdout);
-    put_words(NULL);
+    put_words(call->language, NULL);
     put_options(cli_global_options, false);
     fputs("\" -- \"$cur\"))\n        return\n    fi\n    case \"$noun\" in\n", stdout);
     const char *previous = "";
-    for (const cli_command *c = cli_commands; c->noun != NULL; c++) {
+    for (const cli_command *c = call->language->commands; c->noun != NULL; c++) {
         if (c->verb == NULL) {
             printf("    %s) verb= at=$first ;;\n", c->noun);
         } else if (strcmp(previous, c->noun) != 0) {
             printf("    %s) if [[ -z $verb ]]; then COMPREPLY=($(compgen -W \"", c->noun);
-            put_words(c->noun);
+            put_words(call->language, c->noun);
             fputs("--help\" -- \"$cur\")); return; fi ;;\n", stdout);
         }
         previous = c->noun;
     }
     fputs("    esac\n    case \"$noun $verb\" in\n", stdout);
-    for (const cli_command *c = cli_commands; c->noun != NULL; c++) {
+    for (const cli_command *c = call->language->commands; c->noun != NULL; c++) {
         put_command(c);
     }
     fputs(script_end, stdout);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The help texts of the program, a noun and a command, made from the table of commands. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -90,10 +91,19 @@ static void help_command(FILE *file, const cli_command *c) {
     print_options(file, cli_global_options);
 }
 
-static void help_noun(FILE *file, const char *noun) {
+static const char *noun_summary(const cli_language *language, const char *noun) {
+    for (const cli_noun *n = language->nouns; n->noun != NULL; n++) {
+        if (strcmp(n->noun, noun) == 0) {
+            return n->summary;
+        }
+    }
+    return NULL;
+}
+
+static void help_noun(FILE *file, const cli_language *language, const char *noun) {
     fprintf(file, "usage: edgeopsctl %s COMMAND ...\n\n%s\n\nCommands:\n", noun,
-            cli_noun_summary(noun));
-    for (const cli_command *c = cli_commands; c->noun != NULL; c++) {
+            noun_summary(language, noun));
+    for (const cli_command *c = language->commands; c->noun != NULL; c++) {
         if (strcmp(c->noun, noun) == 0) {
             cli_text left = {0};
             cli_puts(&left, c->verb);
@@ -107,16 +117,16 @@ static void help_noun(FILE *file, const char *noun) {
     fprintf(file, "\nedgeopsctl %s COMMAND --help says more.\n", noun);
 }
 
-static void help_all(FILE *file) {
+static void help_all(FILE *file, const cli_language *language) {
     fputs(
         "usage: edgeopsctl [--home DIR] [--json] COMMAND ...\n\n"
         "Machine-learning workflows next to the machine: take data in, label it, train, predict,\n"
         "and hand the predictions back.\n\nCommands:\n",
         file);
     const char *previous = "";
-    for (const cli_command *c = cli_commands; c->noun != NULL; c++) {
+    for (const cli_command *c = language->commands; c->noun != NULL; c++) {
         if (strcmp(c->noun, previous) != 0) {
-            const char *summary = cli_noun_summary(c->noun);
+            const char *summary = noun_summary(language, c->noun);
             print_entry(file, c->noun, summary != NULL ? summary : c->summary);
         }
         previous = c->noun;
@@ -136,17 +146,17 @@ static void help_all(FILE *file) {
         file);
 }
 
-void cli_help(FILE *file, const char *noun, const char *verb) {
+void cli_help(FILE *file, const cli_language *language, const char *noun, const char *verb) {
     if (noun == NULL) {
-        help_all(file);
+        help_all(file, language);
         return;
     }
-    for (const cli_command *c = cli_commands; c->noun != NULL; c++) {
+    for (const cli_command *c = language->commands; c->noun != NULL; c++) {
         bool same = verb == NULL ? c->verb == NULL : c->verb != NULL && strcmp(c->verb, verb) == 0;
         if (same && strcmp(c->noun, noun) == 0) {
             help_command(file, c);
             return;
         }
     }
-    help_noun(file, noun);
+    help_noun(file, language, noun);
 }

@@ -1,20 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The only file that knows all: hands the table of commands to the parser, runs the command. */
 #include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include "cli.h"
-
-int cli_version(cli_call *call) {
-    if (call->globals.json) {
-        printf("{\"version\":\"%d.%d.%d\",\"library\":\"%s\"}\n", EDGEOPS_VERSION_MAJOR,
-               EDGEOPS_VERSION_MINOR, EDGEOPS_VERSION_PATCH, edgeops_version_string());
-    } else {
-        printf("edgeopsctl %d.%d.%d, libedgeops %s\n", EDGEOPS_VERSION_MAJOR, EDGEOPS_VERSION_MINOR,
-               EDGEOPS_VERSION_PATCH, edgeops_version_string());
-    }
-    return cli_flush();
-}
 
 static int run(cli_call *call) {
     const cli_command *command = call->command;
@@ -49,7 +39,7 @@ int main(int argc, char **argv) {
     signal(SIGPIPE, SIG_IGN);
     cli_call call;
     int code;
-    if (cli_parse(&call, argc, argv, &code)) {
+    if (cli_parse(&call, &cli_all_commands, argc, argv, &code)) {
         code = run(&call);
     }
     cli_call_dispose(&call);

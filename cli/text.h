@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Memory, text and messages of the command line. Memory that cannot be had ends the program. */
+/* Memory and text of the command line. Memory that cannot be had ends the program. */
 #ifndef CLI_TEXT_H
 #define CLI_TEXT_H
 
@@ -9,7 +9,6 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "edgeops/status.h"
 #include "edgeops/types.h"
 
 #define CLI_PRINTF(text, first) __attribute__((__format__(__printf__, text, first)))
@@ -23,6 +22,10 @@ void *cli_realloc(void *memory, size_t count, size_t size);
 char *cli_strdup(const char *text);
 char *cli_strndup(const char *text, size_t size);
 char *cli_format(const char *format, ...) CLI_PRINTF(1, 2);
+char *cli_vformat(const char *format, va_list args) CLI_PRINTF(1, 0);
+/** A static line, printed on standard output when memory runs out, before the program ends.
+ * NULL: nothing is printed there. */
+void cli_last_words(const char *line);
 
 /** A growing text, NUL-terminated; {0} is empty. */
 typedef struct cli_text {
@@ -37,22 +40,6 @@ void cli_text_clear(cli_text *text);
 void cli_text_dispose(cli_text *text);
 /** "" when nothing was put in. */
 const char *cli_text_get(const cli_text *text);
-
-/** From now on the first failure is also told as a line of JSON on standard output. */
-void cli_fail_as_json(void);
-/** Prints "edgeopsctl: error: ..." and, where hint is not NULL, what to do next; returns code. */
-int cli_fail(int code, const char *hint, const char *format, ...) CLI_PRINTF(3, 4);
-/** The same, where the status says more than the exit code. What was canceled is no error and is
- * told without that word. */
-int cli_fail_status(int code, edgeops_status status, const char *hint, const char *format, ...)
-    CLI_PRINTF(4, 5);
-void cli_warn(const char *format, ...) CLI_PRINTF(1, 2);
-/** Exit code for a status of the library. */
-int cli_exit_code(edgeops_status status);
-/** Reports edgeops_error_last(). */
-int cli_fail_last(edgeops_status status, const char *hint);
-/** The same, where EDGEOPS_E_INVALID is about what was typed: wrong usage. */
-int cli_fail_typed(edgeops_status status, const char *hint);
 
 /** The word of `words` that is nearest to a mistyped one; NULL when none is near. */
 const char *cli_nearest(const char *typed, const char *const *words, size_t count);
