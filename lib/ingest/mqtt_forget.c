@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/time.h"
 #include "ingest/mqtt_link.h"
+#include "ingest/mqtt_thread.h"
 
 #define PATIENCE (5 * EDGEOPS_SECOND)
 

@@ -2,18 +2,16 @@
 #include "ingest/mqtt_link.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/memory.h"
 #include "base/time.h"
+#include "ingest/mqtt_thread.h"
 
 #define BACKOFF_FIRST (500 * EDGEOPS_MILLISECOND)
 #define BACKOFF_LAST  (30 * EDGEOPS_SECOND)
@@ -26,7 +24,6 @@
 #define BACKOFF_SHORT (4 * EDGEOPS_SECOND)
 #define MAX_LEFT      256 /* handles left alone, from which on only the longest back-off is used */
 #define DETAIL        256
-#define STACK_SIZE    (512 * 1024)
 
 struct eop_mqtt_link {
     pthread_mutex_t mutex;
@@ -58,47 +55,6 @@ static void link_unref(eop_mqtt_link *link) {
         eop_mqtt_config_unref(link->options.config);
         eop_free(link);
     }
-}
-
-/* -- the name -- */
-
-/* Paho resolves under its global mutex, which would stop every other link for as long as a name
- * server keeps silent. So it is given a number; with TLS, where it needs the name, at least the
- * answer is in the resolver's cache, and a name that does not exist never gets there. */
-edgeops_status eop_mqtt_resolve(const char *host, uint64_t attempt,
-                                char address[EOP_MQTT_MAX_HOST]) {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-    struct addrinfo *list = NULL;
-    edgeops_status rc = EDGEOPS_OK;
-    int code = getaddrinfo(host, NULL, &hints, &list);
-    if (code != 0) {
-        return eop_fail(code == EAI_MEMORY ? EDGEOPS_E_NOMEM : EDGEOPS_E_NOTFOUND, "mqtt",
-                        "the name '%s' does not resolve (%s); check the url", host,
-                        gai_strerror(code));
-    }
-    /* IPv4 first, as brokers in containers often have nothing else; then in turns. */
-    size_t count = 0;
-    for (struct addrinfo *a = list; a != NULL; a = a->ai_next) {
-        count++;
-    }
-    size_t wanted = (size_t)(attempt % count);
-    struct addrinfo *found = list;
-    size_t i = 0;
-    for (int pass = 0; pass < 2; pass++) {
-        for (struct addrinfo *a = list; a != NULL; a = a->ai_next) {
-            if ((a->ai_family == AF_INET) == (pass == 0) && i++ == wanted) {
-                found = a;
-            }
-        }
-    }
-    code = getnameinfo(found->ai_addr, found->ai_addrlen, address, EOP_MQTT_MAX_HOST, NULL, 0,
-                       NI_NUMERICHOST);
-    if (code != 0) {
-        rc = eop_fail(EDGEOPS_E_IO, "mqtt", "the address of '%s' is of no use (%s)", host,
-                      gai_strerror(code));
-    }
-    freeaddrinfo(list);
-    return rc;
 }
 
 /* OK, or E_CANCELED when the owner is gone. */
@@ -276,25 +232,6 @@ static void *control(void *argument) {
     pthread_mutex_unlock(&link->mutex);
     link_unref(link);
     return NULL;
-}
-
-edgeops_status eop_mqtt_thread(void *(*run)(void *argument), void *argument) {
-    pthread_attr_t attributes;
-    pthread_t thread;
-    sigset_t all;
-    sigset_t before;
-    if (pthread_attr_init(&attributes) != 0) {
-        return eop_fail_nomem("mqtt");
-    }
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attributes, STACK_SIZE);
-    /* Signals are the host's; Paho's own threads inherit this mask. */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int code = pthread_create(&thread, &attributes, run, argument);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
-    return code == 0 ? EDGEOPS_OK : eop_fail_errno(code, "mqtt", "no thread for a connection");
 }
 
 edgeops_status eop_mqtt_link_start(eop_mqtt_link **out, const eop_mqtt_link_options *options) {

@@ -41,11 +41,4 @@ void eop_mqtt_forget(eop_mqtt_config *config);
 /** Waits until none for the client id of this configuration is under way. */
 void eop_mqtt_forget_wait(const eop_mqtt_config *config);
 
-#define EOP_MQTT_MAX_HOST 64
-/** Gives one of the numeric addresses of a name, in turns by `attempt`. */
-edgeops_status eop_mqtt_resolve(const char *host, uint64_t attempt,
-                                char address[EOP_MQTT_MAX_HOST]);
-/** A detached thread with all signals blocked. */
-edgeops_status eop_mqtt_thread(void *(*run)(void *argument), void *argument);
-
 #endif /* EOP_INGEST_MQTT_LINK_H */

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A thread for what may take long on the way to a broker, and the lookup of a name on it. Used by
+ * the link (mqtt_link.c) and by what ends a session in the background (mqtt_forget.c). */
+#ifndef EOP_INGEST_MQTT_THREAD_H
+#define EOP_INGEST_MQTT_THREAD_H
+
+#include <stdint.h>
+
+#include "edgeops/status.h"
+
+#define EOP_MQTT_MAX_HOST 64
+/** Gives one of the numeric addresses of a name, in turns by `attempt`. */
+edgeops_status eop_mqtt_resolve(const char *host, uint64_t attempt,
+                                char address[EOP_MQTT_MAX_HOST]);
+/** Starts a detached thread with all signals blocked; Paho's own threads inherit that. */
+edgeops_status eop_mqtt_thread(void *(*run)(void *argument), void *argument);
+
+#endif /* EOP_INGEST_MQTT_THREAD_H */
