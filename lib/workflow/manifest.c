@@ -8,23 +8,6 @@
 #include "base/type.h"
 #include "codec/schema.h"
 
-edgeops_status eop_manifest_fail(const eop_manifest *manifest, const char *pointer,
-                                 const char *format, ...) {
-    va_list args;
-    va_start(args, format);
-    char *text = eop_vformat(format, args);
-    va_end(args);
-    if (text == NULL) {
-        return eop_fail_nomem("workflow");
-    }
-    size_t line = 1, column = 1;
-    (void)eop_json_locate(manifest->text, strlen(manifest->text), pointer, false, &line, &column);
-    edgeops_status rc = eop_fail(EDGEOPS_E_INVALID, "workflow", EOP_MANIFEST_NAME ":%zu:%zu: %s",
-                                 line, column, text);
-    eop_free(text);
-    return rc;
-}
-
 static edgeops_status fill_ports(edgeops_port **out, size_t *count, const eop_json *list) {
     size_t n = eop_json_size(list);
     edgeops_port *ports = eop_calloc(n, sizeof *ports);

@@ -12,6 +12,23 @@
 
 enum { ROWS_MAX = 1000000, POINTER_MAX = 64 };
 
+edgeops_status eop_manifest_fail(const eop_manifest *manifest, const char *pointer,
+                                 const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    char *text = eop_vformat(format, args);
+    va_end(args);
+    if (text == NULL) {
+        return eop_fail_nomem("workflow");
+    }
+    size_t line = 1, column = 1;
+    (void)eop_json_locate(manifest->text, strlen(manifest->text), pointer, false, &line, &column);
+    edgeops_status rc = eop_fail(EDGEOPS_E_INVALID, "workflow", EOP_MANIFEST_NAME ":%zu:%zu: %s",
+                                 line, column, text);
+    eop_free(text);
+    return rc;
+}
+
 /* Long enough for "/parameters/255/default" and the like: every pointer here is of our own making.
  */
 static const char *point(char out[POINTER_MAX], const char *list, size_t index, const char *key) {
