@@ -46,7 +46,8 @@ typedef struct eop_rate {
 struct edgeops_node {
     edgeops_ctx *ctx;
     char *home;
-    eop_client *client; /**< a remote node has this and nothing of what follows */
+    const struct eop_op *const *ops; /**< groups of operations, NULL at the end; not ours */
+    eop_client *client;              /**< a remote node has this and nothing of what follows */
 
     edgeops_store *store;
     edgeops_runtime *runtime; /**< made when first needed */
@@ -118,9 +119,9 @@ typedef struct eop_op {
     edgeops_status (*start)(edgeops_call *call);
 } eop_op;
 /** NULL when there is none. */
-const eop_op *eop_op_find(const char *name);
+const eop_op *eop_op_find(const edgeops_node *node, const char *name);
 /** The index-th operation, NULL past the last: sorted by noun. */
-const eop_op *eop_op_at(size_t index);
+const eop_op *eop_op_at(const edgeops_node *node, size_t index);
 
 struct edgeops_call {
     edgeops_call *next;
@@ -141,7 +142,8 @@ struct edgeops_call {
     edgeops_status status;
     char *result;
     char *message;
-    /** Set by operations that take time; called once, by edgeops_call_cancel(). */
+    /** Set by what takes time, an operation or the daemon; called once, by
+     * edgeops_call_cancel(). */
     void (*cancel)(edgeops_call *call);
     void *data;  /**< the operation's */
     int64_t run; /**< that it works on, 0 for none */
@@ -153,6 +155,10 @@ struct edgeops_call {
  * failure the text is this thread's last error. A second end is passed over. */
 void eop_call_finish(edgeops_call *call, edgeops_status status, eop_json *result);
 void eop_call_fail(edgeops_call *call, edgeops_status status, const char *message);
+/** Puts a new call into the list of its node, which runs or sends it in its next turn. */
+void eop_call_link(edgeops_call *call);
+/** For a call that was not linked. NULL is allowed. */
+void eop_call_free(edgeops_call *call);
 /** Sends an event. Taken. */
 void eop_call_event(edgeops_call *call, eop_json *event);
 /** True when the receiver of events lags: make no more for now. */
@@ -196,7 +202,6 @@ edgeops_status eop_client_new(eop_client **out, edgeops_node *node);
 void eop_client_free(eop_client *client);
 edgeops_status eop_client_send(eop_client *client, edgeops_call *call, const char *operation,
                                const char *args_json);
-void eop_client_cancel(eop_client *client, edgeops_call *call);
 edgeops_status eop_server_new(eop_server **out, edgeops_node *node);
 void eop_server_free(eop_server *server);
 

@@ -14,6 +14,10 @@
 
 static const char *const state_names[] = {"stopped", "starting", "running", "waiting", "failed"};
 
+bool eop_deployment_enabled(const eop_deployment *d) {
+    return eop_json_bool(d->record, "enabled", true);
+}
+
 static void set_state(eop_deployment *d, eop_deployment_state state, const char *detail) {
     char *copy = eop_strdup(detail);
     eop_free(d->detail);

@@ -13,10 +13,6 @@ uint32_t eop_deployment_failing(const eop_deployment *d, uint32_t *of) {
     return eop_deployment_recent_errors(d);
 }
 
-bool eop_deployment_enabled(const eop_deployment *d) {
-    return eop_json_bool(d->record, "enabled", true);
-}
-
 static void deployment_free(eop_deployment *d) {
     if (d != NULL) {
         eop_buf_dispose(&d->payload_head);

@@ -62,10 +62,13 @@ edgeops_status eop_import_asset(eop_import *w, const char *asset);
 /** A label, unless it is there already. */
 edgeops_status eop_import_label_run(const char *asset, edgeops_time start, edgeops_time end,
                                     const char *label, void *import);
+/** Notes a label that the store has already. user_data: the import. */
+edgeops_status eop_import_know_label(const edgeops_label *label, void *user_data);
 /** bytes: of the input so far; total: rows, 0 where they are not known. */
 void eop_import_report(eop_job *job, const eop_import *w, uint64_t bytes, uint64_t total);
 
-/** import_lines.c and import_arrays.c: all of the input. */
+/** import_csv.c, import_lines.c and import_arrays.c: all of the input. */
+edgeops_status eop_import_csv(eop_job *job, eop_import *w, int fd);
 edgeops_status eop_import_lines(eop_job *job, eop_import *w, int fd);
 /** channel: of a .npy; NULL: a .npz. */
 edgeops_status eop_import_arrays(eop_job *job, eop_import *w, int fd, const char *channel);

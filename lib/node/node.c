@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "node/parts.h"
+#include "node/ops.h"
 #include "store/retention.h"
 
 #define TICK         EDGEOPS_SECOND
@@ -25,33 +25,6 @@ void edgeops_node_options_init(edgeops_node_options *options, size_t struct_size
     memset(options, 0, struct_size);
     memcpy(options, &defaults, struct_size < sizeof(defaults) ? struct_size : sizeof(defaults));
     options->struct_size = struct_size;
-}
-
-char *eop_node_path(const edgeops_node *node, const char *a, const char *b) {
-    char *first = eop_path_join(node->home, a);
-    if (first == NULL || b == NULL) {
-        return first;
-    }
-    char *second = eop_path_join(first, b);
-    eop_free(first);
-    return second;
-}
-
-bool eop_node_is_daemon(const edgeops_node *node) {
-    return node->server != NULL;
-}
-
-edgeops_status eop_node_runtime(edgeops_runtime **out, edgeops_node *node) {
-    if (node->runtime == NULL) {
-        edgeops_runtime_options options = EDGEOPS_RUNTIME_OPTIONS_INIT;
-        options.worker = node->worker;
-        edgeops_status status = edgeops_runtime_new(&node->runtime, node->ctx, &options);
-        if (status != EDGEOPS_OK) {
-            return status;
-        }
-    }
-    *out = node->runtime;
-    return EDGEOPS_OK;
 }
 
 static void on_turn(void *user_data) {
@@ -288,6 +261,7 @@ edgeops_status edgeops_node_open(edgeops_node **out, edgeops_ctx *ctx, const cha
         return eop_fail_nomem("node");
     }
     node->ctx = ctx;
+    node->ops = eop_op_groups;
     eop_ctx_ref(ctx);
     node->opened = eop_now();
     node->opened_monotonic = eop_monotonic();

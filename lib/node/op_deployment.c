@@ -24,32 +24,6 @@ static char *default_name(const char *model, const char *asset) {
     return name;
 }
 
-static bool is_mqtt(const eop_source *source) {
-    return strcmp(eop_source_driver(source), "mqtt") == 0;
-}
-
-size_t eop_publish_sources(const char **out, edgeops_node *node, const char *asset,
-                           bool feeding_only) {
-    size_t feeding = 0;
-    size_t enabled = 0;
-    const char *feeds = NULL;
-    const char *runs = NULL;
-    for (size_t i = 0; i < node->source_count; i++) {
-        eop_source *source = node->sources[i];
-        if (!is_mqtt(source)) {
-            continue;
-        }
-        if (eop_source_feeds(source, asset) && feeding++ == 0) {
-            feeds = eop_source_name(source);
-        }
-        if (eop_source_enabled(source) && enabled++ == 0) {
-            runs = eop_source_name(source);
-        }
-    }
-    *out = feeding > 0 ? feeds : feeding_only ? NULL : runs;
-    return feeding > 0 ? feeding : feeding_only ? 0 : enabled;
-}
-
 static edgeops_status choose_source(const char **out, edgeops_call *call) {
     const char *given = eop_json_string(call->args, "source", NULL);
     *out = NULL;
@@ -58,7 +32,7 @@ static edgeops_status choose_source(const char **out, edgeops_call *call) {
         if (source == NULL) {
             return EDGEOPS_E_NOTFOUND;
         }
-        if (!is_mqtt(source)) {
+        if (!eop_source_publishes(source)) {
             return eop_fail(EDGEOPS_E_INVALID, "node",
                             "source '%s' is no mqtt source: nothing can be published through it",
                             given);

@@ -85,7 +85,7 @@ static edgeops_status run_ops(edgeops_call *call, eop_json **result) {
     eop_json *items = NULL;
     *result = eop_items(&items);
     const eop_op *op = NULL;
-    for (size_t i = 0; (op = eop_op_at(i)) != NULL; i++) {
+    for (size_t i = 0; (op = eop_op_at(call->node, i)) != NULL; i++) {
         eop_json *args = NULL;
         edgeops_status status = eop_json_parse(&args, op->args, strlen(op->args), op->name, NULL);
         if (status != EDGEOPS_OK) {

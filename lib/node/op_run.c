@@ -107,12 +107,22 @@ static edgeops_status run_show(edgeops_call *call, eop_json **result) {
     return status;
 }
 
+/* The call that works on a run; NULL: none. */
+static edgeops_call *call_on(const edgeops_node *node, int64_t id) {
+    for (edgeops_call *call = node->calls; call != NULL; call = call->next) {
+        if (call->run == id) {
+            return call;
+        }
+    }
+    return NULL;
+}
+
 static edgeops_status run_cancel(edgeops_call *call, eop_json **result) {
     int64_t id = 0;
     eop_json *record = NULL;
     edgeops_status status = get_run(&record, call, &id);
     if (status == EDGEOPS_OK) {
-        edgeops_call *working = eop_run_call(call->node, id);
+        edgeops_call *working = call_on(call->node, id);
         bool deployment = strcmp(eop_json_string(record, "kind", ""), "deployment") == 0;
         if (working != NULL) {
             edgeops_call_cancel(working);

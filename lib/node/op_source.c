@@ -221,10 +221,29 @@ static edgeops_status run_stop(edgeops_call *call, eop_json **result) {
     return status;
 }
 
+static edgeops_status check_unused(const edgeops_node *node, const char *source) {
+    for (size_t i = 0; i < node->deployment_count; i++) {
+        const eop_json *record = eop_deployment_record(node->deployments[i]);
+        if (strcmp(eop_json_string(record, "source", ""), source) == 0) {
+            return eop_fail(EDGEOPS_E_BUSY, "node",
+                            "deployment '%s' publishes through source '%s'; remove it first",
+                            eop_json_string(record, "name", ""), source);
+        }
+    }
+    return EDGEOPS_OK;
+}
+
 static edgeops_status run_rm(edgeops_call *call, eop_json **result) {
     (void)result;
     eop_source *source = named(call);
-    return source != NULL ? eop_source_remove(source) : EDGEOPS_E_NOTFOUND;
+    if (source == NULL) {
+        return EDGEOPS_E_NOTFOUND;
+    }
+    edgeops_status status = check_unused(call->node, eop_source_name(source));
+    if (status == EDGEOPS_OK) {
+        status = eop_outbox_purge(call->node, eop_source_name(source));
+    }
+    return status == EDGEOPS_OK ? eop_source_remove(source) : status;
 }
 
 /* -- test: connects and counts, stores nothing -- */

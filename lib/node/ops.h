@@ -21,6 +21,9 @@ extern const eop_op eop_run_ops[];
 extern const eop_op eop_doctor_ops[];
 extern const eop_op eop_retention_ops[];
 
+/** All of them; NULL at the end. */
+extern const eop_op *const eop_op_groups[];
+
 /* Those that have a file of their own. */
 edgeops_status eop_import_start(edgeops_call *call);
 edgeops_status eop_stats_start(edgeops_call *call);

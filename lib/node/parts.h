@@ -54,6 +54,7 @@ eop_source *eop_source_find(edgeops_node *node, const char *name);
 edgeops_status eop_source_add(eop_source **out, edgeops_node *node, const char *name,
                               const char *driver, const eop_json *config, bool start);
 edgeops_status eop_source_enable(eop_source *source, bool enable);
+/** For one that nothing publishes through, with nothing left in its outbox. */
 edgeops_status eop_source_remove(eop_source *source);
 eop_json *eop_source_brief(eop_source *source);
 eop_json *eop_source_describe(eop_source *source);
@@ -66,6 +67,12 @@ bool eop_source_enabled(const eop_source *source);
 /** True while it was started and is not told yet how that went. */
 bool eop_source_settling(eop_source *source);
 const char *eop_source_state_name(edgeops_source_state state);
+/** True when messages can be published through it. */
+bool eop_source_publishes(const eop_source *source);
+/** How many MQTT sources fit for publishing what is predicted of an asset, *out: the one, or the
+ * first. Those that feed it; with none of them, unless feeding_only, those that are enabled. */
+size_t eop_publish_sources(const char **out, edgeops_node *node, const char *asset,
+                           bool feeding_only);
 
 /* -- outbox.c: one publisher for each MQTT source that deployments publish through -- */
 /** Counted: give back with eop_outbox_release(). */
@@ -107,8 +114,6 @@ void eop_run_log(eop_run *run, const char *format, ...) EOP_PRINTF(2, 3);
 void eop_run_metric(eop_run *run, const char *name, double value, int64_t step);
 /** Writes what was set in run->record. */
 edgeops_status eop_run_save(eop_run *run);
-/** The call that works on a run, for run.cancel; NULL: none. */
-edgeops_call *eop_run_call(const edgeops_node *node, int64_t id);
 eop_json *eop_usage_json(const edgeops_usage *usage);
 /** HOME/runs/ID; NULL when there is no memory. */
 char *eop_run_directory(const edgeops_node *node, int64_t id);
@@ -144,10 +149,6 @@ eop_json *eop_deployment_brief(eop_deployment *deployment);
 eop_json *eop_deployment_describe(eop_deployment *deployment);
 /** Of the newest windows, how many failed, and how many they are. */
 uint32_t eop_deployment_failing(const eop_deployment *deployment, uint32_t *of);
-/** How many MQTT sources fit for publishing what is predicted of an asset, *out: the one, or the
- * first. Those that feed it; with none of them, unless feeding_only, those that are enabled. */
-size_t eop_publish_sources(const char **out, edgeops_node *node, const char *asset,
-                           bool feeding_only);
 const eop_json *eop_deployment_record(const eop_deployment *deployment);
 
 #endif /* EOP_NODE_PARTS_H */

@@ -180,15 +180,6 @@ void eop_run_metric(eop_run *run, const char *name, double value, int64_t step) 
     eop_json_set(run->record, "metrics", metrics);
 }
 
-edgeops_call *eop_run_call(const edgeops_node *node, int64_t id) {
-    for (edgeops_call *call = node->calls; call != NULL; call = call->next) {
-        if (call->run == id) {
-            return call;
-        }
-    }
-    return NULL;
-}
-
 /* -- after a crash -- */
 
 typedef struct recovery {

@@ -124,6 +124,19 @@ static edgeops_status send_json(eop_client *client, eop_json *frame, const int *
     return status;
 }
 
+static void cancel_there(edgeops_call *call) {
+    eop_client *client = call->node->client;
+    if (client->link == NULL) {
+        return;
+    }
+    eop_json *frame = eop_json_object();
+    eop_json_set_integer(frame, "id", (int64_t)call->id);
+    eop_json_set_bool(frame, "cancel", true);
+    if (send_json(client, frame, NULL, 0) != EDGEOPS_OK) {
+        eop_call_fail(call, EDGEOPS_E_CANCELED, edgeops_error_last()->message);
+    }
+}
+
 edgeops_status eop_client_send(eop_client *client, edgeops_call *call, const char *operation,
                                const char *args_json) {
     eop_json *args = NULL;
@@ -137,6 +150,7 @@ edgeops_status eop_client_send(eop_client *client, edgeops_call *call, const cha
         return status;
     }
     call->id = ++client->last_id;
+    call->cancel = cancel_there;
     eop_json *frame = eop_json_object();
     eop_json_set_integer(frame, "id", (int64_t)call->id);
     eop_json_set_string(frame, "op", operation);
@@ -152,16 +166,4 @@ edgeops_status eop_client_send(eop_client *client, edgeops_call *call, const cha
         fds[n++] = call->output;
     }
     return send_json(client, frame, fds, n);
-}
-
-void eop_client_cancel(eop_client *client, edgeops_call *call) {
-    if (client->link == NULL) {
-        return;
-    }
-    eop_json *frame = eop_json_object();
-    eop_json_set_integer(frame, "id", (int64_t)call->id);
-    eop_json_set_bool(frame, "cancel", true);
-    if (send_json(client, frame, NULL, 0) != EDGEOPS_OK) {
-        eop_call_fail(call, EDGEOPS_E_CANCELED, edgeops_error_last()->message);
-    }
 }

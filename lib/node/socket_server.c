@@ -188,7 +188,7 @@ static edgeops_status start(session *s, int64_t id, const eop_json *frame, int *
         status = eop_fail_nomem("node");
         goto out;
     }
-    const eop_op *op = eop_op_find(operation);
+    const eop_op *op = eop_op_find(s->server->node, operation);
     c->server = s->server;
     c->session = s;
     c->id = id;

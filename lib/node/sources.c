@@ -408,18 +408,7 @@ edgeops_status eop_source_enable(eop_source *s, bool enable) {
 
 edgeops_status eop_source_remove(eop_source *s) {
     edgeops_node *node = s->node;
-    for (size_t i = 0; i < node->deployment_count; i++) {
-        const eop_json *record = eop_deployment_record(node->deployments[i]);
-        if (strcmp(eop_json_string(record, "source", ""), s->name) == 0) {
-            return eop_fail(EDGEOPS_E_BUSY, "node",
-                            "deployment '%s' publishes through source '%s'; remove it first",
-                            eop_json_string(record, "name", ""), s->name);
-        }
-    }
-    edgeops_status status = eop_outbox_purge(node, s->name);
-    if (status == EDGEOPS_OK) {
-        status = eop_record_remove(node->store, "source", s->name);
-    }
+    edgeops_status status = eop_record_remove(node->store, "source", s->name);
     if (status != EDGEOPS_OK) {
         return status;
     }
@@ -578,4 +567,30 @@ bool eop_source_settling(eop_source *s) {
     edgeops_source_stats stats;
     get_stats(s, &stats);
     return s->running && s->problem == NULL && stats.state == EDGEOPS_SOURCE_CONNECTING;
+}
+
+bool eop_source_publishes(const eop_source *source) {
+    return strcmp(eop_source_driver(source), "mqtt") == 0;
+}
+
+size_t eop_publish_sources(const char **out, edgeops_node *node, const char *asset,
+                           bool feeding_only) {
+    size_t feeding = 0;
+    size_t enabled = 0;
+    const char *feeds = NULL;
+    const char *runs = NULL;
+    for (size_t i = 0; i < node->source_count; i++) {
+        eop_source *source = node->sources[i];
+        if (!eop_source_publishes(source)) {
+            continue;
+        }
+        if (eop_source_feeds(source, asset) && feeding++ == 0) {
+            feeds = eop_source_name(source);
+        }
+        if (eop_source_enabled(source) && enabled++ == 0) {
+            runs = eop_source_name(source);
+        }
+    }
+    *out = feeding > 0 ? feeds : feeding_only ? NULL : runs;
+    return feeding > 0 ? feeding : feeding_only ? 0 : enabled;
 }

@@ -26,8 +26,10 @@ Test(node_call, every_operation_is_listed_with_a_sound_schema) {
     size_t n = 0;
     for (const eop_json *op = eop_json_first(items); op != NULL; op = eop_json_next(op)) {
         const char *name = eop_json_string(op, "name", "");
-        cr_expect(eq(ptr, (void *)eop_op_find(name), (void *)eop_op_at(n)));
-        cr_expect(eop_op_at(n)->run != NULL || eop_op_at(n)->start != NULL);
+        cr_expect(
+            eq(ptr, (void *)eop_op_find(fixture_node, name), (void *)eop_op_at(fixture_node, n)));
+        cr_expect(eop_op_at(fixture_node, n)->run != NULL ||
+                  eop_op_at(fixture_node, n)->start != NULL);
         cr_expect(eq(int, eop_json_type(eop_json_get(op, "args")), EOP_JSON_OBJECT), "%s", name);
         /* Whatever else its arguments are, no operation takes this one. */
         edgeops_status status = EDGEOPS_OK;
@@ -44,7 +46,7 @@ Test(node_call, every_operation_is_listed_with_a_sound_schema) {
         n++;
     }
     cr_expect(gt(sz, n, 45));
-    cr_expect(eq(ptr, (void *)eop_op_at(n), NULL));
+    cr_expect(eq(ptr, (void *)eop_op_at(fixture_node, n), NULL));
     eop_json_free(ops);
 }
 
