@@ -5,8 +5,10 @@
 
 #include "edgeops/bench.h"
 #include "edgeops/context.h"
+#include "edgeops/dataset.h"
 #include "edgeops/export.h"
 #include "edgeops/ingest.h"
+#include "edgeops/label.h"
 #include "edgeops/node.h"
 #include "edgeops/runtime.h"
 #include "edgeops/status.h"

@@ -3,6 +3,7 @@
 #define EDGEOPS_INGEST_H
 
 #include "edgeops/driver.h"
+#include "edgeops/label.h"
 #include "edgeops/store.h"
 #include "edgeops/types.h"
 

@@ -2,7 +2,7 @@
 #ifndef EDGEOPS_RUNTIME_H
 #define EDGEOPS_RUNTIME_H
 
-#include "edgeops/store.h"
+#include "edgeops/dataset.h"
 #include "edgeops/types.h"
 #include "edgeops/workflow.h"
 

@@ -97,6 +97,14 @@ typedef struct edgeops_sample {
     const uint16_t *qualities;
 } edgeops_sample;
 
+/** What a point on a common rate takes of a channel whose samples stand beside it. */
+typedef enum edgeops_fill {
+    EDGEOPS_FILL_PREVIOUS = 0, /**< its last value at or before the point */
+    EDGEOPS_FILL_LINEAR = 1, /**< float64: on the line to the value of the very next row, where that
+                                has one; all else as PREVIOUS */
+    EDGEOPS_FILL_NONE = 2    /**< its last value within the period that ends at the point */
+} edgeops_fill;
+
 /** Frees memory that a call gave away. NULL is allowed. Any thread. Since 0.1. */
 EDGEOPS_API void edgeops_free(void *memory);
 

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "codec/json.h"
+#include "edgeops/label.h"
 #include "edgeops/store.h"
 
 /* clang-format off */

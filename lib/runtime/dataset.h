@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "edgeops/dataset.h"
 #include "edgeops/store.h"
 #include "edgeops/workflow.h"
 

@@ -15,6 +15,7 @@
 #define EOP_STORE_DATASET_SPEC_H
 
 #include "codec/json.h"
+#include "edgeops/dataset.h"
 #include "store/filter.h"
 
 typedef struct eop_spec {

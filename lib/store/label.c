@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "base/time.h"
+#include "edgeops/label.h"
 #include "store/internal.h"
 
 static const char *or_empty(const char *text) {

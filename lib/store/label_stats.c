@@ -28,6 +28,7 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "codec/json.h"
+#include "edgeops/label.h"
 #include "store/internal.h"
 #include "store/label.h"
 

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/str.h"
+#include "edgeops/label.h"
 #include "store/internal.h"
 #include "store/label.h"
 

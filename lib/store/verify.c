@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "base/tree.h"
+#include "edgeops/dataset.h"
 #include "store/chunk.h"
 #include "store/journal_file.h"
 #include "store/rollup.h"

@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "edgeops/dataset.h"
+#include "edgeops/label.h"
 #include "store/catalog.h"
 #include "store/retention.h"
 

@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 
 #include "codec/column.h"
+#include "edgeops/dataset.h"
 #include "node_fixture.h"
 #include "runtime/window.h"
 

@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
+#include "edgeops/dataset.h"
 #include "store_fixture.h"
 
 TestSuite(store_append, .init = make_home, .fini = remove_home, .timeout = 60);

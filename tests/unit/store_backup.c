@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "edgeops/context.h"
+#include "edgeops/dataset.h"
+#include "edgeops/label.h"
 #include "store/backup.h"
 #include "store/internal.h"
 #include "store/label.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Small chunks are merged behind everybody's back: nobody sees it but the disk. */
+#include "edgeops/dataset.h"
 #include "store/compact.h"
 #include "store_fixture.h"
 

@@ -2,6 +2,8 @@
 #include <sqlite3.h>
 
 #include "codec/json.h"
+#include "edgeops/dataset.h"
+#include "edgeops/label.h"
 #include "store_fixture.h"
 
 TestSuite(store_dataset, .init = make_home, .fini = remove_home);

@@ -3,6 +3,8 @@
 #include <math.h>
 
 #include "base/type.h"
+#include "edgeops/dataset.h"
+#include "edgeops/label.h"
 #include "store_fixture.h"
 
 TestSuite(store_dataset_into, .init = make_home, .fini = remove_home);

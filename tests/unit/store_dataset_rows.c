@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Datasets with a filter, a common rate, windows and a split. */
 #include "codec/json.h"
+#include "edgeops/dataset.h"
+#include "edgeops/label.h"
 #include "store_fixture.h"
 
 TestSuite(store_dataset_rows, .init = make_home, .fini = remove_home, .timeout = 110);

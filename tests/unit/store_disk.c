@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/time.h"
+#include "edgeops/label.h"
 #include "store/ballast.h"
 #include "store/retention.h"
 #include "store_fixture.h"

@@ -5,6 +5,8 @@
 #include <stdatomic.h>
 
 #include "edgeops/context.h"
+#include "edgeops/dataset.h"
+#include "edgeops/label.h"
 #include "store/retention.h"
 #include "store_fixture.h"
 #include "support/disk.h"

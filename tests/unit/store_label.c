@@ -4,6 +4,7 @@
 
 #include "base/str.h"
 #include "codec/json.h"
+#include "edgeops/label.h"
 #include "store/internal.h"
 #include "store/label.h"
 #include "store_fixture.h"

@@ -5,6 +5,8 @@
 #include <pthread.h>
 
 #include "edgeops/context.h"
+#include "edgeops/dataset.h"
+#include "edgeops/label.h"
 #include "store_fixture.h"
 #include "support/disk.h"
 

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "edgeops/dataset.h"
 #include "store_fixture.h"
 
 TestSuite(store_migrate, .init = make_home, .fini = remove_home);

@@ -2,6 +2,8 @@
 #include <math.h>
 
 #include "codec/json.h"
+#include "edgeops/dataset.h"
+#include "edgeops/label.h"
 #include "store/quantiles.h"
 #include "store_fixture.h"
 

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "edgeops/dataset.h"
+#include "edgeops/label.h"
 #include "store_fixture.h"
 
 TestSuite(store_rename, .init = make_home, .fini = remove_home);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/time.h"
+#include "edgeops/dataset.h"
 #include "store_fixture.h"
 
 TestSuite(store_retention, .init = make_home, .fini = remove_home, .timeout = 120);

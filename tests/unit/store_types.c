@@ -5,6 +5,7 @@
 
 #include "base/time.h"
 #include "base/type.h"
+#include "edgeops/dataset.h"
 #include "store/blob.h"
 #include "store_fixture.h"
 

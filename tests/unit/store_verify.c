@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "edgeops/dataset.h"
 #include "store/internal.h"
 #include "store/verify.h"
 #include "store_fixture.h"

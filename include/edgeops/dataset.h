@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Datasets: frozen selections of samples and labels, with a digest, that models are trained on. */
+#ifndef EDGEOPS_DATASET_H
+#define EDGEOPS_DATASET_H
+
+#include "edgeops/store.h"
+#include "edgeops/types.h"
+
+EDGEOPS_BEGIN_DECLS
+
+/** How a dataset is parted into what a model learns from and what it is measured with. */
+typedef enum edgeops_split {
+    EDGEOPS_SPLIT_NONE = 0,
+    EDGEOPS_SPLIT_TIME = 1,    /**< the newest rows are for the test */
+    EDGEOPS_SPLIT_GROUP = 2,   /**< whole assets are */
+    EDGEOPS_SPLIT_FRACTION = 3 /**< blocks of time of each asset, drawn by the seed */
+} edgeops_split;
+
+/** Where a row of a parted dataset belongs. */
+typedef enum edgeops_subset {
+    EDGEOPS_SUBSET_TRAIN = 0,
+    EDGEOPS_SUBSET_TEST = 1,
+    EDGEOPS_SUBSET_VALIDATION = 2
+} edgeops_subset;
+
+/** What to freeze. Append-only. Zero means default for every field after `end`.
+ *
+ * The order of things: rows of the range; put on the common rate; filtered; labelled; parted.
+ *
+ * Common rate (period > 0): each asset's rows become points at the multiples of the period since
+ * the epoch, from its first row in the range to its last one; a pause of more than 65,536 points
+ * starts anew. A point takes values as `fill` says, the label of the last row at or before it, and
+ * seq 0. It is the grid of a workflow's window with a rate: both give the same points.
+ *
+ * Filter: conditions parted by "and", at most 16: `temp >= 20`, `state == 'run'`, `ok == true`,
+ * `x is not null`; names with blanks or < > = ! in "...". A null meets no comparison. The channels
+ * need not be among the dataset's. With a period the points are looked at, else the rows.
+ *
+ * Windows: what a training must cut, in rows or in time; a workflow whose manifest says otherwise
+ * is refused.
+ *
+ * Split: it is frozen, and the same on every machine. TIME: rows from test_from on, or the last
+ * `test` (0..1) of the time from the dataset's first row to its last one; validation stands before
+ * the test. GROUP: test_assets, or a part `test` of the assets, at least one, in the order of
+ * mix(F(asset) + seed * 0x9e3779b97f4a7c15). FRACTION: block b = floor(time / block) of an asset
+ * is for the test when mix(mix(F(asset) + seed * 0x9e3779b97f4a7c15) ^ b) >> 11 is below
+ * test * 2^53, and for validation when it is below (test + validation) * 2^53. mix is the end of
+ * splitmix64 (Steele, Lea, Flood 2014), F is FNV-1a of 64 bits (RFC 9923) over the name. A block of
+ * time stays together since samples that stand side by side are alike: a model would be measured
+ * with what it has learnt. */
+typedef struct edgeops_dataset_options {
+    size_t struct_size;
+    const char *name;            /**< [a-z0-9][a-z0-9._-]{0,63} */
+    const char *const *assets;   /**< names or patterns with '*' */
+    size_t asset_count;          /**< at least 1 */
+    const char *const *channels; /**< NULL: those that all the assets have, sorted by name */
+    size_t channel_count;
+    edgeops_time start;             /**< inclusive */
+    edgeops_time end;               /**< exclusive */
+    uint32_t labelled_only;         /**< not 0: leave rows out that no label covers */
+    uint32_t fill;                  /**< edgeops_fill */
+    const char *filter;             /**< NULL: all rows */
+    edgeops_duration period;        /**< 0: rows stay as they came */
+    edgeops_duration tolerance;     /**< with a period: an older value is null; 0: never too old */
+    uint32_t window_rows;           /**< 0: none said; 1..1,000,000 */
+    uint32_t window_step;           /**< rows from one window to the next, default 1 */
+    edgeops_duration window;        /**< instead of rows: needs a rate here or in the manifest */
+    edgeops_duration step;          /**< of such a window, default one row */
+    uint32_t split;                 /**< edgeops_split */
+    uint32_t reserved;              /**< 0 */
+    double test;                    /**< 0..1 */
+    double validation;              /**< 0..1, together below 1 */
+    edgeops_time test_from;         /**< TIME: instead of test; 0: not given */
+    edgeops_time validation_from;   /**< TIME: instead of validation */
+    const char *const *test_assets; /**< GROUP: instead of test; names or patterns */
+    size_t test_asset_count;
+    const char *const *validation_assets; /**< GROUP: instead of validation */
+    size_t validation_asset_count;
+    uint64_t seed;          /**< GROUP and FRACTION */
+    edgeops_duration block; /**< FRACTION; default: a 100th of the time from the first row to the
+                               last one */
+} edgeops_dataset_options;
+#define EDGEOPS_DATASET_OPTIONS_INIT                                                               \
+    {                                                                                              \
+        sizeof(edgeops_dataset_options), NULL, NULL, 0, NULL, 0, EDGEOPS_TIME_MIN,                 \
+            EDGEOPS_TIME_MAX, 0, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0.0, 0.0, 0, 0, NULL, 0, NULL,   \
+            0, 0, 0                                                                                \
+    }
+
+/** Same as the INIT macro, for callers that cannot use it. Any thread. Since 0.1. */
+EDGEOPS_API void edgeops_dataset_options_init(edgeops_dataset_options *options, size_t struct_size);
+
+/** Freezes a dataset: later samples and labels do not change it. Assets without a row in it are
+ * left out.
+ *
+ *  @return EDGEOPS_OK; EDGEOPS_E_EXISTS; EDGEOPS_E_NOTFOUND (asset, channel); EDGEOPS_E_INVALID (no
+ * rows, or a channel with different types) Threads: any. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status
+edgeops_dataset_create(edgeops_store *store, const edgeops_dataset_options *options);
+
+/** One asset's part of a dataset: a table and, for each row, the label that covers it. */
+typedef struct edgeops_dataset_part {
+    edgeops_table *table;
+    const int32_t *labels;  /**< rows; index into edgeops_dataset.label_names, -1 for none */
+    const uint8_t *subsets; /**< rows; edgeops_subset; NULL without a split */
+} edgeops_dataset_part;
+
+/** A dataset in memory. Parts sorted by asset; the same columns in each. */
+typedef struct edgeops_dataset {
+    const char *name;
+    const char *digest; /**< SHA-256, 64 hex digits, over names, types, every value and label */
+    uint64_t rows;
+    size_t part_count;
+    const edgeops_dataset_part *parts;
+    size_t label_count;
+    const char *const *label_names; /**< sorted */
+    edgeops_duration period;        /**< as it was made: see edgeops_dataset_options */
+    uint32_t fill;
+    uint32_t split; /**< edgeops_split */
+    uint32_t window_rows;
+    uint32_t window_step;
+    edgeops_duration window;
+    edgeops_duration step;
+} edgeops_dataset;
+
+/** Reads a frozen dataset and checks its digest.
+ *
+ *  @param out  given to the caller, free with edgeops_dataset_free()
+ *  @return EDGEOPS_OK; EDGEOPS_E_NOTFOUND; EDGEOPS_E_CORRUPT if the values are not the frozen ones
+ *  Threads: any. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_dataset_open(edgeops_dataset **out,
+                                                                  edgeops_store *store,
+                                                                  const char *name);
+
+/** The same without looking at the digest, which takes longer than the reading: `digest` is the
+ * frozen one. The checksums of the stored columns are checked all the same. For a training that has
+ * edgeops_dataset_verify() run beside it. Threads: any. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_dataset_read(edgeops_dataset **out,
+                                                                  edgeops_store *store,
+                                                                  const char *name);
+
+/** A dataset without its values: each part's table has its asset, rows and the columns' names,
+ *  units, types and lengths, and no arrays; labels and subsets are NULL.
+ *
+ *  @param out  given to the caller, free with edgeops_dataset_free()
+ *  @return EDGEOPS_OK; EDGEOPS_E_NOTFOUND. Threads: any. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_dataset_head(edgeops_dataset **out,
+                                                                  edgeops_store *store,
+                                                                  const char *name);
+
+/** Memory of the caller's for a dataset: each array has its `rows`, part after part. Make it with
+ * the INIT macro. */
+typedef struct edgeops_dataset_layout {
+    size_t struct_size;
+    uint64_t capacity;             /**< rows for which each of the arrays has room */
+    const char *const *channels;   /**< which, in which order; NULL: those of the dataset */
+    size_t channel_count;          /**< of `channels`, `values` and `targets` */
+    edgeops_time *times;           /**< optional */
+    int64_t *seqs;                 /**< optional */
+    double *values;                /**< float64[rows, channels], row-major; or NULL and `targets` */
+    const edgeops_target *targets; /**< for each channel */
+    int32_t *labels;               /**< optional; index into label_names, -1 for none */
+    int32_t *groups;               /**< optional; number of the part */
+    uint8_t *subsets;              /**< optional; edgeops_subset, 0 without a split */
+} edgeops_dataset_layout;
+#define EDGEOPS_DATASET_LAYOUT_INIT                                                                \
+    { sizeof(edgeops_dataset_layout), 0, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
+
+/** Same as the INIT macro, for callers that cannot use it. Any thread. Since 0.1. */
+EDGEOPS_API void edgeops_dataset_layout_init(edgeops_dataset_layout *layout, size_t struct_size);
+
+/** Reads a frozen dataset straight into the caller's arrays, as edgeops_dataset_read() without
+ *  memory in between; a large one of several parts on two threads. The digest is not looked at.
+ *
+ *  @param layout  what is in its arrays after a failure is not defined
+ *  @return EDGEOPS_OK; EDGEOPS_E_NOTFOUND (dataset, channel); EDGEOPS_E_LIMIT when it has more rows
+ *          than `capacity`; EDGEOPS_E_INVALID as edgeops_store_read_into(); EDGEOPS_E_CORRUPT
+ *  Threads: any. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_dataset_read_into(
+    edgeops_store *store, const char *name, const edgeops_dataset_layout *layout);
+
+/** Reads a frozen dataset in pieces of a few MiB and checks its digest.
+ *
+ *  @return EDGEOPS_OK; EDGEOPS_E_NOTFOUND; EDGEOPS_E_CORRUPT if the values are not the frozen ones
+ *  Threads: any. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_dataset_verify(edgeops_store *store,
+                                                                    const char *name);
+
+/** NULL is allowed. Since 0.1. */
+EDGEOPS_API void edgeops_dataset_free(edgeops_dataset *dataset);
+
+/** Removes a dataset, not its samples. EDGEOPS_E_NOTFOUND. Threads: any. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_dataset_remove(edgeops_store *store,
+                                                                    const char *name);
+
+EDGEOPS_END_DECLS
+
+#endif /* EDGEOPS_DATASET_H */
