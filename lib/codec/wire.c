@@ -4,9 +4,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/column_view.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "codec/column.h"
 
 _Static_assert(sizeof(eop_wire_head) == 16, "a block after the head must be aligned to 8");
 _Static_assert(sizeof(eop_wire_block) == 16, "layout");

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "codec/column.h"
+#include "base/column_view.h"
 #include "node/parts.h"
 
 #define NAMED_MAX 16u

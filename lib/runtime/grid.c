@@ -3,9 +3,9 @@
 
 #include <string.h>
 
+#include "base/column_view.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "codec/column.h"
 #include "runtime/rows.h"
 
 enum { FILL_PREVIOUS = 0, FILL_LINEAR = 1, FILL_NONE = 2 };

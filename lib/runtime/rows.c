@@ -3,9 +3,9 @@
 
 #include <string.h>
 
+#include "base/column_view.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "codec/column.h"
 #include "codec/wire.h"
 
 typedef struct column {

@@ -4,11 +4,11 @@
  * case, they enter the memtable by column, else one by one as samples do. */
 #include <string.h>
 
+#include "base/column_view.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/str.h"
-#include "codec/column.h"
-#include "store/chunk.h"
+#include "column/chunk.h"
 #include "store/internal.h"
 #include "store/table_frame.h"
 

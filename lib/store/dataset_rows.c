@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "store/align.h"
+#include "column/align.h"
 #include "store/dataset.h"
 
 #define SLICE_BYTES (8u << 20)
@@ -126,7 +126,9 @@ edgeops_status eop_part_open(eop_part_reader **out, edgeops_store *store, const 
     r->name_count = mode == EOP_PART_KEYS ? SIZE_MAX : names->count;
     edgeops_status status = choose_columns(r);
     if (status == EDGEOPS_OK && frozen->spec.period > 0) {
-        status = eop_align_new(&r->align, &frozen->spec);
+        status = eop_align_new(&r->align, &(eop_align_rule){.period = frozen->spec.period,
+                                                            .fill = frozen->spec.fill,
+                                                            .tolerance = frozen->spec.tolerance});
     }
     if (status != EDGEOPS_OK) {
         eop_part_close(r);

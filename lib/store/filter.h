@@ -12,7 +12,7 @@
 #define EOP_STORE_FILTER_H
 
 #include "base/str.h"
-#include "store/condition.h"
+#include "column/condition.h"
 
 #define EOP_FILTER_BYTES 8192u
 

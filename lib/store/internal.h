@@ -14,8 +14,9 @@
 #include <pthread.h>
 
 #include "base/log.h"
+#include "column/condition.h"
+#include "column/table.h"
 #include "store/catalog_db.h"
-#include "store/condition.h"
 #include "store/journal.h"
 #include "store/lookup.h"
 #include "store/memtable.h"
@@ -224,7 +225,7 @@ typedef struct eop_request {
     bool none; /**< the range is empty */
     uint32_t *channels;
     eop_condition conditions[EOP_CONDITIONS_MAX];
-    struct eop_table *table; /**< names and columns, no rows */
+    eop_table *table; /**< names and columns, no rows */
 } eop_request;
 /** Not to be moved; dispose it in any case. The conditions borrow from the query. E_NOTFOUND,
  * E_INVALID, E_LIMIT. */
@@ -233,19 +234,5 @@ edgeops_status eop_request_init(eop_request *request, edgeops_store *store,
 void eop_request_dispose(eop_request *request);
 /** [start, end) as inclusive bounds; false when it is empty. */
 bool eop_time_bounds(int64_t *from, int64_t *to, edgeops_time start, edgeops_time end);
-
-/* -- table.c -- */
-typedef struct eop_table {
-    edgeops_table view; /* first */
-    eop_rows rows;
-    edgeops_column *columns;
-    char *names; /* asset, and name and unit of each column */
-} eop_table;
-/** Names of the columns, copied. units may be NULL. */
-edgeops_status eop_table_name(eop_table *table, const char *asset,
-                              const edgeops_channel_info *channels, size_t count);
-/** Points the view at the rows; they are complete. */
-edgeops_status eop_table_show(eop_table *table);
-void eop_table_dispose(eop_table *table);
 
 #endif /* EOP_STORE_INTERNAL_H */

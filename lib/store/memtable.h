@@ -4,9 +4,9 @@
 #ifndef EOP_STORE_MEMTABLE_H
 #define EOP_STORE_MEMTABLE_H
 
+#include "column/rows.h"
 #include "store/frame.h"
 #include "store/names.h"
-#include "store/rows.h"
 
 #define EOP_ASSETS_MAX       100000u
 #define EOP_ASSET_NAME_MAX   200u

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "store/chunk.h"
+#include "column/chunk.h"
 #include "store/frame.h"
 
 typedef struct block_head {

@@ -14,7 +14,7 @@
 #define EOP_STORE_TABLE_FRAME_H
 
 #include "base/str.h"
-#include "store/rows.h"
+#include "column/rows.h"
 
 /** Instead of the asset id that a row starts with. */
 #define EOP_TABLE_MARK UINT32_MAX

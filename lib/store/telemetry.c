@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "store/chunk.h"
+#include "column/chunk.h"
 
 /* Large pages, since most of the file is BLOBs of some KiB. */
 enum { VERSION = 2, PAGE_SIZE = 16384 };

@@ -17,7 +17,7 @@
 #ifndef EOP_STORE_TELEMETRY_H
 #define EOP_STORE_TELEMETRY_H
 
-#include "store/chunk.h"
+#include "column/chunk.h"
 #include "store/memtable.h"
 #include "store/sql.h"
 

@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "store/chunk.h"
+#include "column/chunk.h"
 #include "store/compact.h"
 #include "store/telemetry_db.h"
 

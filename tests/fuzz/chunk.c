@@ -2,7 +2,7 @@
 /* A column of a chunk. Six bytes say what the catalog knows of it and which rows are read: type,
  * length, u16 rows, u16 first row; the rest is the BLOB, whose checksum is made right, so that what
  * is behind it is reached. */
-#include "store/chunk.h"
+#include "column/chunk.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * training, and the common rate against the grid of a workflow's window. */
 #include <sqlite3.h>
 
-#include "codec/column.h"
+#include "base/column_view.h"
 #include "edgeops/dataset.h"
 #include "node_fixture.h"
 #include "runtime/window.h"

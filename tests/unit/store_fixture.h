@@ -3,7 +3,6 @@
 #ifndef STORE_FIXTURE_H
 #define STORE_FIXTURE_H
 
-#include <criterion/criterion.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,14 +11,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "store/catalog.h"
-
-#define CHECK_CODE(code, call)                                                                     \
-    do {                                                                                           \
-        edgeops_status check_status_ = (call);                                                     \
-        cr_assert(check_status_ == (code), "%s: %s (%s)", #call,                                   \
-                  edgeops_status_name(check_status_), edgeops_error_last()->message);              \
-    } while (0)
-#define CHECK_OK(call) CHECK_CODE(EDGEOPS_OK, call)
+#include "value_fixture.h"
 
 static char folder[64];
 static char home[80];
@@ -69,23 +61,6 @@ static inline int64_t ask_sql(const char *file, const char *text) {
     return value;
 }
 
-static inline edgeops_value f64(double value) {
-    return (edgeops_value){.type = EDGEOPS_TYPE_FLOAT64, .as.f64 = value};
-}
-
-static inline edgeops_value i64(int64_t value) {
-    return (edgeops_value){.type = EDGEOPS_TYPE_INT64, .as.i64 = value};
-}
-
-static inline edgeops_value boolean(int value) {
-    return (edgeops_value){.type = EDGEOPS_TYPE_BOOL, .as.i64 = value};
-}
-
-static inline edgeops_value text(const char *value) {
-    return (edgeops_value){
-        .type = EDGEOPS_TYPE_STRING, .size = (uint32_t)strlen(value), .as.str = value};
-}
-
 /* One sample with one channel. */
 static inline edgeops_status put(edgeops_store *store, const char *asset, edgeops_time time,
                                  int64_t seq, const char *channel, edgeops_value value,
@@ -107,22 +82,6 @@ static inline uint64_t count_rows(edgeops_store *store, const char *asset) {
     uint64_t rows = table->rows;
     edgeops_table_free(table);
     return rows;
-}
-
-/* xorshift64*: the same sequence everywhere. */
-typedef struct dice {
-    uint64_t state;
-} dice;
-
-static inline uint64_t roll(dice *d) {
-    d->state ^= d->state >> 12;
-    d->state ^= d->state << 25;
-    d->state ^= d->state >> 27;
-    return d->state * UINT64_C(2685821657736338717);
-}
-
-static inline uint64_t below(dice *d, uint64_t n) {
-    return roll(d) % n;
 }
 
 #endif /* STORE_FIXTURE_H */

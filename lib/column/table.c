@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Makes an edgeops_table out of rows: copies the names and points the view into the vectors. */
+#include "column/table.h"
+
+#include <string.h>
+
+#include "base/column_view.h"
+#include "base/error.h"
+#include "base/memory.h"
+
+static const char *keep(char **at, const char *text) {
+    size_t size = strlen(text) + 1;
+    char *copy = *at;
+    memcpy(copy, text, size);
+    *at += size;
+    return copy;
+}
+
+edgeops_status eop_table_name(eop_table *table, const char *asset,
+                              const edgeops_channel_info *channels, size_t count) {
+    size_t bytes = strlen(asset) + 1;
+    for (size_t k = 0; k < count; k++) {
+        bytes += strlen(channels[k].name) + strlen(channels[k].unit) + 2;
+    }
+    char *names = eop_alloc(bytes);
+    edgeops_column *columns = eop_calloc(count, sizeof *columns);
+    if (names == NULL || columns == NULL) {
+        eop_free(names);
+        eop_free(columns);
+        return eop_fail_nomem("store");
+    }
+    eop_free(table->names);
+    eop_free(table->columns);
+    table->names = names;
+    table->columns = columns;
+    table->view.asset = keep(&names, asset);
+    for (size_t k = 0; k < count; k++) {
+        columns[k].name = keep(&names, channels[k].name);
+        columns[k].unit = keep(&names, channels[k].unit);
+        columns[k].type = channels[k].type;
+        columns[k].length = channels[k].length;
+    }
+    table->view.column_count = count;
+    table->view.columns = columns;
+    return EDGEOPS_OK;
+}
+
+static void show_column(edgeops_column *column, const eop_vector *vector) {
+    static const uint32_t no_offsets[1];
+    bool scalar = eop_vector_length(vector) == 1;
+    column->f64 = NULL;
+    column->i64 = NULL;
+    column->u8 = NULL;
+    column->offsets = NULL;
+    column->bytes = NULL;
+    column->data = vector->data;
+    column->nulls = vector->nulls;
+    column->valid = vector->nulls > 0 ? vector->valid : NULL;
+    column->quality = vector->quality;
+    switch (vector->type) {
+    case EDGEOPS_TYPE_FLOAT64:
+        column->f64 = scalar ? vector->data : NULL;
+        break;
+    case EDGEOPS_TYPE_INT64:
+        column->i64 = scalar ? vector->data : NULL;
+        break;
+    case EDGEOPS_TYPE_BOOL:
+        column->u8 = vector->data;
+        break;
+    case EDGEOPS_TYPE_STRING:
+        column->offsets = vector->data != NULL ? vector->data : no_offsets;
+        column->bytes = vector->bytes != NULL ? vector->bytes : "";
+        column->data = NULL;
+        break;
+    default:
+        break;
+    }
+}
+
+edgeops_value edgeops_column_value(const edgeops_column *column, uint64_t row) {
+    return column != NULL ? eop_column_load(column, row)
+                          : (edgeops_value){.type = EDGEOPS_TYPE_NULL};
+}
+
+edgeops_status eop_table_show(eop_table *table) {
+    edgeops_status status = eop_rows_keep_ordinals(&table->rows);
+    /* An empty column has an array as well: "exactly one is set by type". */
+    for (size_t k = 0; status == EDGEOPS_OK && k < table->rows.vector_count; k++) {
+        status = eop_vector_reserve(&table->rows.vectors[k], 1);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_rows_reserve(&table->rows, 1);
+    }
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    table->view.rows = table->rows.rows;
+    table->view.times = table->rows.times;
+    table->view.seqs = table->rows.seqs;
+    table->view.ordinals = table->rows.ordinals;
+    for (size_t k = 0; k < table->rows.vector_count; k++) {
+        show_column(&table->columns[k], &table->rows.vectors[k]);
+    }
+    return EDGEOPS_OK;
+}
+
+void eop_table_dispose(eop_table *table) {
+    eop_rows_dispose(&table->rows);
+    eop_free(table->columns);
+    eop_free(table->names);
+    *table = (eop_table){0};
+}
+
+void edgeops_table_free(edgeops_table *view) {
+    eop_table *table = (eop_table *)view;
+    if (table != NULL) {
+        eop_table_dispose(table);
+        eop_free(table);
+    }
+}

@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One column in memory: it grows, is cut, copied and reordered here, with its flags of null and
+ * its quality codes. A vector owns its arrays and is not locked. */
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/type.h"
+#include "column/rows.h"
+
+size_t eop_vector_width(edgeops_type type) {
+    return type == EDGEOPS_TYPE_STRING ? sizeof(uint32_t) : eop_type_width(type);
+}
+
+size_t eop_vector_bytes(const eop_vector *vector) {
+    return vector->capacity * (eop_vector_row_bytes(vector) + (vector->valid != NULL) +
+                               (vector->quality != NULL ? sizeof *vector->quality : 0)) +
+           vector->bytes_capacity;
+}
+
+void eop_vector_dispose(eop_vector *vector) {
+    eop_free(vector->data);
+    eop_free(vector->valid);
+    eop_free(vector->quality);
+    eop_free(vector->bytes);
+    *vector = (eop_vector){.type = vector->type, .length = vector->length};
+}
+
+void eop_vector_clear(eop_vector *vector) {
+    eop_free(vector->valid);
+    vector->valid = NULL;
+    eop_free(vector->quality);
+    vector->quality = NULL;
+    vector->filled = 0;
+    vector->nulls = 0;
+    vector->bytes_size = 0;
+}
+
+edgeops_status eop_vector_reserve(eop_vector *vector, size_t rows) {
+    if (EOP_LIKELY(rows <= vector->capacity)) {
+        return EDGEOPS_OK;
+    }
+    size_t row_bytes = eop_vector_row_bytes(vector);
+    /* Few rows of a wide array are much memory already. */
+    size_t capacity = row_bytes <= 64 ? 8 : 1;
+    capacity = vector->capacity > 0 ? vector->capacity : capacity;
+    while (capacity < rows) {
+        if (capacity > SIZE_MAX / 32) {
+            return eop_fail_nomem("store");
+        }
+        capacity = eop_rows_more(capacity);
+    }
+    size_t extra = vector->type == EDGEOPS_TYPE_STRING ? 1 : 0;
+    void *data = eop_realloc_array(vector->data, capacity + extra, row_bytes);
+    if (data == NULL) {
+        return eop_fail_nomem("store");
+    }
+    if (extra > 0 && vector->data == NULL) {
+        *(uint32_t *)data = 0;
+    }
+    vector->data = data;
+    if (vector->valid != NULL) {
+        uint8_t *valid = eop_realloc(vector->valid, capacity);
+        if (valid == NULL) {
+            return eop_fail_nomem("store");
+        }
+        vector->valid = valid;
+    }
+    if (vector->quality != NULL) {
+        uint16_t *quality = eop_realloc_array(vector->quality, capacity, sizeof *quality);
+        if (quality == NULL) {
+            return eop_fail_nomem("store");
+        }
+        vector->quality = quality;
+    }
+    vector->capacity = capacity;
+    return EDGEOPS_OK;
+}
+
+/* The flags come with the first null. */
+static edgeops_status need_valid(eop_vector *vector) {
+    if (vector->valid == NULL) {
+        vector->valid = eop_alloc(vector->capacity > 0 ? vector->capacity : 1);
+        if (vector->valid == NULL) {
+            return eop_fail_nomem("store");
+        }
+        memset(vector->valid, 1, vector->capacity);
+    }
+    return EDGEOPS_OK;
+}
+
+/* The codes come with the first one. */
+static edgeops_status need_quality(eop_vector *vector) {
+    if (vector->quality == NULL) {
+        size_t n = vector->capacity > 0 ? vector->capacity : 1;
+        vector->quality = eop_realloc_array(NULL, n, sizeof *vector->quality);
+        if (vector->quality == NULL) {
+            return eop_fail_nomem("store");
+        }
+        memset(vector->quality, 0xff, n * sizeof *vector->quality);
+    }
+    return EDGEOPS_OK;
+}
+
+/* The next n rows behind the filled ones are valid and have no codes. */
+static void plain(eop_vector *vector, size_t n) {
+    if (vector->valid != NULL) {
+        memset(vector->valid + vector->filled, 1, n);
+    }
+    if (vector->quality != NULL) {
+        memset(vector->quality + vector->filled, 0xff, n * sizeof *vector->quality);
+    }
+}
+
+static void *place_of(const eop_vector *vector, size_t row) {
+    return (char *)vector->data + row * eop_vector_row_bytes(vector);
+}
+
+static void fill_null(eop_vector *vector, size_t from, size_t to) {
+    if (vector->type == EDGEOPS_TYPE_STRING) {
+        for (size_t i = from; i < to; i++) {
+            ((uint32_t *)vector->data)[i + 1] = ((uint32_t *)vector->data)[i];
+        }
+    } else {
+        eop_null_fill(place_of(vector, from), vector->type,
+                      (to - from) * eop_vector_length(vector));
+    }
+}
+
+edgeops_status eop_vector_pad(eop_vector *vector, size_t rows) {
+    if (EOP_LIKELY(vector->filled >= rows)) {
+        return EDGEOPS_OK;
+    }
+    edgeops_status status = eop_vector_reserve(vector, rows);
+    if (status == EDGEOPS_OK) {
+        status = need_valid(vector);
+    }
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    fill_null(vector, vector->filled, rows);
+    plain(vector, rows - vector->filled);
+    memset(vector->valid + vector->filled, 0, rows - vector->filled);
+    vector->nulls += rows - vector->filled;
+    vector->filled = rows;
+    return EDGEOPS_OK;
+}
+
+static edgeops_status put_bytes(eop_vector *vector, const char *bytes, size_t size) {
+    if (size > UINT32_MAX - vector->bytes_size) {
+        return eop_fail(EDGEOPS_E_LIMIT, "store",
+                        "a column holds at most 4 GiB of text; read a shorter range");
+    }
+    if (!eop_grow(&vector->bytes, &vector->bytes_capacity, vector->bytes_size + size + 1, 1)) {
+        return eop_fail_nomem("store");
+    }
+    if (size > 0) {
+        memcpy(vector->bytes + vector->bytes_size, bytes, size);
+    }
+    vector->bytes_size += size;
+    return EDGEOPS_OK;
+}
+
+edgeops_status eop_vector_put(eop_vector *vector, const edgeops_value *value) {
+    size_t row = vector->filled;
+    if (value->type == EDGEOPS_TYPE_NULL) {
+        return eop_vector_pad(vector, row + 1);
+    }
+    edgeops_status status = eop_vector_reserve(vector, row + 1);
+    if (EOP_UNLIKELY(status != EDGEOPS_OK)) {
+        return status;
+    }
+    if (vector->type == EDGEOPS_TYPE_STRING) {
+        status = put_bytes(vector, value->as.str, value->size);
+        if (status != EDGEOPS_OK) {
+            return status;
+        }
+        ((uint32_t *)vector->data)[row + 1] = (uint32_t)vector->bytes_size;
+    } else if (EOP_UNLIKELY(value->size > 0)) {
+        memcpy(place_of(vector, row), value->as.data, eop_vector_row_bytes(vector));
+    } else if (EOP_LIKELY(vector->type == EDGEOPS_TYPE_FLOAT64)) {
+        memcpy((double *)vector->data + row, &value->as.f64, sizeof(double));
+    } else {
+        eop_value_save(place_of(vector, row), value);
+    }
+    plain(vector, 1);
+    vector->filled = row + 1;
+    return EDGEOPS_OK;
+}
+
+edgeops_status eop_vector_rate(eop_vector *vector, size_t from, const uint16_t *qualities,
+                               size_t n) {
+    size_t i = 0;
+    while (i < n && qualities[i] == EDGEOPS_QUALITY_NONE) {
+        i++;
+    }
+    if (i == n) {
+        return EDGEOPS_OK;
+    }
+    edgeops_status status = need_quality(vector);
+    if (status == EDGEOPS_OK) {
+        memcpy(vector->quality + from, qualities, n * sizeof *qualities);
+    }
+    return status;
+}
+
+edgeops_status eop_vector_extend(void **place, eop_vector *vector, size_t n) {
+    edgeops_status status = eop_vector_reserve(vector, vector->filled + n);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    *place = place_of(vector, vector->filled);
+    plain(vector, n);
+    vector->filled += n;
+    return EDGEOPS_OK;
+}
+
+edgeops_status eop_vector_mark(eop_vector *vector, const uint8_t *flags, size_t n) {
+    size_t first = vector->filled - n;
+    uint64_t nulls = 0;
+    for (size_t i = 0; i < n; i++) {
+        nulls += flags[i] == 0;
+    }
+    if (nulls == 0) {
+        return EDGEOPS_OK;
+    }
+    edgeops_status status = need_valid(vector);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    memcpy(vector->valid + first, flags, n);
+    vector->nulls += nulls;
+    if (vector->type != EDGEOPS_TYPE_STRING) {
+        for (size_t i = 0; i < n; i++) {
+            if (flags[i] == 0) {
+                fill_null(vector, first + i, first + i + 1);
+            }
+        }
+    }
+    return EDGEOPS_OK;
+}
+
+static edgeops_status append_strings(eop_vector *vector, const eop_vector *source, size_t from,
+                                     size_t to) {
+    if (from == to) {
+        return EDGEOPS_OK;
+    }
+    edgeops_status status = eop_vector_reserve(vector, vector->filled + (to - from));
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    const uint32_t *offsets = source->data;
+    uint32_t base = (uint32_t)vector->bytes_size;
+    uint32_t size = offsets[to] - offsets[from];
+    status = put_bytes(vector, size > 0 ? source->bytes + offsets[from] : "", size);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    uint32_t *out = (uint32_t *)vector->data + vector->filled + 1;
+    for (size_t i = from; i < to; i++) {
+        *out++ = base + (offsets[i + 1] - offsets[from]);
+    }
+    plain(vector, to - from);
+    vector->filled += to - from;
+    return EDGEOPS_OK;
+}
+
+edgeops_status eop_vector_append(eop_vector *vector, const eop_vector *source, size_t from,
+                                 size_t to) {
+    size_t start = vector->filled;
+    size_t end = start + (to - from);
+    size_t have = source->filled < to ? source->filled : to;
+    edgeops_status status = EDGEOPS_OK;
+    if (have > from) {
+        if (vector->type == EDGEOPS_TYPE_STRING) {
+            status = append_strings(vector, source, from, have);
+        } else {
+            void *place = NULL;
+            status = eop_vector_extend(&place, vector, have - from);
+            if (status == EDGEOPS_OK) {
+                memcpy(place, place_of(source, from), (have - from) * eop_vector_row_bytes(vector));
+            }
+        }
+        if (status == EDGEOPS_OK && source->valid != NULL) {
+            status = eop_vector_mark(vector, source->valid + from, have - from);
+        }
+        if (status == EDGEOPS_OK && source->quality != NULL) {
+            status = eop_vector_rate(vector, start, source->quality + from, have - from);
+        }
+    }
+    return status == EDGEOPS_OK ? eop_vector_pad(vector, end) : status;
+}
+
+void eop_vector_truncate(eop_vector *vector, size_t rows) {
+    if (rows >= vector->filled) {
+        return;
+    }
+    if (vector->valid != NULL) {
+        for (size_t i = rows; i < vector->filled; i++) {
+            vector->nulls -= vector->valid[i] == 0;
+        }
+    }
+    vector->filled = rows;
+    if (vector->type == EDGEOPS_TYPE_STRING) {
+        vector->bytes_size = ((uint32_t *)vector->data)[rows];
+    }
+}
+
+static edgeops_status gather_strings(eop_vector *out, const eop_vector *vector,
+                                     const uint32_t *index, size_t n) {
+    const uint32_t *offsets = vector->data;
+    uint32_t *ends = out->data;
+    size_t total = 0;
+    for (size_t i = 0; i < n; i++) {
+        total += offsets[index[i] + 1] - offsets[index[i]];
+    }
+    if (total > UINT32_MAX) {
+        return eop_fail(EDGEOPS_E_LIMIT, "store",
+                        "a column holds at most 4 GiB of text; read a shorter range");
+    }
+    if (!eop_grow(&out->bytes, &out->bytes_capacity, total + 1, 1)) {
+        return eop_fail_nomem("store");
+    }
+    for (size_t i = 0; i < n; i++) {
+        uint32_t size = offsets[index[i] + 1] - offsets[index[i]];
+        if (size > 0) {
+            memcpy(out->bytes + out->bytes_size, vector->bytes + offsets[index[i]], size);
+        }
+        out->bytes_size += size;
+        ends[i + 1] = (uint32_t)out->bytes_size;
+    }
+    return EDGEOPS_OK;
+}
+
+/* By width, so that the common ones are plain loads and stores. */
+static void gather_data(eop_vector *out, const eop_vector *vector, const uint32_t *index,
+                        size_t n) {
+    size_t row_bytes = eop_vector_row_bytes(vector);
+    if (row_bytes == sizeof(uint64_t)) {
+        for (size_t i = 0; i < n; i++) {
+            ((uint64_t *)out->data)[i] = ((const uint64_t *)vector->data)[index[i]];
+        }
+    } else {
+        for (size_t i = 0; i < n; i++) {
+            memcpy(place_of(out, i), place_of(vector, index[i]), row_bytes);
+        }
+    }
+}
+
+edgeops_status eop_vector_gather(eop_vector *vector, const uint32_t *index, size_t n) {
+    eop_vector out = {.type = vector->type, .length = vector->length};
+    edgeops_status status = eop_vector_reserve(&out, n > 0 ? n : 1);
+    if (status == EDGEOPS_OK && vector->valid != NULL) {
+        status = need_valid(&out);
+    }
+    if (status == EDGEOPS_OK && vector->quality != NULL) {
+        status = need_quality(&out);
+    }
+    if (status == EDGEOPS_OK && vector->type == EDGEOPS_TYPE_STRING) {
+        status = gather_strings(&out, vector, index, n);
+    }
+    if (status != EDGEOPS_OK) {
+        eop_vector_dispose(&out);
+        return status;
+    }
+    if (vector->type != EDGEOPS_TYPE_STRING) {
+        gather_data(&out, vector, index, n);
+    }
+    if (vector->valid != NULL) {
+        for (size_t i = 0; i < n; i++) {
+            out.valid[i] = vector->valid[index[i]];
+            out.nulls += out.valid[i] == 0;
+        }
+    }
+    if (vector->quality != NULL) {
+        for (size_t i = 0; i < n; i++) {
+            out.quality[i] = vector->quality[index[i]];
+        }
+    }
+    out.filled = n;
+    eop_vector_dispose(vector);
+    *vector = out;
+    return EDGEOPS_OK;
+}
+
+bool eop_vector_is_null(const eop_vector *vector, size_t row) {
+    return row >= vector->filled || (vector->valid != NULL && vector->valid[row] == 0);
+}
+
+edgeops_value eop_vector_value(const eop_vector *vector, size_t row) {
+    if (eop_vector_is_null(vector, row)) {
+        return (edgeops_value){.type = EDGEOPS_TYPE_NULL};
+    }
+    if (vector->type == EDGEOPS_TYPE_STRING) {
+        const uint32_t *offsets = vector->data;
+        return (edgeops_value){.type = EDGEOPS_TYPE_STRING,
+                               .size = offsets[row + 1] - offsets[row],
+                               .as.str = vector->bytes != NULL ? vector->bytes + offsets[row] : ""};
+    }
+    if (vector->type == EDGEOPS_TYPE_BLOB || eop_vector_length(vector) > 1) {
+        return (edgeops_value){.type = vector->type,
+                               .size = (uint32_t)eop_vector_row_bytes(vector),
+                               .as.data = place_of(vector, row)};
+    }
+    return eop_value_load(vector->type, place_of(vector, row));
+}
+
+bool eop_vector_equals(const eop_vector *vector, size_t row, const edgeops_value *value) {
+    edgeops_value stored = eop_vector_value(vector, row);
+    if (stored.type != value->type || stored.size != value->size) {
+        return false;
+    }
+    if (stored.type == EDGEOPS_TYPE_NULL) {
+        return true;
+    }
+    if (stored.size > 0) {
+        return memcmp(stored.as.data, value->as.data, stored.size) == 0;
+    }
+    /* An empty text has no bytes to compare. */
+    return stored.type == EDGEOPS_TYPE_STRING ||
+           memcmp(&stored.as, &value->as,
+                  stored.type == EDGEOPS_TYPE_FLOAT32 ? sizeof stored.as.f32
+                                                      : sizeof stored.as.u64) == 0;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the writer puts into data/telemetry.db. */
+#include "store/telemetry.h"
+
+#include "store_fixture.h"
+
+static edgeops_status add_rows(uint32_t asset, const eop_state *state, void *data) {
+    (void)asset;
+    *(uint64_t *)data += state->extent.rows;
+    return EDGEOPS_OK;
+}
+
+/* A commit may be done and yet be told to have failed: the writer tries again. */
+Test(store_telemetry, segment_is_applied_once) {
+    char path[100];
+    eop_telemetry telemetry = {0};
+    eop_memtable table = {.next_id = 1};
+    eop_asset *asset = NULL;
+    uint64_t rows = 0;
+    eop_segment *segment = eop_calloc(1, sizeof *segment);
+    eop_cell cell = {0, EDGEOPS_QUALITY_NONE, f64(1)};
+    make_home();
+    snprintf(path, sizeof path, "%s/telemetry.db", folder);
+    CHECK_OK(eop_telemetry_open(&telemetry, path, true));
+    CHECK_OK(eop_memtable_add(&asset, &table, "a", 1));
+    CHECK_OK(eop_asset_add_channel(asset, "x", EDGEOPS_TYPE_FLOAT64, 1, ""));
+    segment->number = 3;
+    CHECK_OK(eop_memtable_push(asset, segment, 1, 10, 0, &cell, 1));
+    for (int try = 0; try < 2; try++) {
+        CHECK_OK(eop_telemetry_write(&telemetry, segment));
+        cr_assert_eq(segment->blocks->extent.rows, 1);
+    }
+    CHECK_OK(eop_telemetry_states(&telemetry, add_rows, &rows));
+    cr_assert_eq(rows, 1);
+    eop_segment_free(segment);
+    eop_memtable_dispose(&table);
+    eop_telemetry_close(&telemetry);
+    remove_home();
+}
