@@ -6,10 +6,10 @@
 #include "base/str.h"
 #include "base/time.h"
 #include "column/chunk.h"
+#include "journal/table_frame.h"
 #include "store/blob.h"
 #include "store/convert.h"
 #include "store/internal.h"
-#include "store/table_frame.h"
 
 /* An asset that this call appends to, and how it was before. */
 typedef struct touch {

@@ -9,8 +9,8 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "column/chunk.h"
+#include "journal/table_frame.h"
 #include "store/internal.h"
-#include "store/table_frame.h"
 
 typedef struct input {
     const edgeops_table *table;

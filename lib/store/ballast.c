@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/str.h"
-#include "store/journal_file.h"
+#include "journal/journal_file.h"
 
 typedef enum state { UNKNOWN, MISSING, THERE } state;
 

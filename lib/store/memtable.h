@@ -5,7 +5,7 @@
 #define EOP_STORE_MEMTABLE_H
 
 #include "column/rows.h"
-#include "store/frame.h"
+#include "journal/frame.h"
 #include "store/names.h"
 
 #define EOP_ASSETS_MAX       100000u

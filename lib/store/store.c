@@ -9,8 +9,8 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/str.h"
+#include "journal/table_frame.h"
 #include "store/ballast.h"
-#include "store/table_frame.h"
 
 enum { MIB = 1024 * 1024 };
 

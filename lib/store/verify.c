@@ -15,7 +15,7 @@
 #include "base/tree.h"
 #include "column/chunk.h"
 #include "edgeops/dataset.h"
-#include "store/journal_file.h"
+#include "journal/journal_file.h"
 #include "store/rollup.h"
 #include "store/snapshot.h"
 #include "store/telemetry_db.h"

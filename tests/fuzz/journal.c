@@ -9,8 +9,8 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
-#include "store/frame.h"
-#include "store/journal_file.h"
+#include "journal/frame.h"
+#include "journal/journal_file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -8,23 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/memory.h"
+#include "folder_fixture.h"
 #include "store/catalog.h"
-#include "value_fixture.h"
-
-static char folder[64];
-static char home[80];
-
-static inline void make_home(void) {
-    strcpy(folder, "/tmp/edgeops-store-XXXXXX");
-    cr_assert(mkdtemp(folder) != NULL);
-    snprintf(home, sizeof home, "%s/home", folder);
-}
-
-static inline void remove_home(void) {
-    CHECK_OK(eop_remove_tree(folder));
-}
 
 /* Small segments, no floor: so that a test sees many rotations. */
 static inline edgeops_store *open_store(void) {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "store/frame.h"
+/* Rows in a frame: puts them one after the other and takes them back. frame.h has the format.
+ * Reading trusts nothing. */
+#include "journal/frame.h"
 
 #include <string.h>
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Segment files of the journal: header, preallocation, and the walk over their frames. */
-#ifndef EOP_STORE_JOURNAL_FILE_H
-#define EOP_STORE_JOURNAL_FILE_H
+#ifndef EOP_JOURNAL_JOURNAL_FILE_H
+#define EOP_JOURNAL_JOURNAL_FILE_H
 
-#include "store/journal.h"
+#include "journal/journal.h"
 
 #define EOP_SEGMENT_HEADER 64u
 
@@ -29,4 +29,4 @@ edgeops_status eop_segment_walk(int fd, const char *path, const eop_segment_head
 edgeops_status eop_segment_write(int fd, const char *path, const void *data, size_t size,
                                  uint64_t offset);
 
-#endif /* EOP_STORE_JOURNAL_FILE_H */
+#endif /* EOP_JOURNAL_JOURNAL_FILE_H */

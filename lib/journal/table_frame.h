@@ -10,8 +10,8 @@
  *   column = u16 channel, u8 type, u8 0, u32 elements a row, u32 bytes, BLOB as in chunk.h
  *
  * A channel that is null in all rows has no column. */
-#ifndef EOP_STORE_TABLE_FRAME_H
-#define EOP_STORE_TABLE_FRAME_H
+#ifndef EOP_JOURNAL_TABLE_FRAME_H
+#define EOP_JOURNAL_TABLE_FRAME_H
 
 #include "base/str.h"
 #include "column/rows.h"
@@ -58,4 +58,4 @@ edgeops_status eop_table_frame_next(eop_table_frame_column *out, eop_table_frame
 /** Times and seqs of all its rows into `rows`, which is empty. */
 edgeops_status eop_table_frame_keys(eop_rows *rows, const eop_table_frame *frame);
 
-#endif /* EOP_STORE_TABLE_FRAME_H */
+#endif /* EOP_JOURNAL_TABLE_FRAME_H */

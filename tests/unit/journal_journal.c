@@ -3,11 +3,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "store/frame.h"
-#include "store/journal.h"
-#include "store_fixture.h"
+#include "base/memory.h"
+#include "folder_fixture.h"
+#include "journal/frame.h"
+#include "journal/journal.h"
 
-TestSuite(store_journal, .init = make_home, .fini = remove_home);
+TestSuite(journal_journal, .init = make_home, .fini = remove_home);
 
 enum { FRAMES = 6 };
 
@@ -69,7 +70,7 @@ static void overwrite(const char *path, const void *data, size_t size, off_t off
     close(fd);
 }
 
-Test(store_journal, torn_tail_is_cut_at_every_offset) {
+Test(journal_journal, torn_tail_is_cut_at_every_offset) {
     uint64_t ends[FRAMES];
     char *data = NULL;
     size_t size = 0;
@@ -102,7 +103,7 @@ Test(store_journal, torn_tail_is_cut_at_every_offset) {
     eop_free(data);
 }
 
-Test(store_journal, damaged_byte_costs_one_frame) {
+Test(journal_journal, damaged_byte_costs_one_frame) {
     uint64_t ends[FRAMES];
     char *data = NULL;
     size_t size = 0;
@@ -124,7 +125,7 @@ Test(store_journal, damaged_byte_costs_one_frame) {
     eop_free(data);
 }
 
-Test(store_journal, damaged_header_puts_the_file_aside) {
+Test(journal_journal, damaged_header_puts_the_file_aside) {
     uint64_t ends[FRAMES];
     eop_journal *journal = NULL;
     seen s;
@@ -142,7 +143,7 @@ Test(store_journal, damaged_header_puts_the_file_aside) {
     cr_assert(eop_file_exists(aside));
 }
 
-Test(store_journal, recycled_file_does_not_bring_old_frames_back) {
+Test(journal_journal, recycled_file_does_not_bring_old_frames_back) {
     eop_journal *journal = NULL;
     seen s;
     CHECK_OK(open_journal(&journal, &s, 0));
@@ -166,7 +167,7 @@ Test(store_journal, recycled_file_does_not_bring_old_frames_back) {
     eop_journal_close(journal);
 }
 
-Test(store_journal, frame_larger_than_a_segment_gets_its_own) {
+Test(journal_journal, frame_larger_than_a_segment_gets_its_own) {
     eop_journal *journal = NULL;
     seen s;
     CHECK_OK(open_journal(&journal, &s, 0));
@@ -183,7 +184,7 @@ Test(store_journal, frame_larger_than_a_segment_gets_its_own) {
     eop_journal_close(journal);
 }
 
-Test(store_journal, floor_keeps_segments_from_being_made) {
+Test(journal_journal, floor_keeps_segments_from_being_made) {
     eop_journal *journal = NULL;
     eop_journal_options options = {
         .folder = home, .segment_bytes = 1024 * 1024, .floor_bytes = UINT64_MAX / 2};
@@ -195,7 +196,7 @@ Test(store_journal, floor_keeps_segments_from_being_made) {
     eop_journal_close(journal);
 }
 
-Test(store_journal, malformed_rows_are_refused) {
+Test(journal_journal, malformed_rows_are_refused) {
     dice d = {7};
     eop_cell cells[EOP_CHANNELS_MAX];
     edgeops_value values[3] = {f64(-0.0), text("abc"), boolean(1)};

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "store/table_frame.h"
+/* Blocks of columns in a frame, for appends of whole tables. table_frame.h has the format; the
+ * columns are BLOBs of column/chunk.h. Reading trusts nothing. */
+#include "journal/table_frame.h"
 
 #include <string.h>
 
 #include "base/error.h"
 #include "column/chunk.h"
-#include "store/frame.h"
+#include "journal/frame.h"
 
 typedef struct block_head {
     uint32_t mark;

@@ -9,8 +9,8 @@
  *   count as one.
  *
  * A null is a cell that is not there. */
-#ifndef EOP_STORE_FRAME_H
-#define EOP_STORE_FRAME_H
+#ifndef EOP_JOURNAL_FRAME_H
+#define EOP_JOURNAL_FRAME_H
 
 #include <stdbool.h>
 
@@ -53,4 +53,4 @@ void eop_frame_put(eop_buf *buf, const eop_frame_row *row, const eop_cell *cells
 edgeops_status eop_frame_next(eop_frame_row *row, eop_cell *cells, const char **data,
                               const char *end);
 
-#endif /* EOP_STORE_FRAME_H */
+#endif /* EOP_JOURNAL_FRAME_H */

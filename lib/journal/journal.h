@@ -13,8 +13,8 @@
  * One frame is one append: all of it or nothing. The mark makes the frames of an earlier life of a
  * recycled file invalid, and finds the next frame behind a damaged one. Not locked: the caller's
  * lock. */
-#ifndef EOP_STORE_JOURNAL_H
-#define EOP_STORE_JOURNAL_H
+#ifndef EOP_JOURNAL_JOURNAL_H
+#define EOP_JOURNAL_JOURNAL_H
 
 #include <stdbool.h>
 
@@ -108,4 +108,4 @@ void eop_journal_release(eop_journal *journal, eop_journal_pin *pin);
  * nothing was written. The payload fits. */
 edgeops_status eop_journal_write(eop_journal *journal, eop_buf *frame);
 
-#endif /* EOP_STORE_JOURNAL_H */
+#endif /* EOP_JOURNAL_JOURNAL_H */

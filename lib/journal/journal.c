@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "store/journal.h"
+/* The folder of segments: which one is written, which is the spare, which are sealed and may go.
+ * Owns the file descriptors. journal.h has the format and the order of calls; the caller's lock
+ * guards all of it. */
+#include "journal/journal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +17,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/memory.h"
-#include "store/journal_file.h"
+#include "journal/journal_file.h"
 
 struct eop_journal {
     char *folder;

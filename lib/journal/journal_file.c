@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "store/journal_file.h"
+/* One segment file: makes it with all its blocks, writes and checks its header, and walks its
+ * frames. Knows no folder and no lock. */
+#include "journal/journal_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
