@@ -24,15 +24,4 @@
         }                                                                                          \
     } while (0)
 
-/** Copies the caller's versioned options struct over `out`, which holds the defaults. */
-#define EOP_OPTIONS_COPY(out, given)                                                               \
-    do {                                                                                           \
-        if ((given) != NULL) {                                                                     \
-            size_t eop_n_ =                                                                        \
-                (given)->struct_size < sizeof(*(out)) ? (given)->struct_size : sizeof(*(out));     \
-            memcpy((out), (given), eop_n_);                                                        \
-            (out)->struct_size = sizeof(*(out));                                                   \
-        }                                                                                          \
-    } while (0)
-
 #endif /* EOP_BASE_COMPILER_H */

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/abi.h"
 #include "base/compiler.h"
 #include "base/error.h"
 #include "base/memory.h"
@@ -41,9 +42,8 @@ struct edgeops_virtual {
 static const eop_virtual_kind *const kinds[] = {&eop_virtual_pcb, &eop_virtual_imu};
 
 void edgeops_virtual_options_init(edgeops_virtual_options *options, size_t struct_size) {
-    const edgeops_virtual_options init = EDGEOPS_VIRTUAL_OPTIONS_INIT;
-    memcpy(options, &init, struct_size < sizeof init ? struct_size : sizeof init);
-    options->struct_size = struct_size;
+    static const edgeops_virtual_options defaults = EDGEOPS_VIRTUAL_OPTIONS_INIT;
+    eop_struct_init(options, struct_size, &defaults, sizeof defaults);
 }
 
 edgeops_status edgeops_virtual_open(edgeops_virtual **out, const char *kind,
@@ -51,7 +51,10 @@ edgeops_status edgeops_virtual_open(edgeops_virtual **out, const char *kind,
     EOP_REQUIRE(out != NULL && kind != NULL, "bench");
     *out = NULL;
     edgeops_virtual_options options = EDGEOPS_VIRTUAL_OPTIONS_INIT;
-    EOP_OPTIONS_COPY(&options, given);
+    edgeops_status status = EOP_STRUCT_TAKE(&options, given, "bench", EDGEOPS_VIRTUAL_OPTIONS_INIT);
+    if (status < 0) {
+        return status;
+    }
     const eop_virtual_kind *found = NULL;
     for (size_t i = 0; i < EOP_COUNT(kinds); i++) {
         found = strcmp(kinds[i]->name, kind) == 0 ? kinds[i] : found;

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/abi.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/memory.h"
@@ -187,10 +188,8 @@ edgeops_status edgeops_publisher_send(edgeops_publisher *publisher,
 /* -- life -- */
 
 void edgeops_publisher_options_init(edgeops_publisher_options *options, size_t struct_size) {
-    edgeops_publisher_options defaults = EDGEOPS_PUBLISHER_OPTIONS_INIT;
-    size_t size = struct_size < sizeof(defaults) ? struct_size : sizeof(defaults);
-    memcpy(options, &defaults, size);
-    options->struct_size = size;
+    static const edgeops_publisher_options defaults = EDGEOPS_PUBLISHER_OPTIONS_INIT;
+    eop_struct_init(options, struct_size, &defaults, sizeof defaults);
 }
 
 static edgeops_status default_client_id(eop_mqtt_config *config, const char *instance) {
@@ -246,9 +245,14 @@ edgeops_status edgeops_publisher_open(edgeops_publisher **out, edgeops_ctx *ctx,
                                       const edgeops_publisher_options *given) {
     EOP_REQUIRE(out != NULL, "publisher");
     *out = NULL;
-    EOP_REQUIRE(ctx != NULL && given != NULL && given->config_json != NULL, "publisher");
+    EOP_REQUIRE(ctx != NULL && given != NULL, "publisher");
     edgeops_publisher_options options = EDGEOPS_PUBLISHER_OPTIONS_INIT;
-    EOP_OPTIONS_COPY(&options, given);
+    edgeops_status rc =
+        EOP_STRUCT_TAKE(&options, given, "publisher", EDGEOPS_PUBLISHER_OPTIONS_INIT);
+    if (rc < 0) {
+        return rc;
+    }
+    EOP_REQUIRE(options.config_json != NULL, "publisher");
     if (options.in_flight == 0) {
         options.in_flight = DEFAULT_IN_FLIGHT;
     }
@@ -262,7 +266,7 @@ edgeops_status edgeops_publisher_open(edgeops_publisher **out, edgeops_ctx *ctx,
     p->ctx = ctx;
     p->options = options;
     pthread_mutex_init(&p->mutex, NULL);
-    edgeops_status rc = publisher_init(p);
+    rc = publisher_init(p);
     if (rc < 0) {
         edgeops_publisher_close(p);
         return rc;

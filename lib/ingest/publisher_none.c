@@ -2,14 +2,13 @@
 /* The publisher of a build without MQTT. */
 #include <string.h>
 
+#include "base/abi.h"
 #include "base/error.h"
 #include "edgeops/ingest.h"
 
 void edgeops_publisher_options_init(edgeops_publisher_options *options, size_t struct_size) {
-    edgeops_publisher_options defaults = EDGEOPS_PUBLISHER_OPTIONS_INIT;
-    size_t size = struct_size < sizeof(defaults) ? struct_size : sizeof(defaults);
-    memcpy(options, &defaults, size);
-    options->struct_size = size;
+    static const edgeops_publisher_options defaults = EDGEOPS_PUBLISHER_OPTIONS_INIT;
+    eop_struct_init(options, struct_size, &defaults, sizeof defaults);
 }
 
 edgeops_status edgeops_publisher_open(edgeops_publisher **out, edgeops_ctx *ctx,

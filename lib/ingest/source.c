@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/abi.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/str.h"
@@ -436,10 +437,8 @@ static void on_wake(void *user_data) {
 /* -- life -- */
 
 void edgeops_source_options_init(edgeops_source_options *options, size_t struct_size) {
-    edgeops_source_options defaults = EDGEOPS_SOURCE_OPTIONS_INIT;
-    size_t size = struct_size < sizeof(defaults) ? struct_size : sizeof(defaults);
-    memcpy(options, &defaults, size);
-    options->struct_size = size;
+    static const edgeops_source_options defaults = EDGEOPS_SOURCE_OPTIONS_INIT;
+    eop_struct_init(options, struct_size, &defaults, sizeof defaults);
 }
 
 static edgeops_status source_init(edgeops_source *source, eop_json *config) {
@@ -490,7 +489,10 @@ edgeops_status edgeops_source_open(edgeops_source **out, edgeops_ctx *ctx,
     edgeops_source_options options = EDGEOPS_SOURCE_OPTIONS_INIT;
     eop_json *config = NULL;
     edgeops_source *source = NULL;
-    EOP_OPTIONS_COPY(&options, given);
+    edgeops_status rc = EOP_STRUCT_TAKE(&options, given, "source", EDGEOPS_SOURCE_OPTIONS_INIT);
+    if (rc < 0) {
+        return rc;
+    }
     if (options.name == NULL || !eop_id_valid(options.name)) {
         return eop_fail(EDGEOPS_E_INVALID, "source",
                         "'%s' is no name for a source; use [a-z0-9][a-z0-9._-]{0,63}",
@@ -498,7 +500,7 @@ edgeops_status edgeops_source_open(edgeops_source **out, edgeops_ctx *ctx,
     }
     EOP_REQUIRE(options.driver != NULL && options.config_json != NULL && options.append != NULL,
                 "source");
-    edgeops_status rc = edgeops_source_check(options.driver, options.config_json);
+    rc = edgeops_source_check(options.driver, options.config_json);
     if (rc < 0) {
         return rc;
     }

@@ -5,13 +5,12 @@
 
 #include <string.h>
 
+#include "base/abi.h"
 #include "codec/schema.h"
 
 void edgeops_call_options_init(edgeops_call_options *options, size_t struct_size) {
     static const edgeops_call_options defaults = EDGEOPS_CALL_OPTIONS_INIT;
-    memset(options, 0, struct_size);
-    memcpy(options, &defaults, struct_size < sizeof(defaults) ? struct_size : sizeof(defaults));
-    options->struct_size = struct_size;
+    eop_struct_init(options, struct_size, &defaults, sizeof defaults);
 }
 
 const eop_op *eop_op_at(const edgeops_node *node, size_t index) {
@@ -90,7 +89,10 @@ edgeops_status edgeops_node_call_start(edgeops_call **out, edgeops_node *node,
         *out = NULL;
     }
     EOP_REQUIRE(node != NULL && operation != NULL, "node");
-    EOP_OPTIONS_COPY(&given, options);
+    status = EOP_STRUCT_TAKE(&given, options, "node", EDGEOPS_CALL_OPTIONS_INIT);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
     if (node->closing) {
         return eop_fail(EDGEOPS_E_CLOSED, "node", "the node is being closed");
     }

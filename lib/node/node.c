@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/abi.h"
 #include "node/ops.h"
 #include "store/retention.h"
 
@@ -22,9 +23,7 @@
 
 void edgeops_node_options_init(edgeops_node_options *options, size_t struct_size) {
     static const edgeops_node_options defaults = EDGEOPS_NODE_OPTIONS_INIT;
-    memset(options, 0, struct_size);
-    memcpy(options, &defaults, struct_size < sizeof(defaults) ? struct_size : sizeof(defaults));
-    options->struct_size = struct_size;
+    eop_struct_init(options, struct_size, &defaults, sizeof defaults);
 }
 
 static void on_turn(void *user_data) {
@@ -251,8 +250,8 @@ edgeops_status edgeops_node_open(edgeops_node **out, edgeops_ctx *ctx, const cha
     EOP_REQUIRE(out != NULL, "node");
     *out = NULL;
     EOP_REQUIRE(ctx != NULL && home != NULL && home[0] != '\0', "node");
-    EOP_OPTIONS_COPY(&given, options);
-    status = check_options(&given);
+    status = EOP_STRUCT_TAKE(&given, options, "node", EDGEOPS_NODE_OPTIONS_INIT);
+    status = status == EDGEOPS_OK ? check_options(&given) : status;
     if (status != EDGEOPS_OK) {
         return status;
     }

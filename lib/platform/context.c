@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/abi.h"
 #include "base/compiler.h"
 #include "base/error.h"
 #include "base/memory.h"
@@ -9,14 +10,8 @@
 #include "platform/loop.h"
 
 void edgeops_ctx_options_init(edgeops_ctx_options *options, size_t struct_size) {
-    const edgeops_ctx_options defaults = EDGEOPS_CTX_OPTIONS_INIT;
-    size_t size = struct_size < sizeof(defaults) ? struct_size : sizeof(defaults);
-    if (options == NULL || size < sizeof(options->struct_size)) {
-        return;
-    }
-    memset(options, 0, struct_size);
-    memcpy(options, &defaults, size);
-    options->struct_size = struct_size;
+    static const edgeops_ctx_options defaults = EDGEOPS_CTX_OPTIONS_INIT;
+    eop_struct_init(options, struct_size, &defaults, sizeof defaults);
 }
 
 static void on_stop(uv_async_t *handle) {
@@ -50,8 +45,10 @@ edgeops_status edgeops_ctx_new(edgeops_ctx **out, const edgeops_ctx_options *opt
     int rc = 0;
     EOP_REQUIRE(out != NULL, "context");
     *out = NULL;
-    EOP_OPTIONS_COPY(&opts, options);
-
+    edgeops_status status = EOP_STRUCT_TAKE(&opts, options, "context", EDGEOPS_CTX_OPTIONS_INIT);
+    if (status < 0) {
+        return status;
+    }
     ctx = eop_calloc(1, sizeof(*ctx));
     if (ctx == NULL) {
         return eop_fail_nomem("context");

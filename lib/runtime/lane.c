@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/abi.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -461,9 +462,9 @@ edgeops_status edgeops_lane_open(edgeops_lane **out, edgeops_runtime *runtime,
 
     EOP_REQUIRE(out != NULL && runtime != NULL && given != NULL, "runtime");
     *out = NULL;
-    EOP_OPTIONS_COPY(&options, given);
+    edgeops_status status = EOP_STRUCT_TAKE(&options, given, "runtime", EDGEOPS_LANE_OPTIONS_INIT);
     options.depth = options.depth == 0 ? DEFAULT_DEPTH : options.depth;
-    edgeops_status status = check_options(&options);
+    status = status == EDGEOPS_OK ? check_options(&options) : status;
     if (status < 0) {
         return status;
     }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/abi.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -13,18 +14,18 @@
 #define DEFAULT_LOG_LIMIT ((uint64_t)16 << 20)
 
 void edgeops_runtime_options_init(edgeops_runtime_options *options, size_t struct_size) {
-    const edgeops_runtime_options init = EDGEOPS_RUNTIME_OPTIONS_INIT;
-    memcpy(options, &init, struct_size < sizeof init ? struct_size : sizeof init);
+    static const edgeops_runtime_options defaults = EDGEOPS_RUNTIME_OPTIONS_INIT;
+    eop_struct_init(options, struct_size, &defaults, sizeof defaults);
 }
 
 void edgeops_train_options_init(edgeops_train_options *options, size_t struct_size) {
-    const edgeops_train_options init = EDGEOPS_TRAIN_OPTIONS_INIT;
-    memcpy(options, &init, struct_size < sizeof init ? struct_size : sizeof init);
+    static const edgeops_train_options defaults = EDGEOPS_TRAIN_OPTIONS_INIT;
+    eop_struct_init(options, struct_size, &defaults, sizeof defaults);
 }
 
 void edgeops_lane_options_init(edgeops_lane_options *options, size_t struct_size) {
-    const edgeops_lane_options init = EDGEOPS_LANE_OPTIONS_INIT;
-    memcpy(options, &init, struct_size < sizeof init ? struct_size : sizeof init);
+    static const edgeops_lane_options defaults = EDGEOPS_LANE_OPTIONS_INIT;
+    eop_struct_init(options, struct_size, &defaults, sizeof defaults);
 }
 
 /* Beside the library, as it lies in a build folder or in a prefix that was moved; NULL when it is
@@ -105,12 +106,16 @@ edgeops_status edgeops_runtime_new(edgeops_runtime **out, edgeops_ctx *ctx,
 
     EOP_REQUIRE(out != NULL && ctx != NULL, "runtime");
     *out = NULL;
-    EOP_OPTIONS_COPY(&options, given);
+    edgeops_status status =
+        EOP_STRUCT_TAKE(&options, given, "runtime", EDGEOPS_RUNTIME_OPTIONS_INIT);
+    if (status < 0) {
+        return status;
+    }
     edgeops_runtime *runtime = eop_calloc(1, sizeof *runtime);
     if (runtime == NULL) {
         return eop_fail_nomem("runtime");
     }
-    edgeops_status status = find_worker(&runtime->worker, options.worker);
+    status = find_worker(&runtime->worker, options.worker);
     if (status < 0) {
         eop_free(runtime);
         return status;

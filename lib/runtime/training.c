@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/abi.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -243,8 +244,8 @@ static edgeops_status start(edgeops_training *t, const edgeops_train_options *o,
 
 static edgeops_status check(edgeops_train_options *out, const edgeops_train_options *given,
                             eop_json **params) {
-    EOP_OPTIONS_COPY(out, given);
-    edgeops_status status = check_options(out);
+    edgeops_status status = EOP_STRUCT_TAKE(out, given, "runtime", EDGEOPS_TRAIN_OPTIONS_INIT);
+    status = status == EDGEOPS_OK ? check_options(out) : status;
     return status == EDGEOPS_OK
                ? eop_params_resolve(params, edgeops_workflow_info_of(out->workflow)->manifest,
                                     out->params_json)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/abi.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/str.h"
@@ -11,10 +12,8 @@
 #include "store/upkeep.h"
 
 void edgeops_dataset_options_init(edgeops_dataset_options *options, size_t struct_size) {
-    edgeops_dataset_options defaults = EDGEOPS_DATASET_OPTIONS_INIT;
-    memset(options, 0, struct_size);
-    memcpy(options, &defaults, struct_size < sizeof defaults ? struct_size : sizeof defaults);
-    options->struct_size = struct_size;
+    static const edgeops_dataset_options defaults = EDGEOPS_DATASET_OPTIONS_INIT;
+    eop_struct_init(options, struct_size, &defaults, sizeof defaults);
 }
 
 /* -- which assets -- */
@@ -473,8 +472,10 @@ edgeops_status edgeops_dataset_create(edgeops_store *store,
     EOP_REQUIRE(store != NULL && options != NULL, "store");
     edgeops_dataset_options o = EDGEOPS_DATASET_OPTIONS_INIT;
     eop_frozen frozen = {0};
-    EOP_OPTIONS_COPY(&o, options);
-    edgeops_status status = check_options(&o);
+    edgeops_status status = EOP_STRUCT_TAKE(&o, options, "store", EDGEOPS_DATASET_OPTIONS_INIT);
+    if (status == EDGEOPS_OK) {
+        status = check_options(&o);
+    }
     if (status == EDGEOPS_OK) {
         status = eop_spec_init(&frozen.spec, &o);
     }

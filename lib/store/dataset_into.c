@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "base/abi.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "store/dataset.h"
@@ -13,10 +14,8 @@
 #define ROWS_FOR_TWO 500000u
 
 void edgeops_dataset_layout_init(edgeops_dataset_layout *layout, size_t struct_size) {
-    edgeops_dataset_layout defaults = EDGEOPS_DATASET_LAYOUT_INIT;
-    memset(layout, 0, struct_size);
-    memcpy(layout, &defaults, struct_size < sizeof defaults ? struct_size : sizeof defaults);
-    layout->struct_size = struct_size;
+    static const edgeops_dataset_layout defaults = EDGEOPS_DATASET_LAYOUT_INIT;
+    eop_struct_init(layout, struct_size, &defaults, sizeof defaults);
 }
 
 typedef struct reading {
@@ -309,8 +308,12 @@ edgeops_status edgeops_dataset_read_into(edgeops_store *store, const char *name,
                                          const edgeops_dataset_layout *layout) {
     EOP_REQUIRE(store != NULL && name != NULL && layout != NULL, "store");
     reading r = {.store = store, .layout = EDGEOPS_DATASET_LAYOUT_INIT};
-    EOP_OPTIONS_COPY(&r.layout, layout);
-    edgeops_status status = eop_frozen_load(&r.frozen, &store->catalog, name);
+    edgeops_status status =
+        EOP_STRUCT_TAKE(&r.layout, layout, "store", EDGEOPS_DATASET_LAYOUT_INIT);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    status = eop_frozen_load(&r.frozen, &store->catalog, name);
     if (status == EDGEOPS_OK) {
         status = choose(&r);
     }

@@ -3,6 +3,7 @@
  * for which the catalog is locked grows with their number. */
 #include <string.h>
 
+#include "base/abi.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/str.h"
@@ -13,10 +14,8 @@
 enum { PAGE = 1024 };
 
 void edgeops_label_query_init(edgeops_label_query *query, size_t struct_size) {
-    edgeops_label_query defaults = EDGEOPS_LABEL_QUERY_INIT;
-    memset(query, 0, struct_size);
-    memcpy(query, &defaults, struct_size < sizeof defaults ? struct_size : sizeof defaults);
-    query->struct_size = struct_size;
+    static const edgeops_label_query defaults = EDGEOPS_LABEL_QUERY_INIT;
+    eop_struct_init(query, struct_size, &defaults, sizeof defaults);
 }
 
 typedef struct item {
@@ -239,8 +238,10 @@ static edgeops_status find(uint64_t *version, edgeops_store *store,
                            void *user_data) {
     edgeops_label_query q = EDGEOPS_LABEL_QUERY_INIT;
     uint64_t now = 0;
-    EOP_OPTIONS_COPY(&q, query);
-    edgeops_status status = eop_label_version(&now, &store->catalog);
+    edgeops_status status = EOP_STRUCT_TAKE(&q, query, "store", EDGEOPS_LABEL_QUERY_INIT);
+    if (status == EDGEOPS_OK) {
+        status = eop_label_version(&now, &store->catalog);
+    }
     if (status != EDGEOPS_OK) {
         return status;
     }

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "base/abi.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "store/scan.h"
 
 void edgeops_query_init(edgeops_query *query, size_t struct_size) {
-    edgeops_query defaults = EDGEOPS_QUERY_INIT;
-    memset(query, 0, struct_size);
-    memcpy(query, &defaults, struct_size < sizeof defaults ? struct_size : sizeof defaults);
-    query->struct_size = struct_size;
+    static const edgeops_query defaults = EDGEOPS_QUERY_INIT;
+    eop_struct_init(query, struct_size, &defaults, sizeof defaults);
 }
 
 edgeops_status eop_reader_take(eop_telemetry *out, edgeops_store *store) {
@@ -195,7 +194,10 @@ edgeops_status eop_request_init(eop_request *request, edgeops_store *store,
                                 const edgeops_query *query) {
     edgeops_query q = EDGEOPS_QUERY_INIT;
     *request = (eop_request){0};
-    EOP_OPTIONS_COPY(&q, query);
+    edgeops_status status = EOP_STRUCT_TAKE(&q, query, "store", EDGEOPS_QUERY_INIT);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
     EOP_REQUIRE(q.asset != NULL, "store");
     if (q.limit > 0 && q.last > 0) {
         return eop_fail(EDGEOPS_E_INVALID, "store",
@@ -207,8 +209,7 @@ edgeops_status eop_request_init(eop_request *request, edgeops_store *store,
     }
     pthread_mutex_lock(&store->lock);
     const eop_asset *asset = eop_memtable_find(&store->mem, q.asset);
-    edgeops_status status =
-        asset != NULL ? resolve_channels(request, asset, &q) : eop_fail_no_asset(q.asset);
+    status = asset != NULL ? resolve_channels(request, asset, &q) : eop_fail_no_asset(q.asset);
     if (status == EDGEOPS_OK) {
         status = resolve_conditions(request, asset, &q);
     }

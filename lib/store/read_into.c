@@ -3,15 +3,14 @@
 
 #include <string.h>
 
+#include "base/abi.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/type.h"
 
 void edgeops_layout_init(edgeops_layout *layout, size_t struct_size) {
-    edgeops_layout defaults = EDGEOPS_LAYOUT_INIT;
-    memset(layout, 0, struct_size);
-    memcpy(layout, &defaults, struct_size < sizeof defaults ? struct_size : sizeof defaults);
-    layout->struct_size = struct_size;
+    static const edgeops_layout defaults = EDGEOPS_LAYOUT_INIT;
+    eop_struct_init(layout, struct_size, &defaults, sizeof defaults);
 }
 
 /* -- what is asked -- */
@@ -266,8 +265,11 @@ edgeops_status edgeops_store_read_into(uint64_t *rows, edgeops_store *store,
     eop_read_into r = {0};
     eop_request request;
     const char **names = NULL;
-    EOP_OPTIONS_COPY(&layout, given);
-    edgeops_status status = eop_request_init(&request, store, query);
+    edgeops_status status = EOP_STRUCT_TAKE(&layout, given, "store", EDGEOPS_LAYOUT_INIT);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    status = eop_request_init(&request, store, query);
     size_t count = status == EDGEOPS_OK ? request.table->view.column_count : 0;
     if (status == EDGEOPS_OK) {
         names = eop_calloc(count, sizeof *names);

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/abi.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -15,16 +16,17 @@
 enum { MIB = 1024 * 1024 };
 
 void edgeops_store_options_init(edgeops_store_options *options, size_t struct_size) {
-    edgeops_store_options defaults = EDGEOPS_STORE_OPTIONS_INIT;
-    memset(options, 0, struct_size);
-    memcpy(options, &defaults, struct_size < sizeof defaults ? struct_size : sizeof defaults);
-    options->struct_size = struct_size;
+    static const edgeops_store_options defaults = EDGEOPS_STORE_OPTIONS_INIT;
+    eop_struct_init(options, struct_size, &defaults, sizeof defaults);
 }
 
 static edgeops_status take_options(edgeops_store_options *out,
                                    const edgeops_store_options *options) {
     *out = (edgeops_store_options)EDGEOPS_STORE_OPTIONS_INIT;
-    EOP_OPTIONS_COPY(out, options);
+    edgeops_status status = EOP_STRUCT_TAKE(out, options, "store", EDGEOPS_STORE_OPTIONS_INIT);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
     if (out->ahead_limit <= 0) {
         out->ahead_limit = 24 * 3600 * EDGEOPS_SECOND;
     }
