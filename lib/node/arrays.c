@@ -5,7 +5,7 @@
 
 #include "codec/npy.h"
 #include "codec/value.h"
-#include "node/controller.h"
+#include "node/job.h"
 #include "node/slices.h"
 
 #define FLUSH_BYTES      ((size_t)256 * 1024)

@@ -4,7 +4,7 @@
 #define EOP_NODE_ARRAYS_H
 
 #include "codec/zip.h"
-#include "node/parts.h"
+#include "node/home.h"
 
 /** Arrays on their way out. */
 typedef struct eop_arrays {

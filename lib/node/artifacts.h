@@ -2,7 +2,7 @@
 #ifndef EOP_NODE_ARTIFACTS_H
 #define EOP_NODE_ARTIFACTS_H
 
-#include "node/parts.h"
+#include "node/home.h"
 
 /** Makes the files under a folder durable and lists them: [{name, size, sha256}], sorted by name;
  * *total is the sum of the sizes. Only regular files and folders are taken: E_DENIED. Any thread.

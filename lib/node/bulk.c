@@ -2,6 +2,7 @@
 /* Input that a cancel can end. A read(2) of a pipe or terminal blocks until its other end moves,
  * and the CSV reader calls read(2): so a second thread stands in between for all but regular files.
  */
+
 #include "node/bulk.h"
 
 #include <errno.h>
@@ -9,6 +10,8 @@
 #include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "node/job.h"
 
 struct eop_bulk {
     eop_job *job;

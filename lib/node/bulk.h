@@ -2,7 +2,7 @@
 #ifndef EOP_NODE_BULK_H
 #define EOP_NODE_BULK_H
 
-#include "node/controller.h"
+#include "node/home.h"
 
 /** The bulk input of a call as a descriptor whose end comes when the job is canceled. All calls:
  * the job's thread. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The calls of a node, from the moment they are taken to their answer: the same for the host's own
  * calls, for those that come in through the socket, and for those that go to a daemon. */
-#include "node/controller.h"
+#include "node/call.h"
 
 #define END_WITHIN (30 * EDGEOPS_SECOND)
 

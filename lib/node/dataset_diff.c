@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How two datasets differ: what their descriptions say, member by member. */
-#include <string.h>
-
 #include "node/dataset_diff.h"
+
+#include <string.h>
 
 #define DIFFERENCES_MAX 500u
 

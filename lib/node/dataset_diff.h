@@ -2,7 +2,7 @@
 #ifndef EOP_NODE_DATASET_DIFF_H
 #define EOP_NODE_DATASET_DIFF_H
 
-#include "node/parts.h"
+#include "node/home.h"
 
 /** Of two descriptions as eop_dataset_describe() gives them: {same: the digests are equal,
  * digest_a, digest_b, differences: number, items: [{what, a, b}]}, the first 500; null for what one

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "codec/number.h"
+#include "node/args.h"
 
 static void free_names(char **names) {
     for (char **name = names; name != NULL && *name != NULL; name++) {

@@ -2,7 +2,7 @@
 #ifndef EOP_NODE_DATASET_OPTIONS_H
 #define EOP_NODE_DATASET_OPTIONS_H
 
-#include "node/parts.h"
+#include "node/home.h"
 
 /** What `dataset.create` is given, as the store takes it. */
 typedef struct eop_dataset_args {

@@ -3,10 +3,15 @@
  * outbox. The answers of one turn of the loop are made durable together: first the samples, then,
  * in one transaction, the messages and the checkpoint. A crash between the two makes the same
  * samples once more, which the store leaves out, and no message twice. */
+
 #include "node/deployment.h"
 
 #include <stdio.h>
 #include <string.h>
+
+#include "node/args.h"
+#include "node/outbox.h"
+#include "node/records.h"
 
 #define CHECKPOINT_EVERY EDGEOPS_SECOND
 #define RETRY_AFTER      (10 * EDGEOPS_SECOND)

@@ -4,6 +4,8 @@
 #define EOP_NODE_DEPLOYMENT_H
 
 #include "monitor/histogram.h"
+#include "node/models.h"
+#include "node/runs.h"
 #include "node/stage.h"
 
 typedef enum eop_deployment_state {

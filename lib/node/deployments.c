@@ -1,8 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The deployments of a home: records, and what is shown of them. */
+#include "node/deployments.h"
+
+#include <math.h>
 #include <string.h>
 
+#include "node/args.h"
 #include "node/deployment.h"
+#include "node/outbox.h"
+#include "node/records.h"
+#include "node/sources.h"
 
 const eop_json *eop_deployment_record(const eop_deployment *d) {
     return d->record;
@@ -316,6 +323,26 @@ static void set_detail(eop_json *json, const eop_deployment *d) {
     eop_free(text);
 }
 
+static double microseconds(edgeops_duration duration) {
+    return round((double)duration / 100.0) / 10.0;
+}
+
+static eop_json *latency_json(const eop_histogram *h) {
+    eop_json *json = eop_json_object();
+    if (eop_histogram_count(h) == 0) {
+        eop_json_set_string(json, "p50", NULL);
+        eop_json_set_string(json, "p99", NULL);
+        eop_json_set_string(json, "max", NULL);
+        eop_json_set_integer(json, "count", 0);
+        return json;
+    }
+    eop_json_set_number(json, "p50", microseconds(eop_histogram_quantile(h, 0.5)));
+    eop_json_set_number(json, "p99", microseconds(eop_histogram_quantile(h, 0.99)));
+    eop_json_set_number(json, "max", microseconds(eop_histogram_max(h)));
+    eop_json_set_integer(json, "count", (int64_t)eop_histogram_count(h));
+    return json;
+}
+
 eop_json *eop_deployment_brief(eop_deployment *d) {
     eop_json *json = eop_json_object();
     eop_json_set_string(json, "name", d->name);
@@ -326,7 +353,7 @@ eop_json *eop_deployment_brief(eop_deployment *d) {
     eop_json_set_integer(json, "predictions", (int64_t)d->counters.predictions);
     eop_json_set_integer(json, "errors", (int64_t)d->counters.errors);
     eop_json_set_integer(json, "lag", (int64_t)lag(d));
-    eop_json_set(json, "latency_us", eop_latency_json(&d->latency));
+    eop_json_set(json, "latency_us", latency_json(&d->latency));
     eop_json_set_integer(json, "outbox", (int64_t)outbox_count(d));
     return json;
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From the name of an operation to a call: looks it up in the table that node.c hands in, checks
  * the arguments against its schema and gives them their defaults; or sends it to the daemon. */
-#include "node/controller.h"
+
+#include "node/dispatch.h"
 
 #include <string.h>
 
 #include "base/abi.h"
 #include "codec/schema.h"
+#include "node/socket_client.h"
 
 void edgeops_call_options_init(edgeops_call_options *options, size_t struct_size) {
     static const edgeops_call_options defaults = EDGEOPS_CALL_OPTIONS_INIT;

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "node/parts.h"
+#include "node/home.h"
 
 /** Compares one file with what is known of it: its size, and its SHA-256 when deep. E_CORRUPT names
  * it and says how it differs. */

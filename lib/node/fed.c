@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "node/parts.h"
+#include "node/records.h"
 
 #define NOTED_MAX  131072u
 #define SAVED_MAX  16384u

@@ -5,8 +5,8 @@
 #ifndef EOP_NODE_FED_H
 #define EOP_NODE_FED_H
 
-#include "node/controller.h"
 #include "node/hashes.h"
+#include "node/home.h"
 
 typedef struct eop_fed {
     pthread_mutex_t lock;

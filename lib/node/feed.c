@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Between the threads that append and the deployments that wait. A driver's thread leaves a mark
  * (ordinal, time) and wakes the loop at most once for each turn. */
-#include "node/parts.h"
+
+#include "node/feed.h"
 
 #include <string.h>
 

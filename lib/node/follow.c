@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* predict.follow: a stage whose answers are events. */
+#include "node/follow.h"
+
 #include <string.h>
 
 #include "node/inputs.h"
 #include "node/ops.h"
+#include "node/runs.h"
 #include "node/stage.h"
 
 #define AGAIN_AFTER (50 * EDGEOPS_MILLISECOND)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What every part of a node asks of it: where its files are, whether it serves others, and its
  * runtime, which is made when it is first needed. Context's thread; paths on any thread. */
-#include "node/controller.h"
+#include "node/home.h"
 
 char *eop_node_path(const edgeops_node *node, const char *a, const char *b) {
     char *first = eop_path_join(node->home, a);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The batch of an import: the readers of CSV, JSON lines and arrays put rows and labels into it,
  * and it stores them when it is full. It belongs to the job's thread. */
+#include "node/import.h"
+
 #include <string.h>
 
 #include "base/hash.h"
-#include "node/import.h"
+#include "codec/value.h"
 
 #define BATCH_VALUES_MAX 1000000u
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of data.import share. */
+/* The batch of an import, which the readers of the formats fill. */
 #ifndef EOP_NODE_IMPORT_H
 #define EOP_NODE_IMPORT_H
 
 #include "codec/table_csv.h"
+#include "node/call.h"
 #include "node/hashes.h"
-#include "node/parts.h"
+#include "node/job.h"
 
 typedef struct eop_import_label {
     char *asset;
@@ -66,11 +67,5 @@ edgeops_status eop_import_label_run(const char *asset, edgeops_time start, edgeo
 edgeops_status eop_import_know_label(const edgeops_label *label, void *user_data);
 /** bytes: of the input so far; total: rows, 0 where they are not known. */
 void eop_import_report(eop_job *job, const eop_import *w, uint64_t bytes, uint64_t total);
-
-/** import_csv.c, import_lines.c and import_arrays.c: all of the input. */
-edgeops_status eop_import_csv(eop_job *job, eop_import *w, int fd);
-edgeops_status eop_import_lines(eop_job *job, eop_import *w, int fd);
-/** channel: of a .npy; NULL: a .npz. */
-edgeops_status eop_import_arrays(eop_job *job, eop_import *w, int fd, const char *channel);
 
 #endif /* EOP_NODE_IMPORT_H */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* NumPy arrays: a .npz, as data.export writes it, or a .npy. */
+#include "node/import_arrays.h"
+
 #include <string.h>
 
 #include "codec/table_npz.h"
-#include "node/controller.h"
-#include "node/import.h"
 
 /* Runs of equal labels in consecutive rows. */
 typedef struct label_run {

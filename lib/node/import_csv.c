@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* CSV, plain or gzip: one row a sample. */
-#include "node/controller.h"
-#include "node/import.h"
+#include "node/import_csv.h"
 
 static edgeops_status take_rows(eop_job *job, eop_import *w, eop_csv_samples *csv) {
     edgeops_status status = EDGEOPS_OK;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* JSON lines, plain or gzip: one object a sample, as data.export writes them. */
+#include "node/import_lines.h"
+
 #include <string.h>
 
 #include "codec/csv_input.h"
 #include "codec/payload.h"
-#include "node/controller.h"
-#include "node/import.h"
 
 #define LINE_MAX ((size_t)1 << 20)
 

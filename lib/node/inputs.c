@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/column_view.h"
-#include "node/parts.h"
 
 #define NAMED_MAX 16u
 

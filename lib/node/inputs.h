@@ -3,7 +3,7 @@
 #ifndef EOP_NODE_INPUTS_H
 #define EOP_NODE_INPUTS_H
 
-#include "node/controller.h"
+#include "node/home.h"
 
 /** *missing: NULL when every input is there, else what has not come yet, for people; free with
  * eop_free. E_INVALID names an input that the asset has with another type. Any thread. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A thread for each long operation, not the loop's pool: an operation may stand still for hours in
  * a pipe whose other end is a person, and a pool of four would then serve nobody else. */
-#include "node/controller.h"
+
+#include "node/job.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -11,6 +12,8 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "node/call.h"
 
 /* After POLLOUT a pipe takes this much without blocking (PIPE_BUF of POSIX systems we know). */
 #define PIPE_STEP      4096

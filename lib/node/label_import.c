@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* label.import: a CSV with columns asset?, start, end?, label, author? All of it or nothing is
  * added, and what is there already is not added again: a file can be imported twice. */
+#include "node/label_import.h"
+
 #include <stdio.h>
 #include <string.h>
 

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Models: HOME/models/NAME with a training's files, and a record that is written last. */
-#include "node/parts.h"
+
+#include "node/models.h"
 
 #include <string.h>
+
+#include "node/records.h"
 
 char *eop_workflow_store(const edgeops_node *node) {
     return eop_node_path(node, "store", NULL);

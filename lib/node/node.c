@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A node: a home, who owns it, and what runs in it. */
-#include "node/controller.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -10,7 +9,16 @@
 #include <unistd.h>
 
 #include "base/abi.h"
+#include "node/deployments.h"
+#include "node/feed.h"
+#include "node/job.h"
 #include "node/ops.h"
+#include "node/outbox.h"
+#include "node/records.h"
+#include "node/runs.h"
+#include "node/socket_client.h"
+#include "node/socket_server.h"
+#include "node/sources.h"
 #include "store/retention.h"
 
 #define TICK         EDGEOPS_SECOND

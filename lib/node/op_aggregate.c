@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* data.stats and data.aggregate: what the store knows of samples without reading them. */
+#include "node/op_aggregate.h"
+
 #include "base/type.h"
+#include "node/job.h"
 #include "node/ops.h"
 
 #define ITEMS_MAX 20000u

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "node/deployments.h"
 #include "node/ops.h"
+#include "node/sources.h"
 #include "store/retention.h"
 
 static eop_json *times_of(const edgeops_asset_info *info) {

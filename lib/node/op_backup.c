@@ -9,6 +9,7 @@
 
 #include "edgeops/version.h"
 #include "node/backup_list.h"
+#include "node/job.h"
 #include "node/ops.h"
 #include "store/backup.h"
 

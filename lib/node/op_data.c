@@ -7,6 +7,9 @@
 #include "codec/gzip.h"
 #include "codec/payload.h"
 #include "node/arrays.h"
+#include "node/job.h"
+#include "node/op_aggregate.h"
+#include "node/op_import.h"
 #include "node/ops.h"
 #include "node/slices.h"
 

@@ -5,6 +5,7 @@
 #include "node/arrays.h"
 #include "node/dataset_diff.h"
 #include "node/dataset_options.h"
+#include "node/job.h"
 #include "node/ops.h"
 
 #define FLUSH_BYTES 65536u

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "node/deployments.h"
 #include "node/inputs.h"
+#include "node/models.h"
 #include "node/ops.h"
+#include "node/sources.h"
 
 #define NAME_MAX_SIZE 64
 

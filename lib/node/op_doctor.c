@@ -5,8 +5,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "node/deployments.h"
 #include "node/doctor_files.h"
+#include "node/job.h"
+#include "node/models.h"
 #include "node/ops.h"
+#include "node/sources.h"
 #include "store/retention.h"
 #include "store/verify.h"
 

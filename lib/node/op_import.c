@@ -2,10 +2,14 @@
 /* data.import: rows of CSV, JSON lines or NumPy arrays into the store, in batches. Doing it twice
  * changes nothing: the samples are duplicates then, and a label that is there already is not added
  * again. */
+#include "node/op_import.h"
+
 #include <string.h>
 
 #include "node/bulk.h"
-#include "node/import.h"
+#include "node/import_arrays.h"
+#include "node/import_csv.h"
+#include "node/import_lines.h"
 #include "node/ops.h"
 
 static void import_free(eop_import *w) {

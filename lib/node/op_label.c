@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "node/job.h"
+#include "node/label_import.h"
 #include "node/ops.h"
 #include "store/label.h"
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "node/deployments.h"
 #include "node/ops.h"
+#include "node/records.h"
 
 static void copy_member(eop_json *to, const eop_json *from, const char *key) {
     const eop_json *member = eop_json_get(from, key);

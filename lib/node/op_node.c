@@ -4,7 +4,10 @@
 
 #include "edgeops/version.h"
 #include "monitor/memory.h"
+#include "node/deployments.h"
+#include "node/dispatch.h"
 #include "node/ops.h"
+#include "node/sources.h"
 
 static eop_json *disk_json(edgeops_node *node, const eop_store_stats *stats) {
     eop_json *disk = eop_json_object();

@@ -2,8 +2,10 @@
 /* predict: the loop's part, and its end. */
 #include <string.h>
 
+#include "node/follow.h"
 #include "node/ops.h"
-#include "node/predict.h"
+#include "node/predict_read.h"
+#include "node/predict_write.h"
 
 #define BUDGET         (2 * EDGEOPS_MILLISECOND)
 #define QUEUE_MAX      ((size_t)1 << 20)

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "node/job.h"
 #include "node/ops.h"
 #include "store/compact.h"
 #include "store/retention.h"

@@ -5,7 +5,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "node/job.h"
 #include "node/ops.h"
+#include "node/records.h"
+#include "node/runs.h"
 
 #define FOLLOW_EVERY  (200 * EDGEOPS_MILLISECOND)
 #define METRICS_BYTES ((size_t)4 << 20)

@@ -2,7 +2,10 @@
 /* driver.* and source.*. */
 #include <string.h>
 
+#include "node/deployments.h"
 #include "node/ops.h"
+#include "node/outbox.h"
+#include "node/sources.h"
 
 /* -- drivers -- */
 

@@ -9,7 +9,12 @@
 #include <string.h>
 
 #include "node/artifacts.h"
+#include "node/dataset_diff.h"
+#include "node/job.h"
+#include "node/models.h"
 #include "node/ops.h"
+#include "node/records.h"
+#include "node/runs.h"
 #include "runtime/params.h"
 #include "runtime/share.h"
 

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include "node/bulk.h"
+#include "node/job.h"
+#include "node/models.h"
 #include "node/ops.h"
 
 #define UPLOAD_MAX ((uint64_t)4 << 30)

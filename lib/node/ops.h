@@ -3,7 +3,8 @@
 #ifndef EOP_NODE_OPS_H
 #define EOP_NODE_OPS_H
 
-#include "node/parts.h"
+#include "node/args.h"
+#include "node/call.h"
 
 extern const eop_op eop_node_ops[];
 extern const eop_op eop_backup_ops[];
@@ -23,13 +24,6 @@ extern const eop_op eop_retention_ops[];
 
 /** All of them; NULL at the end. */
 extern const eop_op *const eop_op_groups[];
-
-/* Those that have a file of their own. */
-edgeops_status eop_import_start(edgeops_call *call);
-edgeops_status eop_stats_start(edgeops_call *call);
-edgeops_status eop_aggregate_start(edgeops_call *call);
-edgeops_status eop_follow_start(edgeops_call *call);
-edgeops_status eop_label_import_start(edgeops_call *call);
 
 /* Pieces of schemas. */
 #define EOP_ARGS_NONE "{\"type\":\"object\",\"additionalProperties\":false}"

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Messages from the catalog to a broker. A row leaves the catalog when the broker has it; after a
  * lost link all rows that are still there go again. What waits in memory is what is in flight. */
-#include "node/parts.h"
+
+#include "node/outbox.h"
 
 #include <string.h>
+
+#include "node/sources.h"
 
 #define IN_FLIGHT 256u
 

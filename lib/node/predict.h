@@ -5,39 +5,14 @@
 #ifndef EOP_NODE_PREDICT_H
 #define EOP_NODE_PREDICT_H
 
-#include "node/parts.h"
+#include "node/call.h"
+#include "node/job.h"
+#include "node/models.h"
+#include "node/runs.h"
+#include "node/score.h"
 #include "runtime/window.h"
 
 #define EOP_PREDICT_DEPTH 256u
-
-/** Texts by number, in the order in which they came. */
-typedef struct eop_texts {
-    char **items;
-    size_t count;
-    size_t capacity;
-    uint32_t *slots;
-    size_t slot_count;
-} eop_texts;
-/** Number of a text, new or not. E_LIMIT over max texts. */
-edgeops_status eop_texts_add(int32_t *out, eop_texts *texts, const char *text, size_t size,
-                             size_t max, const char *what);
-/** -1 when it is not there. */
-int32_t eop_texts_find(const eop_texts *texts, const char *text, size_t size);
-void eop_texts_dispose(eop_texts *texts);
-
-/** Counts of (label, prediction) pairs and what follows from them. */
-typedef struct eop_score {
-    eop_texts classes;
-    uint64_t *pairs; /**< label x prediction, `size` a side */
-    size_t size;
-    uint64_t total;
-} eop_score;
-edgeops_status eop_score_add(eop_score *score, const char *label, const char *predicted,
-                             size_t predicted_size);
-/** {accuracy, macro_f1, per_class}; the macro mean goes over all classes that were given or
- * predicted, as in scikit-learn's f1_score(average="macro", zero_division=0). */
-eop_json *eop_score_json(const eop_score *score);
-void eop_score_dispose(eop_score *score);
 
 /** Rows on their way from the reading thread to the loop. They stay the reader's, who keeps them
  * while the loop holds them. */
@@ -112,17 +87,5 @@ typedef struct eop_predict {
     char *first_error; /**< of a window */
     eop_score score;
 } eop_predict;
-
-/* predict_read.c: job's thread */
-void eop_predict_read(eop_job *job, void *user_data);
-/* predict_write.c */
-void eop_predict_write(eop_job *job, void *user_data);
-/** The first line of a CSV. */
-void eop_predict_put_header(eop_predict *p);
-/** Counts an answer and puts its row. */
-edgeops_status eop_predict_put(eop_predict *p, const edgeops_prediction *answer, edgeops_time time,
-                               uint32_t group, int32_t label);
-/** Which output the labels are compared with. */
-size_t eop_predict_compared(const edgeops_manifest *manifest);
 
 #endif /* EOP_NODE_PREDICT_H */

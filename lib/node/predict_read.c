@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The reading thread of a batch prediction: CSV, dataset or an asset's range, as blocks. */
+#include "node/predict_read.h"
+
 #include <string.h>
 
 #include "codec/table_csv.h"
 #include "node/bulk.h"
 #include "node/inputs.h"
-#include "node/predict.h"
 #include "node/slices.h"
 #include "runtime/dataset.h"
 #include "runtime/rows.h"

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The answers of a batch prediction as rows of text. */
+#include "node/predict_write.h"
+
 #include <string.h>
 
 #include "codec/csv.h"
-#include "node/predict.h"
+#include "node/args.h"
 
 size_t eop_predict_compared(const edgeops_manifest *m) {
     if (m->label[0] == '\0') {

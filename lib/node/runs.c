@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Runs: a folder with log and metrics, then a record. Whatever a crash leaves is told apart by what
  * has no record, or one that says "running" with nobody there. */
-#include "node/parts.h"
+
+#include "node/runs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "node/models.h"
+#include "node/records.h"
 
 #define RUNS_MAX  2000u
 #define LINES_MAX 1000u

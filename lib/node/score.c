@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "node/score.h"
+
 #include <string.h>
 
 #include "base/hash.h"

@@ -4,7 +4,7 @@
 #ifndef EOP_NODE_SLICES_H
 #define EOP_NODE_SLICES_H
 
-#include "node/parts.h"
+#include "node/home.h"
 
 typedef struct eop_slices eop_slices;
 /** channels: NULL for all; borrowed. E_NOTFOUND for an unknown asset. */

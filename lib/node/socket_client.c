@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Calls that go to the daemon of a home. One link for all calls, made again when the daemon was
  * started again. */
-#include "node/controller.h"
+
+#include "node/socket_client.h"
 
 #include <string.h>
 #include <unistd.h>
+
+#include "node/frame.h"
 
 struct eop_client {
     edgeops_node *node;

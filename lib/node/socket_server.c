@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The daemon's end of HOME/edgeops.sock: frames of JSON to calls and back. */
-#include "node/controller.h"
+
+#include "node/socket_server.h"
 
 #include <string.h>
 #include <unistd.h>
+
+#include "node/call.h"
+#include "node/dispatch.h"
+#include "node/frame.h"
 
 #define SESSIONS_MAX 256
 /* Clients too many that have not asked yet what they are told then. */

@@ -2,11 +2,14 @@
 /* Sources: records in the catalog, drivers that run, and the letters they could not take. Samples
  * go from a driver's thread straight into the store; dead letters wait here for the next tick,
  * bounded, since the catalog is no place for a hot path. */
-#include "node/parts.h"
+
+#include "node/sources.h"
 
 #include <string.h>
 
+#include "node/args.h"
 #include "node/fed.h"
+#include "node/records.h"
 
 #define LETTERS_MAX    256u
 #define LETTER_PAYLOAD 512u
@@ -22,6 +25,12 @@ typedef struct letter {
     uint64_t message_size;
 } letter;
 
+/** How fast a counter grows, sampled by the node's tick. */
+typedef struct rate {
+    uint64_t last;
+    double per_s;
+} rate;
+
 struct eop_source {
     edgeops_node *node;
     char *name;
@@ -29,7 +38,7 @@ struct eop_source {
     edgeops_source *source; /**< NULL when it cannot be opened, see problem */
     char *problem;
     bool running;
-    eop_rate rate;
+    rate rate;
     eop_fed fed;
     atomic_uint_fast64_t ahead; /**< samples from the future; driver's threads */
     pthread_mutex_t lock;

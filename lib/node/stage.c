@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "node/feed.h"
 #include "node/inputs.h"
 
 /* One turn's share of the loop while many rows are behind. */

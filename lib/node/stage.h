@@ -5,7 +5,7 @@
 #ifndef EOP_NODE_STAGE_H
 #define EOP_NODE_STAGE_H
 
-#include "node/parts.h"
+#include "node/models.h"
 #include "runtime/window.h"
 
 #define EOP_STAGE_DEPTH 128u

@@ -6,7 +6,8 @@
 
 #include <sys/stat.h>
 
-#include "node/controller.h"
+#include "node/call.h"
+#include "node/dispatch.h"
 #include "node/predict.h"
 
 TestSuite(node_call, .init = fixture_enter, .fini = fixture_leave, .timeout = 60);

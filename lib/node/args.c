@@ -1,45 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Between JSON and what the other rooms speak. */
-#include "node/parts.h"
+
+#include "node/args.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "monitor/histogram.h"
-
-edgeops_status eop_put_record(edgeops_node *node, const char *kind, const char *name,
-                              const eop_json *record, bool insert_only) {
-    char *text = eop_json_print(record);
-    if (text == NULL) {
-        return eop_fail_nomem("node");
-    }
-    edgeops_status status = eop_record_put(node->store, kind, name, text, insert_only);
-    if (status == EDGEOPS_E_EXISTS) {
-        status = eop_fail(EDGEOPS_E_EXISTS, "node",
-                          "there is a %s '%s' already; take another name or remove it", kind, name);
-    }
-    eop_free(text);
-    return status;
-}
-
-edgeops_status eop_get_record(eop_json **out, edgeops_node *node, const char *kind,
-                              const char *name) {
-    char *text = NULL;
-    edgeops_status status = eop_record_get(&text, node->store, kind, name);
-    if (status == EDGEOPS_OK) {
-        status = eop_json_parse(out, text, strlen(text), kind, NULL);
-        if (status == EDGEOPS_E_INVALID) {
-            status =
-                eop_fail(EDGEOPS_E_CORRUPT, "node", "the record of %s '%s' is broken", kind, name);
-        }
-    } else if (status == EDGEOPS_E_NOTFOUND) {
-        status = eop_fail(EDGEOPS_E_NOTFOUND, "node", "there is no %s '%s'", kind, name);
-    }
-    eop_free(text);
-    return status;
-}
 
 static bool parse_ns(edgeops_time *out, const char *text) {
     char *end = NULL;
@@ -111,25 +77,4 @@ eop_json *eop_items(eop_json **items) {
 
 void eop_json_set_value(eop_json *object, const char *key, const edgeops_value *value) {
     eop_json_set(object, key, eop_value_json(value));
-}
-
-static double microseconds(edgeops_duration duration) {
-    return round((double)duration / 100.0) / 10.0;
-}
-
-eop_json *eop_latency_json(const void *histogram) {
-    const eop_histogram *h = histogram;
-    eop_json *json = eop_json_object();
-    if (eop_histogram_count(h) == 0) {
-        eop_json_set_string(json, "p50", NULL);
-        eop_json_set_string(json, "p99", NULL);
-        eop_json_set_string(json, "max", NULL);
-        eop_json_set_integer(json, "count", 0);
-        return json;
-    }
-    eop_json_set_number(json, "p50", microseconds(eop_histogram_quantile(h, 0.5)));
-    eop_json_set_number(json, "p99", microseconds(eop_histogram_quantile(h, 0.99)));
-    eop_json_set_number(json, "max", microseconds(eop_histogram_max(h)));
-    eop_json_set_integer(json, "count", (int64_t)eop_histogram_count(h));
-    return json;
 }
