@@ -9,16 +9,16 @@
 #include <unistd.h>
 
 #include "base/abi.h"
-#include "node/deployments.h"
-#include "node/feed.h"
-#include "node/job.h"
-#include "node/ops.h"
-#include "node/outbox.h"
-#include "node/records.h"
-#include "node/runs.h"
-#include "node/socket_client.h"
-#include "node/socket_server.h"
-#include "node/sources.h"
+#include "node/control/job.h"
+#include "node/control/socket_client.h"
+#include "node/control/socket_server.h"
+#include "node/home/records.h"
+#include "node/home/runs.h"
+#include "node/live/deployments.h"
+#include "node/live/feed.h"
+#include "node/live/outbox.h"
+#include "node/live/sources.h"
+#include "node/ops/ops.h"
 #include "store/retention.h"
 
 #define TICK         EDGEOPS_SECOND

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fails when files of one room know each other in a circle, by the symbols that their objects define and want.
 
-check_circles.py NM ROOM...
+check_circles.py [--as-one] NM ROOM...
 
 A file knows another one when it wants a symbol that the other one defines. Each argument is a room: a static library,
 or a folder of objects (that of a program). Sources of the same name are told apart by the object's name.
+--as-one takes all rooms for one, so that a circle over several rooms is found.
 """
 import collections
 import pathlib
@@ -13,7 +14,11 @@ import sys
 
 
 def objects(room):
-    """Gives (object name, its nm lines) of a room."""
+    """Gives (object name, its nm lines) of a room: a library, a folder of objects, or a list of such."""
+    if isinstance(room, list):
+        for one in room:
+            yield from objects(one)
+        return
     room = pathlib.Path(room)
     paths = sorted(map(str, room.glob("*.o"))) if room.is_dir() else [str(room)]
     if not paths:
@@ -68,8 +73,12 @@ def circles(knows):
     return found
 
 
+as_one = sys.argv[1] == "--as-one"
+if as_one:
+    del sys.argv[1]
+rooms = [sys.argv[2:]] if as_one else sys.argv[2:]
 bad = 0
-for room in sys.argv[2:]:
+for room in rooms:
     knows = graph_of(room)
     for group in circles(knows):
         bad += 1
@@ -78,5 +87,5 @@ for room in sys.argv[2:]:
             for other in group:
                 if other in knows[name]:
                     print(f"  {name} -> {other}: {', '.join(sorted(knows[name][other]))}")
-print(f"{bad} circles in {len(sys.argv) - 2} rooms")
+print(f"{bad} circles in {len(rooms)} rooms")
 sys.exit(bad != 0)

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Compares the files of workflows and models with what was recorded of them: sizes always, digests
+ * when asked. Only reads. */
+#include "node/files/doctor_files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+
+#define LIST_MAX ((size_t)64 << 20)
+#define LIST_TAG "edgeops-content 1\n"
+
+static edgeops_status differs(const char *name, const char *how) {
+    return eop_fail(EDGEOPS_E_CORRUPT, "node", "'%.200s' %s", name, how);
+}
+
+static edgeops_status check_hash(int fd, const char *name, const char *sha256) {
+    char hex[65];
+    edgeops_status status = eop_sha256_of_fd(hex, NULL, fd, name);
+    if (status == EDGEOPS_OK && strcmp(hex, sha256) != 0) {
+        status = differs(name, "has other content");
+    }
+    return status;
+}
+
+edgeops_status eop_check_file(const char *folder, const char *name, uint64_t size,
+                              const char *sha256, bool deep) {
+    struct stat info;
+    char *path = eop_path_join(folder, name);
+    if (path == NULL) {
+        return eop_fail_nomem("node");
+    }
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    int error = errno;
+    eop_free(path);
+    if (fd < 0) {
+        return error == ENOENT  ? differs(name, "is missing")
+               : error == ELOOP ? differs(name, "is a link now")
+                                : eop_fail_errno(error, "node", "'%s'", name);
+    }
+    edgeops_status status = EDGEOPS_OK;
+    if (fstat(fd, &info) != 0) {
+        status = eop_fail_errno(errno, "node", "'%s'", name);
+    } else if (!S_ISREG(info.st_mode)) {
+        status = differs(name, "is no file any more");
+    } else if ((uint64_t)info.st_size != size) {
+        status = differs(name, "has another size");
+    } else if (deep) {
+        status = check_hash(fd, name, sha256);
+    }
+    close(fd);
+    return status;
+}
+
+/* One line "SHA256 SIZE PATH"; cut at its end. */
+static edgeops_status check_line(const char *folder, char *line, bool deep) {
+    char sha256[65];
+    uint64_t size = 0;
+    int used = 0;
+    if (sscanf(line, "%64[0-9a-f] %" SCNu64 " %n", sha256, &size, &used) != 2 || used == 0 ||
+        strlen(sha256) != 64 || line[used] == '\0') {
+        return eop_fail(EDGEOPS_E_CORRUPT, "node", "the list of its files is damaged");
+    }
+    return eop_check_file(folder, line + used, size, sha256, deep);
+}
+
+/* The list is what the digest was made of: it is taken only when it gives it again. */
+edgeops_status eop_check_workflow(const edgeops_workflow *workflow, bool deep) {
+    const char *folder = edgeops_workflow_info_of(workflow)->directory;
+    char *path = eop_format("%s.list", folder);
+    char *text = NULL;
+    size_t size = 0;
+    char hex[65];
+    edgeops_status status =
+        path != NULL ? eop_file_read(&text, &size, path, LIST_MAX) : eop_fail_nomem("node");
+    eop_free(path);
+    if (status == EDGEOPS_OK) {
+        status = eop_sha256_of(hex, text, size);
+    }
+    if (status == EDGEOPS_OK && (strcmp(hex, edgeops_workflow_info_of(workflow)->digest) != 0 ||
+                                 strncmp(text, LIST_TAG, strlen(LIST_TAG)) != 0)) {
+        status = eop_fail(EDGEOPS_E_CORRUPT, "node", "the list of its files is damaged");
+    }
+    char *at = status == EDGEOPS_OK ? text + strlen(LIST_TAG) : NULL;
+    while (status == EDGEOPS_OK && *at != '\0') {
+        char *end = strchr(at, '\n');
+        if (end == NULL) {
+            status = eop_fail(EDGEOPS_E_CORRUPT, "node", "the list of its files is damaged");
+            break;
+        }
+        *end = '\0';
+        status = check_line(folder, at, deep);
+        at = end + 1;
+    }
+    eop_free(text);
+    return status;
+}
+
+edgeops_status eop_check_model(const edgeops_node *node, const eop_json *record, bool deep) {
+    char *folder = eop_node_path(node, "models", eop_json_string(record, "name", ""));
+    const eop_json *files = eop_json_get(record, "files");
+    edgeops_status status = folder != NULL ? EDGEOPS_OK : eop_fail_nomem("node");
+    for (const eop_json *f = files != NULL ? eop_json_first(files) : NULL;
+         status == EDGEOPS_OK && f != NULL; f = eop_json_next(f)) {
+        status = eop_check_file(folder, eop_json_string(f, "name", ""),
+                                (uint64_t)eop_json_integer(f, "size", 0),
+                                eop_json_string(f, "sha256", ""), deep);
+    }
+    eop_free(folder);
+    return status;
+}
+
+static edgeops_status count_one(const char *name, void *user_data) {
+    *(uint64_t *)user_data += strncmp(name, ".tmp-", 5) == 0;
+    return EDGEOPS_OK;
+}
+
+uint64_t eop_count_temporary(const char *folder) {
+    uint64_t count = 0;
+    if (eop_file_exists(folder)) {
+        (void)eop_dir_walk(folder, count_one, &count);
+    }
+    return count;
+}

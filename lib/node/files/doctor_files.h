@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whether the files of workflows and models are those that were written once. Any thread. */
+#ifndef EOP_NODE_FILES_DOCTOR_FILES_H
+#define EOP_NODE_FILES_DOCTOR_FILES_H
+
+#include <stdbool.h>
+
+#include "node/home/home.h"
+
+/** Compares one file with what is known of it: its size, and its SHA-256 when deep. E_CORRUPT names
+ * it and says how it differs. */
+edgeops_status eop_check_file(const char *folder, const char *name, uint64_t size,
+                              const char *sha256, bool deep);
+/** All files of an installed workflow; files beside them are not looked for. */
+edgeops_status eop_check_workflow(const edgeops_workflow *workflow, bool deep);
+/** All files of a model, by its record. */
+edgeops_status eop_check_model(const edgeops_node *node, const eop_json *record, bool deep);
+/** Counts what unfinished work left: ".tmp-..." in a folder, which need not be there. */
+uint64_t eop_count_temporary(const char *folder);
+
+#endif /* EOP_NODE_FILES_DOCTOR_FILES_H */

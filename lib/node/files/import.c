@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The batch of an import: the readers of CSV, JSON lines and arrays put rows and labels into it,
+ * and it stores them when it is full. It belongs to the job's thread. */
+#include "node/files/import.h"
+
+#include <string.h>
+
+#include "base/hash.h"
+#include "codec/value.h"
+
+#define BATCH_VALUES_MAX 1000000u
+
+/* -- labels -- */
+
+static uint64_t label_hash(const char *asset, edgeops_time start, edgeops_time end,
+                           const char *label) {
+    uint64_t parts[4] = {eop_hash64(asset, strlen(asset)), (uint64_t)start, (uint64_t)end,
+                         eop_hash64(label, strlen(label))};
+    return eop_hash64(parts, sizeof(parts));
+}
+
+/* *fresh: it was not there. */
+static edgeops_status know(eop_import *w, uint64_t hash, bool *fresh) {
+    return eop_hashes_add(&w->known, hash, fresh) ? EDGEOPS_OK : eop_fail_nomem("node");
+}
+
+edgeops_status eop_import_know_label(const edgeops_label *label, void *user_data) {
+    bool fresh = false;
+    return know(user_data, label_hash(label->asset, label->start, label->end, label->label),
+                &fresh);
+}
+
+edgeops_status eop_import_label_run(const char *asset, edgeops_time start, edgeops_time end,
+                                    const char *label, void *user_data) {
+    eop_import *w = user_data;
+    bool fresh = false;
+    edgeops_status status = know(w, label_hash(asset, start, end, label), &fresh);
+    if (status != EDGEOPS_OK || !fresh) {
+        return status;
+    }
+    eop_import_label row = {eop_strdup(asset), eop_strdup(label), start, end};
+    if (row.asset == NULL || row.label == NULL ||
+        !eop_grow(&w->labels, &w->label_capacity, w->label_count + 1, sizeof(*w->labels))) {
+        eop_free(row.asset);
+        eop_free(row.label);
+        return eop_fail_nomem("node");
+    }
+    w->labels[w->label_count++] = row;
+    return EDGEOPS_OK;
+}
+
+edgeops_status eop_import_flush_labels(eop_import *w) {
+    edgeops_label *labels = NULL;
+    edgeops_status status = EDGEOPS_OK;
+    if (w->label_count == 0) {
+        return EDGEOPS_OK;
+    }
+    labels = eop_calloc(w->label_count, sizeof(*labels));
+    if (labels == NULL) {
+        return eop_fail_nomem("node");
+    }
+    for (size_t i = 0; i < w->label_count; i++) {
+        labels[i] = (edgeops_label){.asset = w->labels[i].asset,
+                                    .start = w->labels[i].start,
+                                    .end = w->labels[i].end,
+                                    .label = w->labels[i].label,
+                                    .author = "import",
+                                    .source = "import"};
+    }
+    status = edgeops_store_label(w->call->node->store, labels, w->label_count, NULL);
+    eop_free(labels);
+    if (status == EDGEOPS_OK) {
+        w->labelled += w->label_count;
+        for (size_t i = 0; i < w->label_count; i++) {
+            eop_free(w->labels[i].asset);
+            eop_free(w->labels[i].label);
+        }
+        w->label_count = 0;
+    }
+    return status;
+}
+
+/* -- samples -- */
+
+static edgeops_status declare_units(eop_import *w, const char *asset) {
+    const eop_json *columns = eop_json_get(w->call->args, "columns");
+    for (const eop_json *c = columns != NULL ? eop_json_first(columns) : NULL; c != NULL;
+         c = eop_json_next(c)) {
+        const char *unit = eop_json_string(c, "unit", NULL);
+        const char *word = eop_json_string(c, "type", NULL);
+        edgeops_type type;
+        uint32_t length;
+        if (word == NULL) {
+            continue;
+        }
+        edgeops_status status = eop_type_read(&type, &length, word, "columns/", eop_json_key(c));
+        if (status == EDGEOPS_OK && unit != NULL) {
+            status = edgeops_store_declare_array(w->call->node->store, asset, eop_json_key(c), type,
+                                                 length, unit);
+        }
+        if (status != EDGEOPS_OK) {
+            return status;
+        }
+    }
+    return EDGEOPS_OK;
+}
+
+edgeops_status eop_import_asset(eop_import *w, const char *asset) {
+    bool fresh = false;
+    edgeops_status status = know(w, label_hash(asset, 0, -1, "asset"), &fresh);
+    if (status != EDGEOPS_OK || !fresh) {
+        return status;
+    }
+    char *copy = eop_strdup(asset);
+    if (copy == NULL ||
+        !eop_grow(&w->assets, &w->asset_capacity, w->asset_count + 1, sizeof(*w->assets))) {
+        eop_free(copy);
+        return eop_fail_nomem("node");
+    }
+    w->assets[w->asset_count++] = copy;
+    return declare_units(w, asset);
+}
+
+edgeops_status eop_import_put(eop_import *w, const edgeops_sample *sample) {
+    size_t n = w->value_count + sample->count;
+    bool same = w->sample_count > 0 &&
+                strcmp(w->text.data + w->asset_at[w->sample_count - 1], sample->asset) == 0;
+    if (!eop_grow(&w->values, &w->value_capacity, n, sizeof(*w->values)) ||
+        !eop_grow(&w->names, &w->name_capacity, n, sizeof(*w->names))) {
+        return eop_fail_nomem("node");
+    }
+    w->first[w->sample_count] = w->value_count;
+    if (same) {
+        w->asset_at[w->sample_count] = w->asset_at[w->sample_count - 1];
+    } else {
+        edgeops_status status = eop_import_asset(w, sample->asset);
+        if (status != EDGEOPS_OK) {
+            return status;
+        }
+        w->asset_at[w->sample_count] = w->text.size;
+        eop_buf_put(&w->text, sample->asset, strlen(sample->asset) + 1);
+    }
+    for (size_t i = 0; i < sample->count; i++) {
+        edgeops_value value = sample->values[i];
+        if (value.type == EDGEOPS_TYPE_STRING || value.size > 0) {
+            size_t at = w->text.size;
+            eop_buf_put(&w->text, value.as.data, value.size);
+            value.as.u64 = at;
+        }
+        w->names[w->value_count] = sample->channels[i];
+        w->values[w->value_count++] = value;
+    }
+    w->samples[w->sample_count++] =
+        (edgeops_sample){.time = sample->time, .seq = sample->seq, .count = sample->count};
+    w->rows++;
+    return w->text.failed ? eop_fail_nomem("node") : EDGEOPS_OK;
+}
+
+bool eop_import_is_full(const eop_import *w) {
+    return w->sample_count == w->batch || w->value_count >= BATCH_VALUES_MAX;
+}
+
+void eop_import_add(eop_import *w, const edgeops_append_result *result) {
+    w->sum.appended += result->appended;
+    w->sum.duplicates += result->duplicates;
+    w->sum.conflicts += result->conflicts;
+    w->sum.late += result->late;
+    w->sum.expired += result->expired;
+}
+
+edgeops_status eop_import_flush(eop_import *w) {
+    edgeops_append_result result = {0};
+    edgeops_status status = EDGEOPS_OK;
+    for (size_t i = 0; i < w->value_count; i++) {
+        if (w->values[i].type == EDGEOPS_TYPE_STRING || w->values[i].size > 0) {
+            w->values[i].as.data = w->text.data + w->values[i].as.u64;
+        }
+    }
+    for (size_t i = 0; i < w->sample_count; i++) {
+        w->samples[i].asset = w->text.data + w->asset_at[i];
+        w->samples[i].channels = w->names + w->first[i];
+        w->samples[i].values = w->values + w->first[i];
+    }
+    if (w->sample_count > 0) {
+        status = eop_store_ready(w->call->node->store);
+    }
+    if (w->sample_count > 0 && status == EDGEOPS_OK) {
+        status = edgeops_store_append(w->call->node->store, w->samples, w->sample_count, &result);
+    }
+    if (status == EDGEOPS_OK) {
+        eop_import_add(w, &result);
+        status = eop_import_flush_labels(w);
+    }
+    w->sample_count = w->value_count = 0;
+    eop_buf_clear(&w->text);
+    return status;
+}
+
+/* bytes: of the input; total: rows, 0 where they are not known. */
+void eop_import_report(eop_job *job, const eop_import *w, uint64_t bytes, uint64_t total) {
+    if (eop_job_due(job)) {
+        eop_json *event = eop_json_object();
+        eop_json_set_string(event, "type", "progress");
+        eop_json_set_integer(event, "rows", (int64_t)w->rows);
+        if (total > 0) {
+            eop_json_set_number(event, "progress", (double)w->rows / (double)total);
+        } else {
+            eop_json_set_integer(event, "bytes", (int64_t)bytes);
+        }
+        eop_job_event(job, event);
+    }
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* NumPy arrays: a .npz, as data.export writes it, or a .npy. */
+#include "node/files/import_arrays.h"
+
+#include <string.h>
+
+#include "codec/table_npz.h"
+
+/* Runs of equal labels in consecutive rows. */
+typedef struct label_run {
+    char *label;
+    edgeops_time start;
+    edgeops_time last;
+} label_run;
+
+static edgeops_status end_run(eop_import *w, label_run *run) {
+    edgeops_status status = EDGEOPS_OK;
+    if (run->label != NULL) {
+        edgeops_time end = run->last < EDGEOPS_TIME_MAX ? run->last + 1 : run->last;
+        status = eop_import_label_run(w->options.asset, run->start, end, run->label, w);
+    }
+    eop_free(run->label);
+    run->label = NULL;
+    return status;
+}
+
+static edgeops_status take_labels(eop_import *w, label_run *run, const eop_npz *npz,
+                                  const edgeops_table *table) {
+    edgeops_status status = EDGEOPS_OK;
+    for (uint64_t i = 0; status == EDGEOPS_OK && i < table->rows; i++) {
+        const char *text = NULL;
+        size_t size = 0;
+        eop_npz_label(npz, i, &text, &size);
+        bool same =
+            run->label != NULL && strlen(run->label) == size && memcmp(run->label, text, size) == 0;
+        if (!same) {
+            status = end_run(w, run);
+        }
+        if (!same && size > 0 && status == EDGEOPS_OK) {
+            run->label = eop_strndup(text, size);
+            run->start = table->times[i];
+            status = run->label != NULL ? EDGEOPS_OK : eop_fail_nomem("node");
+        }
+        run->last = table->times[i];
+    }
+    return status;
+}
+
+static edgeops_status take_table(eop_import *w, const edgeops_table *table) {
+    edgeops_append_result result = {0};
+    edgeops_status status = eop_store_ready(w->call->node->store);
+    if (status == EDGEOPS_OK) {
+        status = edgeops_store_append_table(w->call->node->store, table, &result);
+    }
+    if (status == EDGEOPS_OK) {
+        eop_import_add(w, &result);
+        w->rows += table->rows;
+        status = eop_import_flush_labels(w);
+    }
+    return status;
+}
+
+edgeops_status eop_import_arrays(eop_job *job, eop_import *w, int fd, const char *channel) {
+    const eop_csv_samples_options *o = &w->options;
+    const eop_npz_options options = {.what = o->what,
+                                     .asset = o->asset,
+                                     .time_array = o->time_column,
+                                     .time_unit = o->time_unit,
+                                     .start = o->start,
+                                     .period = o->period,
+                                     .seq_array = o->seq_column,
+                                     .label_array = o->label_column,
+                                     .channel = channel,
+                                     .skip = o->skip,
+                                     .skip_count = o->skip_count};
+    eop_npz *npz = NULL;
+    const edgeops_table *table = NULL;
+    label_run run = {0};
+    if (channel != NULL && o->time_column != NULL) {
+        return eop_fail(EDGEOPS_E_INVALID, "node",
+                        "a .npy has no times: say start, and period if it is not 1s");
+    }
+    edgeops_status status = eop_import_asset(w, o->asset);
+    if (status == EDGEOPS_OK) {
+        status = eop_npz_open(&npz, fd, &options);
+    }
+    while (status == EDGEOPS_OK && !eop_job_canceled(job) &&
+           (status = eop_npz_next(npz, &table)) == EDGEOPS_OK) {
+        status = take_table(w, table);
+        if (status == EDGEOPS_OK && o->label_column != NULL) {
+            status = take_labels(w, &run, npz, table);
+        }
+        eop_import_report(job, w, 0, eop_npz_rows(npz));
+    }
+    if (status == EDGEOPS_DONE) {
+        status = end_run(w, &run);
+        status = status == EDGEOPS_OK ? eop_import_flush_labels(w) : status;
+    } else if (status == EDGEOPS_OK) {
+        status = eop_fail(EDGEOPS_E_CANCELED, "node", "ended on request");
+    }
+    eop_free(run.label);
+    eop_npz_close(npz);
+    return status;
+}

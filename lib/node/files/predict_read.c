@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The reading thread of a batch prediction: CSV, dataset or an asset's range, as blocks. */
+#include "node/files/predict_read.h"
+
+#include <string.h>
+
+#include "codec/table_csv.h"
+#include "node/control/bulk.h"
+#include "node/files/slices.h"
+#include "node/home/inputs.h"
+#include "runtime/dataset.h"
+#include "runtime/rows.h"
+
+#define BLOCK_ROWS 4096u
+#define LABELS_MAX 65536u
+#define GROUPS_MAX 10000u
+
+static edgeops_status canceled(void) {
+    return eop_fail(EDGEOPS_E_CANCELED, "node", "ended on request");
+}
+
+/* Lends the loop a block and waits until it has it back. What the loop holds is in a cutter's
+ * hands: neither a cancel nor a writer that failed takes it away from there, the loop hears of both
+ * and lets go by itself. */
+static edgeops_status hand_over(eop_job *job, eop_predict *p, const eop_block *block) {
+    if (block->count == 0) {
+        return EDGEOPS_OK;
+    }
+    pthread_mutex_lock(&p->lock);
+    p->block = block;
+    eop_wake_send(p->wake);
+    while (p->block != NULL && (p->held || (!p->ended && !eop_job_canceled(job)))) {
+        pthread_cond_wait(&p->moved, &p->lock);
+    }
+    bool used = p->block == NULL && !p->ended;
+    p->block = NULL;
+    pthread_mutex_unlock(&p->lock);
+    return used ? EDGEOPS_OK : canceled();
+}
+
+static edgeops_status number_of(eop_predict *p, eop_texts *texts, const char *text, int32_t *out,
+                                size_t max, const char *what) {
+    pthread_mutex_lock(&p->lock);
+    edgeops_status status = eop_texts_add(out, texts, text, strlen(text), max, what);
+    pthread_mutex_unlock(&p->lock);
+    return status;
+}
+
+/* -- dataset -- */
+
+/* Where there is a split a model is measured with what it has not learnt from. */
+static edgeops_status choose_subset(uint32_t *out, const edgeops_dataset *dataset,
+                                    const char *part) {
+    static const char *const names[] = {"train", "test", "validation"};
+    *out = EOP_SUBSET_ALL;
+    if (dataset->split == EDGEOPS_SPLIT_NONE) {
+        return part == NULL || strcmp(part, "all") == 0
+                   ? EDGEOPS_OK
+                   : eop_fail(EDGEOPS_E_INVALID, "node",
+                              "dataset '%s' has no split, so that it has no part '%s'",
+                              dataset->name, part);
+    }
+    for (uint32_t i = 0; i < EOP_COUNT(names); i++) {
+        if (strcmp(part != NULL ? part : "test", names[i]) == 0) {
+            *out = i;
+        }
+    }
+    return EDGEOPS_OK;
+}
+
+static edgeops_status read_run(eop_job *job, eop_predict *p, const edgeops_dataset *dataset,
+                               const eop_dataset_run *run) {
+    const edgeops_dataset_part *part = &dataset->parts[run->part];
+    int32_t group = 0;
+    edgeops_status status =
+        number_of(p, &p->groups, part->table->asset, &group, GROUPS_MAX, "assets");
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    eop_block block = {part->table, run->first, run->rows, part->labels, (uint32_t)group, true};
+    return hand_over(job, p, &block);
+}
+
+static edgeops_status read_dataset(eop_job *job, eop_predict *p, const char *name) {
+    edgeops_dataset *dataset = NULL;
+    eop_dataset_run run = {0};
+    uint32_t subset = EOP_SUBSET_ALL;
+    uint64_t rows = 0;
+    edgeops_status status = edgeops_dataset_open(&dataset, p->node->store, name);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    status = choose_subset(&subset, dataset, eop_json_string(p->call->args, "part", NULL));
+    if (status == EDGEOPS_OK) {
+        status = eop_dataset_window(&p->window_spec, p->manifest, dataset);
+    }
+    /* In the dataset's order and first of all: its numbers are ours then. */
+    for (size_t i = 0; status == EDGEOPS_OK && i < dataset->label_count; i++) {
+        int32_t number = 0;
+        status = number_of(p, &p->labels, dataset->label_names[i], &number, LABELS_MAX, "labels");
+    }
+    while (status == EDGEOPS_OK && eop_dataset_next(&run, dataset, subset)) {
+        rows += run.rows;
+        status = read_run(job, p, dataset, &run);
+    }
+    if (status == EDGEOPS_OK && rows == 0) {
+        status = eop_fail(EDGEOPS_E_INVALID, "node", "dataset '%s' has no rows in that part", name);
+    }
+    edgeops_dataset_free(dataset);
+    return status;
+}
+
+/* -- asset -- */
+
+static edgeops_status label_slice(eop_predict *p, eop_labels *labels, const edgeops_table *table,
+                                  uint64_t first, int32_t *numbers) {
+    edgeops_status status = EDGEOPS_OK;
+    for (uint64_t row = first; row < table->rows && status == EDGEOPS_OK; row++) {
+        const char *label = eop_labels_at(labels, table->times[row]);
+        numbers[row] = -1;
+        if (label != NULL) {
+            status = number_of(p, &p->labels, label, &numbers[row], LABELS_MAX, "labels");
+        }
+    }
+    return status;
+}
+
+static edgeops_status read_slices(eop_job *job, eop_predict *p, eop_slices *slices,
+                                  eop_labels *labels) {
+    const edgeops_table *table = NULL;
+    uint64_t first = 0;
+    edgeops_status status = EDGEOPS_OK;
+    while (status == EDGEOPS_OK &&
+           (status = eop_slices_next(slices, &table, &first)) == EDGEOPS_OK) {
+        int32_t *numbers = eop_calloc(table->rows, sizeof(*numbers));
+        status = numbers != NULL ? label_slice(p, labels, table, first, numbers)
+                                 : eop_fail_nomem("node");
+        if (status == EDGEOPS_OK) {
+            eop_block block = {table, first, table->rows - first, numbers, 0, false};
+            status = hand_over(job, p, &block);
+        }
+        eop_free(numbers);
+    }
+    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+}
+
+static edgeops_status read_asset(eop_job *job, eop_predict *p, const char *asset) {
+    eop_slices *slices = NULL;
+    eop_labels *labels = NULL;
+    int32_t group = 0;
+    const edgeops_manifest *m = p->manifest;
+    const char **names = eop_calloc(m->input_count, sizeof(*names));
+    edgeops_status status = names != NULL ? EDGEOPS_OK : eop_fail_nomem("node");
+    for (size_t i = 0; names != NULL && i < m->input_count; i++) {
+        names[i] = m->inputs[i].name;
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_inputs_require(p->node->store, m, asset);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_slices_open(&slices, p->node->store, asset, names, m->input_count, p->start,
+                                 p->end);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_labels_open(&labels, p->node->store, asset);
+    }
+    if (status == EDGEOPS_OK) {
+        status = number_of(p, &p->groups, asset, &group, GROUPS_MAX, "assets");
+    }
+    if (status == EDGEOPS_OK) {
+        status = read_slices(job, p, slices, labels);
+    }
+    eop_labels_close(labels);
+    eop_slices_close(slices);
+    eop_free(names);
+    return status;
+}
+
+/* -- CSV -- */
+
+typedef struct csv_blocks {
+    eop_predict *p;
+    eop_job *job;
+    eop_rows *rows;
+    int32_t labels[BLOCK_ROWS];
+    edgeops_value *values; /**< one row, in the order of the inputs */
+    uint64_t ordinal;
+    int32_t group;
+} csv_blocks;
+
+static edgeops_status flush_block(csv_blocks *c) {
+    const edgeops_table *table = eop_rows_table(c->rows);
+    eop_block block = {table, 0, table->rows, c->labels, (uint32_t)c->group, false};
+    edgeops_status status = hand_over(c->job, c->p, &block);
+    eop_rows_drop(c->rows, table->rows);
+    return status;
+}
+
+static edgeops_status put_csv_row(csv_blocks *c, const eop_csv_row *row) {
+    const edgeops_manifest *m = c->p->manifest;
+    int32_t group = 0;
+    int32_t label = -1;
+    edgeops_status status = number_of(c->p, &c->p->groups, row->group != NULL ? row->group : "",
+                                      &group, GROUPS_MAX, "groups");
+    if (status == EDGEOPS_OK && row->label != NULL) {
+        status = number_of(c->p, &c->p->labels, row->label, &label, LABELS_MAX, "labels");
+    }
+    /* A block has rows of one group, up to BLOCK_ROWS of them. */
+    uint64_t n = eop_rows_count(c->rows);
+    if (status == EDGEOPS_OK && n > 0 && (group != c->group || n == BLOCK_ROWS)) {
+        status = flush_block(c);
+        n = 0;
+    }
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    c->group = group;
+    for (size_t i = 0; i < m->input_count; i++) {
+        c->values[i] = (edgeops_value){.type = EDGEOPS_TYPE_NULL};
+        for (size_t j = 0; j < row->sample.count; j++) {
+            if (strcmp(row->sample.channels[j], m->inputs[i].name) == 0) {
+                c->values[i] = row->sample.values[j];
+                break;
+            }
+        }
+    }
+    eop_row_note note = {.label = -1, .run = 0, .history = ++c->ordinal};
+    status = eop_rows_append_values(c->rows, row->sample.time, row->sample.seq, c->ordinal,
+                                    c->values, note);
+    c->labels[n] = label;
+    return status;
+}
+
+static edgeops_status read_csv_rows(csv_blocks *c, int fd, const eop_csv_samples_options *options) {
+    eop_csv_samples *csv = NULL;
+    edgeops_status status = eop_csv_samples_open(&csv, fd, options);
+    while (status == EDGEOPS_OK && !eop_job_canceled(c->job)) {
+        eop_csv_row row;
+        status = eop_csv_samples_next(csv, &row);
+        if (status == EDGEOPS_OK) {
+            status = put_csv_row(c, &row);
+        }
+    }
+    eop_csv_samples_close(csv);
+    if (eop_job_canceled(c->job)) {
+        return canceled();
+    }
+    return status == EDGEOPS_DONE ? flush_block(c) : status;
+}
+
+static edgeops_status read_csv(eop_job *job, eop_predict *p) {
+    const eop_json *args = p->call->args;
+    const edgeops_manifest *m = p->manifest;
+    eop_bulk *bulk = NULL;
+    csv_blocks *c = eop_calloc(1, sizeof(*c));
+    eop_csv_column *columns = eop_calloc(m->input_count, sizeof(*columns));
+    edgeops_status status = EDGEOPS_OK;
+    if (c == NULL || columns == NULL) {
+        status = eop_fail_nomem("node");
+        goto out;
+    }
+    c->p = p;
+    c->job = job;
+    c->values = eop_calloc(m->input_count, sizeof(*c->values));
+    status = c->values != NULL ? eop_rows_new(&c->rows, m->inputs, m->input_count)
+                               : eop_fail_nomem("node");
+    if (status == EDGEOPS_OK) {
+        status = eop_bulk_open(&bulk, job, p->call->input);
+    }
+    for (size_t i = 0; i < m->input_count; i++) {
+        columns[i] = (eop_csv_column){m->inputs[i].name, m->inputs[i].type, m->inputs[i].length};
+    }
+    if (status == EDGEOPS_OK) {
+        const char *time = eop_json_string(args, "time_column", NULL);
+        eop_csv_samples_options options = {
+            .what = eop_json_string(args, "what", "input"),
+            .asset = "input",
+            .time_column = time != NULL ? time : "time",
+            .time_optional = time == NULL && m->window.period == 0,
+            .label_column = eop_json_string(args, "label_column", NULL),
+            .group_column = eop_json_string(args, "group_column", NULL),
+            .columns = columns,
+            .column_count = m->input_count};
+        status = read_csv_rows(c, eop_bulk_fd(bulk), &options);
+    }
+out:
+    eop_bulk_close(bulk);
+    eop_free(columns);
+    if (c != NULL) {
+        eop_rows_free(c->rows);
+        eop_free(c->values);
+        eop_free(c);
+    }
+    return status;
+}
+
+void eop_predict_read(eop_job *job, void *user_data) {
+    eop_predict *p = user_data;
+    const char *dataset = eop_json_string(p->call->args, "dataset", NULL);
+    const char *asset = eop_json_string(p->call->args, "asset", NULL);
+    edgeops_status status = dataset != NULL ? read_dataset(job, p, dataset)
+                            : asset != NULL ? read_asset(job, p, asset)
+                                            : read_csv(job, p);
+    eop_job_end(job, status);
+    pthread_mutex_lock(&p->lock);
+    p->read_all = true;
+    eop_wake_send(p->wake);
+    pthread_mutex_unlock(&p->lock);
+}

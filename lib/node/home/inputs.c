@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Compares the channels of an asset with the inputs of a model. Walks the assets of the store, so
+ * that those who ask often should space their looks. */
+#include "node/home/inputs.h"
+
+#include <string.h>
+
+#include "base/column_view.h"
+
+#define NAMED_MAX 16u
+
+typedef struct look {
+    const edgeops_manifest *manifest;
+    const char *asset;
+    bool has_samples;
+    size_t missing_count;
+    eop_buf missing; /**< names in quotes */
+    edgeops_status status;
+} look;
+
+static const edgeops_channel_info *find(const edgeops_asset_info *info, const char *name) {
+    for (size_t i = 0; i < info->channel_count; i++) {
+        if (strcmp(info->channels[i].name, name) == 0) {
+            return &info->channels[i];
+        }
+    }
+    return NULL;
+}
+
+static void put_missing(look *l, const char *name) {
+    if (l->missing_count++ < NAMED_MAX) {
+        eop_buf_printf(&l->missing, "%s'%s'", l->missing_count > 1 ? ", " : "", name);
+    } else if (l->missing_count == NAMED_MAX + 1) {
+        eop_buf_puts(&l->missing, ", ...");
+    }
+}
+
+static edgeops_status look_at(const edgeops_asset_info *info, void *user_data) {
+    look *l = user_data;
+    if (strcmp(info->name, l->asset) != 0) {
+        return EDGEOPS_OK;
+    }
+    l->has_samples = info->last_ordinal > 0 && info->rows > 0;
+    for (size_t i = 0; i < l->manifest->input_count; i++) {
+        const edgeops_port *input = &l->manifest->inputs[i];
+        const edgeops_channel_info *channel = find(info, input->name);
+        if (channel == NULL) {
+            put_missing(l, input->name);
+        } else if (!eop_type_widens(channel->type, input->type) ||
+                   channel->length != input->length) {
+            char has[EOP_TYPE_TEXT];
+            char wants[EOP_TYPE_TEXT];
+            return eop_fail(EDGEOPS_E_INVALID, "node",
+                            "asset '%s': channel '%s' is %s, workflow '%s' takes it as %s",
+                            l->asset, input->name,
+                            eop_type_text(has, channel->type, channel->length), l->manifest->name,
+                            eop_type_text(wants, input->type, input->length));
+        }
+    }
+    return EDGEOPS_OK;
+}
+
+static edgeops_status walk(look *l, edgeops_store *store) {
+    edgeops_status status = edgeops_store_assets(store, l->asset, look_at, l);
+    if (status == EDGEOPS_OK && l->missing.failed) {
+        status = eop_fail_nomem("node");
+    }
+    return status;
+}
+
+edgeops_status eop_inputs_look(char **missing, edgeops_store *store, const edgeops_manifest *m,
+                               const char *asset) {
+    look l = {.manifest = m, .asset = asset};
+    char *text = NULL;
+    edgeops_status status = walk(&l, store);
+    bool complete = l.has_samples && l.missing_count == 0;
+    if (status == EDGEOPS_OK && !complete) {
+        text = !l.has_samples ? eop_format("asset '%s' has no samples yet", asset)
+                              : eop_format("channel%s %s of asset '%s' %s not come yet",
+                                           l.missing_count > 1 ? "s" : "", l.missing.data, asset,
+                                           l.missing_count > 1 ? "have" : "has");
+        status = text != NULL ? EDGEOPS_OK : eop_fail_nomem("node");
+    }
+    eop_buf_dispose(&l.missing);
+    if (status == EDGEOPS_OK) {
+        *missing = text;
+    }
+    return status;
+}
+
+edgeops_status eop_inputs_require(edgeops_store *store, const edgeops_manifest *m,
+                                  const char *asset) {
+    look l = {.manifest = m, .asset = asset};
+    edgeops_status status = walk(&l, store);
+    if (status == EDGEOPS_OK && l.has_samples && l.missing_count > 0) {
+        status = eop_fail(EDGEOPS_E_INVALID, "node",
+                          "asset '%s' has no channel %s, which workflow '%s' takes as input", asset,
+                          l.missing.data, m->name);
+    }
+    eop_buf_dispose(&l.missing);
+    return status;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whether an asset has what a model needs. */
+#ifndef EOP_NODE_HOME_INPUTS_H
+#define EOP_NODE_HOME_INPUTS_H
+
+#include "node/home/home.h"
+
+/** *missing: NULL when every input is there, else what has not come yet, for people; free with
+ * eop_free. E_INVALID names an input that the asset has with another type. Any thread. */
+edgeops_status eop_inputs_look(char **missing, edgeops_store *store, const edgeops_manifest *m,
+                               const char *asset);
+/** E_INVALID for an asset that has samples and lacks inputs (named), or has them with other types.
+ * Any thread. */
+edgeops_status eop_inputs_require(edgeops_store *store, const edgeops_manifest *m,
+                                  const char *asset);
+
+#endif /* EOP_NODE_HOME_INPUTS_H */

@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The deployments of a home: records, and what is shown of them. */
+#include "node/live/deployments.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "node/home/args.h"
+#include "node/home/records.h"
+#include "node/live/deployment.h"
+#include "node/live/outbox.h"
+#include "node/live/sources.h"
+
+const eop_json *eop_deployment_record(const eop_deployment *d) {
+    return d->record;
+}
+
+uint32_t eop_deployment_failing(const eop_deployment *d, uint32_t *of) {
+    *of = d->recent_count;
+    return eop_deployment_recent_errors(d);
+}
+
+static void deployment_free(eop_deployment *d) {
+    if (d != NULL) {
+        eop_buf_dispose(&d->payload_head);
+        eop_json_free(d->last);
+        eop_json_free(d->record);
+        eop_free(d->detail);
+        eop_free(d->last_error);
+        eop_free(d->output);
+        eop_free(d->name);
+        eop_free(d);
+    }
+}
+
+/* record: taken, also on failure. */
+static edgeops_status deployment_new(eop_deployment **out, edgeops_node *node, const char *name,
+                                     eop_json *record) {
+    eop_deployment *d = eop_calloc(1, sizeof(*d));
+    if (d == NULL) {
+        eop_json_free(record);
+        return eop_fail_nomem("node");
+    }
+    d->node = node;
+    d->record = record;
+    d->qos = (uint8_t)eop_json_integer(record, "qos", 1);
+    d->retain = eop_json_bool(record, "retain", false);
+    d->name = eop_strdup(name);
+    d->output = eop_format("predictions/%s", name);
+    if (d->name == NULL || d->output == NULL) {
+        deployment_free(d);
+        return eop_fail_nomem("node");
+    }
+    *out = d;
+    return EDGEOPS_OK;
+}
+
+static edgeops_status check_room(const edgeops_node *node) {
+    return node->deployment_count < EOP_NODE_DEPLOYMENTS_MAX
+               ? EDGEOPS_OK
+               : eop_fail(EDGEOPS_E_LIMIT, "node", "a node has at most %d deployments",
+                          EOP_NODE_DEPLOYMENTS_MAX);
+}
+
+static edgeops_status load_one(const char *name, const char *json, void *user_data) {
+    edgeops_node *node = user_data;
+    eop_json *record = NULL;
+    eop_deployment *d = NULL;
+    edgeops_status status = check_room(node);
+    if (status == EDGEOPS_OK) {
+        status = eop_json_parse(&record, json, strlen(json), "deployment record", NULL);
+    }
+    if (status == EDGEOPS_OK) {
+        status = deployment_new(&d, node, name, record);
+    }
+    if (status == EDGEOPS_OK) {
+        node->deployments[node->deployment_count++] = d;
+    }
+    return status;
+}
+
+static void load_counters(eop_deployment *d) {
+    uint64_t ordinal = 0;
+    char *text = NULL;
+    eop_json *state = NULL;
+    if (eop_checkpoint_get(&ordinal, &text, d->node->store, d->name) == EDGEOPS_OK &&
+        text != NULL &&
+        eop_json_parse(&state, text, strlen(text), "checkpoint", NULL) == EDGEOPS_OK) {
+        eop_deployment_read_counters(d, state);
+    }
+    eop_json_free(state);
+    eop_free(text);
+}
+
+edgeops_status eop_deployments_load(edgeops_node *node) {
+    edgeops_status status = eop_record_list(node->store, "deployment", load_one, node);
+    for (size_t i = 0; status == EDGEOPS_OK && i < node->deployment_count; i++) {
+        load_counters(node->deployments[i]);
+    }
+    return status;
+}
+
+void eop_deployments_start(edgeops_node *node) {
+    for (size_t i = 0; i < node->deployment_count; i++) {
+        if (eop_deployment_enabled(node->deployments[i])) {
+            (void)eop_deployment_run(node->deployments[i]); /* its state tells */
+        }
+    }
+}
+
+void eop_deployments_drain(edgeops_node *node) {
+    for (size_t i = 0; i < node->deployment_count; i++) {
+        if (node->deployments[i]->stage != NULL) {
+            eop_stage_drain(node->deployments[i]->stage);
+        }
+    }
+}
+
+/* A worker that only starts will not answer in time: what it holds is predicted after the next
+ * start. */
+bool eop_deployments_busy(const edgeops_node *node) {
+    for (size_t i = 0; i < node->deployment_count; i++) {
+        const eop_deployment *d = node->deployments[i];
+        if (d->stage != NULL && d->state == EOP_DEPLOYMENT_RUNNING &&
+            eop_stage_in_flight(d->stage) > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void eop_deployments_stop(edgeops_node *node) {
+    for (size_t i = 0; i < node->deployment_count; i++) {
+        eop_deployment_halt(node->deployments[i]);
+    }
+}
+
+void eop_deployments_free(edgeops_node *node) {
+    for (size_t i = 0; i < node->deployment_count; i++) {
+        deployment_free(node->deployments[i]);
+    }
+    node->deployment_count = 0;
+}
+
+/* One that was made before its asset's samples came: the source that brings them has the broker. */
+static void find_source(eop_deployment *d) {
+    if (d->stage == NULL || eop_json_get(d->record, "source") != NULL) {
+        return;
+    }
+    const char *source = NULL;
+    size_t n = eop_publish_sources(&source, d->node, eop_json_string(d->record, "asset", ""), true);
+    char *topic = n == 1 ? eop_format("edgeops/predictions/%s", d->name) : NULL;
+    if (topic != NULL && eop_deployment_bind(d, source, topic) != EDGEOPS_OK) {
+        eop_log_write(node_log(d->node), EDGEOPS_LOG_WARN, "node", "deployment '%s': %s", d->name,
+                      edgeops_error_last()->message);
+    }
+    eop_free(topic);
+}
+
+void eop_deployments_tick(edgeops_node *node) {
+    for (size_t i = 0; i < node->deployment_count; i++) {
+        find_source(node->deployments[i]);
+        eop_deployment_tick(node->deployments[i]);
+    }
+}
+
+eop_deployment *eop_deployment_find(edgeops_node *node, const char *name) {
+    for (size_t i = 0; i < node->deployment_count; i++) {
+        if (strcmp(node->deployments[i]->name, name) == 0) {
+            return node->deployments[i];
+        }
+    }
+    (void)eop_fail(EDGEOPS_E_NOTFOUND, "node",
+                   "there is no deployment '%.64s'; 'deployment ls' shows those there are", name);
+    return NULL;
+}
+
+/* The first checkpoint says where it starts, so that a crash before the first window does not move
+ * "now". */
+static edgeops_status put_start(eop_deployment *d, const char *from) {
+    uint64_t ordinal = 0;
+    edgeops_status status = EDGEOPS_OK;
+    if (strcmp(from, "now") == 0) {
+        status = eop_asset_last_ordinal(&ordinal, d->node, eop_json_string(d->record, "asset", ""));
+    }
+    return status == EDGEOPS_OK ? eop_outbox_commit(d->node->store, d->name, ordinal, NULL, NULL, 0)
+                                : status;
+}
+
+edgeops_status eop_deployment_add(eop_deployment **out, edgeops_node *node, eop_json *record) {
+    eop_deployment *d = NULL;
+    const char *name = eop_json_string(record, "name", "");
+    edgeops_status status = check_room(node);
+    if (status != EDGEOPS_OK) {
+        eop_json_free(record);
+        return status;
+    }
+    for (size_t i = 0; i < node->deployment_count; i++) {
+        if (strcmp(node->deployments[i]->name, name) == 0) {
+            status = eop_fail(EDGEOPS_E_EXISTS, "node",
+                              "there is a deployment '%s' already; take another name or remove it",
+                              name);
+            eop_json_free(record);
+            return status;
+        }
+    }
+    status = deployment_new(&d, node, name, record);
+    if (status == EDGEOPS_OK) {
+        status = put_start(d, eop_json_string(record, "from", "now"));
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_put_record(node, "deployment", d->name, record, true);
+    }
+    if (status != EDGEOPS_OK) {
+        deployment_free(d);
+        return status;
+    }
+    node->deployments[node->deployment_count++] = d;
+    *out = d;
+    if (node->started) {
+        (void)eop_deployment_run(d); /* its state tells */
+    }
+    return EDGEOPS_OK;
+}
+
+edgeops_status eop_deployment_enable(eop_deployment *d, bool enable) {
+    if (eop_deployment_enabled(d) != enable) {
+        eop_json_set_bool(d->record, "enabled", enable);
+        edgeops_status status = eop_put_record(d->node, "deployment", d->name, d->record, false);
+        if (status != EDGEOPS_OK) {
+            eop_json_set_bool(d->record, "enabled", !enable);
+            return status;
+        }
+    }
+    if (!enable) {
+        eop_deployment_halt(d);
+        return EDGEOPS_OK;
+    }
+    return d->node->started ? eop_deployment_run(d) : EDGEOPS_OK;
+}
+
+typedef struct output {
+    const char *name;
+    bool empty;
+} output;
+
+static edgeops_status look_at_output(const edgeops_asset_info *info, void *user_data) {
+    output *o = user_data;
+    if (strcmp(info->name, o->name) == 0) {
+        o->empty = info->rows == 0;
+    }
+    return EDGEOPS_OK;
+}
+
+/* The predictions stay; an asset without any is of no use to anybody. */
+static void remove_output(const eop_deployment *d) {
+    output o = {d->output, false};
+    if (edgeops_store_assets(d->node->store, d->output, look_at_output, &o) == EDGEOPS_OK &&
+        o.empty) {
+        (void)!edgeops_store_remove_asset(d->node->store, d->output); /* it may be held */
+    }
+}
+
+edgeops_status eop_deployment_remove(eop_deployment *d) {
+    edgeops_node *node = d->node;
+    edgeops_status status = eop_record_remove(node->store, "deployment", d->name);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    eop_deployment_halt(d);
+    remove_output(d);
+    status = eop_checkpoint_remove(node->store, d->name);
+    for (size_t i = 0; i < node->deployment_count; i++) {
+        if (node->deployments[i] == d) {
+            node->deployments[i] = node->deployments[--node->deployment_count];
+            break;
+        }
+    }
+    deployment_free(d);
+    return status == EDGEOPS_E_NOTFOUND ? EDGEOPS_OK : status;
+}
+
+static uint64_t outbox_count(const eop_deployment *d) {
+    uint64_t count = 0;
+    const char *source = eop_json_string(d->record, "source", "");
+    if (source[0] != '\0' && eop_outbox_count(&count, d->node->store, source) != EDGEOPS_OK) {
+        count = 0;
+    }
+    return count;
+}
+
+/* Not running, it lags by all that came since it was stopped. */
+static uint64_t lag(const eop_deployment *d) {
+    uint64_t newest = 0;
+    uint64_t position = d->committed;
+    char *state = NULL;
+    if (d->stage != NULL) {
+        return eop_stage_lag(d->stage);
+    }
+    if (eop_asset_last_ordinal(&newest, d->node, eop_json_string(d->record, "asset", "")) !=
+            EDGEOPS_OK ||
+        eop_checkpoint_get(&position, &state, d->node->store, d->name) != EDGEOPS_OK) {
+        position = newest;
+    }
+    eop_free(state);
+    return newest > position ? newest - position : 0;
+}
+
+/* The state's own words, else how the newest windows went. */
+static void set_detail(eop_json *json, const eop_deployment *d) {
+    uint32_t failed = eop_deployment_recent_errors(d);
+    char *text = NULL;
+    if (d->detail != NULL && d->detail[0] != '\0') {
+        eop_json_set_string(json, "detail", d->detail);
+        return;
+    }
+    if (failed > 0 && d->state == EOP_DEPLOYMENT_RUNNING) {
+        text = eop_format("%u of the last %u windows failed (%llu in all), the last one with: %s",
+                          failed, d->recent_count, (unsigned long long)d->counters.errors,
+                          d->last_error != NULL ? d->last_error : "?");
+    }
+    eop_json_set_string(json, "detail", text != NULL ? text : "");
+    eop_free(text);
+}
+
+static double microseconds(edgeops_duration duration) {
+    return round((double)duration / 100.0) / 10.0;
+}
+
+static eop_json *latency_json(const eop_histogram *h) {
+    eop_json *json = eop_json_object();
+    if (eop_histogram_count(h) == 0) {
+        eop_json_set_string(json, "p50", NULL);
+        eop_json_set_string(json, "p99", NULL);
+        eop_json_set_string(json, "max", NULL);
+        eop_json_set_integer(json, "count", 0);
+        return json;
+    }
+    eop_json_set_number(json, "p50", microseconds(eop_histogram_quantile(h, 0.5)));
+    eop_json_set_number(json, "p99", microseconds(eop_histogram_quantile(h, 0.99)));
+    eop_json_set_number(json, "max", microseconds(eop_histogram_max(h)));
+    eop_json_set_integer(json, "count", (int64_t)eop_histogram_count(h));
+    return json;
+}
+
+eop_json *eop_deployment_brief(eop_deployment *d) {
+    eop_json *json = eop_json_object();
+    eop_json_set_string(json, "name", d->name);
+    eop_json_set_string(json, "model", eop_json_string(d->record, "model", ""));
+    eop_json_set_string(json, "asset", eop_json_string(d->record, "asset", ""));
+    eop_json_set_string(json, "state", eop_deployment_state_name(d));
+    set_detail(json, d);
+    eop_json_set_integer(json, "predictions", (int64_t)d->counters.predictions);
+    eop_json_set_integer(json, "errors", (int64_t)d->counters.errors);
+    eop_json_set_integer(json, "lag", (int64_t)lag(d));
+    eop_json_set(json, "latency_us", latency_json(&d->latency));
+    eop_json_set_integer(json, "outbox", (int64_t)outbox_count(d));
+    return json;
+}
+
+static void set_optional(eop_json *json, const char *key, const char *value) {
+    eop_json_set_string(json, key, value != NULL && value[0] != '\0' ? value : NULL);
+}
+
+static const char *why_unpublished(const eop_deployment *d) {
+    const char *source = NULL;
+    size_t n = eop_publish_sources(&source, d->node, eop_json_string(d->record, "asset", ""), true);
+    return n > 1 ? "several mqtt sources feed its asset; remove it and deploy again with --source"
+           : n == 1 ? "it begins in a moment, through the source that feeds its asset"
+                    : "no mqtt source feeds its asset; it begins when one does, or remove it and "
+                      "deploy again with --source";
+}
+
+/* What one has to know and would not see in the numbers. */
+static void set_note(eop_json *json, const eop_deployment *d) {
+    eop_buf note = {0};
+    if (eop_deployment_enabled(d) && !d->node->started) {
+        eop_buf_puts(&note, EOP_NOTE_NOT_STARTED);
+    }
+    if (eop_json_get(d->record, "source") == NULL) {
+        eop_buf_printf(&note, "%snot published, only stored in '%s': %s", note.size > 0 ? "; " : "",
+                       d->output, why_unpublished(d));
+    }
+    if (d->counters.conflicts > 0) {
+        eop_buf_printf(&note,
+                       "%s%llu predictions are not stored: '%s' has others for the same times, "
+                       "made by an earlier deployment of this name or before its restart",
+                       note.size > 0 ? "; " : "", (unsigned long long)d->counters.conflicts,
+                       d->output);
+    }
+    char *text = note.size > 0 ? eop_buf_take(&note) : NULL;
+    if (text != NULL) {
+        eop_json_set_string(json, "note", text);
+    }
+    eop_free(text);
+    eop_buf_dispose(&note);
+}
+
+eop_json *eop_deployment_describe(eop_deployment *d) {
+    eop_json *json = eop_deployment_brief(d);
+    eop_window_stats stats = {0};
+    if (d->stage != NULL) {
+        eop_stage_get_stats(d->stage, &stats);
+        d->counters.late = d->late_before + stats.late;
+    }
+    eop_json_set_bool(json, "published", eop_json_get(d->record, "source") != NULL);
+    set_optional(json, "publish", eop_json_string(d->record, "publish", NULL));
+    set_optional(json, "source", eop_json_string(d->record, "source", NULL));
+    eop_json_set_integer(json, "qos", d->qos);
+    eop_json_set_bool(json, "retain", d->retain != 0);
+    eop_json_set_string(json, "output", d->output);
+    eop_json_set_bool(json, "enabled", eop_deployment_enabled(d));
+    eop_json_set_integer(json, "windows", (int64_t)d->counters.windows);
+    eop_json_set_integer(json, "timeouts", (int64_t)d->counters.timeouts);
+    eop_json_set_integer(json, "skipped", (int64_t)d->counters.skipped);
+    eop_json_set_integer(json, "conflicts", (int64_t)d->counters.conflicts);
+    eop_json_set_integer(json, "unstored", (int64_t)d->counters.unstored);
+    eop_json_set_integer(json, "restarts", (int64_t)d->restarts);
+    eop_json_set_integer(json, "late", (int64_t)d->counters.late);
+    eop_json_set_integer(json, "position", (int64_t)d->committed);
+    eop_json_set_string(json, "created", eop_json_string(d->record, "created", NULL));
+    if (d->run != NULL) {
+        eop_json_set_integer(json, "run", d->run->id);
+    }
+    set_optional(json, "broker", d->outbox != NULL ? eop_outbox_detail(d->outbox) : NULL);
+    set_optional(json, "last_error", d->last_error);
+    set_note(json, d);
+    if (d->last != NULL) {
+        eop_json_set(json, "last", eop_json_copy(d->last));
+    } else {
+        eop_json_set_string(json, "last", NULL);
+    }
+    return json;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which assets a source has fed, as hashes: noted by the driver's threads under a lock, saved as a
+ * record from the loop now and then, loaded when the home is opened. */
+#include "node/live/fed.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "node/home/records.h"
+
+#define NOTED_MAX  131072u
+#define SAVED_MAX  16384u
+#define SAVE_EVERY (10 * EDGEOPS_SECOND)
+#define KIND       "fed"
+#define DIGITS     16u
+
+/* True when it is new and was taken. */
+static bool add(eop_hashes *h, uint64_t hash) {
+    bool fresh = false;
+    return h->count < NOTED_MAX && eop_hashes_add(h, hash, &fresh) && fresh;
+}
+
+void eop_fed_init(eop_fed *fed) {
+    pthread_mutex_init(&fed->lock, NULL);
+}
+
+void eop_fed_dispose(eop_fed *fed) {
+    pthread_mutex_destroy(&fed->lock);
+    eop_hashes_dispose(&fed->now);
+    eop_hashes_dispose(&fed->before);
+}
+
+/* FNV-1a: what is kept is read by later versions too. */
+uint64_t eop_fed_hash(const char *asset) {
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (const unsigned char *p = (const unsigned char *)asset; *p != '\0'; p++) {
+        hash = (hash ^ *p) * 0x100000001b3u;
+    }
+    return hash;
+}
+
+bool eop_fed_note(eop_fed *fed, uint64_t hash) {
+    pthread_mutex_lock(&fed->lock);
+    bool fresh = add(&fed->now, hash);
+    pthread_mutex_unlock(&fed->lock);
+    return fresh;
+}
+
+bool eop_fed_has(eop_fed *fed, const char *asset) {
+    uint64_t hash = eop_fed_hash(asset);
+    pthread_mutex_lock(&fed->lock);
+    bool found = eop_hashes_has(&fed->now, hash) || eop_hashes_has(&fed->before, hash);
+    pthread_mutex_unlock(&fed->lock);
+    return found;
+}
+
+void eop_fed_load(eop_fed *fed, edgeops_node *node, const char *source) {
+    eop_json *record = NULL;
+    if (eop_get_record(&record, node, KIND, source) != EDGEOPS_OK) {
+        return; /* it is learned anew */
+    }
+    const char *text = eop_json_string(record, "assets", "");
+    pthread_mutex_lock(&fed->lock);
+    for (size_t left = strlen(text); left >= DIGITS; left -= DIGITS, text += DIGITS) {
+        char digits[DIGITS + 1];
+        memcpy(digits, text, DIGITS);
+        digits[DIGITS] = '\0';
+        uint64_t hash = strtoull(digits, NULL, 16);
+        (void)add(&fed->before, hash);
+    }
+    pthread_mutex_unlock(&fed->lock);
+    eop_json_free(record);
+}
+
+/* Under the lock. */
+static size_t put_hashes(eop_buf *buf, const eop_hashes *h, const eop_hashes *except, size_t n) {
+    for (size_t i = 0; i < h->slot_count && n < SAVED_MAX; i++) {
+        if (h->slots[i] != 0 && (except == NULL || !eop_hashes_has(except, h->slots[i]))) {
+            eop_buf_printf(buf, "%016llx", (unsigned long long)h->slots[i]);
+            n++;
+        }
+    }
+    return n;
+}
+
+void eop_fed_save(eop_fed *fed, edgeops_node *node, const char *source, bool now) {
+    eop_buf buf = {0};
+    edgeops_duration at = eop_monotonic();
+    if (!now && fed->saved_at != 0 && at - fed->saved_at < SAVE_EVERY) {
+        return;
+    }
+    pthread_mutex_lock(&fed->lock);
+    size_t count = fed->now.count;
+    if (count != fed->saved) {
+        size_t n = put_hashes(&buf, &fed->now, NULL, 0);
+        (void)put_hashes(&buf, &fed->before, &fed->now, n);
+    }
+    pthread_mutex_unlock(&fed->lock);
+    if (count == fed->saved) {
+        return;
+    }
+    char *text = eop_buf_take(&buf);
+    eop_json *record = eop_json_object();
+    eop_json_set_string(record, "assets", text);
+    fed->saved_at = at;
+    if (text != NULL && eop_put_record(node, KIND, source, record, false) == EDGEOPS_OK) {
+        fed->saved = count; /* else the next time */
+    }
+    eop_json_free(record);
+    eop_free(text);
+}
+
+void eop_fed_forget(edgeops_node *node, const char *source) {
+    (void)eop_record_remove(node->store, KIND, source); /* there may be none */
+}

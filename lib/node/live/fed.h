@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which assets a source has fed: noted by a driver's threads, kept over restarts, so that a
+ * deployment finds the broker its asset's samples come from before the first one comes. Names are
+ * kept as hashes: two that fall together only make a source one candidate more. */
+#ifndef EOP_NODE_LIVE_FED_H
+#define EOP_NODE_LIVE_FED_H
+
+#include "node/home/hashes.h"
+#include "node/home/home.h"
+
+typedef struct eop_fed {
+    pthread_mutex_t lock;
+    eop_hashes now;    /**< guarded by lock: seen since the source was opened */
+    eop_hashes before; /**< guarded by lock: what was kept */
+    size_t saved;      /**< loop: of `now` */
+    edgeops_duration saved_at;
+} eop_fed;
+
+void eop_fed_init(eop_fed *fed);
+void eop_fed_dispose(eop_fed *fed);
+uint64_t eop_fed_hash(const char *asset);
+/** True for an asset that was not seen since the source was opened. Any thread. */
+bool eop_fed_note(eop_fed *fed, uint64_t hash);
+/** Any thread. */
+bool eop_fed_has(eop_fed *fed, const char *asset);
+/** What an earlier process kept for a source; nothing where there is nothing. */
+void eop_fed_load(eop_fed *fed, edgeops_node *node, const char *source);
+/** Keeps what came since; now, or, being cheap to call, when it is time again. */
+void eop_fed_save(eop_fed *fed, edgeops_node *node, const char *source, bool now);
+void eop_fed_forget(edgeops_node *node, const char *source);
+
+#endif /* EOP_NODE_LIVE_FED_H */

@@ -1,0 +1,605 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sources: records in the catalog, drivers that run, and the letters they could not take. Samples
+ * go from a driver's thread straight into the store; dead letters wait here for the next tick,
+ * bounded, since the catalog is no place for a hot path. */
+
+#include "node/live/sources.h"
+
+#include <string.h>
+
+#include "node/home/args.h"
+#include "node/home/records.h"
+#include "node/live/fed.h"
+
+#define LETTERS_MAX    256u
+#define LETTER_PAYLOAD 512u
+#define LETTER_TOPIC   1024u
+#define AHEAD          (3600 * EDGEOPS_SECOND)
+
+typedef struct letter {
+    edgeops_time time;
+    char *topic;
+    char *reason;
+    unsigned char payload[LETTER_PAYLOAD];
+    size_t payload_size;
+    uint64_t message_size;
+} letter;
+
+/** How fast a counter grows, sampled by the node's tick. */
+typedef struct rate {
+    uint64_t last;
+    double per_s;
+} rate;
+
+struct eop_source {
+    edgeops_node *node;
+    char *name;
+    eop_json *record;       /**< name, driver, config, enabled, created */
+    edgeops_source *source; /**< NULL when it cannot be opened, see problem */
+    char *problem;
+    bool running;
+    rate rate;
+    eop_fed fed;
+    atomic_uint_fast64_t ahead; /**< samples from the future; driver's threads */
+    pthread_mutex_t lock;
+    /* Guarded by lock: a driver's threads write them. */
+    letter *letters[LETTERS_MAX];
+    size_t letter_count;
+};
+
+static void letter_free(letter *l) {
+    if (l != NULL) {
+        eop_free(l->topic);
+        eop_free(l->reason);
+        eop_free(l);
+    }
+}
+
+/* -- driver's threads -- */
+
+/* The units of the configuration: the payload decoder gives values, the store keeps units. */
+static void declare_channels(const eop_source *s, const char *asset) {
+    const eop_json *config = eop_json_get(s->record, "config");
+    const eop_json *channels = eop_json_get(eop_json_get(config, "payload"), "channels");
+    if (channels == NULL) {
+        return;
+    }
+    for (const eop_json *c = eop_json_first(channels); c != NULL; c = eop_json_next(c)) {
+        const char *unit = eop_json_string(c, "unit", "");
+        edgeops_type type;
+        uint32_t length;
+        bool known = eop_type_parse(&type, &length, eop_json_string(c, "type", "float64"));
+        if (unit[0] != '\0' && known) {
+            edgeops_status status = edgeops_store_declare_array(
+                s->node->store, asset, eop_json_key(c), type, length, unit);
+            if (status != EDGEOPS_OK) {
+                /* Such as a channel that exists with another type: the samples will say so, too. */
+                eop_log_write(node_log(s->node), EDGEOPS_LOG_WARN, "node", "source '%s': %s",
+                              s->name, edgeops_error_last()->message);
+            }
+        }
+    }
+}
+
+static edgeops_status on_samples(const edgeops_sample *samples, size_t n,
+                                 edgeops_append_result *result, void *user_data) {
+    eop_source *s = user_data;
+    edgeops_time limit = eop_now() + AHEAD;
+    uint64_t ahead = 0;
+    for (size_t i = 0; i < n; i++) {
+        bool same = i > 0 && strcmp(samples[i].asset, samples[i - 1].asset) == 0;
+        if (!same && eop_fed_note(&s->fed, eop_fed_hash(samples[i].asset))) {
+            declare_channels(s, samples[i].asset);
+        }
+        ahead += samples[i].time > limit;
+    }
+    edgeops_status status = edgeops_store_append(s->node->store, samples, n, result);
+    if (status == EDGEOPS_OK && ahead > 0) {
+        /* A clock that goes wrong is the asset's: taken, and told. */
+        atomic_fetch_add(&s->ahead, ahead);
+    }
+    return status;
+}
+
+static edgeops_status on_labels(const edgeops_label *labels, size_t n, edgeops_label_result *result,
+                                void *user_data) {
+    const eop_source *s = user_data;
+    return edgeops_store_label_new(s->node->store, labels, n, result);
+}
+
+static edgeops_status on_ready(void *user_data) {
+    eop_source *s = user_data;
+    return eop_store_ready(s->node->store);
+}
+
+static void on_dead_letter(const edgeops_dead_letter *given, void *user_data) {
+    eop_source *s = user_data;
+    letter *l = eop_calloc(1, sizeof(*l));
+    if (l == NULL) {
+        return;
+    }
+    l->time = given->time;
+    l->topic = eop_strndup(given->topic, strnlen(given->topic, LETTER_TOPIC));
+    l->reason = eop_strdup(given->reason);
+    l->payload_size = given->payload_size < LETTER_PAYLOAD ? given->payload_size : LETTER_PAYLOAD;
+    memcpy(l->payload, given->payload, l->payload_size);
+    l->message_size = given->message_size;
+    pthread_mutex_lock(&s->lock);
+    if (l->topic != NULL && l->reason != NULL && s->letter_count < LETTERS_MAX) {
+        s->letters[s->letter_count++] = l;
+        l = NULL;
+    }
+    pthread_mutex_unlock(&s->lock);
+    letter_free(l); /* more than that in a second: counted by the source, not kept */
+}
+
+/* -- loop -- */
+
+static void flush_letters(eop_source *s) {
+    letter *letters[LETTERS_MAX];
+    eop_dead_letter rows[LETTERS_MAX];
+    pthread_mutex_lock(&s->lock);
+    size_t n = s->letter_count;
+    memcpy(letters, s->letters, n * sizeof(*letters));
+    s->letter_count = 0;
+    pthread_mutex_unlock(&s->lock);
+    if (n == 0) {
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        rows[i] = (eop_dead_letter){.time = letters[i]->time,
+                                    .topic = letters[i]->topic,
+                                    .reason = letters[i]->reason,
+                                    .payload = letters[i]->payload,
+                                    .payload_size = letters[i]->payload_size,
+                                    .message_size = letters[i]->message_size};
+    }
+    if (eop_dead_letter_add(s->node->store, s->name, rows, n) != EDGEOPS_OK) {
+        eop_log_write(node_log(s->node), EDGEOPS_LOG_WARN, "node",
+                      "%zu dead letters of source '%s' are not kept: %s", n, s->name,
+                      edgeops_error_last()->message);
+    }
+    for (size_t i = 0; i < n; i++) {
+        letter_free(letters[i]);
+    }
+}
+
+static void on_state(edgeops_source_state state, const char *detail, void *user_data) {
+    eop_source *s = user_data;
+    eop_log_write(node_log(s->node),
+                  state == EDGEOPS_SOURCE_PAUSED ? EDGEOPS_LOG_WARN : EDGEOPS_LOG_INFO, "node",
+                  "source '%s' %s: %s", s->name, eop_source_state_name(state), detail);
+}
+
+static void set_problem(eop_source *s, const char *problem) {
+    eop_free(s->problem);
+    s->problem = problem != NULL ? eop_strdup(problem) : NULL;
+}
+
+static edgeops_status open_source(eop_source *s) {
+    edgeops_status status = EDGEOPS_OK;
+    char *config = eop_json_print(eop_json_get(s->record, "config"));
+    if (config == NULL) {
+        return eop_fail_nomem("node");
+    }
+    edgeops_source_options options = EDGEOPS_SOURCE_OPTIONS_INIT;
+    options.name = s->name;
+    options.driver = eop_source_driver(s);
+    options.config_json = config;
+    options.append = on_samples;
+    options.label = on_labels;
+    options.ready = on_ready;
+    options.instance = s->node->id;
+    options.on_state = on_state;
+    options.on_dead_letter = on_dead_letter;
+    options.user_data = s;
+    status = edgeops_source_open(&s->source, s->node->ctx, &options);
+    eop_free(config);
+    return status;
+}
+
+static void source_free(eop_source *s) {
+    if (s == NULL) {
+        return;
+    }
+    edgeops_source_close(s->source);
+    if (s->source != NULL) {
+        flush_letters(s);
+    }
+    for (size_t i = 0; i < s->letter_count; i++) {
+        letter_free(s->letters[i]);
+    }
+    pthread_mutex_destroy(&s->lock);
+    eop_fed_dispose(&s->fed);
+    eop_free(s->problem);
+    eop_json_free(s->record);
+    eop_free(s->name);
+    eop_free(s);
+}
+
+/* record: taken, also on failure. */
+static edgeops_status source_new(eop_source **out, edgeops_node *node, const char *name,
+                                 eop_json *record) {
+    eop_source *s = eop_calloc(1, sizeof(*s));
+    if (s == NULL) {
+        eop_json_free(record);
+        return eop_fail_nomem("node");
+    }
+    s->node = node;
+    s->record = record;
+    pthread_mutex_init(&s->lock, NULL);
+    eop_fed_init(&s->fed);
+    atomic_init(&s->ahead, 0);
+    s->name = eop_strdup(name);
+    if (s->name == NULL) {
+        source_free(s);
+        return eop_fail_nomem("node");
+    }
+    *out = s;
+    return EDGEOPS_OK;
+}
+
+static edgeops_status check_room(const edgeops_node *node) {
+    return node->source_count < EOP_NODE_SOURCES_MAX
+               ? EDGEOPS_OK
+               : eop_fail(EDGEOPS_E_LIMIT, "node", "a node has at most %d sources",
+                          EOP_NODE_SOURCES_MAX);
+}
+
+static edgeops_status load_one(const char *name, const char *json, void *user_data) {
+    edgeops_node *node = user_data;
+    eop_json *record = NULL;
+    eop_source *s = NULL;
+    edgeops_status status = check_room(node);
+    if (status == EDGEOPS_OK) {
+        status = eop_json_parse(&record, json, strlen(json), "source record", NULL);
+    }
+    if (status == EDGEOPS_OK) {
+        status = source_new(&s, node, name, record);
+    }
+    if (status == EDGEOPS_OK) {
+        node->sources[node->source_count++] = s;
+    }
+    return status;
+}
+
+edgeops_status eop_sources_load(edgeops_node *node) {
+    edgeops_status status = eop_record_list(node->store, "source", load_one, node);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    for (size_t i = 0; i < node->source_count; i++) {
+        eop_fed_load(&node->sources[i]->fed, node, node->sources[i]->name);
+        /* One that cannot be opened any more (its driver is gone) must not keep the home shut. */
+        if (open_source(node->sources[i]) != EDGEOPS_OK) {
+            set_problem(node->sources[i], edgeops_error_last()->message);
+        }
+    }
+    return EDGEOPS_OK;
+}
+
+static bool is_enabled(const eop_source *s) {
+    return eop_json_bool(s->record, "enabled", true);
+}
+
+static edgeops_status start_source(eop_source *s) {
+    if (s->running || !s->node->started || !is_enabled(s)) {
+        return EDGEOPS_OK;
+    }
+    edgeops_status status = s->source != NULL ? EDGEOPS_OK : open_source(s);
+    if (status == EDGEOPS_OK) {
+        status = edgeops_source_start(s->source);
+    }
+    s->running = status == EDGEOPS_OK;
+    set_problem(s, status == EDGEOPS_OK ? NULL : edgeops_error_last()->message);
+    return status;
+}
+
+static void stop_source(eop_source *s) {
+    if (s->source != NULL) {
+        edgeops_source_stop(s->source);
+    }
+    s->running = false;
+}
+
+void eop_sources_start(edgeops_node *node) {
+    for (size_t i = 0; i < node->source_count; i++) {
+        if (start_source(node->sources[i]) != EDGEOPS_OK) {
+            eop_log_write(node_log(node), EDGEOPS_LOG_ERROR, "node",
+                          "source '%s' does not start: %s", node->sources[i]->name,
+                          node->sources[i]->problem != NULL ? node->sources[i]->problem : "");
+        }
+    }
+}
+
+void eop_sources_stop(edgeops_node *node) {
+    for (size_t i = 0; i < node->source_count; i++) {
+        stop_source(node->sources[i]);
+        flush_letters(node->sources[i]);
+        eop_fed_save(&node->sources[i]->fed, node, node->sources[i]->name, true);
+    }
+}
+
+void eop_sources_free(edgeops_node *node) {
+    for (size_t i = 0; i < node->source_count; i++) {
+        source_free(node->sources[i]);
+    }
+    node->source_count = 0;
+}
+
+void eop_sources_tick(edgeops_node *node) {
+    for (size_t i = 0; i < node->source_count; i++) {
+        eop_source *s = node->sources[i];
+        flush_letters(s);
+        eop_fed_save(&s->fed, node, s->name, false);
+        if (s->source != NULL) {
+            edgeops_source_stats stats;
+            edgeops_source_get_stats(s->source, &stats);
+            /* Smoothed over some three seconds. */
+            double now = (double)(stats.messages - s->rate.last);
+            s->rate.per_s += (now - s->rate.per_s) * 0.3;
+            s->rate.last = stats.messages;
+        }
+    }
+}
+
+eop_source *eop_source_find(edgeops_node *node, const char *name) {
+    for (size_t i = 0; i < node->source_count; i++) {
+        if (strcmp(node->sources[i]->name, name) == 0) {
+            return node->sources[i];
+        }
+    }
+    (void)eop_fail(EDGEOPS_E_NOTFOUND, "node",
+                   "there is no source '%.64s'; 'source ls' shows those there are", name);
+    return NULL;
+}
+
+static eop_json *new_record(const char *name, const char *driver, const eop_json *config,
+                            bool start) {
+    eop_json *record = eop_json_object();
+    eop_json_set_string(record, "name", name);
+    eop_json_set_string(record, "driver", driver);
+    eop_json_set(record, "config", eop_json_copy(config));
+    eop_json_set_bool(record, "enabled", start);
+    eop_json_set_time(record, "created", eop_now());
+    return record;
+}
+
+edgeops_status eop_source_add(eop_source **out, edgeops_node *node, const char *name,
+                              const char *driver, const eop_json *config, bool start) {
+    eop_source *s = NULL;
+    edgeops_status status = eop_check_id("source", name);
+    if (status == EDGEOPS_OK) {
+        status = check_room(node);
+    }
+    if (status == EDGEOPS_OK) {
+        status = source_new(&s, node, name, new_record(name, driver, config, start));
+    }
+    if (status == EDGEOPS_OK) {
+        status = open_source(s);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_put_record(node, "source", name, s->record, true);
+    }
+    if (status == EDGEOPS_OK) {
+        node->sources[node->source_count++] = s;
+        *out = s;
+        s = NULL;
+        /* What fails now is seen in its state: the source is there. */
+        (void)start_source(*out);
+    }
+    source_free(s);
+    return status;
+}
+
+edgeops_status eop_source_enable(eop_source *s, bool enable) {
+    if (is_enabled(s) != enable) {
+        eop_json_set_bool(s->record, "enabled", enable);
+        edgeops_status status = eop_put_record(s->node, "source", s->name, s->record, false);
+        if (status != EDGEOPS_OK) {
+            eop_json_set_bool(s->record, "enabled", !enable);
+            return status;
+        }
+    }
+    if (!enable) {
+        stop_source(s);
+        return EDGEOPS_OK;
+    }
+    if (s->source != NULL && s->running) {
+        edgeops_source_stats stats;
+        edgeops_source_get_stats(s->source, &stats);
+        if (stats.state == EDGEOPS_SOURCE_DONE) {
+            stop_source(s); /* it came to its end: once more from the start */
+        }
+    }
+    return start_source(s);
+}
+
+edgeops_status eop_source_remove(eop_source *s) {
+    edgeops_node *node = s->node;
+    edgeops_status status = eop_record_remove(node->store, "source", s->name);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    for (size_t i = 0; i < node->source_count; i++) {
+        if (node->sources[i] == s) {
+            node->sources[i] = node->sources[--node->source_count];
+            break;
+        }
+    }
+    char *name = eop_strdup(s->name);
+    edgeops_source_forget(s->source);
+    source_free(s);
+    if (name != NULL) {
+        eop_fed_forget(node, name);
+    }
+    status = name != NULL ? eop_dead_letter_remove(node->store, name) : eop_fail_nomem("node");
+    eop_free(name);
+    return status == EDGEOPS_E_NOTFOUND ? EDGEOPS_OK : status;
+}
+
+const char *eop_source_state_name(edgeops_source_state state) {
+    static const char *const names[] = {"stopped", "connecting", "running", "done", "paused"};
+    return (size_t)state < EOP_COUNT(names) ? names[state] : "?";
+}
+
+static void put_state(eop_json *json, const eop_source *s, const edgeops_source_stats *stats) {
+    eop_json_set_string(json, "state",
+                        s->problem != NULL ? "failed" : eop_source_state_name(stats->state));
+    eop_json_set_string(json, "detail", s->problem != NULL ? s->problem : stats->detail);
+}
+
+static void get_stats(const eop_source *s, edgeops_source_stats *stats) {
+    memset(stats, 0, sizeof(*stats));
+    if (s->source != NULL) {
+        edgeops_source_get_stats(s->source, stats);
+    }
+}
+
+eop_json *eop_source_brief(eop_source *s) {
+    edgeops_source_stats stats;
+    eop_json *json = eop_json_object();
+    get_stats(s, &stats);
+    eop_json_set_string(json, "name", s->name);
+    eop_json_set_string(json, "driver", eop_source_driver(s));
+    put_state(json, s, &stats);
+    eop_json_set_integer(json, "messages", (int64_t)stats.messages);
+    eop_json_set_integer(json, "samples", (int64_t)stats.samples);
+    eop_json_set_integer(json, "labels", (int64_t)stats.labels);
+    eop_json_set_integer(json, "dead", (int64_t)stats.dead);
+    eop_json_set_number(json, "rate_per_s", (double)(int64_t)(s->rate.per_s * 10.0 + 0.5) / 10.0);
+    return json;
+}
+
+/* Replaces what the driver's schema calls writeOnly. */
+static void mask(eop_json *config, const eop_json *schema) {
+    const eop_json *properties = eop_json_get(schema, "properties");
+    for (const eop_json *p = properties != NULL ? eop_json_first(properties) : NULL; p != NULL;
+         p = eop_json_next(p)) {
+        const eop_json *member = eop_json_get(config, eop_json_key(p));
+        if (member == NULL) {
+            continue;
+        }
+        if (eop_json_bool(p, "writeOnly", false)) {
+            eop_json_set_string(config, eop_json_key(p), "***");
+        } else if (eop_json_type(member) == EOP_JSON_OBJECT) {
+            eop_json *inner = eop_json_copy(member);
+            mask(inner, p);
+            eop_json_set(config, eop_json_key(p), inner);
+        }
+    }
+}
+
+typedef struct wanted_driver {
+    const char *name;
+    const char *schema;
+} wanted_driver;
+
+static edgeops_status match_driver(const edgeops_hld_driver *driver, void *user_data) {
+    wanted_driver *wanted = user_data;
+    if (strcmp(driver->name, wanted->name) == 0) {
+        wanted->schema = driver->config_schema_json;
+    }
+    return EDGEOPS_OK;
+}
+
+/* NULL rather than anything that was not masked. */
+static eop_json *masked_config(const eop_source *s) {
+    wanted_driver wanted = {eop_source_driver(s), NULL};
+    eop_json *schema = NULL;
+    eop_json *copy = NULL;
+    if (edgeops_drivers(match_driver, &wanted) == EDGEOPS_OK && wanted.schema != NULL &&
+        eop_json_parse(&schema, wanted.schema, strlen(wanted.schema), "schema", NULL) ==
+            EDGEOPS_OK) {
+        copy = eop_json_copy(eop_json_get(s->record, "config"));
+        mask(copy, schema);
+    }
+    eop_json_free(schema);
+    return copy != NULL ? copy : eop_json_object();
+}
+
+eop_json *eop_source_describe(eop_source *s) {
+    edgeops_source_stats stats;
+    eop_json *json = eop_json_object();
+    eop_json *counters = eop_json_object();
+    get_stats(s, &stats);
+    eop_json_set_string(json, "name", s->name);
+    eop_json_set_string(json, "driver", eop_source_driver(s));
+    eop_json_set(json, "config", masked_config(s));
+    eop_json_set_bool(json, "enabled", is_enabled(s));
+    put_state(json, s, &stats);
+    if (is_enabled(s) && !s->node->started) {
+        eop_json_set_string(json, "note", EOP_NOTE_NOT_STARTED);
+    }
+    eop_json_set_integer(counters, "messages", (int64_t)stats.messages);
+    eop_json_set_integer(counters, "bytes", (int64_t)stats.bytes);
+    eop_json_set_integer(counters, "samples", (int64_t)stats.samples);
+    eop_json_set_integer(counters, "labels", (int64_t)stats.labels);
+    eop_json_set_integer(counters, "duplicates", (int64_t)stats.duplicates);
+    eop_json_set_integer(counters, "conflicts", (int64_t)stats.conflicts);
+    eop_json_set_integer(counters, "late", (int64_t)stats.late);
+    eop_json_set_integer(counters, "expired", (int64_t)stats.expired);
+    eop_json_set_integer(counters, "ahead", (int64_t)atomic_load(&s->ahead));
+    eop_json_set_integer(counters, "dead", (int64_t)stats.dead);
+    eop_json_set_integer(counters, "reconnects", (int64_t)stats.reconnects);
+    if (stats.last != 0) {
+        eop_json_set_time(counters, "last", stats.last);
+    } else {
+        eop_json_set_string(counters, "last", NULL);
+    }
+    eop_json_set(json, "stats", counters);
+    flush_letters(s); /* so that what went wrong a moment ago can be shown */
+    return json;
+}
+
+const char *eop_source_name(const eop_source *s) {
+    return s->name;
+}
+
+const char *eop_source_driver(const eop_source *s) {
+    return eop_json_string(s->record, "driver", "");
+}
+
+const eop_json *eop_source_config(const eop_source *s) {
+    return eop_json_get(s->record, "config");
+}
+
+bool eop_source_feeds(eop_source *s, const char *asset) {
+    return eop_fed_has(&s->fed, asset);
+}
+
+bool eop_source_enabled(const eop_source *s) {
+    return is_enabled(s);
+}
+
+bool eop_source_settling(eop_source *s) {
+    edgeops_source_stats stats;
+    get_stats(s, &stats);
+    return s->running && s->problem == NULL && stats.state == EDGEOPS_SOURCE_CONNECTING;
+}
+
+bool eop_source_publishes(const eop_source *source) {
+    return strcmp(eop_source_driver(source), "mqtt") == 0;
+}
+
+size_t eop_publish_sources(const char **out, edgeops_node *node, const char *asset,
+                           bool feeding_only) {
+    size_t feeding = 0;
+    size_t enabled = 0;
+    const char *feeds = NULL;
+    const char *runs = NULL;
+    for (size_t i = 0; i < node->source_count; i++) {
+        eop_source *source = node->sources[i];
+        if (!eop_source_publishes(source)) {
+            continue;
+        }
+        if (eop_source_feeds(source, asset) && feeding++ == 0) {
+            feeds = eop_source_name(source);
+        }
+        if (eop_source_enabled(source) && enabled++ == 0) {
+            runs = eop_source_name(source);
+        }
+    }
+    *out = feeding > 0 ? feeds : feeding_only ? NULL : runs;
+    return feeding > 0 ? feeding : feeding_only ? 0 : enabled;
+}

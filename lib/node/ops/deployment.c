@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* deploy and deployment.*: checks what a deployment needs (model, inputs, broker) before it is made;
+ * live/deployments.c keeps them. */
+#include <string.h>
+
+#include "node/home/inputs.h"
+#include "node/home/models.h"
+#include "node/live/deployments.h"
+#include "node/live/sources.h"
+#include "node/ops/ops.h"
+
+#define NAME_MAX_SIZE 64
+
+/* MODEL-ASSET as a name: what a name cannot hold becomes '-', a level of the asset '.'. */
+static char *default_name(const char *model, const char *asset) {
+    char *name = eop_format("%s-%s", model, asset);
+    if (name == NULL) {
+        return NULL;
+    }
+    for (char *p = name; *p != '\0'; p++) {
+        bool upper = *p >= 'A' && *p <= 'Z';
+        bool good = (*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9') || *p == '.' ||
+                    *p == '_' || *p == '-';
+        *p = upper ? (char)(*p - 'A' + 'a') : *p == '/' ? '.' : good ? *p : '-';
+    }
+    if (strlen(name) > NAME_MAX_SIZE) {
+        name[NAME_MAX_SIZE] = '\0';
+    }
+    return name;
+}
+
+static edgeops_status choose_source(const char **out, edgeops_call *call) {
+    const char *given = eop_json_string(call->args, "source", NULL);
+    *out = NULL;
+    if (given != NULL) {
+        eop_source *source = eop_source_find(call->node, given);
+        if (source == NULL) {
+            return EDGEOPS_E_NOTFOUND;
+        }
+        if (!eop_source_publishes(source)) {
+            return eop_fail(EDGEOPS_E_INVALID, "node",
+                            "source '%s' is no mqtt source: nothing can be published through it",
+                            given);
+        }
+        *out = eop_source_name(source);
+        return EDGEOPS_OK;
+    }
+    const char *asset = eop_json_string(call->args, "asset", "");
+    size_t fitting = eop_publish_sources(out, call->node, asset, false);
+    if (fitting > 1) {
+        return eop_fail(EDGEOPS_E_INVALID, "node",
+                        "%zu mqtt sources could publish for asset '%s'; name one with --source",
+                        fitting, asset);
+    }
+    if (*out == NULL && eop_json_get(call->args, "publish") != NULL) {
+        return eop_fail(EDGEOPS_E_INVALID, "node",
+                        "publish: which broker? Name an mqtt source with --source");
+    }
+    return EDGEOPS_OK;
+}
+
+static edgeops_status check_topic(const char *topic) {
+    size_t size = strlen(topic);
+    return size <= 1024 && strpbrk(topic, "+#") == NULL && eop_utf8_valid(topic, size) == size
+               ? EDGEOPS_OK
+               : eop_fail(EDGEOPS_E_INVALID, "node",
+                          "publish: '%.100s' is no topic to publish to (no '+', no '#', at most "
+                          "1024 bytes)",
+                          topic);
+}
+
+static eop_json *new_record(edgeops_call *call, const char *name, const char *source,
+                            const char *topic) {
+    eop_json *record = eop_json_object();
+    eop_json_set_string(record, "name", name);
+    eop_json_set_string(record, "model", eop_json_string(call->args, "model", ""));
+    eop_json_set_string(record, "asset", eop_json_string(call->args, "asset", ""));
+    if (source != NULL) {
+        eop_json_set_string(record, "publish", topic);
+        eop_json_set_string(record, "source", source);
+    }
+    eop_json_set_integer(record, "qos", eop_json_integer(call->args, "qos", 1));
+    eop_json_set_bool(record, "retain", eop_json_bool(call->args, "retain", false));
+    eop_json_set_string(record, "from", eop_json_string(call->args, "from", "now"));
+    eop_json_set_bool(record, "enabled", true);
+    eop_json_set_time(record, "created", eop_now());
+    return record;
+}
+
+static edgeops_status run_deploy(edgeops_call *call, eop_json **result) {
+    const char *model = eop_json_string(call->args, "model", "");
+    const char *asset = eop_json_string(call->args, "asset", "");
+    const char *given = eop_json_string(call->args, "name", NULL);
+    const char *source = NULL;
+    eop_model *opened = NULL;
+    eop_deployment *deployment = NULL;
+    char *name = given != NULL ? eop_strdup(given) : default_name(model, asset);
+    char *topic = name != NULL ? eop_format("edgeops/predictions/%s", name) : NULL;
+    edgeops_status status = topic != NULL ? EDGEOPS_OK : eop_fail_nomem("node");
+    if (status == EDGEOPS_OK) {
+        status = eop_check_id("deployment", name);
+    }
+    if (status == EDGEOPS_OK && !eop_name_valid(asset, strlen(asset), 200)) {
+        status = eop_fail(EDGEOPS_E_INVALID, "node", "'%.200s' is no name of an asset", asset);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_model_open(&opened, call->node, model);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_inputs_require(call->node->store,
+                                    edgeops_workflow_info_of(opened->workflow)->manifest, asset);
+    }
+    if (status == EDGEOPS_OK) {
+        status = choose_source(&source, call);
+    }
+    if (status == EDGEOPS_OK) {
+        const char *publish = eop_json_string(call->args, "publish", topic);
+        status = check_topic(publish);
+        if (status == EDGEOPS_OK) {
+            status = eop_deployment_add(&deployment, call->node,
+                                        new_record(call, name, source, publish));
+        }
+    }
+    if (status == EDGEOPS_OK) {
+        *result = eop_deployment_describe(deployment);
+    }
+    eop_model_free(opened);
+    eop_free(topic);
+    eop_free(name);
+    return status;
+}
+
+static edgeops_status run_ls(edgeops_call *call, eop_json **result) {
+    eop_json *items = NULL;
+    *result = eop_items(&items);
+    for (size_t i = 0; i < call->node->deployment_count; i++) {
+        eop_json_append(items, eop_deployment_brief(call->node->deployments[i]));
+    }
+    return EDGEOPS_OK;
+}
+
+static eop_deployment *named(edgeops_call *call) {
+    return eop_deployment_find(call->node, eop_json_string(call->args, "name", ""));
+}
+
+static edgeops_status run_show(edgeops_call *call, eop_json **result) {
+    eop_deployment *deployment = named(call);
+    if (deployment == NULL) {
+        return EDGEOPS_E_NOTFOUND;
+    }
+    *result = eop_deployment_describe(deployment);
+    return EDGEOPS_OK;
+}
+
+static edgeops_status enable(edgeops_call *call, eop_json **result, bool on) {
+    eop_deployment *deployment = named(call);
+    if (deployment == NULL) {
+        return EDGEOPS_E_NOTFOUND;
+    }
+    edgeops_status status = eop_deployment_enable(deployment, on);
+    if (status == EDGEOPS_OK) {
+        *result = eop_deployment_describe(deployment);
+    }
+    return status;
+}
+
+static edgeops_status run_start(edgeops_call *call, eop_json **result) {
+    return enable(call, result, true);
+}
+
+static edgeops_status run_stop(edgeops_call *call, eop_json **result) {
+    return enable(call, result, false);
+}
+
+static edgeops_status run_rm(edgeops_call *call, eop_json **result) {
+    (void)result;
+    eop_deployment *deployment = named(call);
+    return deployment != NULL ? eop_deployment_remove(deployment) : EDGEOPS_E_NOTFOUND;
+}
+
+#define NAME     EOP_STRING("name", "name of the deployment")
+#define NEW_NAME EOP_STRING("name", "default: MODEL-ASSET")
+#define MODEL    EOP_STRING("model", "name of the model")
+#define ASSET    EOP_STRING("asset", "whose samples it sees; need not exist yet")
+#define PUBLISH  EOP_STRING("publish", "topic; default: edgeops/predictions/NAME")
+#define SOURCE                                                                                     \
+    EOP_STRING("source", "mqtt source whose broker is used; default: the one that feeds the "      \
+                         "asset, or the only enabled one; without any it is not published")
+#define QOS    "\"qos\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":2,\"default\":1}"
+#define RETAIN "\"retain\":{\"type\":\"boolean\",\"default\":false}"
+#define FROM   "\"from\":{\"enum\":[\"now\",\"start\"],\"default\":\"now\"}"
+
+const eop_op eop_deployment_ops[] = {
+    {.name = "deploy",
+     .summary = "predict on an asset with a model, live",
+     .args = EOP_ARGS("\"model\",\"asset\"", MODEL "," ASSET "," NEW_NAME "," PUBLISH "," SOURCE
+                                                   "," QOS "," RETAIN "," FROM),
+     .run = run_deploy},
+    {.name = "deployment.ls",
+     .summary = "list the deployments",
+     .args = EOP_ARGS_NONE,
+     .run = run_ls},
+    {.name = "deployment.show",
+     .summary =
+         "show a deployment; its counters go on over restarts. windows = predictions + errors + "
+         "skipped; late: samples older than the newest one, which had no place in a window; "
+         "conflicts: predictions that differ from one stored before for the same time",
+     .args = EOP_ARGS("\"name\"", NAME),
+     .run = run_show},
+    {.name = "deployment.start",
+     .summary = "go on where a deployment was stopped",
+     .args = EOP_ARGS("\"name\"", NAME),
+     .run = run_start},
+    {.name = "deployment.stop",
+     .summary = "stop a deployment for good; its position is kept",
+     .args = EOP_ARGS("\"name\"", NAME),
+     .run = run_stop},
+    {.name = "deployment.rm",
+     .summary = "remove a deployment, not its predictions",
+     .args = EOP_ARGS("\"name\"", NAME),
+     .run = run_rm},
+    {0},
+};

@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* train: dataset to memory (thread), training (worker) and beside it the dataset's digest (thread),
+ * model to disk (thread), records. A model is made only of a dataset whose digest was right; where
+ * it was wrong the run says so, whatever became of the training and whichever ended first. The
+ * files come before the record: a crash leaves a run that the next open calls lost and folders that
+ * it sweeps, never half a model. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "node/control/job.h"
+#include "node/files/dataset_diff.h"
+#include "node/home/artifacts.h"
+#include "node/home/models.h"
+#include "node/home/records.h"
+#include "node/home/runs.h"
+#include "node/ops/ops.h"
+#include "runtime/params.h"
+#include "runtime/share.h"
+
+typedef struct train {
+    edgeops_call *call;
+    edgeops_node *node;
+    edgeops_workflow *workflow;
+    eop_json *params;
+    char *params_json;
+    char *model;     /**< name */
+    char *directory; /**< HOME/models/NAME */
+    char *temporary; /**< HOME/models/.tmp-RUN */
+    eop_run *run;
+    eop_job *job;
+    edgeops_training *training;
+    eop_job *verify;
+    eop_share share;
+    edgeops_status trained; /* how the training ended */
+    char *trained_message;
+    edgeops_status verified; /* how the digest was */
+    char *verified_message;
+    char *dataset_digest;
+    eop_json *files;
+    uint64_t size_bytes;
+} train;
+
+static void train_free(train *t) {
+    if (t != NULL) {
+        eop_share_dispose(&t->share);
+        edgeops_workflow_close(t->workflow);
+        eop_json_free(t->params);
+        eop_json_free(t->files);
+        eop_free(t->params_json);
+        eop_free(t->model);
+        eop_free(t->directory);
+        eop_free(t->temporary);
+        eop_free(t->dataset_digest);
+        eop_free(t->trained_message);
+        eop_free(t->verified_message);
+        eop_run_free(t->run);
+        eop_free(t);
+    }
+}
+
+/* The end of one that did not make a model. */
+static void give_up(train *t, edgeops_status status, const char *message) {
+    char *copy = eop_strdup(message);
+    const char *text = copy != NULL ? copy : "out of memory";
+    if (t->temporary != NULL) {
+        (void)eop_remove_tree(t->temporary);
+    }
+    eop_run_log(t->run, "%s", text);
+    eop_run_end(t->run, status, text);
+    t->run = NULL;
+    eop_call_fail(t->call, status, text);
+    eop_free(copy);
+    train_free(t);
+}
+
+static void give_up_last(train *t, edgeops_status status) {
+    char *copy = eop_strdup(edgeops_error_last()->message);
+    give_up(t, status, copy != NULL ? copy : "out of memory");
+    eop_free(copy);
+}
+
+static void send_state(train *t, const char *state) {
+    eop_json *event = eop_json_object();
+    eop_json_set_string(event, "type", "state");
+    eop_json_set_string(event, "state", state);
+    eop_json_set_integer(event, "run", t->run->id);
+    eop_json_set_string(event, "model", t->model);
+    eop_call_event(t->call, event);
+}
+
+static void cancel(edgeops_call *call) {
+    train *t = call->data;
+    eop_job_cancel(t->job);
+    eop_job_cancel(t->verify);
+    edgeops_training_cancel(t->training);
+}
+
+/* -- the model to disk -- */
+
+static void seal_work(eop_job *job, void *user_data) {
+    train *t = user_data;
+    edgeops_status status = eop_artifacts_seal(&t->files, &t->size_bytes, t->temporary);
+    if (status == EDGEOPS_OK && rename(t->temporary, t->directory) != 0) {
+        status = eop_fail_errno(errno, "node", "model '%s'", t->model);
+    }
+    if (status == EDGEOPS_OK) {
+        char *parent = eop_node_path(t->node, "models", NULL);
+        status = parent != NULL ? eop_dir_sync(parent) : eop_fail_nomem("node");
+        eop_free(parent);
+        if (status != EDGEOPS_OK) {
+            eop_job_end(job, status);
+            (void)eop_remove_tree(t->directory);
+            return;
+        }
+    }
+    eop_job_end(job, status);
+}
+
+static void set_copy(eop_json *to, const char *key, const eop_json *value) {
+    eop_json_set(to, key, value != NULL ? eop_json_copy(value) : eop_json_object());
+}
+
+static eop_json *model_record(train *t) {
+    const edgeops_manifest *m = edgeops_workflow_info_of(t->workflow)->manifest;
+    eop_json *record = eop_json_object();
+    eop_json *workflow = eop_json_object();
+    eop_json *dataset = eop_json_object();
+    eop_json_set_string(record, "name", t->model);
+    eop_json_set_string(workflow, "name", m->name);
+    eop_json_set_string(workflow, "version", m->version);
+    eop_json_set_string(workflow, "digest", edgeops_workflow_info_of(t->workflow)->digest);
+    eop_json_set(record, "workflow", workflow);
+    eop_json_set_string(dataset, "name", eop_json_string(t->call->args, "dataset", ""));
+    eop_json_set_string(dataset, "digest", t->dataset_digest);
+    eop_json_set(record, "dataset", dataset);
+    set_copy(record, "params", t->params);
+    set_copy(record, "metrics", eop_json_get(t->run->record, "metrics"));
+    set_copy(record, "usage", eop_json_get(t->run->record, "usage"));
+    eop_json_set_integer(record, "run", t->run->id);
+    eop_json_set_time(record, "created", eop_now());
+    eop_json_set_integer(record, "size_bytes", (int64_t)t->size_bytes);
+    eop_json_set(record, "files", t->files);
+    t->files = NULL;
+    return record;
+}
+
+static void seal_done(eop_job *job, void *user_data) {
+    train *t = user_data;
+    edgeops_status status = eop_job_status(job); /* a cancel that came too late is none */
+    t->job = NULL;
+    if (status != EDGEOPS_OK) {
+        give_up_last(t, status);
+        return;
+    }
+    eop_json *record = model_record(t);
+    status = eop_put_record(t->node, "model", t->model, record, true);
+    eop_json_free(record);
+    if (status != EDGEOPS_OK) {
+        char *message = eop_strdup(edgeops_error_last()->message);
+        (void)eop_remove_tree(t->directory);
+        give_up(t, status, message != NULL ? message : "out of memory");
+        eop_free(message);
+        return;
+    }
+    eop_json *result = eop_json_object();
+    eop_json_set_integer(result, "run", t->run->id);
+    eop_json_set_string(result, "model", t->model);
+    set_copy(result, "metrics", eop_json_get(t->run->record, "metrics"));
+    set_copy(result, "usage", eop_json_get(t->run->record, "usage"));
+    eop_json_set_string(t->run->record, "model", t->model);
+    eop_run_end(t->run, EDGEOPS_OK, NULL);
+    t->run = NULL;
+    eop_call_finish(t->call, EDGEOPS_OK, result);
+    train_free(t);
+}
+
+/* -- the training -- */
+
+static void on_event(const edgeops_train_event *event, void *user_data) {
+    train *t = user_data;
+    eop_json *json = eop_json_object();
+    switch (event->kind) {
+    case EDGEOPS_TRAIN_PROGRESS:
+        eop_json_set_string(json, "type", "progress");
+        eop_json_set_number(json, "progress", event->progress);
+        break;
+    case EDGEOPS_TRAIN_METRIC:
+        eop_run_metric(t->run, event->name, event->value, event->step);
+        eop_json_set_string(json, "type", "metric");
+        eop_json_set_string(json, "name", event->name);
+        eop_json_set_number(json, "value", event->value);
+        if (event->step >= 0) {
+            eop_json_set_integer(json, "step", event->step);
+        }
+        break;
+    case EDGEOPS_TRAIN_LOG:
+        eop_json_set_string(json, "type", "log");
+        eop_json_set_string(json, "text", event->text);
+        break;
+    }
+    if (eop_call_congested(t->call)) {
+        eop_json_free(json); /* the log and the metrics have it */
+        return;
+    }
+    eop_call_event(t->call, json);
+}
+
+/* Both the training and the look at the digest have ended. */
+static void settle(train *t) {
+    if (t->training != NULL || t->verify != NULL) {
+        if (t->training == NULL && t->trained == EDGEOPS_OK) {
+            send_state(t, "verifying");
+        }
+        return;
+    }
+    bool mismatch = t->verified != EDGEOPS_OK && t->verified != EDGEOPS_E_CANCELED;
+    edgeops_status status = t->trained;
+    const char *message = t->trained_message;
+    if (mismatch || status == EDGEOPS_OK) {
+        status = t->verified;
+        message = t->verified_message;
+    }
+    if (status == EDGEOPS_OK) {
+        send_state(t, "saving");
+        status = eop_job_start(&t->job, t->node, t->call, seal_work, seal_done, t);
+        if (status != EDGEOPS_OK) {
+            give_up_last(t, status);
+        }
+        return;
+    }
+    give_up(t, status, message != NULL ? message : "out of memory");
+}
+
+static void on_trained(edgeops_status status, const char *message, const edgeops_usage *usage,
+                       void *user_data) {
+    train *t = user_data;
+    t->training = NULL;
+    t->trained = status;
+    t->trained_message = eop_strdup(message != NULL ? message : "");
+    if (usage != NULL) {
+        eop_json_set(t->run->record, "usage", eop_usage_json(usage));
+    }
+    if (status == EDGEOPS_E_CANCELED) {
+        eop_job_cancel(t->verify);
+    }
+    settle(t);
+}
+
+static edgeops_status start_training(train *t) {
+    edgeops_runtime *runtime = NULL;
+    edgeops_status status = eop_node_runtime(&runtime, t->node);
+    if (status == EDGEOPS_OK) {
+        status = eop_mkdirs(t->temporary, 0700);
+    }
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    edgeops_train_options options = EDGEOPS_TRAIN_OPTIONS_INIT;
+    options.workflow = t->workflow;
+    options.params_json = t->params_json;
+    options.run_dir = t->run->directory;
+    options.artifact_dir = t->temporary;
+    options.on_event = on_event;
+    options.on_done = on_trained;
+    options.user_data = t;
+    return eop_training_start(&t->training, runtime, &options, &t->share);
+}
+
+/* -- the dataset -- */
+
+static bool is_canceled(void *user_data) {
+    return eop_job_canceled(user_data);
+}
+
+static void verify_work(eop_job *job, void *user_data) {
+    train *t = user_data;
+    eop_job_end(job,
+                eop_dataset_verify(t->node->store, eop_json_string(t->call->args, "dataset", ""),
+                                   is_canceled, job));
+}
+
+static void verify_done(eop_job *job, void *user_data) {
+    train *t = user_data;
+    t->verify = NULL;
+    t->verified = eop_job_status(job);
+    t->verified_message = eop_strdup(edgeops_error_last()->message);
+    if (t->verified != EDGEOPS_OK) {
+        edgeops_training_cancel(t->training);
+    }
+    settle(t);
+}
+
+static edgeops_status fill_share(const edgeops_dataset_layout *layout, void *user_data) {
+    train *t = user_data;
+    return edgeops_dataset_read_into(t->node->store, eop_json_string(t->call->args, "dataset", ""),
+                                     layout);
+}
+
+/* From the chunks to the worker's memory: at once where the rows are taken as they are, else by way
+ * of tables. */
+static edgeops_status load(train *t) {
+    const char *name = eop_json_string(t->call->args, "dataset", "");
+    const edgeops_manifest *manifest = edgeops_workflow_info_of(t->workflow)->manifest;
+    edgeops_dataset *dataset = NULL;
+    edgeops_status status = edgeops_dataset_head(&dataset, t->node->store, name);
+    if (status == EDGEOPS_OK) {
+        t->dataset_digest = eop_strdup(dataset->digest);
+        status = t->dataset_digest != NULL
+                     ? eop_share_head(&t->share, manifest, dataset, fill_share, t)
+                     : eop_fail_nomem("node");
+    }
+    if (status == EDGEOPS_DONE) {
+        edgeops_dataset_free(dataset);
+        status = edgeops_dataset_read(&dataset, t->node->store, name);
+        if (status == EDGEOPS_OK) {
+            status = eop_share_dataset(&t->share, manifest, dataset);
+        }
+    }
+    edgeops_dataset_free(dataset);
+    return status;
+}
+
+static void load_work(eop_job *job, void *user_data) {
+    eop_job_end(job, load(user_data));
+}
+
+static void load_done(eop_job *job, void *user_data) {
+    train *t = user_data;
+    edgeops_status status = eop_job_status(job);
+    t->job = NULL;
+    if (status == EDGEOPS_OK && t->call->canceled) {
+        status = eop_fail(EDGEOPS_E_CANCELED, "node", "ended on request");
+    }
+    if (status == EDGEOPS_OK) {
+        status = start_training(t);
+    }
+    if (status != EDGEOPS_OK) {
+        give_up_last(t, status);
+        return;
+    }
+    send_state(t, "training");
+    t->verified = eop_job_start(&t->verify, t->node, t->call, verify_work, verify_done, t);
+    if (t->verified != EDGEOPS_OK) {
+        t->verified_message = eop_strdup(edgeops_error_last()->message);
+        edgeops_training_cancel(t->training);
+    }
+}
+
+/* -- the beginning -- */
+
+/* Two trainings of one name would find out only when the second one has ended. */
+static edgeops_status check_free(const train *t) {
+    if (eop_model_exists(t->node, t->model)) {
+        return eop_fail(EDGEOPS_E_EXISTS, "node",
+                        "there is a model '%s' already; take another name or remove it", t->model);
+    }
+    for (const edgeops_call *call = t->node->calls; call != NULL; call = call->next) {
+        const train *other = call->op == t->call->op ? call->data : NULL;
+        if (call->state == EOP_CALL_RUNNING && other != NULL &&
+            strcmp(other->model, t->model) == 0) {
+            return eop_fail(EDGEOPS_E_BUSY, "node",
+                            "run %lld is training a model '%s' at this moment; take another name",
+                            (long long)call->run, t->model);
+        }
+    }
+    return EDGEOPS_OK;
+}
+
+static edgeops_status choose_name(train *t) {
+    const char *given = eop_json_string(t->call->args, "name", NULL);
+    if (given != NULL) {
+        t->model = eop_strdup(given);
+        if (t->model == NULL) {
+            return eop_fail_nomem("node");
+        }
+        edgeops_status status = eop_check_id("model", t->model);
+        return status == EDGEOPS_OK ? check_free(t) : status;
+    }
+    const char *workflow = edgeops_workflow_info_of(t->workflow)->manifest->name;
+    char *sequence = eop_format("model-%s", workflow);
+    edgeops_status status = sequence != NULL ? EDGEOPS_OK : eop_fail_nomem("node");
+    do {
+        int64_t number = 0;
+        if (status == EDGEOPS_OK) {
+            status = eop_record_number(&number, t->node->store, sequence);
+        }
+        eop_free(t->model);
+        t->model = eop_format("%.50s-%lld", workflow, (long long)number);
+        if (t->model == NULL) {
+            status = eop_fail_nomem("node");
+        }
+    } while (status == EDGEOPS_OK && eop_model_exists(t->node, t->model));
+    eop_free(sequence);
+    return status;
+}
+
+static edgeops_status resolve(train *t) {
+    const eop_json *params = eop_json_get(t->call->args, "params");
+    char *given = params != NULL ? eop_json_print(params) : NULL;
+    if (params != NULL && given == NULL) {
+        return eop_fail_nomem("node");
+    }
+    edgeops_status status =
+        eop_params_resolve(&t->params, edgeops_workflow_info_of(t->workflow)->manifest, given);
+    eop_free(given);
+    if (status == EDGEOPS_OK) {
+        t->params_json = eop_json_print(t->params);
+        status = t->params_json != NULL ? EDGEOPS_OK : eop_fail_nomem("node");
+    }
+    return status;
+}
+
+static edgeops_status begin_run(train *t) {
+    const char *dataset = eop_json_string(t->call->args, "dataset", "");
+    char *json = NULL;
+    edgeops_status status = eop_dataset_describe(&json, t->node->store, dataset);
+    eop_free(json); /* only whether there is one: reading it takes a while */
+    if (status == EDGEOPS_OK) {
+        status =
+            eop_run_begin(&t->run, t->node, "train",
+                          edgeops_workflow_info_of(t->workflow)->manifest->name, dataset, NULL);
+    }
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    t->call->run = t->run->id;
+    set_copy(t->run->record, "params", t->params);
+    t->directory = eop_node_path(t->node, "models", t->model);
+    char *name = eop_format(".tmp-%lld", (long long)t->run->id);
+    t->temporary = name != NULL ? eop_node_path(t->node, "models", name) : NULL;
+    eop_free(name);
+    return t->directory != NULL && t->temporary != NULL ? eop_run_save(t->run)
+                                                        : eop_fail_nomem("node");
+}
+
+static edgeops_status train_start(edgeops_call *call) {
+    train *t = eop_calloc(1, sizeof(*t));
+    if (t == NULL) {
+        return eop_fail_nomem("node");
+    }
+    t->call = call;
+    t->share.fd = -1;
+    t->node = call->node;
+    char *store = eop_workflow_store(t->node);
+    edgeops_status status = store != NULL
+                                ? edgeops_workflow_open(&t->workflow, store,
+                                                        eop_json_string(call->args, "workflow", ""))
+                                : eop_fail_nomem("node");
+    eop_free(store);
+    if (status == EDGEOPS_OK) {
+        status = resolve(t);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_store_ready(t->node->store); /* there must be room for the model */
+    }
+    if (status == EDGEOPS_OK) {
+        status = choose_name(t);
+    }
+    if (status == EDGEOPS_OK) {
+        status = begin_run(t);
+    }
+    if (status == EDGEOPS_OK) {
+        call->data = t;
+        call->cancel = cancel;
+        status = eop_job_start(&t->job, t->node, call, load_work, load_done, t);
+    }
+    if (status == EDGEOPS_OK) {
+        send_state(t, "loading");
+    } else if (t->run != NULL) {
+        give_up_last(t, status); /* ends the call, too */
+        status = EDGEOPS_OK;
+    } else {
+        train_free(t);
+    }
+    return status;
+}
+
+const eop_op eop_train_ops[] = {
+    {.name = "train",
+     .summary = "train a workflow on a dataset: makes a model",
+     .args = EOP_ARGS(
+         "\"workflow\",\"dataset\"",
+         EOP_STRING("workflow", "NAME, NAME@VERSION or digest") "," EOP_STRING(
+             "dataset", "name of the dataset") ","
+                                               "\"params\":{\"type\":\"object\",\"description\":"
+                                               "\"see the workflow's "
+                                               "manifest; absent: its defaults\"}," EOP_STRING(
+                                                   "name", "of the model; default: WORKFLOW-N")),
+     .flags = EOP_OP_STREAMS | EOP_OP_DETACHED,
+     .start = train_start},
+    {0},
+};
