@@ -64,6 +64,10 @@ edgeops_status eop_work_start(eop_work **out, edgeops_ctx *ctx, eop_fn work, eop
 /** Work that has not begun will not run; done is called all the same. Never waits. NULL is allowed.
  */
 void eop_work_cancel(eop_work *work);
+/** work runs on a thread of its own, with all signals blocked, then done on the loop, once. For what
+ * may take long: the pool's few threads serve the whole process. The object that user_data is must
+ * live until done. */
+edgeops_status eop_thread_start(edgeops_ctx *ctx, eop_fn work, eop_fn done, void *user_data);
 /** Runs fn on the loop as soon as it turns, never inside this call; edgeops_ctx_free() runs what is
  * left. */
 edgeops_status eop_defer(edgeops_ctx *ctx, eop_fn fn, void *user_data);

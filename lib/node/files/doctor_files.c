@@ -3,60 +3,15 @@
  * when asked. Only reads. */
 #include "node/files/doctor_files.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/hash.h"
+#include "runtime/seal.h"
 
 #define LIST_MAX ((size_t)64 << 20)
 #define LIST_TAG "edgeops-content 1\n"
-
-static edgeops_status differs(const char *name, const char *how) {
-    return eop_fail(EDGEOPS_E_CORRUPT, "node", "'%.200s' %s", name, how);
-}
-
-static edgeops_status check_hash(int fd, const char *name, const char *sha256) {
-    char hex[65];
-    edgeops_status status = eop_sha256_of_fd(hex, NULL, fd, name);
-    if (status == EDGEOPS_OK && strcmp(hex, sha256) != 0) {
-        status = differs(name, "has other content");
-    }
-    return status;
-}
-
-edgeops_status eop_check_file(const char *folder, const char *name, uint64_t size,
-                              const char *sha256, bool deep) {
-    struct stat info;
-    char *path = eop_path_join(folder, name);
-    if (path == NULL) {
-        return eop_fail_nomem("node");
-    }
-    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-    int error = errno;
-    eop_free(path);
-    if (fd < 0) {
-        return error == ENOENT  ? differs(name, "is missing")
-               : error == ELOOP ? differs(name, "is a link now")
-                                : eop_fail_errno(error, "node", "'%s'", name);
-    }
-    edgeops_status status = EDGEOPS_OK;
-    if (fstat(fd, &info) != 0) {
-        status = eop_fail_errno(errno, "node", "'%s'", name);
-    } else if (!S_ISREG(info.st_mode)) {
-        status = differs(name, "is no file any more");
-    } else if ((uint64_t)info.st_size != size) {
-        status = differs(name, "has another size");
-    } else if (deep) {
-        status = check_hash(fd, name, sha256);
-    }
-    close(fd);
-    return status;
-}
 
 /* One line "SHA256 SIZE PATH"; cut at its end. */
 static edgeops_status check_line(const char *folder, char *line, bool deep) {
@@ -67,7 +22,7 @@ static edgeops_status check_line(const char *folder, char *line, bool deep) {
         strlen(sha256) != 64 || line[used] == '\0') {
         return eop_fail(EDGEOPS_E_CORRUPT, "node", "the list of its files is damaged");
     }
-    return eop_check_file(folder, line + used, size, sha256, deep);
+    return eop_seal_check(folder, line + used, size, sha256, deep);
 }
 
 /* The list is what the digest was made of: it is taken only when it gives it again. */
@@ -104,14 +59,9 @@ edgeops_status eop_check_workflow(const edgeops_workflow *workflow, bool deep) {
 
 edgeops_status eop_check_model(const edgeops_node *node, const eop_json *record, bool deep) {
     char *folder = eop_node_path(node, "models", eop_json_string(record, "name", ""));
-    const eop_json *files = eop_json_get(record, "files");
-    edgeops_status status = folder != NULL ? EDGEOPS_OK : eop_fail_nomem("node");
-    for (const eop_json *f = files != NULL ? eop_json_first(files) : NULL;
-         status == EDGEOPS_OK && f != NULL; f = eop_json_next(f)) {
-        status = eop_check_file(folder, eop_json_string(f, "name", ""),
-                                (uint64_t)eop_json_integer(f, "size", 0),
-                                eop_json_string(f, "sha256", ""), deep);
-    }
+    edgeops_status status = folder != NULL
+                                ? eop_seal_check_all(folder, eop_json_get(record, "files"), deep)
+                                : eop_fail_nomem("node");
     eop_free(folder);
     return status;
 }

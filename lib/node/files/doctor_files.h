@@ -7,10 +7,6 @@
 
 #include "node/home/home.h"
 
-/** Compares one file with what is known of it: its size, and its SHA-256 when deep. E_CORRUPT names
- * it and says how it differs. */
-edgeops_status eop_check_file(const char *folder, const char *name, uint64_t size,
-                              const char *sha256, bool deep);
 /** All files of an installed workflow; files beside them are not looked for. */
 edgeops_status eop_check_workflow(const edgeops_workflow *workflow, bool deep);
 /** All files of a model, by its record. */

@@ -10,12 +10,12 @@
 
 #include "node/control/job.h"
 #include "node/files/dataset_diff.h"
-#include "node/home/artifacts.h"
 #include "node/home/models.h"
 #include "node/home/records.h"
 #include "node/home/runs.h"
 #include "node/ops/ops.h"
 #include "runtime/params.h"
+#include "runtime/seal.h"
 #include "runtime/share.h"
 
 typedef struct train {
@@ -100,7 +100,7 @@ static void cancel(edgeops_call *call) {
 
 static void seal_work(eop_job *job, void *user_data) {
     train *t = user_data;
-    edgeops_status status = eop_artifacts_seal(&t->files, &t->size_bytes, t->temporary);
+    edgeops_status status = eop_seal(&t->files, &t->size_bytes, t->temporary);
     if (status == EDGEOPS_OK && rename(t->temporary, t->directory) != 0) {
         status = eop_fail_errno(errno, "node", "model '%s'", t->model);
     }
