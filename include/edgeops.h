@@ -3,6 +3,7 @@
 #ifndef EDGEOPS_H
 #define EDGEOPS_H
 
+#include "edgeops/arrow.h"
 #include "edgeops/bench.h"
 #include "edgeops/context.h"
 #include "edgeops/dataset.h"

@@ -258,6 +258,15 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_blob(void **data, siz
                                                                 edgeops_store *store,
                                                                 const uint8_t *digest);
 
+/** Copies a table, such as the block of a cursor, which goes with the cursor's next step.
+ *
+ *  @param out    given to the caller, free with edgeops_table_free(); NULL after a failure
+ *  @param table  one that the library gave
+ *  @return EDGEOPS_OK; EDGEOPS_E_NOMEM
+ *  Threads: any. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_table_copy(edgeops_table **out,
+                                                                const edgeops_table *table);
+
 /** NULL is allowed. Since 0.1. */
 EDGEOPS_API void edgeops_table_free(edgeops_table *table);
 

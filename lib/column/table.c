@@ -113,8 +113,62 @@ void eop_table_dispose(eop_table *table) {
 
 void edgeops_table_free(edgeops_table *view) {
     eop_table *table = (eop_table *)view;
-    if (table != NULL) {
+    if (table != NULL && atomic_fetch_sub(&table->shares, 1) == 0) {
         eop_table_dispose(table);
         eop_free(table);
     }
+}
+
+void eop_table_share(edgeops_table *view) {
+    atomic_fetch_add(&((eop_table *)view)->shares, 1);
+}
+
+bool eop_table_is_borrowed(const edgeops_table *view) {
+    return ((const eop_table *)view)->borrowed;
+}
+
+static edgeops_status copy_names(eop_table *copy, const edgeops_table *view) {
+    edgeops_channel_info *infos = eop_calloc(view->column_count, sizeof *infos);
+    if (infos == NULL) {
+        return eop_fail_nomem("store");
+    }
+    for (size_t k = 0; k < view->column_count; k++) {
+        const edgeops_column *column = &view->columns[k];
+        infos[k] = (edgeops_channel_info){column->name, column->unit, column->type, column->length};
+    }
+    edgeops_status status = eop_table_name(copy, view->asset, infos, view->column_count);
+    eop_free(infos);
+    return status;
+}
+
+edgeops_status edgeops_table_copy(edgeops_table **out, const edgeops_table *view) {
+    EOP_REQUIRE(out != NULL && view != NULL, "store");
+    *out = NULL;
+    const eop_table *table = (const eop_table *)view;
+    eop_table *copy = eop_calloc(1, sizeof *copy);
+    if (copy == NULL) {
+        return eop_fail_nomem("store");
+    }
+    edgeops_status status = copy_names(copy, view);
+    for (size_t k = 0; status == EDGEOPS_OK && k < view->column_count; k++) {
+        status = eop_rows_add_vector(&copy->rows, view->columns[k].type, view->columns[k].length);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_rows_keep_ordinals(&copy->rows);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_rows_copy(&copy->rows, &table->rows, 0, table->rows.rows, NULL);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_rows_complete(&copy->rows);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_table_show(copy);
+    }
+    if (status != EDGEOPS_OK) {
+        edgeops_table_free(&copy->view);
+        return status;
+    }
+    *out = &copy->view;
+    return EDGEOPS_OK;
 }

@@ -78,6 +78,7 @@ edgeops_status edgeops_cursor_open(edgeops_cursor **out, edgeops_store *store, c
     if (cursor == NULL) {
         return eop_fail_nomem("store");
     }
+    cursor->table.borrowed = true;
     cursor->store = store;
     cursor->asset_name = eop_strdup(asset);
     status = cursor->asset_name != NULL ? copy_names(cursor, channels, channel_count)
