@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/type.h"
+#include "store/inner.h"
 #include "store/rollup.h"
 #include "store/scan.h"
 #include "store/upkeep.h"

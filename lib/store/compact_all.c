@@ -8,6 +8,7 @@
 #include "column/chunk.h"
 #include "store/catalog.h"
 #include "store/compact.h"
+#include "store/inner.h"
 #include "store/telemetry_db.h"
 #include "store/upkeep.h"
 

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "store/internal.h"
+#include "store/read.h"
 
 struct edgeops_cursor {
     edgeops_store *store;

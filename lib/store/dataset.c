@@ -9,7 +9,6 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "base/time.h"
-#include "store/upkeep.h"
 
 void edgeops_dataset_options_init(edgeops_dataset_options *options, size_t struct_size) {
     static const edgeops_dataset_options defaults = EDGEOPS_DATASET_OPTIONS_INIT;
@@ -311,9 +310,9 @@ static edgeops_status choose_channels(eop_frozen *frozen, edgeops_store *store,
         return eop_fail_nomem("store");
     }
     edgeops_status status = EDGEOPS_OK;
-    pthread_mutex_lock(&store->lock);
+    const eop_memtable *known = eop_store_lock_assets(store);
     for (size_t i = 0; status == EDGEOPS_OK && i < frozen->asset_count; i++) {
-        assets[i] = eop_memtable_by_id(&store->mem, frozen->assets[i].id);
+        assets[i] = eop_memtable_by_id(known, frozen->assets[i].id);
         if (assets[i] == NULL) {
             status = eop_fail_no_asset(frozen->assets[i].name);
         }
@@ -325,7 +324,7 @@ static edgeops_status choose_channels(eop_frozen *frozen, edgeops_store *store,
     if (status == EDGEOPS_OK) {
         status = place_channels(frozen, assets);
     }
-    pthread_mutex_unlock(&store->lock);
+    eop_store_unlock_assets(store);
     eop_free(assets);
     return status;
 }
@@ -396,14 +395,14 @@ static edgeops_status freeze(eop_frozen *frozen, edgeops_store *store,
     if (frozen->name == NULL) {
         return eop_fail_nomem("store");
     }
-    edgeops_status status = eop_label_version(&frozen->label_version, &store->catalog);
+    edgeops_status status = eop_label_version(&frozen->label_version, eop_store_catalog(store));
     if (status == EDGEOPS_OK) {
-        pthread_mutex_lock(&store->lock);
-        status = find_assets(frozen, &store->mem, options);
+        eop_memtable *known = eop_store_lock_assets(store);
+        status = find_assets(frozen, known, options);
         if (status == EDGEOPS_OK) {
-            status = place_tested(frozen, &store->mem);
+            status = place_tested(frozen, known);
         }
-        pthread_mutex_unlock(&store->lock);
+        eop_store_unlock_assets(store);
     }
     if (status == EDGEOPS_OK && frozen->asset_count > 1) {
         qsort(frozen->assets, frozen->asset_count, sizeof *frozen->assets, by_name);
@@ -480,7 +479,7 @@ edgeops_status edgeops_dataset_create(edgeops_store *store,
         status = eop_spec_init(&frozen.spec, &o);
     }
     if (status == EDGEOPS_OK) {
-        status = check_free_name(&store->catalog, o.name);
+        status = check_free_name(eop_store_catalog(store), o.name);
     }
     /* Retention must not drop rows between reading them and saying that they are held. */
     eop_store_hold_rows(store);
@@ -495,7 +494,7 @@ edgeops_status edgeops_dataset_create(edgeops_store *store,
         status = eop_store_sync(store);
     }
     if (status == EDGEOPS_OK) {
-        status = eop_frozen_save(&frozen, &store->catalog);
+        status = eop_frozen_save(&frozen, eop_store_catalog(store));
     }
     eop_store_release_rows(store);
     eop_frozen_dispose(&frozen);

@@ -33,8 +33,9 @@
 #define EOP_STORE_DATASET_H
 
 #include "store/dataset_spec.h"
-#include "store/internal.h"
+#include "store/inner.h"
 #include "store/label.h"
+#include "store/read.h"
 
 typedef struct eop_frozen_asset {
     uint32_t id;

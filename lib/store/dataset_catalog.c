@@ -351,7 +351,7 @@ edgeops_status eop_frozen_save(const eop_frozen *frozen, eop_catalog *catalog) {
 
 edgeops_status edgeops_dataset_remove(edgeops_store *store, const char *name) {
     EOP_REQUIRE(store != NULL && name != NULL, "store");
-    eop_catalog *catalog = &store->catalog;
+    eop_catalog *catalog = eop_store_catalog(store);
     sqlite3_stmt *remove = NULL;
     edgeops_status status = eop_catalog_begin_as(catalog, EOP_COMMIT_SAFE);
     if (status != EDGEOPS_OK) {
@@ -415,7 +415,7 @@ static void set_bound(eop_json *root, const char *key, edgeops_time time, edgeop
 
 static edgeops_status describe(char **json, edgeops_store *store, const char *name, bool in_full) {
     eop_frozen frozen;
-    edgeops_status status = eop_frozen_load(&frozen, &store->catalog, name);
+    edgeops_status status = eop_frozen_load(&frozen, eop_store_catalog(store), name);
     if (status != EDGEOPS_OK) {
         return status;
     }
@@ -484,7 +484,7 @@ static edgeops_status list_names(name_list *list, eop_catalog *catalog) {
 edgeops_status eop_dataset_list(edgeops_store *store, eop_record_fn fn, void *user_data) {
     EOP_REQUIRE(store != NULL && fn != NULL, "store");
     name_list list = {0};
-    edgeops_status status = list_names(&list, &store->catalog);
+    edgeops_status status = list_names(&list, eop_store_catalog(store));
     for (size_t i = 0; status == EDGEOPS_OK && i < list.count; i++) {
         char *json = NULL;
         status = describe(&json, store, list.items[i], false);

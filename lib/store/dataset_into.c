@@ -132,8 +132,8 @@ static edgeops_status put_labels(const reading *r, size_t part, const int64_t *t
     }
     edgeops_status status = eop_label_names_copy(&names, &frozen->labels);
     if (status == EDGEOPS_OK) {
-        status = eop_label_paint(labels, &names, &r->store->catalog, frozen->assets[part].id,
-                                 frozen->label_version, times, n);
+        status = eop_label_paint(labels, &names, eop_store_catalog(r->store),
+                                 frozen->assets[part].id, frozen->label_version, times, n);
     }
     for (size_t i = 0; status == EDGEOPS_OK && i < n; i++) {
         if (labels[i] >= 0 && (size_t)labels[i] >= frozen->labels.count) {
@@ -313,7 +313,7 @@ edgeops_status edgeops_dataset_read_into(edgeops_store *store, const char *name,
     if (status != EDGEOPS_OK) {
         return status;
     }
-    status = eop_frozen_load(&r.frozen, &store->catalog, name);
+    status = eop_frozen_load(&r.frozen, eop_store_catalog(store), name);
     if (status == EDGEOPS_OK) {
         status = choose(&r);
     }

@@ -88,7 +88,7 @@ edgeops_status eop_dataset_verify(edgeops_store *store, const char *name,
     eop_frozen frozen = {0};
     verification v = {canceled, user_data};
     char digest[65];
-    edgeops_status status = eop_frozen_load(&frozen, &store->catalog, name);
+    edgeops_status status = eop_frozen_load(&frozen, eop_store_catalog(store), name);
     if (status == EDGEOPS_OK) {
         status = eop_frozen_digest(digest, store, &frozen, go_on, &v);
     }
@@ -276,7 +276,7 @@ static edgeops_status open_dataset(edgeops_dataset **out, edgeops_store *store, 
     if (set == NULL) {
         return eop_fail_nomem("store");
     }
-    edgeops_status status = eop_frozen_load(&set->frozen, &store->catalog, name);
+    edgeops_status status = eop_frozen_load(&set->frozen, eop_store_catalog(store), name);
     if (status == EDGEOPS_OK) {
         status = set_up(set);
     }

@@ -60,9 +60,9 @@ static size_t place_of(eop_part_reader *r, uint32_t channel, shape of) {
 
 /* What the filter looks at, under the store's lock. The points of a common rate are looked at here,
  * so that they need the channels; rows are by the store. */
-static edgeops_status place_conditions(eop_part_reader *r) {
+static edgeops_status place_conditions(eop_part_reader *r, const eop_memtable *assets) {
     const eop_filter *filter = &r->frozen->spec.filter;
-    const eop_asset *asset = eop_memtable_by_id(&r->store->mem, r->asset->id);
+    const eop_asset *asset = eop_memtable_by_id(assets, r->asset->id);
     if (asset == NULL) {
         return eop_fail_no_asset(r->asset->name);
     }
@@ -104,9 +104,8 @@ static edgeops_status choose_columns(eop_part_reader *r) {
     if (tested == 0) {
         return EDGEOPS_OK;
     }
-    pthread_mutex_lock(&r->store->lock);
-    edgeops_status status = place_conditions(r);
-    pthread_mutex_unlock(&r->store->lock);
+    edgeops_status status = place_conditions(r, eop_store_lock_assets(r->store));
+    eop_store_unlock_assets(r->store);
     return status;
 }
 
@@ -204,7 +203,7 @@ static edgeops_status label_rows(eop_part_reader *r, eop_batch *batch) {
     if (!eop_grow(&batch->labels, &batch->label_capacity, n, sizeof *batch->labels)) {
         return eop_fail_nomem("store");
     }
-    return eop_label_paint(batch->labels, r->names, &r->store->catalog, r->asset->id,
+    return eop_label_paint(batch->labels, r->names, eop_store_catalog(r->store), r->asset->id,
                            r->frozen->label_version, batch->rows.times, n);
 }
 

@@ -7,6 +7,7 @@
  * not tell (the kernel may have dropped the pages): then its rows count as safe only when they are
  * in chunks, and no more are written to it. */
 #include "base/error.h"
+#include "store/inner.h"
 #include "store/internal.h"
 
 uint64_t eop_store_durable(const edgeops_store *store) {

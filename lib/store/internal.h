@@ -14,8 +14,6 @@
 #include <pthread.h>
 
 #include "base/log.h"
-#include "column/condition.h"
-#include "column/table.h"
 #include "journal/journal.h"
 #include "store/catalog_db.h"
 #include "store/lookup.h"
@@ -28,8 +26,6 @@
 #define EOP_MEMORY_FACTOR 4 /* of a segment's size: then it is sealed, however little it holds */
 #define EOP_OUTBOX_LIMIT  1000000u
 #define EOP_STRING_MAX    65536u
-#define EOP_LABEL_MAX     256u
-#define EOP_AUTHOR_MAX    256u
 #define EOP_WAL_LIMIT     (64u * 1024 * 1024)
 #define EOP_DAMAGED_MAX   256u /* damaged chunks that are told apart */
 
@@ -162,8 +158,6 @@ void eop_store_note_synced(edgeops_store *store, uint64_t write);
 /** Under `lock`, which is free while it waits: so many writes are on the disk afterwards. E_IO when
  * that cannot be. */
 edgeops_status eop_store_wait_synced(edgeops_store *store, uint64_t write);
-/** All that was appended is on the disk afterwards, whatever the durability. Not under `lock`. */
-edgeops_status eop_store_sync(edgeops_store *store);
 /** The journal is open: the durability is that of the options or of the home from here on. */
 edgeops_status eop_store_begin_durability(edgeops_store *store);
 
@@ -202,37 +196,5 @@ edgeops_status eop_replay_table(edgeops_store *store, const char **data, const c
  * Not under `lock`. */
 edgeops_status eop_reader_take(eop_telemetry *out, edgeops_store *store);
 void eop_reader_give(edgeops_store *store, eop_telemetry *reader);
-
-/** What to read of an asset. */
-typedef struct eop_selection {
-    uint32_t asset;
-    int64_t from; /**< inclusive */
-    int64_t to;   /**< inclusive */
-    uint64_t max_ordinal;
-    uint64_t limit;           /**< 0: all */
-    uint64_t last;            /**< 0: all */
-    const uint32_t *channels; /**< not NULL; for each column of the rows; UINT32_MAX: always null */
-    const eop_condition *conditions; /**< all of them hold; borrowed */
-    size_t condition_count;
-} eop_selection;
-/** Appends the selected rows, sorted, to `rows`, which has no rows and the columns set up, and
- * completes it. E_NOTFOUND when the asset is gone. */
-edgeops_status eop_store_read_rows(eop_rows *rows, edgeops_store *store,
-                                   const eop_selection *selection);
-/** What a query names. */
-typedef struct eop_request {
-    eop_selection want;
-    bool none; /**< the range is empty */
-    uint32_t *channels;
-    eop_condition conditions[EOP_CONDITIONS_MAX];
-    eop_table *table; /**< names and columns, no rows */
-} eop_request;
-/** Not to be moved; dispose it in any case. The conditions borrow from the query. E_NOTFOUND,
- * E_INVALID, E_LIMIT. */
-edgeops_status eop_request_init(eop_request *request, edgeops_store *store,
-                                const edgeops_query *query);
-void eop_request_dispose(eop_request *request);
-/** [start, end) as inclusive bounds; false when it is empty. */
-bool eop_time_bounds(int64_t *from, int64_t *to, edgeops_time start, edgeops_time end);
 
 #endif /* EOP_STORE_INTERNAL_H */

@@ -9,7 +9,10 @@
 #include "base/str.h"
 #include "base/time.h"
 #include "edgeops/label.h"
-#include "store/internal.h"
+#include "store/inner.h"
+
+#define LABEL_MAX  256u
+#define AUTHOR_MAX 256u
 
 static const char *or_empty(const char *text) {
     return text != NULL ? text : "";
@@ -33,12 +36,12 @@ static edgeops_status check_label(const edgeops_label *label, const char *asset)
     if (asset == NULL || label->label == NULL) {
         return eop_fail(EDGEOPS_E_INVALID, "store", "a label has no asset or no text");
     }
-    edgeops_status status = check_text(asset, "a label", label->label, 1, EOP_LABEL_MAX);
+    edgeops_status status = check_text(asset, "a label", label->label, 1, LABEL_MAX);
     if (status == EDGEOPS_OK) {
-        status = check_text(asset, "an author", or_empty(label->author), 0, EOP_AUTHOR_MAX);
+        status = check_text(asset, "an author", or_empty(label->author), 0, AUTHOR_MAX);
     }
     if (status == EDGEOPS_OK) {
-        status = check_text(asset, "the source of a label", source_of(label), 1, EOP_AUTHOR_MAX);
+        status = check_text(asset, "the source of a label", source_of(label), 1, AUTHOR_MAX);
     }
     if (status == EDGEOPS_OK && label->end < label->start) {
         status = eop_fail(EDGEOPS_E_INVALID, "store",
@@ -152,10 +155,10 @@ static edgeops_status add(int64_t *first_id, edgeops_label_result *result, edgeo
     if (status != EDGEOPS_OK || n == 0) {
         return status;
     }
-    status = eop_catalog_begin(&store->catalog);
+    status = eop_catalog_begin(eop_store_catalog(store));
     if (status == EDGEOPS_OK) {
-        status = add_all(first_id, result, &store->catalog, labels, n, new_only);
-        status = eop_catalog_end(&store->catalog, status);
+        status = add_all(first_id, result, eop_store_catalog(store), labels, n, new_only);
+        status = eop_catalog_end(eop_store_catalog(store), status);
     }
     return status;
 }
@@ -255,13 +258,13 @@ edgeops_status edgeops_store_correct(int64_t *new_id, edgeops_store *store, int6
     int64_t made = 0;
     edgeops_status status = check_label(label, label->asset != NULL ? label->asset : "");
     if (status == EDGEOPS_OK) {
-        status = eop_catalog_begin(&store->catalog);
+        status = eop_catalog_begin(eop_store_catalog(store));
     }
     if (status != EDGEOPS_OK) {
         return status;
     }
-    status = correct(&made, &store->catalog, id, label);
-    status = eop_catalog_end(&store->catalog, status);
+    status = correct(&made, eop_store_catalog(store), id, label);
+    status = eop_catalog_end(eop_store_catalog(store), status);
     if (status == EDGEOPS_OK && new_id != NULL) {
         *new_id = made;
     }
@@ -270,7 +273,7 @@ edgeops_status edgeops_store_correct(int64_t *new_id, edgeops_store *store, int6
 
 edgeops_status edgeops_store_unlabel(edgeops_store *store, int64_t id) {
     EOP_REQUIRE(store != NULL, "store");
-    eop_catalog *catalog = &store->catalog;
+    eop_catalog *catalog = eop_store_catalog(store);
     int64_t asset = 0;
     edgeops_status status = eop_catalog_begin(catalog);
     if (status != EDGEOPS_OK) {

@@ -29,8 +29,9 @@
 #include "base/str.h"
 #include "codec/json.h"
 #include "edgeops/label.h"
-#include "store/internal.h"
+#include "store/inner.h"
 #include "store/label.h"
+#include "store/read.h"
 
 enum { ROWS = 8192, AUTHORS_MAX = 32, CLASSES_MAX = 4096 };
 
@@ -381,10 +382,9 @@ static edgeops_status end_asset(stats *s) {
     }
     s->active = active;
     s->active_count = 0;
-    pthread_mutex_lock(&s->store->lock);
-    const eop_asset *asset = eop_memtable_find(&s->store->mem, s->asset);
+    const eop_asset *asset = eop_memtable_find(eop_store_lock_assets(s->store), s->asset);
     uint32_t id = asset != NULL ? asset->id : 0;
-    pthread_mutex_unlock(&s->store->lock);
+    eop_store_unlock_assets(s->store);
     if (id != 0) {
         status = count_rows(s, id);
     }

@@ -8,7 +8,7 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "edgeops/label.h"
-#include "store/internal.h"
+#include "store/inner.h"
 #include "store/label.h"
 
 enum { PAGE = 1024 };
@@ -240,7 +240,7 @@ static edgeops_status find(uint64_t *version, edgeops_store *store,
     uint64_t now = 0;
     edgeops_status status = EOP_STRUCT_TAKE(&q, query, "store", EDGEOPS_LABEL_QUERY_INIT);
     if (status == EDGEOPS_OK) {
-        status = eop_label_version(&now, &store->catalog);
+        status = eop_label_version(&now, eop_store_catalog(store));
     }
     if (status != EDGEOPS_OK) {
         return status;
@@ -254,7 +254,7 @@ static edgeops_status find(uint64_t *version, edgeops_store *store,
         return eop_fail_nomem("store");
     }
     uint64_t at = q.version != 0 ? q.version : now;
-    w->catalog = &store->catalog;
+    w->catalog = eop_store_catalog(store);
     w->query = &q;
     w->exact = exact;
     w->version = q.history != 0 ? 0 : at;

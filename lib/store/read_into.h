@@ -3,7 +3,7 @@
 #ifndef EOP_STORE_READ_INTO_H
 #define EOP_STORE_READ_INTO_H
 
-#include "store/scan.h"
+#include "store/read.h"
 
 /** Where a column goes. */
 typedef struct eop_read_sink {

@@ -10,6 +10,7 @@
 #define EOP_STORE_SCAN_H
 
 #include "store/internal.h"
+#include "store/read.h"
 
 /** Chunks and rows in memory that must be merged, or one chunk, or rows in memory alone. */
 typedef struct eop_piece {

@@ -11,25 +11,6 @@
 
 enum { ASK_MS = 100 };
 
-void eop_store_hold_rows(edgeops_store *store) {
-    pthread_rwlock_rdlock(&store->hold);
-}
-
-void eop_store_release_rows(edgeops_store *store) {
-    pthread_rwlock_unlock(&store->hold);
-}
-
-edgeops_status eop_store_columns(eop_rows *rows, edgeops_store *store, uint32_t asset,
-                                 uint32_t limit) {
-    pthread_mutex_lock(&store->lock);
-    const eop_asset *found = eop_memtable_by_id(&store->mem, asset);
-    edgeops_status status = found != NULL
-                                ? eop_asset_columns(rows, found, limit)
-                                : eop_fail(EDGEOPS_E_NOTFOUND, "store", "the asset was removed");
-    pthread_mutex_unlock(&store->lock);
-    return status;
-}
-
 void eop_store_retain(edgeops_store *store) {
     pthread_mutex_lock(&store->lock);
     store->retain_due = true;

@@ -28,14 +28,6 @@ edgeops_status eop_upkeep_some(edgeops_store *store);
 /** The writer ends: who waits is told so. */
 void eop_upkeep_stop(edgeops_store *store);
 
-/** eop_asset_columns() of an asset. E_NOTFOUND: it was removed. Takes `lock`. */
-edgeops_status eop_store_columns(eop_rows *rows, edgeops_store *store, uint32_t asset,
-                                 uint32_t limit);
-
-/** Nothing is dropped meanwhile: for who reads what a dataset is to hold, or all of an asset. */
-void eop_store_hold_rows(edgeops_store *store);
-void eop_store_release_rows(edgeops_store *store);
-
 /* -- retention.c -- */
 /** A run of the policies; the writer's thread makes, steps and frees it. */
 typedef struct eop_retain_run eop_retain_run;

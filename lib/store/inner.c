@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The accessors that the room of datasets uses instead of the store's members. */
+#include "store/inner.h"
+
+#include "base/error.h"
+#include "store/internal.h"
+
+eop_catalog *eop_store_catalog(edgeops_store *store) {
+    return &store->catalog;
+}
+
+eop_memtable *eop_store_lock_assets(edgeops_store *store) {
+    pthread_mutex_lock(&store->lock);
+    return &store->mem;
+}
+
+void eop_store_unlock_assets(edgeops_store *store) {
+    pthread_mutex_unlock(&store->lock);
+}
+
+void eop_store_hold_rows(edgeops_store *store) {
+    pthread_rwlock_rdlock(&store->hold);
+}
+
+void eop_store_release_rows(edgeops_store *store) {
+    pthread_rwlock_unlock(&store->hold);
+}
+
+edgeops_status eop_store_columns(eop_rows *rows, edgeops_store *store, uint32_t asset,
+                                 uint32_t limit) {
+    pthread_mutex_lock(&store->lock);
+    const eop_asset *found = eop_memtable_by_id(&store->mem, asset);
+    edgeops_status status = found != NULL
+                                ? eop_asset_columns(rows, found, limit)
+                                : eop_fail(EDGEOPS_E_NOTFOUND, "store", "the asset was removed");
+    pthread_mutex_unlock(&store->lock);
+    return status;
+}
