@@ -29,17 +29,6 @@ edgeops_status eop_record_remove(edgeops_store *store, const char *kind, const c
 /** Next number of a named sequence, from 1; never given twice. */
 edgeops_status eop_record_number(int64_t *out, edgeops_store *store, const char *sequence);
 
-/* -- datasets as the operations show them -- */
-/** JSON object: name, digest, created, assets [{name, rows, max_ordinal}], channels [{name, type,
- * unit}], start, end (null when open), labelled_only, rows, labels {name: rows}; definition of one
- * that is more than rows of a range (dataset_spec.h), profile (profile.h). */
-edgeops_status eop_dataset_describe(char **json, edgeops_store *store, const char *name);
-/** edgeops_dataset_verify() that can be ended: E_CANCELED. canceled: asked now and then. */
-edgeops_status eop_dataset_verify(edgeops_store *store, const char *name,
-                                  bool (*canceled)(void *user_data), void *user_data);
-/** In the order of names; without profiles. */
-edgeops_status eop_dataset_list(edgeops_store *store, eop_record_fn fn, void *user_data);
-
 /* -- outbox: messages that must reach the broker, and how far a deployment has come -- */
 typedef struct eop_outbox_message {
     uint64_t id;             /**< given by the store, ascending */

@@ -14,7 +14,6 @@
 #include "base/str.h"
 #include "base/tree.h"
 #include "column/chunk.h"
-#include "edgeops/dataset.h"
 #include "journal/journal_file.h"
 #include "store/rollup.h"
 #include "store/snapshot.h"
@@ -23,7 +22,6 @@
 #define HINT_SAMPLES                                                                               \
     "import these samples again where their source still has them, or restore a backup; and look " \
     "after the disk"
-#define HINT_FILE "restore a backup, and look after the disk"
 
 /* Parts of the work, in thousandths. */
 enum { AT_CHUNKS = 150, AT_JOURNAL = 750, AT_DATASETS = 800, AT_BLOBS = 900, ALL = 1000 };
@@ -85,12 +83,12 @@ static edgeops_status check_database(verify *v, sqlite3 *db, const char *what) {
             char detail[512];
             snprintf(detail, sizeof detail, "SQLite says: %s", text);
             detail[strcspn(detail, "\n")] = ' ';
-            tell(v, &(eop_finding){.what = what, .detail = detail, .hint = HINT_FILE});
+            tell(v, &(eop_finding){.what = what, .detail = detail, .hint = EOP_HINT_FILE});
         }
         rc = SQLITE_OK;
     }
     if (rc != SQLITE_DONE && rc != SQLITE_INTERRUPT) {
-        tell(v, &(eop_finding){.what = what, .detail = sqlite3_errmsg(db), .hint = HINT_FILE});
+        tell(v, &(eop_finding){.what = what, .detail = sqlite3_errmsg(db), .hint = EOP_HINT_FILE});
     }
     sqlite3_finalize(check);
     sqlite3_progress_handler(db, 0, NULL, NULL);
@@ -125,8 +123,8 @@ static void check_orphans(verify *v) {
         if (n > 0) {
             char detail[128];
             snprintf(detail, sizeof detail, "%lld %s", (long long)n, orphans[i].how);
-            tell(v,
-                 &(eop_finding){.what = "data/telemetry.db", .detail = detail, .hint = HINT_FILE});
+            tell(v, &(eop_finding){
+                        .what = "data/telemetry.db", .detail = detail, .hint = EOP_HINT_FILE});
         }
     }
 }
@@ -341,7 +339,7 @@ static edgeops_status check_chunk(verify *v, const eop_chunk_info *chunk) {
     v->sum.rows += chunk->rows;
     if (v->name == NULL) {
         if (!v->going) {
-            tell_chunk(v, chunk, NULL, "belongs to no asset that the catalog knows", HINT_FILE);
+            tell_chunk(v, chunk, NULL, "belongs to no asset that the catalog knows", EOP_HINT_FILE);
         }
         return EDGEOPS_OK;
     }
@@ -390,7 +388,7 @@ static edgeops_status check_chunks(verify *v) {
     }
     sqlite3_finalize(select);
     if (is_damage(status)) {
-        tell_error(v, "data/telemetry.db", HINT_FILE);
+        tell_error(v, "data/telemetry.db", EOP_HINT_FILE);
         status = EDGEOPS_OK;
     }
     return status;
@@ -454,59 +452,20 @@ static edgeops_status check_journal(verify *v) {
     return status;
 }
 
-/* -- datasets -- */
+/* -- what is above -- */
 
-typedef struct names {
-    char **items;
-    size_t count;
-    size_t capacity;
-} names;
-
-static edgeops_status note_name(const char *name, const char *json, void *user_data) {
-    names *list = user_data;
-    (void)json;
-    char *copy = eop_strdup(name);
-    if (copy == NULL ||
-        !eop_grow(&list->items, &list->capacity, list->count + 1, sizeof *list->items)) {
-        eop_free(copy);
-        return eop_fail_nomem("store");
-    }
-    list->items[list->count++] = copy;
-    return EDGEOPS_OK;
+static void on_finding_above(const eop_finding *finding, void *user_data) {
+    tell(user_data, finding);
 }
 
-static edgeops_status check_dataset(verify *v, const char *name) {
-    edgeops_status status = edgeops_dataset_verify(v->store, name);
-    v->sum.datasets++;
-    if (is_damage(status)) {
-        char *what = eop_format("dataset %s", name);
-        tell_error(v, what != NULL ? what : "dataset",
-                   "what was trained on it cannot be made again: restore a backup, or freeze it "
-                   "anew");
-        eop_free(what);
-        status = EDGEOPS_OK;
-    }
-    return status == EDGEOPS_E_NOTFOUND ? EDGEOPS_OK : status; /* removed meanwhile */
+static edgeops_status on_progress_above(double part, void *user_data) {
+    return progress(user_data, AT_DATASETS, AT_BLOBS, part);
 }
 
-static edgeops_status check_datasets(verify *v) {
-    names list = {0};
-    edgeops_status status = eop_dataset_list(v->store, note_name, &list);
-    if (is_damage(status)) {
-        tell_error(v, "catalog.db", HINT_FILE);
-        status = EDGEOPS_OK;
-    }
-    for (size_t i = 0; status == EDGEOPS_OK && i < list.count; i++) {
-        status = progress(v, AT_DATASETS, AT_BLOBS, (double)i / (double)list.count);
-        if (status == EDGEOPS_OK) {
-            status = check_dataset(v, list.items[i]);
-        }
-    }
-    for (size_t i = 0; i < list.count; i++) {
-        eop_free(list.items[i]);
-    }
-    eop_free(list.items);
-    return status;
+static edgeops_status check_above(verify *v) {
+    eop_verify_handler handler = {
+        .finding = on_finding_above, .progress = on_progress_above, .user_data = v};
+    return v->handler->above != NULL ? v->handler->above(&v->sum, v->store, &handler) : EDGEOPS_OK;
 }
 
 /* -- blobs -- */
@@ -557,15 +516,15 @@ static edgeops_status check_blobs(verify *v) {
 edgeops_status eop_store_verify(eop_verified *out, edgeops_store *store,
                                 const eop_verify_handler *handler) {
     EOP_REQUIRE(store != NULL && handler != NULL, "store");
-    static edgeops_status (*const parts[])(verify * v) = {check_chunks, check_journal,
-                                                          check_datasets, check_blobs};
+    static edgeops_status (*const parts[])(verify * v) = {check_chunks, check_journal, check_above,
+                                                          check_blobs};
     verify v = {.store = store, .handler = handler};
     edgeops_status status = note_drops(&v);
     if (status == EDGEOPS_OK) {
         status = eop_snapshot_take(&v.at, store);
     }
     if (is_damage(status) || status == EDGEOPS_E_NOTFOUND) {
-        tell_error(&v, "home", HINT_FILE);
+        tell_error(&v, "home", EOP_HINT_FILE);
         status = EDGEOPS_DONE; /* there is nothing to hold on to */
     }
     if (status == EDGEOPS_OK) {

@@ -7,6 +7,9 @@
 
 #include "edgeops/store.h"
 
+/** What to do about a file that is damaged. */
+#define EOP_HINT_FILE "restore a backup, and look after the disk"
+
 /** Borrowed for the call. */
 typedef struct eop_finding {
     const char *what;    /**< "chunk 17", "data/telemetry.db", "dataset d1", ... */
@@ -31,17 +34,23 @@ typedef struct eop_verified {
     uint64_t findings;
 } eop_verified;
 
-typedef struct eop_verify_handler {
+typedef struct eop_verify_handler eop_verify_handler;
+struct eop_verify_handler {
     void (*finding)(const eop_finding *finding, void *user_data);
     /** How much is done, 0 to 1; called often. Anything but EDGEOPS_OK ends it and is passed
      * through. */
     edgeops_status (*progress)(double part, void *user_data);
+    /** NULL, or what checks the things that are kept above the store, between the journal and the
+     * blobs: eop_datasets_check(). It adds what it looked at to the sum, and reports to the handler
+     * that it is given. */
+    edgeops_status (*above)(eop_verified *sum, edgeops_store *store,
+                            const eop_verify_handler *handler);
     void *user_data;
-} eop_verify_handler;
+};
 
 /** Both databases by SQLite's integrity check; each chunk: that it can be decoded, its order, its
- * ordinals, what stands beside each column; each frame of the journal; the digest of each dataset
- * and of each blob. As of one moment, while everything goes on; at the speed of the disk. Any
+ * ordinals, what stands beside each column; each frame of the journal; what handler->above checks; the
+ * digest of each blob. As of one moment, while everything goes on; at the speed of the disk. Any
  * thread. */
 edgeops_status eop_store_verify(eop_verified *out, edgeops_store *store,
                                 const eop_verify_handler *handler);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The filter of a dataset: what is read, printed and read again is printed the same. */
-#include "store/filter.h"
+#include "dataset/filter.h"
 
 #include <stdlib.h>
 #include <string.h>

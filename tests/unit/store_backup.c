@@ -8,12 +8,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "dataset/dataset.h"
+#include "dataset/label.h"
 #include "edgeops/context.h"
 #include "edgeops/dataset.h"
 #include "edgeops/label.h"
 #include "store/backup.h"
 #include "store/internal.h"
-#include "store/label.h"
 #include "store/verify.h"
 #include "store_fixture.h"
 #include "support/disk.h"
@@ -263,7 +264,8 @@ static edgeops_status add_verify_copy(edgeops_store *store, int64_t *id) {
     edgeops_label_query query = EDGEOPS_LABEL_QUERY_INIT;
     eop_label_stats_options options = {
         .start = EDGEOPS_TIME_MIN, .end = EDGEOPS_TIME_MAX, .conflicts = 5};
-    eop_verify_handler handler = {.finding = no_finding, .progress = go_on};
+    eop_verify_handler handler = {
+        .above = eop_datasets_check, .finding = no_finding, .progress = go_on};
     edgeops_label_result result;
     eop_verified sum;
     char *json = NULL;

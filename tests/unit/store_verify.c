@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "dataset/dataset.h"
 #include "edgeops/dataset.h"
 #include "store/internal.h"
 #include "store/verify.h"
@@ -49,7 +50,8 @@ static edgeops_status go_on(double part, void *user_data) {
 /* Lines of what was found; free with eop_free. */
 static char *verify(eop_verified *sum) {
     eop_buf out = {0};
-    eop_verify_handler handler = {.finding = note, .progress = go_on, .user_data = &out};
+    eop_verify_handler handler = {
+        .above = eop_datasets_check, .finding = note, .progress = go_on, .user_data = &out};
     edgeops_store *store = open_store();
     CHECK_OK(eop_store_verify(sum, store, &handler));
     cr_assert_eq(store->backups, 0);
@@ -156,7 +158,8 @@ Test(store_verify, a_damaged_page_of_a_database_is_told) {
 Test(store_verify, a_damaged_frame_is_told) {
     eop_buf out = {0};
     eop_verified sum = {0};
-    eop_verify_handler handler = {.finding = note, .progress = go_on, .user_data = &out};
+    eop_verify_handler handler = {
+        .above = eop_datasets_check, .finding = note, .progress = go_on, .user_data = &out};
     edgeops_store *store = open_store();
     char *path =
         eop_format("%s/data/journal/%016d.seg", home, (int)eop_journal_active(store->journal));
@@ -186,7 +189,8 @@ Test(store_verify, can_be_canceled_anywhere) {
     edgeops_store *store = open_store();
     for (double at = 0; at < 0.75; at += 0.05) {
         eop_verified sum = {0};
-        eop_verify_handler handler = {.finding = ignore, .progress = end_at, .user_data = &at};
+        eop_verify_handler handler = {
+            .above = eop_datasets_check, .finding = ignore, .progress = end_at, .user_data = &at};
         CHECK_CODE(EDGEOPS_E_CANCELED, eop_store_verify(&sum, store, &handler));
         cr_assert_eq(store->backups, 0);
     }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "codec/csv.h"
+#include "dataset/dataset.h"
 #include "node/control/job.h"
 #include "node/files/arrays.h"
 #include "node/files/dataset_diff.h"

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "dataset/dataset.h"
 #include "node/control/job.h"
 #include "node/files/doctor_files.h"
 #include "node/home/models.h"
@@ -12,7 +13,6 @@
 #include "node/live/sources.h"
 #include "node/ops/ops.h"
 #include "store/retention.h"
-#include "store/verify.h"
 
 #define FINDINGS_MAX 200
 #define YEAR_2024    ((edgeops_time)1704067200 * EDGEOPS_SECOND)
@@ -261,7 +261,10 @@ static edgeops_status on_verified(double part, void *user_data) {
 }
 
 static void check_samples(doctor *d) {
-    eop_verify_handler handler = {.finding = on_finding, .progress = on_verified, .user_data = d};
+    eop_verify_handler handler = {.finding = on_finding,
+                                  .progress = on_verified,
+                                  .above = eop_datasets_check,
+                                  .user_data = d};
     eop_verified sum = {0};
     char detail[256];
     edgeops_status status = eop_store_verify(&sum, d->node->store, &handler);

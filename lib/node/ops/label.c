@@ -2,10 +2,10 @@
 /* label.*: lists come in pages, which the answer's cursor leads through. */
 #include <string.h>
 
+#include "dataset/label.h"
 #include "node/control/job.h"
 #include "node/ops/label_import.h"
 #include "node/ops/ops.h"
-#include "store/label.h"
 
 /* As many as an answer has room for, whatever they say. */
 #define PAGE_MAX 5000

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dataset/dataset.h"
 #include "node/control/job.h"
 #include "node/files/dataset_diff.h"
 #include "node/home/models.h"

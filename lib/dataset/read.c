@@ -5,7 +5,8 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/memory.h"
-#include "store/dataset.h"
+#include "dataset/dataset.h"
+#include "dataset/frozen.h"
 
 /* -- in slices -- */
 

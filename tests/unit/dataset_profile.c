@@ -2,12 +2,13 @@
 #include <math.h>
 
 #include "codec/json.h"
+#include "dataset/dataset.h"
+#include "dataset/quantiles.h"
 #include "edgeops/dataset.h"
 #include "edgeops/label.h"
-#include "store/quantiles.h"
 #include "store_fixture.h"
 
-TestSuite(store_profile, .init = make_home, .fini = remove_home);
+TestSuite(dataset_profile, .init = make_home, .fini = remove_home);
 
 static int by_value(const void *a, const void *b) {
     double x = *(const double *)a;
@@ -43,7 +44,7 @@ static void check_quantiles(size_t n, int shape) {
     free(values);
 }
 
-Test(store_profile, quantiles_are_as_near_as_promised) {
+Test(dataset_profile, quantiles_are_as_near_as_promised) {
     static const size_t sizes[] = {1, 2, 2047, 2048, 2049, 10000, 300000};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         for (int shape = 0; shape < 3; shape++) {
@@ -91,7 +92,7 @@ static eop_json *profile_of(edgeops_store *store, const char *name) {
     return root;
 }
 
-Test(store_profile, tells_what_is_in_a_dataset) {
+Test(dataset_profile, tells_what_is_in_a_dataset) {
     static const char *const assets[] = {"a", "b"};
     edgeops_store *store = open_store();
     edgeops_dataset_options options = EDGEOPS_DATASET_OPTIONS_INIT;
@@ -134,7 +135,7 @@ static bool warns(edgeops_store *store, const char *name, const char *kind) {
     return found;
 }
 
-Test(store_profile, warns_of_a_split_that_leaks) {
+Test(dataset_profile, warns_of_a_split_that_leaks) {
     static const char *const assets[] = {"a", "b"};
     static const char *const tests[] = {"b"};
     edgeops_store *store = open_store();
@@ -181,7 +182,7 @@ Test(store_profile, warns_of_a_split_that_leaks) {
 }
 
 /* Six rows a second apart, then a pause; the second asset is slow, but steady. */
-Test(store_profile, warns_of_rows_filled_over_gaps) {
+Test(dataset_profile, warns_of_rows_filled_over_gaps) {
     static const char *const assets[] = {"gaps", "slow"};
     static const struct {
         size_t asset;

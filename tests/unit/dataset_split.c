@@ -4,15 +4,15 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "dataset/spec.h"
 #include "edgeops/status.h"
-#include "store/dataset_spec.h"
 
 static void init(eop_spec *spec, const edgeops_dataset_options *options) {
     cr_assert_eq(eop_spec_init(spec, options), EDGEOPS_OK, "%s", edgeops_error_last()->message);
 }
 
 /* What is drawn is a promise between machines and versions. */
-Test(store_split, blocks_are_drawn_as_documented) {
+Test(dataset_split, blocks_are_drawn_as_documented) {
     edgeops_dataset_options options = EDGEOPS_DATASET_OPTIONS_INIT;
     eop_spec spec;
     options.split = EDGEOPS_SPLIT_FRACTION;
@@ -46,7 +46,7 @@ Test(store_split, blocks_are_drawn_as_documented) {
     eop_spec_dispose(&spec);
 }
 
-Test(store_split, a_cut_parts_the_newest) {
+Test(dataset_split, a_cut_parts_the_newest) {
     edgeops_dataset_options options = EDGEOPS_DATASET_OPTIONS_INIT;
     eop_spec spec;
     const int64_t times[] = {-100, 0, 59, 60, 79, 80, 100};
@@ -89,7 +89,7 @@ Test(store_split, a_cut_parts_the_newest) {
     eop_spec_dispose(&spec);
 }
 
-Test(store_split, groups_are_named_or_drawn) {
+Test(dataset_split, groups_are_named_or_drawn) {
     edgeops_dataset_options options = EDGEOPS_DATASET_OPTIONS_INIT;
     eop_spec spec;
     const char *const names[] = {"a/1", "a/2", "b/1", "b/2", "b/3"};
@@ -120,7 +120,7 @@ Test(store_split, groups_are_named_or_drawn) {
     eop_spec_dispose(&spec);
 }
 
-Test(store_split, nonsense_is_refused) {
+Test(dataset_split, nonsense_is_refused) {
     static const edgeops_dataset_options bad[] = {
         {.split = 4, .test = 0.5},
         {.test = 0.5},

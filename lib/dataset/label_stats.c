@@ -28,9 +28,9 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "codec/json.h"
+#include "dataset/label.h"
 #include "edgeops/label.h"
 #include "store/inner.h"
-#include "store/label.h"
 #include "store/read.h"
 
 enum { ROWS = 8192, AUTHORS_MAX = 32, CLASSES_MAX = 4096 };

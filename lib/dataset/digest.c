@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/memory.h"
-#include "store/dataset.h"
+#include "dataset/frozen.h"
 
 /* Of bytes that most often are all the same: it is made when the first other one comes. */
 typedef struct rare_hash {

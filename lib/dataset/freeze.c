@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "store/profile.h"
+/* Makes a dataset: chooses assets and channels, counts its rows, settles the split, takes the
+ * digest and writes it into the catalog. Retention is held off from the first read to the commit.
+ * */
+#include "dataset/profile.h"
 
 #include <stdlib.h>
 #include <string.h>

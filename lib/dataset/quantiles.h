@@ -4,8 +4,8 @@
  * Manku, Rajagopalan and Lindsay 1998). Exact up to EOP_QUANTILES_KEPT values; of n values the rank
  * of an answer is off by at most n log2(n / KEPT) / (2 KEPT): 0.3 % for 10 million. What is kept
  * depends on the values and their order alone. */
-#ifndef EOP_STORE_QUANTILES_H
-#define EOP_STORE_QUANTILES_H
+#ifndef EOP_DATASET_QUANTILES_H
+#define EOP_DATASET_QUANTILES_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -30,4 +30,4 @@ edgeops_status eop_quantiles_add(eop_quantiles *q, double value);
 /** The values at n parts (0..1, ascending) of the sorted values; there is at least one value. */
 edgeops_status eop_quantiles_get(double *out, eop_quantiles *q, const double *parts, size_t n);
 
-#endif /* EOP_STORE_QUANTILES_H */
+#endif /* EOP_DATASET_QUANTILES_H */

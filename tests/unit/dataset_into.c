@@ -7,7 +7,7 @@
 #include "edgeops/label.h"
 #include "store_fixture.h"
 
-TestSuite(store_dataset_into, .init = make_home, .fini = remove_home);
+TestSuite(dataset_into, .init = make_home, .fini = remove_home);
 
 enum { ASSETS = 3, ROWS = 7000 };
 static const char *const assets[ASSETS] = {"m/1", "m/2", "m/3"};
@@ -124,7 +124,7 @@ static void check(edgeops_store *store) {
     CHECK_OK(edgeops_dataset_remove(store, "d"));
 }
 
-Test(store_dataset_into, agrees_with_the_tables) {
+Test(dataset_into, agrees_with_the_tables) {
     dice d = {77};
     edgeops_store *store = open_store();
     fill(store, &d);
@@ -143,7 +143,7 @@ Test(store_dataset_into, agrees_with_the_tables) {
     edgeops_store_close(store);
 }
 
-Test(store_dataset_into, two_threads_tell_of_a_failure) {
+Test(dataset_into, two_threads_tell_of_a_failure) {
     static const char *const x = "x";
     edgeops_store *store = open_store();
     edgeops_sample *samples = calloc(1000, sizeof *samples);
@@ -179,7 +179,7 @@ Test(store_dataset_into, two_threads_tell_of_a_failure) {
     edgeops_store_close(store);
 }
 
-Test(store_dataset_into, macro_and_function_agree) {
+Test(dataset_into, macro_and_function_agree) {
     edgeops_dataset_layout macro = EDGEOPS_DATASET_LAYOUT_INIT;
     edgeops_dataset_layout function;
     edgeops_dataset_layout_init(&function, sizeof function);

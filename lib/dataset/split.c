@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/str.h"
-#include "store/dataset_spec.h"
+#include "dataset/spec.h"
 
 /* The end of splitmix64. */
 static uint64_t mix(uint64_t x) {

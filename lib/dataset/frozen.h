@@ -29,12 +29,12 @@
  * Rows are sorted by (time, seq), points of a common rate by time. So it covers all that a training
  * sees and nothing else: not the name of the dataset, not how the rows are stored, not when or
  * where they arrived. Each array can be hashed piece by piece. */
-#ifndef EOP_STORE_DATASET_H
-#define EOP_STORE_DATASET_H
+#ifndef EOP_DATASET_FROZEN_H
+#define EOP_DATASET_FROZEN_H
 
-#include "store/dataset_spec.h"
+#include "dataset/label.h"
+#include "dataset/spec.h"
 #include "store/inner.h"
-#include "store/label.h"
 #include "store/read.h"
 
 typedef struct eop_frozen_asset {
@@ -73,7 +73,7 @@ edgeops_status eop_frozen_load(eop_frozen *frozen, eop_catalog *catalog, const c
 /** Writes it into the catalog. E_EXISTS; E_NOTFOUND when an asset was removed meanwhile. */
 edgeops_status eop_frozen_save(const eop_frozen *frozen, eop_catalog *catalog);
 
-/* -- dataset_rows.c: the rows of one asset that are in, a batch at a time -- */
+/* -- part.c: the rows of one asset that are in, a batch at a time -- */
 
 typedef struct eop_batch {
     eop_rows rows;
@@ -104,7 +104,7 @@ void eop_part_close(eop_part_reader *reader);
 /** Fills a batch, at least one row. EDGEOPS_DONE: there are no more. */
 edgeops_status eop_part_next(eop_part_reader *reader, eop_batch *batch);
 
-/* -- dataset_hash.c: the digest -- */
+/* -- digest.c: the digest -- */
 
 typedef struct eop_part_hash eop_part_hash;
 edgeops_status eop_part_hash_new(eop_part_hash **out, const eop_frozen *frozen);
@@ -116,7 +116,7 @@ void eop_part_hash_finish(eop_buf *text, eop_part_hash *hash, const char *asset)
 /** The lines before those of the parts. frozen->labels are sorted. */
 void eop_digest_head(eop_buf *text, const eop_frozen *frozen);
 
-/* -- dataset_read.c -- */
+/* -- read.c -- */
 
 /** Called for each batch. */
 typedef edgeops_status (*eop_batch_fn)(size_t asset, const eop_batch *batch, void *user_data);
@@ -124,4 +124,4 @@ typedef edgeops_status (*eop_batch_fn)(size_t asset, const eop_batch *batch, voi
 edgeops_status eop_frozen_digest(char digest[65], edgeops_store *store, const eop_frozen *frozen,
                                  eop_batch_fn fn, void *user_data);
 
-#endif /* EOP_STORE_DATASET_H */
+#endif /* EOP_DATASET_FROZEN_H */

@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "column/align.h"
-#include "store/dataset.h"
+#include "dataset/frozen.h"
 
 #define SLICE_BYTES (8u << 20)
 #define SLICE_LEAST 4096u

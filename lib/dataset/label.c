@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Adding, correcting and taking back. */
-#include "store/label.h"
+#include "dataset/label.h"
 
 #include <string.h>
 

@@ -7,7 +7,7 @@
 #include "base/abi.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "store/dataset.h"
+#include "dataset/frozen.h"
 #include "store/read_into.h"
 
 /* Fewer rows are read before a second thread has begun. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Labels inside the store. */
-#ifndef EOP_STORE_LABEL_H
-#define EOP_STORE_LABEL_H
+#ifndef EOP_DATASET_LABEL_H
+#define EOP_DATASET_LABEL_H
 
 #include "store/catalog_db.h"
 #include "store/names.h"
@@ -63,4 +63,4 @@ edgeops_status eop_label_version(uint64_t *out, eop_catalog *catalog);
 edgeops_status eop_label_paint(int32_t *out, eop_label_names *names, eop_catalog *catalog,
                                uint32_t asset, uint64_t version, const int64_t *times, size_t n);
 
-#endif /* EOP_STORE_LABEL_H */
+#endif /* EOP_DATASET_LABEL_H */

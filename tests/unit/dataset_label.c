@@ -4,9 +4,9 @@
 
 #include "base/str.h"
 #include "codec/json.h"
+#include "dataset/label.h"
 #include "edgeops/label.h"
 #include "store/internal.h"
-#include "store/label.h"
 #include "store_fixture.h"
 
 static edgeops_store *store;
@@ -25,7 +25,7 @@ static void leave(void) {
     remove_home();
 }
 
-TestSuite(store_label, .init = enter, .fini = leave, .timeout = 60);
+TestSuite(dataset_label, .init = enter, .fini = leave, .timeout = 60);
 
 static edgeops_label label_of(const char *asset, edgeops_time start, edgeops_time end,
                               const char *name, const char *author) {
@@ -82,7 +82,7 @@ static void expect_painted(const char *expected) {
     eop_label_names_dispose(&names);
 }
 
-Test(store_label, correction_keeps_its_rank_and_the_old_one_stays) {
+Test(dataset_label, correction_keeps_its_rank_and_the_old_one_stays) {
     edgeops_label_query query = EDGEOPS_LABEL_QUERY_INIT;
     int64_t wide = say("a", 0, 10, "wide", "me");
     say("a", 4, 6, "inner", "me");
@@ -111,7 +111,7 @@ Test(store_label, correction_keeps_its_rank_and_the_old_one_stays) {
     expect_found(&query, "1:wide 3:better 4:zenith 2:inner ");
 }
 
-Test(store_label, what_is_not_in_force_cannot_be_corrected) {
+Test(dataset_label, what_is_not_in_force_cannot_be_corrected) {
     edgeops_label l = label_of("a", 0, 1, "x", "");
     int64_t id = say("a", 0, 1, "l", "");
     int64_t next = correct(id, 0, 1, "m");
@@ -153,7 +153,7 @@ static edgeops_status check_fields(const edgeops_label *l, void *user_data) {
     return EDGEOPS_OK;
 }
 
-Test(store_label, tells_who_when_and_how) {
+Test(dataset_label, tells_who_when_and_how) {
     int seen = 0;
     edgeops_label_query query = EDGEOPS_LABEL_QUERY_INIT;
     edgeops_label l = label_of("a", 0, 1, "x", NULL);
@@ -165,7 +165,7 @@ Test(store_label, tells_who_when_and_how) {
     cr_assert_eq(seen, 2);
 }
 
-Test(store_label, the_same_twice_is_one) {
+Test(dataset_label, the_same_twice_is_one) {
     edgeops_label_result result = {0};
     edgeops_label l[3] = {label_of("a", 0, 5, "x", "me"), label_of("b", 0, 5, "x", "me"),
                           label_of("a", 0, 5, "x", "me")};
@@ -189,7 +189,7 @@ Test(store_label, the_same_twice_is_one) {
     cr_assert_eq(version(), before);
 }
 
-Test(store_label, filters) {
+Test(dataset_label, filters) {
     edgeops_label_query query = EDGEOPS_LABEL_QUERY_INIT;
     say("a", 0, 2, "x", "me");
     say("a", 2, 4, "y", "you");
@@ -245,7 +245,7 @@ static edgeops_status in_order(const edgeops_label *l, void *user_data) {
 }
 
 /* More than fit into a page of the walk, many of one start. */
-Test(store_label, pages_have_each_label_once_while_others_come_and_go) {
+Test(dataset_label, pages_have_each_label_once_while_others_come_and_go) {
     enum { N = 5000 };
     static edgeops_label many[N];
     for (int i = 0; i < N; i++) {
@@ -287,7 +287,7 @@ static eop_json *stats_of(const char *pattern) {
     return json;
 }
 
-Test(store_label, counts_classes_in_labels_time_and_rows) {
+Test(dataset_label, counts_classes_in_labels_time_and_rows) {
     say("a", 0, 5, "x", "me");
     say("a", 3, 3, "y", "me");
     say("b", 0, 100, "x", "me");
@@ -308,7 +308,7 @@ Test(store_label, counts_classes_in_labels_time_and_rows) {
 }
 
 /* The worked example of every text on kappa: 20 yes/yes, 5 yes/no, 10 no/yes, 15 no/no. */
-Test(store_label, kappa_of_two_is_that_of_the_textbooks) {
+Test(dataset_label, kappa_of_two_is_that_of_the_textbooks) {
     for (int i = 0; i < 50; i++) {
         CHECK_OK(put(store, "k", i, 0, "x", f64(i), NULL));
     }
@@ -334,7 +334,7 @@ Test(store_label, kappa_of_two_is_that_of_the_textbooks) {
 }
 
 /* Fleiss 1971 by hand for three authors and four rows: xxx, xxy, yyy, xyy. */
-Test(store_label, kappa_of_three) {
+Test(dataset_label, kappa_of_three) {
     for (int i = 0; i < 4; i++) {
         CHECK_OK(put(store, "f", i, 0, "x", f64(i), NULL));
     }
@@ -360,7 +360,7 @@ Test(store_label, kappa_of_three) {
     eop_json_free(json);
 }
 
-Test(store_label, one_opinion_has_no_kappa) {
+Test(dataset_label, one_opinion_has_no_kappa) {
     say("a", 0, 10, "x", "A");
     say("a", 0, 10, "x", "B");
     eop_json *json = stats_of("*");
@@ -371,7 +371,7 @@ Test(store_label, one_opinion_has_no_kappa) {
 }
 
 /* More rows than a slice has, many of them of one instant. */
-Test(store_label, counts_all_rows_of_a_long_asset) {
+Test(dataset_label, counts_all_rows_of_a_long_asset) {
     enum { N = 30000 };
     for (int i = 0; i < N; i++) {
         CHECK_OK(put(store, "long", i < 20000 ? 7 : i, i, "x", f64(i), NULL));

@@ -4,7 +4,8 @@
  *   {"rows", "first", "last",
  *    "subsets": {"train", "test", "validation"}          rows; of a split one
  *    "gaps": {"count", "longest_ns", "total_ns"},        pauses longer than 10 times the median
- * time from one row of the asset to the next "same_time" rows with the time of the one before
+ *                                                        time from one row of the asset to the next
+ *    "same_time"                                         rows with the time of the one before
  *    "assets": [{"name", "rows", "first", "last", "interval_ns", "gaps", "longest_gap_ns",
  *                "same_time"}], "assets_left_out"        the first 100; interval_ns: the median
  *    "channels": [{"name", "missing", "non_finite", "distinct", "constant", "min", "max", "mean",
@@ -17,11 +18,11 @@
  *    "warnings": [{"kind", "text"}]}                      what may make a model look better than it
  *        is: asset_in_both, test_before_train, identical_rows, neighbours, window_over_block,
  *        label_not_in_train, label_only_in_train, label_copy; and constant, filled */
-#ifndef EOP_STORE_PROFILE_H
-#define EOP_STORE_PROFILE_H
+#ifndef EOP_DATASET_PROFILE_H
+#define EOP_DATASET_PROFILE_H
 
-#include "store/dataset.h"
-#include "store/quantiles.h"
+#include "dataset/frozen.h"
+#include "dataset/quantiles.h"
 
 #define EOP_PROFILE_DISTINCT 64u
 #define EOP_PROFILE_LABELS   64u /**< with more of them no channel is held against the label */
@@ -118,4 +119,4 @@ void eop_profile_finish(eop_profile *profile);
 /** *json: free with eop_free. */
 edgeops_status eop_profile_print(char **json, eop_profile *profile);
 
-#endif /* EOP_STORE_PROFILE_H */
+#endif /* EOP_DATASET_PROFILE_H */

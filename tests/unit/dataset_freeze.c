@@ -2,11 +2,12 @@
 #include <sqlite3.h>
 
 #include "codec/json.h"
+#include "dataset/dataset.h"
 #include "edgeops/dataset.h"
 #include "edgeops/label.h"
 #include "store_fixture.h"
 
-TestSuite(store_dataset, .init = make_home, .fini = remove_home);
+TestSuite(dataset_freeze, .init = make_home, .fini = remove_home);
 
 static const char *const xs[1] = {"x"};
 
@@ -52,7 +53,7 @@ static void fill(edgeops_store *store, bool flushes) {
     }
 }
 
-Test(store_dataset, later_samples_and_labels_do_not_change_it) {
+Test(dataset_freeze, later_samples_and_labels_do_not_change_it) {
     edgeops_store *store = open_store();
     char before[65];
     char after[65];
@@ -79,7 +80,7 @@ Test(store_dataset, later_samples_and_labels_do_not_change_it) {
     edgeops_store_close(store);
 }
 
-Test(store_dataset, same_data_has_the_same_digest_on_another_node) {
+Test(dataset_freeze, same_data_has_the_same_digest_on_another_node) {
     char one[65];
     char other[65];
     edgeops_store *store = open_store();
@@ -112,7 +113,7 @@ Test(store_dataset, same_data_has_the_same_digest_on_another_node) {
     edgeops_store_close(store);
 }
 
-Test(store_dataset, patterns_that_overlap_name_each_asset_once) {
+Test(dataset_freeze, patterns_that_overlap_name_each_asset_once) {
     edgeops_store *store = open_store();
     const char *patterns[4] = {"p/b", "*", "p/*", "p/b"};
     char plain[65];
@@ -131,7 +132,7 @@ Test(store_dataset, patterns_that_overlap_name_each_asset_once) {
     edgeops_store_close(store);
 }
 
-Test(store_dataset, newest_label_wins_and_bounds_are_half_open) {
+Test(dataset_freeze, newest_label_wins_and_bounds_are_half_open) {
     edgeops_store *store = open_store();
     edgeops_dataset *set = NULL;
     for (int i = 0; i < 10; i++) {
@@ -166,7 +167,7 @@ static edgeops_status collect(const edgeops_label *l, void *data) {
     return EDGEOPS_OK;
 }
 
-Test(store_dataset, labels_are_checked_walked_and_taken_back) {
+Test(dataset_freeze, labels_are_checked_walked_and_taken_back) {
     edgeops_store *store = open_store();
     char out[200] = "";
     CHECK_OK(put(store, "b", 1, 0, "x", f64(1), NULL));
@@ -193,7 +194,7 @@ Test(store_dataset, labels_are_checked_walked_and_taken_back) {
     edgeops_store_close(store);
 }
 
-Test(store_dataset, bad_requests_are_told_apart) {
+Test(dataset_freeze, bad_requests_are_told_apart) {
     edgeops_store *store = open_store();
     edgeops_dataset_options options = EDGEOPS_DATASET_OPTIONS_INIT;
     const char *assets[2] = {"a", "b"};
@@ -240,7 +241,7 @@ static edgeops_status one_line(const char *name, const char *json, void *data) {
     return EDGEOPS_OK;
 }
 
-Test(store_dataset, description_tells_what_is_in_it) {
+Test(dataset_freeze, description_tells_what_is_in_it) {
     edgeops_store *store = open_store();
     char names[100] = "";
     char *json = NULL;
@@ -273,7 +274,7 @@ static void change_cells(const char *sql) {
     sqlite3_close(db);
 }
 
-Test(store_dataset, changed_values_are_noticed) {
+Test(dataset_freeze, changed_values_are_noticed) {
     edgeops_store *store = open_store();
     edgeops_dataset *set = NULL;
     fill(store, false);
@@ -297,7 +298,7 @@ Test(store_dataset, changed_values_are_noticed) {
 }
 
 /* The digest is a promise between nodes and versions: it may not change by accident. */
-Test(store_dataset, digest_is_the_documented_one) {
+Test(dataset_freeze, digest_is_the_documented_one) {
     edgeops_store *store = open_store();
     char digest[65];
     put_two(store, "p/a", 1000, -0.0, "w\xc3\xb6rt");

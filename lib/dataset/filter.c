@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "store/filter.h"
+/* The text of a filter: parsed into conditions, and printed in one way of writing. filter.h has the
+ * grammar. */
+#include "dataset/filter.h"
 
 #include <string.h>
 

@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/str.h"
-#include "store/profile.h"
+#include "dataset/profile.h"
 
 static const char *const subsets[] = {"train", "test", "validation"};
 

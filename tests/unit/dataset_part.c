@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Datasets with a filter, a common rate, windows and a split. */
 #include "codec/json.h"
+#include "dataset/dataset.h"
 #include "edgeops/dataset.h"
 #include "edgeops/label.h"
 #include "store_fixture.h"
 
-TestSuite(store_dataset_rows, .init = make_home, .fini = remove_home, .timeout = 110);
+TestSuite(dataset_part, .init = make_home, .fini = remove_home, .timeout = 110);
 
 #define ROWS 600
 
@@ -55,7 +56,7 @@ static void label(edgeops_store *store, const char *asset, edgeops_time start, e
     CHECK_OK(edgeops_store_label(store, &l, 1, NULL));
 }
 
-Test(store_dataset_rows, digest_does_not_depend_on_how_rows_came) {
+Test(dataset_part, digest_does_not_depend_on_how_rows_came) {
     edgeops_store *store = open_store();
     edgeops_dataset_options options = full_options("d");
     char digest[65];
@@ -100,7 +101,7 @@ Test(store_dataset_rows, digest_does_not_depend_on_how_rows_came) {
     edgeops_store_close(store);
 }
 
-Test(store_dataset_rows, a_filter_keeps_the_rows_that_meet_it) {
+Test(dataset_part, a_filter_keeps_the_rows_that_meet_it) {
     edgeops_store *store = open_store();
     edgeops_dataset_options options = options_of("d");
     const char *columns[1] = {"x"};
@@ -140,7 +141,7 @@ Test(store_dataset_rows, a_filter_keeps_the_rows_that_meet_it) {
     edgeops_store_close(store);
 }
 
-Test(store_dataset_rows, slices_and_the_whole_are_the_same) {
+Test(dataset_part, slices_and_the_whole_are_the_same) {
     edgeops_store *store = open_store();
     edgeops_dataset_options options = options_of("plain");
     char name[20];
@@ -182,7 +183,7 @@ Test(store_dataset_rows, slices_and_the_whole_are_the_same) {
     edgeops_store_close(store);
 }
 
-Test(store_dataset_rows, verify_notices_what_a_plain_read_does_not) {
+Test(dataset_part, verify_notices_what_a_plain_read_does_not) {
     edgeops_store *store = open_store();
     edgeops_dataset_options options = full_options("d");
     edgeops_dataset *set = NULL;
@@ -207,7 +208,7 @@ Test(store_dataset_rows, verify_notices_what_a_plain_read_does_not) {
     edgeops_store_close(store);
 }
 
-Test(store_dataset_rows, description_tells_the_definition) {
+Test(dataset_part, description_tells_the_definition) {
     edgeops_store *store = open_store();
     edgeops_dataset_options options = full_options("d");
     char *json = NULL;
@@ -251,7 +252,7 @@ static void plain_free(void *data, void *memory) {
     free(memory);
 }
 
-Test(store_dataset_rows, a_failed_allocation_freezes_nothing) {
+Test(dataset_part, a_failed_allocation_freezes_nothing) {
     edgeops_allocator allocator = {failing_alloc, failing_realloc, plain_free, NULL};
     CHECK_OK(edgeops_set_allocator(&allocator));
     edgeops_store *store = open_store();

@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "column/rows.h"
-#include "store/label.h"
+#include "dataset/label.h"
 
 void eop_label_names_dispose(eop_label_names *names) {
     for (size_t i = 0; i < names->count; i++) {

@@ -8,8 +8,8 @@
  *   literal   = a decimal number | "true" | "false" | a text in '...' ('' for an apostrophe)
  *
  * Words may be written in capitals. */
-#ifndef EOP_STORE_FILTER_H
-#define EOP_STORE_FILTER_H
+#ifndef EOP_DATASET_FILTER_H
+#define EOP_DATASET_FILTER_H
 
 #include "base/str.h"
 #include "column/condition.h"
@@ -28,4 +28,4 @@ void eop_filter_dispose(eop_filter *filter);
 /** The filter in one way of writing. */
 void eop_filter_print(eop_buf *buf, const eop_filter *filter);
 
-#endif /* EOP_STORE_FILTER_H */
+#endif /* EOP_DATASET_FILTER_H */

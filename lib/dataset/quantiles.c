@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "store/quantiles.h"
+/* Quantiles of a stream of numbers in bounded memory. */
+#include "dataset/quantiles.h"
 
 #include <stdlib.h>
 #include <string.h>

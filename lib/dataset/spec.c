@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "store/dataset_spec.h"
+/* A dataset's definition: checked, printed as JSON for the catalog, and parsed back. spec.h has the
+ * members. */
+#include "dataset/spec.h"
 
 #include <math.h>
 #include <string.h>

@@ -6,7 +6,8 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "codec/json.h"
-#include "store/dataset.h"
+#include "dataset/dataset.h"
+#include "dataset/frozen.h"
 
 static edgeops_status fail_no_dataset(const char *name) {
     return eop_fail(EDGEOPS_E_NOTFOUND, "store", "dataset '%s' does not exist", name);

@@ -11,12 +11,12 @@
  *              "seed", "block_ns"}}
  *
  * Members that say nothing are left out; a plain dataset has none of it (NULL). */
-#ifndef EOP_STORE_DATASET_SPEC_H
-#define EOP_STORE_DATASET_SPEC_H
+#ifndef EOP_DATASET_SPEC_H
+#define EOP_DATASET_SPEC_H
 
 #include "codec/json.h"
+#include "dataset/filter.h"
 #include "edgeops/dataset.h"
-#include "store/filter.h"
 
 typedef struct eop_spec {
     eop_filter filter;
@@ -63,4 +63,4 @@ edgeops_subset eop_split_of_asset(const eop_spec *spec, const char *asset);
 void eop_split_rows(uint8_t *out, const eop_spec *spec, const char *asset, const int64_t *times,
                     size_t n);
 
-#endif /* EOP_STORE_DATASET_SPEC_H */
+#endif /* EOP_DATASET_SPEC_H */

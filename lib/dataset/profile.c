@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "store/profile.h"
+/* What the values of a dataset look like: counted batch by batch while it is frozen. profile.h has
+ * what comes of it. */
+#include "dataset/profile.h"
 
 #include <math.h>
 #include <string.h>

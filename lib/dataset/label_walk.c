@@ -7,9 +7,9 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/str.h"
+#include "dataset/label.h"
 #include "edgeops/label.h"
 #include "store/inner.h"
-#include "store/label.h"
 
 enum { PAGE = 1024 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "store/filter.h"
+#include "dataset/filter.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@ static void check_text(const char *text, const char *expected) {
     eop_filter_dispose(&filter);
 }
 
-Test(store_filter, texts_are_read_and_written_in_one_way) {
+Test(dataset_filter, texts_are_read_and_written_in_one_way) {
     check_text("temp>=20", "temp >= 20");
     check_text("  temp >= 20.50 AND state='run'  ", "temp >= 20.5 and state == 'run'");
     check_text("line/3.x is not null and y IS NULL", "line/3.x is not null and y is null");
@@ -30,7 +30,7 @@ Test(store_filter, texts_are_read_and_written_in_one_way) {
     check_text("is is null", "is is null");
 }
 
-Test(store_filter, mistakes_are_told) {
+Test(dataset_filter, mistakes_are_told) {
     static const char *const texts[] = {
         "",           "temp",      "temp >", "temp > 20 or x < 1", "temp > 20x",
         "temp is 20", "x = 'open", "> 3",    "x = 1 and",          "x = 1 and y =1 ;",
