@@ -266,7 +266,7 @@ static edgeops_status scan_end(eop_csv_reader *r) {
     }
     switch (r->state) {
     case IN_QUOTED:
-        return refuse(r, EDGEOPS_E_INVALID, "a quoted field without its closing quote");
+        return refuse(r, EDGEOPS_E_INVALID, "the file ends inside quotes");
     case AFTER_RETURN:
         return EDGEOPS_OK;
     case AT_FIELD:

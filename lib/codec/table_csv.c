@@ -27,7 +27,8 @@ typedef struct column {
     role role;
     edgeops_type type;
     uint32_t length; /* elements of an array; else 1 */
-    size_t channel;  /* index, for CHANNEL */
+    size_t channel;  /* index, for CHANNEL and text */
+    bool text;       /* a string channel beside its role */
     char *elements;  /* of the row at hand, for an array */
 } column;
 
@@ -64,6 +65,7 @@ struct eop_csv_samples {
     size_t column_count;
     eop_csv_column *channels;
     size_t channel_count;
+    size_t *where; /* columns of options.where */
     piece *pieces;
     size_t piece_count;
     size_t piece_capacity;
@@ -268,6 +270,31 @@ static edgeops_status parse_asset(eop_csv_samples *s, const char *pattern) {
 
 /* -- the columns' roles and types -- */
 
+static edgeops_status set_where(eop_csv_samples *s, const eop_csv_samples_options *o) {
+    s->where = eop_calloc(o->where_count, sizeof(*s->where));
+    if (s->where == NULL) {
+        return eop_fail_nomem("csv");
+    }
+    for (size_t i = 0; i < o->where_count; i++) {
+        const char *name = o->where[i].column;
+        s->where[i] = find_column(s, name, strlen(name));
+        if (s->where[i] == s->column_count) {
+            return no_column(s, name, strlen(name));
+        }
+    }
+    return EDGEOPS_OK;
+}
+
+static void make_texts(eop_csv_samples *s, const eop_csv_samples_options *o) {
+    for (size_t i = 0; i < s->column_count; i++) {
+        s->columns[i].text = true;
+        s->columns[i].type = EDGEOPS_TYPE_STRING;
+    }
+    for (size_t i = 0; i < o->skip_count; i++) {
+        s->columns[find_column(s, o->skip[i], strlen(o->skip[i]))].text = false;
+    }
+}
+
 static edgeops_status set_roles(eop_csv_samples *s, const eop_csv_samples_options *o) {
     edgeops_status rc = parse_asset(s, o->asset);
     const char *time = o->time_column;
@@ -295,7 +322,10 @@ static edgeops_status set_roles(eop_csv_samples *s, const eop_csv_samples_option
         s->columns[c].length = o->columns[i].length;
         s->columns[c].role = s->columns[c].role == SKIP ? CHANNEL : s->columns[c].role;
     }
-    return EDGEOPS_OK;
+    if (o->as_text) {
+        make_texts(s, o);
+    }
+    return set_where(s, o);
 }
 
 static edgeops_status set_channels(eop_csv_samples *s) {
@@ -307,7 +337,7 @@ static edgeops_status set_channels(eop_csv_samples *s) {
     }
     for (size_t i = 0; i < s->column_count; i++) {
         column *c = &s->columns[i];
-        if (c->role != CHANNEL) {
+        if (c->role != CHANNEL && !c->text) {
             continue;
         }
         if (!eop_name_valid(c->name, strlen(c->name), MAX_NAME)) {
@@ -371,8 +401,19 @@ static edgeops_status keep_record(eop_csv_samples *s, const eop_csv_field *field
     return EDGEOPS_OK;
 }
 
+static bool types_are_known(const eop_csv_samples *s) {
+    size_t i = 0;
+    while (i < s->channel_count && s->channels[i].type != EDGEOPS_TYPE_NULL) {
+        i++;
+    }
+    return i == s->channel_count;
+}
+
 /* Looks at the first rows; errors in them come when it is their turn. */
 static edgeops_status sniff(eop_csv_samples *s) {
+    if (types_are_known(s)) {
+        return EDGEOPS_OK; /* rows that come slowly, through a pipe, are not waited for */
+    }
     edgeops_type *found = eop_calloc(s->column_count, sizeof(*found));
     edgeops_status rc = found != NULL ? EDGEOPS_OK : eop_fail_nomem("csv");
     for (size_t n = 0; n < SNIFF_ROWS && s->kept_bytes < SNIFF_BYTES && rc == EDGEOPS_OK; n++) {
@@ -570,6 +611,12 @@ static edgeops_status take_field(eop_csv_samples *s, const record *r, size_t i, 
                                  bool *has_seq) {
     const eop_csv_field *field = &r->fields[i];
     edgeops_value value = {0};
+    if (s->columns[i].text && s->columns[i].role != CHANNEL) {
+        edgeops_status status = take_channel(s, r, i, &row->sample);
+        if (status < 0) {
+            return status;
+        }
+    }
     switch (s->columns[i].role) {
     case CHANNEL:
         return take_channel(s, r, i, &row->sample);
@@ -623,6 +670,15 @@ static edgeops_status place_row(eop_csv_samples *s, asset *a, eop_csv_row *row, 
     return EDGEOPS_OK;
 }
 
+static bool is_wanted(const eop_csv_samples *s, const record *r) {
+    size_t i = 0;
+    while (i < s->options.where_count &&
+           strcmp(r->fields[s->where[i]].text, s->options.where[i].text) == 0) {
+        i++;
+    }
+    return i == s->options.where_count;
+}
+
 static edgeops_status make_row(eop_csv_samples *s, eop_csv_row *row) {
     const record *r = s->current;
     asset *a = NULL;
@@ -634,6 +690,9 @@ static edgeops_status make_row(eop_csv_samples *s, eop_csv_row *row) {
     if (r->count != s->column_count) {
         return eop_fail(EDGEOPS_E_INVALID, "csv", "%s:%llu: %zu fields, the header has %zu",
                         s->what, (unsigned long long)r->line, r->count, s->column_count);
+    }
+    if (!is_wanted(s, r)) {
+        return EDGEOPS_OK;
     }
     edgeops_status rc = EDGEOPS_OK;
     for (size_t i = 0; i < r->count && rc == EDGEOPS_OK; i++) {
@@ -722,6 +781,10 @@ edgeops_status eop_csv_samples_open(eop_csv_samples **out, int fd,
     return EDGEOPS_OK;
 }
 
+bool eop_csv_samples_timed(const eop_csv_samples *samples) {
+    return samples->options.time_column != NULL;
+}
+
 size_t eop_csv_samples_channels(const eop_csv_samples *samples, const eop_csv_column **out) {
     *out = samples->channels;
     return samples->channel_count;
@@ -758,6 +821,7 @@ void eop_csv_samples_close(eop_csv_samples *s) {
     eop_free(s->channels);
     eop_free(s->names);
     eop_free(s->values);
+    eop_free(s->where);
     eop_free(s->pieces);
     eop_buf_dispose(&s->name);
     eop_csv_close(s->reader);

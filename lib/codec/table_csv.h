@@ -22,7 +22,13 @@ typedef struct eop_csv_column {
 typedef edgeops_status (*eop_csv_label_fn)(const char *asset, edgeops_time start, edgeops_time end,
                                            const char *label, void *user_data);
 
-/** Texts are copied. Zero means default. */
+/** Only rows with this text in that column. */
+typedef struct eop_csv_condition {
+    const char *column;
+    const char *text;
+} eop_csv_condition;
+
+/** Texts are copied, but those of `where`, which are borrowed. Zero means default. */
 typedef struct eop_csv_samples_options {
     const char *what;        /**< names the file in errors; default "csv" */
     char separator;          /**< default ',' */
@@ -41,6 +47,10 @@ typedef struct eop_csv_samples_options {
     eop_csv_label_fn on_label; /**< optional */
     void *user_data;
     bool time_optional; /**< without a column `time_column`: as if that were NULL */
+    bool as_text; /**< all columns but `skip` are string channels of what they hold, those of time,
+                       label and the asset's name too */
+    const eop_csv_condition *where; /**< all must hold; what is left out counts for nothing */
+    size_t where_count;
 } eop_csv_samples_options;
 
 /** One row. Borrowed until the next call. */
@@ -69,6 +79,8 @@ edgeops_status eop_csv_samples_open(eop_csv_samples **out, int fd,
  *  EDGEOPS_E_INVALID with file and line: the row is left out, the next call goes on behind it
  * unless the text itself is broken */
 edgeops_status eop_csv_samples_next(eop_csv_samples *samples, eop_csv_row *row);
+/** False: no column has the time. */
+bool eop_csv_samples_timed(const eop_csv_samples *samples);
 /** The channels in the order of the file, as far as their types are known. */
 size_t eop_csv_samples_channels(const eop_csv_samples *samples, const eop_csv_column **out);
 /** Bytes of the (compressed) input taken so far: progress. */

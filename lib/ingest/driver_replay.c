@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Plays a CSV file back as if its asset sent it now. */
+/* Plays a CSV file back as if its asset sent it now: as a source of a node, and for `simulate
+ * replay`. One thread a running source reads, waits until a row is due and emits it. What that
+ * thread owns is touched by others only before it starts and after it was joined; `mutex` guards
+ * `stopping` alone. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -38,6 +41,16 @@ static const char replay_schema[] =
     "\"separator\":{\"enum\":[\",\",\";\",\"\\t\",\"|\"],\"default\":\",\"},"
     "\"speed\":{\"type\":\"number\",\"minimum\":0,\"maximum\":1000000,\"default\":1,"
     "\"description\":\"1: as recorded, 10: ten times as fast, 0: as fast as it goes\"},"
+    "\"rate\":{\"type\":\"number\",\"exclusiveMinimum\":0,\"maximum\":1000000000,"
+    "\"description\":\"rows a second, instead of the times that were recorded\"},"
+    "\"longest_pause\":{\"type\":\"string\",\"description\":\"such as 5s: a longer pause of the "
+    "recording, or a jump back, is not waited for\"},"
+    "\"where\":{\"type\":\"object\",\"additionalProperties\":{\"type\":\"string\"},"
+    "\"description\":\"only rows with these texts in these columns\"},"
+    "\"as_text\":{\"type\":\"boolean\",\"default\":false,\"description\":\"true: each column, also "
+    "that of the time, is a string channel of what is written there\"},"
+    "\"time_optional\":{\"type\":\"boolean\",\"default\":false,\"description\":"
+    "\"true: a file without the time column is played, too\"},"
     "\"loop\":{\"type\":\"boolean\",\"default\":false},"
     "\"rewrite_time\":{\"type\":\"boolean\",\"default\":false,\"description\":"
     "\"true: the first row happens now, the others after it as recorded\"}}}";
@@ -53,11 +66,14 @@ typedef struct replay {
     eop_json *config;
     const char *path;
     double speed;
+    double rate;                    /* rows a second; 0: as recorded */
+    edgeops_duration longest_pause; /* EDGEOPS_FOREVER: all are waited for */
     bool loop;
     bool rewrite_time;
     eop_csv_samples_options csv; /* its texts belong to config */
     eop_csv_column *columns;
     const char **skip;
+    eop_csv_condition *where;
 
     pthread_t thread;
     bool running; /* the thread is to be joined */
@@ -73,9 +89,10 @@ typedef struct replay {
     bool placed;  /* first_time and the rest are set */
     edgeops_time first_time;
     edgeops_time shift;     /* added to the times */
-    edgeops_time last;      /* time of the newest row, as sent */
+    edgeops_time previous;  /* of the row before */
     edgeops_duration begun; /* monotonic: when first_time was due */
     uint64_t rows;
+    uint64_t paced; /* rows since `begun` */
 } replay;
 
 /* -- pace -- */
@@ -111,18 +128,37 @@ static void place_first(replay *r) {
         return;
     }
     r->placed = true;
-    r->first_time = r->row.sample.time;
+    r->first_time = r->previous = r->row.sample.time;
     r->begun = eop_monotonic();
+    r->paced = 0;
     if (r->rewrite_time &&
         __builtin_sub_overflow(r->host->now(r->host->self), r->first_time, &r->shift)) {
         r->shift = 0;
     }
 }
 
+/* A pause that is not waited for moves the time at which the recording began. */
+static void leave_pause_out(replay *r) {
+    edgeops_time now = r->row.sample.time;
+    edgeops_duration gap = 0;
+    bool over = __builtin_sub_overflow(now, r->previous, &gap);
+    if (r->longest_pause != EDGEOPS_FOREVER && (over || gap < 0 || gap > r->longest_pause) &&
+        (over || __builtin_add_overflow(r->first_time, gap, &r->first_time))) {
+        r->first_time = now;
+        r->begun = eop_monotonic();
+    }
+    r->previous = now;
+}
+
 static bool wait_for_row(replay *r) {
-    if (r->speed <= 0) {
+    if (r->rate > 0) {
+        double due = (double)++r->paced / r->rate * 1e9;
+        return sleep_until(r, r->begun + (edgeops_duration)(due < 1e18 ? due : 1e18));
+    }
+    if (r->speed <= 0 || !eop_csv_samples_timed(r->samples)) {
         return !is_stopping(r);
     }
+    leave_pause_out(r);
     return sleep_until(r, r->begun + scaled(r, r->first_time, r->row.sample.time));
 }
 
@@ -146,6 +182,7 @@ static edgeops_status open_file(replay *r) {
     if (r->fd < 0) {
         return eop_fail_errno(errno, "replay", "cannot open '%s'", r->path);
     }
+    r->csv.start = r->host->now(r->host->self); /* where the file has no times */
     return eop_csv_samples_open(&r->samples, r->fd, &r->csv);
 }
 
@@ -241,7 +278,7 @@ static void replay_stop(void *state) {
     pthread_join(r->thread, NULL);
     r->running = false;
     /* Going on later means: later by as long as it rested. */
-    r->placed = r->placed && r->speed <= 0;
+    r->placed = r->placed && r->speed <= 0 && r->rate <= 0;
 }
 
 static edgeops_status replay_start(void *state) {
@@ -273,6 +310,7 @@ static void replay_close(void *state) {
     eop_json_free(r->config);
     eop_free(r->columns);
     eop_free(r->skip);
+    eop_free(r->where);
     pthread_cond_destroy(&r->cond);
     pthread_mutex_destroy(&r->mutex);
     eop_free(r);
@@ -312,6 +350,41 @@ static edgeops_status take_columns(replay *r) {
     return EDGEOPS_OK;
 }
 
+static edgeops_status take_where(replay *r) {
+    const eop_json *where = eop_json_get(r->config, "where");
+    r->where = eop_calloc(eop_json_size(where), sizeof *r->where);
+    if (r->where == NULL) {
+        return eop_fail_nomem("replay");
+    }
+    for (const eop_json *w = eop_json_first(where); w != NULL; w = eop_json_next(w)) {
+        r->where[r->csv.where_count++] = (eop_csv_condition){eop_json_key(w), eop_json_text(w)};
+    }
+    r->csv.where = r->where;
+    return EDGEOPS_OK;
+}
+
+static edgeops_status take_config(replay *r) {
+    r->path = eop_json_string(r->config, "path", "");
+    r->speed = eop_json_number(r->config, "speed", 1);
+    r->rate = eop_json_number(r->config, "rate", 0);
+    r->loop = eop_json_bool(r->config, "loop", false);
+    r->rewrite_time = eop_json_bool(r->config, "rewrite_time", false);
+    r->csv.what = r->path;
+    r->csv.asset = eop_json_string(r->config, "asset", "");
+    r->csv.time_column = eop_json_string(r->config, "time_column", "time");
+    r->csv.time_unit = eop_json_string(r->config, "time_unit", NULL);
+    r->csv.time_optional = eop_json_bool(r->config, "time_optional", false);
+    r->csv.as_text = eop_json_bool(r->config, "as_text", false);
+    r->csv.separator = eop_json_string(r->config, "separator", ",")[0];
+    const char *pause = eop_json_string(r->config, "longest_pause", NULL);
+    r->longest_pause = EDGEOPS_FOREVER;
+    if (pause != NULL && (!eop_parse_duration(&r->longest_pause, pause) || r->longest_pause < 0)) {
+        return eop_fail(EDGEOPS_E_INVALID, "replay",
+                        "longest_pause: '%s' is not a duration such as '5s'", pause);
+    }
+    return EDGEOPS_OK;
+}
+
 static edgeops_status replay_open(void **state, const edgeops_hld_host *host,
                                   const char *config_json) {
     *state = NULL;
@@ -336,19 +409,16 @@ static edgeops_status replay_open(void **state, const edgeops_hld_host *host,
     if (rc == EDGEOPS_OK) {
         rc = take_columns(r);
     }
+    if (rc == EDGEOPS_OK) {
+        rc = take_where(r);
+    }
+    if (rc == EDGEOPS_OK) {
+        rc = take_config(r);
+    }
     if (rc < 0) {
         replay_close(r);
         return rc;
     }
-    r->path = eop_json_string(r->config, "path", "");
-    r->speed = eop_json_number(r->config, "speed", 1);
-    r->loop = eop_json_bool(r->config, "loop", false);
-    r->rewrite_time = eop_json_bool(r->config, "rewrite_time", false);
-    r->csv.what = r->path;
-    r->csv.asset = eop_json_string(r->config, "asset", "");
-    r->csv.time_column = eop_json_string(r->config, "time_column", "time");
-    r->csv.time_unit = eop_json_string(r->config, "time_unit", NULL);
-    r->csv.separator = eop_json_string(r->config, "separator", ",")[0];
     *state = r;
     return EDGEOPS_OK;
 }

@@ -84,7 +84,7 @@ Test(codec_csv, byte_order_mark_is_skipped) {
 }
 
 Test(codec_csv, errors_tell_the_line) {
-    READS_AS("a\n\"b\nc", "1:[a]\nEDGEOPS_E_INVALID f:2: a quoted field without its closing quote");
+    READS_AS("a\n\"b\nc", "1:[a]\nEDGEOPS_E_INVALID f:2: the file ends inside quotes");
     READS_AS("a\nb\"c\n",
              "1:[a]\nEDGEOPS_E_INVALID f:2: a quote inside a field that is not quoted; "
              "write the field as \"...\" and the quote as \"\"");

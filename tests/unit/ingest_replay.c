@@ -172,3 +172,64 @@ Test(ingest_replay, a_broken_row_is_named) {
     cr_expect_not_null(strstr(stats.detail, ":3: column 'time'"), "%s", stats.detail);
     cr_expect_eq(collector_count(&c), 1);
 }
+
+Test(ingest_replay, only_wanted_rows_are_played_and_take_time) {
+    write_text("time,who,x,split\n0,a,1,train\n3600000,a,2,test\n100,a,3,train\n");
+    edgeops_duration begin = eop_monotonic();
+    start(", \"time_unit\": \"ms\", \"where\": {\"split\": \"train\", \"who\": \"a\"}");
+    cr_assert(test_run_state(ctx, source, EDGEOPS_SOURCE_DONE));
+    cr_expect_lt(eop_monotonic() - begin, 30 * EDGEOPS_SECOND);
+    cr_expect_eq(collector_count(&c), 2);
+    cr_expect_eq(c.samples[1].value, 3);
+}
+
+Test(ingest_replay, a_long_pause_and_a_jump_back_are_not_waited_for) {
+    write_text("time,who,x\n0,a,1\n3600,a,2\n3600.1,a,3\n0,b,4\n0.1,b,5\n7200,b,6\n");
+    edgeops_duration begin = eop_monotonic();
+    start(", \"time_unit\": \"s\", \"longest_pause\": \"5s\"");
+    cr_assert(test_run_state(ctx, source, EDGEOPS_SOURCE_DONE));
+    edgeops_duration taken = eop_monotonic() - begin;
+    cr_expect_geq(taken, 200 * EDGEOPS_MILLISECOND);
+    cr_expect_lt(taken, 30 * EDGEOPS_SECOND);
+    cr_expect_eq(collector_count(&c), 6);
+}
+
+Test(ingest_replay, a_rate_is_kept_whatever_the_times) {
+    write_text("time,who,x\n0,a,1\n3600,a,2\n3601,a,3\n3602,a,4\n");
+    edgeops_duration begin = eop_monotonic();
+    start(", \"time_unit\": \"s\", \"rate\": 20");
+    cr_assert(test_run_state(ctx, source, EDGEOPS_SOURCE_DONE));
+    edgeops_duration taken = eop_monotonic() - begin;
+    cr_expect_geq(taken, 190 * EDGEOPS_MILLISECOND);
+    cr_expect_lt(taken, 30 * EDGEOPS_SECOND);
+    cr_expect_eq(collector_count(&c), 4);
+}
+
+Test(ingest_replay, a_file_without_times_is_played_where_that_is_allowed) {
+    write_text("who,x\na,1\na,2\n");
+    edgeops_time before = eop_now();
+    start(", \"time_optional\": true");
+    cr_assert(test_run_state(ctx, source, EDGEOPS_SOURCE_DONE));
+    cr_assert_eq(collector_count(&c), 2);
+    cr_expect_geq(c.samples[0].time, before);
+    cr_expect_gt(c.samples[1].time, c.samples[0].time);
+}
+
+Test(ingest_replay, columns_come_as_they_are_written_as_text) {
+    write_text("time,who,x,junk,n\n7,a,1.50,0,\n");
+    start(", \"as_text\": true, \"speed\": 0, \"skip_columns\": [\"junk\"]");
+    cr_assert(test_run_state(ctx, source, EDGEOPS_SOURCE_DONE));
+    cr_assert_eq(collector_count(&c), 1);
+    cr_expect_str_eq(c.samples[0].asset, "watch/a");
+    cr_expect_eq(c.samples[0].time, 7 * EDGEOPS_SECOND);
+    cr_expect_eq(c.samples[0].count, 3, "time, who and x; junk is skipped, n is empty");
+    cr_expect_str_eq(c.samples[0].channel, "time");
+    cr_expect_eq(c.samples[0].type, EDGEOPS_TYPE_STRING);
+}
+
+Test(ingest_replay, a_pause_that_is_not_a_duration_is_refused) {
+    edgeops_source_options options = collector_options(
+        &c, "replay", "{\"path\": \"x\", \"asset\": \"a\", \"longest_pause\": \"long\"}");
+    cr_expect_eq(edgeops_source_open(&source, ctx, &options), EDGEOPS_E_INVALID);
+    cr_expect_not_null(strstr(edgeops_error_last()->message, "longest_pause"));
+}
