@@ -1,325 +1,130 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `simulate replay`: a recording sent as its asset would send it, one JSON message a row. */
-#include <math.h>
+/* `simulate replay`: a recording sent as its asset would send it, one JSON message a row. The driver
+ * `replay` of the library reads the file and keeps the pace, on a thread of its own, with each
+ * column as text; here rows become messages, which pass through a bounded queue to the main thread
+ * and its sink. Patterns, tracks and labels belong to the driver's thread until the source is
+ * stopped. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
-#include "sink.h"
-#include "table.h"
+#include "replay.h"
 
-#define PAUSE_LIMIT_S 5.0 /* longer pauses and jumps back of a recording are not waited for */
-#define ASSET_LIMIT   100000
-#define NONE          SIZE_MAX
+/* -- a row becomes a message; the driver's thread -- */
 
-/* "watch/{subject}/imu" taken apart: texts and columns in turn. */
-typedef struct part {
-    char *text;
-    size_t column; /* NONE: the text */
-} part;
-typedef struct pattern {
-    part *parts;
-    size_t count;
-} pattern;
-
-/* An asset of the recording on its way through the rows. */
-typedef struct track {
-    char *asset;
-    char *label; /* of the run of equal labels that is open; NULL: none */
-    edgeops_time start, last;
-    uint64_t seq; /* rows just before this one with the same time */
-    bool seen;
-} track;
-
-typedef struct replay {
-    const cli_call *call;
-    cli_table *table;
-    cli_sink *sink;
-    cli_labels labels;
-    pattern topic, asset;
-    size_t time, label, asset_column;
-    bool *sent;   /* a column: goes into the message */
-    bool own_seq; /* one of them is "seq" */
-    int64_t count;
-    double speed, rate;
-    double unit_s; /* 0: by size */
-    track *tracks;
-    size_t track_count, track_capacity;
-    double due; /* clock at which the next row is to go */
-    edgeops_time previous;
-    bool has_previous;
-    cli_text topic_text, asset_text, message;
-} replay;
-
-static int column_of(size_t *out, const replay *r, const char *name, const char *option) {
-    *out = cli_table_find(r->table, name);
-    if (*out != NONE) {
-        return CLI_OK;
+/* Text of a column of the row, "" where it has none. Not NUL-terminated. */
+static const char *cell(size_t *size, const edgeops_sample *row, const char *name) {
+    for (size_t i = 0; i < row->count; i++) {
+        if (strcmp(row->channels[i], name) == 0) {
+            *size = row->values[i].size;
+            return row->values[i].as.str;
+        }
     }
-    cli_text names = {0};
-    for (size_t i = 0; i < cli_table_columns(r->table) && i < 40; i++) {
-        cli_putf(&names, "%s%s", i > 0 ? ", " : "", cli_table_name(r->table, i));
-    }
-    char *hint = cli_format("its columns: %s", cli_text_get(&names));
-    int code =
-        cli_fail(CLI_USAGE, hint, "--%s: %s has no column '%s'", option, cli_arg(r->call, 0), name);
-    free(hint);
-    cli_text_dispose(&names);
-    return code;
+    *size = 0;
+    return "";
 }
 
-static void add_part(pattern *t, const char *text, size_t size, size_t column) {
-    t->parts = cli_realloc(t->parts, t->count + 1, sizeof *t->parts);
-    t->parts[t->count++] = (part){cli_strndup(text, size), column};
-}
-
-static int parse_pattern(pattern *t, const replay *r, const char *text, const char *option) {
-    while (*text != 0) {
-        size_t plain = strcspn(text, "{");
-        if (plain > 0) {
-            add_part(t, text, plain, NONE);
-        }
-        text += plain;
-        if (*text == 0) {
-            break;
-        }
-        const char *end = strchr(text, '}');
-        if (end == NULL) {
-            return cli_usage(r->call, "--%s: a '}' is missing", option);
-        }
-        size_t column;
-        char *name = cli_strndup(text + 1, (size_t)(end - text) - 1);
-        int code = column_of(&column, r, name, option);
-        free(name);
-        if (code != CLI_OK) {
-            return code;
-        }
-        add_part(t, "", 0, column);
-        text = end + 1;
-    }
-    return CLI_OK;
-}
-
-static void fill(cli_text *out, const pattern *t, const char *const *fields) {
-    cli_text_clear(out);
+static void fill(cli_text *out, const cli_pattern *t, const edgeops_sample *row) {
     for (size_t i = 0; i < t->count; i++) {
-        cli_puts(out, t->parts[i].column == NONE ? t->parts[i].text : fields[t->parts[i].column]);
+        size_t size = strlen(t->parts[i].text);
+        const char *text =
+            t->parts[i].column ? cell(&size, row, t->parts[i].text) : t->parts[i].text;
+        cli_put(out, text, size);
     }
-}
-
-static void pattern_dispose(pattern *t) {
-    for (size_t i = 0; i < t->count; i++) {
-        free(t->parts[i].text);
-    }
-    free(t->parts);
-}
-
-/* -- options against the header -- */
-
-static int choose_columns(replay *r) {
-    const cli_call *call = r->call;
-    size_t columns = cli_table_columns(r->table), at;
-    bool chosen = cli_has(call, "column");
-    r->sent = cli_calloc(columns, sizeof *r->sent);
-    for (size_t i = 0; i < columns; i++) {
-        r->sent[i] = !chosen;
-    }
-    const char *name;
-    for (size_t i = 0; (name = cli_get_nth(call, "column", i)) != NULL; i++) {
-        int code = column_of(&at, r, name, "column");
-        if (code != CLI_OK) {
-            return code;
-        }
-        r->sent[at] = true;
-    }
-    for (size_t i = 0; (name = cli_get_nth(call, "skip-column", i)) != NULL; i++) {
-        int code = column_of(&at, r, name, "skip-column");
-        if (code != CLI_OK) {
-            return code;
-        }
-        r->sent[at] = false;
-    }
-    /* What names the topic or the asset is not a value, unless it is asked for. */
-    const pattern *const named[] = {&r->topic, &r->asset};
-    for (size_t t = 0; t < CLI_COUNT(named) && !chosen; t++) {
-        for (size_t i = 0; i < named[t]->count; i++) {
-            if (named[t]->parts[i].column != NONE) {
-                r->sent[named[t]->parts[i].column] = false;
-            }
-        }
-    }
-    const size_t apart[] = {r->time, r->label, r->asset_column};
-    for (size_t i = 0; i < CLI_COUNT(apart); i++) {
-        if (apart[i] != NONE) {
-            r->sent[apart[i]] = false;
-        }
-    }
-    at = cli_table_find(r->table, "seq");
-    return CLI_OK;
-}
-
-static int find_columns(replay *r) {
-    const cli_call *call = r->call;
-    r->label = r->asset_column = NONE;
-    r->time = cli_table_find(r->table, "time");
-    int code = CLI_OK;
-    if (cli_has(call, "time-column")) {
-        code = column_of(&r->time, r, cli_get(call, "time-column", ""), "time-column");
-    }
-    if (code == CLI_OK && cli_has(call, "label-column")) {
-        code = column_of(&r->label, r, cli_get(call, "label-column", ""), "label-column");
-    }
-    if (code == CLI_OK && cli_has(call, "asset-column")) {
-        code = column_of(&r->asset_column, r, cli_get(call, "asset-column", ""), "asset-column");
-    }
-    if (code == CLI_OK && cli_has(call, "labels") && (r->label == NONE || r->time == NONE)) {
-        code = cli_usage(call, "--labels needs --label-column and a column with the time");
-    }
-    return code;
-}
-
-static int make_patterns(replay *r) {
-    const cli_call *call = r->call;
-    char *column = r->asset_column == NONE
-                       ? NULL
-                       : cli_format("{%s}", cli_table_name(r->table, r->asset_column));
-    const char *asset = cli_get(call, "asset", column);
-    const char *topic = cli_get(call, "topic", asset);
-    int code = CLI_OK;
-    if (topic == NULL && cli_has(call, "broker")) {
-        code = cli_usage(call, "--topic TEMPLATE is missing: where messages are published to");
-    }
-    if (code == CLI_OK && topic != NULL) {
-        code = parse_pattern(&r->topic, r, topic, "topic");
-    }
-    if (code == CLI_OK && (asset != NULL || topic != NULL)) {
-        code = parse_pattern(&r->asset, r, asset != NULL ? asset : topic, "asset");
-    }
-    if (code == CLI_OK && cli_has(call, "labels") && r->asset.count == 0) {
-        code = cli_usage(call, "--labels needs --asset: whose labels they are");
-    }
-    free(column);
-    return code;
-}
-
-static int read_numbers(replay *r) {
-    const cli_call *call = r->call;
-    r->count = -1;
-    if (cli_has(call, "count") &&
-        (!cli_parse_integer(&r->count, cli_get(call, "count", "")) || r->count < 0)) {
-        return cli_usage(call, "--count wants a number of rows, not '%s'",
-                         cli_get(call, "count", ""));
-    }
-    const char *speed = cli_get(call, "speed", cli_has(call, "broker") ? "1" : "0");
-    if (!cli_parse_number(&r->speed, speed) || r->speed < 0) {
-        return cli_usage(call, "--speed wants a number from 0, not '%s'", speed);
-    }
-    if (cli_has(call, "rate") &&
-        (!cli_parse_number(&r->rate, cli_get(call, "rate", "")) || r->rate <= 0)) {
-        return cli_usage(call, "--rate wants rows a second, not '%s'", cli_get(call, "rate", ""));
-    }
-    static const struct {
-        const char *name;
-        double seconds;
-    } units[] = {{"s", 1}, {"ms", 1e-3}, {"us", 1e-6}, {"ns", 1e-9}};
-    for (size_t i = 0; i < CLI_COUNT(units); i++) {
-        if (strcmp(cli_get(call, "time-unit", ""), units[i].name) == 0) {
-            r->unit_s = units[i].seconds;
-        }
-    }
-    return CLI_OK;
-}
-
-/* -- rows -- */
-
-/* ISO 8601 or a number; without a unit its size tells, as for a source. */
-static bool row_time(edgeops_time *out, const replay *r, const char *text) {
-    if (cli_parse_time(out, text)) {
-        return true;
-    }
-    double number;
-    if (!cli_parse_number(&number, text)) {
-        return false;
-    }
-    double size = fabs(number);
-    double unit = r->unit_s > 0 ? r->unit_s
-                  : size < 1e11 ? 1
-                  : size < 1e14 ? 1e-3
-                  : size < 1e17 ? 1e-6
-                                : 1e-9;
-    int64_t integer, scale = (int64_t)llround(unit * 1e9);
-    if (cli_parse_integer(&integer, text)) { /* exact where a double is not */
-        return !__builtin_mul_overflow(integer, scale, out);
-    }
-    double ns = number * unit * 1e9;
-    if (!(fabs(ns) < 9.2e18)) {
-        return false;
-    }
-    *out = (edgeops_time)llround(ns);
-    return true;
 }
 
 /* A cell as the JSON it looks like; nothing for an empty one. */
-static void put_cell(cli_text *out, const char *name, const char *text) {
+static void put_cell(cli_text *out, const char *name, const char *text, size_t size) {
     double number;
-    size_t size = strlen(text);
     if (size == 0) {
         return;
     }
+    char *copy = cli_strndup(text, size);
     json_put_key(out, name);
-    if (json_is_number(text, size) || strcmp(text, "true") == 0 || strcmp(text, "false") == 0) {
-        cli_put(out, text, size);
-    } else if (strpbrk(text, "xX") == NULL && cli_parse_number(&number, text)) {
+    if (json_is_number(copy, size) || strcmp(copy, "true") == 0 || strcmp(copy, "false") == 0) {
+        cli_put(out, copy, size);
+    } else if (strpbrk(copy, "xX") == NULL && cli_parse_number(&number, copy)) {
         cli_put_double(out, number); /* such as +1 or .5 */
     } else {
-        json_put_string(out, text, size);
+        json_put_string(out, copy, size);
     }
+    free(copy);
 }
 
-static void make_message(replay *r, const track *t, const char *const *fields) {
-    cli_text *out = &r->message;
-    cli_text_clear(out);
-    cli_puts(out, "{");
-    if (!cli_sink_publishes(r->sink) && r->asset.count > 0) {
-        json_put_member(out, "asset", cli_text_get(&r->asset_text));
-    }
-    if (r->time != NONE) {
-        put_cell(out, "time", fields[r->time]);
-    }
-    if (t->seq > 0) { /* a clock too coarse for its rate: tell the samples apart */
-        json_put_key(out, "seq");
-        cli_putf(out, "%llu", (unsigned long long)t->seq);
-    }
-    for (size_t i = 0; i < cli_table_columns(r->table); i++) {
-        if (r->sent[i]) {
-            put_cell(out, cli_table_name(r->table, i), fields[i]);
+/* What names the topic or the asset is not a value, unless it is asked for. */
+static bool decide_sent(const cli_replay_state *r, const char *name) {
+    const char *const apart[] = {r->time_column, r->label_column, r->asset_column};
+    for (size_t i = 0; i < CLI_COUNT(apart); i++) {
+        if (apart[i] != NULL && strcmp(apart[i], name) == 0) {
+            return false;
         }
     }
-    cli_puts(out, "}");
+    if (cli_is_given(r->call, "skip-column", name)) {
+        return false;
+    }
+    return cli_has(r->call, "column")
+               ? cli_is_given(r->call, "column", name)
+               : !cli_pattern_has(&r->topic, name) && !cli_pattern_has(&r->asset, name);
 }
 
-static int find_track(track **out, replay *r) {
-    const char *asset = cli_text_get(&r->asset_text);
+/* Decided once a column: the driver gives its name at one address all the time. *hint: where the
+ * column before was found. */
+static bool is_sent(cli_replay_state *r, const char *name, size_t *hint) {
+    for (size_t i = 0; i < r->column_count; i++) {
+        size_t at = (*hint + 1 + i) % r->column_count;
+        if (r->columns[at].name == name) {
+            *hint = at;
+            return r->columns[at].sent;
+        }
+    }
+    r->columns = cli_realloc(r->columns, r->column_count + 1, sizeof *r->columns);
+    r->columns[r->column_count] = (cli_sent_column){name, decide_sent(r, name)};
+    *hint = r->column_count++;
+    return r->columns[*hint].sent;
+}
+
+static char *make_message(cli_replay_state *r, const edgeops_sample *row) {
+    cli_text out = {0};
+    size_t size;
+    cli_puts(&out, "{");
+    if (!cli_sink_publishes(r->sink) && r->asset.count > 0) {
+        json_put_member(&out, "asset", row->asset);
+    }
+    const char *time = cell(&size, row, r->time_column);
+    put_cell(&out, "time", time, size);
+    bool own_seq = false;
+    for (size_t i = 0, hint = 0; i < row->count; i++) {
+        if (is_sent(r, row->channels[i], &hint)) {
+            own_seq = own_seq || strcmp(row->channels[i], "seq") == 0;
+            put_cell(&out, row->channels[i], row->values[i].as.str, row->values[i].size);
+        }
+    }
+    if (row->seq > 0 && !own_seq) { /* a clock too coarse for its rate: tell the samples apart */
+        json_put_key(&out, "seq");
+        cli_putf(&out, "%lld", (long long)row->seq);
+    }
+    cli_puts(&out, "}");
+    return out.data;
+}
+
+static cli_track *find_track(cli_replay_state *r, const char *asset) {
     /* Rows of one asset mostly follow each other: search from the newest. */
     size_t i = r->track_count;
     while (i > 0 && strcmp(r->tracks[i - 1].asset, asset) != 0) {
         i--;
     }
     if (i == 0) {
-        if (r->track_count >= ASSET_LIMIT) {
-            return cli_fail(CLI_FAILED, NULL, "more than %d assets", ASSET_LIMIT);
-        }
         if (r->track_count == r->track_capacity) {
             r->track_capacity = r->track_capacity * 2 + 16;
             r->tracks = cli_realloc(r->tracks, r->track_capacity, sizeof *r->tracks);
         }
-        r->tracks[r->track_count] = (track){.asset = cli_strdup(asset)};
+        r->tracks[r->track_count] = (cli_track){.asset = cli_strdup(asset)};
         i = ++r->track_count;
     }
-    *out = &r->tracks[i - 1];
-    return CLI_OK;
+    return &r->tracks[i - 1];
 }
 
-static void close_run(replay *r, track *t) {
+static void close_run(cli_replay_state *r, cli_track *t) {
     if (t->label != NULL) {
         cli_labels_put(&r->labels, t->asset, t->start, t->last + 1, t->label, "recording");
         free(t->label);
@@ -327,161 +132,258 @@ static void close_run(replay *r, track *t) {
     }
 }
 
-static void keep_label(replay *r, track *t, const char *label, edgeops_time time) {
-    if (t->label != NULL && (strcmp(t->label, label) != 0 || time < t->last)) {
+static void keep_label(cli_replay_state *r, const edgeops_sample *row) {
+    size_t size;
+    cli_track *t = find_track(r, row->asset);
+    const char *at = cell(&size, row, r->label_column);
+    char *label = cli_strndup(at, size);
+    if (t->label != NULL && (strcmp(t->label, label) != 0 || row->time < t->last)) {
         close_run(r, t);
     }
     if (t->label == NULL && *label != 0) {
         t->label = cli_strdup(label);
-        t->start = time;
+        t->start = row->time;
+    }
+    t->last = row->time;
+    free(label);
+}
+
+/* Waits while the queue is full. topic and message are taken. */
+static void put_letter(cli_replay_state *r, char *topic, char *message) {
+    pthread_mutex_lock(&r->mutex);
+    while (r->queued == CLI_REPLAY_QUEUE && !r->over) {
+        pthread_cond_wait(&r->room, &r->mutex);
+    }
+    bool wake = r->queued == 0;
+    if (!r->over) {
+        r->queue[(r->first + r->queued++) % CLI_REPLAY_QUEUE] = (cli_letter){topic, message};
+        topic = message = NULL;
+    }
+    pthread_mutex_unlock(&r->mutex);
+    free(topic);
+    free(message);
+    if (wake) {
+        cli_sink_wake(r->sink);
     }
 }
 
-static int keep_pace(replay *r, bool timed, edgeops_time time) {
-    if (r->rate > 0) {
-        r->due += 1 / r->rate;
-    } else if (r->speed > 0 && timed) {
-        double step = r->has_previous ? ((double)time - (double)r->previous) / 1e9 : 0;
-        r->due += step > 0 && step <= PAUSE_LIMIT_S ? step / r->speed : 0;
-        r->previous = time;
-        r->has_previous = true;
-    } else {
+/* failure: NULL for a good end. What comes after the first end does not matter. */
+static void end(cli_replay_state *r, const char *failure) {
+    pthread_mutex_lock(&r->mutex);
+    r->failure = failure != NULL && !r->ended ? cli_strdup(failure) : r->failure;
+    r->ended = true;
+    pthread_mutex_unlock(&r->mutex);
+    cli_sink_wake(r->sink);
+}
+
+static bool is_over(cli_replay_state *r) {
+    pthread_mutex_lock(&r->mutex);
+    bool over = r->over;
+    pthread_mutex_unlock(&r->mutex);
+    return over;
+}
+
+/* Whether --count allows one more row. */
+static bool has_room(const cli_replay_state *r) {
+    return r->count < 0 || r->rows < r->count;
+}
+
+static edgeops_status on_rows(const edgeops_sample *rows, size_t n, edgeops_append_result *result,
+                              void *user_data) {
+    cli_replay_state *r = user_data;
+    (void)result;
+    pthread_mutex_lock(&r->work);
+    for (size_t i = 0; i < n && !is_over(r) && has_room(r); i++) {
+        r->rows++;
+        cli_text topic = {0};
+        fill(&topic, &r->topic, &rows[i]);
+        put_letter(r, topic.data, make_message(r, &rows[i]));
+        if (r->labels.file != NULL) {
+            keep_label(r, &rows[i]);
+        }
+    }
+    if (!has_room(r)) {
+        end(r, NULL);
+    }
+    pthread_mutex_unlock(&r->work);
+    return EDGEOPS_OK;
+}
+
+/* What the driver reports beside that it runs: the end, or what is wrong with the file. */
+static void on_state(edgeops_source_state state, const char *detail, void *user_data) {
+    cli_replay_state *r = user_data;
+    bool first = r->starting;
+    r->starting = false;
+    if (first || state == EDGEOPS_SOURCE_RUNNING) {
+        return;
+    }
+    r->done = true;
+    end(r, state == EDGEOPS_SOURCE_DONE ? NULL : detail);
+}
+
+/* What is asked for and not there is wrong usage; "FILE:7: ..." becomes "FILE, line 7: ...". */
+static int fail_recording(const cli_replay_state *r) {
+    const char *path = cli_arg(r->call, 0), *rest = r->failure;
+    int code = strstr(rest, "there is no column '") != NULL ? CLI_USAGE : CLI_FAILED;
+    size_t size = strlen(path);
+    if (strncmp(rest, path, size) == 0 && rest[size] == ':') {
+        size_t digits = strspn(rest + size + 1, "0123456789");
+        if (digits > 0 && rest[size + 1 + digits] == ':') {
+            return cli_fail(code, NULL, "%s, line %.*s%s", path, (int)digits, rest + size + 1,
+                            rest + size + 1 + digits);
+        }
+    }
+    return cli_fail(code, NULL, "%s", rest);
+}
+
+static int start_source(cli_replay_state *r, const char *config) {
+    edgeops_source_options options = EDGEOPS_SOURCE_OPTIONS_INIT;
+    options.name = "replay";
+    options.driver = "replay";
+    options.config_json = config;
+    options.append = on_rows;
+    options.on_state = on_state;
+    options.user_data = r;
+    r->starting = true;
+    edgeops_status status = edgeops_source_open(&r->source, cli_sink_context(r->sink), &options);
+    if (status == EDGEOPS_OK) {
+        status = edgeops_source_start(r->source);
+    }
+    return status == EDGEOPS_OK ? CLI_OK : cli_fail_typed(status, NULL);
+}
+
+/* The driver would wait for a file that is missing. */
+static int check_file(cli_replay_state *r) {
+    const char *path = cli_arg(r->call, 0);
+    struct stat st = {0};
+    if (strcmp(path, "-") == 0) {
+        r->endless = true;
         return CLI_OK;
     }
-    return cli_sink_wait(r->sink, r->due);
-}
-
-static int send_row(replay *r, const char *const *fields) {
-    edgeops_time time = 0;
-    bool timed = r->time != NONE && row_time(&time, r, fields[r->time]);
-    if (!timed && r->labels.file != NULL) {
-        return cli_fail(CLI_FAILED, NULL, "%s, line %llu: '%s' is no time", cli_arg(r->call, 0),
-                        (unsigned long long)cli_table_line(r->table), fields[r->time]);
-    }
-    int code = keep_pace(r, timed, time);
-    if (code != CLI_OK || cli_interrupted()) {
-        return code;
-    }
-    fill(&r->topic_text, &r->topic, fields);
-    fill(&r->asset_text, &r->asset, fields);
-    track *t = NULL;
-    code = find_track(&t, r);
-    if (t == NULL) {
-        return code;
-    }
-    t->seq = timed && t->seen && t->last == time && !r->own_seq ? t->seq + 1 : 0;
-    make_message(r, t, fields);
-    code = cli_sink_send(r->sink, cli_text_get(&r->topic_text), r->message.data, r->message.size);
-    if (code == CLI_OK && r->labels.file != NULL) {
-        keep_label(r, t, fields[r->label], time);
-    }
-    t->last = time;
-    t->seen = timed;
+    r->endless = stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+    int fd = -1;
+    int code = r->endless ? CLI_OK : cli_open_input(&fd, path);
+    cli_close(fd);
     return code;
 }
 
-/* --where NAME=VALUE, all of them. *wanted is untouched after a failure. */
-static int row_wanted(bool *wanted, const replay *r, const char *const *fields) {
-    const char *text;
-    bool all = true;
-    for (size_t i = 0; all && (text = cli_get_nth(r->call, "where", i)) != NULL; i++) {
-        const char *equals = strchr(text, '=');
-        if (equals == NULL) {
-            return cli_usage(r->call, "--where wants NAME=VALUE, not '%s'", text);
-        }
-        char *name = cli_strndup(text, (size_t)(equals - text));
-        size_t column;
-        int code = column_of(&column, r, name, "where");
-        free(name);
-        if (code != CLI_OK) {
-            return code;
-        }
-        all = strcmp(fields[column], equals + 1) == 0;
+static int prepare(cli_replay_state *r) {
+    char *config = NULL;
+    int code = cli_replay_options(&config, r);
+    if (code == CLI_OK) {
+        code = check_file(r);
     }
-    *wanted = all;
-    return CLI_OK;
+    if (code == CLI_OK) {
+        code = cli_labels_open(&r->labels, cli_get(r->call, "labels", NULL));
+    }
+    if (code == CLI_OK) {
+        code = cli_sink_open(&r->sink, r->call);
+    }
+    if (code == CLI_OK) {
+        code = start_source(r, config);
+    }
+    free(config);
+    return code;
 }
 
-static int send_rows(replay *r) {
+/* -- from the queue to the sink -- */
+
+/* False: nothing is there now. *ended: nothing will come. */
+static bool take_letter(cli_replay_state *r, cli_letter *out, bool *ended) {
+    pthread_mutex_lock(&r->mutex);
+    bool some = r->queued > 0;
+    *ended = r->ended && !some;
+    if (some) {
+        *out = r->queue[r->first];
+        r->first = (r->first + 1) % CLI_REPLAY_QUEUE;
+        if (--r->queued == CLI_REPLAY_QUEUE / 2) {
+            pthread_cond_signal(&r->room);
+        }
+    }
+    pthread_mutex_unlock(&r->mutex);
+    return some;
+}
+
+static int send_rows(cli_replay_state *r) {
     int code = CLI_OK;
-    r->due = cli_clock();
-    while (code == CLI_OK && !cli_interrupted() &&
-           (r->count < 0 || cli_sink_count(r->sink) < (uint64_t)r->count)) {
-        const char *const *fields;
-        bool wanted = false;
-        code = cli_table_next(r->table, &fields);
-        if (code != CLI_OK || fields == NULL) {
-            break;
+    bool ended = false;
+    while (code == CLI_OK && !ended && !cli_interrupted()) {
+        cli_letter next;
+        if (take_letter(r, &next, &ended)) {
+            code = cli_sink_send(r->sink, next.topic != NULL ? next.topic : "", next.message,
+                                 strlen(next.message));
+            free(next.topic);
+            free(next.message);
+        } else if (!ended) {
+            code = cli_sink_turn(r->sink);
         }
-        code = row_wanted(&wanted, r, fields);
-        if (code == CLI_OK && wanted) {
-            code = send_row(r, fields);
-        }
+    }
+    return code == CLI_OK && r->failure != NULL ? fail_recording(r) : code;
+}
+
+/* No row comes after this. A driver whose file keeps it waiting cannot be ended: it stays, with
+ * what it uses, until the program ends. */
+static void stop_source(cli_replay_state *r) {
+    pthread_mutex_lock(&r->mutex);
+    r->over = true;
+    pthread_cond_broadcast(&r->room);
+    pthread_mutex_unlock(&r->mutex);
+    pthread_mutex_lock(&r->work);
+    pthread_mutex_unlock(&r->work);
+    if (!r->endless || r->done) {
+        edgeops_source_close(r->source);
+        r->source = NULL;
     }
     for (size_t i = 0; i < r->track_count; i++) {
         close_run(r, &r->tracks[i]);
     }
-    return code;
 }
 
-static int prepare(replay *r) {
-    const cli_call *call = r->call;
-    const char *separator = cli_get(call, "separator", ",");
-    separator = strcmp(separator, "\\t") == 0 ? "\t" : separator;
-    if (strlen(separator) != 1 || strchr("\"\r\n", separator[0]) != NULL) {
-        return cli_usage(call, "--separator wants one character, not '%s'", separator);
+static void dispose(cli_replay_state *r) {
+    if (r->source != NULL) {
+        cli_sink_hang_up(r->sink);
+        return;
     }
-    int code = read_numbers(r);
-    if (code == CLI_OK) {
-        code = cli_table_open(&r->table, cli_arg(call, 0), separator[0]);
-    }
-    if (code == CLI_OK) {
-        code = find_columns(r);
-    }
-    if (code == CLI_OK) {
-        code = make_patterns(r);
-    }
-    if (code == CLI_OK) {
-        code = choose_columns(r);
-    }
-    if (code == CLI_OK) {
-        code = cli_labels_open(&r->labels, cli_get(call, "labels", NULL));
-    }
-    return code == CLI_OK ? cli_sink_open(&r->sink, call) : code;
-}
-
-static void dispose(replay *r) {
     cli_sink_close(r->sink);
-    cli_table_close(r->table);
-    pattern_dispose(&r->topic);
-    pattern_dispose(&r->asset);
+    cli_pattern_dispose(&r->topic);
+    cli_pattern_dispose(&r->asset);
     for (size_t i = 0; i < r->track_count; i++) {
         free(r->tracks[i].asset);
-        free(r->tracks[i].label);
+    }
+    for (; r->queued > 0; r->queued--, r->first++) {
+        free(r->queue[r->first % CLI_REPLAY_QUEUE].topic);
+        free(r->queue[r->first % CLI_REPLAY_QUEUE].message);
     }
     free(r->tracks);
-    free(r->sent);
-    cli_text_dispose(&r->topic_text);
-    cli_text_dispose(&r->asset_text);
-    cli_text_dispose(&r->message);
+    free(r->columns);
+    free(r->failure);
+    pthread_mutex_destroy(&r->work);
+    pthread_mutex_destroy(&r->mutex);
+    pthread_cond_destroy(&r->room);
+    free(r);
 }
 
 int cli_replay(cli_call *call) {
-    replay r = {.call = call};
+    cli_replay_state *r = cli_calloc(1, sizeof *r);
+    r->call = call;
+    pthread_mutex_init(&r->work, NULL);
+    pthread_mutex_init(&r->mutex, NULL);
+    pthread_cond_init(&r->room, NULL);
     int code = cli_sink_check(call);
-    code = code == CLI_OK ? prepare(&r) : code;
+    code = code == CLI_OK ? prepare(r) : code;
     double begun = cli_clock();
     if (code == CLI_OK) {
-        code = send_rows(&r);
+        code = send_rows(r);
     }
+    stop_source(r);
     if (code == CLI_OK) {
-        code = cli_sink_finish(r.sink);
+        code = cli_sink_finish(r->sink);
     }
-    int closed = cli_labels_close(&r.labels);
+    int closed = cli_labels_close(&r->labels);
     code = code != CLI_OK ? code : closed;
     if (code == CLI_OK) {
-        code = cli_sink_report(r.sink, "messages", r.labels.count, cli_clock() - begun);
+        code = cli_sink_report(r->sink, "messages", r->labels.count, cli_clock() - begun);
     }
-    dispose(&r);
+    dispose(r);
     return code;
 }

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A sink keeps what the broker does not have yet in a ring and sends it again after a loss. Its
+ * context runs only inside these calls, on the main thread. */
 #include "sink.h"
 
 #include <errno.h>
@@ -221,6 +223,21 @@ int cli_sink_wait(cli_sink *sink, double until) {
     return code;
 }
 
+int cli_sink_turn(cli_sink *sink) {
+    if (sink->publisher == NULL) {
+        fflush(stdout);
+    }
+    return turn(sink, 0.5);
+}
+
+void cli_sink_wake(cli_sink *sink) {
+    edgeops_ctx_stop(sink->ctx);
+}
+
+edgeops_ctx *cli_sink_context(cli_sink *sink) {
+    return sink->ctx;
+}
+
 int cli_sink_finish(cli_sink *sink) {
     int code = CLI_OK;
     while (code == CLI_OK && sink->head < sink->next) {
@@ -257,13 +274,18 @@ int cli_sink_report(const cli_sink *sink, const char *what, uint64_t labels, dou
     return cli_flush();
 }
 
+void cli_sink_hang_up(cli_sink *sink) {
+    cli_progress_end(&sink->progress);
+    edgeops_publisher_close(sink->publisher);
+    sink->publisher = NULL;
+    cli_interrupt_watch(NULL);
+}
+
 void cli_sink_close(cli_sink *sink) {
     if (sink == NULL) {
         return;
     }
-    cli_progress_end(&sink->progress);
-    edgeops_publisher_close(sink->publisher);
-    cli_interrupt_watch(NULL);
+    cli_sink_hang_up(sink);
     edgeops_ctx_free(sink->ctx);
     for (size_t i = 0; i < RING; i++) {
         free(sink->ring[i].topic);

@@ -18,9 +18,17 @@ bool cli_sink_publishes(const cli_sink *sink);
 int cli_sink_send(cli_sink *sink, const char *topic, const char *payload, size_t size);
 /** Lets time pass until the monotonic clock shows `until` seconds, or an interrupt. Exit code. */
 int cli_sink_wait(cli_sink *sink, double until);
+/** Lets time pass until cli_sink_wake(), something happens, or half a second is over. Exit code. */
+int cli_sink_turn(cli_sink *sink);
+/** Any thread. */
+void cli_sink_wake(cli_sink *sink);
+/** The context that these calls run; borrowed. */
+edgeops_ctx *cli_sink_context(cli_sink *sink);
 /** Waits until the broker has everything. Exit code. */
 int cli_sink_finish(cli_sink *sink);
 uint64_t cli_sink_count(const cli_sink *sink);
+/** Ends the link and keeps the context, for what cannot be ended before the program. */
+void cli_sink_hang_up(cli_sink *sink);
 /** NULL is allowed. */
 void cli_sink_close(cli_sink *sink);
 

@@ -771,6 +771,42 @@ def test_replay_reads_gzip_quotes_over_lines_and_crlf(node, tmp_path):
     assert done.returncode == 2 and "'nobody'" in done.stderr and "time, x, text" in done.stderr
 
 
+def test_replay_refuses_columns_that_are_not_there_and_takes_those_that_are(node, tmp_path):
+    file = tmp_path / "r.csv"
+    file.write_text("time,a,b,seq\n1,12345678901234567,x,7\n1,0.10,,8\n")
+    rows = node.run("simulate", "replay", file, "--column", "a", "--column", "seq").stdout.splitlines()
+    assert rows == ['{"time":1,"a":12345678901234567,"seq":7}', '{"time":1,"a":0.10,"seq":8}']  # as written
+    rows = node.run("simulate", "replay", file, "--topic", "x/{b}", "--skip-column", "seq", "--count", "1").stdout.splitlines()
+    assert [json.loads(row) for row in rows] == [{"asset": "x/x", "time": 1, "a": 12345678901234567}]
+    done = node.run("simulate", "replay", file, "--topic", "x/{b}", check=False)
+    assert done.returncode == 1 and "line 3" in done.stderr and "'x/'" in done.stderr
+    for option in ("--column", "--skip-column", "--time-column", "--label-column", "--asset-column"):
+        done = node.run("simulate", "replay", file, option, "nobody", check=False)
+        assert done.returncode == 2 and "'nobody'" in done.stderr and "time, a, b, seq" in done.stderr, (option, done.stderr)
+    done = node.run("simulate", "replay", file, "--where", "nobody=1", check=False)
+    assert done.returncode == 2 and "'nobody'" in done.stderr
+
+
+def test_replay_of_a_pipe_ends_with_the_last_row_that_is_wanted(node):
+    process = subprocess.Popen([CTL, "simulate", "replay", "-", "--count", "2"], env=node.environment(), stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, text=True)
+    process.stdin.write("time,x\n1,1\n2,2\n3,3\n")
+    process.stdin.flush()
+    rows = [json.loads(process.stdout.readline()) for _ in range(2)]  # before the pipe is at its end
+    assert rows == [{"time": 1, "x": 1}, {"time": 2, "x": 2}]
+    assert process.wait(timeout=20) == 0
+    process.stdin.close()
+    process.stdout.close()
+
+
+def test_replay_leaves_long_pauses_out_and_keeps_the_others(node, tmp_path):
+    file = tmp_path / "r.csv"
+    file.write_text("time,x\n0,1\n0.3,2\n86400,3\n86400.3,4\n")
+    begun = time.monotonic()
+    assert len(node.run("simulate", "replay", file, "--speed", "1").stdout.splitlines()) == 4
+    assert 0.6 <= time.monotonic() - begun < 20
+
+
 def test_speed_and_interrupt_of_a_simulation(node):
     begun = time.monotonic()
     node.run("simulate", "imu", "--count", "26", "--speed", "1")  # 25 steps of 20 ms
