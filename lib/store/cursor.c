@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "store/internal.h"
 #include "store/read.h"
+#include "store/readers.h"
 
 struct edgeops_cursor {
     edgeops_store *store;

@@ -191,10 +191,4 @@ edgeops_status eop_store_make_asset(eop_asset **out, edgeops_store *store, const
  * E_CORRUPT when it is malformed. */
 edgeops_status eop_replay_table(edgeops_store *store, const char **data, const char *end);
 
-/* -- read.c -- */
-/** A connection for reading from the pool. May wait half a second while the writer empties the WAL.
- * Not under `lock`. */
-edgeops_status eop_reader_take(eop_telemetry *out, edgeops_store *store);
-void eop_reader_give(edgeops_store *store, eop_telemetry *reader);
-
 #endif /* EOP_STORE_INTERNAL_H */

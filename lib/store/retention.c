@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "base/time.h"
+#include "store/readers.h"
 #include "store/rollup.h"
 #include "store/telemetry_db.h"
 #include "store/upkeep.h"

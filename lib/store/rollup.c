@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "store/inner.h"
+#include "store/readers.h"
 #include "store/telemetry_db.h"
 #include "store/upkeep.h"
 

@@ -11,6 +11,7 @@
 
 #include "store/internal.h"
 #include "store/read.h"
+#include "store/readers.h"
 
 /** Chunks and rows in memory that must be merged, or one chunk, or rows in memory alone. */
 typedef struct eop_piece {

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Takes chunks out of telemetry.db: one, or all of an asset and its rollups in steps, and gives
+ * free pages back to the file system. The writer's thread only. */
+#include "base/error.h"
+#include "store/compact.h"
+#include "store/telemetry_db.h"
+
+enum { DROP_CHUNKS = 16 };
+
+/* The last one of those below `end`, and the next one after it. */
+static edgeops_status find_next_id(int64_t *out, eop_telemetry *telemetry, int64_t end) {
+    sqlite3_stmt *select = NULL;
+    edgeops_status status = eop_sql_get(&select, &telemetry->sql, CHUNK_LAST_ID);
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_int(select, 1, end);
+        status = eop_sql_next(&telemetry->sql, select);
+    }
+    if (status == EDGEOPS_OK) {
+        *out = sqlite3_column_int64(select, 0) + 1;
+        sqlite3_reset(select);
+    }
+    return status;
+}
+
+edgeops_status eop_telemetry_know_ids(eop_telemetry *telemetry) {
+    int64_t next[2] = {0};
+    if (EOP_LIKELY(telemetry->next_id[0] != 0)) {
+        return EDGEOPS_OK;
+    }
+    edgeops_status status = find_next_id(&next[0], telemetry, EOP_CHUNK_FULL_ID);
+    if (status == EDGEOPS_OK) {
+        status = find_next_id(&next[1], telemetry, INT64_MAX);
+    }
+    if (status == EDGEOPS_OK) {
+        telemetry->next_id[0] = next[0];
+        telemetry->next_id[1] = next[1] > EOP_CHUNK_FULL_ID ? next[1] : EOP_CHUNK_FULL_ID;
+    }
+    return status;
+}
+
+edgeops_status eop_telemetry_chunk_bytes(uint64_t *out, eop_telemetry *telemetry, int64_t id) {
+    sqlite3_stmt *select = NULL;
+    edgeops_status status = eop_sql_get(&select, &telemetry->sql, CHUNK_BYTES);
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_int(select, 1, eop_cell_id(id, 0));
+        eop_sql_bind_int(select, 2, eop_cell_id(id, SLOT_LAST));
+        status = eop_sql_next(&telemetry->sql, select);
+    }
+    if (status == EDGEOPS_OK) {
+        *out = (uint64_t)sqlite3_column_int64(select, 0);
+        sqlite3_reset(select);
+    }
+    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+}
+
+edgeops_status eop_telemetry_remove_chunk(eop_telemetry *telemetry, int64_t id) {
+    static const statement of_channels[] = {CELLS_REMOVE, STATS_REMOVE};
+    sqlite3_stmt *remove = NULL;
+    uint64_t bytes = 0;
+    edgeops_status status = eop_telemetry_know_ids(telemetry);
+    if (status == EDGEOPS_OK) {
+        status = eop_telemetry_chunk_bytes(&bytes, telemetry, id);
+        telemetry->grown -= (int64_t)bytes;
+    }
+    for (size_t i = 0; status == EDGEOPS_OK && i < EOP_COUNT(of_channels); i++) {
+        status = eop_sql_get(&remove, &telemetry->sql, of_channels[i]);
+        if (status == EDGEOPS_OK) {
+            eop_sql_bind_int(remove, 1, eop_cell_id(id, 0));
+            eop_sql_bind_int(remove, 2, eop_cell_id(id, SLOT_LAST));
+            status = eop_sql_run(&telemetry->sql, remove);
+        }
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_sql_get(&remove, &telemetry->sql, CHUNK_REMOVE);
+    }
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_int(remove, 1, id);
+        status = eop_sql_run(&telemetry->sql, remove);
+    }
+    return status;
+}
+
+/* EDGEOPS_OK: one is gone. */
+static edgeops_status drop_one(eop_telemetry *telemetry, uint32_t asset) {
+    sqlite3_stmt *find = NULL;
+    edgeops_status status = eop_sql_get(&find, &telemetry->sql, CHUNK_IDS);
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_int(find, 1, asset);
+        status = eop_sql_next(&telemetry->sql, find);
+    }
+    if (status == EDGEOPS_OK) {
+        int64_t id = sqlite3_column_int64(find, 0);
+        sqlite3_reset(find);
+        status = eop_telemetry_remove_chunk(telemetry, id);
+    }
+    return status;
+}
+
+static edgeops_status forget(eop_telemetry *telemetry, statement number, uint32_t asset) {
+    sqlite3_stmt *remove = NULL;
+    edgeops_status status = eop_sql_get(&remove, &telemetry->sql, number);
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_int(remove, 1, asset);
+        status = eop_sql_run(&telemetry->sql, remove);
+    }
+    return status;
+}
+
+/* One of the asset's rollups. DONE: there is none. */
+static edgeops_status one_rollup(uint32_t *out, eop_telemetry *telemetry, uint32_t asset) {
+    sqlite3_stmt *select = NULL;
+    edgeops_status status = eop_sql_get(&select, &telemetry->sql, ROLLUP_LIST);
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_int(select, 1, asset);
+        status = eop_sql_next(&telemetry->sql, select);
+    }
+    if (status == EDGEOPS_OK) {
+        *out = (uint32_t)sqlite3_column_int64(select, 0);
+        sqlite3_reset(select);
+    }
+    return status;
+}
+
+/* The asset's chunks, then those of its rollups. DONE: nothing is left. */
+static edgeops_status drop_next(eop_telemetry *telemetry, uint32_t asset) {
+    uint32_t rollup = 0;
+    edgeops_status status = drop_one(telemetry, asset);
+    if (status == EDGEOPS_DONE) {
+        status = one_rollup(&rollup, telemetry, asset);
+        if (status == EDGEOPS_OK) {
+            status = drop_one(telemetry, rollup);
+        }
+        if (status == EDGEOPS_DONE && rollup != 0) {
+            status = forget(telemetry, STATE_REMOVE, rollup);
+            if (status == EDGEOPS_OK) {
+                status = forget(telemetry, ROLLUP_REMOVE, rollup);
+            }
+        }
+    }
+    return status;
+}
+
+edgeops_status eop_telemetry_drop(eop_telemetry *telemetry, uint32_t asset) {
+    bool more = true;
+    edgeops_status status = eop_sql_begin(&telemetry->sql);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    for (int n = 0; status == EDGEOPS_OK && n < DROP_CHUNKS; n++) {
+        status = drop_next(telemetry, asset);
+    }
+    if (status == EDGEOPS_DONE) {
+        /* `state` goes last: it tells the next opening that there is more to remove. */
+        more = false;
+        status = forget(telemetry, STATE_REMOVE, asset);
+    }
+    status = eop_sql_end(&telemetry->sql, status);
+    return status == EDGEOPS_OK && !more ? EDGEOPS_DONE : status;
+}
+
+edgeops_status eop_telemetry_shrink(eop_telemetry *telemetry) {
+    sqlite3_stmt *select = NULL;
+    edgeops_status status = eop_sql_get(&select, &telemetry->sql, FREE_PAGES);
+    if (status == EDGEOPS_OK) {
+        status = eop_sql_next(&telemetry->sql, select);
+    }
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    bool more = sqlite3_column_int64(select, 0) > 0;
+    sqlite3_reset(select);
+    return more ? eop_sql_exec(&telemetry->sql, "PRAGMA incremental_vacuum(64)") : EDGEOPS_DONE;
+}
