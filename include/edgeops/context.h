@@ -80,8 +80,8 @@ EDGEOPS_API edgeops_duration edgeops_ctx_timeout(const edgeops_ctx *ctx);
  *  edgeops_ctx_run(). Threads: the context's. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_ctx_dispatch(edgeops_ctx *ctx);
 
-/** Frees a context. What was made from it (nodes, runtimes, ...) must be gone; asserted in debug
- *  builds. NULL is allowed. Since 0.1. */
+/** Frees a context. What was made from it (nodes, runtimes, ...) must be gone, else it stays
+ *  allocated and the log says so. NULL is allowed. Since 0.1. */
 EDGEOPS_API void edgeops_ctx_free(edgeops_ctx *ctx);
 
 EDGEOPS_END_DECLS

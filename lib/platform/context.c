@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <assert.h>
 #include <string.h>
 
 #include "base/abi.h"
@@ -165,13 +164,13 @@ void edgeops_ctx_free(edgeops_ctx *ctx) {
         return;
     }
     if (ctx->in_turn) {
-        assert(!"edgeops_ctx_free() inside a callback of the context");
+        eop_log_write(&ctx->log, EDGEOPS_LOG_ERROR, "context",
+                      "freed inside a callback of its own: it stays allocated");
         return;
     }
     while (ctx->works > 0 || ctx->deferred_count > 0) {
         (void)eop_ctx_turn(ctx, EDGEOPS_FOREVER);
     }
-    assert(ctx->refs == 0);
     if (ctx->refs != 0) {
         /* Whoever is left would use freed memory: losing the context is the smaller harm. */
         eop_log_write(&ctx->log, EDGEOPS_LOG_ERROR, "context",
@@ -183,8 +182,11 @@ void edgeops_ctx_free(edgeops_ctx *ctx) {
     uv_close((uv_handle_t *)&ctx->defer_turn, NULL);
     (void)uv_run(&ctx->loop, UV_RUN_DEFAULT);
     rc = uv_loop_close(&ctx->loop);
-    assert(rc == 0);
-    (void)rc;
+    if (rc != 0) {
+        eop_log_write(&ctx->log, EDGEOPS_LOG_ERROR, "context",
+                      "the event loop is still in use: the context stays allocated");
+        return;
+    }
     eop_free(ctx->deferred);
     eop_free(ctx);
 }
@@ -198,8 +200,7 @@ void eop_ctx_ref(edgeops_ctx *ctx) {
 }
 
 void eop_ctx_unref(edgeops_ctx *ctx) {
-    assert(ctx->refs > 0);
-    ctx->refs--;
+    ctx->refs -= ctx->refs > 0;
 }
 
 edgeops_status eop_defer(edgeops_ctx *ctx, eop_fn fn, void *user_data) {

@@ -2,7 +2,6 @@
 /* Frames over a local stream socket. The kernel ends a recvmsg() behind the bytes that descriptors
  * came with, and a sender puts nothing else into the sendmsg() of a frame with descriptors: so
  * descriptors belong to the last frame that starts in what one recvmsg() gave. */
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -529,10 +528,9 @@ edgeops_status eop_link_peer(const eop_link *link, uid_t *uid, pid_t *pid) {
 }
 
 void eop_link_free(eop_link *link) {
-    if (link == NULL) {
+    if (link == NULL || link->freed) {
         return;
     }
-    assert(!link->freed);
     link->freed = true;
     link->mute = true;
     eop_io_free(link->io);

@@ -132,7 +132,13 @@ void edgeops_runtime_free(edgeops_runtime *runtime) {
     if (runtime == NULL) {
         return;
     }
-    assert(runtime->users == 0);
+    if (runtime->users != 0) {
+        /* Whoever is left would use freed memory: losing the runtime is the smaller harm. */
+        eop_log_write(eop_ctx_log(runtime->ctx), EDGEOPS_LOG_ERROR, "runtime",
+                      "freed with %zu trainings and lanes still on it: it stays allocated",
+                      runtime->users);
+        return;
+    }
     eop_ctx_unref(runtime->ctx);
     eop_free(runtime->worker);
     eop_free(runtime);
