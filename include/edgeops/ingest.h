@@ -32,8 +32,9 @@ typedef enum edgeops_source_state {
     EDGEOPS_SOURCE_PAUSED = 4 /**< disk full: not taking, starts again by itself */
 } edgeops_source_state;
 
-/** Counters since the source was opened. */
+/** Counters since the source was opened. Make it with the INIT macro. */
 typedef struct edgeops_source_stats {
+    size_t struct_size;
     edgeops_source_state state;
     uint64_t messages; /**< that came in */
     uint64_t bytes;
@@ -48,6 +49,11 @@ typedef struct edgeops_source_stats {
     char detail[256];  /**< what the state is about: peer, or reason and next step */
     uint64_t labels;   /**< added; those that were there count as duplicates */
 } edgeops_source_stats;
+#define EDGEOPS_SOURCE_STATS_INIT                                                                  \
+    { sizeof(edgeops_source_stats), EDGEOPS_SOURCE_STOPPED, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, "", 0 }
+
+/** Same as the INIT macro, for callers that cannot use it. Any thread. Since 0.1. */
+EDGEOPS_API void edgeops_source_stats_init(edgeops_source_stats *stats, size_t struct_size);
 
 /** A message that could not be taken. Borrowed for the call. */
 typedef struct edgeops_dead_letter {
@@ -65,7 +71,8 @@ typedef struct edgeops_source_options {
     const char *name; /**< [a-z0-9][a-z0-9._-]{0,63} */
     const char *driver;
     const char *config_json; /**< the driver's members and, for payload drivers, "payload" */
-    /** Makes samples durable. Any thread; errors as edgeops_store_append(). */
+    /** Makes samples durable. Any thread; errors as edgeops_store_append(), which may get `result`
+     * as it is; else set the members that are not 0. */
     edgeops_status (*append)(const edgeops_sample *samples, size_t n, edgeops_append_result *result,
                              void *user_data);
     /** Optional; context's thread. Not called for the stop that the host asked for. */
@@ -110,8 +117,13 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_source_start(edgeops_source
 /** Stops; no append() comes after it returned. Idempotent. Since 0.1. */
 EDGEOPS_API void edgeops_source_stop(edgeops_source *source);
 
-/** Copies the counters. Any thread. Since 0.1. */
-EDGEOPS_API void edgeops_source_get_stats(edgeops_source *source, edgeops_source_stats *stats);
+/** Copies the counters.
+ *
+ *  @param stats  made with EDGEOPS_SOURCE_STATS_INIT; untouched after a failure
+ *  @return EDGEOPS_OK; EDGEOPS_E_INVALID for a struct_size that was not set
+ *  Any thread. Since 0.1. */
+EDGEOPS_API edgeops_status edgeops_source_get_stats(edgeops_source *source,
+                                                    edgeops_source_stats *stats);
 
 /** Stops the source for good and has the other side forget it: an MQTT broker would go on gathering
  * messages for the session of a source that is gone. For a source that is being removed, before

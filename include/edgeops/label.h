@@ -38,11 +38,17 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_label(edgeops_store *
                                                                  const edgeops_label *labels,
                                                                  size_t n, int64_t *first_id);
 
-/** What edgeops_store_label_new() did. */
+/** What edgeops_store_label_new() did. Make it with the INIT macro. */
 typedef struct edgeops_label_result {
+    size_t struct_size;
     uint64_t added;
     uint64_t duplicates; /**< left out */
 } edgeops_label_result;
+#define EDGEOPS_LABEL_RESULT_INIT                                                                  \
+    { sizeof(edgeops_label_result), 0, 0 }
+
+/** Same as the INIT macro, for callers that cannot use it. Any thread. Since 0.1. */
+EDGEOPS_API void edgeops_label_result_init(edgeops_label_result *result, size_t struct_size);
 
 /** Adds those of n labels that are not there yet, all or none of them, so that it can be called
  * again: for files that are imported twice and messages that are delivered twice. The same asset,

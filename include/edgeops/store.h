@@ -66,8 +66,10 @@ EDGEOPS_API edgeops_durability edgeops_store_durability(edgeops_store *store);
 /** Closes. Waits for the background writer. NULL is allowed. Since 0.1. */
 EDGEOPS_API void edgeops_store_close(edgeops_store *store);
 
-/** What an append did. */
+/** What an append did. Make it with the INIT macro: the caller may be older or newer than the
+ * library, which fills no more than struct_size. */
 typedef struct edgeops_append_result {
+    size_t struct_size;  /**< sizeof(edgeops_append_result), set by the INIT macro */
     uint64_t appended;   /**< new samples */
     uint64_t duplicates; /**< same asset, time, seq and values as one that is there: left out */
     uint64_t conflicts;  /**< same asset, time and seq, other values: the first one stays */
@@ -77,6 +79,11 @@ typedef struct edgeops_append_result {
     uint64_t ahead;      /**< of the appended ones: further ahead of the wall clock than
                           * edgeops_store_options.ahead_limit */
 } edgeops_append_result;
+#define EDGEOPS_APPEND_RESULT_INIT                                                                 \
+    { sizeof(edgeops_append_result), 0, 0, 0, 0, 0, 0 }
+
+/** Same as the INIT macro, for callers that cannot use it. Any thread. Since 0.1. */
+EDGEOPS_API void edgeops_append_result_init(edgeops_append_result *result, size_t struct_size);
 
 /** Appends n samples: all or none. Unknown assets and channels are made (a null value makes none).
  *

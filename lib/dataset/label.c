@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/abi.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/str.h"
@@ -163,10 +164,15 @@ static edgeops_status add(int64_t *first_id, edgeops_label_result *result, edgeo
     return status;
 }
 
+void edgeops_label_result_init(edgeops_label_result *result, size_t struct_size) {
+    static const edgeops_label_result defaults = EDGEOPS_LABEL_RESULT_INIT;
+    eop_struct_init(result, struct_size, &defaults, sizeof defaults);
+}
+
 edgeops_status edgeops_store_label(edgeops_store *store, const edgeops_label *labels, size_t n,
                                    int64_t *first_id) {
     EOP_REQUIRE(store != NULL && (labels != NULL || n == 0), "store");
-    edgeops_label_result result = {0};
+    edgeops_label_result result = EDGEOPS_LABEL_RESULT_INIT;
     int64_t first = 0;
     edgeops_status status = add(&first, &result, store, labels, n, false);
     if (status == EDGEOPS_OK && n > 0 && first_id != NULL) {
@@ -178,11 +184,14 @@ edgeops_status edgeops_store_label(edgeops_store *store, const edgeops_label *la
 edgeops_status edgeops_store_label_new(edgeops_store *store, const edgeops_label *labels, size_t n,
                                        edgeops_label_result *result) {
     EOP_REQUIRE(store != NULL && (labels != NULL || n == 0), "store");
-    edgeops_label_result out = {0};
+    edgeops_label_result out = EDGEOPS_LABEL_RESULT_INIT;
     int64_t first = 0;
-    edgeops_status status = add(&first, &out, store, labels, n, true);
-    if (status == EDGEOPS_OK && result != NULL) {
-        *result = out;
+    edgeops_status status = eop_result_check(result, "store", "EDGEOPS_LABEL_RESULT_INIT");
+    if (status == EDGEOPS_OK) {
+        status = add(&first, &out, store, labels, n, true);
+    }
+    if (status == EDGEOPS_OK) {
+        eop_result_give(result, &out, sizeof out);
     }
     return status;
 }

@@ -171,6 +171,7 @@ static edgeops_status append(edgeops_source *source, const edgeops_sample *sampl
         options->ready(options->user_data) == EDGEOPS_OK) {
         /* There is room, perhaps made this very moment: then it is these samples that break a
          * limit, and trying again for ever would help nobody. */
+        *result = (edgeops_append_result)EDGEOPS_APPEND_RESULT_INIT;
         rc = options->append(samples, n, result, options->user_data);
         return rc == EDGEOPS_E_LIMIT ? EDGEOPS_E_INVALID : rc;
     }
@@ -199,7 +200,7 @@ static void tell_dead(edgeops_source *source, const char *topic, const char *rea
 static edgeops_status add_labels(edgeops_source *source, const edgeops_label *labels, size_t n,
                                  edgeops_append_result *result) {
     const edgeops_source_options *options = &source->options;
-    edgeops_label_result done = {0};
+    edgeops_label_result done = EDGEOPS_LABEL_RESULT_INIT;
     edgeops_status rc = options->label(labels, n, &done, options->user_data);
     if (rc == EDGEOPS_E_LIMIT && options->ready != NULL &&
         options->ready(options->user_data) == EDGEOPS_OK) {
@@ -265,7 +266,7 @@ static edgeops_status finish(edgeops_source *source, edgeops_status rc, const ch
 static edgeops_status host_message(void *self, const char *topic, const void *payload, size_t size,
                                    edgeops_time arrived) {
     edgeops_source *source = self;
-    edgeops_append_result result = {0};
+    edgeops_append_result result = EDGEOPS_APPEND_RESULT_INIT;
     char reason[DETAIL];
     if (source->payload == NULL) {
         return eop_fail(EDGEOPS_E_UNSUPPORTED, "source", "driver '%s' has no payload format",
@@ -284,7 +285,7 @@ static edgeops_status host_message(void *self, const char *topic, const void *pa
 
 static edgeops_status host_emit(void *self, const edgeops_sample *samples, size_t n) {
     edgeops_source *source = self;
-    edgeops_append_result result = {0};
+    edgeops_append_result result = EDGEOPS_APPEND_RESULT_INIT;
     eop_buf text = {0};
     char reason[DETAIL];
     if (n == 0) {
@@ -441,6 +442,11 @@ void edgeops_source_options_init(edgeops_source_options *options, size_t struct_
     eop_struct_init(options, struct_size, &defaults, sizeof defaults);
 }
 
+void edgeops_source_stats_init(edgeops_source_stats *stats, size_t struct_size) {
+    static const edgeops_source_stats defaults = EDGEOPS_SOURCE_STATS_INIT;
+    eop_struct_init(stats, struct_size, &defaults, sizeof defaults);
+}
+
 static edgeops_status source_init(edgeops_source *source, eop_json *config) {
     const edgeops_source_options *options = &source->options;
     char *text = NULL;
@@ -593,10 +599,15 @@ void edgeops_source_forget(edgeops_source *source) {
     }
 }
 
-void edgeops_source_get_stats(edgeops_source *source, edgeops_source_stats *stats) {
-    pthread_mutex_lock(&source->lock);
-    *stats = source->stats;
-    pthread_mutex_unlock(&source->lock);
+edgeops_status edgeops_source_get_stats(edgeops_source *source, edgeops_source_stats *stats) {
+    EOP_REQUIRE(source != NULL && stats != NULL, "source");
+    edgeops_status status = eop_result_check(stats, "source", "EDGEOPS_SOURCE_STATS_INIT");
+    if (status == EDGEOPS_OK) {
+        pthread_mutex_lock(&source->lock);
+        eop_result_give(stats, &source->stats, sizeof source->stats);
+        pthread_mutex_unlock(&source->lock);
+    }
+    return status;
 }
 
 void edgeops_source_close(edgeops_source *source) {

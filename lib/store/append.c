@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "base/abi.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/str.h"
@@ -503,7 +504,7 @@ static edgeops_status append_locked(edgeops_store *store, eop_append_fn fn, void
     scratch->touch_count = 0;
     scratch->call++;
     scratch->new_names = false;
-    scratch->result = (edgeops_append_result){0};
+    scratch->result = (edgeops_append_result)EDGEOPS_APPEND_RESULT_INIT;
     scratch->limit = clock_limit(store);
     eop_buf_clear(&scratch->frame);
     if (eop_buf_reserve(&scratch->frame, EOP_FRAME_HEADER) == NULL) {
@@ -544,7 +545,7 @@ edgeops_status eop_append_run(edgeops_store *store, size_t bound, eop_append_fn 
     news one;
     news *list = &one;
     size_t list_count = 0;
-    edgeops_append_result done = {0};
+    edgeops_append_result done = EDGEOPS_APPEND_RESULT_INIT;
     pthread_mutex_lock(&store->lock);
     edgeops_status status = eop_store_make_room(store, bound);
     if (status == EDGEOPS_OK) {
@@ -575,8 +576,8 @@ edgeops_status eop_append_run(edgeops_store *store, size_t bound, eop_append_fn 
     if (list != &one) {
         eop_free(list);
     }
-    if (status == EDGEOPS_OK && result != NULL) {
-        *result = done;
+    if (status == EDGEOPS_OK) {
+        eop_result_give(result, &done, sizeof done);
     }
     return status;
 }
@@ -597,6 +598,11 @@ static edgeops_status take_samples(edgeops_store *store, void *input) {
     return status;
 }
 
+void edgeops_append_result_init(edgeops_append_result *result, size_t struct_size) {
+    static const edgeops_append_result defaults = EDGEOPS_APPEND_RESULT_INIT;
+    eop_struct_init(result, struct_size, &defaults, sizeof defaults);
+}
+
 edgeops_status edgeops_store_append(edgeops_store *store, const edgeops_sample *samples, size_t n,
                                     edgeops_append_result *result) {
     EOP_REQUIRE(store != NULL && (samples != NULL || n == 0), "store");
@@ -604,22 +610,25 @@ edgeops_status edgeops_store_append(edgeops_store *store, const edgeops_sample *
     edgeops_blob *blobs = NULL;
     bool has_blobs = false;
     size_t bound = 0;
+    edgeops_status status = eop_result_check(result, "store", "EDGEOPS_APPEND_RESULT_INIT");
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
     for (size_t i = 0; i < n; i++) {
-        edgeops_status status = eop_sample_check(&bound, &has_blobs, &samples[i]);
+        status = eop_sample_check(&bound, &has_blobs, &samples[i]);
         if (status != EDGEOPS_OK) {
             return status;
         }
     }
     if (n == 0) {
-        if (result != NULL) {
-            *result = (edgeops_append_result){0};
-        }
+        const edgeops_append_result nothing = EDGEOPS_APPEND_RESULT_INIT;
+        eop_result_give(result, &nothing, sizeof nothing);
         return EDGEOPS_OK;
     }
     if (EOP_LIKELY(!has_blobs)) {
         return eop_append_run(store, bound, take_samples, &list, result);
     }
-    edgeops_status status = eop_blob_begin(&blobs, store, samples, n);
+    status = eop_blob_begin(&blobs, store, samples, n);
     if (status == EDGEOPS_OK) {
         list.blobs = blobs;
         status = eop_append_run(store, bound, take_samples, &list, result);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/column_view.h"
+#include "base/abi.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/str.h"
@@ -305,8 +306,12 @@ static edgeops_status append_inputs(edgeops_store *store, inputs *all,
 edgeops_status edgeops_store_append_tables(edgeops_store *store, const edgeops_table *tables,
                                            size_t n, edgeops_append_result *result) {
     EOP_REQUIRE(store != NULL && (tables != NULL || n == 0), "store");
+    edgeops_status status = eop_result_check(result, "store", "EDGEOPS_APPEND_RESULT_INIT");
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
     inputs all = {.items = eop_calloc(n, sizeof *all.items)};
-    edgeops_status status = all.items != NULL ? EDGEOPS_OK : eop_fail_nomem("store");
+    status = all.items != NULL ? EDGEOPS_OK : eop_fail_nomem("store");
     for (size_t i = 0; status == EDGEOPS_OK && i < n; i++) {
         status = check_table(&tables[i]);
         if (status == EDGEOPS_OK && tables[i].rows > 0) {
@@ -317,8 +322,9 @@ edgeops_status edgeops_store_append_tables(edgeops_store *store, const edgeops_t
     }
     if (status == EDGEOPS_OK && all.count > 0) {
         status = append_inputs(store, &all, result);
-    } else if (status == EDGEOPS_OK && result != NULL) {
-        *result = (edgeops_append_result){0};
+    } else if (status == EDGEOPS_OK) {
+        const edgeops_append_result nothing = EDGEOPS_APPEND_RESULT_INIT;
+        eop_result_give(result, &nothing, sizeof nothing);
     }
     for (size_t i = 0; i < all.count; i++) {
         input_dispose(&all.items[i]);

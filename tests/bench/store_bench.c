@@ -58,7 +58,7 @@ static void put(batch *b, const set *s, const char *asset, size_t before, size_t
 }
 
 static void append(edgeops_store *store, batch *b) {
-    edgeops_append_result result;
+    edgeops_append_result result = EDGEOPS_APPEND_RESULT_INIT;
     must(edgeops_store_append(store, b->samples, b->count, &result));
     set_must(result.appended == b->count, "the store left samples out");
     b->count = 0;
@@ -69,7 +69,7 @@ static void write_tables(const set *s, edgeops_store *store, size_t most, char (
     size_t before = 0;
     for (size_t a = 0; a < s->assets; before += s->rows[a++]) {
         for (size_t row = 0; row < s->rows[a]; row += most) {
-            edgeops_append_result result;
+            edgeops_append_result result = EDGEOPS_APPEND_RESULT_INIT;
             edgeops_table table = {.asset = names[a],
                                    .rows = s->rows[a] - row < most ? s->rows[a] - row : most,
                                    .times = set_times(s, before) + row,

@@ -51,7 +51,7 @@ static edgeops_status on_append(const edgeops_sample *samples, size_t n,
     if (rc < 0) {
         return eop_fail(rc, "test", "no room for the test");
     }
-    *result = (edgeops_append_result){.appended = n};
+    result->appended = n;
     return EDGEOPS_OK;
 }
 
@@ -174,7 +174,7 @@ static bool has_dead(void *user_data) {
 
 static bool has_state(void *user_data) {
     wanted *w = user_data;
-    edgeops_source_stats stats;
+    edgeops_source_stats stats = EDGEOPS_SOURCE_STATS_INIT;
     edgeops_source_get_stats(w->source, &stats);
     return stats.state == w->state;
 }

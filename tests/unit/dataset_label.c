@@ -166,7 +166,7 @@ Test(dataset_label, tells_who_when_and_how) {
 }
 
 Test(dataset_label, the_same_twice_is_one) {
-    edgeops_label_result result = {0};
+    edgeops_label_result result = EDGEOPS_LABEL_RESULT_INIT;
     edgeops_label l[3] = {label_of("a", 0, 5, "x", "me"), label_of("b", 0, 5, "x", "me"),
                           label_of("a", 0, 5, "x", "me")};
     CHECK_OK(edgeops_store_label_new(store, l, 3, &result));

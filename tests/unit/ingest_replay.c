@@ -77,7 +77,7 @@ Test(ingest_replay, rows_become_samples) {
     start(", \"time_column\": \"t\", \"time_unit\": \"ms\", \"skip_columns\": [\"junk\"], "
           "\"speed\": 0");
     expect_three();
-    edgeops_source_stats stats;
+    edgeops_source_stats stats = EDGEOPS_SOURCE_STATS_INIT;
     edgeops_source_get_stats(source, &stats);
     cr_expect_eq(stats.messages, 3);
     cr_expect_eq(stats.samples, 3);
@@ -150,7 +150,7 @@ Test(ingest_replay, starts_over_after_the_end) {
 
 Test(ingest_replay, a_file_that_comes_later_is_played) {
     start(", \"speed\": 0");
-    edgeops_source_stats stats;
+    edgeops_source_stats stats = EDGEOPS_SOURCE_STATS_INIT;
     do {
         test_turn(ctx, 10 * EDGEOPS_MILLISECOND);
         edgeops_source_get_stats(source, &stats);
@@ -164,7 +164,7 @@ Test(ingest_replay, a_file_that_comes_later_is_played) {
 Test(ingest_replay, a_broken_row_is_named) {
     write_text("time,who,x\n0,a,1\nsoon,a,2\n");
     start(", \"speed\": 0");
-    edgeops_source_stats stats;
+    edgeops_source_stats stats = EDGEOPS_SOURCE_STATS_INIT;
     do {
         test_turn(ctx, 10 * EDGEOPS_MILLISECOND);
         edgeops_source_get_stats(source, &stats);

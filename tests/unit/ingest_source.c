@@ -206,7 +206,7 @@ Test(ingest_source, a_build_without_mqtt_says_so) {
 static void conforms(const char *driver, const char *config) {
     edgeops_source_options options = collector_options(&c, driver, config);
     edgeops_source *source = open_source(&options);
-    edgeops_source_stats stats;
+    edgeops_source_stats stats = EDGEOPS_SOURCE_STATS_INIT;
     edgeops_source_get_stats(source, &stats);
     cr_expect_eq(stats.state, EDGEOPS_SOURCE_STOPPED);
     edgeops_source_stop(source);
@@ -260,7 +260,7 @@ Test(ingest_source, an_absent_broker_is_named) {
     edgeops_source_options options = collector_options(&c, "mqtt", mqtt_config);
     edgeops_source *source = open_source(&options);
     cr_assert_eq(edgeops_source_start(source), EDGEOPS_OK);
-    edgeops_source_stats stats;
+    edgeops_source_stats stats = EDGEOPS_SOURCE_STATS_INIT;
     for (int i = 0; i < 500; i++) {
         test_turn(ctx, 10 * EDGEOPS_MILLISECOND);
         edgeops_source_get_stats(source, &stats);
@@ -323,7 +323,7 @@ Test(ingest_source, starts_paused_when_not_ready) {
     collector_set_refuse(&c, EDGEOPS_OK, EDGEOPS_E_LIMIT);
     edgeops_source *source = open_source(&options);
     cr_assert_eq(edgeops_source_start(source), EDGEOPS_OK);
-    edgeops_source_stats stats;
+    edgeops_source_stats stats = EDGEOPS_SOURCE_STATS_INIT;
     edgeops_source_get_stats(source, &stats);
     cr_expect_eq(stats.state, EDGEOPS_SOURCE_PAUSED);
     edgeops_source_stop(source);
@@ -341,7 +341,7 @@ Test(ingest_source, a_limit_with_room_on_disk_is_a_dead_letter) {
     edgeops_source *source = open_source(&options);
     cr_assert_eq(edgeops_source_start(source), EDGEOPS_OK);
     cr_assert(test_run_state(ctx, source, EDGEOPS_SOURCE_DONE));
-    edgeops_source_stats stats;
+    edgeops_source_stats stats = EDGEOPS_SOURCE_STATS_INIT;
     edgeops_source_get_stats(source, &stats);
     cr_expect_eq(stats.dead, 5);
     cr_expect_eq(stats.messages, 5);
@@ -367,7 +367,7 @@ static edgeops_status take_all(const edgeops_sample *samples, size_t n,
                                edgeops_append_result *result, void *user_data) {
     (void)samples;
     (void)user_data;
-    *result = (edgeops_append_result){.appended = n};
+    result->appended = n;
     return EDGEOPS_OK;
 }
 

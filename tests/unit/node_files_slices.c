@@ -15,7 +15,7 @@ static void append(size_t n, edgeops_time (*time)(size_t), int64_t (*seq)(size_t
     static const char *const channels[] = {"v"};
     edgeops_value *values = eop_calloc(n, sizeof *values);
     edgeops_sample *samples = eop_calloc(n, sizeof *samples);
-    edgeops_append_result result;
+    edgeops_append_result result = EDGEOPS_APPEND_RESULT_INIT;
     for (size_t i = 0; i < n; i++) {
         values[i] = (edgeops_value){.type = EDGEOPS_TYPE_FLOAT64, .as.f64 = (double)i};
         samples[i] = (edgeops_sample){.asset = "x",

@@ -44,7 +44,7 @@ Test(store_append, values_come_back_bit_exact) {
 
 Test(store_append, duplicates_conflicts_and_late_samples_are_told_apart) {
     edgeops_store *store = open_store();
-    edgeops_append_result r;
+    edgeops_append_result r = EDGEOPS_APPEND_RESULT_INIT;
     CHECK_OK(put(store, "a", 10, 0, "x", f64(1), &r));
     cr_assert(r.appended == 1 && r.late == 0);
     CHECK_OK(put(store, "a", 20, 0, "x", f64(2), &r));
@@ -79,7 +79,7 @@ Test(store_append, duplicates_conflicts_and_late_samples_are_told_apart) {
 }
 
 Test(store_append, only_rows_declare_channels) {
-    edgeops_append_result r;
+    edgeops_append_result r = EDGEOPS_APPEND_RESULT_INIT;
     const char *names[2] = {"x", "phantom"};
     edgeops_value conflict[2] = {f64(1), text("t")};
     edgeops_value row[2] = {f64(2), f64(3)};
@@ -113,7 +113,7 @@ Test(store_append, only_rows_declare_channels) {
 
 Test(store_append, duplicates_within_one_call_are_found) {
     edgeops_store *store = open_store();
-    edgeops_append_result r;
+    edgeops_append_result r = EDGEOPS_APPEND_RESULT_INIT;
     const char *x = "x";
     edgeops_value one = f64(1);
     edgeops_value two = f64(2);
@@ -131,7 +131,7 @@ Test(store_append, duplicates_within_one_call_are_found) {
 
 Test(store_append, absent_channel_is_null_and_compares_as_null) {
     edgeops_store *store = open_store();
-    edgeops_append_result r;
+    edgeops_append_result r = EDGEOPS_APPEND_RESULT_INIT;
     const char *names[2] = {"x", "y"};
     edgeops_value values[2] = {f64(1), {.type = EDGEOPS_TYPE_NULL}};
     edgeops_sample sample = {"a", 1, 0, 2, names, values};
@@ -172,7 +172,7 @@ Test(store_append, refused_sample_takes_the_whole_call_with_it) {
                             {"n", 3, 0, 1, &x, &bad_text},  {"n", 3, 0, 1, &x, &nul_text},
                             {"n", 3, 0, 1, &x, &bad_bool},  {"n", 3, 0, 0, &x, &number}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        edgeops_append_result r = {99, 99, 99, 99, 99};
+        edgeops_append_result r = {sizeof r, 99, 99, 99, 99, 99, 99};
         edgeops_sample samples[3] = {
             {"new/asset", 2, 0, 1, &x, &number}, {"a", 2, 0, 1, &x, &number}, bad[i]};
         CHECK_CODE(EDGEOPS_E_INVALID, edgeops_store_append(store, samples, 3, &r));
@@ -230,7 +230,7 @@ Test(store_append, channel_of_a_refused_call_leaves_no_type_behind) {
 
 Test(store_append, channel_keeps_its_declared_type_and_unit) {
     edgeops_store *store = open_store();
-    edgeops_append_result r;
+    edgeops_append_result r = EDGEOPS_APPEND_RESULT_INIT;
     CHECK_OK(edgeops_store_declare(store, "a", "n", EDGEOPS_TYPE_INT64, "um"));
     CHECK_CODE(EDGEOPS_E_INVALID, put(store, "a", 1, 0, "n", f64(1.5), &r));
     CHECK_CODE(EDGEOPS_E_INVALID, put(store, "a", 1, 0, "n", text("1"), &r));
@@ -456,7 +456,7 @@ Test(store_append, call_larger_than_a_segment_is_one_frame) {
     edgeops_sample *samples = calloc(N, sizeof *samples);
     edgeops_value *values = calloc(N, sizeof *values);
     const char *x = "x";
-    edgeops_append_result r;
+    edgeops_append_result r = EDGEOPS_APPEND_RESULT_INIT;
     for (int i = 0; i < N; i++) {
         values[i] = f64(i);
         samples[i] = (edgeops_sample){"a", i, 0, 1, &x, &values[i]};

@@ -266,7 +266,7 @@ static edgeops_status add_verify_copy(edgeops_store *store, int64_t *id) {
         .start = EDGEOPS_TIME_MIN, .end = EDGEOPS_TIME_MAX, .conflicts = 5};
     eop_verify_handler handler = {
         .above = eop_datasets_check, .finding = no_finding, .progress = go_on};
-    edgeops_label_result result;
+    edgeops_label_result result = EDGEOPS_LABEL_RESULT_INIT;
     eop_verified sum;
     char *json = NULL;
     edgeops_status status = edgeops_store_correct(id, store, *id, &label);

@@ -118,7 +118,7 @@ Test(store_compact, a_dataset_stays_what_it_is) {
 /* The lookup knows chunks that are merged under it. */
 Test(store_compact, duplicates_are_found_while_chunks_are_merged) {
     dice d = {4711};
-    edgeops_append_result result;
+    edgeops_append_result result = EDGEOPS_APPEND_RESULT_INIT;
     edgeops_store *store = open_store();
     int64_t n = 0;
     for (int round = 0; round < 400; round++) {

@@ -92,7 +92,7 @@ Test(store_cursor, goes_on_after_its_asset_was_removed_and_made_again) {
 /* Two chunks and 100 rows in memory; the first chunk is damaged. */
 static void expect_rest(const char *damage) {
     edgeops_store *store = open_store();
-    edgeops_append_result result;
+    edgeops_append_result result = EDGEOPS_APPEND_RESULT_INIT;
     edgeops_cursor *cursor = NULL;
     eop_store_stats stats;
     put_rows(store, 1, 5000);
@@ -132,7 +132,7 @@ Test(store_cursor, damaged_chunk_is_passed_over_and_keeps_nobody_from_appending)
 
 Test(store_cursor, damaged_index_keeps_nobody_from_appending) {
     edgeops_store *store = open_store();
-    edgeops_append_result result;
+    edgeops_append_result result = EDGEOPS_APPEND_RESULT_INIT;
     eop_store_stats stats;
     put_rows(store, 1, 100);
     CHECK_OK(eop_store_flush(store));

@@ -151,8 +151,8 @@ static void append_some(model *m) {
     enum { MOST = 40 };
     static model_row rows[MOST];
     edgeops_sample samples[MOST];
-    edgeops_append_result expected = {0};
-    edgeops_append_result got = {0};
+    edgeops_append_result expected = EDGEOPS_APPEND_RESULT_INIT;
+    edgeops_append_result got = EDGEOPS_APPEND_RESULT_INIT;
     size_t n = 1 + below(&m->d, MOST);
     for (size_t i = 0; i < n; i++) {
         size_t which = below(&m->d, ASSETS);

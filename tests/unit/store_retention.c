@@ -62,7 +62,7 @@ static edgeops_asset_info asset_info(edgeops_store *store, const char *name) {
 }
 
 Test(store_retention, drops_what_is_too_old_and_nothing_else) {
-    edgeops_append_result result;
+    edgeops_append_result result = EDGEOPS_APPEND_RESULT_INIT;
     edgeops_store *store = open_store();
     int64_t first = put_aged(store, "a", 4000, 50 * HOUR);
     int64_t second = put_aged(store, "a", 500, 10 * HOUR);
@@ -99,7 +99,7 @@ Test(store_retention, drops_what_is_too_old_and_nothing_else) {
 }
 
 Test(store_retention, all_rows_may_go_and_others_come) {
-    edgeops_append_result result;
+    edgeops_append_result result = EDGEOPS_APPEND_RESULT_INIT;
     edgeops_store *store = open_store();
     put_aged(store, "a", 300, 50 * HOUR);
     set_policy(store, "*", HOUR, 0);

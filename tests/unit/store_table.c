@@ -129,7 +129,7 @@ static void check_same(edgeops_store *store, const char *a, const char *b) {
 
 Test(store_table, columns_are_the_same_as_rows) {
     edgeops_store *store = open_store();
-    edgeops_append_result result = {0};
+    edgeops_append_result result = EDGEOPS_APPEND_RESULT_INIT;
     edgeops_table table = make_table("columns");
     CHECK_OK(edgeops_store_append_table(store, &table, &result));
     cr_assert_eq(result.appended, ROWS);
@@ -146,7 +146,7 @@ Test(store_table, columns_are_the_same_as_rows) {
 
 Test(store_table, rows_that_are_there_are_not_doubled) {
     edgeops_store *store = open_store();
-    edgeops_append_result result = {0};
+    edgeops_append_result result = EDGEOPS_APPEND_RESULT_INIT;
     edgeops_table table = make_table("a");
     append_singly(store, "b", 0, ROWS);
     append_singly(store, "a", 100, 200);
@@ -241,7 +241,7 @@ Test(store_table, columns_come_and_go_between_tables) {
 
 Test(store_table, several_tables_go_in_together_or_not_at_all) {
     edgeops_store *store = open_store();
-    edgeops_append_result result = {0};
+    edgeops_append_result result = EDGEOPS_APPEND_RESULT_INIT;
     edgeops_table tables[3] = {make_table("a"), make_table("b"), make_table("a")};
     tables[0].rows = 5000;
     tables[2].rows = 4000;

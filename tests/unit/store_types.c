@@ -77,7 +77,7 @@ static void append_rows(edgeops_store *store, uint64_t first, uint64_t end) {
                 n++;
             }
         }
-        edgeops_append_result r;
+        edgeops_append_result r = EDGEOPS_APPEND_RESULT_INIT;
         edgeops_sample sample = {.asset = "all",
                                  .time = (edgeops_time)(row ^ 1) * 10, /* not in order */
                                  .count = n,
@@ -202,7 +202,7 @@ Test(store_types, dataset_keeps_its_digest_in_memory_and_in_chunks) {
 
 Test(store_types, number_is_taken_where_its_channel_has_it_exactly) {
     edgeops_store *store = open_store();
-    edgeops_append_result r;
+    edgeops_append_result r = EDGEOPS_APPEND_RESULT_INIT;
     CHECK_OK(edgeops_store_declare(store, "a", "u8", EDGEOPS_TYPE_UINT8, ""));
     CHECK_OK(edgeops_store_declare(store, "a", "f32", EDGEOPS_TYPE_FLOAT32, ""));
     CHECK_OK(edgeops_store_declare(store, "a", "u64", EDGEOPS_TYPE_UINT64, ""));
@@ -238,7 +238,7 @@ static edgeops_value doubles(const double *elements, size_t n) {
 
 Test(store_types, array_channel_keeps_its_length) {
     edgeops_store *store = open_store();
-    edgeops_append_result r;
+    edgeops_append_result r = EDGEOPS_APPEND_RESULT_INIT;
     const double elements[4] = {1, 2, 3, 4.5};
     CHECK_OK(edgeops_store_declare_array(store, "a", "block", EDGEOPS_TYPE_FLOAT32, 4, "Pa"));
     CHECK_CODE(EDGEOPS_E_INVALID,
@@ -312,7 +312,7 @@ Test(store_types, wide_arrays_make_chunks_of_few_rows) {
 
 Test(store_types, quality_tells_a_sample_from_its_duplicate) {
     edgeops_store *store = open_store();
-    edgeops_append_result r;
+    edgeops_append_result r = EDGEOPS_APPEND_RESULT_INIT;
     const char *x = "x";
     edgeops_value value = f64(1);
     uint16_t code = 0xc0;
@@ -354,7 +354,7 @@ static void check_blob(edgeops_store *store, uint64_t row, const char *bytes) {
 
 Test(store_types, blob_is_kept_once_and_read_back_checked) {
     edgeops_store *store = open_store();
-    edgeops_append_result r;
+    edgeops_append_result r = EDGEOPS_APPEND_RESULT_INIT;
     CHECK_OK(put(store, "camera", 1, 0, "image", image("first", 5), &r));
     CHECK_OK(put(store, "camera", 2, 0, "image", image("second", 6), &r));
     CHECK_OK(put(store, "camera", 3, 0, "image", image("first", 5), &r));
@@ -450,7 +450,7 @@ Test(store_types, sweep_removes_blobs_that_no_row_refers_to) {
 
 Test(store_types, clock_that_jumped_ahead_makes_nothing_late) {
     edgeops_store *store = open_store();
-    edgeops_append_result r;
+    edgeops_append_result r = EDGEOPS_APPEND_RESULT_INIT;
     const edgeops_time now = eop_now();
     const edgeops_time day = 24 * 3600 * EDGEOPS_SECOND;
     CHECK_OK(put(store, "a", now, 0, "x", f64(1), &r));

@@ -29,8 +29,8 @@ class Sample(Structure):
 
 
 class AppendResult(Structure):
-    _fields_ = [("appended", c_uint64), ("duplicates", c_uint64), ("conflicts", c_uint64), ("late", c_uint64),
-                ("expired", c_uint64), ("ahead", c_uint64)]
+    _fields_ = [("struct_size", c_size_t), ("appended", c_uint64), ("duplicates", c_uint64), ("conflicts", c_uint64),
+                ("late", c_uint64), ("expired", c_uint64), ("ahead", c_uint64)]
 
 
 class Column(Structure):

@@ -214,7 +214,7 @@ class Store(Reads):
         if qualities and n:
             codes = _codes(n, list(channels), qualities)
             samples["qualities"] = codes.ctypes.data + np.arange(n, dtype=np.uintp) * np.uintp(codes.strides[0])
-        result = _ffi.AppendResult()
+        result = _ffi.AppendResult(_ffi.ctypes.sizeof(_ffi.AppendResult))
         check(lib.edgeops_store_append(self._handle, samples.ctypes.data, n, ctypes.byref(result)))
         return Appended(result.appended, result.duplicates, result.conflicts, result.late)
 

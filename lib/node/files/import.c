@@ -169,7 +169,7 @@ void eop_import_add(eop_import *w, const edgeops_append_result *result) {
 }
 
 edgeops_status eop_import_flush(eop_import *w) {
-    edgeops_append_result result = {0};
+    edgeops_append_result result = EDGEOPS_APPEND_RESULT_INIT;
     edgeops_status status = EDGEOPS_OK;
     for (size_t i = 0; i < w->value_count; i++) {
         if (w->values[i].type == EDGEOPS_TYPE_STRING || w->values[i].size > 0) {

@@ -142,7 +142,7 @@ static void on_answer(const eop_answer *answer, void *user_data) {
 /* *done: what is added to the counters once all of it is durable. */
 static edgeops_status store_samples(eop_deployment *d, eop_deployment_counters *done) {
     eop_batch *b = &d->batch;
-    edgeops_append_result result = {0};
+    edgeops_append_result result = EDGEOPS_APPEND_RESULT_INIT;
     size_t n = 0;
     for (size_t i = 0; i < b->count; i++) {
         if (b->items[i].status == EDGEOPS_OK) {

@@ -333,7 +333,7 @@ void eop_sources_tick(edgeops_node *node) {
         flush_letters(s);
         eop_fed_save(&s->fed, node, s->name, false);
         if (s->source != NULL) {
-            edgeops_source_stats stats;
+            edgeops_source_stats stats = EDGEOPS_SOURCE_STATS_INIT;
             edgeops_source_get_stats(s->source, &stats);
             /* Smoothed over some three seconds. */
             double now = (double)(stats.messages - s->rate.last);
@@ -406,7 +406,7 @@ edgeops_status eop_source_enable(eop_source *s, bool enable) {
         return EDGEOPS_OK;
     }
     if (s->source != NULL && s->running) {
-        edgeops_source_stats stats;
+        edgeops_source_stats stats = EDGEOPS_SOURCE_STATS_INIT;
         edgeops_source_get_stats(s->source, &stats);
         if (stats.state == EDGEOPS_SOURCE_DONE) {
             stop_source(s); /* it came to its end: once more from the start */
@@ -450,14 +450,14 @@ static void put_state(eop_json *json, const eop_source *s, const edgeops_source_
 }
 
 static void get_stats(const eop_source *s, edgeops_source_stats *stats) {
-    memset(stats, 0, sizeof(*stats));
+    *stats = (edgeops_source_stats)EDGEOPS_SOURCE_STATS_INIT;
     if (s->source != NULL) {
         edgeops_source_get_stats(s->source, stats);
     }
 }
 
 eop_json *eop_source_brief(eop_source *s) {
-    edgeops_source_stats stats;
+    edgeops_source_stats stats = EDGEOPS_SOURCE_STATS_INIT;
     eop_json *json = eop_json_object();
     get_stats(s, &stats);
     eop_json_set_string(json, "name", s->name);
@@ -519,7 +519,7 @@ static eop_json *masked_config(const eop_source *s) {
 }
 
 eop_json *eop_source_describe(eop_source *s) {
-    edgeops_source_stats stats;
+    edgeops_source_stats stats = EDGEOPS_SOURCE_STATS_INIT;
     eop_json *json = eop_json_object();
     eop_json *counters = eop_json_object();
     get_stats(s, &stats);
@@ -573,7 +573,7 @@ bool eop_source_enabled(const eop_source *s) {
 }
 
 bool eop_source_settling(eop_source *s) {
-    edgeops_source_stats stats;
+    edgeops_source_stats stats = EDGEOPS_SOURCE_STATS_INIT;
     get_stats(s, &stats);
     return s->running && s->problem == NULL && stats.state == EDGEOPS_SOURCE_CONNECTING;
 }

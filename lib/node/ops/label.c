@@ -41,7 +41,8 @@ static edgeops_status run_add(edgeops_call *call, eop_json **result) {
 static edgeops_status run_add_many(edgeops_call *call, eop_json **result) {
     const eop_json *items = eop_json_get(call->args, "items");
     size_t n = eop_json_size(items);
-    edgeops_label_result done = {.added = n};
+    edgeops_label_result done = EDGEOPS_LABEL_RESULT_INIT;
+    done.added = n;
     int64_t first = 0;
     edgeops_label *labels = eop_calloc(n, sizeof(*labels));
     edgeops_status status = labels != NULL ? EDGEOPS_OK : eop_fail_nomem("node");

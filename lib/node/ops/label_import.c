@@ -199,6 +199,7 @@ edgeops_status eop_label_import_start(edgeops_call *call) {
         return eop_fail_nomem("node");
     }
     w->call = call;
+    w->result = (edgeops_label_result)EDGEOPS_LABEL_RESULT_INIT;
     const char *what = eop_json_string(call->args, "what", "input");
     (void)snprintf(w->source, sizeof(w->source), "import:%s", what);
     w->source[eop_utf8_valid(w->source, strlen(w->source))] = '\0'; /* not within a character */

@@ -270,7 +270,7 @@ static edgeops_status test_append(const edgeops_sample *samples, size_t n,
     (void)samples;
     (void)user_data;
     if (result != NULL) {
-        *result = (edgeops_append_result){.appended = n};
+        result->appended = n;
     }
     return EDGEOPS_OK;
 }
@@ -279,7 +279,7 @@ static edgeops_status test_labels(const edgeops_label *labels, size_t n,
                                   edgeops_label_result *result, void *user_data) {
     (void)labels;
     (void)user_data;
-    *result = (edgeops_label_result){.added = n};
+    result->added = n;
     return EDGEOPS_OK;
 }
 
@@ -317,7 +317,7 @@ static void test_free(test_work *w) {
 
 static void test_end(void *user_data) {
     test_work *w = user_data;
-    edgeops_source_stats stats;
+    edgeops_source_stats stats = EDGEOPS_SOURCE_STATS_INIT;
     edgeops_source_get_stats(w->source, &stats);
     edgeops_source_stop(w->source);
     bool ok = w->linked && stats.dead == 0;
