@@ -191,7 +191,7 @@ static void on_timer(void *user_data) {
 }
 
 static edgeops_status check_options(const edgeops_train_options *o) {
-    EOP_REQUIRE(o->workflow != NULL && o->dataset != NULL && o->on_done != NULL, "runtime");
+    EOP_REQUIRE(o->workflow != NULL && o->on_done != NULL, "runtime");
     EOP_REQUIRE(o->run_dir != NULL && o->artifact_dir != NULL, "runtime");
     if (edgeops_workflow_info_of(o->workflow)->directory[0] == '\0') {
         return eop_fail(EDGEOPS_E_INVALID, "runtime",
@@ -298,6 +298,9 @@ edgeops_status edgeops_runtime_train(edgeops_training **out, edgeops_runtime *ru
     EOP_REQUIRE(out != NULL && runtime != NULL && given != NULL, "runtime");
     *out = NULL;
     edgeops_status status = check(&options, given, &params);
+    if (status == EDGEOPS_OK && options.dataset == NULL) {
+        status = eop_fail(EDGEOPS_E_INVALID, "runtime", "a training needs a dataset");
+    }
     if (status == EDGEOPS_OK) {
         status = eop_share_dataset(&share, edgeops_workflow_info_of(options.workflow)->manifest,
                                    options.dataset);

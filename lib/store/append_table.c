@@ -4,8 +4,8 @@
  * case, they enter the memtable by column, else one by one as samples do. */
 #include <string.h>
 
-#include "base/column_view.h"
 #include "base/abi.h"
+#include "base/column_view.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/str.h"
