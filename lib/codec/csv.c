@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "codec/csv_input.h"
+#include "codec/input.h"
 
 #define MAX_RECORD   ((size_t)1 << 20)
 #define MAX_FIELDS   4096

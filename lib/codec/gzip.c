@@ -1,27 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "codec/gzip.h"
 
-#define ZLIB_CONST
-#include <zlib.h>
-
 #include "base/error.h"
 #include "base/memory.h"
+#include "codec/deflate.h"
 
-enum { PIECE = 64 * 1024, GZIP = 16, LEVEL = 6 };
+enum { PIECE = 64 * 1024, GZIP = 16 };
 
 struct eop_gzip {
     z_stream z;
 };
-
-static void *z_alloc(void *opaque, unsigned count, unsigned size) {
-    (void)opaque;
-    return eop_calloc(count, size);
-}
-
-static void z_free(void *opaque, void *memory) {
-    (void)opaque;
-    eop_free(memory);
-}
 
 edgeops_status eop_gzip_new(eop_gzip **out) {
     eop_gzip *gzip = eop_calloc(1, sizeof *gzip);
@@ -29,12 +17,10 @@ edgeops_status eop_gzip_new(eop_gzip **out) {
     if (gzip == NULL) {
         return eop_fail_nomem("codec");
     }
-    gzip->z.zalloc = z_alloc;
-    gzip->z.zfree = z_free;
-    if (deflateInit2(&gzip->z, LEVEL, Z_DEFLATED, MAX_WBITS + GZIP, 8, Z_DEFAULT_STRATEGY) !=
-        Z_OK) {
+    edgeops_status status = eop_deflate_begin(&gzip->z, MAX_WBITS + GZIP);
+    if (status != EDGEOPS_OK) {
         eop_free(gzip);
-        return eop_fail_nomem("codec");
+        return status;
     }
     *out = gzip;
     return EDGEOPS_OK;

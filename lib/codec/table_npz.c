@@ -309,7 +309,11 @@ static edgeops_status open_arrays(eop_npz *npz) {
         npz->count = 1;
         return read_head(npz, &npz->arrays[0]);
     }
-    edgeops_status status = eop_zip_open(&npz->zip, npz->fd, npz->options.what);
+    edgeops_status status =
+        eop_zip_open(&npz->zip, npz->fd, npz->options.what, EOP_ZIP_ENTRIES_MAX);
+    if (status == EDGEOPS_OK) {
+        status = eop_zip_check(&npz->zip);
+    }
     if (status == EDGEOPS_OK && npz->zip.count > 2100) {
         status =
             eop_fail(EDGEOPS_E_LIMIT, "codec", "%s has more than 2,100 arrays", npz->options.what);

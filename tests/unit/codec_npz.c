@@ -20,7 +20,7 @@ static void put_array(eop_zip_writer *zip, eop_buf *out, const char *name, const
     eop_buf head = {0};
     eop_npy_put_header(&head, descr, ROWS, length);
     cr_assert_eq(head.size % 64, 0);
-    cr_assert_eq(eop_zip_begin(zip, out, name, head.size + bytes), EDGEOPS_OK);
+    cr_assert_eq(eop_zip_begin(zip, out, name, head.size + bytes, EOP_ZIP_STORED), EDGEOPS_OK);
     eop_zip_put(zip, out, head.data, head.size);
     eop_zip_put(zip, out, data, bytes);
     eop_zip_end(zip, out);

@@ -39,8 +39,8 @@ edgeops_status eop_array_begin(eop_arrays *a, const char *name, const char *desc
     }
     if (status == EDGEOPS_OK && a->npz) {
         char *file = eop_format("%s.npy", name);
-        status =
-            file != NULL ? eop_zip_begin(&a->zip, &a->buf, file, bytes) : eop_fail_nomem("node");
+        status = file != NULL ? eop_zip_begin(&a->zip, &a->buf, file, bytes, EOP_ZIP_STORED)
+                              : eop_fail_nomem("node");
         eop_free(file);
     }
     if (status == EDGEOPS_OK && head.failed) {

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "codec/csv_input.h"
+#include "codec/input.h"
 #include "codec/payload.h"
 
 #define LINE_MAX ((size_t)1 << 20)

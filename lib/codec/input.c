@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "codec/csv_input.h"
+#include "codec/input.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "codec/deflate.h"
 
 #define BUFFER_BYTES ((size_t)64 << 10)
 
@@ -25,16 +25,6 @@ struct eop_input {
     z_stream z;
     unsigned char buffer[BUFFER_BYTES];
 };
-
-static void *z_alloc(void *user_data, uInt items, uInt size) {
-    (void)user_data;
-    return eop_calloc(items, size);
-}
-
-static void z_free(void *user_data, void *memory) {
-    (void)user_data;
-    eop_free(memory);
-}
 
 static edgeops_status read_some(eop_input *in, void *data, size_t size, size_t *got) {
     for (;;) {
@@ -88,10 +78,9 @@ static edgeops_status sniff(eop_input *in) {
     if (!at_gzip(in)) {
         return EDGEOPS_OK;
     }
-    in->z.zalloc = z_alloc;
-    in->z.zfree = z_free;
-    if (inflateInit2(&in->z, 32 + 15) != Z_OK) {
-        return eop_fail_nomem("csv");
+    status = eop_inflate_begin(&in->z, MAX_WBITS + 32);
+    if (status != EDGEOPS_OK) {
+        return status;
     }
     in->gzip = true;
     in->in_member = true;

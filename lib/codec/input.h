@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bytes of a descriptor, gunzipped where it is gzip (RFC 1952). */
-#ifndef EOP_CODEC_CSV_INPUT_H
-#define EOP_CODEC_CSV_INPUT_H
+#ifndef EOP_CODEC_INPUT_H
+#define EOP_CODEC_INPUT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,4 +20,4 @@ edgeops_status eop_input_read(eop_input *input, char *data, size_t size, size_t 
 uint64_t eop_input_taken(const eop_input *input);
 void eop_input_close(eop_input *input);
 
-#endif /* EOP_CODEC_CSV_INPUT_H */
+#endif /* EOP_CODEC_INPUT_H */
