@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/map.h"
 #include "base/memory.h"
 #include "codec/json.h"
 #include "codec/json_reader.h"
@@ -17,20 +18,12 @@
 #define DEFAULT_DEPTH 64
 #define DEFAULT_NODES 1000000
 
-/* The keys of all objects so far, to find a double one in constant time. */
-typedef struct seen_key {
-    const cJSON *object;
-    const char *key; /* borrowed from the tree; NULL: free slot */
-} seen_key;
-
 typedef struct parser {
     eop_reader reader;
     const char *what;
     size_t max_nodes;
     size_t nodes;
-    seen_key *seen;
-    size_t seen_count;
-    size_t seen_slots; /* a power of two, or 0 */
+    eop_map keys; /* members so far, by object and key, to find a double one in constant time */
     cJSON *root;
     cJSON *open[EOP_READER_DEPTH];
     char *key; /* of the value to come, cJSON's memory */
@@ -45,30 +38,23 @@ static edgeops_status refuse(const parser *p, edgeops_status code, size_t at, co
     return eop_fail(code, "json", "%s:%zu:%zu: %s%s", p->what, line, column, problem, detail);
 }
 
-static size_t seen_slot(const seen_key *slots, size_t count, const cJSON *object, const char *key) {
+/* Two keys of one text have the same hash only in the same object: what the object adds is mixed
+ * without loss. */
+static uint64_t key_hash(const cJSON *object, const char *key) {
     uint64_t hash = eop_hash64(key, strlen(key)) + (uintptr_t)object;
-    size_t i = (size_t)((hash ^ hash >> 29) * 0x9e3779b97f4a7c15u >> 20) & (count - 1);
-    while (slots[i].key != NULL && (slots[i].object != object || strcmp(slots[i].key, key) != 0)) {
-        i = (i + 1) & (count - 1);
-    }
-    return i;
+    hash = (hash ^ hash >> 29) * 0x9e3779b97f4a7c15u;
+    return hash ^ hash >> 32;
 }
 
-static bool seen_grow(parser *p) {
-    size_t slots = p->seen_slots == 0 ? 64 : p->seen_slots * 2;
-    seen_key *grown = eop_calloc(slots, sizeof(*grown));
-    if (grown == NULL) {
-        return false;
-    }
-    for (size_t i = 0; i < p->seen_slots; i++) {
-        if (p->seen[i].key != NULL) {
-            grown[seen_slot(grown, slots, p->seen[i].object, p->seen[i].key)] = p->seen[i];
+static bool is_known_key(const parser *p, uint64_t hash) {
+    size_t step = 0;
+    uintptr_t member;
+    while ((member = eop_map_next(&p->keys, hash, &step)) != 0) {
+        if (strcmp(((const cJSON *)member)->string, p->key) == 0) {
+            return true;
         }
     }
-    eop_free(p->seen);
-    p->seen = grown;
-    p->seen_slots = slots;
-    return true;
+    return false;
 }
 
 /* A NUL-terminated copy of the token's text in cJSON's memory, as cJSON_Delete() frees it. */
@@ -104,18 +90,17 @@ static edgeops_status attach(parser *p, cJSON *node, uint32_t depth) {
     }
     cJSON *parent = p->open[depth - 1];
     if (p->key != NULL) {
-        if (p->seen_count * 2 >= p->seen_slots && !seen_grow(p)) {
+        uint64_t hash = key_hash(parent, p->key);
+        if (!eop_map_reserve(&p->keys)) {
             cJSON_Delete(node);
             return eop_fail_nomem("json");
         }
-        size_t i = seen_slot(p->seen, p->seen_slots, parent, p->key);
-        if (p->seen[i].key != NULL) {
+        if (is_known_key(p, hash)) {
             cJSON_Delete(node);
             return refuse(p, EDGEOPS_E_INVALID, p->key_at,
                           "this key stands twice in its object: ", p->key);
         }
-        p->seen[i] = (seen_key){parent, p->key};
-        p->seen_count++;
+        eop_map_add(&p->keys, hash, (uintptr_t)node);
         node->string = p->key;
         p->key = NULL;
     }
@@ -266,7 +251,7 @@ edgeops_status eop_json_parse(eop_json **out, const char *text, size_t size, con
     }
     cJSON_Delete(p->root);
     cJSON_free(p->key);
-    eop_free(p->seen);
+    eop_map_dispose(&p->keys);
     eop_free(p);
     return status;
 }

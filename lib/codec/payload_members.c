@@ -9,7 +9,7 @@
 
 #define MAX_MEMBERS 16384
 
-static uint32_t hash_path(uint64_t seed, const char *path, size_t size) {
+static uint64_t hash_path(uint64_t seed, const char *path, size_t size) {
     uint64_t h = seed ^ size;
     while (size >= 8) {
         uint64_t word;
@@ -22,7 +22,7 @@ static uint32_t hash_path(uint64_t seed, const char *path, size_t size) {
     uint64_t rest = 0;
     memcpy(&rest, path, size);
     h = (h ^ rest) * 0xd6e8feb86659fd93u;
-    return (uint32_t)(h ^ h >> 32);
+    return h ^ h >> 32;
 }
 
 static bool is_path(const char *config_path, const char *path, size_t size) {
@@ -97,31 +97,16 @@ static void give_role(eop_member *m, const eop_payload_config *config) {
     }
 }
 
-static size_t find_slot(const eop_members *members, uint32_t hash, const char *path, size_t size) {
-    size_t mask = members->slot_count - 1;
-    size_t i = hash & mask;
-    for (const eop_member *m = members->slots[i]; m != NULL; m = members->slots[i]) {
-        if (m->hash == hash && m->size == size && memcmp(m->path, path, size) == 0) {
-            break;
+static eop_member *find(const eop_members *members, uint64_t hash, const char *path, size_t size) {
+    size_t step = 0;
+    uintptr_t item;
+    while ((item = eop_map_next(&members->by_path, hash, &step)) != 0) {
+        eop_member *m = (eop_member *)item;
+        if (m->size == size && memcmp(m->path, path, size) == 0) {
+            return m;
         }
-        i = (i + 1) & mask;
     }
-    return i;
-}
-
-static bool grow(eop_members *members) {
-    eop_members grown = {.slot_count = members->slot_count == 0 ? 64 : members->slot_count * 2};
-    grown.slots = eop_calloc(grown.slot_count, sizeof(eop_member *));
-    if (grown.slots == NULL) {
-        return false;
-    }
-    for (eop_member *m = members->made; m != NULL; m = m->next_made) {
-        grown.slots[find_slot(&grown, m->hash, m->path, m->size)] = m;
-    }
-    eop_free(members->slots);
-    members->slots = grown.slots;
-    members->slot_count = grown.slot_count;
-    return true;
+    return NULL;
 }
 
 eop_member *eop_members_get(eop_members *members, const eop_payload_config *config,
@@ -129,31 +114,26 @@ eop_member *eop_members_get(eop_members *members, const eop_payload_config *conf
     if (members->seed == 0) {
         members->seed = ((uint64_t)eop_now() ^ (uint64_t)(uintptr_t)members << 20) | 1;
     }
-    if (members->count * 2 >= members->slot_count && !grow(members)) {
-        return NULL;
+    uint64_t hash = hash_path(members->seed, path, size);
+    eop_member *m = find(members, hash, path, size);
+    if (m != NULL) {
+        return m;
     }
-    uint32_t hash = hash_path(members->seed, path, size);
-    size_t slot = find_slot(members, hash, path, size);
-    if (members->slots[slot] != NULL) {
-        return members->slots[slot];
-    }
-    eop_member *m = eop_calloc(1, sizeof(*m) + size + 1);
+    m = eop_map_reserve(&members->by_path) ? eop_calloc(1, sizeof(*m) + size + 1) : NULL;
     if (m == NULL) {
         return NULL;
     }
     memcpy(m->path, path, size);
     m->size = (uint32_t)size;
-    m->hash = hash;
     give_role(m, config);
     m->next_made = members->made;
     members->made = m;
-    members->slots[slot] = m;
-    members->count++;
+    eop_map_add(&members->by_path, hash, (uintptr_t)m);
     return m;
 }
 
 void eop_members_trim(eop_members *members) {
-    if (members->count > MAX_MEMBERS) {
+    if (members->by_path.count > MAX_MEMBERS) {
         eop_members_dispose(members);
     }
 }
@@ -164,7 +144,7 @@ void eop_members_dispose(eop_members *members) {
         members->made = m->next_made;
         eop_free(m);
     }
-    eop_free(members->slots);
+    eop_map_dispose(&members->by_path);
     *members = (eop_members){0};
 }
 

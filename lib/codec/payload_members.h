@@ -3,6 +3,7 @@
 #ifndef EOP_CODEC_PAYLOAD_MEMBERS_H
 #define EOP_CODEC_PAYLOAD_MEMBERS_H
 
+#include "base/map.h"
 #include "codec/number.h"
 #include "codec/payload.h"
 
@@ -27,7 +28,6 @@ typedef struct eop_member {
     struct eop_member *follower; /**< who came after it last time: saves the hash next time */
     uint64_t seen;               /**< number of the sample that held it last: tells of doubles */
     const char *channel;         /**< for EOP_MEMBER_CHANNEL */
-    uint32_t hash;
     uint32_t size;
     uint8_t role;
     uint8_t type;    /**< edgeops_type; EDGEOPS_TYPE_NULL: by its value */
@@ -77,9 +77,7 @@ edgeops_status eop_payload_asset(const eop_payload_config *config, char *asset, 
 
 /** The members met so far. Bounded: forgets all at eop_members_trim() when there are too many. */
 typedef struct eop_members {
-    eop_member **slots;
-    size_t slot_count; /* a power of two, or 0 */
-    size_t count;
+    eop_map by_path;
     eop_member *made;
     uint64_t seed; /* so that nobody outside knows which names collide */
 } eop_members;

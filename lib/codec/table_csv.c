@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/map.h"
 #include "base/memory.h"
 #include "base/str.h"
 #include "base/time.h"
@@ -76,8 +77,7 @@ struct eop_csv_samples {
     asset *assets;
     size_t asset_count;
     size_t asset_capacity;
-    uint32_t *slots; /* open addressing: index + 1 */
-    size_t slot_count;
+    eop_map by_name; /* index + 1 of an asset */
     eop_buf name;
     const char **names; /* of the row */
     edgeops_value *values;
@@ -440,29 +440,33 @@ static edgeops_status sniff(eop_csv_samples *s) {
 
 /* -- assets -- */
 
-static size_t probe(const eop_csv_samples *s, const char *name, size_t size) {
-    size_t at = (size_t)eop_hash64(name, size) & (s->slot_count - 1);
-    while (s->slots[at] != 0 && strcmp(s->assets[s->slots[at] - 1].name, name) != 0) {
-        at = (at + 1) & (s->slot_count - 1);
+static asset *known_asset(const eop_csv_samples *s, uint64_t hash, const char *name) {
+    size_t step = 0;
+    uintptr_t i;
+    while ((i = eop_map_next(&s->by_name, hash, &step)) != 0) {
+        if (strcmp(s->assets[i - 1].name, name) == 0) {
+            return &s->assets[i - 1];
+        }
     }
-    return at;
+    return NULL;
 }
 
-static edgeops_status grow_slots(eop_csv_samples *s) {
-    if (s->slots != NULL && (s->asset_count + 1) * 2 <= s->slot_count) {
-        return EDGEOPS_OK;
+static edgeops_status add_asset(eop_csv_samples *s, uint64_t hash, const char *name,
+                                uint64_t line) {
+    if (s->asset_count == MAX_ASSETS) {
+        return eop_fail(EDGEOPS_E_LIMIT, "csv", "%s:%llu: over %d assets", s->what,
+                        (unsigned long long)line, MAX_ASSETS);
     }
-    size_t count = s->slot_count == 0 ? 64 : s->slot_count * 2;
-    uint32_t *slots = eop_calloc(count, sizeof(*slots));
-    if (slots == NULL) {
+    if (!eop_map_reserve(&s->by_name) ||
+        !eop_grow(&s->assets, &s->asset_capacity, s->asset_count + 1, sizeof(*s->assets))) {
         return eop_fail_nomem("csv");
     }
-    eop_free(s->slots);
-    s->slots = slots;
-    s->slot_count = count;
-    for (size_t i = 0; i < s->asset_count; i++) {
-        s->slots[probe(s, s->assets[i].name, strlen(s->assets[i].name))] = (uint32_t)i + 1;
+    asset *a = &s->assets[s->asset_count];
+    *a = (asset){.name = eop_strdup(name)};
+    if (a->name == NULL) {
+        return eop_fail_nomem("csv");
     }
+    eop_map_add(&s->by_name, hash, ++s->asset_count);
     return EDGEOPS_OK;
 }
 
@@ -476,33 +480,21 @@ static edgeops_status find_asset(eop_csv_samples *s, const record *r, asset **ou
             eop_buf_put(&s->name, r->fields[p->column].text, r->fields[p->column].size);
         }
     }
-    edgeops_status rc = s->name.failed ? eop_fail_nomem("csv") : grow_slots(s);
-    if (rc < 0) {
-        return rc;
+    if (s->name.failed) {
+        return eop_fail_nomem("csv");
     }
     if (s->name.data == NULL || !eop_name_valid(s->name.data, s->name.size, MAX_ASSET)) {
         return eop_fail(EDGEOPS_E_INVALID, "csv", "%s:%llu: '%s' is no name for an asset", s->what,
                         (unsigned long long)r->line, s->name.data != NULL ? s->name.data : "");
     }
-    size_t at = probe(s, s->name.data, s->name.size);
-    if (s->slots[at] == 0) {
-        if (s->asset_count == MAX_ASSETS) {
-            return eop_fail(EDGEOPS_E_LIMIT, "csv", "%s:%llu: over %d assets", s->what,
-                            (unsigned long long)r->line, MAX_ASSETS);
-        }
-        if (!eop_grow(&s->assets, &s->asset_capacity, s->asset_count + 1, sizeof(*s->assets))) {
-            return eop_fail_nomem("csv");
-        }
-        asset *a = &s->assets[s->asset_count];
-        memset(a, 0, sizeof(*a));
-        a->name = eop_strndup(s->name.data, s->name.size);
-        if (a->name == NULL) {
-            return eop_fail_nomem("csv");
-        }
-        s->slots[at] = (uint32_t)++s->asset_count;
+    uint64_t hash = eop_hash64(s->name.data, s->name.size);
+    *out = known_asset(s, hash, s->name.data);
+    if (*out != NULL) {
+        return EDGEOPS_OK;
     }
-    *out = &s->assets[s->slots[at] - 1];
-    return EDGEOPS_OK;
+    edgeops_status rc = add_asset(s, hash, s->name.data, r->line);
+    *out = rc == EDGEOPS_OK ? &s->assets[s->asset_count - 1] : NULL;
+    return rc;
 }
 
 /* -- labels -- */
@@ -816,7 +808,7 @@ void eop_csv_samples_close(eop_csv_samples *s) {
     }
     eop_free(s->current);
     eop_free(s->assets);
-    eop_free(s->slots);
+    eop_map_dispose(&s->by_name);
     eop_free(s->columns);
     eop_free(s->channels);
     eop_free(s->names);

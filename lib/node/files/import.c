@@ -21,7 +21,7 @@ static uint64_t label_hash(const char *asset, edgeops_time start, edgeops_time e
 
 /* *fresh: it was not there. */
 static edgeops_status know(eop_import *w, uint64_t hash, bool *fresh) {
-    return eop_hashes_add(&w->known, hash, fresh) ? EDGEOPS_OK : eop_fail_nomem("node");
+    return eop_map_note(&w->known, hash, fresh) ? EDGEOPS_OK : eop_fail_nomem("node");
 }
 
 edgeops_status eop_import_know_label(const edgeops_label *label, void *user_data) {

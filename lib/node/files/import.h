@@ -3,10 +3,10 @@
 #ifndef EOP_NODE_FILES_IMPORT_H
 #define EOP_NODE_FILES_IMPORT_H
 
+#include "base/map.h"
 #include "codec/table_csv.h"
 #include "node/control/call.h"
 #include "node/control/job.h"
-#include "node/home/hashes.h"
 
 typedef struct eop_import_label {
     char *asset;
@@ -36,7 +36,7 @@ typedef struct eop_import {
     eop_import_label *labels;
     size_t label_count;
     size_t label_capacity;
-    eop_hashes known; /**< labels and assets that are there */
+    eop_map known; /**< labels and assets that are there */
     char **assets;
     size_t asset_count;
     size_t asset_capacity;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Texts by number in an open-addressed table, and the confusion counts that the scores follow from. */
+/* Texts by number, and the confusion counts that the scores follow from. */
 #include "node/files/score.h"
 
 #include <string.h>
@@ -9,61 +9,38 @@
 
 #define CLASSES_MAX 4096u
 
-static bool same(const char *item, const char *text, size_t size) {
-    return strncmp(item, text, size) == 0 && item[size] == '\0';
-}
-
-static uint32_t *find_slot(const eop_texts *t, uint32_t *slots, size_t count, const char *text,
-                           size_t size) {
-    size_t at = (size_t)eop_hash64(text, size) & (count - 1);
-    while (slots[at] != 0 && !same(t->items[slots[at] - 1], text, size)) {
-        at = (at + 1) & (count - 1);
+int32_t eop_texts_find(const eop_texts *t, const char *text, size_t size) {
+    size_t step = 0;
+    uintptr_t i;
+    while ((i = eop_map_next(&t->by_text, eop_hash64(text, size), &step)) != 0) {
+        const char *item = t->items[i - 1];
+        if (strncmp(item, text, size) == 0 && item[size] == '\0') {
+            return (int32_t)i - 1;
+        }
     }
-    return &slots[at];
-}
-
-static bool grow_slots(eop_texts *t) {
-    if ((t->count + 1) * 2 <= t->slot_count) {
-        return true;
-    }
-    size_t count = t->slot_count != 0 ? t->slot_count * 2 : 64;
-    uint32_t *slots = eop_calloc(count, sizeof(*slots));
-    if (slots == NULL) {
-        return false;
-    }
-    for (size_t i = 0; i < t->count; i++) {
-        *find_slot(t, slots, count, t->items[i], strlen(t->items[i])) = (uint32_t)i + 1;
-    }
-    eop_free(t->slots);
-    t->slots = slots;
-    t->slot_count = count;
-    return true;
+    return -1;
 }
 
 edgeops_status eop_texts_add(int32_t *out, eop_texts *t, const char *text, size_t size, size_t max,
                              const char *what) {
-    if (!grow_slots(t)) {
+    int32_t known = eop_texts_find(t, text, size);
+    if (known >= 0) {
+        *out = known;
+        return EDGEOPS_OK;
+    }
+    if (t->count >= max) {
+        return eop_fail(EDGEOPS_E_LIMIT, "node", "there are over %zu %s", max, what);
+    }
+    char *copy = eop_strndup(text, size);
+    if (copy == NULL || !eop_map_reserve(&t->by_text) ||
+        !eop_grow(&t->items, &t->capacity, t->count + 1, sizeof(*t->items))) {
+        eop_free(copy);
         return eop_fail_nomem("node");
     }
-    uint32_t *slot = find_slot(t, t->slots, t->slot_count, text, size);
-    if (*slot == 0) {
-        if (t->count >= max) {
-            return eop_fail(EDGEOPS_E_LIMIT, "node", "there are over %zu %s", max, what);
-        }
-        char *copy = eop_strndup(text, size);
-        if (copy == NULL || !eop_grow(&t->items, &t->capacity, t->count + 1, sizeof(*t->items))) {
-            eop_free(copy);
-            return eop_fail_nomem("node");
-        }
-        t->items[t->count++] = copy;
-        *slot = (uint32_t)t->count;
-    }
-    *out = (int32_t)(*slot - 1);
+    t->items[t->count++] = copy;
+    eop_map_add(&t->by_text, eop_hash64(text, size), t->count);
+    *out = (int32_t)t->count - 1;
     return EDGEOPS_OK;
-}
-
-int32_t eop_texts_find(const eop_texts *t, const char *text, size_t size) {
-    return t->slot_count > 0 ? (int32_t)*find_slot(t, t->slots, t->slot_count, text, size) - 1 : -1;
 }
 
 void eop_texts_dispose(eop_texts *t) {
@@ -71,7 +48,7 @@ void eop_texts_dispose(eop_texts *t) {
         eop_free(t->items[i]);
     }
     eop_free(t->items);
-    eop_free(t->slots);
+    eop_map_dispose(&t->by_text);
     memset(t, 0, sizeof(*t));
 }
 

@@ -4,6 +4,7 @@
 #ifndef EOP_NODE_FILES_SCORE_H
 #define EOP_NODE_FILES_SCORE_H
 
+#include "base/map.h"
 #include "node/home/home.h"
 
 /** Texts by number, in the order in which they came. */
@@ -11,9 +12,9 @@ typedef struct eop_texts {
     char **items;
     size_t count;
     size_t capacity;
-    uint32_t *slots;
-    size_t slot_count;
+    eop_map by_text; /**< number + 1 */
 } eop_texts;
+
 /** Number of a text, new or not. E_LIMIT over max texts. */
 edgeops_status eop_texts_add(int32_t *out, eop_texts *texts, const char *text, size_t size,
                              size_t max, const char *what);

@@ -16,9 +16,9 @@
 #define DIGITS     16u
 
 /* True when it is new and was taken. */
-static bool add(eop_hashes *h, uint64_t hash) {
+static bool add(eop_map *h, uint64_t hash) {
     bool fresh = false;
-    return h->count < NOTED_MAX && eop_hashes_add(h, hash, &fresh) && fresh;
+    return h->count < NOTED_MAX && eop_map_note(h, hash, &fresh) && fresh;
 }
 
 void eop_fed_init(eop_fed *fed) {
@@ -27,8 +27,8 @@ void eop_fed_init(eop_fed *fed) {
 
 void eop_fed_dispose(eop_fed *fed) {
     pthread_mutex_destroy(&fed->lock);
-    eop_hashes_dispose(&fed->now);
-    eop_hashes_dispose(&fed->before);
+    eop_map_dispose(&fed->now);
+    eop_map_dispose(&fed->before);
 }
 
 /* FNV-1a: what is kept is read by later versions too. */
@@ -50,7 +50,7 @@ bool eop_fed_note(eop_fed *fed, uint64_t hash) {
 bool eop_fed_has(eop_fed *fed, const char *asset) {
     uint64_t hash = eop_fed_hash(asset);
     pthread_mutex_lock(&fed->lock);
-    bool found = eop_hashes_has(&fed->now, hash) || eop_hashes_has(&fed->before, hash);
+    bool found = eop_map_has(&fed->now, hash) || eop_map_has(&fed->before, hash);
     pthread_mutex_unlock(&fed->lock);
     return found;
 }
@@ -74,10 +74,11 @@ void eop_fed_load(eop_fed *fed, edgeops_node *node, const char *source) {
 }
 
 /* Under the lock. */
-static size_t put_hashes(eop_buf *buf, const eop_hashes *h, const eop_hashes *except, size_t n) {
+static size_t put_hashes(eop_buf *buf, const eop_map *h, const eop_map *except, size_t n) {
     for (size_t i = 0; i < h->slot_count && n < SAVED_MAX; i++) {
-        if (h->slots[i] != 0 && (except == NULL || !eop_hashes_has(except, h->slots[i]))) {
-            eop_buf_printf(buf, "%016llx", (unsigned long long)h->slots[i]);
+        const eop_map_slot *slot = &h->slots[i];
+        if (slot->item != 0 && (except == NULL || !eop_map_has(except, slot->hash))) {
+            eop_buf_printf(buf, "%016llx", (unsigned long long)slot->hash);
             n++;
         }
     }

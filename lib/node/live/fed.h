@@ -5,14 +5,14 @@
 #ifndef EOP_NODE_LIVE_FED_H
 #define EOP_NODE_LIVE_FED_H
 
-#include "node/home/hashes.h"
+#include "base/map.h"
 #include "node/home/home.h"
 
 typedef struct eop_fed {
     pthread_mutex_t lock;
-    eop_hashes now;    /**< guarded by lock: seen since the source was opened */
-    eop_hashes before; /**< guarded by lock: what was kept */
-    size_t saved;      /**< loop: of `now` */
+    eop_map now;    /**< guarded by lock: seen since the source was opened */
+    eop_map before; /**< guarded by lock: what was kept */
+    size_t saved;   /**< loop: of `now` */
     edgeops_duration saved_at;
 } eop_fed;
 

@@ -29,7 +29,7 @@ static void import_free(eop_import *w) {
     eop_free(w->kept);
     eop_free(w->labels);
     eop_free(w->assets);
-    eop_hashes_dispose(&w->known);
+    eop_map_dispose(&w->known);
     eop_free(w->columns);
     eop_free(w->skip);
     eop_free(w->samples);
