@@ -188,8 +188,9 @@ static bool has_room(const cli_replay_state *r) {
     return r->count < 0 || r->rows < r->count;
 }
 
-static edgeops_status on_rows(const edgeops_sample *rows, size_t n, edgeops_append_result *result,
-                              void *user_data) {
+static edgeops_status on_rows(edgeops_append_result *result, const edgeops_sample *rows, size_t n,
+                              const edgeops_append_options *options, void *user_data) {
+    (void)options;
     cli_replay_state *r = user_data;
     (void)result;
     pthread_mutex_lock(&r->work);

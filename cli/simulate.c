@@ -25,7 +25,7 @@ static int start_live(const simulation *s, edgeops_virtual_options *options) {
     edgeops_status status = edgeops_virtual_open(&asset, s->call->command->verb, options);
     for (int i = 0; i < 2 && status == EDGEOPS_OK; i++) {
         first = sample != NULL ? sample->time : 0;
-        status = edgeops_virtual_next(asset, &sample);
+        status = edgeops_virtual_next(&sample, asset);
     }
     int code = status == EDGEOPS_OK ? CLI_OK : cli_fail_typed(status, NULL);
     double ahead_ns = 0;
@@ -125,7 +125,7 @@ static void put_sample(simulation *s, const edgeops_sample *sample) {
 
 static int step(simulation *s, int64_t index, edgeops_time *first, double begun) {
     const edgeops_sample *sample;
-    edgeops_status status = edgeops_virtual_next(s->asset, &sample);
+    edgeops_status status = edgeops_virtual_next(&sample, s->asset);
     if (status != EDGEOPS_OK) {
         return cli_fail_last(status, NULL);
     }
@@ -147,7 +147,7 @@ static int step(simulation *s, int64_t index, edgeops_time *first, double begun)
     put_sample(s, sample);
     code = cli_sink_send(s->sink, cli_text_get(&s->topic), s->line.data, s->line.size);
     const edgeops_virtual_label *label;
-    while (code == CLI_OK && edgeops_virtual_next_label(s->asset, &label) == EDGEOPS_OK) {
+    while (code == CLI_OK && edgeops_virtual_next_label(&label, s->asset) == EDGEOPS_OK) {
         cli_labels_put(&s->labels, sample->asset, label->start, label->end, label->label,
                        s->author);
     }

@@ -42,15 +42,15 @@ typedef struct edgeops_virtual_label {
 } edgeops_virtual_label;
 
 /** The next sample; never ends. Borrowed until the next call. Since 0.1. */
-EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_virtual_next(edgeops_virtual *asset,
-                                                                  const edgeops_sample **sample);
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_virtual_next(const edgeops_sample **sample,
+                                                                  edgeops_virtual *asset);
 
 /** The next label that has become known by the time of the last sample.
  *
  *  @return EDGEOPS_OK; EDGEOPS_DONE: none now
  *  Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status
-edgeops_virtual_next_label(edgeops_virtual *asset, const edgeops_virtual_label **label);
+edgeops_virtual_next_label(const edgeops_virtual_label **label, edgeops_virtual *asset);
 
 /** Unit of a channel, "" for none or an unknown one. Static. Since 0.1. */
 EDGEOPS_API const char *edgeops_virtual_unit(const edgeops_virtual *asset, const char *channel);

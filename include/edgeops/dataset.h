@@ -128,16 +128,16 @@ typedef struct edgeops_dataset {
  *  @param out  given to the caller, free with edgeops_dataset_free()
  *  @return EDGEOPS_OK; EDGEOPS_E_NOTFOUND; EDGEOPS_E_CORRUPT if the values are not the frozen ones
  *  Threads: any. Since 0.1. */
-EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_dataset_open(edgeops_dataset **out,
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_dataset_read(edgeops_dataset **out,
                                                                   edgeops_store *store,
                                                                   const char *name);
 
 /** The same without looking at the digest, which takes longer than the reading: `digest` is the
  * frozen one. The checksums of the stored columns are checked all the same. For a training that has
  * edgeops_dataset_verify() run beside it. Threads: any. Since 0.1. */
-EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_dataset_read(edgeops_dataset **out,
-                                                                  edgeops_store *store,
-                                                                  const char *name);
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_dataset_read_unchecked(edgeops_dataset **out,
+                                                                            edgeops_store *store,
+                                                                            const char *name);
 
 /** A dataset without its values: each part's table has its asset, rows and the columns' names,
  *  units, types and lengths, and no arrays; labels and subsets are NULL.
@@ -169,7 +169,7 @@ typedef struct edgeops_dataset_layout {
 /** Same as the INIT macro, for callers that cannot use it. Any thread. Since 0.1. */
 EDGEOPS_API void edgeops_dataset_layout_init(edgeops_dataset_layout *layout, size_t struct_size);
 
-/** Reads a frozen dataset straight into the caller's arrays, as edgeops_dataset_read() without
+/** Reads a frozen dataset straight into the caller's arrays, as edgeops_dataset_read_unchecked() without
  *  memory in between; a large one of several parts on two threads. The digest is not looked at.
  *
  *  @param layout  what is in its arrays after a failure is not defined

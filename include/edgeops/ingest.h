@@ -15,7 +15,8 @@ typedef edgeops_status (*edgeops_driver_fn)(const edgeops_hld_driver *driver, vo
 
 /** Walks the built-in drivers, sorted by name: "mqtt" (where built in) and "replay". Any thread.
  * Since 0.1. */
-EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_drivers(edgeops_driver_fn fn, void *user_data);
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_driver_list(edgeops_driver_fn fn,
+                                                                 void *user_data);
 
 /** Checks a configuration against its driver's schema and the payload schema, without I/O.
  *
@@ -71,10 +72,10 @@ typedef struct edgeops_source_options {
     const char *name; /**< [a-z0-9][a-z0-9._-]{0,63} */
     const char *driver;
     const char *config_json; /**< the driver's members and, for payload drivers, "payload" */
-    /** Makes samples durable. Any thread; errors as edgeops_store_append(), which may get `result`
-     * as it is; else set the members that are not 0. */
-    edgeops_status (*append)(const edgeops_sample *samples, size_t n, edgeops_append_result *result,
-                             void *user_data);
+    /** Makes samples durable: edgeops_store_append(), which may get `result` and `options` as they
+     * are; else set the members of `result` that are not 0. Any thread; errors as there. */
+    edgeops_status (*append)(edgeops_append_result *result, const edgeops_sample *samples, size_t n,
+                             const edgeops_append_options *options, void *user_data);
     /** Optional; context's thread. Not called for the stop that the host asked for. */
     void (*on_state)(edgeops_source_state state, const char *detail, void *user_data);
     /** Optional; any thread, with no lock held; must be quick. */
@@ -88,10 +89,10 @@ typedef struct edgeops_source_options {
     /** Tells this installation from others: part of the MQTT client id where the configuration has
      * none. NULL: the host's name. */
     const char *instance;
-    /** Makes labels durable, each of them once however often it comes: edgeops_store_label_new().
+    /** Makes labels durable, each of them once however often it comes: edgeops_label_add_new().
      * Any thread; EDGEOPS_E_INVALID and EDGEOPS_E_NOTFOUND make a dead letter. Needed where the
      * configuration has "labels". */
-    edgeops_status (*label)(const edgeops_label *labels, size_t n, edgeops_label_result *result,
+    edgeops_status (*label)(edgeops_label_result *result, const edgeops_label *labels, size_t n,
                             void *user_data);
 } edgeops_source_options;
 #define EDGEOPS_SOURCE_OPTIONS_INIT                                                                \
@@ -122,8 +123,8 @@ EDGEOPS_API void edgeops_source_stop(edgeops_source *source);
  *  @param stats  made with EDGEOPS_SOURCE_STATS_INIT; untouched after a failure
  *  @return EDGEOPS_OK; EDGEOPS_E_INVALID for a struct_size that was not set
  *  Any thread. Since 0.1. */
-EDGEOPS_API edgeops_status edgeops_source_get_stats(edgeops_source *source,
-                                                    edgeops_source_stats *stats);
+EDGEOPS_API edgeops_status edgeops_source_get_stats(edgeops_source_stats *stats,
+                                                    edgeops_source *source);
 
 /** Stops the source for good and has the other side forget it: an MQTT broker would go on gathering
  * messages for the session of a source that is gone. For a source that is being removed, before

@@ -34,11 +34,12 @@ typedef struct edgeops_label {
  *  @param first_id  optional; id of the first, the others follow
  *  @return EDGEOPS_OK; EDGEOPS_E_INVALID (end before start, bad text); EDGEOPS_E_NOTFOUND (asset)
  *  Threads: any. Since 0.1. */
-EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_label(edgeops_store *store,
-                                                                 const edgeops_label *labels,
-                                                                 size_t n, int64_t *first_id);
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_label_add(int64_t *first_id,
+                                                               edgeops_store *store,
+                                                               const edgeops_label *labels,
+                                                               size_t n);
 
-/** What edgeops_store_label_new() did. Make it with the INIT macro. */
+/** What edgeops_label_add_new() did. Make it with the INIT macro. */
 typedef struct edgeops_label_result {
     size_t struct_size;
     uint64_t added;
@@ -56,43 +57,33 @@ EDGEOPS_API void edgeops_label_result_init(edgeops_label_result *result, size_t 
  * an earlier one of these n: it is there. One that was taken back is not.
  *
  *  @param result  optional; untouched after a failure
- *  @return as edgeops_store_label()
+ *  @return as edgeops_label_add()
  *  Threads: any. Since 0.1. */
-EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_label_new(edgeops_store *store,
-                                                                     const edgeops_label *labels,
-                                                                     size_t n,
-                                                                     edgeops_label_result *result);
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_label_add_new(edgeops_label_result *result,
+                                                                   edgeops_store *store,
+                                                                   const edgeops_label *labels,
+                                                                   size_t n);
 
 /** Corrects a label: adds one that takes its place and its rank among others that cover the same
  * instants. What a dataset was frozen with stays.
  *
  *  @param new_id  optional
  *  @param id      one that is in force
- *  @param label   asset NULL or the same one; everything else as in edgeops_store_label()
+ *  @param label   asset NULL or the same one; everything else as in edgeops_label_add()
  *  @return EDGEOPS_OK; EDGEOPS_E_INVALID (as there, or another asset); EDGEOPS_E_NOTFOUND (no such
  * label, or it was replaced or taken back: the detail tells by what)
  *  Threads: any. Since 0.1. */
-EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_correct(int64_t *new_id,
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_label_correct(int64_t *new_id,
                                                                    edgeops_store *store, int64_t id,
                                                                    const edgeops_label *label);
 
 /** Borrowed for the call. Anything but EDGEOPS_OK ends the walk and is passed through. */
 typedef edgeops_status (*edgeops_label_fn)(const edgeops_label *label, void *user_data);
 
-/** Walks the labels that are in force, sorted by asset, start and id.
- *
- *  @param asset  NULL for all
- *  @return EDGEOPS_OK; EDGEOPS_E_NOTFOUND (asset)
- *  Threads: any. Since 0.1. */
-EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_labels(edgeops_store *store,
-                                                                  const char *asset,
-                                                                  edgeops_label_fn fn,
-                                                                  void *user_data);
-
 /** Which labels to walk. Make it with the INIT macro; zero or NULL means no condition. */
 typedef struct edgeops_label_query {
     size_t struct_size;
-    const char *asset;  /**< name, '*' stands for any run of characters */
+    const char *asset;  /**< name, '*' stands for any run of characters, unless `exact` */
     const char *label;  /**< exactly this text */
     const char *author; /**< exactly this one; "" for those without */
     edgeops_time start; /**< those that cover an instant from here on */
@@ -103,11 +94,13 @@ typedef struct edgeops_label_query {
     uint32_t history;   /**< not 0: also what is not in force any more, at any version */
     uint64_t limit;     /**< first so many; 0: all */
     int64_t after;      /**< go on behind the label with this id, the last one of the page before */
+    uint32_t exact;     /**< not 0: `asset` is a name; EDGEOPS_E_NOTFOUND when there is none */
+    uint32_t reserved;  /**< 0 */
 } edgeops_label_query;
 #define EDGEOPS_LABEL_QUERY_INIT                                                                   \
     {                                                                                              \
         sizeof(edgeops_label_query), NULL, NULL, NULL, EDGEOPS_TIME_MIN, EDGEOPS_TIME_MAX, 0, 0,   \
-            0, 0, 0                                                                                \
+            0, 0, 0, 0, 0                                                                          \
     }
 
 /** Same as the INIT macro, for callers that cannot use it. Any thread. Since 0.1. */
@@ -118,17 +111,19 @@ EDGEOPS_API void edgeops_label_query_init(edgeops_label_query *query, size_t str
  *
  *  @param version  optional; the version at which was looked: give it to get further pages of the
  *                  same state
+ *  @param query    NULL: all that are in force
  *  @return EDGEOPS_OK (also with none); EDGEOPS_E_INVALID for a version that is yet to come;
- *          EDGEOPS_E_NOTFOUND (`id` or `after`)
+ *          EDGEOPS_E_NOTFOUND (`id`, `after`, or `asset` with `exact`)
  *  Threads: any. Since 0.1. */
-EDGEOPS_API EDGEOPS_NODISCARD edgeops_status
-edgeops_store_find_labels(uint64_t *version, edgeops_store *store, const edgeops_label_query *query,
-                          edgeops_label_fn fn, void *user_data);
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_label_list(uint64_t *version,
+                                                                edgeops_store *store,
+                                                                const edgeops_label_query *query,
+                                                                edgeops_label_fn fn,
+                                                                void *user_data);
 
 /** Takes a label back. What a dataset was frozen with stays. EDGEOPS_E_NOTFOUND if there is none.
  *  Threads: any. Since 0.1. */
-EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_unlabel(edgeops_store *store,
-                                                                   int64_t id);
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_label_remove(edgeops_store *store, int64_t id);
 
 EDGEOPS_END_DECLS
 

@@ -66,78 +66,143 @@ EDGEOPS_API edgeops_durability edgeops_store_durability(edgeops_store *store);
 /** Closes. Waits for the background writer. NULL is allowed. Since 0.1. */
 EDGEOPS_API void edgeops_store_close(edgeops_store *store);
 
-/** What an append did. Make it with the INIT macro: the caller may be older or newer than the
- * library, which fills no more than struct_size. */
+/** What became of one sample of an append. Numbers never change. */
+typedef enum edgeops_outcome {
+    EDGEOPS_OUTCOME_APPENDED = 1,
+    EDGEOPS_OUTCOME_DUPLICATE = 2, /**< asset, time, seq and values are there: left out */
+    EDGEOPS_OUTCOME_MERGED = 3,    /**< joins a row that is there as a later part of it. Reserved:
+                                        samples are whole rows in this version */
+    EDGEOPS_OUTCOME_CONFLICT = 4,  /**< asset, time and seq are there with other values: left out */
+    EDGEOPS_OUTCOME_EXPIRED = 5    /**< not newer than what retention dropped: left out */
+} edgeops_outcome;
+
+/** What is special about a sample that was appended; bits of edgeops_verdict.marks. */
+typedef enum edgeops_mark {
+    EDGEOPS_MARK_LATE =
+        1, /**< older than the newest of its asset that was not ahead of the clock */
+    EDGEOPS_MARK_AHEAD = 2 /**< further ahead of the clock than edgeops_store_options.ahead_limit */
+} edgeops_mark;
+
+/** The verdict on one sample. An array of them is given: its size never changes. 64 bytes. */
+typedef struct edgeops_verdict {
+    edgeops_outcome outcome;
+    uint32_t marks;       /**< edgeops_mark, of an appended sample; else 0 */
+    uint64_t ordinal;     /**< of an appended sample in its asset; else 0 */
+    const char *channel;  /**< CONFLICT: the first channel whose value or quality code differs, or
+                               that one of the two does not have; else NULL */
+    edgeops_value stored; /**< CONFLICT: what is stored of it; type NULL: nothing. A blob as it is
+                               read: an edgeops_blob */
+    uint16_t quality;     /**< CONFLICT: its quality code; else EDGEOPS_QUALITY_NONE */
+    uint16_t reserved16[3];
+    uint64_t reserved[2]; /**< 0 */
+} edgeops_verdict;
+
+/** What an append did. Make it with the INIT macro. Append-only. */
 typedef struct edgeops_append_result {
-    size_t struct_size;  /**< sizeof(edgeops_append_result), set by the INIT macro */
+    size_t struct_size;
     uint64_t appended;   /**< new samples */
     uint64_t duplicates; /**< same asset, time, seq and values as one that is there: left out */
     uint64_t conflicts;  /**< same asset, time and seq, other values: the first one stays */
     uint64_t late;       /**< of the appended ones: older than the newest of their asset that was
-                          * not ahead of the clock when it came */
+                              not ahead of the clock when it came */
     uint64_t expired;    /**< not newer than what retention dropped of their asset: left out */
     uint64_t ahead;      /**< of the appended ones: further ahead of the wall clock than
-                          * edgeops_store_options.ahead_limit */
+                              edgeops_store_options.ahead_limit */
+    uint64_t merged;     /**< samples that joined a row that was there; 0 in this version */
+    edgeops_verdict *verdicts; /**< NULL, or with edgeops_append_options.verdicts one for each
+                                    sample, or each row of the tables one after the other: given to
+                                    the caller with all that they point to, free with
+                                    edgeops_free() */
+    uint64_t verdict_count;
 } edgeops_append_result;
 #define EDGEOPS_APPEND_RESULT_INIT                                                                 \
-    { sizeof(edgeops_append_result), 0, 0, 0, 0, 0, 0 }
+    { sizeof(edgeops_append_result), 0, 0, 0, 0, 0, 0, 0, NULL, 0 }
 
 /** Same as the INIT macro, for callers that cannot use it. Any thread. Since 0.1. */
 EDGEOPS_API void edgeops_append_result_init(edgeops_append_result *result, size_t struct_size);
 
+/** Append-only. Zero means default for every field but struct_size. */
+typedef struct edgeops_append_options {
+    size_t struct_size;
+    /** How long one call waits at most when samples come in faster than the background writer makes
+     * chunks of them and its queue is full. Default 10 s; below 0: it does not wait at all. */
+    edgeops_duration wait;
+    uint32_t verdicts; /**< not 0: give a verdict on each sample */
+    uint32_t reserved; /**< 0 */
+} edgeops_append_options;
+#define EDGEOPS_APPEND_OPTIONS_INIT                                                                \
+    { sizeof(edgeops_append_options), 0, 0, 0 }
+
+/** Same as the INIT macro, for callers that cannot use it. Any thread. Since 0.1. */
+EDGEOPS_API void edgeops_append_options_init(edgeops_append_options *options, size_t struct_size);
+
 /** Appends n samples: all or none. Unknown assets and channels are made (a null value makes none).
  *
  *  Durable as edgeops_durability says when it returns. An asset name has 1..200 bytes of UTF-8, no
- * control characters, no leading, trailing or doubled '/', no '.' or '..' level; a channel
- * name 1..128 bytes likewise. At most 1,024 channels an asset and 100,000 assets. The first value
- * of a channel decides its type and length, unless edgeops_store_declare() did. A number of another
- * numeric type is taken where the channel's type has it exactly (a whole FLOAT64 by an integer
- * channel, an INT64 by a FLOAT64 channel); only a FLOAT64 for a FLOAT32 channel is rounded, which
- * is what declaring it so means.
- *  @param samples  copied; times need not be sorted
+ *  control characters, no leading, trailing or doubled '/', no '.' or '..' level; a channel name
+ *  1..128 bytes likewise. At most 1,024 channels an asset and 100,000 assets. The first value of a
+ *  channel decides its type and length, unless edgeops_store_declare() did. A number of another
+ *  numeric type is taken where the channel's type has it exactly (a whole FLOAT64 by an integer
+ *  channel, an INT64 by a FLOAT64 channel); only a FLOAT64 for a FLOAT32 channel is rounded, which
+ *  is what declaring it so means.
+ *
  *  @param result   optional; untouched after a failure
- *  @return EDGEOPS_OK; EDGEOPS_E_INVALID for a bad name or a value that its channel does
- * not hold; EDGEOPS_E_LIMIT over a limit (one call takes at most 1 GiB) or below the free-disk
- * floor; EDGEOPS_E_IO (nothing written; with durability POWER the samples may be there, but perhaps
- * not on the disk: append them again, those that are there are duplicates then) Threads: any.
- * Blocks: one write(2), with durability POWER also one fdatasync(2), which the threads that append
- * at the same time share. Since 0.1. */
-EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_append(edgeops_store *store,
-                                                                  const edgeops_sample *samples,
-                                                                  size_t n,
-                                                                  edgeops_append_result *result);
+ *  @param samples  copied; times need not be sorted
+ *  @param options  NULL for defaults
+ *  @return EDGEOPS_OK; EDGEOPS_E_INVALID for a bad name or a value that its channel does not hold;
+ *          EDGEOPS_E_LIMIT over a limit (one call takes at most 1 GiB) or below the free-disk
+ *          floor; EDGEOPS_E_AGAIN when the background writer was behind for longer than
+ *          options->wait: append again; EDGEOPS_E_IO (nothing written; with durability POWER the
+ *          samples may be there, but perhaps not on the disk: append them again, those that are
+ *          there are duplicates then)
+ *  Threads: any. Blocks: one write(2); with durability POWER also one fdatasync(2), which threads
+ *  that append at the same time share; when a journal segment is full and no spare one is ready,
+ *  making one; at most 5 ms when the writer is behind, and options->wait when its queue is full.
+ *  Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_append(
+    edgeops_append_result *result, edgeops_store *store, const edgeops_sample *samples, size_t n,
+    const edgeops_append_options *options);
 
 /** Called on the appending thread after samples of an asset became durable; must return at once and
  *  must not call edgeops (wake a loop). The ordinals of an asset never go back; with durability
- * POWER one call may tell of the samples of several threads. */
-typedef void (*edgeops_store_watch_fn)(const char *asset, uint64_t last_ordinal, void *user_data);
+ *  POWER one call may tell of the samples of several threads. */
+typedef void (*edgeops_watch_fn)(const char *asset, uint64_t last_ordinal, void *user_data);
 
-/** Sets the one watcher, NULL for none. After it returns the old one is not called any more.
- *  Any thread. Since 0.1. */
-EDGEOPS_API void edgeops_store_watch(edgeops_store *store, edgeops_store_watch_fn fn,
-                                     void *user_data);
+/** A watcher of a store. A store has any number of them; a node has one of its own. */
+typedef struct edgeops_watch edgeops_watch;
 
-/** Declares a channel before its first sample, or sets unit of one that exists.
+/** Adds a watcher.
  *
- *  @param unit  copied, UCUM text such as "um" or "m/s2"; NULL or "" for none
- *  @return EDGEOPS_OK; EDGEOPS_E_INVALID for a bad name or if it exists with another type
- *  Threads: any. Since 0.1. */
-EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_declare(edgeops_store *store,
-                                                                   const char *asset,
-                                                                   const char *channel,
-                                                                   edgeops_type type,
-                                                                   const char *unit);
+ *  @param out  NULL after a failure; close with edgeops_watch_close() before the store is closed
+ *  @return EDGEOPS_OK; EDGEOPS_E_NOMEM
+ *  Threads: any, not inside a watcher. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_watch_open(edgeops_watch **out,
+                                                                edgeops_store *store,
+                                                                edgeops_watch_fn fn,
+                                                                void *user_data);
 
-/** Declares a channel of arrays: each sample of it has `length` elements of a numeric type. The
- *  same as edgeops_store_declare() with length 1.
+/** Removes a watcher; after it returns the function is not called any more. NULL is allowed.
+ *  Threads: any, not inside a watcher. Since 0.1. */
+EDGEOPS_API void edgeops_watch_close(edgeops_watch *watch);
+
+/** A channel: what is known of it, or what it is declared to be. Passed in arrays: its size never
+ *  changes. */
+typedef struct edgeops_channel_info {
+    const char *name;
+    const char *unit; /**< UCUM text such as "um" or "m/s2"; "" for none */
+    edgeops_type type;
+    uint32_t length; /**< elements of a value, 1 for a scalar, at most EDGEOPS_LENGTH_MAX */
+} edgeops_channel_info;
+
+/** Declares a channel before its first sample, or sets the unit of one that exists.
  *
- *  @param length  1..EDGEOPS_LENGTH_MAX
- *  @return EDGEOPS_OK; EDGEOPS_E_INVALID also for a length that the type cannot have, or if it
- * exists with another one
+ *  @param channel  copied; unit NULL reads as "", length 0 as 1. With a length above 1 each sample
+ *                  of it has that many elements of a numeric type
+ *  @return EDGEOPS_OK; EDGEOPS_E_INVALID for a bad name, for a length that the type cannot have, or
+ *          if it exists with another type or length
  *  Threads: any. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status
-edgeops_store_declare_array(edgeops_store *store, const char *asset, const char *channel,
-                            edgeops_type type, uint32_t length, const char *unit);
+edgeops_store_declare(edgeops_store *store, const char *asset, const edgeops_channel_info *channel);
 
 /** One column of a table: contiguous, `length` elements a row. `data` has the elements as the type
  * stores them, row by row; of f64, i64, u8 and offsets only the one that belongs to a scalar column
@@ -168,7 +233,8 @@ typedef struct edgeops_column {
  *  Threads: any. Since 0.1. */
 EDGEOPS_API edgeops_value edgeops_column_value(const edgeops_column *column, uint64_t row);
 
-/** Rows of one asset. Owned by whoever gave it. */
+/** Rows of one asset. Owned by whoever gave it. Passed in arrays: its size never changes; set all
+ *  members that you do not use to 0. */
 typedef struct edgeops_table {
     const char *asset;
     uint64_t rows;
@@ -177,29 +243,32 @@ typedef struct edgeops_table {
     const uint64_t *ordinals;  /**< rows; arrival number within the asset, from 1 */
     size_t column_count;
     const edgeops_column *columns;
+    /** NULL: each row is whole. Else of each row 1 where it is a later part of the row of the same
+     * (time, seq) before it. Reserved: NULL in this version, and must be NULL in an append. */
+    const uint8_t *parts;
+    const void *reserved[2]; /**< NULL */
 } edgeops_table;
 
-/** Appends the rows of a table, all of one asset: all or none. The fast way for many rows.
+/** Appends the rows of n tables, each of one asset: all of them or none, in one write and one sync.
+ *  The fast way for many rows.
  *
  *  The same rules as edgeops_store_append(): names, types, duplicates, durability. Rows in order of
  *  (time, seq), newer than what the asset has and of its channels' types go in by column, others
- * one by one. A column without a value makes no channel.
- *  @param table   copied. asset, rows, times and columns are read, seqs too (NULL: all 0); the
- *                 columns' name, type, length (0 reads as 1), data (or f64, i64, u8), offsets and
- *                 bytes, valid (any content under a null), quality. No BLOB
- *  @param result  optional; untouched after a failure
- *  @return EDGEOPS_OK; EDGEOPS_E_INVALID; EDGEOPS_E_LIMIT over a limit (a table takes at most 256
- * MiB as single rows) or below the free-disk floor; EDGEOPS_E_IO (nothing written) Threads: any.
- * Blocks: one write(2), and one sync with durability power. Since 0.1. */
-EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_append_table(
-    edgeops_store *store, const edgeops_table *table, edgeops_append_result *result);
-
-/** The same for n tables, all or none of them in one write and one sync.
+ *  one by one. A column without a value makes no channel.
  *
- *  @param tables  n; their assets may differ or be the same, they go in in their order; all
- * together take at most 256 MiB as single rows Threads: any. Since 0.1. */
+ *  @param result  optional; untouched after a failure
+ *  @param tables  copied; their assets may differ or be the same, they go in in their order. asset,
+ *                 rows, times and columns are read, seqs too (NULL: all 0); the columns' name, type,
+ *                 length (0 reads as 1), data (or f64, i64, u8), offsets and bytes, valid (any
+ *                 content under a null), quality. No BLOB
+ *  @param options NULL for defaults
+ *  @return EDGEOPS_OK; EDGEOPS_E_INVALID; EDGEOPS_E_LIMIT over a limit (all tables together take at
+ *          most 256 MiB as single rows) or below the free-disk floor; EDGEOPS_E_AGAIN; EDGEOPS_E_IO
+ *          (nothing written)
+ *  Threads and what it blocks on: as edgeops_store_append(). Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_append_tables(
-    edgeops_store *store, const edgeops_table *tables, size_t n, edgeops_append_result *result);
+    edgeops_append_result *result, edgeops_store *store, const edgeops_table *tables, size_t n,
+    const edgeops_append_options *options);
 
 /** How a value is compared with that of a condition. */
 typedef enum edgeops_compare {
@@ -261,9 +330,9 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_read(edgeops_table **
  *  @return EDGEOPS_OK; EDGEOPS_E_NOTFOUND; EDGEOPS_E_CORRUPT when the bytes have another SHA-256;
  *          EDGEOPS_E_NOMEM; EDGEOPS_E_IO
  *  Threads: any. Since 0.1. */
-EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_blob(void **data, size_t *size,
-                                                                edgeops_store *store,
-                                                                const uint8_t *digest);
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_blob_read(void **data, size_t *size,
+                                                               edgeops_store *store,
+                                                               const uint8_t *digest);
 
 /** Copies a table, such as the block of a cursor, which goes with the cursor's next step.
  *
@@ -330,16 +399,32 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_read_into(uint64_t *r
 
 typedef struct edgeops_cursor edgeops_cursor;
 
+/** Which rows a cursor gives. Make it with the INIT macro; zero means default for every field but
+ *  struct_size and asset. Append-only. */
+typedef struct edgeops_cursor_options {
+    size_t struct_size;
+    const char *asset; /**< need not exist yet */
+    const char *const
+        *channels; /**< NULL: all; one that does not exist yet reads as null float64 */
+    size_t channel_count;
+    uint64_t after; /**< ordinal after which to start: 0 for the first sample, UINT64_MAX for what
+                         comes */
+} edgeops_cursor_options;
+#define EDGEOPS_CURSOR_OPTIONS_INIT                                                                \
+    { sizeof(edgeops_cursor_options), NULL, NULL, 0, 0 }
+
+/** Same as the INIT macro, for callers that cannot use it. Any thread. Since 0.1. */
+EDGEOPS_API void edgeops_cursor_options_init(edgeops_cursor_options *options, size_t struct_size);
+
 /** Opens a cursor over an asset in order of arrival, which goes on for ever: the feed of a
- * deployment.
+ *  deployment.
  *
- *  @param asset     need not exist yet
- *  @param channels  NULL: all; a channel that does not exist yet reads as null float64
- *  @param after     ordinal after which to start, 0 for the first sample, UINT64_MAX for what comes
+ *  @param out      NULL after a failure; close with edgeops_cursor_close()
+ *  @param options  copied
+ *  @return EDGEOPS_OK; EDGEOPS_E_INVALID; EDGEOPS_E_NOMEM
  *  Threads: one at a time. Since 0.1. */
-EDGEOPS_API EDGEOPS_NODISCARD edgeops_status
-edgeops_cursor_open(edgeops_cursor **out, edgeops_store *store, const char *asset,
-                    const char *const *channels, size_t channel_count, uint64_t after);
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_cursor_open(
+    edgeops_cursor **out, edgeops_store *store, const edgeops_cursor_options *options);
 
 /** The next rows in order of arrival.
  *
@@ -347,9 +432,9 @@ edgeops_cursor_open(edgeops_cursor **out, edgeops_store *store, const char *asse
  *  @param max_rows  1..65536
  *  @return EDGEOPS_OK with at least one row; EDGEOPS_DONE when there is nothing now
  *  Since 0.1. */
-EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_cursor_next(edgeops_cursor *cursor,
-                                                                 size_t max_rows,
-                                                                 const edgeops_table **block);
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_cursor_next(const edgeops_table **block,
+                                                                 edgeops_cursor *cursor,
+                                                                 size_t max_rows);
 
 /** How many ordinals it passed over since it was opened, because their rows are not there any more:
  * retention dropped them, or they cannot be read. Since 0.1. */
@@ -358,14 +443,7 @@ EDGEOPS_API uint64_t edgeops_cursor_skipped(const edgeops_cursor *cursor);
 /** NULL is allowed. Since 0.1. */
 EDGEOPS_API void edgeops_cursor_close(edgeops_cursor *cursor);
 
-/** What is known of a channel. */
-typedef struct edgeops_channel_info {
-    const char *name;
-    const char *unit;
-    edgeops_type type;
-    uint32_t length; /**< elements of a value, 1 for a scalar */
-} edgeops_channel_info;
-
+/** What is known of an asset. Given by the library; append-only. */
 typedef struct edgeops_asset_info {
     const char *name;
     uint64_t rows;
@@ -386,10 +464,20 @@ typedef edgeops_status (*edgeops_asset_fn)(const edgeops_asset_info *asset, void
  *
  *  @param pattern  NULL for all, else a name in which '*' stands for any run of characters
  *  Threads: any. Since 0.1. */
-EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_assets(edgeops_store *store,
-                                                                  const char *pattern,
-                                                                  edgeops_asset_fn fn,
-                                                                  void *user_data);
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_asset_list(edgeops_store *store,
+                                                                const char *pattern,
+                                                                edgeops_asset_fn fn,
+                                                                void *user_data);
+
+/** What is known of one asset, without a walk over all of them.
+ *
+ *  @param out   given to the caller with all that it points to, free with edgeops_free(); NULL after
+ *               a failure
+ *  @return EDGEOPS_OK; EDGEOPS_E_NOTFOUND; EDGEOPS_E_NOMEM; EDGEOPS_E_IO
+ *  Threads: any. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_asset_get(edgeops_asset_info **out,
+                                                               edgeops_store *store,
+                                                               const char *name);
 
 /** What the values of a channel in a bucket come to. */
 typedef struct edgeops_aggregate {
@@ -452,26 +540,25 @@ EDGEOPS_API void edgeops_summary_free(edgeops_summary *summary);
  *          EDGEOPS_E_BUSY where an asset that had the new name before had more samples, and samples
  *          of this one keep coming
  *  Threads: any. Since 0.1. */
-EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_rename_asset(edgeops_store *store,
-                                                                        const char *from,
-                                                                        const char *to);
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_asset_rename(edgeops_store *store,
+                                                                  const char *from, const char *to);
 
 /** Gives a channel of an asset another name; the same holds as for an asset.
  *
  *  @return EDGEOPS_OK; EDGEOPS_E_NOTFOUND (asset, channel); EDGEOPS_E_EXISTS; EDGEOPS_E_INVALID
  *  Threads: any. Since 0.1. */
-EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_rename_channel(edgeops_store *store,
-                                                                          const char *asset,
-                                                                          const char *from,
-                                                                          const char *to);
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_channel_rename(edgeops_store *store,
+                                                                    const char *asset,
+                                                                    const char *from,
+                                                                    const char *to);
 
 /** Removes an asset with its samples and labels. The ordinals of one that is made later under the
  * same name go on behind those of this one.
  *
  *  @return EDGEOPS_OK; EDGEOPS_E_NOTFOUND; EDGEOPS_E_BUSY when a dataset holds it (named in the
  * detail) Threads: any. Since 0.1. */
-EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_remove_asset(edgeops_store *store,
-                                                                        const char *asset);
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_asset_remove(edgeops_store *store,
+                                                                  const char *asset);
 
 EDGEOPS_END_DECLS
 

@@ -57,7 +57,7 @@ typedef enum edgeops_type {
  *  A scalar has size 0. An array has the type of its elements, size = bytes of all of them and
  *  as.data: elements one after the other in the machine's byte order, aligned or not. A BLOB on its
  *  way in has its bytes; one that was read has size 40 and as.data points to an edgeops_blob, whose
- *  bytes edgeops_store_blob() reads. */
+ *  bytes edgeops_blob_read() reads. */
 typedef struct edgeops_value {
     edgeops_type type;
     uint32_t size; /**< bytes of as.str or as.data, else 0 */

@@ -61,7 +61,7 @@ AT(column, data, 80);
 AT(column, length, 88);
 AT(column, quality, 96);
 
-FROZEN(table, 56);
+FROZEN(table, 80);
 AT(table, asset, 0);
 AT(table, rows, 8);
 AT(table, times, 16);
@@ -69,6 +69,17 @@ AT(table, seqs, 24);
 AT(table, ordinals, 32);
 AT(table, column_count, 40);
 AT(table, columns, 48);
+AT(table, parts, 56);
+AT(table, reserved, 64);
+
+FROZEN(verdict, 64);
+AT(verdict, outcome, 0);
+AT(verdict, marks, 4);
+AT(verdict, ordinal, 8);
+AT(verdict, channel, 16);
+AT(verdict, stored, 24);
+AT(verdict, quality, 40);
+AT(verdict, reserved, 48);
 
 FROZEN(condition, 32);
 AT(condition, channel, 0);

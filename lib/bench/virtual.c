@@ -153,7 +153,7 @@ static edgeops_status keep_label(edgeops_virtual *asset, const eop_virtual_step 
     return heap_push(asset, &item) ? EDGEOPS_OK : eop_fail_nomem("bench");
 }
 
-edgeops_status edgeops_virtual_next(edgeops_virtual *asset, const edgeops_sample **sample) {
+edgeops_status edgeops_virtual_next(const edgeops_sample **sample, edgeops_virtual *asset) {
     EOP_REQUIRE(asset != NULL && sample != NULL, "bench");
     double values[MAX_CHANNELS] = {0};
     double t = (double)asset->index / asset->rate_hz;
@@ -182,8 +182,8 @@ edgeops_status edgeops_virtual_next(edgeops_virtual *asset, const edgeops_sample
     return EDGEOPS_OK;
 }
 
-edgeops_status edgeops_virtual_next_label(edgeops_virtual *asset,
-                                          const edgeops_virtual_label **label) {
+edgeops_status edgeops_virtual_next_label(const edgeops_virtual_label **label,
+                                          edgeops_virtual *asset) {
     EOP_REQUIRE(asset != NULL && label != NULL, "bench");
     if (asset->heap_size == 0 || asset->heap[0].label.given > asset->now) {
         return EDGEOPS_DONE;

@@ -169,8 +169,8 @@ void edgeops_label_result_init(edgeops_label_result *result, size_t struct_size)
     eop_struct_init(result, struct_size, &defaults, sizeof defaults);
 }
 
-edgeops_status edgeops_store_label(edgeops_store *store, const edgeops_label *labels, size_t n,
-                                   int64_t *first_id) {
+edgeops_status edgeops_label_add(int64_t *first_id, edgeops_store *store,
+                                 const edgeops_label *labels, size_t n) {
     EOP_REQUIRE(store != NULL && (labels != NULL || n == 0), "store");
     edgeops_label_result result = EDGEOPS_LABEL_RESULT_INIT;
     int64_t first = 0;
@@ -181,8 +181,8 @@ edgeops_status edgeops_store_label(edgeops_store *store, const edgeops_label *la
     return status;
 }
 
-edgeops_status edgeops_store_label_new(edgeops_store *store, const edgeops_label *labels, size_t n,
-                                       edgeops_label_result *result) {
+edgeops_status edgeops_label_add_new(edgeops_label_result *result, edgeops_store *store,
+                                     const edgeops_label *labels, size_t n) {
     EOP_REQUIRE(store != NULL && (labels != NULL || n == 0), "store");
     edgeops_label_result out = EDGEOPS_LABEL_RESULT_INIT;
     int64_t first = 0;
@@ -261,7 +261,7 @@ static edgeops_status correct(int64_t *new_id, eop_catalog *catalog, int64_t id,
     return status == EDGEOPS_OK ? add_label(new_id, catalog, label, asset, id, eop_now()) : status;
 }
 
-edgeops_status edgeops_store_correct(int64_t *new_id, edgeops_store *store, int64_t id,
+edgeops_status edgeops_label_correct(int64_t *new_id, edgeops_store *store, int64_t id,
                                      const edgeops_label *label) {
     EOP_REQUIRE(store != NULL && label != NULL, "store");
     int64_t made = 0;
@@ -280,7 +280,7 @@ edgeops_status edgeops_store_correct(int64_t *new_id, edgeops_store *store, int6
     return status;
 }
 
-edgeops_status edgeops_store_unlabel(edgeops_store *store, int64_t id) {
+edgeops_status edgeops_label_remove(edgeops_store *store, int64_t id) {
     EOP_REQUIRE(store != NULL, "store");
     eop_catalog *catalog = eop_store_catalog(store);
     int64_t asset = 0;

@@ -580,7 +580,7 @@ edgeops_status eop_label_stats(char **json, edgeops_store *store,
     query.start = options->start;
     query.end = options->end;
     query.version = options->version;
-    edgeops_status status = edgeops_store_find_labels(&version, store, &query, note_label, s);
+    edgeops_status status = edgeops_label_list(&version, store, &query, note_label, s);
     if (status == EDGEOPS_OK) {
         status = end_asset(s);
     }

@@ -233,12 +233,16 @@ static edgeops_status walk_all(walk *w, edgeops_label_fn fn, void *user_data) {
     return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
 }
 
-static edgeops_status find(uint64_t *version, edgeops_store *store,
-                           const edgeops_label_query *query, bool exact, edgeops_label_fn fn,
-                           void *user_data) {
+edgeops_status edgeops_label_list(uint64_t *version, edgeops_store *store,
+                                  const edgeops_label_query *query, edgeops_label_fn fn,
+                                  void *user_data) {
+    EOP_REQUIRE(store != NULL && fn != NULL, "store");
     edgeops_label_query q = EDGEOPS_LABEL_QUERY_INIT;
     uint64_t now = 0;
     edgeops_status status = EOP_STRUCT_TAKE(&q, query, "store", EDGEOPS_LABEL_QUERY_INIT);
+    if (status == EDGEOPS_OK && q.reserved != 0) {
+        status = eop_fail(EDGEOPS_E_INVALID, "store", "edgeops_label_query: reserved is not 0");
+    }
     if (status == EDGEOPS_OK) {
         status = eop_label_version(&now, eop_store_catalog(store));
     }
@@ -256,7 +260,7 @@ static edgeops_status find(uint64_t *version, edgeops_store *store,
     uint64_t at = q.version != 0 ? q.version : now;
     w->catalog = eop_store_catalog(store);
     w->query = &q;
-    w->exact = exact;
+    w->exact = q.exact != 0 && q.asset != NULL;
     w->version = q.history != 0 ? 0 : at;
     w->left = q.limit != 0 ? q.limit : UINT64_MAX;
     if (now > 0 || q.id != 0 || is_one_asset(w)) {
@@ -267,19 +271,4 @@ static edgeops_status find(uint64_t *version, edgeops_store *store,
         *version = at;
     }
     return status;
-}
-
-edgeops_status edgeops_store_find_labels(uint64_t *version, edgeops_store *store,
-                                         const edgeops_label_query *query, edgeops_label_fn fn,
-                                         void *user_data) {
-    EOP_REQUIRE(store != NULL && query != NULL && fn != NULL, "store");
-    return find(version, store, query, false, fn, user_data);
-}
-
-edgeops_status edgeops_store_labels(edgeops_store *store, const char *asset, edgeops_label_fn fn,
-                                    void *user_data) {
-    EOP_REQUIRE(store != NULL && fn != NULL, "store");
-    edgeops_label_query query = EDGEOPS_LABEL_QUERY_INIT;
-    query.asset = asset;
-    return find(NULL, store, &query, asset != NULL, fn, user_data);
 }

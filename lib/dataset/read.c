@@ -293,11 +293,12 @@ static edgeops_status open_dataset(edgeops_dataset **out, edgeops_store *store, 
     return EDGEOPS_OK;
 }
 
-edgeops_status edgeops_dataset_open(edgeops_dataset **out, edgeops_store *store, const char *name) {
+edgeops_status edgeops_dataset_read(edgeops_dataset **out, edgeops_store *store, const char *name) {
     return open_dataset(out, store, name, CHECKED);
 }
 
-edgeops_status edgeops_dataset_read(edgeops_dataset **out, edgeops_store *store, const char *name) {
+edgeops_status edgeops_dataset_read_unchecked(edgeops_dataset **out, edgeops_store *store,
+                                              const char *name) {
     return open_dataset(out, store, name, UNCHECKED);
 }
 

@@ -12,7 +12,7 @@ static const edgeops_hld_driver *const drivers[] = {
     &eop_driver_replay,
 };
 
-edgeops_status edgeops_drivers(edgeops_driver_fn fn, void *user_data) {
+edgeops_status edgeops_driver_list(edgeops_driver_fn fn, void *user_data) {
     edgeops_status rc = EDGEOPS_OK;
     for (size_t i = 0; i < EOP_COUNT(drivers) && rc == EDGEOPS_OK; i++) {
         rc = fn(drivers[i], user_data);

@@ -166,13 +166,13 @@ static void count_dead(edgeops_source *source, size_t bytes) {
 static edgeops_status append(edgeops_source *source, const edgeops_sample *samples, size_t n,
                              edgeops_append_result *result) {
     const edgeops_source_options *options = &source->options;
-    edgeops_status rc = options->append(samples, n, result, options->user_data);
+    edgeops_status rc = options->append(result, samples, n, NULL, options->user_data);
     if (rc == EDGEOPS_E_LIMIT && options->ready != NULL &&
         options->ready(options->user_data) == EDGEOPS_OK) {
         /* There is room, perhaps made this very moment: then it is these samples that break a
          * limit, and trying again for ever would help nobody. */
         *result = (edgeops_append_result)EDGEOPS_APPEND_RESULT_INIT;
-        rc = options->append(samples, n, result, options->user_data);
+        rc = options->append(result, samples, n, NULL, options->user_data);
         return rc == EDGEOPS_E_LIMIT ? EDGEOPS_E_INVALID : rc;
     }
     return rc < 0 ? rc : EDGEOPS_OK;
@@ -201,10 +201,10 @@ static edgeops_status add_labels(edgeops_source *source, const edgeops_label *la
                                  edgeops_append_result *result) {
     const edgeops_source_options *options = &source->options;
     edgeops_label_result done = EDGEOPS_LABEL_RESULT_INIT;
-    edgeops_status rc = options->label(labels, n, &done, options->user_data);
+    edgeops_status rc = options->label(&done, labels, n, options->user_data);
     if (rc == EDGEOPS_E_LIMIT && options->ready != NULL &&
         options->ready(options->user_data) == EDGEOPS_OK) {
-        rc = options->label(labels, n, &done, options->user_data);
+        rc = options->label(&done, labels, n, options->user_data);
     }
     if (rc < 0) {
         return rc == EDGEOPS_E_NOTFOUND ? EDGEOPS_E_INVALID : rc;
@@ -599,7 +599,7 @@ void edgeops_source_forget(edgeops_source *source) {
     }
 }
 
-edgeops_status edgeops_source_get_stats(edgeops_source *source, edgeops_source_stats *stats) {
+edgeops_status edgeops_source_get_stats(edgeops_source_stats *stats, edgeops_source *source) {
     EOP_REQUIRE(source != NULL && stats != NULL, "source");
     edgeops_status status = eop_result_check(stats, "source", "EDGEOPS_SOURCE_STATS_INIT");
     if (status == EDGEOPS_OK) {

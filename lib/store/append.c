@@ -11,6 +11,8 @@
 #include "store/blob.h"
 #include "store/convert.h"
 #include "store/internal.h"
+#include "store/verdict.h"
+#include "store/watch.h"
 
 /* An asset that this call appends to, and how it was before. */
 typedef struct touch {
@@ -43,6 +45,7 @@ struct eop_append_scratch {
     int64_t limit;  /* times after it are ahead of the clock */
     bool new_names; /* assets or channels that the catalog does not have */
     edgeops_append_result result;
+    eop_verdicts verdicts;
 };
 
 void eop_append_scratch_free(eop_append_scratch *scratch) {
@@ -50,6 +53,7 @@ void eop_append_scratch_free(eop_append_scratch *scratch) {
         eop_buf_dispose(&scratch->frame);
         eop_buf_dispose(&scratch->converter.arrays);
         eop_free(scratch->touches);
+        eop_verdicts_dispose(&scratch->verdicts);
         eop_free(scratch);
     }
 }
@@ -244,6 +248,34 @@ static bool same_values(eop_append_scratch *scratch, const eop_rows *rows, size_
     return true;
 }
 
+/* The first channel in which a stored row and the n cells differ; they do. */
+static edgeops_status tell_conflict(eop_append_scratch *scratch, const eop_asset *asset,
+                                    const eop_rows *rows, size_t row, size_t n) {
+    const edgeops_value nothing = {.type = EDGEOPS_TYPE_NULL};
+    uint32_t differs = UINT32_MAX;
+    for (size_t i = 0; differs == UINT32_MAX && i < n; i++) {
+        const eop_cell *cell = &scratch->cells[i];
+        if (cell->channel >= rows->vector_count ||
+            !eop_vector_equals(&rows->vectors[cell->channel], row, &cell->value) ||
+            eop_vector_quality(&rows->vectors[cell->channel], row) != cell->quality) {
+            differs = cell->channel;
+        }
+    }
+    for (size_t k = 0; differs == UINT32_MAX && k < rows->vector_count; k++) {
+        bool given = eop_vector_is_null(&rows->vectors[k], row);
+        for (size_t i = 0; !given && i < n; i++) {
+            given = scratch->cells[i].channel == k;
+        }
+        differs = given ? UINT32_MAX : (uint32_t)k;
+    }
+    bool stored = differs < rows->vector_count;
+    edgeops_value value = stored ? eop_vector_value(&rows->vectors[differs], row) : nothing;
+    uint16_t quality =
+        stored ? eop_vector_quality(&rows->vectors[differs], row) : EDGEOPS_QUALITY_NONE;
+    return eop_verdicts_conflict(&scratch->verdicts, asset->channels[differs]->name, &value,
+                                 quality);
+}
+
 static bool is_expired(const eop_asset *asset, int64_t time) {
     return EOP_UNLIKELY(asset->dropped > 0) && time <= asset->until;
 }
@@ -267,32 +299,40 @@ static edgeops_status check_new(edgeops_store *store, eop_asset *asset,
         status = eop_lookup_find(&rows, &row, &store->lookup, asset, store->chunk_epoch,
                                  sample->time, sample->seq);
     }
-    if (status == EDGEOPS_OK && rows == NULL && expired) {
-        store->scratch->result.expired++;
-        return EDGEOPS_DONE;
-    }
-    if (status != EDGEOPS_OK || rows == NULL) {
+    eop_append_scratch *scratch = store->scratch;
+    if (status != EDGEOPS_OK || (rows == NULL && !expired)) {
         return status;
     }
-    if (same_values(store->scratch, rows, row, n)) {
-        store->scratch->result.duplicates++;
+    if (rows == NULL) {
+        scratch->result.expired++;
+        status = eop_verdicts_add(&scratch->verdicts, EDGEOPS_OUTCOME_EXPIRED, 0, 0);
+    } else if (same_values(scratch, rows, row, n)) {
+        scratch->result.duplicates++;
+        status = eop_verdicts_add(&scratch->verdicts, EDGEOPS_OUTCOME_DUPLICATE, 0, 0);
     } else {
-        store->scratch->result.conflicts++;
+        scratch->result.conflicts++;
+        if (scratch->verdicts.wanted) {
+            status = tell_conflict(scratch, asset, rows, row, n);
+        }
     }
-    return EDGEOPS_DONE;
+    return status == EDGEOPS_OK ? EDGEOPS_DONE : status;
 }
 
 /* -- the call -- */
 
-/* A clock that jumped ahead once must not make all that comes afterwards late. */
-static void note_time(eop_append_scratch *scratch, eop_asset *asset, int64_t time) {
+/* A clock that jumped ahead once must not make all that comes afterwards late. Gives the sample's
+ * marks. */
+static uint32_t note_time(eop_append_scratch *scratch, eop_asset *asset, int64_t time) {
     if (EOP_UNLIKELY(time > scratch->limit)) {
         scratch->result.ahead++;
-    } else if (time < asset->seen) {
-        scratch->result.late++;
-    } else {
-        asset->seen = time;
+        return EDGEOPS_MARK_AHEAD;
     }
+    if (time < asset->seen) {
+        scratch->result.late++;
+        return EDGEOPS_MARK_LATE;
+    }
+    asset->seen = time;
+    return 0;
 }
 
 edgeops_status eop_append_sample(edgeops_store *store, const edgeops_sample *sample, size_t index) {
@@ -337,8 +377,8 @@ edgeops_status eop_append_sample(edgeops_store *store, const edgeops_sample *sam
         return eop_fail_nomem("store");
     }
     scratch->result.appended++;
-    note_time(scratch, asset, sample->time);
-    return EDGEOPS_OK;
+    uint32_t marks = note_time(scratch, asset, sample->time);
+    return eop_verdicts_add(&scratch->verdicts, EDGEOPS_OUTCOME_APPENDED, marks, row.ordinal);
 }
 
 /* Channel of each column. DONE: a column has another type than its channel. */
@@ -392,7 +432,8 @@ edgeops_status eop_append_rows(edgeops_store *store, const edgeops_table *table,
     if (status != EDGEOPS_OK) {
         return status;
     }
-    rows->first_ordinal = asset->all.ordinal + 1;
+    uint64_t first_ordinal = asset->all.ordinal + 1;
+    rows->first_ordinal = first_ordinal;
     char *block = blocks->data;
     for (uint64_t at = 0; at < rows->rows; at += EOP_CHUNK_ROWS) {
         block = eop_table_frame_assign(block, asset->id, rows->first_ordinal + at, channels);
@@ -410,8 +451,12 @@ edgeops_status eop_append_rows(edgeops_store *store, const edgeops_table *table,
         scratch->result.appended += n;
         scratch->result.ahead += ahead;
         if (ahead < n) {
-            note_time(scratch, asset, newest);
+            (void)note_time(scratch, asset, newest);
         }
+    }
+    for (size_t i = 0; scratch->verdicts.wanted && status == EDGEOPS_OK && i < n; i++) {
+        status = eop_verdicts_add(&scratch->verdicts, EDGEOPS_OUTCOME_APPENDED,
+                                  i >= n - ahead ? EDGEOPS_MARK_AHEAD : 0, first_ordinal + i);
     }
     return status;
 }
@@ -497,7 +542,7 @@ static edgeops_status wait_durable(edgeops_store *store, news *list, size_t n) {
 
 /* *list: room for one, or else one that was allocated. */
 static edgeops_status append_locked(edgeops_store *store, eop_append_fn fn, void *input,
-                                    news **list) {
+                                    bool verdicts, news **list) {
     eop_append_scratch *scratch = store->scratch;
     bool names_kept = false;
     edgeops_status status = EDGEOPS_OK;
@@ -506,6 +551,7 @@ static edgeops_status append_locked(edgeops_store *store, eop_append_fn fn, void
     scratch->new_names = false;
     scratch->result = (edgeops_append_result)EDGEOPS_APPEND_RESULT_INIT;
     scratch->limit = clock_limit(store);
+    eop_verdicts_begin(&scratch->verdicts, verdicts);
     eop_buf_clear(&scratch->frame);
     if (eop_buf_reserve(&scratch->frame, EOP_FRAME_HEADER) == NULL) {
         /* The mark is taken back, or every later append would fail as well. */
@@ -516,6 +562,10 @@ static edgeops_status append_locked(edgeops_store *store, eop_append_fn fn, void
     status = fn(store, input);
     if (status == EDGEOPS_OK) {
         status = reserve_news(list, scratch);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_verdicts_give(&scratch->result.verdicts, &scratch->result.verdict_count,
+                                   &scratch->verdicts);
     }
     if (status == EDGEOPS_OK && scratch->new_names) {
         status = commit_names(store);
@@ -533,6 +583,7 @@ static edgeops_status append_locked(edgeops_store *store, eop_append_fn fn, void
     if (status != EDGEOPS_OK) {
         roll_back(store, !names_kept);
         scratch->touch_count = 0;
+        eop_free(scratch->result.verdicts);
     }
     if (scratch->frame.failed || scratch->frame.capacity > 1024 * 1024) {
         eop_buf_dispose(&scratch->frame);
@@ -540,16 +591,28 @@ static edgeops_status append_locked(edgeops_store *store, eop_append_fn fn, void
     return status;
 }
 
-edgeops_status eop_append_run(edgeops_store *store, size_t bound, eop_append_fn fn, void *input,
-                              edgeops_append_result *result) {
+/* Under `watch_lock`. */
+static void tell_watchers(edgeops_store *store, const news *list, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        if (list[i].ordinal != 0) { /* else it was removed meanwhile */
+            eop_watches_tell(store, list[i].asset, list[i].ordinal);
+        }
+    }
+}
+
+edgeops_status eop_append_run(edgeops_append_result *result, edgeops_store *store, size_t bound,
+                              eop_append_fn fn, void *input,
+                              const edgeops_append_options *options) {
     news one;
     news *list = &one;
     size_t list_count = 0;
     edgeops_append_result done = EDGEOPS_APPEND_RESULT_INIT;
+    bool verdicts = result != NULL && options->verdicts != 0 &&
+                    result->struct_size >= sizeof *result; /* else they would have no owner */
     pthread_mutex_lock(&store->lock);
-    edgeops_status status = eop_store_make_room(store, bound);
+    edgeops_status status = eop_store_make_room(store, bound, options->wait);
     if (status == EDGEOPS_OK) {
-        status = append_locked(store, fn, input, &list);
+        status = append_locked(store, fn, input, verdicts, &list);
     }
     if (status == EDGEOPS_OK) {
         done = store->scratch->result;
@@ -565,12 +628,7 @@ edgeops_status eop_append_run(edgeops_store *store, size_t bound, eop_append_fn 
     }
     pthread_mutex_unlock(&store->lock);
     if (list_count > 0) {
-        for (size_t i = 0; store->watch != NULL && i < list_count; i++) {
-            if (list[i].ordinal == 0) {
-                continue; /* removed meanwhile */
-            }
-            store->watch(list[i].asset, list[i].ordinal, store->watch_data);
-        }
+        tell_watchers(store, list, list_count);
         pthread_mutex_unlock(&store->watch_lock);
     }
     if (list != &one) {
@@ -578,6 +636,8 @@ edgeops_status eop_append_run(edgeops_store *store, size_t bound, eop_append_fn 
     }
     if (status == EDGEOPS_OK) {
         eop_result_give(result, &done, sizeof done);
+    } else {
+        eop_free(done.verdicts);
     }
     return status;
 }
@@ -598,27 +658,56 @@ static edgeops_status take_samples(edgeops_store *store, void *input) {
     return status;
 }
 
-void edgeops_append_result_init(edgeops_append_result *result, size_t struct_size) {
-    static const edgeops_append_result defaults = EDGEOPS_APPEND_RESULT_INIT;
-    eop_struct_init(result, struct_size, &defaults, sizeof defaults);
+void edgeops_append_options_init(edgeops_append_options *options, size_t struct_size) {
+    const edgeops_append_options defaults = EDGEOPS_APPEND_OPTIONS_INIT;
+    eop_struct_init(options, struct_size, &defaults, sizeof defaults);
 }
 
-edgeops_status edgeops_store_append(edgeops_store *store, const edgeops_sample *samples, size_t n,
-                                    edgeops_append_result *result) {
+void edgeops_append_result_init(edgeops_append_result *result, size_t struct_size) {
+    const edgeops_append_result empty = EDGEOPS_APPEND_RESULT_INIT;
+    eop_struct_init(result, struct_size, &empty, sizeof empty);
+}
+
+edgeops_status eop_append_take(edgeops_append_options *out, const edgeops_append_options *options,
+                               const edgeops_append_result *result) {
+    *out = (edgeops_append_options)EDGEOPS_APPEND_OPTIONS_INIT;
+    edgeops_status status = EOP_STRUCT_TAKE(out, options, "store", EDGEOPS_APPEND_OPTIONS_INIT);
+    if (status == EDGEOPS_OK) {
+        status = eop_result_check(result, "store", "EDGEOPS_APPEND_RESULT_INIT");
+    }
+    if (status == EDGEOPS_OK && out->reserved != 0) {
+        status = eop_fail(EDGEOPS_E_INVALID, "store", "edgeops_append_options: reserved is not 0");
+    }
+    if (status == EDGEOPS_OK && out->wait == 0) {
+        out->wait = 10 * EDGEOPS_SECOND;
+    }
+    return status;
+}
+
+static edgeops_status check_samples(size_t *bound, bool *has_blobs, const edgeops_sample *samples,
+                                    size_t n) {
+    edgeops_status status = EDGEOPS_OK;
+    for (size_t i = 0; status == EDGEOPS_OK && i < n; i++) {
+        status = eop_sample_check(bound, has_blobs, &samples[i]);
+    }
+    return status;
+}
+
+edgeops_status edgeops_store_append(edgeops_append_result *result, edgeops_store *store,
+                                    const edgeops_sample *samples, size_t n,
+                                    const edgeops_append_options *options) {
     EOP_REQUIRE(store != NULL && (samples != NULL || n == 0), "store");
     sample_list list = {samples, n, NULL};
+    edgeops_append_options taken;
     edgeops_blob *blobs = NULL;
     bool has_blobs = false;
     size_t bound = 0;
-    edgeops_status status = eop_result_check(result, "store", "EDGEOPS_APPEND_RESULT_INIT");
+    edgeops_status status = eop_append_take(&taken, options, result);
+    if (status == EDGEOPS_OK) {
+        status = check_samples(&bound, &has_blobs, samples, n);
+    }
     if (status != EDGEOPS_OK) {
         return status;
-    }
-    for (size_t i = 0; i < n; i++) {
-        status = eop_sample_check(&bound, &has_blobs, &samples[i]);
-        if (status != EDGEOPS_OK) {
-            return status;
-        }
     }
     if (n == 0) {
         const edgeops_append_result nothing = EDGEOPS_APPEND_RESULT_INIT;
@@ -626,26 +715,16 @@ edgeops_status edgeops_store_append(edgeops_store *store, const edgeops_sample *
         return EDGEOPS_OK;
     }
     if (EOP_LIKELY(!has_blobs)) {
-        return eop_append_run(store, bound, take_samples, &list, result);
+        return eop_append_run(result, store, bound, take_samples, &list, &taken);
     }
     status = eop_blob_begin(&blobs, store, samples, n);
     if (status == EDGEOPS_OK) {
         list.blobs = blobs;
-        status = eop_append_run(store, bound, take_samples, &list, result);
+        status = eop_append_run(result, store, bound, take_samples, &list, &taken);
         eop_blob_end(store);
         eop_free(blobs);
     }
     return status;
-}
-
-void edgeops_store_watch(edgeops_store *store, edgeops_store_watch_fn fn, void *user_data) {
-    if (store == NULL) {
-        return;
-    }
-    pthread_mutex_lock(&store->watch_lock);
-    store->watch = fn;
-    store->watch_data = user_data;
-    pthread_mutex_unlock(&store->watch_lock);
 }
 
 edgeops_status eop_append_scratch_new(eop_append_scratch **out) {

@@ -276,6 +276,11 @@ static edgeops_status check_table(const edgeops_table *table) {
     EOP_REQUIRE(table->asset != NULL && (table->rows == 0 || table->times != NULL) &&
                     (table->column_count == 0 || table->columns != NULL),
                 "store");
+    if (table->parts != NULL || table->reserved[0] != NULL || table->reserved[1] != NULL) {
+        return eop_fail(EDGEOPS_E_INVALID, "store",
+                        "asset '%s': parts and reserved members of a table are NULL in an append",
+                        table->asset);
+    }
     if (table->column_count < 1 || table->column_count > EOP_CHANNELS_MAX) {
         return eop_fail(EDGEOPS_E_INVALID, "store",
                         "asset '%s': a table has 1 to %u columns, not %zu", table->asset,
@@ -284,8 +289,8 @@ static edgeops_status check_table(const edgeops_table *table) {
     return table->rows <= EOP_TABLE_MAX ? EDGEOPS_OK : fail_size(table);
 }
 
-static edgeops_status append_inputs(edgeops_store *store, inputs *all,
-                                    edgeops_append_result *result) {
+static edgeops_status append_inputs(edgeops_append_result *result, edgeops_store *store,
+                                    inputs *all, const edgeops_append_options *options) {
     bool ascending = true;
     size_t singly = 0;
     size_t packed = 0;
@@ -297,16 +302,20 @@ static edgeops_status append_inputs(edgeops_store *store, inputs *all,
             return fail_size(in->table);
         }
     }
-    edgeops_status status =
-        ascending ? eop_append_run(store, packed, append_blocks, all, result) : EDGEOPS_DONE;
-    return status == EDGEOPS_DONE ? eop_append_run(store, singly, append_singly, all, result)
-                                  : status;
+    edgeops_status status = ascending
+                                ? eop_append_run(result, store, packed, append_blocks, all, options)
+                                : EDGEOPS_DONE;
+    return status == EDGEOPS_DONE
+               ? eop_append_run(result, store, singly, append_singly, all, options)
+               : status;
 }
 
-edgeops_status edgeops_store_append_tables(edgeops_store *store, const edgeops_table *tables,
-                                           size_t n, edgeops_append_result *result) {
+edgeops_status edgeops_store_append_tables(edgeops_append_result *result, edgeops_store *store,
+                                           const edgeops_table *tables, size_t n,
+                                           const edgeops_append_options *options) {
     EOP_REQUIRE(store != NULL && (tables != NULL || n == 0), "store");
-    edgeops_status status = eop_result_check(result, "store", "EDGEOPS_APPEND_RESULT_INIT");
+    edgeops_append_options taken;
+    edgeops_status status = eop_append_take(&taken, options, result);
     if (status != EDGEOPS_OK) {
         return status;
     }
@@ -321,7 +330,7 @@ edgeops_status edgeops_store_append_tables(edgeops_store *store, const edgeops_t
         }
     }
     if (status == EDGEOPS_OK && all.count > 0) {
-        status = append_inputs(store, &all, result);
+        status = append_inputs(result, store, &all, &taken);
     } else if (status == EDGEOPS_OK) {
         const edgeops_append_result nothing = EDGEOPS_APPEND_RESULT_INIT;
         eop_result_give(result, &nothing, sizeof nothing);
@@ -331,12 +340,6 @@ edgeops_status edgeops_store_append_tables(edgeops_store *store, const edgeops_t
     }
     eop_free(all.items);
     return status;
-}
-
-edgeops_status edgeops_store_append_table(edgeops_store *store, const edgeops_table *table,
-                                          edgeops_append_result *result) {
-    EOP_REQUIRE(table != NULL, "store");
-    return edgeops_store_append_tables(store, table, 1, result);
 }
 
 /* -- at the opening -- */

@@ -24,8 +24,8 @@ static edgeops_status commit_declared(edgeops_store *store, const eop_asset *ass
     return eop_catalog_end(&store->catalog, status);
 }
 
-static edgeops_status make_channel(edgeops_store *store, const char *asset_name, const char *name,
-                                   edgeops_type type, uint32_t length, const char *unit) {
+static edgeops_status make_channel(edgeops_store *store, const char *asset_name,
+                                   const edgeops_channel_info *channel) {
     eop_asset *asset = eop_memtable_find(&store->mem, asset_name);
     bool made = asset == NULL;
     edgeops_status status = EDGEOPS_OK;
@@ -36,7 +36,8 @@ static edgeops_status make_channel(edgeops_store *store, const char *asset_name,
         }
     }
     uint32_t before = asset->channel_count;
-    status = eop_asset_add_channel(asset, name, type, length, unit);
+    status =
+        eop_asset_add_channel(asset, channel->name, channel->type, channel->length, channel->unit);
     if (status == EDGEOPS_OK) {
         status = commit_declared(store, asset, made, before);
     }
@@ -82,76 +83,59 @@ static edgeops_status set_unit(edgeops_store *store, eop_asset *asset, eop_chann
     return EDGEOPS_OK;
 }
 
-edgeops_status edgeops_store_declare(edgeops_store *store, const char *asset, const char *channel,
-                                     edgeops_type type, const char *unit) {
-    return edgeops_store_declare_array(store, asset, channel, type, 1, unit);
-}
-
-edgeops_status edgeops_store_declare_array(edgeops_store *store, const char *asset,
-                                           const char *channel, edgeops_type type, uint32_t length,
-                                           const char *unit) {
-    EOP_REQUIRE(store != NULL && asset != NULL && channel != NULL, "store");
-    char has[EOP_TYPE_TEXT];
-    char wanted[EOP_TYPE_TEXT];
-    if (!eop_type_known((int64_t)type)) {
+static edgeops_status check_channel(const char *asset, const edgeops_channel_info *channel) {
+    size_t size = strlen(channel->unit);
+    if (!eop_type_known((int64_t)channel->type)) {
         return eop_fail(EDGEOPS_E_INVALID, "store", "asset '%s', channel '%s': no such type", asset,
-                        channel);
+                        channel->name);
     }
-    if (!eop_type_has_length(type, length)) {
+    if (!eop_type_has_length(channel->type, channel->length)) {
         return eop_fail(EDGEOPS_E_INVALID, "store",
                         "asset '%s', channel '%s': no arrays of %u %s; 1 to %u elements of a "
                         "numeric type",
-                        asset, channel, length, eop_type_name(type), EDGEOPS_LENGTH_MAX);
+                        asset, channel->name, channel->length, eop_type_name(channel->type),
+                        EDGEOPS_LENGTH_MAX);
     }
-    if (unit == NULL) {
-        unit = "";
-    }
-    size_t size = strlen(unit);
-    if (size > 64 || eop_utf8_valid(unit, size) != size) {
+    if (size > 64 || eop_utf8_valid(channel->unit, size) != size) {
         return eop_fail(EDGEOPS_E_INVALID, "store",
                         "asset '%s', channel '%s': a unit has at most 64 bytes of UTF-8", asset,
-                        channel);
+                        channel->name);
     }
     edgeops_status status = eop_check_asset_name(asset);
-    if (status == EDGEOPS_OK) {
-        status = eop_check_channel_name(asset, channel);
-    }
+    return status == EDGEOPS_OK ? eop_check_channel_name(asset, channel->name) : status;
+}
+
+edgeops_status edgeops_store_declare(edgeops_store *store, const char *asset,
+                                     const edgeops_channel_info *channel) {
+    EOP_REQUIRE(store != NULL && asset != NULL && channel != NULL && channel->name != NULL,
+                "store");
+    edgeops_channel_info wanted = *channel;
+    wanted.unit = wanted.unit != NULL ? wanted.unit : "";
+    wanted.length = wanted.length > 0 ? wanted.length : 1;
+    char has[EOP_TYPE_TEXT];
+    char asked[EOP_TYPE_TEXT];
+    edgeops_status status = check_channel(asset, &wanted);
     if (status != EDGEOPS_OK) {
         return status;
     }
     pthread_mutex_lock(&store->lock);
     eop_asset *known = eop_memtable_find(&store->mem, asset);
-    eop_channel *found = known != NULL ? eop_asset_channel(known, channel) : NULL;
+    eop_channel *found = known != NULL ? eop_asset_channel(known, wanted.name) : NULL;
     if (found == NULL) {
-        status = make_channel(store, asset, channel, type, length, unit);
-    } else if (found->type != type || found->length != length) {
+        status = make_channel(store, asset, &wanted);
+    } else if (found->type != wanted.type || found->length != wanted.length) {
         status = eop_fail(EDGEOPS_E_INVALID, "store",
-                          "asset '%s': channel '%s' holds %s, it cannot become %s", asset, channel,
-                          eop_type_text(has, found->type, found->length),
-                          eop_type_text(wanted, type, length));
+                          "asset '%s': channel '%s' holds %s, it cannot become %s", asset,
+                          wanted.name, eop_type_text(has, found->type, found->length),
+                          eop_type_text(asked, wanted.type, wanted.length));
     } else {
-        status = set_unit(store, known, found, unit);
+        status = set_unit(store, known, found, wanted.unit);
     }
     pthread_mutex_unlock(&store->lock);
     return status;
 }
 
 /* -- walking -- */
-
-/* A copy, so that no lock is held while the host is called. */
-typedef struct entry {
-    edgeops_asset_info info;
-    edgeops_channel_info *channels;
-    char *names;
-} entry;
-
-static void free_entries(entry *entries, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        eop_free(entries[i].channels);
-        eop_free(entries[i].names);
-    }
-    eop_free(entries);
-}
 
 static const char *keep(char **at, const char *text) {
     const char *copy = *at;
@@ -161,64 +145,87 @@ static const char *keep(char **at, const char *text) {
     return copy;
 }
 
-static edgeops_status copy_asset(entry *out, const eop_asset *asset) {
-    size_t bytes = strlen(asset->name) + 1;
+/* A copy in one block, so that no lock is held while the host looks at it. */
+static edgeops_status copy_asset(edgeops_asset_info **out, const eop_asset *asset) {
+    size_t bytes = sizeof **out + strlen(asset->name) + 1;
     for (uint32_t i = 0; i < asset->channel_count; i++) {
-        bytes += strlen(asset->channels[i]->name) + strlen(asset->channels[i]->unit) + 2;
+        bytes += sizeof(edgeops_channel_info) + strlen(asset->channels[i]->name) +
+                 strlen(asset->channels[i]->unit) + 2;
     }
-    out->names = eop_alloc(bytes);
-    out->channels = eop_calloc(asset->channel_count, sizeof *out->channels);
-    if (out->names == NULL || out->channels == NULL) {
+    edgeops_asset_info *info = eop_calloc(1, bytes);
+    if (info == NULL) {
         return eop_fail_nomem("store");
     }
-    char *at = out->names;
-    out->info = (edgeops_asset_info){.name = keep(&at, asset->name),
-                                     .rows = asset->all.rows,
-                                     .last_ordinal = asset->all.ordinal,
-                                     .first = asset->all.rows > 0 ? asset->all.first : 0,
-                                     .last = asset->all.rows > 0 ? asset->all.last : 0,
-                                     .dropped = asset->dropped,
-                                     .dropped_until = asset->dropped > 0 ? asset->until : 0,
-                                     .channel_count = asset->channel_count,
-                                     .channels = out->channels};
+    edgeops_channel_info *channels = (edgeops_channel_info *)(info + 1);
+    char *at = (char *)(channels + asset->channel_count);
+    *info = (edgeops_asset_info){.name = keep(&at, asset->name),
+                                 .rows = asset->all.rows,
+                                 .last_ordinal = asset->all.ordinal,
+                                 .first = asset->all.rows > 0 ? asset->all.first : 0,
+                                 .last = asset->all.rows > 0 ? asset->all.last : 0,
+                                 .dropped = asset->dropped,
+                                 .dropped_until = asset->dropped > 0 ? asset->until : 0,
+                                 .channel_count = asset->channel_count,
+                                 .channels = channels};
     for (uint32_t i = 0; i < asset->channel_count; i++) {
         const eop_channel *channel = asset->channels[i];
-        out->channels[i].name = keep(&at, channel->name);
-        out->channels[i].unit = keep(&at, channel->unit);
-        out->channels[i].type = channel->type;
-        out->channels[i].length = channel->length;
+        channels[i].name = keep(&at, channel->name);
+        channels[i].unit = keep(&at, channel->unit);
+        channels[i].type = channel->type;
+        channels[i].length = channel->length;
     }
+    *out = info;
     return EDGEOPS_OK;
 }
 
-static int by_name(const void *a, const void *b) {
-    return strcmp(((const entry *)a)->info.name, ((const entry *)b)->info.name);
+edgeops_status edgeops_asset_get(edgeops_asset_info **out, edgeops_store *store, const char *name) {
+    EOP_REQUIRE(out != NULL && store != NULL && name != NULL, "store");
+    *out = NULL;
+    pthread_mutex_lock(&store->lock);
+    const eop_asset *asset = eop_memtable_find(&store->mem, name);
+    edgeops_status status =
+        asset != NULL ? copy_asset(out, asset)
+                      : eop_fail(EDGEOPS_E_NOTFOUND, "store", "asset '%s' does not exist", name);
+    pthread_mutex_unlock(&store->lock);
+    return status;
 }
 
-edgeops_status edgeops_store_assets(edgeops_store *store, const char *pattern, edgeops_asset_fn fn,
-                                    void *user_data) {
+static void free_infos(edgeops_asset_info **infos, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        eop_free(infos[i]);
+    }
+    eop_free(infos);
+}
+
+static int by_name(const void *a, const void *b) {
+    return strcmp((*(edgeops_asset_info *const *)a)->name, (*(edgeops_asset_info *const *)b)->name);
+}
+
+edgeops_status edgeops_asset_list(edgeops_store *store, const char *pattern, edgeops_asset_fn fn,
+                                  void *user_data) {
     EOP_REQUIRE(store != NULL && fn != NULL, "store");
     size_t count = 0;
     edgeops_status status = EDGEOPS_OK;
     pthread_mutex_lock(&store->lock);
-    entry *entries = eop_calloc(store->mem.count, sizeof *entries);
-    if (entries == NULL) {
+    edgeops_asset_info **infos = eop_calloc(store->mem.count, sizeof *infos);
+    if (infos == NULL) {
         status = eop_fail_nomem("store");
     }
     for (size_t i = 0; status == EDGEOPS_OK && i < store->mem.count; i++) {
         const eop_asset *asset = store->mem.assets[i];
         if (pattern == NULL || eop_glob(pattern, asset->name)) {
-            status = copy_asset(&entries[count++], asset);
+            status = copy_asset(&infos[count], asset);
+            count += status == EDGEOPS_OK;
         }
     }
     pthread_mutex_unlock(&store->lock);
     if (status == EDGEOPS_OK && count > 1) {
-        qsort(entries, count, sizeof *entries, by_name);
+        qsort(infos, count, sizeof *infos, by_name);
     }
     for (size_t i = 0; status == EDGEOPS_OK && i < count; i++) {
-        status = fn(&entries[i].info, user_data);
+        status = fn(infos[i], user_data);
     }
-    free_entries(entries, count);
+    free_infos(infos, count);
     return status;
 }
 
@@ -267,7 +274,7 @@ static edgeops_status remove_from_catalog(eop_catalog *catalog, const eop_asset 
     return eop_catalog_end(catalog, status);
 }
 
-edgeops_status edgeops_store_remove_asset(edgeops_store *store, const char *name) {
+edgeops_status edgeops_asset_remove(edgeops_store *store, const char *name) {
     EOP_REQUIRE(store != NULL && name != NULL, "store");
     edgeops_status status = EDGEOPS_OK;
     pthread_mutex_lock(&store->lock);

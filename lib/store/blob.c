@@ -147,8 +147,8 @@ void eop_blob_end(edgeops_store *store) {
 
 /* -- reading -- */
 
-edgeops_status edgeops_store_blob(void **data, size_t *size, edgeops_store *store,
-                                  const uint8_t *digest) {
+edgeops_status edgeops_blob_read(void **data, size_t *size, edgeops_store *store,
+                                 const uint8_t *digest) {
     EOP_REQUIRE(data != NULL && size != NULL && store != NULL && digest != NULL, "store");
     char hex[2 * DIGEST_SIZE + 1];
     char wanted[2 * DIGEST_SIZE + 1];

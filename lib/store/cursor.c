@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "base/abi.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "store/internal.h"
@@ -67,12 +68,21 @@ uint64_t edgeops_cursor_skipped(const edgeops_cursor *cursor) {
     return cursor != NULL ? cursor->skipped : 0;
 }
 
-edgeops_status edgeops_cursor_open(edgeops_cursor **out, edgeops_store *store, const char *asset,
-                                   const char *const *channels, size_t channel_count,
-                                   uint64_t after) {
-    EOP_REQUIRE(out != NULL && store != NULL && asset != NULL, "store");
+void edgeops_cursor_options_init(edgeops_cursor_options *options, size_t struct_size) {
+    const edgeops_cursor_options defaults = EDGEOPS_CURSOR_OPTIONS_INIT;
+    eop_struct_init(options, struct_size, &defaults, sizeof defaults);
+}
+
+edgeops_status edgeops_cursor_open(edgeops_cursor **out, edgeops_store *store,
+                                   const edgeops_cursor_options *options) {
+    EOP_REQUIRE(out != NULL && store != NULL && options != NULL, "store");
     *out = NULL;
-    edgeops_status status = eop_check_asset_name(asset);
+    edgeops_cursor_options taken = EDGEOPS_CURSOR_OPTIONS_INIT;
+    edgeops_status status = EOP_STRUCT_TAKE(&taken, options, "store", EDGEOPS_CURSOR_OPTIONS_INIT);
+    if (status == EDGEOPS_OK) {
+        EOP_REQUIRE(taken.asset != NULL, "store");
+        status = eop_check_asset_name(taken.asset);
+    }
     if (status != EDGEOPS_OK) {
         return status;
     }
@@ -82,17 +92,17 @@ edgeops_status edgeops_cursor_open(edgeops_cursor **out, edgeops_store *store, c
     }
     cursor->table.borrowed = true;
     cursor->store = store;
-    cursor->asset_name = eop_strdup(asset);
-    status = cursor->asset_name != NULL ? copy_names(cursor, channels, channel_count)
+    cursor->asset_name = eop_strdup(taken.asset);
+    status = cursor->asset_name != NULL ? copy_names(cursor, taken.channels, taken.channel_count)
                                         : eop_fail_nomem("store");
     if (status != EDGEOPS_OK) {
         edgeops_cursor_close(cursor);
         return status;
     }
-    cursor->next = after + 1;
-    if (after == UINT64_MAX) {
+    cursor->next = taken.after + 1;
+    if (taken.after == UINT64_MAX) {
         pthread_mutex_lock(&store->lock);
-        const eop_asset *found = eop_memtable_find(&store->mem, asset);
+        const eop_asset *found = eop_memtable_find(&store->mem, taken.asset);
         cursor->next = found != NULL ? eop_asset_durable(found, eop_store_durable(store)) + 1 : 1;
         pthread_mutex_unlock(&store->lock);
     }
@@ -295,8 +305,8 @@ static edgeops_status next_in_chunks(bool *passed, edgeops_cursor *cursor, size_
     return status;
 }
 
-edgeops_status edgeops_cursor_next(edgeops_cursor *cursor, size_t max_rows,
-                                   const edgeops_table **block) {
+edgeops_status edgeops_cursor_next(const edgeops_table **block, edgeops_cursor *cursor,
+                                   size_t max_rows) {
     EOP_REQUIRE(cursor != NULL && block != NULL && max_rows >= 1 && max_rows <= 65536, "store");
     uint64_t start = cursor->next;
     uint64_t skipped = cursor->skipped;

@@ -22,7 +22,9 @@
 #include "store/tries.h"
 
 #define EOP_READERS       4
-#define EOP_SEALED_MAX    2 /* segments that may wait for the writer; then appends wait */
+#define EOP_SEALED_SLOW   2 /* segments that wait for the writer: then appends are slowed down */
+#define EOP_SEALED_MAX    8 /* then they wait */
+#define EOP_SLOW_MS       5 /* how long an append waits that is slowed down */
 #define EOP_MEMORY_FACTOR 4 /* of a segment's size: then it is sealed, however little it holds */
 #define EOP_OUTBOX_LIMIT  1000000u
 #define EOP_STRING_MAX    65536u
@@ -39,7 +41,7 @@ struct edgeops_store {
     eop_catalog catalog;
 
     pthread_mutex_t lock;
-    pthread_cond_t changed; /* a segment left the queue, or writing it failed */
+    pthread_cond_t changed; /* a segment left the queue, or writing it failed; monotonic clock */
     eop_memtable mem;
     eop_journal *journal;
     eop_segment *active;
@@ -102,8 +104,7 @@ struct edgeops_store {
                                  * removes files writes */
 
     pthread_mutex_t watch_lock;
-    edgeops_store_watch_fn watch;
-    void *watch_data;
+    struct edgeops_watch *watches;
     eop_log log;
 };
 
@@ -139,10 +140,16 @@ void eop_writer_sync_names(edgeops_store *store);
 void eop_store_note_damage(int64_t chunk, void *store);
 /** Under `lock`: a new active segment for such a payload; the one before goes into the queue. */
 edgeops_status eop_store_rotate(edgeops_store *store, size_t payload);
-/** Under `lock`: the active segment takes such a payload afterwards and its rows do not take too
- * much memory: a channel that comes seldom takes its place in each row. Waits while the queue is
- * full. */
-edgeops_status eop_store_make_room(edgeops_store *store, size_t payload);
+/** Under `lock`, which may be free meanwhile: the active segment takes such a payload afterwards and
+ * its rows do not take too much memory: a channel that comes seldom takes its place in each row.
+ *
+ * When the writer is behind, each call waits up to EOP_SLOW_MS, so that whoever appends flat out
+ * comes down to the writer's pace and no single append waits long; when its queue is full, up to
+ * `wait`, then E_AGAIN. wait < 0: it does not wait. */
+edgeops_status eop_store_make_room(edgeops_store *store, size_t payload, edgeops_duration wait);
+/** Under `lock`, which is free meanwhile: waits until something changes. False: the deadline has
+ * passed, a time of eop_monotonic(). */
+bool eop_store_wait_changed(edgeops_store *store, edgeops_duration deadline);
 /** Under `lock`: puts a segment at the end of the queue. */
 void eop_store_seal(edgeops_store *store, eop_segment *segment);
 
@@ -166,9 +173,12 @@ edgeops_status eop_store_begin_durability(edgeops_store *store);
  * was asked for. What it put is taken back when it fails. */
 typedef edgeops_status (*eop_append_fn)(edgeops_store *store, void *input);
 /** One append, all or nothing: rows by fn, names to the catalog, the frame to the journal, then the
- * watcher. bound: bytes of payload at most. */
-edgeops_status eop_append_run(edgeops_store *store, size_t bound, eop_append_fn fn, void *input,
-                              edgeops_append_result *result);
+ * watchers. bound: bytes of payload at most. options: complete, see eop_append_take(). */
+edgeops_status eop_append_run(edgeops_append_result *result, edgeops_store *store, size_t bound,
+                              eop_append_fn fn, void *input, const edgeops_append_options *options);
+/** Takes the caller's options, with the defaults filled in, and looks at its result. */
+edgeops_status eop_append_take(edgeops_append_options *out, const edgeops_append_options *options,
+                               const edgeops_append_result *result);
 /** For eop_append_fn: one row. index: of the sample in its append. */
 edgeops_status eop_append_sample(edgeops_store *store, const edgeops_sample *sample, size_t index);
 /** For eop_append_fn: rows, ascending strictly by (time, seq), whose vectors are the columns of the

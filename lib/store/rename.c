@@ -85,7 +85,7 @@ static edgeops_status rename_asset(edgeops_store *store, const char *from, const
     return EDGEOPS_OK;
 }
 
-edgeops_status edgeops_store_rename_asset(edgeops_store *store, const char *from, const char *to) {
+edgeops_status edgeops_asset_rename(edgeops_store *store, const char *from, const char *to) {
     EOP_REQUIRE(store != NULL && from != NULL && to != NULL, "store");
     edgeops_status status = eop_check_asset_name(to);
     for (int tries = 0; status == EDGEOPS_OK && tries < 4; tries++) {
@@ -158,8 +158,8 @@ static edgeops_status rename_channel(edgeops_store *store, const char *asset_nam
     return EDGEOPS_OK;
 }
 
-edgeops_status edgeops_store_rename_channel(edgeops_store *store, const char *asset,
-                                            const char *from, const char *to) {
+edgeops_status edgeops_channel_rename(edgeops_store *store, const char *asset, const char *from,
+                                      const char *to) {
     EOP_REQUIRE(store != NULL && asset != NULL && from != NULL && to != NULL, "store");
     edgeops_status status = eop_check_channel_name(asset, to);
     if (status != EDGEOPS_OK) {

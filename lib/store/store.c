@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "journal/table_frame.h"
 #include "store/ballast.h"
+#include "store/watch.h"
 
 enum { MIB = 1024 * 1024 };
 
@@ -54,9 +55,9 @@ static edgeops_status init_locks(edgeops_store *store) {
         rc = pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
         rc = rc != 0 ? rc : pthread_cond_init(&store->wake, &monotonic);
         rc = rc != 0 ? rc : pthread_cond_init(&store->pool_changed, &monotonic);
+        rc = rc != 0 ? rc : pthread_cond_init(&store->changed, &monotonic);
         pthread_condattr_destroy(&monotonic);
     }
-    rc = rc != 0 ? rc : pthread_cond_init(&store->changed, NULL);
     rc = rc != 0 ? rc : pthread_mutex_init(&store->lock, NULL);
     rc = rc != 0 ? rc : pthread_mutex_init(&store->spare_lock, NULL);
     rc = rc != 0 ? rc : pthread_rwlock_init(&store->hold, NULL);
@@ -376,6 +377,7 @@ static void destroy_locks(edgeops_store *store) {
     pthread_rwlock_destroy(&store->blob_lock);
     pthread_mutex_destroy(&store->wake_lock);
     pthread_mutex_destroy(&store->pool_lock);
+    eop_watches_dispose(store);
     pthread_mutex_destroy(&store->watch_lock);
 }
 
@@ -467,7 +469,7 @@ edgeops_status eop_store_ready(edgeops_store *store) {
     status = eop_store_make_spare(store);
     pthread_mutex_lock(&store->lock);
     bool failing = store->writes_tried.status != EDGEOPS_OK;
-    if (status == EDGEOPS_OK && failing && store->sealed_count >= EOP_SEALED_MAX) {
+    if (status == EDGEOPS_OK && failing && store->sealed_count >= EOP_SEALED_SLOW) {
         status = eop_fail_with(EDGEOPS_E_LIMIT, "store", store->writes_tried.message);
     }
     pthread_mutex_unlock(&store->lock);

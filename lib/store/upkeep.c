@@ -2,9 +2,9 @@
 #include "store/upkeep.h"
 
 #include <stdio.h>
-#include <time.h>
 
 #include "base/error.h"
+#include "base/time.h"
 #include "store/ballast.h"
 #include "store/blob.h"
 #include "store/retention.h"
@@ -18,18 +18,6 @@ void eop_store_retain(edgeops_store *store) {
     eop_writer_wake(store);
 }
 
-/* Under `lock`; true: woken, or so much time has passed. */
-static void wait_a_little(edgeops_store *store) {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += ASK_MS * 1000000L;
-    if (until.tv_nsec >= 1000000000L) {
-        until.tv_nsec -= 1000000000L;
-        until.tv_sec++;
-    }
-    (void)pthread_cond_timedwait(&store->changed, &store->lock, &until);
-}
-
 edgeops_status eop_upkeep_do(edgeops_store *store, eop_upkeep_fn step, void *data,
                              bool (*go_on)(void *user_data), void *user_data) {
     eop_upkeep work = {.step = step, .data = data};
@@ -41,7 +29,7 @@ edgeops_status eop_upkeep_do(edgeops_store *store, eop_upkeep_fn step, void *dat
     *at = &work;
     eop_writer_wake(store);
     while (!work.ended) {
-        wait_a_little(store);
+        (void)eop_store_wait_changed(store, eop_monotonic() + ASK_MS * EDGEOPS_MILLISECOND);
         if (go_on != NULL && !work.ended && !work.canceled) {
             pthread_mutex_unlock(&store->lock);
             bool more = go_on(user_data);

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/time.h"
 #include "store/ballast.h"
 #include "store/upkeep.h"
 
@@ -89,20 +90,53 @@ edgeops_status eop_store_rotate(edgeops_store *store, size_t payload) {
     return EDGEOPS_OK;
 }
 
-edgeops_status eop_store_make_room(edgeops_store *store, size_t payload) {
+bool eop_store_wait_changed(edgeops_store *store, edgeops_duration deadline) {
+    struct timespec until = {.tv_sec = (time_t)(deadline / EDGEOPS_SECOND),
+                             .tv_nsec = (long)(deadline % EDGEOPS_SECOND)};
+    return pthread_cond_timedwait(&store->changed, &store->lock, &until) != ETIMEDOUT;
+}
+
+static edgeops_duration deadline_in(edgeops_duration wait) {
+    edgeops_duration deadline;
+    return __builtin_add_overflow(eop_monotonic(), wait, &deadline) ? INT64_MAX : deadline;
+}
+
+static edgeops_status fail_behind(const edgeops_store *store) {
+    return eop_fail(
+        EDGEOPS_E_AGAIN, "store",
+        "samples come in faster than '%s' takes them: %zu journal segments wait; append "
+        "again later",
+        store->home, store->sealed_count);
+}
+
+edgeops_status eop_store_make_room(edgeops_store *store, size_t payload, edgeops_duration wait) {
     uint64_t limit = EOP_MEMORY_FACTOR * store->options.segment_bytes;
+    bool slowed = wait < 0;
+    edgeops_duration deadline = 0; /* not set yet */
     for (;;) {
-        if (EOP_LIKELY(eop_journal_fits(store->journal, payload) && store->active->memory < limit &&
-                       (store->doubtful_segment < store->active->number))) {
+        bool behind = store->sealed_count >= EOP_SEALED_SLOW;
+        bool failing = store->writes_tried.status != EDGEOPS_OK;
+        bool fits = eop_journal_fits(store->journal, payload) && store->active->memory < limit &&
+                    store->doubtful_segment < store->active->number;
+        if (EOP_LIKELY(fits && (slowed || failing || !behind))) {
             return EDGEOPS_OK;
         }
-        if (store->sealed_count < EOP_SEALED_MAX) {
-            return eop_store_rotate(store, payload);
-        }
-        if (store->writes_tried.status != EDGEOPS_OK) {
+        if (behind && failing) {
             return eop_fail_with(EDGEOPS_E_LIMIT, "store", store->writes_tried.message);
         }
-        pthread_cond_wait(&store->changed, &store->lock);
+        if (behind && !slowed) {
+            (void)eop_store_wait_changed(store, deadline_in(EOP_SLOW_MS * EDGEOPS_MILLISECOND));
+            slowed = true;
+        } else if (store->sealed_count < EOP_SEALED_MAX) {
+            return eop_store_rotate(store, payload);
+        } else if (wait < 0) {
+            return fail_behind(store);
+        } else {
+            deadline = deadline != 0 ? deadline : deadline_in(wait);
+            if (!eop_store_wait_changed(store, deadline)) {
+                return fail_behind(store);
+            }
+        }
     }
 }
 
@@ -373,7 +407,7 @@ edgeops_status eop_store_flush(edgeops_store *store) {
     /* Room first: without it there is no next segment. */
     edgeops_status status = wait_dropped(store);
     if (status == EDGEOPS_OK) {
-        status = wait_written(store, EOP_SEALED_MAX - 1, UINT64_MAX);
+        status = wait_written(store, EOP_SEALED_SLOW - 1, UINT64_MAX);
     }
     if (status == EDGEOPS_OK && store->active != NULL && store->active->blocks != NULL) {
         status = eop_store_rotate(store, 0);

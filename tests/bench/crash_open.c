@@ -103,7 +103,7 @@ static edgeops_status append(edgeops_store *store, int64_t *row) {
                                       .channels = channels,
                                       .values = values[i]};
     }
-    return edgeops_store_append(store, samples, BATCH, NULL);
+    return edgeops_store_append(NULL, store, samples, BATCH, NULL);
 }
 
 static edgeops_store *open_store(const char *home) {
@@ -166,7 +166,7 @@ static double open_and_append(const char *home) {
                                  .count = 1,
                                  .channels = &channel,
                                  .values = &value};
-        must(edgeops_store_append(store, &sample, 1, NULL));
+        must(edgeops_store_append(NULL, store, &sample, 1, NULL));
         times[1] = seconds() - start;
         times[2] = processor_seconds() - processor;
         must_be(write(ends[1], times, sizeof times) == sizeof times, "write");

@@ -59,7 +59,7 @@ static void put(batch *b, const set *s, const char *asset, size_t before, size_t
 
 static void append(edgeops_store *store, batch *b) {
     edgeops_append_result result = EDGEOPS_APPEND_RESULT_INIT;
-    must(edgeops_store_append(store, b->samples, b->count, &result));
+    must(edgeops_store_append(&result, store, b->samples, b->count, NULL));
     set_must(result.appended == b->count, "the store left samples out");
     b->count = 0;
 }
@@ -84,7 +84,7 @@ static void write_tables(const set *s, edgeops_store *store, size_t most, char (
                                               .data = values,
                                               .length = 1};
             }
-            must(edgeops_store_append_table(store, &table, &result));
+            must(edgeops_store_append_tables(&result, store, &table, 1, NULL));
             set_must(result.appended == table.rows, "the store left rows out");
         }
     }

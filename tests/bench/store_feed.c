@@ -93,7 +93,7 @@ int main(int argc, char **argv) {
                 values[a][c].as.f64 = walks[a][c] / scales[c];
             }
         }
-        if (edgeops_store_append(store, samples, (size_t)assets, NULL) != EDGEOPS_OK) {
+        if (edgeops_store_append(NULL, store, samples, (size_t)assets, NULL) != EDGEOPS_OK) {
             fprintf(stderr, "store_feed: %s\n", edgeops_error_last()->message);
             return 1;
         }

@@ -38,8 +38,9 @@ static void keep(collector *c, const edgeops_sample *sample) {
                                                : (double)sample->values[0].as.i64;
 }
 
-static edgeops_status on_append(const edgeops_sample *samples, size_t n,
-                                edgeops_append_result *result, void *user_data) {
+static edgeops_status on_append(edgeops_append_result *result, const edgeops_sample *samples,
+                                size_t n, const edgeops_append_options *options, void *user_data) {
+    (void)options;
     collector *c = user_data;
     pthread_mutex_lock(&c->mutex);
     edgeops_status rc = c->refuse;
@@ -175,7 +176,7 @@ static bool has_dead(void *user_data) {
 static bool has_state(void *user_data) {
     wanted *w = user_data;
     edgeops_source_stats stats = EDGEOPS_SOURCE_STATS_INIT;
-    edgeops_source_get_stats(w->source, &stats);
+    edgeops_source_get_stats(&stats, w->source);
     return stats.state == w->state;
 }
 

@@ -158,7 +158,7 @@ static edgeops_status append_table(edgeops_store *store, const row *rows, size_t
                            .times = times,
                            .column_count = 3,
                            .columns = columns};
-    return edgeops_store_append_table(store, &table, NULL);
+    return edgeops_store_append_tables(NULL, store, &table, 1, NULL);
 }
 
 typedef struct life {
@@ -185,7 +185,7 @@ static void *append_rows(void *data) {
             samples[k] = rows[k].sample;
         }
         must(by_table(assets[l->asset]) ? append_table(l->store, rows, n)
-                                        : edgeops_store_append(l->store, samples, n, NULL),
+                                        : edgeops_store_append(NULL, l->store, samples, n, NULL),
              "append");
         next += n;
         if (next - 1 > known) {
@@ -219,7 +219,7 @@ static void make_set(edgeops_store *store) {
         return;
     }
     must(status, "dataset");
-    must(edgeops_dataset_open(&opened, store, name), "open dataset");
+    must(edgeops_dataset_read(&opened, store, name), "open dataset");
     strcpy(set->digest, opened->digest);
     edgeops_dataset_free(opened);
     atomic_store(&set->state, MADE);
@@ -249,10 +249,10 @@ static void come_or_go(edgeops_store *store) {
         for (uint64_t i = 1; i <= 300; i++) {
             make_row(&r, 0, i);
             r.sample.asset = "gone";
-            must(edgeops_store_append(store, &r.sample, 1, NULL), "append gone");
+            must(edgeops_store_append(NULL, store, &r.sample, 1, NULL), "append gone");
         }
     } else {
-        edgeops_status status = edgeops_store_remove_asset(store, "gone");
+        edgeops_status status = edgeops_asset_remove(store, "gone");
         must(status == EDGEOPS_E_NOTFOUND ? EDGEOPS_OK : status, "remove gone");
         atomic_store(&promised->removals, n + 1);
     }
@@ -268,7 +268,7 @@ static void grow_old(edgeops_store *store) {
         row r;
         make_row(&r, 0, ++n);
         r.sample.asset = "old";
-        must(edgeops_store_append(store, &r.sample, 1, NULL), "append old");
+        must(edgeops_store_append(NULL, store, &r.sample, 1, NULL), "append old");
         atomic_store(&promised->old, n);
     }
     must(eop_retention_run(&retained, store, false, NULL, NULL), "retention");
@@ -276,7 +276,7 @@ static void grow_old(edgeops_store *store) {
 
 static void add_label(edgeops_store *store) {
     edgeops_label label = {.asset = assets[0], .end = 10, .label = "good"};
-    edgeops_status status = edgeops_store_label(store, &label, 1, NULL);
+    edgeops_status status = edgeops_label_add(NULL, store, &label, 1);
     if (status != EDGEOPS_E_NOTFOUND) { /* no row yet, or a cut took the asset */
         must(status, "label");
         atomic_fetch_add(&promised->labels, 1);
@@ -411,7 +411,7 @@ static void check_sets(edgeops_store *store) {
         edgeops_dataset *opened = NULL;
         int state = atomic_load(&set->state);
         snprintf(name, sizeof name, "s%d", (int)i);
-        edgeops_status status = edgeops_dataset_open(&opened, store, name);
+        edgeops_status status = edgeops_dataset_read(&opened, store, name);
         cr_assert(status == EDGEOPS_OK || status == EDGEOPS_E_NOTFOUND, "dataset %s: %s", name,
                   edgeops_error_last()->message);
         cr_assert(status == EDGEOPS_OK || state != MADE, "dataset %s is lost", name);
@@ -436,7 +436,7 @@ static void check_catalog(edgeops_store *store, bool all) {
     uint64_t labels = 0;
     uint64_t record = 0;
     char *json = NULL;
-    CHECK_OK(edgeops_store_labels(store, NULL, count_label, &labels));
+    CHECK_OK(edgeops_label_list(NULL, store, NULL, count_label, &labels));
     cr_assert(!all || labels >= atomic_load(&promised->labels), "%d of %d labels", (int)labels,
               (int)atomic_load(&promised->labels));
     atomic_store(&promised->labels, labels);

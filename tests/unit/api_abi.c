@@ -32,7 +32,7 @@ static edgeops_status append(edgeops_append_result *result) {
     const char *channel = "x";
     edgeops_value value = {EDGEOPS_TYPE_FLOAT64, 0, {.f64 = 1.5}};
     edgeops_sample sample = {"a", ++now, 0, 1, &channel, &value, NULL};
-    return edgeops_store_append(store, &sample, 1, result);
+    return edgeops_store_append(result, store, &sample, 1, NULL);
 }
 
 static void enter(void) {
@@ -98,7 +98,7 @@ static edgeops_status no_label(const edgeops_label *label, void *user_data) {
 }
 
 static edgeops_status with_label_query(void *given) {
-    return edgeops_store_find_labels(NULL, store, given, no_label, NULL);
+    return edgeops_label_list(NULL, store, given, no_label, NULL);
 }
 
 static edgeops_status with_dataset(void *given) {
@@ -264,8 +264,9 @@ Test(api_abi, options_without_init_are_refused) {
 
 /* -- results -- */
 
-static edgeops_status take(const edgeops_sample *samples, size_t n, edgeops_append_result *result,
-                           void *user_data) {
+static edgeops_status take(edgeops_append_result *result, const edgeops_sample *samples, size_t n,
+                           const edgeops_append_options *options, void *user_data) {
+    (void)options;
     (void)samples;
     (void)user_data;
     result->appended = n;
@@ -287,21 +288,21 @@ static edgeops_status give_table(void *given) {
     column.length = 1;
     table.columns = &column;
     now++;
-    return edgeops_store_append_table(store, &table, given);
+    return edgeops_store_append_tables(given, store, &table, 1, NULL);
 }
 
 static edgeops_status give_nothing(void *given) {
-    return edgeops_store_append(store, NULL, 0, given);
+    return edgeops_store_append(given, store, NULL, 0, NULL);
 }
 
 static edgeops_status give_label(void *given) {
     static edgeops_time now;
     edgeops_label label = {.asset = "a", .start = ++now, .end = now, .label = "y"};
-    return edgeops_store_label_new(store, &label, 1, given);
+    return edgeops_label_add_new(given, store, &label, 1);
 }
 
 static edgeops_status give_stats(void *given) {
-    return edgeops_source_get_stats(source, given);
+    return edgeops_source_get_stats(given, source);
 }
 
 static const grown results[] = {

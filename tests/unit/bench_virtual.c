@@ -17,7 +17,7 @@ static edgeops_virtual *opened(const char *kind, uint64_t seed) {
 
 static const edgeops_sample *next_of(edgeops_virtual *asset) {
     const edgeops_sample *sample = NULL;
-    cr_assert_eq(edgeops_virtual_next(asset, &sample), EDGEOPS_OK);
+    cr_assert_eq(edgeops_virtual_next(&sample, asset), EDGEOPS_OK);
     return sample;
 }
 
@@ -67,8 +67,8 @@ Test(bench_virtual, same_seed_same_samples_and_labels) {
             const edgeops_virtual_label *p, *q;
             edgeops_status status;
             do {
-                status = edgeops_virtual_next_label(a, &p);
-                cr_assert_eq(edgeops_virtual_next_label(b, &q), status);
+                status = edgeops_virtual_next_label(&p, a);
+                cr_assert_eq(edgeops_virtual_next_label(&q, b), status);
                 if (status == EDGEOPS_OK) {
                     cr_assert(p->given == q->given && p->start == q->start && p->end == q->end);
                     cr_assert_str_eq(p->label, q->label);
@@ -108,7 +108,7 @@ Test(bench_virtual, the_end_of_time_is_an_error) {
     const edgeops_sample *sample;
     edgeops_status status = EDGEOPS_OK;
     for (int i = 0; i < 60 && status == EDGEOPS_OK; i++) {
-        status = edgeops_virtual_next(asset, &sample);
+        status = edgeops_virtual_next(&sample, asset);
     }
     cr_assert_eq(status, EDGEOPS_E_LIMIT);
     edgeops_virtual_close(asset);
@@ -152,7 +152,7 @@ Test(bench_virtual, pcb_classes_and_late_labels_are_as_documented) {
         for (int i = 0; i < 40000; i++) {
             edgeops_time now = next_of(asset)->time;
             const edgeops_virtual_label *label;
-            while (edgeops_virtual_next_label(asset, &label) == EDGEOPS_OK) {
+            while (edgeops_virtual_next_label(&label, asset) == EDGEOPS_OK) {
                 cr_assert_leq(label->given, now);
                 cr_assert_geq(label->given, previous, "labels come in the order they are given");
                 previous = label->given;
@@ -185,7 +185,7 @@ Test(bench_virtual, a_consumer_that_takes_no_labels_costs_bounded_memory) {
     }
     size_t labels = 0;
     const edgeops_virtual_label *label;
-    while (edgeops_virtual_next_label(asset, &label) == EDGEOPS_OK) {
+    while (edgeops_virtual_next_label(&label, asset) == EDGEOPS_OK) {
         labels++;
     }
     cr_assert(labels <= 1 << 20 && labels > 1000000, "%zu", labels);
@@ -225,7 +225,7 @@ Test(bench_virtual, imu_labels_are_intervals_that_do_not_overlap) {
     for (int i = 0; i < 50 * 3600; i++) {
         edgeops_time now = next_of(asset)->time;
         const edgeops_virtual_label *label;
-        while (edgeops_virtual_next_label(asset, &label) == EDGEOPS_OK) {
+        while (edgeops_virtual_next_label(&label, asset) == EDGEOPS_OK) {
             cr_assert_leq(label->given, now);
             cr_assert_eq(label->given, label->end + 5 * EDGEOPS_SECOND);
             cr_assert_geq(label->start, end);

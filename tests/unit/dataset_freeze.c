@@ -16,14 +16,14 @@ static void put_two(edgeops_store *store, const char *asset, edgeops_time time, 
     const char *names[2] = {"x", "word"};
     edgeops_value values[2] = {f64(x), text(word)};
     edgeops_sample sample = {asset, time, 0, word[0] != '\0' ? 2u : 1u, names, values};
-    CHECK_OK(edgeops_store_append(store, &sample, 1, NULL));
+    CHECK_OK(edgeops_store_append(NULL, store, &sample, 1, NULL));
 }
 
 static int64_t label(edgeops_store *store, const char *asset, edgeops_time start, edgeops_time end,
                      const char *name) {
     int64_t id = 0;
     edgeops_label l = {.asset = asset, .start = start, .end = end, .label = name, .author = "me"};
-    CHECK_OK(edgeops_store_label(store, &l, 1, &id));
+    CHECK_OK(edgeops_label_add(&id, store, &l, 1));
     return id;
 }
 
@@ -39,7 +39,7 @@ static edgeops_status create(edgeops_store *store, const char *name, const char 
 
 static void digest_of(char out[65], edgeops_store *store, const char *name) {
     edgeops_dataset *set = NULL;
-    CHECK_OK(edgeops_dataset_open(&set, store, name));
+    CHECK_OK(edgeops_dataset_read(&set, store, name));
     strcpy(out, set->digest);
     edgeops_dataset_free(set);
 }
@@ -65,8 +65,9 @@ Test(dataset_freeze, later_samples_and_labels_do_not_change_it) {
     put_two(store, "p/a", 105, 9, "late");
     put_two(store, "p/a", 99999, 9, "new");
     label(store, "p/a", 100, 300, "other");
-    CHECK_OK(edgeops_store_unlabel(store, first));
-    CHECK_OK(edgeops_store_declare(store, "p/a", "x", EDGEOPS_TYPE_FLOAT64, "um"));
+    CHECK_OK(edgeops_label_remove(store, first));
+    CHECK_OK(edgeops_store_declare(store, "p/a",
+                                   &(edgeops_channel_info){"x", "um", EDGEOPS_TYPE_FLOAT64, 1}));
     digest_of(after, store, "d1");
     cr_assert_str_eq(before, after);
     edgeops_store_close(store);
@@ -95,7 +96,8 @@ Test(dataset_freeze, same_data_has_the_same_digest_on_another_node) {
     CHECK_OK(put(store, "p/empty-here", 1000000, 0, "y", i64(1), NULL));
     label(store, "p/empty-here", 0, 10, "unused");
     /* Labelled in two steps, arrived backwards, channels in another order. */
-    CHECK_OK(edgeops_store_declare(store, "p/b", "word", EDGEOPS_TYPE_STRING, NULL));
+    CHECK_OK(edgeops_store_declare(store, "p/b",
+                                   &(edgeops_channel_info){"word", NULL, EDGEOPS_TYPE_STRING, 1}));
     for (int i = 199; i >= 0; i--) {
         put_two(store, i % 2 == 0 ? "p/a" : "p/b", i * 10, i * 0.5, i % 3 == 0 ? "w" : "");
     }
@@ -119,7 +121,8 @@ Test(dataset_freeze, patterns_that_overlap_name_each_asset_once) {
     char plain[65];
     char overlapping[65];
     fill(store, true);
-    CHECK_OK(edgeops_store_declare(store, "p/empty", "x", EDGEOPS_TYPE_FLOAT64, NULL));
+    CHECK_OK(edgeops_store_declare(store, "p/empty",
+                                   &(edgeops_channel_info){"x", NULL, EDGEOPS_TYPE_FLOAT64, 1}));
     CHECK_OK(create(store, "plain", "p/*", 0));
     edgeops_dataset_options options = EDGEOPS_DATASET_OPTIONS_INIT;
     options.name = "overlapping";
@@ -142,9 +145,9 @@ Test(dataset_freeze, newest_label_wins_and_bounds_are_half_open) {
     int64_t gone = label(store, "a", 0, 10, "gone");
     label(store, "a", 4, 4, "point");
     label(store, "a", 5, 8, "new");
-    CHECK_OK(edgeops_store_unlabel(store, gone));
+    CHECK_OK(edgeops_label_remove(store, gone));
     CHECK_OK(create(store, "d", "a", 0));
-    CHECK_OK(edgeops_dataset_open(&set, store, "d"));
+    CHECK_OK(edgeops_dataset_read(&set, store, "d"));
     cr_assert_eq(set->label_count, 3);
     cr_assert_str_eq(set->label_names[0], "new");
     cr_assert_str_eq(set->label_names[1], "point");
@@ -153,7 +156,7 @@ Test(dataset_freeze, newest_label_wins_and_bounds_are_half_open) {
     cr_assert_eq(memcmp(set->parts[0].labels, expected, sizeof expected), 0);
     edgeops_dataset_free(set);
     CHECK_OK(create(store, "only", "a", 1));
-    CHECK_OK(edgeops_dataset_open(&set, store, "only"));
+    CHECK_OK(edgeops_dataset_read(&set, store, "only"));
     cr_assert_eq(set->rows, 6);
     cr_assert_eq(set->parts[0].table->times[0], 2);
     cr_assert_eq(set->parts[0].labels[5], 0);
@@ -174,22 +177,25 @@ Test(dataset_freeze, labels_are_checked_walked_and_taken_back) {
     CHECK_OK(put(store, "a", 1, 0, "x", f64(1), NULL));
     edgeops_label two[2] = {{.asset = "a", .start = 1, .end = 2, .label = "l"},
                             {.asset = "none", .start = 1, .end = 2, .label = "l"}};
-    CHECK_CODE(EDGEOPS_E_NOTFOUND, edgeops_store_label(store, two, 2, NULL));
+    CHECK_CODE(EDGEOPS_E_NOTFOUND, edgeops_label_add(NULL, store, two, 2));
     two[1] = (edgeops_label){.asset = "a", .start = 3, .end = 2, .label = "l"};
-    CHECK_CODE(EDGEOPS_E_INVALID, edgeops_store_label(store, two, 2, NULL));
+    CHECK_CODE(EDGEOPS_E_INVALID, edgeops_label_add(NULL, store, two, 2));
     two[1] = (edgeops_label){.asset = "a", .start = 3, .end = 4, .label = ""};
-    CHECK_CODE(EDGEOPS_E_INVALID, edgeops_store_label(store, two, 2, NULL));
-    CHECK_OK(edgeops_store_labels(store, NULL, collect, out));
+    CHECK_CODE(EDGEOPS_E_INVALID, edgeops_label_add(NULL, store, two, 2));
+    CHECK_OK(edgeops_label_list(NULL, store, NULL, collect, out));
     cr_assert_str_eq(out, "");
     int64_t id = label(store, "b", 9, 10, "z");
     label(store, "a", 5, 10, "y");
     label(store, "a", 2, 10, "x");
-    CHECK_OK(edgeops_store_labels(store, NULL, collect, out));
+    CHECK_OK(edgeops_label_list(NULL, store, NULL, collect, out));
     cr_assert_str_eq(out, "a/x/2 a/y/5 b/z/9 ");
-    CHECK_OK(edgeops_store_unlabel(store, id));
-    CHECK_CODE(EDGEOPS_E_NOTFOUND, edgeops_store_unlabel(store, id));
+    CHECK_OK(edgeops_label_remove(store, id));
+    CHECK_CODE(EDGEOPS_E_NOTFOUND, edgeops_label_remove(store, id));
     out[0] = '\0';
-    CHECK_OK(edgeops_store_labels(store, "b", collect, out));
+    edgeops_label_query query = EDGEOPS_LABEL_QUERY_INIT;
+    query.asset = "b";
+    query.exact = 1;
+    CHECK_OK(edgeops_label_list(NULL, store, &query, collect, out));
     cr_assert_str_eq(out, "");
     edgeops_store_close(store);
 }
@@ -225,13 +231,13 @@ Test(dataset_freeze, bad_requests_are_told_apart) {
     assets[0] = "a";
     options.channels = ys;
     CHECK_CODE(EDGEOPS_E_NOTFOUND, edgeops_dataset_create(store, &options));
-    CHECK_CODE(EDGEOPS_E_BUSY, edgeops_store_remove_asset(store, "a"));
+    CHECK_CODE(EDGEOPS_E_BUSY, edgeops_asset_remove(store, "a"));
     cr_assert(strstr(edgeops_error_last()->message, "'d'") != NULL);
     CHECK_OK(edgeops_dataset_remove(store, "d"));
     CHECK_CODE(EDGEOPS_E_NOTFOUND, edgeops_dataset_remove(store, "d"));
     edgeops_dataset *set = NULL;
-    CHECK_CODE(EDGEOPS_E_NOTFOUND, edgeops_dataset_open(&set, store, "d"));
-    CHECK_OK(edgeops_store_remove_asset(store, "a"));
+    CHECK_CODE(EDGEOPS_E_NOTFOUND, edgeops_dataset_read(&set, store, "d"));
+    CHECK_OK(edgeops_asset_remove(store, "a"));
     edgeops_store_close(store);
 }
 
@@ -284,12 +290,12 @@ Test(dataset_freeze, changed_values_are_noticed) {
     change_cells("UPDATE cell SET data = (SELECT data FROM cell AS other WHERE other.id >> 11 <>"
                  " cell.id >> 11 AND other.id & 2047 = cell.id & 2047) WHERE id & 2047 = 0");
     store = open_store();
-    CHECK_CODE(EDGEOPS_E_CORRUPT, edgeops_dataset_open(&set, store, "d"));
+    CHECK_CODE(EDGEOPS_E_CORRUPT, edgeops_dataset_read(&set, store, "d"));
     cr_assert(set == NULL);
     edgeops_store_close(store);
     change_cells("UPDATE cell SET data = substr(data, 1, length(data) - 1)");
     store = open_store();
-    CHECK_CODE(EDGEOPS_E_CORRUPT, edgeops_dataset_open(&set, store, "d"));
+    CHECK_CODE(EDGEOPS_E_CORRUPT, edgeops_dataset_read(&set, store, "d"));
     edgeops_query query = EDGEOPS_QUERY_INIT;
     edgeops_table *table = NULL;
     query.asset = "p/a";
@@ -304,7 +310,8 @@ Test(dataset_freeze, digest_is_the_documented_one) {
     put_two(store, "p/a", 1000, -0.0, "w\xc3\xb6rt");
     put_two(store, "p/a", 2000, 1.5, "");
     CHECK_OK(put(store, "p/b", -5, 7, "x", f64(3), NULL));
-    CHECK_OK(edgeops_store_declare(store, "p/b", "word", EDGEOPS_TYPE_STRING, NULL));
+    CHECK_OK(edgeops_store_declare(store, "p/b",
+                                   &(edgeops_channel_info){"word", NULL, EDGEOPS_TYPE_STRING, 1}));
     label(store, "p/a", 1500, 2500, "on off");
     CHECK_OK(create(store, "d", "p/*", 0));
     digest_of(digest, store, "d");

@@ -29,14 +29,14 @@ static void fill(edgeops_store *store, dice *d) {
                                      .count = 3,
                                      .channels = names,
                                      .values = values};
-            CHECK_OK(edgeops_store_append(store, &sample, 1, NULL));
+            CHECK_OK(edgeops_store_append(NULL, store, &sample, 1, NULL));
         }
         for (int n = 0; n < 6; n++) {
             edgeops_label label = {.asset = assets[a],
                                    .start = n * 300000,
                                    .end = n * 300000 + 200000,
                                    .label = n % 2 > 0 ? "good" : "bad"};
-            CHECK_OK(edgeops_store_label(store, &label, 1, NULL));
+            CHECK_OK(edgeops_label_add(NULL, store, &label, 1));
         }
     }
     CHECK_OK(eop_store_flush(store));
@@ -67,7 +67,7 @@ static void check(edgeops_store *store) {
     static const char *const channels[] = {"i", "x"};
     edgeops_dataset *whole = NULL;
     edgeops_dataset *head = NULL;
-    CHECK_OK(edgeops_dataset_read(&whole, store, "d"));
+    CHECK_OK(edgeops_dataset_read_unchecked(&whole, store, "d"));
     CHECK_OK(edgeops_dataset_head(&head, store, "d"));
     size_t n = (size_t)whole->rows;
     cr_assert_eq(head->rows, n);
@@ -157,7 +157,7 @@ Test(dataset_into, two_threads_tell_of_a_failure) {
                                               .channels = &x,
                                               .values = &value};
             }
-            CHECK_OK(edgeops_store_append(store, samples, 1000, NULL));
+            CHECK_OK(edgeops_store_append(NULL, store, samples, 1000, NULL));
         }
     }
     free(samples);

@@ -37,14 +37,14 @@ static int64_t say(const char *asset, edgeops_time start, edgeops_time end, cons
                    const char *author) {
     int64_t id = 0;
     edgeops_label l = label_of(asset, start, end, name, author);
-    CHECK_OK(edgeops_store_label(store, &l, 1, &id));
+    CHECK_OK(edgeops_label_add(&id, store, &l, 1));
     return id;
 }
 
 static int64_t correct(int64_t id, edgeops_time start, edgeops_time end, const char *name) {
     int64_t made = 0;
     edgeops_label l = label_of(NULL, start, end, name, "me");
-    CHECK_OK(edgeops_store_correct(&made, store, id, &l));
+    CHECK_OK(edgeops_label_correct(&made, store, id, &l));
     return made;
 }
 
@@ -63,7 +63,7 @@ static edgeops_status note(const edgeops_label *l, void *user_data) {
 
 static void expect_found(const edgeops_label_query *query, const char *expected) {
     eop_buf out = {0};
-    CHECK_OK(edgeops_store_find_labels(NULL, store, query, note, &out));
+    CHECK_OK(edgeops_label_list(NULL, store, query, note, &out));
     char *text = eop_buf_take(&out);
     cr_expect_str_eq(text, expected);
     eop_free(text);
@@ -102,8 +102,8 @@ Test(dataset_label, correction_keeps_its_rank_and_the_old_one_stays) {
     query.id = 2;
     expect_found(&query, "2:inner ");
     query.id = 77;
-    CHECK_CODE(EDGEOPS_E_NOTFOUND, edgeops_store_find_labels(NULL, store, &query, note, NULL));
-    CHECK_OK(edgeops_store_unlabel(store, best));
+    CHECK_CODE(EDGEOPS_E_NOTFOUND, edgeops_label_list(NULL, store, &query, note, NULL));
+    CHECK_OK(edgeops_label_remove(store, best));
     expect_painted("....ii....");
     query.id = 0;
     query.history = 1;
@@ -115,20 +115,20 @@ Test(dataset_label, what_is_not_in_force_cannot_be_corrected) {
     edgeops_label l = label_of("a", 0, 1, "x", "");
     int64_t id = say("a", 0, 1, "l", "");
     int64_t next = correct(id, 0, 1, "m");
-    CHECK_CODE(EDGEOPS_E_NOTFOUND, edgeops_store_correct(NULL, store, id, &l));
+    CHECK_CODE(EDGEOPS_E_NOTFOUND, edgeops_label_correct(NULL, store, id, &l));
     cr_expect(strstr(edgeops_error_last()->message, "by label 2") != NULL, "%s",
               edgeops_error_last()->message);
-    CHECK_CODE(EDGEOPS_E_NOTFOUND, edgeops_store_unlabel(store, id));
-    CHECK_CODE(EDGEOPS_E_NOTFOUND, edgeops_store_correct(NULL, store, 99, &l));
+    CHECK_CODE(EDGEOPS_E_NOTFOUND, edgeops_label_remove(store, id));
+    CHECK_CODE(EDGEOPS_E_NOTFOUND, edgeops_label_correct(NULL, store, 99, &l));
     l.asset = "b";
-    CHECK_CODE(EDGEOPS_E_INVALID, edgeops_store_correct(NULL, store, next, &l));
+    CHECK_CODE(EDGEOPS_E_INVALID, edgeops_label_correct(NULL, store, next, &l));
     l.asset = "a";
     l.end = -1;
     uint64_t before = version();
-    CHECK_CODE(EDGEOPS_E_INVALID, edgeops_store_correct(NULL, store, next, &l));
+    CHECK_CODE(EDGEOPS_E_INVALID, edgeops_label_correct(NULL, store, next, &l));
     cr_expect_eq(version(), before);
-    CHECK_OK(edgeops_store_unlabel(store, next));
-    CHECK_CODE(EDGEOPS_E_NOTFOUND, edgeops_store_unlabel(store, next));
+    CHECK_OK(edgeops_label_remove(store, next));
+    CHECK_CODE(EDGEOPS_E_NOTFOUND, edgeops_label_remove(store, next));
 }
 
 static edgeops_status check_fields(const edgeops_label *l, void *user_data) {
@@ -157,11 +157,11 @@ Test(dataset_label, tells_who_when_and_how) {
     int seen = 0;
     edgeops_label_query query = EDGEOPS_LABEL_QUERY_INIT;
     edgeops_label l = label_of("a", 0, 1, "x", NULL);
-    CHECK_OK(edgeops_store_label(store, &l, 1, NULL));
+    CHECK_OK(edgeops_label_add(NULL, store, &l, 1));
     l.source = "cli";
-    CHECK_OK(edgeops_store_correct(NULL, store, 1, &l));
+    CHECK_OK(edgeops_label_correct(NULL, store, 1, &l));
     query.history = 1;
-    CHECK_OK(edgeops_store_find_labels(NULL, store, &query, check_fields, &seen));
+    CHECK_OK(edgeops_label_list(NULL, store, &query, check_fields, &seen));
     cr_assert_eq(seen, 2);
 }
 
@@ -169,23 +169,23 @@ Test(dataset_label, the_same_twice_is_one) {
     edgeops_label_result result = EDGEOPS_LABEL_RESULT_INIT;
     edgeops_label l[3] = {label_of("a", 0, 5, "x", "me"), label_of("b", 0, 5, "x", "me"),
                           label_of("a", 0, 5, "x", "me")};
-    CHECK_OK(edgeops_store_label_new(store, l, 3, &result));
+    CHECK_OK(edgeops_label_add_new(&result, store, l, 3));
     cr_assert_eq(result.added, 2);
     cr_assert_eq(result.duplicates, 1);
     uint64_t before = version();
-    CHECK_OK(edgeops_store_label_new(store, l, 3, &result));
+    CHECK_OK(edgeops_label_add_new(&result, store, l, 3));
     cr_assert_eq(result.added, 0);
     cr_assert_eq(version(), before, "nothing new, no new version");
     correct(1, 0, 4, "y");
-    CHECK_OK(edgeops_store_label_new(store, l, 1, &result));
+    CHECK_OK(edgeops_label_add_new(&result, store, l, 1));
     cr_assert_eq(result.added, 0, "what was corrected does not come back");
-    CHECK_OK(edgeops_store_unlabel(store, 2));
-    CHECK_OK(edgeops_store_label_new(store, l, 2, &result));
+    CHECK_OK(edgeops_label_remove(store, 2));
+    CHECK_OK(edgeops_label_add_new(&result, store, l, 2));
     cr_assert_eq(result.added, 1, "what was taken back does");
     l[1] = label_of("none", 0, 5, "x", "me");
     l[0].end = 6;
     before = version();
-    CHECK_CODE(EDGEOPS_E_NOTFOUND, edgeops_store_label_new(store, l, 2, &result));
+    CHECK_CODE(EDGEOPS_E_NOTFOUND, edgeops_label_add_new(&result, store, l, 2));
     cr_assert_eq(version(), before);
 }
 
@@ -218,10 +218,10 @@ Test(dataset_label, filters) {
     query.after = 0;
     expect_found(&query, "");
     query.asset = "none";
-    CHECK_CODE(EDGEOPS_E_NOTFOUND, edgeops_store_find_labels(NULL, store, &query, note, NULL));
+    CHECK_CODE(EDGEOPS_E_NOTFOUND, edgeops_label_list(NULL, store, &query, note, NULL));
     query.asset = NULL;
     query.version = 99;
-    CHECK_CODE(EDGEOPS_E_INVALID, edgeops_store_find_labels(NULL, store, &query, note, NULL));
+    CHECK_CODE(EDGEOPS_E_INVALID, edgeops_label_list(NULL, store, &query, note, NULL));
 }
 
 typedef struct pages {
@@ -251,9 +251,9 @@ Test(dataset_label, pages_have_each_label_once_while_others_come_and_go) {
     for (int i = 0; i < N; i++) {
         many[i] = label_of(i % 3 == 0 ? "b" : "a", i / 1500, i / 1500 + 1, "l", "");
     }
-    CHECK_OK(edgeops_store_label(store, many, N, NULL));
+    CHECK_OK(edgeops_label_add(NULL, store, many, N));
     pages all = {0};
-    CHECK_OK(edgeops_store_labels(store, NULL, in_order, &all));
+    CHECK_OK(edgeops_label_list(NULL, store, NULL, in_order, &all));
     cr_assert_eq(all.count, N);
     edgeops_label_query query = EDGEOPS_LABEL_QUERY_INIT;
     pages p = {0};
@@ -261,14 +261,14 @@ Test(dataset_label, pages_have_each_label_once_while_others_come_and_go) {
     for (uint64_t before = 1; p.count > before || before == 1;) {
         before = p.count + (p.count == 0);
         uint64_t counted = p.count;
-        CHECK_OK(edgeops_store_find_labels(&query.version, store, &query, in_order, &p));
+        CHECK_OK(edgeops_label_list(&query.version, store, &query, in_order, &p));
         if (p.count == counted) {
             break;
         }
         query.after = p.last;
         say("a", 0, 1, "later", "");
         if (p.count == 1400) {
-            CHECK_OK(edgeops_store_unlabel(store, N));
+            CHECK_OK(edgeops_label_remove(store, N));
         }
     }
     cr_assert_eq(p.count, N);

@@ -17,7 +17,7 @@ static void put_row(edgeops_store *store, const char *asset, int i) {
     const char *names[2] = {"x", "state"};
     edgeops_value values[2] = {f64(i % 50), text(i / 100 % 2 == 0 ? "run" : "idle")};
     edgeops_sample sample = {asset, i * 10 + i % 3, 0, i % 3 == 0 ? 2u : 1u, names, values};
-    CHECK_OK(edgeops_store_append(store, &sample, 1, NULL));
+    CHECK_OK(edgeops_store_append(NULL, store, &sample, 1, NULL));
 }
 
 static edgeops_dataset_options options_of(const char *name) {
@@ -46,14 +46,14 @@ static edgeops_dataset_options full_options(const char *name) {
 static edgeops_dataset *make(edgeops_store *store, const edgeops_dataset_options *options) {
     edgeops_dataset *set = NULL;
     CHECK_OK(edgeops_dataset_create(store, options));
-    CHECK_OK(edgeops_dataset_open(&set, store, options->name));
+    CHECK_OK(edgeops_dataset_read(&set, store, options->name));
     return set;
 }
 
 static void label(edgeops_store *store, const char *asset, edgeops_time start, edgeops_time end,
                   const char *name) {
     edgeops_label l = {.asset = asset, .start = start, .end = end, .label = name, .author = "me"};
-    CHECK_OK(edgeops_store_label(store, &l, 1, NULL));
+    CHECK_OK(edgeops_label_add(NULL, store, &l, 1));
 }
 
 Test(dataset_part, digest_does_not_depend_on_how_rows_came) {
@@ -147,7 +147,8 @@ Test(dataset_part, slices_and_the_whole_are_the_same) {
     char name[20];
     for (int k = 0; k < 300; k++) { /* wide, so that a slice has few rows */
         snprintf(name, sizeof name, "c%d", k);
-        CHECK_OK(edgeops_store_declare(store, "p/a", name, EDGEOPS_TYPE_FLOAT64, NULL));
+        CHECK_OK(edgeops_store_declare(
+            store, "p/a", &(edgeops_channel_info){name, NULL, EDGEOPS_TYPE_FLOAT64, 1}));
     }
     edgeops_sample *samples = calloc(20000, sizeof *samples);
     edgeops_value *values = calloc(20000, sizeof *values);
@@ -158,7 +159,7 @@ Test(dataset_part, slices_and_the_whole_are_the_same) {
         int time = i < 6000 ? i : i < 15000 ? 6000 : i - 9000;
         samples[i] = (edgeops_sample){"p/a", time, i, 1, &channels[i % 3], &values[i]};
     }
-    CHECK_OK(edgeops_store_append(store, samples, 20000, NULL));
+    CHECK_OK(edgeops_store_append(NULL, store, samples, 20000, NULL));
     label(store, "p/a", 100, 9000, "on");
     edgeops_dataset *set = make(store, &options);
     cr_assert_eq(set->rows, 20000);
@@ -198,13 +199,13 @@ Test(dataset_part, verify_notices_what_a_plain_read_does_not) {
     run_sql("catalog.db", "UPDATE dataset SET digest = replace(digest, substr(digest, 1, 1), 'x')");
     store = open_store();
     CHECK_CODE(EDGEOPS_E_CORRUPT, edgeops_dataset_verify(store, "d"));
-    CHECK_CODE(EDGEOPS_E_CORRUPT, edgeops_dataset_open(&set, store, "d"));
-    CHECK_OK(edgeops_dataset_read(&set, store, "d"));
+    CHECK_CODE(EDGEOPS_E_CORRUPT, edgeops_dataset_read(&set, store, "d"));
+    CHECK_OK(edgeops_dataset_read_unchecked(&set, store, "d"));
     edgeops_dataset_free(set);
     edgeops_store_close(store);
     run_sql("catalog.db", "UPDATE dataset SET spec = '{\"split\":{\"by\":\"fraction\"}}'");
     store = open_store();
-    CHECK_CODE(EDGEOPS_E_CORRUPT, edgeops_dataset_read(&set, store, "d"));
+    CHECK_CODE(EDGEOPS_E_CORRUPT, edgeops_dataset_read_unchecked(&set, store, "d"));
     edgeops_store_close(store);
 }
 
@@ -277,7 +278,7 @@ Test(dataset_part, a_failed_allocation_freezes_nothing) {
     status = EDGEOPS_E_NOMEM;
     for (n = 0; status != EDGEOPS_OK; n++) {
         allocations_left = n;
-        status = edgeops_dataset_open(&set, store, "d");
+        status = edgeops_dataset_read(&set, store, "d");
         allocations_left = -1;
         cr_assert(status == EDGEOPS_OK || (status == EDGEOPS_E_NOMEM && set == NULL),
                   "allocation %ld: %s", n, edgeops_error_last()->message);

@@ -72,13 +72,13 @@ static void fill(edgeops_store *store, const char *asset, edgeops_time start) {
         if (i == 6) {
             values[0].type = EDGEOPS_TYPE_NULL;
         }
-        CHECK_OK(edgeops_store_append(store, &sample, 1, NULL));
+        CHECK_OK(edgeops_store_append(NULL, store, &sample, 1, NULL));
         time += i == 100 ? 60 * EDGEOPS_SECOND : i == 50 ? 0 : EDGEOPS_SECOND;
         if (i % 200 == 199) {
             edgeops_label l = {.asset = asset, .start = start, .end = time};
             l.start = i == 399 ? time - 200 * EDGEOPS_SECOND : start;
             l.label = i == 399 ? "bad" : "good";
-            CHECK_OK(edgeops_store_label(store, &l, 1, NULL));
+            CHECK_OK(edgeops_label_add(NULL, store, &l, 1));
         }
     }
 }

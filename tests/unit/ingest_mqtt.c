@@ -70,7 +70,7 @@ static void open_source(const char *more, bool with_ready) {
 
 static edgeops_source_stats stats_now(void) {
     edgeops_source_stats stats = EDGEOPS_SOURCE_STATS_INIT;
-    edgeops_source_get_stats(source, &stats);
+    edgeops_source_get_stats(&stats, source);
     return stats;
 }
 

@@ -78,7 +78,7 @@ Test(ingest_replay, rows_become_samples) {
           "\"speed\": 0");
     expect_three();
     edgeops_source_stats stats = EDGEOPS_SOURCE_STATS_INIT;
-    edgeops_source_get_stats(source, &stats);
+    edgeops_source_get_stats(&stats, source);
     cr_expect_eq(stats.messages, 3);
     cr_expect_eq(stats.samples, 3);
     cr_expect_not_null(strstr(stats.detail, "3 rows"), "%s", stats.detail);
@@ -153,7 +153,7 @@ Test(ingest_replay, a_file_that_comes_later_is_played) {
     edgeops_source_stats stats = EDGEOPS_SOURCE_STATS_INIT;
     do {
         test_turn(ctx, 10 * EDGEOPS_MILLISECOND);
-        edgeops_source_get_stats(source, &stats);
+        edgeops_source_get_stats(&stats, source);
     } while (strstr(stats.detail, "cannot open") == NULL);
     cr_expect_eq(stats.state, EDGEOPS_SOURCE_CONNECTING);
     write_text("time,who,x\n0,a,1\n");
@@ -167,7 +167,7 @@ Test(ingest_replay, a_broken_row_is_named) {
     edgeops_source_stats stats = EDGEOPS_SOURCE_STATS_INIT;
     do {
         test_turn(ctx, 10 * EDGEOPS_MILLISECOND);
-        edgeops_source_get_stats(source, &stats);
+        edgeops_source_get_stats(&stats, source);
     } while (strstr(stats.detail, "soon") == NULL);
     cr_expect_not_null(strstr(stats.detail, ":3: column 'time'"), "%s", stats.detail);
     cr_expect_eq(collector_count(&c), 1);

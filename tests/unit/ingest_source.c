@@ -74,7 +74,7 @@ static edgeops_status note_name(const edgeops_hld_driver *driver, void *user_dat
 
 Test(ingest_source, drivers_come_sorted) {
     char names[64] = "";
-    cr_assert_eq(edgeops_drivers(note_name, names), EDGEOPS_OK);
+    cr_assert_eq(edgeops_driver_list(note_name, names), EDGEOPS_OK);
     cr_assert_str_eq(names, has_driver("mqtt") ? "mqtt replay " : "replay ");
 }
 
@@ -86,7 +86,7 @@ static edgeops_status stop_walk(const edgeops_hld_driver *driver, void *user_dat
 
 Test(ingest_source, walk_ends_with_the_callback_s_status) {
     int calls = 0;
-    cr_assert_eq(edgeops_drivers(stop_walk, &calls), EDGEOPS_E_USER);
+    cr_assert_eq(edgeops_driver_list(stop_walk, &calls), EDGEOPS_E_USER);
     cr_assert_eq(calls, 1);
 }
 
@@ -207,7 +207,7 @@ static void conforms(const char *driver, const char *config) {
     edgeops_source_options options = collector_options(&c, driver, config);
     edgeops_source *source = open_source(&options);
     edgeops_source_stats stats = EDGEOPS_SOURCE_STATS_INIT;
-    edgeops_source_get_stats(source, &stats);
+    edgeops_source_get_stats(&stats, source);
     cr_expect_eq(stats.state, EDGEOPS_SOURCE_STOPPED);
     edgeops_source_stop(source);
     for (int round = 0; round < 3; round++) {
@@ -221,7 +221,7 @@ static void conforms(const char *driver, const char *config) {
         size_t samples = collector_count(&c);
         size_t states = c.state_count;
         edgeops_source_stop(source);
-        edgeops_source_get_stats(source, &stats);
+        edgeops_source_get_stats(&stats, source);
         cr_expect_eq(stats.state, EDGEOPS_SOURCE_STOPPED);
         test_turn(ctx, 50 * EDGEOPS_MILLISECOND);
         cr_expect_eq(collector_count(&c), samples, "a sample came after stop()");
@@ -263,7 +263,7 @@ Test(ingest_source, an_absent_broker_is_named) {
     edgeops_source_stats stats = EDGEOPS_SOURCE_STATS_INIT;
     for (int i = 0; i < 500; i++) {
         test_turn(ctx, 10 * EDGEOPS_MILLISECOND);
-        edgeops_source_get_stats(source, &stats);
+        edgeops_source_get_stats(&stats, source);
         if (strstr(stats.detail, "cannot connect to 127.0.0.1:1") != NULL) {
             break;
         }
@@ -324,10 +324,10 @@ Test(ingest_source, starts_paused_when_not_ready) {
     edgeops_source *source = open_source(&options);
     cr_assert_eq(edgeops_source_start(source), EDGEOPS_OK);
     edgeops_source_stats stats = EDGEOPS_SOURCE_STATS_INIT;
-    edgeops_source_get_stats(source, &stats);
+    edgeops_source_get_stats(&stats, source);
     cr_expect_eq(stats.state, EDGEOPS_SOURCE_PAUSED);
     edgeops_source_stop(source);
-    edgeops_source_get_stats(source, &stats);
+    edgeops_source_get_stats(&stats, source);
     cr_expect_eq(stats.state, EDGEOPS_SOURCE_STOPPED);
     edgeops_source_close(source);
 }
@@ -342,7 +342,7 @@ Test(ingest_source, a_limit_with_room_on_disk_is_a_dead_letter) {
     cr_assert_eq(edgeops_source_start(source), EDGEOPS_OK);
     cr_assert(test_run_state(ctx, source, EDGEOPS_SOURCE_DONE));
     edgeops_source_stats stats = EDGEOPS_SOURCE_STATS_INIT;
-    edgeops_source_get_stats(source, &stats);
+    edgeops_source_get_stats(&stats, source);
     cr_expect_eq(stats.dead, 5);
     cr_expect_eq(stats.messages, 5);
     cr_expect_eq(collector_dead(&c), 5);
@@ -363,8 +363,9 @@ static void close_self(edgeops_source_state state, const char *detail, void *use
     edgeops_source_close(self);
 }
 
-static edgeops_status take_all(const edgeops_sample *samples, size_t n,
-                               edgeops_append_result *result, void *user_data) {
+static edgeops_status take_all(edgeops_append_result *result, const edgeops_sample *samples,
+                               size_t n, const edgeops_append_options *options, void *user_data) {
+    (void)options;
     (void)samples;
     (void)user_data;
     result->appended = n;

@@ -25,7 +25,7 @@ static void append(size_t n, edgeops_time (*time)(size_t), int64_t (*seq)(size_t
                                       .channels = channels,
                                       .values = &values[i]};
     }
-    cr_assert(eq(int, edgeops_store_append(store(), samples, n, &result), EDGEOPS_OK), "%s",
+    cr_assert(eq(int, edgeops_store_append(&result, store(), samples, n, NULL), EDGEOPS_OK), "%s",
               edgeops_error_last()->message);
     cr_assert(eq(u64, result.appended, n));
     eop_free(values);
@@ -100,7 +100,7 @@ Test(node_files_slices, an_unknown_asset_is_told) {
 
 static void label(edgeops_time start, edgeops_time end, const char *text) {
     edgeops_label l = {.asset = "x", .start = start, .end = end, .label = text, .author = ""};
-    cr_assert(eq(int, edgeops_store_label(store(), &l, 1, NULL), EDGEOPS_OK));
+    cr_assert(eq(int, edgeops_label_add(NULL, store(), &l, 1), EDGEOPS_OK));
 }
 
 Test(node_files_slices, the_newest_label_wins) {

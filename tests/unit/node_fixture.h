@@ -159,7 +159,7 @@ static inline void append_row(edgeops_store *store, edgeops_time time, double a)
                               {.type = EDGEOPS_TYPE_FLOAT64, .as.f64 = 10 * a}};
     edgeops_sample sample = {
         .asset = "m/1", .time = time, .count = 2, .channels = channels, .values = values};
-    cr_assert(eq(int, edgeops_store_append(store, &sample, 1, NULL), EDGEOPS_OK), "%s",
+    cr_assert(eq(int, edgeops_store_append(NULL, store, &sample, 1, NULL), EDGEOPS_OK), "%s",
               edgeops_error_last()->message);
 }
 
@@ -171,7 +171,7 @@ static inline edgeops_status note_mqtt(const edgeops_hld_driver *driver, void *u
 
 static inline bool has_mqtt(void) {
     bool found = false;
-    cr_assert(eq(int, edgeops_drivers(note_mqtt, &found), EDGEOPS_OK));
+    cr_assert(eq(int, edgeops_driver_list(note_mqtt, &found), EDGEOPS_OK));
     return found;
 }
 

@@ -198,7 +198,8 @@ static void append_values(const char *asset, edgeops_time time, size_t n,
                           const char *const *channels, const edgeops_value *values) {
     edgeops_sample sample = {
         .asset = asset, .time = time, .count = n, .channels = channels, .values = values};
-    cr_assert(eq(int, edgeops_store_append(edgeops_node_store(fixture_node), &sample, 1, NULL),
+    cr_assert(eq(int,
+                 edgeops_store_append(NULL, edgeops_node_store(fixture_node), &sample, 1, NULL),
                  EDGEOPS_OK));
 }
 

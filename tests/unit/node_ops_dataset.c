@@ -162,7 +162,7 @@ static void append(edgeops_store *store, edgeops_time time, int64_t seq) {
         {.type = EDGEOPS_TYPE_FLOAT64, .as.f64 = roll(1000)},
         {.type = EDGEOPS_TYPE_STRING, .size = (uint32_t)strlen(text), .as.str = text}};
     edgeops_sample sample = {"g", time, seq, roll(2) + 1u, names, values};
-    cr_assert(eq(int, edgeops_store_append(store, &sample, 1, NULL), EDGEOPS_OK));
+    cr_assert(eq(int, edgeops_store_append(NULL, store, &sample, 1, NULL), EDGEOPS_OK));
 }
 
 static void compare(const edgeops_table *aligned, const edgeops_table *grid) {
@@ -218,7 +218,7 @@ Test(node_ops_dataset, a_common_rate_gives_the_points_of_a_grid) {
             cr_assert(eq(int, edgeops_dataset_create(store, &options), EDGEOPS_OK), "%s",
                       edgeops_error_last()->message);
             cr_assert(
-                eq(int, edgeops_dataset_open(on_rate ? &aligned : &raw, store, name), EDGEOPS_OK));
+                eq(int, edgeops_dataset_read(on_rate ? &aligned : &raw, store, name), EDGEOPS_OK));
         }
         cr_assert(eq(int, eop_window_new(&cutter, &spec, inputs, 2), EDGEOPS_OK));
         eop_window_keep(cutter);

@@ -30,7 +30,7 @@ static void fill(edgeops_store *store, dice *d) {
         int64_t late = below(d, 40) == 0 ? (int64_t)below(d, 100000) : 0;
         edgeops_sample sample = {
             .asset = "a", .time = clock - late, .count = 4, .channels = channels, .values = values};
-        CHECK_OK(edgeops_store_append(store, &sample, 1, NULL));
+        CHECK_OK(edgeops_store_append(NULL, store, &sample, 1, NULL));
         if (below(d, 3000) == 0) {
             CHECK_OK(eop_store_flush(store));
         }

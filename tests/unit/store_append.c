@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
+#include "base/time.h"
 #include "edgeops/dataset.h"
 #include "store_fixture.h"
 
@@ -18,7 +19,7 @@ Test(store_append, values_come_back_bit_exact) {
         edgeops_value values[4] = {f64(odd[i]), i64(INT64_MAX - i), boolean(i & 1),
                                    text(i == 0 ? "" : "gr\xc3\xbc\xc3\x9f")};
         edgeops_sample sample = {"line/1", INT64_MIN + i, 0, 4, names, values};
-        CHECK_OK(edgeops_store_append(store, &sample, 1, NULL));
+        CHECK_OK(edgeops_store_append(NULL, store, &sample, 1, NULL));
     }
     for (int round = 0; round < 3; round++) {
         edgeops_table *table = read_all(store, "line/1");
@@ -91,7 +92,7 @@ Test(store_append, only_rows_declare_channels) {
     for (int round = 0; round < 3; round++) {
         CHECK_OK(put(store, "a", 10, 0, "phantom", f64(2), &r));
         cr_assert_eq(r.conflicts, 1);
-        CHECK_OK(edgeops_store_append(store, samples, 3, &r));
+        CHECK_OK(edgeops_store_append(&r, store, samples, 3, NULL));
         cr_assert(r.conflicts == 2 && r.duplicates == (round > 0));
         CHECK_CODE(EDGEOPS_E_INVALID, put(store, "a", 10, 0, "x", text("t"), NULL));
         edgeops_store_close(store);
@@ -104,7 +105,7 @@ Test(store_append, only_rows_declare_channels) {
     }
     /* The name is free for a row, with any type. */
     samples[0].time = 30;
-    CHECK_OK(edgeops_store_append(store, samples, 1, &r));
+    CHECK_OK(edgeops_store_append(&r, store, samples, 1, NULL));
     cr_assert_eq(r.appended, 1);
     edgeops_store_close(store);
     cr_assert_eq(ask_sql("catalog.db", "SELECT type FROM channel WHERE name = 'phantom'"),
@@ -122,7 +123,7 @@ Test(store_append, duplicates_within_one_call_are_found) {
                                  {"a", 5, 0, 1, &x, &one},
                                  {"a", 4, 0, 1, &x, &one},
                                  {"a", 4, 0, 1, &x, &two}};
-    CHECK_OK(edgeops_store_append(store, samples, 5, &r));
+    CHECK_OK(edgeops_store_append(&r, store, samples, 5, NULL));
     cr_assert(r.appended == 3 && r.duplicates == 1 && r.conflicts == 1 && r.late == 1);
     cr_assert_eq(count_rows(store, "a"), 2);
     cr_assert_eq(count_rows(store, "b"), 1);
@@ -135,12 +136,12 @@ Test(store_append, absent_channel_is_null_and_compares_as_null) {
     const char *names[2] = {"x", "y"};
     edgeops_value values[2] = {f64(1), {.type = EDGEOPS_TYPE_NULL}};
     edgeops_sample sample = {"a", 1, 0, 2, names, values};
-    CHECK_OK(edgeops_store_append(store, &sample, 1, &r));
+    CHECK_OK(edgeops_store_append(&r, store, &sample, 1, NULL));
     CHECK_OK(put(store, "a", 1, 0, "x", f64(1), &r));
     cr_assert_eq(r.duplicates, 1);
     values[1] = text("late channel");
     sample.time = 2;
-    CHECK_OK(edgeops_store_append(store, &sample, 1, &r));
+    CHECK_OK(edgeops_store_append(&r, store, &sample, 1, NULL));
     for (int round = 0; round < 2; round++) {
         edgeops_table *table = read_all(store, "a");
         cr_assert_eq(table->column_count, 2);
@@ -175,7 +176,7 @@ Test(store_append, refused_sample_takes_the_whole_call_with_it) {
         edgeops_append_result r = {sizeof r, 99, 99, 99, 99, 99, 99};
         edgeops_sample samples[3] = {
             {"new/asset", 2, 0, 1, &x, &number}, {"a", 2, 0, 1, &x, &number}, bad[i]};
-        CHECK_CODE(EDGEOPS_E_INVALID, edgeops_store_append(store, samples, 3, &r));
+        CHECK_CODE(EDGEOPS_E_INVALID, edgeops_store_append(&r, store, samples, 3, NULL));
         cr_assert_eq(r.appended, 99);
     }
     cr_assert_eq(count_rows(store, "a"), 1);
@@ -200,8 +201,8 @@ static void retype(edgeops_value first, edgeops_value second, bool flush) {
     edgeops_sample batch[2] = {{"a", 2, 0, 2, names, refused}, {"a", 3, 0, 1, names, &word}};
     edgeops_sample good = {"a", 4, 0, 2, names, taken};
     CHECK_OK(put(store, "a", 1, 0, "x", f64(1), NULL));
-    CHECK_CODE(EDGEOPS_E_INVALID, edgeops_store_append(store, batch, 2, NULL));
-    CHECK_OK(edgeops_store_append(store, &good, 1, NULL));
+    CHECK_CODE(EDGEOPS_E_INVALID, edgeops_store_append(NULL, store, batch, 2, NULL));
+    CHECK_OK(edgeops_store_append(NULL, store, &good, 1, NULL));
     if (flush) {
         CHECK_OK(eop_store_flush(store));
     }
@@ -216,7 +217,7 @@ static void retype(edgeops_value first, edgeops_value second, bool flush) {
         cr_assert_eq(y->f64[1], second.as.f64);
     }
     edgeops_table_free(table);
-    CHECK_OK(edgeops_store_remove_asset(store, "a"));
+    CHECK_OK(edgeops_asset_remove(store, "a"));
     edgeops_store_close(store);
 }
 
@@ -231,13 +232,16 @@ Test(store_append, channel_of_a_refused_call_leaves_no_type_behind) {
 Test(store_append, channel_keeps_its_declared_type_and_unit) {
     edgeops_store *store = open_store();
     edgeops_append_result r = EDGEOPS_APPEND_RESULT_INIT;
-    CHECK_OK(edgeops_store_declare(store, "a", "n", EDGEOPS_TYPE_INT64, "um"));
+    CHECK_OK(edgeops_store_declare(store, "a",
+                                   &(edgeops_channel_info){"n", "um", EDGEOPS_TYPE_INT64, 1}));
     CHECK_CODE(EDGEOPS_E_INVALID, put(store, "a", 1, 0, "n", f64(1.5), &r));
     CHECK_CODE(EDGEOPS_E_INVALID, put(store, "a", 1, 0, "n", text("1"), &r));
     CHECK_OK(put(store, "a", 1, 0, "n", i64(1), &r));
     CHECK_CODE(EDGEOPS_E_INVALID,
-               edgeops_store_declare(store, "a", "n", EDGEOPS_TYPE_FLOAT64, "um"));
-    CHECK_OK(edgeops_store_declare(store, "a", "n", EDGEOPS_TYPE_INT64, "mm"));
+               edgeops_store_declare(store, "a",
+                                     &(edgeops_channel_info){"n", "um", EDGEOPS_TYPE_FLOAT64, 1}));
+    CHECK_OK(edgeops_store_declare(store, "a",
+                                   &(edgeops_channel_info){"n", "mm", EDGEOPS_TYPE_INT64, 1}));
     edgeops_store_close(store);
     store = open_store();
     edgeops_table *table = read_all(store, "a");
@@ -276,7 +280,7 @@ static void on_news(const char *asset, uint64_t last, void *data) {
     n->ordinals += last;
 }
 
-Test(store_append, watcher_is_told_of_each_asset_once) {
+Test(store_append, watchers_are_told_of_each_asset_once) {
     edgeops_store *store = open_store();
     news n = {0};
     const char *x = "x";
@@ -285,16 +289,22 @@ Test(store_append, watcher_is_told_of_each_asset_once) {
                                  {"b", 1, 0, 1, &x, &one},
                                  {"a", 2, 0, 1, &x, &one},
                                  {"a", 1, 0, 1, &x, &one}};
-    edgeops_store_watch(store, on_news, &n);
-    CHECK_OK(edgeops_store_append(store, samples, 4, NULL));
+    edgeops_watch *watch = NULL;
+    edgeops_watch *other = NULL;
+    news also = {0};
+    CHECK_OK(edgeops_watch_open(&watch, store, on_news, &n));
+    CHECK_OK(edgeops_watch_open(&other, store, on_news, &also));
+    CHECK_OK(edgeops_store_append(NULL, store, samples, 4, NULL));
     cr_assert_str_eq(n.assets, "ab");
     cr_assert_eq(n.ordinals, 3);
-    CHECK_OK(edgeops_store_append(store, samples, 4, NULL));
+    CHECK_OK(edgeops_store_append(NULL, store, samples, 4, NULL));
     cr_assert_str_eq(n.assets, "ab");
-    edgeops_store_watch(store, NULL, NULL);
+    edgeops_watch_close(watch);
     CHECK_OK(put(store, "c", 1, 0, "x", one, NULL));
     cr_assert_str_eq(n.assets, "ab");
+    cr_assert_str_eq(also.assets, "abc", "one that is closed leaves the others alone");
     edgeops_store_close(store);
+    edgeops_watch_close(other);
 }
 
 static edgeops_status sum_assets(const edgeops_asset_info *info, void *data) {
@@ -311,14 +321,14 @@ Test(store_append, assets_are_walked_and_removed) {
     CHECK_OK(put(store, "line/1", 7, 0, "x", f64(1), NULL));
     CHECK_OK(put(store, "line/1", 3, 0, "x", f64(1), NULL));
     CHECK_OK(put(store, "other", 1, 0, "x", f64(1), NULL));
-    CHECK_OK(edgeops_store_assets(store, "line/*", sum_assets, out));
+    CHECK_OK(edgeops_asset_list(store, "line/*", sum_assets, out));
     cr_assert_str_eq(out, "line/1:2:3:7 line/2:1:5:5 ");
     CHECK_OK(eop_store_flush(store));
     CHECK_OK(put(store, "line/1", 9, 0, "x", f64(1), NULL));
-    CHECK_OK(edgeops_store_remove_asset(store, "line/1"));
-    CHECK_CODE(EDGEOPS_E_NOTFOUND, edgeops_store_remove_asset(store, "line/1"));
+    CHECK_OK(edgeops_asset_remove(store, "line/1"));
+    CHECK_CODE(EDGEOPS_E_NOTFOUND, edgeops_asset_remove(store, "line/1"));
     out[0] = '\0';
-    CHECK_OK(edgeops_store_assets(store, NULL, sum_assets, out));
+    CHECK_OK(edgeops_asset_list(store, NULL, sum_assets, out));
     cr_assert_str_eq(out, "line/2:1:5:5 other:1:1:1 ");
     edgeops_store_close(store);
     store = open_store();
@@ -462,15 +472,15 @@ Test(store_append, call_larger_than_a_segment_is_one_frame) {
         samples[i] = (edgeops_sample){"a", i, 0, 1, &x, &values[i]};
     }
     CHECK_OK(put(store, "a", -1, 0, "x", f64(-1), NULL));
-    CHECK_OK(edgeops_store_append(store, samples, N, &r));
+    CHECK_OK(edgeops_store_append(&r, store, samples, N, NULL));
     cr_assert_eq(r.appended, N);
     edgeops_store_close(store);
     store = open_store();
     cr_assert_eq(count_rows(store, "a"), N + 1);
-    CHECK_OK(edgeops_store_append(store, samples, N, &r));
+    CHECK_OK(edgeops_store_append(&r, store, samples, N, NULL));
     cr_assert_eq(r.duplicates, N);
     CHECK_OK(eop_store_flush(store));
-    CHECK_OK(edgeops_store_append(store, samples, N, &r));
+    CHECK_OK(edgeops_store_append(&r, store, samples, N, NULL));
     cr_assert_eq(r.duplicates, N);
     free(samples);
     free(values);
@@ -520,7 +530,7 @@ Test(store_append, many_assets_in_turn_fill_their_segments) {
             for (int k = 0; k < 50; k++) {
                 samples[i + k].time = round;
             }
-            CHECK_OK(edgeops_store_append(store, &samples[i], 50, NULL));
+            CHECK_OK(edgeops_store_append(NULL, store, &samples[i], 50, NULL));
         }
     }
     CHECK_OK(eop_store_flush(store));
@@ -528,4 +538,140 @@ Test(store_append, many_assets_in_turn_fill_their_segments) {
     /* 1.2 MB of frames. */
     cr_assert_eq(ask_sql("data/telemetry.db", "SELECT value FROM meta WHERE key = 'applied'"), 2);
     cr_assert_leq(ask_sql("data/telemetry.db", "SELECT COUNT(*) FROM chunk"), 2 * ASSETS);
+}
+
+/* -- verdicts -- */
+
+static edgeops_append_result append_judged(edgeops_store *store, const edgeops_sample *samples,
+                                           size_t n) {
+    edgeops_append_result result = EDGEOPS_APPEND_RESULT_INIT;
+    edgeops_append_options options = EDGEOPS_APPEND_OPTIONS_INIT;
+    options.verdicts = 1;
+    CHECK_OK(edgeops_store_append(&result, store, samples, n, &options));
+    cr_assert_eq(result.verdict_count, n);
+    return result;
+}
+
+Test(store_append, each_sample_gets_a_verdict) {
+    edgeops_store *store = open_store();
+    const char *names[2] = {"x", "word"};
+    edgeops_value first[2] = {f64(1), {EDGEOPS_TYPE_STRING, 11, {.str = "stored text"}}};
+    edgeops_value other[2] = {f64(1), {EDGEOPS_TYPE_STRING, 10, {.str = "other text"}}};
+    edgeops_value less[1] = {f64(1)};
+    edgeops_time tomorrow = eop_now() + 48 * 3600 * EDGEOPS_SECOND;
+    edgeops_sample samples[6] = {{"a", 10, 0, 2, names, first}, {"a", 10, 0, 2, names, first},
+                                 {"a", 10, 0, 2, names, other}, {"a", 10, 0, 1, names, less},
+                                 {"a", 5, 0, 1, names, less},   {"a", tomorrow, 0, 1, names, less}};
+    edgeops_append_result result = append_judged(store, samples, 6);
+    const edgeops_verdict *v = result.verdicts;
+    cr_assert_eq(v[0].outcome, EDGEOPS_OUTCOME_APPENDED);
+    cr_assert_eq(v[0].ordinal, 1);
+    cr_assert_eq(v[1].outcome, EDGEOPS_OUTCOME_DUPLICATE);
+    cr_assert_eq(v[2].outcome, EDGEOPS_OUTCOME_CONFLICT);
+    cr_assert_str_eq(v[2].channel, "word");
+    cr_assert_eq(v[2].stored.size, 11);
+    cr_assert_eq(memcmp(v[2].stored.as.str, "stored text", 11), 0);
+    cr_assert_eq(v[3].outcome, EDGEOPS_OUTCOME_CONFLICT, "a channel that the sample lacks");
+    cr_assert_str_eq(v[3].channel, "word");
+    cr_assert_eq(v[4].outcome, EDGEOPS_OUTCOME_APPENDED);
+    cr_assert_eq(v[4].marks, EDGEOPS_MARK_LATE);
+    cr_assert_eq(v[4].ordinal, 2);
+    cr_assert_eq(v[5].outcome, EDGEOPS_OUTCOME_APPENDED);
+    cr_assert_eq(v[5].marks, EDGEOPS_MARK_AHEAD);
+    cr_assert_eq(result.appended, 3);
+    cr_assert_eq(result.conflicts, 2);
+    edgeops_free(result.verdicts);
+    edgeops_store_close(store);
+}
+
+Test(store_append, conflict_tells_what_is_stored_in_chunks_too) {
+    edgeops_store *store = open_store();
+    const char *names[2] = {"x", "y"};
+    edgeops_value one[2] = {f64(1.5), i64(7)};
+    edgeops_value two[2] = {f64(1.5), i64(8)};
+    edgeops_value three[1] = {f64(2)};
+    uint16_t good[2] = {192, 192};
+    uint16_t bad[2] = {192, 0};
+    edgeops_sample sample = {"a", 1, 0, 2, names, one, good};
+    CHECK_OK(edgeops_store_append(NULL, store, &sample, 1, NULL));
+    CHECK_OK(eop_store_flush(store));
+    edgeops_sample samples[3] = {{"a", 1, 0, 2, names, two, good},
+                                 {"a", 1, 0, 2, names, one, bad},
+                                 {"a", 1, 0, 1, names, three, good}};
+    edgeops_append_result result = append_judged(store, samples, 3);
+    for (int i = 0; i < 2; i++) {
+        cr_assert_str_eq(result.verdicts[i].channel, "y");
+        cr_assert_eq(result.verdicts[i].stored.type, EDGEOPS_TYPE_INT64);
+        cr_assert_eq(result.verdicts[i].stored.as.i64, 7);
+        cr_assert_eq(result.verdicts[i].quality, 192);
+    }
+    cr_assert_str_eq(result.verdicts[2].channel, "x");
+    cr_assert_eq(result.verdicts[2].stored.as.f64, 1.5);
+    edgeops_free(result.verdicts);
+    edgeops_store_close(store);
+}
+
+Test(store_append, rows_of_tables_get_verdicts_one_after_the_other) {
+    edgeops_store *store = open_store();
+    edgeops_time times[3] = {1, 2, 3};
+    double values[3] = {1, 2, 3};
+    edgeops_column column = {.name = "x", .type = EDGEOPS_TYPE_FLOAT64, .data = values};
+    edgeops_table tables[2] = {
+        {.asset = "a", .rows = 3, .times = times, .column_count = 1, .columns = &column},
+        {.asset = "b", .rows = 2, .times = times, .column_count = 1, .columns = &column}};
+    for (int again = 0; again < 2; again++) {
+        edgeops_append_result result = EDGEOPS_APPEND_RESULT_INIT;
+        edgeops_append_options options = EDGEOPS_APPEND_OPTIONS_INIT;
+        options.verdicts = 1;
+        CHECK_OK(edgeops_store_append_tables(&result, store, tables, 2, &options));
+        cr_assert_eq(result.verdict_count, 5);
+        for (uint64_t i = 0; i < 5; i++) {
+            cr_assert_eq(result.verdicts[i].outcome,
+                         again ? EDGEOPS_OUTCOME_DUPLICATE : EDGEOPS_OUTCOME_APPENDED);
+            cr_assert_eq(result.verdicts[i].ordinal, again ? 0 : i < 3 ? i + 1 : i - 2);
+        }
+        edgeops_free(result.verdicts);
+    }
+    tables[0].parts = (const uint8_t *)"\0\0\0";
+    CHECK_CODE(EDGEOPS_E_INVALID, edgeops_store_append_tables(NULL, store, tables, 1, NULL));
+    edgeops_store_close(store);
+}
+
+Test(store_append, verdicts_have_an_owner_or_are_not_made) {
+    edgeops_store *store = open_store();
+    struct {
+        edgeops_append_result result;
+        unsigned char canary[32];
+    } older;
+    edgeops_append_options options = EDGEOPS_APPEND_OPTIONS_INIT;
+    edgeops_value one = f64(1);
+    const char *x = "x";
+    edgeops_sample sample = {"a", 1, 0, 1, &x, &one};
+    memset(&older, 0xab, sizeof older);
+    older.result.struct_size = offsetof(edgeops_append_result, verdicts);
+    options.verdicts = 1;
+    CHECK_OK(edgeops_store_append(&older.result, store, &sample, 1, &options));
+    cr_assert_eq(older.result.appended, 1);
+    cr_assert_eq((uintptr_t)older.result.verdicts & 0xff, 0xab,
+                 "an older caller has no room for it");
+    options.reserved = 1;
+    CHECK_CODE(EDGEOPS_E_INVALID, edgeops_store_append(NULL, store, &sample, 1, &options));
+    edgeops_store_close(store);
+}
+
+Test(store_append, one_asset_is_found_without_a_walk) {
+    edgeops_store *store = open_store();
+    edgeops_asset_info *info = NULL;
+    CHECK_OK(put(store, "line/a", 3, 0, "x", f64(1), NULL));
+    CHECK_OK(put(store, "line/ab", 4, 0, "x", f64(1), NULL));
+    CHECK_OK(edgeops_asset_get(&info, store, "line/a"));
+    cr_assert_str_eq(info->name, "line/a");
+    cr_assert_eq(info->rows, 1);
+    cr_assert_eq(info->first, 3);
+    cr_assert_eq(info->channel_count, 1);
+    cr_assert_str_eq(info->channels[0].name, "x");
+    edgeops_free(info);
+    CHECK_CODE(EDGEOPS_E_NOTFOUND, edgeops_asset_get(&info, store, "line/*"));
+    cr_assert_null(info);
+    edgeops_store_close(store);
 }

@@ -38,7 +38,7 @@ static void put_rows(edgeops_store *store, const char *channel, const edgeops_va
                                  .count = 2,
                                  .channels = names,
                                  .values = row};
-        CHECK_OK(edgeops_store_append(store, &sample, 1, NULL));
+        CHECK_OK(edgeops_store_append(NULL, store, &sample, 1, NULL));
     }
 }
 
@@ -95,8 +95,9 @@ Test(store_arrow, numbers_are_the_tables_own_memory) {
     edgeops_store *store = open_store();
     for (int k = 0; k < NUMBERS; k++) {
         edgeops_value values[ROWS];
-        CHECK_OK(edgeops_store_declare(store, numbers[k].name, numbers[k].name, numbers[k].type,
-                                       k == 0 ? "mm/s" : NULL));
+        CHECK_OK(edgeops_store_declare(
+            store, numbers[k].name,
+            &(edgeops_channel_info){numbers[k].name, k == 0 ? "mm/s" : NULL, numbers[k].type, 1}));
         for (int i = 0; i < ROWS; i++) {
             values[i] = i64(i * 3);
         }
@@ -261,9 +262,12 @@ Test(store_arrow, who_releases_last_frees_whatever_the_order) {
 
 Test(store_arrow, an_asset_without_rows_is_an_empty_batch) {
     edgeops_store *store = open_store();
-    CHECK_OK(edgeops_store_declare(store, "a", "s", EDGEOPS_TYPE_STRING, NULL));
-    CHECK_OK(edgeops_store_declare(store, "a", "blob", EDGEOPS_TYPE_BLOB, NULL));
-    CHECK_OK(edgeops_store_declare(store, "a", "bool", EDGEOPS_TYPE_BOOL, NULL));
+    CHECK_OK(edgeops_store_declare(store, "a",
+                                   &(edgeops_channel_info){"s", NULL, EDGEOPS_TYPE_STRING, 1}));
+    CHECK_OK(edgeops_store_declare(store, "a",
+                                   &(edgeops_channel_info){"blob", NULL, EDGEOPS_TYPE_BLOB, 1}));
+    CHECK_OK(edgeops_store_declare(store, "a",
+                                   &(edgeops_channel_info){"bool", NULL, EDGEOPS_TYPE_BOOL, 1}));
     edgeops_table *table = take(store, "a");
     struct ArrowSchema schema;
     struct ArrowArray array;
@@ -314,8 +318,10 @@ Test(store_arrow, what_is_not_to_be_shared_is_refused) {
     put_rows(store, "a", values, 2, 3);
     edgeops_cursor *cursor = NULL;
     const edgeops_table *block = NULL;
-    CHECK_OK(edgeops_cursor_open(&cursor, store, "a", NULL, 0, 0));
-    CHECK_OK(edgeops_cursor_next(cursor, 5, &block));
+    CHECK_OK(edgeops_cursor_open(
+        &cursor, store,
+        &(edgeops_cursor_options){sizeof(edgeops_cursor_options), "a", NULL, 0, 0}));
+    CHECK_OK(edgeops_cursor_next(&block, cursor, 5));
     struct ArrowSchema schema = {.name = "untouched"};
     struct ArrowArray array = {.length = -5};
     struct ArrowArrayStream stream = {0};
@@ -325,7 +331,7 @@ Test(store_arrow, what_is_not_to_be_shared_is_refused) {
     cr_assert_eq(array.length, -5);
     edgeops_table *copy = NULL;
     CHECK_OK(edgeops_table_copy(&copy, block));
-    CHECK_OK(edgeops_cursor_next(cursor, 65536, &block));
+    CHECK_OK(edgeops_cursor_next(&block, cursor, 65536));
     edgeops_cursor_close(cursor);
     edgeops_store_close(store);
     cr_assert_eq(copy->rows, 5);
@@ -378,9 +384,12 @@ Test(store_arrow, each_allocation_fails_and_nothing_leaks) {
         values[i] = (edgeops_value){.type = EDGEOPS_TYPE_BLOB, .size = 1, .as.data = "x"};
     }
     put_rows(store, "a", values, 2, 3);
-    CHECK_OK(edgeops_store_declare_array(store, "a", "many", EDGEOPS_TYPE_FLOAT32, 4, "Pa"));
-    CHECK_OK(edgeops_store_declare(store, "a", "flag", EDGEOPS_TYPE_BOOL, "1"));
-    CHECK_OK(edgeops_store_declare(store, "a", "word", EDGEOPS_TYPE_STRING, NULL));
+    CHECK_OK(edgeops_store_declare(store, "a",
+                                   &(edgeops_channel_info){"many", "Pa", EDGEOPS_TYPE_FLOAT32, 4}));
+    CHECK_OK(edgeops_store_declare(store, "a",
+                                   &(edgeops_channel_info){"flag", "1", EDGEOPS_TYPE_BOOL, 1}));
+    CHECK_OK(edgeops_store_declare(store, "a",
+                                   &(edgeops_channel_info){"word", NULL, EDGEOPS_TYPE_STRING, 1}));
     edgeops_table *table = take(store, "a");
     edgeops_store_close(store);
     struct ArrowSchema schema;

@@ -69,7 +69,7 @@ Test(store_backup, holds_chunks_and_journal_datasets_and_labels) {
     CHECK_OK(eop_store_flush(store));
     fill(store, "a", 5000, 6000);
     fill(store, "b", 0, 10);
-    CHECK_OK(edgeops_store_label(store, &label, 1, NULL));
+    CHECK_OK(edgeops_label_add(NULL, store, &label, 1));
     freeze(store, "d", "a");
     make_copy(store);
     fill(store, "a", 6000, 7000); /* does not touch the copy */
@@ -77,7 +77,7 @@ Test(store_backup, holds_chunks_and_journal_datasets_and_labels) {
     store = open_copy();
     check_rows(store, "a", 6000);
     check_rows(store, "b", 10);
-    CHECK_OK(edgeops_dataset_open(&set, store, "d")); /* checks its digest */
+    CHECK_OK(edgeops_dataset_read(&set, store, "d")); /* checks its digest */
     cr_assert_eq(set->rows, 6000);
     edgeops_dataset_free(set);
     fill(store, "a", 6000, 6500);
@@ -144,7 +144,7 @@ static void *append_on(void *user_data) {
             values[i] = i64(INT64_C(9007199254740993) + at + i);
             samples[i] = (edgeops_sample){asset, at + i, 0, 1, &channel, &values[i]};
         }
-        CHECK_OK(edgeops_store_append(l->store, samples, N, NULL));
+        CHECK_OK(edgeops_store_append(NULL, l->store, samples, N, NULL));
         atomic_store(&l->acknowledged, at + N);
     }
     return NULL;
@@ -269,14 +269,14 @@ static edgeops_status add_verify_copy(edgeops_store *store, int64_t *id) {
     edgeops_label_result result = EDGEOPS_LABEL_RESULT_INIT;
     eop_verified sum;
     char *json = NULL;
-    edgeops_status status = edgeops_store_correct(id, store, *id, &label);
+    edgeops_status status = edgeops_label_correct(id, store, *id, &label);
     if (status == EDGEOPS_OK) {
         label.author = "y";
         label.start++;
-        status = edgeops_store_label_new(store, &label, 1, &result);
+        status = edgeops_label_add_new(&result, store, &label, 1);
     }
     if (status == EDGEOPS_OK) {
-        status = edgeops_store_find_labels(NULL, store, &query, ignore_label, NULL);
+        status = edgeops_label_list(NULL, store, &query, ignore_label, NULL);
     }
     if (status == EDGEOPS_OK) {
         status = eop_label_stats(&json, store, &options);
@@ -295,7 +295,7 @@ Test(store_backup, every_failed_allocation_is_reported_and_lets_go) {
     CHECK_OK(edgeops_set_allocator(&allocator));
     edgeops_store *store = open_store();
     fill(store, "a", 0, 300);
-    CHECK_OK(edgeops_store_label(store, &label, 1, &id));
+    CHECK_OK(edgeops_label_add(&id, store, &label, 1));
     CHECK_OK(eop_store_flush(store));
     fill(store, "a", 300, 400);
     freeze(store, "d", "a");

@@ -169,7 +169,7 @@ static void *append_always(void *data) {
         for (int i = 0; i < N; i++) {
             samples[i] = (edgeops_sample){"a", time++, 0, 2, names, values};
         }
-        CHECK_OK(edgeops_store_append(l->store, samples, N, NULL));
+        CHECK_OK(edgeops_store_append(NULL, l->store, samples, N, NULL));
     }
 }
 

@@ -12,7 +12,7 @@ static void put_rows(edgeops_store *store, const char *asset, int64_t from, int6
     for (int64_t i = from; i < to; i++) {
         edgeops_value values[] = {f64((double)i / 10), text(i % 2 != 0 ? "odd" : "even")};
         edgeops_sample sample = {asset, i * 1000, 0, i % 3 == 0 ? 2u : 1u, names, values};
-        CHECK_OK(edgeops_store_append(store, &sample, 1, NULL));
+        CHECK_OK(edgeops_store_append(NULL, store, &sample, 1, NULL));
     }
 }
 
@@ -31,8 +31,10 @@ static void check_cursor(edgeops_store *store, const char *asset, int64_t n) {
     edgeops_cursor *cursor = NULL;
     const edgeops_table *block = NULL;
     int64_t at = 0;
-    CHECK_OK(edgeops_cursor_open(&cursor, store, asset, NULL, 0, 0));
-    while (edgeops_cursor_next(cursor, 1000, &block) == EDGEOPS_OK) {
+    CHECK_OK(edgeops_cursor_open(
+        &cursor, store,
+        &(edgeops_cursor_options){sizeof(edgeops_cursor_options), asset, NULL, 0, 0}));
+    while (edgeops_cursor_next(&block, cursor, 1000) == EDGEOPS_OK) {
         for (size_t i = 0; i < block->rows; i++, at++) {
             cr_assert_eq(block->columns[0].f64[i], (double)at / 10);
         }
@@ -99,14 +101,14 @@ Test(store_compact, a_dataset_stays_what_it_is) {
         CHECK_OK(eop_store_flush(store));
     }
     CHECK_OK(edgeops_dataset_create(store, &options));
-    CHECK_OK(edgeops_dataset_open(&dataset, store, "d"));
+    CHECK_OK(edgeops_dataset_read(&dataset, store, "d"));
     strcpy(digest, dataset->digest);
     edgeops_dataset_free(dataset);
     for (int64_t i = 5; i < 100; i++) {
         put_rows(store, "a", i * 100, (i + 1) * 100);
         CHECK_OK(eop_store_flush(store));
         if (i % 10 == 0) {
-            CHECK_OK(edgeops_dataset_open(&dataset, store, "d"));
+            CHECK_OK(edgeops_dataset_read(&dataset, store, "d"));
             cr_assert_str_eq(dataset->digest, digest);
             cr_assert_eq(dataset->rows, 500);
             edgeops_dataset_free(dataset);
@@ -166,8 +168,10 @@ Test(store_compact, rows_out_of_order_stay_in_order_of_arrival) {
     edgeops_cursor *cursor = NULL;
     const edgeops_table *block = NULL;
     int64_t at = 0;
-    CHECK_OK(edgeops_cursor_open(&cursor, store, "a", NULL, 0, 0));
-    while (edgeops_cursor_next(cursor, 777, &block) == EDGEOPS_OK) {
+    CHECK_OK(edgeops_cursor_open(
+        &cursor, store,
+        &(edgeops_cursor_options){sizeof(edgeops_cursor_options), "a", NULL, 0, 0}));
+    while (edgeops_cursor_next(&block, cursor, 777) == EDGEOPS_OK) {
         for (size_t i = 0; i < block->rows; i++, at++) {
             cr_assert_eq(block->columns[0].i64[i], at);
         }

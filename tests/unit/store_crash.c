@@ -24,7 +24,7 @@ static void put_sample(edgeops_store *store, uint64_t n) {
         {.type = EDGEOPS_TYPE_STRING, .size = (uint32_t)(n % sizeof filler), .as.str = filler}};
     int64_t time = (int64_t)n * 100 - (n % 3 == 0 ? 950 : 0);
     edgeops_sample sample = {n % 2 == 0 ? "a" : "b", time, 0, 2, names, values};
-    CHECK_OK(edgeops_store_append(store, &sample, 1, NULL));
+    CHECK_OK(edgeops_store_append(NULL, store, &sample, 1, NULL));
 }
 
 static void work(_Atomic uint64_t *acknowledged) {
@@ -69,7 +69,7 @@ static void check_all(edgeops_store *store, uint64_t acknowledged) {
 
 static void check_dataset(edgeops_store *store, char digest[65]) {
     edgeops_dataset *set = NULL;
-    CHECK_OK(edgeops_dataset_open(&set, store, "frozen"));
+    CHECK_OK(edgeops_dataset_read(&set, store, "frozen"));
     if (digest[0] == '\0') {
         strcpy(digest, set->digest);
     }
@@ -126,7 +126,7 @@ static edgeops_status put_table(edgeops_store *store, const char *channel, int64
         .name = channel, .unit = "", .type = EDGEOPS_TYPE_INT64, .i64 = numbers};
     edgeops_table table = {
         .asset = "a", .rows = (uint64_t)n, .times = numbers, .column_count = 1, .columns = &column};
-    return edgeops_store_append_table(store, &table, NULL);
+    return edgeops_store_append_tables(NULL, store, &table, 1, NULL);
 }
 
 static void append_and_die(const char *channel, int64_t first, int64_t n, bool by_table) {

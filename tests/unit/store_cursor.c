@@ -7,7 +7,7 @@ static uint64_t expect_rows(edgeops_cursor *cursor, size_t max, uint64_t first, 
     const edgeops_table *block = NULL;
     uint64_t next = first;
     while (next < first + n) {
-        CHECK_OK(edgeops_cursor_next(cursor, max, &block));
+        CHECK_OK(edgeops_cursor_next(&block, cursor, max));
         cr_assert(block->rows >= 1 && block->rows <= max);
         for (uint64_t i = 0; i < block->rows; i++) {
             cr_assert_eq(block->ordinals[i], next, "%d, not %d", (int)block->ordinals[i],
@@ -16,7 +16,7 @@ static uint64_t expect_rows(edgeops_cursor *cursor, size_t max, uint64_t first, 
             next++;
         }
     }
-    cr_assert_eq(edgeops_cursor_next(cursor, max, &block), EDGEOPS_DONE);
+    cr_assert_eq(edgeops_cursor_next(&block, cursor, max), EDGEOPS_DONE);
     return next;
 }
 
@@ -31,8 +31,10 @@ Test(store_cursor, gives_rows_in_order_of_arrival_across_chunks_and_memory) {
     edgeops_store *store = open_store();
     edgeops_cursor *cursor = NULL;
     const edgeops_table *block = NULL;
-    CHECK_OK(edgeops_cursor_open(&cursor, store, "a", NULL, 0, 0));
-    cr_assert_eq(edgeops_cursor_next(cursor, 10, &block), EDGEOPS_DONE);
+    CHECK_OK(edgeops_cursor_open(
+        &cursor, store,
+        &(edgeops_cursor_options){sizeof(edgeops_cursor_options), "a", NULL, 0, 0}));
+    cr_assert_eq(edgeops_cursor_next(&block, cursor, 10), EDGEOPS_DONE);
     put_rows(store, 1, 5000);
     CHECK_OK(eop_store_flush(store));
     put_rows(store, 5001, 100);
@@ -43,11 +45,15 @@ Test(store_cursor, gives_rows_in_order_of_arrival_across_chunks_and_memory) {
     put_rows(store, next, 3);
     next = expect_rows(cursor, 65536, next, 3);
     edgeops_cursor_close(cursor);
-    CHECK_OK(edgeops_cursor_open(&cursor, store, "a", NULL, 0, 4990));
+    CHECK_OK(edgeops_cursor_open(
+        &cursor, store,
+        &(edgeops_cursor_options){sizeof(edgeops_cursor_options), "a", NULL, 0, 4990}));
     expect_rows(cursor, 8, 4991, next - 4991);
     edgeops_cursor_close(cursor);
-    CHECK_OK(edgeops_cursor_open(&cursor, store, "a", NULL, 0, UINT64_MAX));
-    cr_assert_eq(edgeops_cursor_next(cursor, 10, &block), EDGEOPS_DONE);
+    CHECK_OK(edgeops_cursor_open(
+        &cursor, store,
+        &(edgeops_cursor_options){sizeof(edgeops_cursor_options), "a", NULL, 0, UINT64_MAX}));
+    cr_assert_eq(edgeops_cursor_next(&block, cursor, 10), EDGEOPS_DONE);
     put_rows(store, next, 2);
     expect_rows(cursor, 10, next, 2);
     edgeops_cursor_close(cursor);
@@ -59,14 +65,16 @@ Test(store_cursor, unknown_channel_is_null_until_it_comes) {
     edgeops_store *store = open_store();
     edgeops_cursor *cursor = NULL;
     const edgeops_table *block = NULL;
-    CHECK_OK(edgeops_cursor_open(&cursor, store, "a", names, 2, 0));
+    CHECK_OK(edgeops_cursor_open(
+        &cursor, store,
+        &(edgeops_cursor_options){sizeof(edgeops_cursor_options), "a", names, 2, 0}));
     CHECK_OK(put(store, "a", 1, 0, "x", f64(1), NULL));
-    CHECK_OK(edgeops_cursor_next(cursor, 10, &block));
+    CHECK_OK(edgeops_cursor_next(&block, cursor, 10));
     cr_assert_eq(block->column_count, 2);
     cr_assert_eq(block->columns[0].type, EDGEOPS_TYPE_FLOAT64);
     cr_assert_eq(block->columns[0].valid[0], 0);
     CHECK_OK(put(store, "a", 2, 0, "later", text("now"), NULL));
-    CHECK_OK(edgeops_cursor_next(cursor, 10, &block));
+    CHECK_OK(edgeops_cursor_next(&block, cursor, 10));
     cr_assert_eq(block->columns[0].type, EDGEOPS_TYPE_STRING);
     cr_assert_eq(memcmp(block->columns[0].bytes, "now", 3), 0);
     cr_assert_eq(block->columns[1].nulls, 1);
@@ -78,11 +86,13 @@ Test(store_cursor, goes_on_after_its_asset_was_removed_and_made_again) {
     edgeops_store *store = open_store();
     edgeops_cursor *cursor = NULL;
     const edgeops_table *block = NULL;
-    CHECK_OK(edgeops_cursor_open(&cursor, store, "a", NULL, 0, 0));
+    CHECK_OK(edgeops_cursor_open(
+        &cursor, store,
+        &(edgeops_cursor_options){sizeof(edgeops_cursor_options), "a", NULL, 0, 0}));
     put_rows(store, 1, 20);
     expect_rows(cursor, 10, 1, 20);
-    CHECK_OK(edgeops_store_remove_asset(store, "a"));
-    cr_assert_eq(edgeops_cursor_next(cursor, 10, &block), EDGEOPS_DONE);
+    CHECK_OK(edgeops_asset_remove(store, "a"));
+    cr_assert_eq(edgeops_cursor_next(&block, cursor, 10), EDGEOPS_DONE);
     put_rows(store, 21, 2);
     expect_rows(cursor, 10, 21, 2);
     edgeops_cursor_close(cursor);
@@ -101,10 +111,14 @@ static void expect_rest(const char *damage) {
     run_sql("data/telemetry.db", damage);
     store = open_store();
     put_rows(store, 5001, 100);
-    CHECK_OK(edgeops_cursor_open(&cursor, store, "a", NULL, 0, 0));
+    CHECK_OK(edgeops_cursor_open(
+        &cursor, store,
+        &(edgeops_cursor_options){sizeof(edgeops_cursor_options), "a", NULL, 0, 0}));
     expect_rows(cursor, 777, 4081, 1020);
     edgeops_cursor_close(cursor);
-    CHECK_OK(edgeops_cursor_open(&cursor, store, "a", NULL, 0, 17));
+    CHECK_OK(edgeops_cursor_open(
+        &cursor, store,
+        &(edgeops_cursor_options){sizeof(edgeops_cursor_options), "a", NULL, 0, 17}));
     expect_rows(cursor, 777, 4081, 1020);
     edgeops_cursor_close(cursor);
     CHECK_OK(eop_store_get_stats(store, &stats));
@@ -116,7 +130,7 @@ static void expect_rest(const char *damage) {
     cr_assert_eq(result.duplicates, 1);
     CHECK_OK(eop_store_get_stats(store, &stats));
     cr_assert_eq(stats.damaged, 1);
-    CHECK_OK(edgeops_store_remove_asset(store, "a"));
+    CHECK_OK(edgeops_asset_remove(store, "a"));
     edgeops_store_close(store);
     CHECK_OK(eop_remove_tree(home));
 }

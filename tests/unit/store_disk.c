@@ -91,9 +91,9 @@ Test(store_disk, full_disk_refuses_cleanly_and_recovers) {
         wait_for_room(store, n++);
         CHECK_OK(eop_store_flush(store));
         CHECK_OK(eop_store_ready(store));
-        CHECK_OK(edgeops_store_label(store, &label, 1, NULL));
+        CHECK_OK(edgeops_label_add(NULL, store, &label, 1));
         cr_assert_eq(count_rows(store, "a"), (uint64_t)n);
-        CHECK_OK(edgeops_store_remove_asset(store, "a"));
+        CHECK_OK(edgeops_asset_remove(store, "a"));
         CHECK_OK(eop_store_flush(store));
         n = 0;
         edgeops_store_close(store);
@@ -118,12 +118,12 @@ Test(store_disk, removing_an_asset_makes_room_again) {
         cr_assert_eq(status, EDGEOPS_E_LIMIT, "%s", edgeops_error_last()->message);
         cr_assert_gt(n, 600);
         CHECK_CODE(EDGEOPS_E_LIMIT, eop_store_ready(store));
-        CHECK_OK(edgeops_store_remove_asset(store, cycle == 1 ? "small" : "big"));
+        CHECK_OK(edgeops_asset_remove(store, cycle == 1 ? "small" : "big"));
         /* Each call is one more try of the writer. */
         for (int tries = 0; tries < 100 && eop_store_flush(store) != EDGEOPS_OK; tries++) {
         }
         CHECK_OK(eop_store_ready(store));
-        CHECK_OK(edgeops_store_remove_asset(store, cycle == 1 ? "big" : "small"));
+        CHECK_OK(edgeops_asset_remove(store, cycle == 1 ? "big" : "small"));
         CHECK_OK(eop_store_flush(store));
     }
     edgeops_store_close(store);
@@ -225,7 +225,7 @@ static int64_t put_until_full(edgeops_store *store, int64_t n, int64_t most) {
         for (int k = 0; k < 400; k++) {
             filler[k] = (char)('0' + below(&d, 64));
         }
-        edgeops_status status = edgeops_store_append(store, &sample, 1, NULL);
+        edgeops_status status = edgeops_store_append(NULL, store, &sample, 1, NULL);
         if (status != EDGEOPS_OK) {
             cr_assert_eq(status, EDGEOPS_E_LIMIT, "%s", edgeops_error_last()->message);
             break;
@@ -276,7 +276,7 @@ Test(store_disk, ten_times_full_to_the_last_byte) {
         n = put_until_full(store, n, 100);
         cr_assert_eq(n, before + 100);
         if (cycle % 5 == 4) {
-            CHECK_OK(edgeops_store_remove_asset(store, "a"));
+            CHECK_OK(edgeops_asset_remove(store, "a"));
             CHECK_OK(eop_store_flush(store));
             n = 0;
         }
@@ -307,12 +307,12 @@ Test(store_disk, retention_makes_room_on_a_full_disk) {
         (void)eop_store_ready(store);
         eop_store_retain(store);
         usleep(50000);
-        CHECK_OK(edgeops_store_assets(store, "a", take_dropped, &dropped));
+        CHECK_OK(edgeops_asset_list(store, "a", take_dropped, &dropped));
     }
     cr_assert_eq(unlink(filler), 0);
     wait_until_ready(store, 10 * EDGEOPS_SECOND);
     CHECK_OK(eop_store_flush(store));
-    CHECK_OK(edgeops_store_assets(store, "a", take_dropped, &dropped));
+    CHECK_OK(edgeops_asset_list(store, "a", take_dropped, &dropped));
     check_numbers(store, dropped, n);
     edgeops_store_close(store);
     unmount_disk();

@@ -99,21 +99,21 @@ static edgeops_status create_set(edgeops_store *store, int64_t n) {
 static edgeops_status open_set(edgeops_store *store, int64_t n) {
     edgeops_dataset *set = NULL;
     (void)n;
-    edgeops_status status = edgeops_dataset_open(&set, store, "frozen");
+    edgeops_status status = edgeops_dataset_read(&set, store, "frozen");
     edgeops_dataset_free(set);
     return status;
 }
 
 static edgeops_status add_label(edgeops_store *store, int64_t n) {
     edgeops_label label = {.asset = "base", .start = n, .end = n + 1, .label = "l"};
-    return edgeops_store_label(store, &label, 1, NULL);
+    return edgeops_label_add(NULL, store, &label, 1);
 }
 
 static edgeops_status remove_asset(edgeops_store *store, int64_t n) {
     (void)n;
     edgeops_status status = put(store, "gone", n, 0, "x", i64(n), NULL);
     if (status == EDGEOPS_OK) {
-        status = edgeops_store_remove_asset(store, "gone");
+        status = edgeops_asset_remove(store, "gone");
     }
     return status == EDGEOPS_E_NOTFOUND ? EDGEOPS_OK : status;
 }

@@ -52,7 +52,7 @@ static inline edgeops_status put(edgeops_store *store, const char *asset, edgeop
                                  int64_t seq, const char *channel, edgeops_value value,
                                  edgeops_append_result *result) {
     edgeops_sample sample = {asset, time, seq, 1, &channel, &value, NULL};
-    return edgeops_store_append(store, &sample, 1, result);
+    return edgeops_store_append(result, store, &sample, 1, NULL);
 }
 
 static inline edgeops_table *read_all(edgeops_store *store, const char *asset) {

@@ -65,7 +65,7 @@ static edgeops_status fill_store(edgeops_store *store, uint64_t *rows) {
         edgeops_value values[3] = {f64(i), i64(i), text("some text")};
         edgeops_sample samples[2] = {{"a", i * 10, 0, 1 + (size_t)(i % 3), names, values},
                                      {"b", i * 10 - (i % 5 == 0 ? 45 : 0), i, 3, names, values}};
-        status = edgeops_store_append(store, samples, 2, NULL);
+        status = edgeops_store_append(NULL, store, samples, 2, NULL);
         *rows += status == EDGEOPS_OK ? 2 : 0;
         if (status == EDGEOPS_OK && i == 20) {
             status = eop_store_flush(store);
@@ -84,13 +84,15 @@ static edgeops_status read_store(edgeops_store *store) {
     edgeops_status status = edgeops_store_read(&table, store, &query);
     edgeops_table_free(table);
     if (status == EDGEOPS_OK) {
-        status = edgeops_store_assets(store, NULL, ignore_asset, NULL);
+        status = edgeops_asset_list(store, NULL, ignore_asset, NULL);
     }
     if (status == EDGEOPS_OK) {
-        status = edgeops_cursor_open(&cursor, store, "b", NULL, 0, 0);
+        status = edgeops_cursor_open(
+            &cursor, store,
+            &(edgeops_cursor_options){sizeof(edgeops_cursor_options), "b", NULL, 0, 0});
     }
     while (status == EDGEOPS_OK) {
-        status = edgeops_cursor_next(cursor, 7, &block);
+        status = edgeops_cursor_next(&block, cursor, 7);
     }
     edgeops_cursor_close(cursor);
     return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
@@ -106,15 +108,15 @@ static edgeops_status use_catalog(edgeops_store *store) {
     options.name = "d";
     options.assets = &all;
     options.asset_count = 1;
-    edgeops_status status = edgeops_store_label(store, &label, 1, NULL);
+    edgeops_status status = edgeops_label_add(NULL, store, &label, 1);
     if (status == EDGEOPS_OK) {
-        status = edgeops_store_labels(store, NULL, ignore_label, NULL);
+        status = edgeops_label_list(NULL, store, NULL, ignore_label, NULL);
     }
     if (status == EDGEOPS_OK) {
         status = edgeops_dataset_create(store, &options);
     }
     if (status == EDGEOPS_OK) {
-        status = edgeops_dataset_open(&set, store, "d");
+        status = edgeops_dataset_read(&set, store, "d");
         edgeops_dataset_free(set);
     }
     if (status == EDGEOPS_OK) {
@@ -149,7 +151,7 @@ static edgeops_status live(uint64_t *rows) {
         status = use_catalog(store);
     }
     if (status == EDGEOPS_OK) {
-        status = edgeops_store_remove_asset(store, "none");
+        status = edgeops_asset_remove(store, "none");
         status = status == EDGEOPS_E_NOTFOUND ? EDGEOPS_OK : status;
     }
     edgeops_store_close(store);

@@ -43,7 +43,7 @@ static void check_content(edgeops_store *store) {
     }
     for (size_t i = 0; i < sizeof datasets / sizeof *datasets; i++) {
         edgeops_dataset *set = NULL;
-        CHECK_OK(edgeops_dataset_open(&set, store, datasets[i].name));
+        CHECK_OK(edgeops_dataset_read(&set, store, datasets[i].name));
         cr_assert_str_eq(set->digest, datasets[i].digest);
         edgeops_dataset_free(set);
     }

@@ -175,7 +175,7 @@ static void append_some(model *m) {
                              channel_names,      rows[i].values, rows[i].qualities};
         model_append(a, &rows[i], &expected);
     }
-    CHECK_OK(edgeops_store_append(m->store, samples, n, &got));
+    CHECK_OK(edgeops_store_append(&got, m->store, samples, n, NULL));
     cr_assert_eq(memcmp(&got, &expected, sizeof got), 0,
                  "%d/%d appended, %d/%d duplicates, %d/%d conflicts, %d/%d late", (int)got.appended,
                  (int)expected.appended, (int)got.duplicates, (int)expected.duplicates,
@@ -268,11 +268,13 @@ static void follow(model *m) {
     const edgeops_table *block = NULL;
     edgeops_status status = EDGEOPS_OK;
     if (a->cursor == NULL) {
-        CHECK_OK(
-            edgeops_cursor_open(&a->cursor, m->store, asset_names[which], NULL, 0, a->followed));
+        CHECK_OK(edgeops_cursor_open(&a->cursor, m->store,
+                                     &(edgeops_cursor_options){sizeof(edgeops_cursor_options),
+                                                               asset_names[which], NULL, 0,
+                                                               a->followed}));
     }
     for (uint64_t calls = below(&m->d, 50); status == EDGEOPS_OK && calls > 0; calls--) {
-        status = edgeops_cursor_next(a->cursor, 1 + below(&m->d, 700), &block);
+        status = edgeops_cursor_next(&block, a->cursor, 1 + below(&m->d, 700));
         cr_assert(status == EDGEOPS_OK || status == EDGEOPS_DONE);
         for (uint64_t i = 0; status == EDGEOPS_OK && i < block->rows; i++) {
             cr_assert(a->followed < a->count);
@@ -296,9 +298,10 @@ static void play(uint64_t seed, int steps) {
     }
     m.store = open_store();
     for (int k = 0; k < CHANNELS * ASSETS; k++) {
-        CHECK_OK(edgeops_store_declare_array(m.store, asset_names[k / CHANNELS],
-                                             channel_names[k % CHANNELS], types[k % CHANNELS],
-                                             k % CHANNELS == ARRAY ? LENGTH : 1, NULL));
+        CHECK_OK(edgeops_store_declare(
+            m.store, asset_names[k / CHANNELS],
+            &(edgeops_channel_info){channel_names[k % CHANNELS], NULL, types[k % CHANNELS],
+                                    k % CHANNELS == ARRAY ? LENGTH : 1}));
     }
     for (int i = 0; i < steps; i++) {
         uint64_t luck = below(&m.d, 100);

@@ -77,8 +77,11 @@ Test(store_power, threads_share_syncs_and_cursor_follows) {
     appender appenders[THREADS];
     edgeops_cursor *cursor = NULL;
     uint64_t seen = 0;
-    CHECK_OK(edgeops_cursor_open(&cursor, store, "shared", NULL, 0, 0));
-    edgeops_store_watch(store, on_news, NULL);
+    CHECK_OK(edgeops_cursor_open(
+        &cursor, store,
+        &(edgeops_cursor_options){sizeof(edgeops_cursor_options), "shared", NULL, 0, 0}));
+    edgeops_watch *watch = NULL;
+    CHECK_OK(edgeops_watch_open(&watch, store, on_news, NULL));
     for (int k = 0; k < THREADS; k++) {
         appenders[k] = (appender){store, k * 1000000};
         cr_assert_eq(pthread_create(&threads[k], NULL, append_some, &appenders[k]), 0);
@@ -86,7 +89,7 @@ Test(store_power, threads_share_syncs_and_cursor_follows) {
     while (seen < THREADS * EACH / 2) {
         const edgeops_table *block = NULL;
         uint64_t known = atomic_load(&told);
-        edgeops_status status = edgeops_cursor_next(cursor, 100, &block);
+        edgeops_status status = edgeops_cursor_next(&block, cursor, 100);
         cr_assert(status == EDGEOPS_OK || status == EDGEOPS_DONE);
         cr_assert(status == EDGEOPS_OK || known <= seen);
         for (uint64_t i = 0; status == EDGEOPS_OK && i < block->rows; i++) {

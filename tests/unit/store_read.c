@@ -49,7 +49,8 @@ static void fill(edgeops_store *store, dice *d, int64_t lateness) {
     char places[CHANNELS][8];
     int64_t clock = 0;
     for (int k = 0; k < CHANNELS; k++) {
-        CHECK_OK(edgeops_store_declare(store, "a", names[k], types[k], "m"));
+        CHECK_OK(
+            edgeops_store_declare(store, "a", &(edgeops_channel_info){names[k], "m", types[k], 1}));
     }
     for (int row = 0; row < ROWS; row++) {
         const char *channels[CHANNELS];
@@ -67,7 +68,7 @@ static void fill(edgeops_store *store, dice *d, int64_t lateness) {
                 values[sample.count++] = draw(d, types[k], places[k]);
             }
         }
-        CHECK_OK(edgeops_store_append(store, &sample, sample.count > 0, NULL));
+        CHECK_OK(edgeops_store_append(NULL, store, &sample, sample.count > 0, NULL));
         if (below(d, 4000) == 0) {
             CHECK_OK(eop_store_flush(store));
         }

@@ -17,13 +17,13 @@ Test(store_rename, asset_keeps_rows_labels_and_ordinals) {
     append(store, "old", 0, 5);
     CHECK_OK(eop_store_flush(store));
     append(store, "old", 5, 5);
-    CHECK_OK(edgeops_store_label(store, &label, 1, NULL));
+    CHECK_OK(edgeops_label_add(NULL, store, &label, 1));
     append(store, "other", 0, 1);
-    CHECK_CODE(EDGEOPS_E_EXISTS, edgeops_store_rename_asset(store, "old", "other"));
-    CHECK_CODE(EDGEOPS_E_EXISTS, edgeops_store_rename_asset(store, "old", "old"));
-    CHECK_CODE(EDGEOPS_E_NOTFOUND, edgeops_store_rename_asset(store, "none", "new"));
-    CHECK_CODE(EDGEOPS_E_INVALID, edgeops_store_rename_asset(store, "old", "a//b"));
-    CHECK_OK(edgeops_store_rename_asset(store, "old", "line/new"));
+    CHECK_CODE(EDGEOPS_E_EXISTS, edgeops_asset_rename(store, "old", "other"));
+    CHECK_CODE(EDGEOPS_E_EXISTS, edgeops_asset_rename(store, "old", "old"));
+    CHECK_CODE(EDGEOPS_E_NOTFOUND, edgeops_asset_rename(store, "none", "new"));
+    CHECK_CODE(EDGEOPS_E_INVALID, edgeops_asset_rename(store, "old", "a//b"));
+    CHECK_OK(edgeops_asset_rename(store, "old", "line/new"));
     append(store, "line/new", 10, 2);
     append(store, "old", 0, 1); /* another one */
     for (int round = 0; round < 3; round++) {
@@ -51,12 +51,14 @@ Test(store_rename, ordinals_go_on_behind_those_of_a_name_that_was_used) {
     edgeops_cursor *cursor = NULL;
     const edgeops_table *block = NULL;
     append(store, "a", 0, 20);
-    CHECK_OK(edgeops_store_remove_asset(store, "a"));
+    CHECK_OK(edgeops_asset_remove(store, "a"));
     append(store, "b", 0, 3);
-    CHECK_OK(edgeops_cursor_open(&cursor, store, "a", NULL, 0, 20));
-    CHECK_OK(edgeops_store_rename_asset(store, "b", "a"));
+    CHECK_OK(edgeops_cursor_open(
+        &cursor, store,
+        &(edgeops_cursor_options){sizeof(edgeops_cursor_options), "a", NULL, 0, 20}));
+    CHECK_OK(edgeops_asset_rename(store, "b", "a"));
     append(store, "a", 3, 2);
-    CHECK_OK(edgeops_cursor_next(cursor, 10, &block));
+    CHECK_OK(edgeops_cursor_next(&block, cursor, 10));
     cr_assert_eq(block->rows, 2);
     cr_assert_eq(block->ordinals[0], 21);
     edgeops_cursor_close(cursor);
@@ -71,13 +73,15 @@ Test(store_rename, cursor_of_the_old_name_waits_for_another_asset) {
     edgeops_cursor *cursor = NULL;
     const edgeops_table *block = NULL;
     append(store, "a", 0, 2);
-    CHECK_OK(edgeops_cursor_open(&cursor, store, "a", NULL, 0, 0));
-    CHECK_OK(edgeops_cursor_next(cursor, 10, &block));
-    CHECK_OK(edgeops_store_rename_asset(store, "a", "b"));
+    CHECK_OK(edgeops_cursor_open(
+        &cursor, store,
+        &(edgeops_cursor_options){sizeof(edgeops_cursor_options), "a", NULL, 0, 0}));
+    CHECK_OK(edgeops_cursor_next(&block, cursor, 10));
+    CHECK_OK(edgeops_asset_rename(store, "a", "b"));
     append(store, "b", 2, 2);
-    CHECK_CODE(EDGEOPS_DONE, edgeops_cursor_next(cursor, 10, &block));
+    CHECK_CODE(EDGEOPS_DONE, edgeops_cursor_next(&block, cursor, 10));
     append(store, "a", 7, 1);
-    CHECK_OK(edgeops_cursor_next(cursor, 10, &block));
+    CHECK_OK(edgeops_cursor_next(&block, cursor, 10));
     cr_assert_eq(block->rows, 1);
     cr_assert_eq(block->times[0], 7);
     edgeops_cursor_close(cursor);
@@ -94,9 +98,9 @@ Test(store_rename, dataset_keeps_its_digest_and_its_names) {
     options.assets = &asset;
     options.asset_count = 1;
     CHECK_OK(edgeops_dataset_create(store, &options));
-    CHECK_OK(edgeops_store_rename_asset(store, "a", "b"));
-    CHECK_OK(edgeops_store_rename_channel(store, "b", "x", "temperature"));
-    CHECK_OK(edgeops_dataset_open(&dataset, store, "frozen"));
+    CHECK_OK(edgeops_asset_rename(store, "a", "b"));
+    CHECK_OK(edgeops_channel_rename(store, "b", "x", "temperature"));
+    CHECK_OK(edgeops_dataset_read(&dataset, store, "frozen"));
     cr_assert_eq(dataset->rows, 4);
     cr_assert_str_eq(dataset->parts[0].table->asset, "a");
     cr_assert_str_eq(dataset->parts[0].table->columns[0].name, "x");
@@ -108,11 +112,11 @@ Test(store_rename, channel_keeps_its_values) {
     edgeops_store *store = open_store();
     append(store, "a", 0, 3);
     CHECK_OK(put(store, "a", 0, 1, "y", i64(7), NULL));
-    CHECK_CODE(EDGEOPS_E_EXISTS, edgeops_store_rename_channel(store, "a", "x", "y"));
-    CHECK_CODE(EDGEOPS_E_NOTFOUND, edgeops_store_rename_channel(store, "a", "z", "w"));
-    CHECK_CODE(EDGEOPS_E_NOTFOUND, edgeops_store_rename_channel(store, "b", "x", "w"));
-    CHECK_CODE(EDGEOPS_E_INVALID, edgeops_store_rename_channel(store, "a", "x", "w/"));
-    CHECK_OK(edgeops_store_rename_channel(store, "a", "x", "z"));
+    CHECK_CODE(EDGEOPS_E_EXISTS, edgeops_channel_rename(store, "a", "x", "y"));
+    CHECK_CODE(EDGEOPS_E_NOTFOUND, edgeops_channel_rename(store, "a", "z", "w"));
+    CHECK_CODE(EDGEOPS_E_NOTFOUND, edgeops_channel_rename(store, "b", "x", "w"));
+    CHECK_CODE(EDGEOPS_E_INVALID, edgeops_channel_rename(store, "a", "x", "w/"));
+    CHECK_OK(edgeops_channel_rename(store, "a", "x", "z"));
     CHECK_OK(put(store, "a", 9, 0, "z", f64(9), NULL));
     CHECK_OK(put(store, "a", 10, 0, "x", text("a new channel"), NULL));
     for (int round = 0; round < 3; round++) {

@@ -57,7 +57,7 @@ static edgeops_status see(const edgeops_asset_info *info, void *user_data) {
 
 static edgeops_asset_info asset_info(edgeops_store *store, const char *name) {
     seen s = {.name = name};
-    CHECK_OK(edgeops_store_assets(store, NULL, see, &s));
+    CHECK_OK(edgeops_asset_list(store, NULL, see, &s));
     return s.info;
 }
 
@@ -172,14 +172,14 @@ Test(store_retention, what_a_dataset_holds_stays) {
     options.start = first + 2 * EDGEOPS_SECOND;
     options.end = first + 4 * EDGEOPS_SECOND;
     CHECK_OK(edgeops_dataset_create(store, &options));
-    CHECK_OK(edgeops_dataset_open(&dataset, store, "d"));
+    CHECK_OK(edgeops_dataset_read(&dataset, store, "d"));
     strcpy(digest, dataset->digest);
     edgeops_dataset_free(dataset);
     set_policy(store, "*", HOUR, 0);
     eop_retained done = run_policies(store);
     cr_assert_eq(done.rows, 2 * 4080);
     cr_assert_eq(done.held, 1);
-    CHECK_OK(edgeops_dataset_open(&dataset, store, "d"));
+    CHECK_OK(edgeops_dataset_read(&dataset, store, "d"));
     cr_assert_str_eq(dataset->digest, digest);
     edgeops_dataset_free(dataset);
     cr_assert_eq(asset_info(store, "a").first, first);
@@ -194,10 +194,12 @@ Test(store_retention, a_cursor_goes_on_behind_what_was_dropped) {
     edgeops_store *store = open_store();
     put_aged(store, "a", 4000, 50 * HOUR);
     put_aged(store, "a", 500, 10 * HOUR);
-    CHECK_OK(edgeops_cursor_open(&cursor, store, "a", NULL, 0, 17));
+    CHECK_OK(edgeops_cursor_open(
+        &cursor, store,
+        &(edgeops_cursor_options){sizeof(edgeops_cursor_options), "a", NULL, 0, 17}));
     set_policy(store, "a", 24 * HOUR, 0);
     run_policies(store);
-    CHECK_OK(edgeops_cursor_next(cursor, 1000, &block));
+    CHECK_OK(edgeops_cursor_next(&block, cursor, 1000));
     cr_assert_eq(block->ordinals[0], 4001);
     cr_assert_eq(block->rows, 500);
     cr_assert_eq(edgeops_cursor_skipped(cursor), 4000 - 17);
@@ -234,7 +236,7 @@ Test(store_retention, rollups_go_with_their_asset) {
     cr_assert_geq(ask_sql("data/telemetry.db", "SELECT sum(rows) FROM chunk"), 4000 / 60 + 2);
     edgeops_store_close(store);
     store = open_store();
-    CHECK_OK(edgeops_store_remove_asset(store, "a"));
+    CHECK_OK(edgeops_asset_remove(store, "a"));
     CHECK_OK(eop_store_flush(store));
     edgeops_store_close(store);
     cr_assert_eq(ask_sql("data/telemetry.db", "SELECT count(*) FROM rollup"), 0);
@@ -278,7 +280,7 @@ static void check_after(int64_t first, int64_t rows) {
     }
     cr_assert_eq(at + 1, (int64_t)info.last_ordinal);
     edgeops_table_free(table);
-    CHECK_OK(edgeops_dataset_open(&dataset, store, "d"));
+    CHECK_OK(edgeops_dataset_read(&dataset, store, "d"));
     cr_assert_eq(dataset->rows, 100);
     edgeops_dataset_free(dataset);
     edgeops_store_close(store);

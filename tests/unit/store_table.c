@@ -85,7 +85,7 @@ static void append_singly(edgeops_store *store, const char *asset, size_t from, 
                                  .channels = names,
                                  .values = row,
                                  .qualities = row_codes};
-        CHECK_OK(edgeops_store_append(store, &sample, 1, NULL));
+        CHECK_OK(edgeops_store_append(NULL, store, &sample, 1, NULL));
     }
 }
 
@@ -131,7 +131,7 @@ Test(store_table, columns_are_the_same_as_rows) {
     edgeops_store *store = open_store();
     edgeops_append_result result = EDGEOPS_APPEND_RESULT_INIT;
     edgeops_table table = make_table("columns");
-    CHECK_OK(edgeops_store_append_table(store, &table, &result));
+    CHECK_OK(edgeops_store_append_tables(&result, store, &table, 1, NULL));
     cr_assert_eq(result.appended, ROWS);
     cr_assert_eq(result.late + result.duplicates + result.conflicts, 0);
     append_singly(store, "rows", 0, ROWS);
@@ -150,16 +150,16 @@ Test(store_table, rows_that_are_there_are_not_doubled) {
     edgeops_table table = make_table("a");
     append_singly(store, "b", 0, ROWS);
     append_singly(store, "a", 100, 200);
-    CHECK_OK(edgeops_store_append_table(store, &table, &result));
+    CHECK_OK(edgeops_store_append_tables(&result, store, &table, 1, NULL));
     cr_assert_eq(result.duplicates, 100);
     cr_assert_eq(result.appended, ROWS - 100);
     cr_assert_eq(result.late, 100);
     check_same(store, "a", "b");
-    CHECK_OK(edgeops_store_append_table(store, &table, &result));
+    CHECK_OK(edgeops_store_append_tables(&result, store, &table, 1, NULL));
     cr_assert_eq(result.duplicates, ROWS);
     cr_assert_eq(result.appended, 0);
     values[50] += 1;
-    CHECK_OK(edgeops_store_append_table(store, &table, &result));
+    CHECK_OK(edgeops_store_append_tables(&result, store, &table, 1, NULL));
     cr_assert_eq(result.conflicts, 1);
     edgeops_store_close(store);
 }
@@ -171,10 +171,11 @@ Test(store_table, other_numbers_are_taken_where_they_fit) {
     edgeops_table table = {
         .asset = "a", .rows = 3, .times = times, .column_count = 1, .columns = &column};
     make_table("a");
-    CHECK_OK(edgeops_store_declare(store, "a", "x", EDGEOPS_TYPE_FLOAT64, NULL));
-    CHECK_OK(edgeops_store_append_table(store, &table, NULL));
+    CHECK_OK(edgeops_store_declare(store, "a",
+                                   &(edgeops_channel_info){"x", NULL, EDGEOPS_TYPE_FLOAT64, 1}));
+    CHECK_OK(edgeops_store_append_tables(NULL, store, &table, 1, NULL));
     table.rows = 4;
-    CHECK_CODE(EDGEOPS_E_INVALID, edgeops_store_append_table(store, &table, NULL));
+    CHECK_CODE(EDGEOPS_E_INVALID, edgeops_store_append_tables(NULL, store, &table, 1, NULL));
     cr_assert_eq(count_rows(store, "a"), 3);
     edgeops_store_close(store);
 }
@@ -183,21 +184,21 @@ Test(store_table, bad_tables_are_refused_whole) {
     edgeops_store *store = open_store();
     edgeops_table table = make_table("a");
     columns[1].name = "value";
-    CHECK_CODE(EDGEOPS_E_INVALID, edgeops_store_append_table(store, &table, NULL));
+    CHECK_CODE(EDGEOPS_E_INVALID, edgeops_store_append_tables(NULL, store, &table, 1, NULL));
     table = make_table("a");
     flags[5] = 2;
-    CHECK_CODE(EDGEOPS_E_INVALID, edgeops_store_append_table(store, &table, NULL));
+    CHECK_CODE(EDGEOPS_E_INVALID, edgeops_store_append_tables(NULL, store, &table, 1, NULL));
     table = make_table("a");
     bytes[20] = (char)0xff;
-    CHECK_CODE(EDGEOPS_E_INVALID, edgeops_store_append_table(store, &table, NULL));
+    CHECK_CODE(EDGEOPS_E_INVALID, edgeops_store_append_tables(NULL, store, &table, 1, NULL));
     table = make_table("a");
     offsets[7] = 3;
-    CHECK_CODE(EDGEOPS_E_INVALID, edgeops_store_append_table(store, &table, NULL));
+    CHECK_CODE(EDGEOPS_E_INVALID, edgeops_store_append_tables(NULL, store, &table, 1, NULL));
     table = make_table("a");
     columns[4].data = NULL;
-    CHECK_CODE(EDGEOPS_E_INVALID, edgeops_store_append_table(store, &table, NULL));
+    CHECK_CODE(EDGEOPS_E_INVALID, edgeops_store_append_tables(NULL, store, &table, 1, NULL));
     table = make_table("../a");
-    CHECK_CODE(EDGEOPS_E_INVALID, edgeops_store_append_table(store, &table, NULL));
+    CHECK_CODE(EDGEOPS_E_INVALID, edgeops_store_append_tables(NULL, store, &table, 1, NULL));
     edgeops_table *read = NULL;
     edgeops_query query = EDGEOPS_QUERY_INIT;
     query.asset = "a";
@@ -210,18 +211,18 @@ Test(store_table, columns_come_and_go_between_tables) {
     edgeops_table table = make_table("a");
     table.rows = 100;
     table.column_count = 2;
-    CHECK_OK(edgeops_store_append_table(store, &table, NULL));
+    CHECK_OK(edgeops_store_append_tables(NULL, store, &table, 1, NULL));
     table.times = times + 100;
     table.seqs = seqs + 100;
     table.columns = columns + 1;
     table.column_count = 1;
-    CHECK_OK(edgeops_store_append_table(store, &table, NULL));
+    CHECK_OK(edgeops_store_append_tables(NULL, store, &table, 1, NULL));
     CHECK_OK(put(store, "a", times[300], 0, "late", f64(4), NULL));
     table.times = times + 400;
     table.seqs = seqs + 400;
     table.columns = columns;
     table.column_count = 1;
-    CHECK_OK(edgeops_store_append_table(store, &table, NULL));
+    CHECK_OK(edgeops_store_append_tables(NULL, store, &table, 1, NULL));
     edgeops_store_close(store);
     store = open_store();
     for (int round = 0; round < 2; round++) {
@@ -248,18 +249,18 @@ Test(store_table, several_tables_go_in_together_or_not_at_all) {
     tables[2].times = times + 5000;
     tables[2].seqs = seqs + 5000;
     columns[1].name = "value";
-    CHECK_CODE(EDGEOPS_E_INVALID, edgeops_store_append_tables(store, tables, 3, &result));
+    CHECK_CODE(EDGEOPS_E_INVALID, edgeops_store_append_tables(&result, store, tables, 3, NULL));
     make_table("a");
     edgeops_table *read = NULL;
     edgeops_query query = EDGEOPS_QUERY_INIT;
     query.asset = "b";
     CHECK_CODE(EDGEOPS_E_NOTFOUND, edgeops_store_read(&read, store, &query));
-    CHECK_OK(edgeops_store_append_tables(store, tables, 3, &result));
+    CHECK_OK(edgeops_store_append_tables(&result, store, tables, 3, NULL));
     cr_assert_eq(result.appended, ROWS + 9000);
-    CHECK_OK(edgeops_store_append_tables(store, tables, 3, &result));
+    CHECK_OK(edgeops_store_append_tables(&result, store, tables, 3, NULL));
     cr_assert_eq(result.appended, 0);
     cr_assert_eq(result.duplicates + result.conflicts, ROWS + 9000);
-    CHECK_OK(edgeops_store_append_tables(store, NULL, 0, &result));
+    CHECK_OK(edgeops_store_append_tables(&result, store, NULL, 0, NULL));
     cr_assert_eq(result.duplicates, 0);
     edgeops_store_close(store);
     store = open_store();

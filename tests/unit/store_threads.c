@@ -45,7 +45,7 @@ static void *write_rows(void *data) {
                                     .as.str = "0123456789012345678901234567890123456789"}};
         /* Each seventh one late. */
         edgeops_sample sample = {asset, i * 10 - (i % 7 == 0 ? 35 : 0), 0, 3, names, values};
-        MUST(edgeops_store_append(store, &sample, 1, NULL) == EDGEOPS_OK);
+        MUST(edgeops_store_append(NULL, store, &sample, 1, NULL) == EDGEOPS_OK);
     }
     atomic_fetch_sub(&writing, 1);
     return NULL;
@@ -84,10 +84,12 @@ static void *read_rows(void *data) {
 static void *follow_rows(void *data) {
     edgeops_cursor *cursor = NULL;
     uint64_t next = 1;
-    MUST(edgeops_cursor_open(&cursor, store, data, NULL, 0, 0) == EDGEOPS_OK);
+    MUST(edgeops_cursor_open(&cursor, store,
+                             &(edgeops_cursor_options){sizeof(edgeops_cursor_options), data, NULL,
+                                                       0, 0}) == EDGEOPS_OK);
     while (next <= ROWS) {
         const edgeops_table *block = NULL;
-        edgeops_status status = edgeops_cursor_next(cursor, 500, &block);
+        edgeops_status status = edgeops_cursor_next(&block, cursor, 500);
         MUST(status == EDGEOPS_OK || status == EDGEOPS_DONE);
         for (uint64_t i = 0; status == EDGEOPS_OK && i < block->rows; i++, next++) {
             MUST(block->ordinals[i] == next && block->columns[0].i64[i] == (int64_t)next);
@@ -105,12 +107,12 @@ static void *disturb(void *data) {
         edgeops_value value = {.type = EDGEOPS_TYPE_FLOAT64, .as.f64 = i};
         edgeops_sample sample = {"short-lived", i, 0, 1, &x, &value};
         eop_store_stats stats;
-        MUST(edgeops_store_append(store, &sample, 1, NULL) == EDGEOPS_OK);
+        MUST(edgeops_store_append(NULL, store, &sample, 1, NULL) == EDGEOPS_OK);
         MUST(eop_outbox_commit(store, "d", (uint64_t)i, "{}", &message, 1) == EDGEOPS_OK);
         MUST(eop_store_ready(store) == EDGEOPS_OK);
         MUST(eop_store_get_stats(store, &stats) == EDGEOPS_OK);
         MUST(i % 10 != 0 || eop_store_flush(store) == EDGEOPS_OK);
-        MUST(i % 20 != 3 || edgeops_store_remove_asset(store, "short-lived") == EDGEOPS_OK);
+        MUST(i % 20 != 3 || edgeops_asset_remove(store, "short-lived") == EDGEOPS_OK);
     }
     return NULL;
 }
@@ -143,7 +145,8 @@ int main(void) {
     options.free_floor_bytes = 1;
     MUST(mkdtemp(folder) != NULL);
     MUST(edgeops_store_open(&store, folder, &options) == EDGEOPS_OK);
-    edgeops_store_watch(store, on_news, NULL);
+    edgeops_watch *watch = NULL;
+    MUST(edgeops_watch_open(&watch, store, on_news, NULL) == EDGEOPS_OK);
     for (int i = 0; i < WRITERS; i++) {
         void *asset = (void *)(uintptr_t)assets[i];
         MUST(pthread_create(&threads[3 * i], NULL, write_rows, asset) == 0);
@@ -155,7 +158,7 @@ int main(void) {
         MUST(pthread_join(threads[i], NULL) == 0);
     }
     MUST(atomic_load(&told[0]) == ROWS && atomic_load(&told[1]) == ROWS);
-    edgeops_status removed = edgeops_store_remove_asset(store, "short-lived");
+    edgeops_status removed = edgeops_asset_remove(store, "short-lived");
     MUST(removed == EDGEOPS_OK || removed == EDGEOPS_E_NOTFOUND);
     MUST(eop_store_flush(store) == EDGEOPS_OK);
     edgeops_store_close(store);

@@ -84,9 +84,9 @@ static void append_rows(edgeops_store *store, uint64_t first, uint64_t end) {
                                  .channels = channels,
                                  .values = values,
                                  .qualities = codes};
-        CHECK_OK(edgeops_store_append(store, &sample, 1, &r));
+        CHECK_OK(edgeops_store_append(&r, store, &sample, 1, NULL));
         cr_assert_eq(r.appended, 1);
-        CHECK_OK(edgeops_store_append(store, &sample, 1, &r));
+        CHECK_OK(edgeops_store_append(&r, store, &sample, 1, NULL));
         cr_assert_eq(r.duplicates, 1, "row %d", (int)row);
     }
 }
@@ -140,8 +140,10 @@ static void check_rows(edgeops_store *store, uint64_t rows) {
     edgeops_cursor *cursor = NULL;
     const edgeops_table *block = NULL;
     uint64_t seen = 0;
-    CHECK_OK(edgeops_cursor_open(&cursor, store, "all", NULL, 0, 0));
-    while (edgeops_cursor_next(cursor, 7, &block) == EDGEOPS_OK) {
+    CHECK_OK(edgeops_cursor_open(
+        &cursor, store,
+        &(edgeops_cursor_options){sizeof(edgeops_cursor_options), "all", NULL, 0, 0}));
+    while (edgeops_cursor_next(&block, cursor, 7) == EDGEOPS_OK) {
         seen += block->rows;
         for (size_t k = 0; k < block->column_count; k++) {
             if (block->columns[k].quality != NULL) {
@@ -191,7 +193,7 @@ Test(store_types, dataset_keeps_its_digest_in_memory_and_in_chunks) {
     CHECK_OK(edgeops_dataset_create(store, &options));
     CHECK_OK(eop_store_flush(store));
     append_rows(store, ROWS, ROWS + 5);
-    CHECK_OK(edgeops_dataset_open(&dataset, store, "every-type"));
+    CHECK_OK(edgeops_dataset_read(&dataset, store, "every-type"));
     cr_assert_eq(dataset->rows, ROWS);
     for (size_t k = 0; k < dataset->parts[0].table->column_count; k++) {
         check_column(dataset->parts[0].table, &dataset->parts[0].table->columns[k]);
@@ -203,9 +205,12 @@ Test(store_types, dataset_keeps_its_digest_in_memory_and_in_chunks) {
 Test(store_types, number_is_taken_where_its_channel_has_it_exactly) {
     edgeops_store *store = open_store();
     edgeops_append_result r = EDGEOPS_APPEND_RESULT_INIT;
-    CHECK_OK(edgeops_store_declare(store, "a", "u8", EDGEOPS_TYPE_UINT8, ""));
-    CHECK_OK(edgeops_store_declare(store, "a", "f32", EDGEOPS_TYPE_FLOAT32, ""));
-    CHECK_OK(edgeops_store_declare(store, "a", "u64", EDGEOPS_TYPE_UINT64, ""));
+    CHECK_OK(edgeops_store_declare(store, "a",
+                                   &(edgeops_channel_info){"u8", "", EDGEOPS_TYPE_UINT8, 1}));
+    CHECK_OK(edgeops_store_declare(store, "a",
+                                   &(edgeops_channel_info){"f32", "", EDGEOPS_TYPE_FLOAT32, 1}));
+    CHECK_OK(edgeops_store_declare(store, "a",
+                                   &(edgeops_channel_info){"u64", "", EDGEOPS_TYPE_UINT64, 1}));
     CHECK_OK(put(store, "a", 1, 0, "u8", f64(255), &r));
     CHECK_OK(put(store, "a", 2, 0, "u8", i64(7), &r));
     CHECK_CODE(EDGEOPS_E_INVALID, put(store, "a", 3, 0, "u8", f64(256), &r));
@@ -240,17 +245,23 @@ Test(store_types, array_channel_keeps_its_length) {
     edgeops_store *store = open_store();
     edgeops_append_result r = EDGEOPS_APPEND_RESULT_INIT;
     const double elements[4] = {1, 2, 3, 4.5};
-    CHECK_OK(edgeops_store_declare_array(store, "a", "block", EDGEOPS_TYPE_FLOAT32, 4, "Pa"));
+    CHECK_OK(edgeops_store_declare(
+        store, "a", &(edgeops_channel_info){"block", "Pa", EDGEOPS_TYPE_FLOAT32, 4}));
     CHECK_CODE(EDGEOPS_E_INVALID,
-               edgeops_store_declare_array(store, "a", "block", EDGEOPS_TYPE_FLOAT32, 5, "Pa"));
+               edgeops_store_declare(
+                   store, "a", &(edgeops_channel_info){"block", "Pa", EDGEOPS_TYPE_FLOAT32, 5}));
     cr_assert_str_eq(edgeops_error_last()->message,
                      "asset 'a': channel 'block' holds float32[4], it cannot become float32[5]");
     CHECK_CODE(EDGEOPS_E_INVALID,
-               edgeops_store_declare_array(store, "a", "words", EDGEOPS_TYPE_STRING, 4, ""));
+               edgeops_store_declare(store, "a",
+                                     &(edgeops_channel_info){"words", "", EDGEOPS_TYPE_STRING, 4}));
     CHECK_CODE(EDGEOPS_E_INVALID,
-               edgeops_store_declare_array(store, "a", "none", EDGEOPS_TYPE_INT8, 0, ""));
-    CHECK_CODE(EDGEOPS_E_INVALID, edgeops_store_declare_array(store, "a", "many", EDGEOPS_TYPE_INT8,
-                                                              EDGEOPS_LENGTH_MAX + 1, ""));
+               edgeops_store_declare(store, "a",
+                                     &(edgeops_channel_info){"none", "", EDGEOPS_TYPE_BOOL, 2}));
+    CHECK_CODE(EDGEOPS_E_INVALID,
+               edgeops_store_declare(
+                   store, "a",
+                   &(edgeops_channel_info){"many", "", EDGEOPS_TYPE_INT8, EDGEOPS_LENGTH_MAX + 1}));
     CHECK_OK(put(store, "a", 1, 0, "block", doubles(elements, 4), &r));
     CHECK_OK(put(store, "a", 1, 0, "block", doubles(elements, 4), &r));
     cr_assert_eq(r.duplicates, 1);
@@ -317,11 +328,11 @@ Test(store_types, quality_tells_a_sample_from_its_duplicate) {
     edgeops_value value = f64(1);
     uint16_t code = 0xc0;
     edgeops_sample sample = {"a", 1, 0, 1, &x, &value, &code};
-    CHECK_OK(edgeops_store_append(store, &sample, 1, &r));
-    CHECK_OK(edgeops_store_append(store, &sample, 1, &r));
+    CHECK_OK(edgeops_store_append(&r, store, &sample, 1, NULL));
+    CHECK_OK(edgeops_store_append(&r, store, &sample, 1, NULL));
     cr_assert_eq(r.duplicates, 1);
     code = 0x80;
-    CHECK_OK(edgeops_store_append(store, &sample, 1, &r));
+    CHECK_OK(edgeops_store_append(&r, store, &sample, 1, NULL));
     cr_assert_eq(r.conflicts, 1);
     CHECK_OK(put(store, "a", 2, 0, "x", value, &r));
     edgeops_table *table = read_all(store, "a");
@@ -344,7 +355,7 @@ static void check_blob(edgeops_store *store, uint64_t row, const char *bytes) {
     cr_assert_eq(value.type, EDGEOPS_TYPE_BLOB);
     cr_assert_eq(value.size, sizeof blob);
     memcpy(&blob, value.as.data, sizeof blob);
-    CHECK_OK(edgeops_store_blob(&data, &size, store, blob.digest));
+    CHECK_OK(edgeops_blob_read(&data, &size, store, blob.digest));
     cr_assert_eq(size, strlen(bytes));
     cr_assert_eq(blob.size, size);
     cr_assert_eq(memcmp(data, bytes, size), 0);
@@ -390,10 +401,10 @@ Test(store_types, blob_is_kept_once_and_read_back_checked) {
     CHECK_OK(eop_file_write(path, "fir5t", 5, 0600));
     void *data = NULL;
     size_t size = 0;
-    CHECK_CODE(EDGEOPS_E_CORRUPT, edgeops_store_blob(&data, &size, store, blob.digest));
+    CHECK_CODE(EDGEOPS_E_CORRUPT, edgeops_blob_read(&data, &size, store, blob.digest));
     cr_assert(data == NULL);
     blob.digest[0] ^= 1;
-    CHECK_CODE(EDGEOPS_E_NOTFOUND, edgeops_store_blob(&data, &size, store, blob.digest));
+    CHECK_CODE(EDGEOPS_E_NOTFOUND, edgeops_blob_read(&data, &size, store, blob.digest));
     eop_free(path);
     edgeops_store_close(store);
 }
@@ -432,8 +443,8 @@ Test(store_types, sweep_removes_blobs_that_no_row_refers_to) {
     edgeops_value values[2] = {image("refused", 7), f64(1)};
     edgeops_sample sample = {"camera", 3, 0, 2, names, values};
     CHECK_OK(put(store, "camera", 4, 0, "x", text("a text"), NULL));
-    CHECK_CODE(EDGEOPS_E_INVALID, edgeops_store_append(store, &sample, 1, NULL));
-    CHECK_OK(edgeops_store_remove_asset(store, "gone"));
+    CHECK_CODE(EDGEOPS_E_INVALID, edgeops_store_append(NULL, store, &sample, 1, NULL));
+    CHECK_OK(edgeops_asset_remove(store, "gone"));
     CHECK_OK(eop_store_flush(store));
     CHECK_OK(eop_blob_sweep(store, &stats));
     cr_assert_eq(stats.removed, 0); /* all are too young to be sure */

@@ -30,7 +30,12 @@ class Sample(Structure):
 
 class AppendResult(Structure):
     _fields_ = [("struct_size", c_size_t), ("appended", c_uint64), ("duplicates", c_uint64), ("conflicts", c_uint64),
-                ("late", c_uint64), ("expired", c_uint64), ("ahead", c_uint64)]
+                ("late", c_uint64), ("expired", c_uint64), ("ahead", c_uint64), ("merged", c_uint64),
+                ("verdicts", c_void_p), ("verdict_count", c_uint64)]
+
+
+class ChannelInfo(Structure):
+    _fields_ = [("name", c_char_p), ("unit", c_char_p), ("type", c_int), ("length", c_uint32)]
 
 
 class Column(Structure):
@@ -41,7 +46,8 @@ class Column(Structure):
 
 class TableHeader(Structure):
     _fields_ = [("asset", c_char_p), ("rows", c_uint64), ("times", c_void_p), ("seqs", c_void_p),
-                ("ordinals", c_void_p), ("column_count", c_size_t), ("columns", POINTER(Column))]
+                ("ordinals", c_void_p), ("column_count", c_size_t), ("columns", POINTER(Column)), ("parts", c_void_p),
+                ("reserved", c_void_p * 2)]
 
 
 class Query(Structure):
@@ -96,11 +102,11 @@ _FUNCTIONS = {
     "edgeops_node_on_prediction": (None, [c_void_p, PREDICTION_FN, c_void_p]),
     "edgeops_store_open": (c_int, [POINTER(c_void_p), c_char_p, c_void_p]),
     "edgeops_store_close": (None, [c_void_p]),
-    "edgeops_store_append": (c_int, [c_void_p, c_void_p, c_size_t, POINTER(AppendResult)]),
-    "edgeops_store_declare_array": (c_int, [c_void_p, c_char_p, c_char_p, c_int, c_uint32, c_char_p]),
-    "edgeops_store_blob": (c_int, [POINTER(c_void_p), POINTER(c_size_t), c_void_p, c_char_p]),
-    "edgeops_store_rename_asset": (c_int, [c_void_p, c_char_p, c_char_p]),
-    "edgeops_store_rename_channel": (c_int, [c_void_p, c_char_p, c_char_p, c_char_p]),
+    "edgeops_store_append": (c_int, [POINTER(AppendResult), c_void_p, c_void_p, c_size_t, c_void_p]),
+    "edgeops_store_declare": (c_int, [c_void_p, c_char_p, POINTER(ChannelInfo)]),
+    "edgeops_blob_read": (c_int, [POINTER(c_void_p), POINTER(c_size_t), c_void_p, c_char_p]),
+    "edgeops_asset_rename": (c_int, [c_void_p, c_char_p, c_char_p]),
+    "edgeops_channel_rename": (c_int, [c_void_p, c_char_p, c_char_p, c_char_p]),
     "edgeops_query_init": (None, [POINTER(Query), c_size_t]),
     "edgeops_store_read": (c_int, [POINTER(POINTER(TableHeader)), c_void_p, POINTER(Query)]),
     "edgeops_table_free": (None, [POINTER(TableHeader)]),

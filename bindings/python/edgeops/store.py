@@ -215,7 +215,7 @@ class Store(Reads):
             codes = _codes(n, list(channels), qualities)
             samples["qualities"] = codes.ctypes.data + np.arange(n, dtype=np.uintp) * np.uintp(codes.strides[0])
         result = _ffi.AppendResult(_ffi.ctypes.sizeof(_ffi.AppendResult))
-        check(lib.edgeops_store_append(self._handle, samples.ctypes.data, n, ctypes.byref(result)))
+        check(lib.edgeops_store_append(ctypes.byref(result), self._handle, samples.ctypes.data, n, None))
         return Appended(result.appended, result.duplicates, result.conflicts, result.late)
 
     def declare(self, asset: str, channel: str, type: str, unit: str = "") -> None:
@@ -228,8 +228,8 @@ class Store(Reads):
         if match is None or match[1] not in _TYPES:
             raise ValueError(f"'{type}' is no type: {', '.join(_TYPES)}, or such as float32[4096]")
         name, count = match[1], int(match[2] or 1)
-        check(lib.edgeops_store_declare_array(self._handle, asset.encode(), channel.encode(), _TYPES[name], count,
-                                              unit.encode()))
+        info = _ffi.ChannelInfo(channel.encode(), unit.encode(), _TYPES[name], count)
+        check(lib.edgeops_store_declare(self._handle, asset.encode(), ctypes.byref(info)))
 
     def blob(self, blob: Blob | str) -> bytes:
         """The bytes of a blob, checked: a `Blob` of a row, or its digest in hex."""
@@ -237,7 +237,7 @@ class Store(Reads):
         if len(digest) != 32:
             raise ValueError("a digest has 64 hex digits")
         data, size = ctypes.c_void_p(), ctypes.c_size_t()
-        check(lib.edgeops_store_blob(ctypes.byref(data), ctypes.byref(size), self._handle, digest))
+        check(lib.edgeops_blob_read(ctypes.byref(data), ctypes.byref(size), self._handle, digest))
         try:
             return ctypes.string_at(data, size.value)
         finally:
@@ -245,11 +245,11 @@ class Store(Reads):
 
     def rename_asset(self, name: str, to: str) -> None:
         """Gives an asset another name; its samples, labels and datasets stay."""
-        check(lib.edgeops_store_rename_asset(self._handle, name.encode(), to.encode()))
+        check(lib.edgeops_asset_rename(self._handle, name.encode(), to.encode()))
 
     def rename_channel(self, asset: str, name: str, to: str) -> None:
         """Gives a channel of an asset another name."""
-        check(lib.edgeops_store_rename_channel(self._handle, asset.encode(), name.encode(), to.encode()))
+        check(lib.edgeops_channel_rename(self._handle, asset.encode(), name.encode(), to.encode()))
 
     def read(self, asset: str, channels: Sequence[str] | None = None, start: TimeLike | None = None,
              end: TimeLike | None = None, limit: int = 0, last: int = 0) -> Table:

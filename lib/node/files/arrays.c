@@ -9,6 +9,7 @@
 #include "codec/value.h"
 #include "node/control/job.h"
 #include "node/files/slices.h"
+#include "node/home/inputs.h"
 
 #define FLUSH_BYTES      ((size_t)256 * 1024)
 #define TEXT_ARRAY_BYTES ((uint64_t)4 << 30)
@@ -359,18 +360,10 @@ static edgeops_status write_all(asset_work *w) {
     return status == EDGEOPS_OK ? eop_arrays_finish(w->a) : status;
 }
 
-static edgeops_status note_ordinal(const edgeops_asset_info *info, void *user_data) {
-    asset_work *w = user_data;
-    if (strcmp(info->name, w->what->asset) == 0) {
-        w->max_ordinal = info->last_ordinal;
-    }
-    return EDGEOPS_OK;
-}
-
 edgeops_status eop_asset_arrays_write(uint64_t *rows, eop_arrays *a, const eop_asset_arrays *what) {
     asset_work w = {.a = a, .what = what};
     edgeops_query query = EDGEOPS_QUERY_INIT;
-    edgeops_status status = edgeops_store_assets(what->store, what->asset, note_ordinal, &w);
+    edgeops_status status = eop_asset_last_ordinal(&w.max_ordinal, what->store, what->asset);
     query.asset = what->asset;
     query.start = what->start;
     query.end = what->end;

@@ -67,7 +67,7 @@ edgeops_status eop_import_flush_labels(eop_import *w) {
                                     .author = "import",
                                     .source = "import"};
     }
-    status = edgeops_store_label(w->call->node->store, labels, w->label_count, NULL);
+    status = edgeops_label_add(NULL, w->call->node->store, labels, w->label_count);
     eop_free(labels);
     if (status == EDGEOPS_OK) {
         w->labelled += w->label_count;
@@ -95,8 +95,9 @@ static edgeops_status declare_units(eop_import *w, const char *asset) {
         }
         edgeops_status status = eop_type_read(&type, &length, word, "columns/", eop_json_key(c));
         if (status == EDGEOPS_OK && unit != NULL) {
-            status = edgeops_store_declare_array(w->call->node->store, asset, eop_json_key(c), type,
-                                                 length, unit);
+            status =
+                edgeops_store_declare(w->call->node->store, asset,
+                                      &(edgeops_channel_info){eop_json_key(c), unit, type, length});
         }
         if (status != EDGEOPS_OK) {
             return status;
@@ -185,7 +186,8 @@ edgeops_status eop_import_flush(eop_import *w) {
         status = eop_store_ready(w->call->node->store);
     }
     if (w->sample_count > 0 && status == EDGEOPS_OK) {
-        status = edgeops_store_append(w->call->node->store, w->samples, w->sample_count, &result);
+        status =
+            edgeops_store_append(&result, w->call->node->store, w->samples, w->sample_count, NULL);
     }
     if (status == EDGEOPS_OK) {
         eop_import_add(w, &result);

@@ -50,7 +50,7 @@ static edgeops_status take_table(eop_import *w, const edgeops_table *table) {
     edgeops_append_result result = EDGEOPS_APPEND_RESULT_INIT;
     edgeops_status status = eop_store_ready(w->call->node->store);
     if (status == EDGEOPS_OK) {
-        status = edgeops_store_append_table(w->call->node->store, table, &result);
+        status = edgeops_store_append_tables(&result, w->call->node->store, table, 1, NULL);
     }
     if (status == EDGEOPS_OK) {
         eop_import_add(w, &result);

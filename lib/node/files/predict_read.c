@@ -86,7 +86,7 @@ static edgeops_status read_dataset(eop_job *job, eop_predict *p, const char *nam
     eop_dataset_run run = {0};
     uint32_t subset = EOP_SUBSET_ALL;
     uint64_t rows = 0;
-    edgeops_status status = edgeops_dataset_open(&dataset, p->node->store, name);
+    edgeops_status status = edgeops_dataset_read(&dataset, p->node->store, name);
     if (status != EDGEOPS_OK) {
         return status;
     }

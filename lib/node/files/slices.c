@@ -18,33 +18,20 @@ struct eop_slices {
     int64_t seq;
 };
 
-typedef struct asset_facts {
-    const char *name;
-    uint64_t last_ordinal;
-    bool found;
-} asset_facts;
-
-static edgeops_status note_asset(const edgeops_asset_info *info, void *user_data) {
-    asset_facts *facts = user_data;
-    if (strcmp(info->name, facts->name) == 0) {
-        facts->found = true;
-        facts->last_ordinal = info->last_ordinal;
-    }
-    return EDGEOPS_OK;
-}
-
 edgeops_status eop_slices_open(eop_slices **out, edgeops_store *store, const char *asset,
                                const char *const *channels, size_t channel_count,
                                edgeops_time start, edgeops_time end) {
-    asset_facts facts = {asset, 0, false};
-    edgeops_status status = edgeops_store_assets(store, asset, note_asset, &facts);
-    if (status != EDGEOPS_OK) {
-        return status;
-    }
-    if (!facts.found) {
+    edgeops_asset_info *info = NULL;
+    edgeops_status status = edgeops_asset_get(&info, store, asset);
+    if (status == EDGEOPS_E_NOTFOUND) {
         return eop_fail(EDGEOPS_E_NOTFOUND, "node",
                         "there is no asset '%s'; 'asset ls' shows those there are", asset);
     }
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    uint64_t last_ordinal = info->last_ordinal;
+    edgeops_free(info);
     eop_slices *s = eop_calloc(1, sizeof(*s));
     char *name = eop_strdup(asset);
     if (s == NULL || name == NULL) {
@@ -60,9 +47,9 @@ edgeops_status eop_slices_open(eop_slices **out, edgeops_store *store, const cha
     s->query.end = end;
     s->query.channels = channels;
     s->query.channel_count = channel_count;
-    s->query.max_ordinal = facts.last_ordinal;
+    s->query.max_ordinal = last_ordinal;
     s->query.limit = SLICE_ROWS;
-    s->ended = facts.last_ordinal == 0;
+    s->ended = last_ordinal == 0;
     *out = s;
     return EDGEOPS_OK;
 }
@@ -150,7 +137,10 @@ edgeops_status eop_labels_open(eop_labels **out, edgeops_store *store, const cha
     if (l == NULL) {
         return eop_fail_nomem("node");
     }
-    edgeops_status status = edgeops_store_labels(store, asset, note_label, l);
+    edgeops_label_query query = EDGEOPS_LABEL_QUERY_INIT;
+    query.asset = asset;
+    query.exact = 1;
+    edgeops_status status = edgeops_label_list(NULL, store, &query, note_label, l);
     if (status == EDGEOPS_OK) {
         l->active = eop_calloc(l->count + 1, sizeof(*l->active));
         status = l->active != NULL ? EDGEOPS_OK : eop_fail_nomem("node");

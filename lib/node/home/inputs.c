@@ -35,11 +35,7 @@ static void put_missing(look *l, const char *name) {
     }
 }
 
-static edgeops_status look_at(const edgeops_asset_info *info, void *user_data) {
-    look *l = user_data;
-    if (strcmp(info->name, l->asset) != 0) {
-        return EDGEOPS_OK;
-    }
+static edgeops_status look_at(look *l, const edgeops_asset_info *info) {
     l->has_samples = info->last_ordinal > 0 && info->rows > 0;
     for (size_t i = 0; i < l->manifest->input_count; i++) {
         const edgeops_port *input = &l->manifest->inputs[i];
@@ -61,7 +57,15 @@ static edgeops_status look_at(const edgeops_asset_info *info, void *user_data) {
 }
 
 static edgeops_status walk(look *l, edgeops_store *store) {
-    edgeops_status status = edgeops_store_assets(store, l->asset, look_at, l);
+    edgeops_asset_info *info = NULL;
+    edgeops_status status = edgeops_asset_get(&info, store, l->asset);
+    if (status == EDGEOPS_E_NOTFOUND) {
+        return EDGEOPS_OK; /* it may come yet */
+    }
+    if (status == EDGEOPS_OK) {
+        status = look_at(l, info);
+    }
+    edgeops_free(info);
     if (status == EDGEOPS_OK && l->missing.failed) {
         status = eop_fail_nomem("node");
     }
@@ -98,5 +102,16 @@ edgeops_status eop_inputs_require(edgeops_store *store, const edgeops_manifest *
                           l.missing.data, m->name);
     }
     eop_buf_dispose(&l.missing);
+    return status;
+}
+
+edgeops_status eop_asset_last_ordinal(uint64_t *out, edgeops_store *store, const char *asset) {
+    edgeops_asset_info *info = NULL;
+    edgeops_status status = edgeops_asset_get(&info, store, asset);
+    if (status == EDGEOPS_OK || status == EDGEOPS_E_NOTFOUND) {
+        *out = info != NULL ? info->last_ordinal : 0;
+        status = EDGEOPS_OK;
+    }
+    edgeops_free(info);
     return status;
 }

@@ -14,4 +14,7 @@ edgeops_status eop_inputs_look(char **missing, edgeops_store *store, const edgeo
 edgeops_status eop_inputs_require(edgeops_store *store, const edgeops_manifest *m,
                                   const char *asset);
 
+/** The newest ordinal of an asset, 0 when there is no such asset. Any thread. */
+edgeops_status eop_asset_last_ordinal(uint64_t *out, edgeops_store *store, const char *asset);
+
 #endif /* EOP_NODE_HOME_INPUTS_H */

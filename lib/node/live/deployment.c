@@ -157,7 +157,7 @@ static edgeops_status store_samples(eop_deployment *d, eop_deployment_counters *
     if (n == 0) {
         return EDGEOPS_OK;
     }
-    edgeops_status status = edgeops_store_append(d->node->store, b->samples, n, &result);
+    edgeops_status status = edgeops_store_append(&result, d->node->store, b->samples, n, NULL);
     done->conflicts = result.conflicts;
     if (status == EDGEOPS_E_INVALID) {
         /* Such as outputs of other types than an earlier model of this name had. They are still
@@ -486,8 +486,9 @@ static edgeops_status open_outbox(eop_deployment *d) {
 static edgeops_status declare_outputs(const eop_deployment *d) {
     const edgeops_manifest *m = edgeops_workflow_info_of(d->model->workflow)->manifest;
     for (size_t i = 0; i < m->output_count; i++) {
-        edgeops_status status = edgeops_store_declare(d->node->store, d->output, m->outputs[i].name,
-                                                      m->outputs[i].type, m->outputs[i].unit);
+        edgeops_status status = edgeops_store_declare(
+            d->node->store, d->output,
+            &(edgeops_channel_info){m->outputs[i].name, m->outputs[i].unit, m->outputs[i].type, 1});
         if (status == EDGEOPS_E_INVALID) {
             return eop_fail(EDGEOPS_E_INVALID, "node",
                             "output '%s' has another type than in '%s', which an earlier model of "

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The deployments of a home: records, and what is shown of them. */
 #include "node/live/deployments.h"
+#include "node/home/inputs.h"
 
 #include <math.h>
 #include <string.h>
@@ -181,7 +182,8 @@ static edgeops_status put_start(eop_deployment *d, const char *from) {
     uint64_t ordinal = 0;
     edgeops_status status = EDGEOPS_OK;
     if (strcmp(from, "now") == 0) {
-        status = eop_asset_last_ordinal(&ordinal, d->node, eop_json_string(d->record, "asset", ""));
+        status = eop_asset_last_ordinal(&ordinal, d->node->store,
+                                        eop_json_string(d->record, "asset", ""));
     }
     return status == EDGEOPS_OK ? eop_outbox_commit(d->node->store, d->name, ordinal, NULL, NULL, 0)
                                 : status;
@@ -239,26 +241,13 @@ edgeops_status eop_deployment_enable(eop_deployment *d, bool enable) {
     return d->node->started ? eop_deployment_run(d) : EDGEOPS_OK;
 }
 
-typedef struct output {
-    const char *name;
-    bool empty;
-} output;
-
-static edgeops_status look_at_output(const edgeops_asset_info *info, void *user_data) {
-    output *o = user_data;
-    if (strcmp(info->name, o->name) == 0) {
-        o->empty = info->rows == 0;
-    }
-    return EDGEOPS_OK;
-}
-
 /* The predictions stay; an asset without any is of no use to anybody. */
 static void remove_output(const eop_deployment *d) {
-    output o = {d->output, false};
-    if (edgeops_store_assets(d->node->store, d->output, look_at_output, &o) == EDGEOPS_OK &&
-        o.empty) {
-        (void)!edgeops_store_remove_asset(d->node->store, d->output); /* it may be held */
+    edgeops_asset_info *info = NULL;
+    if (edgeops_asset_get(&info, d->node->store, d->output) == EDGEOPS_OK && info->rows == 0) {
+        (void)!edgeops_asset_remove(d->node->store, d->output); /* it may be held */
     }
+    edgeops_free(info);
 }
 
 edgeops_status eop_deployment_remove(eop_deployment *d) {
@@ -297,7 +286,7 @@ static uint64_t lag(const eop_deployment *d) {
     if (d->stage != NULL) {
         return eop_stage_lag(d->stage);
     }
-    if (eop_asset_last_ordinal(&newest, d->node, eop_json_string(d->record, "asset", "")) !=
+    if (eop_asset_last_ordinal(&newest, d->node->store, eop_json_string(d->record, "asset", "")) !=
             EDGEOPS_OK ||
         eop_checkpoint_get(&position, &state, d->node->store, d->name) != EDGEOPS_OK) {
         position = newest;

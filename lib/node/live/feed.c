@@ -34,6 +34,7 @@ struct eop_tap {
 
 struct eop_feed {
     edgeops_node *node;
+    edgeops_watch *watch;
     eop_wake *wake;
     pthread_mutex_t lock;
     eop_tap *taps; /**< guarded by lock */
@@ -114,14 +115,18 @@ edgeops_status eop_feed_new(eop_feed **out, edgeops_node *node) {
         return status;
     }
     pthread_mutex_init(&feed->lock, NULL);
-    edgeops_store_watch(node->store, on_append, feed);
+    status = edgeops_watch_open(&feed->watch, node->store, on_append, feed);
+    if (status != EDGEOPS_OK) {
+        eop_feed_free(feed);
+        return status;
+    }
     *out = feed;
     return EDGEOPS_OK;
 }
 
 void eop_feed_free(eop_feed *feed) {
     if (feed != NULL) {
-        edgeops_store_watch(feed->node->store, NULL, NULL);
+        edgeops_watch_close(feed->watch);
         eop_wake_free(feed->wake);
         pthread_mutex_destroy(&feed->lock);
         eop_free(feed);

@@ -70,8 +70,9 @@ static void declare_channels(const eop_source *s, const char *asset) {
         uint32_t length;
         bool known = eop_type_parse(&type, &length, eop_json_string(c, "type", "float64"));
         if (unit[0] != '\0' && known) {
-            edgeops_status status = edgeops_store_declare_array(
-                s->node->store, asset, eop_json_key(c), type, length, unit);
+            edgeops_status status =
+                edgeops_store_declare(s->node->store, asset,
+                                      &(edgeops_channel_info){eop_json_key(c), unit, type, length});
             if (status != EDGEOPS_OK) {
                 /* Such as a channel that exists with another type: the samples will say so, too. */
                 eop_log_write(node_log(s->node), EDGEOPS_LOG_WARN, "node", "source '%s': %s",
@@ -81,8 +82,8 @@ static void declare_channels(const eop_source *s, const char *asset) {
     }
 }
 
-static edgeops_status on_samples(const edgeops_sample *samples, size_t n,
-                                 edgeops_append_result *result, void *user_data) {
+static edgeops_status on_samples(edgeops_append_result *result, const edgeops_sample *samples,
+                                 size_t n, const edgeops_append_options *options, void *user_data) {
     eop_source *s = user_data;
     edgeops_time limit = eop_now() + AHEAD;
     uint64_t ahead = 0;
@@ -93,7 +94,7 @@ static edgeops_status on_samples(const edgeops_sample *samples, size_t n,
         }
         ahead += samples[i].time > limit;
     }
-    edgeops_status status = edgeops_store_append(s->node->store, samples, n, result);
+    edgeops_status status = edgeops_store_append(result, s->node->store, samples, n, options);
     if (status == EDGEOPS_OK && ahead > 0) {
         /* A clock that goes wrong is the asset's: taken, and told. */
         atomic_fetch_add(&s->ahead, ahead);
@@ -101,10 +102,10 @@ static edgeops_status on_samples(const edgeops_sample *samples, size_t n,
     return status;
 }
 
-static edgeops_status on_labels(const edgeops_label *labels, size_t n, edgeops_label_result *result,
+static edgeops_status on_labels(edgeops_label_result *result, const edgeops_label *labels, size_t n,
                                 void *user_data) {
     const eop_source *s = user_data;
-    return edgeops_store_label_new(s->node->store, labels, n, result);
+    return edgeops_label_add_new(result, s->node->store, labels, n);
 }
 
 static edgeops_status on_ready(void *user_data) {
@@ -334,7 +335,7 @@ void eop_sources_tick(edgeops_node *node) {
         eop_fed_save(&s->fed, node, s->name, false);
         if (s->source != NULL) {
             edgeops_source_stats stats = EDGEOPS_SOURCE_STATS_INIT;
-            edgeops_source_get_stats(s->source, &stats);
+            edgeops_source_get_stats(&stats, s->source);
             /* Smoothed over some three seconds. */
             double now = (double)(stats.messages - s->rate.last);
             s->rate.per_s += (now - s->rate.per_s) * 0.3;
@@ -407,7 +408,7 @@ edgeops_status eop_source_enable(eop_source *s, bool enable) {
     }
     if (s->source != NULL && s->running) {
         edgeops_source_stats stats = EDGEOPS_SOURCE_STATS_INIT;
-        edgeops_source_get_stats(s->source, &stats);
+        edgeops_source_get_stats(&stats, s->source);
         if (stats.state == EDGEOPS_SOURCE_DONE) {
             stop_source(s); /* it came to its end: once more from the start */
         }
@@ -452,7 +453,7 @@ static void put_state(eop_json *json, const eop_source *s, const edgeops_source_
 static void get_stats(const eop_source *s, edgeops_source_stats *stats) {
     *stats = (edgeops_source_stats)EDGEOPS_SOURCE_STATS_INIT;
     if (s->source != NULL) {
-        edgeops_source_get_stats(s->source, stats);
+        edgeops_source_get_stats(stats, s->source);
     }
 }
 
@@ -508,7 +509,7 @@ static eop_json *masked_config(const eop_source *s) {
     wanted_driver wanted = {eop_source_driver(s), NULL};
     eop_json *schema = NULL;
     eop_json *copy = NULL;
-    if (edgeops_drivers(match_driver, &wanted) == EDGEOPS_OK && wanted.schema != NULL &&
+    if (edgeops_driver_list(match_driver, &wanted) == EDGEOPS_OK && wanted.schema != NULL &&
         eop_json_parse(&schema, wanted.schema, strlen(wanted.schema), "schema", NULL) ==
             EDGEOPS_OK) {
         copy = eop_json_copy(eop_json_get(s->record, "config"));

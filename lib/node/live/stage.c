@@ -62,7 +62,7 @@ static edgeops_status next_window(eop_stage *s) {
             s->has_window = status == EDGEOPS_OK;
             return status;
         }
-        status = edgeops_cursor_next(s->cursor, BLOCK_ROWS, &block);
+        status = edgeops_cursor_next(&block, s->cursor, BLOCK_ROWS);
         if (status != EDGEOPS_OK) {
             return status;
         }
@@ -203,7 +203,7 @@ static edgeops_status open_input(eop_stage *s) {
         s->pulled = s->answered = state->ordinal;
     }
     if (status == EDGEOPS_OK) {
-        status = eop_asset_last_ordinal(&s->base, s->node, s->options.asset);
+        status = eop_asset_last_ordinal(&s->base, s->node->store, s->options.asset);
     }
     if (status == EDGEOPS_OK && after == UINT64_MAX) {
         after = s->base;
@@ -212,8 +212,10 @@ static edgeops_status open_input(eop_stage *s) {
         if (s->pulled == 0) {
             s->pulled = s->answered = after;
         }
-        status = edgeops_cursor_open(&s->cursor, s->node->store, s->options.asset, names,
-                                     m->input_count, after);
+        status = edgeops_cursor_open(&s->cursor, s->node->store,
+                                     &(edgeops_cursor_options){sizeof(edgeops_cursor_options),
+                                                               s->options.asset, names,
+                                                               m->input_count, after});
     }
     eop_free(names);
     return status;
@@ -325,26 +327,4 @@ const char *eop_stage_missing(const eop_stage *stage) {
 
 void eop_stage_get_stats(const eop_stage *stage, eop_window_stats *stats) {
     eop_window_get_stats(stage->cutter, stats);
-}
-
-typedef struct last_ordinal {
-    const char *asset;
-    uint64_t ordinal;
-} last_ordinal;
-
-static edgeops_status note_ordinal(const edgeops_asset_info *info, void *user_data) {
-    last_ordinal *last = user_data;
-    if (strcmp(info->name, last->asset) == 0) {
-        last->ordinal = info->last_ordinal;
-    }
-    return EDGEOPS_OK;
-}
-
-edgeops_status eop_asset_last_ordinal(uint64_t *out, edgeops_node *node, const char *asset) {
-    last_ordinal last = {asset, 0};
-    edgeops_status status = edgeops_store_assets(node->store, asset, note_ordinal, &last);
-    if (status == EDGEOPS_OK) {
-        *out = last.ordinal;
-    }
-    return status;
 }

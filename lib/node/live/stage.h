@@ -55,7 +55,4 @@ uint64_t eop_stage_lag(const eop_stage *stage);
 const char *eop_stage_missing(const eop_stage *stage);
 void eop_stage_get_stats(const eop_stage *stage, eop_window_stats *stats);
 
-/** Facts of one asset; 0 rows when there is none. */
-edgeops_status eop_asset_last_ordinal(uint64_t *out, edgeops_node *node, const char *asset);
-
 #endif /* EOP_NODE_LIVE_STAGE_H */

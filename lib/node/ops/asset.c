@@ -31,20 +31,11 @@ static edgeops_status list_one(const edgeops_asset_info *info, void *user_data) 
 static edgeops_status run_ls(edgeops_call *call, eop_json **result) {
     eop_json *items = NULL;
     *result = eop_items(&items);
-    return edgeops_store_assets(call->node->store, eop_json_string(call->args, "pattern", NULL),
-                                list_one, items);
+    return edgeops_asset_list(call->node->store, eop_json_string(call->args, "pattern", NULL),
+                              list_one, items);
 }
 
-typedef struct wanted {
-    const char *name;
-    eop_json *found;
-} wanted;
-
-static edgeops_status show_one(const edgeops_asset_info *info, void *user_data) {
-    wanted *w = user_data;
-    if (strcmp(info->name, w->name) != 0) {
-        return EDGEOPS_OK;
-    }
+static eop_json *describe(const edgeops_asset_info *info) {
     eop_json *channels = eop_json_array();
     for (size_t i = 0; i < info->channel_count; i++) {
         eop_json *channel = eop_json_object();
@@ -55,23 +46,26 @@ static edgeops_status show_one(const edgeops_asset_info *info, void *user_data) 
         eop_json_set_string(channel, "unit", info->channels[i].unit);
         eop_json_append(channels, channel);
     }
-    w->found = times_of(info);
-    eop_json_set_integer(w->found, "dropped", (int64_t)info->dropped);
+    eop_json *described = times_of(info);
+    eop_json_set_integer(described, "dropped", (int64_t)info->dropped);
     if (info->dropped > 0) {
-        eop_json_set_time(w->found, "dropped_until", info->dropped_until);
+        eop_json_set_time(described, "dropped_until", info->dropped_until);
     }
-    eop_json_set(w->found, "channels", channels);
-    return EDGEOPS_OK;
+    eop_json_set(described, "channels", channels);
+    return described;
 }
 
 static edgeops_status run_show(edgeops_call *call, eop_json **result) {
-    wanted w = {eop_json_string(call->args, "name", ""), NULL};
-    edgeops_status status = edgeops_store_assets(call->node->store, w.name, show_one, &w);
-    if (status == EDGEOPS_OK && w.found == NULL) {
+    const char *name = eop_json_string(call->args, "name", "");
+    edgeops_asset_info *info = NULL;
+    edgeops_status status = edgeops_asset_get(&info, call->node->store, name);
+    if (status == EDGEOPS_OK) {
+        *result = describe(info);
+        edgeops_free(info);
+    } else if (status == EDGEOPS_E_NOTFOUND) {
         status = eop_fail(EDGEOPS_E_NOTFOUND, "node",
-                          "there is no asset '%.200s'; 'asset ls' shows those there are", w.name);
+                          "there is no asset '%.200s'; 'asset ls' shows those there are", name);
     }
-    *result = w.found;
     return status;
 }
 
@@ -138,7 +132,7 @@ static edgeops_status run_rename(edgeops_call *call, eop_json **result) {
                      "'%.200s': '*' stands for anything in patterns; take a name without it", to);
     }
     if (status == EDGEOPS_OK) {
-        status = edgeops_store_rename_asset(call->node->store, name, to);
+        status = edgeops_asset_rename(call->node->store, name, to);
     }
     if (status == EDGEOPS_OK) {
         *result = eop_json_object();
@@ -156,7 +150,7 @@ static edgeops_status run_rename_channel(edgeops_call *call, eop_json **result) 
     const char *to = eop_json_string(call->args, "to", "");
     edgeops_status status = check_free(call, name);
     if (status == EDGEOPS_OK) {
-        status = edgeops_store_rename_channel(call->node->store, name, channel, to);
+        status = edgeops_channel_rename(call->node->store, name, channel, to);
     }
     if (status == EDGEOPS_OK) {
         *result = eop_json_object();
@@ -175,7 +169,7 @@ static edgeops_status run_rm(edgeops_call *call, eop_json **result) {
     if (status != EDGEOPS_OK) {
         return status;
     }
-    return edgeops_store_remove_asset(call->node->store, name);
+    return edgeops_asset_remove(call->node->store, name);
 }
 
 #define NAME EOP_STRING("name", "name of the asset")

@@ -144,7 +144,7 @@ static void export_work_fn(eop_job *job, void *user_data) {
         eop_arrays_dispose(&arrays);
         return;
     }
-    edgeops_status status = edgeops_dataset_open(&w->dataset, w->call->node->store, name);
+    edgeops_status status = edgeops_dataset_read(&w->dataset, w->call->node->store, name);
     eop_job_end(job, status == EDGEOPS_OK ? export_rows(job, w) : status);
 }
 

@@ -136,7 +136,7 @@ static edgeops_status find_mqtt(const edgeops_hld_driver *driver, void *user_dat
 
 static void check_drivers(doctor *d) {
     bool found = false;
-    if (edgeops_drivers(find_mqtt, &found) != EDGEOPS_OK) {
+    if (edgeops_driver_list(find_mqtt, &found) != EDGEOPS_OK) {
         found = false;
     }
     put(d, "mqtt", found ? "ok" : "warn", found ? "built in" : "built without MQTT",

@@ -63,7 +63,7 @@ static void work(eop_job *job, void *user_data) {
     eop_bulk *bulk = NULL;
     edgeops_status status = EDGEOPS_OK;
     if (w->options.label_column != NULL) {
-        status = edgeops_store_labels(w->call->node->store, NULL, eop_import_know_label, w);
+        status = edgeops_label_list(NULL, w->call->node->store, NULL, eop_import_know_label, w);
     }
     if (status == EDGEOPS_OK) {
         status = eop_bulk_open(&bulk, job, w->input);

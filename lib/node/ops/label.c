@@ -29,7 +29,7 @@ static edgeops_status run_add(edgeops_call *call, eop_json **result) {
     edgeops_status status = read_label(&label, call->args, NULL);
     label.source = eop_json_string(call->args, "source", NULL);
     if (status == EDGEOPS_OK) {
-        status = edgeops_store_label(call->node->store, &label, 1, &id);
+        status = edgeops_label_add(&id, call->node->store, &label, 1);
     }
     if (status == EDGEOPS_OK) {
         *result = eop_json_object();
@@ -56,8 +56,8 @@ static edgeops_status run_add_many(edgeops_call *call, eop_json **result) {
     }
     bool once = eop_json_bool(call->args, "once", false);
     if (status == EDGEOPS_OK) {
-        status = once ? edgeops_store_label_new(call->node->store, labels, n, &done)
-                      : edgeops_store_label(call->node->store, labels, n, &first);
+        status = once ? edgeops_label_add_new(&done, call->node->store, labels, n)
+                      : edgeops_label_add(&first, call->node->store, labels, n);
     }
     eop_free(labels);
     if (status == EDGEOPS_OK) {
@@ -102,8 +102,7 @@ static edgeops_status list(eop_json **result, edgeops_call *call, edgeops_label_
     query->limit = (uint64_t)eop_json_integer(call->args, "limit", PAGE_MAX);
     query->after = eop_json_integer(call->args, "after", 0);
     *result = eop_items(&items);
-    edgeops_status status =
-        edgeops_store_find_labels(&version, call->node->store, query, list_one, items);
+    edgeops_status status = edgeops_label_list(&version, call->node->store, query, list_one, items);
     if (status != EDGEOPS_OK) {
         return status;
     }
@@ -166,7 +165,7 @@ static edgeops_status correct_one(const edgeops_label *old, void *user_data) {
         status = eop_arg_time(&label.end, args, "end", point ? label.start : old->end);
     }
     return status == EDGEOPS_OK
-               ? edgeops_store_correct(&c->made, c->call->node->store, c->id, &label)
+               ? edgeops_label_correct(&c->made, c->call->node->store, c->id, &label)
                : status;
 }
 
@@ -183,8 +182,7 @@ static edgeops_status run_correct(edgeops_call *call, eop_json **result) {
                         "say what is right: give label, start or end; 'label.rm' takes it back");
     }
     query.id = c.id;
-    edgeops_status status =
-        edgeops_store_find_labels(NULL, call->node->store, &query, correct_one, &c);
+    edgeops_status status = edgeops_label_list(NULL, call->node->store, &query, correct_one, &c);
     if (status == EDGEOPS_OK) {
         *result = eop_json_object();
         eop_json_set_integer(*result, "id", c.made);
@@ -195,7 +193,7 @@ static edgeops_status run_correct(edgeops_call *call, eop_json **result) {
 
 static edgeops_status run_rm(edgeops_call *call, eop_json **result) {
     (void)result;
-    return edgeops_store_unlabel(call->node->store, eop_json_integer(call->args, "id", 0));
+    return edgeops_label_remove(call->node->store, eop_json_integer(call->args, "id", 0));
 }
 
 /* -- stats: rows are read, which may take a while -- */

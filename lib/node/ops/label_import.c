@@ -174,7 +174,7 @@ static void import_work_fn(eop_job *job, void *user_data) {
         status = read_labels(job, w, eop_bulk_fd(bulk));
     }
     if (status == EDGEOPS_OK) {
-        status = edgeops_store_label_new(w->call->node->store, w->labels, w->count, &w->result);
+        status = edgeops_label_add_new(&w->result, w->call->node->store, w->labels, w->count);
     }
     eop_job_end(job, status);
     eop_bulk_close(bulk);

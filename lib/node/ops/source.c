@@ -22,7 +22,7 @@ static edgeops_status run_driver_ls(edgeops_call *call, eop_json **result) {
     (void)call;
     eop_json *items = NULL;
     *result = eop_items(&items);
-    return edgeops_drivers(list_driver, items);
+    return edgeops_driver_list(list_driver, items);
 }
 
 typedef struct wanted {
@@ -41,7 +41,7 @@ static edgeops_status match(const edgeops_hld_driver *driver, void *user_data) {
 static edgeops_status run_driver_show(edgeops_call *call, eop_json **result) {
     wanted w = {eop_json_string(call->args, "name", ""), NULL};
     eop_json *schema = NULL;
-    edgeops_status status = edgeops_drivers(match, &w);
+    edgeops_status status = edgeops_driver_list(match, &w);
     if (status == EDGEOPS_OK && w.driver == NULL) {
         status = eop_fail(EDGEOPS_E_NOTFOUND, "node",
                           "there is no driver '%.64s'; 'driver ls' shows those there are", w.name);
@@ -265,8 +265,10 @@ typedef struct test_work {
     bool linked;
 } test_work;
 
-static edgeops_status test_append(const edgeops_sample *samples, size_t n,
-                                  edgeops_append_result *result, void *user_data) {
+static edgeops_status test_append(edgeops_append_result *result, const edgeops_sample *samples,
+                                  size_t n, const edgeops_append_options *options,
+                                  void *user_data) {
+    (void)options;
     (void)samples;
     (void)user_data;
     if (result != NULL) {
@@ -275,8 +277,8 @@ static edgeops_status test_append(const edgeops_sample *samples, size_t n,
     return EDGEOPS_OK;
 }
 
-static edgeops_status test_labels(const edgeops_label *labels, size_t n,
-                                  edgeops_label_result *result, void *user_data) {
+static edgeops_status test_labels(edgeops_label_result *result, const edgeops_label *labels,
+                                  size_t n, void *user_data) {
     (void)labels;
     (void)user_data;
     result->added = n;
@@ -318,7 +320,7 @@ static void test_free(test_work *w) {
 static void test_end(void *user_data) {
     test_work *w = user_data;
     edgeops_source_stats stats = EDGEOPS_SOURCE_STATS_INIT;
-    edgeops_source_get_stats(w->source, &stats);
+    edgeops_source_get_stats(&stats, w->source);
     edgeops_source_stop(w->source);
     bool ok = w->linked && stats.dead == 0;
     eop_json *result = eop_json_object();

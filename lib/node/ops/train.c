@@ -313,7 +313,7 @@ static edgeops_status load(train *t) {
     }
     if (status == EDGEOPS_DONE) {
         edgeops_dataset_free(dataset);
-        status = edgeops_dataset_read(&dataset, t->node->store, name);
+        status = edgeops_dataset_read_unchecked(&dataset, t->node->store, name);
         if (status == EDGEOPS_OK) {
             status = eop_share_dataset(&t->share, manifest, dataset);
         }
