@@ -409,27 +409,6 @@ static edgeops_status order_channels(summary *s, const uint32_t *channels) {
     return EDGEOPS_OK;
 }
 
-static edgeops_status add_all(summary *s, edgeops_store *store, const eop_selection *want) {
-    eop_scan scan;
-    eop_slice slice;
-    edgeops_status status =
-        eop_scan_open(&scan, store, want, s->table->rows.vectors, s->view.channel_count);
-    if (status == EDGEOPS_OK) {
-        status = order_channels(s, want->channels);
-    }
-    for (size_t i = 0; status == EDGEOPS_OK && i < scan.chunks.count; i++) {
-        status = eop_scan_chunk(&slice, &scan, i);
-        if (status == EDGEOPS_OK && slice.count > 0) {
-            status = add_chunk(s, &scan, &slice);
-        }
-    }
-    if (status == EDGEOPS_OK) {
-        status = add_memory(s, &scan);
-    }
-    eop_scan_dispose(&scan);
-    return status;
-}
-
 /* -- what retention dropped -- */
 
 static edgeops_value typed(edgeops_type type, double x) {
@@ -479,10 +458,11 @@ static edgeops_status add_period(summary *s, const eop_rollup *rollup, size_t i,
     return EDGEOPS_OK;
 }
 
-static edgeops_status add_rollups(summary *s, edgeops_store *store, const eop_selection *want) {
+static edgeops_status add_rollups(summary *s, eop_scan *scan) {
+    const eop_selection *want = &scan->want;
     eop_rollup rollup = {0};
-    edgeops_status status =
-        eop_rollup_read(&rollup, store, want->asset, s->every, want->from, want->to);
+    edgeops_status status = eop_rollup_read(&rollup, scan->store, &scan->reader, want->asset,
+                                            s->every, want->from, want->to);
     for (size_t i = 0; status == EDGEOPS_OK && i < rollup.count; i++) {
         status = add_period(s, &rollup, i, want->channels);
     }
@@ -491,6 +471,31 @@ static edgeops_status add_rollups(summary *s, edgeops_store *store, const eop_se
 }
 
 /* -- the call -- */
+
+/* In one snapshot. No lock is held: however long it takes, retention goes on. */
+static edgeops_status add_all(summary *s, edgeops_store *store, const eop_selection *want) {
+    eop_scan scan;
+    eop_slice slice;
+    edgeops_status status =
+        eop_scan_open(&scan, store, want, s->table->rows.vectors, s->view.channel_count);
+    if (status == EDGEOPS_OK) {
+        status = order_channels(s, want->channels);
+    }
+    for (size_t i = 0; status == EDGEOPS_OK && i < scan.chunks.count; i++) {
+        status = eop_scan_chunk(&slice, &scan, i);
+        if (status == EDGEOPS_OK && slice.count > 0) {
+            status = add_chunk(s, &scan, &slice);
+        }
+    }
+    if (status == EDGEOPS_OK) {
+        status = add_memory(s, &scan);
+    }
+    if (status == EDGEOPS_OK && s->every > 0 && want->condition_count == 0) {
+        status = add_rollups(s, &scan);
+    }
+    eop_scan_dispose(&scan);
+    return status;
+}
 
 static edgeops_status set_up(summary *s, eop_request *request) {
     s->table = request->table;
@@ -547,13 +552,7 @@ edgeops_status edgeops_store_aggregate(edgeops_summary **out, edgeops_store *sto
         status = set_up(s, &request);
     }
     if (status == EDGEOPS_OK && !request.none) {
-        /* What is dropped goes from the samples to the rollups: not in between. */
-        eop_store_hold_rows(store);
         status = add_all(s, store, &request.want);
-        if (status == EDGEOPS_OK && every > 0 && request.want.condition_count == 0) {
-            status = add_rollups(s, store, &request.want);
-        }
-        eop_store_release_rows(store);
     }
     eop_request_dispose(&request);
     if (status != EDGEOPS_OK) {

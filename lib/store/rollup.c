@@ -311,37 +311,28 @@ static edgeops_status read_chunks(eop_rollup *rollup, eop_telemetry *reader, uin
     return status;
 }
 
+/* Whether anything was dropped yet says the snapshot, not the memtable, which learns of it later. */
 static size_t channels_of(edgeops_store *store, uint32_t id) {
     pthread_mutex_lock(&store->lock);
     const eop_asset *asset = eop_memtable_by_id(&store->mem, id);
-    size_t n = asset != NULL && asset->dropped > 0 ? asset->channel_count : 0;
+    size_t n = asset != NULL ? asset->channel_count : 0;
     pthread_mutex_unlock(&store->lock);
     return n < EOP_ROLLUP_CHANNELS ? n : EOP_ROLLUP_CHANNELS;
 }
 
-edgeops_status eop_rollup_read(eop_rollup *rollup, edgeops_store *store, uint32_t asset,
-                               edgeops_duration every, int64_t from, int64_t to) {
-    eop_telemetry reader = {0};
+edgeops_status eop_rollup_read(eop_rollup *rollup, edgeops_store *store, eop_telemetry *reader,
+                               uint32_t asset, edgeops_duration every, int64_t from, int64_t to) {
     uint32_t id = 0;
     *rollup = (eop_rollup){.channels = channels_of(store, asset)};
     if (rollup->channels == 0) {
         return EDGEOPS_OK;
     }
-    edgeops_status status = eop_reader_take(&reader, store);
-    if (status != EDGEOPS_OK) {
-        return status;
-    }
-    status = eop_telemetry_begin(&reader);
-    if (status == EDGEOPS_OK) {
-        status = choose(&id, &rollup->period, &reader, asset, every);
-    }
+    edgeops_status status = choose(&id, &rollup->period, reader, asset, every);
     eop_chunk_filter filter = {from, to, UINT64_MAX};
     if (status == EDGEOPS_OK && to >= INT64_MIN + rollup->period) {
         /* A period that is cut by an end is left out: nobody knows what of it is wanted. */
         filter.to = to == INT64_MAX ? to : to - rollup->period + 1;
-        status = read_chunks(rollup, &reader, id, &filter);
+        status = read_chunks(rollup, reader, id, &filter);
     }
-    eop_telemetry_end(&reader);
-    eop_reader_give(store, &reader);
     return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
 }

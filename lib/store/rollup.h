@@ -42,9 +42,10 @@ edgeops_status eop_rollup_merge(eop_rollup *rollup, const eop_rows *rows);
 
 /** Reads what is left of an asset's dropped samples, in the longest periods kept that divide
  * `every`, as far as they lie in [from, to]: rollup->period is theirs. Without any it has no
- * periods. The caller holds the rows. */
-edgeops_status eop_rollup_read(eop_rollup *rollup, edgeops_store *store, uint32_t asset,
-                               edgeops_duration every, int64_t from, int64_t to);
+ * periods. reader: in a transaction, that of the samples which are read beside them: what is dropped
+ * goes from the samples to the rollups in one. */
+edgeops_status eop_rollup_read(eop_rollup *rollup, edgeops_store *store, eop_telemetry *reader,
+                               uint32_t asset, edgeops_duration every, int64_t from, int64_t to);
 
 /** In the writer's transaction that drops the chunk: adds its rows to the rollups of its asset. A
  * chunk that cannot be read adds nothing. */

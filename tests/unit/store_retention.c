@@ -2,7 +2,9 @@
 /* What is kept for how long, and what is never dropped. */
 #include "store/retention.h"
 
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -373,5 +375,81 @@ Test(store_retention, aggregates_know_what_was_dropped) {
     }
     cr_assert_eq(rows, asset_info(store, "a").rows);
     edgeops_summary_free(after);
+    edgeops_store_close(store);
+}
+
+/* -- beside readers -- */
+
+typedef struct poller {
+    edgeops_store *store;
+    atomic_bool stop;
+    atomic_int wrong;
+    atomic_int polls;
+} poller;
+
+enum { POLLED = 20000 };
+
+/* Sums up a minute a bucket: samples and what rollups keep of those that were dropped. */
+static void *poll_aggregates(void *user_data) {
+    poller *p = user_data;
+    while (!atomic_load(&p->stop)) {
+        edgeops_query query = EDGEOPS_QUERY_INIT;
+        edgeops_summary *summary = NULL;
+        uint64_t count = 0;
+        query.asset = "a";
+        if (edgeops_store_aggregate(&summary, p->store, &query, 60 * EDGEOPS_SECOND) < 0) {
+            atomic_fetch_add(&p->wrong, 1);
+            continue;
+        }
+        for (size_t i = 0; i < summary->bucket_count; i++) {
+            count += summary->buckets[i].channels[0].count;
+        }
+        atomic_fetch_add(&p->wrong, count != POLLED);
+        atomic_fetch_add(&p->polls, 1);
+        edgeops_summary_free(summary);
+    }
+    return NULL;
+}
+
+Test(store_retention, aggregates_neither_stop_it_nor_miss_what_it_drops) {
+    static edgeops_time times[POLLED];
+    static double values[POLLED];
+    edgeops_store *store = open_store();
+    edgeops_time now = eop_now() / EDGEOPS_SECOND * EDGEOPS_SECOND;
+    for (int64_t i = 0; i < POLLED; i++) {
+        times[i] = now - (POLLED - i) * EDGEOPS_SECOND;
+        values[i] = (double)i;
+    }
+    edgeops_column column = {.name = "x", .type = EDGEOPS_TYPE_FLOAT64, .data = values};
+    for (int64_t i = 0; i < POLLED; i += 500) {
+        column.data = values + i;
+        edgeops_table table = {
+            .asset = "a", .rows = 500, .times = times + i, .column_count = 1, .columns = &column};
+        CHECK_OK(edgeops_store_append_tables(NULL, store, &table, 1, NULL));
+        CHECK_OK(eop_store_flush(store));
+    }
+    poller p = {.store = store};
+    pthread_t threads[2];
+    for (int i = 0; i < 2; i++) {
+        cr_assert_eq(pthread_create(&threads[i], NULL, poll_aggregates, &p), 0);
+    }
+    uint64_t dropped = 0;
+    for (int k = 1; k <= 36; k++) {
+        eop_retained done = {0};
+        eop_policy policy = {.pattern = "a",
+                             .max_age = (POLLED - 500 * k) * EDGEOPS_SECOND,
+                             .rollups = {60 * EDGEOPS_SECOND},
+                             .rollup_count = 1};
+        CHECK_OK(eop_policy_put(store, &policy));
+        CHECK_OK(eop_retention_run(&done, store, false, NULL, NULL));
+        dropped += done.rows;
+    }
+    atomic_store(&p.stop, true);
+    for (int i = 0; i < 2; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    cr_assert_gt(dropped, POLLED / 2);
+    cr_assert_gt(atomic_load(&p.polls), 0);
+    cr_assert_eq(atomic_load(&p.wrong), 0);
     edgeops_store_close(store);
 }
