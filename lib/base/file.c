@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/memory.h"
 #include "base/str.h"
 
@@ -30,7 +31,7 @@ edgeops_status eop_file_read(char **data, size_t *size, const char *path, size_t
     edgeops_status rc = EDGEOPS_OK;
     char *text = NULL;
     size_t used = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int fd = eop_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat st;
     if (fd < 0 || fstat(fd, &st) != 0) {
         rc = eop_fail_errno(errno, "base", "cannot read '%s'", path);
@@ -104,7 +105,7 @@ static char *parent_of(const char *path) {
 }
 
 edgeops_status eop_dir_sync(const char *path) {
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = eop_open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) {
         return eop_fail_errno(errno, "base", "cannot open folder '%s'", path);
     }
@@ -140,7 +141,7 @@ edgeops_status eop_replacement_open(eop_replacement *out, const char *path, unsi
         rc = eop_fail_nomem("base");
         goto out;
     }
-    out->fd = mkostemp(out->temporary, O_CLOEXEC);
+    out->fd = eop_mkostemp(out->temporary, O_CLOEXEC);
     if (out->fd < 0 || fchmod(out->fd, (mode_t)mode) != 0) {
         rc = eop_fail_errno(errno, "base", "cannot write '%s'", path);
     }
@@ -230,7 +231,7 @@ static edgeops_status remove_at(int parent, const char *name, unsigned depth) {
     if (depth > 128) {
         return eop_fail(EDGEOPS_E_LIMIT, "base", "cannot remove '%s': folders nest too deep", name);
     }
-    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = eop_openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     if (dir == NULL) {
         edgeops_status rc = eop_fail_errno(errno, "base", "cannot open folder '%s'", name);
@@ -260,7 +261,7 @@ edgeops_status eop_remove_tree(const char *path) {
 edgeops_status eop_lock_file(int *out, int *owner, const char *path) {
     *out = -1;
     *owner = 0;
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int fd = eop_open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0) {
         return eop_fail_errno(errno, "base", "cannot open lock '%s'", path);
     }
@@ -294,7 +295,7 @@ static int by_name(const void *a, const void *b) {
 }
 
 edgeops_status eop_dir_walk(const char *path, eop_dir_fn fn, void *user_data) {
-    DIR *dir = opendir(path);
+    DIR *dir = eop_opendir(path);
     if (dir == NULL) {
         return eop_fail_errno(errno, "base", "cannot open folder '%s'", path);
     }

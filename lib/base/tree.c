@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/memory.h"
@@ -124,7 +125,7 @@ edgeops_status eop_file_copy_fd(char hex[65], int fd, uint64_t size, const char 
         status = eop_sha256_new(&hash);
     }
     if (status == EDGEOPS_OK) {
-        out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+        out = eop_open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
         status = out >= 0 ? EDGEOPS_OK : eop_fail_errno(errno, "base", "cannot make '%s'", to);
     }
     if (status == EDGEOPS_OK) {
@@ -148,7 +149,7 @@ edgeops_status eop_file_copy_fd(char hex[65], int fd, uint64_t size, const char 
 edgeops_status eop_file_copy(char hex[65], const char *from, const char *to, unsigned mode,
                              eop_copy_fn fn, void *user_data) {
     struct stat st;
-    int fd = open(from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    int fd = eop_open(from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0 || fstat(fd, &st) != 0) {
         edgeops_status status = eop_fail_errno(errno, "base", "cannot read '%s'", from);
         if (fd >= 0) {

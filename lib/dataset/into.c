@@ -7,6 +7,7 @@
 #include "base/abi.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/thread.h"
 #include "dataset/frozen.h"
 #include "store/read_into.h"
 
@@ -293,7 +294,7 @@ static void *help(void *user_data) {
 static edgeops_status read_on_two(reading *r) {
     helper h = {.r = r};
     pthread_t thread;
-    if (pthread_create(&thread, NULL, help, &h) != 0) {
+    if (eop_thread_create(&thread, NULL, help, &h) != 0) {
         return read_parts(r);
     }
     edgeops_status status = read_parts(r);

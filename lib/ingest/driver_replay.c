@@ -14,7 +14,9 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/memory.h"
+#include "base/thread.h"
 #include "base/time.h"
 #include "codec/json.h"
 #include "codec/schema.h"
@@ -178,7 +180,7 @@ static void close_file(replay *r) {
 }
 
 static edgeops_status open_file(replay *r) {
-    r->fd = open(r->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    r->fd = eop_open(r->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (r->fd < 0) {
         return eop_fail_errno(errno, "replay", "cannot open '%s'", r->path);
     }
@@ -283,16 +285,11 @@ static void replay_stop(void *state) {
 
 static edgeops_status replay_start(void *state) {
     replay *r = state;
-    sigset_t all;
-    sigset_t before;
     if (r->running) {
         return EDGEOPS_OK;
     }
     r->stopping = false;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int code = pthread_create(&r->thread, NULL, run, r);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int code = eop_thread_create(&r->thread, NULL, run, r);
     if (code != 0) {
         return eop_fail_errno(code, "replay", "no thread for '%s'", r->path);
     }

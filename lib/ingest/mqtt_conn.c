@@ -13,6 +13,7 @@
 #include <MQTTAsync.h>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/str.h"
@@ -210,6 +211,7 @@ static edgeops_status make_handle(eop_mqtt_conn *conn, const eop_mqtt_conn_optio
     create.MQTTVersion = config->v5 ? MQTTVERSION_5 : MQTTVERSION_3_1_1;
     create.sendWhileDisconnected = 0;
     create.maxBufferedMessages = (int)options->in_flight + 16;
+    eop_fd_fill_stdio(); /* no printf() of the host into the broker's socket */
     int code = MQTTAsync_createWithOptions(&conn->handle, uri, id, MQTTCLIENT_PERSISTENCE_NONE,
                                            NULL, &create);
     if (code != MQTTASYNC_SUCCESS) {

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "base/error.h"
+#include "base/thread.h"
 
 #define STACK_SIZE (512 * 1024)
 
@@ -52,18 +53,13 @@ edgeops_status eop_mqtt_resolve(const char *host, uint64_t attempt,
 edgeops_status eop_mqtt_thread(void *(*run)(void *argument), void *argument) {
     pthread_attr_t attributes;
     pthread_t thread;
-    sigset_t all;
-    sigset_t before;
     if (pthread_attr_init(&attributes) != 0) {
         return eop_fail_nomem("mqtt");
     }
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstacksize(&attributes, STACK_SIZE);
-    /* Signals are the host's; Paho's own threads inherit this mask. */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int code = pthread_create(&thread, &attributes, run, argument);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    /* Paho's own threads are made by this one and inherit its blocked signals. */
+    int code = eop_thread_create(&thread, &attributes, run, argument);
     pthread_attr_destroy(&attributes);
     return code == 0 ? EDGEOPS_OK : eop_fail_errno(code, "mqtt", "no thread for a connection");
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/memory.h"
@@ -99,7 +100,8 @@ static edgeops_status list_segment(const char *name, void *user_data) {
 
 static edgeops_status prefetch_segment(const char *name, void *user_data) {
     char *path = strstr(name, ".seg") != NULL ? eop_path_join(user_data, name) : NULL;
-    int fd = path != NULL && strcmp(name, "spare.seg") != 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    int fd =
+        path != NULL && strcmp(name, "spare.seg") != 0 ? eop_open(path, O_RDONLY | O_CLOEXEC) : -1;
     if (fd >= 0) {
         (void)posix_fadvise(fd, 0, 0, POSIX_FADV_WILLNEED);
         close(fd);
@@ -141,7 +143,7 @@ static edgeops_status replay_segment(eop_journal *journal, uint64_t number, bool
     if (path == NULL) {
         return eop_fail_nomem("store");
     }
-    fd = open(path, O_RDWR | O_CLOEXEC);
+    fd = eop_open(path, O_RDWR | O_CLOEXEC);
     if (fd < 0) {
         status = eop_fail_errno(errno, "store", "cannot open '%s'", path);
         goto out;
@@ -369,7 +371,7 @@ static edgeops_status activate(eop_journal *journal, uint64_t bytes) {
         status = eop_fail_nomem("store");
         goto out;
     }
-    fd = open(spare, O_RDWR | O_CLOEXEC);
+    fd = eop_open(spare, O_RDWR | O_CLOEXEC);
     if (fd < 0) {
         /* Someone took the file away: the next try makes another one. */
         journal->has_spare = false;
@@ -463,7 +465,7 @@ edgeops_status eop_journal_hold(eop_journal_pin *out, eop_journal *journal, uint
         return eop_fail_nomem("store");
     }
     *out = (eop_journal_pin){.number = number, .bytes = active ? journal->end : UINT64_MAX};
-    out->fd = open(path, O_RDONLY | O_CLOEXEC);
+    out->fd = eop_open(path, O_RDONLY | O_CLOEXEC);
     edgeops_status status = EDGEOPS_OK;
     if (out->fd < 0) {
         status = eop_fail_errno(errno, "store", "cannot read '%s'", path);
@@ -488,7 +490,7 @@ edgeops_status eop_journal_sync_begin(eop_journal_sync *out, const eop_journal *
     *out = (eop_journal_sync){.from = journal->unsynced, .to = journal->last_number + 1, .fd = -1};
     if (journal->fd >= 0) {
         out->to = journal->active.number;
-        out->fd = fcntl(journal->fd, F_DUPFD_CLOEXEC, 0);
+        out->fd = eop_dup(journal->fd);
         if (out->fd < 0) {
             return eop_fail_errno(errno, "store", "cannot sync '%s'", journal->folder);
         }
@@ -503,7 +505,7 @@ static edgeops_status sync_segment(const eop_journal *journal, uint64_t number) 
         return eop_fail_nomem("store");
     }
     edgeops_status status = EDGEOPS_OK;
-    int fd = open(path, O_RDWR | O_CLOEXEC);
+    int fd = eop_open(path, O_RDWR | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT) {
         /* Its rows are in chunks, or it was put aside. */
         status = EDGEOPS_OK;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/hash.h"
 #include "base/memory.h"
 #include "base/time.h"
@@ -111,7 +112,7 @@ static edgeops_status fill(int fd, const char *path, uint64_t bytes) {
 }
 
 edgeops_status eop_segment_make(const char *path, uint64_t bytes, bool written) {
-    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    int fd = eop_open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0) {
         return eop_fail_errno(errno, "store", "cannot make '%s'", path);
     }

@@ -8,13 +8,14 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/fd.h"
 
 edgeops_status eop_memory_resident(uint64_t *out) {
     char text[128];
     uint64_t pages = 0;
     ssize_t n = 0;
     int saved = 0;
-    int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    int fd = eop_open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         return eop_fail_errno(errno, "monitor", "/proc/self/statm cannot be opened");
     }

@@ -4,6 +4,7 @@
 #include "base/abi.h"
 #include "base/compiler.h"
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/memory.h"
 #include "base/time.h"
 #include "platform/loop.h"
@@ -56,6 +57,7 @@ edgeops_status edgeops_ctx_new(edgeops_ctx **out, const edgeops_ctx_options *opt
     ctx->log.user_data = opts.log_user_data;
     ctx->log.level = opts.log_level;
     atomic_init(&ctx->stopped, 0);
+    eop_fd_fill_stdio(); /* libuv aborts the process when it has to close one of them */
     rc = uv_loop_init(&ctx->loop);
     if (rc != 0) {
         eop_free(ctx);

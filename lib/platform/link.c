@@ -10,6 +10,7 @@
 
 #include "base/compiler.h"
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/memory.h"
 #include "platform/platform.h"
 
@@ -206,9 +207,10 @@ static size_t collect_fds(struct msghdr *message, int fds[MAX_FDS]) {
         for (size_t i = 0; i < here; i++) {
             int fd = -1;
             memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
-            if (count < MAX_FDS) {
+            fd = eop_fd_high(fd);
+            if (fd >= 0 && count < MAX_FDS) {
                 fds[count++] = fd;
-            } else {
+            } else if (fd >= 0) {
                 (void)close(fd);
             }
         }

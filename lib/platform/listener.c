@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/memory.h"
 #include "platform/platform.h"
 
@@ -49,7 +50,7 @@ static edgeops_status make_address(struct sockaddr_un *out, int *dir_fd, const c
     if (folder == NULL) {
         return eop_fail_nomem("platform");
     }
-    *dir_fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    *dir_fd = eop_open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
     eop_free(folder);
     if (*dir_fd < 0) {
         return eop_fail_errno(errno, "platform", "the folder of socket '%s' cannot be opened",
@@ -88,7 +89,7 @@ edgeops_status eop_connect(int *fd, const char *path) {
     if (status < 0) {
         return status;
     }
-    sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sock = eop_socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (sock < 0) {
         status = eop_fail_errno(errno, "platform", "no socket can be made");
         goto out;
@@ -115,7 +116,7 @@ out:
 }
 
 edgeops_status eop_socketpair(int fds[2]) {
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) {
+    if (eop_socketpair2(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) {
         return eop_fail_errno(errno, "platform", "no socket pair can be made");
     }
     return EDGEOPS_OK;
@@ -133,7 +134,7 @@ static edgeops_status clear_path(const char *path, const struct sockaddr_un *add
     if (!S_ISSOCK(info.st_mode)) {
         return eop_fail(EDGEOPS_E_EXISTS, "platform", "'%s' exists and is no socket", path);
     }
-    probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    probe = eop_socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (probe < 0) {
         return eop_fail_errno(errno, "platform", "no socket can be made");
     }
@@ -164,7 +165,7 @@ static edgeops_status listen_on(eop_listener *listener, const char *path) {
     if (status < 0) {
         goto out;
     }
-    listener->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    listener->fd = eop_socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (listener->fd < 0) {
         status = eop_fail_errno(errno, "platform", "no socket can be made");
         goto out;
@@ -209,7 +210,7 @@ static void on_connection(int events, void *user_data) {
     (void)events;
     listener->inside++;
     for (int i = 0; i < ACCEPTS_A_TURN && !listener->freed; i++) {
-        int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
+        int fd = eop_accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
         if (fd >= 0) {
             listener->fn(fd, listener->user_data);
         } else if (errno == EINTR || errno == ECONNABORTED) {

@@ -15,6 +15,7 @@
 
 #include "base/compiler.h"
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/memory.h"
 #include "platform/loop.h"
 
@@ -35,7 +36,7 @@ struct eop_process {
 extern char **environ;
 
 static int pidfd_open_of(pid_t pid) {
-    return (int)syscall(SYS_pidfd_open, pid, 0); /* always close-on-exec */
+    return eop_fd_high((int)syscall(SYS_pidfd_open, pid, 0)); /* always close-on-exec */
 }
 
 static int pidfd_signal(int pidfd, int signal) {
@@ -286,7 +287,7 @@ uint64_t eop_process_peak_memory(const eop_process *process) {
     char text[4096]; /* "VmHWM" is in the first 1.5 KiB of it: proc(5) */
     unsigned long long kib = 0;
     (void)snprintf(path, sizeof path, "/proc/%d/status", (int)eop_process_pid(process));
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = eop_open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         return 0;
     }

@@ -8,6 +8,7 @@
 
 #include "base/compiler.h"
 #include "base/error.h"
+#include "base/fd.h"
 #include "platform/platform.h"
 
 #define LARGE_PAGE ((size_t)2 << 20)
@@ -69,7 +70,7 @@ edgeops_status eop_shm_new(int *fd, void **memory, size_t size, const char *name
     int file = -1;
     int saved = 0;
     EOP_REQUIRE(size > 0 && size <= INT64_MAX, "platform");
-    file = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    file = eop_memfd(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (file < 0) {
         return eop_fail_errno(errno, "platform", "no shared memory '%s' can be made", name);
     }

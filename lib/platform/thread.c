@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A thread of its own for one long piece of work, whose end is told on the loop. Not the loop's
  * pool: its four threads serve all loops of the process, those of the host too. */
-#include <pthread.h>
-#include <signal.h>
-
+#include "base/thread.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "platform/platform.h"
@@ -33,19 +31,6 @@ static void on_end(void *user_data) {
     done(argument);
 }
 
-/* Signals belong to the host's threads. */
-static int start(eop_thread *t) {
-    sigset_t all;
-    sigset_t old;
-    (void)sigfillset(&all);
-    int error = pthread_sigmask(SIG_SETMASK, &all, &old);
-    if (error == 0) {
-        error = pthread_create(&t->thread, NULL, thread_main, t);
-        (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
-    }
-    return error;
-}
-
 edgeops_status eop_thread_start(edgeops_ctx *ctx, eop_fn work, eop_fn done, void *user_data) {
     eop_thread *t = eop_calloc(1, sizeof(*t));
     if (t == NULL) {
@@ -56,7 +41,7 @@ edgeops_status eop_thread_start(edgeops_ctx *ctx, eop_fn work, eop_fn done, void
     t->user_data = user_data;
     edgeops_status status = eop_wake_new(&t->wake, ctx, on_end, t);
     if (status == EDGEOPS_OK) {
-        int error = start(t);
+        int error = eop_thread_create(&t->thread, NULL, thread_main, t);
         if (error == 0) {
             return EDGEOPS_OK;
         }

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <pthread.h>
-#include <signal.h>
-
 #include "base/compiler.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/thread.h"
 #include "platform/loop.h"
 
 struct eop_work {
@@ -30,20 +28,12 @@ static void on_done(uv_work_t *request, int status) {
     eop_free(work);
 }
 
-/* The first request starts the pool's threads, which inherit the mask: the host's signals are not
- * for them. Faults stay open, so that a crash reporter of the host still sees them. */
+/* The first request starts the pool's threads, which inherit the mask. */
 static int queue_with_signals_blocked(eop_work *work) {
-    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
-    sigset_t blocked;
     sigset_t old;
-    int rc = 0;
-    (void)sigfillset(&blocked);
-    for (size_t i = 0; i < EOP_COUNT(faults); i++) {
-        (void)sigdelset(&blocked, faults[i]);
-    }
-    (void)pthread_sigmask(SIG_BLOCK, &blocked, &old);
-    rc = uv_queue_work(&work->ctx->loop, &work->request, on_work, on_done);
-    (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+    eop_signals_block(&old);
+    int rc = uv_queue_work(&work->ctx->loop, &work->request, on_work, on_done);
+    eop_signals_restore(&old);
     return rc;
 }
 

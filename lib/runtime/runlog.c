@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/str.h"
@@ -214,7 +215,7 @@ static edgeops_status open_file(eop_runlog *log, const char *run_dir) {
     if (path == NULL) {
         return eop_fail_nomem("runtime");
     }
-    log->file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
+    log->file = eop_open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
     edgeops_status status = EDGEOPS_OK;
     if (log->file < 0 || fstat(log->file, &info) != 0) {
         status = eop_fail_errno(errno, "runtime", "cannot open the run's log '%s'", path);
@@ -229,7 +230,7 @@ static edgeops_status open_file(eop_runlog *log, const char *run_dir) {
 static edgeops_status open_pipe(eop_runlog *log) {
     int fds[2];
 
-    if (pipe2(fds, O_CLOEXEC) != 0) {
+    if (eop_pipe2(fds, O_CLOEXEC) != 0) {
         return eop_fail_errno(errno, "runtime", "cannot make a pipe for a worker's output");
     }
     log->read_fd = fds[0];

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/memory.h"
@@ -30,7 +31,7 @@ typedef struct seal {
 static edgeops_status take_file(seal *s, const char *path, const char *name) {
     char hex[65];
     uint64_t size = 0;
-    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    int fd = eop_open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
         return eop_fail_errno(errno, "runtime", "model file '%s'", name);
     }
@@ -138,7 +139,7 @@ edgeops_status eop_seal_check(const char *folder, const char *name, uint64_t siz
     if (path == NULL) {
         return eop_fail_nomem("runtime");
     }
-    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    int fd = eop_open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     int error = errno;
     eop_free(path);
     if (fd < 0) {

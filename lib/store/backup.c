@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/str.h"
@@ -64,7 +65,7 @@ static edgeops_status copy_pages(backup *b, sqlite3 *from, eop_sql *to) {
 }
 
 static edgeops_status sync_path(const char *path) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = eop_open(path, O_RDONLY | O_CLOEXEC);
     edgeops_status status = EDGEOPS_OK;
     if (fd < 0 || fsync(fd) != 0) {
         status = eop_fail_errno(errno, "store", "cannot sync '%s'", path);
@@ -81,7 +82,7 @@ static edgeops_status copy_database(backup *b, sqlite3 *from, const char *name) 
         return eop_fail_nomem("store");
     }
     edgeops_status status = EDGEOPS_OK;
-    int fd = open(to.path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int fd = eop_open(to.path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0) {
         status = eop_fail_errno(errno, "store", "cannot make '%s'", to.path);
         goto out;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/memory.h"
 #include "base/str.h"
 
@@ -182,7 +183,7 @@ static edgeops_status find_file(const char *path, const eop_sql_options *options
     }
     /* SQLite gives the -wal and -shm files the mode of the database. O_EXCL: closing a descriptor
      * of a file that is open already would drop SQLite's locks on it. */
-    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int fd = eop_open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0 && errno != EEXIST) {
         return eop_fail_errno(errno, "store", "cannot make '%s'", path);
     }
@@ -272,7 +273,7 @@ edgeops_status eop_sql_sync_wal(const eop_sql *sql) {
     }
     edgeops_status status = EDGEOPS_OK;
     /* SQLite has its locks on other files: closing this one drops none. */
-    int fd = open(path, O_RDWR | O_CLOEXEC);
+    int fd = eop_open(path, O_RDWR | O_CLOEXEC);
     if (fd < 0 ? errno != ENOENT : fdatasync(fd) != 0) {
         status = eop_fail_errno(errno, "store", "cannot sync '%s'", path);
     }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/memory.h"
@@ -482,7 +483,7 @@ static edgeops_status check_blob(const eop_tree_entry *entry, void *user_data) {
         return eop_fail_nomem("store");
     }
     edgeops_status status = EDGEOPS_OK;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int fd = eop_open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd >= 0) {
         status = eop_sha256_of_fd(hex, NULL, fd, path);
         close(fd);

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/thread.h"
 #include "base/time.h"
 #include "store/ballast.h"
 #include "store/upkeep.h"
@@ -344,13 +345,7 @@ static void *run(void *user_data) {
 }
 
 edgeops_status eop_writer_start(edgeops_store *store) {
-    /* The host's signals are none of this thread's business. */
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(&store->thread, NULL, run, store);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int rc = eop_thread_create(&store->thread, NULL, run, store);
     if (rc != 0) {
         return eop_fail_errno(rc, "store", "cannot start a thread");
     }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/hash.h"
 #include "base/memory.h"
 #include "workflow/package.h"
@@ -64,7 +65,7 @@ static edgeops_status walk_folder(const walk *w, int parent, const char *name, c
         return eop_fail(EDGEOPS_E_DENIED, "workflow", "%s: '%s' has more than 16 levels", w->what,
                         source);
     }
-    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = eop_openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     if (dir == NULL) {
         rc = eop_fail_errno(errno, "workflow", "%s: cannot open folder '%s'", w->what, source);
@@ -107,7 +108,7 @@ static edgeops_status add_include(const walk *w, int fd, const eop_manifest *m, 
     if (fstatat(fd, source, &st, AT_SYMLINK_NOFOLLOW) != 0) {
         return eop_manifest_fail(m, at, "'%s' is not there", source);
     }
-    int parent = dup(fd);
+    int parent = eop_dup(fd);
     if (parent < 0) {
         return eop_fail_errno(errno, "workflow", "cannot open '%s'", source);
     }
@@ -118,7 +119,7 @@ static edgeops_status add_include(const walk *w, int fd, const eop_manifest *m, 
         size_t n = strcspn(p, "/");
         memcpy(level, p, n);
         level[n] = '\0';
-        int next = openat(parent, level, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        int next = eop_openat(parent, level, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         close(parent);
         parent = next;
         if (next < 0) {
@@ -148,7 +149,7 @@ edgeops_status eop_folder_index(eop_entries *entries, int fd, const eop_manifest
 edgeops_status eop_folder_open(int *fd, const eop_entry *entry, void *user_data) {
     const int *root = user_data;
     struct stat st;
-    *fd = openat(*root, entry->source, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    *fd = eop_openat(*root, entry->source, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (*fd < 0 || fstat(*fd, &st) != 0) {
         return eop_fail_errno(errno, "workflow", "cannot read '%s'", entry->source);
     }

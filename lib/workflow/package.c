@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/memory.h"
@@ -84,7 +85,7 @@ edgeops_status eop_package_open(eop_package *p, const char *path) {
         return eop_fail_nomem("workflow");
     }
     struct stat st;
-    p->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    p->fd = eop_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (p->fd < 0 || fstat(p->fd, &st) != 0) {
         return eop_fail_errno(errno, "workflow", "cannot open package '%s'", path);
     }

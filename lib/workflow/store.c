@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/file.h"
 #include "base/memory.h"
 
@@ -58,8 +59,8 @@ static edgeops_status extract_begin(const eop_entry *entry, void *user_data) {
     extraction *x = user_data;
     edgeops_status rc = make_parents(x, entry->path);
     if (rc == EDGEOPS_OK) {
-        x->file = openat(x->root, entry->path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                         0444);
+        x->file = eop_openat(x->root, entry->path,
+                             O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0444);
         if (x->file < 0) {
             rc = eop_fail_errno(errno, "workflow", "cannot write '%s'", entry->path);
         }
@@ -84,7 +85,7 @@ static edgeops_status extract_end(const eop_entry *entry, void *user_data) {
 
 /* Syncs one thing below root and, for folders, takes the right to write away. */
 static edgeops_status seal_one(int root, const char *path, bool folder) {
-    int fd = openat(root, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | (folder ? O_DIRECTORY : 0));
+    int fd = eop_openat(root, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | (folder ? O_DIRECTORY : 0));
     edgeops_status rc = EDGEOPS_OK;
     if (fd < 0 || (folder && fchmod(fd, 0555) != 0) || fsync(fd) != 0) {
         rc = eop_fail_errno(errno, "workflow", "cannot sync '%s'", path);
@@ -145,7 +146,7 @@ static edgeops_status extract(char **folder, eop_package *package, const char *s
         return rc;
     }
     *folder = path;
-    x.root = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    x.root = eop_open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (x.root < 0) {
         return eop_fail_errno(errno, "workflow", "cannot open '%s'", path);
     }
@@ -395,7 +396,7 @@ edgeops_status edgeops_workflow_install(edgeops_workflow **out, const char *stor
         *out = NULL;
     }
     EOP_REQUIRE(store != NULL && path != NULL, "workflow");
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int fd = eop_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat st;
     if (fd < 0 || fstat(fd, &st) != 0) {
         rc = eop_fail_errno(errno, "workflow", "cannot open package '%s'", path);

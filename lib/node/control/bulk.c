@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fd.h"
+#include "base/thread.h"
 #include "node/control/job.h"
 
 struct eop_bulk {
@@ -74,10 +76,10 @@ edgeops_status eop_bulk_open(eop_bulk **out, eop_job *job, int fd) {
     bulk->input = fd;
     bulk->ends[0] = bulk->ends[1] = -1;
     if (!S_ISREG(info.st_mode)) {
-        if (pipe2(bulk->ends, O_CLOEXEC) != 0) {
+        if (eop_pipe2(bulk->ends, O_CLOEXEC) != 0) {
             status = eop_fail_errno(errno, "node", "no descriptor is left");
         } else {
-            int error = pthread_create(&bulk->thread, NULL, pump_main, bulk);
+            int error = eop_thread_create(&bulk->thread, NULL, pump_main, bulk);
             bulk->started = error == 0;
             status = error == 0 ? EDGEOPS_OK : eop_fail_errno(error, "node", "no thread is left");
         }

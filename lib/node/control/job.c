@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fd.h"
+#include "base/thread.h"
 #include "node/control/call.h"
 
 /* After POLLOUT a pipe takes this much without blocking (PIPE_BUF of POSIX systems we know). */
@@ -77,16 +79,7 @@ static void cancel_of_call(edgeops_call *call) {
 
 /* Signals belong to the host's threads; SIGPIPE of a reader that went away must reach nobody. */
 static int thread_start(eop_job *job) {
-    sigset_t all;
-    sigset_t old;
-    sigfillset(&all);
-    int error = pthread_sigmask(SIG_SETMASK, &all, &old);
-    if (error != 0) {
-        return error;
-    }
-    error = pthread_create(&job->thread, NULL, job_main, job);
-    (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return error;
+    return eop_thread_create(&job->thread, NULL, job_main, job);
 }
 
 edgeops_status eop_job_start(eop_job **out, edgeops_node *node, edgeops_call *call, eop_job_fn work,
@@ -105,7 +98,7 @@ edgeops_status eop_job_start(eop_job **out, edgeops_node *node, edgeops_call *ca
     job->work = work;
     job->done = done;
     job->user_data = user_data;
-    job->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    job->cancel_fd = eop_eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (job->cancel_fd < 0) {
         edgeops_status status = eop_fail_errno(errno, "node", "no descriptor is left");
         job_free(job);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/memory.h"
@@ -38,7 +39,7 @@ edgeops_status eop_backup_hash(char hex[65], uint64_t *size, const char *folder,
         return eop_fail_nomem("node");
     }
     edgeops_status status = EDGEOPS_OK;
-    int fd = open(full, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int fd = eop_open(full, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0) {
         status = eop_fail_errno(errno, "node", "cannot read '%s'", full);
     } else {
@@ -78,7 +79,7 @@ static edgeops_status write_line(const eop_tree_entry *entry, void *user_data) {
 }
 
 static edgeops_status write_lines(writer *w, const char *path) {
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int fd = eop_open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     w->file = fd >= 0 ? fdopen(fd, "w") : NULL;
     if (w->file == NULL) {
         edgeops_status status = eop_fail_errno(errno, "node", "cannot make '%s'", path);
@@ -167,7 +168,7 @@ edgeops_status eop_backup_list_read(const char *folder, const char *list_sha256,
                                     eop_backup_line_fn fn, void *user_data) {
     char hex[65] = "";
     char *path = eop_path_join(folder, EOP_BACKUP_LIST);
-    int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
+    int fd = path != NULL ? eop_open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
     FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
     edgeops_status status = EDGEOPS_OK;
     if (file == NULL) {

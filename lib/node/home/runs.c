@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "node/home/models.h"
 #include "node/home/records.h"
 
@@ -34,7 +35,7 @@ eop_json *eop_usage_json(const edgeops_usage *usage) {
 
 static int open_append(const char *directory, const char *name) {
     char *path = eop_path_join(directory, name);
-    int fd = path != NULL ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600) : -1;
+    int fd = path != NULL ? eop_open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600) : -1;
     eop_free(path);
     return fd;
 }

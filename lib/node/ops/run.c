@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "node/control/job.h"
 #include "node/home/records.h"
 #include "node/home/runs.h"
@@ -190,7 +191,7 @@ static edgeops_status copy_log(eop_job *job, log_work *w, int fd) {
 static void log_work_fn(eop_job *job, void *user_data) {
     log_work *w = user_data;
     edgeops_status status = EDGEOPS_OK;
-    int fd = open(w->path, O_RDONLY | O_CLOEXEC);
+    int fd = eop_open(w->path, O_RDONLY | O_CLOEXEC);
     if (fd >= 0) {
         status = copy_log(job, w, fd);
         close(fd);

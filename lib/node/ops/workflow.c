@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "node/control/bulk.h"
 #include "node/control/job.h"
 #include "node/home/models.h"
@@ -47,7 +48,7 @@ static edgeops_status copy_upload(eop_job *job, const add_work *w) {
     if (status != EDGEOPS_OK) {
         return status;
     }
-    int fd = open(w->upload, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int fd = eop_open(w->upload, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0) {
         return eop_fail_errno(errno, "node", "'%s'", w->upload);
     }
