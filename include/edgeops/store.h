@@ -31,7 +31,8 @@ typedef struct edgeops_store_options {
     uint64_t free_floor_bytes; /**< below this much free disk nothing is taken, default 64 MiB */
     edgeops_durability durability; /**< not DEFAULT: sets that of the home */
     /** A sample further ahead of the wall clock than this came from a clock that jumped: it is
-     * taken and counted, and does not make those that come after it late. Default 1 day;
+     * taken and counted (edgeops_append_result.ahead), and does not make those that come after it
+     * late. The one rule for this: a node counts what its store finds. Default 1 day;
      * EDGEOPS_FOREVER: none is. */
     edgeops_duration ahead_limit;
 } edgeops_store_options;

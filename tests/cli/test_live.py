@@ -101,6 +101,20 @@ def test_a_replay_arrives_row_by_row_and_again_as_duplicates(live):
     assert rows_of(live, "replayed") == 500
 
 
+def test_a_sample_counts_as_ahead_where_the_store_says_so(live):
+    file, now = live.folder / "ahead.csv", int(time.time())
+    # One day is the limit, and what comes after a jump of the clock is not late.
+    file.write_text(f"time,x\n{now - 1},1\n{now + 2 * 3600},2\n{now + 2 * 86400},3\n{now + 3 * 3600},4\n")
+    before = live.json("source", "show", "plant")["stats"]
+    for _ in range(2):  # the second time nothing is new
+        live.run("simulate", "replay", file, "--broker", live.broker.url, "--topic", "demo/ahead", "--speed", "0")
+    wait_until(lambda: live.json("source", "show", "plant")["stats"]["duplicates"] == before["duplicates"] + 4, what="the duplicates")
+    stats = live.json("source", "show", "plant")["stats"]
+    assert rows_of(live, "ahead") == 4
+    assert stats["ahead"] == before["ahead"] + 1 and stats["late"] == before["late"]
+    assert "ahead" in live.run("source", "show", "plant").stdout
+
+
 def test_a_simulation_on_the_broker_is_of_now_and_labelled(live):
     labels = live.folder / "labels.csv"
     done = live.run("simulate", "pcb", "--broker", live.broker.url, "--topic", "plant/spi1/pcb", "--asset", "spi1",

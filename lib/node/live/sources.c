@@ -14,7 +14,6 @@
 #define LETTERS_MAX    256u
 #define LETTER_PAYLOAD 512u
 #define LETTER_TOPIC   1024u
-#define AHEAD          (3600 * EDGEOPS_SECOND)
 
 typedef struct letter {
     edgeops_time time;
@@ -40,7 +39,7 @@ struct eop_source {
     bool running;
     rate rate;
     eop_fed fed;
-    atomic_uint_fast64_t ahead; /**< samples from the future; driver's threads */
+    atomic_uint_fast64_t ahead; /**< samples that the store found so; driver's threads */
     pthread_mutex_t lock;
     /* Guarded by lock: a driver's threads write them. */
     letter *letters[LETTERS_MAX];
@@ -85,19 +84,16 @@ static void declare_channels(const eop_source *s, const char *asset) {
 static edgeops_status on_samples(edgeops_append_result *result, const edgeops_sample *samples,
                                  size_t n, const edgeops_append_options *options, void *user_data) {
     eop_source *s = user_data;
-    edgeops_time limit = eop_now() + AHEAD;
-    uint64_t ahead = 0;
     for (size_t i = 0; i < n; i++) {
         bool same = i > 0 && strcmp(samples[i].asset, samples[i - 1].asset) == 0;
         if (!same && eop_fed_note(&s->fed, eop_fed_hash(samples[i].asset))) {
             declare_channels(s, samples[i].asset);
         }
-        ahead += samples[i].time > limit;
     }
     edgeops_status status = edgeops_store_append(result, s->node->store, samples, n, options);
-    if (status == EDGEOPS_OK && ahead > 0) {
-        /* A clock that goes wrong is the asset's: taken, and told. */
-        atomic_fetch_add(&s->ahead, ahead);
+    if (status == EDGEOPS_OK && result->ahead > 0) {
+        /* The asset's clock is wrong: the sample is stored, and counted here. */
+        atomic_fetch_add(&s->ahead, result->ahead);
     }
     return status;
 }
