@@ -17,6 +17,7 @@
 #include "ingest/drivers.h"
 #include "ingest/label_reader.h"
 #include "ingest/source_config.h"
+#include "ingest/source_state.h"
 #include "platform/platform.h"
 
 #define EVENTS         16
@@ -68,25 +69,42 @@ static void copy_text(char out[DETAIL], const char *text) {
     out[eop_utf8_valid(out, strlen(out))] = '\0';
 }
 
-/* Any thread. When the context's thread is slow the older half-way states are left out: the last
- * one always arrives. */
-static void push_state(edgeops_source *source, edgeops_source_state state, const char *detail) {
+const char *eop_source_state_name(edgeops_source_state state) {
+    static const char *const names[] = {"stopped", "connecting", "running", "done", "paused"};
+    return (size_t)state < EOP_COUNT(names) ? names[state] : "?";
+}
+
+/* Under the lock. When the context's thread is slow the older half-way states are left out: the
+ * last one always arrives. */
+static void put_event(edgeops_source *source, edgeops_source_state state,
+                      const char detail[DETAIL]) {
+    size_t at = (source->event_first + source->event_count) % EVENTS;
+    if (source->event_count == EVENTS) {
+        source->event_first = (source->event_first + 1) % EVENTS;
+    } else {
+        source->event_count++;
+    }
+    source->events[at].state = state;
+    memcpy(source->events[at].detail, detail, DETAIL);
+}
+
+/* Any thread. The one place that logs a source's state; whoever has on_state need not. What is
+ * reported again, such as a broker that is still away, is neither logged nor reported. */
+static void push_state(edgeops_source *source, edgeops_source_state state, edgeops_log_level level,
+                       const char *detail) {
+    char text[DETAIL];
+    copy_text(text, detail);
     pthread_mutex_lock(&source->lock);
-    bool same = source->stats.state == state && strcmp(source->stats.detail, detail) == 0;
+    bool same = source->stats.state == state && strcmp(source->stats.detail, text) == 0;
     if (!same) {
         source->stats.state = state;
-        copy_text(source->stats.detail, detail);
-        size_t at = (source->event_first + source->event_count) % EVENTS;
-        if (source->event_count == EVENTS) {
-            source->event_first = (source->event_first + 1) % EVENTS;
-        } else {
-            source->event_count++;
-        }
-        source->events[at].state = state;
-        copy_text(source->events[at].detail, detail);
+        memcpy(source->stats.detail, text, sizeof(text));
+        put_event(source, state, text);
     }
     pthread_mutex_unlock(&source->lock);
     if (!same) {
+        eop_log_write(eop_ctx_log(source->ctx), level, "source", "'%s' %s: %s", source->name,
+                      eop_source_state_name(state), text);
         eop_wake_send(source->wake);
     }
 }
@@ -121,9 +139,8 @@ static void host_state(void *self, edgeops_status reason, const char *detail) {
         source->stats.reconnects++;
     }
     pthread_mutex_unlock(&source->lock);
-    eop_log_write(eop_ctx_log(source->ctx), reason < 0 ? EDGEOPS_LOG_WARN : EDGEOPS_LOG_INFO,
-                  "source", "%s: %s", source->name, detail != NULL ? detail : "");
-    push_state(source, state, detail != NULL ? detail : "");
+    push_state(source, state, reason < 0 ? EDGEOPS_LOG_WARN : EDGEOPS_LOG_INFO,
+               detail != NULL ? detail : "");
 }
 
 /* -- samples -- */
@@ -340,9 +357,7 @@ static void pause_driver(edgeops_source *source, const char *reason) {
     stop_driver(source);
     drop_events(source);
     snprintf(detail, sizeof(detail), "waits for room: %s", reason);
-    eop_log_write(eop_ctx_log(source->ctx), EDGEOPS_LOG_ERROR, "source", "%s: %s", source->name,
-                  detail);
-    push_state(source, EDGEOPS_SOURCE_PAUSED, detail);
+    push_state(source, EDGEOPS_SOURCE_PAUSED, EDGEOPS_LOG_ERROR, detail);
     eop_timer_start(source->timer, RETRY_INTERVAL, RETRY_INTERVAL);
 }
 
@@ -352,7 +367,7 @@ static bool means_full(edgeops_status status) {
 
 static edgeops_status start_driver(edgeops_source *source) {
     set_taking(source, true);
-    push_state(source, EDGEOPS_SOURCE_CONNECTING, "starting");
+    push_state(source, EDGEOPS_SOURCE_CONNECTING, EDGEOPS_LOG_INFO, "starting");
     /* The driver may report before it returns: those reports count. */
     source->driving = true;
     edgeops_status rc = source->driver->start(source->driver_state);
@@ -394,7 +409,7 @@ static void on_timer(void *user_data) {
     } else if (!source->driving && source->wanted && rc >= 0) {
         if (start_driver(source) < 0) {
             copy_text(reason, edgeops_error_last()->message);
-            push_state(source, EDGEOPS_SOURCE_PAUSED, reason);
+            push_state(source, EDGEOPS_SOURCE_PAUSED, EDGEOPS_LOG_ERROR, reason);
         }
     }
 }

@@ -101,6 +101,20 @@ def test_a_replay_arrives_row_by_row_and_again_as_duplicates(live):
     assert rows_of(live, "replayed") == 500
 
 
+def test_each_state_of_a_source_is_one_line_of_the_log(tmp_path):
+    file = recording(tmp_path, "once.csv", 10)
+    with Node(tmp_path) as node:
+        node.run("node", "init")
+        node.serve()
+        node.run("source", "add", "once", "--driver", "replay", "--config",
+                 json.dumps({"path": str(file), "asset": "once", "speed": 0}))
+        wait_until(lambda: node.json("source", "show", "once")["state"] == "done", what="the end of the file")
+        node.stop()
+        lines = [line for line in node.log.read_text().splitlines() if "'once'" in line]
+    states = [line.split("'once' ")[1].split(":")[0] for line in lines]
+    assert states == ["connecting", "running", "done"], lines
+
+
 def test_a_sample_counts_as_ahead_where_the_store_says_so(live):
     file, now = live.folder / "ahead.csv", int(time.time())
     # One day is the limit, and what comes after a jump of the clock is not late.

@@ -460,3 +460,46 @@ Test(ingest_memory, opening_fails_cleanly) {
     cr_assert(rc == EDGEOPS_OK || rc == EDGEOPS_E_UNSUPPORTED, "%s", edgeops_status_name(rc));
     teardown();
 }
+
+/* Log lines of the sources; `lines` is guarded by nothing: they are read after the source closed. */
+static char lines[64][256];
+static size_t line_count;
+
+static void keep_line(edgeops_log_level level, const char *subsystem, const char *message,
+                      void *user_data) {
+    (void)user_data;
+    if (line_count < 64 && strcmp(subsystem, "source") == 0) {
+        snprintf(lines[line_count++], sizeof(lines[0]), "%d %s", (int)level, message);
+    }
+}
+
+static size_t lines_with(const char *text) {
+    size_t n = 0;
+    for (size_t i = 0; i < line_count; i++) {
+        n += strstr(lines[i], text) != NULL;
+    }
+    return n;
+}
+
+/* A file that is not there is looked for again and again, and comes at last. */
+Test(ingest_source, each_state_is_logged_once) {
+    edgeops_ctx_options options = EDGEOPS_CTX_OPTIONS_INIT;
+    options.log = keep_line;
+    options.log_level = EDGEOPS_LOG_INFO;
+    edgeops_ctx_free(ctx);
+    cr_assert_eq(edgeops_ctx_new(&ctx, &options), EDGEOPS_OK);
+    edgeops_source_options source_options =
+        collector_options(&c, "replay", replay_config(", \"speed\": 0"));
+    edgeops_source *source = open_source(&source_options);
+    cr_assert_eq(edgeops_source_start(source), EDGEOPS_OK);
+    test_turn(ctx, 5 * EDGEOPS_SECOND);
+    write_rows(10);
+    cr_assert(test_run_state(ctx, source, EDGEOPS_SOURCE_DONE));
+    edgeops_source_close(source);
+    cr_expect_eq(lines_with("connecting: starting"), 1);
+    cr_expect_eq(lines_with("cannot open"), 1, "three tries, one event");
+    cr_expect_eq(lines_with(" running: "), 1);
+    cr_expect_eq(lines_with(" done: 10 rows"), 1);
+    cr_expect_eq(line_count, 4);
+    cr_expect_eq(lines[1][0], '0' + EDGEOPS_LOG_WARN);
+}

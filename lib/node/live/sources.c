@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "ingest/source_state.h"
 #include "node/home/args.h"
 #include "node/home/records.h"
 #include "node/live/fed.h"
@@ -161,13 +162,6 @@ static void flush_letters(eop_source *s) {
     }
 }
 
-static void on_state(edgeops_source_state state, const char *detail, void *user_data) {
-    eop_source *s = user_data;
-    eop_log_write(node_log(s->node),
-                  state == EDGEOPS_SOURCE_PAUSED ? EDGEOPS_LOG_WARN : EDGEOPS_LOG_INFO, "node",
-                  "source '%s' %s: %s", s->name, eop_source_state_name(state), detail);
-}
-
 static void set_problem(eop_source *s, const char *problem) {
     eop_free(s->problem);
     s->problem = problem != NULL ? eop_strdup(problem) : NULL;
@@ -187,7 +181,6 @@ static edgeops_status open_source(eop_source *s) {
     options.label = on_labels;
     options.ready = on_ready;
     options.instance = s->node->id;
-    options.on_state = on_state;
     options.on_dead_letter = on_dead_letter;
     options.user_data = s;
     status = edgeops_source_open(&s->source, s->node->ctx, &options);
@@ -433,11 +426,6 @@ edgeops_status eop_source_remove(eop_source *s) {
     status = name != NULL ? eop_dead_letter_remove(node->store, name) : eop_fail_nomem("node");
     eop_free(name);
     return status == EDGEOPS_E_NOTFOUND ? EDGEOPS_OK : status;
-}
-
-const char *eop_source_state_name(edgeops_source_state state) {
-    static const char *const names[] = {"stopped", "connecting", "running", "done", "paused"};
-    return (size_t)state < EOP_COUNT(names) ? names[state] : "?";
 }
 
 static void put_state(eop_json *json, const eop_source *s, const edgeops_source_stats *stats) {

@@ -27,7 +27,6 @@ bool eop_source_feeds(eop_source *source, const char *asset);
 bool eop_source_enabled(const eop_source *source);
 /** True while it was started and is not told yet how that went. */
 bool eop_source_settling(eop_source *source);
-const char *eop_source_state_name(edgeops_source_state state);
 /** True when messages can be published through it. */
 bool eop_source_publishes(const eop_source *source);
 /** How many MQTT sources fit for publishing what is predicted of an asset, *out: the one, or the
