@@ -29,13 +29,16 @@ EDGEOPS_API void edgeops_runtime_options_init(edgeops_runtime_options *options, 
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_runtime_new(
     edgeops_runtime **out, edgeops_ctx *ctx, const edgeops_runtime_options *options);
 
-/** Frees a runtime; its trainings and lanes must be gone. NULL is allowed. Since 0.1. */
+/** Frees a runtime, once the last of its trainings and lanes is gone. NULL is allowed. Since 0.1. */
 EDGEOPS_API void edgeops_runtime_free(edgeops_runtime *runtime);
+
+/* -- training: a workflow and a frozen dataset make a model -- */
 
 typedef enum edgeops_train_kind {
     EDGEOPS_TRAIN_PROGRESS = 1,
     EDGEOPS_TRAIN_METRIC = 2,
-    EDGEOPS_TRAIN_LOG = 3
+    EDGEOPS_TRAIN_LOG = 3,
+    EDGEOPS_TRAIN_STATE = 4
 } edgeops_train_kind;
 
 /** What a training says while it runs. Borrowed for the call. */
@@ -45,7 +48,8 @@ typedef struct edgeops_train_event {
     const char *name; /**< METRIC */
     double value;     /**< METRIC */
     int64_t step;     /**< METRIC; -1 if none was given */
-    const char *text; /**< LOG: one line */
+    const char *text; /**< LOG: one line; STATE: "training" (the dataset is loaded), "verifying" (it
+                         is done, the dataset's digest is still being compared), "saving" */
 } edgeops_train_event;
 typedef void (*edgeops_train_event_fn)(const edgeops_train_event *event, void *user_data);
 
@@ -57,26 +61,35 @@ typedef struct edgeops_usage {
     uint64_t peak_memory_bytes;
 } edgeops_usage;
 
-/** The end of a training: status EDGEOPS_OK with files in the artifact directory, EDGEOPS_E_WORKER
- * when the workflow failed (message: last line of the traceback, or how the worker died),
- * EDGEOPS_E_TIMEOUT, EDGEOPS_E_CANCELED, EDGEOPS_E_LIMIT (memory). Fires once, then the handle is
- * gone. */
+/** The end of a training. Fires once, then the handle is gone.
+ *
+ *  @param status   EDGEOPS_OK: the model is there, for edgeops_model_open(). Else there is none:
+ *                  EDGEOPS_E_WORKER (the workflow failed; message: last line of the traceback, or
+ *                  how the worker died); EDGEOPS_E_TIMEOUT; EDGEOPS_E_CANCELED; EDGEOPS_E_LIMIT
+ *                  (memory, disk); EDGEOPS_E_INVALID (the dataset does not have an input of the
+ *                  manifest: named); EDGEOPS_E_CORRUPT (its digest is not what it was frozen with);
+ *                  EDGEOPS_E_DENIED (the training left a link or a device); EDGEOPS_E_EXISTS;
+ *                  EDGEOPS_E_IO
+ *  @param message  "" after EDGEOPS_OK
+ *  @param usage    all 0 when no worker was started */
 typedef void (*edgeops_train_done_fn)(edgeops_status status, const char *message,
                                       const edgeops_usage *usage, void *user_data);
 
+/** Append-only. Zero means default for every field that is optional. Texts are copied. */
 typedef struct edgeops_train_options {
     size_t struct_size;
-    const edgeops_workflow *workflow; /**< installed; borrowed until done */
-    const edgeops_dataset *dataset;   /**< borrowed for the call */
-    const char *params_json;  /**< JSON object, NULL: all defaults; checked against the manifest */
-    const char *run_dir;      /**< exists; gets `log`; copied */
-    const char *artifact_dir; /**< exists, empty; gets the model's files; copied */
+    const edgeops_workflow *workflow; /**< installed; borrowed until on_done */
+    edgeops_store *store;             /**< borrowed until on_done */
+    const char *dataset;              /**< name; its rows go straight into the worker's memory */
+    const char *params_json; /**< JSON object, NULL: all defaults; checked against the manifest */
+    const char *directory;   /**< of the model; must not exist */
+    const char *run_dir;     /**< exists; gets `log`; NULL: no log is kept */
     edgeops_train_event_fn on_event; /**< optional */
     edgeops_train_done_fn on_done;
     void *user_data;
 } edgeops_train_options;
 #define EDGEOPS_TRAIN_OPTIONS_INIT                                                                 \
-    { sizeof(edgeops_train_options), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
+    { sizeof(edgeops_train_options), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
 
 /** Same as the INIT macro, for callers that cannot use it. Any thread. Since 0.1. */
 EDGEOPS_API void edgeops_train_options_init(edgeops_train_options *options, size_t struct_size);
@@ -87,16 +100,65 @@ typedef struct edgeops_training edgeops_training;
  * limit: what the worker allocates, libraries' data and memory that is only reserved included, the
  * bare interpreter and the dataset not.
  *
- * The worker ends with the thread that made this call, if that thread ends before the process.
- * Blocks while the dataset is copied into shared memory.
+ * The model is a folder with model.json (what it was made of: workflow, dataset and parameters with
+ * their digests, metrics, versions of the libraries, the SHA-256 of each file) and files/ (what the
+ * workflow left). It is filled under a temporary name beside its place, brought to the disk, then
+ * renamed: after a crash or a kill there is a whole model or none. The dataset's digest is compared
+ * beside the training; a model of a dataset that is not what was frozen is never kept.
+ *
  *  @param out  valid until on_done; NULL after a failure
- *  @return EDGEOPS_OK; EDGEOPS_E_INVALID (parameter named; dataset without an input of the manifest
- * named); EDGEOPS_E_IO; EDGEOPS_E_NOMEM Threads: the context's. Since 0.1. */
-EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_runtime_train(
+ *  @return EDGEOPS_OK; EDGEOPS_E_INVALID (parameter named; workflow not installed);
+ *          EDGEOPS_E_NOTFOUND (the dataset); EDGEOPS_E_EXISTS (directory);
+ *          EDGEOPS_E_IO; EDGEOPS_E_NOMEM. on_done does not fire after a failure
+ *  Threads: the context's; two threads of its own read and hash the dataset and the files. Does not
+ *  block. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_training_start(
     edgeops_training **out, edgeops_runtime *runtime, const edgeops_train_options *options);
 
-/** Ends a training: on_done fires with EDGEOPS_E_CANCELED once the worker is gone. Since 0.1. */
+/** Ends a training: on_done fires, later, with EDGEOPS_E_CANCELED, unless it was about to end. NULL
+ *  is allowed. Threads: the context's. Since 0.1. */
 EDGEOPS_API void edgeops_training_cancel(edgeops_training *training);
+
+/* -- models: what a training made, a folder that says what it is -- */
+
+typedef struct edgeops_model edgeops_model;
+
+/** What is known of a model. Borrowed from it. */
+typedef struct edgeops_model_info {
+    const char *directory;            /**< absolute */
+    const edgeops_manifest *manifest; /**< of its workflow */
+    const char *workflow;             /**< name */
+    const char *workflow_version;
+    const char *workflow_digest; /**< 64 hex digits */
+    const char *dataset;         /**< name */
+    const char *dataset_digest;
+    const char *params_json;  /**< JSON object: all parameters, as it was trained with */
+    const char *metrics_json; /**< JSON object: the last value of each */
+    edgeops_time created;
+    uint64_t size_bytes; /**< of its files */
+    const char *json;    /**< all that its model.json says */
+} edgeops_model_info;
+
+/** Opens the folder of a model, and in a content store the workflow that it was trained with.
+ *
+ *  @param directory  holds model.json and files/, as edgeops_training_start() makes them; may have
+ *                    been moved or copied
+ *  @param workflows  the store, as of edgeops_workflow_install()
+ *  @return EDGEOPS_OK; EDGEOPS_E_NOTFOUND (no model there, or its workflow is not installed);
+ *          EDGEOPS_E_CORRUPT (model.json is damaged, or a file is not what it says: named);
+ *          EDGEOPS_E_VERSION (of a newer program); EDGEOPS_E_IO; EDGEOPS_E_NOMEM
+ *  Threads: any; a model may be used by several at once. Blocks while all its files are read and
+ *  compared with their SHA-256. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_model_open(edgeops_model **out,
+                                                                const char *directory,
+                                                                const char *workflows);
+
+/** What is known of a model; NULL for NULL. Borrowed from the model. Any thread. Since 0.1. */
+EDGEOPS_API const edgeops_model_info *edgeops_model_info_of(const edgeops_model *model);
+
+/** Closes the handle; lanes that were opened with the model go on. NULL is allowed. Any thread.
+ *  Since 0.1. */
+EDGEOPS_API void edgeops_model_close(edgeops_model *model);
 
 /** One answer. Borrowed for the call. */
 typedef struct edgeops_prediction {
@@ -113,12 +175,10 @@ typedef void (*edgeops_prediction_fn)(const edgeops_prediction *prediction, void
 
 typedef struct edgeops_lane_options {
     size_t struct_size;
-    const edgeops_workflow *workflow; /**< installed; borrowed until the lane is closed */
-    const char *model_dir;            /**< artifacts of a training; copied */
-    const char *params_json;          /**< as the model was trained with; copied */
-    const char *run_dir;              /**< exists; gets `log`; copied */
-    uint32_t depth;                   /**< windows in flight, 1..4096, default 64 */
-    edgeops_prediction_fn on_prediction;
+    uint32_t depth;      /**< windows in flight, 1..4096, default 64 */
+    const char *run_dir; /**< exists; gets `log`; copied. NULL: no log is kept, and the worker works
+                            in a folder in $TMPDIR, else /tmp */
+    edgeops_prediction_fn on_prediction; /**< for edgeops_lane_submit(); else optional */
     /** Optional: the worker is ready (OK), or died and is started again (E_WORKER, E_TIMEOUT). */
     void (*on_state)(edgeops_status status, const char *message, void *user_data);
     /** Optional: after EDGEOPS_E_AGAIN there is room again. */
@@ -126,7 +186,7 @@ typedef struct edgeops_lane_options {
     void *user_data;
 } edgeops_lane_options;
 #define EDGEOPS_LANE_OPTIONS_INIT                                                                  \
-    { sizeof(edgeops_lane_options), NULL, NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL }
+    { sizeof(edgeops_lane_options), 0, NULL, NULL, NULL, NULL, NULL }
 
 /** Same as the INIT macro, for callers that cannot use it. Any thread. Since 0.1. */
 EDGEOPS_API void edgeops_lane_options_init(edgeops_lane_options *options, size_t struct_size);
@@ -148,6 +208,7 @@ typedef struct edgeops_lane edgeops_lane;
  *  Threads: the context's. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_lane_open(edgeops_lane **out,
                                                                edgeops_runtime *runtime,
+                                                               const edgeops_model *model,
                                                                const edgeops_lane_options *options);
 
 /** Submits one window for prediction.

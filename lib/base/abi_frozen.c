@@ -311,28 +311,26 @@ AT(runtime_options, struct_size, 0);
 AT(runtime_options, worker, 8);
 AT(runtime_options, log_limit_bytes, 16);
 
-GROWS(train_options, 72);
+GROWS(train_options, 80);
 AT(train_options, struct_size, 0);
 AT(train_options, workflow, 8);
-AT(train_options, dataset, 16);
-AT(train_options, params_json, 24);
-AT(train_options, run_dir, 32);
-AT(train_options, artifact_dir, 40);
-AT(train_options, on_event, 48);
-AT(train_options, on_done, 56);
-AT(train_options, user_data, 64);
+AT(train_options, store, 16);
+AT(train_options, dataset, 24);
+AT(train_options, params_json, 32);
+AT(train_options, directory, 40);
+AT(train_options, run_dir, 48);
+AT(train_options, on_event, 56);
+AT(train_options, on_done, 64);
+AT(train_options, user_data, 72);
 
-GROWS(lane_options, 80);
+GROWS(lane_options, 56);
 AT(lane_options, struct_size, 0);
-AT(lane_options, workflow, 8);
-AT(lane_options, model_dir, 16);
-AT(lane_options, params_json, 24);
-AT(lane_options, run_dir, 32);
-AT(lane_options, depth, 40);
-AT(lane_options, on_prediction, 48);
-AT(lane_options, on_state, 56);
-AT(lane_options, on_drain, 64);
-AT(lane_options, user_data, 72);
+AT(lane_options, depth, 8);
+AT(lane_options, run_dir, 16);
+AT(lane_options, on_prediction, 24);
+AT(lane_options, on_state, 32);
+AT(lane_options, on_drain, 40);
+AT(lane_options, user_data, 48);
 
 GROWS(store_options, 40);
 AT(store_options, struct_size, 0);
@@ -399,5 +397,7 @@ GROWS(manifest, 184);
 AT(manifest, json, 176);
 GROWS(workflow_info, 32);
 AT(workflow_info, size_bytes, 24);
+GROWS(model_info, 96);
+AT(model_info, json, 88);
 
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/abi.h"
@@ -8,6 +10,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/time.h"
+#include "runtime/model.h"
 #include "runtime/params.h"
 #include "runtime/window.h"
 #include "runtime/worker.h"
@@ -41,6 +44,7 @@ typedef enum lane_state {
 struct edgeops_lane {
     edgeops_runtime *runtime;
     edgeops_lane_options options; /* texts: not kept */
+    edgeops_model *model;
     const edgeops_manifest *manifest;
     edgeops_type *input_types;
     edgeops_type *output_types;
@@ -358,7 +362,7 @@ static void on_retry(void *user_data) {
 static edgeops_status try_start(edgeops_lane *lane) {
     const eop_worker_options options = {
         .mode = "predict",
-        .workflow = lane->options.workflow,
+        .workflow = lane->model->workflow,
         .directory = lane->work_dir,
         .job = lane->job,
         .dataset_fd = -1,
@@ -385,14 +389,7 @@ static void start_worker(edgeops_lane *lane) {
 
 /* -- the public face -- */
 
-static edgeops_status check_options(const edgeops_lane_options *o) {
-    EOP_REQUIRE(o->workflow != NULL && o->model_dir != NULL && o->run_dir != NULL, "runtime");
-    EOP_REQUIRE(o->on_prediction != NULL, "runtime");
-    const edgeops_manifest *m = edgeops_workflow_info_of(o->workflow)->manifest;
-    if (edgeops_workflow_info_of(o->workflow)->directory[0] == '\0') {
-        return eop_fail(EDGEOPS_E_INVALID, "runtime",
-                        "workflow '%s' is not installed; add it first", m->name);
-    }
+static edgeops_status check_options(const edgeops_lane_options *o, const edgeops_manifest *m) {
     if (o->depth > MAX_DEPTH) {
         return eop_fail(EDGEOPS_E_INVALID, "runtime", "a lane holds 1 to %d windows", MAX_DEPTH);
     }
@@ -404,21 +401,38 @@ static edgeops_status check_options(const edgeops_lane_options *o) {
     return EDGEOPS_OK;
 }
 
-static edgeops_status make_job(edgeops_lane *lane, const edgeops_lane_options *o) {
+/* With the parameters that the model was trained with. */
+static edgeops_status make_job(edgeops_lane *lane) {
+    const edgeops_model *model = lane->model;
     eop_json *params = NULL;
-    char *model_dir = NULL;
 
-    edgeops_status status = eop_params_resolve(&params, lane->manifest, o->params_json);
+    edgeops_status status = eop_params_resolve(&params, lane->manifest, model->info.params_json);
     if (status == EDGEOPS_OK) {
-        status = eop_absolute(&model_dir, o->model_dir);
-    }
-    if (status == EDGEOPS_OK) {
-        lane->job = eop_job_text("predict", o->workflow, model_dir, params, NULL);
+        lane->job = eop_job_text("predict", model->workflow, model->artifacts, params, NULL);
         status = lane->job == NULL ? eop_fail_nomem("runtime") : EDGEOPS_OK;
     }
-    eop_free(model_dir);
     eop_json_free(params);
     return status;
+}
+
+static edgeops_status make_work_dir(edgeops_lane *lane, const char *run_dir) {
+    if (run_dir != NULL) {
+        return eop_work_dir(&lane->work_dir, run_dir);
+    }
+    const char *parent = getenv("TMPDIR");
+    char *path =
+        eop_path_join(parent != NULL && parent[0] == '/' ? parent : "/tmp", "edgeops-lane-XXXXXX");
+    if (path == NULL) {
+        return eop_fail_nomem("runtime");
+    }
+    if (mkdtemp(path) == NULL) {
+        edgeops_status status =
+            eop_fail_errno(errno, "runtime", "a worker's folder cannot be made: '%s'", path);
+        eop_free(path);
+        return status;
+    }
+    lane->work_dir = path;
+    return EDGEOPS_OK;
 }
 
 static edgeops_status prepare(edgeops_lane *lane, const edgeops_lane_options *o) {
@@ -439,9 +453,9 @@ static edgeops_status prepare(edgeops_lane *lane, const edgeops_lane_options *o)
     for (size_t i = 0; i < m->output_count; i++) {
         lane->output_types[i] = m->outputs[i].type;
     }
-    edgeops_status status = make_job(lane, o);
+    edgeops_status status = make_job(lane);
     if (status == EDGEOPS_OK) {
-        status = eop_work_dir(&lane->work_dir, o->run_dir);
+        status = make_work_dir(lane, o->run_dir);
     }
     if (status == EDGEOPS_OK) {
         status = eop_runlog_open(&lane->log, ctx, o->run_dir, lane->runtime->log_limit_bytes, NULL,
@@ -457,14 +471,18 @@ static edgeops_status prepare(edgeops_lane *lane, const edgeops_lane_options *o)
 }
 
 edgeops_status edgeops_lane_open(edgeops_lane **out, edgeops_runtime *runtime,
-                                 const edgeops_lane_options *given) {
+                                 const edgeops_model *model, const edgeops_lane_options *given) {
     edgeops_lane_options options = EDGEOPS_LANE_OPTIONS_INIT;
 
-    EOP_REQUIRE(out != NULL && runtime != NULL && given != NULL, "runtime");
+    EOP_REQUIRE(out != NULL && runtime != NULL, "runtime");
     *out = NULL;
     edgeops_status status = EOP_STRUCT_TAKE(&options, given, "runtime", EDGEOPS_LANE_OPTIONS_INIT);
+    if (status < 0) {
+        return status;
+    }
+    EOP_REQUIRE(model != NULL, "runtime");
     options.depth = options.depth == 0 ? DEFAULT_DEPTH : options.depth;
-    status = status == EDGEOPS_OK ? check_options(&options) : status;
+    status = check_options(&options, model->info.manifest);
     if (status < 0) {
         return status;
     }
@@ -472,15 +490,15 @@ edgeops_status edgeops_lane_open(edgeops_lane **out, edgeops_runtime *runtime,
     if (lane == NULL) {
         return eop_fail_nomem("runtime");
     }
-    lane->runtime = runtime;
-    lane->manifest = edgeops_workflow_info_of(options.workflow)->manifest;
+    lane->runtime = eop_runtime_hold(runtime);
+    lane->model = eop_model_share(model);
+    lane->manifest = model->info.manifest;
     lane->options = options;
     lane->retry_after = FIRST_RETRY;
     lane->head_wire_id = 1;
     lane->next_wire_id = 1;
-    runtime->users++;
     status = prepare(lane, &options);
-    lane->options.model_dir = lane->options.params_json = lane->options.run_dir = NULL;
+    lane->options.run_dir = NULL;
     if (status == EDGEOPS_OK) {
         status = try_start(lane);
     }
@@ -571,6 +589,7 @@ void edgeops_lane_close(edgeops_lane *lane) {
     eop_free(lane->values);
     eop_free(lane->job);
     eop_free(lane->work_dir);
-    lane->runtime->users--;
+    edgeops_model_close(lane->model);
+    eop_runtime_release(lane->runtime);
     eop_free(lane);
 }

@@ -211,7 +211,7 @@ static void on_timer(void *user_data) {
 
 static edgeops_status open_file(eop_runlog *log, const char *run_dir) {
     struct stat info;
-    char *path = eop_path_join(run_dir, "log");
+    char *path = run_dir != NULL ? eop_path_join(run_dir, "log") : eop_strdup("/dev/null");
     if (path == NULL) {
         return eop_fail_nomem("runtime");
     }

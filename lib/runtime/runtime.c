@@ -18,11 +18,6 @@ void edgeops_runtime_options_init(edgeops_runtime_options *options, size_t struc
     eop_struct_init(options, struct_size, &defaults, sizeof defaults);
 }
 
-void edgeops_train_options_init(edgeops_train_options *options, size_t struct_size) {
-    static const edgeops_train_options defaults = EDGEOPS_TRAIN_OPTIONS_INIT;
-    eop_struct_init(options, struct_size, &defaults, sizeof defaults);
-}
-
 void edgeops_lane_options_init(edgeops_lane_options *options, size_t struct_size) {
     static const edgeops_lane_options defaults = EDGEOPS_LANE_OPTIONS_INIT;
     eop_struct_init(options, struct_size, &defaults, sizeof defaults);
@@ -120,6 +115,7 @@ edgeops_status edgeops_runtime_new(edgeops_runtime **out, edgeops_ctx *ctx,
         eop_free(runtime);
         return status;
     }
+    runtime->users = 1;
     runtime->ctx = ctx;
     runtime->log_limit_bytes =
         options.log_limit_bytes != 0 ? options.log_limit_bytes : DEFAULT_LOG_LIMIT;
@@ -128,18 +124,21 @@ edgeops_status edgeops_runtime_new(edgeops_runtime **out, edgeops_ctx *ctx,
     return EDGEOPS_OK;
 }
 
+edgeops_runtime *eop_runtime_hold(edgeops_runtime *runtime) {
+    runtime->users++;
+    return runtime;
+}
+
+void eop_runtime_release(edgeops_runtime *runtime) {
+    if (--runtime->users == 0) {
+        eop_ctx_unref(runtime->ctx);
+        eop_free(runtime->worker);
+        eop_free(runtime);
+    }
+}
+
 void edgeops_runtime_free(edgeops_runtime *runtime) {
-    if (runtime == NULL) {
-        return;
+    if (runtime != NULL) {
+        eop_runtime_release(runtime);
     }
-    if (runtime->users != 0) {
-        /* Whoever is left would use freed memory: losing the runtime is the smaller harm. */
-        eop_log_write(eop_ctx_log(runtime->ctx), EDGEOPS_LOG_ERROR, "runtime",
-                      "freed with %zu trainings and lanes still on it: it stays allocated",
-                      runtime->users);
-        return;
-    }
-    eop_ctx_unref(runtime->ctx);
-    eop_free(runtime->worker);
-    eop_free(runtime);
 }

@@ -11,8 +11,11 @@ struct edgeops_runtime {
     edgeops_ctx *ctx;
     char *worker; /* path of the program */
     uint64_t log_limit_bytes;
-    size_t users; /* trainings and lanes */
+    size_t users; /* the caller's handle, trainings, lanes: the last one frees it */
 };
+
+edgeops_runtime *eop_runtime_hold(edgeops_runtime *runtime);
+void eop_runtime_release(edgeops_runtime *runtime);
 
 /** The path from the root of what exists, without links, since a worker has another working
  * directory; free with eop_free. E_NOTFOUND, E_IO. */

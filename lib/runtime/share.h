@@ -29,9 +29,4 @@ edgeops_status eop_share_head(eop_share *out, const edgeops_manifest *manifest,
 /** {.fd = -1} is an empty one. */
 void eop_share_dispose(eop_share *share);
 
-/** edgeops_runtime_train() with a dataset that is in shared memory already; options->dataset is not
- * looked at. share: its content is taken, also on failure. */
-edgeops_status eop_training_start(edgeops_training **out, edgeops_runtime *runtime,
-                                  const edgeops_train_options *options, eop_share *share);
-
 #endif /* EOP_RUNTIME_SHARE_H */

@@ -1,217 +1,295 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdio.h>
+/* A training from a dataset's name to the folder of a model: dataset to shared memory (thread), the
+ * worker, beside it the dataset's digest (thread), files and model.json to the disk (thread). A
+ * model is made only of a dataset whose digest was right; where it was wrong the training says so,
+ * whichever of the two ended first. Everything but the three threads' work is the loop's; a thread
+ * and the loop never touch the same member at once, but for `stop`. */
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/abi.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "base/time.h"
+#include "dataset/dataset.h"
+#include "runtime/folder.h"
+#include "runtime/load.h"
+#include "runtime/model_file.h"
 #include "runtime/params.h"
-#include "runtime/share.h"
-#include "runtime/worker.h"
+#include "runtime/trainer.h"
 
-/* From the request for a trace of where the code hangs to the end. */
-#define TRACE_TIME (50 * EDGEOPS_MILLISECOND)
-/* A worker that has said DONE has this long to go. */
-#define LEAVE_TIME (5 * EDGEOPS_SECOND)
+/* How a part of it ended. */
+typedef struct outcome {
+    edgeops_status status;
+    char *message;
+} outcome;
 
 struct edgeops_training {
     edgeops_runtime *runtime;
-    eop_worker *worker;
+    edgeops_train_options options; /* texts: not kept */
+    char *dataset;
+    char *digest; /* as the catalog says */
+    eop_json *params;
+    eop_json *metrics; /* the last value of each */
+    eop_new_folder folder;
+    char *artifacts; /* in it */
+    char *work_dir;  /* the worker's working directory, removed at its end */
     eop_runlog *log;
-    eop_timer *timer;
-    char *artifact_dir;
-    char *work_dir; /* the worker's working directory, removed at the end */
-    edgeops_train_event_fn on_event;
-    edgeops_train_done_fn on_done;
-    void *user_data;
-    edgeops_duration timeout;
-    bool tracing; /* the deadline has passed, the end comes in TRACE_TIME */
-    bool done;
-    bool canceled;
-    edgeops_status failure; /* as the worker told it */
-    char *message;
+    eop_share share;
+    eop_trainer *trainer;
+    edgeops_usage usage;
+    bool training;
+    bool verifying;
+    bool canceled;    /* by the caller */
+    atomic_bool stop; /* asked by the verifying thread */
+    outcome loaded;
+    outcome trained;
+    outcome verified;
+    outcome sealed;
 };
 
-static void dispose(edgeops_training *t) {
-    if (t == NULL) {
-        return;
-    }
-    eop_worker_free(t->worker);
-    eop_runlog_close(t->log);
-    eop_timer_free(t->timer);
+static void note(outcome *o, edgeops_status status, const char *message) {
+    eop_free(o->message);
+    o->status = status;
+    o->message = status < 0 ? eop_strdup(message) : NULL;
+}
+
+/* With the thread's error detail. */
+static void note_last(outcome *o, edgeops_status status) {
+    note(o, status, status < 0 ? edgeops_error_last()->message : "");
+}
+
+static const char *message_of(const outcome *o) {
+    return o->status >= 0 ? "" : o->message != NULL ? o->message : "out of memory";
+}
+
+static void remove_work_dir(edgeops_training *t) {
     if (t->work_dir != NULL) {
         (void)eop_remove_tree(t->work_dir);
     }
     eop_free(t->work_dir);
-    eop_free(t->artifact_dir);
-    eop_free(t->message);
-    t->runtime->users--;
+    t->work_dir = NULL;
+}
+
+static void dispose(edgeops_training *t) {
+    eop_trainer_free(t->trainer);
+    eop_share_dispose(&t->share);
+    eop_runlog_close(t->log);
+    remove_work_dir(t);
+    eop_new_folder_dispose(&t->folder);
+    eop_json_free(t->params);
+    eop_json_free(t->metrics);
+    eop_free(t->artifacts);
+    eop_free(t->dataset);
+    eop_free(t->digest);
+    eop_free(t->loaded.message);
+    eop_free(t->trained.message);
+    eop_free(t->verified.message);
+    eop_free(t->sealed.message);
+    eop_runtime_release(t->runtime);
     eop_free(t);
 }
 
-static void on_line(const char *line, void *user_data) {
-    edgeops_training *t = user_data;
-    edgeops_train_event event = {.kind = EDGEOPS_TRAIN_LOG, .text = line};
-
-    if (t->on_event != NULL) {
-        t->on_event(&event, t->user_data);
-    }
-}
-
-static edgeops_status on_progress(edgeops_training *t, const char *body, size_t size) {
-    edgeops_train_event event = {.kind = EDGEOPS_TRAIN_PROGRESS};
-    edgeops_status status = eop_wire_get_progress(&event.progress, body, size);
-
-    if (status == EDGEOPS_OK && t->on_event != NULL) {
-        t->on_event(&event, t->user_data);
-    }
-    return status;
-}
-
-static edgeops_status on_metric(edgeops_training *t, const char *body, size_t size) {
-    edgeops_train_event event = {.kind = EDGEOPS_TRAIN_METRIC};
-    eop_wire_metric metric;
-    char name[129];
-
-    edgeops_status status = eop_wire_get_metric(&metric, body, size);
-    if (status < 0) {
-        return status;
-    }
-    memcpy(name, metric.name, metric.name_size);
-    name[metric.name_size] = '\0';
-    event.name = name;
-    event.value = metric.value;
-    event.step = metric.step;
-    if (t->on_event != NULL) {
-        t->on_event(&event, t->user_data);
-    }
-    return EDGEOPS_OK;
-}
-
-/* The worker tells why it gives up, and goes. */
-static edgeops_status on_error(edgeops_training *t, int32_t code, const char *body, size_t size) {
-    t->failure = code == EDGEOPS_E_LIMIT ? EDGEOPS_E_LIMIT : EDGEOPS_E_WORKER;
-    eop_free(t->message);
-    t->message = eop_strndup(body, eop_utf8_valid(body, size < 1000 ? size : 1000));
-    eop_timer_start(t->timer, LEAVE_TIME, 0);
-    return EDGEOPS_OK;
-}
-
-static edgeops_status on_message(const eop_wire_head *head, const char *body, size_t size,
-                                 void *user_data) {
-    edgeops_training *t = user_data;
-
-    switch (head->kind) {
-    case EOP_WIRE_PROGRESS:
-        return on_progress(t, body, size);
-    case EOP_WIRE_METRIC:
-        return on_metric(t, body, size);
-    case EOP_WIRE_ERROR:
-        return on_error(t, head->code, body, size);
-    case EOP_WIRE_DONE:
-        t->done = true;
-        t->tracing = false;
-        eop_timer_start(t->timer, LEAVE_TIME, 0);
-        return EDGEOPS_OK;
-    default:
-        return eop_fail(EDGEOPS_E_PROTOCOL, "runtime", "unexpected message %u while training",
-                        (unsigned)head->kind);
-    }
-}
-
-static void on_drain(void *user_data) {
-    (void)user_data;
-}
-
-static edgeops_status count_entry(const char *name, void *user_data) {
-    size_t *count = user_data;
-
-    (void)name;
-    ++*count;
-    return EDGEOPS_OK;
-}
-
-static bool has_artifacts(const edgeops_training *t) {
-    size_t count = 0;
-
-    return eop_dir_walk(t->artifact_dir, count_entry, &count) == EDGEOPS_OK && count > 0;
-}
-
-/* A workflow can say DONE itself, by writing to the worker's connection: what counts is that there
- * are files. */
-static void on_exit_of_worker(edgeops_status status, const char *message,
-                              const edgeops_usage *usage, void *user_data) {
-    edgeops_training *t = user_data;
-
-    if (t->canceled) {
-        status = EDGEOPS_E_CANCELED;
-    } else if (t->done) {
-        status = has_artifacts(t) ? EDGEOPS_OK : EDGEOPS_E_WORKER;
-        message = status == EDGEOPS_OK ? "" : "the training left no file in the artifact directory";
-    } else if (t->tracing) {
-        status = EDGEOPS_E_TIMEOUT; /* died of the trace */
-        message = "the training took longer than the manifest's train_timeout";
-    } else if (t->failure != EDGEOPS_OK && t->message != NULL) {
-        status = t->failure;
-        message = t->message;
-    }
-    if (status < 0) {
-        eop_runlog_say(t->log, "training ended: %s: %s", edgeops_status_name(status), message);
-    } else {
-        eop_runlog_say(t->log, "training done in %.3f s", usage->wall_s);
-    }
-    /* The texts live in t and in its worker: they go after the callback. */
-    t->on_done(status, message, usage, t->user_data);
+/* The message lives in t: it goes after the callback. */
+static void end(edgeops_training *t, edgeops_status status, const char *message) {
+    t->options.on_done(status, message, &t->usage, t->options.user_data);
     dispose(t);
 }
 
-static const eop_worker_handler handler = {on_message, on_drain, on_exit_of_worker};
+static void end_with(edgeops_training *t, const outcome *o) {
+    eop_runlog_say(t->log, "no model: %s", message_of(o));
+    end(t, o->status, message_of(o));
+}
 
-static void on_timer(void *user_data) {
-    edgeops_training *t = user_data;
-
-    if (t->done || t->failure != EDGEOPS_OK) {
-        eop_worker_kill(t->worker, EDGEOPS_E_WORKER, "the worker did not end");
-    } else if (!t->tracing) {
-        t->tracing = true;
-        eop_worker_trace(t->worker);
-        eop_timer_start(t->timer, TRACE_TIME, 0);
-    } else {
-        char limit[32];
-        char text[128];
-        (void)eop_format_duration(limit, t->timeout);
-        (void)snprintf(text, sizeof text,
-                       "the training took longer than its limit of %s (manifest: train_timeout)",
-                       limit);
-        t->tracing = false;
-        eop_worker_kill(t->worker, EDGEOPS_E_TIMEOUT, text);
+static void give(edgeops_training *t, const edgeops_train_event *event) {
+    if (t->options.on_event != NULL) {
+        t->options.on_event(event, t->options.user_data);
     }
+}
+
+static void give_state(edgeops_training *t, const char *state) {
+    const edgeops_train_event event = {.kind = EDGEOPS_TRAIN_STATE, .text = state};
+    give(t, &event);
+}
+
+/* -- the model to the disk -- */
+
+static edgeops_status seal(edgeops_training *t) {
+    const eop_model_parts parts = {
+        .workflow = t->options.workflow,
+        .dataset = t->dataset,
+        .dataset_digest = t->digest,
+        .params = t->params,
+        .metrics = t->metrics,
+        .python = eop_trainer_python(t->trainer),
+        .usage = &t->usage,
+    };
+    edgeops_status status = eop_model_write(t->folder.temporary, &parts);
+    return status == EDGEOPS_OK ? eop_new_folder_commit(&t->folder) : status;
+}
+
+static void seal_work(void *user_data) {
+    edgeops_training *t = user_data;
+    note_last(&t->sealed, seal(t));
+}
+
+static void seal_done(void *user_data) {
+    edgeops_training *t = user_data; /* a cancel that came too late is none */
+    if (t->sealed.status < 0) {
+        end_with(t, &t->sealed);
+    } else {
+        end(t, EDGEOPS_OK, "");
+    }
+}
+
+/* -- the training and the look at the digest -- */
+
+/* When both have ended. */
+static void settle(edgeops_training *t) {
+    if (t->training || t->verifying) {
+        if (!t->training && t->trained.status == EDGEOPS_OK) {
+            give_state(t, "verifying");
+        }
+        return;
+    }
+    bool mismatch = t->verified.status < 0 && t->verified.status != EDGEOPS_E_CANCELED;
+    if (t->trained.status < 0 && !mismatch) {
+        end(t, t->trained.status, message_of(&t->trained)); /* the log has it */
+        return;
+    }
+    if (t->verified.status < 0) {
+        end_with(t, &t->verified);
+        return;
+    }
+    give_state(t, "saving");
+    note_last(&t->sealed, eop_thread_start(t->runtime->ctx, seal_work, seal_done, t));
+    if (t->sealed.status < 0) {
+        end_with(t, &t->sealed);
+    }
+}
+
+static void on_line(const char *line, void *user_data) {
+    const edgeops_train_event event = {.kind = EDGEOPS_TRAIN_LOG, .text = line};
+    give(user_data, &event);
+}
+
+static void on_event(const edgeops_train_event *event, void *user_data) {
+    edgeops_training *t = user_data;
+    if (event->kind == EDGEOPS_TRAIN_METRIC) {
+        eop_json_set_number(t->metrics, event->name, event->value);
+    }
+    give(t, event);
+}
+
+static void on_trained(edgeops_status status, const char *message, const edgeops_usage *usage,
+                       void *user_data) {
+    edgeops_training *t = user_data;
+    t->training = false;
+    t->usage = *usage;
+    note(&t->trained, status, message);
+    if (status < 0) {
+        atomic_store(&t->stop, true);
+    }
+    remove_work_dir(t);
+    settle(t);
+}
+
+static bool is_stopped(void *user_data) {
+    edgeops_training *t = user_data;
+    return atomic_load(&t->stop);
+}
+
+static void verify_work(void *user_data) {
+    edgeops_training *t = user_data;
+    note_last(&t->verified, eop_dataset_verify(t->options.store, t->dataset, is_stopped, t));
+}
+
+static void verify_done(void *user_data) {
+    edgeops_training *t = user_data;
+    t->verifying = false;
+    if (t->verified.status < 0) {
+        eop_trainer_cancel(t->trainer);
+    }
+    settle(t);
+}
+
+static edgeops_status start_worker(edgeops_training *t) {
+    const eop_trainer_options options = {
+        .workflow = t->options.workflow,
+        .artifact_dir = t->artifacts,
+        .work_dir = t->work_dir,
+        .params = t->params,
+        .share = &t->share,
+        .log = t->log,
+        .on_event = on_event,
+        .on_end = on_trained,
+        .user_data = t,
+    };
+    edgeops_status status = eop_trainer_start(&t->trainer, t->runtime, &options);
+    t->training = status == EDGEOPS_OK;
+    return status;
+}
+
+/* -- the dataset -- */
+
+static void load_work(void *user_data) {
+    edgeops_training *t = user_data;
+    const edgeops_manifest *manifest = edgeops_workflow_info_of(t->options.workflow)->manifest;
+    note_last(&t->loaded,
+              eop_load_dataset(&t->share, &t->digest, manifest, t->options.store, t->dataset));
+}
+
+static void load_done(void *user_data) {
+    edgeops_training *t = user_data;
+    if (t->loaded.status == EDGEOPS_OK && t->canceled) {
+        note(&t->loaded, EDGEOPS_E_CANCELED, "ended on request");
+    }
+    if (t->loaded.status == EDGEOPS_OK) {
+        note_last(&t->loaded, start_worker(t));
+    }
+    if (t->loaded.status < 0) {
+        end_with(t, &t->loaded);
+        return;
+    }
+    note_last(&t->verified, eop_thread_start(t->runtime->ctx, verify_work, verify_done, t));
+    if (t->verified.status == EDGEOPS_OK) {
+        t->verifying = true;
+    } else {
+        eop_trainer_cancel(t->trainer);
+    }
+    give_state(t, "training");
+}
+
+/* -- the public face -- */
+
+void edgeops_train_options_init(edgeops_train_options *options, size_t struct_size) {
+    const edgeops_train_options init = EDGEOPS_TRAIN_OPTIONS_INIT;
+    eop_struct_init(options, struct_size, &init, sizeof init);
 }
 
 static edgeops_status check_options(const edgeops_train_options *o) {
     EOP_REQUIRE(o->workflow != NULL && o->on_done != NULL, "runtime");
-    EOP_REQUIRE(o->run_dir != NULL && o->artifact_dir != NULL, "runtime");
-    if (edgeops_workflow_info_of(o->workflow)->directory[0] == '\0') {
+    EOP_REQUIRE(o->store != NULL && o->dataset != NULL && o->directory != NULL, "runtime");
+    const edgeops_workflow_info *info = edgeops_workflow_info_of(o->workflow);
+    if (info->directory[0] == '\0') {
         return eop_fail(EDGEOPS_E_INVALID, "runtime",
-                        "workflow '%s' is not installed; add it first",
-                        edgeops_workflow_info_of(o->workflow)->manifest->name);
+                        "workflow '%s' is not installed; add it first", info->manifest->name);
     }
-    return EDGEOPS_OK;
+    char *json = NULL;
+    edgeops_status status = eop_dataset_describe(&json, o->store, o->dataset);
+    eop_free(json); /* only whether there is one: reading it takes a while */
+    return status;
 }
 
-static edgeops_status prepare(edgeops_training *t, const edgeops_train_options *o) {
-    t->on_event = o->on_event;
-    t->on_done = o->on_done;
-    t->user_data = o->user_data;
-    t->timeout = edgeops_workflow_info_of(o->workflow)->manifest->train_timeout;
-    edgeops_status status = eop_absolute(&t->artifact_dir, o->artifact_dir);
+/* The folders and the log. */
+static edgeops_status prepare_places(edgeops_training *t, const edgeops_train_options *o) {
+    edgeops_status status = eop_new_folder_begin(&t->folder, o->directory);
     if (status == EDGEOPS_OK) {
-        status = eop_work_dir(&t->work_dir, o->run_dir);
+        t->artifacts = eop_path_join(t->folder.temporary, EOP_MODEL_FILES);
+        status = t->artifacts != NULL ? eop_mkdirs(t->artifacts, 0700) : eop_fail_nomem("runtime");
     }
     if (status == EDGEOPS_OK) {
-        status = eop_timer_new(&t->timer, t->runtime->ctx, on_timer, t);
+        status = eop_work_dir(&t->work_dir, o->run_dir != NULL ? o->run_dir : t->folder.temporary);
     }
     if (status == EDGEOPS_OK) {
         status = eop_runlog_open(&t->log, t->runtime->ctx, o->run_dir, t->runtime->log_limit_bytes,
@@ -220,102 +298,56 @@ static edgeops_status prepare(edgeops_training *t, const edgeops_train_options *
     return status;
 }
 
-static edgeops_status start(edgeops_training *t, const edgeops_train_options *o,
-                            const eop_json *params, eop_share *share) {
-    edgeops_status status = EDGEOPS_OK;
-    char *job = eop_job_text("train", o->workflow, t->artifact_dir, params, share->description);
-    share->description = NULL; /* taken */
-    if (job == NULL) {
-        status = eop_fail_nomem("runtime");
-    } else {
-        const eop_worker_options options = {
-            .mode = "train",
-            .workflow = o->workflow,
-            .directory = t->work_dir,
-            .job = job,
-            .dataset_fd = share->fd,
-            .log = t->log,
-        };
-        status = eop_worker_start(&t->worker, t->runtime, &options, &handler, t);
+static edgeops_status prepare(edgeops_training *t, const edgeops_train_options *o) {
+    const edgeops_manifest *manifest = edgeops_workflow_info_of(o->workflow)->manifest;
+    t->options = *o;
+    t->options.dataset = t->options.params_json = t->options.directory = t->options.run_dir = NULL;
+    t->dataset = eop_strdup(o->dataset);
+    t->metrics = eop_json_object();
+    if (t->dataset == NULL || t->metrics == NULL) {
+        return eop_fail_nomem("runtime");
     }
-    eop_free(job);
-    return status;
+    edgeops_status status = eop_params_resolve(&t->params, manifest, o->params_json);
+    return status == EDGEOPS_OK ? prepare_places(t, o) : status;
 }
 
-static edgeops_status check(edgeops_train_options *out, const edgeops_train_options *given,
-                            eop_json **params) {
-    edgeops_status status = EOP_STRUCT_TAKE(out, given, "runtime", EDGEOPS_TRAIN_OPTIONS_INIT);
-    status = status == EDGEOPS_OK ? check_options(out) : status;
-    return status == EDGEOPS_OK
-               ? eop_params_resolve(params, edgeops_workflow_info_of(out->workflow)->manifest,
-                                    out->params_json)
-               : status;
-}
+edgeops_status edgeops_training_start(edgeops_training **out, edgeops_runtime *runtime,
+                                      const edgeops_train_options *given) {
+    edgeops_train_options options = EDGEOPS_TRAIN_OPTIONS_INIT;
 
-static edgeops_status train(edgeops_training **out, edgeops_runtime *runtime,
-                            const edgeops_train_options *options, const eop_json *params,
-                            eop_share *share) {
+    EOP_REQUIRE(out != NULL && runtime != NULL && given != NULL, "runtime");
+    *out = NULL;
+    edgeops_status status = EOP_STRUCT_TAKE(&options, given, "runtime", EDGEOPS_TRAIN_OPTIONS_INIT);
+    if (status == EDGEOPS_OK) {
+        status = check_options(&options);
+    }
+    if (status < 0) {
+        return status;
+    }
     edgeops_training *t = eop_calloc(1, sizeof *t);
     if (t == NULL) {
         return eop_fail_nomem("runtime");
     }
-    t->runtime = runtime;
-    runtime->users++;
-    edgeops_status status = prepare(t, options);
+    t->share.fd = -1;
+    t->folder = EOP_NEW_FOLDER_NONE;
+    atomic_init(&t->stop, false);
+    t->runtime = eop_runtime_hold(runtime);
+    status = prepare(t, &options);
     if (status == EDGEOPS_OK) {
-        status = start(t, options, params, share);
+        status = eop_thread_start(runtime->ctx, load_work, load_done, t);
     }
     if (status < 0) {
         dispose(t);
         return status;
     }
-    eop_timer_start(t->timer, t->timeout, 0);
     *out = t;
     return EDGEOPS_OK;
 }
 
-edgeops_status eop_training_start(edgeops_training **out, edgeops_runtime *runtime,
-                                  const edgeops_train_options *given, eop_share *share) {
-    edgeops_train_options options = EDGEOPS_TRAIN_OPTIONS_INIT;
-    eop_json *params = NULL;
-    *out = NULL;
-    edgeops_status status = check(&options, given, &params);
-    if (status == EDGEOPS_OK) {
-        status = train(out, runtime, &options, params, share);
-    }
-    /* The worker has the memory now; it lives as long as either side holds it. */
-    eop_share_dispose(share);
-    eop_json_free(params);
-    return status;
-}
-
-edgeops_status edgeops_runtime_train(edgeops_training **out, edgeops_runtime *runtime,
-                                     const edgeops_train_options *given) {
-    edgeops_train_options options = EDGEOPS_TRAIN_OPTIONS_INIT;
-    eop_json *params = NULL;
-    eop_share share = {.fd = -1};
-
-    EOP_REQUIRE(out != NULL && runtime != NULL && given != NULL, "runtime");
-    *out = NULL;
-    edgeops_status status = check(&options, given, &params);
-    if (status == EDGEOPS_OK && options.dataset == NULL) {
-        status = eop_fail(EDGEOPS_E_INVALID, "runtime", "a training needs a dataset");
-    }
-    if (status == EDGEOPS_OK) {
-        status = eop_share_dataset(&share, edgeops_workflow_info_of(options.workflow)->manifest,
-                                   options.dataset);
-    }
-    if (status == EDGEOPS_OK) {
-        status = train(out, runtime, &options, params, &share);
-    }
-    eop_share_dispose(&share);
-    eop_json_free(params);
-    return status;
-}
-
 void edgeops_training_cancel(edgeops_training *training) {
-    if (training != NULL && !training->done) {
+    if (training != NULL) {
         training->canceled = true;
-        eop_worker_kill(training->worker, EDGEOPS_E_CANCELED, "canceled");
+        atomic_store(&training->stop, true);
+        eop_trainer_cancel(training->trainer);
     }
 }

@@ -418,17 +418,29 @@ def save(job, module, model):
                 os.close(fd)
 
 
+def versions():
+    """The Python that trained and the libraries that had been imported, for model.json."""
+    own = getattr(sys, "stdlib_module_names", ())
+    found = {}
+    for name, module in list(sys.modules.items()):
+        version = getattr(module, "__version__", None)
+        if "." not in name and name not in own and isinstance(version, str) and len(found) < 256:
+            found[name] = version[:64]
+    return json.dumps({"version": ".".join(map(str, sys.version_info[:3])), "libraries": found})
+
+
 def train(job):
     try:
         module = load_module(job)
         function = need(module, "train")
         model = function(Dataset(job), job["params"], Run(job["artifacts"]))
         save(job, module, model)
+        python = versions()
     except BaseException as error:
         report(error)
         send_error(error, 0, job["directory"])
         return
-    _edgeops.send(DONE, 0, 0, "")
+    _edgeops.send(DONE, 0, 0, python)
 
 
 def load(job, module):

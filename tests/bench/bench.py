@@ -132,13 +132,14 @@ def predict(folder):
         layer = next(p.parent for p in store.rglob("workflow.json")
                      if json.loads(p.read_text())["name"] == "imu-activity")
         model_dir = node.home / "models/m"
+        model_files = model_dir / "files"
         path = ":".join(str(layer / p) for p in [*shown["manifest"]["python"].get("path", []), "."])
     server_file = folder / "server.py"
     server_file.write_text(SERVER)
     port = free_port()
     window = [[float((i * 7 + c * 3) % 11 - 5) for c in range(6)] for i in range(50)]
     body = json.dumps({"values": window})
-    server = subprocess.Popen(["/usr/bin/python3", server_file, model_dir, path, str(port)],
+    server = subprocess.Popen(["/usr/bin/python3", server_file, model_files, path, str(port)],
                               env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"})
     try:
         def listening():
@@ -149,7 +150,7 @@ def predict(folder):
         for turn in range(ROUNDS):
             run_dir = folder / f"run{turn}"
             run_dir.mkdir()
-            done = subprocess.run([PROGRAMS / "lane", store, "imu-activity", model_dir, run_dir, str(requests)], check=True,
+            done = subprocess.run([PROGRAMS / "lane", store, model_dir, run_dir, str(requests)], check=True,
                                   capture_output=True, text=True, env={**os.environ, "EDGEOPS_WORKER": str(WORKER)})
             p50, p99 = map(float, done.stdout.split())
             ours.append(p50)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Round trip of one window through a prediction lane: lane STORE WORKFLOW MODEL_DIR RUN_DIR COUNT
+/* Round trip of one window through a prediction lane: lane STORE MODEL_DIR RUN_DIR COUNT
  * Prints the median and the 99th percentile in microseconds of COUNT windows sent one after the
  * other. */
 #include <edgeops.h>
@@ -88,29 +88,27 @@ static void fill(struct bench *b, const edgeops_manifest *manifest, edgeops_colu
 int main(int argc, char **argv) {
     struct bench b = {0};
     edgeops_column columns[MAX_CHANNELS];
-    edgeops_workflow *workflow = NULL;
+    edgeops_model *model = NULL;
     edgeops_runtime *runtime = NULL;
-    if (argc != 6) {
-        fprintf(stderr, "usage: lane STORE WORKFLOW MODEL_DIR RUN_DIR COUNT\n");
+    if (argc != 5) {
+        fprintf(stderr, "usage: lane STORE MODEL_DIR RUN_DIR COUNT\n");
         return 2;
     }
-    b.count = strtoul(argv[5], NULL, 10);
+    b.count = strtoul(argv[4], NULL, 10);
     b.us = calloc(b.count, sizeof *b.us);
     edgeops_lane_options options = EDGEOPS_LANE_OPTIONS_INIT;
     if (edgeops_ctx_new(&b.ctx, NULL) != EDGEOPS_OK ||
-        edgeops_workflow_open(&workflow, argv[1], argv[2]) != EDGEOPS_OK ||
+        edgeops_model_open(&model, argv[2], argv[1]) != EDGEOPS_OK ||
         edgeops_runtime_new(&runtime, b.ctx, NULL) != EDGEOPS_OK) {
         fprintf(stderr, "lane: %s\n", edgeops_error_last()->message);
         return 1;
     }
-    fill(&b, edgeops_workflow_info_of(workflow)->manifest, columns);
-    options.workflow = workflow;
-    options.model_dir = argv[3];
-    options.run_dir = argv[4];
+    fill(&b, edgeops_model_info_of(model)->manifest, columns);
+    options.run_dir = argv[3];
     options.on_prediction = answered;
     options.on_state = state;
     options.user_data = &b;
-    if (edgeops_lane_open(&b.lane, runtime, &options) != EDGEOPS_OK ||
+    if (edgeops_lane_open(&b.lane, runtime, model, &options) != EDGEOPS_OK ||
         edgeops_ctx_run(b.ctx, 120 * EDGEOPS_SECOND) != EDGEOPS_OK) {
         fprintf(stderr, "lane: %s\n", edgeops_error_last()->message);
         b.failed = 1;
@@ -121,7 +119,7 @@ int main(int argc, char **argv) {
     }
     edgeops_lane_close(b.lane);
     edgeops_runtime_free(runtime);
-    edgeops_workflow_close(workflow);
+    edgeops_model_close(model);
     edgeops_ctx_free(b.ctx);
     return b.failed;
 }

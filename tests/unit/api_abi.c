@@ -154,7 +154,7 @@ static edgeops_status with_train(void *given) {
     edgeops_runtime *runtime = NULL;
     edgeops_status status = edgeops_runtime_new(&runtime, ctx, NULL);
     if (status == EDGEOPS_OK) {
-        status = edgeops_runtime_train(&made, runtime, given);
+        status = edgeops_training_start(&made, runtime, given);
     }
     edgeops_runtime_free(runtime);
     return status;
@@ -165,7 +165,7 @@ static edgeops_status with_lane(void *given) {
     edgeops_runtime *runtime = NULL;
     edgeops_status status = edgeops_runtime_new(&runtime, ctx, NULL);
     if (status == EDGEOPS_OK) {
-        status = edgeops_lane_open(&made, runtime, given);
+        status = edgeops_lane_open(&made, runtime, NULL, given);
     }
     edgeops_runtime_free(runtime);
     return status;

@@ -91,8 +91,8 @@ Test(node_ops_backup, a_restored_home_goes_on) {
 }
 
 Test(node_ops_backup, damage_is_found_by_name_and_nothing_appears) {
-    static const char *const files[] = {"catalog.db", "data/telemetry.db", "models/m1/model.pkl",
-                                        "files.list"};
+    static const char *const files[] = {"catalog.db", "data/telemetry.db",
+                                        "models/m1/files/model.pkl", "files.list"};
     make_model(1);
     back_up();
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {

@@ -16,6 +16,8 @@
 #include "edgeops/context.h"
 #include "edgeops/runtime.h"
 #include "edgeops/workflow.h"
+#include "runtime/model_file.h"
+#include "runtime/params.h"
 
 static char fixture_root[64];
 static edgeops_ctx *fixture_ctx;
@@ -81,6 +83,32 @@ static edgeops_workflow *workflow_with(const char *source, const char *ports, co
 
 static edgeops_workflow *workflow_of(const char *source, const char *more) {
     return workflow_with(source, FIXTURE_PORTS, more);
+}
+
+/* A model without a file, as if a training of this workflow had made it: fixture_root/model. */
+static inline edgeops_model *model_of(const edgeops_workflow *workflow, const char *params) {
+    const edgeops_usage usage = {0};
+    eop_json *resolved = NULL;
+    edgeops_model *model = NULL;
+    char *folder = path_of("model");
+    char *store = path_of("store");
+    cr_assert(eq(int, eop_remove_tree(folder), EDGEOPS_OK));
+    eop_free(new_dir("model/" EOP_MODEL_FILES));
+    edgeops_status status =
+        eop_params_resolve(&resolved, edgeops_workflow_info_of(workflow)->manifest, params);
+    cr_assert(eq(int, status, EDGEOPS_OK), "%s", edgeops_error_last()->message);
+    const eop_model_parts parts = {.workflow = workflow,
+                                   .dataset = "none",
+                                   .dataset_digest = "",
+                                   .params = resolved,
+                                   .usage = &usage};
+    cr_assert(eq(int, eop_model_write(folder, &parts), EDGEOPS_OK));
+    status = edgeops_model_open(&model, folder, store);
+    cr_assert(eq(int, status, EDGEOPS_OK), "%s", edgeops_error_last()->message);
+    eop_json_free(resolved);
+    eop_free(store);
+    eop_free(folder);
+    return model;
 }
 
 static char *read_log(const char *run) {

@@ -94,7 +94,6 @@ static void on_drain(void *user_data) {
 static void open_lane(const char *source, const char *more, uint32_t depth) {
     edgeops_lane_options options = EDGEOPS_LANE_OPTIONS_INIT;
     char *run = new_dir("run");
-    char *model = new_dir("model");
     memset(&b, 0, sizeof b);
     for (size_t i = 0; i < TABLE_ROWS; i++) {
         values_a[i] = (double)i;
@@ -102,18 +101,17 @@ static void open_lane(const char *source, const char *more, uint32_t depth) {
         times[i] = (edgeops_time)i;
     }
     b.workflow = workflow_of(source, more);
-    options.workflow = b.workflow;
-    options.model_dir = model;
+    edgeops_model *model = model_of(b.workflow, NULL);
     options.run_dir = run;
     options.depth = depth;
     options.on_prediction = on_prediction;
     options.on_state = on_state;
     options.on_drain = on_drain;
     options.user_data = &b;
-    edgeops_status status = edgeops_lane_open(&b.lane, fixture_runtime, &options);
+    edgeops_status status = edgeops_lane_open(&b.lane, fixture_runtime, model, &options);
     cr_assert(eq(int, status, EDGEOPS_OK), "%s", edgeops_error_last()->message);
+    edgeops_model_close(model); /* the lane keeps what it needs */
     eop_free(run);
-    eop_free(model);
 }
 
 static void close_lane(void) {

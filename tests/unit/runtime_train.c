@@ -5,9 +5,10 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "edgeops/dataset.h"
+#include "edgeops/label.h"
+#include "edgeops/store.h"
 #include "runtime_fixture.h"
-
-TestSuite(runtime_train, .init = fixture_enter, .fini = fixture_leave, .timeout = 60);
 
 enum { ROWS = 6 };
 
@@ -17,44 +18,68 @@ static const double column_a[ROWS] = {0, 1, 2, 3, 4, 5};
 static const double column_b[ROWS] = {0, 10, 20, 30, NAN, 50};
 static const uint8_t valid_b[ROWS] = {1, 1, 1, 1, 0, 1};
 static const int32_t labels[ROWS] = {0, 0, 1, 1, -1, -1};
-static const int64_t seqs[ROWS];
-static const uint64_t ordinals[ROWS] = {1, 2, 3, 1, 2, 3};
 static const char *const label_names[] = {"x", "y"};
 
-static edgeops_column columns[2][2];
-static edgeops_table tables[2];
-static edgeops_dataset_part parts[2];
-static edgeops_dataset dataset;
+static edgeops_store *store;
+
+static void open_store(void) {
+    char *home = path_of("home");
+    if (store == NULL) {
+        cr_assert(eq(int, edgeops_store_open(&store, home, NULL), EDGEOPS_OK));
+    }
+    eop_free(home);
+}
+
+static void freeze(const char *name, const char *assets) {
+    edgeops_dataset_options options = EDGEOPS_DATASET_OPTIONS_INIT;
+    options.name = name;
+    options.assets = &assets;
+    options.asset_count = 1;
+    edgeops_status status = edgeops_dataset_create(store, &options);
+    cr_assert(eq(int, status, EDGEOPS_OK), "%s", edgeops_error_last()->message);
+}
 
 static void make_dataset(void) {
+    if (store != NULL) {
+        return;
+    }
+    open_store();
     for (size_t i = 0; i < 2; i++) {
         size_t first = i * 3;
         /* In another order than the inputs. */
-        columns[i][0] = (edgeops_column){.name = "b",
-                                         .unit = "",
-                                         .type = EDGEOPS_TYPE_FLOAT64,
-                                         .f64 = column_b + first,
-                                         .valid = i == 1 ? valid_b + first : NULL,
-                                         .nulls = i};
-        columns[i][1] = (edgeops_column){
-            .name = "a", .unit = "", .type = EDGEOPS_TYPE_FLOAT64, .f64 = column_a + first};
-        tables[i] = (edgeops_table){.asset = i == 0 ? "m/1" : "m/2",
-                                    .rows = 3,
-                                    .times = times + first,
-                                    .seqs = seqs + first,
-                                    .ordinals = ordinals + first,
-                                    .column_count = 2,
-                                    .columns = columns[i]};
-        parts[i] = (edgeops_dataset_part){.table = &tables[i], .labels = labels + first};
+        const edgeops_column columns[] = {
+            {.name = "b",
+             .unit = "",
+             .type = EDGEOPS_TYPE_FLOAT64,
+             .f64 = column_b + first,
+             .valid = i == 1 ? valid_b + first : NULL,
+             .nulls = i},
+            {.name = "a", .unit = "", .type = EDGEOPS_TYPE_FLOAT64, .f64 = column_a + first}};
+        const edgeops_table table = {.asset = i == 0 ? "m/1" : "m/2",
+                                     .rows = 3,
+                                     .times = times + first,
+                                     .column_count = 2,
+                                     .columns = columns};
+        cr_assert(eq(int, edgeops_store_append_tables(NULL, store, &table, 1, NULL), EDGEOPS_OK));
+        for (size_t row = 0; row < 3; row++) {
+            const edgeops_label label = {.asset = table.asset,
+                                         .start = times[row],
+                                         .end = times[row],
+                                         .label = label_names[labels[first + row]]};
+            if (labels[first + row] >= 0) {
+                cr_assert(eq(int, edgeops_label_add(NULL, store, &label, 1), EDGEOPS_OK));
+            }
+        }
     }
-    dataset = (edgeops_dataset){.name = "d",
-                                .digest = "",
-                                .rows = ROWS,
-                                .part_count = 2,
-                                .parts = parts,
-                                .label_count = 2,
-                                .label_names = label_names};
+    freeze("d", "m/*");
 }
+
+static void leave(void) {
+    edgeops_store_close(store);
+    fixture_leave();
+}
+
+TestSuite(runtime_train, .init = fixture_enter, .fini = leave, .timeout = 60);
 
 typedef struct outcome {
     edgeops_training *training;
@@ -69,6 +94,7 @@ typedef struct outcome {
     double metric;
     char name[129];
     char first_line[256];
+    char states[128];
     bool cancel_on_line;
 } outcome;
 
@@ -86,8 +112,11 @@ static void on_event(const edgeops_train_event *event, void *user_data) {
         o->metric = event->value;
         o->last_step = event->step;
         (void)snprintf(o->name, sizeof o->name, "%s", event->name);
-    } else {
+    } else if (event->kind == EDGEOPS_TRAIN_PROGRESS) {
         o->progress = event->progress;
+    } else {
+        (void)snprintf(o->states + strlen(o->states), sizeof o->states - strlen(o->states), "%s ",
+                       event->text);
     }
 }
 
@@ -103,20 +132,22 @@ static void on_done(edgeops_status status, const char *message, const edgeops_us
 
 static edgeops_status start(outcome *o, const edgeops_workflow *workflow, const char *params) {
     char *run = new_dir("run");
-    char *artifacts = new_dir("model");
+    char *model = path_of("model");
     edgeops_train_options options = EDGEOPS_TRAIN_OPTIONS_INIT;
     make_dataset();
+    cr_assert(eq(int, eop_remove_tree(model), EDGEOPS_OK));
     options.workflow = workflow;
-    options.dataset = &dataset;
+    options.store = store;
+    options.dataset = "d";
     options.params_json = params;
+    options.directory = model;
     options.run_dir = run;
-    options.artifact_dir = artifacts;
     options.on_event = on_event;
     options.on_done = on_done;
     options.user_data = o;
-    edgeops_status status = edgeops_runtime_train(&o->training, fixture_runtime, &options);
+    edgeops_status status = edgeops_training_start(&o->training, fixture_runtime, &options);
     eop_free(run);
-    eop_free(artifacts);
+    eop_free(model);
     return status;
 }
 
@@ -190,7 +221,7 @@ Test(runtime_train, workflow_sees_the_dataset) {
     cr_expect(gt(dbl, o.usage.wall_s, 0.01));
     cr_expect(gt(dbl, o.usage.user_s, 0.01));
     cr_expect(gt(u64, o.usage.peak_memory_bytes, 1 << 20));
-    cr_expect(has_file("model/model.pkl"));
+    cr_expect(has_file("model/files/model.pkl"));
     cr_expect(not(has_file("run/work")));
     char *log = read_log("run");
     expect_in(log, "hello 5\n");
@@ -226,36 +257,20 @@ Test(runtime_train, windows_are_cut_by_the_manifest) {
 static void train_on(const char *source, const char *inputs, const edgeops_column *given,
                      size_t count) {
     static const edgeops_time at[ROWS] = {0, 1, 2, 3, 4, 5};
-    edgeops_table table = {.asset = "m",
-                           .rows = ROWS,
-                           .times = at,
-                           .seqs = seqs,
-                           .ordinals = ordinals,
-                           .column_count = count,
-                           .columns = given};
-    edgeops_dataset_part part = {&table, labels};
+    const edgeops_table table = {
+        .asset = "m", .rows = ROWS, .times = at, .column_count = count, .columns = given};
     outcome o = {0};
     char *ports =
         eop_format("\"inputs\":[%s],\"outputs\":[{\"name\":\"y\",\"type\":\"bool\"}]", inputs);
     edgeops_workflow *workflow = workflow_with(source, ports, ",\"window\":{\"rows\":2}");
-    char *run = new_dir("run");
-    char *artifacts = new_dir("model");
-    make_dataset();
-    dataset.parts = &part;
-    dataset.part_count = 1;
-    edgeops_train_options options = EDGEOPS_TRAIN_OPTIONS_INIT;
-    options.workflow = workflow;
-    options.dataset = &dataset;
-    options.run_dir = run;
-    options.artifact_dir = artifacts;
-    options.on_done = on_done;
-    options.user_data = &o;
-    cr_assert(eq(int, edgeops_runtime_train(&o.training, fixture_runtime, &options), EDGEOPS_OK));
+    open_store();
+    cr_assert(eq(int, edgeops_store_append_tables(NULL, store, &table, 1, NULL), EDGEOPS_OK));
+    freeze("d", "m");
+    edgeops_status status = start(&o, workflow, NULL);
+    cr_assert(eq(int, status, EDGEOPS_OK), "%s", edgeops_error_last()->message);
     wait_for(&o);
     cr_expect(eq(int, o.status, EDGEOPS_OK), "%s", o.message);
     eop_free(ports);
-    eop_free(run);
-    eop_free(artifacts);
     edgeops_workflow_close(workflow);
 }
 
@@ -376,8 +391,11 @@ Test(runtime_train, dataset_without_an_input_is_refused_by_name) {
         "\"float64\"}],\"outputs\":[{\"name\":\"y\",\"type\":\"bool\"}]",
         "");
     outcome o = {0};
-    cr_expect(eq(int, start(&o, workflow, NULL), EDGEOPS_E_INVALID));
-    expect_in(edgeops_error_last()->message, "'missing'");
+    cr_assert(eq(int, start(&o, workflow, NULL), EDGEOPS_OK));
+    wait_for(&o);
+    cr_expect(eq(int, o.status, EDGEOPS_E_INVALID));
+    expect_in(o.message, "'missing'");
+    cr_expect(not(has_file("model")));
     edgeops_workflow_close(workflow);
 }
 
@@ -391,8 +409,8 @@ Test(runtime_train, files_of_the_workflow_itself) {
           "def load(path): return open(path + '/deep/weights').read()\n",
           "");
     cr_expect(eq(int, o.status, EDGEOPS_OK), "%s", o.message);
-    cr_expect(has_file("model/deep/weights"));
-    cr_expect(not(has_file("model/model.pkl")));
+    cr_expect(has_file("model/files/deep/weights"));
+    cr_expect(not(has_file("model/files/model.pkl")));
 }
 
 Test(runtime_train, errors_of_the_workflow_are_told) {
@@ -559,7 +577,7 @@ Test(runtime_train, python_that_is_too_old_is_told) {
     edgeops_workflow *workflow = NULL;
     outcome o = {0};
     char *dir = new_dir("old");
-    char *store = path_of("store");
+    char *workflows = path_of("store");
     char *module = eop_path_join(dir, "flow.py");
     char *manifest = eop_path_join(dir, "workflow.json");
     const char *text =
@@ -568,14 +586,14 @@ Test(runtime_train, python_that_is_too_old_is_told) {
     const char *source = "def train(d, p, r): return 1\n";
     cr_assert(eq(int, eop_file_write(module, source, strlen(source), 0600), EDGEOPS_OK));
     cr_assert(eq(int, eop_file_write(manifest, text, strlen(text), 0600), EDGEOPS_OK));
-    cr_assert(eq(int, edgeops_workflow_install(&workflow, store, dir), EDGEOPS_OK));
+    cr_assert(eq(int, edgeops_workflow_install(&workflow, workflows, dir), EDGEOPS_OK));
     cr_assert(eq(int, start(&o, workflow, NULL), EDGEOPS_OK));
     wait_for(&o);
     cr_expect(eq(int, o.status, EDGEOPS_E_WORKER));
     expect_in(o.message, "needs Python >=3.9, <3.10");
     edgeops_workflow_close(workflow);
     eop_free(dir);
-    eop_free(store);
+    eop_free(workflows);
     eop_free(module);
     eop_free(manifest);
 }

@@ -28,7 +28,7 @@ typedef struct eop_block {
 typedef struct eop_predict {
     edgeops_call *call;
     edgeops_node *node;
-    eop_model *model;
+    edgeops_model *model;
     const edgeops_manifest *manifest;
     edgeops_window_spec window_spec; /**< set before the first block */
     eop_run *run;

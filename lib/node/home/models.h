@@ -5,15 +5,9 @@
 
 #include "node/home/home.h"
 
-typedef struct eop_model {
-    eop_json *record;
-    edgeops_workflow *workflow;
-    char *directory;
-    char *params_json;
-} eop_model;
-/** Finds a model and its workflow. E_NOTFOUND, E_CORRUPT. */
-edgeops_status eop_model_open(eop_model **out, edgeops_node *node, const char *name);
-void eop_model_free(eop_model *model);
+/** Opens a model by name, by its model.json or, where it has none, its record; its files are not
+ * read. E_NOTFOUND, E_CORRUPT. */
+edgeops_status eop_home_model(edgeops_model **out, edgeops_node *node, const char *name);
 bool eop_model_exists(edgeops_node *node, const char *name);
 /** HOME/store: any thread. */
 char *eop_workflow_store(const edgeops_node *node);

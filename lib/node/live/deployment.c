@@ -444,7 +444,7 @@ static edgeops_status make_head(eop_deployment *d) {
 }
 
 static edgeops_status open_batch(eop_deployment *d) {
-    const edgeops_manifest *m = edgeops_workflow_info_of(d->model->workflow)->manifest;
+    const edgeops_manifest *m = edgeops_model_info_of(d->model)->manifest;
     if (!batch_new(&d->batch, m->output_count)) {
         return eop_fail_nomem("node");
     }
@@ -484,7 +484,7 @@ static edgeops_status open_outbox(eop_deployment *d) {
 }
 
 static edgeops_status declare_outputs(const eop_deployment *d) {
-    const edgeops_manifest *m = edgeops_workflow_info_of(d->model->workflow)->manifest;
+    const edgeops_manifest *m = edgeops_model_info_of(d->model)->manifest;
     for (size_t i = 0; i < m->output_count; i++) {
         edgeops_status status = edgeops_store_declare(
             d->node->store, d->output,
@@ -545,7 +545,7 @@ static void close_parts(eop_deployment *d) {
     d->stage = NULL;
     eop_outbox_release(d->outbox);
     d->outbox = NULL;
-    eop_model_free(d->model);
+    edgeops_model_close(d->model);
     d->model = NULL;
     batch_dispose(&d->batch);
     d->stalled = d->dirty = d->ended = false;
@@ -553,11 +553,10 @@ static void close_parts(eop_deployment *d) {
 
 static edgeops_status open_parts(eop_deployment *d) {
     const char *model = eop_json_string(d->record, "model", "");
-    edgeops_status status = eop_model_open(&d->model, d->node, model);
+    edgeops_status status = eop_home_model(&d->model, d->node, model);
     if (status == EDGEOPS_OK && d->run == NULL) {
         status = eop_run_begin(&d->run, d->node, "deployment",
-                               edgeops_workflow_info_of(d->model->workflow)->manifest->name, NULL,
-                               model);
+                               edgeops_model_info_of(d->model)->manifest->name, NULL, model);
     }
     if (status == EDGEOPS_OK) {
         eop_json_set_string(d->run->record, "deployment", d->name);

@@ -70,7 +70,7 @@ struct eop_deployment {
     bool dirty;   /**< answered is past what was committed */
     edgeops_duration retry_at;
     edgeops_duration checkpointed;
-    eop_model *model;
+    edgeops_model *model;
     eop_run *run;
     eop_stage *stage;
     eop_outbox *outbox;

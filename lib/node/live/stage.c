@@ -114,8 +114,7 @@ static bool look(eop_stage *s) {
         return false;
     }
     s->looked = now;
-    if (eop_inputs_look(&missing, s->node->store,
-                        edgeops_workflow_info_of(s->options.model->workflow)->manifest,
+    if (eop_inputs_look(&missing, s->node->store, edgeops_model_info_of(s->options.model)->manifest,
                         s->options.asset) != EDGEOPS_OK) {
         fail(s);
         return false;
@@ -186,7 +185,7 @@ static void on_samples(void *user_data) {
 }
 
 static edgeops_status open_input(eop_stage *s) {
-    const edgeops_manifest *m = edgeops_workflow_info_of(s->options.model->workflow)->manifest;
+    const edgeops_manifest *m = edgeops_model_info_of(s->options.model)->manifest;
     const eop_window_state *state = s->options.state;
     uint64_t after = s->options.after;
     const char **names = eop_calloc(m->input_count, sizeof(*names));
@@ -225,9 +224,9 @@ static edgeops_status open_look(eop_stage *s) {
     edgeops_status status = eop_timer_new(&s->look, s->node->ctx, on_samples, s);
     s->looked = eop_monotonic();
     if (status == EDGEOPS_OK) {
-        status = eop_inputs_look(&s->missing, s->node->store,
-                                 edgeops_workflow_info_of(s->options.model->workflow)->manifest,
-                                 s->options.asset);
+        status =
+            eop_inputs_look(&s->missing, s->node->store,
+                            edgeops_model_info_of(s->options.model)->manifest, s->options.asset);
     }
     return status;
 }
@@ -239,16 +238,13 @@ static edgeops_status open_lane(eop_stage *s) {
         return status;
     }
     edgeops_lane_options options = EDGEOPS_LANE_OPTIONS_INIT;
-    options.workflow = s->options.model->workflow;
-    options.model_dir = s->options.model->directory;
-    options.params_json = s->options.model->params_json;
     options.run_dir = s->options.run_dir;
     options.depth = EOP_STAGE_DEPTH;
     options.on_prediction = on_prediction;
     options.on_state = on_lane_state;
     options.on_drain = on_drain;
     options.user_data = s;
-    return edgeops_lane_open(&s->lane, runtime, &options);
+    return edgeops_lane_open(&s->lane, runtime, s->options.model, &options);
 }
 
 edgeops_status eop_stage_open(eop_stage **out, const eop_stage_options *options) {

@@ -23,7 +23,7 @@ typedef struct eop_answer {
 
 typedef struct eop_stage_options {
     edgeops_node *node;
-    const eop_model *model;        /**< borrowed until the stage is closed */
+    const edgeops_model *model;    /**< borrowed until the stage is closed */
     const char *asset;             /**< copied */
     const char *run_dir;           /**< copied */
     uint64_t after;                /**< ordinal, as edgeops_cursor_open(); not used with state */

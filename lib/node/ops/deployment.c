@@ -92,7 +92,7 @@ static edgeops_status run_deploy(edgeops_call *call, eop_json **result) {
     const char *asset = eop_json_string(call->args, "asset", "");
     const char *given = eop_json_string(call->args, "name", NULL);
     const char *source = NULL;
-    eop_model *opened = NULL;
+    edgeops_model *opened = NULL;
     eop_deployment *deployment = NULL;
     char *name = given != NULL ? eop_strdup(given) : default_name(model, asset);
     char *topic = name != NULL ? eop_format("edgeops/predictions/%s", name) : NULL;
@@ -104,11 +104,11 @@ static edgeops_status run_deploy(edgeops_call *call, eop_json **result) {
         status = eop_fail(EDGEOPS_E_INVALID, "node", "'%.200s' is no name of an asset", asset);
     }
     if (status == EDGEOPS_OK) {
-        status = eop_model_open(&opened, call->node, model);
+        status = eop_home_model(&opened, call->node, model);
     }
     if (status == EDGEOPS_OK) {
-        status = eop_inputs_require(call->node->store,
-                                    edgeops_workflow_info_of(opened->workflow)->manifest, asset);
+        status =
+            eop_inputs_require(call->node->store, edgeops_model_info_of(opened)->manifest, asset);
     }
     if (status == EDGEOPS_OK) {
         status = choose_source(&source, call);
@@ -124,7 +124,7 @@ static edgeops_status run_deploy(edgeops_call *call, eop_json **result) {
     if (status == EDGEOPS_OK) {
         *result = eop_deployment_describe(deployment);
     }
-    eop_model_free(opened);
+    edgeops_model_close(opened);
     eop_free(topic);
     eop_free(name);
     return status;

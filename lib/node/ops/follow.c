@@ -13,7 +13,7 @@
 
 typedef struct follow {
     edgeops_call *call;
-    eop_model *model;
+    edgeops_model *model;
     eop_run *run;
     eop_stage *stage;
     eop_timer *timer; /**< while the receiver lags; and for the end */
@@ -26,7 +26,7 @@ static void follow_free(follow *f) {
     if (f != NULL) {
         eop_stage_close(f->stage);
         eop_timer_free(f->timer);
-        eop_model_free(f->model);
+        edgeops_model_close(f->model);
         eop_run_free(f->run);
         eop_free(f->message);
         eop_free(f);
@@ -70,7 +70,7 @@ static void on_timer(void *user_data) {
 static void on_answer(const eop_answer *answer, void *user_data) {
     follow *f = user_data;
     const edgeops_prediction *given = answer->given;
-    const edgeops_manifest *m = edgeops_workflow_info_of(f->model->workflow)->manifest;
+    const edgeops_manifest *m = edgeops_model_info_of(f->model)->manifest;
     if (given->status == EDGEOPS_DONE) {
         return;
     }
@@ -145,19 +145,18 @@ edgeops_status eop_follow_start(edgeops_call *call) {
             ? EDGEOPS_OK
             : eop_fail(EDGEOPS_E_INVALID, "node", "'%.200s' is no name of an asset", asset);
     if (status == EDGEOPS_OK) {
-        status = eop_model_open(&f->model, call->node, model);
+        status = eop_home_model(&f->model, call->node, model);
     }
     if (status == EDGEOPS_OK) {
-        status = eop_inputs_require(call->node->store,
-                                    edgeops_workflow_info_of(f->model->workflow)->manifest, asset);
+        status =
+            eop_inputs_require(call->node->store, edgeops_model_info_of(f->model)->manifest, asset);
     }
     if (status == EDGEOPS_OK) {
         status = eop_timer_new(&f->timer, call->node->ctx, on_timer, f);
     }
     if (status == EDGEOPS_OK) {
         status = eop_run_begin(&f->run, call->node, "predict",
-                               edgeops_workflow_info_of(f->model->workflow)->manifest->name, NULL,
-                               model);
+                               edgeops_model_info_of(f->model)->manifest->name, NULL, model);
     }
     if (status == EDGEOPS_OK) {
         bool from_start = strcmp(eop_json_string(call->args, "from", "now"), "start") == 0;

@@ -21,7 +21,7 @@ static void predict_free(eop_predict *p) {
     }
     eop_free(p->cutters);
     eop_wake_free(p->wake);
-    eop_model_free(p->model);
+    edgeops_model_close(p->model);
     eop_run_free(p->run);
     pthread_cond_destroy(&p->moved);
     pthread_mutex_destroy(&p->lock);
@@ -331,16 +331,13 @@ static edgeops_status open_lane(eop_predict *p) {
         return status;
     }
     edgeops_lane_options options = EDGEOPS_LANE_OPTIONS_INIT;
-    options.workflow = p->model->workflow;
-    options.model_dir = p->model->directory;
-    options.params_json = p->model->params_json;
     options.run_dir = p->run->directory;
     options.depth = EOP_PREDICT_DEPTH;
     options.on_prediction = on_prediction;
     options.on_state = on_state;
     options.on_drain = on_drain;
     options.user_data = p;
-    return edgeops_lane_open(&p->lane, runtime, &options);
+    return edgeops_lane_open(&p->lane, runtime, p->model, &options);
 }
 
 static edgeops_status check_args(const edgeops_call *call) {
@@ -360,11 +357,11 @@ static edgeops_status check_args(const edgeops_call *call) {
 static edgeops_status open_model(eop_predict *p) {
     const eop_json *args = p->call->args;
     const char *name = eop_json_string(args, "model", "");
-    edgeops_status status = eop_model_open(&p->model, p->node, name);
+    edgeops_status status = eop_home_model(&p->model, p->node, name);
     if (status != EDGEOPS_OK) {
         return status;
     }
-    p->manifest = edgeops_workflow_info_of(p->model->workflow)->manifest;
+    p->manifest = edgeops_model_info_of(p->model)->manifest;
     p->window_spec = p->manifest->window;
     bool dataset = eop_json_get(args, "dataset") != NULL;
     bool asset = eop_json_get(args, "asset") != NULL;

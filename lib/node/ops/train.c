@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* train: dataset to memory (thread), training (worker) and beside it the dataset's digest (thread),
- * model to disk (thread), records. A model is made only of a dataset whose digest was right; where
- * it was wrong the run says so, whatever became of the training and whichever ended first. The
- * files come before the record: a crash leaves a run that the next open calls lost and folders that
- * it sweeps, never half a model. */
-#include <errno.h>
-#include <stdio.h>
+/* train: the run's record, a training of the runtime, the model's record. The model's folder comes
+ * before its record: a crash leaves a run that the next open calls lost and folders that it sweeps,
+ * never half a model. */
 #include <string.h>
 
 #include "dataset/dataset.h"
@@ -15,9 +11,8 @@
 #include "node/home/records.h"
 #include "node/home/runs.h"
 #include "node/ops/ops.h"
+#include "runtime/model_file.h"
 #include "runtime/params.h"
-#include "runtime/seal.h"
-#include "runtime/share.h"
 
 typedef struct train {
     edgeops_call *call;
@@ -27,34 +22,17 @@ typedef struct train {
     char *params_json;
     char *model;     /**< name */
     char *directory; /**< HOME/models/NAME */
-    char *temporary; /**< HOME/models/.tmp-RUN */
     eop_run *run;
-    eop_job *job;
     edgeops_training *training;
-    eop_job *verify;
-    eop_share share;
-    edgeops_status trained; /* how the training ended */
-    char *trained_message;
-    edgeops_status verified; /* how the digest was */
-    char *verified_message;
-    char *dataset_digest;
-    eop_json *files;
-    uint64_t size_bytes;
 } train;
 
 static void train_free(train *t) {
     if (t != NULL) {
-        eop_share_dispose(&t->share);
         edgeops_workflow_close(t->workflow);
         eop_json_free(t->params);
-        eop_json_free(t->files);
         eop_free(t->params_json);
         eop_free(t->model);
         eop_free(t->directory);
-        eop_free(t->temporary);
-        eop_free(t->dataset_digest);
-        eop_free(t->trained_message);
-        eop_free(t->verified_message);
         eop_run_free(t->run);
         eop_free(t);
     }
@@ -64,9 +42,6 @@ static void train_free(train *t) {
 static void give_up(train *t, edgeops_status status, const char *message) {
     char *copy = eop_strdup(message);
     const char *text = copy != NULL ? copy : "out of memory";
-    if (t->temporary != NULL) {
-        (void)eop_remove_tree(t->temporary);
-    }
     eop_run_log(t->run, "%s", text);
     eop_run_end(t->run, status, text);
     t->run = NULL;
@@ -92,71 +67,31 @@ static void send_state(train *t, const char *state) {
 
 static void cancel(edgeops_call *call) {
     train *t = call->data;
-    eop_job_cancel(t->job);
-    eop_job_cancel(t->verify);
     edgeops_training_cancel(t->training);
 }
 
-/* -- the model to disk -- */
-
-static void seal_work(eop_job *job, void *user_data) {
-    train *t = user_data;
-    edgeops_status status = eop_seal(&t->files, &t->size_bytes, t->temporary);
-    if (status == EDGEOPS_OK && rename(t->temporary, t->directory) != 0) {
-        status = eop_fail_errno(errno, "node", "model '%s'", t->model);
-    }
-    if (status == EDGEOPS_OK) {
-        char *parent = eop_node_path(t->node, "models", NULL);
-        status = parent != NULL ? eop_dir_sync(parent) : eop_fail_nomem("node");
-        eop_free(parent);
-        if (status != EDGEOPS_OK) {
-            eop_job_end(job, status);
-            (void)eop_remove_tree(t->directory);
-            return;
-        }
-    }
-    eop_job_end(job, status);
-}
+/* -- the model's record -- */
 
 static void set_copy(eop_json *to, const char *key, const eop_json *value) {
     eop_json_set(to, key, value != NULL ? eop_json_copy(value) : eop_json_object());
 }
 
-static eop_json *model_record(train *t) {
-    const edgeops_manifest *m = edgeops_workflow_info_of(t->workflow)->manifest;
-    eop_json *record = eop_json_object();
-    eop_json *workflow = eop_json_object();
-    eop_json *dataset = eop_json_object();
-    eop_json_set_string(record, "name", t->model);
-    eop_json_set_string(workflow, "name", m->name);
-    eop_json_set_string(workflow, "version", m->version);
-    eop_json_set_string(workflow, "digest", edgeops_workflow_info_of(t->workflow)->digest);
-    eop_json_set(record, "workflow", workflow);
-    eop_json_set_string(dataset, "name", eop_json_string(t->call->args, "dataset", ""));
-    eop_json_set_string(dataset, "digest", t->dataset_digest);
-    eop_json_set(record, "dataset", dataset);
-    set_copy(record, "params", t->params);
-    set_copy(record, "metrics", eop_json_get(t->run->record, "metrics"));
-    set_copy(record, "usage", eop_json_get(t->run->record, "usage"));
-    eop_json_set_integer(record, "run", t->run->id);
-    eop_json_set_time(record, "created", eop_now());
-    eop_json_set_integer(record, "size_bytes", (int64_t)t->size_bytes);
-    eop_json_set(record, "files", t->files);
-    t->files = NULL;
-    return record;
+/* What model.json says, and what only the node knows. */
+static edgeops_status put_model(train *t) {
+    eop_json *record = NULL;
+    edgeops_status status = eop_model_read(&record, t->directory);
+    if (status == EDGEOPS_OK) {
+        eop_json_remove(record, "format");
+        eop_json_set_string(record, "name", t->model);
+        eop_json_set_integer(record, "run", t->run->id);
+        status = eop_put_record(t->node, "model", t->model, record, true);
+    }
+    eop_json_free(record);
+    return status;
 }
 
-static void seal_done(eop_job *job, void *user_data) {
-    train *t = user_data;
-    edgeops_status status = eop_job_status(job); /* a cancel that came too late is none */
-    t->job = NULL;
-    if (status != EDGEOPS_OK) {
-        give_up_last(t, status);
-        return;
-    }
-    eop_json *record = model_record(t);
-    status = eop_put_record(t->node, "model", t->model, record, true);
-    eop_json_free(record);
+static void finish(train *t) {
+    edgeops_status status = put_model(t);
     if (status != EDGEOPS_OK) {
         char *message = eop_strdup(edgeops_error_last()->message);
         (void)eop_remove_tree(t->directory);
@@ -180,13 +115,15 @@ static void seal_done(eop_job *job, void *user_data) {
 
 static void on_event(const edgeops_train_event *event, void *user_data) {
     train *t = user_data;
+    if (event->kind == EDGEOPS_TRAIN_STATE) {
+        send_state(t, event->text);
+        return;
+    }
     eop_json *json = eop_json_object();
-    switch (event->kind) {
-    case EDGEOPS_TRAIN_PROGRESS:
+    if (event->kind == EDGEOPS_TRAIN_PROGRESS) {
         eop_json_set_string(json, "type", "progress");
         eop_json_set_number(json, "progress", event->progress);
-        break;
-    case EDGEOPS_TRAIN_METRIC:
+    } else if (event->kind == EDGEOPS_TRAIN_METRIC) {
         eop_run_metric(t->run, event->name, event->value, event->step);
         eop_json_set_string(json, "type", "metric");
         eop_json_set_string(json, "name", event->name);
@@ -194,11 +131,9 @@ static void on_event(const edgeops_train_event *event, void *user_data) {
         if (event->step >= 0) {
             eop_json_set_integer(json, "step", event->step);
         }
-        break;
-    case EDGEOPS_TRAIN_LOG:
+    } else {
         eop_json_set_string(json, "type", "log");
         eop_json_set_string(json, "text", event->text);
-        break;
     }
     if (eop_call_congested(t->call)) {
         eop_json_free(json); /* the log and the metrics have it */
@@ -207,145 +142,37 @@ static void on_event(const edgeops_train_event *event, void *user_data) {
     eop_call_event(t->call, json);
 }
 
-/* Both the training and the look at the digest have ended. */
-static void settle(train *t) {
-    if (t->training != NULL || t->verify != NULL) {
-        if (t->training == NULL && t->trained == EDGEOPS_OK) {
-            send_state(t, "verifying");
-        }
-        return;
-    }
-    bool mismatch = t->verified != EDGEOPS_OK && t->verified != EDGEOPS_E_CANCELED;
-    edgeops_status status = t->trained;
-    const char *message = t->trained_message;
-    if (mismatch || status == EDGEOPS_OK) {
-        status = t->verified;
-        message = t->verified_message;
-    }
-    if (status == EDGEOPS_OK) {
-        send_state(t, "saving");
-        status = eop_job_start(&t->job, t->node, t->call, seal_work, seal_done, t);
-        if (status != EDGEOPS_OK) {
-            give_up_last(t, status);
-        }
-        return;
-    }
-    give_up(t, status, message != NULL ? message : "out of memory");
-}
-
-static void on_trained(edgeops_status status, const char *message, const edgeops_usage *usage,
-                       void *user_data) {
+static void on_done(edgeops_status status, const char *message, const edgeops_usage *usage,
+                    void *user_data) {
     train *t = user_data;
     t->training = NULL;
-    t->trained = status;
-    t->trained_message = eop_strdup(message != NULL ? message : "");
-    if (usage != NULL) {
+    if (usage->wall_s > 0) {
         eop_json_set(t->run->record, "usage", eop_usage_json(usage));
     }
-    if (status == EDGEOPS_E_CANCELED) {
-        eop_job_cancel(t->verify);
+    if (status == EDGEOPS_OK) {
+        finish(t);
+    } else {
+        give_up(t, status, message);
     }
-    settle(t);
 }
 
 static edgeops_status start_training(train *t) {
     edgeops_runtime *runtime = NULL;
     edgeops_status status = eop_node_runtime(&runtime, t->node);
-    if (status == EDGEOPS_OK) {
-        status = eop_mkdirs(t->temporary, 0700);
-    }
     if (status != EDGEOPS_OK) {
         return status;
     }
     edgeops_train_options options = EDGEOPS_TRAIN_OPTIONS_INIT;
     options.workflow = t->workflow;
+    options.store = t->node->store;
+    options.dataset = eop_json_string(t->call->args, "dataset", "");
     options.params_json = t->params_json;
+    options.directory = t->directory;
     options.run_dir = t->run->directory;
-    options.artifact_dir = t->temporary;
     options.on_event = on_event;
-    options.on_done = on_trained;
+    options.on_done = on_done;
     options.user_data = t;
-    return eop_training_start(&t->training, runtime, &options, &t->share);
-}
-
-/* -- the dataset -- */
-
-static bool is_canceled(void *user_data) {
-    return eop_job_canceled(user_data);
-}
-
-static void verify_work(eop_job *job, void *user_data) {
-    train *t = user_data;
-    eop_job_end(job,
-                eop_dataset_verify(t->node->store, eop_json_string(t->call->args, "dataset", ""),
-                                   is_canceled, job));
-}
-
-static void verify_done(eop_job *job, void *user_data) {
-    train *t = user_data;
-    t->verify = NULL;
-    t->verified = eop_job_status(job);
-    t->verified_message = eop_strdup(edgeops_error_last()->message);
-    if (t->verified != EDGEOPS_OK) {
-        edgeops_training_cancel(t->training);
-    }
-    settle(t);
-}
-
-static edgeops_status fill_share(const edgeops_dataset_layout *layout, void *user_data) {
-    train *t = user_data;
-    return edgeops_dataset_read_into(t->node->store, eop_json_string(t->call->args, "dataset", ""),
-                                     layout);
-}
-
-/* From the chunks to the worker's memory: at once where the rows are taken as they are, else by way
- * of tables. */
-static edgeops_status load(train *t) {
-    const char *name = eop_json_string(t->call->args, "dataset", "");
-    const edgeops_manifest *manifest = edgeops_workflow_info_of(t->workflow)->manifest;
-    edgeops_dataset *dataset = NULL;
-    edgeops_status status = edgeops_dataset_head(&dataset, t->node->store, name);
-    if (status == EDGEOPS_OK) {
-        t->dataset_digest = eop_strdup(dataset->digest);
-        status = t->dataset_digest != NULL
-                     ? eop_share_head(&t->share, manifest, dataset, fill_share, t)
-                     : eop_fail_nomem("node");
-    }
-    if (status == EDGEOPS_DONE) {
-        edgeops_dataset_free(dataset);
-        status = edgeops_dataset_read_unchecked(&dataset, t->node->store, name);
-        if (status == EDGEOPS_OK) {
-            status = eop_share_dataset(&t->share, manifest, dataset);
-        }
-    }
-    edgeops_dataset_free(dataset);
-    return status;
-}
-
-static void load_work(eop_job *job, void *user_data) {
-    eop_job_end(job, load(user_data));
-}
-
-static void load_done(eop_job *job, void *user_data) {
-    train *t = user_data;
-    edgeops_status status = eop_job_status(job);
-    t->job = NULL;
-    if (status == EDGEOPS_OK && t->call->canceled) {
-        status = eop_fail(EDGEOPS_E_CANCELED, "node", "ended on request");
-    }
-    if (status == EDGEOPS_OK) {
-        status = start_training(t);
-    }
-    if (status != EDGEOPS_OK) {
-        give_up_last(t, status);
-        return;
-    }
-    send_state(t, "training");
-    t->verified = eop_job_start(&t->verify, t->node, t->call, verify_work, verify_done, t);
-    if (t->verified != EDGEOPS_OK) {
-        t->verified_message = eop_strdup(edgeops_error_last()->message);
-        edgeops_training_cancel(t->training);
-    }
+    return edgeops_training_start(&t->training, runtime, &options);
 }
 
 /* -- the beginning -- */
@@ -428,11 +255,7 @@ static edgeops_status begin_run(train *t) {
     t->call->run = t->run->id;
     set_copy(t->run->record, "params", t->params);
     t->directory = eop_node_path(t->node, "models", t->model);
-    char *name = eop_format(".tmp-%lld", (long long)t->run->id);
-    t->temporary = name != NULL ? eop_node_path(t->node, "models", name) : NULL;
-    eop_free(name);
-    return t->directory != NULL && t->temporary != NULL ? eop_run_save(t->run)
-                                                        : eop_fail_nomem("node");
+    return t->directory != NULL ? eop_run_save(t->run) : eop_fail_nomem("node");
 }
 
 static edgeops_status train_start(edgeops_call *call) {
@@ -441,7 +264,6 @@ static edgeops_status train_start(edgeops_call *call) {
         return eop_fail_nomem("node");
     }
     t->call = call;
-    t->share.fd = -1;
     t->node = call->node;
     char *store = eop_workflow_store(t->node);
     edgeops_status status = store != NULL
@@ -464,7 +286,7 @@ static edgeops_status train_start(edgeops_call *call) {
     if (status == EDGEOPS_OK) {
         call->data = t;
         call->cancel = cancel;
-        status = eop_job_start(&t->job, t->node, call, load_work, load_done, t);
+        status = start_training(t);
     }
     if (status == EDGEOPS_OK) {
         send_state(t, "loading");
