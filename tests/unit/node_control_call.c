@@ -9,6 +9,7 @@
 #include "node/control/call.h"
 #include "node/control/dispatch.h"
 #include "node/files/predict.h"
+#include "node/ops/ops_table.h"
 
 TestSuite(node_control_call, .init = fixture_enter, .fini = fixture_leave, .timeout = 60);
 
@@ -21,33 +22,52 @@ static void reopen(void) {
     fixture_node = open_node(fixture_ctx, EDGEOPS_NODE_LOCAL);
 }
 
-Test(node_control_call, every_operation_is_listed_with_a_sound_schema) {
+/* Whatever else its arguments are, no operation takes this one. */
+static void refuses_an_unknown_argument(const char *name, bool output) {
+    edgeops_status status = EDGEOPS_OK;
+    edgeops_call_options options = EDGEOPS_CALL_OPTIONS_INIT;
+    options.output = output ? memfd_create("o", 0) : -1;
+    (void)call_with(fixture_node, &status, name, "{\"colour\":1}", &options);
+    cr_expect(eq(int, status, EDGEOPS_E_INVALID), "%s: %s", name, edgeops_error_last()->message);
+    if (options.output >= 0) {
+        close(options.output);
+    }
+}
+
+static void is_one_of(const char *name, const char *word, const char *const *words, size_t n) {
+    bool found = false;
+    for (size_t i = 0; i < n; i++) {
+        found = found || strcmp(word, words[i]) == 0;
+    }
+    cr_expect(found, "%s: '%s'", name, word);
+}
+
+Test(node_control_call, every_operation_is_listed_with_all_that_is_said_of_it) {
+    static const char *const roles[] = {"viewer", "operator", "engineer", "admin"};
+    static const char *const effects[] = {"read", "change", "remove"};
     eop_json *ops = must("node.ops", NULL);
     const eop_json *items = eop_json_get(ops, "items");
     size_t n = 0;
-    for (const eop_json *op = eop_json_first(items); op != NULL; op = eop_json_next(op)) {
+    for (const eop_json *op = eop_json_first(items); op != NULL; op = eop_json_next(op), n++) {
         const char *name = eop_json_string(op, "name", "");
-        cr_expect(
-            eq(ptr, (void *)eop_op_find(fixture_node, name), (void *)eop_op_at(fixture_node, n)));
-        cr_expect(eop_op_at(fixture_node, n)->run != NULL ||
-                  eop_op_at(fixture_node, n)->start != NULL);
-        cr_expect(eq(int, eop_json_type(eop_json_get(op, "args")), EOP_JSON_OBJECT), "%s", name);
-        /* Whatever else its arguments are, no operation takes this one. */
-        edgeops_status status = EDGEOPS_OK;
-        edgeops_call_options options = EDGEOPS_CALL_OPTIONS_INIT;
-        options.output = eop_json_bool(op, "bulk_out", false) ? memfd_create("o", 0) : -1;
+        const eop_op *found = eop_op_find(fixture_node, name);
+        cr_assert(ne(ptr, (void *)found, NULL), "%s", name);
+        cr_expect(eq(ptr, (void *)found->spec, (void *)eop_op_specs[n]), "%s", name);
+        bool runs = found->run != NULL;
+        cr_expect(runs != (found->start != NULL), "%s", name);
+        is_one_of(name, eop_json_string(op, "role", ""), roles, EOP_COUNT(roles));
+        is_one_of(name, eop_json_string(op, "effect", ""), effects, EOP_COUNT(effects));
+        cr_expect(ne(str, (char *)eop_json_string(op, "summary", ""), ""), "%s", name);
+        cr_expect(eq(int, eop_json_size(eop_json_get(op, "args")) > 0, 1), "%s", name);
+        cr_expect(eq(int, eop_json_size(eop_json_get(op, "result")) > 0, 1), "%s", name);
+        bool streams = eop_json_size(eop_json_get(op, "events")) > 0;
+        cr_expect(streams == eop_json_bool(op, "streams", !streams), "%s", name);
         if (strcmp(name, "node.stop") != 0) {
-            (void)call_with(fixture_node, &status, name, "{\"colour\":1}", &options);
-            cr_expect(eq(int, status, EDGEOPS_E_INVALID), "%s: %s", name,
-                      edgeops_error_last()->message);
+            refuses_an_unknown_argument(name, eop_json_bool(op, "bulk_out", false));
         }
-        if (options.output >= 0) {
-            close(options.output);
-        }
-        n++;
     }
+    cr_expect(eq(ptr, (void *)eop_op_specs[n], NULL));
     cr_expect(gt(sz, n, 45));
-    cr_expect(eq(ptr, (void *)eop_op_at(fixture_node, n), NULL));
     eop_json_free(ops);
 }
 

@@ -3,6 +3,8 @@
  * calls, for those that come in through the socket, and for those that go to a daemon. */
 #include "node/control/call.h"
 
+#include "node/control/answer.h"
+
 #define END_WITHIN (30 * EDGEOPS_SECOND)
 
 void eop_call_free(edgeops_call *call) {
@@ -10,6 +12,7 @@ void eop_call_free(edgeops_call *call) {
         eop_json_free(call->args);
         eop_free(call->result);
         eop_free(call->message);
+        eop_free(call->misfit);
         eop_free(call);
     }
 }
@@ -46,7 +49,21 @@ void edgeops_call_cancel(edgeops_call *call) {
     }
 }
 
+/* Keeps the first answer that does not fit what is said of the operation. */
+static void note_misfit(edgeops_call *call, edgeops_status status) {
+    if (status != EDGEOPS_OK && call->misfit == NULL) {
+        call->misfit = eop_strdup(edgeops_error_last()->message);
+    }
+}
+
 static void end(edgeops_call *call, edgeops_status status, char *result, char *message) {
+    if (call->misfit != NULL) {
+        eop_log_write(node_log(call->node), EDGEOPS_LOG_ERROR, "node", "%s", call->misfit);
+        eop_free(message);
+        message = call->misfit;
+        call->misfit = NULL;
+        status = EDGEOPS_E_INTERNAL;
+    }
     if (call->cut_off && status == EDGEOPS_E_CANCELED) {
         char *text = eop_strdup("the daemon stopped");
         if (text != NULL) {
@@ -74,6 +91,9 @@ void eop_call_finish(edgeops_call *call, edgeops_status status, eop_json *result
         }
         text = eop_json_print(result);
         status = text != NULL ? EDGEOPS_OK : eop_fail_nomem("node");
+        if (text != NULL && call->op != NULL) {
+            note_misfit(call, eop_answer_check_result(call->op, text));
+        }
     }
     end(call, status, text, status < 0 ? eop_strdup(edgeops_error_last()->message) : NULL);
     eop_json_free(result);
@@ -86,6 +106,9 @@ void eop_call_fail(edgeops_call *call, edgeops_status status, const char *messag
 }
 
 void eop_call_event(edgeops_call *call, eop_json *event) {
+    if (call->op != NULL && event != NULL) {
+        note_misfit(call, eop_answer_check_event(call->op, event));
+    }
     if (call->on_event != NULL && call->state == EOP_CALL_RUNNING) {
         char *text = eop_json_print(event);
         if (text != NULL) {

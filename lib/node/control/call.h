@@ -27,6 +27,8 @@ struct edgeops_call {
     edgeops_status status;
     char *result;
     char *message;
+    char
+        *misfit; /**< answer.h: why the call fails at its end whatever it says; NULL: it does not */
     /** Set by what takes time, an operation or the daemon; called once, by
      * edgeops_call_cancel(). */
     void (*cancel)(edgeops_call *call);

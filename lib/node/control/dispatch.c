@@ -15,22 +15,12 @@ void edgeops_call_options_init(edgeops_call_options *options, size_t struct_size
     eop_struct_init(options, struct_size, &defaults, sizeof defaults);
 }
 
-const eop_op *eop_op_at(const edgeops_node *node, size_t index) {
+const eop_op *eop_op_find(const edgeops_node *node, const char *name) {
     for (const eop_op *const *group = node->ops; *group != NULL; group++) {
-        for (const eop_op *op = *group; op->name != NULL; op++) {
-            if (index-- == 0) {
+        for (const eop_op *op = *group; op->spec != NULL; op++) {
+            if (strcmp(op->spec->name, name) == 0) {
                 return op;
             }
-        }
-    }
-    return NULL;
-}
-
-const eop_op *eop_op_find(const edgeops_node *node, const char *name) {
-    const eop_op *op = NULL;
-    for (size_t i = 0; (op = eop_op_at(node, i)) != NULL; i++) {
-        if (strcmp(op->name, name) == 0) {
-            return op;
         }
     }
     return NULL;
@@ -41,12 +31,12 @@ static edgeops_status check_args(eop_json **out, const eop_op *op, const char *a
     eop_json *schema = NULL;
     const char *text = args_json != NULL ? args_json : "{}";
     size_t size = strlen(text);
-    edgeops_status status = eop_json_parse(&args, text, size, op->name, NULL);
+    edgeops_status status = eop_json_parse(&args, text, size, op->spec->name, NULL);
     if (status == EDGEOPS_OK) {
-        status = eop_json_parse(&schema, op->args, strlen(op->args), "schema", NULL);
+        status = eop_json_parse(&schema, op->spec->args, strlen(op->spec->args), "schema", NULL);
     }
     if (status == EDGEOPS_OK) {
-        status = eop_schema_check(schema, args, text, size, op->name);
+        status = eop_schema_check(schema, args, text, size, op->spec->name);
     }
     if (status == EDGEOPS_OK) {
         eop_schema_defaults(schema, args);
@@ -65,17 +55,17 @@ static edgeops_status check_local(edgeops_call *call, const char *operation,
         return eop_fail(EDGEOPS_E_NOTFOUND, "node",
                         "there is no operation '%.64s'; 'node.ops' lists them", operation);
     }
-    if ((call->op->flags & EOP_OP_DAEMON) != 0 && !eop_node_is_daemon(call->node)) {
+    if ((call->op->spec->flags & EOP_OP_DAEMON) != 0 && !eop_node_is_daemon(call->node)) {
         return eop_fail(EDGEOPS_E_INVALID, "node", "%s needs a running daemon; none runs on '%s'",
-                        call->op->name, call->node->home);
+                        call->op->spec->name, call->node->home);
     }
-    if ((call->op->flags & (EOP_OP_OUTPUT | EOP_OP_OPTIONAL)) == EOP_OP_OUTPUT &&
+    if ((call->op->spec->flags & (EOP_OP_OUTPUT | EOP_OP_OPTIONAL)) == EOP_OP_OUTPUT &&
         call->output < 0) {
         return eop_fail(EDGEOPS_E_INVALID, "node", "%s needs a descriptor for its output",
-                        call->op->name);
+                        call->op->spec->name);
     }
-    if ((call->op->flags & EOP_OP_INPUT) == 0 && call->input >= 0) {
-        return eop_fail(EDGEOPS_E_INVALID, "node", "%s takes no input", call->op->name);
+    if ((call->op->spec->flags & EOP_OP_INPUT) == 0 && call->input >= 0) {
+        return eop_fail(EDGEOPS_E_INVALID, "node", "%s takes no input", call->op->spec->name);
     }
     return check_args(&call->args, call->op, args_json);
 }

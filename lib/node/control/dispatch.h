@@ -8,7 +8,5 @@
 
 /** NULL when there is none. */
 const eop_op *eop_op_find(const edgeops_node *node, const char *name);
-/** The index-th operation, NULL past the last: sorted by noun. */
-const eop_op *eop_op_at(const edgeops_node *node, size_t index);
 
 #endif /* EOP_NODE_CONTROL_DISPATCH_H */

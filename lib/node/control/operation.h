@@ -13,12 +13,34 @@ enum {
     EOP_OP_DETACHED = 16, /**< goes on when the client that asked goes away */
     EOP_OP_OPTIONAL = 32  /**< may do without its output */
 };
-struct eop_op {
+/** Who may call it: each may what those before may. */
+typedef enum eop_role {
+    EOP_ROLE_VIEWER,
+    EOP_ROLE_OPERATOR,
+    EOP_ROLE_ENGINEER,
+    EOP_ROLE_ADMIN
+} eop_role;
+/** What it does to the node. */
+typedef enum eop_effect {
+    EOP_EFFECT_READ,
+    EOP_EFFECT_CHANGE,
+    EOP_EFFECT_REMOVE /**< something that cannot be made again is gone */
+} eop_effect;
+
+/** What is said of an operation: made of ops/NOUN.json. Texts are JSON. */
+typedef struct eop_op_spec {
     const char *name;
     const char *summary;
-    const char *args;   /**< JSON Schema, text */
-    const char *result; /**< JSON Schema, text; NULL: an object */
+    const char *args;   /**< JSON Schema */
+    const char *result; /**< JSON Schema */
+    const char *events; /**< array of JSON Schemas */
+    eop_role role;
+    eop_effect effect;
     unsigned flags;
+} eop_op_spec;
+
+struct eop_op {
+    const eop_op_spec *spec;
     /** One of the two. run answers at once; *result is taken also after a failure. start answers
      * later through eop_call_finish(), unless it fails. */
     edgeops_status (*run)(edgeops_call *call, eop_json **result);

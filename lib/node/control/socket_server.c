@@ -199,8 +199,8 @@ static edgeops_status start(session *s, int64_t id, const eop_json *frame, int *
     c->id = id;
     c->input = fds[0];
     c->output = fds[1];
-    c->detached = op != NULL && (op->flags & EOP_OP_DETACHED) != 0;
-    c->stops = op != NULL && strcmp(op->name, "node.stop") == 0;
+    c->detached = op != NULL && (op->spec->flags & EOP_OP_DETACHED) != 0;
+    c->stops = op != NULL && strcmp(op->spec->name, "node.stop") == 0;
     edgeops_call_options options = EDGEOPS_CALL_OPTIONS_INIT;
     options.input = c->input;
     options.output = c->output;

@@ -4,7 +4,7 @@
 
 #include "base/type.h"
 #include "node/control/job.h"
-#include "node/ops/ops.h"
+#include "node/ops/groups.h"
 
 #define ITEMS_MAX 20000u
 

@@ -4,7 +4,7 @@
 
 #include "node/live/deployments.h"
 #include "node/live/sources.h"
-#include "node/ops/ops.h"
+#include "node/ops/groups.h"
 #include "store/retention.h"
 
 static eop_json *times_of(const edgeops_asset_info *info) {
@@ -172,30 +172,11 @@ static edgeops_status run_rm(edgeops_call *call, eop_json **result) {
     return edgeops_asset_remove(call->node->store, name);
 }
 
-#define NAME EOP_STRING("name", "name of the asset")
-
 const eop_op eop_asset_ops[] = {
-    {.name = "asset.ls",
-     .summary = "list the assets",
-     .args = EOP_ARGS("", EOP_STRING("pattern", "'*' stands for any characters")),
-     .run = run_ls},
-    {.name = "asset.show",
-     .summary = "show an asset and its channels",
-     .args = EOP_ARGS("\"name\"", NAME),
-     .run = run_show},
-    {.name = "asset.rm",
-     .summary = "remove an asset with its samples and labels",
-     .args = EOP_ARGS("\"name\"", NAME),
-     .run = run_rm},
-    {.name = "asset.rename",
-     .summary = "give an asset another name",
-     .args = EOP_ARGS("\"name\",\"to\"", NAME "," EOP_STRING("to", "its new name")),
-     .run = run_rename},
-    {.name = "asset.rename-channel",
-     .summary = "give a channel of an asset another name",
-     .args = EOP_ARGS(
-         "\"name\",\"channel\",\"to\"", NAME
-         "," EOP_STRING("channel", "name of the channel") "," EOP_STRING("to", "its new name")),
-     .run = run_rename_channel},
+    {&eop_spec_asset_ls, .run = run_ls},
+    {&eop_spec_asset_show, .run = run_show},
+    {&eop_spec_asset_rm, .run = run_rm},
+    {&eop_spec_asset_rename, .run = run_rename},
+    {&eop_spec_asset_rename_channel, .run = run_rename_channel},
     {0},
 };

@@ -10,7 +10,7 @@
 #include "edgeops/version.h"
 #include "node/control/job.h"
 #include "node/files/backup_list.h"
-#include "node/ops/ops.h"
+#include "node/ops/groups.h"
 #include "store/backup.h"
 
 /* Between two looks at the free disk. */
@@ -352,10 +352,6 @@ static edgeops_status backup_start(edgeops_call *call) {
 }
 
 const eop_op eop_backup_ops[] = {
-    {.name = "node.backup",
-     .summary = "copy the home into a new folder while everything goes on: all as of one moment",
-     .args = EOP_ARGS("\"path\"", EOP_STRING("path", "absolute, of a folder that is not there yet "
-                                                     "or is empty")),
-     .start = backup_start},
+    {&eop_spec_node_backup, .start = backup_start},
     {0},
 };

@@ -10,8 +10,8 @@
 #include "node/files/arrays.h"
 #include "node/files/slices.h"
 #include "node/ops/aggregate.h"
+#include "node/ops/groups.h"
 #include "node/ops/import.h"
-#include "node/ops/ops.h"
 
 #define FLUSH_BYTES 65536u
 
@@ -321,104 +321,11 @@ static edgeops_status run_head(edgeops_call *call, eop_json **result) {
     return EDGEOPS_OK;
 }
 
-#define ASSET EOP_STRING("asset", "name of the asset")
-
-#define EXPORT_ARGS                                                                                \
-    EOP_TIME("start", "inclusive")                                                                 \
-    "," EOP_TIME("end", "exclusive") ","                                                           \
-                                     "\"format\":{\"enum\":[\"csv\",\"jsonl\",\"npy\",\"npz\"],"   \
-                                     "\"default\":\"csv\"},"                                       \
-                                     "\"gzip\":{\"type\":\"boolean\",\"default\":false,"           \
-                                     "\"description\":\"csv and jsonl\"},"                         \
-                                     "\"seq\":{\"type\":\"boolean\",\"default\":false},"           \
-                                     "\"labels\":{\"type\":\"boolean\",\"default\":false}"
-
 const eop_op eop_data_ops[] = {
-    {.name = "data.import",
-     .summary = "append rows of CSV or JSON lines, plain or gzip, or NumPy arrays to an asset",
-     .args = EOP_ARGS(
-         "\"asset\"",
-         EOP_STRING("asset", "name; {column} is filled from the row") "," EOP_STRING(
-             "what",
-             "name of the input in errors") ","
-                                            "\"format\":{\"enum\":[\"csv\",\"jsonl\",\"npz\","
-                                            "\"npy\"],"
-                                            "\"default\":\"csv\"}," EOP_STRING(
-                                                "time_column",
-                                                "default: time, unless start is "
-                                                "given") ","
-                                                         "\"time_unit\":{\"enum\":["
-                                                         "\"s\",\"ms\",\"us\","
-                                                         "\"ns\"],\"description\":"
-                                                         "\"of numbers; default: "
-                                                         "by "
-                                                         "magnitude\"}," EOP_TIME(
-                                                             "start",
-                                                             "of "
-                                                             "the"
-                                                             " fi"
-                                                             "rst"
-                                                             " ro"
-                                                             "w, "
-                                                             "whe"
-                                                             "re "
-                                                             "the"
-                                                             "re "
-                                                             "is "
-                                                             "no "
-                                                             "tim"
-                                                             "e "
-                                                             "col"
-                                                             "um"
-                                                             "n") "," EOP_STRING("period",
-                                                                                 "from row to row, "
-                                                                                 "where there is "
-                                                                                 "no "
-                                                                                 "time column; "
-                                                                                 "default "
-                                                                                 "1s") "," EOP_STRING("seq_column",
-                                                                                                      "tells rows "
-                                                                                                      "of one time "
-                                                                                                      "apart") "," EOP_STRING("label_column",
-                                                                                                                              "runs of equal text become labels") ","
-                                                                                                                                                                  "\"columns\":{\"type\":\"object\",\"description\":\"types and units by column\","
-                                                                                                                                                                  "\"additionalProperties\":{\"type\":\"object\",\"additionalProperties\":false,"
-                                                                                                                                                                  "\"properties\":{\"type\":" EOP_TYPE_SCHEMA
-                                                                                                                                                                  ","
-                                                                                                                                                                  "\"unit\":{\"type\":\"string\",\"maxLength\":64}}}},"
-                                                                                                                                                                  "\"skip_columns\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},"
-                                                                                                                                                                  "\"separator\":{\"enum\":[\",\",\";\",\"|\",\"tab\",\"\\t\"],\"default\":\",\"},"
-                                                                                                                                                                  "\"batch\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":100000,\"default\":1000}"),
-     .flags = EOP_OP_INPUT | EOP_OP_STREAMS,
-     .start = eop_import_start},
-    {.name = "data.export",
-     .summary = "write the samples of an asset as CSV, JSON lines or NumPy arrays",
-     .args = EOP_ARGS(
-         "\"asset\"",
-         ASSET ",\"channels\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}}," EXPORT_ARGS),
-     .flags = EOP_OP_OUTPUT | EOP_OP_STREAMS,
-     .start = export_start},
-    {.name = "data.head",
-     .summary = "show the first or last samples of an asset",
-     .args = EOP_ARGS("\"asset\"",
-                      ASSET ","
-                            "\"rows\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":10000,"
-                            "\"default\":10},\"last\":{\"type\":\"boolean\",\"default\":false}"),
-     .run = run_head},
-    {.name = "data.stats",
-     .summary = "count, range and mean of each channel of an asset",
-     .args = EOP_ARGS("\"asset\"", ASSET),
-     .start = eop_stats_start},
-    {.name = "data.aggregate",
-     .summary = "count, range and mean of channels of an asset over stretches of time",
-     .args = EOP_ARGS(
-         "\"asset\"",
-         ASSET ",\"channels\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}}," EOP_TIME(
-             "start",
-             "inclusive") "," EOP_TIME("end",
-                                       "exclusive") "," EOP_STRING("every",
-                                                                   "length of a stretch such as "
-                                                                   "1h; default: all")),
-     .start = eop_aggregate_start},
+    {&eop_spec_data_import, .start = eop_import_start},
+    {&eop_spec_data_export, .start = export_start},
+    {&eop_spec_data_head, .run = run_head},
+    {&eop_spec_data_stats, .start = eop_stats_start},
+    {&eop_spec_data_aggregate, .start = eop_aggregate_start},
     {0},
 };

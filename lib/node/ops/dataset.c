@@ -8,7 +8,7 @@
 #include "node/files/arrays.h"
 #include "node/files/dataset_diff.h"
 #include "node/files/dataset_options.h"
-#include "node/ops/ops.h"
+#include "node/ops/groups.h"
 
 #define FLUSH_BYTES 65536u
 
@@ -215,71 +215,12 @@ static edgeops_status run_rm(edgeops_call *call, eop_json **result) {
     return edgeops_dataset_remove(call->node->store, eop_json_string(call->args, "name", ""));
 }
 
-#define NAME EOP_STRING("name", "name of the dataset")
-#define ALIGN                                                                                      \
-    EOP_STRING("filter", "conditions on channels: temp >= 20 and state == 'run'; is null")         \
-    "," EOP_STRING("rate", "common rate such as 50Hz; or period") "," EOP_STRING(                  \
-        "period",                                                                                  \
-        "common rate as a duration") ",\"fill\":{\"enum\":[\"previous\",\"linear\","               \
-                                     "\"none\"],\"default\":\"previous\"}," EOP_STRING(            \
-                                         "tolerance",                                              \
-                                         "an older value is null on the common rate: a duration")
-#define WINDOW                                                                                     \
-    EOP_STRING("window", "what a training must cut: rows or a duration")                           \
-    "," EOP_STRING("step", "from one window to the next: rows or a duration")
-#define SPLIT                                                                                      \
-    EOP_STRING("split", "what the test gets: time:PART, time:TIME, group:PART, group:ASSET,ASSET " \
-                        "or fraction:PART")                                                        \
-    "," EOP_STRING(                                                                                \
-        "validation",                                                                              \
-        "what validation gets: a part, a time or assets, as the split") ",\"seed\":{\"type\":"     \
-                                                                        "\"integer\",\"minimum\":" \
-                                                                        "0,\"default\":0}"         \
-                                                                        "," EOP_STRING("block",    \
-                                                                                       "of "       \
-                                                                                       "fraction:" \
-                                                                                       " time "    \
-                                                                                       "that "     \
-                                                                                       "stays "    \
-                                                                                       "together;" \
-                                                                                       " default:" \
-                                                                                       " a 100th " \
-                                                                                       "of the "   \
-                                                                                       "range")
-
 const eop_op eop_dataset_ops[] = {
-    {.name = "dataset.create",
-     .summary = "freeze a selection of samples and labels",
-     .args = EOP_ARGS(
-         "\"name\",\"assets\"", NAME
-         ",\"assets\":{\"type\":\"array\",\"minItems\":1,\"maxItems\":10000,"
-         "\"items\":{\"type\":\"string\"},\"description\":\"names, or patterns "
-         "with '*'\"},"
-         "\"channels\":{\"type\":\"array\",\"maxItems\":1024,"
-         "\"items\":{\"type\":\"string\"},\"description\":\"default: those that "
-         "all the assets have\"}," EOP_TIME("start", "inclusive") "," EOP_TIME(
-             "end", "exclusive") ","
-                                 "\"labelled_only\":{\"type\":\"boolean\",\"default\":false}," ALIGN
-                                 "," WINDOW "," SPLIT),
-     .start = create_start},
-    {.name = "dataset.ls", .summary = "list the datasets", .args = EOP_ARGS_NONE, .run = run_ls},
-    {.name = "dataset.show",
-     .summary = "show a dataset",
-     .args = EOP_ARGS("\"name\"", NAME),
-     .run = run_show},
-    {.name = "dataset.diff",
-     .summary = "say how two datasets differ: definition, rows, labels, profile",
-     .args = EOP_ARGS("\"name\",\"other\"", NAME "," EOP_STRING("other", "name of another one")),
-     .run = run_diff},
-    {.name = "dataset.rm",
-     .summary = "remove a dataset, not its samples",
-     .args = EOP_ARGS("\"name\"", NAME),
-     .run = run_rm},
-    {.name = "dataset.export",
-     .summary = "write a dataset as CSV: asset, time, channels, label; or as NumPy arrays",
-     .args =
-         EOP_ARGS("\"name\"", NAME ",\"format\":{\"enum\":[\"csv\",\"npz\"],\"default\":\"csv\"}"),
-     .flags = EOP_OP_OUTPUT,
-     .start = export_start},
+    {&eop_spec_dataset_create, .start = create_start},
+    {&eop_spec_dataset_ls, .run = run_ls},
+    {&eop_spec_dataset_show, .run = run_show},
+    {&eop_spec_dataset_diff, .run = run_diff},
+    {&eop_spec_dataset_rm, .run = run_rm},
+    {&eop_spec_dataset_export, .start = export_start},
     {0},
 };

@@ -7,7 +7,7 @@
 #include "node/home/models.h"
 #include "node/live/deployments.h"
 #include "node/live/sources.h"
-#include "node/ops/ops.h"
+#include "node/ops/groups.h"
 
 #define NAME_MAX_SIZE 64
 
@@ -178,46 +178,12 @@ static edgeops_status run_rm(edgeops_call *call, eop_json **result) {
     return deployment != NULL ? eop_deployment_remove(deployment) : EDGEOPS_E_NOTFOUND;
 }
 
-#define NAME     EOP_STRING("name", "name of the deployment")
-#define NEW_NAME EOP_STRING("name", "default: MODEL-ASSET")
-#define MODEL    EOP_STRING("model", "name of the model")
-#define ASSET    EOP_STRING("asset", "whose samples it sees; need not exist yet")
-#define PUBLISH  EOP_STRING("publish", "topic; default: edgeops/predictions/NAME")
-#define SOURCE                                                                                     \
-    EOP_STRING("source", "mqtt source whose broker is used; default: the one that feeds the "      \
-                         "asset, or the only enabled one; without any it is not published")
-#define QOS    "\"qos\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":2,\"default\":1}"
-#define RETAIN "\"retain\":{\"type\":\"boolean\",\"default\":false}"
-#define FROM   "\"from\":{\"enum\":[\"now\",\"start\"],\"default\":\"now\"}"
-
 const eop_op eop_deployment_ops[] = {
-    {.name = "deploy",
-     .summary = "predict on an asset with a model, live",
-     .args = EOP_ARGS("\"model\",\"asset\"", MODEL "," ASSET "," NEW_NAME "," PUBLISH "," SOURCE
-                                                   "," QOS "," RETAIN "," FROM),
-     .run = run_deploy},
-    {.name = "deployment.ls",
-     .summary = "list the deployments",
-     .args = EOP_ARGS_NONE,
-     .run = run_ls},
-    {.name = "deployment.show",
-     .summary =
-         "show a deployment; its counters go on over restarts. windows = predictions + errors + "
-         "skipped; late: samples older than the newest one, which had no place in a window; "
-         "conflicts: predictions that differ from one stored before for the same time",
-     .args = EOP_ARGS("\"name\"", NAME),
-     .run = run_show},
-    {.name = "deployment.start",
-     .summary = "go on where a deployment was stopped",
-     .args = EOP_ARGS("\"name\"", NAME),
-     .run = run_start},
-    {.name = "deployment.stop",
-     .summary = "stop a deployment for good; its position is kept",
-     .args = EOP_ARGS("\"name\"", NAME),
-     .run = run_stop},
-    {.name = "deployment.rm",
-     .summary = "remove a deployment, not its predictions",
-     .args = EOP_ARGS("\"name\"", NAME),
-     .run = run_rm},
+    {&eop_spec_deploy, .run = run_deploy},
+    {&eop_spec_deployment_ls, .run = run_ls},
+    {&eop_spec_deployment_show, .run = run_show},
+    {&eop_spec_deployment_start, .run = run_start},
+    {&eop_spec_deployment_stop, .run = run_stop},
+    {&eop_spec_deployment_rm, .run = run_rm},
     {0},
 };

@@ -11,7 +11,7 @@
 #include "node/home/models.h"
 #include "node/live/deployments.h"
 #include "node/live/sources.h"
-#include "node/ops/ops.h"
+#include "node/ops/groups.h"
 #include "store/retention.h"
 
 #define FINDINGS_MAX 200
@@ -386,7 +386,8 @@ static void files_work(eop_job *job, void *user_data) {
 static bool makes_temporary(const edgeops_node *node) {
     for (const edgeops_call *call = node->calls; call != NULL; call = call->next) {
         if (call->state == EOP_CALL_RUNNING &&
-            (strcmp(call->op->name, "train") == 0 || strcmp(call->op->name, "workflow.add") == 0)) {
+            (strcmp(call->op->spec->name, "train") == 0 ||
+             strcmp(call->op->spec->name, "workflow.add") == 0)) {
             return true;
         }
     }
@@ -461,12 +462,6 @@ static edgeops_status doctor_start(edgeops_call *call) {
 }
 
 const eop_op eop_doctor_ops[] = {
-    {.name = "doctor",
-     .summary = "look for what keeps the node from working",
-     .args = EOP_ARGS(
-         "", "\"deep\":{\"type\":\"boolean\",\"default\":false,\"description\":"
-             "\"read everything: chunks, journal, datasets, blobs, databases, and what is in the "
-             "files, not only their sizes\"}"),
-     .start = doctor_start},
+    {&eop_spec_doctor, .start = doctor_start},
     {0},
 };

@@ -7,7 +7,7 @@
 #include "node/home/inputs.h"
 #include "node/home/runs.h"
 #include "node/live/stage.h"
-#include "node/ops/ops.h"
+#include "node/ops/groups.h"
 
 #define AGAIN_AFTER (50 * EDGEOPS_MILLISECOND)
 

@@ -10,7 +10,7 @@
 #include "node/files/import_arrays.h"
 #include "node/files/import_csv.h"
 #include "node/files/import_lines.h"
-#include "node/ops/ops.h"
+#include "node/ops/groups.h"
 
 static void import_free(eop_import *w) {
     if (w == NULL) {

@@ -4,8 +4,8 @@
 
 #include "dataset/label.h"
 #include "node/control/job.h"
+#include "node/ops/groups.h"
 #include "node/ops/label_import.h"
-#include "node/ops/ops.h"
 
 /* As many as an answer has room for, whatever they say. */
 #define PAGE_MAX 5000
@@ -257,67 +257,14 @@ static edgeops_status stats_start(edgeops_call *call) {
     return status;
 }
 
-/* clang-format off */
-#define SHORT(key, text) "\"" key "\":{\"type\":\"string\",\"maxLength\":256,\"description\":\"" text "\"}"
-#define NOT_EMPTY(key, text) \
-    "\"" key "\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":256,\"description\":\"" text "\"}"
-#define NUMBER(key, text) "\"" key "\":{\"type\":\"integer\",\"minimum\":1,\"description\":\"" text "\"}"
-#define ASSET      EOP_STRING("asset", "name of the asset")
-#define LABEL      NOT_EMPTY("label", "what is said")
-#define AUTHOR     SHORT("author", "who says it")
-#define SOURCE     NOT_EMPTY("source", "how it came; default api")
-#define START      EOP_TIME("start", "inclusive")
-#define END        EOP_TIME("end", "exclusive; absent: the instant of start")
-#define PATTERN    EOP_STRING("asset", "name of an asset, '*' stands for anything")
-#define RANGE      EOP_TIME("start", "what covers an instant from here on") "," EOP_TIME("end", "and before this one")
-#define AT_VERSION NUMBER("at_version", "as the labels were at this version; default: now")
-#define PAGE       "\"limit\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":5000,\"default\":5000}," \
-                   NUMBER("after", "go on behind the label with this id: next of the page before")
-
 const eop_op eop_label_ops[] = {
-    {.name = "label.add",
-     .summary = "say what a time or an interval of an asset was",
-     .args = EOP_ARGS("\"asset\",\"start\",\"label\"", ASSET "," START "," END "," LABEL "," AUTHOR "," SOURCE),
-     .run = run_add},
-    {.name = "label.add_many",
-     .summary = "add up to 10,000 labels, all or none",
-     .args = EOP_ARGS("\"items\"",
-         ASSET "," AUTHOR "," SOURCE ",\"once\":{\"type\":\"boolean\",\"default\":false,\"description\":"
-         "\"leave out what is there, so that the call can be made again\"},"
-         "\"items\":{\"type\":\"array\",\"minItems\":1,\"maxItems\":10000,\"items\":"
-         EOP_ARGS("\"start\",\"label\"", ASSET "," START "," END "," LABEL "," AUTHOR) "}"),
-     .run = run_add_many},
-    {.name = "label.correct",
-     .summary = "replace a label by a better one; the old one stays in the history",
-     .args = EOP_ARGS("\"id\"", NUMBER("id", "of a label that is in force") "," LABEL "," START ","
-         EOP_TIME("end", "exclusive; default: as it was") "," AUTHOR "," SOURCE),
-     .run = run_correct},
-    {.name = "label.history",
-     .summary = "list all labels of an asset, or a label with what it corrects and what corrects it",
-     .args = EOP_ARGS("", PATTERN "," NUMBER("id", "of a label") "," PAGE),
-     .run = run_history},
-    {.name = "label.import",
-     .summary =
-         "add labels from a CSV file with the columns asset, start, end, label, author: all or "
-         "none, without those that are there",
-     .args = EOP_ARGS("", EOP_STRING("asset", "of all rows, whatever they say") ","
-         EOP_STRING("what", "name of the input, kept as the source of the labels")),
-     .flags = EOP_OP_INPUT,
-     .start = eop_label_import_start},
-    {.name = "label.ls",
-     .summary = "list labels that are in force, by asset and start",
-     .args = EOP_ARGS("", PATTERN "," LABEL "," AUTHOR "," RANGE "," AT_VERSION "," PAGE),
-     .run = run_ls},
-    {.name = "label.rm",
-     .summary = "take a label back",
-     .args = EOP_ARGS("\"id\"", NUMBER("id", "of a label that is in force")),
-     .run = run_rm},
-    {.name = "label.stats",
-     .summary = "count classes in rows, and how far those who labelled the same rows agree",
-     .args = EOP_ARGS("", PATTERN "," RANGE "," AT_VERSION
-         ",\"conflicts\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":1000,\"default\":20,\"description\":"
-         "\"list so many time ranges with different labels\"}"),
-     .start = stats_start},
+    {&eop_spec_label_add, .run = run_add},
+    {&eop_spec_label_add_many, .run = run_add_many},
+    {&eop_spec_label_correct, .run = run_correct},
+    {&eop_spec_label_history, .run = run_history},
+    {&eop_spec_label_import, .start = eop_label_import_start},
+    {&eop_spec_label_ls, .run = run_ls},
+    {&eop_spec_label_rm, .run = run_rm},
+    {&eop_spec_label_stats, .start = stats_start},
     {0},
 };
-/* clang-format on */

@@ -10,7 +10,7 @@
 #include "codec/table_csv.h"
 #include "node/control/bulk.h"
 #include "node/files/predict.h"
-#include "node/ops/ops.h"
+#include "node/ops/groups.h"
 
 #define LABELS_MAX 1000000u
 #define FIELD_MAX  256u

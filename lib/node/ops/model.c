@@ -4,7 +4,7 @@
 
 #include "node/home/records.h"
 #include "node/live/deployments.h"
-#include "node/ops/ops.h"
+#include "node/ops/groups.h"
 
 static void copy_member(eop_json *to, const eop_json *from, const char *key) {
     const eop_json *member = eop_json_get(from, key);
@@ -60,7 +60,7 @@ static edgeops_status check_unused(const edgeops_node *node, const char *name) {
         if (call->state == EOP_CALL_RUNNING && call->op->start != NULL &&
             strcmp(eop_json_string(call->args, "model", ""), name) == 0) {
             return eop_fail(EDGEOPS_E_BUSY, "node", "model '%s' is in use by %s", name,
-                            call->op->name);
+                            call->op->spec->name);
         }
     }
     return EDGEOPS_OK;
@@ -87,17 +87,9 @@ static edgeops_status run_rm(edgeops_call *call, eop_json **result) {
     return status;
 }
 
-#define MODEL EOP_STRING("model", "name of the model")
-
 const eop_op eop_model_ops[] = {
-    {.name = "model.ls", .summary = "list the models", .args = EOP_ARGS_NONE, .run = run_ls},
-    {.name = "model.show",
-     .summary = "show a model and what it was made of",
-     .args = EOP_ARGS("\"model\"", MODEL),
-     .run = run_show},
-    {.name = "model.rm",
-     .summary = "remove a model that is not deployed",
-     .args = EOP_ARGS("\"model\"", MODEL),
-     .run = run_rm},
+    {&eop_spec_model_ls, .run = run_ls},
+    {&eop_spec_model_show, .run = run_show},
+    {&eop_spec_model_rm, .run = run_rm},
     {0},
 };

@@ -5,10 +5,9 @@
 
 #include "edgeops/version.h"
 #include "monitor/memory.h"
-#include "node/control/dispatch.h"
 #include "node/live/deployments.h"
 #include "node/live/sources.h"
-#include "node/ops/ops.h"
+#include "node/ops/groups.h"
 
 static eop_json *disk_json(edgeops_node *node, const eop_store_stats *stats) {
     eop_json *disk = eop_json_object();
@@ -84,27 +83,48 @@ static edgeops_status run_set(edgeops_call *call, eop_json **result) {
     return status;
 }
 
+static edgeops_status set_schema(eop_json *item, const char *key, const char *text) {
+    eop_json *schema = NULL;
+    edgeops_status status = eop_json_parse(&schema, text, strlen(text), key, NULL);
+    eop_json_set(item, key, schema);
+    return status;
+}
+
+static edgeops_status describe(eop_json **out, const eop_op_spec *spec) {
+    static const char *const roles[] = {"viewer", "operator", "engineer", "admin"};
+    static const char *const effects[] = {"read", "change", "remove"};
+    eop_json *item = *out = eop_json_object();
+    eop_json_set_string(item, "name", spec->name);
+    eop_json_set_string(item, "summary", spec->summary);
+    eop_json_set_string(item, "role", roles[spec->role]);
+    eop_json_set_string(item, "effect", effects[spec->effect]);
+    edgeops_status status = set_schema(item, "args", spec->args);
+    if (status == EDGEOPS_OK) {
+        status = set_schema(item, "result", spec->result);
+    }
+    if (status == EDGEOPS_OK) {
+        status = set_schema(item, "events", spec->events);
+    }
+    eop_json_set_bool(item, "bulk_in", (spec->flags & EOP_OP_INPUT) != 0);
+    eop_json_set_bool(item, "bulk_out", (spec->flags & EOP_OP_OUTPUT) != 0);
+    eop_json_set_bool(item, "bulk_out_optional", (spec->flags & EOP_OP_OPTIONAL) != 0);
+    eop_json_set_bool(item, "streams", (spec->flags & EOP_OP_STREAMS) != 0);
+    eop_json_set_bool(item, "daemon", (spec->flags & EOP_OP_DAEMON) != 0);
+    eop_json_set_bool(item, "detached", (spec->flags & EOP_OP_DETACHED) != 0);
+    return status;
+}
+
 static edgeops_status run_ops(edgeops_call *call, eop_json **result) {
     (void)call;
     eop_json *items = NULL;
+    edgeops_status status = EDGEOPS_OK;
     *result = eop_items(&items);
-    const eop_op *op = NULL;
-    for (size_t i = 0; (op = eop_op_at(call->node, i)) != NULL; i++) {
-        eop_json *args = NULL;
-        edgeops_status status = eop_json_parse(&args, op->args, strlen(op->args), op->name, NULL);
-        if (status != EDGEOPS_OK) {
-            return status;
-        }
-        eop_json *item = eop_json_object();
-        eop_json_set_string(item, "name", op->name);
-        eop_json_set_string(item, "summary", op->summary);
-        eop_json_set(item, "args", args);
-        eop_json_set_bool(item, "bulk_in", (op->flags & EOP_OP_INPUT) != 0);
-        eop_json_set_bool(item, "bulk_out", (op->flags & EOP_OP_OUTPUT) != 0);
-        eop_json_set_bool(item, "streams", (op->flags & EOP_OP_STREAMS) != 0);
+    for (size_t i = 0; status == EDGEOPS_OK && eop_op_specs[i] != NULL; i++) {
+        eop_json *item = NULL;
+        status = describe(&item, eop_op_specs[i]);
         eop_json_append(items, item);
     }
-    return EDGEOPS_OK;
+    return status;
 }
 
 /* The server ends the daemon once this is answered. */
@@ -115,24 +135,9 @@ static edgeops_status run_stop(edgeops_call *call, eop_json **result) {
 }
 
 const eop_op eop_node_ops[] = {
-    {.name = "node.status",
-     .summary = "show what runs and how it does",
-     .args = EOP_ARGS_NONE,
-     .run = run_status},
-    {.name = "node.set",
-     .summary = "change what is kept when the power fails",
-     .args = EOP_ARGS("", "\"durability\":{\"enum\":[\"process\",\"power\"],\"description\":"
-                          "\"what was acknowledged survives the end of any process, or also a "
-                          "power cut\"}"),
-     .run = run_set},
-    {.name = "node.ops",
-     .summary = "list the operations and their arguments",
-     .args = EOP_ARGS_NONE,
-     .run = run_ops},
-    {.name = "node.stop",
-     .summary = "end the daemon",
-     .args = EOP_ARGS_NONE,
-     .flags = EOP_OP_DAEMON,
-     .run = run_stop},
+    {&eop_spec_node_status, .run = run_status},
+    {&eop_spec_node_set, .run = run_set},
+    {&eop_spec_node_ops, .run = run_ops},
+    {&eop_spec_node_stop, .run = run_stop},
     {0},
 };

@@ -5,7 +5,7 @@
 #include "node/files/predict_read.h"
 #include "node/files/predict_write.h"
 #include "node/ops/follow.h"
-#include "node/ops/ops.h"
+#include "node/ops/groups.h"
 
 #define BUDGET         (2 * EDGEOPS_MILLISECOND)
 #define QUEUE_MAX      ((size_t)1 << 20)
@@ -440,57 +440,9 @@ static edgeops_status predict_start(edgeops_call *call) {
 #define MODEL EOP_STRING("model", "name of the model")
 
 /* clang-format off */
+
 const eop_op eop_predict_ops[] = {
-    {.name = "predict",
-     .summary = "predict on a CSV file, a dataset or an asset's past; with labels, say "
-                "how well",
-     .args = EOP_ARGS(
-         "\"model\"",
-         MODEL "," EOP_STRING(
-             "dataset",
-             "name of a dataset") ",\"part\":{\"enum\":[\"train\",\"test\",\"validation\",\"all\"],"
-                                  "\"description\":\"of a dataset with a split; default: "
-                                  "test\"}," EOP_STRING("asset",
-                                                        "name of an "
-                                                        "asset") "," EOP_TIME("start",
-                                                                              "of an asset's "
-                                                                              "range, "
-                                                                              "inclusive") "," EOP_TIME("end",
-                                                                                                        "exclusiv"
-                                                                                                        "e") "," EOP_STRING("what",
-                                                                                                                            "name of the input in "
-                                                                                                                            "errors") "," EOP_STRING("time_column",
-                                                                                                                                                     "of the input; default: "
-                                                                                                                                                     "time, where there is "
-                                                                                                                                                     "one") "," EOP_STRING("la"
-                                                                                                                                                                           "be"
-                                                                                                                                                                           "l_"
-                                                                                                                                                                           "co"
-                                                                                                                                                                           "lu"
-                                                                                                                                                                           "m"
-                                                                                                                                                                           "n",
-                                                                                                                                                                           "of"
-                                                                                                                                                                           " t"
-                                                                                                                                                                           "he"
-                                                                                                                                                                           " i"
-                                                                                                                                                                           "np"
-                                                                                                                                                                           "u"
-                                                                                                                                                                           "t") "," EOP_STRING("group_column",
-                                                                                                                                                                                               "of the input: no window spans two groups") ","
-                                                                                                                                                                                                                                           "\"format\":{\"enum\":[\"csv\",\"jsonl\"],\"default\":\"csv\"}"),
-     .flags = EOP_OP_INPUT | EOP_OP_OUTPUT | EOP_OP_OPTIONAL | EOP_OP_STREAMS,
-     .start = predict_start},
-    {.name = "predict.follow",
-     .summary = "predict on an asset's samples as they come in; stores and publishes nothing",
-     .args = EOP_ARGS(
-         "\"model\",\"asset\"", MODEL
-         "," EOP_STRING("asset",
-                        "name of the asset; need not exist yet") ","
-                                                                 "\"from\":{\"enum\":[\"now\","
-                                                                 "\"start\"],\"default\":"
-                                                                 "\"now\"}"),
-     .flags = EOP_OP_STREAMS,
-     .start = eop_follow_start},
+    {&eop_spec_predict, .start = predict_start},
+    {&eop_spec_predict_follow, .start = eop_follow_start},
     {0},
 };
-/* clang-format on */

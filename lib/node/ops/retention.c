@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "node/control/job.h"
-#include "node/ops/ops.h"
+#include "node/ops/groups.h"
 #include "store/compact.h"
 #include "store/retention.h"
 
@@ -236,53 +236,11 @@ static edgeops_status compact_start(edgeops_call *call) {
     return start(call, compact_work, compact_done);
 }
 
-#define PATTERN EOP_STRING("pattern", "name of an asset, '*' stands for any characters")
-
 const eop_op eop_retention_ops[] = {
-    {.name = "retention.set",
-     .summary = "say how long, or in how much room, samples are kept",
-     .args = EOP_ARGS(
-         "\"pattern\"", PATTERN
-         "," EOP_STRING("max_age",
-                        "of samples, such as 90d; the most specific pattern "
-                        "decides") "," EOP_STRING("max_size",
-                                                  "of all assets that match together, such as "
-                                                  "10GB") "," EOP_STRING("min_free",
-                                                                         "free on the disk, such "
-                                                                         "as 1GB") ","
-                                                                                   "\"rollups\":{"
-                                                                                   "\"type\":"
-                                                                                   "\"array\","
-                                                                                   "\"maxItems\":"
-                                                                                   "4,"
-                                                                                   "\"items\":{"
-                                                                                   "\"type\":"
-                                                                                   "\"string\"},"
-                                                                                   "\"description"
-                                                                                   "\":"
-                                                                                   "\"periods "
-                                                                                   "such as 1m, "
-                                                                                   "of which min, "
-                                                                                   "max, mean and "
-                                                                                   "count are "
-                                                                                   "kept\"}"),
-     .run = run_set},
-    {.name = "retention.ls",
-     .summary = "list what is kept for how long",
-     .args = EOP_ARGS_NONE,
-     .run = run_ls},
-    {.name = "retention.rm",
-     .summary = "keep without a limit again",
-     .args = EOP_ARGS("\"pattern\"", PATTERN),
-     .run = run_rm},
-    {.name = "retention.run",
-     .summary = "drop now what is due",
-     .args = EOP_ARGS("", "\"dry_run\":{\"type\":\"boolean\",\"default\":false}"),
-     .start = retain_start},
-    {.name = "data.compact",
-     .summary = "merge small chunks, renew old ones and give free room back",
-     .args = EOP_ARGS("", PATTERN),
-     .flags = EOP_OP_STREAMS,
-     .start = compact_start},
+    {&eop_spec_retention_set, .run = run_set},
+    {&eop_spec_retention_ls, .run = run_ls},
+    {&eop_spec_retention_rm, .run = run_rm},
+    {&eop_spec_retention_run, .start = retain_start},
+    {&eop_spec_data_compact, .start = compact_start},
     {0},
 };

@@ -10,7 +10,7 @@
 #include "node/control/job.h"
 #include "node/home/records.h"
 #include "node/home/runs.h"
-#include "node/ops/ops.h"
+#include "node/ops/groups.h"
 
 #define FOLLOW_EVERY  (200 * EDGEOPS_MILLISECOND)
 #define METRICS_BYTES ((size_t)4 << 20)
@@ -243,26 +243,10 @@ static edgeops_status log_start(edgeops_call *call) {
     return status;
 }
 
-#define ID "\"id\":{\"type\":\"integer\",\"minimum\":1}"
-
 const eop_op eop_run_ops[] = {
-    {.name = "run.ls",
-     .summary = "list the newest runs",
-     .args = EOP_ARGS("", "\"limit\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":10000,"
-                          "\"default\":50}"),
-     .run = run_ls},
-    {.name = "run.show",
-     .summary = "show a run with its parameters, metrics and usage",
-     .args = EOP_ARGS("\"id\"", ID),
-     .run = run_show},
-    {.name = "run.log",
-     .summary = "write the log of a run",
-     .args = EOP_ARGS("\"id\"", ID ",\"follow\":{\"type\":\"boolean\",\"default\":false}"),
-     .flags = EOP_OP_OUTPUT,
-     .start = log_start},
-    {.name = "run.cancel",
-     .summary = "end a run",
-     .args = EOP_ARGS("\"id\"", ID),
-     .run = run_cancel},
+    {&eop_spec_run_ls, .run = run_ls},
+    {&eop_spec_run_show, .run = run_show},
+    {&eop_spec_run_log, .start = log_start},
+    {&eop_spec_run_cancel, .run = run_cancel},
     {0},
 };

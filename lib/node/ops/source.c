@@ -5,7 +5,7 @@
 #include "node/live/deployments.h"
 #include "node/live/outbox.h"
 #include "node/live/sources.h"
-#include "node/ops/ops.h"
+#include "node/ops/groups.h"
 
 /* -- drivers -- */
 
@@ -400,47 +400,10 @@ static edgeops_status test_start(edgeops_call *call) {
     return EDGEOPS_OK;
 }
 
-#define NAME   EOP_STRING("name", "name of the source")
-#define DRIVER EOP_STRING("driver", "see driver.ls")
-#define CONFIG "\"config\":{\"type\":\"object\",\"description\":\"see driver.show\"}"
-
 const eop_op eop_source_ops[] = {
-    {.name = "driver.ls",
-     .summary = "list the drivers",
-     .args = EOP_ARGS_NONE,
-     .run = run_driver_ls},
-    {.name = "driver.show",
-     .summary = "show a driver and the schema of its configuration",
-     .args = EOP_ARGS("\"name\"", EOP_STRING("name", "name of the driver")),
-     .run = run_driver_show},
-    {.name = "source.add",
-     .summary = "add a source and start it; the answer waits up to 3 s for the link",
-     .args = EOP_ARGS("\"name\",\"driver\"", NAME
-                      "," DRIVER "," CONFIG ",\"start\":{\"type\":\"boolean\",\"default\":true}"),
-     .start = add_start},
-    {.name = "source.ls", .summary = "list the sources", .args = EOP_ARGS_NONE, .run = run_ls},
-    {.name = "source.show",
-     .summary = "show a source, its counters and the messages it could not take",
-     .args = EOP_ARGS("\"name\"", NAME ",\"dead_letters\":{\"type\":\"integer\",\"minimum\":0,"
-                                       "\"maximum\":1000,\"default\":20}"),
-     .run = run_show},
-    {.name = "source.start",
-     .summary = "start a source, now and whenever the node starts",
-     .args = EOP_ARGS("\"name\"", NAME),
-     .start = start_start},
-    {.name = "source.stop",
-     .summary = "stop a source for good",
-     .args = EOP_ARGS("\"name\"", NAME),
-     .run = run_stop},
-    {.name = "source.rm",
-     .summary = "remove a source, not its samples",
-     .args = EOP_ARGS("\"name\"", NAME),
-     .run = run_rm},
-    {.name = "source.test",
-     .summary = "connect and count what comes in for so many seconds, without storing it",
-     .args = EOP_ARGS("\"driver\"",
-                      DRIVER "," CONFIG ",\"seconds\":{\"type\":\"number\",\"exclusiveMinimum\":0,"
-                             "\"maximum\":3600,\"default\":5}"),
-     .start = test_start},
-    {0},
+    {&eop_spec_driver_ls, .run = run_driver_ls},  {&eop_spec_driver_show, .run = run_driver_show},
+    {&eop_spec_source_add, .start = add_start},   {&eop_spec_source_ls, .run = run_ls},
+    {&eop_spec_source_show, .run = run_show},     {&eop_spec_source_start, .start = start_start},
+    {&eop_spec_source_stop, .run = run_stop},     {&eop_spec_source_rm, .run = run_rm},
+    {&eop_spec_source_test, .start = test_start}, {0},
 };

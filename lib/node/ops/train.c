@@ -10,7 +10,7 @@
 #include "node/home/models.h"
 #include "node/home/records.h"
 #include "node/home/runs.h"
-#include "node/ops/ops.h"
+#include "node/ops/groups.h"
 #include "runtime/model_file.h"
 #include "runtime/params.h"
 
@@ -300,17 +300,6 @@ static edgeops_status train_start(edgeops_call *call) {
 }
 
 const eop_op eop_train_ops[] = {
-    {.name = "train",
-     .summary = "train a workflow on a dataset: makes a model",
-     .args = EOP_ARGS(
-         "\"workflow\",\"dataset\"",
-         EOP_STRING("workflow", "NAME, NAME@VERSION or digest") "," EOP_STRING(
-             "dataset", "name of the dataset") ","
-                                               "\"params\":{\"type\":\"object\",\"description\":"
-                                               "\"see the workflow's "
-                                               "manifest; absent: its defaults\"}," EOP_STRING(
-                                                   "name", "of the model; default: WORKFLOW-N")),
-     .flags = EOP_OP_STREAMS | EOP_OP_DETACHED,
-     .start = train_start},
+    {&eop_spec_train, .start = train_start},
     {0},
 };

@@ -10,7 +10,7 @@
 #include "node/control/bulk.h"
 #include "node/control/job.h"
 #include "node/home/models.h"
-#include "node/ops/ops.h"
+#include "node/ops/groups.h"
 
 #define UPLOAD_MAX ((uint64_t)4 << 30)
 
@@ -239,26 +239,10 @@ static edgeops_status run_show(edgeops_call *call, eop_json **result) {
     return status;
 }
 
-#define REFERENCE EOP_STRING("workflow", "NAME, NAME@VERSION or digest")
-
 const eop_op eop_workflow_ops[] = {
-    {.name = "workflow.add",
-     .summary = "check and install a workflow package",
-     .args = EOP_ARGS("", EOP_STRING("path", "of a zip or folder that the node can read; absent: "
-                                             "the zip comes as input")),
-     .flags = EOP_OP_INPUT,
-     .start = add_start},
-    {.name = "workflow.ls",
-     .summary = "list the installed workflows",
-     .args = EOP_ARGS_NONE,
-     .run = run_ls},
-    {.name = "workflow.show",
-     .summary = "show an installed workflow and its manifest",
-     .args = EOP_ARGS("\"workflow\"", REFERENCE),
-     .run = run_show},
-    {.name = "workflow.rm",
-     .summary = "remove an installed workflow",
-     .args = EOP_ARGS("\"workflow\"", REFERENCE),
-     .run = run_rm},
+    {&eop_spec_workflow_add, .start = add_start},
+    {&eop_spec_workflow_ls, .run = run_ls},
+    {&eop_spec_workflow_show, .run = run_show},
+    {&eop_spec_workflow_rm, .run = run_rm},
     {0},
 };
