@@ -58,7 +58,7 @@ typedef struct edgeops_dataset_options {
     edgeops_time start;             /**< inclusive */
     edgeops_time end;               /**< exclusive */
     uint32_t labelled_only;         /**< not 0: leave rows out that no label covers */
-    uint32_t fill;                  /**< edgeops_fill */
+    edgeops_fill fill;              /**< on the common rate */
     const char *filter;             /**< NULL: all rows */
     edgeops_duration period;        /**< 0: rows stay as they came */
     edgeops_duration tolerance;     /**< with a period: an older value is null; 0: never too old */
@@ -66,7 +66,7 @@ typedef struct edgeops_dataset_options {
     uint32_t window_step;           /**< rows from one window to the next, default 1 */
     edgeops_duration window;        /**< instead of rows: needs a rate here or in the manifest */
     edgeops_duration step;          /**< of such a window, default one row */
-    uint32_t split;                 /**< edgeops_split */
+    edgeops_split split;            /**< into train, validation and test */
     uint32_t reserved;              /**< 0 */
     double test;                    /**< 0..1 */
     double validation;              /**< 0..1, together below 1 */
@@ -79,12 +79,18 @@ typedef struct edgeops_dataset_options {
     uint64_t seed;          /**< GROUP and FRACTION */
     edgeops_duration block; /**< FRACTION; default: a 100th of the time from the first row to the
                                last one */
+    /** NULL, or for each of `channels` the asset that it comes from: rows of several assets become
+     * one. Reserved: NULL in this version. */
+    const char *const *channel_assets;
+    edgeops_label_rule mixed; /**< windows whose rows have different labels; SKIP in this version */
+    uint32_t reserved32;      /**< 0 */
 } edgeops_dataset_options;
 #define EDGEOPS_DATASET_OPTIONS_INIT                                                               \
     {                                                                                              \
         sizeof(edgeops_dataset_options), NULL, NULL, 0, NULL, 0, EDGEOPS_TIME_MIN,                 \
-            EDGEOPS_TIME_MAX, 0, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0.0, 0.0, 0, 0, NULL, 0, NULL,   \
-            0, 0, 0                                                                                \
+            EDGEOPS_TIME_MAX, 0, EDGEOPS_FILL_PREVIOUS, NULL, 0, 0, 0, 0, 0, 0,                    \
+            EDGEOPS_SPLIT_NONE, 0, 0.0, 0.0, 0, 0, NULL, 0, NULL, 0, 0, 0, NULL,                   \
+            EDGEOPS_LABEL_RULE_SKIP, 0                                                             \
     }
 
 /** Same as the INIT macro, for callers that cannot use it. Any thread. Since 0.1. */
@@ -115,8 +121,8 @@ typedef struct edgeops_dataset {
     size_t label_count;
     const char *const *label_names; /**< sorted */
     edgeops_duration period;        /**< as it was made: see edgeops_dataset_options */
-    uint32_t fill;
-    uint32_t split; /**< edgeops_split */
+    edgeops_fill fill;
+    edgeops_split split;
     uint32_t window_rows;
     uint32_t window_step;
     edgeops_duration window;

@@ -105,6 +105,20 @@ typedef enum edgeops_fill {
     EDGEOPS_FILL_NONE = 2    /**< its last value within the period that ends at the point */
 } edgeops_fill;
 
+/** What a window does about a channel that has no value in a row. */
+typedef enum edgeops_missing {
+    EDGEOPS_MISSING_NULL = 0,     /**< the value is null: NaN for a float64 */
+    EDGEOPS_MISSING_PREVIOUS = 1, /**< the channel's last value. Reserved */
+    EDGEOPS_MISSING_SKIP = 2      /**< the window is left out and counted. Reserved */
+} edgeops_missing;
+
+/** Which label a window has whose rows do not share one. */
+typedef enum edgeops_label_rule {
+    EDGEOPS_LABEL_RULE_SKIP = 0,     /**< none: trainings leave it out */
+    EDGEOPS_LABEL_RULE_MAJORITY = 1, /**< that of most rows. Reserved */
+    EDGEOPS_LABEL_RULE_LAST = 2      /**< that of the newest row. Reserved */
+} edgeops_label_rule;
+
 /** Frees memory that a call gave away. NULL is allowed. Any thread. Since 0.1. */
 EDGEOPS_API void edgeops_free(void *memory);
 

@@ -6,13 +6,19 @@
 
 EDGEOPS_BEGIN_DECLS
 
-/** How the rows that one prediction sees are cut. Live and in training it is the same code. */
+/** How the rows that one prediction sees are cut. Live and in training it is the same code. Its size
+ * never changes. */
 typedef struct edgeops_window_spec {
     uint32_t rows;            /**< rows of a window, 1..1,000,000 */
     uint32_t step;            /**< rows from one window to the next, default 1 */
     edgeops_duration max_gap; /**< a longer pause between two rows starts anew; 0: never */
     edgeops_duration period;  /**< > 0: rows are first put on this grid (manifest: "rate") */
-    uint32_t fill;            /**< on the grid: 0 previous, 1 linear, 2 none (null) */
+    edgeops_fill fill;        /**< on the grid */
+    edgeops_missing missing;  /**< a channel without a value; NULL in this version */
+    edgeops_duration wait;    /**< for parts of a row that come late; 0 in this version */
+    edgeops_label_rule mixed; /**< rows with different labels; SKIP in this version */
+    uint32_t reserved32;      /**< 0 */
+    uint64_t reserved[2];     /**< 0 */
 } edgeops_window_spec;
 
 /** A named, typed value of the manifest's `inputs` or `outputs`. */

@@ -142,12 +142,16 @@ AT(message, size, 24);
 AT(message, qos, 32);
 AT(message, retain, 33);
 
-FROZEN(window_spec, 32);
+FROZEN(window_spec, 64);
 AT(window_spec, rows, 0);
 AT(window_spec, step, 4);
 AT(window_spec, max_gap, 8);
 AT(window_spec, period, 16);
 AT(window_spec, fill, 24);
+AT(window_spec, missing, 28);
+AT(window_spec, wait, 32);
+AT(window_spec, mixed, 40);
+AT(window_spec, reserved, 48);
 
 FROZEN(port, 24);
 AT(port, name, 0);
@@ -168,7 +172,7 @@ AT(ctx_options, log, 8);
 AT(ctx_options, log_user_data, 16);
 AT(ctx_options, log_level, 24);
 
-GROWS(dataset_options, 208);
+GROWS(dataset_options, 224);
 AT(dataset_options, struct_size, 0);
 AT(dataset_options, name, 8);
 AT(dataset_options, assets, 16);
@@ -198,6 +202,8 @@ AT(dataset_options, validation_assets, 176);
 AT(dataset_options, validation_asset_count, 184);
 AT(dataset_options, seed, 192);
 AT(dataset_options, block, 200);
+AT(dataset_options, channel_assets, 208);
+AT(dataset_options, mixed, 216);
 
 GROWS(dataset_layout, 88);
 AT(dataset_layout, struct_size, 0);
@@ -393,8 +399,8 @@ GROWS(asset_info, 72);
 AT(asset_info, dropped_until, 64);
 GROWS(summary, 40);
 AT(summary, buckets, 32);
-GROWS(manifest, 184);
-AT(manifest, json, 176);
+GROWS(manifest, 216);
+AT(manifest, json, 208);
 GROWS(workflow_info, 32);
 AT(workflow_info, size_bytes, 24);
 GROWS(model_info, 96);

@@ -43,6 +43,19 @@ static edgeops_status check_duration(const char *what, int64_t duration) {
     return EDGEOPS_OK;
 }
 
+/* Members that a later version gives a meaning: 0 until then, so that it can. */
+static edgeops_status check_reserved(const edgeops_dataset_options *o) {
+    if (o->reserved != 0 || o->reserved32 != 0) {
+        return eop_fail(EDGEOPS_E_INVALID, "store", "edgeops_dataset_options: reserved is not 0");
+    }
+    if (o->channel_assets != NULL || o->mixed != EDGEOPS_LABEL_RULE_SKIP) {
+        return eop_fail(EDGEOPS_E_UNSUPPORTED, "store",
+                        "edgeops_dataset_options: this version takes no %s",
+                        o->channel_assets != NULL ? "channel_assets" : "rule for mixed labels");
+    }
+    return EDGEOPS_OK;
+}
+
 static edgeops_status check_align(const edgeops_dataset_options *o) {
     edgeops_status status = check_duration("the period", o->period);
     if (status == EDGEOPS_OK) {
@@ -143,7 +156,10 @@ static edgeops_status copy_names(char ***out, size_t *count, const char *const *
 
 edgeops_status eop_spec_init(eop_spec *spec, const edgeops_dataset_options *o) {
     *spec = (eop_spec){0};
-    edgeops_status status = check_align(o);
+    edgeops_status status = check_reserved(o);
+    if (status == EDGEOPS_OK) {
+        status = check_align(o);
+    }
     if (status == EDGEOPS_OK) {
         status = check_window(o);
     }

@@ -318,3 +318,27 @@ Test(dataset_freeze, digest_is_the_documented_one) {
     cr_assert_str_eq(digest, "a975f3e5ce049a73278096900760ae77a812ece82bf857ef6f49430729619d9b");
     edgeops_store_close(store);
 }
+
+Test(dataset_freeze, members_of_later_versions_are_not_passed_over) {
+    edgeops_store *store = open_store();
+    const char *asset = "a";
+    edgeops_dataset_options options = EDGEOPS_DATASET_OPTIONS_INIT;
+    CHECK_OK(put(store, "a", 1, 0, "x", f64(1), NULL));
+    options.name = "set";
+    options.assets = &asset;
+    options.asset_count = 1;
+    options.channel_assets = &asset;
+    CHECK_CODE(EDGEOPS_E_UNSUPPORTED, edgeops_dataset_create(store, &options));
+    options.channel_assets = NULL;
+    options.mixed = EDGEOPS_LABEL_RULE_LAST;
+    CHECK_CODE(EDGEOPS_E_UNSUPPORTED, edgeops_dataset_create(store, &options));
+    options.mixed = EDGEOPS_LABEL_RULE_SKIP;
+    options.reserved = 1;
+    CHECK_CODE(EDGEOPS_E_INVALID, edgeops_dataset_create(store, &options));
+    options.reserved = 0;
+    options.reserved32 = 1;
+    CHECK_CODE(EDGEOPS_E_INVALID, edgeops_dataset_create(store, &options));
+    options.reserved32 = 0;
+    CHECK_OK(edgeops_dataset_create(store, &options));
+    edgeops_store_close(store);
+}
