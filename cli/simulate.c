@@ -97,30 +97,35 @@ static void put_csv_header(simulation *s, const edgeops_sample *sample) {
     }
 }
 
-static void put_sample(simulation *s, const edgeops_sample *sample) {
+static void put_csv_row(simulation *s, const edgeops_sample *sample) {
     char time[40];
-    cli_text *out = &s->line;
     cli_format_time(time, sample->time);
-    cli_text_clear(out);
-    if (s->csv) {
-        cli_put_csv(out, sample->asset);
-        cli_putf(out, ",%s", time);
-    } else {
-        cli_puts(out, "{");
-        if (!cli_sink_publishes(s->sink)) {
-            json_put_member(out, "asset", sample->asset);
-        }
-        json_put_member(out, "time", time);
-    }
+    cli_put_csv(&s->line, sample->asset);
+    cli_putf(&s->line, ",%s", time);
     for (size_t i = 0; i < sample->count; i++) {
-        if (s->csv) {
-            cli_puts(out, ",");
-        } else {
-            json_put_key(out, sample->channels[i]);
-        }
-        cli_put_double(out, sample->values[i].as.f64);
+        cli_puts(&s->line, ",");
+        cli_put_double(&s->line, sample->values[i].as.f64);
     }
-    cli_puts(out, s->csv ? "" : "}");
+}
+
+/* The sample as a line; the topic names its asset where there is one. */
+static int put_sample(simulation *s, const edgeops_sample *sample) {
+    cli_text_clear(&s->line);
+    if (s->csv) {
+        put_csv_row(s, sample);
+        return CLI_OK;
+    }
+    char *message = NULL;
+    size_t size = 0;
+    edgeops_sample sent = *sample;
+    sent.asset = cli_sink_publishes(s->sink) ? NULL : sample->asset;
+    edgeops_status status = edgeops_sample_encode(&message, &size, &sent);
+    if (status != EDGEOPS_OK) {
+        return cli_fail_last(status, NULL);
+    }
+    cli_put(&s->line, message, size);
+    edgeops_free(message);
+    return CLI_OK;
 }
 
 static int step(simulation *s, int64_t index, edgeops_time *first, double begun) {
@@ -144,7 +149,10 @@ static int step(simulation *s, int64_t index, edgeops_time *first, double begun)
     if (code != CLI_OK || cli_interrupted()) {
         return code;
     }
-    put_sample(s, sample);
+    code = put_sample(s, sample);
+    if (code != CLI_OK) {
+        return code;
+    }
     code = cli_sink_send(s->sink, cli_text_get(&s->topic), s->line.data, s->line.size);
     const edgeops_virtual_label *label;
     while (code == CLI_OK && edgeops_virtual_next_label(&label, s->asset) == EDGEOPS_OK) {

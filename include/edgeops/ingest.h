@@ -146,6 +146,18 @@ typedef struct edgeops_message {
     uint8_t retain; /**< 0 or 1 */
 } edgeops_message;
 
+/** Makes a sample into the message that a source without payload options reads back, bit for bit
+ * but for floats that are not finite: one line such as {"time":"2026-01-31T08:00:00Z","a":1.5},
+ * "seq" where it is not 0, the name in front as "asset" unless it is NULL. Its channels are not
+ * named "time", "seq" or "asset".
+ *
+ *  @param out   NUL-terminated, NULL after a failure; free with edgeops_free()
+ *  @param size  optional: bytes without the NUL
+ *  @return EDGEOPS_OK; EDGEOPS_E_NOMEM
+ *  Any thread. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_sample_encode(char **out, size_t *size,
+                                                                   const edgeops_sample *sample);
+
 typedef struct edgeops_publisher edgeops_publisher;
 
 /** Append-only. */

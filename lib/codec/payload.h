@@ -61,9 +61,4 @@ typedef edgeops_status (*eop_payload_channel_fn)(const char *channel, edgeops_ty
 edgeops_status eop_payload_channels(const eop_payload *payload, eop_payload_channel_fn fn,
                                     void *user_data);
 
-/** Encodes a sample as such an object, one line: {"time":"...","seq":1,"a":1.5,...}; seq left out
- * when 0. Float64 that is not finite as null; int64 beyond 2^53 as a number, exactly. Channels
- * named "time" or "seq" would stand twice: give them other names first. */
-void eop_payload_encode(eop_buf *buf, const edgeops_sample *sample);
-
 #endif /* EOP_CODEC_PAYLOAD_H */

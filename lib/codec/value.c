@@ -91,6 +91,16 @@ static bool has_json(const edgeops_value *value) {
            (!eop_type_is_float(value->type) || isfinite(eop_value_double(value)));
 }
 
+/* Digits alone would read as an int64. */
+static void put_double(eop_buf *buf, double value) {
+    char text[40];
+    size_t size = eop_format_double(text, value);
+    eop_buf_put(buf, text, size);
+    if (fabs(value) > TWO_53 && strspn(text, "-0123456789") == size) {
+        eop_buf_put(buf, ".0", 2);
+    }
+}
+
 void eop_value_put_json(eop_buf *buf, const edgeops_value *value) {
     if (value->type == EDGEOPS_TYPE_STRING) {
         eop_json_put_string(buf, value->as.str, value->size);
@@ -100,10 +110,12 @@ void eop_value_put_json(eop_buf *buf, const edgeops_value *value) {
         eop_buf_put(buf, "\"", 1);
     } else if (eop_value_is_array(value)) {
         put_array(buf, value, eop_value_put_json);
-    } else if (has_json(value)) {
-        eop_value_put_text(buf, value);
-    } else {
+    } else if (!has_json(value)) {
         eop_buf_puts(buf, "null");
+    } else if (value->type == EDGEOPS_TYPE_FLOAT64) {
+        put_double(buf, value->as.f64);
+    } else {
+        eop_value_put_text(buf, value);
     }
 }
 

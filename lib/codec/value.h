@@ -9,8 +9,8 @@
 /** As text, such as a CSV field's: empty for null; numbers with all their digits, "NaN",
  * "Infinity"; true, false; an array as "[1,2.5,NaN]"; a blob as "sha256:HEX:SIZE". */
 void eop_value_put_text(eop_buf *buf, const edgeops_value *value);
-/** As JSON text: integers with all their digits, a float that is not finite as null, a blob as the
- * string "sha256:HEX:SIZE". */
+/** As JSON text: integers with all their digits; float64 never as digits alone where they would read
+ * as an int64 beyond 2^53, and null where it is not finite; a blob as "sha256:HEX:SIZE". */
 void eop_value_put_json(eop_buf *buf, const edgeops_value *value);
 /** As JSON for a program: the same, but integers beyond 2^53 as strings of digits. NULL when there
  * is no memory. */

@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "base/time.h"
 #include "codec/json.h"
+#include "codec/message.h"
 #include "codec/payload.h"
 #include "edgeops/ingest.h"
 #include "ingest/drivers.h"
@@ -317,7 +318,7 @@ static edgeops_status host_emit(void *self, const edgeops_sample *samples, size_
     copy_text(reason, rc < 0 ? edgeops_error_last()->message : "");
     pthread_mutex_unlock(&source->gate);
     if (rc == EDGEOPS_E_INVALID) {
-        eop_payload_encode(&text, &samples[0]);
+        eop_message_put_sample(&text, &samples[0], NULL);
     }
     rc = finish(source, rc, reason, samples[0].asset, text.data, text.failed ? 0 : text.size,
                 eop_now(), &result);

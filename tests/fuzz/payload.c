@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "codec/message.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -52,7 +53,7 @@ static void check_samples(const edgeops_sample *samples, size_t n) {
                 abort();
             }
         }
-        eop_payload_encode(&buf, &samples[i]);
+        eop_message_put_sample(&buf, &samples[i], NULL);
         eop_buf_clear(&buf);
     }
     eop_buf_dispose(&buf);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "codec/message.h"
 #include "codec/schema.h"
 #include "codec_corpus.h"
 #include "edgeops/context.h"
@@ -34,7 +35,7 @@ static void gives_on(const char *config, const char *topic, const char *message,
     }
     for (size_t i = 0; i < n; i++) {
         eop_buf_printf(&out, "%s%s ", i > 0 ? "\n" : "", samples[i].asset);
-        eop_payload_encode(&out, &samples[i]);
+        eop_message_put_sample(&out, &samples[i], NULL);
     }
     cr_expect_str_eq(out.data, wanted, "%.60s: %s", message, out.data);
     eop_buf_dispose(&out);
@@ -405,7 +406,7 @@ Test(codec_payload, what_is_encoded_decodes_to_the_same_bits) {
         edgeops_sample sample = {
             "t", (edgeops_time)next_random(), (int64_t)next_random(), 4, names, values};
         eop_buf_clear(&out);
-        eop_payload_encode(&out, &sample);
+        eop_message_put_sample(&out, &sample, NULL);
         cr_assert_eq(eop_payload_decode(payload, "t", out.data, out.size, 0, &back, &n), EDGEOPS_OK,
                      "%s: %s", out.data, edgeops_error_last()->message);
         cr_assert(n == 1 && back->count == 4);

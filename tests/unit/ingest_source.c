@@ -503,3 +503,25 @@ Test(ingest_source, each_state_is_logged_once) {
     cr_expect_eq(line_count, 4);
     cr_expect_eq(lines[1][0], '0' + EDGEOPS_LOG_WARN);
 }
+
+Test(ingest_source, a_sample_is_made_into_a_message) {
+    static const char *const names[] = {"x", "ok"};
+    const edgeops_value values[] = {{.type = EDGEOPS_TYPE_FLOAT64, .as.f64 = 0.1},
+                                    {.type = EDGEOPS_TYPE_BOOL, .as.i64 = 1}};
+    edgeops_sample sample = {
+        .asset = "a", .time = 1, .count = 2, .channels = names, .values = values};
+    char *text = NULL;
+    size_t size = 0;
+    cr_assert_eq(edgeops_sample_encode(&text, &size, &sample), EDGEOPS_OK);
+    cr_expect_str_eq(text, "{\"asset\":\"a\",\"time\":\"1970-01-01T00:00:00.000000001Z\","
+                           "\"x\":0.1,\"ok\":true}");
+    cr_expect_eq(size, strlen(text));
+    edgeops_free(text);
+    sample.asset = NULL;
+    sample.seq = 3;
+    cr_assert_eq(edgeops_sample_encode(&text, NULL, &sample), EDGEOPS_OK);
+    cr_expect_str_eq(
+        text, "{\"time\":\"1970-01-01T00:00:00.000000001Z\",\"seq\":3,\"x\":0.1,\"ok\":true}");
+    edgeops_free(text);
+    cr_expect_eq(edgeops_sample_encode(&text, NULL, NULL), EDGEOPS_E_INVALID);
+}

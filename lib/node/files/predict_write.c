@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "codec/csv.h"
+#include "codec/message.h"
 #include "node/home/args.h"
 
 size_t eop_predict_compared(const edgeops_manifest *m) {
@@ -67,32 +68,22 @@ static void put_csv(eop_predict *p, const edgeops_prediction *answer, const char
 
 static void put_json(eop_predict *p, const edgeops_prediction *answer, const char *time,
                      const char *group, const char *label) {
-    eop_json *row = eop_json_object();
-    eop_json_set_string(row, "time", time);
-    if (p->with_group) {
-        eop_json_set_string(row, "asset", group);
-    }
+    eop_buf *buf = &p->rows;
+    eop_buf_puts(buf, "{");
+    eop_message_put_text(buf, "time", time);
+    eop_message_put_text(buf, "asset", p->with_group ? group : NULL);
     if (answer->status == EDGEOPS_OK) {
-        eop_json *outputs = eop_json_object();
+        eop_message_put_key(buf, "outputs");
+        eop_buf_puts(buf, "{");
         for (size_t i = 0; i < answer->count; i++) {
-            eop_json_set_value(outputs, p->manifest->outputs[i].name, &answer->values[i]);
+            eop_message_put_value(buf, p->manifest->outputs[i].name, &answer->values[i]);
         }
-        eop_json_set(row, "outputs", outputs);
+        eop_buf_puts(buf, "}");
     } else {
-        eop_json_set_string(row, "error", answer->message);
+        eop_message_put_text(buf, "error", answer->message);
     }
-    if (label != NULL) {
-        eop_json_set_string(row, "label", label);
-    }
-    char *text = eop_json_print(row);
-    eop_json_free(row);
-    if (text == NULL) {
-        p->rows.failed = true;
-        return;
-    }
-    eop_buf_puts(&p->rows, text);
-    eop_buf_puts(&p->rows, "\n");
-    eop_free(text);
+    eop_message_put_text(buf, "label", label);
+    eop_buf_puts(buf, "}\n");
 }
 
 static edgeops_status compare(eop_predict *p, const edgeops_prediction *answer, const char *label) {

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "codec/message.h"
 #include "node/home/args.h"
 #include "node/home/records.h"
 #include "node/live/outbox.h"
@@ -173,23 +174,17 @@ static edgeops_status store_samples(eop_deployment *d, eop_deployment_counters *
 static void put_payload(eop_deployment *d, const eop_batch_item *item, const edgeops_value *values,
                         edgeops_duration now) {
     eop_buf *buf = &d->batch.payload;
-    char time[40];
-    eop_format_time(time, item->time);
     eop_buf_put(buf, d->payload_head.data, d->payload_head.size);
-    eop_buf_printf(buf, "\"time\":\"%s\"", time);
-    if (item->seq != 0) {
-        eop_buf_printf(buf, ",\"seq\":%lld", (long long)item->seq);
-    }
-    eop_buf_puts(buf, ",\"outputs\":{");
+    eop_message_put_time(buf, item->time, item->seq);
+    eop_message_put_key(buf, "outputs");
+    eop_buf_puts(buf, "{");
     for (size_t i = 0; i < d->batch.outputs; i++) {
-        eop_buf_puts(buf, i > 0 ? "," : "");
-        eop_json_put_string(buf, d->batch.names[i], strlen(d->batch.names[i]));
-        eop_buf_puts(buf, ":");
-        eop_value_put_json(buf, &values[i]);
+        eop_message_put_value(buf, d->batch.names[i], &values[i]);
     }
     eop_buf_puts(buf, "}");
     if (item->durable != 0) {
-        eop_buf_printf(buf, ",\"latency_us\":%lld", (long long)((now - item->durable) / 1000));
+        eop_message_put_key(buf, "latency_us");
+        eop_buf_printf(buf, "%lld", (long long)((now - item->durable) / 1000));
     }
     eop_buf_puts(buf, "}");
 }
@@ -436,9 +431,7 @@ static edgeops_status make_head(eop_deployment *d) {
     eop_buf_clear(&d->payload_head);
     eop_buf_puts(&d->payload_head, "{");
     for (size_t i = 0; i < EOP_COUNT(keys); i++) {
-        eop_buf_printf(&d->payload_head, "\"%s\":", keys[i]);
-        eop_json_put_string(&d->payload_head, values[i], strlen(values[i]));
-        eop_buf_puts(&d->payload_head, ",");
+        eop_message_put_text(&d->payload_head, keys[i], values[i]);
     }
     return d->payload_head.failed ? eop_fail_nomem("node") : EDGEOPS_OK;
 }

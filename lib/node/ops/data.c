@@ -5,7 +5,7 @@
 
 #include "codec/csv.h"
 #include "codec/gzip.h"
-#include "codec/payload.h"
+#include "codec/message.h"
 #include "node/control/job.h"
 #include "node/files/arrays.h"
 #include "node/files/slices.h"
@@ -132,7 +132,7 @@ static void put_json_row(export_work *w, const edgeops_table *table, uint64_t ro
                              .count = n,
                              .channels = w->names,
                              .values = w->values};
-    eop_payload_encode(&w->buf, &sample);
+    eop_message_put_sample(&w->buf, &sample, NULL);
     eop_buf_puts(&w->buf, "\n");
 }
 
