@@ -193,9 +193,10 @@ EDGEOPS_API void edgeops_lane_options_init(edgeops_lane_options *options, size_t
 
 typedef struct edgeops_lane edgeops_lane;
 
-/** Opens a prediction lane: a worker with the model loaded. A worker that hangs is killed at its
- *  deadline, one that dies is started again (after 0.1 s, doubling to 30 s); windows that were
- * waiting are replayed, the one it hung or died on is answered with the error.
+/** Opens a prediction lane: a worker with the model loaded and the parameters that it was trained
+ * with. A worker that hangs is killed at its deadline, one that dies is started again (after 0.1 s,
+ * doubling to 30 s); windows that were waiting are replayed, the one it hung or died on is answered
+ * with the error.
  *
  * A model that does not load is told through on_state and tried again like any death: windows wait
  * meanwhile, so a caller that must come to an end closes the lane. Where the workflow has
@@ -203,26 +204,77 @@ typedef struct edgeops_lane edgeops_lane;
  * A float64 output may be NaN. The worker ends with the thread that opened the lane, or on which it
  * was last started again, if that thread ends before the process: it is started again then.
  *
- *  @return EDGEOPS_OK; EDGEOPS_E_INVALID (parameter named); EDGEOPS_E_NOTFOUND (model_dir);
- * EDGEOPS_E_LIMIT for a window over 32 MiB; EDGEOPS_E_IO; EDGEOPS_E_NOMEM
- *  Threads: the context's. Since 0.1. */
+ *  @param model    kept as long as the lane needs it: the caller may close his handle
+ *  @param options  NULL for the defaults, which are enough for the calls that wait
+ *  @return EDGEOPS_OK; EDGEOPS_E_INVALID (depth); EDGEOPS_E_NOTFOUND (run_dir); EDGEOPS_E_LIMIT for
+ *          a window over 32 MiB; EDGEOPS_E_IO; EDGEOPS_E_NOMEM
+ *  Threads: the context's. Does not block. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_lane_open(edgeops_lane **out,
                                                                edgeops_runtime *runtime,
                                                                const edgeops_model *model,
                                                                const edgeops_lane_options *options);
 
-/** Submits one window for prediction.
+/** Submits one window for prediction. on_prediction has the answer later, in the order of submission.
  *
  *  @param id     comes back with the answer
- *  @param table  columns in the order of the manifest's inputs, of their types; copied
- *  @param first  first row of the window; the manifest's window.rows rows follow
- *  @param rows   as the manifest says
- *  @return EDGEOPS_OK; EDGEOPS_E_AGAIN when depth windows or 64 MiB of them are in flight;
- * EDGEOPS_E_INVALID; EDGEOPS_E_NOMEM
- *  Threads: the context's. Since 0.1. */
+ *  @param table  copied. Columns in the order of the manifest's inputs, with their names, types and
+ *                lengths (0 reads as 1); times in order, rows of one time in the order of their seqs
+ *  @param first  first row of the window
+ *  @param rows   the manifest's window.rows
+ *  @return EDGEOPS_OK; EDGEOPS_E_AGAIN when depth windows or 64 MiB of them are in flight: on_drain
+ *          says when there is room; EDGEOPS_E_INVALID (what does not fit is named; the lane has no
+ *          on_prediction); EDGEOPS_E_NOMEM
+ *  Threads: the context's. Does not block. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_lane_submit(edgeops_lane *lane, uint64_t id,
                                                                  const edgeops_table *table,
                                                                  uint64_t first, uint64_t rows);
+
+/** The same with arrays, for a workflow whose inputs are all single numbers.
+ *
+ *  @param values  rows x inputs, row-major, in the order of the manifest's inputs; copied. NaN is a
+ *                 null; a whole number for an input of an integer type, 0 or 1 for a bool
+ *  @param times   rows, ascending; copied
+ *  @param rows    the manifest's window.rows
+ *  @return as edgeops_lane_submit()
+ *  Threads: the context's. Does not block. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_lane_submit_rows(edgeops_lane *lane,
+                                                                      uint64_t id,
+                                                                      const double *values,
+                                                                      const edgeops_time *times,
+                                                                      uint64_t rows);
+
+/** Predicts on one window and waits for the answer.
+ *
+ *  @param out     the answer, also after an error of the workflow, else NULL; the lane's, valid until
+ *                 its next call that waits, or its close. id is 0
+ *  @param values  as for edgeops_lane_submit_rows()
+ *  @return EDGEOPS_OK: out has the values; EDGEOPS_DONE: predict() had nothing to publish;
+ *          EDGEOPS_E_WORKER (it raised or died, or the model does not load); EDGEOPS_E_TIMEOUT;
+ *          EDGEOPS_E_INVALID (what does not fit is named; or called inside a callback of the
+ *          context); EDGEOPS_E_CLOSED (a callback closed the lane); EDGEOPS_E_NOMEM
+ *  Threads: the context's. Turns its loop until the answer is there: the load of the model, then at
+ *  most the manifest's predict_timeout for each window in flight. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_lane_predict(const edgeops_prediction **out,
+                                                                  edgeops_lane *lane,
+                                                                  const double *values,
+                                                                  const edgeops_time *times,
+                                                                  uint64_t rows);
+
+/** Predicts on many windows and waits for all answers. The windows are cut as live and in training:
+ *  by the manifest's rows and step, anew after a pause longer than its max_gap, on its rate.
+ *
+ *  @param out     the answers in the order of the windows, each with its own status; id is the
+ *                 number of the row, from 0, with which its window was complete. The lane's, as in
+ *                 edgeops_lane_predict()
+ *  @param count   answers; 0 where the rows do not make one window
+ *  @param values  as there; copied piece by piece
+ *  @param rows    any number
+ *  @return EDGEOPS_OK once every window has an answer, be it an error; else as
+ *          edgeops_lane_predict(), and no answers
+ *  Threads: as there. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status
+edgeops_lane_predict_many(const edgeops_prediction **out, size_t *count, edgeops_lane *lane,
+                          const double *values, const edgeops_time *times, uint64_t rows);
 
 /** Closes a lane; what is in flight is dropped, no callback fires any more. NULL is allowed. Since
  * 0.1. */

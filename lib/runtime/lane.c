@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A lane: windows in flight and the worker that answers them, in a ring, the oldest first. What is
+ * with a worker that dies is sent again to the next one. Everything is the loop's; a callback may
+ * close the lane, so whatever calls one looks at its answer before it touches the lane again. */
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -10,6 +13,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/time.h"
+#include "runtime/lane.h"
 #include "runtime/model.h"
 #include "runtime/params.h"
 #include "runtime/window.h"
@@ -32,7 +36,9 @@
 typedef struct slot {
     uint64_t id;
     edgeops_duration submitted;
-    eop_buf frame; /* the memory is kept for the next window */
+    bool waited;    /* for the call that waits */
+    bool forgotten; /* for a call that did, and ended: its answer is for nobody */
+    eop_buf frame;  /* the memory is kept for the next window */
 } slot;
 
 typedef enum lane_state {
@@ -60,6 +66,8 @@ struct edgeops_lane {
     bool tracing;
     bool starved; /* a submit was refused */
     bool *gone;   /* set by close, for callbacks that close the lane */
+    eop_lane_wait *wait;
+    eop_predictions answers;
     /* ring of windows in flight, the oldest first; `sent` of them are with the worker */
     slot *slots;
     size_t first;
@@ -94,6 +102,35 @@ static bool tell_state(edgeops_lane *lane, edgeops_status status, const char *me
     return gone;
 }
 
+static bool answer_caller(edgeops_lane *lane, const edgeops_prediction *prediction) {
+    bool gone = false;
+
+    lane->gone = &gone;
+    lane->options.on_prediction(prediction, lane->options.user_data);
+    if (!gone) {
+        lane->gone = NULL;
+    }
+    return gone;
+}
+
+/* After a refusal: there is room again. */
+static bool tell_room(edgeops_lane *lane) {
+    bool gone = false;
+
+    if (!lane->starved || lane->count > lane->options.depth - (lane->options.depth + 3) / 4) {
+        return false;
+    }
+    lane->starved = false;
+    if (lane->options.on_drain != NULL) {
+        lane->gone = &gone;
+        lane->options.on_drain(lane->options.user_data);
+        if (!gone) {
+            lane->gone = NULL;
+        }
+    }
+    return gone;
+}
+
 static void pop(edgeops_lane *lane) {
     slot *head = slot_at(lane, 0);
 
@@ -116,6 +153,8 @@ static void pop(edgeops_lane *lane) {
 /* Answers the oldest window. */
 static bool answer(edgeops_lane *lane, edgeops_status status, const char *message) {
     const slot *head = slot_at(lane, 0);
+    bool waited = head->waited;
+    bool forgotten = head->forgotten;
     bool gone = false;
     edgeops_prediction prediction = {
         .id = head->id,
@@ -127,21 +166,12 @@ static bool answer(edgeops_lane *lane, edgeops_status status, const char *messag
     };
 
     pop(lane);
-    lane->gone = &gone;
-    lane->options.on_prediction(&prediction, lane->options.user_data);
-    if (gone) {
-        return true;
+    if (waited) {
+        lane->wait->on_answer(&prediction, lane->wait->user_data);
+    } else if (!forgotten) {
+        gone = answer_caller(lane, &prediction);
     }
-    if (lane->starved && lane->count <= lane->options.depth - (lane->options.depth + 3) / 4) {
-        lane->starved = false;
-        if (lane->options.on_drain != NULL) {
-            lane->options.on_drain(lane->options.user_data);
-        }
-    }
-    if (!gone) {
-        lane->gone = NULL;
-    }
-    return gone;
+    return gone || tell_room(lane);
 }
 
 /* -- windows to the worker -- */
@@ -283,6 +313,14 @@ static void on_link_drain(void *user_data) {
 
 /* -- death and life of the worker -- */
 
+/* A call that waits comes to an end when the model does not load. */
+static void fail_wait(edgeops_lane *lane, edgeops_status status, const char *message) {
+    if (lane->wait != NULL && lane->wait->failed == EDGEOPS_OK) {
+        lane->wait->failed = status;
+        (void)snprintf(lane->wait->message, sizeof lane->wait->message, "%s", message);
+    }
+}
+
 static void schedule_retry(edgeops_lane *lane) {
     lane->state = LANE_WAITING;
     eop_timer_start(lane->retry, lane->retry_after, 0);
@@ -313,6 +351,9 @@ static void on_exit_of_worker(edgeops_status status, const char *message,
     lane->sent = 0;
     lane->batch = 0;
     lane->tracing = false;
+    if (lane->state == LANE_LOADING) {
+        fail_wait(lane, status, message);
+    }
     schedule_retry(lane);
     if (!(blame && answer(lane, status, message))) {
         (void)tell_state(lane, status, message);
@@ -382,6 +423,7 @@ static void start_worker(edgeops_lane *lane) {
     edgeops_status status = try_start(lane);
 
     if (status < 0) {
+        fail_wait(lane, EDGEOPS_E_WORKER, edgeops_error_last()->message);
         schedule_retry(lane);
         (void)tell_state(lane, EDGEOPS_E_WORKER, edgeops_error_last()->message);
     }
@@ -510,60 +552,105 @@ edgeops_status edgeops_lane_open(edgeops_lane **out, edgeops_runtime *runtime,
     return EDGEOPS_OK;
 }
 
-static edgeops_status check_window(const edgeops_lane *lane, const edgeops_table *table,
-                                   uint64_t first, uint64_t rows) {
-    const edgeops_manifest *m = lane->manifest;
+/* -- for those who put windows in -- */
 
-    if (rows != m->window.rows || first > table->rows || rows > table->rows - first) {
-        return eop_fail(EDGEOPS_E_INVALID, "runtime", "a window of '%s' has %u rows", m->name,
-                        m->window.rows);
-    }
-    if (table->column_count != m->input_count) {
-        return eop_fail(EDGEOPS_E_INVALID, "runtime", "a window of '%s' has %zu columns", m->name,
-                        m->input_count);
-    }
-    for (size_t i = 0; i < m->input_count; i++) {
-        if (table->columns[i].type != m->inputs[i].type) {
-            return eop_fail(EDGEOPS_E_INVALID, "runtime",
-                            "column '%s' of a window is not of the input's type",
-                            m->inputs[i].name);
-        }
-    }
-    return EDGEOPS_OK;
+const edgeops_manifest *eop_lane_manifest(const edgeops_lane *lane) {
+    return lane->manifest;
 }
 
-static edgeops_status refuse(edgeops_lane *lane) {
-    lane->starved = true;
-    return eop_fail(EDGEOPS_E_AGAIN, "runtime", "%zu windows are waiting for predictions",
-                    lane->count);
+edgeops_ctx *eop_lane_ctx(const edgeops_lane *lane) {
+    return lane->runtime->ctx;
 }
 
-edgeops_status edgeops_lane_submit(edgeops_lane *lane, uint64_t id, const edgeops_table *table,
-                                   uint64_t first, uint64_t rows) {
-    EOP_REQUIRE(lane != NULL && table != NULL, "runtime");
-    edgeops_status status = check_window(lane, table, first, rows);
-    if (status < 0) {
-        return status;
-    }
-    if (lane->count == lane->options.depth || (lane->count > 0 && lane->bytes > MAX_BYTES)) {
-        return refuse(lane);
+bool eop_lane_has_callback(const edgeops_lane *lane) {
+    return lane->options.on_prediction != NULL;
+}
+
+bool eop_lane_has_room(const edgeops_lane *lane) {
+    return lane->count < lane->options.depth && (lane->count == 0 || lane->bytes <= MAX_BYTES);
+}
+
+edgeops_status eop_lane_put(edgeops_lane *lane, uint64_t id, const edgeops_table *table,
+                            uint64_t first, uint64_t rows, bool waited) {
+    if (!eop_lane_has_room(lane)) {
+        lane->starved = true;
+        return eop_fail(EDGEOPS_E_AGAIN, "runtime", "%zu windows are waiting for predictions",
+                        lane->count);
     }
     slot *s = slot_at(lane, lane->count);
     eop_wire_part part = {table, first, rows};
     eop_buf_clear(&s->frame);
-    status = eop_wire_put_window(&s->frame, lane->next_wire_id, lane->input_types,
-                                 lane->manifest->input_count, &part);
+    edgeops_status status = eop_wire_put_window(&s->frame, lane->next_wire_id, lane->input_types,
+                                                lane->manifest->input_count, &part);
     if (status < 0 || s->frame.failed) {
         eop_buf_dispose(&s->frame);
         return status < 0 ? status : eop_fail_nomem("runtime");
     }
     s->id = id;
     s->submitted = eop_monotonic();
+    s->waited = waited;
+    s->forgotten = false;
     lane->next_wire_id++;
     lane->bytes += s->frame.size;
     lane->count++;
     pump(lane);
     return EDGEOPS_OK;
+}
+
+eop_predictions *eop_lane_answers(edgeops_lane *lane) {
+    return &lane->answers;
+}
+
+edgeops_status eop_lane_enter(edgeops_lane *lane, eop_lane_wait *wait) {
+    if (lane->wait != NULL) {
+        return eop_fail(EDGEOPS_E_INVALID, "runtime",
+                        "another call waits for this lane; submit instead inside a callback");
+    }
+    lane->wait = wait;
+    return EDGEOPS_OK;
+}
+
+/* Windows that are not with the worker are taken out; those behind them move up, with the number
+ * that the worker will count. */
+static void drop_forgotten(edgeops_lane *lane) {
+    size_t kept = lane->sent;
+    for (size_t i = lane->sent; i < lane->count; i++) {
+        slot *from = slot_at(lane, i);
+        slot *to = slot_at(lane, kept);
+        if (from->forgotten) {
+            lane->bytes -= from->frame.size;
+            eop_buf_clear(&from->frame);
+            continue;
+        }
+        if (from != to) {
+            slot swapped = *to;
+            *to = *from;
+            *from = swapped;
+        }
+        uint64_t id = lane->head_wire_id + kept++;
+        memcpy(to->frame.data + offsetof(eop_wire_head, id), &id, sizeof id);
+    }
+    lane->count = kept;
+    lane->single = lane->single < kept ? lane->single : kept;
+    lane->next_wire_id = lane->head_wire_id + kept;
+}
+
+void eop_lane_leave(edgeops_lane *lane, const eop_lane_wait *wait) {
+    bool any = false;
+
+    if (lane->wait != wait) {
+        return;
+    }
+    lane->wait = NULL;
+    for (size_t i = 0; i < lane->count; i++) {
+        slot *s = slot_at(lane, i);
+        s->forgotten = s->forgotten || s->waited;
+        s->waited = false;
+        any = any || s->forgotten;
+    }
+    if (any) {
+        drop_forgotten(lane);
+    }
 }
 
 void edgeops_lane_close(edgeops_lane *lane) {
@@ -572,6 +659,9 @@ void edgeops_lane_close(edgeops_lane *lane) {
     }
     if (lane->gone != NULL) {
         *lane->gone = true;
+    }
+    if (lane->wait != NULL) {
+        lane->wait->closed = true;
     }
     eop_worker_free(lane->worker);
     eop_timer_free(lane->deadline);
@@ -589,6 +679,7 @@ void edgeops_lane_close(edgeops_lane *lane) {
     eop_free(lane->values);
     eop_free(lane->job);
     eop_free(lane->work_dir);
+    eop_predictions_dispose(&lane->answers);
     edgeops_model_close(lane->model);
     eop_runtime_release(lane->runtime);
     eop_free(lane);

@@ -81,7 +81,8 @@ static edgeops_workflow *workflow_with(const char *source, const char *ports, co
     return workflow;
 }
 
-static edgeops_workflow *workflow_of(const char *source, const char *more) {
+__attribute__((__unused__)) static edgeops_workflow *workflow_of(const char *source,
+                                                                 const char *more) {
     return workflow_with(source, FIXTURE_PORTS, more);
 }
 
@@ -111,7 +112,7 @@ static inline edgeops_model *model_of(const edgeops_workflow *workflow, const ch
     return model;
 }
 
-static char *read_log(const char *run) {
+__attribute__((__unused__)) static char *read_log(const char *run) {
     char *dir = path_of(run);
     char *path = eop_path_join(dir, "log");
     char *text = NULL;

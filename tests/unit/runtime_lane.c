@@ -455,6 +455,7 @@ Test(runtime_lane, large_windows_pass) {
         .asset = "m", .rows = ROWS, .times = big_times, .column_count = 2, .columns = wide};
     for (size_t i = 0; i < ROWS; i++) {
         big_a[i] = (double)i;
+        big_times[i] = (edgeops_time)i;
     }
     open_lane(MODEL "def predict(m, w, p): return {'class': 'ok', 'score': w.values.sum()}\n",
               ",\"window\":{\"rows\":200000}", 0);
