@@ -95,7 +95,7 @@ def main():
                              capture_output=True, text=True).stdout.split()
     step(tally, "format", ["clang-format", "--dry-run", "-Werror", *sources])
 
-    folder = build(tally, "gcc", compiler="gcc")
+    folder = build(tally, "gcc", ["-Ddefault_library=both"], compiler="gcc")
     if folder:
         meson_tests(tally, "gcc", folder)
     if not arguments.quick:

@@ -5,7 +5,9 @@ import pathlib
 import shutil
 import subprocess
 
-from harness import BUILD
+import pytest
+
+from harness import BUILD, ROOT
 
 
 def test_an_installed_program_finds_its_library_after_a_move(tmp_path):
@@ -22,3 +24,22 @@ def test_an_installed_program_finds_its_library_after_a_move(tmp_path):
     assert pathlib.Path(path).resolve().is_relative_to(moved.resolve())
     done = subprocess.run([moved / "bin/edgeopsctl", "version"], capture_output=True, text=True, env=environment)
     assert done.returncode == 0 and done.stdout.startswith("edgeopsctl ")
+
+
+def test_a_host_links_the_static_library(tmp_path):
+    subprocess.run(["meson", "install", "-C", BUILD, "--no-rebuild", "--quiet", "--destdir", tmp_path],
+                   check=True, capture_output=True, timeout=300)
+    archive = next(tmp_path.rglob("libedgeops.a"), None)
+    if archive is None:
+        pytest.skip("built without the static library: -Ddefault_library=both")
+    prefix = archive.parents[1]
+    environment = {**os.environ, "PKG_CONFIG_PATH": str(archive.parent / "pkgconfig")}
+    flags = subprocess.run(["pkg-config", f"--define-variable=prefix={prefix}", "--cflags", "--libs", "--static",
+                            "--print-errors", "edgeops"], capture_output=True, text=True, env=environment)
+    assert flags.returncode == 0, flags.stderr
+    wanted = [flag for flag in flags.stdout.split() if flag != "-ledgeops"]
+    host = tmp_path / "host"
+    subprocess.run(["cc", "-std=c99", ROOT / "examples/host.c", "-o", host, archive, *wanted], check=True)
+    needed = subprocess.run(["ldd", host], check=True, capture_output=True, text=True).stdout
+    assert "libedgeops" not in needed
+    assert "HOME SOURCE DEPLOYMENT?" in subprocess.run([host], capture_output=True, text=True).stdout
