@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
 
 #include "base/error.h"
 #include "base/memory.h"

@@ -8,9 +8,7 @@
 #ifndef EOP_STORE_SNAPSHOT_H
 #define EOP_STORE_SNAPSHOT_H
 
-#include "journal/journal.h"
-#include "store/sql.h"
-#include "store/telemetry.h"
+#include "store/internal.h"
 
 typedef struct eop_snapshot {
     edgeops_store *store;

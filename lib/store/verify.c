@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads everything the store has and reports what is not as it was written; see verify.h. On a
- * snapshot, so that everything goes on meanwhile. */
 #include "store/verify.h"
 
 #include <fcntl.h>
@@ -18,7 +16,7 @@
 #include "base/tree.h"
 #include "column/chunk.h"
 #include "journal/journal_file.h"
-#include "store/internal.h"
+#include "journal/table_frame.h"
 #include "store/rollup.h"
 #include "store/snapshot.h"
 #include "store/telemetry_db.h"
@@ -400,6 +398,24 @@ static edgeops_status check_chunks(verify *v) {
 
 /* -- the journal -- */
 
+/* A block of rows that were appended in columns. */
+static edgeops_status check_block(const char **payload, const char *end) {
+    eop_table_frame frame;
+    eop_table_frame_column column;
+    eop_rows keys = {0};
+    edgeops_status status = eop_table_frame_open(&frame, payload, end);
+    if (status == EDGEOPS_OK) {
+        status = eop_table_frame_keys(&keys, &frame);
+    }
+    eop_rows_dispose(&keys);
+    while (status == EDGEOPS_OK && (status = eop_table_frame_next(&column, &frame)) == EDGEOPS_OK) {
+        eop_vector values = {.type = column.type, .length = column.length};
+        status = eop_chunk_decode(&values, column.blob, column.size, frame.rows, 0, frame.rows);
+        eop_vector_dispose(&values);
+    }
+    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+}
+
 static edgeops_status check_frame(uint64_t segment, const char *payload, size_t size,
                                   void *user_data) {
     verify *v = user_data;
@@ -409,7 +425,9 @@ static edgeops_status check_frame(uint64_t segment, const char *payload, size_t 
     (void)segment;
     v->sum.frames++;
     while (status == EDGEOPS_OK) {
-        status = eop_frame_next(&row, v->cells, &payload, end);
+        status = eop_table_frame_is_next(payload, end)
+                     ? check_block(&payload, end)
+                     : eop_frame_next(&row, v->cells, &payload, end);
     }
     v->bad_frames += status == EDGEOPS_E_CORRUPT;
     return progress(v, AT_JOURNAL, AT_DATASETS, 0);

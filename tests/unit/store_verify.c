@@ -79,6 +79,30 @@ Test(store_verify, a_sound_home_has_no_findings) {
     eop_free(text);
 }
 
+/* Rows that were appended in columns are blocks of the journal, beside single rows. */
+Test(store_verify, blocks_of_the_journal_are_sound_and_read) {
+    edgeops_time times[3] = {100, 200, 300};
+    double values[3] = {1, 2, 3};
+    uint32_t offsets[4] = {0, 1, 3, 3};
+    edgeops_column columns[] = {
+        {.name = "v", .type = EDGEOPS_TYPE_FLOAT64, .f64 = values, .length = 1},
+        {.name = "w",
+         .type = EDGEOPS_TYPE_STRING,
+         .offsets = offsets,
+         .bytes = "abc",
+         .length = 1}};
+    edgeops_table table = {
+        .asset = "m/t", .rows = 3, .times = times, .column_count = 2, .columns = columns};
+    edgeops_store *store = open_store();
+    CHECK_OK(edgeops_store_append_tables(NULL, store, &table, 1, NULL));
+    edgeops_store_close(store);
+    eop_verified sum = {0};
+    char *text = verify(&sum);
+    cr_expect_str_eq(text, "");
+    cr_expect_geq(sum.frames, 1);
+    eop_free(text);
+}
+
 /* SQLite cannot know that this is wrong. */
 static void damage_cell(int channel) {
     char sql[256];
