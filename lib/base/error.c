@@ -142,3 +142,14 @@ edgeops_status eop_fail_nomem(const char *subsystem) {
 edgeops_status eop_fail_with(edgeops_status code, const char *subsystem, const char *text) {
     return eop_fail(code, subsystem, "%s", text);
 }
+
+void eop_keep_error(eop_kept_error *out) {
+    out->error = *edgeops_error_last();
+    memcpy(out->message, message, sizeof message);
+}
+
+edgeops_status eop_fail_kept(const eop_kept_error *kept) {
+    memcpy(message, kept->message, sizeof message);
+    last = kept->error;
+    return kept->error.code;
+}

@@ -23,6 +23,16 @@ edgeops_status eop_fail_nomem(const char *subsystem);
 /** Sets the detail to a copy of an error that came from elsewhere (another thread, process). */
 edgeops_status eop_fail_with(edgeops_status code, const char *subsystem, const char *message);
 
+/** An error that is kept while things are cleaned up, which may set another one. */
+typedef struct eop_kept_error {
+    edgeops_error error;
+    char message[1024];
+} eop_kept_error;
+/** Copies the thread's error. */
+void eop_keep_error(eop_kept_error *out);
+/** Makes it the thread's error again, with its subsystem and os_errno; returns its code. */
+edgeops_status eop_fail_kept(const eop_kept_error *kept);
+
 /** Code for a name made by edgeops_status_name(); EDGEOPS_E_INTERNAL for an unknown one. */
 edgeops_status eop_status_from_name(const char *name);
 

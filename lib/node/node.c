@@ -19,9 +19,7 @@
 #include "node/live/outbox.h"
 #include "node/live/sources.h"
 #include "node/ops/ops.h"
-#include "store/log.h"
 #include "store/retention.h"
-#include "store/room.h"
 
 #define TICK         EDGEOPS_SECOND
 #define STOP_WITHIN  (2 * EDGEOPS_SECOND)
@@ -294,10 +292,10 @@ edgeops_status edgeops_node_open(edgeops_node **out, edgeops_ctx *ctx, const cha
     }
 out:
     if (node != NULL) {
-        char *message = eop_strdup(edgeops_error_last()->message);
+        eop_kept_error why;
+        eop_keep_error(&why);
         edgeops_node_close(node);
-        status = eop_fail_with(status, "node", message != NULL ? message : "out of memory");
-        eop_free(message);
+        status = eop_fail_kept(&why);
     }
     return status;
 }

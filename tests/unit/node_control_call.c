@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Operations of a local node: their answers, their errors, what stays after a restart. */
+#include <errno.h>
 #include <pthread.h>
 
 #include "node_fixture.h"
@@ -90,6 +91,20 @@ Test(node_control_call, errors_name_what_is_wrong) {
     must_fail(EDGEOPS_E_INVALID, "node.stop", "{}", "daemon");
     must_fail(EDGEOPS_E_INVALID, "label.add",
               "{\"asset\":\"x\",\"start\":\"yesterday\",\"label\":\"l\"}", "yesterday");
+}
+
+Test(node_control_call, a_home_that_cannot_be_made_says_what_the_system_said) {
+    edgeops_node *node = fixture_node;
+    char file[96];
+    char inside[112];
+    (void)snprintf(file, sizeof file, "%s/file", fixture_root);
+    (void)snprintf(inside, sizeof inside, "%s/home", file);
+    cr_assert(eq(int, eop_file_write(file, "x", 1, 0600), EDGEOPS_OK));
+    cr_expect(eq(int, edgeops_node_open(&node, fixture_ctx, inside, NULL), EDGEOPS_E_IO));
+    cr_expect(eq(ptr, node, NULL));
+    cr_expect(eq(int, edgeops_error_last()->os_errno, ENOTDIR));
+    cr_expect(ne(ptr, strstr(edgeops_error_last()->message, inside), NULL), "%s",
+              edgeops_error_last()->message);
 }
 
 Test(node_control_call, status_and_doctor_say_how_it_is) {

@@ -11,7 +11,6 @@
 #include "node/home/args.h"
 #include "node/home/records.h"
 #include "node/live/fed.h"
-#include "store/room.h"
 
 #define LETTERS_MAX    256u
 #define LETTER_PAYLOAD 512u
