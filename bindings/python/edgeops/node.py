@@ -2,23 +2,34 @@
 """A node: everything the command line can do, and live predictions."""
 from __future__ import annotations
 
+import csv
 import ctypes
+import itertools
 import json
 import os
 import tempfile
-from typing import Any, Callable, NamedTuple, Union
+import weakref
+from collections.abc import Mapping
+from typing import Any, Callable, NamedTuple, Optional, Union
 
-from . import _ffi
+import numpy as np
+
+from . import _ffi, aio
 from ._ffi import check, lib
-from .errors import ClosedError, UnsupportedError
+from ._handle import _OPEN, Handle
+from ._loop import Loop
+from .call import Call, Done, Event
+from .errors import ClosedError, Interrupted, UnsupportedError
+from .query import value_of
 from .store import Store
+from .times import times_of
 
-FOREVER = 2**63 - 1
-Event = Callable[[dict], None]
+Path = Union[str, "os.PathLike[str]"]
+_MODES = {"auto": 0, "local": 1, "remote": 2}
 
 
 class Prediction(NamedTuple):
-    """An answer of a deployment. `outputs` is empty when there was nothing to say; `message` tells of an error."""
+    """An answer of a deployment. `outputs` is empty when there was nothing to say; `message` says why after an error."""
 
     deployment: str
     asset: str
@@ -29,184 +40,305 @@ class Prediction(NamedTuple):
     latency_ns: int
 
 
-class Node:
+Receiver = Callable[[Prediction], object]
+
+
+class Node(Handle):
     """A node home: in this process, or the running daemon's where there is one.
 
     mode: "auto", "local" (this process owns the home) or "remote" (a daemon must run). worker: path of edgeops-worker, default
-    where it was installed. One thread at a time; callbacks fire inside run() and inside calls.
+    where it was installed. must_exist: NotFoundError instead of making a home. wait: seconds for a home that another process
+    has, None for the default.
+
+    Any thread; the library sees one at a time. Handlers are called on a thread that turns the loop: inside run(), call() and
+    what waits for an operation. What a handler raises comes out of the call that ran it. Inside a handler nothing that waits
+    is allowed (InvalidError); call_start() is. Ctrl-C ends run() and call() at once, see there. Close it, or use it in `with`.
     """
 
-    def __init__(self, home: Union[str, "os.PathLike[str]"], mode: str = "auto", worker: str | None = None,
-                 must_exist: bool = False) -> None:
-        self._ctx: ctypes.c_void_p = ctypes.c_void_p()
-        self._node: ctypes.c_void_p = ctypes.c_void_p()
-        self._callback: Any = None
-        self._failure: BaseException | None = None
-        options = _ffi.NodeOptions()
-        lib.edgeops_node_options_init(ctypes.byref(options), ctypes.sizeof(options))
-        options.mode = {"auto": 0, "local": 1, "remote": 2}[mode]
-        options.worker = worker.encode() if worker else None
+    _what = "node"
+
+    def __init__(self, home: Path, mode: str = "auto", worker: Optional[Path] = None, must_exist: bool = False,
+                 wait: Optional[float] = None) -> None:
+        if mode not in _MODES:
+            raise ValueError(f"'{mode}' is not a mode: {', '.join(_MODES)}")
+        self.home = os.fsdecode(home)
+        self._calls: dict[int, Call] = {}
+        self._receiver: Optional[Receiver] = None
+        self._runs = 0
+        self._wakes = 0
+        self._wakes_seen = 0
+        self._number = next(_numbers)
+        self._pointer = ctypes.c_void_p()
+        options = _ffi.options(_ffi.NodeOptions, lib.edgeops_node_options_init)
+        options.mode = _MODES[mode]
+        options.worker = None if worker is None else _ffi.path_bytes(worker, "a worker")
         options.must_exist = int(must_exist)
-        check(lib.edgeops_ctx_new(ctypes.byref(self._ctx), None))
+        options.wait = 0 if wait is None else int(wait * 1e9) or -1
+        given = _ffi.path_bytes(home, "a home")
+        self._loop = Loop()
         try:
-            check(lib.edgeops_node_open(ctypes.byref(self._node), self._ctx, os.fsencode(home), ctypes.byref(options)))
+            check(lib.edgeops_node_open(ctypes.byref(self._pointer), self._loop.ctx, given, ctypes.byref(options)))
         except BaseException:
-            lib.edgeops_ctx_free(self._ctx)
-            self._ctx = ctypes.c_void_p()
+            self._loop.free()
             raise
+        _nodes[self._number] = self
+        super().__init__()
 
-    def close(self) -> None:
-        """Stops and closes; again is fine."""
-        if self._node:
-            lib.edgeops_node_close(self._node)
-            self._node = ctypes.c_void_p()
-        if self._ctx:
-            lib.edgeops_ctx_free(self._ctx)
-            self._ctx = ctypes.c_void_p()
+    def _interrupt(self) -> None:
+        for call in list(self._calls.values()):
+            call.cancel()
+        self._loop.wake()
 
-    def _handle(self) -> ctypes.c_void_p:
-        if not self._node:
-            raise ClosedError("this node is closed", code=-9, subsystem="node")
-        return self._node
+    def _release(self) -> None:
+        with self._loop.lock:
+            lib.edgeops_node_close(self._pointer)
+            self._loop.free()
+        self._calls.clear()
 
-    def __enter__(self) -> "Node":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __repr__(self) -> str:
+        return f"<Node of {self.home!r}{', closed' if self.closed else ''}>"
 
     @property
     def remote(self) -> bool:
         """True when calls go to a daemon."""
-        return bool(lib.edgeops_node_is_remote(self._handle()))
+        with self._using():
+            return bool(lib.edgeops_node_is_remote(self._pointer))
 
     @property
     def store(self) -> Store:
-        """The store of a local node. UnsupportedError for a remote one."""
-        handle = lib.edgeops_node_store(self._handle())
-        if not handle:
-            raise UnsupportedError("a daemon owns this home; stop it, or move the data with data.import and data.export",
-                                   code=-16, subsystem="node")
-        return Store(handle, keep=self)
+        """The store of a local node; it closes with the node. UnsupportedError for a remote one."""
+        with self._using():
+            handle = lib.edgeops_node_store(self._pointer)
+            if not handle:
+                raise UnsupportedError("a daemon owns this home; stop it, or move the data with data.import and data.export",
+                                       subsystem="node")
+            return Store(handle, self)
+
+    # -- running -------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Starts sources and deployments of a local node; turn run() for them to work."""
-        check(lib.edgeops_node_start(self._handle()))
+        with self._using(), self._loop.lock:
+            check(lib.edgeops_node_start(self._pointer))
 
     def stop(self) -> None:
-        """Stops sources and deployments. Again is fine."""
-        if self._node:
-            lib.edgeops_node_stop(self._node)
+        """Stops sources and deployments, and waits up to 2 s for predictions that are under way. Again is fine."""
+        if not self.closed:
+            with self._using(), self._loop.lock:
+                lib.edgeops_node_stop(self._pointer)
 
-    def run(self, seconds: float | None = None) -> None:
-        """Turns the loop for so long, or until another thread calls wake(). Raises what a callback raised."""
-        timeout = FOREVER if seconds is None else int(seconds * 1e9)
-        self._handle()
-        status = lib.edgeops_ctx_run(self._ctx, timeout)
-        self._raise_failure()
-        if status < 0 and status != -7:
-            raise _ffi.last_error()
+    def serve(self) -> None:
+        """Answers other processes of this user on the home's socket, as a daemon does, while run() turns. Local only."""
+        with self._using(), self._loop.lock:
+            check(lib.edgeops_node_serve(self._pointer))
+
+    def run(self, seconds: Optional[float] = None) -> None:
+        """Turns the loop for so long, None for ever, or until wake(). Raises what a handler raised.
+
+        Ctrl-C ends it at once with KeyboardInterrupt; the node is as before and can go on. close() in another thread ends it
+        with ClosedError.
+        """
+        with self._using():
+            self._loop.refuse_nested()
+            seen = self._wakes_seen if self._runs == 0 else self._wakes
+            self._runs += 1
+            try:
+                self._loop.turn_until(lambda: self._wakes != seen or bool(self._loop.failures) or self._state != _OPEN, seconds)
+            finally:
+                self._runs -= 1
+                self._wakes_seen = self._wakes
+            self._loop.raise_failure()
+            if self._state != _OPEN:
+                raise ClosedError("this node was closed", subsystem="node")
 
     def wake(self) -> None:
-        """Ends run(). Any thread."""
-        lib.edgeops_ctx_stop(self._ctx)
+        """Ends run(), all that are under way or else the next one. Any thread; a signal handler, too."""
+        self._wakes += 1
+        if not self.closed:
+            self._loop.wake()
 
-    def call(self, operation: str, on_event: Event | None = None, input: int | None = None,
-             output: int | None = None, **arguments: Any) -> dict:
+    def fileno(self) -> int:
+        """For a loop of your own: the descriptor that is readable when dispatch() has work. asyncio: see edgeops.aio."""
+        with self._using():
+            return self._loop.fileno()
+
+    def timeout(self) -> Optional[float]:
+        """For a loop of your own: seconds after which dispatch() is due although nothing is readable; None: none are.
+
+        Ask again after each dispatch() and after each call_start().
+        """
+        with self._using():
+            left = self._loop.timeout_ns()
+            return None if left == _ffi.FOREVER else left / 1e9
+
+    def dispatch(self) -> None:
+        """For a loop of your own: one turn that does not block. Handlers are called in it; it raises what they raise."""
+        with self._using():
+            self._loop.dispatch()
+            self._loop.raise_failure()
+
+    def on_prediction(self, function: Optional[Receiver]) -> None:
+        """Sets the one receiver of all live predictions of a local node, None for none."""
+        with self._using(), self._loop.lock:
+            self._receiver = function
+            lib.edgeops_node_on_prediction(self._pointer, _PREDICTION if function else _ffi.PREDICTION_FN(), self._number)
+
+    # -- operations ----------------------------------------------------------------------------------
+
+    def call_start(self, operation: str, on_event: Optional[Event] = None, on_done: Optional[Done] = None,
+                   input: Optional[int] = None, output: Optional[int] = None, **arguments: Any) -> Call:
+        """Starts an operation and gives it; it goes on while the loop is turned. Allowed inside a handler, too.
+
+        Arguments as call(). on_event is given each event as a dict, on_done the Call when it has ended; what they raise comes
+        out of whatever turns the loop, and ends the operation. NotFoundError for an unknown operation, InvalidError for its
+        arguments, BusyError with 256 under way.
+        """
+        with self._using():
+            call = Call(self, operation, on_event, on_done, False)
+            call._start(self, _given(arguments), input, output)
+            return call
+
+    def call(self, operation: str, on_event: Optional[Event] = None, input: Optional[int] = None,
+             output: Optional[int] = None, **arguments: Any) -> dict[str, Any]:
         """Runs an operation of the node's table ("node.ops" lists them) and gives its result.
 
         Arguments that are None are left out; one whose name is a Python keyword takes a trailing "_". input, output: file
-        descriptors for bulk data. on_event is given each event as a dict.
-        """
-        options = _ffi.CallOptions()
-        lib.edgeops_call_options_init(ctypes.byref(options), ctypes.sizeof(options))
-        options.input = -1 if input is None else input
-        options.output = -1 if output is None else output
-        if on_event is not None:
-            options.on_event = _ffi.EVENT_FN(lambda text, _: self._guard(lambda: on_event(json.loads(text))))
-        given = {key.rstrip("_"): value for key, value in arguments.items() if value is not None}
-        result = ctypes.POINTER(ctypes.c_char)()
-        status = lib.edgeops_node_call(ctypes.byref(result), self._handle(), operation.encode(),
-                                       json.dumps(given).encode(), ctypes.byref(options))
-        check(status)
-        text = _ffi.take_text(result)
-        self._raise_failure()
-        return json.loads(text)
+        descriptors for bulk data. on_event is given each event as a dict; what it raises ends the operation and comes out here.
 
-    def train(self, workflow: str, dataset: str, params: dict | None = None, name: str | None = None,
-              on_event: Event | None = None) -> dict:
-        """Trains; gives {"run", "model", "metrics", "usage"}."""
+        Ctrl-C ends the operation, waits until it has ended and raises Interrupted, a KeyboardInterrupt that has the result
+        where there is one. A second Ctrl-C does not wait.
+        """
+        with self._using():
+            self._loop.refuse_nested()
+            call = Call(self, operation, on_event, None, True)
+            try:
+                call._start(self, _given(arguments), input, output)
+                self._loop.turn_until(lambda: call.done or call.failure is not None)
+            except BaseException as reason:
+                self._end(call)
+                if isinstance(reason, KeyboardInterrupt) and call.done:
+                    raise Interrupted(operation, call._result, call.error) from None
+                raise
+            if call.failure is not None:
+                self._end(call)
+                raise call.failure
+            self._loop.raise_failure()
+            return call.result()
+
+    def _end(self, call: Call) -> None:
+        """Ends an operation that nobody wants any more."""
+        call.cancel()
+        if call._pointer:
+            self._loop.turn_until(lambda: call.done)
+
+    async def call_async(self, operation: str, on_event: Optional[Event] = None, input: Optional[int] = None,
+                         output: Optional[int] = None, **arguments: Any) -> dict[str, Any]:
+        """call() for asyncio: the running loop turns the node's. A task that is cancelled ends the operation and waits for
+        its end."""
+        with aio.attach(self) as attached:
+            return await attached.call(operation, on_event, input, output, **arguments)
+
+    def train(self, workflow: str, dataset: str, params: Optional[dict[str, Any]] = None, name: Optional[str] = None,
+              on_event: Optional[Event] = None) -> dict[str, Any]:
+        """Trains; gives {"run", "model", "metrics", "usage"}. WorkerError when the workflow failed. Ctrl-C: as call()."""
         return self.call("train", on_event, workflow=workflow, dataset=dataset, params=params, name=name)
 
-    def predict(self, model: str, dataset: str | None = None, asset: str | None = None,
-                csv_file: str | None = None, **arguments: Any) -> tuple[list[dict[str, Any]], dict]:
+    async def train_async(self, workflow: str, dataset: str, params: Optional[dict[str, Any]] = None,
+                          name: Optional[str] = None, on_event: Optional[Event] = None) -> dict[str, Any]:
+        """train() for asyncio."""
+        return await self.call_async("train", on_event, workflow=workflow, dataset=dataset, params=params, name=name)
+
+    def predict(self, model: str, dataset: Optional[str] = None, asset: Optional[str] = None,
+                csv_file: Optional[Path] = None, **arguments: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         """Predicts on a dataset, an asset or a CSV file; gives the rows (one dict a prediction) and the summary."""
-        source = os.open(csv_file, os.O_RDONLY | os.O_CLOEXEC) if csv_file else None
+        source = os.open(csv_file, os.O_RDONLY | os.O_CLOEXEC) if csv_file is not None else None
         try:
             with tempfile.TemporaryFile() as out:
                 summary = self.call("predict", input=source, output=out.fileno(), model=model, dataset=dataset,
                                     asset=asset, format="jsonl", **arguments)
                 out.seek(0)
-                rows = [json.loads(line) for line in out]
+                return [json.loads(line) for line in out], summary
         finally:
             if source is not None:
                 os.close(source)
-        return rows, summary
 
-    def on_prediction(self, function: Callable[[Prediction], None] | None) -> None:
-        """Sets the one receiver of all live predictions of a local node."""
-        def receive(pointer: Any, _: Any) -> None:
-            p = pointer.contents
-            outputs = {p.names[i].decode(): _value(p.values[i]) for i in range(p.count)}
-            made = Prediction(p.deployment.decode(), p.asset.decode(), p.time, p.seq, outputs,
-                              (p.message or b"").decode("utf-8", "replace") if p.status < 0 else "", p.latency)
-            self._guard(lambda: function(made))  # type: ignore[misc]
-        self._callback = _ffi.PREDICTION_FN(receive) if function else _ffi.PREDICTION_FN()
-        lib.edgeops_node_on_prediction(self._handle(), self._callback, None)
+    def predict_arrays(self, model: str, channels: Mapping[str, Any], times: Any = None,
+                       ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        """Predicts on arrays: name of an input -> n numbers, bools or texts; gives rows and summary as predict().
 
-    def _guard(self, function: Callable[[], None]) -> None:
-        """An exception must not pass through C: it is kept, the loop ends, and run() or call() raises it."""
-        try:
-            function()
-        except BaseException as failure:  # noqa: B902, re-raised in _raise_failure
-            self._failure = self._failure or failure
-            lib.edgeops_ctx_stop(self._ctx)
-
-    def _raise_failure(self) -> None:
-        failure, self._failure = self._failure, None
-        if failure is not None:
-            raise failure
-
-
-def _value(value: _ffi.Value) -> Union[float, int, bool, str, None]:
-    if value.type == 1:
-        return value.data.f64
-    if value.type == 2:
-        return value.data.i64
-    if value.type == 3:
-        return bool(value.data.i64)
-    if value.type == 4:
-        return ctypes.string_at(value.data.str, value.size).decode("utf-8", "replace")
-    return None
+        times: as Store.append(), None where the workflow cuts its windows by rows. A NaN and a None are null. Inputs that are
+        arrays are read from the store: append them and predict on the asset.
+        """
+        columns = {name: np.asarray(values) for name, values in channels.items()}
+        if any(column.ndim != 1 for column in columns.values()) or len({len(c) for c in columns.values()}) != 1:
+            raise ValueError("the channels are arrays of one length and one dimension")
+        if "time" in columns:
+            raise ValueError("an input that is called time would stand for the times; predict on an asset")
+        cells = [[_cell(value) for value in column.tolist()] for column in columns.values()]
+        heads = list(columns)
+        if times is not None:
+            stamps = times_of(times)
+            if len(stamps) != len(cells[0]):
+                raise ValueError(f"there are {len(stamps)} times for {len(cells[0])} rows")
+            heads.insert(0, "time")
+            cells.insert(0, [f"{text}Z" for text in np.datetime_as_string(stamps.view("datetime64[ns]")).tolist()])
+        with tempfile.NamedTemporaryFile("w", suffix=".csv", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(heads)
+            writer.writerows(zip(*cells))
+            file.flush()
+            return self.predict(model, csv_file=file.name)
 
 
-def workflow_check(path: str) -> None:
+_numbers = itertools.count(1)
+_nodes: "weakref.WeakValueDictionary[int, Node]" = weakref.WeakValueDictionary()
+
+
+def _cell(value: Any) -> str:
+    if value is None or value != value:
+        return ""
+    return ("false", "true")[value] if isinstance(value, bool) else value if isinstance(value, str) else repr(value)
+
+
+def _given(arguments: dict[str, Any]) -> dict[str, Any]:
+    return {key.rstrip("_"): value for key, value in arguments.items() if value is not None}
+
+
+def _on_prediction(pointer: Any, number: int) -> None:
+    """The C function is one for all nodes, which are found by number and not held by it."""
+    node = _nodes.get(number)
+    if node is None or node._receiver is None:
+        return
+    p = pointer.contents
+    outputs = {p.names[i].decode(): value_of(p.values[i]) for i in range(p.count)}
+    made = Prediction(p.deployment.decode(), p.asset.decode(), p.time, p.seq, outputs,
+                      (p.message or b"").decode("utf-8", "replace") if p.status < 0 else "", p.latency)
+    failure = node._loop.guard(node._receiver, made)
+    if failure is not None:
+        node._loop.failures.append(failure)
+
+
+_PREDICTION = _ffi.PREDICTION_FN(_on_prediction)
+
+
+def workflow_check(path: Path) -> None:
     """Reads and checks a workflow package or folder. InvalidError, CorruptError, DeniedError, LimitError."""
-    check(lib.edgeops_workflow_check(None, os.fsencode(path)))
+    check(lib.edgeops_workflow_check(None, _ffi.path_bytes(path, "a workflow")))
 
 
-def workflow_pack(directory: str, zip_file: str | None = None) -> str:
+def workflow_pack(directory: Path, zip_file: Optional[Path] = None) -> str:
     """Packs a workflow folder; gives the path of the zip."""
     written = ctypes.POINTER(ctypes.c_char)()
-    check(lib.edgeops_workflow_pack(ctypes.byref(written), os.fsencode(directory),
-                                    os.fsencode(zip_file) if zip_file else None))
+    check(lib.edgeops_workflow_pack(ctypes.byref(written), _ffi.path_bytes(directory, "a folder"),
+                                    None if zip_file is None else _ffi.path_bytes(zip_file, "a zip")))
     return _ffi.take_text(written)
 
 
-def restore(backup: Union[str, "os.PathLike[str]"], home: Union[str, "os.PathLike[str]", None] = None) -> dict:
+def restore(backup: Path, home: Optional[Path] = None) -> dict[str, Any]:
     """Makes a home from a backup that the operation "node.backup" made, comparing every file with its digest; without a home
     it only checks the backup. Gives {"files", "bytes", "node", "created", ...}. NotFoundError, CorruptError, ExistsError."""
     result = ctypes.POINTER(ctypes.c_char)()
-    check(lib.edgeops_node_restore(ctypes.byref(result), os.fsencode(backup),
-                                   os.fsencode(home) if home is not None else None, None, None))
-    return json.loads(_ffi.take_text(result))
+    check(lib.edgeops_node_restore(ctypes.byref(result), _ffi.path_bytes(backup, "a backup"),
+                                   None if home is None else _ffi.path_bytes(home, "a home"), None, None))
+    made: dict[str, Any] = json.loads(_ffi.take_text(result))
+    return made

@@ -1,222 +1,246 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Samples in and out as NumPy arrays."""
+"""The store: samples in, tables out, and what is known of its assets."""
 from __future__ import annotations
 
 import ctypes
+import os
 import re
-import weakref
 from collections.abc import Mapping, Sequence
-from typing import Any, Iterator, NamedTuple
+from typing import Any, Callable, NamedTuple, Optional, Union
 
 import numpy as np
 
 from . import _ffi
 from ._ffi import check, lib
-from .errors import ClosedError
-from .reads import Reads, TimeLike, nanoseconds, table_to_pandas
+from ._handle import Handle
+from ._handle import Handle
+from .columns import TYPE_NAMES, TYPES, Array, Blob, Typed, bytes_of, column_of, samples_of, table_of, with_quality
+from .cursor import Cursor
+from .datasets import Datasets
+from .errors import NotFoundError
+from .labels import Labels
+from .query import make_query, value_of
+from .reads import Reads
+from .table import Table
+from .times import TimeLike, nanoseconds, numbers_of, times_of
+from .walk import collect
+from .watch import Watch
 
-_TYPE_NAMES = dict(enumerate(("float64", "int64", "bool", "string", "float32", "int8", "int16", "int32", "uint8", "uint16",
-                              "uint32", "uint64", "blob"), 1))
-_TYPES = {name: code for code, name in _TYPE_NAMES.items()}
-_FLOAT64, _INT64, _BOOL, _STRING, _UINT64, _BLOB = (_TYPES[name] for name in
-                                                    ("float64", "int64", "bool", "string", "uint64", "blob"))
-_BLOB_ROW = np.dtype([("digest", "V32"), ("size", np.uint64)])
-NO_QUALITY = 0xFFFF
+_DURABILITIES = {"process": 1, "power": 2}
+_TABLE_BYTES = 128 << 20  # more than this goes in as samples, of which one call takes more
 
-# The layouts of edgeops_value and edgeops_sample, so that NumPy fills whole arrays of them.
-_VALUE = np.dtype([("type", np.int32), ("size", np.uint32), ("bits", np.int64)])
-_SAMPLE = np.dtype([("asset", np.uintp), ("time", np.int64), ("seq", np.int64), ("count", np.uintp),
-                    ("channels", np.uintp), ("values", np.uintp), ("qualities", np.uintp)])
-assert _VALUE.itemsize == ctypes.sizeof(_ffi.Value) and _SAMPLE.itemsize == ctypes.sizeof(_ffi.Sample)
+
+class Verdict(NamedTuple):
+    """What became of one sample."""
+
+    outcome: str
+    """ "appended", "duplicate", "merged", "conflict" or "expired"."""
+    late: bool
+    ahead: bool
+    ordinal: int
+    """Of an appended sample in its asset, else 0."""
+    channel: Optional[str]
+    """Of a conflict: the first channel that differs."""
+    stored: Union[float, int, bool, str, Blob, Array, None]
+    """Of a conflict: what is stored of that channel, None for nothing."""
+    quality: int
+    """Of a conflict: the quality code that is stored."""
 
 
 class Appended(NamedTuple):
-    """What an append did: new samples, repeated ones, contradicting ones, and new ones older than the newest."""
+    """What an append did with its samples."""
 
     appended: int
+    """New ones."""
     duplicates: int
+    """Left out: the same asset, time, seq and values as one that is there."""
     conflicts: int
+    """Left out: the same asset, time and seq as one that is there, with other values; the first one stays."""
     late: int
+    """Of the appended ones: older than the newest of their asset."""
+    expired: int = 0
+    """Left out: not newer than what retention dropped."""
+    ahead: int = 0
+    """Of the appended ones: further ahead of the clock than the store's limit."""
+    merged: int = 0
+    """That joined a row that was there; 0 in this version."""
+    verdicts: Optional[tuple[Verdict, ...]] = None
+    """One for each sample, where they were asked for."""
 
 
-class Blob(NamedTuple):
-    """What a row holds of a blob; `Store.blob(blob)` reads its bytes."""
+class Channel(NamedTuple):
+    """A channel of an asset: its type such as "float64" or "float32[4096]", and its unit, "" for none."""
 
-    digest: str  # SHA-256, 64 hex digits
-    size: int
+    name: str
+    type: str
+    unit: str
 
 
-class Table(Mapping[str, np.ndarray]):
-    """Rows of one asset: a read-only mapping from channel to array, all of one length.
+class Asset(NamedTuple):
+    """What is known of an asset. Times are ns since 1970 UTC, 0 without samples."""
 
-    Arrays of numbers and bools are views of the library's memory (no copy), in the channel's own type; those of a channel of
-    arrays such as "float32[4096]" are [rows, 4096]. Strings, and blobs as `Blob`, become object arrays. Nulls are NaN, 0,
-    False or None; `valid[channel]` tells them, None where there are none. `quality[channel]` has the uint16 codes that the
-    source gave, NO_QUALITY for none, and is None where no value has one. The memory lives as long as the table or any of its
-    arrays.
+    name: str
+    rows: int
+    last_ordinal: int
+    first: int
+    last: int
+    channels: list[Channel]
+    dropped: int
+    """Samples that retention dropped; `rows` does not count them."""
+    dropped_until: int
+
+
+_OUTCOMES = {1: "appended", 2: "duplicate", 3: "merged", 4: "conflict", 5: "expired"}
+
+
+def _stored(value: _ffi.Value) -> Union[float, int, bool, str, Blob, Array, None]:
+    kind = TYPE_NAMES.get(value.type)
+    raw = ctypes.string_at(value.as_.data, value.size) if kind is not None and kind != "string" and value.size else b""
+    if kind == "blob":
+        return Blob(raw[:32].hex(), int.from_bytes(raw[32:40], "little"))
+    return np.frombuffer(raw, kind) if raw else value_of(value)
+
+
+def _verdict(v: _ffi.Verdict) -> Verdict:
+    return Verdict(_OUTCOMES.get(v.outcome, str(v.outcome)), bool(v.marks & 1), bool(v.marks & 2), v.ordinal,
+                   v.channel.decode() if v.channel else None, _stored(v.stored), v.quality)
+
+
+def _asset(info: _ffi.AssetInfo) -> Asset:
+    channels = [Channel(c.name.decode(), TYPE_NAMES[c.type] + (f"[{c.length}]" if c.length > 1 else ""), c.unit.decode())
+                for c in info.channels[:info.channel_count]]
+    return Asset(info.name.decode(), info.rows, info.last_ordinal, info.first, info.last, channels, info.dropped,
+                 info.dropped_until)
+
+
+class Store(Reads, Labels, Datasets):
+    """The store of a node, from `Node.store`, or of a home opened alone with `Store.open(home)`.
+
+    All methods: any thread, also at the same time; close() waits for them. Times that come in: see edgeops.times.
     """
 
-    def __init__(self, pointer: Any) -> None:
-        header = pointer.contents
-        # Every array keeps the owner through its buffer; the table goes when the last one does.
-        self._owner = _Owner(pointer)
-        self.asset: str = header.asset.decode()
-        self.rows: int = header.rows
-        self.times_ns: np.ndarray = self._view(header.times, np.int64)
-        self.seqs: np.ndarray = self._view(header.seqs, np.int64)
-        self.units: dict[str, str] = {}
-        self.types: dict[str, str] = {}
-        self.valid: dict[str, np.ndarray | None] = {}
-        self.quality: dict[str, np.ndarray | None] = {}
-        self._columns: dict[str, np.ndarray] = {}
-        for i in range(header.column_count):
-            self._add(header.columns[i])
+    _what = "store"
 
-    def _view(self, address: int | None, dtype: Any, count: int | None = None) -> np.ndarray:
-        count = self.rows if count is None else count
-        if count == 0 or not address:
-            return np.empty(0, dtype)
-        size = count * np.dtype(dtype).itemsize
-        buffer = (ctypes.c_char * size).from_address(address)
-        buffer.owner = self._owner  # type: ignore[attr-defined]
-        array = np.frombuffer(buffer, dtype)
-        array.flags.writeable = False
-        return array
-
-    def _add(self, column: _ffi.Column) -> None:
-        name = column.name.decode()
-        self.units[name] = column.unit.decode()
-        length = max(column.length, 1)
-        self.types[name] = _TYPE_NAMES[column.type] + (f"[{length}]" if length > 1 else "")
-        self.valid[name] = self._view(column.valid, np.bool_) if column.valid else None
-        self.quality[name] = self._view(column.quality, np.uint16) if column.quality else None
-        if column.type == _STRING:
-            array = self._strings(column, self.valid[name])
-        elif column.type == _BLOB:
-            array = self._blobs(column, self.valid[name])
-        else:
-            array = self._view(column.data, np.dtype(_TYPE_NAMES[column.type]), self.rows * length)
-            array = array.reshape(self.rows, length) if length > 1 else array
-        self._columns[name] = array
-
-    def _blobs(self, column: _ffi.Column, valid: np.ndarray | None) -> np.ndarray:
-        out = np.empty(self.rows, object)
-        stored = self._view(column.data, _BLOB_ROW)
-        for i in range(self.rows):
-            if valid is None or valid[i]:
-                out[i] = Blob(stored["digest"][i].tobytes().hex(), int(stored["size"][i]))
-        return out
-
-    def _strings(self, column: _ffi.Column, valid: np.ndarray | None) -> np.ndarray:
-        out = np.empty(self.rows, object)
-        if self.rows:
-            ends = self._view(column.offsets, np.uint32, self.rows + 1)
-            text = ctypes.string_at(column.bytes, int(ends[-1])) if ends[-1] else b""
-            for i in range(self.rows):
-                if valid is None or valid[i]:
-                    out[i] = text[ends[i]:ends[i + 1]].decode("utf-8")
-        return out
-
-    @property
-    def times(self) -> np.ndarray:
-        """Time stamps as datetime64[ns], UTC; a view."""
-        return self.times_ns.view("datetime64[ns]")
-
-    def to_pandas(self) -> Any:
-        """A DataFrame by time whose columns are the channels."""
-        return table_to_pandas(self)
-
-    def __getitem__(self, channel: str) -> np.ndarray:
-        return self._columns[channel]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._columns)
-
-    def __len__(self) -> int:
-        return len(self._columns)
-
-    def __repr__(self) -> str:
-        return f"<Table {self.asset!r}: {self.rows} rows of {', '.join(self._columns)}>"
-
-
-class _Owner:
-    """Frees a table of the library once nothing refers to it."""
-
-    def __init__(self, pointer: Any) -> None:
-        self._finalizer = weakref.finalize(self, lib.edgeops_table_free, pointer)
-
-
-class Store(Reads):
-    """The store of a node, from `Node.store`, or of a home opened alone with `Store.open(home)`."""
-
-    def __init__(self, handle: int, keep: Any = None) -> None:
-        self._pointer: int | None = handle
-        self._keep = keep  # the node that owns the handle, None when it is ours
+    def __init__(self, pointer: int, owner: Optional[Handle] = None) -> None:
+        self._pointer = pointer
+        self._owner = owner  # the node that the store belongs to
+        super().__init__(owner)
 
     @classmethod
-    def open(cls, home: str) -> "Store":
-        """Opens the store of a home without a node. BusyError if another process has it."""
-        handle = ctypes.c_void_p()
-        check(lib.edgeops_store_open(ctypes.byref(handle), str(home).encode(), None))
-        return cls(handle.value or 0)
+    def open(cls, home: Union[str, "os.PathLike[str]"], durability: Optional[str] = None) -> "Store":
+        """Opens the store of a home without a node, making it where absent. BusyError if another process has it.
 
-    def close(self) -> None:
-        """Closes a store that was opened alone; a node's store closes with its node."""
-        if self._pointer and self._keep is None:
+        durability: "process" (what was acknowledged survives a kill) or "power" (also the plug), None as the home was last set.
+        """
+        options = _ffi.options(_ffi.StoreOptions, lib.edgeops_store_options_init)
+        options.durability = 0 if durability is None else _durability(durability)
+        out = ctypes.c_void_p()
+        check(lib.edgeops_store_open(ctypes.byref(out), _ffi.path_bytes(home, "a home"), ctypes.byref(options)))
+        return cls(out.value or 0)
+
+    def _release(self) -> None:
+        if self._owner is None:
             lib.edgeops_store_close(self._pointer)
-        self._pointer = None
 
-    @property
-    def _handle(self) -> int:
-        if self._keep is not None:
-            self._keep._handle()  # a node that is closed has taken its store along
-        if not self._pointer:
-            raise ClosedError("this store is closed", code=-9, subsystem="store")
-        return self._pointer
+    def _warn(self) -> None:
+        if self._owner is None:
+            super()._warn()
 
-    def __enter__(self) -> "Store":
-        return self
+    def __repr__(self) -> str:
+        return f"<Store{' of ' + repr(self._owner) if self._owner is not None else ''}{', closed' if self.closed else ''}>"
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    # -- in ------------------------------------------------------------------------------------------
 
     def append(self, asset: str, times: Any, channels: Mapping[str, Any], seqs: Any = None,
-               qualities: Mapping[str, Any] | None = None) -> Appended:
+               qualities: Optional[Mapping[str, Any]] = None, verdicts: bool = False) -> Appended:
         """Appends n samples of one asset: all or none.
 
-        times: n time stamps, int64 ns since 1970 UTC or datetime64. channels: name -> n values (arrays of any float or int
-        type, bool or str, which decide the type of a new channel; in an object array None is null and bytes are a blob, in a
-        float array NaN stays NaN), or [n, length] numbers for a channel of arrays. seqs: n sequence numbers, default 0.
-        qualities: name -> n codes 0..65534, NO_QUALITY for none.
+        times: n time stamps, int64 ns since 1970 UTC, datetime64 of any unit, or datetimes with a time zone; floats are
+        refused (see edgeops.from_seconds). channels: name -> n values, or [n, length] numbers for a channel of arrays: arrays
+        of any float or int type, bool, str or bytes (a blob), which decide the type of a new channel; pandas Series; masked
+        arrays, whose masked values are null; lists. None is null; NaN is a value, in pandas it is null. A `Table` is taken with
+        its nulls and qualities, a DataFrame of its columns, too. seqs: n whole numbers, default 0. qualities: name -> n codes
+        0..65534, NO_QUALITY for none. verdicts: what became of each sample, too.
+
+        Raises TypeError and ValueError for what cannot be a time, a value or a name, InvalidError for a value that its channel
+        does not hold, LimitError over a limit or on a full disk, AgainError when the writer was behind for 10 s; nothing was
+        appended then.
         """
-        times = np.asarray(times)
-        if times.dtype.kind == "M":
-            times = times.astype("datetime64[ns]").view(np.int64)
-        times = np.ascontiguousarray(times, np.int64).reshape(-1)
-        n, width = len(times), len(channels)
-        values = np.zeros((n, width), _VALUE)
-        keep: list[Any] = []
-        for i, (name, column) in enumerate(channels.items()):
-            column = np.asarray(column)
-            if column.shape[:1] != (n,) or column.ndim > 2:
-                raise ValueError(f"channel '{name}' has the shape {column.shape}, expected ({n},) or ({n}, length)")
-            (_fill if column.ndim == 1 else _fill_arrays)(values[:, i], name, column, keep)
-        names = (ctypes.c_char_p * max(width, 1))(*[name.encode() for name in channels])
-        label = ctypes.create_string_buffer(asset.encode())
-        samples = np.zeros(n, _SAMPLE)
-        samples["asset"] = ctypes.addressof(label)
-        samples["time"] = times
-        samples["seq"] = 0 if seqs is None else np.asarray(seqs, np.int64)
-        samples["count"] = width
-        samples["channels"] = ctypes.addressof(names)
-        if n and width:
-            samples["values"] = values.ctypes.data + np.arange(n, dtype=np.uintp) * np.uintp(values.strides[0])
-        if qualities and n:
-            codes = _codes(n, list(channels), qualities)
-            samples["qualities"] = codes.ctypes.data + np.arange(n, dtype=np.uintp) * np.uintp(codes.strides[0])
-        result = _ffi.AppendResult(_ffi.ctypes.sizeof(_ffi.AppendResult))
-        check(lib.edgeops_store_append(ctypes.byref(result), self._handle, samples.ctypes.data, n, None))
-        return Appended(result.appended, result.duplicates, result.conflicts, result.late)
+        stamps = times_of(times)
+        columns = self._columns_of(channels, len(stamps))
+        for name, codes in (qualities or {}).items():
+            at = next((k for k, column in enumerate(columns) if column.name == name), None)
+            if at is None:
+                raise ValueError(f"there are qualities of '{name}', which is not a channel of this append")
+            columns[at] = with_quality(columns[at], codes)
+        return self._append(asset, stamps, None if seqs is None else numbers_of(seqs, len(stamps), "seqs"), columns, verdicts)
+
+    def append_table(self, table: Any, asset: Optional[str] = None) -> Appended:
+        """Appends the rows of a `Table`, or of a DataFrame with a DatetimeIndex, such as Table.to_pandas() gives.
+
+        asset: default the table's own; a DataFrame needs it. A frame's column "<channel>:quality" has the codes of that
+        channel, and its column `seq` the seqs where no channel is called so in the store. All or none; errors as append().
+        """
+        if isinstance(table, Table):
+            return self._append(table.asset if asset is None else asset, np.ascontiguousarray(table.times_ns),
+                                np.ascontiguousarray(table.seqs), self._columns_of(table, table.rows), False)
+        if not hasattr(table, "index") or not hasattr(table, "columns"):
+            raise TypeError(f"a table is a Table or a DataFrame, not {type(table).__name__}")
+        if asset is None:
+            raise TypeError("a DataFrame does not say of which asset it is: give asset")
+        if getattr(table.index, "dtype", np.dtype(object)).kind != "M":
+            raise TypeError("the DataFrame has no DatetimeIndex: table.set_index('time')")
+        values, qualities, seqs = {}, {}, None
+        for name in table.columns:
+            if isinstance(name, str) and name.endswith(":quality") and name[:-8] in table.columns:
+                qualities[name[:-8]] = table[name].to_numpy()
+            elif name == "seq" and not self._has_channel(asset, "seq"):
+                seqs = table[name].to_numpy()
+            else:
+                values[name] = table[name]
+        return self.append(asset, table.index, values, seqs, qualities)
+
+    def _has_channel(self, asset: str, channel: str) -> bool:
+        try:
+            return any(known.name == channel for known in self.asset(asset).channels)
+        except NotFoundError:
+            return False
+
+    def _columns_of(self, channels: Any, n: int) -> list[Typed]:
+        columns = []
+        for name, given in channels.items():
+            _ffi.name_bytes(name, "a channel")
+            column = column_of(name, given, n, self.blob)
+            if isinstance(channels, Table):
+                valid, codes = channels.valid[name], channels.quality[name]
+                column = column._replace(valid=None if valid is None else np.ascontiguousarray(valid).view(np.uint8))
+                column = column if codes is None else with_quality(column, codes)
+            columns.append(column)
+        return columns
+
+    def _append(self, asset: str, times: Any, seqs: Any, columns: list[Typed], verdicts: bool) -> Appended:
+        name = _ffi.name_bytes(asset, "an asset")
+        result = _ffi.options(_ffi.AppendResult, lib.edgeops_append_result_init)
+        options = _ffi.options(_ffi.AppendOptions, lib.edgeops_append_options_init)
+        options.verdicts = int(verdicts)
+        to_c = (ctypes.byref(result), self._pointer)
+        as_samples = any(column.kind == "blob" for column in columns) or bytes_of(columns, len(times)) > _TABLE_BYTES
+        with self._using():
+            if as_samples:
+                samples, kept = samples_of(name, times, seqs, columns)
+                check(lib.edgeops_store_append(*to_c, samples.ctypes.data, len(times), ctypes.byref(options)))
+            else:
+                table, kept = table_of(name, times, seqs, columns)
+                check(lib.edgeops_store_append_tables(*to_c, ctypes.byref(table), 1, ctypes.byref(options)))
+        del kept
+        told = None
+        if result.verdicts:
+            try:
+                told = tuple(_verdict(verdict) for verdict in result.verdicts[:result.verdict_count])
+            finally:
+                lib.edgeops_free(result.verdicts)
+        return Appended(result.appended, result.duplicates, result.conflicts, result.late, result.expired, result.ahead,
+                        result.merged, told)
 
     def declare(self, asset: str, channel: str, type: str, unit: str = "") -> None:
         """Declares a channel or sets the unit of one that exists.
@@ -225,121 +249,111 @@ class Store(Reads):
         "float32[4096]" for a channel of arrays.
         """
         match = re.fullmatch(r"([a-z0-9]+)(?:\[([1-9]\d{0,5})\])?", type)
-        if match is None or match[1] not in _TYPES:
-            raise ValueError(f"'{type}' is no type: {', '.join(_TYPES)}, or such as float32[4096]")
-        name, count = match[1], int(match[2] or 1)
-        info = _ffi.ChannelInfo(channel.encode(), unit.encode(), _TYPES[name], count)
-        check(lib.edgeops_store_declare(self._handle, asset.encode(), ctypes.byref(info)))
+        if match is None or match[1] not in TYPES:
+            raise ValueError(f"'{type}' is not a type: {', '.join(TYPES)}, or such as float32[4096]")
+        info = _ffi.ChannelInfo(_ffi.name_bytes(channel, "a channel"), _ffi.name_bytes(unit, "a unit"), TYPES[match[1]],
+                                int(match[2] or 1))
+        with self._using():
+            check(lib.edgeops_store_declare(self._pointer, _ffi.name_bytes(asset, "an asset"), ctypes.byref(info)))
 
-    def blob(self, blob: Blob | str) -> bytes:
-        """The bytes of a blob, checked: a `Blob` of a row, or its digest in hex."""
+    # -- out -----------------------------------------------------------------------------------------
+
+    def read(self, asset: str, channels: Optional[Sequence[str]] = None, start: Optional[TimeLike] = None,
+             end: Optional[TimeLike] = None, limit: int = 0, last: int = 0, where: Sequence[Any] = ()) -> Table:
+        """Reads samples sorted by time: start inclusive, end exclusive; the first `limit` or the `last` ones, 0 for all.
+
+        where: conditions, as of read_array(). NotFoundError for an unknown asset or channel.
+        """
+        query = make_query(asset, channels, start, end, where, limit, last)
+        table = ctypes.POINTER(_ffi.TableHeader)()
+        with self._using():
+            check(lib.edgeops_store_read(ctypes.byref(table), self._pointer, ctypes.byref(query)))
+        return Table(table)
+
+    def cursor(self, asset: str, channels: Optional[Sequence[str]] = None, after: Optional[int] = 0) -> Cursor:
+        """A cursor over an asset in order of arrival, which goes on as samples come.
+
+        The asset need not exist yet. after: ordinal behind which to begin (Table.ordinals), 0 for the first sample, None for
+        what is yet to come. Close it, or use it in `with`.
+        """
+        return Cursor(self, asset, channels, 2**64 - 1 if after is None else _ffi.whole(after, "after"))
+
+    def blob(self, blob: Union[Blob, str]) -> bytes:
+        """The bytes of a blob, checked: a `Blob` of a row, or its digest in hex. NotFoundError, CorruptError."""
         digest = bytes.fromhex(blob.digest if isinstance(blob, Blob) else blob)
         if len(digest) != 32:
             raise ValueError("a digest has 64 hex digits")
         data, size = ctypes.c_void_p(), ctypes.c_size_t()
-        check(lib.edgeops_blob_read(ctypes.byref(data), ctypes.byref(size), self._handle, digest))
+        with self._using():
+            check(lib.edgeops_blob_read(ctypes.byref(data), ctypes.byref(size), self._pointer, digest))
         try:
-            return ctypes.string_at(data, size.value)
+            return ctypes.string_at(data, size.value) if size.value else b""
         finally:
             lib.edgeops_free(data)
 
+    # -- assets --------------------------------------------------------------------------------------
+
+    def assets(self, pattern: Optional[str] = None) -> list[Asset]:
+        """The assets sorted by name; pattern: a name in which '*' stands for any characters, None for all."""
+        given = _ffi.optional_bytes(pattern, "a pattern")
+        with self._using():
+            return collect(_ffi.ASSET_FN, _asset, lambda fn: lib.edgeops_asset_list(self._pointer, given, fn, None))
+
+    def asset(self, name: str) -> Asset:
+        """One asset. NotFoundError."""
+        info = ctypes.POINTER(_ffi.AssetInfo)()
+        with self._using():
+            check(lib.edgeops_asset_get(ctypes.byref(info), self._pointer, _ffi.name_bytes(name, "an asset")))
+        try:
+            return _asset(info.contents)
+        finally:
+            lib.edgeops_free(info)
+
     def rename_asset(self, name: str, to: str) -> None:
-        """Gives an asset another name; its samples, labels and datasets stay."""
-        check(lib.edgeops_asset_rename(self._handle, name.encode(), to.encode()))
+        """Gives an asset another name; its samples, labels and datasets stay. NotFoundError, ExistsError."""
+        with self._using():
+            check(lib.edgeops_asset_rename(self._pointer, _ffi.name_bytes(name, "an asset"), _ffi.name_bytes(to, "a name")))
 
     def rename_channel(self, asset: str, name: str, to: str) -> None:
-        """Gives a channel of an asset another name."""
-        check(lib.edgeops_channel_rename(self._handle, asset.encode(), name.encode(), to.encode()))
+        """Gives a channel of an asset another name. NotFoundError, ExistsError."""
+        with self._using():
+            check(lib.edgeops_channel_rename(self._pointer, _ffi.name_bytes(asset, "an asset"),
+                                                   _ffi.name_bytes(name, "a channel"), _ffi.name_bytes(to, "a name")))
 
-    def read(self, asset: str, channels: Sequence[str] | None = None, start: TimeLike | None = None,
-             end: TimeLike | None = None, limit: int = 0, last: int = 0) -> Table:
-        """Reads samples sorted by time: start inclusive, end exclusive; the first `limit` or the `last` so many, 0 for all."""
-        query = _ffi.Query()
-        lib.edgeops_query_init(ctypes.byref(query), ctypes.sizeof(query))
-        query.asset = asset.encode()
-        if start is not None:
-            query.start = nanoseconds(start)
-        if end is not None:
-            query.end = nanoseconds(end)
-        if channels is not None:
-            query.channels = (ctypes.c_char_p * max(len(channels), 1))(*[name.encode() for name in channels])
-            query.channel_count = len(channels)
-        query.limit = limit
-        query.last = last
-        table = ctypes.POINTER(_ffi.TableHeader)()
-        check(lib.edgeops_store_read(ctypes.byref(table), self._handle, ctypes.byref(query)))
-        return Table(table)
+    def remove_asset(self, name: str) -> None:
+        """Removes an asset with its samples and labels. NotFoundError; BusyError while a dataset holds it."""
+        with self._using():
+            check(lib.edgeops_asset_remove(self._pointer, _ffi.name_bytes(name, "an asset")))
 
+    def watch(self, function: Callable[[str, int], object]) -> Watch:
+        """Calls function(asset, last_ordinal) after samples became durable, on the thread that appended them, until the watch
+        is closed. A store has any number of them.
 
-def _fill(out: np.ndarray, name: str, column: np.ndarray, keep: list[Any]) -> None:
-    """Writes one column into the values of all samples; what they point to goes into keep."""
-    kind = column.dtype.kind
-    if kind in "fiu":
-        column = _native(name, column)
-        out["type"] = _TYPES[column.dtype.name]
-        if kind == "f":
-            out["bits"] = column.view(f"u{column.dtype.itemsize}").astype(np.uint64).view(np.int64)
-        else:
-            out["bits"] = column.astype(np.uint64 if kind == "u" else np.int64).view(np.int64)
-    elif kind == "b":
-        out["type"] = _BOOL
-        out["bits"] = column
-    elif kind in "UO":
-        for i, item in enumerate(column):
-            _fill_one(out, i, name, item, keep)
-    else:
-        raise TypeError(f"channel '{name}' has the type {column.dtype}, expected numbers, bool or str")
+        It must be quick and must not use EdgeOps: wake a thread or a loop, which then reads with a cursor. What it raises
+        comes out through sys.unraisablehook, since the samples are there whatever it says.
+        """
+        return Watch(self, function)
+
+    # -- durability ----------------------------------------------------------------------------------
+
+    @property
+    def durability(self) -> str:
+        """What is still there afterwards: "process" (what was acknowledged survives a kill) or "power" (also the plug; an
+        append waits for the disk). Setting it is remembered by the home. IoError."""
+        with self._using():
+            code = lib.edgeops_store_durability(self._pointer)
+        return next(name for name, number in _DURABILITIES.items() if number == code)
+
+    @durability.setter
+    def durability(self, name: str) -> None:
+        with self._using():
+            check(lib.edgeops_store_set_durability(self._pointer, _durability(name)))
 
 
-def _native(name: str, column: np.ndarray) -> np.ndarray:
-    """A contiguous array of a type that a channel has."""
-    dtype = column.dtype.newbyteorder("=")
-    if dtype.name not in _TYPES:
-        if column.dtype.kind != "f" or column.dtype.itemsize > 8:
-            raise TypeError(f"channel '{name}' has the type {column.dtype}, expected numbers, bool or str")
-        dtype = np.dtype(np.float32)  # from float16
-    return np.ascontiguousarray(column, dtype)
+def _durability(name: str) -> int:
+    if name not in _DURABILITIES:
+        raise ValueError(f"'{name}' is not a durability: {', '.join(_DURABILITIES)}")
+    return _DURABILITIES[name]
 
 
-def _fill_arrays(out: np.ndarray, name: str, column: np.ndarray, keep: list[Any]) -> None:
-    """The same for a channel of arrays, [n, length]."""
-    if column.dtype.kind not in "fiu" or column.shape[1] == 0:
-        raise TypeError(f"channel '{name}': arrays have numbers and at least one element")
-    column = _native(name, column)
-    keep.append(column)
-    out["type"] = _TYPES[column.dtype.name]
-    out["size"] = column.shape[1] * column.dtype.itemsize
-    out["bits"] = column.ctypes.data + np.arange(len(column), dtype=np.int64) * column.strides[0]
-
-
-def _codes(n: int, names: list[str], qualities: Mapping[str, Any]) -> np.ndarray:
-    codes = np.full((n, len(names)), NO_QUALITY, np.uint16)
-    for name, given in qualities.items():
-        if name not in names:
-            raise ValueError(f"there are qualities of '{name}', which is no channel of this append")
-        codes[:, names.index(name)] = given
-    return codes
-
-
-def _fill_one(out: np.ndarray, i: int, name: str, item: Any, keep: list[Any]) -> None:
-    if item is None:
-        return
-    if isinstance(item, str):
-        text = ctypes.create_string_buffer(item.encode())
-        keep.append(text)
-        out[i] = (_STRING, len(text) - 1, ctypes.addressof(text))
-    elif isinstance(item, (bytes, bytearray, memoryview)):
-        data = (ctypes.c_char * max(len(item), 1)).from_buffer_copy(bytes(item) or b"\0")
-        keep.append(data)
-        out[i] = (_BLOB, len(item), ctypes.addressof(data))
-    elif isinstance(item, (bool, np.bool_)):
-        out[i] = (_BOOL, 0, int(item))
-    elif isinstance(item, (int, np.integer)):
-        if int(item) > np.iinfo(np.int64).max:
-            out[i] = (_UINT64, 0, int(item) - (1 << 64))
-        else:
-            out[i] = (_INT64, 0, int(item))
-    elif isinstance(item, (float, np.floating)):
-        out[i] = (_FLOAT64, 0, int(np.float64(item).view(np.int64)))
-    else:
-        raise TypeError(f"channel '{name}' has a {type(item).__name__} at {i}, expected a number, bool, str, bytes or None")
+__all__ = ["Appended", "Asset", "Channel", "Store", "nanoseconds"]

@@ -143,12 +143,12 @@ def test_datasets_and_tables_become_pandas(node):
     frame = data.to_pandas()
     assert list(frame.columns) == ["x", "asset", "label"] and (frame["label"] == "good").sum() == 10
     table = node.store.read("m/1").to_pandas()
-    assert isinstance(table.index, pandas.DatetimeIndex) and np.isnan(table["i"].iloc[0]) and table["i"].iloc[-1] == 98
+    assert isinstance(table.index, pandas.DatetimeIndex) and table["i"].iloc[0] is pandas.NA and table["i"].iloc[-1] == 98
 
 
 def test_duplicates_conflicts_and_late_samples_are_told(node):
     node.store.append("m", [10, 20], {"x": np.array([1.0, 2.0])})
-    assert node.store.append("m", [20, 20, 15], {"x": np.array([2.0, 3.0, 9.0])}) == (1, 1, 1, 1)
+    assert node.store.append("m", [20, 20, 15], {"x": np.array([2.0, 3.0, 9.0])}) == edgeops.Appended(1, 1, 1, 1)
     assert list(node.store.read("m")["x"]) == [1.0, 9.0, 2.0]
 
 

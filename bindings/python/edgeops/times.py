@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Times in: int64 nanoseconds since 1970 UTC, exactly, or an exception.
+
+Taken are ints (nanoseconds), datetime64 of any unit (UTC), datetime and pandas.Timestamp with a time zone, and ISO 8601 text
+(UTC unless it has an offset). Floats are refused, since 1.7e9 could be seconds, and a double has no nanoseconds of this
+century: from_seconds() converts them by a rule. NaT, what int64 nanoseconds do not reach (1677 to 2262) and fractions of a
+nanosecond are refused.
+"""
+from __future__ import annotations
+
+import datetime
+import re
+from typing import Any, Union
+
+import numpy as np
+import numpy.typing as npt
+
+TimeLike = Union[int, str, np.datetime64, np.integer[Any], datetime.datetime]
+Times = npt.NDArray[np.int64]
+
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+_OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)$")
+_LEAST, _GREATEST = -2**63, 2**63 - 1
+_FLOAT = ("times are int64 nanoseconds since 1970 UTC or datetime64, not floats; edgeops.from_seconds(times) converts "
+          "seconds, to the nearest nanosecond")
+
+
+def _fits(ns: int, given: object) -> int:
+    if not _LEAST <= ns <= _GREATEST:
+        raise ValueError(f"the time {given!r} is outside 1677 to 2262, which int64 nanoseconds reach")
+    return ns
+
+
+def _exact(times: Any) -> Times:
+    """datetime64 of any unit as int64 ns."""
+    unit, _ = np.datetime_data(times.dtype)
+    if np.isnat(times).any():
+        raise ValueError("a time is NaT; leave its row out")
+    if unit == "generic":
+        raise ValueError("datetime64 without a unit is not a time")
+    ns = times.astype("datetime64[ns]")
+    back = ns.astype(times.dtype)
+    if unit in ("ps", "fs", "as"):
+        if (back != times).any():
+            raise ValueError("a time has a fraction of a nanosecond")
+    elif np.isnat(ns).any() or (back != times).any():
+        raise ValueError(f"a time of {times.dtype} is outside 1677 to 2262, which int64 nanoseconds reach")
+    return np.ascontiguousarray(ns.view(np.int64) if ns.ndim else ns.reshape(1).view(np.int64))
+
+
+def _text(text: str) -> int:
+    """ISO 8601; UTC unless it ends with an offset."""
+    shown, shift = text.strip(), 0
+    if shown.endswith(("Z", "z")):
+        shown = shown[:-1]
+    elif "T" in shown or " " in shown:
+        offset = _OFFSET.search(shown)
+        if offset:
+            shown = shown[:offset.start()]
+            shift = (1 if offset[1] == "+" else -1) * (int(offset[2]) * 60 + int(offset[3])) * 60 * 10**9
+    if not re.match(r"\d{4}", shown):
+        raise ValueError(f"{text!r} is not a time such as 2026-01-31T12:00:00Z")
+    return _fits(int(_exact(np.array(np.datetime64(shown)))[0]) - shift, text)
+
+
+def nanoseconds(time: TimeLike) -> int:
+    """One time as nanoseconds since 1970 UTC: an int as it is, see the module. TypeError, ValueError."""
+    if isinstance(time, (bool, np.bool_)):
+        raise TypeError("a time is not a bool")
+    if isinstance(time, (int, np.integer)):
+        return _fits(int(time), time)
+    if isinstance(time, (float, np.floating)):
+        raise TypeError(_FLOAT)
+    if isinstance(time, str):
+        return _text(time)
+    if isinstance(time, np.datetime64):
+        return int(_exact(np.array(time))[0])
+    if isinstance(time, datetime.datetime):
+        return _moment(time)
+    raise TypeError(f"a time is an int of nanoseconds, datetime64, datetime or str, not {type(time).__name__}")
+
+
+def _moment(time: datetime.datetime) -> int:
+    """A datetime; pandas.Timestamp is one, with nanoseconds of its own."""
+    if time != time:  # NaT
+        raise ValueError("a time is NaT; leave its row out")
+    if time.tzinfo is None:
+        raise ValueError(f"{time!r} has no time zone, so that it may be local time; give it one: "
+                         "time.replace(tzinfo=datetime.timezone.utc)")
+    if hasattr(time, "to_datetime64"):
+        return int(_exact(np.array(time.to_datetime64()))[0])
+    passed = time - _EPOCH
+    return _fits((passed.days * 86400 + passed.seconds) * 10**9 + passed.microseconds * 1000, time)
+
+
+def times_of(times: Any) -> Times:
+    """Times of any of these forms as int64[n], contiguous. TypeError, ValueError."""
+    if isinstance(times, np.ma.MaskedArray):
+        if np.ma.getmaskarray(times).any():
+            raise ValueError("a time is masked; leave its row out")
+        times = times.data
+    kind = getattr(times, "dtype", None)
+    if getattr(kind, "tz", None) is not None:  # pandas: UTC comes out where a datetime64 dtype is asked for
+        times = np.asarray(times, f"datetime64[{getattr(kind, 'unit', 'ns')}]")
+    array = np.asarray(times)
+    if array.ndim > 1:
+        raise ValueError(f"times have the shape {array.shape}, expected one dimension")
+    array = array.reshape(-1)
+    kind = array.dtype.kind
+    if array.size == 0 and kind in "fO":
+        return np.empty(0, np.int64)
+    if kind == "M":
+        return _exact(array)
+    if kind == "u" and array.size and int(array.max()) > _GREATEST:
+        _fits(int(array.max()), int(array.max()))
+    if kind in "iu":
+        return np.ascontiguousarray(array, np.int64)
+    if kind in "OU":
+        return np.fromiter((nanoseconds(time) for time in array.tolist()) if kind == "U" else map(nanoseconds, array),
+                           np.int64, len(array))
+    if kind == "f":
+        raise TypeError(_FLOAT)
+    raise TypeError(f"times have the type {array.dtype}, expected int64 nanoseconds since 1970 UTC or datetime64")
+
+
+def numbers_of(given: Any, n: int, what: str) -> Times:
+    """n whole numbers, such as seqs, as int64; floats are refused, since their fraction would be lost. TypeError, ValueError."""
+    array = np.asarray(given)
+    if array.dtype.kind not in "iu" and array.size:
+        raise TypeError(f"{what} are whole numbers, not {array.dtype}")
+    if array.ndim > 1 or (array.ndim == 1 and len(array) != n):
+        raise ValueError(f"{what} have the shape {array.shape}, expected ({n},)")
+    if array.dtype.kind == "u" and array.size and int(array.max()) > _GREATEST:
+        raise ValueError(f"{what} must be at most {_GREATEST}")
+    return np.ascontiguousarray(np.broadcast_to(array.astype(np.int64), (n,)))
+
+
+def from_seconds(seconds: Any) -> Times:
+    """Seconds since 1970 UTC, such as of time.time(), as int64 ns[n]: each to the nearest nanosecond of what the float says.
+
+    A float64 of today is a multiple of 2^-22 s, 238 ns: that is as near as a time can be that once was such a float.
+    ValueError for NaN, infinities and what is outside 1677 to 2262.
+    """
+    given = np.asarray(seconds)
+    if given.dtype.kind not in "fiu" or given.dtype.itemsize > 8:
+        raise TypeError(f"seconds are numbers, not {given.dtype}")
+    given = np.atleast_1d(given)
+    if given.dtype.kind == "f" and not np.isfinite(given).all():
+        raise ValueError("a time is not finite; leave its row out")
+    whole = np.floor(given)
+    if given.size and (float(whole.min()) < -9223372036 or float(whole.max()) > 9223372035):
+        raise ValueError("a time is outside 1677 to 2262, which int64 nanoseconds reach")
+    part = np.rint((given - whole).astype(np.float64) * 1e9).astype(np.int64)
+    return np.asarray(whole.astype(np.int64) * 10**9 + part)

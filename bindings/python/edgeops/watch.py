@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Watchers: being called when samples of a store became durable."""
+from __future__ import annotations
+
+import ctypes
+import itertools
+import sys
+import weakref
+from typing import Any, Callable, Optional
+
+from . import _ffi
+from ._ffi import check, lib
+from ._handle import Handle
+from .reads import StoreBase
+
+# The C function is one for all watches, so that none is called after it was freed; a watch is found by its number.
+_watches: "weakref.WeakValueDictionary[int, Watch]" = weakref.WeakValueDictionary()
+_numbers = itertools.count(1)
+
+
+class Watch(Handle):
+    """Made by Store.watch(); it calls until it is closed, with its store at the latest."""
+
+    _what = "watch"
+
+    def __init__(self, store: StoreBase, function: Callable[[str, int], object]) -> None:
+        self._function = function
+        self._pointer = ctypes.c_void_p()
+        number = next(_numbers)
+        _watches[number] = self
+        with store._using():
+            check(lib.edgeops_watch_open(ctypes.byref(self._pointer), store._pointer, _CALL, number))
+            super().__init__(store)
+
+    def _release(self) -> None:
+        lib.edgeops_watch_close(self._pointer)
+
+
+def _call(asset: bytes, last_ordinal: int, number: int) -> None:
+    watch = _watches.get(number)
+    if watch is not None:
+        try:
+            watch._function(asset.decode(), last_ordinal)
+        except BaseException:
+            kind, failure, traceback = sys.exc_info()
+            sys.unraisablehook(_Unraisable(kind, failure, traceback, watch._function))
+
+
+class _Unraisable:
+    """What sys.unraisablehook takes."""
+
+    err_msg: Optional[str] = "Exception ignored in a watcher of a store"
+
+    def __init__(self, exc_type: Any, exc_value: Any, exc_traceback: Any, object: Any) -> None:
+        self.exc_type, self.exc_value, self.exc_traceback, self.object = exc_type, exc_value, exc_traceback, object
+
+
+_CALL = _ffi.WATCH_FN(_call)
