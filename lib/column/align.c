@@ -14,6 +14,7 @@
 typedef struct column {
     eop_vector carry; /* one element: the last value of the rows that went by, or null */
     eop_vector null;  /* one element */
+    bool carried;     /* `carry` is a value since the last start */
     int64_t carry_time;
     uint32_t at;   /* rows that were looked at */
     uint32_t last; /* of them with a value, or NONE */
@@ -120,7 +121,23 @@ static void start_anew(eop_align *align) {
     for (size_t k = 0; k < align->column_count; k++) {
         align->columns[k].at = align->taken;
         align->columns[k].last = NONE;
+        align->columns[k].carried = false;
     }
+}
+
+void eop_align_abandon(eop_align *align) {
+    align->rows = NULL;
+    for (size_t k = 0; k < align->column_count; k++) {
+        column *c = &align->columns[k];
+        c->at = 0;
+        c->last = c->carried ? 0 : NONE;
+    }
+}
+
+void eop_align_restart(eop_align *align) {
+    align->taken = 0;
+    align->carry_label = -1;
+    start_anew(align);
 }
 
 static void give(eop_align *align, int64_t *times, size_t *count) {
@@ -305,6 +322,7 @@ static edgeops_status carry_on(eop_align *align) {
             status = last == NONE ? eop_vector_pad(&c->carry, 1)
                                   : eop_vector_append(&c->carry, vector, last - 1, last);
             c->carry_time = last == NONE ? 0 : rows->times[last - 1];
+            c->carried = last != NONE;
             c->last = last == NONE ? NONE : 0;
         }
         c->at = 0;
@@ -348,11 +366,11 @@ edgeops_status eop_align_next(eop_align *align, eop_rows *out, int32_t *labels, 
     uint64_t *ordinals = out->ordinals + out->rows;
     size_t n = make_points(align, times, max);
     align->points += n;
-    if (align->points > EOP_ALIGN_MAX_POINTS) {
+    if (align->rule.max_points > 0 && align->points > align->rule.max_points) {
         return eop_fail(EDGEOPS_E_LIMIT, "store",
-                        "the common rate makes over %u points of one asset; take a longer period "
+                        "the common rate makes over %llu points of one asset; take a longer period "
                         "or a shorter range",
-                        EOP_ALIGN_MAX_POINTS);
+                        (unsigned long long)align->rule.max_points);
     }
     if (n == 0) {
         status = carry_on(align);

@@ -10,6 +10,8 @@
 #define SLICE_BYTES (8u << 20)
 #define SLICE_LEAST 4096u
 #define SLICE_MOST  262144u
+/* Points of one asset on a common rate. */
+#define MAX_POINTS 1000000000u
 
 typedef struct shape {
     edgeops_type type;
@@ -127,7 +129,8 @@ edgeops_status eop_part_open(eop_part_reader **out, edgeops_store *store, const 
     if (status == EDGEOPS_OK && frozen->spec.period > 0) {
         status = eop_align_new(&r->align, &(eop_align_rule){.period = frozen->spec.period,
                                                             .fill = frozen->spec.fill,
-                                                            .tolerance = frozen->spec.tolerance});
+                                                            .tolerance = frozen->spec.tolerance,
+                                                            .max_points = MAX_POINTS});
     }
     if (status != EDGEOPS_OK) {
         eop_part_close(r);

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Rows one by one on a grid of time, for the cutter of windows. What a point takes is the rule of
+ * column/align, which the common rate of datasets follows, too. */
 #ifndef EOP_RUNTIME_GRID_H
 #define EOP_RUNTIME_GRID_H
 
@@ -26,9 +28,9 @@ void eop_grid_free(eop_grid *grid);
 void eop_grid_restart(eop_grid *grid);
 /** Points from one time to a later one. */
 uint64_t eop_grid_distance(const eop_grid *grid, edgeops_time from, edgeops_time to);
-/** Gives the next row; the table stays borrowed until eop_grid_next() says EDGEOPS_DONE. */
-void eop_grid_feed(eop_grid *grid, const edgeops_table *table, const size_t *map, uint64_t row,
-                   int32_t label);
+/** Gives the next row, which is copied. What an error left of the one before is let go. E_NOMEM. */
+edgeops_status eop_grid_feed(eop_grid *grid, const edgeops_table *table, const size_t *map,
+                             uint64_t row, int32_t label);
 /** Lets go of the row without taking it in: after an error. */
 void eop_grid_abandon(eop_grid *grid);
 /** The next point at or before the row. EDGEOPS_DONE, E_NOMEM. */

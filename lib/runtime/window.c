@@ -364,8 +364,9 @@ static edgeops_status next_on_grid(eop_window_cutter *cutter, eop_window *window
         uint64_t row = cutter->position++;
         unmute_at(cutter, ordinal_of(cutter, row));
         if (accept(cutter, row)) {
-            eop_grid_feed(cutter->grid, cutter->table, cutter->map, row, label_of(cutter, row));
-            status = next_point(cutter, window);
+            status =
+                eop_grid_feed(cutter->grid, cutter->table, cutter->map, row, label_of(cutter, row));
+            status = status == EDGEOPS_OK ? next_point(cutter, window) : status;
         }
     }
     return status;

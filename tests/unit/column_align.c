@@ -215,3 +215,70 @@ Test(column_align, times_at_the_ends_of_int64_do_no_harm) {
     eop_rows_dispose(&rows);
     eop_rows_dispose(&out);
 }
+
+/* One row of one column is fed; the points it gives are written as "time:value ", null as "-". */
+static void feed_one(eop_align *a, int64_t time, double value, char *said, size_t size) {
+    eop_rows row = {.first_ordinal = 1};
+    eop_rows out = {0};
+    int32_t label = 0, labels[4];
+    size_t count = 0;
+    const edgeops_value given = {.type = EDGEOPS_TYPE_FLOAT64, .as.f64 = value};
+    cr_assert_eq(eop_rows_add_vector(&row, EDGEOPS_TYPE_FLOAT64, 1), EDGEOPS_OK);
+    cr_assert_eq(eop_rows_add_vector(&out, EDGEOPS_TYPE_FLOAT64, 1), EDGEOPS_OK);
+    cr_assert_eq(eop_rows_reserve(&row, 1), EDGEOPS_OK);
+    cr_assert_eq(eop_vector_put(&row.vectors[0], &given), EDGEOPS_OK);
+    row.times[0] = time;
+    row.seqs[0] = 0;
+    row.rows = 1;
+    said[0] = 0;
+    cr_assert_eq(eop_align_feed(a, &row, &label), EDGEOPS_OK);
+    while (eop_align_next(a, &out, labels, 4, &count) == EDGEOPS_OK) {
+    }
+    for (size_t i = 0; i < out.rows; i++) {
+        edgeops_value v = eop_vector_value(&out.vectors[0], i);
+        size_t used = strlen(said);
+        (void)snprintf(said + used, size - used, "%lld:%g ", (long long)out.times[i],
+                       v.type == EDGEOPS_TYPE_NULL ? -1 : v.as.f64);
+    }
+    eop_rows_dispose(&row);
+    eop_rows_dispose(&out);
+}
+
+Test(column_align, rows_one_by_one_give_points_as_they_come) {
+    eop_align *a = NULL;
+    char said[128];
+    cr_assert_eq(eop_align_new(&a, &(eop_align_rule){.period = 10, .fill = EDGEOPS_FILL_LINEAR}),
+                 EDGEOPS_OK);
+    feed_one(a, 5, 5, said, sizeof said);
+    cr_expect_str_eq(said, "");
+    feed_one(a, 20, 20, said, sizeof said);
+    cr_expect_str_eq(said, "10:10 20:20 ");
+    eop_align_restart(a);
+    feed_one(a, 45, 45, said, sizeof said);
+    cr_expect_str_eq(said, "", "no line from before the start");
+    feed_one(a, 60, 60, said, sizeof said);
+    cr_expect_str_eq(said, "50:50 60:60 ");
+    eop_align_free(a);
+}
+
+Test(column_align, rows_that_were_let_go_leave_nothing_behind) {
+    eop_align *a = NULL;
+    char said[128];
+    int32_t label = 0;
+    eop_rows row = {.first_ordinal = 1};
+    cr_assert_eq(eop_align_new(&a, &(eop_align_rule){.period = 10}), EDGEOPS_OK);
+    feed_one(a, 1, 1, said, sizeof said);
+    cr_assert_eq(eop_rows_add_vector(&row, EDGEOPS_TYPE_FLOAT64, 1), EDGEOPS_OK);
+    cr_assert_eq(eop_rows_reserve(&row, 1), EDGEOPS_OK);
+    const edgeops_value wrong = {.type = EDGEOPS_TYPE_FLOAT64, .as.f64 = 99};
+    cr_assert_eq(eop_vector_put(&row.vectors[0], &wrong), EDGEOPS_OK);
+    row.times[0] = 9;
+    row.seqs[0] = 0;
+    row.rows = 1;
+    cr_assert_eq(eop_align_feed(a, &row, &label), EDGEOPS_OK);
+    eop_align_abandon(a);
+    eop_rows_dispose(&row);
+    feed_one(a, 11, 11, said, sizeof said);
+    cr_expect_str_eq(said, "10:1 ");
+    eop_align_free(a);
+}
