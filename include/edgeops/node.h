@@ -2,6 +2,7 @@
 #ifndef EDGEOPS_NODE_H
 #define EDGEOPS_NODE_H
 
+#include "edgeops/runtime.h"
 #include "edgeops/store.h"
 #include "edgeops/types.h"
 
@@ -68,6 +69,31 @@ EDGEOPS_API int edgeops_node_is_remote(const edgeops_node *node);
 
 /** The store of a local node, borrowed; NULL for a remote one. Since 0.1. */
 EDGEOPS_API edgeops_store *edgeops_node_store(edgeops_node *node);
+
+/** The content store of a local node's workflows, for edgeops_workflow_open() and
+ * edgeops_workflow_list(); to add and remove some call "workflow.add" and "workflow.rm". Borrowed;
+ * NULL for a remote node. Since 0.1. */
+EDGEOPS_API const char *edgeops_node_workflows(edgeops_node *node);
+
+/** The runtime of a local node, for lanes and trainings of the host's own beside the node's. Borrowed;
+ * a training uses the node's store and must have ended before edgeops_node_close().
+ *
+ *  @return EDGEOPS_OK; EDGEOPS_E_NOTFOUND (no worker program); EDGEOPS_E_UNSUPPORTED (remote node);
+ *          EDGEOPS_E_NOMEM
+ *  Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_node_runtime(edgeops_runtime **out,
+                                                                  edgeops_node *node);
+
+/** Opens a model of a local node by name. Its files are not read; "doctor" compares them. The node
+ * does not know of the handle: "model.rm" removes the files all the same.
+ *
+ *  @param out   close with edgeops_model_close(), before or after the node
+ *  @return EDGEOPS_OK; EDGEOPS_E_NOTFOUND (no such model, or its workflow is not there any more);
+ *          EDGEOPS_E_CORRUPT; EDGEOPS_E_UNSUPPORTED (remote node); EDGEOPS_E_IO; EDGEOPS_E_NOMEM
+ *  Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_node_model(edgeops_model **out,
+                                                                edgeops_node *node,
+                                                                const char *name);
 
 /** Something that happens while an operation runs: a JSON object. Borrowed for the call. */
 typedef void (*edgeops_event_fn)(const char *event_json, void *user_data);

@@ -12,6 +12,7 @@
 #include "node/control/job.h"
 #include "node/control/socket_client.h"
 #include "node/control/socket_server.h"
+#include "node/home/models.h"
 #include "node/home/records.h"
 #include "node/home/runs.h"
 #include "node/live/deployments.h"
@@ -142,6 +143,10 @@ static edgeops_status open_local(edgeops_node *node, const edgeops_node_options 
         eop_store_set_log(node->store, node_log(node));
         /* Now that it is there for sure: without links and dots. */
         status = set_home(node, node->home);
+    }
+    if (status == EDGEOPS_OK) {
+        node->workflows = eop_workflow_store(node);
+        status = node->workflows != NULL ? EDGEOPS_OK : eop_fail_nomem("node");
     }
     if (node->store == NULL && status == EDGEOPS_E_BUSY) {
         char *who = eop_strdup(edgeops_error_last()->message);
@@ -370,6 +375,7 @@ void edgeops_node_close(edgeops_node *node) {
     eop_free(node->id);
     eop_free(node->worker);
     eop_free(node->home);
+    eop_free(node->workflows);
     eop_free(node);
 }
 
@@ -379,6 +385,31 @@ int edgeops_node_is_remote(const edgeops_node *node) {
 
 edgeops_store *edgeops_node_store(edgeops_node *node) {
     return node != NULL ? node->store : NULL;
+}
+
+const char *edgeops_node_workflows(edgeops_node *node) {
+    return node != NULL ? node->workflows : NULL;
+}
+
+static edgeops_status check_local(const edgeops_node *node) {
+    return node->client == NULL
+               ? EDGEOPS_OK
+               : eop_fail(EDGEOPS_E_UNSUPPORTED, "node",
+                          "a daemon has the home: its models and workers are in that process");
+}
+
+edgeops_status edgeops_node_runtime(edgeops_runtime **out, edgeops_node *node) {
+    EOP_REQUIRE(out != NULL && node != NULL, "node");
+    *out = NULL;
+    edgeops_status status = check_local(node);
+    return status == EDGEOPS_OK ? eop_node_runtime(out, node) : status;
+}
+
+edgeops_status edgeops_node_model(edgeops_model **out, edgeops_node *node, const char *name) {
+    EOP_REQUIRE(out != NULL && node != NULL && name != NULL, "node");
+    *out = NULL;
+    edgeops_status status = check_local(node);
+    return status == EDGEOPS_OK ? eop_home_model(out, node, name) : status;
 }
 
 void edgeops_node_on_prediction(edgeops_node *node, edgeops_node_prediction_fn fn,

@@ -70,22 +70,36 @@ static edgeops_status on_error(eop_trainer *t, int32_t code, const char *body, s
     return EDGEOPS_OK;
 }
 
-/* What Python it was is worth knowing; nothing hangs on it. */
-static edgeops_status on_done(eop_trainer *t, const char *body, size_t size) {
+/* {version, libraries} and nothing else of what a worker says of its Python; NULL when it is not that
+ * or there is no memory. */
+static eop_json *python_of(const char *body, size_t size) {
     const eop_json_limits limits = {.max_bytes = PYTHON_BYTES, .max_depth = 4, .max_nodes = 4096};
+    eop_json *said = NULL;
 
+    if (size == 0 ||
+        eop_json_parse(&said, body, size, "what a worker says of Python", &limits) != EDGEOPS_OK) {
+        return NULL;
+    }
+    const eop_json *libraries = eop_json_get(said, "libraries");
+    eop_json *python = eop_json_object();
+    eop_json *kept = eop_json_object();
+    eop_json_set_string(python, "version", eop_json_string(said, "version", ""));
+    for (const eop_json *l = eop_json_first(libraries); l != NULL; l = eop_json_next(l)) {
+        if (eop_json_key(l) != NULL && eop_json_text(l) != NULL) {
+            eop_json_set_string(kept, eop_json_key(l), eop_json_text(l));
+        }
+    }
+    eop_json_set(python, "libraries", kept);
+    eop_json_free(said);
+    return python;
+}
+
+static edgeops_status on_done(eop_trainer *t, const char *body, size_t size) {
     t->done = true;
     t->tracing = false;
     eop_timer_start(t->timer, LEAVE_TIME, 0);
     eop_json_free(t->python);
-    t->python = NULL;
-    if (size > 0 &&
-        eop_json_parse(&t->python, body, size, "what a worker says of Python", &limits) ==
-            EDGEOPS_OK &&
-        eop_json_type(t->python) != EOP_JSON_OBJECT) {
-        eop_json_free(t->python);
-        t->python = NULL;
-    }
+    t->python = python_of(body, size); /* worth knowing; nothing hangs on it */
     return EDGEOPS_OK;
 }
 

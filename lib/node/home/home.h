@@ -39,6 +39,7 @@ typedef struct eop_deployment eop_deployment;
 struct edgeops_node {
     edgeops_ctx *ctx;
     char *home;
+    char *workflows;          /**< HOME/store of a local node */
     const eop_op *const *ops; /**< groups of operations, NULL at the end; not ours */
     eop_client *client;       /**< a remote node has this and nothing of what follows */
 
