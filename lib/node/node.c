@@ -20,7 +20,9 @@
 #include "node/live/outbox.h"
 #include "node/live/sources.h"
 #include "node/ops/ops.h"
+#include "store/log.h"
 #include "store/retention.h"
+#include "store/room.h"
 
 #define TICK         EDGEOPS_SECOND
 #define STOP_WITHIN  (2 * EDGEOPS_SECOND)

@@ -197,14 +197,6 @@ const eop_log *eop_ctx_log(const edgeops_ctx *ctx) {
     return &ctx->log;
 }
 
-void eop_ctx_ref(edgeops_ctx *ctx) {
-    ctx->refs++;
-}
-
-void eop_ctx_unref(edgeops_ctx *ctx) {
-    ctx->refs -= ctx->refs > 0;
-}
-
 edgeops_status eop_defer(edgeops_ctx *ctx, eop_fn fn, void *user_data) {
     EOP_REQUIRE(fn != NULL, "context");
     if (!eop_grow(&ctx->deferred, &ctx->deferred_capacity, ctx->deferred_count + 1,
@@ -224,13 +216,4 @@ void eop_defer_cancel(edgeops_ctx *ctx, eop_fn fn, void *user_data) {
             ctx->deferred[i].fn = NULL;
         }
     }
-}
-
-static void on_closed(uv_handle_t *handle) {
-    eop_free(handle->data);
-}
-
-void eop_uv_close(edgeops_ctx *ctx, uv_handle_t *handle) {
-    uv_close(handle, on_closed);
-    eop_ctx_unref(ctx);
 }

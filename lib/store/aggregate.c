@@ -7,10 +7,8 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/type.h"
-#include "store/inner.h"
 #include "store/rollup.h"
 #include "store/scan.h"
-#include "store/upkeep.h"
 
 enum { BUCKETS_MAX = 1000000, AGGREGATES_MAX = 1 << 24 };
 

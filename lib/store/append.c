@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Appending samples: names to assets and channels, values to cells, then memtable, catalog and
+ * journal, all or nothing. One append at a time under `lock`; what it touched is noted, so that it
+ * can be taken back. Waiting for the disk and telling the watchers come after the lock. */
 #include <string.h>
 
 #include "base/abi.h"
@@ -8,9 +11,12 @@
 #include "base/time.h"
 #include "column/chunk.h"
 #include "journal/table_frame.h"
+#include "store/append.h"
 #include "store/blob.h"
 #include "store/convert.h"
+#include "store/durable.h"
 #include "store/internal.h"
+#include "store/queue.h"
 #include "store/verdict.h"
 #include "store/watch.h"
 

@@ -11,7 +11,9 @@
 #include "base/str.h"
 #include "column/chunk.h"
 #include "journal/table_frame.h"
-#include "store/internal.h"
+#include "store/append.h"
+
+#define EOP_TABLE_MAX (256u * 1024 * 1024) /* bytes that one appended table takes at most */
 
 typedef struct input {
     const edgeops_table *table;
@@ -339,62 +341,5 @@ edgeops_status edgeops_store_append_tables(edgeops_append_result *result, edgeop
         input_dispose(&all.items[i]);
     }
     eop_free(all.items);
-    return status;
-}
-
-/* -- at the opening -- */
-
-/* Columns of a block; those that do not fit their channel any more are left out. */
-static edgeops_status decode_columns(eop_rows *rows, uint32_t *channels, eop_table_frame *frame,
-                                     const eop_asset *asset) {
-    eop_table_frame_column column;
-    edgeops_status status = EDGEOPS_OK;
-    while ((status = eop_table_frame_next(&column, frame)) == EDGEOPS_OK) {
-        if (column.channel >= asset->channel_count ||
-            asset->channels[column.channel]->type != column.type ||
-            asset->channels[column.channel]->length != column.length) {
-            return EDGEOPS_DONE;
-        }
-        status = eop_rows_add_vector(rows, column.type, column.length);
-        if (status == EDGEOPS_OK) {
-            channels[rows->vector_count - 1] = column.channel;
-            status = eop_chunk_decode(&rows->vectors[rows->vector_count - 1], column.blob,
-                                      column.size, frame->rows, 0, frame->rows);
-        }
-        if (status != EDGEOPS_OK) {
-            return status;
-        }
-    }
-    return status == EDGEOPS_DONE ? eop_rows_complete(rows) : status;
-}
-
-edgeops_status eop_replay_table(edgeops_store *store, const char **data, const char *end) {
-    uint32_t channels[EOP_CHANNELS_MAX];
-    eop_table_frame frame;
-    eop_rows rows = {0};
-    edgeops_status status = eop_table_frame_open(&frame, data, end);
-    if (status != EDGEOPS_OK) {
-        return status;
-    }
-    eop_asset *asset = eop_memtable_by_id(&store->mem, frame.asset);
-    eop_memtable_skip_id(&store->mem, frame.asset);
-    if (asset == NULL || frame.ordinal <= asset->all.ordinal ||
-        frame.ordinal > INT64_MAX - frame.rows) {
-        /* As with single rows: mostly of an asset that was removed since. */
-        store->skipped_rows += frame.rows;
-        return EDGEOPS_OK;
-    }
-    status = eop_table_frame_keys(&rows, &frame);
-    if (status == EDGEOPS_OK) {
-        status = decode_columns(&rows, channels, &frame, asset);
-    }
-    if (status == EDGEOPS_OK) {
-        status = eop_memtable_push_rows(asset, store->active, &rows, channels, true);
-    } else if (status == EDGEOPS_DONE || eop_sql_unreadable(status)) {
-        eop_store_note_misfit(store, asset, frame.ordinal + frame.rows - 1);
-        store->skipped_rows += frame.rows;
-        status = EDGEOPS_OK;
-    }
-    eop_rows_dispose(&rows);
     return status;
 }

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Declaring, listing and removing assets, and the units of their channels. A removed asset leaves
+ * the memtable at once; the writer drops its chunks. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/str.h"
+#include "store/append.h"
 #include "store/internal.h"
+#include "store/queue.h"
 
 /* -- declaring -- */
 

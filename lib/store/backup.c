@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A copy of the home as of one moment: a snapshot holds databases and journal, no blob is removed
+ * meanwhile, and everything is copied without a lock. */
 #include "store/backup.h"
 
 #include <errno.h>
@@ -13,6 +15,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/str.h"
+#include "store/internal.h"
 #include "store/snapshot.h"
 
 enum { STEP_PAGES = 64 };

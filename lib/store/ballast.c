@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Keeps, gives up and settles the file of room for the worst; see ballast.h. `wake_lock` guards
+ * what is known of it. */
 #include "store/ballast.h"
 
 #include <sys/stat.h>
@@ -6,8 +8,9 @@
 
 #include "base/file.h"
 #include "base/memory.h"
-#include "base/str.h"
 #include "journal/journal_file.h"
+#include "store/internal.h"
+#include "store/log.h"
 
 typedef enum state { UNKNOWN, MISSING, THERE } state;
 

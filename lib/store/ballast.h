@@ -6,7 +6,9 @@
 #ifndef EOP_STORE_BALLAST_H
 #define EOP_STORE_BALLAST_H
 
-#include "store/internal.h"
+#include <stdbool.h>
+
+#include "edgeops/store.h"
 
 #define EOP_BALLAST_MAX (8u * 1024 * 1024)
 /** Name of the file in data/; it is no part of what a home takes. */

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Files of blobs by digest: kept before a row refers to them, swept when none does. `blob_lock` is
+ * taken before any other lock: appends of blobs read it, the sweep writes it. */
 #include "store/blob.h"
 
 #include <errno.h>
@@ -16,6 +18,8 @@
 #include "base/memory.h"
 #include "base/time.h"
 #include "base/tree.h"
+#include "store/internal.h"
+#include "store/room.h"
 #include "store/scan.h"
 
 #define FOLDER      "data/blobs"

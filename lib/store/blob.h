@@ -5,7 +5,7 @@
 #ifndef EOP_STORE_BLOB_H
 #define EOP_STORE_BLOB_H
 
-#include "store/internal.h"
+#include "edgeops/store.h"
 
 /** Keeps the bytes of all BLOB values of the samples. *out: an edgeops_blob for each, in their
  * order; free with eop_free. After EDGEOPS_OK no sweep comes until eop_blob_end(), so that rows can

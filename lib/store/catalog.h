@@ -74,26 +74,4 @@ edgeops_status eop_dead_letter_list(edgeops_store *store, const char *source, si
                                     eop_dead_letter_fn fn, void *user_data);
 edgeops_status eop_dead_letter_remove(edgeops_store *store, const char *source);
 
-/* -- disk -- */
-/** E_LIMIT with a reason when nothing may be taken now (below the floor, or the next segment cannot
- * be made); tries again to get room each time it is called, so call it from a timer. */
-edgeops_status eop_store_ready(edgeops_store *store);
-typedef struct eop_store_stats {
-    uint64_t assets;
-    uint64_t samples;
-    uint64_t journal_bytes; /**< written, not yet in chunks */
-    uint64_t disk_bytes;    /**< catalog, journal and chunks */
-    uint64_t free_bytes;    /**< of the file system */
-    uint64_t floor_bytes;
-    uint64_t damaged; /**< places of the journal that were damaged when it was opened, and chunks
-                       * that were found unreadable since, of which at most 256 are counted */
-} eop_store_stats;
-edgeops_status eop_store_get_stats(edgeops_store *store, eop_store_stats *stats);
-/** Moves all that is in the journal into chunks now, and what was removed out of them (tests,
- * backup). */
-edgeops_status eop_store_flush(edgeops_store *store);
-
-/** Where the store tells what happens in the background; at once what was found at the opening. */
-void eop_store_set_log(edgeops_store *store, const eop_log *log);
-
 #endif /* EOP_STORE_CATALOG_H */

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Which small chunks are merged with the rows that come, and reading them back; see compact.h. In
+ * the writer's transaction. */
 #include "store/compact.h"
 
 #include "base/error.h"

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Compacting on request: all that merging in passing left small, and chunks of older formats. */
-#include <string.h>
 
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/str.h"
 #include "column/chunk.h"
-#include "store/catalog.h"
 #include "store/compact.h"
 #include "store/inner.h"
+#include "store/internal.h"
+#include "store/queue.h"
+#include "store/room.h"
 #include "store/telemetry_db.h"
 #include "store/upkeep.h"
+#include "store/wal.h"
 
 enum { LOOKS = 256 }; /* at chunks that are as they should be, in a step */
 

@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Checks values as they come in and brings them into the types of their channels. Checking needs no
+ * lock, converting the store's. */
 #include "store/convert.h"
 
 #include <string.h>
 
 #include "base/error.h"
+#include "store/append.h"
+#include "store/internal.h"
+
+#define STRING_MAX 65536u
 
 /* -- checking -- */
 
 edgeops_status eop_check_text(const char *asset, const char *channel, const edgeops_value *value) {
     const char *text = value->as.str;
-    if (value->size > EOP_STRING_MAX || (text == NULL && value->size > 0)) {
+    if (value->size > STRING_MAX || (text == NULL && value->size > 0)) {
         return eop_fail(EDGEOPS_E_INVALID, "store",
                         "asset '%s', channel '%s': a text has at most %u bytes, not %u", asset,
-                        channel, EOP_STRING_MAX, value->size);
+                        channel, STRING_MAX, value->size);
     }
     if (value->size > 0 && (memchr(text, 0, value->size) != NULL ||
                             eop_utf8_valid(text, value->size) != value->size)) {

@@ -3,7 +3,8 @@
 #ifndef EOP_STORE_CONVERT_H
 #define EOP_STORE_CONVERT_H
 
-#include "store/internal.h"
+#include "base/str.h"
+#include "store/memtable.h"
 
 /** What needs no lock: types, sizes, texts. *bound grows by the bytes that the sample takes in a
  * frame at most; *has_blobs becomes true where it has a BLOB. E_INVALID; E_LIMIT. */

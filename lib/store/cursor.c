@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <string.h>
+/* Walks over the rows of assets in order of arrival, and goes on where it was. Each step takes a
+ * connection from the pool, and the store's lock for what is in memory only. */
 
 #include "base/abi.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "store/append.h"
+#include "store/durable.h"
 #include "store/internal.h"
+#include "store/log.h"
 #include "store/read.h"
 #include "store/readers.h"
 

@@ -6,9 +6,11 @@
  * After a sync that failed nobody knows what of the segment is on the disk, and another sync would
  * not tell (the kernel may have dropped the pages): then its rows count as safe only when they are
  * in chunks, and no more are written to it. */
+#include "store/durable.h"
 #include "base/error.h"
 #include "store/inner.h"
 #include "store/internal.h"
+#include "store/queue.h"
 
 uint64_t eop_store_durable(const edgeops_store *store) {
     return store->power ? store->synced : UINT64_MAX;

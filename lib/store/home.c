@@ -16,6 +16,7 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "base/time.h"
+#include "store/home.h"
 #include "store/internal.h"
 
 static edgeops_status note_entry(const char *name, void *user_data) {

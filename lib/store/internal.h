@@ -26,12 +26,8 @@
 #define EOP_SEALED_MAX    8 /* then they wait */
 #define EOP_SLOW_MS       5 /* how long an append waits that is slowed down */
 #define EOP_MEMORY_FACTOR 4 /* of a segment's size: then it is sealed, however little it holds */
-#define EOP_OUTBOX_LIMIT  1000000u
-#define EOP_STRING_MAX    65536u
 #define EOP_WAL_LIMIT     (64u * 1024 * 1024)
 #define EOP_DAMAGED_MAX   256u /* damaged chunks that are told apart */
-
-typedef struct eop_append_scratch eop_append_scratch;
 
 struct edgeops_store {
     char *home;
@@ -56,7 +52,7 @@ struct edgeops_store {
     uint64_t doubtful_segment; /* segments up to this one take no more rows then */
     uint64_t chunk_epoch;      /* grows when the chunks change */
     eop_lookup lookup;
-    eop_append_scratch *scratch;
+    struct eop_append_scratch *scratch;
     eop_tries writes_tried;     /* at putting the oldest sealed segment into chunks */
     uint64_t skipped_rows;      /* of the journal: their asset is gone, or they do not fit */
     bool misfits;               /* some of them use channels that the catalog does not know */
@@ -107,98 +103,5 @@ struct edgeops_store {
     struct edgeops_watch *watches;
     eop_log log;
 };
-
-/* -- store.c -- */
-/** A line of the store's. Without a lock that the host's log could want; any thread. */
-void eop_store_log(edgeops_store *store, edgeops_log_level level, const char *format, ...)
-    EOP_PRINTF(3, 4);
-
-/* -- home.c -- */
-/** Whether something is beside catalog.db that only comes after it. */
-edgeops_status eop_home_in_use(bool *out, const char *home);
-/** The catalog is loaded: opens `writer`, or makes its file where the home is not complete yet.
- * E_CORRUPT where the file was lost or is of another home. */
-edgeops_status eop_home_open_telemetry(edgeops_store *store);
-
-/* -- wal.c: the writer's thread -- */
-/** After the chunks changed. The WAL cannot start anew as long as snapshots overlap: when it is too
- * long, or at once, they are held back for a moment. */
-void eop_store_checkpoint_chunks(edgeops_store *store, bool at_once);
-
-/* -- writer.c -- */
-/** Makes the journal's spare where there is none, and holds `lock` for a moment only. */
-edgeops_status eop_store_make_spare(edgeops_store *store);
-edgeops_status eop_writer_start(edgeops_store *store);
-void eop_writer_stop(edgeops_store *store);
-/** There is work. Any thread, any lock. */
-void eop_writer_wake(edgeops_store *store);
-/** New assets or channels are in the catalog: the writer brings it to the disk, before any chunk
- * that uses them. A power cut may take what was appended last, but rows must not lose their names.
- * Any thread, any lock. */
-void eop_writer_sync_names(edgeops_store *store);
-/** A chunk cannot be read: it is counted, and the writer logs it, once. Any thread, any lock. */
-void eop_store_note_damage(int64_t chunk, void *store);
-/** Under `lock`: a new active segment for such a payload; the one before goes into the queue. */
-edgeops_status eop_store_rotate(edgeops_store *store, size_t payload);
-/** Under `lock`, which may be free meanwhile: the active segment takes such a payload afterwards and
- * its rows do not take too much memory: a channel that comes seldom takes its place in each row.
- *
- * When the writer is behind, each call waits up to EOP_SLOW_MS, so that whoever appends flat out
- * comes down to the writer's pace and no single append waits long; when its queue is full, up to
- * `wait`, then E_AGAIN. wait < 0: it does not wait. */
-edgeops_status eop_store_make_room(edgeops_store *store, size_t payload, edgeops_duration wait);
-/** Under `lock`, which is free meanwhile: waits until something changes. False: the deadline has
- * passed, a time of eop_monotonic(). */
-bool eop_store_wait_changed(edgeops_store *store, edgeops_duration deadline);
-/** Under `lock`: puts a segment at the end of the queue. */
-void eop_store_seal(edgeops_store *store, eop_segment *segment);
-
-/* -- store.c, while the journal is replayed -- */
-/** Rows up to this ordinal use channels that the catalog does not know, and are left out. */
-void eop_store_note_misfit(edgeops_store *store, eop_asset *asset, uint64_t ordinal);
-
-/* -- durable.c -- */
-/** Under `lock`: rows that came with a write up to this one are as durable as they must be. */
-uint64_t eop_store_durable(const edgeops_store *store);
-/** Under `lock`: so many writes are on the disk. */
-void eop_store_note_synced(edgeops_store *store, uint64_t write);
-/** Under `lock`, which is free while it waits: so many writes are on the disk afterwards. E_IO when
- * that cannot be. */
-edgeops_status eop_store_wait_synced(edgeops_store *store, uint64_t write);
-/** The journal is open: the durability is that of the options or of the home from here on. */
-edgeops_status eop_store_begin_durability(edgeops_store *store);
-
-/* -- append.c -- */
-/** Puts the rows of one append into the memtable and its frame; under `lock`, with the room that
- * was asked for. What it put is taken back when it fails. */
-typedef edgeops_status (*eop_append_fn)(edgeops_store *store, void *input);
-/** One append, all or nothing: rows by fn, names to the catalog, the frame to the journal, then the
- * watchers. bound: bytes of payload at most. options: complete, see eop_append_take(). */
-edgeops_status eop_append_run(edgeops_append_result *result, edgeops_store *store, size_t bound,
-                              eop_append_fn fn, void *input, const edgeops_append_options *options);
-/** Takes the caller's options, with the defaults filled in, and looks at its result. */
-edgeops_status eop_append_take(edgeops_append_options *out, const edgeops_append_options *options,
-                               const edgeops_append_result *result);
-/** For eop_append_fn: one row. index: of the sample in its append. */
-edgeops_status eop_append_sample(edgeops_store *store, const edgeops_sample *sample, size_t index);
-/** For eop_append_fn: rows, ascending strictly by (time, seq), whose vectors are the columns of the
- * table; blocks: the same as eop_table_frame_put() made them. DONE: they do not follow the newest
- * row of the asset or have other types, take them one by one. give: see eop_memtable_push_rows().
- */
-edgeops_status eop_append_rows(edgeops_store *store, const edgeops_table *table, eop_rows *rows,
-                               eop_buf *blocks, bool give);
-edgeops_status eop_check_text(const char *asset, const char *channel, const edgeops_value *value);
-edgeops_status eop_append_scratch_new(eop_append_scratch **out);
-void eop_append_scratch_free(eop_append_scratch *scratch);
-edgeops_status eop_check_asset_name(const char *name);
-edgeops_status eop_check_channel_name(const char *asset, const char *name);
-/** Under `lock`: an asset in the memtable that is not in the catalog yet. */
-edgeops_status eop_store_make_asset(eop_asset **out, edgeops_store *store, const char *name);
-
-/* -- append_table.c -- */
-#define EOP_TABLE_MAX (256u * 1024 * 1024) /* bytes that one appended table takes at most */
-/** At the opening: takes a block of rows off the front of *data and puts it into the memtable.
- * E_CORRUPT when it is malformed. */
-edgeops_status eop_replay_table(edgeops_store *store, const char **data, const char *end);
 
 #endif /* EOP_STORE_INTERNAL_H */

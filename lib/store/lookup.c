@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Finds a sample in the chunks by (time, seq), with what it learned kept for the next; see
+ * lookup.h. Under the store's lock. */
 #include "store/lookup.h"
-
-#include <string.h>
 
 #include "base/error.h"
 #include "base/memory.h"

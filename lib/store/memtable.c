@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Assets, channels and the rows that are in the journal only; see memtable.h. Under the store's
+ * lock. */
 #include "store/memtable.h"
 
 #include <string.h>

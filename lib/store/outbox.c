@@ -5,6 +5,8 @@
 #include "base/memory.h"
 #include "store/internal.h"
 
+#define OUTBOX_LIMIT 1000000u
+
 /* How many wait is counted in memory: SELECT COUNT would walk them all for each commit. */
 static eop_outbox_counter *find_counter(eop_catalog *catalog, const char *destination) {
     for (size_t i = 0; i < catalog->outbox_count; i++) {
@@ -41,9 +43,9 @@ static edgeops_status add_message(eop_catalog *catalog, eop_outbox_message *mess
     if (status != EDGEOPS_OK) {
         return status;
     }
-    if (counter->waiting >= EOP_OUTBOX_LIMIT) {
+    if (counter->waiting >= OUTBOX_LIMIT) {
         return eop_fail(EDGEOPS_E_LIMIT, "store",
-                        "%u messages wait for '%s' already: is its broker there?", EOP_OUTBOX_LIMIT,
+                        "%u messages wait for '%s' already: is its broker there?", OUTBOX_LIMIT,
                         message->destination);
     }
     status = eop_catalog_get(&insert, catalog, EOP_OUTBOX_ADD);

@@ -9,7 +9,7 @@
 #include "base/time.h"
 #include "codec/json.h"
 #include "store/catalog.h"
-#include "store/internal.h"
+#include "store/memtable.h"
 #include "store/retention.h"
 
 static edgeops_status check(const eop_policy *policy) {

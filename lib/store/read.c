@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <string.h>
+/* Reads rows of one asset into columns: a query becomes a selection, a scan walks over it. */
 
 #include "base/abi.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "store/catalog_db.h"
+#include "store/internal.h"
 #include "store/scan.h"
 
 void edgeops_query_init(edgeops_query *query, size_t struct_size) {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Rows of a scan straight into the caller's arrays, without columns in between. */
 #include "store/read_into.h"
 
 #include <string.h>

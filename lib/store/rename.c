@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* New names for assets and channels. All but the catalog and the memtable knows them by number. */
-#include <string.h>
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "store/append.h"
 #include "store/internal.h"
+#include "store/queue.h"
 
 /* Ordinals of an asset go on behind those of any that had its name before. Rows that are in the
  * journal only would be taken for older ones then when they are replayed. */

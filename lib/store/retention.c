@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Runs the policies: which chunks are over their age, count or size, oldest first, until nothing is
+ * due. In the writer's thread a step at a time, each a transaction; what datasets pin stays. `hold`
+ * is taken for writing during a step. */
 #include "store/retention.h"
 
 #include <string.h>
@@ -8,10 +11,13 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "base/time.h"
+#include "store/catalog_db.h"
+#include "store/internal.h"
 #include "store/readers.h"
 #include "store/rollup.h"
 #include "store/telemetry_db.h"
 #include "store/upkeep.h"
+#include "store/wal.h"
 
 enum { STEP_CHUNKS = 16 };
 

@@ -55,4 +55,10 @@ edgeops_status eop_retention_run(eop_retained *out, edgeops_store *store, bool d
 /** The same in the background, soon; call it from a timer. Any thread. */
 void eop_store_retain(edgeops_store *store);
 
+/** A run of the policies; the writer's thread makes, steps and frees it. */
+typedef struct eop_retain_run eop_retain_run;
+edgeops_status eop_retain_new(eop_retain_run **out, edgeops_store *store);
+edgeops_status eop_retain_step(edgeops_store *store, void *run);
+void eop_retain_free(eop_retain_run *run);
+
 #endif /* EOP_STORE_RETENTION_H */

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Sums of dropped samples: added while chunks go, read by aggregates. rollup.h has what they are.
+ * */
 #include "store/rollup.h"
 
 #include <math.h>
@@ -7,9 +9,9 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "store/inner.h"
+#include "store/internal.h"
 #include "store/readers.h"
 #include "store/telemetry_db.h"
-#include "store/upkeep.h"
 
 void eop_rollup_dispose(eop_rollup *rollup) {
     eop_free(rollup->times);

@@ -10,7 +10,7 @@
 #ifndef EOP_STORE_ROLLUP_H
 #define EOP_STORE_ROLLUP_H
 
-#include "store/internal.h"
+#include "store/telemetry.h"
 
 #define EOP_ROLLUP_CHANNELS (EOP_CHANNELS_MAX / 4)
 

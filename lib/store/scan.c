@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Walks over the rows of one asset in order of time. Takes the memtable's rows and begins the
+ * snapshot of the chunks under one lock, so that it sees each row once; then it needs no lock. */
 #include "store/scan.h"
-
-#include <string.h>
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "store/internal.h"
 
 /* -- the memtable's part -- */
 

@@ -9,9 +9,9 @@
 #ifndef EOP_STORE_SCAN_H
 #define EOP_STORE_SCAN_H
 
-#include "store/internal.h"
 #include "store/read.h"
 #include "store/readers.h"
+#include "store/telemetry.h"
 
 /** Chunks and rows in memory that must be merged, or one chunk, or rows in memory alone. */
 typedef struct eop_piece {

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Holds both databases and the segments of the journal as of one moment, for backup and verify. */
 #include "store/snapshot.h"
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "store/catalog.h"
+#include "store/catalog_db.h"
+#include "store/internal.h"
 
 static edgeops_status hold_segments(eop_snapshot *s) {
     edgeops_store *store = s->store;

@@ -8,7 +8,9 @@
 #ifndef EOP_STORE_SNAPSHOT_H
 #define EOP_STORE_SNAPSHOT_H
 
-#include "store/internal.h"
+#include "journal/journal.h"
+#include "store/sql.h"
+#include "store/telemetry.h"
 
 typedef struct eop_snapshot {
     edgeops_store *store;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
+/* Opens and closes a store: lock file, catalog, chunks, journal, writer, in this order. See
+ * internal.h for its locks. */
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,10 +8,22 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "base/str.h"
-#include "journal/table_frame.h"
+#include "store/append.h"
 #include "store/ballast.h"
+#include "store/catalog.h"
+#include "store/catalog_db.h"
+#include "store/durable.h"
+#include "store/home.h"
+#include "store/internal.h"
+#include "store/log.h"
+#include "store/lookup.h"
+#include "store/memtable.h"
+#include "store/queue.h"
+#include "store/replay.h"
+#include "store/sql.h"
+#include "store/telemetry.h"
 #include "store/watch.h"
+#include "store/writer.h"
 
 enum { MIB = 1024 * 1024 };
 
@@ -175,128 +186,6 @@ static edgeops_status open_telemetry(edgeops_store *store) {
     return status;
 }
 
-/* The segment of that number becomes the one that takes rows. */
-static edgeops_status enter_segment(edgeops_store *store, uint64_t number) {
-    if (store->active != NULL && store->active->number == number) {
-        return EDGEOPS_OK;
-    }
-    eop_segment *segment = eop_calloc(1, sizeof *segment);
-    if (segment == NULL) {
-        return eop_fail_nomem("store");
-    }
-    segment->number = number;
-    segment->write = 1;
-    if (store->active != NULL) {
-        eop_store_seal(store, store->active);
-    }
-    store->active = segment;
-    return EDGEOPS_OK;
-}
-
-/* Whether the catalog knows the channels; a power cut may leave it behind the journal. */
-static bool channels_fit(const eop_asset *asset, const eop_frame_row *row, const eop_cell *cells) {
-    for (uint32_t i = 0; i < row->cell_count; i++) {
-        if (cells[i].channel >= asset->channel_count ||
-            !eop_channel_holds(asset->channels[cells[i].channel], &cells[i].value)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-void eop_store_note_misfit(edgeops_store *store, eop_asset *asset, uint64_t ordinal) {
-    /* The next row must not get its ordinal: it would be taken for this one. */
-    asset->all.ordinal = ordinal;
-    store->misfits = true;
-}
-
-typedef struct replay {
-    edgeops_store *store;
-    eop_cell cells[EOP_CHANNELS_MAX];
-} replay;
-
-static edgeops_status replay_frame(uint64_t number, const char *payload, size_t size,
-                                   void *user_data) {
-    replay *r = user_data;
-    edgeops_store *store = r->store;
-    const char *end = payload + size;
-    eop_asset *asset = NULL;
-    edgeops_status status = enter_segment(store, number);
-    if (status != EDGEOPS_OK) {
-        return status;
-    }
-    store->active->bytes += size;
-    for (;;) {
-        eop_frame_row row;
-        if (eop_table_frame_is_next(payload, end)) {
-            status = eop_replay_table(store, &payload, end);
-            if (status == EDGEOPS_OK) {
-                continue;
-            }
-            if (status != EDGEOPS_E_CORRUPT) {
-                return status;
-            }
-            break;
-        }
-        status = eop_frame_next(&row, r->cells, &payload, end);
-        if (status != EDGEOPS_OK) {
-            break;
-        }
-        if (asset == NULL || asset->id != row.asset) {
-            asset = eop_memtable_by_id(&store->mem, row.asset);
-            eop_memtable_skip_id(&store->mem, row.asset);
-        }
-        if (asset == NULL || row.ordinal <= asset->all.ordinal || row.ordinal > INT64_MAX) {
-            /* Mostly rows of an asset that was removed since. */
-            store->skipped_rows++;
-            continue;
-        }
-        if (!channels_fit(asset, &row, r->cells)) {
-            eop_store_note_misfit(store, asset, row.ordinal);
-            store->skipped_rows++;
-            continue;
-        }
-        status = eop_memtable_push(asset, store->active, row.ordinal, row.time, row.seq, r->cells,
-                                   row.cell_count);
-        if (status != EDGEOPS_OK) {
-            return status;
-        }
-    }
-    if (status == EDGEOPS_E_CORRUPT) {
-        store->skipped_rows++;
-    }
-    return EDGEOPS_OK;
-}
-
-static edgeops_status open_journal(edgeops_store *store) {
-    eop_journal_options options = {.segment_bytes = store->options.segment_bytes,
-                                   .floor_bytes = store->options.free_floor_bytes};
-    replay *r = eop_calloc(1, sizeof *r);
-    char *folder = eop_path_join(store->home, "data/journal");
-    edgeops_status status = EDGEOPS_OK;
-    if (r == NULL || folder == NULL) {
-        status = eop_fail_nomem("store");
-        goto out;
-    }
-    r->store = store;
-    options.folder = folder;
-    status = eop_telemetry_applied(&options.applied, &store->writer);
-    if (status == EDGEOPS_OK) {
-        status = eop_journal_open(&store->journal, &options, replay_frame, r);
-    }
-    if (status == EDGEOPS_OK && eop_journal_active(store->journal) != 0) {
-        status = enter_segment(store, eop_journal_active(store->journal));
-    } else if (status == EDGEOPS_OK && store->active != NULL) {
-        /* The last file was put aside: what was replayed before it takes no more rows. */
-        eop_store_seal(store, store->active);
-        store->active = NULL;
-    }
-out:
-    eop_free(folder);
-    eop_free(r);
-    return status;
-}
-
 /* Rows of channels that a power cut took from the catalog must not come back under the name of the
  * next channel, after another crash: all that was replayed becomes chunks before anything new
  * comes. Where that cannot be, on a full disk, there is a later try: the segments are sealed. */
@@ -350,7 +239,7 @@ edgeops_status edgeops_store_open(edgeops_store **out, const char *home,
         status = open_telemetry(store);
     }
     if (status == EDGEOPS_OK) {
-        status = open_journal(store);
+        status = eop_replay_journal(store);
     }
     if (status == EDGEOPS_OK) {
         status = eop_writer_start(store);
@@ -414,137 +303,4 @@ void edgeops_store_close(edgeops_store *store) {
     }
     destroy_locks(store);
     eop_free(store);
-}
-
-/* -- disk -- */
-
-void eop_store_log(edgeops_store *store, edgeops_log_level level, const char *format, ...) {
-    char text[512];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    pthread_mutex_lock(&store->wake_lock);
-    eop_log log = store->log;
-    pthread_mutex_unlock(&store->wake_lock);
-    eop_log_write(&log, level, "store", "%s", text);
-}
-
-void eop_store_set_log(edgeops_store *store, const eop_log *log) {
-    pthread_mutex_lock(&store->wake_lock);
-    store->log = *log;
-    store->damaged_told = 0;
-    store->woken = true;
-    pthread_cond_signal(&store->wake);
-    pthread_mutex_unlock(&store->wake_lock);
-    pthread_mutex_lock(&store->lock);
-    uint64_t damaged = eop_journal_damaged(store->journal);
-    uint64_t skipped = store->skipped_rows;
-    pthread_mutex_unlock(&store->lock);
-    if (damaged > 0) {
-        eop_log_write(log, EDGEOPS_LOG_ERROR, "store",
-                      "the journal was damaged in %llu places; the rest was kept",
-                      (unsigned long long)damaged);
-    }
-    if (skipped > 0) {
-        eop_log_write(log, EDGEOPS_LOG_WARN, "store",
-                      "%llu rows of the journal belong to no asset any more and were left out",
-                      (unsigned long long)skipped);
-    }
-}
-
-edgeops_status eop_store_ready(edgeops_store *store) {
-    EOP_REQUIRE(store != NULL, "store");
-    uint64_t free_bytes = 0;
-    edgeops_status status = eop_disk_free(&free_bytes, store->home);
-    if (status != EDGEOPS_OK) {
-        return status;
-    }
-    if (free_bytes < store->options.free_floor_bytes) {
-        return eop_fail(EDGEOPS_E_LIMIT, "store",
-                        "the disk of '%s' has %llu MiB free and %llu MiB must stay free: make room",
-                        store->home, (unsigned long long)(free_bytes / MIB),
-                        (unsigned long long)(store->options.free_floor_bytes / MIB));
-    }
-    status = eop_store_make_spare(store);
-    pthread_mutex_lock(&store->lock);
-    bool failing = store->writes_tried.status != EDGEOPS_OK;
-    if (status == EDGEOPS_OK && failing && store->sealed_count >= EOP_SEALED_SLOW) {
-        status = eop_fail_with(EDGEOPS_E_LIMIT, "store", store->writes_tried.message);
-    }
-    pthread_mutex_unlock(&store->lock);
-    if (failing || eop_ballast_missing(store)) {
-        eop_writer_wake(store);
-    }
-    return status;
-}
-
-static uint64_t file_bytes(const char *folder, const char *name) {
-    struct stat st;
-    uint64_t bytes = 0;
-    char *path = eop_path_join(folder, name);
-    if (path != NULL && lstat(path, &st) == 0 && S_ISREG(st.st_mode)) {
-        bytes = (uint64_t)st.st_blocks * 512;
-    }
-    eop_free(path);
-    return bytes;
-}
-
-typedef struct folder_sum {
-    const char *folder;
-    uint64_t bytes;
-} folder_sum;
-
-static edgeops_status add_file(const char *name, void *user_data) {
-    folder_sum *sum = user_data;
-    if (strcmp(name, EOP_BALLAST_NAME) != 0) {
-        sum->bytes += file_bytes(sum->folder, name);
-    }
-    return EDGEOPS_OK;
-}
-
-static edgeops_status disk_bytes(uint64_t *out, edgeops_store *store) {
-    static const char *const folders[] = {"", "data", "data/journal"};
-    uint64_t total = 0;
-    edgeops_status status = EDGEOPS_OK;
-    for (size_t i = 0; status == EDGEOPS_OK && i < EOP_COUNT(folders); i++) {
-        char *folder = eop_path_join(store->home, folders[i]);
-        if (folder == NULL) {
-            return eop_fail_nomem("store");
-        }
-        folder_sum sum = {.folder = folder};
-        status = eop_dir_walk(folder, add_file, &sum);
-        total += sum.bytes;
-        eop_free(folder);
-    }
-    *out = total;
-    return status;
-}
-
-edgeops_status eop_store_get_stats(edgeops_store *store, eop_store_stats *stats) {
-    EOP_REQUIRE(store != NULL && stats != NULL, "store");
-    eop_store_stats out = {.floor_bytes = store->options.free_floor_bytes};
-    edgeops_status status = disk_bytes(&out.disk_bytes, store);
-    if (status == EDGEOPS_OK) {
-        status = eop_disk_free(&out.free_bytes, store->home);
-    }
-    if (status != EDGEOPS_OK) {
-        return status;
-    }
-    pthread_mutex_lock(&store->lock);
-    out.assets = store->mem.count;
-    for (size_t i = 0; i < store->mem.count; i++) {
-        out.samples += store->mem.assets[i]->all.rows;
-    }
-    out.journal_bytes = eop_journal_used(store->journal);
-    for (const eop_segment *segment = store->sealed; segment != NULL; segment = segment->next) {
-        out.journal_bytes += segment->bytes;
-    }
-    out.damaged = eop_journal_damaged(store->journal);
-    pthread_mutex_unlock(&store->lock);
-    pthread_mutex_lock(&store->wake_lock);
-    out.damaged += store->damaged_count;
-    pthread_mutex_unlock(&store->wake_lock);
-    *stats = out;
-    return EDGEOPS_OK;
 }

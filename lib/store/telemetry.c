@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* telemetry.db: its schema, opening, and reading chunks, keys, cells and states. telemetry.h has
+ * what is in it; telemetry_write.c and telemetry_drop.c change it. */
 #include "store/telemetry_db.h"
 
 #include <string.h>

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writes chunks into telemetry.db: cut, sorted, encoded, with their statistics and the state of their
- * asset. The writer's thread only; one transaction a segment. */
-#include <string.h>
+/* Writes chunks into telemetry.db: cut, sorted and encoded, with their statistics and the state of
+ * their asset. The writer's thread only; one transaction a segment. */
 
 #include "base/error.h"
-#include "base/memory.h"
 #include "column/chunk.h"
 #include "store/compact.h"
 #include "store/telemetry_db.h"

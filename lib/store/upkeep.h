@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the writer does in between, a step at a time: retention, compacting. Only its thread changes
- * chunks, so nothing of this can come between two of its transactions. */
+/* Work that somebody asks the background writer for, and waits for: retention, compacting. It is
+ * done a step at a time, in between its transactions (chores.c). */
 #ifndef EOP_STORE_UPKEEP_H
 #define EOP_STORE_UPKEEP_H
 
-#include "store/internal.h"
+#include <stdbool.h>
+
+#include "edgeops/store.h"
 
 /** One step, in the writer's thread, no lock held. EDGEOPS_DONE: it was the last one. */
 typedef edgeops_status (*eop_upkeep_fn)(edgeops_store *store, void *data);
@@ -23,16 +25,7 @@ typedef struct eop_upkeep {
  * second, without a lock; false: E_CANCELED. May be NULL. */
 edgeops_status eop_upkeep_do(edgeops_store *store, eop_upkeep_fn step, void *data,
                              bool (*go_on)(void *user_data), void *user_data);
-/** The writer's thread: one step of what is to be done. DONE: there is nothing. */
-edgeops_status eop_upkeep_some(edgeops_store *store);
-/** The writer ends: who waits is told so. */
-void eop_upkeep_stop(edgeops_store *store);
-
-/* -- retention.c -- */
-/** A run of the policies; the writer's thread makes, steps and frees it. */
-typedef struct eop_retain_run eop_retain_run;
-edgeops_status eop_retain_new(eop_retain_run **out, edgeops_store *store);
-edgeops_status eop_retain_step(edgeops_store *store, void *run);
-void eop_retain_free(eop_retain_run *run);
+/** Under `lock`: the work at the front has ended; wakes whoever waits for it. */
+void eop_upkeep_end(edgeops_store *store, edgeops_status status, const char *message);
 
 #endif /* EOP_STORE_UPKEEP_H */

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Reads everything the store has and reports what is not as it was written; see verify.h. On a
+ * snapshot, so that everything goes on meanwhile. */
 #include "store/verify.h"
 
 #include <fcntl.h>
@@ -17,6 +19,7 @@
 #include "column/chunk.h"
 #include "journal/journal_file.h"
 #include "journal/table_frame.h"
+#include "store/internal.h"
 #include "store/rollup.h"
 #include "store/snapshot.h"
 #include "store/telemetry_db.h"

@@ -49,9 +49,9 @@ struct eop_verify_handler {
 };
 
 /** Both databases by SQLite's integrity check; each chunk: that it can be decoded, its order, its
- * ordinals, what stands beside each column; each frame of the journal; what handler->above checks; the
- * digest of each blob. As of one moment, while everything goes on; at the speed of the disk. Any
- * thread. */
+ * ordinals, what stands beside each column; each frame of the journal; what handler->above checks;
+ * the digest of each blob. As of one moment, while everything goes on; at the speed of the disk.
+ * Any thread. */
 edgeops_status eop_store_verify(eop_verified *out, edgeops_store *store,
                                 const eop_verify_handler *handler);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The WAL of telemetry.db. */
-#include <errno.h>
 #include <time.h>
 
 #include "store/internal.h"
+#include "store/wal.h"
 
 enum { HOLD_MS = 500, CHECKPOINT_BYTES = 4 * 1024 * 1024 };
 

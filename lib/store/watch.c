@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "store/internal.h"
 
 struct edgeops_watch {
     edgeops_store *store; /* NULL: it was closed before the watcher */

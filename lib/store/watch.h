@@ -5,7 +5,7 @@
 #ifndef EOP_STORE_WATCH_H
 #define EOP_STORE_WATCH_H
 
-#include "store/internal.h"
+#include "edgeops/store.h"
 
 /** Under watch_lock: tells all watchers. */
 void eop_watches_tell(const edgeops_store *store, const char *asset, uint64_t ordinal);

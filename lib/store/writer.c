@@ -2,161 +2,19 @@
 /* The background writer: makes chunks of full segments and checkpoints the catalog. */
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/error.h"
-#include "base/memory.h"
 #include "base/thread.h"
-#include "base/time.h"
 #include "store/ballast.h"
-#include "store/upkeep.h"
-
-void eop_writer_wake(edgeops_store *store) {
-    pthread_mutex_lock(&store->wake_lock);
-    store->woken = true;
-    pthread_cond_signal(&store->wake);
-    pthread_mutex_unlock(&store->wake_lock);
-}
-
-void eop_store_note_damage(int64_t chunk, void *user_data) {
-    edgeops_store *store = user_data;
-    pthread_mutex_lock(&store->wake_lock);
-    size_t i = 0;
-    while (i < store->damaged_count && store->damaged[i] != chunk) {
-        i++;
-    }
-    if (i == store->damaged_count && i < EOP_DAMAGED_MAX) {
-        store->damaged[store->damaged_count++] = chunk;
-        store->woken = true;
-        pthread_cond_signal(&store->wake);
-    }
-    pthread_mutex_unlock(&store->wake_lock);
-}
-
-/* The log may block or call back: no lock is held. */
-static void tell_damage(edgeops_store *store) {
-    for (bool more = true; more;) {
-        pthread_mutex_lock(&store->wake_lock);
-        int64_t chunk = 0;
-        more = store->damaged_told < store->damaged_count;
-        if (more) {
-            chunk = store->damaged[store->damaged_told++];
-        }
-        pthread_mutex_unlock(&store->wake_lock);
-        if (more && chunk == 0) {
-            eop_store_log(store, EDGEOPS_LOG_ERROR,
-                          "'%s' is damaged where it says which chunks there are",
-                          store->telemetry_path);
-        } else if (more) {
-            eop_store_log(store, EDGEOPS_LOG_ERROR,
-                          "chunk %lld of '%s' is damaged: its samples cannot be read",
-                          (long long)chunk, store->telemetry_path);
-        }
-    }
-}
-
-/* -- the queue -- */
-
-void eop_store_seal(edgeops_store *store, eop_segment *segment) {
-    segment->next = NULL;
-    if (store->last_sealed != NULL) {
-        store->last_sealed->next = segment;
-    } else {
-        store->sealed = segment;
-    }
-    store->last_sealed = segment;
-    store->sealed_count++;
-}
-
-edgeops_status eop_store_rotate(edgeops_store *store, size_t payload) {
-    eop_segment *next = eop_calloc(1, sizeof *next);
-    if (next == NULL) {
-        return eop_fail_nomem("store");
-    }
-    uint64_t used = eop_journal_used(store->journal);
-    edgeops_status status = eop_journal_rotate(store->journal, payload);
-    if (status != EDGEOPS_OK) {
-        eop_free(next);
-        return status;
-    }
-    next->number = eop_journal_active(store->journal);
-    if (store->active != NULL) {
-        store->active->bytes = used;
-        eop_store_seal(store, store->active);
-    }
-    store->active = next;
-    eop_writer_wake(store);
-    return EDGEOPS_OK;
-}
-
-bool eop_store_wait_changed(edgeops_store *store, edgeops_duration deadline) {
-    struct timespec until = {.tv_sec = (time_t)(deadline / EDGEOPS_SECOND),
-                             .tv_nsec = (long)(deadline % EDGEOPS_SECOND)};
-    return pthread_cond_timedwait(&store->changed, &store->lock, &until) != ETIMEDOUT;
-}
-
-static edgeops_duration deadline_in(edgeops_duration wait) {
-    edgeops_duration deadline;
-    return __builtin_add_overflow(eop_monotonic(), wait, &deadline) ? INT64_MAX : deadline;
-}
-
-static edgeops_status fail_behind(const edgeops_store *store) {
-    return eop_fail(
-        EDGEOPS_E_AGAIN, "store",
-        "samples come in faster than '%s' takes them: %zu journal segments wait; append "
-        "again later",
-        store->home, store->sealed_count);
-}
-
-edgeops_status eop_store_make_room(edgeops_store *store, size_t payload, edgeops_duration wait) {
-    uint64_t limit = EOP_MEMORY_FACTOR * store->options.segment_bytes;
-    bool slowed = wait < 0;
-    edgeops_duration deadline = 0; /* not set yet */
-    for (;;) {
-        bool behind = store->sealed_count >= EOP_SEALED_SLOW;
-        bool failing = store->writes_tried.status != EDGEOPS_OK;
-        bool fits = eop_journal_fits(store->journal, payload) && store->active->memory < limit &&
-                    store->doubtful_segment < store->active->number;
-        if (EOP_LIKELY(fits && (slowed || failing || !behind))) {
-            return EDGEOPS_OK;
-        }
-        if (behind && failing) {
-            return eop_fail_with(EDGEOPS_E_LIMIT, "store", store->writes_tried.message);
-        }
-        if (behind && !slowed) {
-            (void)eop_store_wait_changed(store, deadline_in(EOP_SLOW_MS * EDGEOPS_MILLISECOND));
-            slowed = true;
-        } else if (store->sealed_count < EOP_SEALED_MAX) {
-            return eop_store_rotate(store, payload);
-        } else if (wait < 0) {
-            return fail_behind(store);
-        } else {
-            deadline = deadline != 0 ? deadline : deadline_in(wait);
-            if (!eop_store_wait_changed(store, deadline)) {
-                return fail_behind(store);
-            }
-        }
-    }
-}
-
-edgeops_status eop_store_make_spare(edgeops_store *store) {
-    pthread_mutex_lock(&store->spare_lock);
-    pthread_mutex_lock(&store->lock);
-    bool there = eop_journal_has_spare(store->journal);
-    pthread_mutex_unlock(&store->lock);
-    edgeops_status status = there ? EDGEOPS_OK : eop_journal_prepare_spare(store->journal);
-    if (!there && status == EDGEOPS_OK) {
-        pthread_mutex_lock(&store->lock);
-        eop_journal_adopt_spare(store->journal);
-        pthread_mutex_unlock(&store->lock);
-    }
-    pthread_mutex_unlock(&store->spare_lock);
-    return status;
-}
-
-/* -- the thread -- */
+#include "store/chores.h"
+#include "store/durable.h"
+#include "store/internal.h"
+#include "store/log.h"
+#include "store/queue.h"
+#include "store/wal.h"
+#include "store/writer.h"
 
 static void finish(edgeops_store *store, eop_segment *segment) {
     eop_memtable_release(segment);
@@ -265,14 +123,6 @@ static void checkpoint(edgeops_store *store) {
     }
 }
 
-void eop_writer_sync_names(edgeops_store *store) {
-    pthread_mutex_lock(&store->wake_lock);
-    store->checkpoint_due = true;
-    store->woken = true;
-    pthread_cond_signal(&store->wake);
-    pthread_mutex_unlock(&store->wake_lock);
-}
-
 static void on_wal(void *user_data) {
     eop_writer_sync_names(user_data);
 }
@@ -325,11 +175,11 @@ static void *run(void *user_data) {
             if (take_checkpoint_due(store)) {
                 checkpoint(store);
             }
-            tell_damage(store);
+            eop_store_log_damage(store);
             written = write_oldest(store);
             /* Also where nothing can be written: dropping may make the room for it. */
             dropped = drop_some(store);
-            kept = eop_upkeep_some(store);
+            kept = eop_chores_some(store);
             if (written == EDGEOPS_E_LIMIT || dropped == EDGEOPS_E_LIMIT) {
                 released = eop_ballast_release(store);
             } else {
@@ -340,7 +190,7 @@ static void *run(void *user_data) {
             (released || written == EDGEOPS_OK || dropped == EDGEOPS_OK || kept == EDGEOPS_OK) &&
             !stopping(store));
     }
-    eop_upkeep_stop(store);
+    eop_chores_stop(store);
     return NULL;
 }
 
@@ -368,49 +218,4 @@ void eop_writer_stop(edgeops_store *store) {
     pthread_mutex_unlock(&store->wake_lock);
     pthread_join(store->thread, NULL);
     store->thread_made = false;
-}
-
-/* Under `lock`: until at most `left` segments wait for the writer, of those up to `target`. */
-static edgeops_status wait_written(edgeops_store *store, size_t left, uint64_t target) {
-    uint64_t begun = store->writes_tried.begun;
-    edgeops_status status = EDGEOPS_OK;
-    while (status == EDGEOPS_OK && store->sealed_count > left && store->sealed->number <= target) {
-        status = eop_tries_failed(&store->writes_tried, begun);
-        if (status == EDGEOPS_OK) {
-            pthread_cond_wait(&store->changed, &store->lock);
-        }
-    }
-    return status;
-}
-
-static edgeops_status wait_dropped(edgeops_store *store) {
-    uint64_t begun = store->drops_tried.begun;
-    edgeops_status status = EDGEOPS_OK;
-    while (status == EDGEOPS_OK && (store->drop_count > 0 || store->shrink_due)) {
-        status = eop_tries_failed(&store->drops_tried, begun);
-        if (status == EDGEOPS_OK) {
-            pthread_cond_wait(&store->changed, &store->lock);
-        }
-    }
-    return status;
-}
-
-edgeops_status eop_store_flush(edgeops_store *store) {
-    EOP_REQUIRE(store != NULL, "store");
-    pthread_mutex_lock(&store->lock);
-    eop_writer_wake(store);
-    /* Room first: without it there is no next segment. */
-    edgeops_status status = wait_dropped(store);
-    if (status == EDGEOPS_OK) {
-        status = wait_written(store, EOP_SEALED_SLOW - 1, UINT64_MAX);
-    }
-    if (status == EDGEOPS_OK && store->active != NULL && store->active->blocks != NULL) {
-        status = eop_store_rotate(store, 0);
-    }
-    uint64_t target = store->last_sealed != NULL ? store->last_sealed->number : 0;
-    if (status == EDGEOPS_OK) {
-        status = wait_written(store, 0, target);
-    }
-    pthread_mutex_unlock(&store->lock);
-    return status;
 }

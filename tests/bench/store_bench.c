@@ -14,6 +14,7 @@
 
 #include "edgeops/store.h"
 #include "store/catalog.h"
+#include "store/queue.h"
 #include "store_set.h"
 
 enum { ROWS_MAX = 1000000 };

@@ -16,6 +16,7 @@
 #include "edgeops/dataset.h"
 #include "edgeops/label.h"
 #include "store/catalog.h"
+#include "store/queue.h"
 #include "store/retention.h"
 
 enum {

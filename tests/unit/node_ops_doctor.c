@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "store/internal.h"
+#include "store/queue.h"
 #include "store/retention.h"
 
 static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;

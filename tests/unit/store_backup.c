@@ -15,6 +15,7 @@
 #include "edgeops/label.h"
 #include "store/backup.h"
 #include "store/internal.h"
+#include "store/room.h"
 #include "store/verify.h"
 #include "store_fixture.h"
 #include "support/disk.h"

@@ -2,6 +2,7 @@
 #include <pthread.h>
 #include <sys/stat.h>
 
+#include "store/room.h"
 #include "store_fixture.h"
 
 TestSuite(store_catalog, .init = make_home, .fini = remove_home, .timeout = 60);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "store/room.h"
 #include "store_fixture.h"
 
 TestSuite(store_cursor, .init = make_home, .fini = remove_home);

@@ -13,6 +13,7 @@
 #include "edgeops/label.h"
 #include "store/ballast.h"
 #include "store/retention.h"
+#include "store/room.h"
 #include "store_fixture.h"
 
 enum { DISK = 24 * 1024 * 1024, BALLAST = 10 * 1024 * 1024 };

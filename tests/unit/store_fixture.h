@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "folder_fixture.h"
 #include "store/catalog.h"
+#include "store/queue.h"
 
 /* Small segments, no floor: so that a test sees many rotations. */
 static inline edgeops_store *open_store(void) {

@@ -7,6 +7,7 @@
 #include "edgeops/context.h"
 #include "edgeops/dataset.h"
 #include "edgeops/label.h"
+#include "store/room.h"
 #include "store_fixture.h"
 #include "support/disk.h"
 

@@ -10,6 +10,8 @@
 
 #include "base/file.h"
 #include "store/catalog.h"
+#include "store/queue.h"
+#include "store/room.h"
 
 enum { ROWS = 60000, WRITERS = 2 };
 

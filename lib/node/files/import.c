@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "codec/value.h"
+#include "store/room.h"
 
 #define BATCH_VALUES_MAX 1000000u
 

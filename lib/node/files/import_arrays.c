@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "codec/table_npz.h"
+#include "store/room.h"
 
 /* Runs of equal labels in consecutive rows. */
 typedef struct label_run {

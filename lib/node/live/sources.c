@@ -11,6 +11,7 @@
 #include "node/home/args.h"
 #include "node/home/records.h"
 #include "node/live/fed.h"
+#include "store/room.h"
 
 #define LETTERS_MAX    256u
 #define LETTER_PAYLOAD 512u

@@ -12,6 +12,7 @@
 #include "node/files/backup_list.h"
 #include "node/ops/groups.h"
 #include "store/backup.h"
+#include "store/room.h"
 
 /* Between two looks at the free disk. */
 #define LOOK_BYTES ((uint64_t)32 << 20)

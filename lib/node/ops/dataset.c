@@ -9,6 +9,7 @@
 #include "node/files/dataset_diff.h"
 #include "node/files/dataset_options.h"
 #include "node/ops/groups.h"
+#include "store/room.h"
 
 #define FLUSH_BYTES 65536u
 

@@ -13,6 +13,7 @@
 #include "node/live/sources.h"
 #include "node/ops/groups.h"
 #include "store/retention.h"
+#include "store/room.h"
 
 #define FINDINGS_MAX 200
 #define YEAR_2024    ((edgeops_time)1704067200 * EDGEOPS_SECOND)

@@ -8,6 +8,7 @@
 #include "node/live/deployments.h"
 #include "node/live/sources.h"
 #include "node/ops/groups.h"
+#include "store/room.h"
 
 static eop_json *disk_json(edgeops_node *node, const eop_store_stats *stats) {
     eop_json *disk = eop_json_object();

@@ -13,6 +13,7 @@
 #include "node/ops/groups.h"
 #include "runtime/model_file.h"
 #include "runtime/params.h"
+#include "store/room.h"
 
 typedef struct train {
     edgeops_call *call;

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the store says to its host: lines of the background, and each damaged chunk once.
+ * `wake_lock` guards the log and the list of damaged chunks; no lock is held while a line is
+ * written, since the log may block or call back. */
+#include "store/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "store/internal.h"
+
+void eop_store_log(edgeops_store *store, edgeops_log_level level, const char *format, ...) {
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    pthread_mutex_lock(&store->wake_lock);
+    eop_log log = store->log;
+    pthread_mutex_unlock(&store->wake_lock);
+    eop_log_write(&log, level, "store", "%s", text);
+}
+
+void eop_store_set_log(edgeops_store *store, const eop_log *log) {
+    pthread_mutex_lock(&store->wake_lock);
+    store->log = *log;
+    store->damaged_told = 0;
+    store->woken = true;
+    pthread_cond_signal(&store->wake);
+    pthread_mutex_unlock(&store->wake_lock);
+    pthread_mutex_lock(&store->lock);
+    uint64_t damaged = eop_journal_damaged(store->journal);
+    uint64_t skipped = store->skipped_rows;
+    pthread_mutex_unlock(&store->lock);
+    if (damaged > 0) {
+        eop_log_write(log, EDGEOPS_LOG_ERROR, "store",
+                      "the journal was damaged in %llu places; the rest was kept",
+                      (unsigned long long)damaged);
+    }
+    if (skipped > 0) {
+        eop_log_write(log, EDGEOPS_LOG_WARN, "store",
+                      "%llu rows of the journal belong to no asset any more and were left out",
+                      (unsigned long long)skipped);
+    }
+}
+
+void eop_store_note_damage(int64_t chunk, void *user_data) {
+    edgeops_store *store = user_data;
+    pthread_mutex_lock(&store->wake_lock);
+    size_t i = 0;
+    while (i < store->damaged_count && store->damaged[i] != chunk) {
+        i++;
+    }
+    if (i == store->damaged_count && i < EOP_DAMAGED_MAX) {
+        store->damaged[store->damaged_count++] = chunk;
+        store->woken = true;
+        pthread_cond_signal(&store->wake);
+    }
+    pthread_mutex_unlock(&store->wake_lock);
+}
+
+/* The log may block or call back: no lock is held. */
+void eop_store_log_damage(edgeops_store *store) {
+    for (bool more = true; more;) {
+        pthread_mutex_lock(&store->wake_lock);
+        int64_t chunk = 0;
+        more = store->damaged_told < store->damaged_count;
+        if (more) {
+            chunk = store->damaged[store->damaged_told++];
+        }
+        pthread_mutex_unlock(&store->wake_lock);
+        if (more && chunk == 0) {
+            eop_store_log(store, EDGEOPS_LOG_ERROR,
+                          "'%s' is damaged where it says which chunks there are",
+                          store->telemetry_path);
+        } else if (more) {
+            eop_store_log(store, EDGEOPS_LOG_ERROR,
+                          "chunk %lld of '%s' is damaged: its samples cannot be read",
+                          (long long)chunk, store->telemetry_path);
+        }
+    }
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The queue of sealed segments between appends and the background writer: sealing, a new active
+ * segment, room for the next append, the journal's spare, and waiting until what is queued is in
+ * chunks. Under `lock`, but for the spare, which is made under `spare_lock` alone. */
+#include "store/queue.h"
+
+#include <errno.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/time.h"
+#include "store/internal.h"
+
+void eop_writer_wake(edgeops_store *store) {
+    pthread_mutex_lock(&store->wake_lock);
+    store->woken = true;
+    pthread_cond_signal(&store->wake);
+    pthread_mutex_unlock(&store->wake_lock);
+}
+
+void eop_writer_sync_names(edgeops_store *store) {
+    pthread_mutex_lock(&store->wake_lock);
+    store->checkpoint_due = true;
+    store->woken = true;
+    pthread_cond_signal(&store->wake);
+    pthread_mutex_unlock(&store->wake_lock);
+}
+
+void eop_store_seal(edgeops_store *store, eop_segment *segment) {
+    segment->next = NULL;
+    if (store->last_sealed != NULL) {
+        store->last_sealed->next = segment;
+    } else {
+        store->sealed = segment;
+    }
+    store->last_sealed = segment;
+    store->sealed_count++;
+}
+
+edgeops_status eop_store_rotate(edgeops_store *store, size_t payload) {
+    eop_segment *next = eop_calloc(1, sizeof *next);
+    if (next == NULL) {
+        return eop_fail_nomem("store");
+    }
+    uint64_t used = eop_journal_used(store->journal);
+    edgeops_status status = eop_journal_rotate(store->journal, payload);
+    if (status != EDGEOPS_OK) {
+        eop_free(next);
+        return status;
+    }
+    next->number = eop_journal_active(store->journal);
+    if (store->active != NULL) {
+        store->active->bytes = used;
+        eop_store_seal(store, store->active);
+    }
+    store->active = next;
+    eop_writer_wake(store);
+    return EDGEOPS_OK;
+}
+
+bool eop_store_wait_changed(edgeops_store *store, edgeops_duration deadline) {
+    struct timespec until = {.tv_sec = (time_t)(deadline / EDGEOPS_SECOND),
+                             .tv_nsec = (long)(deadline % EDGEOPS_SECOND)};
+    return pthread_cond_timedwait(&store->changed, &store->lock, &until) != ETIMEDOUT;
+}
+
+static edgeops_duration deadline_in(edgeops_duration wait) {
+    edgeops_duration deadline;
+    return __builtin_add_overflow(eop_monotonic(), wait, &deadline) ? INT64_MAX : deadline;
+}
+
+static edgeops_status fail_behind(const edgeops_store *store) {
+    return eop_fail(
+        EDGEOPS_E_AGAIN, "store",
+        "samples come in faster than '%s' takes them: %zu journal segments wait; append "
+        "again later",
+        store->home, store->sealed_count);
+}
+
+edgeops_status eop_store_make_room(edgeops_store *store, size_t payload, edgeops_duration wait) {
+    uint64_t limit = EOP_MEMORY_FACTOR * store->options.segment_bytes;
+    bool slowed = wait < 0;
+    edgeops_duration deadline = 0; /* not set yet */
+    for (;;) {
+        bool behind = store->sealed_count >= EOP_SEALED_SLOW;
+        bool failing = store->writes_tried.status != EDGEOPS_OK;
+        bool fits = eop_journal_fits(store->journal, payload) && store->active->memory < limit &&
+                    store->doubtful_segment < store->active->number;
+        if (EOP_LIKELY(fits && (slowed || failing || !behind))) {
+            return EDGEOPS_OK;
+        }
+        if (behind && failing) {
+            return eop_fail_with(EDGEOPS_E_LIMIT, "store", store->writes_tried.message);
+        }
+        if (behind && !slowed) {
+            (void)eop_store_wait_changed(store, deadline_in(EOP_SLOW_MS * EDGEOPS_MILLISECOND));
+            slowed = true;
+        } else if (store->sealed_count < EOP_SEALED_MAX) {
+            return eop_store_rotate(store, payload);
+        } else if (wait < 0) {
+            return fail_behind(store);
+        } else {
+            deadline = deadline != 0 ? deadline : deadline_in(wait);
+            if (!eop_store_wait_changed(store, deadline)) {
+                return fail_behind(store);
+            }
+        }
+    }
+}
+
+edgeops_status eop_store_make_spare(edgeops_store *store) {
+    pthread_mutex_lock(&store->spare_lock);
+    pthread_mutex_lock(&store->lock);
+    bool there = eop_journal_has_spare(store->journal);
+    pthread_mutex_unlock(&store->lock);
+    edgeops_status status = there ? EDGEOPS_OK : eop_journal_prepare_spare(store->journal);
+    if (!there && status == EDGEOPS_OK) {
+        pthread_mutex_lock(&store->lock);
+        eop_journal_adopt_spare(store->journal);
+        pthread_mutex_unlock(&store->lock);
+    }
+    pthread_mutex_unlock(&store->spare_lock);
+    return status;
+}
+
+/* -- waiting for the writer -- */
+
+/* Under `lock`: until at most `left` segments wait for the writer, of those up to `target`. */
+static edgeops_status wait_written(edgeops_store *store, size_t left, uint64_t target) {
+    uint64_t begun = store->writes_tried.begun;
+    edgeops_status status = EDGEOPS_OK;
+    while (status == EDGEOPS_OK && store->sealed_count > left && store->sealed->number <= target) {
+        status = eop_tries_failed(&store->writes_tried, begun);
+        if (status == EDGEOPS_OK) {
+            pthread_cond_wait(&store->changed, &store->lock);
+        }
+    }
+    return status;
+}
+
+static edgeops_status wait_dropped(edgeops_store *store) {
+    uint64_t begun = store->drops_tried.begun;
+    edgeops_status status = EDGEOPS_OK;
+    while (status == EDGEOPS_OK && (store->drop_count > 0 || store->shrink_due)) {
+        status = eop_tries_failed(&store->drops_tried, begun);
+        if (status == EDGEOPS_OK) {
+            pthread_cond_wait(&store->changed, &store->lock);
+        }
+    }
+    return status;
+}
+
+edgeops_status eop_store_flush(edgeops_store *store) {
+    EOP_REQUIRE(store != NULL, "store");
+    pthread_mutex_lock(&store->lock);
+    eop_writer_wake(store);
+    /* Room first: without it there is no next segment. */
+    edgeops_status status = wait_dropped(store);
+    if (status == EDGEOPS_OK) {
+        status = wait_written(store, EOP_SEALED_SLOW - 1, UINT64_MAX);
+    }
+    if (status == EDGEOPS_OK && store->active != NULL && store->active->blocks != NULL) {
+        status = eop_store_rotate(store, 0);
+    }
+    uint64_t target = store->last_sealed != NULL ? store->last_sealed->number : 0;
+    if (status == EDGEOPS_OK) {
+        status = wait_written(store, 0, target);
+    }
+    pthread_mutex_unlock(&store->lock);
+    return status;
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* At the opening: brings the rows of the journal, which are not in chunks yet, back into the
+ * memtable. Nobody else knows the store yet: no lock is needed. A row of an asset or a channel that
+ * the catalog does not know is left out and counted. */
+#include "store/replay.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "column/chunk.h"
+#include "journal/table_frame.h"
+#include "store/internal.h"
+#include "store/queue.h"
+
+/* The segment of that number becomes the one that takes rows. */
+static edgeops_status enter_segment(edgeops_store *store, uint64_t number) {
+    if (store->active != NULL && store->active->number == number) {
+        return EDGEOPS_OK;
+    }
+    eop_segment *segment = eop_calloc(1, sizeof *segment);
+    if (segment == NULL) {
+        return eop_fail_nomem("store");
+    }
+    segment->number = number;
+    segment->write = 1;
+    if (store->active != NULL) {
+        eop_store_seal(store, store->active);
+    }
+    store->active = segment;
+    return EDGEOPS_OK;
+}
+
+/* Whether the catalog knows the channels; a power cut may leave it behind the journal. */
+static bool channels_fit(const eop_asset *asset, const eop_frame_row *row, const eop_cell *cells) {
+    for (uint32_t i = 0; i < row->cell_count; i++) {
+        if (cells[i].channel >= asset->channel_count ||
+            !eop_channel_holds(asset->channels[cells[i].channel], &cells[i].value)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Rows up to this ordinal use channels that the catalog does not know, and are left out. */
+static void note_misfit(edgeops_store *store, eop_asset *asset, uint64_t ordinal) {
+    /* The next row must not get its ordinal: it would be taken for this one. */
+    asset->all.ordinal = ordinal;
+    store->misfits = true;
+}
+
+/* Columns of a block; those that do not fit their channel any more are left out. */
+static edgeops_status decode_columns(eop_rows *rows, uint32_t *channels, eop_table_frame *frame,
+                                     const eop_asset *asset) {
+    eop_table_frame_column column;
+    edgeops_status status = EDGEOPS_OK;
+    while ((status = eop_table_frame_next(&column, frame)) == EDGEOPS_OK) {
+        if (column.channel >= asset->channel_count ||
+            asset->channels[column.channel]->type != column.type ||
+            asset->channels[column.channel]->length != column.length) {
+            return EDGEOPS_DONE;
+        }
+        status = eop_rows_add_vector(rows, column.type, column.length);
+        if (status == EDGEOPS_OK) {
+            channels[rows->vector_count - 1] = column.channel;
+            status = eop_chunk_decode(&rows->vectors[rows->vector_count - 1], column.blob,
+                                      column.size, frame->rows, 0, frame->rows);
+        }
+        if (status != EDGEOPS_OK) {
+            return status;
+        }
+    }
+    return status == EDGEOPS_DONE ? eop_rows_complete(rows) : status;
+}
+
+/* Takes a block of rows off the front of *data and puts it into the memtable. E_CORRUPT when it is
+ * malformed. */
+static edgeops_status replay_table(edgeops_store *store, const char **data, const char *end) {
+    uint32_t channels[EOP_CHANNELS_MAX];
+    eop_table_frame frame;
+    eop_rows rows = {0};
+    edgeops_status status = eop_table_frame_open(&frame, data, end);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    eop_asset *asset = eop_memtable_by_id(&store->mem, frame.asset);
+    eop_memtable_skip_id(&store->mem, frame.asset);
+    if (asset == NULL || frame.ordinal <= asset->all.ordinal ||
+        frame.ordinal > INT64_MAX - frame.rows) {
+        /* As with single rows: mostly of an asset that was removed since. */
+        store->skipped_rows += frame.rows;
+        return EDGEOPS_OK;
+    }
+    status = eop_table_frame_keys(&rows, &frame);
+    if (status == EDGEOPS_OK) {
+        status = decode_columns(&rows, channels, &frame, asset);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_memtable_push_rows(asset, store->active, &rows, channels, true);
+    } else if (status == EDGEOPS_DONE || eop_sql_unreadable(status)) {
+        note_misfit(store, asset, frame.ordinal + frame.rows - 1);
+        store->skipped_rows += frame.rows;
+        status = EDGEOPS_OK;
+    }
+    eop_rows_dispose(&rows);
+    return status;
+}
+
+typedef struct replay {
+    edgeops_store *store;
+    eop_cell cells[EOP_CHANNELS_MAX];
+} replay;
+
+static edgeops_status replay_frame(uint64_t number, const char *payload, size_t size,
+                                   void *user_data) {
+    replay *r = user_data;
+    edgeops_store *store = r->store;
+    const char *end = payload + size;
+    eop_asset *asset = NULL;
+    edgeops_status status = enter_segment(store, number);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    store->active->bytes += size;
+    for (;;) {
+        eop_frame_row row;
+        if (eop_table_frame_is_next(payload, end)) {
+            status = replay_table(store, &payload, end);
+            if (status == EDGEOPS_OK) {
+                continue;
+            }
+            if (status != EDGEOPS_E_CORRUPT) {
+                return status;
+            }
+            break;
+        }
+        status = eop_frame_next(&row, r->cells, &payload, end);
+        if (status != EDGEOPS_OK) {
+            break;
+        }
+        if (asset == NULL || asset->id != row.asset) {
+            asset = eop_memtable_by_id(&store->mem, row.asset);
+            eop_memtable_skip_id(&store->mem, row.asset);
+        }
+        if (asset == NULL || row.ordinal <= asset->all.ordinal || row.ordinal > INT64_MAX) {
+            /* Mostly rows of an asset that was removed since. */
+            store->skipped_rows++;
+            continue;
+        }
+        if (!channels_fit(asset, &row, r->cells)) {
+            note_misfit(store, asset, row.ordinal);
+            store->skipped_rows++;
+            continue;
+        }
+        status = eop_memtable_push(asset, store->active, row.ordinal, row.time, row.seq, r->cells,
+                                   row.cell_count);
+        if (status != EDGEOPS_OK) {
+            return status;
+        }
+    }
+    if (status == EDGEOPS_E_CORRUPT) {
+        store->skipped_rows++;
+    }
+    return EDGEOPS_OK;
+}
+
+edgeops_status eop_replay_journal(edgeops_store *store) {
+    eop_journal_options options = {.segment_bytes = store->options.segment_bytes,
+                                   .floor_bytes = store->options.free_floor_bytes};
+    replay *r = eop_calloc(1, sizeof *r);
+    char *folder = eop_path_join(store->home, "data/journal");
+    edgeops_status status = EDGEOPS_OK;
+    if (r == NULL || folder == NULL) {
+        status = eop_fail_nomem("store");
+        goto out;
+    }
+    r->store = store;
+    options.folder = folder;
+    status = eop_telemetry_applied(&options.applied, &store->writer);
+    if (status == EDGEOPS_OK) {
+        status = eop_journal_open(&store->journal, &options, replay_frame, r);
+    }
+    if (status == EDGEOPS_OK && eop_journal_active(store->journal) != 0) {
+        status = enter_segment(store, eop_journal_active(store->journal));
+    } else if (status == EDGEOPS_OK && store->active != NULL) {
+        /* The last file was put aside: what was replayed before it takes no more rows. */
+        eop_store_seal(store, store->active);
+        store->active = NULL;
+    }
+out:
+    eop_free(folder);
+    eop_free(r);
+    return status;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whether there is room for more, and what the store takes of the disk. Any thread. */
+#ifndef EOP_STORE_ROOM_H
+#define EOP_STORE_ROOM_H
+
+#include "edgeops/store.h"
+
+/** E_LIMIT with a reason when nothing may be taken now (below the floor, or the next segment cannot
+ * be made); tries again to get room each time it is called, so call it from a timer. */
+edgeops_status eop_store_ready(edgeops_store *store);
+typedef struct eop_store_stats {
+    uint64_t assets;
+    uint64_t samples;
+    uint64_t journal_bytes; /**< written, not yet in chunks */
+    uint64_t disk_bytes;    /**< catalog, journal and chunks */
+    uint64_t free_bytes;    /**< of the file system */
+    uint64_t floor_bytes;
+    uint64_t damaged; /**< places of the journal that were damaged when it was opened, and chunks
+                       * that were found unreadable since, of which at most 256 are counted */
+} eop_store_stats;
+edgeops_status eop_store_get_stats(edgeops_store *store, eop_store_stats *stats);
+
+#endif /* EOP_STORE_ROOM_H */
