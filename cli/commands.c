@@ -201,7 +201,7 @@ static const cli_option dataset_export_options[] = {
 static const cli_argument workflow_init_args[] = {ARG_FILE("DIR", "folder to make"), ARGS_END};
 static const cli_option workflow_init_options[] = {
     TEXT("name", "NAME", NULL, "name of the workflow (default: that of the folder)"), OPTIONS_END};
-static const cli_argument workflow_path_args[] = {ARG_FILE("PATH", "folder or zip"), ARGS_END};
+static const cli_argument workflow_path_args[] = {ARG_FILE("PATH", "folder, zip, tar.gz, tar.zst or tar.xz"), ARGS_END};
 static const cli_argument workflow_pack_args[] = {ARG_FILE("DIR", "folder with a workflow.json"), ARGS_END};
 static const cli_option workflow_pack_options[] = {OUTPUT("zip to write (default NAME-VERSION.zip)"), OPTIONS_END};
 static const cli_option train_options[] = {
@@ -378,9 +378,11 @@ static const cli_command commands[] = {
     {"workflow", "init", "write the skeleton of a workflow",
      "Makes DIR with workflow.json, README.md and NAME_workflow.py ('-' of the name as '_'; my-workflow makes my_workflow.py), "
      "where train() and predict() are to be written.", workflow_init_args, workflow_init_options, NULL, cli_workflow_init},
-    {"workflow", "check", "check a folder or package", NULL, workflow_path_args, NULL, NULL, cli_workflow_check},
+    {"workflow", "check", "check a folder or package",
+     "A package is a zip, or a tar packed with gzip, zstd or xz; its content tells which. The same files have the same digest in each.", workflow_path_args, NULL, NULL, cli_workflow_check},
     {"workflow", "pack", "pack a folder into a zip", "The same files give the same bytes.", workflow_pack_args, workflow_pack_options, NULL, cli_workflow_pack},
-    {"workflow", "add", "install a folder or package on the node", NULL, workflow_path_args, NULL, "workflow.add", cli_workflow_add},
+    {"workflow", "add", "install a folder or package on the node",
+     "A package is a zip, or a tar packed with gzip, zstd or xz; its content tells which.", workflow_path_args, NULL, "workflow.add", cli_workflow_add},
     {"workflow", "ls", "list the installed workflows", NULL, NULL, NULL, "workflow.ls", NULL},
     {"workflow", "show", "show an installed workflow", NULL, arg_workflow, NULL, "workflow.show", NULL},
     {"workflow", "rm", "remove an installed workflow", NULL, arg_workflow, NULL, "workflow.rm", NULL},

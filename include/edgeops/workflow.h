@@ -61,14 +61,20 @@ typedef struct edgeops_workflow_info {
     uint64_t size_bytes;   /**< of all files */
 } edgeops_workflow_info;
 
-/** Reads and checks a package or a folder with a workflow.json; writes nothing.
+/** Reads and checks a package or a folder with a workflow.json; writes nothing. A package is a zip,
+ * or a tar packed with gzip, zstd or xz: its content tells which, not its name. All of them obey
+ * one policy (regular files and folders; limits on names, entries, sizes and packing), and the same
+ * files have the same digest in each. A leading "./" in a tar's names does not count. libarchive is
+ * loaded for the first tar.
  *
  *  @param out   optional; given to the caller, free with edgeops_workflow_close()
- *  @param path  a zip file or a directory
+ *  @param path  a package or a directory
  *  @return EDGEOPS_OK; EDGEOPS_E_INVALID for a manifest that breaks its schema (detail: line,
- * column, key and what to do); EDGEOPS_E_CORRUPT for a file that is no sound zip; EDGEOPS_E_DENIED
- * for an entry that policy refuses; EDGEOPS_E_UNSUPPORTED for wheels and foreign packages;
- * EDGEOPS_E_LIMIT; EDGEOPS_E_NOTFOUND; EDGEOPS_E_IO Threads: any. Since 0.1. */
+ *  column, key and what to do); EDGEOPS_E_CORRUPT for a file that is not a sound zip or tar;
+ *  EDGEOPS_E_DENIED for an entry that policy refuses; EDGEOPS_E_UNSUPPORTED for wheels, foreign
+ *  packages, and tars where libarchive is not installed; EDGEOPS_E_LIMIT; EDGEOPS_E_NOTFOUND;
+ *  EDGEOPS_E_IO
+ *  Threads: any. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_workflow_check(edgeops_workflow **out,
                                                                     const char *path);
 
@@ -99,7 +105,8 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_workflow_pack(char **writte
  *
  *  @param out    optional; free with edgeops_workflow_close()
  *  @param store  directory, made where absent
- *  @param path   a zip file or a directory (its files as edgeops_workflow_pack() takes them)
+ *  @param path   a package (see edgeops_workflow_check()) or a directory, of which the files are
+ *  taken that edgeops_workflow_pack() takes
  *  @return EDGEOPS_OK; EDGEOPS_DONE if it was installed already; EDGEOPS_E_EXISTS if the name and
  * version are there with other content; EDGEOPS_E_BUSY while another process installs; else as
  * edgeops_workflow_check() Threads: any, one at a time for a store. Since 0.1. */

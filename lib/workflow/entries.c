@@ -155,6 +155,15 @@ edgeops_status eop_entries_add(eop_entries *entries, const char *path, size_t pa
     return EDGEOPS_OK;
 }
 
+edgeops_status eop_entries_check_ratio(const eop_entries *entries, uint64_t file_size,
+                                       const char *what) {
+    return entries->total > EOP_ENTRY_RATIO_FROM &&
+                   entries->total / EOP_ENTRY_RATIO_MAX >= file_size
+               ? eop_fail(EDGEOPS_E_LIMIT, "workflow", "%s: unpacks to more than %d times its size",
+                          what, EOP_ENTRY_RATIO_MAX)
+               : EDGEOPS_OK;
+}
+
 /* '/' before every other byte, so that all that is in a folder follows the folder at once. */
 static int compare_levels(const char *a, const char *b) {
     while (*a != '\0' && *a == *b) {
@@ -219,12 +228,12 @@ edgeops_status eop_entries_seal(eop_entries *entries, const char *what) {
         return EDGEOPS_OK;
     }
     qsort(entries->items, entries->count, sizeof *entries->items, by_folded);
-    edgeops_status rc = EDGEOPS_OK;
-    for (size_t i = 1; rc == EDGEOPS_OK && i < entries->count; i++) {
-        rc = refuse_pair(&entries->items[i - 1], &entries->items[i], what);
+    edgeops_status status = EDGEOPS_OK;
+    for (size_t i = 1; status == EDGEOPS_OK && i < entries->count; i++) {
+        status = refuse_pair(&entries->items[i - 1], &entries->items[i], what);
     }
     qsort(entries->items, entries->count, sizeof *entries->items, by_path);
-    return rc;
+    return status;
 }
 
 eop_entry *eop_entries_find(const eop_entries *entries, const char *path) {
@@ -264,10 +273,10 @@ edgeops_status eop_entries_digest(const eop_entries *entries, char hex[65], eop_
                            entry->path);
         }
     }
-    edgeops_status rc =
+    edgeops_status status =
         text->failed ? eop_fail_nomem("workflow") : eop_sha256_of(hex, text->data, text->size);
     eop_buf_dispose(&own);
-    return rc;
+    return status;
 }
 
 void eop_entries_dispose(eop_entries *entries) {

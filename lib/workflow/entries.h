@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The files of a package, whether it is a zip or a folder, and the policy on their names and sizes.
+/* The files of a package, whether it is a folder, a zip or a tar, and the policy on their names and sizes.
  * Everything that is extracted or packed has passed through here first. */
 #ifndef EOP_WORKFLOW_ENTRIES_H
 #define EOP_WORKFLOW_ENTRIES_H
@@ -22,7 +22,7 @@ enum {
     EOP_ENTRY_RATIO_FROM = 1 << 20,
 };
 #define EOP_ENTRY_TOTAL_MAX ((uint64_t)2 << 30) /**< unpacked */
-#define EOP_ENTRY_ZIP_MAX   ((uint64_t)1 << 30) /**< the zip file */
+#define EOP_ENTRY_ZIP_MAX   ((uint64_t)1 << 30) /**< the zip or tar file */
 
 typedef struct eop_entry {
     char *path;      /**< relative, levels parted by '/', no '/' at the end */
@@ -45,6 +45,9 @@ typedef struct eop_entries {
  *  @return EDGEOPS_OK; E_DENIED for a name that policy refuses; E_LIMIT; E_NOMEM */
 edgeops_status eop_entries_add(eop_entries *entries, const char *path, size_t path_size,
                                uint64_t size, bool directory, const char *what);
+/** E_LIMIT when all files together are too many times as large as the package's file. */
+edgeops_status eop_entries_check_ratio(const eop_entries *entries, uint64_t file_size,
+                                       const char *what);
 /** Sorts by path and refuses what would land on one another: equal names, names that differ in
  * case only, a file where another entry needs a folder. Nothing is added afterwards. */
 edgeops_status eop_entries_seal(eop_entries *entries, const char *what);

@@ -9,7 +9,6 @@
 
 #include "base/error.h"
 #include "base/fd.h"
-#include "base/hash.h"
 #include "base/memory.h"
 #include "workflow/package.h"
 
@@ -48,19 +47,19 @@ static edgeops_status walk_one(const walk *w, int parent, const char *name, cons
                         "%s: '%s' is a %s; a package holds regular files and folders only", w->what,
                         source, S_ISLNK(st.st_mode) ? "symbolic link" : "device, FIFO or socket");
     }
-    edgeops_status rc =
+    edgeops_status status =
         eop_entries_add(w->entries, path, strlen(path), (uint64_t)st.st_size, false, w->what);
-    if (rc == EDGEOPS_OK) {
+    if (status == EDGEOPS_OK) {
         eop_entry *entry = &w->entries->items[w->entries->count - 1];
         entry->source = eop_strdup(source);
-        rc = entry->source != NULL ? EDGEOPS_OK : eop_fail_nomem("workflow");
+        status = entry->source != NULL ? EDGEOPS_OK : eop_fail_nomem("workflow");
     }
-    return rc;
+    return status;
 }
 
 static edgeops_status walk_folder(const walk *w, int parent, const char *name, const char *path,
                                   const char *source, unsigned depth) {
-    edgeops_status rc = EDGEOPS_OK;
+    edgeops_status status = EDGEOPS_OK;
     if (depth > EOP_ENTRY_DEPTH_MAX) {
         return eop_fail(EDGEOPS_E_DENIED, "workflow", "%s: '%s' has more than 16 levels", w->what,
                         source);
@@ -68,25 +67,25 @@ static edgeops_status walk_folder(const walk *w, int parent, const char *name, c
     int fd = eop_openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     if (dir == NULL) {
-        rc = eop_fail_errno(errno, "workflow", "%s: cannot open folder '%s'", w->what, source);
+        status = eop_fail_errno(errno, "workflow", "%s: cannot open folder '%s'", w->what, source);
         if (fd >= 0) {
             close(fd);
         }
-        return rc;
+        return status;
     }
-    for (struct dirent *e; rc == EDGEOPS_OK && (e = readdir(dir)) != NULL;) {
+    for (struct dirent *e; status == EDGEOPS_OK && (e = readdir(dir)) != NULL;) {
         if (left_out(w, e->d_name, *path == '\0')) {
             continue;
         }
         char *below = eop_format("%s%s%s", path, *path != '\0' ? "/" : "", e->d_name);
         char *from = eop_format("%s%s%s", source, *source != '\0' ? "/" : "", e->d_name);
-        rc = below != NULL && from != NULL ? walk_one(w, fd, e->d_name, below, from, depth)
-                                           : eop_fail_nomem("workflow");
+        status = below != NULL && from != NULL ? walk_one(w, fd, e->d_name, below, from, depth)
+                                               : eop_fail_nomem("workflow");
         eop_free(below);
         eop_free(from);
     }
     closedir(dir);
-    return rc;
+    return status;
 }
 
 /* "../common/forest.py" -> "forest.py" at the root. One step up at most: a package is made of its
@@ -113,8 +112,8 @@ static edgeops_status add_include(const walk *w, int fd, const eop_manifest *m, 
         return eop_fail_errno(errno, "workflow", "cannot open '%s'", source);
     }
     /* Level by level, so that no link is followed on the way. */
-    edgeops_status rc = EDGEOPS_OK;
-    for (const char *p = source; rc == EDGEOPS_OK && p < name;) {
+    edgeops_status status = EDGEOPS_OK;
+    for (const char *p = source; status == EDGEOPS_OK && p < name;) {
         char level[EOP_ENTRY_PATH_MAX + 1];
         size_t n = strcspn(p, "/");
         memcpy(level, p, n);
@@ -128,22 +127,27 @@ static edgeops_status add_include(const walk *w, int fd, const eop_manifest *m, 
         }
         p += n + 1;
     }
-    rc = walk_one(w, parent, name, name, source, 0);
+    status = walk_one(w, parent, name, name, source, 0);
     close(parent);
-    return rc;
+    return status;
 }
 
 edgeops_status eop_folder_index(eop_entries *entries, int fd, const eop_manifest *manifest,
                                 const char *what) {
     walk w = {.entries = entries, .what = what, .name = manifest->view.name};
-    edgeops_status rc = walk_folder(&w, fd, ".", "", "", 0);
+    edgeops_status status = walk_folder(&w, fd, ".", "", "", 0);
     const eop_json *include = eop_json_get(eop_json_get(manifest->json, "python"), "include");
     size_t index = 0;
-    for (const eop_json *p = eop_json_first(include); rc == EDGEOPS_OK && p != NULL;
+    for (const eop_json *p = eop_json_first(include); status == EDGEOPS_OK && p != NULL;
          p = eop_json_next(p)) {
-        rc = add_include(&w, fd, manifest, eop_json_text(p), index++);
+        status = add_include(&w, fd, manifest, eop_json_text(p), index++);
     }
-    return rc == EDGEOPS_OK ? eop_entries_seal(entries, what) : rc;
+    return status == EDGEOPS_OK ? eop_entries_seal(entries, what) : status;
+}
+
+static edgeops_status changed(const eop_entry *entry) {
+    return eop_fail(EDGEOPS_E_BUSY, "workflow", "'%s' changed while it was read; try again",
+                    entry->source);
 }
 
 edgeops_status eop_folder_open(int *fd, const eop_entry *entry, void *user_data) {
@@ -154,69 +158,50 @@ edgeops_status eop_folder_open(int *fd, const eop_entry *entry, void *user_data)
         return eop_fail_errno(errno, "workflow", "cannot read '%s'", entry->source);
     }
     if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != entry->size) {
-        return eop_fail(EDGEOPS_E_BUSY, "workflow", "'%s' changed while it was read; try again",
-                        entry->source);
+        return changed(entry);
     }
     return EDGEOPS_OK;
 }
 
-static edgeops_status read_file(eop_entry *entry, int fd, const eop_sink *sink, char *block,
-                                size_t block_size) {
-    eop_sha256 *hash = NULL;
-    uint64_t size = 0;
+static edgeops_status read_file(eop_entry *entry, int fd, const eop_sink *sink, char *block) {
+    eop_content content = {0};
     int from = -1;
-    edgeops_status rc = eop_folder_open(&from, entry, &fd);
-    if (rc == EDGEOPS_OK) {
-        rc = eop_sha256_new(&hash);
+    edgeops_status status = eop_folder_open(&from, entry, &fd);
+    if (status == EDGEOPS_OK) {
+        status = eop_content_begin(&content, entry, sink);
     }
-    if (rc == EDGEOPS_OK && sink->begin != NULL) {
-        rc = sink->begin(entry, sink->user_data);
-    }
-    while (rc == EDGEOPS_OK) {
-        ssize_t n = read(from, block, block_size);
+    while (status == EDGEOPS_OK) {
+        ssize_t n = read(from, block, EOP_CONTENT_BLOCK);
         if (n < 0 && errno == EINTR) {
             continue;
         }
         if (n < 0) {
-            rc = eop_fail_errno(errno, "workflow", "cannot read '%s'", entry->source);
+            status = eop_fail_errno(errno, "workflow", "cannot read '%s'", entry->source);
         }
         if (n <= 0) {
             break;
         }
-        size += (uint64_t)n;
-        eop_sha256_update(hash, block, (size_t)n);
-        if (size <= entry->size && sink->data != NULL) {
-            rc = sink->data(block, (size_t)n, sink->user_data);
-        }
+        status = eop_content_put(&content, block, (size_t)n);
     }
-    if (rc == EDGEOPS_OK && size != entry->size) {
-        rc = eop_fail(EDGEOPS_E_BUSY, "workflow", "'%s' changed while it was read; try again",
-                      entry->source);
+    if (status == EDGEOPS_OK) {
+        status = content.size == entry->size ? eop_content_end(&content) : changed(entry);
     }
-    if (rc == EDGEOPS_OK) {
-        eop_sha256_finish(hash, entry->digest);
-        hash = NULL;
-        if (sink->end != NULL) {
-            rc = sink->end(entry, sink->user_data);
-        }
-    }
-    eop_sha256_free(hash);
+    eop_content_dispose(&content);
     if (from >= 0) {
         close(from);
     }
-    return rc;
+    return status;
 }
 
 edgeops_status eop_folder_read(eop_entries *entries, int fd, const eop_sink *sink) {
-    enum { BLOCK = 64 << 10 };
-    edgeops_status rc = EDGEOPS_OK;
-    char *block = eop_alloc(BLOCK);
+    edgeops_status status = EDGEOPS_OK;
+    char *block = eop_alloc(EOP_CONTENT_BLOCK);
     if (block == NULL) {
         return eop_fail_nomem("workflow");
     }
-    for (size_t i = 0; rc == EDGEOPS_OK && i < entries->count; i++) {
-        rc = read_file(&entries->items[i], fd, sink, block, BLOCK);
+    for (size_t i = 0; status == EDGEOPS_OK && i < entries->count; i++) {
+        status = read_file(&entries->items[i], fd, sink, block);
     }
     eop_free(block);
-    return rc;
+    return status;
 }

@@ -69,45 +69,46 @@ static edgeops_status fill_view(eop_manifest *m) {
     v->requires_python = eop_json_string(python, "requires", "");
     v->label = eop_json_string(label, "name", "");
     v->json = m->text;
-    edgeops_status rc = fill_ports(&m->inputs, &v->input_count, eop_json_get(m->json, "inputs"));
-    if (rc == EDGEOPS_OK) {
-        rc = fill_ports(&m->outputs, &v->output_count, eop_json_get(m->json, "outputs"));
+    edgeops_status status =
+        fill_ports(&m->inputs, &v->input_count, eop_json_get(m->json, "inputs"));
+    if (status == EDGEOPS_OK) {
+        status = fill_ports(&m->outputs, &v->output_count, eop_json_get(m->json, "outputs"));
     }
-    if (rc == EDGEOPS_OK) {
-        rc = fill_strings(&m->path, &v->path_count, eop_json_get(python, "path"));
+    if (status == EDGEOPS_OK) {
+        status = fill_strings(&m->path, &v->path_count, eop_json_get(python, "path"));
     }
-    if (rc == EDGEOPS_OK) {
-        rc = fill_strings(&m->classes, &v->class_count, eop_json_get(label, "classes"));
+    if (status == EDGEOPS_OK) {
+        status = fill_strings(&m->classes, &v->class_count, eop_json_get(label, "classes"));
     }
-    if (rc == EDGEOPS_OK) {
-        rc = fill_parameters(m);
+    if (status == EDGEOPS_OK) {
+        status = fill_parameters(m);
     }
     v->inputs = m->inputs;
     v->outputs = m->outputs;
     v->path = m->path;
     v->classes = m->classes;
-    return rc;
+    return status;
 }
 
 edgeops_status eop_manifest_parse(eop_manifest *out, const char *text, size_t size) {
     const eop_json_limits limits = {
         .max_bytes = EOP_MANIFEST_MAX, .max_depth = 16, .max_nodes = 100000};
-    edgeops_status rc = eop_json_parse(&out->json, text, size, EOP_MANIFEST_NAME, &limits);
-    if (rc != EDGEOPS_OK) {
-        return rc;
+    edgeops_status status = eop_json_parse(&out->json, text, size, EOP_MANIFEST_NAME, &limits);
+    if (status != EDGEOPS_OK) {
+        return status;
     }
     out->text = eop_strndup(text, size);
     if (out->text == NULL) {
         return eop_fail_nomem("workflow");
     }
-    rc = eop_schema_check_text(eop_manifest_schema, out->json, text, size, EOP_MANIFEST_NAME);
-    if (rc == EDGEOPS_OK) {
-        rc = fill_view(out);
+    status = eop_schema_check_text(eop_manifest_schema, out->json, text, size, EOP_MANIFEST_NAME);
+    if (status == EDGEOPS_OK) {
+        status = fill_view(out);
     }
-    if (rc == EDGEOPS_OK) {
-        rc = eop_manifest_check_rules(out);
+    if (status == EDGEOPS_OK) {
+        status = eop_manifest_check_rules(out);
     }
-    return rc;
+    return status;
 }
 
 void eop_manifest_dispose(eop_manifest *manifest) {

@@ -23,10 +23,10 @@ edgeops_status eop_manifest_fail(const eop_manifest *manifest, const char *point
     }
     size_t line = 1, column = 1;
     (void)eop_json_locate(manifest->text, strlen(manifest->text), pointer, false, &line, &column);
-    edgeops_status rc = eop_fail(EDGEOPS_E_INVALID, "workflow", EOP_MANIFEST_NAME ":%zu:%zu: %s",
-                                 line, column, text);
+    edgeops_status status = eop_fail(EDGEOPS_E_INVALID, "workflow",
+                                     EOP_MANIFEST_NAME ":%zu:%zu: %s", line, column, text);
     eop_free(text);
-    return rc;
+    return status;
 }
 
 /* Long enough for "/parameters/255/default" and the like: every pointer here is of our own making.
@@ -114,13 +114,13 @@ static edgeops_status read_grid_window(eop_manifest *m, const eop_json *window) 
         return eop_manifest_fail(m, "/window/rate", "rate must be 1 mHz to 1 MHz, not '%s'",
                                  eop_json_string(window, "rate", ""));
     }
-    edgeops_status rc =
+    edgeops_status status =
         read_duration(&duration, m, "window", "duration", 1, 86400 * EDGEOPS_SECOND * 30);
-    if (rc == EDGEOPS_OK) {
-        rc = read_duration(&step, m, "window", "step", 1, 86400 * EDGEOPS_SECOND * 30);
+    if (status == EDGEOPS_OK) {
+        status = read_duration(&step, m, "window", "step", 1, 86400 * EDGEOPS_SECOND * 30);
     }
-    if (rc != EDGEOPS_OK) {
-        return rc;
+    if (status != EDGEOPS_OK) {
+        return status;
     }
     spec->rows = whole_rows(duration, rate);
     spec->step = step < 0 ? 1 : whole_rows(step, rate);
@@ -152,9 +152,9 @@ static edgeops_status read_window(eop_manifest *m) {
         spec->rows = (uint32_t)eop_json_integer(window, "rows", 1);
         spec->step = (uint32_t)eop_json_integer(window, "step", 1);
     } else {
-        edgeops_status rc = read_grid_window(m, window);
-        if (rc != EDGEOPS_OK) {
-            return rc;
+        edgeops_status status = read_grid_window(m, window);
+        if (status != EDGEOPS_OK) {
+            return status;
         }
     }
     return read_duration(&spec->max_gap, m, "window", "max_gap", 1, 86400 * EDGEOPS_SECOND * 30);
@@ -178,13 +178,13 @@ static edgeops_status read_limits(eop_manifest *m) {
         }
         v->memory_bytes = size;
     }
-    edgeops_status rc = read_duration(&v->train_timeout, m, "limits", "train_timeout",
-                                      EDGEOPS_SECOND, 7 * 86400 * EDGEOPS_SECOND);
-    if (rc == EDGEOPS_OK) {
-        rc = read_duration(&v->predict_timeout, m, "limits", "predict_timeout", EDGEOPS_MILLISECOND,
-                           3600 * EDGEOPS_SECOND);
+    edgeops_status status = read_duration(&v->train_timeout, m, "limits", "train_timeout",
+                                          EDGEOPS_SECOND, 7 * 86400 * EDGEOPS_SECOND);
+    if (status == EDGEOPS_OK) {
+        status = read_duration(&v->predict_timeout, m, "limits", "predict_timeout",
+                               EDGEOPS_MILLISECOND, 3600 * EDGEOPS_SECOND);
     }
-    return rc;
+    return status;
 }
 
 static bool is_of_type(const eop_json *value, const char *type) {
@@ -266,12 +266,12 @@ static edgeops_status check_parameters(const eop_manifest *m) {
                                          "'%s' is in parameters twice", name);
             }
         }
-        edgeops_status rc = check_bounds(m, p, index);
-        if (rc == EDGEOPS_OK) {
-            rc = check_enum(m, p, index);
+        edgeops_status status = check_bounds(m, p, index);
+        if (status == EDGEOPS_OK) {
+            status = check_enum(m, p, index);
         }
-        if (rc != EDGEOPS_OK) {
-            return rc;
+        if (status != EDGEOPS_OK) {
+            return status;
         }
     }
     return EDGEOPS_OK;
@@ -294,23 +294,23 @@ static edgeops_status check_inputs(const eop_manifest *m) {
 }
 
 edgeops_status eop_manifest_check_rules(eop_manifest *m) {
-    edgeops_status rc = check_names(m, "inputs", m->inputs, m->view.input_count);
-    if (rc == EDGEOPS_OK) {
-        rc = check_inputs(m);
+    edgeops_status status = check_names(m, "inputs", m->inputs, m->view.input_count);
+    if (status == EDGEOPS_OK) {
+        status = check_inputs(m);
     }
-    if (rc == EDGEOPS_OK) {
-        rc = check_names(m, "outputs", m->outputs, m->view.output_count);
+    if (status == EDGEOPS_OK) {
+        status = check_names(m, "outputs", m->outputs, m->view.output_count);
     }
-    if (rc == EDGEOPS_OK) {
-        rc = read_window(m);
+    if (status == EDGEOPS_OK) {
+        status = read_window(m);
     }
-    if (rc == EDGEOPS_OK) {
-        rc = read_limits(m);
+    if (status == EDGEOPS_OK) {
+        status = read_limits(m);
     }
-    if (rc == EDGEOPS_OK) {
-        rc = check_parameters(m);
+    if (status == EDGEOPS_OK) {
+        status = check_parameters(m);
     }
-    return rc;
+    return status;
 }
 
 /* FOLDER/a/b.py or FOLDER/a/b/__init__.py for the module a.b; folder "" is the root. */
@@ -325,9 +325,9 @@ static edgeops_status has_module(bool *found, const eop_manifest *m, const eop_e
         file = eop_format("%s%s%s.py", folder, *folder != '\0' ? "/" : "", module);
         package = eop_format("%s%s%s/__init__.py", folder, *folder != '\0' ? "/" : "", module);
     }
-    edgeops_status rc = EDGEOPS_OK;
+    edgeops_status status = EDGEOPS_OK;
     if (file == NULL || package == NULL) {
-        rc = eop_fail_nomem("workflow");
+        status = eop_fail_nomem("workflow");
     } else {
         const eop_entry *a = eop_entries_find(entries, file);
         const eop_entry *b = eop_entries_find(entries, package);
@@ -336,7 +336,7 @@ static edgeops_status has_module(bool *found, const eop_manifest *m, const eop_e
     eop_free(module);
     eop_free(file);
     eop_free(package);
-    return rc;
+    return status;
 }
 
 edgeops_status eop_manifest_check_files(const eop_manifest *m, const eop_entries *entries) {
@@ -347,18 +347,18 @@ edgeops_status eop_manifest_check_files(const eop_manifest *m, const eop_entries
                         "the package has a folder wheels/, which this version cannot install; use "
                         "the system's Python packages, or put plain folders on python.path");
     }
-    edgeops_status rc = has_module(&found, m, entries, "");
-    for (size_t i = 0; rc == EDGEOPS_OK && i < m->view.path_count; i++) {
+    edgeops_status status = has_module(&found, m, entries, "");
+    for (size_t i = 0; status == EDGEOPS_OK && i < m->view.path_count; i++) {
         if (!eop_entries_has_folder(entries, m->path[i])) {
             (void)snprintf(at, sizeof at, "/python/path/%zu", i);
             return eop_manifest_fail(m, at, "folder '%s' of python.path is not in the package",
                                      m->path[i]);
         }
         if (!found) {
-            rc = has_module(&found, m, entries, m->path[i]);
+            status = has_module(&found, m, entries, m->path[i]);
         }
     }
-    if (rc == EDGEOPS_OK && !found) {
+    if (status == EDGEOPS_OK && !found) {
         return eop_manifest_fail(
             m, "/python/module",
             "module '%s' is not in the package: neither %s.py nor %s/__init__.py is there",
@@ -366,18 +366,19 @@ edgeops_status eop_manifest_check_files(const eop_manifest *m, const eop_entries
     }
     const eop_json *include = eop_json_get(eop_json_get(m->json, "python"), "include");
     size_t index = 0;
-    for (const eop_json *p = eop_json_first(include); rc == EDGEOPS_OK && p != NULL;
+    for (const eop_json *p = eop_json_first(include); status == EDGEOPS_OK && p != NULL;
          p = eop_json_next(p), index++) {
         const char *text = eop_json_text(p);
         const char *slash = strrchr(text, '/');
         const char *name = slash != NULL ? slash + 1 : text;
         if (eop_entries_find(entries, name) == NULL && !eop_entries_has_folder(entries, name)) {
             (void)snprintf(at, sizeof at, "/python/include/%zu", index);
-            rc = eop_manifest_fail(m, at,
-                                   "'%s' is not at the root of the package; make the package with "
-                                   "edgeopsctl workflow pack",
-                                   name);
+            status =
+                eop_manifest_fail(m, at,
+                                  "'%s' is not at the root of the package; make the package with "
+                                  "edgeopsctl workflow pack",
+                                  name);
         }
     }
-    return rc;
+    return status;
 }

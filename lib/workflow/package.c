@@ -12,9 +12,8 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/memory.h"
-#include "workflow/zip_index.h"
 
-/* No workflow.json at the root: say what the zip seems to be instead. */
+/* No workflow.json at the root: say what the package seems to be instead. */
 static edgeops_status explain_missing(const eop_package *p) {
     const eop_entries *e = &p->entries;
     if (eop_entries_find(e, "MLmodel") != NULL) {
@@ -43,29 +42,66 @@ static edgeops_status open_folder(eop_package *p) {
     char *file = eop_path_join(p->path, EOP_MANIFEST_NAME);
     char *text = NULL;
     size_t size = 0;
-    edgeops_status rc = file != NULL ? eop_file_read(&text, &size, file, EOP_MANIFEST_MAX)
-                                     : eop_fail_nomem("workflow");
-    if (rc == EDGEOPS_E_NOTFOUND) {
-        rc = explain_missing(p);
+    edgeops_status status = file != NULL ? eop_file_read(&text, &size, file, EOP_MANIFEST_MAX)
+                                         : eop_fail_nomem("workflow");
+    if (status == EDGEOPS_E_NOTFOUND) {
+        status = explain_missing(p);
     }
-    if (rc == EDGEOPS_OK) {
-        rc = eop_manifest_parse(&p->manifest, text, size);
+    if (status == EDGEOPS_OK) {
+        status = eop_manifest_parse(&p->manifest, text, size);
     }
-    if (rc == EDGEOPS_OK) {
-        rc = eop_folder_index(&p->entries, p->fd, &p->manifest, p->path);
+    if (status == EDGEOPS_OK) {
+        status = eop_folder_index(&p->entries, p->fd, &p->manifest, p->path);
     }
-    if (rc == EDGEOPS_OK) {
-        rc = eop_manifest_check_files(&p->manifest, &p->entries);
+    if (status == EDGEOPS_OK) {
+        status = eop_manifest_check_files(&p->manifest, &p->entries);
     }
     eop_free(text);
     eop_free(file);
-    return rc;
+    return status;
 }
 
-static edgeops_status open_zip(eop_package *p) {
-    edgeops_status rc = eop_zip_index(&p->entries, p->fd, p->path);
-    if (rc != EDGEOPS_OK) {
-        return rc;
+/* What a file holds is told by its first bytes, whatever its name is. */
+static edgeops_status sniff(eop_form *form, const eop_package *p) {
+    static const struct {
+        const char *magic;
+        size_t size;
+    } packed[] = {{"\x1f\x8b", 2},
+                  {"\x28\xb5\x2f\xfd", 4},
+                  {"\xfd"
+                   "7zXZ\0",
+                   6}};
+    char head[265] = "";
+    ssize_t n = pread(p->fd, head, sizeof head, 0);
+    if (n < 0) {
+        return eop_fail_errno(errno, "workflow", "cannot read '%s'", p->path);
+    }
+    *form = EOP_FORM_ZIP;
+    for (size_t i = 0; i < EOP_COUNT(packed); i++) {
+        if (memcmp(head, packed[i].magic, packed[i].size) == 0) {
+            *form = EOP_FORM_TAR;
+        }
+    }
+    return memcmp(head + 257, "ustar", 5) == 0 || memcmp(head, "BZh", 3) == 0
+               ? eop_fail(EDGEOPS_E_UNSUPPORTED, "workflow",
+                          "'%s' is a tar that is not packed with gzip, zstd or xz; pack it so, or "
+                          "make a zip",
+                          p->path)
+               : EDGEOPS_OK;
+}
+
+static edgeops_status open_file(eop_package *p, uint64_t size) {
+    if (size > EOP_ENTRY_ZIP_MAX) {
+        return eop_fail(EDGEOPS_E_LIMIT, "workflow", "%s: a package has at most 1 GiB", p->path);
+    }
+    edgeops_status status = sniff(&p->form, p);
+    if (status == EDGEOPS_OK) {
+        status = p->form == EOP_FORM_ZIP
+                     ? eop_package_index_zip(&p->entries, &p->zip, p->fd, p->path)
+                     : eop_package_index_tar(&p->entries, p->fd, p->path);
+    }
+    if (status != EDGEOPS_OK) {
+        return status;
     }
     const eop_entry *manifest = eop_entries_find(&p->entries, EOP_MANIFEST_NAME);
     if (manifest == NULL || manifest->directory) {
@@ -79,7 +115,7 @@ static edgeops_status open_zip(eop_package *p) {
 }
 
 edgeops_status eop_package_open(eop_package *p, const char *path) {
-    *p = (eop_package){.fd = -1};
+    *p = (eop_package){.fd = -1, .zip = {.fd = -1}};
     p->path = eop_strdup(path);
     if (p->path == NULL) {
         return eop_fail_nomem("workflow");
@@ -89,12 +125,14 @@ edgeops_status eop_package_open(eop_package *p, const char *path) {
     if (p->fd < 0 || fstat(p->fd, &st) != 0) {
         return eop_fail_errno(errno, "workflow", "cannot open package '%s'", path);
     }
-    p->folder = S_ISDIR(st.st_mode);
-    if (!p->folder && !S_ISREG(st.st_mode)) {
-        return eop_fail(EDGEOPS_E_INVALID, "workflow", "'%s' is neither a zip file nor a folder",
-                        path);
+    if (S_ISDIR(st.st_mode)) {
+        p->form = EOP_FORM_FOLDER;
+        return open_folder(p);
     }
-    return p->folder ? open_folder(p) : open_zip(p);
+    if (!S_ISREG(st.st_mode)) {
+        return eop_fail(EDGEOPS_E_INVALID, "workflow", "'%s' is neither a file nor a folder", path);
+    }
+    return open_file(p, (uint64_t)st.st_size);
 }
 
 /* Keeps workflow.json on its way to the caller's sink. */
@@ -131,16 +169,16 @@ static edgeops_status read_manifest(eop_package *p) {
         return eop_fail_nomem("workflow");
     }
     /* A manifest that changed between the passes over a folder is another package. */
-    if (p->folder) {
+    if (p->form == EOP_FORM_FOLDER) {
         return strlen(p->manifest.text) == p->text.size &&
                        memcmp(p->manifest.text, p->text.data, p->text.size) == 0
                    ? EDGEOPS_OK
                    : eop_fail(EDGEOPS_E_BUSY, "workflow",
                               "%s: workflow.json changed while it was read; try again", p->path);
     }
-    edgeops_status rc =
+    edgeops_status status =
         eop_manifest_parse(&p->manifest, p->text.data != NULL ? p->text.data : "", p->text.size);
-    return rc == EDGEOPS_OK ? eop_manifest_check_files(&p->manifest, &p->entries) : rc;
+    return status == EDGEOPS_OK ? eop_manifest_check_files(&p->manifest, &p->entries) : status;
 }
 
 edgeops_status eop_package_read(eop_package *p, const eop_sink *sink) {
@@ -150,21 +188,24 @@ edgeops_status eop_package_read(eop_package *p, const eop_sink *sink) {
     for (size_t i = 0; i < p->entries.count; i++) {
         p->entries.items[i].digest[0] = '\0';
     }
-    edgeops_status rc = p->folder ? eop_folder_read(&p->entries, p->fd, &through)
-                                  : eop_archive_read(&p->entries, p->fd, p->path, &through);
-    if (rc == EDGEOPS_OK) {
-        rc = read_manifest(p);
+    edgeops_status status =
+        p->form == EOP_FORM_FOLDER ? eop_folder_read(&p->entries, p->fd, &through)
+        : p->form == EOP_FORM_ZIP  ? eop_package_read_zip(&p->entries, &p->zip, &through)
+                                   : eop_package_read_tar(&p->entries, p->fd, p->path, &through);
+    if (status == EDGEOPS_OK) {
+        status = read_manifest(p);
     }
-    if (rc == EDGEOPS_OK) {
-        rc = eop_entries_digest(&p->entries, p->digest, NULL);
+    if (status == EDGEOPS_OK) {
+        status = eop_entries_digest(&p->entries, p->digest, NULL);
     }
-    return rc;
+    return status;
 }
 
 void eop_package_close(eop_package *p) {
     if (p->fd >= 0) {
         close(p->fd);
     }
+    eop_zip_dispose(&p->zip);
     eop_entries_dispose(&p->entries);
     eop_manifest_dispose(&p->manifest);
     eop_buf_dispose(&p->text);

@@ -109,11 +109,12 @@ static edgeops_status write_file(const char *directory, const char *file, const 
         }
     }
     char *path = eop_path_join(directory, file);
-    edgeops_status rc = path != NULL && !buf.failed ? eop_file_write(path, buf.data, buf.size, 0644)
-                                                    : eop_fail_nomem("workflow");
+    edgeops_status status = path != NULL && !buf.failed
+                                ? eop_file_write(path, buf.data, buf.size, 0644)
+                                : eop_fail_nomem("workflow");
     eop_free(path);
     eop_buf_dispose(&buf);
-    return rc;
+    return status;
 }
 
 static edgeops_status refuse_entry(const char *name, void *user_data) {
@@ -141,15 +142,15 @@ edgeops_status edgeops_workflow_init(const char *directory, const char *name) {
                         "first, at most 63",
                         name);
     }
-    edgeops_status rc = eop_mkdirs(directory, 0755);
-    if (rc == EDGEOPS_OK) {
+    edgeops_status status = eop_mkdirs(directory, 0755);
+    if (status == EDGEOPS_OK) {
         char *shown = eop_strdup(directory);
-        rc = shown != NULL ? eop_dir_walk(directory, refuse_entry, shown)
-                           : eop_fail_nomem("workflow");
+        status = shown != NULL ? eop_dir_walk(directory, refuse_entry, shown)
+                               : eop_fail_nomem("workflow");
         eop_free(shown);
     }
-    if (rc != EDGEOPS_OK) {
-        return rc;
+    if (status != EDGEOPS_OK) {
+        return status;
     }
     /* With a word of its own: the name may be that of a Python module that is needed, such as
      * numpy. */
@@ -161,16 +162,16 @@ edgeops_status edgeops_workflow_init(const char *directory, const char *name) {
         }
         file = eop_format("%s.py", module);
     }
-    rc = file != NULL ? write_file(directory, file, module_text, name, module)
-                      : eop_fail_nomem("workflow");
-    if (rc == EDGEOPS_OK) {
-        rc = write_file(directory, "README.md", readme_text, name, module);
+    status = file != NULL ? write_file(directory, file, module_text, name, module)
+                          : eop_fail_nomem("workflow");
+    if (status == EDGEOPS_OK) {
+        status = write_file(directory, "README.md", readme_text, name, module);
     }
     /* Last: a folder with a manifest is a whole one. */
-    if (rc == EDGEOPS_OK) {
-        rc = write_file(directory, "workflow.json", manifest_text, name, module);
+    if (status == EDGEOPS_OK) {
+        status = write_file(directory, "workflow.json", manifest_text, name, module);
     }
     eop_free(module);
     eop_free(file);
-    return rc;
+    return status;
 }

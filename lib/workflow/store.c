@@ -57,15 +57,15 @@ static edgeops_status make_parents(extraction *x, const char *path) {
 
 static edgeops_status extract_begin(const eop_entry *entry, void *user_data) {
     extraction *x = user_data;
-    edgeops_status rc = make_parents(x, entry->path);
-    if (rc == EDGEOPS_OK) {
+    edgeops_status status = make_parents(x, entry->path);
+    if (status == EDGEOPS_OK) {
         x->file = eop_openat(x->root, entry->path,
                              O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0444);
         if (x->file < 0) {
-            rc = eop_fail_errno(errno, "workflow", "cannot write '%s'", entry->path);
+            status = eop_fail_errno(errno, "workflow", "cannot write '%s'", entry->path);
         }
     }
-    return rc;
+    return status;
 }
 
 static edgeops_status extract_data(const void *data, size_t size, void *user_data) {
@@ -86,21 +86,21 @@ static edgeops_status extract_end(const eop_entry *entry, void *user_data) {
 /* Syncs one thing below root and, for folders, takes the right to write away. */
 static edgeops_status seal_one(int root, const char *path, bool folder) {
     int fd = eop_openat(root, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | (folder ? O_DIRECTORY : 0));
-    edgeops_status rc = EDGEOPS_OK;
+    edgeops_status status = EDGEOPS_OK;
     if (fd < 0 || (folder && fchmod(fd, 0555) != 0) || fsync(fd) != 0) {
-        rc = eop_fail_errno(errno, "workflow", "cannot sync '%s'", path);
+        status = eop_fail_errno(errno, "workflow", "cannot sync '%s'", path);
     }
     if (fd >= 0) {
         close(fd);
     }
-    return rc;
+    return status;
 }
 
 /* The folders above path that the entry before it did not have. */
 static edgeops_status seal_parents(int root, const char *path, const char *before) {
     char folder[EOP_ENTRY_PATH_MAX + 1];
-    edgeops_status rc = EDGEOPS_OK;
-    for (const char *slash = strchr(path, '/'); rc == EDGEOPS_OK && slash != NULL;
+    edgeops_status status = EDGEOPS_OK;
+    for (const char *slash = strchr(path, '/'); status == EDGEOPS_OK && slash != NULL;
          slash = strchr(slash + 1, '/')) {
         size_t n = (size_t)(slash - path) + 1;
         if (before != NULL && strncmp(path, before, n) == 0) {
@@ -108,57 +108,57 @@ static edgeops_status seal_parents(int root, const char *path, const char *befor
         }
         memcpy(folder, path, n - 1);
         folder[n - 1] = '\0';
-        rc = seal_one(root, folder, true);
+        status = seal_one(root, folder, true);
     }
-    return rc;
+    return status;
 }
 
 /* Everything is written first and synced then, so that the kernel writes in one go. */
 static edgeops_status seal_tree(int root, const eop_entries *entries) {
-    edgeops_status rc = EDGEOPS_OK;
-    for (size_t i = 0; rc == EDGEOPS_OK && i < entries->count; i++) {
+    edgeops_status status = EDGEOPS_OK;
+    for (size_t i = 0; status == EDGEOPS_OK && i < entries->count; i++) {
         if (!entries->items[i].directory) {
-            rc = seal_one(root, entries->items[i].path, false);
+            status = seal_one(root, entries->items[i].path, false);
         }
     }
     const char *before = NULL;
-    for (size_t i = 0; rc == EDGEOPS_OK && i < entries->count; i++) {
+    for (size_t i = 0; status == EDGEOPS_OK && i < entries->count; i++) {
         if (!entries->items[i].directory) {
-            rc = seal_parents(root, entries->items[i].path, before);
+            status = seal_parents(root, entries->items[i].path, before);
             before = entries->items[i].path;
         }
     }
-    return rc == EDGEOPS_OK ? seal_one(root, ".", true) : rc;
+    return status == EDGEOPS_OK ? seal_one(root, ".", true) : status;
 }
 
 /* Reads the package into a new folder beside the objects. *folder is set as soon as it is there. */
 static edgeops_status extract(char **folder, eop_package *package, const char *store) {
     extraction x = {.root = -1, .file = -1};
     const eop_sink sink = {extract_begin, extract_data, extract_end, &x};
-    edgeops_status rc = EDGEOPS_OK;
+    edgeops_status status = EDGEOPS_OK;
     char *path = eop_store_path(store, "objects", TEMPORARY "XXXXXX");
     if (path == NULL) {
         return eop_fail_nomem("workflow");
     }
     if (mkdtemp(path) == NULL) {
-        rc = eop_fail_errno(errno, "workflow", "cannot make a folder in the store '%s'", store);
+        status = eop_fail_errno(errno, "workflow", "cannot make a folder in the store '%s'", store);
         eop_free(path);
-        return rc;
+        return status;
     }
     *folder = path;
     x.root = eop_open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (x.root < 0) {
         return eop_fail_errno(errno, "workflow", "cannot open '%s'", path);
     }
-    rc = eop_package_read(package, &sink);
-    if (rc == EDGEOPS_OK) {
-        rc = seal_tree(x.root, &package->entries);
+    status = eop_package_read(package, &sink);
+    if (status == EDGEOPS_OK) {
+        status = seal_tree(x.root, &package->entries);
     }
     if (x.file >= 0) {
         close(x.file);
     }
     close(x.root);
-    return rc;
+    return status;
 }
 
 /* -- sweeping -- */
@@ -182,9 +182,9 @@ static bool is_referenced(const sweep *s, const char *name) {
 
 static edgeops_status drop(const sweep *s, const char *name) {
     char *path = eop_store_path(s->store, s->folder, name);
-    edgeops_status rc = path != NULL ? eop_remove_tree(path) : eop_fail_nomem("workflow");
+    edgeops_status status = path != NULL ? eop_remove_tree(path) : eop_fail_nomem("workflow");
     eop_free(path);
-    return rc;
+    return status;
 }
 
 static edgeops_status sweep_object(const char *name, void *user_data) {
@@ -210,9 +210,9 @@ static edgeops_status sweep_seen(const char *name, void *user_data) {
 static edgeops_status sweep_folder(sweep *s, const char *folder, eop_dir_fn fn) {
     char *path = eop_store_path(s->store, folder, NULL);
     s->folder = folder;
-    edgeops_status rc = path != NULL ? eop_dir_walk(path, fn, s) : eop_fail_nomem("workflow");
+    edgeops_status status = path != NULL ? eop_dir_walk(path, fn, s) : eop_fail_nomem("workflow");
     eop_free(path);
-    return rc;
+    return status;
 }
 
 /* Removes what a crash left. Under the lock, so nobody is at work on it. While an index entry is
@@ -221,42 +221,42 @@ static edgeops_status sweep_store(const char *store) {
     eop_installed *items = NULL;
     size_t damaged = 0;
     sweep s = {.store = store};
-    edgeops_status rc = eop_installed_load(&items, &s.count, &damaged, store);
+    edgeops_status status = eop_installed_load(&items, &s.count, &damaged, store);
     s.items = items;
-    if (rc == EDGEOPS_OK && damaged == 0) {
-        rc = sweep_folder(&s, "objects", sweep_object);
+    if (status == EDGEOPS_OK && damaged == 0) {
+        status = sweep_folder(&s, "objects", sweep_object);
     }
-    if (rc == EDGEOPS_OK) {
-        rc = sweep_folder(&s, "index", sweep_index);
+    if (status == EDGEOPS_OK) {
+        status = sweep_folder(&s, "index", sweep_index);
     }
-    if (rc == EDGEOPS_OK) {
-        rc = sweep_folder(&s, "seen", count_seen);
+    if (status == EDGEOPS_OK) {
+        status = sweep_folder(&s, "seen", count_seen);
     }
     /* It is a cache: starting anew is cheaper than an order of age. */
-    if (rc == EDGEOPS_OK && s.seen > SEEN_MAX) {
-        rc = sweep_folder(&s, "seen", sweep_seen);
+    if (status == EDGEOPS_OK && s.seen > SEEN_MAX) {
+        status = sweep_folder(&s, "seen", sweep_seen);
     }
     eop_free(items);
-    return rc;
+    return status;
 }
 
 /* -- installing -- */
 
 static edgeops_status lock_store(int *lock, const char *store) {
     static const char *const folders[] = {"objects", "index", "seen"};
-    edgeops_status rc = EDGEOPS_OK;
-    for (size_t i = 0; rc == EDGEOPS_OK && i < EOP_COUNT(folders); i++) {
+    edgeops_status status = EDGEOPS_OK;
+    for (size_t i = 0; status == EDGEOPS_OK && i < EOP_COUNT(folders); i++) {
         char *path = eop_store_path(store, folders[i], NULL);
-        rc = path != NULL ? eop_mkdirs(path, 0755) : eop_fail_nomem("workflow");
+        status = path != NULL ? eop_mkdirs(path, 0755) : eop_fail_nomem("workflow");
         eop_free(path);
     }
     char *path = eop_store_path(store, "lock", NULL);
     int owner = 0;
-    if (rc == EDGEOPS_OK) {
-        rc = path != NULL ? eop_lock_file(lock, &owner, path) : eop_fail_nomem("workflow");
+    if (status == EDGEOPS_OK) {
+        status = path != NULL ? eop_lock_file(lock, &owner, path) : eop_fail_nomem("workflow");
     }
     eop_free(path);
-    return rc;
+    return status;
 }
 
 /* E_EXISTS when the name and version are there with other content; DONE when with this one. */
@@ -264,12 +264,12 @@ static edgeops_status compare_installed(const eop_installed *item, const char *s
     char name[128];
     eop_installed old;
     (void)snprintf(name, sizeof name, "%s@%s", item->name, item->version);
-    edgeops_status rc = eop_installed_find(&old, store, name);
-    if (rc == EDGEOPS_E_NOTFOUND) {
+    edgeops_status status = eop_installed_find(&old, store, name);
+    if (status == EDGEOPS_E_NOTFOUND) {
         return EDGEOPS_OK;
     }
-    if (rc != EDGEOPS_OK) {
-        return rc;
+    if (status != EDGEOPS_OK) {
+        return status;
     }
     if (strcmp(old.digest, item->digest) != 0) {
         return eop_fail(EDGEOPS_E_EXISTS, "workflow",
@@ -277,11 +277,11 @@ static edgeops_status compare_installed(const eop_installed *item, const char *s
                         name);
     }
     char *object = eop_store_path(store, "objects", item->digest);
-    rc = object == NULL            ? eop_fail_nomem("workflow")
-         : eop_file_exists(object) ? EDGEOPS_DONE
-                                   : EDGEOPS_OK;
+    status = object == NULL            ? eop_fail_nomem("workflow")
+             : eop_file_exists(object) ? EDGEOPS_DONE
+                                       : EDGEOPS_OK;
     eop_free(object);
-    return rc;
+    return status;
 }
 
 /* The listing first, the object second, the entry last: each is durable before the next. */
@@ -292,33 +292,33 @@ static edgeops_status publish(const char *folder, const eop_package *package,
     char *object = eop_store_path(store, "objects", item->digest);
     char *objects = eop_store_path(store, "objects", NULL);
     char *list = object != NULL ? eop_format("%s.list", object) : NULL;
-    edgeops_status rc = EDGEOPS_OK;
+    edgeops_status status = EDGEOPS_OK;
     if (list == NULL || objects == NULL) {
-        rc = eop_fail_nomem("workflow");
+        status = eop_fail_nomem("workflow");
     }
-    if (rc == EDGEOPS_OK) {
-        rc = eop_entries_digest(&package->entries, hex, &listing);
+    if (status == EDGEOPS_OK) {
+        status = eop_entries_digest(&package->entries, hex, &listing);
     }
-    if (rc == EDGEOPS_OK) {
-        rc = eop_file_write(list, listing.data, listing.size, 0444);
+    if (status == EDGEOPS_OK) {
+        status = eop_file_write(list, listing.data, listing.size, 0444);
     }
-    if (rc == EDGEOPS_OK && rename(folder, object) != 0) {
+    if (status == EDGEOPS_OK && rename(folder, object) != 0) {
         /* An object that is there under this name has this content: it was renamed as a whole. */
-        rc = errno == ENOTEMPTY || errno == EEXIST
-                 ? eop_remove_tree(folder)
-                 : eop_fail_errno(errno, "workflow", "cannot move '%s' into place", folder);
+        status = errno == ENOTEMPTY || errno == EEXIST
+                     ? eop_remove_tree(folder)
+                     : eop_fail_errno(errno, "workflow", "cannot move '%s' into place", folder);
     }
-    if (rc == EDGEOPS_OK) {
-        rc = eop_dir_sync(objects);
+    if (status == EDGEOPS_OK) {
+        status = eop_dir_sync(objects);
     }
-    if (rc == EDGEOPS_OK) {
-        rc = eop_installed_write(item, store);
+    if (status == EDGEOPS_OK) {
+        status = eop_installed_write(item, store);
     }
     eop_buf_dispose(&listing);
     eop_free(list);
     eop_free(objects);
     eop_free(object);
-    return rc;
+    return status;
 }
 
 static void describe(eop_installed *item, const eop_package *package) {
@@ -329,7 +329,7 @@ static void describe(eop_installed *item, const eop_package *package) {
     memcpy(item->digest, package->digest, sizeof item->digest);
 }
 
-/* A zip must be the same one before and after it was read, or its digest says nothing. */
+/* A package must be the same one before and after it was read, or its digest says nothing. */
 static edgeops_status same_file(const struct stat *before, int fd, const char *path) {
     struct stat now;
     if (fstat(fd, &now) != 0) {
@@ -344,45 +344,45 @@ static edgeops_status same_file(const struct stat *before, int fd, const char *p
 
 static edgeops_status install_new(eop_installed *item, eop_package *package, const char *store) {
     char *folder = NULL;
-    edgeops_status rc = EDGEOPS_OK;
+    edgeops_status status = EDGEOPS_OK;
     struct stat before;
     if (fstat(package->fd, &before) != 0) {
         return eop_fail_errno(errno, "workflow", "cannot look at '%s'", package->path);
     }
     /* A folder is cheap to hash, and often there already. */
-    if (package->folder) {
-        rc = eop_package_read(package, NULL);
-        if (rc == EDGEOPS_OK) {
+    if (package->form == EOP_FORM_FOLDER) {
+        status = eop_package_read(package, NULL);
+        if (status == EDGEOPS_OK) {
             describe(item, package);
-            rc = compare_installed(item, store);
+            status = compare_installed(item, store);
         }
-        if (rc != EDGEOPS_OK) {
-            return rc;
+        if (status != EDGEOPS_OK) {
+            return status;
         }
     }
-    rc = extract(&folder, package, store);
-    if (rc == EDGEOPS_OK && !package->folder) {
-        rc = same_file(&before, package->fd, package->path);
+    status = extract(&folder, package, store);
+    if (status == EDGEOPS_OK && package->form != EOP_FORM_FOLDER) {
+        status = same_file(&before, package->fd, package->path);
     }
-    if (rc == EDGEOPS_OK) {
+    if (status == EDGEOPS_OK) {
         describe(item, package);
-        rc = compare_installed(item, store);
+        status = compare_installed(item, store);
     }
-    if (rc == EDGEOPS_OK) {
-        rc = publish(folder, package, item, store);
+    if (status == EDGEOPS_OK) {
+        status = publish(folder, package, item, store);
     }
     /* Gone already where it was moved into place. */
-    if (folder != NULL && rc != EDGEOPS_OK) {
+    if (folder != NULL && status != EDGEOPS_OK) {
         edgeops_error last = *edgeops_error_last();
         char *message = eop_strdup(last.message);
         (void)eop_remove_tree(folder);
-        if (rc < 0 && message != NULL) {
-            (void)eop_fail_with(rc, last.subsystem, message);
+        if (status < 0 && message != NULL) {
+            (void)eop_fail_with(status, last.subsystem, message);
         }
         eop_free(message);
     }
     eop_free(folder);
-    return rc;
+    return status;
 }
 
 edgeops_status edgeops_workflow_install(edgeops_workflow **out, const char *store,
@@ -391,7 +391,7 @@ edgeops_status edgeops_workflow_install(edgeops_workflow **out, const char *stor
     eop_installed item = {0};
     bool seen = false;
     int lock = -1;
-    edgeops_status rc = EDGEOPS_OK;
+    edgeops_status status = EDGEOPS_OK;
     if (out != NULL) {
         *out = NULL;
     }
@@ -399,35 +399,35 @@ edgeops_status edgeops_workflow_install(edgeops_workflow **out, const char *stor
     int fd = eop_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat st;
     if (fd < 0 || fstat(fd, &st) != 0) {
-        rc = eop_fail_errno(errno, "workflow", "cannot open package '%s'", path);
+        status = eop_fail_errno(errno, "workflow", "cannot open package '%s'", path);
         goto out;
     }
     if (S_ISREG(st.st_mode) && (uint64_t)st.st_size <= EOP_ENTRY_ZIP_MAX) {
-        rc = eop_seen_find(&item, &seen, store, fd);
+        status = eop_seen_find(&item, &seen, store, fd);
     }
-    if (rc != EDGEOPS_OK) {
+    if (status != EDGEOPS_OK) {
         goto out;
     }
     if (seen) {
-        rc = EDGEOPS_DONE;
+        status = EDGEOPS_DONE;
     } else {
-        rc = eop_package_open(&package, path);
-        if (rc == EDGEOPS_OK) {
-            rc = lock_store(&lock, store);
+        status = eop_package_open(&package, path);
+        if (status == EDGEOPS_OK) {
+            status = lock_store(&lock, store);
         }
-        if (rc == EDGEOPS_OK) {
-            rc = sweep_store(store);
+        if (status == EDGEOPS_OK) {
+            status = sweep_store(store);
         }
-        if (rc == EDGEOPS_OK) {
-            rc = install_new(&item, &package, store);
+        if (status == EDGEOPS_OK) {
+            status = install_new(&item, &package, store);
         }
-        if (rc >= EDGEOPS_OK && !package.folder) {
+        if (status >= EDGEOPS_OK && package.form != EOP_FORM_FOLDER) {
             eop_seen_add(&item, store, package.fd);
         }
     }
-    if (rc >= EDGEOPS_OK && out != NULL) {
+    if (status >= EDGEOPS_OK && out != NULL) {
         edgeops_status opened = eop_installed_open(out, &item, store);
-        rc = opened == EDGEOPS_OK ? rc : opened;
+        status = opened == EDGEOPS_OK ? status : opened;
     }
 out:
     if (lock >= 0) {
@@ -437,7 +437,7 @@ out:
         close(fd);
     }
     eop_package_close(&package);
-    return rc;
+    return status;
 }
 
 edgeops_status edgeops_workflow_remove(const char *store, const char *reference) {
@@ -446,13 +446,13 @@ edgeops_status edgeops_workflow_remove(const char *store, const char *reference)
     char name[128];
     int lock = -1;
     char *entry = NULL, *index = NULL, *object = NULL, *list = NULL;
-    edgeops_status rc = eop_installed_find(&item, store, reference);
+    edgeops_status status = eop_installed_find(&item, store, reference);
     /* A damaged entry goes too; its object is swept by the next install. */
-    bool damaged = rc == EDGEOPS_E_CORRUPT && eop_installed_parse_name(&item, reference);
-    if (rc == EDGEOPS_OK || damaged) {
-        rc = lock_store(&lock, store);
+    bool damaged = status == EDGEOPS_E_CORRUPT && eop_installed_parse_name(&item, reference);
+    if (status == EDGEOPS_OK || damaged) {
+        status = lock_store(&lock, store);
     }
-    if (rc != EDGEOPS_OK) {
+    if (status != EDGEOPS_OK) {
         goto out;
     }
     (void)snprintf(name, sizeof name, "%s@%s", item.name, item.version);
@@ -461,20 +461,20 @@ edgeops_status edgeops_workflow_remove(const char *store, const char *reference)
     object = eop_store_path(store, "objects", item.digest);
     list = object != NULL ? eop_format("%s.list", object) : NULL;
     if (entry == NULL || index == NULL || object == NULL || list == NULL) {
-        rc = eop_fail_nomem("workflow");
+        status = eop_fail_nomem("workflow");
         goto out;
     }
     if (unlink(entry) != 0 && errno != ENOENT) {
-        rc = eop_fail_errno(errno, "workflow", "cannot remove '%s'", entry);
+        status = eop_fail_errno(errno, "workflow", "cannot remove '%s'", entry);
         goto out;
     }
-    rc = eop_dir_sync(index);
+    status = eop_dir_sync(index);
     /* Without an entry it is gone; what follows only frees the disk. */
-    if (rc == EDGEOPS_OK && !damaged) {
-        rc = eop_remove_tree(object);
+    if (status == EDGEOPS_OK && !damaged) {
+        status = eop_remove_tree(object);
     }
-    if (rc == EDGEOPS_OK && !damaged) {
-        rc = eop_remove_tree(list);
+    if (status == EDGEOPS_OK && !damaged) {
+        status = eop_remove_tree(list);
     }
 out:
     if (lock >= 0) {
@@ -484,5 +484,5 @@ out:
     eop_free(index);
     eop_free(object);
     eop_free(list);
-    return rc;
+    return status;
 }

@@ -3,11 +3,12 @@
  *     objects/DIGEST/       the files of a workflow, read-only, named by content
  *     objects/DIGEST.list   the text whose SHA-256 is DIGEST, see eop_entries_digest()
  *     index/NAME@VERSION    "edgeops-index 1\nDIGEST BYTES\n": what is installed
- *     seen/KEY              "NAME@VERSION DIGEST\n": zips that were installed, by SHA-256 of the
- * file and by its identity on disk (device, inode, size, times) lock                  held while
- * something is installed or removed Each object is made under a name ".tmp-..." beside, synced,
- * then renamed; the index entry comes after it. Whatever a crash leaves is a temporary name or an
- * object without an entry, and the next install sweeps both. */
+ *     seen/KEY              "NAME@VERSION DIGEST\n": packages that were installed, by SHA-256 of
+ *                           the file and by its identity on disk (device, inode, size, times)
+ *     lock                  held while something is installed or removed
+ * Each object is made under a name ".tmp-..." beside, synced, then renamed; the index entry comes
+ * after it. Whatever a crash leaves is a temporary name or an object without an entry, and the next
+ * install sweeps both. */
 #ifndef EOP_WORKFLOW_STORE_H
 #define EOP_WORKFLOW_STORE_H
 
@@ -37,9 +38,9 @@ char *eop_store_path(const char *store, const char *a, const char *b);
 edgeops_status eop_installed_open(edgeops_workflow **out, const eop_installed *item,
                                   const char *store);
 
-/** Was this very zip installed before? *found says so. No error when nothing is known. */
+/** Was this very package installed before? *found says so. No error when nothing is known. */
 edgeops_status eop_seen_find(eop_installed *out, bool *found, const char *store, int fd);
-/** Remembers a zip. Failures do not matter to the caller: it is a cache. */
+/** Remembers a package. Failures do not matter to the caller: it is a cache. */
 void eop_seen_add(const eop_installed *item, const char *store, int fd);
 
 #endif /* EOP_WORKFLOW_STORE_H */

@@ -99,18 +99,18 @@ static edgeops_status read_item(eop_installed *item, const char *store, const ch
     char *text = NULL;
     unsigned long long size = 0;
     int used = 0;
-    edgeops_status rc =
+    edgeops_status status =
         path != NULL ? eop_file_read(&text, NULL, path, 4096) : eop_fail_nomem("workflow");
-    if (rc == EDGEOPS_OK &&
+    if (status == EDGEOPS_OK &&
         (sscanf(text, "edgeops-index 1\n%64[0-9a-f] %llu%n", item->digest, &size, &used) != 2 ||
          strlen(item->digest) != 64 || text[used] != '\n')) {
-        rc = eop_fail(EDGEOPS_E_CORRUPT, "workflow",
-                      "'%s' is damaged; remove the workflow and install it again", path);
+        status = eop_fail(EDGEOPS_E_CORRUPT, "workflow",
+                          "'%s' is damaged; remove the workflow and install it again", path);
     }
     item->size_bytes = size;
     eop_free(text);
     eop_free(path);
-    return rc;
+    return status;
 }
 
 typedef struct load {
@@ -127,35 +127,36 @@ static edgeops_status load_one(const char *name, void *user_data) {
     if (!eop_installed_parse_name(&item, name)) {
         return EDGEOPS_OK; /* what a crash left of a write */
     }
-    edgeops_status rc = read_item(&item, l->store, name);
-    if (rc == EDGEOPS_E_NOTFOUND) {
+    edgeops_status status = read_item(&item, l->store, name);
+    if (status == EDGEOPS_E_NOTFOUND) {
         return EDGEOPS_OK; /* removed just now */
     }
-    if (rc == EDGEOPS_E_CORRUPT || rc == EDGEOPS_E_LIMIT) {
+    if (status == EDGEOPS_E_CORRUPT || status == EDGEOPS_E_LIMIT) {
         l->damaged++; /* the others can still be used */
         return EDGEOPS_OK;
     }
-    if (rc == EDGEOPS_OK && !eop_grow(&l->items, &l->capacity, l->count + 1, sizeof *l->items)) {
-        rc = eop_fail_nomem("workflow");
+    if (status == EDGEOPS_OK &&
+        !eop_grow(&l->items, &l->capacity, l->count + 1, sizeof *l->items)) {
+        status = eop_fail_nomem("workflow");
     }
-    if (rc == EDGEOPS_OK) {
+    if (status == EDGEOPS_OK) {
         l->items[l->count++] = item;
     }
-    return rc;
+    return status;
 }
 
 edgeops_status eop_installed_load(eop_installed **out, size_t *count, size_t *damaged,
                                   const char *store) {
     load l = {.store = store};
     char *path = eop_store_path(store, "index", NULL);
-    edgeops_status rc = EDGEOPS_OK;
+    edgeops_status status = EDGEOPS_OK;
     if (path == NULL) {
         return eop_fail_nomem("workflow");
     }
     if (eop_file_exists(path)) {
-        rc = eop_dir_walk(path, load_one, &l);
+        status = eop_dir_walk(path, load_one, &l);
     }
-    if (rc == EDGEOPS_OK) {
+    if (status == EDGEOPS_OK) {
         if (l.count > 0) {
             qsort(l.items, l.count, sizeof *l.items, by_version);
         }
@@ -168,7 +169,7 @@ edgeops_status eop_installed_load(eop_installed **out, size_t *count, size_t *da
     }
     eop_free(l.items);
     eop_free(path);
-    return rc;
+    return status;
 }
 
 static edgeops_status not_installed(const char *reference) {
@@ -179,40 +180,41 @@ static edgeops_status not_installed(const char *reference) {
 edgeops_status eop_installed_find(eop_installed *out, const char *store, const char *reference) {
     eop_installed exact;
     if (eop_installed_parse_name(&exact, reference)) {
-        edgeops_status rc = read_item(&exact, store, reference);
-        if (rc == EDGEOPS_OK) {
+        edgeops_status status = read_item(&exact, store, reference);
+        if (status == EDGEOPS_OK) {
             *out = exact;
         }
-        return rc == EDGEOPS_E_NOTFOUND ? not_installed(reference) : rc;
+        return status == EDGEOPS_E_NOTFOUND ? not_installed(reference) : status;
     }
     eop_installed *items = NULL;
     size_t count = 0;
-    edgeops_status rc = eop_installed_load(&items, &count, NULL, store);
+    edgeops_status status = eop_installed_load(&items, &count, NULL, store);
     const eop_installed *found = NULL;
-    for (size_t i = 0; rc == EDGEOPS_OK && i < count; i++) {
+    for (size_t i = 0; status == EDGEOPS_OK && i < count; i++) {
         if (strcmp(items[i].name, reference) == 0) {
             found = &items[i]; /* sorted: the last one is the highest */
         }
     }
     size_t digits = hex_digits(reference);
     bool digest = found == NULL && digits >= 8 && digits <= 64 && reference[digits] == '\0';
-    for (size_t i = 0; rc == EDGEOPS_OK && digest && i < count; i++) {
+    for (size_t i = 0; status == EDGEOPS_OK && digest && i < count; i++) {
         if (strncmp(items[i].digest, reference, digits) == 0) {
             if (found != NULL) {
-                rc = eop_fail(EDGEOPS_E_INVALID, "workflow",
-                              "digest '%s' fits several workflows; give more digits", reference);
+                status =
+                    eop_fail(EDGEOPS_E_INVALID, "workflow",
+                             "digest '%s' fits several workflows; give more digits", reference);
             }
             found = &items[i];
         }
     }
-    if (rc == EDGEOPS_OK && found == NULL) {
-        rc = not_installed(reference);
+    if (status == EDGEOPS_OK && found == NULL) {
+        status = not_installed(reference);
     }
-    if (rc == EDGEOPS_OK) {
+    if (status == EDGEOPS_OK) {
         *out = *found;
     }
     eop_free(items);
-    return rc;
+    return status;
 }
 
 edgeops_status eop_installed_write(const eop_installed *item, const char *store) {
@@ -222,10 +224,10 @@ edgeops_status eop_installed_write(const eop_installed *item, const char *store)
     int n = snprintf(text, sizeof text, "edgeops-index 1\n%s %llu\n", item->digest,
                      (unsigned long long)item->size_bytes);
     char *path = eop_store_path(store, "index", name);
-    edgeops_status rc =
+    edgeops_status status =
         path != NULL ? eop_file_write(path, text, (size_t)n, 0644) : eop_fail_nomem("workflow");
     eop_free(path);
-    return rc;
+    return status;
 }
 
 edgeops_status eop_installed_open(edgeops_workflow **out, const eop_installed *item,
@@ -234,7 +236,7 @@ edgeops_status eop_installed_open(edgeops_workflow **out, const eop_installed *i
     char *file = NULL;
     char *text = NULL;
     size_t size = 0;
-    edgeops_status rc = EDGEOPS_OK;
+    edgeops_status status = EDGEOPS_OK;
     if (w == NULL) {
         return eop_fail_nomem("workflow");
     }
@@ -242,21 +244,21 @@ edgeops_status eop_installed_open(edgeops_workflow **out, const eop_installed *i
     w->size_bytes = item->size_bytes;
     w->directory = eop_store_path(store, "objects", item->digest);
     file = w->directory != NULL ? eop_path_join(w->directory, EOP_MANIFEST_NAME) : NULL;
-    rc = file != NULL ? eop_file_read(&text, &size, file, EOP_MANIFEST_MAX)
-                      : eop_fail_nomem("workflow");
-    if (rc == EDGEOPS_OK) {
-        rc = eop_manifest_parse(&w->manifest, text, size);
+    status = file != NULL ? eop_file_read(&text, &size, file, EOP_MANIFEST_MAX)
+                          : eop_fail_nomem("workflow");
+    if (status == EDGEOPS_OK) {
+        status = eop_manifest_parse(&w->manifest, text, size);
     }
-    if (rc == EDGEOPS_OK && (strcmp(w->manifest.view.name, item->name) != 0 ||
-                             strcmp(w->manifest.view.version, item->version) != 0)) {
-        rc = EDGEOPS_E_INVALID;
+    if (status == EDGEOPS_OK && (strcmp(w->manifest.view.name, item->name) != 0 ||
+                                 strcmp(w->manifest.view.version, item->version) != 0)) {
+        status = EDGEOPS_E_INVALID;
     }
-    if (rc == EDGEOPS_E_NOTFOUND || rc == EDGEOPS_E_INVALID || rc == EDGEOPS_E_LIMIT) {
-        rc = eop_fail(EDGEOPS_E_CORRUPT, "workflow",
-                      "the files of workflow %s@%s are damaged; remove it and install it again",
-                      item->name, item->version);
+    if (status == EDGEOPS_E_NOTFOUND || status == EDGEOPS_E_INVALID || status == EDGEOPS_E_LIMIT) {
+        status = eop_fail(EDGEOPS_E_CORRUPT, "workflow",
+                          "the files of workflow %s@%s are damaged; remove it and install it again",
+                          item->name, item->version);
     }
-    if (rc == EDGEOPS_OK) {
+    if (status == EDGEOPS_OK) {
         eop_workflow_describe(w);
         *out = w;
         w = NULL;
@@ -264,10 +266,10 @@ edgeops_status eop_installed_open(edgeops_workflow **out, const eop_installed *i
     edgeops_workflow_close(w);
     eop_free(text);
     eop_free(file);
-    return rc;
+    return status;
 }
 
-/* -- zips that were seen -- */
+/* -- packages that were seen -- */
 
 /* A file that was written within the last moment can be written again without its times moving. */
 #define TIME_GRAIN (100 * EDGEOPS_MILLISECOND)
@@ -296,14 +298,14 @@ static edgeops_status content_key(char key[65], int fd) {
     eop_sha256 *hash = NULL;
     char *block = eop_alloc(BLOCK);
     off_t offset = 0;
-    edgeops_status rc = block != NULL ? eop_sha256_new(&hash) : eop_fail_nomem("workflow");
-    while (rc == EDGEOPS_OK) {
+    edgeops_status status = block != NULL ? eop_sha256_new(&hash) : eop_fail_nomem("workflow");
+    while (status == EDGEOPS_OK) {
         ssize_t n = pread(fd, block, BLOCK, offset);
         if (n < 0 && errno == EINTR) {
             continue;
         }
         if (n < 0) {
-            rc = eop_fail_errno(errno, "workflow", "cannot read the package");
+            status = eop_fail_errno(errno, "workflow", "cannot read the package");
         }
         if (n <= 0) {
             break;
@@ -311,13 +313,13 @@ static edgeops_status content_key(char key[65], int fd) {
         eop_sha256_update(hash, block, (size_t)n);
         offset += n;
     }
-    if (rc == EDGEOPS_OK) {
+    if (status == EDGEOPS_OK) {
         eop_sha256_finish(hash, key);
         hash = NULL;
     }
     eop_sha256_free(hash);
     eop_free(block);
-    return rc;
+    return status;
 }
 
 /* What is remembered counts only while the index and the object agree with it. */
@@ -368,19 +370,19 @@ edgeops_status eop_seen_find(eop_installed *out, bool *found, const char *store,
     if (!any) {
         return EDGEOPS_OK;
     }
-    edgeops_status rc = identity_key(key, fd, true);
-    if (rc == EDGEOPS_OK && lookup(out, store, key)) {
+    edgeops_status status = identity_key(key, fd, true);
+    if (status == EDGEOPS_OK && lookup(out, store, key)) {
         *found = true;
         return EDGEOPS_OK;
     }
-    if (rc == EDGEOPS_OK) {
-        rc = content_key(key, fd);
+    if (status == EDGEOPS_OK) {
+        status = content_key(key, fd);
     }
-    if (rc == EDGEOPS_OK && lookup(out, store, key)) {
+    if (status == EDGEOPS_OK && lookup(out, store, key)) {
         *found = true;
         remember_identity(out, store, fd);
     }
-    return rc;
+    return status;
 }
 
 void eop_seen_add(const eop_installed *item, const char *store, int fd) {

@@ -20,31 +20,32 @@ edgeops_status edgeops_workflow_check(edgeops_workflow **out, const char *path) 
     }
     EOP_REQUIRE(path != NULL, "workflow");
     eop_package package;
-    edgeops_status rc = eop_package_open(&package, path);
-    if (rc == EDGEOPS_OK) {
-        rc = eop_package_read(&package, NULL);
+    edgeops_status status = eop_package_open(&package, path);
+    if (status == EDGEOPS_OK) {
+        status = eop_package_read(&package, NULL);
     }
-    if (rc == EDGEOPS_OK && out != NULL) {
-        rc = eop_workflow_take(out, &package, package.folder ? path : "");
+    if (status == EDGEOPS_OK && out != NULL) {
+        status = eop_workflow_take(out, &package, package.form == EOP_FORM_FOLDER ? path : "");
     }
     eop_package_close(&package);
-    return rc;
+    return status;
 }
 
 static edgeops_status write_zip(eop_package *package, const char *zip) {
     eop_replacement file;
     struct stat st;
-    edgeops_status rc = eop_replacement_open(&file, zip, 0644);
-    if (rc < 0) {
-        return rc;
+    edgeops_status status = eop_replacement_open(&file, zip, 0644);
+    if (status < 0) {
+        return status;
     }
-    rc = eop_archive_write(file.fd, &package->entries, zip, eop_folder_open, &package->fd);
-    if (rc == EDGEOPS_OK && fstat(file.fd, &st) == 0 && (uint64_t)st.st_size > EOP_ENTRY_ZIP_MAX) {
-        rc = eop_fail(EDGEOPS_E_LIMIT, "workflow", "'%s': a package has at most 1 GiB", zip);
+    status = eop_package_write_zip(file.fd, &package->entries, zip, eop_folder_open, &package->fd);
+    if (status == EDGEOPS_OK && fstat(file.fd, &st) == 0 &&
+        (uint64_t)st.st_size > EOP_ENTRY_ZIP_MAX) {
+        status = eop_fail(EDGEOPS_E_LIMIT, "workflow", "'%s': a package has at most 1 GiB", zip);
     }
-    if (rc < 0) {
+    if (status < 0) {
         eop_replacement_dispose(&file);
-        return rc;
+        return status;
     }
     return eop_replacement_commit(&file);
 }
@@ -53,23 +54,23 @@ edgeops_status edgeops_workflow_pack(char **written, const char *directory, cons
     EOP_REQUIRE(directory != NULL, "workflow");
     eop_package package;
     char *path = NULL;
-    edgeops_status rc = eop_package_open(&package, directory);
-    if (rc == EDGEOPS_OK && !package.folder) {
-        rc = eop_fail(EDGEOPS_E_INVALID, "workflow", "'%s' is no folder", directory);
+    edgeops_status status = eop_package_open(&package, directory);
+    if (status == EDGEOPS_OK && package.form != EOP_FORM_FOLDER) {
+        status = eop_fail(EDGEOPS_E_INVALID, "workflow", "'%s' is no folder", directory);
     }
-    if (rc == EDGEOPS_OK) {
+    if (status == EDGEOPS_OK) {
         path = zip != NULL ? eop_strdup(zip)
                            : eop_format("%s-%s.zip", package.manifest.view.name,
                                         package.manifest.view.version);
-        rc = path != NULL ? write_zip(&package, path) : eop_fail_nomem("workflow");
+        status = path != NULL ? write_zip(&package, path) : eop_fail_nomem("workflow");
     }
-    if (rc == EDGEOPS_OK && written != NULL) {
+    if (status == EDGEOPS_OK && written != NULL) {
         *written = path;
         path = NULL;
     }
     eop_free(path);
     eop_package_close(&package);
-    return rc;
+    return status;
 }
 
 edgeops_status edgeops_workflow_open(edgeops_workflow **out, const char *store,
@@ -77,34 +78,34 @@ edgeops_status edgeops_workflow_open(edgeops_workflow **out, const char *store,
     EOP_REQUIRE(out != NULL && store != NULL && reference != NULL, "workflow");
     *out = NULL;
     eop_installed item;
-    edgeops_status rc = eop_installed_find(&item, store, reference);
-    return rc == EDGEOPS_OK ? eop_installed_open(out, &item, store) : rc;
+    edgeops_status status = eop_installed_find(&item, store, reference);
+    return status == EDGEOPS_OK ? eop_installed_open(out, &item, store) : status;
 }
 
 edgeops_status edgeops_workflow_list(const char *store, edgeops_workflow_fn fn, void *user_data) {
     EOP_REQUIRE(store != NULL && fn != NULL, "workflow");
     eop_installed *items = NULL;
     size_t count = 0, damaged = 0;
-    edgeops_status rc = eop_installed_load(&items, &count, &damaged, store);
-    for (size_t i = 0; rc == EDGEOPS_OK && i < count; i++) {
+    edgeops_status status = eop_installed_load(&items, &count, &damaged, store);
+    for (size_t i = 0; status == EDGEOPS_OK && i < count; i++) {
         edgeops_workflow *workflow = NULL;
-        rc = eop_installed_open(&workflow, &items[i], store);
-        if (rc == EDGEOPS_E_CORRUPT) {
+        status = eop_installed_open(&workflow, &items[i], store);
+        if (status == EDGEOPS_E_CORRUPT) {
             damaged++;
-            rc = EDGEOPS_OK;
+            status = EDGEOPS_OK;
             continue;
         }
-        if (rc == EDGEOPS_OK) {
-            rc = fn(workflow, user_data);
+        if (status == EDGEOPS_OK) {
+            status = fn(workflow, user_data);
         }
         edgeops_workflow_close(workflow);
     }
-    if (rc == EDGEOPS_OK && damaged > 0) {
-        rc = eop_fail(EDGEOPS_E_CORRUPT, "workflow",
-                      "%zu installed workflows are damaged and not shown; remove them by "
-                      "NAME@VERSION and install them again",
-                      damaged);
+    if (status == EDGEOPS_OK && damaged > 0) {
+        status = eop_fail(EDGEOPS_E_CORRUPT, "workflow",
+                          "%zu installed workflows are damaged and not shown; remove them by "
+                          "NAME@VERSION and install them again",
+                          damaged);
     }
     eop_free(items);
-    return rc;
+    return status;
 }

@@ -3,8 +3,7 @@
 
 #include <criterion/new/assert.h>
 
-#include "workflow/archive.h"
-#include "workflow/zip_index.h"
+#include "workflow/package.h"
 #include "workflow_tools.h"
 
 TestSuite(workflow_zip, .init = enter_folder, .fini = leave_folder);
@@ -17,13 +16,15 @@ TestSuite(workflow_zip, .init = enter_folder, .fini = leave_folder);
 /* Both passes, without a manifest. */
 static edgeops_status read_zip(const char *path) {
     eop_entries entries = {0};
+    eop_zip zip = {.fd = -1};
     const eop_sink sink = {NULL, NULL, NULL, NULL};
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     cr_assert(fd >= 0);
-    edgeops_status rc = eop_zip_index(&entries, fd, path);
+    edgeops_status rc = eop_package_index_zip(&entries, &zip, fd, path);
     if (rc == EDGEOPS_OK) {
-        rc = eop_archive_read(&entries, fd, path, &sink);
+        rc = eop_package_read_zip(&entries, &zip, &sink);
     }
+    eop_zip_dispose(&zip);
     eop_entries_dispose(&entries);
     close(fd);
     return rc;
@@ -166,6 +167,19 @@ Test(workflow_zip, bytes_in_front_are_passed_over) {
     CHECK_CODE(EDGEOPS_OK, edgeops_workflow_check(NULL, "a.zip"));
     eop_buf_dispose(&all);
     eop_buf_dispose(&zip);
+}
+
+/* libarchive wrote the packages of the first versions. */
+Test(workflow_zip, zips_of_the_first_writer_are_read) {
+    const char *root = getenv("EDGEOPS_SOURCE_ROOT");
+    char path[512];
+    edgeops_workflow *workflow = NULL;
+    (void)snprintf(path, sizeof path, "%s/tests/fuzz/corpus/workflow/first-writer.zip",
+                   root != NULL ? root : ".");
+    CHECK_CODE(EDGEOPS_OK, edgeops_workflow_check(&workflow, path));
+    cr_assert_str_eq(edgeops_workflow_info_of(workflow)->digest,
+                     "8839e12c08ad86e05c36ffd6bb82ac43b8097fd32c1f57cc6d523f6254fdf712");
+    edgeops_workflow_close(workflow);
 }
 
 Test(workflow_zip, what_is_no_zip_says_so) {

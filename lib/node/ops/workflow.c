@@ -110,7 +110,7 @@ static edgeops_status add_paths(add_work *w) {
         return eop_fail(EDGEOPS_E_INVALID, "node", "give the package as input, or its path");
     }
     w->folder = eop_node_path(node, "tmp", NULL);
-    w->upload = w->folder != NULL ? eop_format("%s/upload-%ld-%llu.zip", w->folder, (long)getpid(),
+    w->upload = w->folder != NULL ? eop_format("%s/upload-%ld-%llu", w->folder, (long)getpid(),
                                                (unsigned long long)++uploads)
                                   : NULL;
     return w->upload != NULL ? EDGEOPS_OK : eop_fail_nomem("node");
