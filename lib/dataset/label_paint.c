@@ -14,7 +14,7 @@ void eop_label_names_dispose(eop_label_names *names) {
         eop_free(names->items[i]);
     }
     eop_free(names->items);
-    eop_names_dispose(&names->by_name);
+    eop_map_dispose(&names->by_name);
     *names = (eop_label_names){0};
 }
 
@@ -53,7 +53,7 @@ edgeops_status eop_label_name_index(int32_t *index, eop_label_names *names, cons
     if (item == NULL) {
         item = eop_calloc(1, sizeof *item);
         char *copy = eop_strdup(text);
-        if (item == NULL || copy == NULL || !eop_names_reserve(&names->by_name) ||
+        if (item == NULL || copy == NULL || !eop_map_reserve(&names->by_name) ||
             !eop_grow(&names->items, &names->capacity, names->count + 1, sizeof *names->items)) {
             eop_free(item);
             eop_free(copy);

@@ -25,7 +25,7 @@ static void free_asset(eop_asset *asset) {
     for (uint32_t i = 0; i < asset->channel_count; i++) {
         free_channel(asset->channels[i]);
     }
-    eop_names_dispose(&asset->by_name);
+    eop_map_dispose(&asset->by_name);
     eop_free(asset->channels);
     eop_free(asset->layout);
     eop_free(asset->name);
@@ -37,7 +37,7 @@ void eop_memtable_dispose(eop_memtable *table) {
         free_asset(table->assets[i]);
     }
     eop_free(table->assets);
-    eop_names_dispose(&table->by_name);
+    eop_map_dispose(&table->by_name);
     *table = (eop_memtable){0};
 }
 
@@ -79,7 +79,7 @@ edgeops_status eop_memtable_add(eop_asset **out, eop_memtable *table, const char
     asset->hash = eop_names_hash(name);
     asset->id = id;
     asset->until = INT64_MIN;
-    if (asset->name == NULL || !eop_names_reserve(&table->by_name) ||
+    if (asset->name == NULL || !eop_map_reserve(&table->by_name) ||
         !eop_grow(&table->assets, &table->capacity, table->count + 1, sizeof(eop_asset *))) {
         free_asset(asset);
         return eop_fail_nomem("store");
@@ -125,7 +125,7 @@ edgeops_status eop_asset_add_channel(eop_asset *asset, const char *name, edgeops
     channel->type = type;
     channel->length = length;
     channel->hash = eop_names_hash(name);
-    if (channel->name == NULL || channel->unit == NULL || !eop_names_reserve(&asset->by_name) ||
+    if (channel->name == NULL || channel->unit == NULL || !eop_map_reserve(&asset->by_name) ||
         !eop_grow(&asset->channels, &asset->channel_capacity, asset->channel_count + 1u,
                   sizeof(eop_channel *))) {
         free_channel(channel);

@@ -57,7 +57,7 @@ static edgeops_status rename_asset(edgeops_store *store, const char *from, const
         return eop_fail(EDGEOPS_E_EXISTS, "store", "there is an asset '%s' already", to);
     }
     char *name = eop_strdup(to);
-    if (name == NULL || !eop_names_reserve(&mem->by_name)) {
+    if (name == NULL || !eop_map_reserve(&mem->by_name)) {
         eop_free(name);
         return eop_fail_nomem("store");
     }
@@ -141,7 +141,7 @@ static edgeops_status rename_channel(edgeops_store *store, const char *asset_nam
                         asset_name, to);
     }
     char *name = eop_strdup(to);
-    if (name == NULL || !eop_names_reserve(&asset->by_name)) {
+    if (name == NULL || !eop_map_reserve(&asset->by_name)) {
         eop_free(name);
         return eop_fail_nomem("store");
     }
