@@ -8,6 +8,7 @@
 
 #include "edgeops/dataset.h"
 #include "store/catalog.h"
+#include "store/record.h"
 #include "store/verify.h"
 
 /** JSON object: name, digest, created, assets [{name, rows, max_ordinal}], channels [{name, type,

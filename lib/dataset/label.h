@@ -3,7 +3,7 @@
 #ifndef EOP_DATASET_LABEL_H
 #define EOP_DATASET_LABEL_H
 
-#include "store/catalog_db.h"
+#include "store/catalog.h"
 #include "store/names.h"
 
 typedef struct eop_label_name {

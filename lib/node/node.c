@@ -20,6 +20,7 @@
 #include "node/live/outbox.h"
 #include "node/live/sources.h"
 #include "node/ops/ops.h"
+#include "store/inner.h"
 #include "store/log.h"
 #include "store/retention.h"
 #include "store/room.h"
@@ -142,6 +143,7 @@ static edgeops_status set_home(edgeops_node *node, const char *home) {
 static edgeops_status open_local(edgeops_node *node, const edgeops_node_options *options,
                                  edgeops_status status) {
     if (status == EDGEOPS_OK) {
+        node->catalog = eop_store_catalog(node->store);
         eop_store_set_log(node->store, node_log(node));
         /* Now that it is there for sure: without links and dots. */
         status = set_home(node, node->home);

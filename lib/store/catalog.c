@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include "store/catalog.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/time.h"
-#include "store/catalog_db.h"
+#include "store/version.h"
 
 #define LABEL_INDEX_OF_2                                                                           \
     "CREATE INDEX label_replaces ON label(replaces) WHERE replaces IS NOT NULL;"

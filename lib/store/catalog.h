@@ -1,77 +1,140 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the node keeps in catalog.db beside assets, labels and datasets. All calls: any thread.
- * Every write is one transaction (BEGIN IMMEDIATE), durable against kill -9 when it returns. */
+/* catalog.db: everything but the samples. One connection under a lock of its own, which is taken
+ * last: nothing that holds it takes the store's lock.
+ *
+ * A channel is known everywhere by (asset id, position); ids of assets are never used twice, and
+ * the ordinals of an asset that is made again under an old name go on (`retired`). Labels are only
+ * added to: `version` says when one came, `withdrawn` when it was taken back, both counted in
+ * meta 'label_version', so that a dataset can name what it was frozen with. */
 #ifndef EOP_STORE_CATALOG_H
 #define EOP_STORE_CATALOG_H
 
-#include <stdbool.h>
+#include <pthread.h>
 
-#include "base/log.h"
-#include "edgeops/store.h"
+#include "store/memtable.h"
+#include "store/sql.h"
 
-/** The version of a home this program writes (`user_version` of catalog.db). A newer one is refused
- * with E_VERSION. */
-#define EOP_HOME_VERSION 2
+typedef struct eop_catalog eop_catalog;
 
-/* -- records: one JSON document for each (kind, name); kind is "source", "model", "run",
- * "deployment", "node" -- */
-typedef edgeops_status (*eop_record_fn)(const char *name, const char *json, void *user_data);
-/** insert_only: E_EXISTS when the name is taken. */
-edgeops_status eop_record_put(edgeops_store *store, const char *kind, const char *name,
-                              const char *json, bool insert_only);
-/** *json: free with eop_free. E_NOTFOUND. */
-edgeops_status eop_record_get(char **json, edgeops_store *store, const char *kind,
-                              const char *name);
-/** Walks in the order in which they were first put. */
-edgeops_status eop_record_list(edgeops_store *store, const char *kind, eop_record_fn fn,
-                               void *user_data);
-edgeops_status eop_record_remove(edgeops_store *store, const char *kind, const char *name);
-/** Next number of a named sequence, from 1; never given twice. */
-edgeops_status eop_record_number(int64_t *out, edgeops_store *store, const char *sequence);
+/** Messages that wait for one destination. */
+typedef struct eop_outbox_counter {
+    char *destination;
+    uint64_t waiting;
+} eop_outbox_counter;
 
-/* -- outbox: messages that must reach the broker, and how far a deployment has come -- */
-typedef struct eop_outbox_message {
-    uint64_t id;             /**< given by the store, ascending */
-    const char *destination; /**< which publisher: name of the deployment's source */
-    const char *topic;
-    const void *payload;
-    size_t size;
-    uint8_t qos;
-    uint8_t retain;
-} eop_outbox_message;
-/** In one transaction: the messages go into the outbox and the checkpoint of `deployment` becomes
- * `ordinal` with `state_json`. messages[i].id is set. With more than 1,000,000 messages waiting for
- * a destination: E_LIMIT. */
-edgeops_status eop_outbox_commit(edgeops_store *store, const char *deployment, uint64_t ordinal,
-                                 const char *state_json, eop_outbox_message *messages, size_t n);
-typedef edgeops_status (*eop_outbox_fn)(const eop_outbox_message *message, void *user_data);
-/** Walks at most max messages of a destination with id > after, ascending. */
-edgeops_status eop_outbox_list(edgeops_store *store, const char *destination, uint64_t after,
-                               size_t max, eop_outbox_fn fn, void *user_data);
-/** Delivered: removes them. */
-edgeops_status eop_outbox_done(edgeops_store *store, const uint64_t *ids, size_t n);
-edgeops_status eop_outbox_count(uint64_t *out, edgeops_store *store, const char *destination);
-/** Checkpoint of a deployment. E_NOTFOUND before the first one. *state_json may be NULL; free with
- * eop_free. */
-edgeops_status eop_checkpoint_get(uint64_t *ordinal, char **state_json, edgeops_store *store,
-                                  const char *deployment);
-edgeops_status eop_checkpoint_remove(edgeops_store *store, const char *deployment);
+struct eop_catalog {
+    eop_sql sql;
+    pthread_mutex_t lock;
+    bool lock_made;
+    eop_outbox_counter *outbox;
+    size_t outbox_count;
+    size_t outbox_capacity;
+    bool power;    /**< commits wait for the disk */
+    int wal_pages; /**< since the last checkpoint, for the background writer */
+    void (*on_wal)(void *user_data);
+    void *user_data;
+};
 
-/* -- dead letters: the newest 1,000 of each source -- */
-typedef struct eop_dead_letter {
-    edgeops_time time;
-    const char *topic;
-    const char *reason;
-    const void *payload; /**< at most 512 bytes are kept */
-    size_t payload_size;
-    uint64_t message_size;
-} eop_dead_letter;
-edgeops_status eop_dead_letter_add(edgeops_store *store, const char *source,
-                                   const eop_dead_letter *letters, size_t n);
-typedef edgeops_status (*eop_dead_letter_fn)(const eop_dead_letter *letter, void *user_data);
-/** Newest first, at most max. */
-edgeops_status eop_dead_letter_list(edgeops_store *store, const char *source, size_t max,
-                                    eop_dead_letter_fn fn, void *user_data);
-edgeops_status eop_dead_letter_remove(edgeops_store *store, const char *source);
+typedef enum eop_catalog_statement {
+    EOP_META_GET,
+    EOP_META_SET,
+    EOP_ASSET_ADD,
+    EOP_ASSET_LIST,
+    EOP_ASSET_FIND,
+    EOP_ASSET_REMOVE,
+    EOP_ASSET_NEXT_ID,
+    EOP_ASSET_RETIRE,
+    EOP_ASSET_RETIRED,
+    EOP_ASSET_RENAME,
+    EOP_CHANNEL_ADD,
+    EOP_CHANNEL_LIST,
+    EOP_CHANNEL_UNIT,
+    EOP_CHANNEL_RENAME,
+    EOP_LABEL_BUMP,
+    EOP_LABEL_VERSION,
+    EOP_LABEL_ADD,
+    EOP_LABEL_WITHDRAW,
+    EOP_LABEL_SAME,
+    EOP_LABEL_GET,
+    EOP_LABEL_PAGE,
+    EOP_LABEL_CHAIN,
+    EOP_LABEL_WHERE,
+    EOP_LABELLED_NEXT,
+    EOP_LABEL_AT,
+    EOP_RECORD_INSERT,
+    EOP_RECORD_UPSERT,
+    EOP_RECORD_GET,
+    EOP_RECORD_LIST,
+    EOP_RECORD_REMOVE,
+    EOP_RECORD_NUMBER,
+    EOP_OUTBOX_ADD,
+    EOP_OUTBOX_LIST,
+    EOP_OUTBOX_FIND,
+    EOP_OUTBOX_REMOVE,
+    EOP_OUTBOX_COUNT,
+    EOP_CHECKPOINT_PUT,
+    EOP_CHECKPOINT_GET,
+    EOP_CHECKPOINT_REMOVE,
+    EOP_DEAD_ADD,
+    EOP_DEAD_TRIM,
+    EOP_DEAD_LIST,
+    EOP_DEAD_REMOVE,
+    EOP_DATASET_ADD,
+    EOP_DATASET_GET,
+    EOP_DATASET_LIST,
+    EOP_DATASET_REMOVE,
+    EOP_DATASET_HOLDS,
+    EOP_DATASET_PINS,
+    EOP_DATASET_ASSET_ADD,
+    EOP_DATASET_ASSET_LIST,
+    EOP_DATASET_CHANNEL_ADD,
+    EOP_DATASET_CHANNEL_LIST,
+    EOP_DATASET_COLUMN_ADD,
+    EOP_DATASET_COLUMN_LIST,
+    EOP_DATASET_LABEL_ADD,
+    EOP_DATASET_LABEL_LIST,
+    EOP_CATALOG_STATEMENTS
+} eop_catalog_statement;
+
+/** make: where there is none. */
+edgeops_status eop_catalog_open(eop_catalog *catalog, const char *path, bool make);
+void eop_catalog_close(eop_catalog *catalog);
+/** Calls fn, with the lock held, when there is enough in the WAL for a checkpoint. */
+void eop_catalog_on_wal(eop_catalog *catalog, void (*fn)(void *user_data), void *user_data);
+
+/** When a commit waits for the disk. It takes with it all that was committed before. */
+typedef enum eop_commit {
+    EOP_COMMIT_LAX,   /**< never: what is made again, or sent again, when it is lost */
+    EOP_COMMIT_PLAIN, /**< with durability POWER */
+    EOP_COMMIT_SAFE,  /**< always: what the chunks on the disk must agree with */
+} eop_commit;
+/** Takes the lock and begins a transaction that writes. After a failure the lock is free. */
+edgeops_status eop_catalog_begin_as(eop_catalog *catalog, eop_commit commit);
+/** EOP_COMMIT_PLAIN. */
+edgeops_status eop_catalog_begin(eop_catalog *catalog);
+/** Ends it as eop_sql_end() and gives the lock back. */
+edgeops_status eop_catalog_end(eop_catalog *catalog, edgeops_status status);
+/** For reading. */
+void eop_catalog_lock(eop_catalog *catalog);
+void eop_catalog_unlock(eop_catalog *catalog);
+edgeops_status eop_catalog_get(sqlite3_stmt **out, eop_catalog *catalog,
+                               eop_catalog_statement number);
+
+/** A number in `meta`; 0: it is not there. Take the lock. */
+edgeops_status eop_catalog_meta(int64_t *out, eop_catalog *catalog, const char *key);
+edgeops_status eop_catalog_set_meta(eop_catalog *catalog, const char *key, int64_t value);
+
+/** All assets and channels into the memtable. */
+edgeops_status eop_catalog_load(eop_catalog *catalog, eop_memtable *table);
+/** Ordinal after which an asset of this name goes on, 0 when there was none. Takes the lock. */
+edgeops_status eop_catalog_retired(uint64_t *out, eop_catalog *catalog, const char *name);
+/** Inside a transaction: an asset, and its channels from position `from` on. */
+edgeops_status eop_catalog_add_asset(eop_catalog *catalog, const eop_asset *asset);
+edgeops_status eop_catalog_add_channels(eop_catalog *catalog, const eop_asset *asset,
+                                        uint32_t from);
+
+/** Fails with E_NOTFOUND and the words every room uses. */
+edgeops_status eop_fail_no_asset(const char *name);
+edgeops_status eop_fail_no_channel(const char *asset, const char *channel);
 
 #endif /* EOP_STORE_CATALOG_H */

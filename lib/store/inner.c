@@ -6,7 +6,7 @@
 #include "store/internal.h"
 
 eop_catalog *eop_store_catalog(edgeops_store *store) {
-    return &store->catalog;
+    return store != NULL ? &store->catalog : NULL;
 }
 
 eop_memtable *eop_store_lock_assets(edgeops_store *store) {

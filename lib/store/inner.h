@@ -6,7 +6,7 @@
 #define EOP_STORE_INNER_H
 
 #include "edgeops/store.h"
-#include "store/catalog_db.h"
+#include "store/catalog.h"
 #include "store/memtable.h"
 
 /** Has a lock of its own: the last one that is taken. */

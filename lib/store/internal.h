@@ -15,7 +15,7 @@
 
 #include "base/log.h"
 #include "journal/journal.h"
-#include "store/catalog_db.h"
+#include "store/catalog.h"
 #include "store/lookup.h"
 #include "store/memtable.h"
 #include "store/telemetry.h"

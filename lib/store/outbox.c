@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Messages that wait for a broker and the checkpoints of deployments, in catalog.db: both change in
+ * one transaction. How many wait is counted in memory, under the catalog's lock. */
+#include "store/outbox.h"
+
 #include <string.h>
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "store/internal.h"
+#include "store/catalog.h"
 
 #define OUTBOX_LIMIT 1000000u
 
@@ -78,10 +82,9 @@ static edgeops_status put_checkpoint(eop_catalog *catalog, const char *deploymen
     return eop_sql_run(&catalog->sql, put);
 }
 
-edgeops_status eop_outbox_commit(edgeops_store *store, const char *deployment, uint64_t ordinal,
+edgeops_status eop_outbox_commit(eop_catalog *catalog, const char *deployment, uint64_t ordinal,
                                  const char *state_json, eop_outbox_message *messages, size_t n) {
-    EOP_REQUIRE(store != NULL && deployment != NULL && (messages != NULL || n == 0), "store");
-    eop_catalog *catalog = &store->catalog;
+    EOP_REQUIRE(catalog != NULL && deployment != NULL && (messages != NULL || n == 0), "store");
     size_t added = 0;
     edgeops_status status = eop_catalog_begin_as(catalog, EOP_COMMIT_LAX);
     if (status != EDGEOPS_OK) {
@@ -164,13 +167,13 @@ static edgeops_status read_page(page *p, eop_catalog *catalog, const char *desti
     return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
 }
 
-edgeops_status eop_outbox_list(edgeops_store *store, const char *destination, uint64_t after,
+edgeops_status eop_outbox_list(eop_catalog *catalog, const char *destination, uint64_t after,
                                size_t max, eop_outbox_fn fn, void *user_data) {
-    EOP_REQUIRE(store != NULL && destination != NULL && fn != NULL, "store");
+    EOP_REQUIRE(catalog != NULL && destination != NULL && fn != NULL, "store");
     page p = {0};
     edgeops_status status = EDGEOPS_OK;
     while (status == EDGEOPS_OK && max > 0) {
-        status = read_page(&p, &store->catalog, destination, after, max < 256 ? max : 256);
+        status = read_page(&p, catalog, destination, after, max < 256 ? max : 256);
         if (status != EDGEOPS_OK || p.count == 0) {
             break;
         }
@@ -210,9 +213,8 @@ static edgeops_status remove_message(eop_outbox_counter **counter, eop_catalog *
     return status;
 }
 
-edgeops_status eop_outbox_done(edgeops_store *store, const uint64_t *ids, size_t n) {
-    EOP_REQUIRE(store != NULL && (ids != NULL || n == 0), "store");
-    eop_catalog *catalog = &store->catalog;
+edgeops_status eop_outbox_done(eop_catalog *catalog, const uint64_t *ids, size_t n) {
+    EOP_REQUIRE(catalog != NULL && (ids != NULL || n == 0), "store");
     eop_outbox_counter **gone = eop_calloc(n, sizeof(eop_outbox_counter *));
     if (gone == NULL) {
         return eop_fail_nomem("store");
@@ -236,21 +238,20 @@ edgeops_status eop_outbox_done(edgeops_store *store, const uint64_t *ids, size_t
     return status;
 }
 
-edgeops_status eop_outbox_count(uint64_t *out, edgeops_store *store, const char *destination) {
-    EOP_REQUIRE(out != NULL && store != NULL && destination != NULL, "store");
-    eop_catalog_lock(&store->catalog);
-    const eop_outbox_counter *counter = find_counter(&store->catalog, destination);
+edgeops_status eop_outbox_count(uint64_t *out, eop_catalog *catalog, const char *destination) {
+    EOP_REQUIRE(out != NULL && catalog != NULL && destination != NULL, "store");
+    eop_catalog_lock(catalog);
+    const eop_outbox_counter *counter = find_counter(catalog, destination);
     *out = counter != NULL ? counter->waiting : 0;
-    eop_catalog_unlock(&store->catalog);
+    eop_catalog_unlock(catalog);
     return EDGEOPS_OK;
 }
 
 /* -- checkpoints -- */
 
-edgeops_status eop_checkpoint_get(uint64_t *ordinal, char **state_json, edgeops_store *store,
+edgeops_status eop_checkpoint_get(uint64_t *ordinal, char **state_json, eop_catalog *catalog,
                                   const char *deployment) {
-    EOP_REQUIRE(ordinal != NULL && store != NULL && deployment != NULL, "store");
-    eop_catalog *catalog = &store->catalog;
+    EOP_REQUIRE(ordinal != NULL && catalog != NULL && deployment != NULL, "store");
     sqlite3_stmt *select = NULL;
     uint64_t found = 0;
     char *state = NULL;
@@ -281,9 +282,8 @@ edgeops_status eop_checkpoint_get(uint64_t *ordinal, char **state_json, edgeops_
     return status;
 }
 
-edgeops_status eop_checkpoint_remove(edgeops_store *store, const char *deployment) {
-    EOP_REQUIRE(store != NULL && deployment != NULL, "store");
-    eop_catalog *catalog = &store->catalog;
+edgeops_status eop_checkpoint_remove(eop_catalog *catalog, const char *deployment) {
+    EOP_REQUIRE(catalog != NULL && deployment != NULL, "store");
     sqlite3_stmt *remove = NULL;
     edgeops_status status = eop_catalog_begin(catalog);
     if (status != EDGEOPS_OK) {

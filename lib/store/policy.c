@@ -10,7 +10,8 @@
 #include "codec/json.h"
 #include "store/catalog.h"
 #include "store/memtable.h"
-#include "store/retention.h"
+#include "store/policy.h"
+#include "store/record.h"
 
 static edgeops_status check(const eop_policy *policy) {
     size_t size = strlen(policy->pattern);
@@ -47,14 +48,14 @@ static edgeops_status count_other(const eop_policy *policy, void *user_data) {
     return EDGEOPS_OK;
 }
 
-edgeops_status eop_policy_put(edgeops_store *store, const eop_policy *policy) {
-    EOP_REQUIRE(store != NULL && policy != NULL && policy->pattern != NULL, "store");
+edgeops_status eop_policy_put(eop_catalog *catalog, const eop_policy *policy) {
+    EOP_REQUIRE(catalog != NULL && policy != NULL && policy->pattern != NULL, "store");
     const char *pattern = policy->pattern;
     size_t others = 0;
     void *counted[] = {&pattern, &others};
     edgeops_status status = check(policy);
     if (status == EDGEOPS_OK) {
-        status = eop_policy_list(store, count_other, counted);
+        status = eop_policy_list(catalog, count_other, counted);
     }
     if (status != EDGEOPS_OK) {
         return status;
@@ -76,14 +77,15 @@ edgeops_status eop_policy_put(edgeops_store *store, const eop_policy *policy) {
     eop_json_set(json, "rollups", rollups);
     char *text = eop_json_print(json);
     eop_json_free(json);
-    status = text != NULL ? eop_record_put(store, EOP_RETENTION_KIND, policy->pattern, text, false)
-                          : eop_fail_nomem("store");
+    status = text != NULL
+                 ? eop_record_put(catalog, EOP_RETENTION_KIND, policy->pattern, text, false)
+                 : eop_fail_nomem("store");
     eop_free(text);
     return status;
 }
 
-edgeops_status eop_policy_remove(edgeops_store *store, const char *pattern) {
-    return eop_record_remove(store, EOP_RETENTION_KIND, pattern);
+edgeops_status eop_policy_remove(eop_catalog *catalog, const char *pattern) {
+    return eop_record_remove(catalog, EOP_RETENTION_KIND, pattern);
 }
 
 typedef struct listing {
@@ -114,7 +116,7 @@ static edgeops_status list_one(const char *name, const char *text, void *user_da
     return status;
 }
 
-edgeops_status eop_policy_list(edgeops_store *store, eop_policy_fn fn, void *user_data) {
+edgeops_status eop_policy_list(eop_catalog *catalog, eop_policy_fn fn, void *user_data) {
     listing l = {fn, user_data};
-    return eop_record_list(store, EOP_RETENTION_KIND, list_one, &l);
+    return eop_record_list(catalog, EOP_RETENTION_KIND, list_one, &l);
 }

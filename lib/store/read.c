@@ -4,7 +4,7 @@
 #include "base/abi.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "store/catalog_db.h"
+#include "store/catalog.h"
 #include "store/internal.h"
 #include "store/scan.h"
 

@@ -11,8 +11,9 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "base/time.h"
-#include "store/catalog_db.h"
+#include "store/catalog.h"
 #include "store/internal.h"
+#include "store/policy.h"
 #include "store/readers.h"
 #include "store/rollup.h"
 #include "store/telemetry_db.h"
@@ -242,7 +243,7 @@ static edgeops_status make_run(eop_retain_run **out, edgeops_store *store,
     }
     run->now = eop_now();
     run->done.until = INT64_MIN;
-    edgeops_status status = eop_policy_list(store, take_policy, run);
+    edgeops_status status = eop_policy_list(&store->catalog, take_policy, run);
     if (status == EDGEOPS_OK) {
         status = add_assets(run, store);
     }

@@ -5,8 +5,8 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "store/catalog.h"
-#include "store/catalog_db.h"
 #include "store/internal.h"
+#include "store/version.h"
 
 static edgeops_status hold_segments(eop_snapshot *s) {
     edgeops_store *store = s->store;

@@ -11,7 +11,6 @@
 #include "store/append.h"
 #include "store/ballast.h"
 #include "store/catalog.h"
-#include "store/catalog_db.h"
 #include "store/durable.h"
 #include "store/home.h"
 #include "store/internal.h"
@@ -22,6 +21,7 @@
 #include "store/replay.h"
 #include "store/sql.h"
 #include "store/telemetry.h"
+#include "store/version.h"
 #include "store/watch.h"
 #include "store/writer.h"
 

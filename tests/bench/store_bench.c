@@ -13,7 +13,6 @@
 #include <math.h>
 
 #include "edgeops/store.h"
-#include "store/catalog.h"
 #include "store/queue.h"
 #include "store_set.h"
 

@@ -15,8 +15,10 @@
 #include "base/memory.h"
 #include "edgeops/dataset.h"
 #include "edgeops/label.h"
-#include "store/catalog.h"
+#include "store/inner.h"
+#include "store/policy.h"
 #include "store/queue.h"
+#include "store/record.h"
 #include "store/retention.h"
 
 enum {
@@ -264,7 +266,7 @@ static void grow_old(edgeops_store *store) {
     eop_policy policy = {.pattern = "old", .max_age = EDGEOPS_SECOND};
     eop_retained retained;
     uint64_t n = atomic_load(&promised->old);
-    must(eop_policy_put(store, &policy), "policy");
+    must(eop_policy_put(eop_store_catalog(store), &policy), "policy");
     for (int i = 0; i < 100; i++) {
         row r;
         make_row(&r, 0, ++n);
@@ -300,7 +302,7 @@ static void act(edgeops_store *store, uint64_t *dice) {
     case 3:
         n = atomic_load(&promised->record) + 1;
         snprintf(json, sizeof json, "{\"n\":%d}", (int)n);
-        must(eop_record_put(store, "run", "r", json, false), "record");
+        must(eop_record_put(eop_store_catalog(store), "run", "r", json, false), "record");
         atomic_store(&promised->record, n);
         break;
     case 4:
@@ -441,7 +443,7 @@ static void check_catalog(edgeops_store *store, bool all) {
     cr_assert(!all || labels >= atomic_load(&promised->labels), "%d of %d labels", (int)labels,
               (int)atomic_load(&promised->labels));
     atomic_store(&promised->labels, labels);
-    edgeops_status status = eop_record_get(&json, store, "run", "r");
+    edgeops_status status = eop_record_get(&json, eop_store_catalog(store), "run", "r");
     if (status == EDGEOPS_OK) {
         record = (uint64_t)atoll(json + 5);
         eop_free(json);

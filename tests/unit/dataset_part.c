@@ -2,6 +2,7 @@
 /* Datasets with a filter, a common rate, windows and a split. */
 #include "codec/json.h"
 #include "dataset/dataset.h"
+#include "edgeops/context.h"
 #include "edgeops/dataset.h"
 #include "edgeops/label.h"
 #include "store_fixture.h"

@@ -7,7 +7,7 @@
 #include "node_fixture.h"
 
 #include "node/live/deployment.h"
-#include "store/catalog.h"
+#include "store/inner.h"
 #include "support/broker.h"
 
 enum { SEEN_MAX = 20000 };
@@ -450,8 +450,10 @@ static void wait_outbox(void) {
     while (waiting > 0) {
         cr_assert(lt(i64, eop_monotonic(), until));
         (void)!edgeops_ctx_run(fixture_ctx, 5 * EDGEOPS_MILLISECOND);
-        cr_assert(eq(int, eop_outbox_count(&waiting, edgeops_node_store(fixture_node), "line"),
-                     EDGEOPS_OK));
+        cr_assert(eq(
+            int,
+            eop_outbox_count(&waiting, eop_store_catalog(edgeops_node_store(fixture_node)), "line"),
+            EDGEOPS_OK));
     }
 }
 

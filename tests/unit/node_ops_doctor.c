@@ -7,7 +7,9 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
+#include "store/inner.h"
 #include "store/internal.h"
+#include "store/policy.h"
 #include "store/queue.h"
 #include "store/retention.h"
 
@@ -226,9 +228,11 @@ Test(node_ops_doctor, a_size_that_cannot_be_reached_is_a_warning) {
     cr_assert(eq(int, eop_store_flush(edgeops_node_store(fixture_node)), EDGEOPS_OK));
     must_do("dataset.create", "{\"name\":\"d1\",\"assets\":[\"m/1\"]}");
     eop_policy policy = {.pattern = "*", .max_bytes = 1u << 30};
-    cr_assert(eq(int, eop_policy_put(edgeops_node_store(fixture_node), &policy), EDGEOPS_OK));
+    cr_assert(eq(int, eop_policy_put(eop_store_catalog(edgeops_node_store(fixture_node)), &policy),
+                 EDGEOPS_OK));
     expect_check(NULL, "retention", "ok", "1 policies");
     policy.max_bytes = 1;
-    cr_assert(eq(int, eop_policy_put(edgeops_node_store(fixture_node), &policy), EDGEOPS_OK));
+    cr_assert(eq(int, eop_policy_put(eop_store_catalog(edgeops_node_store(fixture_node)), &policy),
+                 EDGEOPS_OK));
     expect_check(NULL, "retention", "warn", "datasets hold");
 }

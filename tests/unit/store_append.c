@@ -5,6 +5,7 @@
 
 #include "base/time.h"
 #include "edgeops/dataset.h"
+#include "store/version.h"
 #include "store_fixture.h"
 
 TestSuite(store_append, .init = make_home, .fini = remove_home, .timeout = 60);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 
+#include "edgeops/context.h"
 #include "store_fixture.h"
 
 TestSuite(store_arrow, .init = make_home, .fini = remove_home);

@@ -2,6 +2,10 @@
 #include <pthread.h>
 #include <sys/stat.h>
 
+#include "store/dead_letter.h"
+#include "store/inner.h"
+#include "store/outbox.h"
+#include "store/record.h"
 #include "store/room.h"
 #include "store_fixture.h"
 
@@ -17,26 +21,26 @@ Test(store_catalog, records_are_put_listed_and_removed) {
     char out[200] = "";
     char *json = NULL;
     int64_t number = 0;
-    CHECK_OK(eop_record_put(store, "run", "b", "{}", true));
-    CHECK_OK(eop_record_put(store, "run", "a", "{}", false));
-    CHECK_OK(eop_record_put(store, "model", "a", "[]", true));
-    CHECK_CODE(EDGEOPS_E_EXISTS, eop_record_put(store, "run", "b", "1", true));
-    CHECK_OK(eop_record_put(store, "run", "b", "2", false));
-    CHECK_OK(eop_record_list(store, "run", join, out));
+    CHECK_OK(eop_record_put(eop_store_catalog(store), "run", "b", "{}", true));
+    CHECK_OK(eop_record_put(eop_store_catalog(store), "run", "a", "{}", false));
+    CHECK_OK(eop_record_put(eop_store_catalog(store), "model", "a", "[]", true));
+    CHECK_CODE(EDGEOPS_E_EXISTS, eop_record_put(eop_store_catalog(store), "run", "b", "1", true));
+    CHECK_OK(eop_record_put(eop_store_catalog(store), "run", "b", "2", false));
+    CHECK_OK(eop_record_list(eop_store_catalog(store), "run", join, out));
     cr_assert_str_eq(out, "b=2 a={} ");
-    CHECK_OK(eop_record_get(&json, store, "model", "a"));
+    CHECK_OK(eop_record_get(&json, eop_store_catalog(store), "model", "a"));
     cr_assert_str_eq(json, "[]");
     eop_free(json);
-    CHECK_CODE(EDGEOPS_E_NOTFOUND, eop_record_get(&json, store, "model", "b"));
-    CHECK_OK(eop_record_remove(store, "run", "b"));
-    CHECK_CODE(EDGEOPS_E_NOTFOUND, eop_record_remove(store, "run", "b"));
-    CHECK_OK(eop_record_number(&number, store, "run"));
+    CHECK_CODE(EDGEOPS_E_NOTFOUND, eop_record_get(&json, eop_store_catalog(store), "model", "b"));
+    CHECK_OK(eop_record_remove(eop_store_catalog(store), "run", "b"));
+    CHECK_CODE(EDGEOPS_E_NOTFOUND, eop_record_remove(eop_store_catalog(store), "run", "b"));
+    CHECK_OK(eop_record_number(&number, eop_store_catalog(store), "run"));
     cr_assert_eq(number, 1);
     edgeops_store_close(store);
     store = open_store();
-    CHECK_OK(eop_record_number(&number, store, "run"));
+    CHECK_OK(eop_record_number(&number, eop_store_catalog(store), "run"));
     cr_assert_eq(number, 2);
-    CHECK_OK(eop_record_number(&number, store, "other"));
+    CHECK_OK(eop_record_number(&number, eop_store_catalog(store), "other"));
     cr_assert_eq(number, 1);
     edgeops_store_close(store);
 }
@@ -57,35 +61,38 @@ Test(store_catalog, outbox_and_checkpoint_go_together) {
         {.destination = "m", .topic = "t/1", .payload = "one", .size = 3, .qos = 1},
         {.destination = "n", .topic = "t/2", .payload = "two", .size = 3},
         {.destination = "m", .topic = "t/3", .payload = "", .size = 0, .retain = 1}};
-    CHECK_CODE(EDGEOPS_E_NOTFOUND, eop_checkpoint_get(&ordinal, &state, store, "d"));
-    CHECK_OK(eop_outbox_commit(store, "d", 41, NULL, NULL, 0));
-    CHECK_OK(eop_outbox_commit(store, "d", 42, "{\"n\":1}", messages, 3));
+    CHECK_CODE(EDGEOPS_E_NOTFOUND,
+               eop_checkpoint_get(&ordinal, &state, eop_store_catalog(store), "d"));
+    CHECK_OK(eop_outbox_commit(eop_store_catalog(store), "d", 41, NULL, NULL, 0));
+    CHECK_OK(eop_outbox_commit(eop_store_catalog(store), "d", 42, "{\"n\":1}", messages, 3));
     cr_assert(messages[0].id < messages[1].id && messages[1].id < messages[2].id);
     edgeops_store_close(store);
     store = open_store();
-    CHECK_OK(eop_checkpoint_get(&ordinal, &state, store, "d"));
+    CHECK_OK(eop_checkpoint_get(&ordinal, &state, eop_store_catalog(store), "d"));
     cr_assert_eq(ordinal, 42);
     cr_assert_str_eq(state, "{\"n\":1}");
     eop_free(state);
-    CHECK_OK(eop_outbox_count(&count, store, "m"));
+    CHECK_OK(eop_outbox_count(&count, eop_store_catalog(store), "m"));
     cr_assert_eq(count, 2);
-    CHECK_OK(eop_outbox_list(store, "m", 0, 10, take_id, out));
+    CHECK_OK(eop_outbox_list(eop_store_catalog(store), "m", 0, 10, take_id, out));
     cr_assert_str_eq(out, "1:one 3: ");
     uint64_t ids[2] = {messages[0].id, 99};
-    CHECK_OK(eop_outbox_done(store, ids, 2));
-    CHECK_OK(eop_outbox_done(store, ids, 2));
-    CHECK_OK(eop_outbox_count(&count, store, "m"));
+    CHECK_OK(eop_outbox_done(eop_store_catalog(store), ids, 2));
+    CHECK_OK(eop_outbox_done(eop_store_catalog(store), ids, 2));
+    CHECK_OK(eop_outbox_count(&count, eop_store_catalog(store), "m"));
     cr_assert_eq(count, 1);
     for (int i = 0; i < 600; i++) {
         messages[0].id = 0;
-        CHECK_OK(eop_outbox_commit(store, "d", 43, NULL, messages, 1));
+        CHECK_OK(eop_outbox_commit(eop_store_catalog(store), "d", 43, NULL, messages, 1));
         cr_assert(messages[0].id > messages[2].id, "ids are not used twice");
     }
     out[0] = '\0';
-    CHECK_OK(eop_outbox_list(store, "m", messages[0].id - 300, 300, take_id, out));
+    CHECK_OK(
+        eop_outbox_list(eop_store_catalog(store), "m", messages[0].id - 300, 300, take_id, out));
     cr_assert(strlen(out) > 300 * 7);
-    CHECK_OK(eop_checkpoint_remove(store, "d"));
-    CHECK_CODE(EDGEOPS_E_NOTFOUND, eop_checkpoint_get(&ordinal, NULL, store, "d"));
+    CHECK_OK(eop_checkpoint_remove(eop_store_catalog(store), "d"));
+    CHECK_CODE(EDGEOPS_E_NOTFOUND,
+               eop_checkpoint_get(&ordinal, NULL, eop_store_catalog(store), "d"));
     edgeops_store_close(store);
 }
 
@@ -116,17 +123,17 @@ Test(store_catalog, newest_thousand_dead_letters_are_kept) {
         for (int i = 0; i < 700; i++) {
             list[i] = (eop_dead_letter){k * 700 + i, "t", "broken", payload, 4000, 4000};
         }
-        CHECK_OK(eop_dead_letter_add(store, "s", list, 700));
+        CHECK_OK(eop_dead_letter_add(eop_store_catalog(store), "s", list, 700));
     }
-    CHECK_OK(eop_dead_letter_add(store, "other", list, 1));
-    CHECK_OK(eop_dead_letter_list(store, "s", 5000, take_letter, &l));
+    CHECK_OK(eop_dead_letter_add(eop_store_catalog(store), "other", list, 1));
+    CHECK_OK(eop_dead_letter_list(eop_store_catalog(store), "s", 5000, take_letter, &l));
     cr_assert_eq(l.count, 1000);
     cr_assert_eq(l.newest, 2099);
-    CHECK_OK(eop_dead_letter_remove(store, "s"));
+    CHECK_OK(eop_dead_letter_remove(eop_store_catalog(store), "s"));
     l = (letters){0};
-    CHECK_OK(eop_dead_letter_list(store, "s", 5000, take_letter, &l));
+    CHECK_OK(eop_dead_letter_list(eop_store_catalog(store), "s", 5000, take_letter, &l));
     cr_assert_eq(l.count, 0);
-    CHECK_OK(eop_dead_letter_list(store, "other", 5000, take_letter, &l));
+    CHECK_OK(eop_dead_letter_list(eop_store_catalog(store), "other", 5000, take_letter, &l));
     cr_assert_eq(l.count, 1);
     edgeops_store_close(store);
 }
@@ -185,8 +192,9 @@ Test(store_catalog, wal_stays_small_while_ingest_keeps_the_writer_busy) {
     for (int i = 0; i < 12000; i++) {
         eop_outbox_message message = {
             .destination = "m", .topic = "t", .payload = payload, .size = sizeof payload};
-        CHECK_OK(eop_outbox_commit(l.store, "d", (uint64_t)i, NULL, &message, 1));
-        CHECK_OK(eop_outbox_done(l.store, &message.id, 1));
+        CHECK_OK(
+            eop_outbox_commit(eop_store_catalog(l.store), "d", (uint64_t)i, NULL, &message, 1));
+        CHECK_OK(eop_outbox_done(eop_store_catalog(l.store), &message.id, 1));
     }
     pthread_mutex_lock(&l.lock);
     l.stop = true;

@@ -12,6 +12,8 @@
 #include "base/time.h"
 #include "edgeops/label.h"
 #include "store/ballast.h"
+#include "store/inner.h"
+#include "store/policy.h"
 #include "store/retention.h"
 #include "store/room.h"
 #include "store_fixture.h"
@@ -298,7 +300,7 @@ Test(store_disk, retention_makes_room_on_a_full_disk) {
     n = put_until_full(store, n, 9000);
     CHECK_OK(eop_store_flush(store));
     eop_policy policy = {.pattern = "*", .max_bytes = 1024 * 1024};
-    CHECK_OK(eop_policy_put(store, &policy));
+    CHECK_OK(eop_policy_put(eop_store_catalog(store), &policy));
     fill_disk(filler);
     n = put_until_full(store, n, 100000);
     CHECK_CODE(EDGEOPS_E_LIMIT, eop_store_ready(store));

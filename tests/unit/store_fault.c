@@ -7,6 +7,8 @@
 #include "edgeops/context.h"
 #include "edgeops/dataset.h"
 #include "edgeops/label.h"
+#include "store/inner.h"
+#include "store/policy.h"
 #include "store/retention.h"
 #include "store_fixture.h"
 #include "support/disk.h"
@@ -157,7 +159,7 @@ static void make_base(void) {
     options.assets = &asset;
     options.asset_count = 1;
     CHECK_OK(edgeops_dataset_create(store, &options));
-    CHECK_OK(eop_policy_put(store, &policy));
+    CHECK_OK(eop_policy_put(eop_store_catalog(store), &policy));
     edgeops_store_close(store);
 }
 

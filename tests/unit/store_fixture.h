@@ -10,7 +10,6 @@
 
 #include "base/memory.h"
 #include "folder_fixture.h"
-#include "store/catalog.h"
 #include "store/queue.h"
 
 /* Small segments, no floor: so that a test sees many rotations. */

@@ -7,6 +7,9 @@
 #include "edgeops/context.h"
 #include "edgeops/dataset.h"
 #include "edgeops/label.h"
+#include "store/inner.h"
+#include "store/outbox.h"
+#include "store/record.h"
 #include "store/room.h"
 #include "store_fixture.h"
 #include "support/disk.h"
@@ -121,17 +124,17 @@ static edgeops_status use_catalog(edgeops_store *store) {
         edgeops_dataset_free(set);
     }
     if (status == EDGEOPS_OK) {
-        status = eop_record_put(store, "run", "1", "{}", true);
+        status = eop_record_put(eop_store_catalog(store), "run", "1", "{}", true);
     }
     if (status == EDGEOPS_OK) {
-        status = eop_record_get(&json, store, "run", "1");
+        status = eop_record_get(&json, eop_store_catalog(store), "run", "1");
         eop_free(status == EDGEOPS_OK ? json : NULL);
     }
     if (status == EDGEOPS_OK) {
-        status = eop_record_list(store, "run", ignore_record, NULL);
+        status = eop_record_list(eop_store_catalog(store), "run", ignore_record, NULL);
     }
     if (status == EDGEOPS_OK) {
-        status = eop_outbox_commit(store, "d", 1, "{}", &message, 1);
+        status = eop_outbox_commit(eop_store_catalog(store), "d", 1, "{}", &message, 1);
     }
     return status;
 }

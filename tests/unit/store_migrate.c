@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "edgeops/dataset.h"
+#include "store/version.h"
 #include "store_fixture.h"
 
 TestSuite(store_migrate, .init = make_home, .fini = remove_home);

@@ -10,6 +10,8 @@
 
 #include "base/time.h"
 #include "edgeops/dataset.h"
+#include "store/inner.h"
+#include "store/policy.h"
 #include "store_fixture.h"
 
 TestSuite(store_retention, .init = make_home, .fini = remove_home, .timeout = 120);
@@ -29,7 +31,7 @@ static int64_t put_aged(edgeops_store *store, const char *asset, int64_t n, edge
 static void set_policy(edgeops_store *store, const char *pattern, edgeops_duration max_age,
                        uint64_t max_bytes) {
     eop_policy policy = {.pattern = pattern, .max_age = max_age, .max_bytes = max_bytes};
-    CHECK_OK(eop_policy_put(store, &policy));
+    CHECK_OK(eop_policy_put(eop_store_catalog(store), &policy));
 }
 
 static eop_retained run_policies(edgeops_store *store) {
@@ -135,8 +137,8 @@ Test(store_retention, the_most_specific_policy_decides_on_age) {
     set_policy(store, "line/1/b", 2 * HOUR, 0);
     cr_assert_eq(run_policies(store).rows, 20);
     cr_assert_eq(count_rows(store, "line/1/a"), 10);
-    CHECK_OK(eop_policy_remove(store, "line/1/*"));
-    CHECK_CODE(EDGEOPS_E_NOTFOUND, eop_policy_remove(store, "line/1/*"));
+    CHECK_OK(eop_policy_remove(eop_store_catalog(store), "line/1/*"));
+    CHECK_CODE(EDGEOPS_E_NOTFOUND, eop_policy_remove(eop_store_catalog(store), "line/1/*"));
     cr_assert_eq(run_policies(store).rows, 10);
     edgeops_store_close(store);
 }
@@ -213,8 +215,8 @@ Test(store_retention, says_nothing_where_there_is_nothing_to_say) {
     edgeops_store *store = open_store();
     eop_policy nothing = {.pattern = "a"};
     eop_policy odd = {.pattern = "a", .max_age = HOUR, .rollups = {2, 1}, .rollup_count = 2};
-    CHECK_CODE(EDGEOPS_E_INVALID, eop_policy_put(store, &nothing));
-    CHECK_CODE(EDGEOPS_E_INVALID, eop_policy_put(store, &odd));
+    CHECK_CODE(EDGEOPS_E_INVALID, eop_policy_put(eop_store_catalog(store), &nothing));
+    CHECK_CODE(EDGEOPS_E_INVALID, eop_policy_put(eop_store_catalog(store), &odd));
     cr_assert_eq(run_policies(store).rows, 0);
     for (int i = 0; i < (int)EOP_POLICIES_MAX; i++) {
         char pattern[16];
@@ -223,7 +225,7 @@ Test(store_retention, says_nothing_where_there_is_nothing_to_say) {
         set_policy(store, pattern, 2 * HOUR, 0);
     }
     eop_policy more = {.pattern = "more", .max_age = HOUR};
-    CHECK_CODE(EDGEOPS_E_LIMIT, eop_policy_put(store, &more));
+    CHECK_CODE(EDGEOPS_E_LIMIT, eop_policy_put(eop_store_catalog(store), &more));
     edgeops_store_close(store);
 }
 
@@ -232,7 +234,7 @@ Test(store_retention, rollups_go_with_their_asset) {
     put_aged(store, "a", 4000, 50 * HOUR);
     eop_policy policy = {
         .pattern = "*", .max_age = HOUR, .rollups = {60 * EDGEOPS_SECOND, HOUR}, .rollup_count = 2};
-    CHECK_OK(eop_policy_put(store, &policy));
+    CHECK_OK(eop_policy_put(eop_store_catalog(store), &policy));
     run_policies(store);
     cr_assert_eq(ask_sql("data/telemetry.db", "SELECT count(*) FROM rollup"), 2);
     cr_assert_geq(ask_sql("data/telemetry.db", "SELECT sum(rows) FROM chunk"), 4000 / 60 + 2);
@@ -303,7 +305,7 @@ Test(store_retention, kill_loses_and_doubles_nothing) {
     CHECK_OK(edgeops_dataset_create(store, &options));
     eop_policy policy = {
         .pattern = "*", .max_bytes = 300, .rollups = {60 * EDGEOPS_SECOND}, .rollup_count = 1};
-    CHECK_OK(eop_policy_put(store, &policy));
+    CHECK_OK(eop_policy_put(eop_store_catalog(store), &policy));
     edgeops_store_close(store);
     for (int round = 0; round < 12; round++) {
         int said[2];
@@ -349,7 +351,7 @@ Test(store_retention, aggregates_know_what_was_dropped) {
                          .max_age = HOUR,
                          .rollups = {60 * EDGEOPS_SECOND, 420 * EDGEOPS_SECOND},
                          .rollup_count = 2};
-    CHECK_OK(eop_policy_put(store, &policy));
+    CHECK_OK(eop_policy_put(eop_store_catalog(store), &policy));
     query.asset = "a";
     CHECK_OK(edgeops_store_aggregate(&before, store, &query, 10 * 60 * EDGEOPS_SECOND));
     cr_assert_geq(run_policies(store).rows, 8160);
@@ -440,7 +442,7 @@ Test(store_retention, aggregates_neither_stop_it_nor_miss_what_it_drops) {
                              .max_age = (POLLED - 500 * k) * EDGEOPS_SECOND,
                              .rollups = {60 * EDGEOPS_SECOND},
                              .rollup_count = 1};
-        CHECK_OK(eop_policy_put(store, &policy));
+        CHECK_OK(eop_policy_put(eop_store_catalog(store), &policy));
         CHECK_OK(eop_retention_run(&done, store, false, NULL, NULL));
         dropped += done.rows;
     }

@@ -9,7 +9,8 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "store/catalog.h"
+#include "store/inner.h"
+#include "store/outbox.h"
 #include "store/queue.h"
 #include "store/room.h"
 
@@ -110,7 +111,8 @@ static void *disturb(void *data) {
         edgeops_sample sample = {"short-lived", i, 0, 1, &x, &value};
         eop_store_stats stats;
         MUST(edgeops_store_append(NULL, store, &sample, 1, NULL) == EDGEOPS_OK);
-        MUST(eop_outbox_commit(store, "d", (uint64_t)i, "{}", &message, 1) == EDGEOPS_OK);
+        MUST(eop_outbox_commit(eop_store_catalog(store), "d", (uint64_t)i, "{}", &message, 1) ==
+             EDGEOPS_OK);
         MUST(eop_store_ready(store) == EDGEOPS_OK);
         MUST(eop_store_get_stats(store, &stats) == EDGEOPS_OK);
         MUST(i % 10 != 0 || eop_store_flush(store) == EDGEOPS_OK);

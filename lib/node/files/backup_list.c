@@ -16,7 +16,7 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "codec/schema.h"
-#include "store/catalog.h"
+#include "store/version.h"
 
 #define HEADER       "edgeops-files 1\n"
 #define PATH_BYTES   4000

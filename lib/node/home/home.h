@@ -20,13 +20,14 @@
 #include "edgeops/ingest.h"
 #include "edgeops/node.h"
 #include "edgeops/runtime.h"
+#include "edgeops/store.h"
 #include "edgeops/workflow.h"
 #include "platform/platform.h"
-#include "store/catalog.h"
 
 #define EOP_NODE_SOURCES_MAX     256
 #define EOP_NODE_DEPLOYMENTS_MAX 256
 
+typedef struct eop_catalog eop_catalog;
 typedef struct eop_op eop_op;
 typedef struct eop_job eop_job;
 typedef struct eop_client eop_client;
@@ -44,6 +45,7 @@ struct edgeops_node {
     eop_client *client;       /**< a remote node has this and nothing of what follows */
 
     edgeops_store *store;
+    eop_catalog *catalog;     /**< the store's */
     edgeops_runtime *runtime; /**< made when first needed */
     char *worker;
     char *layer;

@@ -8,6 +8,7 @@
 
 #include "node/home/records.h"
 #include "runtime/model.h"
+#include "store/record.h"
 
 char *eop_workflow_store(const edgeops_node *node) {
     return eop_node_path(node, "store", NULL);
@@ -15,7 +16,7 @@ char *eop_workflow_store(const edgeops_node *node) {
 
 bool eop_model_exists(edgeops_node *node, const char *name) {
     char *json = NULL;
-    bool exists = eop_record_get(&json, node->store, "model", name) == EDGEOPS_OK;
+    bool exists = eop_record_get(&json, node->catalog, "model", name) == EDGEOPS_OK;
     eop_free(json);
     return exists;
 }

@@ -5,13 +5,15 @@
 
 #include <string.h>
 
+#include "store/record.h"
+
 edgeops_status eop_put_record(edgeops_node *node, const char *kind, const char *name,
                               const eop_json *record, bool insert_only) {
     char *text = eop_json_print(record);
     if (text == NULL) {
         return eop_fail_nomem("node");
     }
-    edgeops_status status = eop_record_put(node->store, kind, name, text, insert_only);
+    edgeops_status status = eop_record_put(node->catalog, kind, name, text, insert_only);
     if (status == EDGEOPS_E_EXISTS) {
         status = eop_fail(EDGEOPS_E_EXISTS, "node",
                           "there is a %s '%s' already; take another name or remove it", kind, name);
@@ -23,7 +25,7 @@ edgeops_status eop_put_record(edgeops_node *node, const char *kind, const char *
 edgeops_status eop_get_record(eop_json **out, edgeops_node *node, const char *kind,
                               const char *name) {
     char *text = NULL;
-    edgeops_status status = eop_record_get(&text, node->store, kind, name);
+    edgeops_status status = eop_record_get(&text, node->catalog, kind, name);
     if (status == EDGEOPS_OK) {
         status = eop_json_parse(out, text, strlen(text), kind, NULL);
         if (status == EDGEOPS_E_INVALID) {

@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "node/home/models.h"
 #include "node/home/records.h"
+#include "store/record.h"
 
 #define RUNS_MAX  2000u
 #define LINES_MAX 1000u
@@ -47,7 +48,7 @@ static edgeops_status save(const edgeops_node *node, int64_t id, const eop_json 
     if (text == NULL) {
         return eop_fail_nomem("node");
     }
-    edgeops_status status = eop_record_put(node->store, "run", name, text, false);
+    edgeops_status status = eop_record_put(node->catalog, "run", name, text, false);
     eop_free(text);
     return status;
 }
@@ -71,7 +72,7 @@ edgeops_status eop_run_begin(eop_run **out, edgeops_node *node, const char *kind
     }
     run->node = node;
     run->log_fd = run->metrics_fd = -1;
-    status = eop_record_number(&run->id, node->store, "run");
+    status = eop_record_number(&run->id, node->catalog, "run");
     if (status != EDGEOPS_OK) {
         goto out;
     }
@@ -245,7 +246,7 @@ static edgeops_status forget(edgeops_node *node, int64_t id) {
     if (directory == NULL) {
         return eop_fail_nomem("node");
     }
-    edgeops_status status = eop_record_remove(node->store, "run", name);
+    edgeops_status status = eop_record_remove(node->catalog, "run", name);
     if (status == EDGEOPS_OK) {
         status = eop_remove_tree(directory);
     }
@@ -293,7 +294,7 @@ out:
 
 edgeops_status eop_runs_recover(edgeops_node *node) {
     recovery r = {.node = node};
-    edgeops_status status = eop_record_list(node->store, "run", note_run, &r);
+    edgeops_status status = eop_record_list(node->catalog, "run", note_run, &r);
     for (size_t i = 0; status == EDGEOPS_OK && i < r.lost_count; i++) {
         status = mark_lost(node, r.lost[i]);
     }

@@ -277,7 +277,7 @@ static edgeops_status checkpoint(eop_deployment *d, eop_outbox_message *messages
     counters.unstored += done->unstored;
     eop_json_set(json, "counters", counters_json(&counters));
     char *text = eop_json_print(json);
-    edgeops_status status = text != NULL ? eop_outbox_commit(d->node->store, d->name,
+    edgeops_status status = text != NULL ? eop_outbox_commit(d->node->catalog, d->name,
                                                              d->answered.ordinal, text, messages, n)
                                          : eop_fail_nomem("node");
     eop_free(text);
@@ -501,7 +501,7 @@ static edgeops_status open_stage(eop_deployment *d) {
     eop_json *json = NULL;
     eop_window_state state = {0};
     bool has_state = false;
-    edgeops_status status = eop_checkpoint_get(&after, &text, d->node->store, d->name);
+    edgeops_status status = eop_checkpoint_get(&after, &text, d->node->catalog, d->name);
     if (status == EDGEOPS_OK && text != NULL && text[0] != '\0') {
         status = eop_json_parse(&json, text, strlen(text), "checkpoint", NULL);
         has_state = status == EDGEOPS_OK && eop_window_state_parse(&state, json);

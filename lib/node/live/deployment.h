@@ -7,6 +7,7 @@
 #include "node/home/models.h"
 #include "node/home/runs.h"
 #include "node/live/stage.h"
+#include "store/outbox.h"
 
 typedef enum eop_deployment_state {
     EOP_DEPLOYMENT_STOPPED,

@@ -11,6 +11,7 @@
 #include "node/live/deployment.h"
 #include "node/live/outbox.h"
 #include "node/live/sources.h"
+#include "store/record.h"
 
 const eop_json *eop_deployment_record(const eop_deployment *d) {
     return d->record;
@@ -84,7 +85,7 @@ static void load_counters(eop_deployment *d) {
     uint64_t ordinal = 0;
     char *text = NULL;
     eop_json *state = NULL;
-    if (eop_checkpoint_get(&ordinal, &text, d->node->store, d->name) == EDGEOPS_OK &&
+    if (eop_checkpoint_get(&ordinal, &text, d->node->catalog, d->name) == EDGEOPS_OK &&
         text != NULL &&
         eop_json_parse(&state, text, strlen(text), "checkpoint", NULL) == EDGEOPS_OK) {
         eop_deployment_read_counters(d, state);
@@ -94,7 +95,7 @@ static void load_counters(eop_deployment *d) {
 }
 
 edgeops_status eop_deployments_load(edgeops_node *node) {
-    edgeops_status status = eop_record_list(node->store, "deployment", load_one, node);
+    edgeops_status status = eop_record_list(node->catalog, "deployment", load_one, node);
     for (size_t i = 0; status == EDGEOPS_OK && i < node->deployment_count; i++) {
         load_counters(node->deployments[i]);
     }
@@ -185,8 +186,9 @@ static edgeops_status put_start(eop_deployment *d, const char *from) {
         status = eop_asset_last_ordinal(&ordinal, d->node->store,
                                         eop_json_string(d->record, "asset", ""));
     }
-    return status == EDGEOPS_OK ? eop_outbox_commit(d->node->store, d->name, ordinal, NULL, NULL, 0)
-                                : status;
+    return status == EDGEOPS_OK
+               ? eop_outbox_commit(d->node->catalog, d->name, ordinal, NULL, NULL, 0)
+               : status;
 }
 
 edgeops_status eop_deployment_add(eop_deployment **out, edgeops_node *node, eop_json *record) {
@@ -252,13 +254,13 @@ static void remove_output(const eop_deployment *d) {
 
 edgeops_status eop_deployment_remove(eop_deployment *d) {
     edgeops_node *node = d->node;
-    edgeops_status status = eop_record_remove(node->store, "deployment", d->name);
+    edgeops_status status = eop_record_remove(node->catalog, "deployment", d->name);
     if (status != EDGEOPS_OK) {
         return status;
     }
     eop_deployment_halt(d);
     remove_output(d);
-    status = eop_checkpoint_remove(node->store, d->name);
+    status = eop_checkpoint_remove(node->catalog, d->name);
     for (size_t i = 0; i < node->deployment_count; i++) {
         if (node->deployments[i] == d) {
             node->deployments[i] = node->deployments[--node->deployment_count];
@@ -272,7 +274,7 @@ edgeops_status eop_deployment_remove(eop_deployment *d) {
 static uint64_t outbox_count(const eop_deployment *d) {
     uint64_t count = 0;
     const char *source = eop_json_string(d->record, "source", "");
-    if (source[0] != '\0' && eop_outbox_count(&count, d->node->store, source) != EDGEOPS_OK) {
+    if (source[0] != '\0' && eop_outbox_count(&count, d->node->catalog, source) != EDGEOPS_OK) {
         count = 0;
     }
     return count;
@@ -288,7 +290,7 @@ static uint64_t lag(const eop_deployment *d) {
     }
     if (eop_asset_last_ordinal(&newest, d->node->store, eop_json_string(d->record, "asset", "")) !=
             EDGEOPS_OK ||
-        eop_checkpoint_get(&position, &state, d->node->store, d->name) != EDGEOPS_OK) {
+        eop_checkpoint_get(&position, &state, d->node->catalog, d->name) != EDGEOPS_OK) {
         position = newest;
     }
     eop_free(state);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "node/home/records.h"
+#include "store/record.h"
 
 #define NOTED_MAX  131072u
 #define SAVED_MAX  16384u
@@ -113,5 +114,5 @@ void eop_fed_save(eop_fed *fed, edgeops_node *node, const char *source, bool now
 }
 
 void eop_fed_forget(edgeops_node *node, const char *source) {
-    (void)eop_record_remove(node->store, KIND, source); /* there may be none */
+    (void)eop_record_remove(node->catalog, KIND, source); /* there may be none */
 }

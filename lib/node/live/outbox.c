@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "node/live/sources.h"
+#include "store/outbox.h"
 
 #define IN_FLIGHT 256u
 
@@ -56,7 +57,7 @@ static edgeops_status send_one(const eop_outbox_message *message, void *user_dat
 static void pump(eop_outbox *o) {
     while (o->up && o->more && o->in_flight < IN_FLIGHT) {
         uint64_t before = o->sent;
-        edgeops_status status = eop_outbox_list(o->node->store, o->source, o->sent,
+        edgeops_status status = eop_outbox_list(o->node->catalog, o->source, o->sent,
                                                 IN_FLIGHT - o->in_flight, send_one, o);
         if (status == EDGEOPS_E_AGAIN) {
             return; /* on_delivered or on_state comes */
@@ -88,7 +89,7 @@ static void on_link(edgeops_status status, const char *detail, void *user_data) 
 
 static void on_delivered(const uint64_t *ids, size_t n, void *user_data) {
     eop_outbox *o = user_data;
-    if (eop_outbox_done(o->node->store, ids, n) != EDGEOPS_OK) {
+    if (eop_outbox_done(o->node->catalog, ids, n) != EDGEOPS_OK) {
         /* They stay, and go once more on the next link. */
         eop_log_write(node_log(o->node), EDGEOPS_LOG_WARN, "node", "outbox of '%s': %s", o->source,
                       edgeops_error_last()->message);
@@ -200,9 +201,9 @@ edgeops_status eop_outbox_purge(edgeops_node *node, const char *source) {
     edgeops_status status = EDGEOPS_OK;
     do {
         p.n = 0;
-        status = eop_outbox_list(node->store, source, 0, IN_FLIGHT, collect, &p);
+        status = eop_outbox_list(node->catalog, source, 0, IN_FLIGHT, collect, &p);
         if (status == EDGEOPS_OK && p.n > 0) {
-            status = eop_outbox_done(node->store, p.ids, p.n);
+            status = eop_outbox_done(node->catalog, p.ids, p.n);
         }
     } while (status == EDGEOPS_OK && p.n == IN_FLIGHT);
     return status;

@@ -11,6 +11,8 @@
 #include "node/home/args.h"
 #include "node/home/records.h"
 #include "node/live/fed.h"
+#include "store/dead_letter.h"
+#include "store/record.h"
 #include "store/room.h"
 
 #define LETTERS_MAX    256u
@@ -153,7 +155,7 @@ static void flush_letters(eop_source *s) {
                                     .payload_size = letters[i]->payload_size,
                                     .message_size = letters[i]->message_size};
     }
-    if (eop_dead_letter_add(s->node->store, s->name, rows, n) != EDGEOPS_OK) {
+    if (eop_dead_letter_add(s->node->catalog, s->name, rows, n) != EDGEOPS_OK) {
         eop_log_write(node_log(s->node), EDGEOPS_LOG_WARN, "node",
                       "%zu dead letters of source '%s' are not kept: %s", n, s->name,
                       edgeops_error_last()->message);
@@ -255,7 +257,7 @@ static edgeops_status load_one(const char *name, const char *json, void *user_da
 }
 
 edgeops_status eop_sources_load(edgeops_node *node) {
-    edgeops_status status = eop_record_list(node->store, "source", load_one, node);
+    edgeops_status status = eop_record_list(node->catalog, "source", load_one, node);
     if (status != EDGEOPS_OK) {
         return status;
     }
@@ -408,7 +410,7 @@ edgeops_status eop_source_enable(eop_source *s, bool enable) {
 
 edgeops_status eop_source_remove(eop_source *s) {
     edgeops_node *node = s->node;
-    edgeops_status status = eop_record_remove(node->store, "source", s->name);
+    edgeops_status status = eop_record_remove(node->catalog, "source", s->name);
     if (status != EDGEOPS_OK) {
         return status;
     }
@@ -424,7 +426,7 @@ edgeops_status eop_source_remove(eop_source *s) {
     if (name != NULL) {
         eop_fed_forget(node, name);
     }
-    status = name != NULL ? eop_dead_letter_remove(node->store, name) : eop_fail_nomem("node");
+    status = name != NULL ? eop_dead_letter_remove(node->catalog, name) : eop_fail_nomem("node");
     eop_free(name);
     return status == EDGEOPS_E_NOTFOUND ? EDGEOPS_OK : status;
 }

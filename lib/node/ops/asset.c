@@ -5,6 +5,7 @@
 #include "node/live/deployments.h"
 #include "node/live/sources.h"
 #include "node/ops/groups.h"
+#include "store/policy.h"
 #include "store/retention.h"
 
 static eop_json *times_of(const edgeops_asset_info *info) {
@@ -115,7 +116,7 @@ static edgeops_status add_named(const eop_policy *policy, void *user_data) {
  * so that a list that cannot be read is no error. */
 static eop_json *retaining(const edgeops_call *call, const char *name) {
     named n = {name, eop_json_array()};
-    if (eop_policy_list(call->node->store, add_named, &n) != EDGEOPS_OK) {
+    if (eop_policy_list(call->node->catalog, add_named, &n) != EDGEOPS_OK) {
         eop_log_write(node_log(call->node), EDGEOPS_LOG_WARN, "node", "%s",
                       edgeops_error_last()->message);
     }

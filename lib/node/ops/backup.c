@@ -13,6 +13,7 @@
 #include "node/ops/groups.h"
 #include "store/backup.h"
 #include "store/room.h"
+#include "store/version.h"
 
 /* Between two looks at the free disk. */
 #define LOOK_BYTES ((uint64_t)32 << 20)

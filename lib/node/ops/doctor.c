@@ -12,6 +12,7 @@
 #include "node/live/deployments.h"
 #include "node/live/sources.h"
 #include "node/ops/groups.h"
+#include "store/policy.h"
 #include "store/retention.h"
 #include "store/room.h"
 
@@ -304,7 +305,7 @@ static void check_retention(doctor *d) {
     eop_retained due;
     size_t policies = 0;
     char detail[200];
-    edgeops_status status = eop_policy_list(d->node->store, count_policy, &policies);
+    edgeops_status status = eop_policy_list(d->node->catalog, count_policy, &policies);
     if (status == EDGEOPS_OK && policies > 0) {
         status = eop_retention_run(&due, d->node->store, true, go_on, d);
     }
@@ -374,7 +375,7 @@ static void files_work(eop_job *job, void *user_data) {
     edgeops_status status =
         store != NULL ? edgeops_workflow_list(store, check_workflow, d) : eop_fail_nomem("node");
     if (status == EDGEOPS_OK) {
-        status = eop_record_list(d->node->store, "model", check_model, d);
+        status = eop_record_list(d->node->catalog, "model", check_model, d);
     }
     if (status != EDGEOPS_OK && !eop_job_canceled(job)) {
         put(d, "files", "fail", edgeops_error_last()->message, "look after the home's disk");

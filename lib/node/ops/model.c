@@ -5,6 +5,7 @@
 #include "node/home/records.h"
 #include "node/live/deployments.h"
 #include "node/ops/groups.h"
+#include "store/record.h"
 
 static void copy_member(eop_json *to, const eop_json *from, const char *key) {
     const eop_json *member = eop_json_get(from, key);
@@ -36,7 +37,7 @@ static edgeops_status list_one(const char *name, const char *json, void *user_da
 static edgeops_status run_ls(edgeops_call *call, eop_json **result) {
     eop_json *items = NULL;
     *result = eop_items(&items);
-    return eop_record_list(call->node->store, "model", list_one, items);
+    return eop_record_list(call->node->catalog, "model", list_one, items);
 }
 
 static edgeops_status run_show(edgeops_call *call, eop_json **result) {
@@ -77,7 +78,7 @@ static edgeops_status run_rm(edgeops_call *call, eop_json **result) {
         status = check_unused(call->node, name);
     }
     if (status == EDGEOPS_OK) {
-        status = eop_record_remove(call->node->store, "model", name);
+        status = eop_record_remove(call->node->catalog, "model", name);
     }
     if (status == EDGEOPS_OK) {
         char *directory = eop_node_path(call->node, "models", name);

@@ -6,6 +6,7 @@
 #include "node/control/job.h"
 #include "node/ops/groups.h"
 #include "store/compact.h"
+#include "store/policy.h"
 #include "store/retention.h"
 
 /* -- policies -- */
@@ -109,7 +110,7 @@ static edgeops_status run_set(edgeops_call *call, eop_json **result) {
         status = read_rollups(&policy, eop_json_get(call->args, "rollups"));
     }
     if (status == EDGEOPS_OK) {
-        status = eop_policy_put(call->node->store, &policy);
+        status = eop_policy_put(call->node->catalog, &policy);
     }
     if (status == EDGEOPS_OK) {
         *result = show(&policy);
@@ -125,12 +126,12 @@ static edgeops_status list_one(const eop_policy *policy, void *user_data) {
 static edgeops_status run_ls(edgeops_call *call, eop_json **result) {
     eop_json *items = NULL;
     *result = eop_items(&items);
-    return eop_policy_list(call->node->store, list_one, items);
+    return eop_policy_list(call->node->catalog, list_one, items);
 }
 
 static edgeops_status run_rm(edgeops_call *call, eop_json **result) {
     (void)result;
-    return eop_policy_remove(call->node->store, eop_json_string(call->args, "pattern", ""));
+    return eop_policy_remove(call->node->catalog, eop_json_string(call->args, "pattern", ""));
 }
 
 /* -- work that takes its time -- */

@@ -11,6 +11,7 @@
 #include "node/home/records.h"
 #include "node/home/runs.h"
 #include "node/ops/groups.h"
+#include "store/record.h"
 
 #define FOLLOW_EVERY  (200 * EDGEOPS_MILLISECOND)
 #define METRICS_BYTES ((size_t)4 << 20)
@@ -57,7 +58,7 @@ static edgeops_status run_ls(edgeops_call *call, eop_json **result) {
     if (n.items == NULL) {
         return eop_fail_nomem("node");
     }
-    edgeops_status status = eop_record_list(call->node->store, "run", keep_one, &n);
+    edgeops_status status = eop_record_list(call->node->catalog, "run", keep_one, &n);
     *result = eop_items(&items);
     for (size_t i = 0; i < n.limit && i < n.seen; i++) {
         eop_json_append(items, brief(n.items[(n.seen - 1 - i) % n.limit]));
@@ -159,7 +160,7 @@ static bool still_runs(const log_work *w) {
     char *json = NULL;
     char *name = eop_format("%lld", (long long)w->id);
     bool runs = name != NULL &&
-                eop_record_get(&json, w->call->node->store, "run", name) == EDGEOPS_OK &&
+                eop_record_get(&json, w->call->node->catalog, "run", name) == EDGEOPS_OK &&
                 strstr(json, "\"state\":\"running\"") != NULL;
     eop_free(json);
     eop_free(name);

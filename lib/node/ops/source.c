@@ -6,6 +6,7 @@
 #include "node/live/outbox.h"
 #include "node/live/sources.h"
 #include "node/ops/groups.h"
+#include "store/dead_letter.h"
 
 /* -- drivers -- */
 
@@ -196,8 +197,8 @@ static edgeops_status run_show(edgeops_call *call, eop_json **result) {
     size_t max = (size_t)eop_json_integer(call->args, "dead_letters", 20);
     edgeops_status status = EDGEOPS_OK;
     if (max > 0) {
-        status = eop_dead_letter_list(call->node->store, eop_source_name(source), max, list_letter,
-                                      letters);
+        status = eop_dead_letter_list(call->node->catalog, eop_source_name(source), max,
+                                      list_letter, letters);
     }
     eop_json_set(*result, "dead_letters", letters);
     return status;

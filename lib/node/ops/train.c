@@ -212,7 +212,7 @@ static edgeops_status choose_name(train *t) {
     do {
         int64_t number = 0;
         if (status == EDGEOPS_OK) {
-            status = eop_record_number(&number, t->node->store, sequence);
+            status = eop_record_number(&number, t->node->catalog, sequence);
         }
         eop_free(t->model);
         t->model = eop_format("%.50s-%lld", workflow, (long long)number);

@@ -11,6 +11,7 @@
 #include "node/control/job.h"
 #include "node/home/models.h"
 #include "node/ops/groups.h"
+#include "store/record.h"
 
 #define UPLOAD_MAX ((uint64_t)4 << 30)
 
@@ -157,7 +158,7 @@ static edgeops_status check_unused(edgeops_node *node, const char *store, const 
     edgeops_status status = edgeops_workflow_open(&workflow, store, reference);
     if (status == EDGEOPS_OK) {
         h.digest = edgeops_workflow_info_of(workflow)->digest;
-        status = eop_record_list(node->store, "model", find_holder, &h);
+        status = eop_record_list(node->catalog, "model", find_holder, &h);
     }
     if (status == EDGEOPS_OK && h.model != NULL) {
         status = eop_fail(EDGEOPS_E_BUSY, "node",

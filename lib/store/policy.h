@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Policies of retention as records of the catalog: which samples are kept for how long. What they
+ * mean together is in store/retention.h. Any thread. */
+#ifndef EOP_STORE_POLICY_H
+#define EOP_STORE_POLICY_H
+
+#include "edgeops/types.h"
+
+typedef struct eop_catalog eop_catalog;
+
+#define EOP_POLICIES_MAX 64u
+#define EOP_ROLLUPS_MAX  4u
+/** The name of such records. */
+#define EOP_RETENTION_KIND "retention"
+
+typedef struct eop_policy {
+    const char *pattern;      /**< name of an asset or a pattern with '*'; 1..200 bytes */
+    edgeops_duration max_age; /**< 0: any */
+    uint64_t max_bytes;       /**< of all of them together, as their columns are stored; 0: any */
+    uint64_t min_free;        /**< bytes that the file system keeps free; 0: does not matter */
+    edgeops_duration rollups[EOP_ROLLUPS_MAX]; /**< periods, ascending, >= 1 ms */
+    size_t rollup_count;
+} eop_policy;
+
+/** Sets the policy of a pattern. E_INVALID where it says nothing; E_LIMIT. */
+edgeops_status eop_policy_put(eop_catalog *catalog, const eop_policy *policy);
+/** E_NOTFOUND. */
+edgeops_status eop_policy_remove(eop_catalog *catalog, const char *pattern);
+typedef edgeops_status (*eop_policy_fn)(const eop_policy *policy, void *user_data);
+/** In the order in which they were made; what is given is borrowed. */
+edgeops_status eop_policy_list(eop_catalog *catalog, eop_policy_fn fn, void *user_data);
+
+#endif /* EOP_STORE_POLICY_H */
