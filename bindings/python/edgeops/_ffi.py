@@ -308,12 +308,13 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
 # What a Python program does otherwise: `why` -> the names, or the beginnings of names, of functions.
 LEFT_OUT: dict[str, tuple[str, ...]] = {
     "Python has a memory of its own": ("edgeops_set_allocator", "edgeops_ctx_options_init", "edgeops_column_value"),
+    "json writes a message": ("edgeops_sample_encode",),
     "the package has one version, which is text": ("edgeops_version", "edgeops_status_name"),
     "a node turns its loop so that Ctrl-C is seen": ("edgeops_ctx_run", "edgeops_node_call"),
     "a dataset is read into NumPy's memory": ("edgeops_dataset_read", "edgeops_dataset_read_unchecked"),
-    "the node has an operation for it": ("edgeops_workflow_", "edgeops_source_", "edgeops_drivers", "edgeops_publisher_",
+    "the node has an operation for it": ("edgeops_workflow_", "edgeops_source_", "edgeops_driver_list", "edgeops_publisher_",
                                          "edgeops_runtime_", "edgeops_train_", "edgeops_training_", "edgeops_lane_",
-                                         "edgeops_model_", "edgeops_predict"),
+                                         "edgeops_model_"),
     "it is for measurements": ("edgeops_virtual_",),
 }
 

@@ -173,12 +173,16 @@ class _Using:
 
 def _close_all() -> None:
     """At the end of the process: what is still open is closed, unless a thread stays inside."""
+    refused: Optional[Warning] = None  # where warnings are errors
     for handle in list(_alive):
         if handle._state == _OPEN and handle._pid == os.getpid():
             try:
                 handle._warn()
-            finally:
-                handle._close(_EXIT_WAIT_S, False)
+            except Warning as reason:
+                refused = reason
+            handle._close(_EXIT_WAIT_S, False)
+    if refused is not None:
+        raise refused
 
 
 atexit.register(_close_all)

@@ -61,8 +61,9 @@ def column_of(name: str, given: Any, n: int, fetch: Fetch) -> Typed:
     elif hasattr(given, "isna") and hasattr(given, "to_numpy"):
         given, mask = _from_pandas(given)
     elif hasattr(given, "is_null") and (hasattr(given, "to_pylist") or hasattr(given, "to_list")):
-        given = _objects(given.to_pylist() if hasattr(given, "to_pylist") else given.to_list())  # Arrow, polars
-    array = _as_array(name, given)
+        given = given.to_pylist() if hasattr(given, "to_pylist") else given.to_list()  # Arrow, polars
+    # NumPy would make one type of what is mixed in a list: all of it text, or floats of large ints.
+    array = _objects(list(given)) if isinstance(given, (list, tuple)) else np.asarray(given)
     if array.shape[:1] != (n,) or array.ndim > 2:
         raise ValueError(f"channel '{name}' has the shape {array.shape}, expected ({n},) or ({n}, length)")
     if mask is not None and mask.ndim == 2:
@@ -83,13 +84,6 @@ def with_quality(column: Typed, codes: Any) -> Typed:
     if given.size and not 0 <= int(given.min()) <= int(given.max()) <= NO_QUALITY:
         raise ValueError(f"channel '{column.name}': quality codes are 0 to {NO_QUALITY}")
     return column._replace(quality=np.ascontiguousarray(np.broadcast_to(given.astype(np.uint16), (n,))))
-
-
-def _as_array(name: str, given: Any) -> Array:
-    try:
-        return np.asarray(given)
-    except ValueError as reason:  # rows of different lengths
-        raise ValueError(f"channel '{name}': {reason}") from None
 
 
 def _objects(items: list[Any]) -> Array:
@@ -208,6 +202,8 @@ def _from_rows(name: str, items: list[Any], missing: Array) -> Typed:
     if {row.shape for row in rows} != {rows[0].shape} or rows[0].ndim != 1:
         raise ValueError(f"channel '{name}' has arrays of shapes {sorted({row.shape for row in rows})}, expected one length")
     stacked = np.stack(rows)
+    if any((held.astype(row.dtype) != row).any() for held, row in zip(stacked, rows) if row.dtype.kind in "iu"):
+        raise ValueError(f"channel '{name}' mixes floats with whole numbers that a float64 cannot hold")
     data = np.zeros((len(items), stacked.shape[1]), stacked.dtype)
     data[~missing] = stacked
     return _from_numbers(name, data, missing)

@@ -19,7 +19,7 @@ from ._ffi import check, lib
 from ._handle import _OPEN, Handle
 from ._loop import Loop
 from .call import Call, Done, Event
-from .errors import ClosedError, Interrupted, UnsupportedError
+from .errors import Interrupted, UnsupportedError
 from .query import value_of
 from .store import Store
 from .times import times_of
@@ -135,8 +135,8 @@ class Node(Handle):
     def run(self, seconds: Optional[float] = None) -> None:
         """Turns the loop for so long, None for ever, or until wake(). Raises what a handler raised.
 
-        Ctrl-C ends it at once with KeyboardInterrupt; the node is as before and can go on. close() in another thread ends it
-        with ClosedError.
+        Ctrl-C ends it at once with KeyboardInterrupt; the node is as before and can go on. close() in another thread ends it,
+        too; the next run() raises ClosedError.
         """
         with self._using():
             self._loop.refuse_nested()
@@ -148,8 +148,6 @@ class Node(Handle):
                 self._runs -= 1
                 self._wakes_seen = self._wakes
             self._loop.raise_failure()
-            if self._state != _OPEN:
-                raise ClosedError("this node was closed", subsystem="node")
 
     def wake(self) -> None:
         """Ends run(), all that are under way or else the next one. Any thread; a signal handler, too."""

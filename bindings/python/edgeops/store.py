@@ -151,7 +151,7 @@ class Store(Reads, Labels, Datasets):
 
     # -- in ------------------------------------------------------------------------------------------
 
-    def append(self, asset: str, times: Any, channels: Mapping[str, Any], seqs: Any = None,
+    def append(self, asset: str, times: Any, channels: Union[Mapping[str, Any], Table], seqs: Any = None,
                qualities: Optional[Mapping[str, Any]] = None, verdicts: bool = False) -> Appended:
         """Appends n samples of one asset: all or none.
 

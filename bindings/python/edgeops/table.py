@@ -6,8 +6,8 @@ import ctypes
 import html
 import importlib
 import weakref
-from collections.abc import Mapping
-from typing import Any, Iterator, Optional
+from collections.abc import ItemsView, Iterator, KeysView, ValuesView
+from typing import Any, Optional
 
 import numpy as np
 import numpy.typing as npt
@@ -34,8 +34,8 @@ def _free(pointer: Any) -> None:
     arrow.sweep()
 
 
-class Table(Mapping[str, npt.NDArray[Any]]):
-    """Rows of one asset, sorted by time: a read-only mapping from channel to array, all of one length.
+class Table:
+    """Rows of one asset, sorted by time: channel -> array, all of one length, with keys(), values() and items() as a dict has.
 
     Arrays of numbers and bools are views of the library's memory (no copy, not writable), in the channel's own type; those of
     a channel of arrays such as "float32[4096]" are [rows, 4096]. Strings, and blobs as `Blob`, become object arrays. Nulls are
@@ -43,7 +43,8 @@ class Table(Mapping[str, npt.NDArray[Any]]):
     uint16 codes that the source gave, NO_QUALITY for none, and is None where no value has one. The memory lives as long as the
     table, any of its arrays, or what Arrow made of it. Any thread.
 
-    What takes Arrow takes a table: pyarrow.table(t), polars.from_arrow(t), and DuckDB by its name in a query.
+    What takes Arrow takes a table: pyarrow.table(t), polars.DataFrame(t), and DuckDB by its name in a query. (So it is not a
+    collections.abc.Mapping, which polars would take for a dict, without its times.)
     """
 
     def __init__(self, pointer: Any) -> None:
@@ -163,8 +164,27 @@ class Table(Mapping[str, npt.NDArray[Any]]):
     def __getitem__(self, channel: str) -> Array:
         return self._columns[channel]
 
+    def __contains__(self, channel: object) -> bool:
+        return channel in self._columns
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._columns)
+
+    def keys(self) -> KeysView[str]:
+        """The channels."""
+        return self._columns.keys()
+
+    def values(self) -> ValuesView[Array]:
+        """Their arrays."""
+        return self._columns.values()
+
+    def items(self) -> ItemsView[str, Array]:
+        """Channels and their arrays."""
+        return self._columns.items()
+
+    def get(self, channel: str, default: Optional[Array] = None) -> Optional[Array]:
+        """The array of a channel, or the default where there is none."""
+        return self._columns.get(channel, default)
 
     def __len__(self) -> int:
         return len(self._columns)

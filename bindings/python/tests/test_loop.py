@@ -1,0 +1,351 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The loop of a node: Ctrl-C, exceptions of handlers, loops of one's own, asyncio."""
+import asyncio
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import edgeops
+
+MANIFEST = {"format": 1, "name": "w", "version": "1.0.0", "description": "t", "python": {"module": "w_m", "requires": ">=3.9"},
+            "inputs": [{"name": "x", "type": "float64", "unit": "1"}], "window": {"rows": 1},
+            "label": {"name": "class", "classes": ["good", "bad"]},
+            "outputs": [{"name": "class", "type": "string"}, {"name": "twice", "type": "float64"}],
+            "limits": {"train_timeout": "60s", "predict_timeout": "5s"}}
+MODULE = """
+import time
+
+def train(dataset, params, run):
+    for i in range(20):
+        run.metric("step", i, i)
+    time.sleep(SLEEP)
+    return 1
+
+def predict(model, window, params):
+    x = float(window.values[-1, 0])
+    return {"class": "good" if x < 5 else "bad", "twice": 2 * x}
+"""
+
+
+def prepare(node, folder, sleep=0.0):
+    """A dataset `d` and a workflow `w` whose training sleeps."""
+    folder.mkdir()
+    (folder / "workflow.json").write_text(json.dumps(MANIFEST))
+    (folder / "w_m.py").write_text(MODULE.replace("SLEEP", str(sleep)))
+    node.call("workflow.add", path=str(folder))
+    node.store.append("m", np.arange(10) * 10**9, {"x": np.arange(10.0)})
+    node.store.label("m", "good", 0, 5 * 10**9)
+    node.store.label("m", "bad", 5 * 10**9, 10**10)
+    node.store.create_dataset("d", ["m"], labelled_only=True)
+
+
+def child(tmp_path, body, *signals):
+    """Runs a program that prints `ready`, sends it SIGINT after that many seconds each; gives its exit code, output and time."""
+    program = "import sys, time, edgeops\n" + textwrap.dedent(body)
+    process = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "ready\n"
+    started = time.monotonic()
+    for after in signals:
+        time.sleep(after)
+        process.send_signal(signal.SIGINT)
+        started = time.monotonic()
+    out, _ = process.communicate(timeout=30)
+    return process.returncode, out, time.monotonic() - started
+
+
+def test_ctrl_c_ends_run_and_the_node_goes_on(tmp_path):
+    code, out, took = child(tmp_path, """
+        with edgeops.Node(sys.argv[1] + "/home", mode="local") as node:
+            print("ready", flush=True)
+            try:
+                node.run()
+            except KeyboardInterrupt:
+                node.store.append("a", [1], {"x": [1.0]})
+                node.run(0.1)
+                print(node.call("asset.ls")["items"][0]["rows"])
+        """, 0.3)
+    assert (code, out) == (0, "1\n") and took < 3
+
+
+def test_ctrl_c_ends_a_training_and_says_how_it_ended(tmp_path):
+    with edgeops.Node(tmp_path / "home", mode="local") as node:
+        prepare(node, tmp_path / "w", 30)
+    code, out, took = child(tmp_path, """
+        node = edgeops.Node(sys.argv[1] + "/home", mode="local")
+        print("ready", flush=True)
+        try:
+            node.train("w", "d")
+        except edgeops.Interrupted as reason:
+            print(reason.operation, type(reason.error).__name__, reason.result)
+        run = node.call("run.ls")["items"][0]
+        print(run["state"])
+        node.close()
+        """, 1.0)
+    assert code == 0 and out.split("\n")[0] == "train CanceledError None" and "cancel" in out.split("\n")[1], out
+    assert took < 6
+
+
+def test_a_second_ctrl_c_does_not_wait(tmp_path):
+    """The operation cannot be cancelled here: its end is held up in a handler of the same loop."""
+    code, out, took = child(tmp_path, """
+        from edgeops import call, _ffi
+        call.Call.cancel = lambda self: None  # one that does not end
+        node = edgeops.Node(sys.argv[1] + "/home", mode="local")
+        print("ready", flush=True)
+        try:
+            node.call("predict.follow", model="absent", asset="a") if 0 else node._loop.turn_until(lambda: False)
+        except KeyboardInterrupt as reason:
+            print(type(reason).__name__)
+        node.close()
+        """, 0.3)
+    assert code == 0 and out == "KeyboardInterrupt\n" and took < 3
+
+
+def test_ctrl_c_in_a_call_keeps_its_result(node, monkeypatch):
+    """The signal comes when the operation is done and its result not yet given."""
+    turn = node._loop.turn_until
+
+    def interrupted(done, seconds=None):
+        turn(done, seconds)
+        raise KeyboardInterrupt
+    monkeypatch.setattr(node._loop, "turn_until", interrupted)
+    with pytest.raises(edgeops.Interrupted) as caught:
+        node.call("node.status")
+    assert caught.value.result["home"] and caught.value.error is None and isinstance(caught.value, KeyboardInterrupt)
+
+
+def test_a_signal_handler_may_wake(node):
+    before = signal.signal(signal.SIGALRM, lambda *_: node.wake())
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        started = time.monotonic()
+        node.run(20)
+        assert time.monotonic() - started < 5
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_wake_ends_the_next_run_and_those_of_all_threads(node):
+    node.wake()
+    started = time.monotonic()
+    node.run(20)
+    threads = [threading.Thread(target=node.run, args=(20,)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.2)
+    node.wake()
+    for thread in threads:
+        thread.join(10)
+    assert time.monotonic() - started < 5
+    node.run(0)
+    node.run(0.05)
+
+
+def test_a_handlers_exception_comes_out_of_the_call_that_ran_it(node, tmp_path, capfd):
+    prepare(node, tmp_path / "w")
+
+    def fail(event):
+        raise KeyError("mine")
+    with pytest.raises(KeyError, match="mine"):
+        node.train("w", "d", on_event=fail)
+    assert node.train("w", "d")["model"], "the node goes on"
+    node.call_start("train", on_event=fail, workflow="w", dataset="d")
+    with pytest.raises(KeyError, match="mine"):
+        node.run(30)
+    node.call_start("node.status", on_done=fail)
+    node.call_start("node.status", on_done=fail)
+    for _ in range(2):
+        with pytest.raises(KeyError, match="mine"):
+            node.run(30)
+    node.run(0.01)
+    assert "mine" not in "".join(capfd.readouterr())
+    assert "KeyError" not in node.call("run.ls")["items"][0].get("message", "")
+
+
+def test_events_of_another_threads_call_come_out_there(node, tmp_path):
+    prepare(node, tmp_path / "w")
+    failures = []
+
+    def train():
+        try:
+            node.train("w", "d", on_event=lambda event: 1 / 0)
+        except ZeroDivisionError as reason:
+            failures.append(reason)
+    thread = threading.Thread(target=train)
+    runner = threading.Thread(target=node.run, args=(30,))  # it turns the loop, and must not get the exception
+    runner.start()
+    thread.start()
+    thread.join(20)
+    node.wake()
+    runner.join(20)
+    assert len(failures) == 1
+
+
+def test_inside_a_handler_only_what_does_not_wait_is_allowed(node):
+    refused, started = [], []
+
+    def on_done(call):
+        for use in (lambda: node.call("node.status"), lambda: node.run(0), node.dispatch):
+            try:
+                use()
+            except edgeops.InvalidError as reason:
+                refused.append(reason)
+        started.append(node.call_start("node.status"))
+    node.call_start("node.status", on_done=on_done)
+    node.run(0.2)
+    assert len(refused) == 3 and started[0].result(5)["home"]
+
+
+def test_calls_go_on_side_by_side(node):
+    calls = [node.call_start("node.status") for _ in range(10)]
+    assert not calls[0].done and repr(calls[0]) == "<Call node.status, under way>"
+    assert all(call.result(10)["home"] for call in calls)
+    with pytest.raises(edgeops.NotFoundError):
+        node.call_start("no.such")
+    with pytest.raises(edgeops.InvalidError):
+        node.call_start("data.head", asset="x", rows=0)
+    late = node.call_start("data.head", output=1, asset="absent")
+    with pytest.raises(edgeops.NotFoundError):
+        late.result(10)
+    assert isinstance(late.error, edgeops.NotFoundError) and late.done
+
+
+def test_calls_of_several_threads(node):
+    found = []
+    threads = [threading.Thread(target=lambda: found.extend(node.call("node.status")["home"] for _ in range(20)))
+               for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(found) == 80
+
+
+def test_a_loop_of_ones_own(node):
+    """select() on the descriptor, with the time that the node says."""
+    call = node.call_start("node.status")
+    ended = time.monotonic() + 10
+    while not call.done and time.monotonic() < ended:
+        wait = node.timeout()
+        select.select([node.fileno()], [], [], 1.0 if wait is None else min(wait, 1.0))
+        node.dispatch()
+    assert call.result(0)["home"]
+
+
+def test_asyncio(node, tmp_path):
+    prepare(node, tmp_path / "w")
+
+    async def work():
+        ticks = []
+
+        async def tick():
+            while True:
+                ticks.append(1)
+                await asyncio.sleep(0.01)
+        ticking = asyncio.ensure_future(tick())
+        events = []
+        trained, status = await asyncio.gather(node.train_async("w", "d", on_event=events.append), node.call_async("node.status"))
+        ticking.cancel()
+        assert status["home"] and len(ticks) > 5 and any("step" in json.dumps(event) for event in events)
+        with pytest.raises(edgeops.NotFoundError):
+            await node.call_async("model.show", model="absent")
+        return trained["model"]
+    model = asyncio.run(work())
+    assert model in json.dumps(node.call("model.ls")) and not edgeops.aio._attached
+    assert node.call("node.status")["home"], "the node can be used without asyncio again"
+
+
+def test_a_cancelled_task_ends_its_operation(node, tmp_path):
+    prepare(node, tmp_path / "w", 30)
+
+    async def work():
+        task = asyncio.ensure_future(node.train_async("w", "d"))
+        await asyncio.sleep(1)
+        task.cancel()
+        started = time.monotonic()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(node.train_async("w", "d"), 0.5)
+        assert time.monotonic() - started < 8
+    asyncio.run(work())
+    assert "cancel" in node.call("run.ls")["items"][0]["state"]
+
+
+def test_live_predictions_in_asyncio(node, tmp_path):
+    prepare(node, tmp_path / "w")
+    model = node.train("w", "d")["model"]
+    node.call("deploy", name="live", model=model, asset="m")
+
+    async def work():
+        found = []
+        with edgeops.aio.attach(node) as attached:
+            stream = attached.predictions()
+            node.start()
+
+            async def append():
+                for i in range(5):
+                    await asyncio.sleep(0.05)
+                    node.store.append("m", [10**11 + i * 10**9], {"x": [float(i + 3)]})
+            appending = asyncio.ensure_future(append())
+            async for prediction in stream:
+                found.append(prediction)
+                if len(found) == 5:
+                    break
+            await stream.aclose()
+            await appending
+        return found
+    found = asyncio.run(asyncio.wait_for(work(), 30))
+    assert [p.outputs["twice"] for p in found] == [6.0, 8.0, 10.0, 12.0, 14.0]
+    assert found[0].asset == "m" and found[0].time_ns == 10**11 and found[4].outputs["class"] == "bad"
+    node.stop()
+
+
+def test_a_receiver_of_predictions_that_fails(node, tmp_path):
+    prepare(node, tmp_path / "w")
+    node.call("deploy", name="live", model=node.train("w", "d")["model"], asset="m")
+    node.on_prediction(lambda p: 1 / 0)
+    node.start()
+    node.store.append("m", [10**11], {"x": [1.0]})
+    with pytest.raises(ZeroDivisionError):
+        node.run(20)
+    node.on_prediction(None)
+    node.run(0.1)
+    node.stop()
+
+
+def test_predictions_on_arrays(node, tmp_path):
+    prepare(node, tmp_path / "w")
+    model = node.train("w", "d")["model"]
+    x = np.array([1.5, 7.25, 0.1])
+    rows, summary = node.predict_arrays(model, {"x": x})
+    assert [row["outputs"]["twice"] for row in rows] == (2 * x).tolist() and [row["outputs"]["class"] for row in rows] == ["good", "bad", "good"]
+    rows, _ = node.predict_arrays(model, {"x": x}, times=np.arange(3) * 10**9 + 5)
+    assert rows[2]["time"].startswith("1970-01-01T00:00:02.000000005")
+    for bad in ({"x": [[1.0]]}, {"x": [1.0], "y": [1.0, 2.0]}, {}, {"time": [1]}):
+        with pytest.raises(ValueError):
+            node.predict_arrays(model, bad)
+    with pytest.raises(ValueError):
+        node.predict_arrays(model, {"x": x}, times=[1])
+
+
+def test_descriptors_of_an_operation_are_its_own(node, tmp_path):
+    node.store.append("a", [1, 2], {"x": [1.0, 2.0]})
+    with open(tmp_path / "out.csv", "wb") as out:
+        call = node.call_start("data.export", output=out.fileno(), asset="a")
+    call.result(10)
+    assert (tmp_path / "out.csv").read_text().count("\n") == 3
+    fds = len(os.listdir("/proc/self/fd"))
+    for _ in range(20):
+        with open(os.devnull, "wb") as out:
+            node.call("data.export", output=out.fileno(), asset="a")
+    assert len(os.listdir("/proc/self/fd")) == fds
