@@ -314,7 +314,8 @@ LEFT_OUT: dict[str, tuple[str, ...]] = {
     "a dataset is read into NumPy's memory": ("edgeops_dataset_read", "edgeops_dataset_read_unchecked"),
     "the node has an operation for it": ("edgeops_workflow_", "edgeops_source_", "edgeops_driver_list", "edgeops_publisher_",
                                          "edgeops_runtime_", "edgeops_train_", "edgeops_training_", "edgeops_lane_",
-                                         "edgeops_model_"),
+                                         "edgeops_model_", "edgeops_node_workflows", "edgeops_node_runtime",
+                                         "edgeops_node_model"),
     "it is for measurements": ("edgeops_virtual_",),
 }
 
