@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "base/abi.h"
 #include "base/compiler.h"
@@ -39,6 +42,23 @@ static void on_defer_turn(uv_idle_t *handle) {
     }
 }
 
+/* libuv ends the process when it finds no descriptors for the pipe that it makes with its first loop:
+ * behind the one of the loop's epoll these two are needed. */
+static edgeops_status have_room_for_loop(void) {
+    int probes[3] = {-1, -1, -1};
+    int error = 0;
+    for (size_t i = 0; i < EOP_COUNT(probes) && error == 0; i++) {
+        probes[i] = eop_eventfd(0, EFD_CLOEXEC);
+        error = probes[i] < 0 ? errno : 0;
+    }
+    for (size_t i = 0; i < EOP_COUNT(probes); i++) {
+        if (probes[i] >= 0) {
+            (void)close(probes[i]);
+        }
+    }
+    return error == 0 ? EDGEOPS_OK : eop_fail_errno(error, "context", "no event loop can be made");
+}
+
 edgeops_status edgeops_ctx_new(edgeops_ctx **out, const edgeops_ctx_options *options) {
     edgeops_ctx_options opts = EDGEOPS_CTX_OPTIONS_INIT;
     edgeops_ctx *ctx = NULL;
@@ -58,6 +78,11 @@ edgeops_status edgeops_ctx_new(edgeops_ctx **out, const edgeops_ctx_options *opt
     ctx->log.level = opts.log_level;
     atomic_init(&ctx->stopped, 0);
     eop_fd_fill_stdio(); /* libuv aborts the process when it has to close one of them */
+    status = have_room_for_loop();
+    if (status != EDGEOPS_OK) {
+        eop_free(ctx);
+        return status;
+    }
     rc = uv_loop_init(&ctx->loop);
     if (rc != 0) {
         eop_free(ctx);

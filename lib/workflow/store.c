@@ -373,13 +373,12 @@ static edgeops_status install_new(eop_installed *item, eop_package *package, con
     }
     /* Gone already where it was moved into place. */
     if (folder != NULL && status != EDGEOPS_OK) {
-        edgeops_error last = *edgeops_error_last();
-        char *message = eop_strdup(last.message);
+        eop_kept_error kept;
+        eop_keep_error(&kept);
         (void)eop_remove_tree(folder);
-        if (status < 0 && message != NULL) {
-            (void)eop_fail_with(status, last.subsystem, message);
+        if (status < 0) {
+            (void)eop_fail_kept(&kept);
         }
-        eop_free(message);
     }
     eop_free(folder);
     return status;

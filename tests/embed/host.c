@@ -233,6 +233,7 @@ int in_child(int (*fn)(void *), void *user_data, unsigned seconds) {
     if (child == 0) {
         (void)signal(SIGALRM, SIG_DFL);
         (void)alarm(seconds);
+        wrong = 0;
         int code = fn(user_data);
         (void)fflush(NULL);
         _exit(code);

@@ -158,10 +158,10 @@ static edgeops_status run(restore *r, const eop_json *manifest) {
         status = name_it(r);
     }
     if (r->beside != NULL && status != EDGEOPS_OK) {
-        char *why = eop_strdup(edgeops_error_last()->message);
+        eop_kept_error kept;
+        eop_keep_error(&kept);
         (void)eop_remove_tree(r->beside);
-        status = eop_fail_with(status, "node", why != NULL ? why : "out of memory");
-        eop_free(why);
+        status = eop_fail_kept(&kept);
     }
     return status;
 }

@@ -246,10 +246,10 @@ static edgeops_status make(backup *b) {
         status = name_it(b);
     }
     if (status != EDGEOPS_OK) {
-        char *why = eop_strdup(edgeops_error_last()->message);
+        eop_kept_error kept;
+        eop_keep_error(&kept);
         (void)eop_remove_tree(b->partial);
-        status = eop_fail_with(status, "node", why != NULL ? why : "out of memory");
-        eop_free(why);
+        status = eop_fail_kept(&kept);
     }
     char *lock = eop_format("%s.lock", b->partial);
     if (lock != NULL) {
