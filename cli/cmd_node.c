@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* `node init`, `node serve`, `node status`, `node stop` and `doctor`. serve owns the daemon's life:
+ * it announces that it is ready (standard output, --ready-fd, the service manager), runs the loop
+ * until a signal or `node.stop` ends it, and closes the node on the same thread. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

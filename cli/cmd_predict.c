@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* `predict`: on a file, a dataset or a stretch of an asset as one operation; with --follow live,
+ * where each prediction is an event that is printed as it comes, until Ctrl-C. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

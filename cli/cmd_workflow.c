@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* `workflow init`, `check`, `pack` and `add`. The first three need no node: they call the
+ * library on a folder or package. `add` names the path to the node, which runs as the same user,
+ * or sends what comes on standard input. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

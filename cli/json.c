@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* JSON for the command line, which sees only public headers: a strict parser into a tree that one
+ * document owns, and a writer into a text. Memory that runs out ends the program (text.c). */
 #include "json.h"
 
 #include <stdlib.h>

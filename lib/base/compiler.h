@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The only place for attributes of the compiler, and the check of arguments at the public door. */
 #ifndef EOP_BASE_COMPILER_H
 #define EOP_BASE_COMPILER_H
 

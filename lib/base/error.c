@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The thread's last error: a code and one line of text, in thread-local memory that lives as long
+ * as the thread. Nothing is allocated here, so an error about memory can always be reported. */
 #include "base/error.h"
 
 #include <errno.h>

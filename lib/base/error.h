@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Errors inside the library: whoever detects one sets it and returns its code, whoever passes it on
+ * adds nothing. */
 #ifndef EOP_BASE_ERROR_H
 #define EOP_BASE_ERROR_H
 

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Files and folders by path: whole reads, replacements that are old or new but never a mix,
+ * locks, walks. Each call is complete in itself; no descriptor stays open except those that are
+ * given out. */
 #include "base/file.h"
 
 #include <dirent.h>

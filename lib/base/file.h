@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Files and folders by path. All calls block; errors name the path. */
 #ifndef EOP_BASE_FILE_H
 #define EOP_BASE_FILE_H
 

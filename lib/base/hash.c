@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Checksums (CRC-32C, in hardware where the processor has it), a fast hash for tables in memory,
+ * and SHA-256 by libcrypto. */
 #include "base/hash.h"
 
 #include <errno.h>

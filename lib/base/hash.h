@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Checksums of what is stored, a hash for tables in memory, digests of content. */
 #ifndef EOP_BASE_HASH_H
 #define EOP_BASE_HASH_H
 

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Makes a log line and gives it to the host's function: one line, without control characters,
+ * whatever is in the data. */
 #include "base/log.h"
 
 #include <stdarg.h>

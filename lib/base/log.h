@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The log of a context. Rooms log what the host cannot learn from a status or callback; each event
+ * is logged once, by the room that sees it first. */
 #ifndef EOP_BASE_LOG_H
 #define EOP_BASE_LOG_H
 

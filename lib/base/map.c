@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Linear probing. A removal moves later items of the run back, so that a search may always end at
+ * the first free slot. */
 #include "base/map.h"
 
 #include "base/memory.h"

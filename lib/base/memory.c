@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The allocator that all rooms use, which the host may replace before its first use, and the
+ * checked arithmetic of sizes. */
 #include "base/memory.h"
 
 #include <stdatomic.h>

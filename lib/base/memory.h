@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Memory of the library. Nothing here sets an error or ends the process. */
 #ifndef EOP_BASE_MEMORY_H
 #define EOP_BASE_MEMORY_H
 

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Buffers, UTF-8, names, sizes and numbers as text. Nothing depends on the host's locale: numbers
+ * are written with a point whatever it says. */
 #include "base/str.h"
 
 #include <math.h>

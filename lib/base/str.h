@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Text: growing buffers, UTF-8, the rules for names, sizes and numbers. */
 #ifndef EOP_BASE_STR_H
 #define EOP_BASE_STR_H
 

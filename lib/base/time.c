@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Clocks, and times, durations and rates as text. Dates are computed here, not by the C library, so
+ * that no time zone or locale of the host plays a part. */
 #include "base/time.h"
 
 #include <stdint.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The two clocks, and the texts for times, durations and rates. */
 #ifndef EOP_BASE_TIME_H
 #define EOP_BASE_TIME_H
 

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Walks and copies folders with all that is in them, as backup and restore need it: in the order of
+ * names, never through a link that could lead out, and on the disk when it returns. */
 #include "base/tree.h"
 
 #include <errno.h>

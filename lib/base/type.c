@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The table of types, and what follows from it: values in memory, as text, and as values of another
+ * type without a loss. */
 #include "base/type.h"
 
 #include <assert.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The version, of the library that runs, not of the headers that a host was built with. */
 #include "edgeops/version.h"
 
 #define TEXT_(x) #x

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Random numbers for the virtual assets: the same seed gives the same asset on every machine, so
+ * no function of the C library decides a value except sqrt and log. */
 #include <math.h>
 
 #include "bench/virtual.h"

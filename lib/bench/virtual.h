@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* What the virtual assets share: random numbers of a seed, and the table of a kind of asset, which
+ * virtual.c drives and virtual_pcb.c and virtual_imu.c fill. */
 #ifndef EOP_BENCH_VIRTUAL_H
 #define EOP_BENCH_VIRTUAL_H
 

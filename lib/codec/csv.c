@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* RFC 4180 records from a descriptor. Bytes are looked up in a table and scanned in place; a
+ * record's fields point into the buffer, which grows up to the limit of one record. */
 #include "codec/csv.h"
 
 #include <string.h>

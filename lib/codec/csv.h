@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* CSV: records from a descriptor, fields into a buffer, and the one set of rules for what a text in
+ * a table is. */
 #ifndef EOP_CODEC_CSV_H
 #define EOP_CODEC_CSV_H
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* zlib's streams with the library's allocator. */
 #include "codec/deflate.h"
 
 #include "base/error.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Packs a stream as gzip; one zlib stream, whose output is put where the caller says. */
 #include "codec/gzip.h"
 
 #include "base/error.h"

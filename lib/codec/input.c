@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Bytes of a descriptor, gunzipped where they are gzip: several members one after the other, and
+ * the zeros that pad a tape block. Reads what is there and waits for no more. */
 #include "codec/input.h"
 
 #include <errno.h>

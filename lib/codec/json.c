@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Trees of JSON: reading and building them, and printing, which cJSON does not do exactly. A
+ * builder that ran out of memory marks its tree, and printing refuses a marked tree. */
 #include "codec/json.h"
 
 #include <cjson/cJSON.h>

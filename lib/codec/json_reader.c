@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The strict reader. Each call gives one token; what may come next is kept in `expect` and a bit an
+ * open object, so that no memory is needed however deep the text goes. */
 #include "codec/json_reader.h"
 
 #include <string.h>

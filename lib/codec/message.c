@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Writes members one after the other; what stands at the end of the buffer decides about the comma.
+ */
 #include "codec/message.h"
 
 #include <string.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Writes and reads the header of an array. It is a Python literal; only the dictionary with its
+ * three keys is read, and what NumPy never writes is refused. */
 #include "codec/npy.h"
 
 #include <stdlib.h>

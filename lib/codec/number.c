@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Decimal text to numbers: 64-bit integers where they are exact, 128-bit ones for most others, and
+ * strtod in the C locale for the few that 19 digits do not decide. */
 #include "codec/number.h"
 
 #include <locale.h>

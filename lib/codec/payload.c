@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Messages to samples. One pass over the strict reader's tokens; members are looked up by path
+ * (payload_members.c) and get their role once. What a call gives out lives in the decoder's memory
+ * until the next call, so that no sample costs an allocation. */
 #include "codec/payload.h"
 
 #include <math.h>

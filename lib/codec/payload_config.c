@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The configuration of a payload format: schema, template of the asset's name, channels, and the
+ * rules that a schema cannot say. Read once, then constant. */
 #include <stdlib.h>
 #include <string.h>
 

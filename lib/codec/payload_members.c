@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The members met so far, by path, each with its role under the configuration. The hash has a seed
+ * of its own, since names come from the network. */
 #include "codec/payload_members.h"
 
 #include <stdlib.h>

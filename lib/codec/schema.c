@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The check of a document against a schema: walks both together and keeps the first error, of
+ * several branches that of the one which came furthest. */
 #include "codec/schema.h"
 
 #include <cjson/cJSON.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* JSON Schema for all JSON that comes from outside: configurations, manifests, arguments. */
 #ifndef EOP_CODEC_SCHEMA_H
 #define EOP_CODEC_SCHEMA_H
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* How the check speaks about values and suggests keys, and equality and hashes of JSON values. */
 #include "codec/schema_words.h"
 
 #include <string.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* NumPy arrays to tables: opens one stream an array of the zip and reads all of them in step, a
+ * batch of rows at a time, so that memory does not grow with the file. */
 #include "codec/table_npz.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Values of all types to text and JSON, and what a blob is called in both. */
 #include "codec/value.h"
 
 #include <inttypes.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Builds and reads the messages between host and worker. Every size and offset that is read is
+ * checked before it is used: the other end runs foreign code. */
 #include "codec/wire.h"
 
 #include <math.h>

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The driver `mqtt`: one subscribing link to a broker, whose messages go to the host inside Paho's
+ * callback, so that they are durable before they are acknowledged. It owns the messages that came
+ * when there was no room. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The drivers that are built into the library. */
 #ifndef EOP_INGEST_DRIVERS_H
 #define EOP_INGEST_DRIVERS_H
 

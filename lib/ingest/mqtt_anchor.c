@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A Paho client that is connected to this process itself, and stays so. It keeps Paho's threads
+ * alive between connections and lets us wake them; mqtt_anchor.h says why. One a process, made
+ * once, never destroyed; `mutex` guards its two descriptors. */
 #include "ingest/mqtt_anchor.h"
 #include "base/fd.h"
 

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The configuration of a connection: URL, topics, TLS, will and times, checked against the schema
+ * and read into a struct. Counted references, since a link's thread may outlive its owner; secrets
+ * are wiped when the last one goes. */
 #include "ingest/mqtt_config.h"
 
 #include <string.h>

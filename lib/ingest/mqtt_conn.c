@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The life of one connection: makes a Paho handle, connects, subscribes, waits, and ends it. The
+ * callbacks run on Paho's threads and only move `phase` under the connection's mutex, on which the
+ * link's thread waits. The rules of Paho that this relies on are in mqtt_conn.h. */
 #include "ingest/mqtt_conn.h"
 
 #include <errno.h>

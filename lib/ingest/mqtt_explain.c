@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Turns codes of the broker, of Paho and of OpenSSL into one line that names the broker and what to
+ * change. Tables only; no state. */
 #include "ingest/mqtt_explain.h"
 
 #include <stdio.h>

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Keeps a link to a broker: one thread connects, stays while the connection lives, and tries again
+ * with a growing pause. The owner and the thread share the link by counted references, so that
+ * stopping never waits for a name server. Lock order: Paho, link, connection. */
 #include "ingest/mqtt_link.h"
 
 #include <errno.h>

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Sends messages over a link of its own and reports what the broker has. Paho's threads only note
+ * deliveries and changes of the link under `mutex` and wake the loop; the host's callbacks run on
+ * the context's thread, deliveries over a link before its loss. */
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>

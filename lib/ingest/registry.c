@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The list of built-in drivers. */
 #include <string.h>
 
 #include "base/compiler.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Reads what a source's configuration says beside its driver's members: payload format, labels, the
+ * largest message, and the client id of a driver that needs one. */
 #include "ingest/source_config.h"
 
 #include <string.h>

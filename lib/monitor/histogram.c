@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Buckets by the leading bits of a value: recording is a count of leading zeros and an addition. */
 #include "monitor/histogram.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Reads the resident size of this process from /proc. */
 #include "monitor/memory.h"
 
 #include <errno.h>

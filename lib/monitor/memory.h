@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Memory of this process, for status and metrics. */
 #ifndef EOP_MONITOR_MEMORY_H
 #define EOP_MONITOR_MEMORY_H
 

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The context: a libuv loop, its turns, and how a host with a loop of its own waits for it. The
+ * context's thread only, except edgeops_ctx_stop(), which any thread and a signal handler may
+ * call. */
 #include <errno.h>
 #include <string.h>
 #include <sys/eventfd.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Readiness of a descriptor, level-triggered, over uv_poll. The descriptor stays the caller's. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "platform/loop.h"

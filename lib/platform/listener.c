@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Local sockets by path: listening, where the file of a dead listener is replaced and a living one
+ * is not; and connecting. When descriptors run out it rests for a moment instead of spinning. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

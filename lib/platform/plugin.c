@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Shared objects at run time: plug-ins by path, libraries of the system by name. What was loaded
+ * stays for the life of the process. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdlib.h>

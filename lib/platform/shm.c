@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Shared memory for the worker: an anonymous file, mapped here and handed over as a descriptor. It
+ * is placed for large pages, and sealed before somebody else gets it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Timers that never fire early. libuv counts milliseconds from a cached time, so each start rounds
+ * up from now. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "platform/loop.h"

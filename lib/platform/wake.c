@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* How another thread makes something run on the loop: the one call that is safe from any thread and
+ * from a signal handler. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "platform/loop.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Work on libuv's pool of threads, which serves the whole process: for short things only. The
+ * handle frees itself after `done`. */
 #include "base/compiler.h"
 #include "base/error.h"
 #include "base/memory.h"
