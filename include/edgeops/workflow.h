@@ -57,7 +57,7 @@ typedef struct edgeops_manifest {
 typedef struct edgeops_workflow_info {
     const edgeops_manifest *manifest;
     const char *digest;    /**< SHA-256 of the content, 64 hex digits: same files, same digest */
-    const char *directory; /**< with the files; "" for a checked zip */
+    const char *directory; /**< with the files, from the root; "" for a checked zip or tar */
     uint64_t size_bytes;   /**< of all files */
 } edgeops_workflow_info;
 

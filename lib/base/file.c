@@ -25,6 +25,20 @@ char *eop_path_join(const char *a, const char *b) {
     return eop_format("%s%s%s", a, n > 0 && a[n - 1] == '/' ? "" : "/", b);
 }
 
+edgeops_status eop_path_absolute(char **out, const char *path) {
+    char *here = NULL;
+    if (path[0] != '/' && (here = getcwd(NULL, 0)) == NULL) {
+        return eop_fail_errno(errno, "base", "the working directory, from which '%s' is", path);
+    }
+    char *full = here != NULL ? eop_path_join(here, path) : eop_strdup(path);
+    free(here);
+    if (full == NULL) {
+        return eop_fail_nomem("base");
+    }
+    *out = full;
+    return EDGEOPS_OK;
+}
+
 bool eop_file_exists(const char *path) {
     struct stat st;
     return stat(path, &st) == 0;

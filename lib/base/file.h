@@ -12,6 +12,11 @@
 /** "a/b" with one slash between; NULL when there is no memory. */
 char *eop_path_join(const char *a, const char *b);
 
+/** The path from the root: for what is kept, since a host may change its working directory and a
+ * worker has another one. Links stay as they are; nothing need be there. Free with eop_free.
+ * E_NOMEM; E_IO or E_NOTFOUND where there is no working directory any more. */
+edgeops_status eop_path_absolute(char **out, const char *path);
+
 /** Reads a whole file of at most limit bytes. *data is NUL-terminated, free with eop_free.
  *  E_NOTFOUND, E_LIMIT, E_IO. Regular files only. */
 edgeops_status eop_file_read(char **data, size_t *size, const char *path, size_t limit);

@@ -213,16 +213,23 @@ void eop_package_close(eop_package *p) {
     *p = (eop_package){.fd = -1};
 }
 
-edgeops_status eop_workflow_take(edgeops_workflow **out, eop_package *package,
-                                 const char *directory) {
+edgeops_status eop_workflow_take(edgeops_workflow **out, eop_package *package) {
     edgeops_workflow *w = eop_calloc(1, sizeof *w);
-    char *copy = eop_strdup(directory);
-    if (w == NULL || copy == NULL) {
-        eop_free(w);
-        eop_free(copy);
+    if (w == NULL) {
         return eop_fail_nomem("workflow");
     }
-    w->directory = copy;
+    /* A host may change its working directory, and a worker has another one. */
+    edgeops_status status = EDGEOPS_OK;
+    if (package->form == EOP_FORM_FOLDER) {
+        status = eop_path_absolute(&w->directory, package->path);
+    } else {
+        w->directory = eop_strdup("");
+        status = w->directory != NULL ? EDGEOPS_OK : eop_fail_nomem("workflow");
+    }
+    if (status != EDGEOPS_OK) {
+        eop_free(w);
+        return status;
+    }
     w->size_bytes = package->entries.total;
     memcpy(w->digest, package->digest, sizeof w->digest);
     w->manifest = package->manifest;

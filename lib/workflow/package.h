@@ -38,9 +38,9 @@ edgeops_status eop_package_open(eop_package *package, const char *path);
 edgeops_status eop_package_read(eop_package *package, const eop_sink *sink);
 void eop_package_close(eop_package *package);
 
-/** Makes a workflow of a package that was read; takes its manifest. directory: copied. */
-edgeops_status eop_workflow_take(edgeops_workflow **out, eop_package *package,
-                                 const char *directory);
+/** Makes a workflow of a package that was read; takes its manifest. Its directory is the folder's,
+ * from the root, and "" for a file. */
+edgeops_status eop_workflow_take(edgeops_workflow **out, eop_package *package);
 
 /** Fills workflow->info once all else is there. */
 void eop_workflow_describe(edgeops_workflow *workflow);

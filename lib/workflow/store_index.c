@@ -233,6 +233,7 @@ edgeops_status eop_installed_write(const eop_installed *item, const char *store)
 edgeops_status eop_installed_open(edgeops_workflow **out, const eop_installed *item,
                                   const char *store) {
     edgeops_workflow *w = eop_calloc(1, sizeof *w);
+    char *object = NULL;
     char *file = NULL;
     char *text = NULL;
     size_t size = 0;
@@ -242,10 +243,13 @@ edgeops_status eop_installed_open(edgeops_workflow **out, const eop_installed *i
     }
     memcpy(w->digest, item->digest, sizeof w->digest);
     w->size_bytes = item->size_bytes;
-    w->directory = eop_store_path(store, "objects", item->digest);
-    file = w->directory != NULL ? eop_path_join(w->directory, EOP_MANIFEST_NAME) : NULL;
-    status = file != NULL ? eop_file_read(&text, &size, file, EOP_MANIFEST_MAX)
-                          : eop_fail_nomem("workflow");
+    object = eop_store_path(store, "objects", item->digest);
+    status = object != NULL ? eop_path_absolute(&w->directory, object) : eop_fail_nomem("workflow");
+    if (status == EDGEOPS_OK) {
+        file = eop_path_join(w->directory, EOP_MANIFEST_NAME);
+        status = file != NULL ? eop_file_read(&text, &size, file, EOP_MANIFEST_MAX)
+                              : eop_fail_nomem("workflow");
+    }
     if (status == EDGEOPS_OK) {
         status = eop_manifest_parse(&w->manifest, text, size);
     }
@@ -253,7 +257,8 @@ edgeops_status eop_installed_open(edgeops_workflow **out, const eop_installed *i
                                  strcmp(w->manifest.view.version, item->version) != 0)) {
         status = EDGEOPS_E_INVALID;
     }
-    if (status == EDGEOPS_E_NOTFOUND || status == EDGEOPS_E_INVALID || status == EDGEOPS_E_LIMIT) {
+    if (file != NULL && (status == EDGEOPS_E_NOTFOUND || status == EDGEOPS_E_INVALID ||
+                         status == EDGEOPS_E_LIMIT)) {
         status = eop_fail(EDGEOPS_E_CORRUPT, "workflow",
                           "the files of workflow %s@%s are damaged; remove it and install it again",
                           item->name, item->version);
@@ -266,6 +271,7 @@ edgeops_status eop_installed_open(edgeops_workflow **out, const eop_installed *i
     edgeops_workflow_close(w);
     eop_free(text);
     eop_free(file);
+    eop_free(object);
     return status;
 }
 

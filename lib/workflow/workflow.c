@@ -25,7 +25,7 @@ edgeops_status edgeops_workflow_check(edgeops_workflow **out, const char *path) 
         status = eop_package_read(&package, NULL);
     }
     if (status == EDGEOPS_OK && out != NULL) {
-        status = eop_workflow_take(out, &package, package.form == EOP_FORM_FOLDER ? path : "");
+        status = eop_workflow_take(out, &package);
     }
     eop_package_close(&package);
     return status;

@@ -228,6 +228,35 @@ Test(runtime_train, workflow_sees_the_dataset) {
     eop_free(log);
 }
 
+/* The worker has a working directory of its own, and the host may change its. */
+Test(runtime_train, relative_paths_reach_the_worker) {
+    outcome o = {0};
+    edgeops_workflow *workflow = NULL;
+    edgeops_train_options options = EDGEOPS_TRAIN_OPTIONS_INIT;
+    edgeops_workflow_close(workflow_of("def train(dataset, params, run):\n    return 1\n\n"
+                                       "def predict(model, window, params):\n    return None\n",
+                                       ""));
+    make_dataset();
+    eop_free(new_dir("run"));
+    cr_assert(eq(int, chdir(fixture_root), 0));
+    edgeops_status status = edgeops_workflow_open(&workflow, "store", "flow-1");
+    cr_assert(eq(int, status, EDGEOPS_OK), "%s", edgeops_error_last()->message);
+    options.workflow = workflow;
+    options.store = store;
+    options.dataset = "d";
+    options.directory = "model";
+    options.run_dir = "run";
+    options.on_done = on_done;
+    options.user_data = &o;
+    status = edgeops_training_start(&o.training, fixture_runtime, &options);
+    cr_assert(eq(int, status, EDGEOPS_OK), "%s", edgeops_error_last()->message);
+    cr_assert(eq(int, chdir("/"), 0));
+    wait_for(&o);
+    cr_expect(eq(int, o.status, EDGEOPS_OK), "%s", o.message);
+    cr_expect(has_file("model/model.json"));
+    edgeops_workflow_close(workflow);
+}
+
 Test(runtime_train, windows_are_cut_by_the_manifest) {
     outcome o;
     train(&o,

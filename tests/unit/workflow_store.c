@@ -78,7 +78,9 @@ Test(workflow_store, folder_zip_and_installed_files_have_one_digest) {
                      edgeops_workflow_info_of(zip)->digest);
     cr_assert_str_eq(edgeops_workflow_info_of(installed)->digest,
                      edgeops_workflow_info_of(zip)->digest);
-    cr_assert_str_eq(edgeops_workflow_info_of(folder_one)->directory, "a");
+    char *full = realpath("a", NULL);
+    cr_assert_str_eq(edgeops_workflow_info_of(folder_one)->directory, full);
+    free(full);
     cr_assert(edgeops_workflow_info_of(installed)->size_bytes ==
               edgeops_workflow_info_of(zip)->size_bytes);
     char *file = eop_path_join(edgeops_workflow_info_of(installed)->directory, "data/one/two.txt");
@@ -90,6 +92,25 @@ Test(workflow_store, folder_zip_and_installed_files_have_one_digest) {
     edgeops_workflow_close(folder_one);
     edgeops_workflow_close(zip);
     edgeops_workflow_close(installed);
+}
+
+Test(workflow_store, a_directory_is_absolute_from_opening_on) {
+    edgeops_workflow *all[4] = {NULL};
+    put_source("a", "w", "1.0.0", "text");
+    CHECK_CODE(EDGEOPS_OK, edgeops_workflow_pack(NULL, "a", "a.zip"));
+    CHECK_CODE(EDGEOPS_OK, edgeops_workflow_install(&all[0], "s", "a.zip"));
+    CHECK_CODE(EDGEOPS_DONE, edgeops_workflow_install(&all[1], "./s", "a.zip"));
+    CHECK_CODE(EDGEOPS_OK, edgeops_workflow_open(&all[2], "s", "w"));
+    CHECK_CODE(EDGEOPS_OK, edgeops_workflow_check(&all[3], "a"));
+    cr_assert(chdir("/") == 0);
+    for (size_t i = 0; i < 4; i++) {
+        const char *directory = edgeops_workflow_info_of(all[i])->directory;
+        char *file = eop_path_join(directory, "data/one/two.txt");
+        cr_expect(directory[0] == '/' && eop_file_exists(file), "%zu: %s", i, directory);
+        eop_free(file);
+        edgeops_workflow_close(all[i]);
+    }
+    cr_assert(chdir(folder) == 0);
 }
 
 Test(workflow_store, second_install_is_done_and_writes_nothing) {
