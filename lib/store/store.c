@@ -82,12 +82,8 @@ static edgeops_status init_locks(edgeops_store *store) {
 static edgeops_status open_home(edgeops_store *store, const char *home) {
     int owner = 0;
     char *path = NULL;
-    store->home = eop_strdup(home);
-    if (store->home == NULL) {
-        return eop_fail_nomem("store");
-    }
-    edgeops_status status = EDGEOPS_OK;
-    if (!eop_file_exists(home)) {
+    edgeops_status status = eop_path_absolute(&store->home, home);
+    if (status == EDGEOPS_OK && !eop_file_exists(home)) {
         status = eop_mkdirs(home, 0700);
         if (status == EDGEOPS_OK) {
             status = eop_dir_sync_parent(home);

@@ -196,3 +196,23 @@ Test(store_home, opening_that_is_killed_can_be_repeated) {
     }
     munmap((void *)begun, 4096);
 }
+
+/* The host may change its working directory while a store is open. */
+Test(store_home, a_relative_home_stays_where_it_was) {
+    edgeops_store *store = NULL;
+    char *slash = strrchr(home, '/');
+    char parent[160];
+    snprintf(parent, sizeof parent, "%.*s", (int)(slash - home), home);
+    cr_assert_eq(chdir(parent), 0);
+    CHECK_OK(edgeops_store_open(&store, slash + 1, NULL));
+    cr_assert_eq(chdir("/"), 0);
+    CHECK_OK(put(store, "a", 1, 0, "x", f64(1), NULL));
+    CHECK_OK(eop_store_flush(store));
+    CHECK_OK(put(store, "a", 2, 0, "x", f64(2), NULL));
+    CHECK_OK(eop_store_flush(store));
+    edgeops_store_close(store);
+    store = open_store();
+    CHECK_OK(put(store, "a", 3, 0, "x", f64(3), NULL));
+    edgeops_store_close(store);
+    cr_assert_geq(size_of("data/telemetry.db"), 1);
+}
