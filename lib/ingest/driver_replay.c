@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/thread.h"
 #include "base/time.h"
@@ -66,7 +67,8 @@ static const char columns_schema[] =
 typedef struct replay {
     const edgeops_hld_host *host;
     eop_json *config;
-    const char *path;
+    const char *path; /* as given, for messages */
+    char *file;       /* the same from the root */
     double speed;
     double rate;                    /* rows a second; 0: as recorded */
     edgeops_duration longest_pause; /* EDGEOPS_FOREVER: all are waited for */
@@ -180,7 +182,7 @@ static void close_file(replay *r) {
 }
 
 static edgeops_status open_file(replay *r) {
-    r->fd = eop_open(r->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    r->fd = eop_open(r->file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (r->fd < 0) {
         return eop_fail_errno(errno, "replay", "cannot open '%s'", r->path);
     }
@@ -308,6 +310,7 @@ static void replay_close(void *state) {
     eop_free(r->columns);
     eop_free(r->skip);
     eop_free(r->where);
+    eop_free(r->file);
     pthread_cond_destroy(&r->cond);
     pthread_mutex_destroy(&r->mutex);
     eop_free(r);
@@ -379,7 +382,7 @@ static edgeops_status take_config(replay *r) {
         return eop_fail(EDGEOPS_E_INVALID, "replay",
                         "longest_pause: '%s' is not a duration such as '5s'", pause);
     }
-    return EDGEOPS_OK;
+    return eop_path_absolute(&r->file, r->path);
 }
 
 static edgeops_status replay_open(void **state, const edgeops_hld_host *host,

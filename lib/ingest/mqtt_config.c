@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/str.h"
 #include "base/time.h"
@@ -230,6 +231,13 @@ static edgeops_status take_text(char **out, const eop_json *object, const char *
     return EDGEOPS_OK;
 }
 
+/* The same for the name of a file: it is read again at each connection, and the host may be in
+ * another folder then. */
+static edgeops_status take_path(char **out, const eop_json *object, const char *key) {
+    const char *text = eop_json_string(object, key, NULL);
+    return text != NULL ? eop_path_absolute(out, text) : EDGEOPS_OK;
+}
+
 /* One of either list, with its own quality of service or the common one. */
 static edgeops_status take_topic(eop_mqtt_config *config, const char *filter, int qos,
                                  const char *list, size_t index) {
@@ -306,9 +314,9 @@ static edgeops_status take_times(eop_mqtt_config *config, const eop_json *json) 
 static edgeops_status take_tls(eop_mqtt_config *config, const eop_json *tls) {
     edgeops_status rc = EDGEOPS_OK;
     config->verify = eop_json_bool(tls, "verify", true);
-    if ((rc = take_text(&config->ca, tls, "ca")) < 0 ||
-        (rc = take_text(&config->cert, tls, "cert")) < 0 ||
-        (rc = take_text(&config->key, tls, "key")) < 0 ||
+    if ((rc = take_path(&config->ca, tls, "ca")) < 0 ||
+        (rc = take_path(&config->cert, tls, "cert")) < 0 ||
+        (rc = take_path(&config->key, tls, "key")) < 0 ||
         (rc = take_text(&config->key_password, tls, "key_password")) < 0) {
         return rc;
     }
@@ -362,7 +370,7 @@ static edgeops_status take_connection(eop_mqtt_config *config, const eop_json *j
     if ((rc = take_text(&config->client_id, json, "client_id")) < 0 ||
         (rc = take_text(&config->user, json, "user")) < 0 ||
         (rc = take_text(&config->password, json, "password")) < 0 ||
-        (rc = take_text(&config->password_file, json, "password_file")) < 0 ||
+        (rc = take_path(&config->password_file, json, "password_file")) < 0 ||
         (rc = take_times(config, json)) < 0 || (rc = take_tls(config, tls)) < 0) {
         return rc;
     }

@@ -15,6 +15,7 @@
 
 #include "edgeops/context.h"
 #include "edgeops/ingest.h"
+#include "ingest/mqtt_config.h"
 #include "support/broker.h"
 #include "support/collector.h"
 
@@ -296,6 +297,24 @@ Test(ingest_mqtt, password_from_a_file) {
     snprintf(more, sizeof(more), ", \"user\": \"edge\", \"password_file\": \"%s\"",
              test_broker_file(broker, "secret"));
     run_up(more);
+}
+
+/* They are read again at each connection, wherever the host is by then. */
+Test(ingest_mqtt, names_of_files_are_kept_from_the_root) {
+    eop_mqtt_config *config = NULL;
+    cr_assert_eq(chdir("/tmp"), 0);
+    cr_assert_eq(
+        eop_mqtt_config_new(&config,
+                            "{\"url\": \"mqtts://h\", \"topics\": [\"a\"], "
+                            "\"user\": \"u\", \"password_file\": \"secret\", \"tls\": "
+                            "{\"ca\": \"ca.pem\", \"cert\": \"./c.pem\", \"key\": \"/k\"}}",
+                            false),
+        EDGEOPS_OK, "%s", edgeops_error_last()->message);
+    cr_expect_str_eq(config->password_file, "/tmp/secret");
+    cr_expect_str_eq(config->ca, "/tmp/ca.pem");
+    cr_expect_str_eq(config->cert, "/tmp/./c.pem");
+    cr_expect_str_eq(config->key, "/k");
+    eop_mqtt_config_unref(config);
 }
 
 Test(ingest_mqtt, a_name_that_does_not_resolve) {

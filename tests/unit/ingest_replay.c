@@ -140,6 +140,18 @@ Test(ingest_replay, goes_on_where_it_was_stopped) {
     }
 }
 
+Test(ingest_replay, a_relative_path_stays_where_it_was) {
+    write_text("time,who,x\n0,a,1\n");
+    cr_assert_eq(chdir(folder), 0);
+    edgeops_source_options options =
+        collector_options(&c, "replay", "{\"path\": \"rows.csv\", \"asset\": \"a\", \"speed\": 0}");
+    cr_assert_eq(edgeops_source_open(&source, ctx, &options), EDGEOPS_OK);
+    cr_assert_eq(chdir("/"), 0);
+    cr_assert_eq(edgeops_source_start(source), EDGEOPS_OK);
+    cr_assert(test_run_state(ctx, source, EDGEOPS_SOURCE_DONE));
+    cr_expect_eq(collector_count(&c), 1);
+}
+
 Test(ingest_replay, starts_over_after_the_end) {
     write_text("time,who,x\n0,a,1\n1,a,2\n");
     start(", \"speed\": 0");
