@@ -253,12 +253,12 @@ class Dataset(_Block):
         )
 
     def to_pandas(self):
-        """A DataFrame by time, with the columns `asset` and `label` behind the inputs."""
+        """A DataFrame by time, with the columns `asset` and `label` behind the inputs; a copy, to be worked on as any frame."""
         import pandas
 
         columns = {name: self.column(name) for name in self.columns}
-        columns = {name: column if column.ndim == 1 else list(column) for name, column in columns.items()}
-        frame = pandas.DataFrame(columns, copy=False)
+        columns = {name: column if column.ndim == 1 else [row.copy() for row in column] for name, column in columns.items()}
+        frame = pandas.DataFrame(columns, copy=True)
         frame.index = pandas.DatetimeIndex(self.times, tz="UTC", name="time")
         for name, column in (("asset", self.groups), ("label", self.labels)):
             if name not in frame.columns:
