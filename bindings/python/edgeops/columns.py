@@ -18,6 +18,7 @@ TYPE_NAMES: dict[int, str] = dict(enumerate(
     ("float64", "int64", "bool", "string", "float32", "int8", "int16", "int32", "uint8", "uint16", "uint32", "uint64", "blob"),
     1))
 TYPES: dict[str, int] = {name: code for code, name in TYPE_NAMES.items()}
+_NUMBERS = {np.dtype(name): name for name in TYPES if name not in ("bool", "string", "blob")}
 NO_QUALITY = 0xFFFF
 """The quality code of a value that came without one."""
 
@@ -123,14 +124,15 @@ def _from_numbers(name: str, array: Array, mask: Optional[Array]) -> Typed:
         return Typed(name, "bool", 1, np.ascontiguousarray(array).view(np.uint8), b"", _valid(mask), None)
     if array.ndim == 2 and (kind not in "fiu" or array.shape[1] == 0):
         raise TypeError(f"channel '{name}': arrays have numbers and at least one element")
-    dtype = array.dtype.newbyteorder("=")
-    if dtype.name not in TYPES or kind not in "fiu":
+    dtype = array.dtype if array.dtype.isnative else array.dtype.newbyteorder("=")
+    number = _NUMBERS.get(dtype)
+    if number is None:
         if kind != "f" or dtype.itemsize > 8:
             advice = "; times go in as int64 nanoseconds" if kind in "mM" else ""
             raise TypeError(f"channel '{name}' has the type {array.dtype}, expected numbers, bool or str{advice}")
-        dtype = np.dtype(np.float32)  # of float16, exactly
+        dtype, number = np.dtype(np.float32), "float32"  # of float16, exactly
     data = np.ascontiguousarray(array, dtype)
-    return Typed(name, dtype.name, data.shape[1] if data.ndim == 2 else 1, data, b"", _valid(mask), None)
+    return Typed(name, number, data.shape[1] if data.ndim == 2 else 1, data, b"", _valid(mask), None)
 
 
 def _missing(item: Any) -> bool:

@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 import tempfile
+import time
 import weakref
 from collections.abc import Mapping
 from typing import Any, Callable, NamedTuple, Optional, Union
@@ -19,12 +20,13 @@ from ._ffi import check, lib
 from ._handle import _OPEN, Handle
 from ._loop import Loop
 from .call import Call, Done, Event
-from .errors import Interrupted, UnsupportedError
+from .errors import BusyError, Interrupted, UnsupportedError
 from .query import value_of
 from .store import Store
 from .times import times_of
 
 Path = Union[str, "os.PathLike[str]"]
+_OPEN_STEP_S = 0.2
 _MODES = {"auto": 0, "local": 1, "remote": 2}
 
 
@@ -48,7 +50,7 @@ class Node(Handle):
 
     mode: "auto", "local" (this process owns the home) or "remote" (a daemon must run). worker: path of edgeops-worker, default
     where it was installed. must_exist: NotFoundError instead of making a home. wait: seconds for a home that another process
-    has, None for the default.
+    has before BusyError comes, None for the default of 10 s with "local" and 3 s else.
 
     Any thread; the library sees one at a time. Handlers are called on a thread that turns the loop: inside run(), call() and
     what waits for an operation. What a handler raises comes out of the call that ran it. Inside a handler nothing that waits
@@ -73,16 +75,28 @@ class Node(Handle):
         options.mode = _MODES[mode]
         options.worker = None if worker is None else _ffi.path_bytes(worker, "a worker")
         options.must_exist = int(must_exist)
-        options.wait = 0 if wait is None else int(wait * 1e9) or -1
         given = _ffi.path_bytes(home, "a home")
         self._loop = Loop()
         try:
-            check(lib.edgeops_node_open(ctypes.byref(self._pointer), self._loop.ctx, given, ctypes.byref(options)))
+            self._open(given, options, (10.0 if mode == "local" else 3.0) if wait is None else wait)
         except BaseException:
             self._loop.free()
             raise
         _nodes[self._number] = self
         super().__init__()
+
+    def _open(self, home: bytes, options: Any, wait: float) -> None:
+        """Waits for a home that another process has in small steps, so that Ctrl-C is seen."""
+        until = time.monotonic() + wait
+        while True:
+            began = time.monotonic()
+            step = min(_OPEN_STEP_S, max(0.0, until - began))
+            options.wait = int(step * 1e9) or -1
+            status = lib.edgeops_node_open(ctypes.byref(self._pointer), self._loop.ctx, home, ctypes.byref(options))
+            at_once = time.monotonic() - began < step / 2  # a daemon has it
+            if status != BusyError.code or at_once or time.monotonic() >= until:
+                check(status)
+                return
 
     def _interrupt(self) -> None:
         for call in list(self._calls.values()):

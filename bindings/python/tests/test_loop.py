@@ -94,6 +94,27 @@ def test_ctrl_c_ends_a_training_and_says_how_it_ended(tmp_path):
     assert took < 6
 
 
+def test_ctrl_c_ends_the_wait_for_a_home(tmp_path):
+    with edgeops.Node(tmp_path / "home", mode="local") as node:
+        code, out, took = child(tmp_path, """
+            print("ready", flush=True)
+            try:
+                edgeops.Node(sys.argv[1] + "/home", mode="local", wait=60)
+            except KeyboardInterrupt:
+                print("ended")
+            """, 0.5)
+        assert (code, out) == (0, "ended\n") and took < 3
+        started = time.monotonic()
+        with pytest.raises(edgeops.BusyError):
+            edgeops.Node(tmp_path / "home", mode="local", wait=0.5)
+        assert 0.4 < time.monotonic() - started < 5
+        with pytest.raises(edgeops.BusyError):
+            edgeops.Node(tmp_path / "home", mode="local", wait=0)
+    again = edgeops.Node(tmp_path / "home", mode="local")
+    threading.Timer(0.5, again.close).start()
+    edgeops.Node(tmp_path / "home", mode="local", wait=20).close()
+
+
 def test_a_second_ctrl_c_does_not_wait(tmp_path):
     """The operation cannot be cancelled here: its end is held up in a handler of the same loop."""
     code, out, took = child(tmp_path, """
