@@ -21,6 +21,10 @@ typedef int64_t edgeops_duration;
 #define EDGEOPS_MILLISECOND ((edgeops_duration)1000000)
 #define EDGEOPS_SECOND      ((edgeops_duration)1000000000)
 
+/* A context, a store, and what is made from one of them belong to the process that made it. In the
+ * child of a fork() each call on it is refused with EDGEOPS_E_INVALID and closing it does nothing, so
+ * that neither harms the parent; the child makes objects of its own. Tables, datasets, summaries,
+ * workflows and virtual assets are memory alone and go on to work there. */
 typedef struct edgeops_ctx edgeops_ctx;
 typedef struct edgeops_node edgeops_node;
 typedef struct edgeops_store edgeops_store;

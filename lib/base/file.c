@@ -17,6 +17,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/fork.h"
 #include "base/memory.h"
 #include "base/str.h"
 
@@ -303,8 +304,16 @@ edgeops_status eop_lock_file(int *out, int *owner, const char *path) {
          * disk). */
         (void)ftruncate(fd, 0);
     }
+    eop_fork_close(fd);
     *out = fd;
     return EDGEOPS_OK;
+}
+
+void eop_unlock_file(int fd) {
+    if (fd >= 0) {
+        eop_fork_forget(fd);
+        close(fd);
+    }
 }
 
 static int by_name(const void *a, const void *b) {

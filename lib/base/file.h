@@ -55,6 +55,8 @@ bool eop_file_exists(const char *path);
 /** Takes an exclusive flock on path (made with mode 0600) and writes this pid into it.
  *  E_BUSY: someone has it, *owner is its pid or 0. The lock lives as long as *fd. */
 edgeops_status eop_lock_file(int *fd, int *owner, const char *path);
+/** Gives it up. -1 is allowed. The child of a fork never holds it. */
+void eop_unlock_file(int fd);
 
 /** Given each entry but "." and "..". */
 typedef edgeops_status (*eop_dir_fn)(const char *name, void *user_data);

@@ -48,8 +48,9 @@ void edgeops_virtual_options_init(edgeops_virtual_options *options, size_t struc
 
 edgeops_status edgeops_virtual_open(edgeops_virtual **out, const char *kind,
                                     const edgeops_virtual_options *given) {
-    EOP_REQUIRE(out != NULL && kind != NULL, "bench");
+    EOP_REQUIRE(out != NULL, "bench");
     *out = NULL;
+    EOP_REQUIRE(kind != NULL, "bench");
     edgeops_virtual_options options = EDGEOPS_VIRTUAL_OPTIONS_INIT;
     edgeops_status status = EOP_STRUCT_TAKE(&options, given, "bench", EDGEOPS_VIRTUAL_OPTIONS_INIT);
     if (status < 0) {

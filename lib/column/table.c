@@ -142,8 +142,9 @@ static edgeops_status copy_names(eop_table *copy, const edgeops_table *view) {
 }
 
 edgeops_status edgeops_table_copy(edgeops_table **out, const edgeops_table *view) {
-    EOP_REQUIRE(out != NULL && view != NULL, "store");
+    EOP_REQUIRE(out != NULL, "store");
     *out = NULL;
+    EOP_REQUIRE(view != NULL, "store");
     const eop_table *table = (const eop_table *)view;
     eop_table *copy = eop_calloc(1, sizeof *copy);
     if (copy == NULL) {

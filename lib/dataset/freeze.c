@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "base/time.h"
+#include "store/birth.h"
 
 void edgeops_dataset_options_init(edgeops_dataset_options *options, size_t struct_size) {
     static const edgeops_dataset_options defaults = EDGEOPS_DATASET_OPTIONS_INIT;
@@ -472,6 +473,7 @@ static edgeops_status look_at_values(eop_frozen *frozen, edgeops_store *store) {
 edgeops_status edgeops_dataset_create(edgeops_store *store,
                                       const edgeops_dataset_options *options) {
     EOP_REQUIRE(store != NULL && options != NULL, "store");
+    EOP_STORE_REQUIRE_HERE(store);
     edgeops_dataset_options o = EDGEOPS_DATASET_OPTIONS_INIT;
     eop_frozen frozen = {0};
     edgeops_status status = EOP_STRUCT_TAKE(&o, options, "store", EDGEOPS_DATASET_OPTIONS_INIT);

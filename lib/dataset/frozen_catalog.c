@@ -8,6 +8,7 @@
 #include "codec/json.h"
 #include "dataset/dataset.h"
 #include "dataset/frozen.h"
+#include "store/birth.h"
 
 static edgeops_status fail_no_dataset(const char *name) {
     return eop_fail(EDGEOPS_E_NOTFOUND, "store", "dataset '%s' does not exist", name);
@@ -352,6 +353,7 @@ edgeops_status eop_frozen_save(const eop_frozen *frozen, eop_catalog *catalog) {
 
 edgeops_status edgeops_dataset_remove(edgeops_store *store, const char *name) {
     EOP_REQUIRE(store != NULL && name != NULL, "store");
+    EOP_STORE_REQUIRE_HERE(store);
     eop_catalog *catalog = eop_store_catalog(store);
     sqlite3_stmt *remove = NULL;
     edgeops_status status = eop_catalog_begin_as(catalog, EOP_COMMIT_SAFE);

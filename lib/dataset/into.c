@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/thread.h"
 #include "dataset/frozen.h"
+#include "store/birth.h"
 #include "store/read_into.h"
 
 /* Fewer rows are read before a second thread has begun. */
@@ -308,6 +309,7 @@ static edgeops_status read_on_two(reading *r) {
 edgeops_status edgeops_dataset_read_into(edgeops_store *store, const char *name,
                                          const edgeops_dataset_layout *layout) {
     EOP_REQUIRE(store != NULL && name != NULL && layout != NULL, "store");
+    EOP_STORE_REQUIRE_HERE(store);
     reading r = {.store = store, .layout = EDGEOPS_DATASET_LAYOUT_INIT};
     edgeops_status status =
         EOP_STRUCT_TAKE(&r.layout, layout, "store", EDGEOPS_DATASET_LAYOUT_INIT);

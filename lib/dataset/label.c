@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "base/time.h"
 #include "edgeops/label.h"
+#include "store/birth.h"
 #include "store/inner.h"
 
 #define LABEL_MAX  256u
@@ -172,6 +173,7 @@ void edgeops_label_result_init(edgeops_label_result *result, size_t struct_size)
 edgeops_status edgeops_label_add(int64_t *first_id, edgeops_store *store,
                                  const edgeops_label *labels, size_t n) {
     EOP_REQUIRE(store != NULL && (labels != NULL || n == 0), "store");
+    EOP_STORE_REQUIRE_HERE(store);
     edgeops_label_result result = EDGEOPS_LABEL_RESULT_INIT;
     int64_t first = 0;
     edgeops_status status = add(&first, &result, store, labels, n, false);
@@ -184,6 +186,7 @@ edgeops_status edgeops_label_add(int64_t *first_id, edgeops_store *store,
 edgeops_status edgeops_label_add_new(edgeops_label_result *result, edgeops_store *store,
                                      const edgeops_label *labels, size_t n) {
     EOP_REQUIRE(store != NULL && (labels != NULL || n == 0), "store");
+    EOP_STORE_REQUIRE_HERE(store);
     edgeops_label_result out = EDGEOPS_LABEL_RESULT_INIT;
     int64_t first = 0;
     edgeops_status status = eop_result_check(result, "store", "EDGEOPS_LABEL_RESULT_INIT");
@@ -264,6 +267,7 @@ static edgeops_status correct(int64_t *new_id, eop_catalog *catalog, int64_t id,
 edgeops_status edgeops_label_correct(int64_t *new_id, edgeops_store *store, int64_t id,
                                      const edgeops_label *label) {
     EOP_REQUIRE(store != NULL && label != NULL, "store");
+    EOP_STORE_REQUIRE_HERE(store);
     int64_t made = 0;
     edgeops_status status = check_label(label, label->asset != NULL ? label->asset : "");
     if (status == EDGEOPS_OK) {
@@ -282,6 +286,7 @@ edgeops_status edgeops_label_correct(int64_t *new_id, edgeops_store *store, int6
 
 edgeops_status edgeops_label_remove(edgeops_store *store, int64_t id) {
     EOP_REQUIRE(store != NULL, "store");
+    EOP_STORE_REQUIRE_HERE(store);
     eop_catalog *catalog = eop_store_catalog(store);
     int64_t asset = 0;
     edgeops_status status = eop_catalog_begin(catalog);

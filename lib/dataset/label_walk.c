@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "dataset/label.h"
 #include "edgeops/label.h"
+#include "store/birth.h"
 #include "store/inner.h"
 
 enum { PAGE = 1024 };
@@ -237,6 +238,7 @@ edgeops_status edgeops_label_list(uint64_t *version, edgeops_store *store,
                                   const edgeops_label_query *query, edgeops_label_fn fn,
                                   void *user_data) {
     EOP_REQUIRE(store != NULL && fn != NULL, "store");
+    EOP_STORE_REQUIRE_HERE(store);
     edgeops_label_query q = EDGEOPS_LABEL_QUERY_INIT;
     uint64_t now = 0;
     edgeops_status status = EOP_STRUCT_TAKE(&q, query, "store", EDGEOPS_LABEL_QUERY_INIT);

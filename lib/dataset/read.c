@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "dataset/dataset.h"
 #include "dataset/frozen.h"
+#include "store/birth.h"
 
 /* -- in slices -- */
 
@@ -101,6 +102,8 @@ edgeops_status eop_dataset_verify(edgeops_store *store, const char *name,
 }
 
 edgeops_status edgeops_dataset_verify(edgeops_store *store, const char *name) {
+    EOP_REQUIRE(store != NULL && name != NULL, "store");
+    EOP_STORE_REQUIRE_HERE(store);
     return eop_dataset_verify(store, name, NULL, NULL);
 }
 
@@ -271,8 +274,10 @@ typedef enum depth { HEAD, UNCHECKED, CHECKED } depth;
 
 static edgeops_status open_dataset(edgeops_dataset **out, edgeops_store *store, const char *name,
                                    depth how) {
-    EOP_REQUIRE(out != NULL && store != NULL && name != NULL, "store");
+    EOP_REQUIRE(out != NULL, "store");
     *out = NULL;
+    EOP_REQUIRE(store != NULL && name != NULL, "store");
+    EOP_STORE_REQUIRE_HERE(store);
     dataset *set = eop_calloc(1, sizeof *set);
     if (set == NULL) {
         return eop_fail_nomem("store");

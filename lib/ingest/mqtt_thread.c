@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "base/error.h"
+#include "base/fork.h"
 #include "base/thread.h"
 
 #define STACK_SIZE (512 * 1024)
@@ -52,7 +53,21 @@ edgeops_status eop_mqtt_resolve(const char *host, uint64_t attempt,
     return status;
 }
 
+static pthread_once_t first_use = PTHREAD_ONCE_INIT;
+static eop_birth birth; /* of what Paho keeps for all of its handles */
+
+static void note_birth(void) {
+    eop_birth_set(&birth);
+}
+
 edgeops_status eop_mqtt_thread(void *(*run)(void *argument), void *argument) {
+    (void)pthread_once(&first_use, note_birth);
+    if (!eop_born_here(&birth)) {
+        return eop_fail(EDGEOPS_E_UNSUPPORTED, "mqtt",
+                        "MQTT was in use in process %d, from which this one was forked: its "
+                        "threads are not here, start a program of its own instead",
+                        birth.pid);
+    }
     pthread_attr_t attributes;
     pthread_t thread;
     if (pthread_attr_init(&attributes) != 0) {

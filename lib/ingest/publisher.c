@@ -176,6 +176,7 @@ static void on_wake(void *user_data) {
 edgeops_status edgeops_publisher_send(edgeops_publisher *publisher,
                                       const edgeops_message *message) {
     EOP_REQUIRE(publisher != NULL && message != NULL && message->topic != NULL, "publisher");
+    EOP_REQUIRE_HERE(eop_ctx_birth(publisher->ctx), "publisher", "publisher");
     if (publisher->generation == 0 || publisher->link == NULL) {
         return eop_fail(EDGEOPS_E_AGAIN, "publisher", "no link to the broker");
     }
@@ -249,6 +250,7 @@ edgeops_status edgeops_publisher_open(edgeops_publisher **out, edgeops_ctx *ctx,
     EOP_REQUIRE(out != NULL, "publisher");
     *out = NULL;
     EOP_REQUIRE(ctx != NULL && given != NULL, "publisher");
+    EOP_REQUIRE_HERE(eop_ctx_birth(ctx), "publisher", "context");
     edgeops_publisher_options options = EDGEOPS_PUBLISHER_OPTIONS_INIT;
     edgeops_status rc =
         EOP_STRUCT_TAKE(&options, given, "publisher", EDGEOPS_PUBLISHER_OPTIONS_INIT);
@@ -282,7 +284,7 @@ edgeops_status edgeops_publisher_open(edgeops_publisher **out, edgeops_ctx *ctx,
 }
 
 void edgeops_publisher_close(edgeops_publisher *publisher) {
-    if (publisher == NULL) {
+    if (publisher == NULL || !eop_born_here(eop_ctx_birth(publisher->ctx))) {
         return;
     }
     eop_mqtt_link_stop(publisher->link);

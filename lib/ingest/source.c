@@ -508,6 +508,7 @@ edgeops_status edgeops_source_open(edgeops_source **out, edgeops_ctx *ctx,
     EOP_REQUIRE(out != NULL, "source");
     *out = NULL;
     EOP_REQUIRE(ctx != NULL && given != NULL, "source");
+    EOP_REQUIRE_HERE(eop_ctx_birth(ctx), "source", "context");
     edgeops_source_options options = EDGEOPS_SOURCE_OPTIONS_INIT;
     eop_json *config = NULL;
     edgeops_source *source = NULL;
@@ -560,6 +561,7 @@ out:
 
 edgeops_status edgeops_source_start(edgeops_source *source) {
     EOP_REQUIRE(source != NULL, "source");
+    EOP_REQUIRE_HERE(eop_ctx_birth(source->ctx), "source", "source");
     if (source->driving || source->wanted) {
         pthread_mutex_lock(&source->lock);
         bool over = source->stats.state == EDGEOPS_SOURCE_DONE;
@@ -588,7 +590,7 @@ edgeops_status edgeops_source_start(edgeops_source *source) {
 }
 
 void edgeops_source_stop(edgeops_source *source) {
-    if (source == NULL) {
+    if (source == NULL || !eop_born_here(eop_ctx_birth(source->ctx))) {
         return;
     }
     source->wanted = false;
@@ -604,7 +606,7 @@ void edgeops_source_stop(edgeops_source *source) {
 }
 
 void edgeops_source_forget(edgeops_source *source) {
-    if (source == NULL) {
+    if (source == NULL || !eop_born_here(eop_ctx_birth(source->ctx))) {
         return;
     }
     edgeops_source_stop(source);
@@ -617,6 +619,7 @@ void edgeops_source_forget(edgeops_source *source) {
 
 edgeops_status edgeops_source_get_stats(edgeops_source_stats *stats, edgeops_source *source) {
     EOP_REQUIRE(source != NULL && stats != NULL, "source");
+    EOP_REQUIRE_HERE(eop_ctx_birth(source->ctx), "source", "source");
     edgeops_status status = eop_result_check(stats, "source", "EDGEOPS_SOURCE_STATS_INIT");
     if (status == EDGEOPS_OK) {
         pthread_mutex_lock(&source->lock);
@@ -627,7 +630,7 @@ edgeops_status edgeops_source_get_stats(edgeops_source_stats *stats, edgeops_sou
 }
 
 void edgeops_source_close(edgeops_source *source) {
-    if (source == NULL) {
+    if (source == NULL || !eop_born_here(eop_ctx_birth(source->ctx))) {
         return;
     }
     edgeops_source_stop(source);

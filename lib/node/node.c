@@ -267,6 +267,7 @@ edgeops_status edgeops_node_open(edgeops_node **out, edgeops_ctx *ctx, const cha
     EOP_REQUIRE(out != NULL, "node");
     *out = NULL;
     EOP_REQUIRE(ctx != NULL && home != NULL && home[0] != '\0', "node");
+    EOP_REQUIRE_HERE(eop_ctx_birth(ctx), "node", "context");
     status = EOP_STRUCT_TAKE(&given, options, "node", EDGEOPS_NODE_OPTIONS_INIT);
     status = status == EDGEOPS_OK ? check_options(&given) : status;
     if (status != EDGEOPS_OK) {
@@ -317,6 +318,7 @@ static edgeops_status need_local(const edgeops_node *node, const char *what) {
 
 edgeops_status edgeops_node_start(edgeops_node *node) {
     EOP_REQUIRE(node != NULL, "node");
+    EOP_REQUIRE_HERE(eop_ctx_birth(node->ctx), "node", "node");
     edgeops_status status = need_local(node, "edgeops_node_start()");
     if (status != EDGEOPS_OK || node->started) {
         return status;
@@ -328,7 +330,7 @@ edgeops_status edgeops_node_start(edgeops_node *node) {
 }
 
 void edgeops_node_stop(edgeops_node *node) {
-    if (node == NULL || !node->started) {
+    if (node == NULL || !eop_born_here(eop_ctx_birth(node->ctx)) || !node->started) {
         return;
     }
     node->started = false;
@@ -346,6 +348,7 @@ void edgeops_node_stop(edgeops_node *node) {
 
 edgeops_status edgeops_node_serve(edgeops_node *node) {
     EOP_REQUIRE(node != NULL, "node");
+    EOP_REQUIRE_HERE(eop_ctx_birth(node->ctx), "node", "node");
     edgeops_status status = need_local(node, "edgeops_node_serve()");
     if (status != EDGEOPS_OK || node->server != NULL) {
         return status;
@@ -354,7 +357,7 @@ edgeops_status edgeops_node_serve(edgeops_node *node) {
 }
 
 void edgeops_node_close(edgeops_node *node) {
-    if (node == NULL) {
+    if (node == NULL || !eop_born_here(eop_ctx_birth(node->ctx))) {
         return;
     }
     node->closing = true;
@@ -418,7 +421,7 @@ edgeops_status edgeops_node_model(edgeops_model **out, edgeops_node *node, const
 
 void edgeops_node_on_prediction(edgeops_node *node, edgeops_node_prediction_fn fn,
                                 void *user_data) {
-    if (node != NULL) {
+    if (node != NULL && eop_born_here(eop_ctx_birth(node->ctx))) {
         node->on_prediction = fn;
         node->prediction_data = user_data;
     }

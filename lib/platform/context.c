@@ -76,6 +76,7 @@ edgeops_status edgeops_ctx_new(edgeops_ctx **out, const edgeops_ctx_options *opt
     if (ctx == NULL) {
         return eop_fail_nomem("context");
     }
+    eop_birth_set(&ctx->birth);
     ctx->log.fn = opts.log;
     ctx->log.user_data = opts.log_user_data;
     ctx->log.level = opts.log_level;
@@ -131,6 +132,7 @@ edgeops_status edgeops_ctx_run(edgeops_ctx *ctx, edgeops_duration timeout) {
     edgeops_duration start = 0;
     edgeops_duration left = timeout;
     EOP_REQUIRE(ctx != NULL && timeout >= 0, "context");
+    EOP_REQUIRE_HERE(&ctx->birth, "context", "context");
     if (ctx->in_turn) {
         return fail_nested();
     }
@@ -151,7 +153,7 @@ edgeops_status edgeops_ctx_run(edgeops_ctx *ctx, edgeops_duration timeout) {
 }
 
 void edgeops_ctx_stop(edgeops_ctx *ctx) {
-    if (ctx == NULL) {
+    if (ctx == NULL || !eop_born_here(&ctx->birth)) {
         return;
     }
     atomic_store(&ctx->stopped, 1);
@@ -159,14 +161,14 @@ void edgeops_ctx_stop(edgeops_ctx *ctx) {
 }
 
 int edgeops_ctx_fd(const edgeops_ctx *ctx) {
-    return ctx == NULL ? -1 : uv_backend_fd(&ctx->loop);
+    return ctx == NULL || !eop_born_here(&ctx->birth) ? -1 : uv_backend_fd(&ctx->loop);
 }
 
 edgeops_duration edgeops_ctx_timeout(const edgeops_ctx *ctx) {
     int64_t due_ms = 0;
     int64_t left = 0;
     int wait_ms = 0;
-    if (ctx == NULL) {
+    if (ctx == NULL || !eop_born_here(&ctx->birth)) {
         return EDGEOPS_FOREVER;
     }
     /* 0 also while a descriptor is not yet in the set that edgeops_ctx_fd() stands for. */
@@ -185,12 +187,13 @@ edgeops_duration edgeops_ctx_timeout(const edgeops_ctx *ctx) {
 
 edgeops_status edgeops_ctx_dispatch(edgeops_ctx *ctx) {
     EOP_REQUIRE(ctx != NULL, "context");
+    EOP_REQUIRE_HERE(&ctx->birth, "context", "context");
     return eop_ctx_turn(ctx, 0);
 }
 
 void edgeops_ctx_free(edgeops_ctx *ctx) {
     int rc = 0;
-    if (ctx == NULL) {
+    if (ctx == NULL || !eop_born_here(&ctx->birth)) {
         return;
     }
     if (ctx->in_turn) {
@@ -219,6 +222,10 @@ void edgeops_ctx_free(edgeops_ctx *ctx) {
     }
     eop_free(ctx->deferred);
     eop_free(ctx);
+}
+
+const eop_birth *eop_ctx_birth(const edgeops_ctx *ctx) {
+    return &ctx->birth;
 }
 
 const eop_log *eop_ctx_log(const edgeops_ctx *ctx) {

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/fork.h"
 #include "base/memory.h"
 #include "platform/platform.h"
 
@@ -172,6 +173,7 @@ static edgeops_status listen_on(eop_listener *listener, const char *path) {
         status = eop_fail_errno(errno, "platform", "no socket can be made");
         goto out;
     }
+    eop_fork_close(listener->fd); /* a child would go on to take connections that nobody answers */
     if (bind(listener->fd, (const struct sockaddr *)&address, sizeof(address)) != 0) {
         status = errno == EADDRINUSE
                      ? eop_fail(EDGEOPS_E_BUSY, "platform", "someone already listens on '%s'", path)
@@ -288,6 +290,7 @@ void eop_listener_free(eop_listener *listener) {
         (void)unlink(listener->path);
     }
     if (listener->fd >= 0) {
+        eop_fork_forget(listener->fd);
         (void)close(listener->fd);
     }
     eop_ctx_unref(listener->ctx);

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <uv.h>
 
+#include "base/fork.h"
 #include "platform/platform.h"
 
 typedef struct eop_deferred {
@@ -14,6 +15,7 @@ typedef struct eop_deferred {
 } eop_deferred;
 
 struct edgeops_ctx {
+    eop_birth birth;
     uv_loop_t loop;
     uv_async_t stop_wake; /* also what keeps the loop alive while it has nothing else */
     uv_timer_t limit;     /* ends a turn that may not block for ever */

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/fork.h"
 #include "base/log.h"
 #include "edgeops/context.h"
 
@@ -17,6 +18,8 @@ typedef void (*eop_fn)(void *user_data);
 
 /** The context's log. Any thread. */
 const eop_log *eop_ctx_log(const edgeops_ctx *ctx);
+/** Which process the context, and so all that is made from it, belongs to. */
+const eop_birth *eop_ctx_birth(const edgeops_ctx *ctx);
 /** Counts what lives on the context (the handles below count themselves); edgeops_ctx_free()
  * asserts that it is 0. */
 void eop_ctx_ref(edgeops_ctx *ctx);

@@ -516,8 +516,10 @@ edgeops_status edgeops_lane_open(edgeops_lane **out, edgeops_runtime *runtime,
                                  const edgeops_model *model, const edgeops_lane_options *given) {
     edgeops_lane_options options = EDGEOPS_LANE_OPTIONS_INIT;
 
-    EOP_REQUIRE(out != NULL && runtime != NULL, "runtime");
+    EOP_REQUIRE(out != NULL, "runtime");
     *out = NULL;
+    EOP_REQUIRE(runtime != NULL, "runtime");
+    EOP_REQUIRE_HERE(eop_ctx_birth(runtime->ctx), "runtime", "runtime");
     edgeops_status status = EOP_STRUCT_TAKE(&options, given, "runtime", EDGEOPS_LANE_OPTIONS_INIT);
     if (status < 0) {
         return status;
@@ -654,7 +656,7 @@ void eop_lane_leave(edgeops_lane *lane, const eop_lane_wait *wait) {
 }
 
 void edgeops_lane_close(edgeops_lane *lane) {
-    if (lane == NULL) {
+    if (lane == NULL || !eop_born_here(eop_ctx_birth(lane->runtime->ctx))) {
         return;
     }
     if (lane->gone != NULL) {

@@ -34,6 +34,7 @@ static edgeops_status check_submit(const edgeops_lane *lane) {
 edgeops_status edgeops_lane_submit(edgeops_lane *lane, uint64_t id, const edgeops_table *table,
                                    uint64_t first, uint64_t rows) {
     EOP_REQUIRE(lane != NULL && table != NULL, "runtime");
+    EOP_REQUIRE_HERE(eop_ctx_birth(eop_lane_ctx(lane)), "runtime", "lane");
     edgeops_status status = check_submit(lane);
     if (status == EDGEOPS_OK) {
         status = eop_window_check(eop_lane_manifest(lane), table, first, rows);
@@ -55,6 +56,7 @@ edgeops_status edgeops_lane_submit_rows(edgeops_lane *lane, uint64_t id, const d
     eop_rows *window = NULL;
 
     EOP_REQUIRE(lane != NULL, "runtime");
+    EOP_REQUIRE_HERE(eop_ctx_birth(eop_lane_ctx(lane)), "runtime", "lane");
     const edgeops_manifest *m = eop_lane_manifest(lane);
     edgeops_status status = check_submit(lane);
     if (status == EDGEOPS_OK) {
@@ -141,8 +143,10 @@ edgeops_status edgeops_lane_predict(const edgeops_prediction **out, edgeops_lane
                                     uint64_t rows) {
     waiting w;
 
-    EOP_REQUIRE(out != NULL && lane != NULL, "runtime");
+    EOP_REQUIRE(out != NULL, "runtime");
     *out = NULL;
+    EOP_REQUIRE(lane != NULL, "runtime");
+    EOP_REQUIRE_HERE(eop_ctx_birth(eop_lane_ctx(lane)), "runtime", "lane");
     edgeops_status status = check_one(eop_lane_manifest(lane), values, times, rows);
     if (status < 0) {
         return status;
@@ -196,9 +200,11 @@ edgeops_status edgeops_lane_predict_many(const edgeops_prediction **out, size_t 
                                          const edgeops_time *times, uint64_t rows) {
     waiting w;
 
-    EOP_REQUIRE(out != NULL && count != NULL && lane != NULL, "runtime");
+    EOP_REQUIRE(out != NULL && count != NULL, "runtime");
     *out = NULL;
     *count = 0;
+    EOP_REQUIRE(lane != NULL, "runtime");
+    EOP_REQUIRE_HERE(eop_ctx_birth(eop_lane_ctx(lane)), "runtime", "lane");
     edgeops_status status = eop_arrays_check(eop_lane_manifest(lane), values, times, rows);
     if (status < 0) {
         return status;

@@ -110,8 +110,9 @@ edgeops_status edgeops_model_open(edgeops_model **out, const char *directory,
     edgeops_model *model = NULL;
     eop_json *json = NULL;
 
-    EOP_REQUIRE(out != NULL && directory != NULL && workflows != NULL, "runtime");
+    EOP_REQUIRE(out != NULL, "runtime");
     *out = NULL;
+    EOP_REQUIRE(directory != NULL && workflows != NULL, "runtime");
     edgeops_status status = eop_model_read(&json, directory);
     if (status == EDGEOPS_OK) {
         status = make(&model, directory, EOP_MODEL_FILES, json, workflows);

@@ -99,8 +99,10 @@ edgeops_status edgeops_runtime_new(edgeops_runtime **out, edgeops_ctx *ctx,
                                    const edgeops_runtime_options *given) {
     edgeops_runtime_options options = EDGEOPS_RUNTIME_OPTIONS_INIT;
 
-    EOP_REQUIRE(out != NULL && ctx != NULL, "runtime");
+    EOP_REQUIRE(out != NULL, "runtime");
     *out = NULL;
+    EOP_REQUIRE(ctx != NULL, "runtime");
+    EOP_REQUIRE_HERE(eop_ctx_birth(ctx), "runtime", "context");
     edgeops_status status =
         EOP_STRUCT_TAKE(&options, given, "runtime", EDGEOPS_RUNTIME_OPTIONS_INIT);
     if (status < 0) {
@@ -138,7 +140,7 @@ void eop_runtime_release(edgeops_runtime *runtime) {
 }
 
 void edgeops_runtime_free(edgeops_runtime *runtime) {
-    if (runtime != NULL) {
+    if (runtime != NULL && eop_born_here(eop_ctx_birth(runtime->ctx))) {
         eop_runtime_release(runtime);
     }
 }

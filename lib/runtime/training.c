@@ -315,8 +315,10 @@ edgeops_status edgeops_training_start(edgeops_training **out, edgeops_runtime *r
                                       const edgeops_train_options *given) {
     edgeops_train_options options = EDGEOPS_TRAIN_OPTIONS_INIT;
 
-    EOP_REQUIRE(out != NULL && runtime != NULL && given != NULL, "runtime");
+    EOP_REQUIRE(out != NULL, "runtime");
     *out = NULL;
+    EOP_REQUIRE(runtime != NULL && given != NULL, "runtime");
+    EOP_REQUIRE_HERE(eop_ctx_birth(runtime->ctx), "runtime", "runtime");
     edgeops_status status = EOP_STRUCT_TAKE(&options, given, "runtime", EDGEOPS_TRAIN_OPTIONS_INIT);
     if (status == EDGEOPS_OK) {
         status = check_options(&options);
@@ -345,7 +347,7 @@ edgeops_status edgeops_training_start(edgeops_training **out, edgeops_runtime *r
 }
 
 void edgeops_training_cancel(edgeops_training *training) {
-    if (training != NULL) {
+    if (training != NULL && eop_born_here(eop_ctx_birth(training->runtime->ctx))) {
         training->canceled = true;
         atomic_store(&training->stop, true);
         eop_trainer_cancel(training->trainer);

@@ -7,6 +7,8 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/type.h"
+#include "store/birth.h"
+#include "store/inner.h"
 #include "store/rollup.h"
 #include "store/scan.h"
 
@@ -529,8 +531,10 @@ static void finish(summary *s) {
 
 edgeops_status edgeops_store_aggregate(edgeops_summary **out, edgeops_store *store,
                                        const edgeops_query *query, edgeops_duration every) {
-    EOP_REQUIRE(out != NULL && store != NULL && query != NULL, "store");
+    EOP_REQUIRE(out != NULL, "store");
     *out = NULL;
+    EOP_REQUIRE(store != NULL && query != NULL, "store");
+    EOP_STORE_REQUIRE_HERE(store);
     if (every < 0) {
         return eop_fail(EDGEOPS_E_INVALID, "store", "the length of a bucket is negative");
     }

@@ -12,6 +12,7 @@
 #include "column/chunk.h"
 #include "journal/table_frame.h"
 #include "store/append.h"
+#include "store/birth.h"
 #include "store/blob.h"
 #include "store/convert.h"
 #include "store/durable.h"
@@ -703,6 +704,7 @@ edgeops_status edgeops_store_append(edgeops_append_result *result, edgeops_store
                                     const edgeops_sample *samples, size_t n,
                                     const edgeops_append_options *options) {
     EOP_REQUIRE(store != NULL && (samples != NULL || n == 0), "store");
+    EOP_STORE_REQUIRE_HERE(store);
     sample_list list = {samples, n, NULL};
     edgeops_append_options taken;
     edgeops_blob *blobs = NULL;

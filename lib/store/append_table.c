@@ -12,6 +12,7 @@
 #include "column/chunk.h"
 #include "journal/table_frame.h"
 #include "store/append.h"
+#include "store/birth.h"
 
 #define EOP_TABLE_MAX (256u * 1024 * 1024) /* bytes that one appended table takes at most */
 
@@ -316,6 +317,7 @@ edgeops_status edgeops_store_append_tables(edgeops_append_result *result, edgeop
                                            const edgeops_table *tables, size_t n,
                                            const edgeops_append_options *options) {
     EOP_REQUIRE(store != NULL && (tables != NULL || n == 0), "store");
+    EOP_STORE_REQUIRE_HERE(store);
     edgeops_append_options taken;
     edgeops_status status = eop_append_take(&taken, options, result);
     if (status != EDGEOPS_OK) {

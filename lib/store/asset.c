@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "store/append.h"
+#include "store/birth.h"
 #include "store/internal.h"
 #include "store/queue.h"
 
@@ -113,6 +114,7 @@ edgeops_status edgeops_store_declare(edgeops_store *store, const char *asset,
                                      const edgeops_channel_info *channel) {
     EOP_REQUIRE(store != NULL && asset != NULL && channel != NULL && channel->name != NULL,
                 "store");
+    EOP_STORE_REQUIRE_HERE(store);
     edgeops_channel_info wanted = *channel;
     wanted.unit = wanted.unit != NULL ? wanted.unit : "";
     wanted.length = wanted.length > 0 ? wanted.length : 1;
@@ -183,8 +185,10 @@ static edgeops_status copy_asset(edgeops_asset_info **out, const eop_asset *asse
 }
 
 edgeops_status edgeops_asset_get(edgeops_asset_info **out, edgeops_store *store, const char *name) {
-    EOP_REQUIRE(out != NULL && store != NULL && name != NULL, "store");
+    EOP_REQUIRE(out != NULL, "store");
     *out = NULL;
+    EOP_REQUIRE(store != NULL && name != NULL, "store");
+    EOP_STORE_REQUIRE_HERE(store);
     pthread_mutex_lock(&store->lock);
     const eop_asset *asset = eop_memtable_find(&store->mem, name);
     edgeops_status status =
@@ -208,6 +212,7 @@ static int by_name(const void *a, const void *b) {
 edgeops_status edgeops_asset_list(edgeops_store *store, const char *pattern, edgeops_asset_fn fn,
                                   void *user_data) {
     EOP_REQUIRE(store != NULL && fn != NULL, "store");
+    EOP_STORE_REQUIRE_HERE(store);
     size_t count = 0;
     edgeops_status status = EDGEOPS_OK;
     pthread_mutex_lock(&store->lock);
@@ -280,6 +285,7 @@ static edgeops_status remove_from_catalog(eop_catalog *catalog, const eop_asset 
 
 edgeops_status edgeops_asset_remove(edgeops_store *store, const char *name) {
     EOP_REQUIRE(store != NULL && name != NULL, "store");
+    EOP_STORE_REQUIRE_HERE(store);
     edgeops_status status = EDGEOPS_OK;
     pthread_mutex_lock(&store->lock);
     eop_asset *asset = eop_memtable_find(&store->mem, name);

@@ -2,6 +2,7 @@
 /* Files of blobs by digest: kept before a row refers to them, swept when none does. `blob_lock` is
  * taken before any other lock: appends of blobs read it, the sweep writes it. */
 #include "store/blob.h"
+#include "store/birth.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -155,6 +156,7 @@ void eop_blob_end(edgeops_store *store) {
 edgeops_status edgeops_blob_read(void **data, size_t *size, edgeops_store *store,
                                  const uint8_t *digest) {
     EOP_REQUIRE(data != NULL && size != NULL && store != NULL && digest != NULL, "store");
+    EOP_STORE_REQUIRE_HERE(store);
     char hex[2 * DIGEST_SIZE + 1];
     char wanted[2 * DIGEST_SIZE + 1];
     char *bytes = NULL;

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "store/append.h"
+#include "store/birth.h"
 #include "store/durable.h"
 #include "store/internal.h"
 #include "store/log.h"
@@ -79,8 +80,10 @@ void edgeops_cursor_options_init(edgeops_cursor_options *options, size_t struct_
 
 edgeops_status edgeops_cursor_open(edgeops_cursor **out, edgeops_store *store,
                                    const edgeops_cursor_options *options) {
-    EOP_REQUIRE(out != NULL && store != NULL && options != NULL, "store");
+    EOP_REQUIRE(out != NULL, "store");
     *out = NULL;
+    EOP_REQUIRE(store != NULL && options != NULL, "store");
+    EOP_STORE_REQUIRE_HERE(store);
     edgeops_cursor_options taken = EDGEOPS_CURSOR_OPTIONS_INIT;
     edgeops_status status = EOP_STRUCT_TAKE(&taken, options, "store", EDGEOPS_CURSOR_OPTIONS_INIT);
     if (status == EDGEOPS_OK) {
@@ -312,6 +315,7 @@ static edgeops_status next_in_chunks(bool *passed, edgeops_cursor *cursor, size_
 edgeops_status edgeops_cursor_next(const edgeops_table **block, edgeops_cursor *cursor,
                                    size_t max_rows) {
     EOP_REQUIRE(cursor != NULL && block != NULL && max_rows >= 1 && max_rows <= 65536, "store");
+    EOP_STORE_REQUIRE_HERE(cursor->store);
     uint64_t start = cursor->next;
     uint64_t skipped = cursor->skipped;
     uint32_t asset = 0;

@@ -8,6 +8,7 @@
  * in chunks, and no more are written to it. */
 #include "store/durable.h"
 #include "base/error.h"
+#include "store/birth.h"
 #include "store/inner.h"
 #include "store/internal.h"
 #include "store/queue.h"
@@ -118,6 +119,7 @@ static edgeops_status sync_all(edgeops_store *store) {
 
 edgeops_status edgeops_store_set_durability(edgeops_store *store, edgeops_durability durability) {
     EOP_REQUIRE(store != NULL, "store");
+    EOP_STORE_REQUIRE_HERE(store);
     if (durability == EDGEOPS_DURABILITY_DEFAULT) {
         return EDGEOPS_OK;
     }
@@ -143,6 +145,9 @@ edgeops_status edgeops_store_set_durability(edgeops_store *store, edgeops_durabi
 }
 
 edgeops_durability edgeops_store_durability(edgeops_store *store) {
+    if (store == NULL || !eop_born_here(&store->birth)) {
+        return EDGEOPS_DURABILITY_DEFAULT;
+    }
     pthread_mutex_lock(&store->lock);
     bool power = store->power;
     pthread_mutex_unlock(&store->lock);

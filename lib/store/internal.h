@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "journal/journal.h"
+#include "store/birth.h"
 #include "store/catalog.h"
 #include "store/lookup.h"
 #include "store/memtable.h"
@@ -30,6 +31,7 @@
 #define EOP_DAMAGED_MAX   256u /* damaged chunks that are told apart */
 
 struct edgeops_store {
+    eop_birth birth; /* first: see birth.h */
     char *home;
     char *telemetry_path;
     edgeops_store_options options;

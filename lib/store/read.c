@@ -4,6 +4,7 @@
 #include "base/abi.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "store/birth.h"
 #include "store/catalog.h"
 #include "store/internal.h"
 #include "store/scan.h"
@@ -194,8 +195,10 @@ edgeops_status eop_request_init(eop_request *request, edgeops_store *store,
 
 edgeops_status edgeops_store_read(edgeops_table **out, edgeops_store *store,
                                   const edgeops_query *query) {
-    EOP_REQUIRE(out != NULL && store != NULL && query != NULL, "store");
+    EOP_REQUIRE(out != NULL, "store");
     *out = NULL;
+    EOP_REQUIRE(store != NULL && query != NULL, "store");
+    EOP_STORE_REQUIRE_HERE(store);
     eop_request request;
     edgeops_status status = eop_request_init(&request, store, query);
     if (status == EDGEOPS_OK && !request.none) {
@@ -215,6 +218,7 @@ edgeops_status edgeops_store_read(edgeops_table **out, edgeops_store *store,
 edgeops_status edgeops_store_count(uint64_t *out, edgeops_store *store,
                                    const edgeops_query *query) {
     EOP_REQUIRE(out != NULL && store != NULL && query != NULL, "store");
+    EOP_STORE_REQUIRE_HERE(store);
     eop_request request;
     uint64_t rows = 0;
     edgeops_status status = eop_request_init(&request, store, query);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows of a scan straight into the caller's arrays, without columns in between. */
 #include "store/read_into.h"
+#include "store/birth.h"
 
 #include <string.h>
 
@@ -263,6 +264,7 @@ edgeops_status eop_read_into_rows(eop_read_into *r, const eop_rows *rows) {
 edgeops_status edgeops_store_read_into(uint64_t *rows, edgeops_store *store,
                                        const edgeops_query *query, const edgeops_layout *given) {
     EOP_REQUIRE(rows != NULL && store != NULL && query != NULL && given != NULL, "store");
+    EOP_STORE_REQUIRE_HERE(store);
     edgeops_layout layout = EDGEOPS_LAYOUT_INIT;
     eop_read_into r = {0};
     eop_request request;

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "store/append.h"
+#include "store/birth.h"
 #include "store/internal.h"
 #include "store/queue.h"
 
@@ -88,6 +89,7 @@ static edgeops_status rename_asset(edgeops_store *store, const char *from, const
 
 edgeops_status edgeops_asset_rename(edgeops_store *store, const char *from, const char *to) {
     EOP_REQUIRE(store != NULL && from != NULL && to != NULL, "store");
+    EOP_STORE_REQUIRE_HERE(store);
     edgeops_status status = eop_check_asset_name(to);
     for (int tries = 0; status == EDGEOPS_OK && tries < 4; tries++) {
         pthread_mutex_lock(&store->lock);
@@ -162,6 +164,7 @@ static edgeops_status rename_channel(edgeops_store *store, const char *asset_nam
 edgeops_status edgeops_channel_rename(edgeops_store *store, const char *asset, const char *from,
                                       const char *to) {
     EOP_REQUIRE(store != NULL && asset != NULL && from != NULL && to != NULL, "store");
+    EOP_STORE_REQUIRE_HERE(store);
     edgeops_status status = eop_check_channel_name(asset, to);
     if (status != EDGEOPS_OK) {
         return status;

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "store/append.h"
 #include "store/ballast.h"
+#include "store/birth.h"
 #include "store/catalog.h"
 #include "store/durable.h"
 #include "store/home.h"
@@ -205,14 +206,18 @@ static void prefetch(const edgeops_store *store) {
     }
 }
 
+_Static_assert(offsetof(edgeops_store, birth) == 0, "eop_store_birth() looks there");
+
 edgeops_status edgeops_store_open(edgeops_store **out, const char *home,
                                   const edgeops_store_options *options) {
-    EOP_REQUIRE(out != NULL && home != NULL, "store");
+    EOP_REQUIRE(out != NULL, "store");
     *out = NULL;
+    EOP_REQUIRE(home != NULL, "store");
     edgeops_store *store = eop_calloc(1, sizeof *store);
     if (store == NULL) {
         return eop_fail_nomem("store");
     }
+    eop_birth_set(&store->birth);
     store->lock_fd = -1;
     store->wal_limit = EOP_WAL_LIMIT;
     edgeops_status status = init_locks(store);
@@ -267,7 +272,7 @@ static void destroy_locks(edgeops_store *store) {
 }
 
 void edgeops_store_close(edgeops_store *store) {
-    if (store == NULL) {
+    if (store == NULL || !eop_born_here(&store->birth)) {
         return;
     }
     eop_writer_stop(store);
@@ -294,9 +299,7 @@ void edgeops_store_close(edgeops_store *store) {
     eop_free(store->drops);
     eop_free(store->telemetry_path);
     eop_free(store->home);
-    if (store->lock_fd >= 0) {
-        close(store->lock_fd);
-    }
+    eop_unlock_file(store->lock_fd);
     destroy_locks(store);
     eop_free(store);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Any number of watchers of a store. See watch.h for the lock. */
 #include "store/watch.h"
+#include "store/birth.h"
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -15,8 +16,10 @@ struct edgeops_watch {
 
 edgeops_status edgeops_watch_open(edgeops_watch **out, edgeops_store *store, edgeops_watch_fn fn,
                                   void *user_data) {
-    EOP_REQUIRE(out != NULL && store != NULL && fn != NULL, "store");
+    EOP_REQUIRE(out != NULL, "store");
     *out = NULL;
+    EOP_REQUIRE(store != NULL && fn != NULL, "store");
+    EOP_STORE_REQUIRE_HERE(store);
     edgeops_watch *watch = eop_calloc(1, sizeof *watch);
     if (watch == NULL) {
         return eop_fail_nomem("store");
@@ -37,6 +40,9 @@ void edgeops_watch_close(edgeops_watch *watch) {
         return;
     }
     edgeops_store *store = watch->store;
+    if (store != NULL && !eop_born_here(&store->birth)) {
+        return;
+    }
     if (store != NULL) {
         pthread_mutex_lock(&store->watch_lock);
         for (edgeops_watch **at = &store->watches; *at != NULL; at = &(*at)->next) {

@@ -429,9 +429,7 @@ edgeops_status edgeops_workflow_install(edgeops_workflow **out, const char *stor
         status = opened == EDGEOPS_OK ? status : opened;
     }
 out:
-    if (lock >= 0) {
-        close(lock);
-    }
+    eop_unlock_file(lock);
     if (fd >= 0) {
         close(fd);
     }
@@ -476,9 +474,7 @@ edgeops_status edgeops_workflow_remove(const char *store, const char *reference)
         status = eop_remove_tree(list);
     }
 out:
-    if (lock >= 0) {
-        close(lock);
-    }
+    eop_unlock_file(lock);
     eop_free(entry);
     eop_free(index);
     eop_free(object);

@@ -75,8 +75,9 @@ edgeops_status edgeops_workflow_pack(char **written, const char *directory, cons
 
 edgeops_status edgeops_workflow_open(edgeops_workflow **out, const char *store,
                                      const char *reference) {
-    EOP_REQUIRE(out != NULL && store != NULL && reference != NULL, "workflow");
+    EOP_REQUIRE(out != NULL, "workflow");
     *out = NULL;
+    EOP_REQUIRE(store != NULL && reference != NULL, "workflow");
     eop_installed item;
     edgeops_status status = eop_installed_find(&item, store, reference);
     return status == EDGEOPS_OK ? eop_installed_open(out, &item, store) : status;

@@ -38,7 +38,8 @@ static void call_unlink(edgeops_call *call) {
 }
 
 void edgeops_call_cancel(edgeops_call *call) {
-    if (call == NULL || call->canceled || call->state == EOP_CALL_DONE) {
+    if (call == NULL || !eop_born_here(eop_ctx_birth(call->node->ctx)) || call->canceled ||
+        call->state == EOP_CALL_DONE) {
         return;
     }
     call->canceled = true;

@@ -81,6 +81,7 @@ edgeops_status edgeops_node_call_start(edgeops_call **out, edgeops_node *node,
         *out = NULL;
     }
     EOP_REQUIRE(node != NULL && operation != NULL, "node");
+    EOP_REQUIRE_HERE(eop_ctx_birth(node->ctx), "node", "node");
     status = EOP_STRUCT_TAKE(&given, options, "node", EDGEOPS_CALL_OPTIONS_INIT);
     if (status != EDGEOPS_OK) {
         return status;
@@ -151,6 +152,7 @@ edgeops_status edgeops_node_call(char **result, edgeops_node *node, const char *
         *result = NULL;
     }
     EOP_REQUIRE(node != NULL && operation != NULL, "node");
+    EOP_REQUIRE_HERE(eop_ctx_birth(node->ctx), "node", "node");
     /* An empty turn first: from inside a callback it says so, before anything was started. */
     edgeops_status status = eop_ctx_turn(node->ctx, 0);
     if (status == EDGEOPS_OK) {

@@ -34,9 +34,7 @@ typedef struct backup {
 } backup;
 
 static void backup_free(backup *b) {
-    if (b->lock_fd >= 0) {
-        close(b->lock_fd);
-    }
+    eop_unlock_file(b->lock_fd);
     eop_free(b->target);
     eop_free(b->partial);
     eop_free(b);
