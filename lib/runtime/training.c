@@ -162,8 +162,8 @@ static void settle(edgeops_training *t) {
         return;
     }
     give_state(t, "saving");
-    note_last(&t->sealed, eop_thread_start(t->runtime->ctx, seal_work, seal_done, t));
-    if (t->sealed.status < 0) {
+    if (eop_thread_start(t->runtime->ctx, seal_work, seal_done, t) < 0) {
+        note_last(&t->sealed, edgeops_error_last()->code);
         end_with(t, &t->sealed);
     }
 }
@@ -251,10 +251,9 @@ static void load_done(void *user_data) {
         end_with(t, &t->loaded);
         return;
     }
-    note_last(&t->verified, eop_thread_start(t->runtime->ctx, verify_work, verify_done, t));
-    if (t->verified.status == EDGEOPS_OK) {
-        t->verifying = true;
-    } else {
+    t->verifying = eop_thread_start(t->runtime->ctx, verify_work, verify_done, t) == EDGEOPS_OK;
+    if (!t->verifying) {
+        note_last(&t->verified, edgeops_error_last()->code);
         eop_trainer_cancel(t->trainer);
     }
     give_state(t, "training");

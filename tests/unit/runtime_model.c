@@ -465,7 +465,7 @@ Test(runtime_model, a_kill_leaves_a_whole_model_or_none) {
         while (waitpid(pid, &state, WNOHANG) == 0 && stage_of(parent) < wanted) {
             usleep(500);
         }
-        usleep((useconds_t)(round * 6000));
+        usleep((useconds_t)(round < 13 ? round * 6000 : 0)); /* the last one is surely not done */
         (void)kill(pid, SIGKILL);
         (void)waitpid(pid, &state, 0);
         if (eop_file_exists(directory)) {
