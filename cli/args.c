@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The parser: global options, noun, verb, then the command's options and positional arguments in
  * any order, all checked against the table of commands that it is given. */
-#include "cli.h"
+#include "operations.h"
 
 #include <getopt.h>
 #include <stdlib.h>
@@ -294,7 +294,10 @@ static int check_arguments(const cli_call *call) {
         int64_t integer;
         if (taken >= given) {
             if (a->count == CLI_ONE) {
-                return cli_usage(call, "%s is missing: %s", a->name, a->help);
+                char *help = cli_explain(call->command, a->key, a->kind, a->help);
+                int code = cli_usage(call, "%s is missing: %s", a->name, help);
+                free(help);
+                return code;
             }
             break;
         }

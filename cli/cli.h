@@ -27,8 +27,8 @@ typedef enum cli_kind {
 typedef struct cli_option {
     const char *name;
     cli_kind kind;
-    const char *value; /**< what the value is called in the help */
-    const char *help;
+    const char *value;   /**< what the value is called in the help */
+    const char *help;    /**< with a key: what is added to the operation's text (operations.h) */
     const char *key;     /**< argument of the operation it goes into; NULL: the command's own */
     const char *choices; /**< words parted by blanks; NULL: free */
     char letter;         /**< 0: long form only */

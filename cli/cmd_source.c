@@ -171,9 +171,6 @@ static int put_source(cli_text *out, const cli_call *call) {
     }
     const json_value *base = json_root(document);
     cli_put_arguments(out, call);
-    cli_puts(out, out->size > 0 ? ",\"driver\":" : "\"driver\":");
-    const char *driver = cli_get(call, "driver", "");
-    json_put_string(out, driver, strlen(driver));
     cli_puts(out, ",\"config\":{");
     put_rest(out, call, base);
     put_filters(out, call, "topic");
@@ -205,7 +202,6 @@ int cli_source_add(cli_call *call) {
         code = put_source(&members, call);
     }
     if (code == CLI_OK) {
-        cli_puts(&members, cli_has(call, "no-start") ? ",\"start\":false" : ",\"start\":true");
         code = cli_operation(call, "source.add", cli_text_get(&members), -1, -1);
     }
     cli_text_dispose(&members);

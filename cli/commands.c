@@ -27,6 +27,22 @@
 #define ARG_INTEGER(name, key, help)        {name, key, CLI_ONE, help, CLI_INTEGER}
 #define ARGS_END                            {NULL, NULL, CLI_ONE, NULL, CLI_TEXT}
 
+/* Arguments of the operation: what they say stands in lib/node/ops/, and is added to by a help text only
+ * where the command does something about it itself. */
+#define OP_FLAG(name, key)                  FLAG(name, key, NULL)
+#define OP_TEXT(name, value, key)           TEXT(name, value, key, NULL)
+#define OP_NEED(name, value, key)           NEED(name, value, key, NULL)
+#define OP_INTEGER(name, value, key)        INTEGER(name, value, key, NULL)
+#define OP_TIME(name, key)                  TIME(name, key, NULL)
+#define OP_NEED_TIME(name, key)             NEED_TIME(name, key, NULL)
+#define OP_DURATION(name, key)              DURATION(name, key, NULL)
+#define OP_LIST(name, value, key)           LIST(name, value, key, NULL)
+#define OP_PAIRS(name, value, key)          PAIRS(name, value, key, NULL)
+#define OP_ONE_OF(name, choices, value, key) ONE_OF(name, choices, value, key, NULL)
+#define OP_ARG(name, key)                   ARG(name, key, NULL)
+#define OP_ARG_MAYBE(name, key)             ARG_MAYBE(name, key, NULL)
+#define OP_ARG_INTEGER(name, key)           ARG_INTEGER(name, key, NULL)
+
 static const cli_noun nouns[] = {
     {"node", "the node: one home directory, perhaps a running daemon"},
     {"source", "sources: configured drivers that take data in"},
@@ -45,21 +61,21 @@ static const cli_noun nouns[] = {
     {NULL, NULL},
 };
 
-static const cli_argument arg_name[] = {ARG("NAME", "name", "which one"), ARGS_END};
+static const cli_argument arg_name[] = {OP_ARG("NAME", "name"), ARGS_END};
 static const cli_argument arg_two_datasets[] = {
-    ARG("NAME", "name", "a dataset"), ARG("OTHER", "other", "another one"), ARGS_END};
-static const cli_argument arg_model[] = {ARG("MODEL", "model", "name of a model"), ARGS_END};
-static const cli_argument arg_asset[] = {ARG("ASSET", "asset", "name of an asset"), ARGS_END};
-static const cli_argument arg_pattern[] = {ARG_MAYBE("PATTERN", "pattern", "names, '*' stands for anything"), ARGS_END};
-static const cli_argument arg_workflow[] = {ARG("WORKFLOW", "workflow", "NAME, NAME@VERSION or digest"), ARGS_END};
-static const cli_argument arg_run[] = {ARG_INTEGER("ID", "id", "number of a run"), ARGS_END};
+    OP_ARG("NAME", "name"), OP_ARG("OTHER", "other"), ARGS_END};
+static const cli_argument arg_model[] = {OP_ARG("MODEL", "model"), ARGS_END};
+static const cli_argument arg_asset[] = {OP_ARG("ASSET", "asset"), ARGS_END};
+static const cli_argument arg_pattern[] = {OP_ARG_MAYBE("PATTERN", "pattern"), ARGS_END};
+static const cli_argument arg_workflow[] = {OP_ARG("WORKFLOW", "workflow"), ARGS_END};
+static const cli_argument arg_run[] = {OP_ARG_INTEGER("ID", "id"), ARGS_END};
 
 /* -- node -- */
 static const cli_option node_init_options[] = {
     ONE_OF("layer", "edge fog cloud", "LAYER", NULL, "where this node stands (default edge)"),
     ONE_OF("durability", "process power", "WHAT", NULL, "what samples survive: a kill of any process (default), or also a power cut"), OPTIONS_END};
 static const cli_option node_set_options[] = {
-    ONE_OF("durability", "process power", "WHAT", "durability", "what samples survive: a kill of any process, or also a power cut"), OPTIONS_END};
+    OP_ONE_OF("durability", "process power", "WHAT", "durability"), OPTIONS_END};
 static const cli_option node_serve_options[] = {
     INTEGER("ready-fd", "N", NULL, "descriptor to write \"ready\" to and close, once the node serves"), OPTIONS_END};
 
@@ -70,7 +86,7 @@ static const cli_option node_restore_options[] = {
 
 /* -- source -- */
 #define SOURCE_OPTIONS \
-    NEED("driver", "DRIVER", NULL, "which driver; see `driver ls`"), \
+    OP_NEED("driver", "DRIVER", "driver"), \
     PATH("config", "FILE|JSON", NULL, "configuration as a JSON object or a file with one; the options below win over it"), \
     TEXT("url", "URL", NULL, "broker, such as mqtt://host:1883 or mqtts://host:8883"), \
     LIST("topic", "FILTER", NULL, "topic filter to subscribe to"), \
@@ -90,114 +106,114 @@ static const cli_option node_restore_options[] = {
     LIST("labels-topic", "FILTER", NULL, "topic filter whose messages are labels: {\"start\", \"end\", \"label\", \"author\", \"asset\"}"), \
     TEXT("labels-asset", "TEMPLATE", NULL, "whose labels they are, where the message does not say, made of the topic as in --asset")
 static const cli_option source_config_options[] = {
-    SOURCE_OPTIONS, FLAG("no-start", NULL, "add it stopped"), OPTIONS_END};
+    SOURCE_OPTIONS, OFF("no-start", "start", "add it stopped"), OPTIONS_END};
 static const cli_option source_test_options[] = {
-    SOURCE_OPTIONS, INTEGER("seconds", "N", "seconds", "how long to listen (default 5)"), OPTIONS_END};
+    SOURCE_OPTIONS, OP_INTEGER("seconds", "N", "seconds"), OPTIONS_END};
 static const cli_option source_show_options[] = {
-    INTEGER("dead-letters", "N", "dead_letters", "how many refused messages to show (default 20)"), OPTIONS_END};
+    OP_INTEGER("dead-letters", "N", "dead_letters"), OPTIONS_END};
 
 static const cli_argument asset_rename_args[] = {
-    ARG("OLD", "name", "name of an asset"), ARG("NEW", "to", "its new name"), ARGS_END};
+    OP_ARG("OLD", "name"), OP_ARG("NEW", "to"), ARGS_END};
 static const cli_argument asset_rename_channel_args[] = {
-    ARG("ASSET", "name", "name of an asset"), ARG("OLD", "channel", "name of one of its channels"),
-    ARG("NEW", "to", "its new name"), ARGS_END};
+    OP_ARG("ASSET", "name"), OP_ARG("OLD", "channel"),
+    OP_ARG("NEW", "to"), ARGS_END};
 
 /* -- data and labels -- */
 static const cli_argument data_import_args[] = {
-    ARG("ASSET", "asset", "name of the asset; {column} is filled from the row, as in 'watch/{subject}'"),
+    OP_ARG("ASSET", "asset"),
     ARG_FILE_MAYBE("FILE", "the same as --input"), ARGS_END};
 static const cli_option data_import_options[] = {
     {"input", CLI_FILE, "FILE", "CSV, JSON lines (both also .gz), .npz or .npy; - is standard input", NULL, NULL, 'i', false},
-    ONE_OF("format", "csv jsonl npz npy", "FORMAT", "format", "what it is (default: by the ending of FILE, else csv)"),
-    TEXT("time-column", "NAME", "time_column", "column with the time (default time)"),
-    ONE_OF("time-unit", "s ms us ns", "UNIT", "time_unit", "unit of a numeric time (default: by its size)"),
-    TIME("start", "start", "for data without times: that of the first row"),
-    DURATION("period", "period", "for data without times: from one row to the next, such as 20ms"),
+    ONE_OF("format", "csv jsonl npz npy", "FORMAT", "format", "default: by the ending of FILE, else csv"),
+    OP_TEXT("time-column", "NAME", "time_column"),
+    OP_ONE_OF("time-unit", "s ms us ns", "UNIT", "time_unit"),
+    OP_TIME("start", "start"),
+    OP_DURATION("period", "period"),
     LIST("column", "NAME=TYPE[:UNIT]", NULL, "type (float64, float32, int8..64, uint8..64, bool, string, or such as float32[4096]) and unit of a column"),
-    LIST("skip-column", "NAME", "skip_columns", "leave a column out"),
-    TEXT("seq-column", "NAME", "seq_column", "column that tells rows of one time apart"),
-    TEXT("label-column", "NAME", "label_column", "column with labels: runs of equal text become intervals"),
-    TEXT("separator", "CHAR", "separator", "between fields: , ; | or tab (default ,)"),
-    INTEGER("batch", "ROWS", "batch", "rows stored at once"),
+    OP_LIST("skip-column", "NAME", "skip_columns"),
+    OP_TEXT("seq-column", "NAME", "seq_column"),
+    OP_TEXT("label-column", "NAME", "label_column"),
+    OP_TEXT("separator", "CHAR", "separator"),
+    OP_INTEGER("batch", "ROWS", "batch"),
     OPTIONS_END};
 static const cli_option data_export_options[] = {
-    LIST("channel", "NAME", "channels", "only this channel"),
-    TIME("start", "start", "from this time on (ISO 8601)"),
-    TIME("end", "end", "up to, without, this time"),
-    ONE_OF("format", "csv jsonl npy npz", "FORMAT", "format", "how rows are written (default: by the ending of FILE, else csv)"),
-    FLAG("gzip", "gzip", "pack csv or jsonl with gzip (default: by the ending of FILE)"),
-    FLAG("labels", "labels", "with a column for the label"),
-    FLAG("seq", "seq", "with a column for what tells samples of one time apart"),
+    OP_LIST("channel", "NAME", "channels"),
+    OP_TIME("start", "start"),
+    OP_TIME("end", "end"),
+    ONE_OF("format", "csv jsonl npy npz", "FORMAT", "format", "default: by the ending of FILE, else csv"),
+    FLAG("gzip", "gzip", "default: by the ending of FILE"),
+    OP_FLAG("labels", "labels"),
+    OP_FLAG("seq", "seq"),
     OUTPUT("where to (default: standard output)"),
     OPTIONS_END};
 static const cli_option data_aggregate_options[] = {
-    DURATION("every", "every", "a line for each stretch of this length, such as 1h (default: one for all)"),
-    LIST("channel", "NAME", "channels", "only this channel"),
-    TIME("start", "start", "from this time on (ISO 8601)"),
-    TIME("end", "end", "up to, without, this time"),
+    OP_DURATION("every", "every"),
+    OP_LIST("channel", "NAME", "channels"),
+    OP_TIME("start", "start"),
+    OP_TIME("end", "end"),
     OPTIONS_END};
 static const cli_option data_head_options[] = {
-    INTEGER("rows", "N", "rows", "how many (default 10)"), FLAG("last", "last", "the last rows, not the first"), OPTIONS_END};
+    OP_INTEGER("rows", "N", "rows"), OP_FLAG("last", "last"), OPTIONS_END};
 static const cli_option retention_set_options[] = {
-    DURATION("max-age", "max_age", "keep samples so long, such as 90d"),
-    TEXT("max-size", "SIZE", "max_size", "keep so much of all that match together, such as 10GB"),
-    TEXT("min-free", "SIZE", "min_free", "keep so much free on the disk, such as 1GB"),
-    LIST("rollup", "PERIOD", "rollups", "keep min, max, mean and count for each such period, such as 1m; up to 4 times"), OPTIONS_END};
+    OP_DURATION("max-age", "max_age"),
+    OP_TEXT("max-size", "SIZE", "max_size"),
+    OP_TEXT("min-free", "SIZE", "min_free"),
+    OP_LIST("rollup", "PERIOD", "rollups"), OPTIONS_END};
 static const cli_option retention_run_options[] = {
-    FLAG("dry-run", "dry_run", "only say what would be dropped"), OPTIONS_END};
-static const cli_argument retention_pattern[] = {ARG("PATTERN", "pattern", "asset, '*' stands for anything"), ARGS_END};
+    OP_FLAG("dry-run", "dry_run"), OPTIONS_END};
+static const cli_argument retention_pattern[] = {OP_ARG("PATTERN", "pattern"), ARGS_END};
 static const cli_argument label_add_args[] = {
-    ARG("ASSET", "asset", "name of an asset"), ARG("LABEL", "label", "what is said"), ARGS_END};
+    OP_ARG("ASSET", "asset"), OP_ARG("LABEL", "label"), ARGS_END};
 static const cli_option label_add_options[] = {
-    NEED_TIME("start", "start", "when it begins (ISO 8601)"), TIME("end", "end", "when it ends (default: a point in time)"),
-    TEXT("author", "NAME", "author", "who says it"), OPTIONS_END};
+    OP_NEED_TIME("start", "start"), OP_TIME("end", "end"),
+    OP_TEXT("author", "NAME", "author"), OPTIONS_END};
 static const cli_argument label_import_args[] = {
     ARG_FILE("FILE", "CSV with the columns asset, start, end, label, author; - is standard input"), ARGS_END};
-static const cli_option label_import_options[] = {TEXT("asset", "NAME", "asset", "asset of all rows"), OPTIONS_END};
-static const cli_argument label_correct_args[] = {ARG_INTEGER("ID", "id", "number of a label that is in force"), ARGS_END};
+static const cli_option label_import_options[] = {OP_TEXT("asset", "NAME", "asset"), OPTIONS_END};
+static const cli_argument label_correct_args[] = {OP_ARG_INTEGER("ID", "id"), ARGS_END};
 static const cli_option label_correct_options[] = {
-    TEXT("label", "TEXT", "label", "what is right (default: as it was)"),
-    TIME("start", "start", "when it begins (default: as it was)"), TIME("end", "end", "when it ends (default: as it was)"),
-    TEXT("author", "NAME", "author", "who says so (default: the author of the old one)"), OPTIONS_END};
+    OP_TEXT("label", "TEXT", "label"),
+    OP_TIME("start", "start"), OP_TIME("end", "end"),
+    OP_TEXT("author", "NAME", "author"), OPTIONS_END};
 static const cli_argument label_history_args[] = {
     ARG("ASSET|ID", NULL, "asset ('*' stands for anything), or number of a label"), ARGS_END};
 #define LABEL_PAGE \
-    INTEGER("limit", "N", "limit", "how many, 1 to 5000 (default 5000)"), \
-    INTEGER("after", "ID", "after", "go on behind this label")
+    OP_INTEGER("limit", "N", "limit"), \
+    OP_INTEGER("after", "ID", "after")
 static const cli_option label_history_options[] = {LABEL_PAGE, OPTIONS_END};
-static const cli_argument label_asset_args[] = {ARG_MAYBE("ASSET", "asset", "only of this asset, '*' stands for anything"), ARGS_END};
+static const cli_argument label_asset_args[] = {OP_ARG_MAYBE("ASSET", "asset"), ARGS_END};
 #define LABEL_RANGE \
-    TIME("start", "start", "only what covers an instant from here on (ISO 8601)"), \
-    TIME("end", "end", "and before this one"), \
-    INTEGER("at-version", "N", "at_version", "as the labels were at this version (default: now)")
+    OP_TIME("start", "start"), \
+    OP_TIME("end", "end"), \
+    OP_INTEGER("at-version", "N", "at_version")
 static const cli_option label_ls_options[] = {
-    TEXT("label", "TEXT", "label", "only this label"), TEXT("author", "NAME", "author", "only of this author"),
+    OP_TEXT("label", "TEXT", "label"), OP_TEXT("author", "NAME", "author"),
     LABEL_RANGE, LABEL_PAGE, OPTIONS_END};
 static const cli_option label_stats_options[] = {
-    LABEL_RANGE, INTEGER("conflicts", "N", "conflicts", "show so many time ranges in conflict (default 20)"), OPTIONS_END};
-static const cli_argument label_rm_args[] = {ARG_INTEGER("ID", "id", "number of a label"), ARGS_END};
+    LABEL_RANGE, OP_INTEGER("conflicts", "N", "conflicts"), OPTIONS_END};
+static const cli_argument label_rm_args[] = {OP_ARG_INTEGER("ID", "id"), ARGS_END};
 
 /* -- datasets, workflows, models -- */
 static const cli_option dataset_create_options[] = {
-    {"asset", CLI_LIST, "NAME", "asset, '*' stands for anything", "assets", NULL, 0, true},
-    LIST("channel", "NAME", "channels", "only this channel (default: those that all assets have)"),
-    TIME("start", "start", "from this time on (ISO 8601)"),
-    TIME("end", "end", "up to, without, this time"),
-    FLAG("labelled-only", "labelled_only", "leave rows without a label out"),
-    TEXT("filter", "EXPR", "filter", "only rows that meet: temp >= 20 and state == 'run' and x is not null"),
-    TEXT("rate", "RATE", "rate", "put all assets on a common rate, such as 50Hz"),
-    TEXT("period", "DURATION", "period", "the same as a duration, such as 20ms"),
-    ONE_OF("fill", "previous linear none", "HOW", "fill", "with a rate: what stands between samples (default previous)"),
-    TEXT("tolerance", "DURATION", "tolerance", "with a rate: an older value is null"),
-    TEXT("window", "ROWS|DURATION", "window", "windows that a training must cut; the workflow's are checked against it"),
-    TEXT("step", "ROWS|DURATION", "step", "from one window to the next (default one row)"),
-    TEXT("split", "SPLIT", "split", "what is kept for the test: time:0.2, time:TIME, group:0.25, group:ASSET,ASSET or fraction:0.2"),
-    TEXT("validation", "PART", "validation", "with --split: what is kept for validation: a part, a time or assets"),
-    INTEGER("seed", "N", "seed", "of --split group:PART and fraction (default 0)"),
-    TEXT("block", "DURATION", "block", "with --split fraction: time that stays together (default a 100th of the range)"),
+    {"asset", CLI_LIST, "NAME", NULL, "assets", NULL, 0, true},
+    OP_LIST("channel", "NAME", "channels"),
+    OP_TIME("start", "start"),
+    OP_TIME("end", "end"),
+    OP_FLAG("labelled-only", "labelled_only"),
+    OP_TEXT("filter", "EXPR", "filter"),
+    OP_TEXT("rate", "RATE", "rate"),
+    OP_TEXT("period", "DURATION", "period"),
+    OP_ONE_OF("fill", "previous linear none", "HOW", "fill"),
+    OP_TEXT("tolerance", "DURATION", "tolerance"),
+    OP_TEXT("window", "ROWS|DURATION", "window"),
+    OP_TEXT("step", "ROWS|DURATION", "step"),
+    OP_TEXT("split", "SPLIT", "split"),
+    OP_TEXT("validation", "PART", "validation"),
+    OP_INTEGER("seed", "N", "seed"),
+    OP_TEXT("block", "DURATION", "block"),
     OPTIONS_END};
 static const cli_option dataset_export_options[] = {
-    ONE_OF("format", "csv npz", "FORMAT", "format", "how it is written (default: by the ending of FILE, else csv)"), OUTPUT("where to (default: standard output)"), OPTIONS_END};
+    ONE_OF("format", "csv npz", "FORMAT", "format", "default: by the ending of FILE, else csv"), OUTPUT("where to (default: standard output)"), OPTIONS_END};
 static const cli_argument workflow_init_args[] = {ARG_FILE("DIR", "folder to make"), ARGS_END};
 static const cli_option workflow_init_options[] = {
     TEXT("name", "NAME", NULL, "name of the workflow (default: that of the folder)"), OPTIONS_END};
@@ -205,36 +221,36 @@ static const cli_argument workflow_path_args[] = {ARG_FILE("PATH", "folder, zip,
 static const cli_argument workflow_pack_args[] = {ARG_FILE("DIR", "folder with a workflow.json"), ARGS_END};
 static const cli_option workflow_pack_options[] = {OUTPUT("zip to write (default NAME-VERSION.zip)"), OPTIONS_END};
 static const cli_option train_options[] = {
-    NEED("dataset", "NAME", "dataset", "what to train on"),
-    PAIRS("param", "NAME=VALUE", "params", "parameter of the workflow"),
-    TEXT("name", "NAME", "name", "name of the model (default WORKFLOW-N)"), OPTIONS_END};
+    OP_NEED("dataset", "NAME", "dataset"),
+    OP_PAIRS("param", "NAME=VALUE", "params"),
+    OP_TEXT("name", "NAME", "name"), OPTIONS_END};
 static const cli_option predict_options[] = {
     {"input", CLI_FILE, "FILE", "predict on a CSV or CSV.gz, - is standard input", NULL, NULL, 'i', false},
-    TEXT("dataset", "NAME", "dataset", "predict on a dataset"),
-    ONE_OF("part", "train test validation all", "PART", "part", "with --dataset: part of one with a split (default test)"),
-    TEXT("asset", "NAME", "asset", "predict on an asset's samples"),
-    TIME("start", "start", "with --asset: from this time on (ISO 8601)"),
-    TIME("end", "end", "with --asset: up to, without, this time"),
+    OP_TEXT("dataset", "NAME", "dataset"),
+    OP_ONE_OF("part", "train test validation all", "PART", "part"),
+    OP_TEXT("asset", "NAME", "asset"),
+    OP_TIME("start", "start"),
+    OP_TIME("end", "end"),
     FLAG("follow", NULL, "with --asset: predict on what comes in, until Ctrl-C"),
-    ONE_OF("from", "now start", "WHERE", "from", "with --follow: where to begin (default now)"),
-    TEXT("time-column", "NAME", "time_column", "with --input: column with the time"),
-    TEXT("label-column", "NAME", "label_column", "with --input: column with the true label, to measure against"),
-    TEXT("group-column", "NAME", "group_column", "with --input: column that parts recordings: no window crosses them"),
-    ONE_OF("format", "csv jsonl", "FORMAT", "format", "how predictions are written (default csv)"),
+    OP_ONE_OF("from", "now start", "WHERE", "from"),
+    OP_TEXT("time-column", "NAME", "time_column"),
+    OP_TEXT("label-column", "NAME", "label_column"),
+    OP_TEXT("group-column", "NAME", "group_column"),
+    OP_ONE_OF("format", "csv jsonl", "FORMAT", "format"),
     OUTPUT("where predictions go (default: standard output; with --json: nowhere)"),
     OPTIONS_END};
 static const cli_option deploy_options[] = {
-    NEED("asset", "NAME", "asset", "asset to predict on"),
-    TEXT("name", "NAME", "name", "name of the deployment (default MODEL-ASSET in small letters, '/' as '.': double on line/2 is double-line.2)"),
-    TEXT("publish", "TOPIC", "publish", "MQTT topic of the predictions (default edgeops/predictions/NAME)"),
-    TEXT("source", "NAME", "source", "source whose broker is published to (default: the one that feeds the asset)"),
-    INTEGER("qos", "N", "qos", "quality of service, 0 to 2 (default 1)"),
-    FLAG("retain", "retain", "let the broker keep the last prediction"),
-    ONE_OF("from", "now start", "WHERE", "from", "begin with what comes in, or with the first sample (default now)"),
+    OP_NEED("asset", "NAME", "asset"),
+    OP_TEXT("name", "NAME", "name"),
+    OP_TEXT("publish", "TOPIC", "publish"),
+    OP_TEXT("source", "NAME", "source"),
+    OP_INTEGER("qos", "N", "qos"),
+    OP_FLAG("retain", "retain"),
+    OP_ONE_OF("from", "now start", "WHERE", "from"),
     OPTIONS_END};
-static const cli_option run_ls_options[] = {INTEGER("limit", "N", "limit", "how many (default 50)"), OPTIONS_END};
+static const cli_option run_ls_options[] = {OP_INTEGER("limit", "N", "limit"), OPTIONS_END};
 static const cli_option run_log_options[] = {
-    {"follow", CLI_FLAG, NULL, "go on while the run writes", "follow", NULL, 'f', false},
+    {"follow", CLI_FLAG, NULL, NULL, "follow", NULL, 'f', false},
     OUTPUT("where to (default: standard output)"), OPTIONS_END};
 
 /* -- simulate -- */
@@ -276,8 +292,8 @@ static const cli_option replay_options[] = {
     BROKER_OPTIONS,
     OPTIONS_END};
 static const cli_option doctor_options[] = {
-    FLAG("deep", "deep", "read everything: samples, journal, datasets, databases, workflows, models"), OPTIONS_END};
-static const cli_argument arg_deployment[] = {ARG("NAME", "name", "name of a deployment"), ARGS_END};
+    OP_FLAG("deep", "deep"), OPTIONS_END};
+static const cli_argument arg_deployment[] = {OP_ARG("NAME", "name"), ARGS_END};
 
 static const cli_command commands[] = {
     {"node", "init", "make a node home", "Making one that is there already changes nothing but its durability, where that is given.", NULL, node_init_options, NULL, cli_node_init},
@@ -298,6 +314,9 @@ static const cli_command commands[] = {
      "of it is right. Sources and deployments are as they were, and start with `node serve`; the node keeps its id: do not run it "
      "beside the one it was copied from.",
      node_restore_args, node_restore_options, NULL, cli_node_restore},
+    {"node", "ops", "list what the node can do, and who may",
+     "Each command is made of such operations; programs call them by name. --json gives the schemas of arguments, results and events.",
+     NULL, NULL, "node.ops", NULL},
     {"node", "stop", "end the daemon", NULL, NULL, NULL, "node.stop", cli_node_stop},
 
     {"source", "add", "add a source and start it", NULL, arg_name, source_config_options, "source.add", cli_source_add},

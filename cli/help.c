@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
+#include "operations.h"
 
 #define COLUMN 26 /* where the explanations start */
 #define WIDTH  100
@@ -43,7 +43,7 @@ static void print_entry(FILE *file, const char *left, const char *right) {
     print_wrapped(file, right, COLUMN);
 }
 
-static void print_options(FILE *file, const cli_option *options) {
+static void print_options(FILE *file, const cli_command *command, const cli_option *options) {
     for (; options != NULL && options->name != NULL; options++) {
         bool value =
             options->value != NULL && options->kind != CLI_FLAG && options->kind != CLI_OFF;
@@ -52,11 +52,12 @@ static void print_options(FILE *file, const cli_option *options) {
         char *left =
             cli_format("%s--%s%s%s%s", options->letter != 0 ? letter : "    ", options->name,
                        value ? " " : "", value ? options->value : "", again ? "..." : "");
-        char *right = options->choices != NULL
-                          ? cli_format("%s; one of %s", options->help, options->choices)
-                          : cli_strdup(options->help);
+        char *help = cli_explain(command, options->key, options->kind, options->help);
+        char *right = options->choices != NULL ? cli_format("%s; one of %s", help, options->choices)
+                                               : cli_strdup(help);
         print_entry(file, left, right);
         free(left);
+        free(help);
         free(right);
     }
 }
@@ -80,15 +81,17 @@ static void help_command(FILE *file, const cli_command *c) {
     if (c->arguments != NULL && c->arguments->name != NULL) {
         fputs("\nArguments:\n", file);
         for (const cli_argument *a = c->arguments; a->name != NULL; a++) {
-            print_entry(file, a->name, a->help);
+            char *help = cli_explain(c, a->key, a->kind, a->help);
+            print_entry(file, a->name, help);
+            free(help);
         }
     }
     if (c->options != NULL && c->options->name != NULL) {
         fputs("\nOptions:\n", file);
-        print_options(file, c->options);
+        print_options(file, c, c->options);
     }
     fputs("\nFor all commands:\n", file);
-    print_options(file, cli_global_options);
+    print_options(file, NULL, cli_global_options);
 }
 
 static const char *noun_summary(const cli_language *language, const char *noun) {
@@ -132,7 +135,7 @@ static void help_all(FILE *file, const cli_language *language) {
         previous = c->noun;
     }
     fputs("\nOptions:\n", file);
-    print_options(file, cli_global_options);
+    print_options(file, NULL, cli_global_options);
     fputs(
         "\nExit codes: 0 ok, 1 failed or canceled, 2 wrong usage, 3 not found, 4 busy or timeout.\n"
         "Wrong usage is also an argument that the node refuses (EDGEOPS_E_INVALID), such as an "

@@ -90,6 +90,23 @@ def test_json_is_one_line_and_text_is_aligned(node):
     assert node.run("asset", "ls", "nothing*").stdout.startswith("no assets")
 
 
+def test_node_ops_lists_all_that_is_known_of_an_operation(node):
+    items = {op["name"]: op for op in node.json("node", "ops")["items"]}
+    text = node.run("node", "ops").stdout.splitlines()
+    assert len(items) > 60 and len(text) == len(items) + 1
+    assert text[0].split() == ["NAME", "ROLE", "EFFECT", "SUMMARY"]
+    for op in items.values():
+        assert op["role"] in ("viewer", "operator", "engineer", "admin"), op
+        assert op["effect"] in ("read", "change", "remove"), op
+        assert op["result"]["type"] == op["args"]["type"] == "object", op
+        assert op["args"]["additionalProperties"] is False, op
+        assert all(schema["description"] for schema in op["args"].get("properties", {}).values()), op
+        assert all(event["properties"]["type"]["const"] for event in op["events"]), op
+    assert items["source.rm"]["effect"] == "remove" and items["node.stop"]["role"] == "admin"
+    assert items["data.head"]["args"]["properties"]["rows"]["default"] == 10
+    assert {event["properties"]["type"]["const"] for event in items["train"]["events"]} == {"state", "progress", "metric", "log"}
+
+
 def test_import_counts_what_is_there_already(node):
     done = node.json("data", "import", "twice", "--input", "-", input="time,x\n2025-01-01T00:00:00Z,1\n")
     assert (done["rows"], done["appended"], done["duplicates"]) == (1, 1, 0)

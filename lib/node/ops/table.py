@@ -178,21 +178,20 @@ def write_table(found, target_c, target_h):
     pathlib.Path(target_c).write_text("".join(lines), encoding="utf-8")
 
 
-def with_default(schema):
-    """The text, and the default where it says anything."""
-    text, default = schema["description"], schema.get("default")
-    if default is None or isinstance(default, bool) or "default" in text:
-        return text
-    return f"{text} (default {default})"
+def default_text(schema):
+    """The default where it says anything that the text does not."""
+    default = schema.get("default")
+    return None if default is None or isinstance(default, bool) or "default" in schema["description"] else str(default)
 
 
 def write_help(found, target):
     lines = ["/* SPDX-License-Identifier: Apache-2.0 */\n/* Made by table.py. */\n", '#include "operations.h"\n\n',
              "const cli_operation_argument cli_operation_arguments[] = {\n"]
-    for name, op in found.items():
+    for name, op in sorted(found.items()):
         for argument, schema in op["args"].get("properties", {}).items():
-            lines.append(f"    {{{quoted(name)}, {quoted(argument)}, {quoted(with_default(schema))}}},\n")
-    lines.append("    {NULL, NULL, NULL}};\n")
+            texts = (name, argument, schema["description"], default_text(schema))
+            lines.append(f"    {{{', '.join(map(quoted, texts))}}},\n")
+    lines.append("    {NULL, NULL, NULL, NULL}};\n")
     pathlib.Path(target).write_text("".join(lines), encoding="utf-8")
 
 

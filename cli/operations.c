@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Looks up what is said of an argument. A command may call an operation and those below it: predict,
+ * predict.follow. */
+#include "operations.h"
+
+#include <string.h>
+
+static bool is_of(const char *operation, const char *called) {
+    size_t size = strlen(called);
+    return strncmp(operation, called, size) == 0 &&
+           (operation[size] == '\0' || operation[size] == '.');
+}
+
+static const cli_operation_argument *find(const char *called, const char *name) {
+    for (const cli_operation_argument *a = cli_operation_arguments; a->operation != NULL; a++) {
+        if (is_of(a->operation, called) && strcmp(a->name, name) == 0) {
+            return a;
+        }
+    }
+    return NULL;
+}
+
+char *cli_explain(const cli_command *command, const char *key, cli_kind kind, const char *help) {
+    const cli_operation_argument *a = NULL;
+    if (key != NULL && kind != CLI_OFF && command != NULL && command->operation != NULL) {
+        a = find(command->operation, key);
+    }
+    if (a == NULL) {
+        return cli_strdup(help != NULL ? help : "");
+    }
+    if (help != NULL) {
+        return cli_format("%s (%s)", a->text, help);
+    }
+    return a->otherwise != NULL ? cli_format("%s (default %s)", a->text, a->otherwise)
+                                : cli_strdup(a->text);
+}
