@@ -8,9 +8,10 @@
 
 #include "edgeops/types.h"
 
-#define EOP_TYPES      14u    /**< numbers below are types */
-#define EOP_LENGTH_MAX 65536u /**< elements of an array */
-#define EOP_TYPE_TEXT  24u    /**< bytes that the text of any type and length takes */
+#define EOP_TYPES        14u    /**< numbers below are types */
+#define EOP_CHANNELS_MAX 1024u  /**< of an asset */
+#define EOP_LENGTH_MAX   65536u /**< elements of an array */
+#define EOP_TYPE_TEXT    24u    /**< bytes that the text of any type and length takes */
 
 /** "float64"; "unknown" for a number that is no type. */
 const char *eop_type_name(edgeops_type type);

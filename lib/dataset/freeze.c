@@ -28,7 +28,7 @@ static int by_name(const void *a, const void *b) {
 /* mark: of this call; finds an asset that several patterns name. */
 static edgeops_status add_asset(eop_frozen *frozen, size_t *capacity, eop_asset *asset,
                                 uint64_t mark) {
-    if (asset->all.rows == 0 || asset->mark == mark) {
+    if (eop_store_newest(asset) == 0 || asset->mark == mark) {
         return EDGEOPS_OK;
     }
     asset->mark = mark;
@@ -40,15 +40,15 @@ static edgeops_status add_asset(eop_frozen *frozen, size_t *capacity, eop_asset 
         return eop_fail_nomem("store");
     }
     frozen->assets[frozen->asset_count++] =
-        (eop_frozen_asset){.id = asset->id, .name = name, .max_ordinal = asset->all.ordinal};
+        (eop_frozen_asset){.id = asset->id, .name = name, .max_ordinal = eop_store_newest(asset)};
     return EDGEOPS_OK;
 }
 
 /* Under the store's lock: the assets with rows that the options name, in no order. */
-static edgeops_status find_assets(eop_frozen *frozen, eop_memtable *mem,
+static edgeops_status find_assets(eop_frozen *frozen, eop_asset_list *list,
                                   const edgeops_dataset_options *options) {
     size_t capacity = 0;
-    uint64_t mark = ++mem->stamp;
+    uint64_t mark = ++list->stamp;
     for (size_t i = 0; i < options->asset_count; i++) {
         const char *pattern = options->assets[i];
         bool found = false;
@@ -56,7 +56,7 @@ static edgeops_status find_assets(eop_frozen *frozen, eop_memtable *mem,
             return eop_fail(EDGEOPS_E_INVALID, "store", "a dataset's asset has no name");
         }
         if (strchr(pattern, '*') == NULL) {
-            eop_asset *asset = eop_memtable_find(mem, pattern);
+            eop_asset *asset = eop_asset_list_find(list, pattern);
             if (asset == NULL) {
                 return eop_fail_no_asset(pattern);
             }
@@ -66,8 +66,8 @@ static edgeops_status find_assets(eop_frozen *frozen, eop_memtable *mem,
             }
             continue;
         }
-        for (size_t k = 0; k < mem->count; k++) {
-            eop_asset *asset = mem->assets[k];
+        for (size_t k = 0; k < list->count; k++) {
+            eop_asset *asset = list->items[k];
             if (!eop_glob(pattern, asset->name)) {
                 continue;
             }
@@ -180,12 +180,12 @@ static edgeops_status sort_labels(eop_frozen *frozen) {
 }
 
 /* Where each asset has the channels of the filter; under the store's lock. */
-static edgeops_status place_tested(eop_frozen *frozen, eop_memtable *mem) {
+static edgeops_status place_tested(eop_frozen *frozen, eop_asset_list *list) {
     const eop_filter *filter = &frozen->spec.filter;
     bool found[EOP_CONDITIONS_MAX] = {false};
     for (size_t i = 0; i < frozen->asset_count; i++) {
         eop_frozen_asset *asset = &frozen->assets[i];
-        const eop_asset *known = eop_memtable_by_id(mem, asset->id);
+        const eop_asset *known = eop_asset_list_by_id(list, asset->id);
         asset->tested = eop_calloc(filter->count, sizeof *asset->tested);
         if (asset->tested == NULL) {
             return eop_fail_nomem("store");
@@ -314,9 +314,9 @@ static edgeops_status choose_channels(eop_frozen *frozen, edgeops_store *store,
         return eop_fail_nomem("store");
     }
     edgeops_status status = EDGEOPS_OK;
-    const eop_memtable *known = eop_store_lock_assets(store);
+    const eop_asset_list *known = eop_store_lock_assets(store);
     for (size_t i = 0; status == EDGEOPS_OK && i < frozen->asset_count; i++) {
-        assets[i] = eop_memtable_by_id(known, frozen->assets[i].id);
+        assets[i] = eop_asset_list_by_id(known, frozen->assets[i].id);
         if (assets[i] == NULL) {
             status = eop_fail_no_asset(frozen->assets[i].name);
         }
@@ -401,7 +401,7 @@ static edgeops_status freeze(eop_frozen *frozen, edgeops_store *store,
     }
     edgeops_status status = eop_label_version(&frozen->label_version, eop_store_catalog(store));
     if (status == EDGEOPS_OK) {
-        eop_memtable *known = eop_store_lock_assets(store);
+        eop_asset_list *known = eop_store_lock_assets(store);
         status = find_assets(frozen, known, options);
         if (status == EDGEOPS_OK) {
             status = place_tested(frozen, known);

@@ -382,7 +382,7 @@ static edgeops_status end_asset(stats *s) {
     }
     s->active = active;
     s->active_count = 0;
-    const eop_asset *asset = eop_memtable_find(eop_store_lock_assets(s->store), s->asset);
+    const eop_asset *asset = eop_asset_list_find(eop_store_lock_assets(s->store), s->asset);
     uint32_t id = asset != NULL ? asset->id : 0;
     eop_store_unlock_assets(s->store);
     if (id != 0) {

@@ -62,9 +62,9 @@ static size_t place_of(eop_part_reader *r, uint32_t channel, shape of) {
 
 /* What the filter looks at, under the store's lock. The points of a common rate are looked at here,
  * so that they need the channels; rows are by the store. */
-static edgeops_status place_conditions(eop_part_reader *r, const eop_memtable *assets) {
+static edgeops_status place_conditions(eop_part_reader *r, const eop_asset_list *assets) {
     const eop_filter *filter = &r->frozen->spec.filter;
-    const eop_asset *asset = eop_memtable_by_id(assets, r->asset->id);
+    const eop_asset *asset = eop_asset_list_by_id(assets, r->asset->id);
     if (asset == NULL) {
         return eop_fail_no_asset(r->asset->name);
     }

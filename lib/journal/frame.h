@@ -21,7 +21,6 @@
 #error "the files of the store are little-endian: give frame.c, journal.c and chunk.c byte swaps"
 #endif
 
-#define EOP_CHANNELS_MAX  1024u
 #define EOP_FRAME_ROW_MAX 30u /* bytes of a row without cells */
 
 typedef struct eop_cell {

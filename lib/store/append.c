@@ -23,7 +23,7 @@
 
 /* An asset that this call appends to, and how it was before. */
 typedef struct touch {
-    eop_asset *asset;
+    eop_series *series;
     const char *name; /* the caller's */
     size_t sample;    /* the first one of it */
     bool made;        /* by this call */
@@ -87,18 +87,14 @@ edgeops_status eop_check_channel_name(const char *asset, const char *name) {
     return EDGEOPS_OK;
 }
 
-edgeops_status eop_store_make_asset(eop_asset **out, edgeops_store *store, const char *name) {
+edgeops_status eop_store_make_asset(eop_series **out, edgeops_store *store, const char *name) {
     uint64_t ordinal = 0;
     edgeops_status status = eop_check_asset_name(name);
     if (status == EDGEOPS_OK) {
         status = eop_catalog_retired(&ordinal, &store->catalog, name);
     }
     if (status == EDGEOPS_OK) {
-        status = eop_memtable_add(out, &store->mem, name, store->mem.next_id);
-    }
-    if (status == EDGEOPS_OK) {
-        (*out)->all.ordinal = ordinal;
-        (*out)->stored.ordinal = ordinal;
+        status = eop_series_add(out, &store->assets, name, ordinal);
     }
     return status;
 }
@@ -116,44 +112,44 @@ static edgeops_status touch_asset(touch **out, edgeops_store *store, const char 
     eop_append_scratch *scratch = store->scratch;
     /* Samples of one asset mostly come together. */
     if (scratch->touch_count > 0 &&
-        strcmp(scratch->touches[scratch->touch_count - 1].asset->name, name) == 0) {
+        strcmp(scratch->touches[scratch->touch_count - 1].series->asset.name, name) == 0) {
         *out = &scratch->touches[scratch->touch_count - 1];
         return EDGEOPS_OK;
     }
-    eop_asset *asset = eop_memtable_find(&store->mem, name);
-    if (asset != NULL && asset->touch == scratch->call) {
-        *out = &scratch->touches[asset->touch_index];
+    eop_series *series = eop_series_find(&store->assets, name);
+    if (series != NULL && series->touch == scratch->call) {
+        *out = &scratch->touches[series->touch_index];
         return EDGEOPS_OK;
     }
     if (!eop_grow(&scratch->touches, &scratch->touch_capacity, scratch->touch_count + 1,
                   sizeof *scratch->touches)) {
         return eop_fail_nomem("store");
     }
-    bool made = asset == NULL;
+    bool made = series == NULL;
     if (made) {
-        edgeops_status status = eop_store_make_asset(&asset, store, name);
+        edgeops_status status = eop_store_make_asset(&series, store, name);
         if (status != EDGEOPS_OK) {
             return status;
         }
         scratch->new_names = true;
     }
-    if (!asset->seen_known) {
-        bool good = asset->all.rows > 0 && asset->all.last <= scratch->limit;
-        asset->seen = good ? asset->all.last : INT64_MIN;
-        asset->seen_known = true;
+    if (!series->seen_known) {
+        bool good = series->all.rows > 0 && series->all.last <= scratch->limit;
+        series->seen = good ? series->all.last : INT64_MIN;
+        series->seen_known = true;
     }
-    asset->touch = scratch->call;
-    asset->touch_index = scratch->touch_count;
+    series->touch = scratch->call;
+    series->touch_index = scratch->touch_count;
     *out = &scratch->touches[scratch->touch_count++];
-    **out = (touch){.asset = asset,
+    **out = (touch){.series = series,
                     .name = name,
                     .sample = index,
                     .made = made,
-                    .channel_count = asset->channel_count,
-                    .all = asset->all,
-                    .seen = asset->seen,
-                    .block = asset->newest,
-                    .block_rows = asset->newest != NULL ? asset->newest->data.rows : 0};
+                    .channel_count = series->asset.channel_count,
+                    .all = series->all,
+                    .seen = series->seen,
+                    .block = series->newest,
+                    .block_rows = series->newest != NULL ? series->newest->data.rows : 0};
     return EDGEOPS_OK;
 }
 
@@ -197,7 +193,7 @@ static edgeops_status fail_twice(const eop_asset *asset, const eop_channel *chan
 static edgeops_status resolve(size_t *count, edgeops_store *store, eop_asset *asset,
                               const edgeops_sample *sample) {
     eop_append_scratch *scratch = store->scratch;
-    uint64_t stamp = ++store->mem.stamp;
+    uint64_t stamp = ++store->assets.stamp;
     size_t n = 0;
     eop_buf_clear(&scratch->converter.arrays);
     for (size_t i = 0; i < sample->count; i++) {
@@ -283,27 +279,27 @@ static edgeops_status tell_conflict(eop_append_scratch *scratch, const eop_asset
                                  quality);
 }
 
-static bool is_expired(const eop_asset *asset, int64_t time) {
-    return EOP_UNLIKELY(asset->dropped > 0) && time <= asset->until;
+static bool is_expired(const eop_series *series, int64_t time) {
+    return EOP_UNLIKELY(series->dropped > 0) && time <= series->until;
 }
 
 /* EDGEOPS_OK: it is new. DONE: it is there or expired, and counted. */
-static edgeops_status check_new(edgeops_store *store, eop_asset *asset,
+static edgeops_status check_new(edgeops_store *store, eop_series *series,
                                 const edgeops_sample *sample, size_t n) {
-    bool expired = is_expired(asset, sample->time);
-    if (EOP_LIKELY(!expired && (asset->all.rows == 0 ||
-                                eop_key_compare(sample->time, sample->seq, asset->all.last,
-                                                asset->all.last_seq) > 0))) {
+    bool expired = is_expired(series, sample->time);
+    if (EOP_LIKELY(!expired && (series->all.rows == 0 ||
+                                eop_key_compare(sample->time, sample->seq, series->all.last,
+                                                series->all.last_seq) > 0))) {
         return EDGEOPS_OK;
     }
     eop_block *block = NULL;
     const eop_rows *rows = NULL;
     size_t row = 0;
-    edgeops_status status = eop_memtable_lookup(&block, &row, asset, sample->time, sample->seq);
+    edgeops_status status = eop_memtable_lookup(&block, &row, series, sample->time, sample->seq);
     if (status == EDGEOPS_OK && block != NULL) {
         rows = &block->data;
     } else if (status == EDGEOPS_OK) {
-        status = eop_lookup_find(&rows, &row, &store->lookup, asset, store->chunk_epoch,
+        status = eop_lookup_find(&rows, &row, &store->lookup, series, store->chunk_epoch,
                                  sample->time, sample->seq);
     }
     eop_append_scratch *scratch = store->scratch;
@@ -319,7 +315,7 @@ static edgeops_status check_new(edgeops_store *store, eop_asset *asset,
     } else {
         scratch->result.conflicts++;
         if (scratch->verdicts.wanted) {
-            status = tell_conflict(scratch, asset, rows, row, n);
+            status = tell_conflict(scratch, &series->asset, rows, row, n);
         }
     }
     return status == EDGEOPS_OK ? EDGEOPS_DONE : status;
@@ -329,16 +325,16 @@ static edgeops_status check_new(edgeops_store *store, eop_asset *asset,
 
 /* A clock that jumped ahead once must not make all that comes afterwards late. Gives the sample's
  * marks. */
-static uint32_t note_time(eop_append_scratch *scratch, eop_asset *asset, int64_t time) {
+static uint32_t note_time(eop_append_scratch *scratch, eop_series *series, int64_t time) {
     if (EOP_UNLIKELY(time > scratch->limit)) {
         scratch->result.ahead++;
         return EDGEOPS_MARK_AHEAD;
     }
-    if (time < asset->seen) {
+    if (time < series->seen) {
         scratch->result.late++;
         return EDGEOPS_MARK_LATE;
     }
-    asset->seen = time;
+    series->seen = time;
     return 0;
 }
 
@@ -350,17 +346,17 @@ edgeops_status eop_append_sample(edgeops_store *store, const edgeops_sample *sam
     if (status != EDGEOPS_OK) {
         return status;
     }
-    eop_asset *asset = touched->asset;
-    uint32_t channel_count = asset->channel_count;
+    eop_series *series = touched->series;
+    uint32_t channel_count = series->asset.channel_count;
     bool new_names = scratch->new_names;
-    status = resolve(&n, store, asset, sample);
+    status = resolve(&n, store, &series->asset, sample);
     if (status == EDGEOPS_OK) {
-        status = check_new(store, asset, sample, n);
+        status = check_new(store, series, sample, n);
     }
     if (status == EDGEOPS_DONE) {
         /* Only rows declare channels. */
-        if (EOP_UNLIKELY(asset->channel_count > channel_count)) {
-            eop_asset_drop_channels(asset, channel_count);
+        if (EOP_UNLIKELY(series->asset.channel_count > channel_count)) {
+            eop_series_drop_channels(series, channel_count);
             scratch->new_names = new_names;
         }
         return EDGEOPS_OK;
@@ -368,13 +364,13 @@ edgeops_status eop_append_sample(edgeops_store *store, const edgeops_sample *sam
     if (status != EDGEOPS_OK) {
         return status;
     }
-    eop_frame_row row = {.asset = asset->id,
+    eop_frame_row row = {.asset = series->asset.id,
                          .cell_count = (uint32_t)n,
-                         .ordinal = asset->all.ordinal + 1,
+                         .ordinal = series->all.ordinal + 1,
                          .time = sample->time,
                          .seq = sample->seq};
     status =
-        eop_memtable_push(asset, store->active, row.ordinal, row.time, row.seq, scratch->cells, n);
+        eop_memtable_push(series, store->active, row.ordinal, row.time, row.seq, scratch->cells, n);
     if (status != EDGEOPS_OK) {
         return status;
     }
@@ -384,14 +380,14 @@ edgeops_status eop_append_sample(edgeops_store *store, const edgeops_sample *sam
         return eop_fail_nomem("store");
     }
     scratch->result.appended++;
-    uint32_t marks = note_time(scratch, asset, sample->time);
+    uint32_t marks = note_time(scratch, series, sample->time);
     return eop_verdicts_add(&scratch->verdicts, EDGEOPS_OUTCOME_APPENDED, marks, row.ordinal);
 }
 
 /* Channel of each column. DONE: a column has another type than its channel. */
 static edgeops_status place_columns(uint32_t *channels, edgeops_store *store, eop_asset *asset,
                                     const edgeops_table *table, const eop_rows *rows) {
-    uint64_t stamp = ++store->mem.stamp;
+    uint64_t stamp = ++store->assets.stamp;
     for (size_t k = 0; k < rows->vector_count; k++) {
         const eop_vector *vector = &rows->vectors[k];
         bool null = vector->nulls == rows->rows;
@@ -429,21 +425,21 @@ edgeops_status eop_append_rows(edgeops_store *store, const edgeops_table *table,
     if (status != EDGEOPS_OK) {
         return status;
     }
-    eop_asset *asset = touched->asset;
-    if (is_expired(asset, rows->times[0]) ||
-        (asset->all.rows > 0 && eop_key_compare(rows->times[0], rows->seqs[0], asset->all.last,
-                                                asset->all.last_seq) <= 0)) {
+    eop_series *series = touched->series;
+    if (is_expired(series, rows->times[0]) ||
+        (series->all.rows > 0 && eop_key_compare(rows->times[0], rows->seqs[0], series->all.last,
+                                                 series->all.last_seq) <= 0)) {
         return EDGEOPS_DONE;
     }
-    status = place_columns(channels, store, asset, table, rows);
+    status = place_columns(channels, store, &series->asset, table, rows);
     if (status != EDGEOPS_OK) {
         return status;
     }
-    uint64_t first_ordinal = asset->all.ordinal + 1;
+    uint64_t first_ordinal = series->all.ordinal + 1;
     rows->first_ordinal = first_ordinal;
     char *block = blocks->data;
     for (uint64_t at = 0; at < rows->rows; at += EOP_CHUNK_ROWS) {
-        block = eop_table_frame_assign(block, asset->id, rows->first_ordinal + at, channels);
+        block = eop_table_frame_assign(block, series->asset.id, rows->first_ordinal + at, channels);
     }
     eop_buf_put(&scratch->frame, blocks->data, blocks->size);
     if (scratch->frame.failed) {
@@ -452,13 +448,13 @@ edgeops_status eop_append_rows(edgeops_store *store, const edgeops_table *table,
     size_t n = rows->rows;
     size_t ahead = n - eop_times_upper(rows->times, n, scratch->limit);
     int64_t newest = ahead < n ? rows->times[n - ahead - 1] : 0;
-    status = eop_memtable_push_rows(asset, store->active, rows, channels, give);
+    status = eop_memtable_push_rows(series, store->active, rows, channels, give);
     if (status == EDGEOPS_OK) {
         touched->appended += n;
         scratch->result.appended += n;
         scratch->result.ahead += ahead;
         if (ahead < n) {
-            (void)note_time(scratch, asset, newest);
+            (void)note_time(scratch, series, newest);
         }
     }
     for (size_t i = 0; scratch->verdicts.wanted && status == EDGEOPS_OK && i < n; i++) {
@@ -478,11 +474,11 @@ static edgeops_status commit_names(edgeops_store *store) {
     for (size_t i = 0; status == EDGEOPS_OK && i < scratch->touch_count; i++) {
         const touch *touched = &scratch->touches[i];
         if (touched->made) {
-            status = eop_catalog_add_asset(&store->catalog, touched->asset);
+            status = eop_catalog_add_asset(&store->catalog, &touched->series->asset);
         }
         if (status == EDGEOPS_OK) {
-            status =
-                eop_catalog_add_channels(&store->catalog, touched->asset, touched->channel_count);
+            status = eop_catalog_add_channels(&store->catalog, &touched->series->asset,
+                                              touched->channel_count);
         }
     }
     return eop_catalog_end(&store->catalog, status);
@@ -493,17 +489,17 @@ static void roll_back(edgeops_store *store, bool names_too) {
     eop_append_scratch *scratch = store->scratch;
     for (size_t i = scratch->touch_count; i-- > 0;) {
         touch *touched = &scratch->touches[i];
-        eop_asset *asset = touched->asset;
+        eop_series *series = touched->series;
         if (touched->appended > 0) {
-            eop_memtable_pop(asset, store->active,
-                             asset->newest == touched->block ? touched->block_rows : 0);
+            eop_memtable_pop(series, store->active,
+                             series->newest == touched->block ? touched->block_rows : 0);
         }
-        asset->all = touched->all;
-        asset->seen = touched->seen;
+        series->all = touched->all;
+        series->seen = touched->seen;
         if (names_too) {
-            eop_asset_drop_channels(asset, touched->channel_count);
+            eop_series_drop_channels(series, touched->channel_count);
             if (touched->made) {
-                eop_memtable_remove(&store->mem, asset);
+                eop_asset_list_remove(&store->assets, &series->asset);
             }
         }
     }
@@ -528,8 +524,8 @@ static size_t fill_news(news *list, edgeops_store *store) {
     for (size_t i = 0; i < scratch->touch_count; i++) {
         const touch *touched = &scratch->touches[i];
         if (touched->appended > 0) {
-            eop_asset_note_write(touched->asset, touched->all.ordinal, store->writes, durable);
-            list[n++] = (news){touched->name, touched->asset->all.ordinal};
+            eop_series_note_write(touched->series, touched->all.ordinal, store->writes, durable);
+            list[n++] = (news){touched->name, touched->series->all.ordinal};
         }
     }
     return n;
@@ -541,8 +537,8 @@ static edgeops_status wait_durable(edgeops_store *store, news *list, size_t n) {
     edgeops_status status = eop_store_wait_synced(store, store->writes);
     uint64_t durable = eop_store_durable(store);
     for (size_t i = 0; status == EDGEOPS_OK && i < n; i++) {
-        const eop_asset *asset = eop_memtable_find(&store->mem, list[i].asset);
-        list[i].ordinal = asset != NULL ? eop_asset_durable(asset, durable) : 0;
+        const eop_series *series = eop_series_find(&store->assets, list[i].asset);
+        list[i].ordinal = series != NULL ? eop_series_durable(series, durable) : 0;
     }
     return status;
 }

@@ -33,6 +33,6 @@ void eop_append_scratch_free(eop_append_scratch *scratch);
 edgeops_status eop_check_asset_name(const char *name);
 edgeops_status eop_check_channel_name(const char *asset, const char *name);
 /** Under `lock`: an asset in the memtable that is not in the catalog yet. */
-edgeops_status eop_store_make_asset(eop_asset **out, edgeops_store *store, const char *name);
+edgeops_status eop_store_make_asset(eop_series **out, edgeops_store *store, const char *name);
 
 #endif /* EOP_STORE_APPEND_H */

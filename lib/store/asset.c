@@ -31,27 +31,27 @@ static edgeops_status commit_declared(edgeops_store *store, const eop_asset *ass
 
 static edgeops_status make_channel(edgeops_store *store, const char *asset_name,
                                    const edgeops_channel_info *channel) {
-    eop_asset *asset = eop_memtable_find(&store->mem, asset_name);
-    bool made = asset == NULL;
+    eop_series *series = eop_series_find(&store->assets, asset_name);
+    bool made = series == NULL;
     edgeops_status status = EDGEOPS_OK;
     if (made) {
-        status = eop_store_make_asset(&asset, store, asset_name);
+        status = eop_store_make_asset(&series, store, asset_name);
         if (status != EDGEOPS_OK) {
             return status;
         }
     }
-    uint32_t before = asset->channel_count;
-    status =
-        eop_asset_add_channel(asset, channel->name, channel->type, channel->length, channel->unit);
+    uint32_t before = series->asset.channel_count;
+    status = eop_asset_add_channel(&series->asset, channel->name, channel->type, channel->length,
+                                   channel->unit);
     if (status == EDGEOPS_OK) {
-        status = commit_declared(store, asset, made, before);
+        status = commit_declared(store, &series->asset, made, before);
     }
     if (status == EDGEOPS_OK) {
         eop_writer_sync_names(store);
     } else {
-        eop_asset_drop_channels(asset, before);
+        eop_series_drop_channels(series, before);
         if (made) {
-            eop_memtable_remove(&store->mem, asset);
+            eop_asset_list_remove(&store->assets, &series->asset);
         }
     }
     return status;
@@ -125,7 +125,7 @@ edgeops_status edgeops_store_declare(edgeops_store *store, const char *asset,
         return status;
     }
     pthread_mutex_lock(&store->lock);
-    eop_asset *known = eop_memtable_find(&store->mem, asset);
+    eop_asset *known = eop_asset_list_find(&store->assets, asset);
     eop_channel *found = known != NULL ? eop_asset_channel(known, wanted.name) : NULL;
     if (found == NULL) {
         status = make_channel(store, asset, &wanted);
@@ -152,29 +152,29 @@ static const char *keep(char **at, const char *text) {
 }
 
 /* A copy in one block, so that no lock is held while the host looks at it. */
-static edgeops_status copy_asset(edgeops_asset_info **out, const eop_asset *asset) {
-    size_t bytes = sizeof **out + strlen(asset->name) + 1;
-    for (uint32_t i = 0; i < asset->channel_count; i++) {
-        bytes += sizeof(edgeops_channel_info) + strlen(asset->channels[i]->name) +
-                 strlen(asset->channels[i]->unit) + 2;
+static edgeops_status copy_asset(edgeops_asset_info **out, const eop_series *series) {
+    size_t bytes = sizeof **out + strlen(series->asset.name) + 1;
+    for (uint32_t i = 0; i < series->asset.channel_count; i++) {
+        bytes += sizeof(edgeops_channel_info) + strlen(series->asset.channels[i]->name) +
+                 strlen(series->asset.channels[i]->unit) + 2;
     }
     edgeops_asset_info *info = eop_calloc(1, bytes);
     if (info == NULL) {
         return eop_fail_nomem("store");
     }
     edgeops_channel_info *channels = (edgeops_channel_info *)(info + 1);
-    char *at = (char *)(channels + asset->channel_count);
-    *info = (edgeops_asset_info){.name = keep(&at, asset->name),
-                                 .rows = asset->all.rows,
-                                 .last_ordinal = asset->all.ordinal,
-                                 .first = asset->all.rows > 0 ? asset->all.first : 0,
-                                 .last = asset->all.rows > 0 ? asset->all.last : 0,
-                                 .dropped = asset->dropped,
-                                 .dropped_until = asset->dropped > 0 ? asset->until : 0,
-                                 .channel_count = asset->channel_count,
+    char *at = (char *)(channels + series->asset.channel_count);
+    *info = (edgeops_asset_info){.name = keep(&at, series->asset.name),
+                                 .rows = series->all.rows,
+                                 .last_ordinal = series->all.ordinal,
+                                 .first = series->all.rows > 0 ? series->all.first : 0,
+                                 .last = series->all.rows > 0 ? series->all.last : 0,
+                                 .dropped = series->dropped,
+                                 .dropped_until = series->dropped > 0 ? series->until : 0,
+                                 .channel_count = series->asset.channel_count,
                                  .channels = channels};
-    for (uint32_t i = 0; i < asset->channel_count; i++) {
-        const eop_channel *channel = asset->channels[i];
+    for (uint32_t i = 0; i < series->asset.channel_count; i++) {
+        const eop_channel *channel = series->asset.channels[i];
         channels[i].name = keep(&at, channel->name);
         channels[i].unit = keep(&at, channel->unit);
         channels[i].type = channel->type;
@@ -190,10 +190,10 @@ edgeops_status edgeops_asset_get(edgeops_asset_info **out, edgeops_store *store,
     EOP_REQUIRE(store != NULL && name != NULL, "store");
     EOP_STORE_REQUIRE_HERE(store);
     pthread_mutex_lock(&store->lock);
-    const eop_asset *asset = eop_memtable_find(&store->mem, name);
+    const eop_series *series = eop_series_find(&store->assets, name);
     edgeops_status status =
-        asset != NULL ? copy_asset(out, asset)
-                      : eop_fail(EDGEOPS_E_NOTFOUND, "store", "asset '%s' does not exist", name);
+        series != NULL ? copy_asset(out, series)
+                       : eop_fail(EDGEOPS_E_NOTFOUND, "store", "asset '%s' does not exist", name);
     pthread_mutex_unlock(&store->lock);
     return status;
 }
@@ -216,14 +216,14 @@ edgeops_status edgeops_asset_list(edgeops_store *store, const char *pattern, edg
     size_t count = 0;
     edgeops_status status = EDGEOPS_OK;
     pthread_mutex_lock(&store->lock);
-    edgeops_asset_info **infos = eop_calloc(store->mem.count, sizeof *infos);
+    edgeops_asset_info **infos = eop_calloc(store->assets.count, sizeof *infos);
     if (infos == NULL) {
         status = eop_fail_nomem("store");
     }
-    for (size_t i = 0; status == EDGEOPS_OK && i < store->mem.count; i++) {
-        const eop_asset *asset = store->mem.assets[i];
-        if (pattern == NULL || eop_glob(pattern, asset->name)) {
-            status = copy_asset(&infos[count], asset);
+    for (size_t i = 0; status == EDGEOPS_OK && i < store->assets.count; i++) {
+        const eop_series *series = eop_series_at(&store->assets, i);
+        if (pattern == NULL || eop_glob(pattern, series->asset.name)) {
+            status = copy_asset(&infos[count], series);
             count += status == EDGEOPS_OK;
         }
     }
@@ -257,27 +257,27 @@ static edgeops_status check_not_held(eop_catalog *catalog, const eop_asset *asse
     return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
 }
 
-static edgeops_status remove_from_catalog(eop_catalog *catalog, const eop_asset *asset) {
+static edgeops_status remove_from_catalog(eop_catalog *catalog, const eop_series *series) {
     sqlite3_stmt *statement = NULL;
     /* Its chunks are dropped next, on the disk. */
     edgeops_status status = eop_catalog_begin_as(catalog, EOP_COMMIT_SAFE);
     if (status != EDGEOPS_OK) {
         return status;
     }
-    status = check_not_held(catalog, asset);
+    status = check_not_held(catalog, &series->asset);
     if (status == EDGEOPS_OK) {
         status = eop_catalog_get(&statement, catalog, EOP_ASSET_RETIRE);
     }
     if (status == EDGEOPS_OK) {
-        eop_sql_bind_text(statement, 1, asset->name);
-        eop_sql_bind_int(statement, 2, (int64_t)asset->all.ordinal);
+        eop_sql_bind_text(statement, 1, series->asset.name);
+        eop_sql_bind_int(statement, 2, (int64_t)series->all.ordinal);
         status = eop_sql_run(&catalog->sql, statement);
     }
     if (status == EDGEOPS_OK) {
         status = eop_catalog_get(&statement, catalog, EOP_ASSET_REMOVE);
     }
     if (status == EDGEOPS_OK) {
-        eop_sql_bind_int(statement, 1, asset->id);
+        eop_sql_bind_int(statement, 1, series->asset.id);
         status = eop_sql_run(&catalog->sql, statement);
     }
     return eop_catalog_end(catalog, status);
@@ -288,24 +288,24 @@ edgeops_status edgeops_asset_remove(edgeops_store *store, const char *name) {
     EOP_STORE_REQUIRE_HERE(store);
     edgeops_status status = EDGEOPS_OK;
     pthread_mutex_lock(&store->lock);
-    eop_asset *asset = eop_memtable_find(&store->mem, name);
-    if (asset == NULL) {
+    eop_series *series = eop_series_find(&store->assets, name);
+    if (series == NULL) {
         status = eop_fail_no_asset(name);
     } else if (!eop_grow(&store->drops, &store->drop_capacity, store->drop_count + 1,
                          sizeof *store->drops)) {
         status = eop_fail_nomem("store");
     } else {
-        status = remove_from_catalog(&store->catalog, asset);
+        status = remove_from_catalog(&store->catalog, series);
     }
     if (status == EDGEOPS_OK) {
-        store->drops[store->drop_count++] = asset->id;
+        store->drops[store->drop_count++] = series->asset.id;
         for (eop_segment *segment = store->sealed; segment != NULL; segment = segment->next) {
-            eop_segment_drop_asset(segment, asset, segment == store->written);
+            eop_segment_drop_series(segment, series, segment == store->written);
         }
         if (store->active != NULL) {
-            eop_segment_drop_asset(store->active, asset, false);
+            eop_segment_drop_series(store->active, series, false);
         }
-        eop_memtable_remove(&store->mem, asset);
+        eop_asset_list_remove(&store->assets, &series->asset);
         eop_lookup_forget(&store->lookup);
     }
     pthread_mutex_unlock(&store->lock);

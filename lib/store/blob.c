@@ -324,8 +324,8 @@ static void free_holders(holders *list) {
 static edgeops_status list_holders(holders *list, edgeops_store *store) {
     edgeops_status status = EDGEOPS_OK;
     pthread_mutex_lock(&store->lock);
-    for (size_t i = 0; status == EDGEOPS_OK && i < store->mem.count; i++) {
-        status = add_holder(list, store->mem.assets[i]);
+    for (size_t i = 0; status == EDGEOPS_OK && i < store->assets.count; i++) {
+        status = add_holder(list, store->assets.items[i]);
     }
     pthread_mutex_unlock(&store->lock);
     return status;

@@ -336,29 +336,28 @@ edgeops_status eop_catalog_meta(int64_t *out, eop_catalog *catalog, const char *
 
 /* -- assets and channels -- */
 
-static edgeops_status load_assets(eop_catalog *catalog, eop_memtable *table) {
+static edgeops_status load_assets(eop_catalog *catalog, eop_asset_list *list) {
     sqlite3_stmt *statement = NULL;
     edgeops_status status = eop_catalog_get(&statement, catalog, EOP_ASSET_LIST);
     while (status == EDGEOPS_OK &&
            (status = eop_sql_next(&catalog->sql, statement)) == EDGEOPS_OK) {
         eop_asset *asset = NULL;
-        status = eop_memtable_add(&asset, table, eop_sql_text(statement, 1),
-                                  (uint32_t)sqlite3_column_int64(statement, 0));
+        status = eop_asset_list_add(&asset, list, eop_sql_text(statement, 1),
+                                    (uint32_t)sqlite3_column_int64(statement, 0));
         if (status == EDGEOPS_OK) {
-            asset->all.ordinal = (uint64_t)sqlite3_column_int64(statement, 2);
-            asset->stored.ordinal = asset->all.ordinal;
+            asset->base = (uint64_t)sqlite3_column_int64(statement, 2);
         }
     }
     sqlite3_reset(statement);
     return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
 }
 
-static edgeops_status load_channels(eop_catalog *catalog, eop_memtable *table) {
+static edgeops_status load_channels(eop_catalog *catalog, eop_asset_list *list) {
     sqlite3_stmt *statement = NULL;
     edgeops_status status = eop_catalog_get(&statement, catalog, EOP_CHANNEL_LIST);
     while (status == EDGEOPS_OK &&
            (status = eop_sql_next(&catalog->sql, statement)) == EDGEOPS_OK) {
-        eop_asset *asset = eop_memtable_by_id(table, (uint32_t)sqlite3_column_int64(statement, 0));
+        eop_asset *asset = eop_asset_list_by_id(list, (uint32_t)sqlite3_column_int64(statement, 0));
         int type = sqlite3_column_int(statement, 3);
         int64_t length = sqlite3_column_int64(statement, 5);
         if (asset == NULL || asset->channel_count != sqlite3_column_int64(statement, 1) ||
@@ -374,12 +373,12 @@ static edgeops_status load_channels(eop_catalog *catalog, eop_memtable *table) {
     return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
 }
 
-edgeops_status eop_catalog_load(eop_catalog *catalog, eop_memtable *table) {
+edgeops_status eop_catalog_load(eop_catalog *catalog, eop_asset_list *list) {
     sqlite3_stmt *statement = NULL;
     eop_catalog_lock(catalog);
-    edgeops_status status = load_assets(catalog, table);
+    edgeops_status status = load_assets(catalog, list);
     if (status == EDGEOPS_OK) {
-        status = load_channels(catalog, table);
+        status = load_channels(catalog, list);
     }
     if (status == EDGEOPS_OK) {
         status = eop_catalog_get(&statement, catalog, EOP_ASSET_NEXT_ID);
@@ -387,13 +386,13 @@ edgeops_status eop_catalog_load(eop_catalog *catalog, eop_memtable *table) {
     if (status == EDGEOPS_OK) {
         status = eop_sql_next(&catalog->sql, statement);
         if (status == EDGEOPS_OK) {
-            table->next_id = (uint32_t)sqlite3_column_int64(statement, 0);
+            list->next_id = (uint32_t)sqlite3_column_int64(statement, 0);
             sqlite3_reset(statement);
         }
         status = status == EDGEOPS_DONE ? EDGEOPS_OK : status;
     }
-    if (table->next_id == 0) {
-        table->next_id = 1;
+    if (list->next_id == 0) {
+        list->next_id = 1;
     }
     eop_catalog_unlock(catalog);
     return status;
@@ -421,7 +420,7 @@ edgeops_status eop_catalog_add_asset(eop_catalog *catalog, const eop_asset *asse
     }
     eop_sql_bind_int(statement, 1, asset->id);
     eop_sql_bind_text(statement, 2, asset->name);
-    eop_sql_bind_int(statement, 3, (int64_t)asset->stored.ordinal);
+    eop_sql_bind_int(statement, 3, (int64_t)asset->base);
     eop_sql_bind_int(statement, 4, eop_now());
     return eop_sql_run(&catalog->sql, statement);
 }

@@ -11,7 +11,7 @@
 
 #include <pthread.h>
 
-#include "store/memtable.h"
+#include "store/asset_list.h"
 #include "store/sql.h"
 
 typedef struct eop_catalog eop_catalog;
@@ -124,8 +124,8 @@ edgeops_status eop_catalog_get(sqlite3_stmt **out, eop_catalog *catalog,
 edgeops_status eop_catalog_meta(int64_t *out, eop_catalog *catalog, const char *key);
 edgeops_status eop_catalog_set_meta(eop_catalog *catalog, const char *key, int64_t value);
 
-/** All assets and channels into the memtable. */
-edgeops_status eop_catalog_load(eop_catalog *catalog, eop_memtable *table);
+/** All assets and channels into the list. */
+edgeops_status eop_catalog_load(eop_catalog *catalog, eop_asset_list *list);
 /** Ordinal after which an asset of this name goes on, 0 when there was none. Takes the lock. */
 edgeops_status eop_catalog_retired(uint64_t *out, eop_catalog *catalog, const char *name);
 /** Inside a transaction: an asset, and its channels from position `from` on. */

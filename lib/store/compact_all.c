@@ -181,9 +181,9 @@ static edgeops_status list_assets(work *w, const char *pattern) {
     edgeops_store *store = w->store;
     size_t n = 0;
     pthread_mutex_lock(&store->lock);
-    w->assets = eop_calloc(store->mem.count, sizeof *w->assets);
-    for (size_t i = 0; w->assets != NULL && i < store->mem.count; i++) {
-        const eop_asset *asset = store->mem.assets[i];
+    w->assets = eop_calloc(store->assets.count, sizeof *w->assets);
+    for (size_t i = 0; w->assets != NULL && i < store->assets.count; i++) {
+        const eop_asset *asset = store->assets.items[i];
         if (pattern == NULL || eop_glob(pattern, asset->name)) {
             w->assets[n++] = asset->id;
         }

@@ -22,7 +22,7 @@ struct edgeops_cursor {
     uint64_t next;    /* ordinal of the next row */
     uint64_t skipped; /* ordinals that were passed over */
 
-    eop_asset *asset; /* borrowed while `epoch` is the memtable's */
+    eop_series *series; /* borrowed while `epoch` is the list's */
     uint64_t epoch;
     uint64_t end;     /* ordinal up to which the rows are durable */
     bool known;       /* the columns were set up */
@@ -109,8 +109,8 @@ edgeops_status edgeops_cursor_open(edgeops_cursor **out, edgeops_store *store,
     cursor->next = taken.after + 1;
     if (taken.after == UINT64_MAX) {
         pthread_mutex_lock(&store->lock);
-        const eop_asset *found = eop_memtable_find(&store->mem, taken.asset);
-        cursor->next = found != NULL ? eop_asset_durable(found, eop_store_durable(store)) + 1 : 1;
+        const eop_series *found = eop_series_find(&store->assets, taken.asset);
+        cursor->next = found != NULL ? eop_series_durable(found, eop_store_durable(store)) + 1 : 1;
         pthread_mutex_unlock(&store->lock);
     }
     *out = cursor;
@@ -119,7 +119,7 @@ edgeops_status edgeops_cursor_open(edgeops_cursor **out, edgeops_store *store,
 
 /* Under `lock`: the columns are those that the asset has now. */
 static edgeops_status set_columns(edgeops_cursor *cursor) {
-    const eop_asset *asset = cursor->asset;
+    const eop_asset *asset = &cursor->series->asset;
     if (EOP_LIKELY(cursor->known && cursor->version == asset->version)) {
         return EDGEOPS_OK;
     }
@@ -169,7 +169,7 @@ static void pass(edgeops_cursor *cursor, uint64_t next) {
  * known to be lost. */
 static edgeops_status take_memory(edgeops_cursor *cursor, size_t max_rows, bool lost) {
     eop_rows *rows = &cursor->table.rows;
-    const eop_block *block = cursor->asset->blocks;
+    const eop_block *block = cursor->series->blocks;
     if (block == NULL || (block->data.first_ordinal > cursor->next && !lost)) {
         return EDGEOPS_DONE;
     }
@@ -252,15 +252,15 @@ static edgeops_status take_chunk(edgeops_cursor *cursor, size_t max_rows) {
 /* Under `lock`: finds the asset. DONE: nothing new. */
 static edgeops_status look(edgeops_cursor *cursor) {
     edgeops_store *store = cursor->store;
-    if (cursor->asset == NULL || cursor->epoch != store->mem.epoch) {
-        cursor->asset = eop_memtable_find(&store->mem, cursor->asset_name);
-        cursor->epoch = store->mem.epoch;
+    if (cursor->series == NULL || cursor->epoch != store->assets.epoch) {
+        cursor->series = eop_series_find(&store->assets, cursor->asset_name);
+        cursor->epoch = store->assets.epoch;
         cursor->known = false;
     }
-    if (cursor->asset == NULL) {
+    if (cursor->series == NULL) {
         return EDGEOPS_DONE;
     }
-    cursor->end = eop_asset_durable(cursor->asset, eop_store_durable(store));
+    cursor->end = eop_series_durable(cursor->series, eop_store_durable(store));
     if (cursor->end < cursor->next) {
         return EDGEOPS_DONE;
     }
@@ -275,7 +275,7 @@ static edgeops_status next_in_memory(edgeops_cursor *cursor, size_t max_rows, bo
     *asset = 0;
     if (status == EDGEOPS_OK) {
         eop_rows_clear(&cursor->table.rows);
-        *asset = cursor->asset->id;
+        *asset = cursor->series->asset.id;
         status = take_chunk(cursor, max_rows);
         if (status == EDGEOPS_DONE) {
             status = take_memory(cursor, max_rows, lost);

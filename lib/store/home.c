@@ -106,7 +106,7 @@ edgeops_status eop_home_open_telemetry(edgeops_store *store) {
     }
     if (status == EDGEOPS_OK) {
         /* Assets come when the home is complete, or it is older than this mark. */
-        bool make = complete == 0 && store->mem.next_id == 1;
+        bool make = complete == 0 && store->assets.next_id == 1;
         status = eop_telemetry_open(&store->writer, store->telemetry_path, make);
     }
     if (status == EDGEOPS_OK) {

@@ -9,9 +9,14 @@ eop_catalog *eop_store_catalog(edgeops_store *store) {
     return store != NULL ? &store->catalog : NULL;
 }
 
-eop_memtable *eop_store_lock_assets(edgeops_store *store) {
+eop_asset_list *eop_store_lock_assets(edgeops_store *store) {
     pthread_mutex_lock(&store->lock);
-    return &store->mem;
+    return &store->assets;
+}
+
+uint64_t eop_store_newest(const eop_asset *asset) {
+    const eop_series *series = (const eop_series *)asset;
+    return series->all.rows > 0 ? series->all.ordinal : 0;
 }
 
 void eop_store_unlock_assets(edgeops_store *store) {
@@ -29,7 +34,7 @@ void eop_store_release_rows(edgeops_store *store) {
 edgeops_status eop_store_columns(eop_rows *rows, edgeops_store *store, uint32_t asset,
                                  uint32_t limit) {
     pthread_mutex_lock(&store->lock);
-    const eop_asset *found = eop_memtable_by_id(&store->mem, asset);
+    const eop_asset *found = eop_asset_list_by_id(&store->assets, asset);
     edgeops_status status = found != NULL
                                 ? eop_asset_columns(rows, found, limit)
                                 : eop_fail(EDGEOPS_E_NOTFOUND, "store", "the asset was removed");

@@ -5,15 +5,18 @@
 #ifndef EOP_STORE_INNER_H
 #define EOP_STORE_INNER_H
 
+#include "column/rows.h"
 #include "edgeops/store.h"
+#include "store/asset_list.h"
 #include "store/catalog.h"
-#include "store/memtable.h"
 
 /** Has a lock of its own: the last one that is taken. */
 eop_catalog *eop_store_catalog(edgeops_store *store);
 /** The assets and their channels, until eop_store_unlock_assets(). Takes the store's lock, so that
  * appends wait meanwhile. */
-eop_memtable *eop_store_lock_assets(edgeops_store *store);
+eop_asset_list *eop_store_lock_assets(edgeops_store *store);
+/** Meanwhile: the ordinal of an asset's newest row, 0: it has no rows. */
+uint64_t eop_store_newest(const eop_asset *asset);
 void eop_store_unlock_assets(edgeops_store *store);
 /** eop_asset_columns() of an asset. E_NOTFOUND: it was removed. Takes the store's lock. */
 edgeops_status eop_store_columns(eop_rows *rows, edgeops_store *store, uint32_t asset,

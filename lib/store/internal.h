@@ -40,7 +40,7 @@ struct edgeops_store {
 
     pthread_mutex_t lock;
     pthread_cond_t changed; /* a segment left the queue, or writing it failed; monotonic clock */
-    eop_memtable mem;
+    eop_asset_list assets;  /* of series */
     eop_journal *journal;
     eop_segment *active;
     eop_segment *sealed; /* oldest first */

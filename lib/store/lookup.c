@@ -232,9 +232,11 @@ static edgeops_status find_in_span(const eop_rows **rows, size_t *row, eop_looku
 }
 
 edgeops_status eop_lookup_find(const eop_rows **rows, size_t *row, eop_lookup *lookup,
-                               const eop_asset *asset, uint64_t epoch, int64_t time, int64_t seq) {
+                               const eop_series *series, uint64_t epoch, int64_t time,
+                               int64_t seq) {
+    const eop_asset *asset = &series->asset;
     *rows = NULL;
-    if (asset->stored.rows == 0 || time < asset->stored.first || time > asset->stored.last) {
+    if (series->stored.rows == 0 || time < series->stored.first || time > series->stored.last) {
         return EDGEOPS_OK;
     }
     edgeops_status status = make_tables(lookup);

@@ -55,6 +55,6 @@ void eop_lookup_tick(eop_lookup *lookup);
  * must not keep an asset from taking samples. Column k is channel k. Borrowed until the
  * next call. */
 edgeops_status eop_lookup_find(const eop_rows **rows, size_t *row, eop_lookup *lookup,
-                               const eop_asset *asset, uint64_t epoch, int64_t time, int64_t seq);
+                               const eop_series *series, uint64_t epoch, int64_t time, int64_t seq);
 
 #endif /* EOP_STORE_LOOKUP_H */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Assets, channels and the rows that are in the journal only; see memtable.h. Under the store's
- * lock. */
+/* The rows that are in the journal only, by series and by segment; see memtable.h. Under the
+ * store's lock. */
 #include "store/memtable.h"
 
 #include <string.h>
@@ -8,149 +8,31 @@
 #include "base/error.h"
 #include "base/memory.h"
 
-/* -- assets and channels -- */
-
-static void free_channel(eop_channel *channel) {
-    if (channel != NULL) {
-        eop_free(channel->name);
-        eop_free(channel->unit);
-        eop_free(channel);
-    }
+void eop_series_begin(eop_series *series) {
+    series->all.ordinal = series->asset.base;
+    series->stored.ordinal = series->asset.base;
+    series->until = INT64_MIN;
 }
 
-static void free_asset(eop_asset *asset) {
-    if (asset == NULL) {
-        return;
+edgeops_status eop_series_add(eop_series **out, eop_asset_list *list, const char *name,
+                              uint64_t base) {
+    eop_asset *asset = NULL;
+    edgeops_status status = eop_asset_list_add(&asset, list, name, list->next_id);
+    if (status == EDGEOPS_OK) {
+        asset->base = base;
+        *out = (eop_series *)asset;
+        eop_series_begin(*out);
     }
-    for (uint32_t i = 0; i < asset->channel_count; i++) {
-        free_channel(asset->channels[i]);
-    }
-    eop_map_dispose(&asset->by_name);
-    eop_free(asset->channels);
-    eop_free(asset->layout);
-    eop_free(asset->name);
-    eop_free(asset);
+    return status;
 }
 
-void eop_memtable_dispose(eop_memtable *table) {
-    for (size_t i = 0; i < table->count; i++) {
-        free_asset(table->assets[i]);
-    }
-    eop_free(table->assets);
-    eop_map_dispose(&table->by_name);
-    *table = (eop_memtable){0};
-}
-
-void eop_memtable_skip_id(eop_memtable *table, uint32_t id) {
-    if (id >= table->next_id && id < UINT32_MAX) {
-        table->next_id = id + 1;
-    }
-}
-
-eop_asset *eop_memtable_find(const eop_memtable *table, const char *name) {
-    return eop_names_find(&table->by_name, name, eop_names_hash(name));
-}
-
-eop_asset *eop_memtable_by_id(const eop_memtable *table, uint32_t id) {
-    size_t low = 0;
-    size_t high = table->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (table->assets[middle]->id < id) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low < table->count && table->assets[low]->id == id ? table->assets[low] : NULL;
-}
-
-edgeops_status eop_memtable_add(eop_asset **out, eop_memtable *table, const char *name,
-                                uint32_t id) {
-    if (table->count >= EOP_ASSETS_MAX) {
-        return eop_fail(EDGEOPS_E_LIMIT, "store", "there are %u assets already, '%s' is one more",
-                        EOP_ASSETS_MAX, name);
-    }
-    eop_asset *asset = eop_calloc(1, sizeof *asset);
-    if (asset == NULL) {
-        return eop_fail_nomem("store");
-    }
-    asset->name = eop_strdup(name);
-    asset->hash = eop_names_hash(name);
-    asset->id = id;
-    asset->until = INT64_MIN;
-    if (asset->name == NULL || !eop_map_reserve(&table->by_name) ||
-        !eop_grow(&table->assets, &table->capacity, table->count + 1, sizeof(eop_asset *))) {
-        free_asset(asset);
-        return eop_fail_nomem("store");
-    }
-    eop_names_add(&table->by_name, asset, asset->hash);
-    table->assets[table->count++] = asset;
-    eop_memtable_skip_id(table, id);
-    *out = asset;
-    return EDGEOPS_OK;
-}
-
-void eop_memtable_remove(eop_memtable *table, eop_asset *asset) {
-    for (size_t i = table->count; i-- > 0;) {
-        if (table->assets[i] == asset) {
-            memmove(&table->assets[i], &table->assets[i + 1],
-                    (table->count - i - 1) * sizeof(eop_asset *));
-            table->count--;
-            break;
-        }
-    }
-    eop_names_remove(&table->by_name, asset, asset->hash);
-    table->epoch++;
-    free_asset(asset);
-}
-
-eop_channel *eop_asset_channel(const eop_asset *asset, const char *name) {
-    return eop_names_find(&asset->by_name, name, eop_names_hash(name));
-}
-
-edgeops_status eop_asset_add_channel(eop_asset *asset, const char *name, edgeops_type type,
-                                     uint32_t length, const char *unit) {
-    if (asset->channel_count >= EOP_CHANNELS_MAX) {
-        return eop_fail(EDGEOPS_E_LIMIT, "store",
-                        "asset '%s' has %u channels already, '%s' is one more", asset->name,
-                        EOP_CHANNELS_MAX, name);
-    }
-    eop_channel *channel = eop_calloc(1, sizeof *channel);
-    if (channel == NULL) {
-        return eop_fail_nomem("store");
-    }
-    channel->name = eop_strdup(name);
-    channel->unit = eop_strdup(unit);
-    channel->type = type;
-    channel->length = length;
-    channel->hash = eop_names_hash(name);
-    if (channel->name == NULL || channel->unit == NULL || !eop_map_reserve(&asset->by_name) ||
-        !eop_grow(&asset->channels, &asset->channel_capacity, asset->channel_count + 1u,
-                  sizeof(eop_channel *))) {
-        free_channel(channel);
-        return eop_fail_nomem("store");
-    }
-    channel->position = asset->channel_count;
-    eop_names_add(&asset->by_name, channel, channel->hash);
-    asset->channels[asset->channel_count++] = channel;
-    asset->version++;
-    return EDGEOPS_OK;
-}
-
-void eop_asset_drop_channels(eop_asset *asset, uint32_t n) {
-    while (asset->channel_count > n) {
-        eop_channel *channel = asset->channels[--asset->channel_count];
-        eop_names_remove(&asset->by_name, channel, channel->hash);
-        free_channel(channel);
-        asset->version++;
-        asset->layout_count = 0;
-    }
+void eop_series_drop_channels(eop_series *series, uint32_t n) {
+    eop_asset_drop_channels(&series->asset, n);
     /* Rows that were taken back leave empty columns behind, of a type that the next channel in that
      * place need not have. Only the newest block can have them. */
-    if (asset->newest != NULL) {
-        eop_rows *data = &asset->newest->data;
-        while (data->vector_count > asset->channel_count) {
+    if (series->newest != NULL) {
+        eop_rows *data = &series->newest->data;
+        while (data->vector_count > series->asset.channel_count) {
             eop_vector_dispose(&data->vectors[--data->vector_count]);
         }
     }
@@ -228,10 +110,10 @@ static bool keys_find(size_t *row, const eop_block *block, int64_t time, int64_t
     return false;
 }
 
-edgeops_status eop_memtable_lookup(eop_block **out, size_t *row, const eop_asset *asset,
+edgeops_status eop_memtable_lookup(eop_block **out, size_t *row, const eop_series *series,
                                    int64_t time, int64_t seq) {
     *out = NULL;
-    for (eop_block *block = asset->blocks; block != NULL; block = block->next) {
+    for (eop_block *block = series->blocks; block != NULL; block = block->next) {
         if (block->data.rows == 0 || time < block->t_min || time > block->t_max) {
             continue;
         }
@@ -262,9 +144,9 @@ static void free_block(eop_block *block) {
 }
 
 /* The block that takes the next row of the asset. */
-static edgeops_status open_block(eop_block **out, eop_asset *asset, eop_segment *segment,
+static edgeops_status open_block(eop_block **out, eop_series *series, eop_segment *segment,
                                  uint64_t ordinal) {
-    eop_block *block = asset->newest;
+    eop_block *block = series->newest;
     if (EOP_LIKELY(block != NULL && block->segment == segment->number &&
                    block->data.first_ordinal + block->data.rows == ordinal)) {
         *out = block;
@@ -276,17 +158,17 @@ static edgeops_status open_block(eop_block **out, eop_asset *asset, eop_segment 
     }
     block->data.first_ordinal = ordinal;
     block->sorted = true;
-    block->asset = asset;
-    block->asset_id = asset->id;
+    block->series = series;
+    block->asset_id = series->asset.id;
     block->segment = segment->number;
     block->next_in_segment = segment->blocks;
     segment->blocks = block;
-    if (asset->newest != NULL) {
-        asset->newest->next = block;
+    if (series->newest != NULL) {
+        series->newest->next = block;
     } else {
-        asset->blocks = block;
+        series->blocks = block;
     }
-    asset->newest = block;
+    series->newest = block;
     *out = block;
     return EDGEOPS_OK;
 }
@@ -336,8 +218,9 @@ edgeops_status eop_asset_columns(eop_rows *rows, const eop_asset *asset, uint32_
 
 void eop_segment_complete(eop_segment *segment) {
     for (eop_block *block = segment->blocks; block != NULL; block = block->next_in_segment) {
-        block->whole = block->asset != NULL && eop_asset_columns(&block->data, block->asset,
-                                                                 EOP_CHANNELS_MAX) == EDGEOPS_OK;
+        block->whole =
+            block->series != NULL &&
+            eop_asset_columns(&block->data, &block->series->asset, EOP_CHANNELS_MAX) == EDGEOPS_OK;
     }
 }
 
@@ -386,7 +269,7 @@ static edgeops_status put_cells(uint64_t *memory, eop_block *block, const eop_ce
             continue;
         }
         while (data->vector_count <= cells[i].channel) {
-            eop_channel *channel = block->asset->channels[data->vector_count];
+            eop_channel *channel = block->series->asset.channels[data->vector_count];
             edgeops_status status = eop_rows_add_vector(data, channel->type, channel->length);
             if (status != EDGEOPS_OK) {
                 return status;
@@ -413,10 +296,10 @@ static edgeops_status put_cells(uint64_t *memory, eop_block *block, const eop_ce
     return EDGEOPS_OK;
 }
 
-edgeops_status eop_memtable_push(eop_asset *asset, eop_segment *segment, uint64_t ordinal,
+edgeops_status eop_memtable_push(eop_series *series, eop_segment *segment, uint64_t ordinal,
                                  int64_t time, int64_t seq, const eop_cell *cells, size_t n) {
     eop_block *block = NULL;
-    edgeops_status status = open_block(&block, asset, segment, ordinal);
+    edgeops_status status = open_block(&block, series, segment, ordinal);
     if (status != EDGEOPS_OK) {
         return status;
     }
@@ -431,7 +314,7 @@ edgeops_status eop_memtable_push(eop_asset *asset, eop_segment *segment, uint64_
     }
     segment->memory += beyond_free(block->memory) - before;
     if (EOP_UNLIKELY(status != EDGEOPS_OK)) {
-        eop_memtable_pop(asset, segment, row);
+        eop_memtable_pop(series, segment, row);
         return status;
     }
     data->times[row] = time;
@@ -446,7 +329,7 @@ edgeops_status eop_memtable_push(eop_asset *asset, eop_segment *segment, uint64_
         block->t_max = time > block->t_max ? time : block->t_max;
     }
     data->rows = row + 1;
-    grow_extent(&asset->all, ordinal, time, seq);
+    grow_extent(&series->all, ordinal, time, seq);
     return EDGEOPS_OK;
 }
 
@@ -465,7 +348,7 @@ static edgeops_status map_columns(uint32_t *map, eop_block *block, const eop_row
     eop_rows *data = &block->data;
     for (size_t k = 0; k < rows->vector_count; k++) {
         while (channels[k] != UINT32_MAX && data->vector_count <= channels[k]) {
-            const eop_channel *channel = block->asset->channels[data->vector_count];
+            const eop_channel *channel = block->series->asset.channels[data->vector_count];
             edgeops_status status = eop_rows_add_vector(data, channel->type, channel->length);
             if (status != EDGEOPS_OK) {
                 return status;
@@ -504,11 +387,11 @@ static void take_rows(eop_rows *data, eop_rows *rows, const uint32_t *channels) 
     eop_rows_dispose(rows);
 }
 
-edgeops_status eop_memtable_push_rows(eop_asset *asset, eop_segment *segment, eop_rows *rows,
+edgeops_status eop_memtable_push_rows(eop_series *series, eop_segment *segment, eop_rows *rows,
                                       const uint32_t *channels, bool give) {
     uint32_t map[EOP_CHANNELS_MAX];
     eop_block *block = NULL;
-    edgeops_status status = open_block(&block, asset, segment, rows->first_ordinal);
+    edgeops_status status = open_block(&block, series, segment, rows->first_ordinal);
     if (status != EDGEOPS_OK) {
         return status;
     }
@@ -528,7 +411,7 @@ edgeops_status eop_memtable_push_rows(eop_asset *asset, eop_segment *segment, eo
     block->memory += columns_memory(data) - columns;
     segment->memory += beyond_free(block->memory) - before;
     if (status != EDGEOPS_OK) {
-        eop_memtable_pop(asset, segment, row);
+        eop_memtable_pop(series, segment, row);
         return status;
     }
     size_t first = row;
@@ -539,27 +422,27 @@ edgeops_status eop_memtable_push_rows(eop_asset *asset, eop_segment *segment, eo
     block->t_min =
         row == 0 || data->times[first] < block->t_min ? data->times[first] : block->t_min;
     block->t_max = row == 0 || data->times[last] > block->t_max ? data->times[last] : block->t_max;
-    grow_extent(&asset->all, data->first_ordinal + first, data->times[first], data->seqs[first]);
+    grow_extent(&series->all, data->first_ordinal + first, data->times[first], data->seqs[first]);
     if (n > 1) {
-        grow_extent(&asset->all, data->first_ordinal + last, data->times[last], data->seqs[last]);
-        asset->all.rows += n - 2;
+        grow_extent(&series->all, data->first_ordinal + last, data->times[last], data->seqs[last]);
+        series->all.rows += n - 2;
     }
     return EDGEOPS_OK;
 }
 
 /* The block leaves its asset. */
 static void unlink_block(eop_block *block) {
-    eop_asset *asset = block->asset;
+    eop_series *series = block->series;
     eop_block *before = NULL;
-    for (eop_block *at = asset->blocks; at != NULL; at = at->next) {
+    for (eop_block *at = series->blocks; at != NULL; at = at->next) {
         if (at == block) {
             if (before != NULL) {
                 before->next = block->next;
             } else {
-                asset->blocks = block->next;
+                series->blocks = block->next;
             }
-            if (asset->newest == block) {
-                asset->newest = before;
+            if (series->newest == block) {
+                series->newest = before;
             }
             return;
         }
@@ -567,8 +450,8 @@ static void unlink_block(eop_block *block) {
     }
 }
 
-void eop_memtable_pop(eop_asset *asset, eop_segment *segment, size_t n) {
-    eop_block *block = asset->newest;
+void eop_memtable_pop(eop_series *series, eop_segment *segment, size_t n) {
+    eop_block *block = series->newest;
     if (block == NULL) {
         return;
     }
@@ -590,21 +473,21 @@ void eop_memtable_pop(eop_asset *asset, eop_segment *segment, size_t n) {
 
 void eop_memtable_release(eop_segment *segment) {
     for (eop_block *block = segment->blocks; block != NULL; block = block->next_in_segment) {
-        if (block->asset != NULL) {
+        if (block->series != NULL) {
             unlink_block(block);
-            eop_extent_merge(&block->asset->stored, &block->extent);
+            eop_extent_merge(&block->series->stored, &block->extent);
         }
     }
 }
 
-void eop_segment_drop_asset(eop_segment *segment, const eop_asset *asset, bool in_use) {
+void eop_segment_drop_series(eop_segment *segment, const eop_series *series, bool in_use) {
     eop_block **at = &segment->blocks;
     while (*at != NULL) {
         eop_block *block = *at;
-        bool gone = block->asset == asset;
-        if (gone && asset != NULL) {
+        bool gone = block->series == series;
+        if (gone && series != NULL) {
             unlink_block(block);
-            block->asset = NULL;
+            block->series = NULL;
         }
         if (gone && !in_use) {
             *at = block->next_in_segment;
@@ -629,8 +512,8 @@ void eop_segment_free(eop_segment *segment) {
 
 /* -- progress -- */
 
-void eop_asset_note_write(eop_asset *asset, uint64_t before, uint64_t write, uint64_t durable) {
-    eop_progress *progress = &asset->progress;
+void eop_series_note_write(eop_series *series, uint64_t before, uint64_t write, uint64_t durable) {
+    eop_progress *progress = &series->progress;
     if (EOP_LIKELY(progress->write <= durable)) {
         progress->ordinal = before;
         progress->mid_write = 0;
@@ -644,10 +527,10 @@ void eop_asset_note_write(eop_asset *asset, uint64_t before, uint64_t write, uin
     progress->write = write;
 }
 
-uint64_t eop_asset_durable(const eop_asset *asset, uint64_t durable) {
-    const eop_progress *progress = &asset->progress;
+uint64_t eop_series_durable(const eop_series *series, uint64_t durable) {
+    const eop_progress *progress = &series->progress;
     if (EOP_LIKELY(progress->write <= durable)) {
-        return asset->all.ordinal;
+        return series->all.ordinal;
     }
     return progress->mid_write != 0 && progress->mid_write <= durable ? progress->mid_ordinal
                                                                       : progress->ordinal;

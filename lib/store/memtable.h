@@ -1,31 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Assets, their channels and those of their rows that are in the journal only. Under the store's
- * lock, but for the blocks of a sealed segment, which do not change any more. */
+/* The series: assets with those of their rows that are in the journal only, and with what is known
+ * of the others. Under the store's lock, but for the blocks of a sealed segment, which do not change
+ * any more. */
 #ifndef EOP_STORE_MEMTABLE_H
 #define EOP_STORE_MEMTABLE_H
 
 #include "column/rows.h"
 #include "journal/frame.h"
-#include "store/names.h"
+#include "store/asset_list.h"
 
-#define EOP_ASSETS_MAX       100000u
-#define EOP_ASSET_NAME_MAX   200u
-#define EOP_CHANNEL_NAME_MAX 128u
 /** Memory that each block has free: what an asset costs however few its rows are. Counting it would
  * seal a segment of many assets early, into smaller chunks, and give none of it back. */
 #define EOP_BLOCK_FREE 2048u
 
-typedef struct eop_channel {
-    char *name; /* first: eop_names */
-    char *unit;
-    edgeops_type type;
-    uint32_t length;   /**< elements of a value */
-    uint32_t position; /**< within the asset */
-    uint64_t hash;
-    uint64_t stamp; /**< of the last sample that set it: finds a name given twice */
-} eop_channel;
-
-typedef struct eop_asset eop_asset;
+typedef struct eop_series eop_series;
 typedef struct eop_keys eop_keys;
 
 /** What is known of all rows of an asset, wherever they are. */
@@ -43,10 +31,10 @@ typedef struct eop_block {
     eop_rows data;
     int64_t t_min;
     int64_t t_max;
-    bool whole;       /**< sealed, and has a column for each channel of the asset */
-    bool sorted;      /**< strictly ascending by (time, seq) */
-    eop_keys *keys;   /**< where not sorted: finds (time, seq), made when first asked */
-    eop_asset *asset; /**< NULL: it was removed while the segment was written */
+    bool whole;         /**< sealed, and has a column for each channel of the asset */
+    bool sorted;        /**< strictly ascending by (time, seq) */
+    eop_keys *keys;     /**< where not sorted: finds (time, seq), made when first asked */
+    eop_series *series; /**< NULL: it was removed while the segment was written */
     uint32_t asset_id;
     uint64_t segment;
     uint64_t memory;                   /**< that its rows took; grows only */
@@ -73,17 +61,9 @@ typedef struct eop_progress {
     uint64_t write;       /**< that brought the newest rows */
 } eop_progress;
 
-struct eop_asset {
-    char *name; /* first: eop_names */
-    uint64_t hash;
-    uint32_t id;
-    uint32_t channel_count;
-    eop_channel **channels; /**< by position */
-    size_t channel_capacity;
-    eop_names by_name;
-    uint16_t *layout; /**< positions of the channels of the last sample, in its order */
-    size_t layout_count;
-    size_t layout_capacity;
+/** An asset with what the store knows of its rows. */
+struct eop_series {
+    eop_asset asset; /* first: eop_asset_list */
     eop_extent all;
     eop_extent stored; /**< of the rows in chunks */
     bool seen_known;
@@ -94,62 +74,46 @@ struct eop_asset {
     eop_progress progress;
     eop_block *blocks; /**< oldest first */
     eop_block *newest;
-    uint64_t version; /**< grows when a channel comes or changes its unit */
-    uint64_t touch;   /**< call that appended last, and where in its list */
+    uint64_t touch; /**< call that appended last, and where in its list */
     size_t touch_index;
-    uint64_t mark; /**< stamp of the walk that took it last */
 };
 
-typedef struct eop_memtable {
-    eop_names by_name;
-    eop_asset **assets; /**< ascending id */
-    size_t count;
-    size_t capacity;
-    uint32_t next_id;
-    uint64_t epoch; /**< grows when an asset goes: pointers to assets kept are void then */
-    uint64_t stamp;
-} eop_memtable;
-
-void eop_memtable_dispose(eop_memtable *table);
-/** An id is in use somewhere: no new asset gets it. */
-void eop_memtable_skip_id(eop_memtable *table, uint32_t id);
-eop_asset *eop_memtable_find(const eop_memtable *table, const char *name);
-eop_asset *eop_memtable_by_id(const eop_memtable *table, uint32_t id);
-/** A new asset; id above all that are there. */
-edgeops_status eop_memtable_add(eop_asset **out, eop_memtable *table, const char *name,
-                                uint32_t id);
-/** Takes it out and frees it. Its blocks are out of their segments already. */
-void eop_memtable_remove(eop_memtable *table, eop_asset *asset);
-
-eop_channel *eop_asset_channel(const eop_asset *asset, const char *name);
-/** A new channel at the next position. */
-edgeops_status eop_asset_add_channel(eop_asset *asset, const char *name, edgeops_type type,
-                                     uint32_t length, const char *unit);
-/** Whether a value that is not null is what the channel holds. */
-static inline bool eop_channel_holds(const eop_channel *channel, const edgeops_value *value) {
-    return value->type == channel->type && eop_value_length(value) == channel->length;
+/** The item of a list whose items are series. NULL stays NULL. */
+static inline eop_series *eop_series_find(const eop_asset_list *list, const char *name) {
+    return (eop_series *)eop_asset_list_find(list, name);
 }
-/** Takes the last channels, which no row uses any more, away until n are left. */
-void eop_asset_drop_channels(eop_asset *asset, uint32_t n);
+static inline eop_series *eop_series_by_id(const eop_asset_list *list, uint32_t id) {
+    return (eop_series *)eop_asset_list_by_id(list, id);
+}
+static inline eop_series *eop_series_at(const eop_asset_list *list, size_t i) {
+    return (eop_series *)list->items[i];
+}
+/** The asset was loaded: it has no rows yet, and they follow its base. */
+void eop_series_begin(eop_series *series);
+/** A new one with the next id, whose rows follow an ordinal. */
+edgeops_status eop_series_add(eop_series **out, eop_asset_list *list, const char *name,
+                              uint64_t base);
+/** Removes the last channels, which no row uses any more, until n are left. */
+void eop_series_drop_channels(eop_series *series, uint32_t n);
 
 /** A row at the end of the asset's block in the segment, which is made where there is none or the
  * ordinal does not follow. The asset's extent grows. All or nothing. */
-edgeops_status eop_memtable_push(eop_asset *asset, eop_segment *segment, uint64_t ordinal,
+edgeops_status eop_memtable_push(eop_series *series, eop_segment *segment, uint64_t ordinal,
                                  int64_t time, int64_t seq, const eop_cell *cells, size_t n);
 /** A write brought the rows behind the ordinal `before`; those up to `durable` are durable. */
-void eop_asset_note_write(eop_asset *asset, uint64_t before, uint64_t write, uint64_t durable);
+void eop_series_note_write(eop_series *series, uint64_t before, uint64_t write, uint64_t durable);
 /** Ordinal up to which the rows are surely durable. It does not go back, and it reaches the newest
  * row when all writes are durable. */
-uint64_t eop_asset_durable(const eop_asset *asset, uint64_t durable);
+uint64_t eop_series_durable(const eop_series *series, uint64_t durable);
 /** Complete rows, strictly ascending by (time, seq) and newer than all of the asset, with their
  * first_ordinal set. channels: of each vector; UINT32_MAX: it is left out. give: its
  * arrays may be taken, and what is in `rows` is void then. All or nothing. */
-edgeops_status eop_memtable_push_rows(eop_asset *asset, eop_segment *segment, eop_rows *rows,
+edgeops_status eop_memtable_push_rows(eop_series *series, eop_segment *segment, eop_rows *rows,
                                       const uint32_t *channels, bool give);
 /** Takes the newest rows of the asset's newest block away until n are left; an empty block goes. */
-void eop_memtable_pop(eop_asset *asset, eop_segment *segment, size_t n);
+void eop_memtable_pop(eop_series *series, eop_segment *segment, size_t n);
 /** Finds a row in the blocks. *block NULL: there is none. */
-edgeops_status eop_memtable_lookup(eop_block **block, size_t *row, const eop_asset *asset,
+edgeops_status eop_memtable_lookup(eop_block **block, size_t *row, const eop_series *series,
                                    int64_t time, int64_t seq);
 /** Columns of the asset's channels up to `limit` of them, as far as the rows lack them. */
 edgeops_status eop_asset_columns(eop_rows *rows, const eop_asset *asset, uint32_t limit);
@@ -164,7 +128,7 @@ void eop_extent_merge(eop_extent *extent, const eop_extent *other);
 void eop_memtable_release(eop_segment *segment);
 /** Takes the blocks of an asset, NULL: of all that were removed, out of a segment and frees them.
  * in_use: someone reads the segment without the lock; then they only leave the asset. */
-void eop_segment_drop_asset(eop_segment *segment, const eop_asset *asset, bool in_use);
+void eop_segment_drop_series(eop_segment *segment, const eop_series *series, bool in_use);
 void eop_segment_free(eop_segment *segment);
 
 #endif /* EOP_STORE_MEMTABLE_H */

@@ -174,7 +174,7 @@ edgeops_status eop_request_init(eop_request *request, edgeops_store *store,
         return eop_fail_nomem("store");
     }
     pthread_mutex_lock(&store->lock);
-    const eop_asset *asset = eop_memtable_find(&store->mem, q.asset);
+    const eop_asset *asset = eop_asset_list_find(&store->assets, q.asset);
     status = asset != NULL ? resolve_channels(request, asset, &q) : eop_fail_no_asset(q.asset);
     if (status == EDGEOPS_OK) {
         status = resolve_conditions(request, asset, &q);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* New names for assets and channels. All but the catalog and the memtable knows them by number. */
+/* New names for assets and channels. Only the catalog and the list of assets know
+ * them; everything else goes by numbers. */
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -10,19 +11,19 @@
 
 /* Ordinals of an asset go on behind those of any that had its name before. Rows that are in the
  * journal only would be taken for older ones then when they are replayed. */
-static edgeops_status raise_ordinal(eop_asset *asset, uint64_t ordinal) {
-    if (ordinal <= asset->all.ordinal) {
+static edgeops_status raise_ordinal(eop_series *series, uint64_t ordinal) {
+    if (ordinal <= series->all.ordinal) {
         return EDGEOPS_OK;
     }
-    if (asset->blocks != NULL) {
+    if (series->blocks != NULL) {
         return EDGEOPS_E_AGAIN;
     }
-    asset->all.ordinal = ordinal;
-    asset->stored.ordinal = ordinal;
+    series->all.ordinal = ordinal;
+    series->stored.ordinal = ordinal;
     return EDGEOPS_OK;
 }
 
-static edgeops_status save_asset(eop_catalog *catalog, const eop_asset *asset, const char *name) {
+static edgeops_status save_asset(eop_catalog *catalog, const eop_series *series, const char *name) {
     sqlite3_stmt *statement = NULL;
     edgeops_status status = eop_catalog_begin(catalog);
     if (status != EDGEOPS_OK) {
@@ -30,17 +31,17 @@ static edgeops_status save_asset(eop_catalog *catalog, const eop_asset *asset, c
     }
     status = eop_catalog_get(&statement, catalog, EOP_ASSET_RETIRE);
     if (status == EDGEOPS_OK) {
-        eop_sql_bind_text(statement, 1, asset->name);
-        eop_sql_bind_int(statement, 2, (int64_t)asset->all.ordinal);
+        eop_sql_bind_text(statement, 1, series->asset.name);
+        eop_sql_bind_int(statement, 2, (int64_t)series->all.ordinal);
         status = eop_sql_run(&catalog->sql, statement);
     }
     if (status == EDGEOPS_OK) {
         status = eop_catalog_get(&statement, catalog, EOP_ASSET_RENAME);
     }
     if (status == EDGEOPS_OK) {
-        eop_sql_bind_int(statement, 1, asset->id);
+        eop_sql_bind_int(statement, 1, series->asset.id);
         eop_sql_bind_text(statement, 2, name);
-        eop_sql_bind_int(statement, 3, (int64_t)asset->stored.ordinal);
+        eop_sql_bind_int(statement, 3, (int64_t)series->stored.ordinal);
         status = eop_sql_run(&catalog->sql, statement);
     }
     return eop_catalog_end(catalog, status);
@@ -49,41 +50,41 @@ static edgeops_status save_asset(eop_catalog *catalog, const eop_asset *asset, c
 /* Under `lock`. E_AGAIN: first its rows must be in chunks. */
 static edgeops_status rename_asset(edgeops_store *store, const char *from, const char *to) {
     uint64_t ordinal = 0;
-    eop_memtable *mem = &store->mem;
-    eop_asset *asset = eop_memtable_find(mem, from);
-    if (asset == NULL) {
+    eop_asset_list *list = &store->assets;
+    eop_series *series = eop_series_find(list, from);
+    if (series == NULL) {
         return eop_fail_no_asset(from);
     }
-    if (eop_memtable_find(mem, to) != NULL) {
+    if (eop_asset_list_find(list, to) != NULL) {
         return eop_fail(EDGEOPS_E_EXISTS, "store", "there is an asset '%s' already", to);
     }
     char *name = eop_strdup(to);
-    if (name == NULL || !eop_map_reserve(&mem->by_name)) {
+    if (name == NULL || !eop_map_reserve(&list->by_name)) {
         eop_free(name);
         return eop_fail_nomem("store");
     }
-    eop_extent all = asset->all;
-    eop_extent stored = asset->stored;
+    eop_extent all = series->all;
+    eop_extent stored = series->stored;
     edgeops_status status = eop_catalog_retired(&ordinal, &store->catalog, to);
     if (status == EDGEOPS_OK) {
-        status = raise_ordinal(asset, ordinal);
+        status = raise_ordinal(series, ordinal);
     }
     if (status == EDGEOPS_OK) {
-        status = save_asset(&store->catalog, asset, to);
+        status = save_asset(&store->catalog, series, to);
     }
     if (status != EDGEOPS_OK) {
-        asset->all = all;
-        asset->stored = stored;
+        series->all = all;
+        series->stored = stored;
         eop_free(name);
         return status;
     }
-    eop_names_remove(&mem->by_name, asset, asset->hash);
-    eop_free(asset->name);
-    asset->name = name;
-    asset->hash = eop_names_hash(name);
-    eop_names_add(&mem->by_name, asset, asset->hash);
+    eop_names_remove(&list->by_name, series, series->asset.hash);
+    eop_free(series->asset.name);
+    series->asset.name = name;
+    series->asset.hash = eop_names_hash(name);
+    eop_names_add(&list->by_name, series, series->asset.hash);
     /* Who follows the old name does not follow this asset any more. */
-    mem->epoch++;
+    list->epoch++;
     return EDGEOPS_OK;
 }
 
@@ -129,7 +130,7 @@ static edgeops_status save_channel(eop_catalog *catalog, const eop_asset *asset,
 
 static edgeops_status rename_channel(edgeops_store *store, const char *asset_name, const char *from,
                                      const char *to) {
-    eop_asset *asset = eop_memtable_find(&store->mem, asset_name);
+    eop_asset *asset = eop_asset_list_find(&store->assets, asset_name);
     if (asset == NULL) {
         return eop_fail_no_asset(asset_name);
     }

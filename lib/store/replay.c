@@ -42,9 +42,9 @@ static bool channels_fit(const eop_asset *asset, const eop_frame_row *row, const
 }
 
 /* Rows up to this ordinal use channels that the catalog does not know, and are left out. */
-static void note_misfit(edgeops_store *store, eop_asset *asset, uint64_t ordinal) {
+static void note_misfit(edgeops_store *store, eop_series *series, uint64_t ordinal) {
     /* The next row must not get its ordinal: it would be taken for this one. */
-    asset->all.ordinal = ordinal;
+    series->all.ordinal = ordinal;
     store->misfits = true;
 }
 
@@ -82,9 +82,9 @@ static edgeops_status replay_table(edgeops_store *store, const char **data, cons
     if (status != EDGEOPS_OK) {
         return status;
     }
-    eop_asset *asset = eop_memtable_by_id(&store->mem, frame.asset);
-    eop_memtable_skip_id(&store->mem, frame.asset);
-    if (asset == NULL || frame.ordinal <= asset->all.ordinal ||
+    eop_series *series = eop_series_by_id(&store->assets, frame.asset);
+    eop_asset_list_skip_id(&store->assets, frame.asset);
+    if (series == NULL || frame.ordinal <= series->all.ordinal ||
         frame.ordinal > INT64_MAX - frame.rows) {
         /* As with single rows: mostly of an asset that was removed since. */
         store->skipped_rows += frame.rows;
@@ -92,12 +92,12 @@ static edgeops_status replay_table(edgeops_store *store, const char **data, cons
     }
     status = eop_table_frame_keys(&rows, &frame);
     if (status == EDGEOPS_OK) {
-        status = decode_columns(&rows, channels, &frame, asset);
+        status = decode_columns(&rows, channels, &frame, &series->asset);
     }
     if (status == EDGEOPS_OK) {
-        status = eop_memtable_push_rows(asset, store->active, &rows, channels, true);
+        status = eop_memtable_push_rows(series, store->active, &rows, channels, true);
     } else if (status == EDGEOPS_DONE || eop_sql_unreadable(status)) {
-        note_misfit(store, asset, frame.ordinal + frame.rows - 1);
+        note_misfit(store, series, frame.ordinal + frame.rows - 1);
         store->skipped_rows += frame.rows;
         status = EDGEOPS_OK;
     }
@@ -115,7 +115,7 @@ static edgeops_status replay_frame(uint64_t number, const char *payload, size_t 
     replay *r = user_data;
     edgeops_store *store = r->store;
     const char *end = payload + size;
-    eop_asset *asset = NULL;
+    eop_series *series = NULL;
     edgeops_status status = enter_segment(store, number);
     if (status != EDGEOPS_OK) {
         return status;
@@ -137,21 +137,21 @@ static edgeops_status replay_frame(uint64_t number, const char *payload, size_t 
         if (status != EDGEOPS_OK) {
             break;
         }
-        if (asset == NULL || asset->id != row.asset) {
-            asset = eop_memtable_by_id(&store->mem, row.asset);
-            eop_memtable_skip_id(&store->mem, row.asset);
+        if (series == NULL || series->asset.id != row.asset) {
+            series = eop_series_by_id(&store->assets, row.asset);
+            eop_asset_list_skip_id(&store->assets, row.asset);
         }
-        if (asset == NULL || row.ordinal <= asset->all.ordinal || row.ordinal > INT64_MAX) {
+        if (series == NULL || row.ordinal <= series->all.ordinal || row.ordinal > INT64_MAX) {
             /* Mostly rows of an asset that was removed since. */
             store->skipped_rows++;
             continue;
         }
-        if (!channels_fit(asset, &row, r->cells)) {
-            note_misfit(store, asset, row.ordinal);
+        if (!channels_fit(&series->asset, &row, r->cells)) {
+            note_misfit(store, series, row.ordinal);
             store->skipped_rows++;
             continue;
         }
-        status = eop_memtable_push(asset, store->active, row.ordinal, row.time, row.seq, r->cells,
+        status = eop_memtable_push(series, store->active, row.ordinal, row.time, row.seq, r->cells,
                                    row.cell_count);
         if (status != EDGEOPS_OK) {
             return status;

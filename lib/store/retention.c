@@ -122,14 +122,14 @@ static bool more_specific(const char *a, const char *b) {
 }
 
 /* Under `lock`. */
-static edgeops_status add_asset(eop_retain_run *run, const eop_asset *asset) {
-    item it = {.at = {INT64_MIN, INT64_MIN, 0}, .asset = asset->id, .cutoff = INT64_MIN};
-    if (asset->stored.rows == 0) {
+static edgeops_status add_asset(eop_retain_run *run, const eop_series *series) {
+    item it = {.at = {INT64_MIN, INT64_MIN, 0}, .asset = series->asset.id, .cutoff = INT64_MIN};
+    if (series->stored.rows == 0) {
         return EDGEOPS_OK;
     }
     for (size_t k = 0; k < run->policy_count; k++) {
         const eop_policy *policy = &run->policies[k];
-        if (!eop_glob(policy->pattern, asset->name)) {
+        if (!eop_glob(policy->pattern, series->asset.name)) {
             continue;
         }
         it.sizes |= policy->max_bytes > 0 || policy->min_free > 0 ? UINT64_C(1) << k : 0;
@@ -141,13 +141,13 @@ static edgeops_status add_asset(eop_retain_run *run, const eop_asset *asset) {
         run->now > EDGEOPS_TIME_MIN + it.decides->max_age) {
         it.cutoff = run->now - it.decides->max_age;
     }
-    if (it.sizes == 0 && asset->stored.first >= it.cutoff) {
+    if (it.sizes == 0 && series->stored.first >= it.cutoff) {
         return EDGEOPS_OK;
     }
     if (!eop_grow(&run->heap, &run->capacity, run->count + 1, sizeof *run->heap)) {
         return eop_fail_nomem("store");
     }
-    it.at.t1 = asset->stored.first;
+    it.at.t1 = series->stored.first;
     run->heap[run->count++] = it;
     return EDGEOPS_OK;
 }
@@ -155,8 +155,8 @@ static edgeops_status add_asset(eop_retain_run *run, const eop_asset *asset) {
 static edgeops_status add_assets(eop_retain_run *run, edgeops_store *store) {
     edgeops_status status = EDGEOPS_OK;
     pthread_mutex_lock(&store->lock);
-    for (size_t i = 0; status == EDGEOPS_OK && i < store->mem.count; i++) {
-        status = add_asset(run, store->mem.assets[i]);
+    for (size_t i = 0; status == EDGEOPS_OK && i < store->assets.count; i++) {
+        status = add_asset(run, eop_series_at(&store->assets, i));
     }
     pthread_mutex_unlock(&store->lock);
     return status;
@@ -446,22 +446,22 @@ static edgeops_status save_share(share *s, eop_telemetry *telemetry) {
 
 /* Under `lock`. */
 static void show_share(const share *s, edgeops_store *store) {
-    eop_asset *asset = eop_memtable_by_id(&store->mem, s->asset);
-    if (asset == NULL) {
+    eop_series *series = eop_series_by_id(&store->assets, s->asset);
+    if (series == NULL) {
         return;
     }
-    asset->stored.rows -= s->rows < asset->stored.rows ? s->rows : asset->stored.rows;
-    asset->all.rows -= s->rows < asset->all.rows ? s->rows : asset->all.rows;
-    asset->stored.first = s->first;
-    asset->dropped += s->rows;
-    asset->until = s->until > asset->until ? s->until : asset->until;
-    int64_t first = asset->stored.rows > 0 ? s->first : INT64_MAX;
-    for (const eop_block *block = asset->blocks; block != NULL; block = block->next) {
+    series->stored.rows -= s->rows < series->stored.rows ? s->rows : series->stored.rows;
+    series->all.rows -= s->rows < series->all.rows ? s->rows : series->all.rows;
+    series->stored.first = s->first;
+    series->dropped += s->rows;
+    series->until = s->until > series->until ? s->until : series->until;
+    int64_t first = series->stored.rows > 0 ? s->first : INT64_MAX;
+    for (const eop_block *block = series->blocks; block != NULL; block = block->next) {
         if (block->data.rows > 0 && block->t_min < first) {
             first = block->t_min;
         }
     }
-    asset->all.first = asset->all.rows > 0 ? first : s->first;
+    series->all.first = series->all.rows > 0 ? first : s->first;
 }
 
 /* Some chunks. dry: none goes. DONE: nothing more is due. */

@@ -316,7 +316,7 @@ static edgeops_status read_chunks(eop_rollup *rollup, eop_telemetry *reader, uin
 /* Whether anything was dropped yet says the snapshot, not the memtable, which learns of it later. */
 static size_t channels_of(edgeops_store *store, uint32_t id) {
     pthread_mutex_lock(&store->lock);
-    const eop_asset *asset = eop_memtable_by_id(&store->mem, id);
+    const eop_asset *asset = eop_asset_list_by_id(&store->assets, id);
     size_t n = asset != NULL ? asset->channel_count : 0;
     pthread_mutex_unlock(&store->lock);
     return n < EOP_ROLLUP_CHANNELS ? n : EOP_ROLLUP_CHANNELS;

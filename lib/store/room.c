@@ -93,9 +93,9 @@ edgeops_status eop_store_get_stats(edgeops_store *store, eop_store_stats *stats)
         return status;
     }
     pthread_mutex_lock(&store->lock);
-    out.assets = store->mem.count;
-    for (size_t i = 0; i < store->mem.count; i++) {
-        out.samples += store->mem.assets[i]->all.rows;
+    out.assets = store->assets.count;
+    for (size_t i = 0; i < store->assets.count; i++) {
+        out.samples += eop_series_at(&store->assets, i)->all.rows;
     }
     out.journal_bytes = eop_journal_used(store->journal);
     for (const eop_segment *segment = store->sealed; segment != NULL; segment = segment->next) {

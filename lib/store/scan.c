@@ -59,12 +59,12 @@ static edgeops_status copy_unsorted(eop_rows *out, const eop_block *block, const
 
 static edgeops_status copy_memtable(eop_scan *scan, uint64_t applied) {
     const eop_selection *want = &scan->want;
-    const eop_asset *asset = eop_memtable_by_id(&scan->store->mem, want->asset);
-    if (asset == NULL) {
+    const eop_series *series = eop_series_by_id(&scan->store->assets, want->asset);
+    if (series == NULL) {
         return eop_fail(EDGEOPS_E_NOTFOUND, "store", "the asset was removed");
     }
     edgeops_status status = EDGEOPS_OK;
-    for (const eop_block *block = asset->blocks; status == EDGEOPS_OK && block != NULL;
+    for (const eop_block *block = series->blocks; status == EDGEOPS_OK && block != NULL;
          block = block->next) {
         if (block->segment <= applied || block->data.rows == 0 || block->t_max < want->from ||
             block->t_min > want->to) {

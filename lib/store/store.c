@@ -124,7 +124,10 @@ static edgeops_status open_catalog(edgeops_store *store) {
         status = eop_sql_open(&store->checkpoint, &options);
     }
     if (status == EDGEOPS_OK) {
-        status = eop_catalog_load(&store->catalog, &store->mem);
+        status = eop_catalog_load(&store->catalog, &store->assets);
+    }
+    for (size_t i = 0; status == EDGEOPS_OK && i < store->assets.count; i++) {
+        eop_series_begin(eop_series_at(&store->assets, i));
     }
     eop_free(path);
     return status;
@@ -133,11 +136,11 @@ static edgeops_status open_catalog(edgeops_store *store) {
 static edgeops_status take_state(uint32_t id, const eop_state *state, void *user_data) {
     edgeops_store *store = user_data;
     if (id >= EOP_ROLLUP_ID) {
-        return EDGEOPS_OK; /* goes with its asset */
+        return EDGEOPS_OK; /* goes with its series */
     }
-    eop_asset *asset = eop_memtable_by_id(&store->mem, id);
-    eop_memtable_skip_id(&store->mem, id);
-    if (asset == NULL) {
+    eop_series *series = eop_series_by_id(&store->assets, id);
+    eop_asset_list_skip_id(&store->assets, id);
+    if (series == NULL) {
         /* Its removal was cut short: the writer goes on with it. */
         if (!eop_grow(&store->drops, &store->drop_capacity, store->drop_count + 1,
                       sizeof *store->drops)) {
@@ -146,14 +149,14 @@ static edgeops_status take_state(uint32_t id, const eop_state *state, void *user
         store->drops[store->drop_count++] = id;
         return EDGEOPS_OK;
     }
-    uint64_t base = asset->all.ordinal;
-    asset->all = state->extent;
+    uint64_t base = series->all.ordinal;
+    series->all = state->extent;
     if (base > state->extent.ordinal) {
-        asset->all.ordinal = base;
+        series->all.ordinal = base;
     }
-    asset->stored = asset->all;
-    asset->dropped = state->dropped;
-    asset->until = state->until;
+    series->stored = series->all;
+    series->dropped = state->dropped;
+    series->until = state->until;
     return EDGEOPS_OK;
 }
 
@@ -220,6 +223,7 @@ edgeops_status edgeops_store_open(edgeops_store **out, const char *home,
     eop_birth_set(&store->birth);
     store->lock_fd = -1;
     store->wal_limit = EOP_WAL_LIMIT;
+    store->assets.item_bytes = sizeof(eop_series);
     edgeops_status status = init_locks(store);
     if (status != EDGEOPS_OK) {
         eop_free(store);
@@ -294,7 +298,7 @@ void edgeops_store_close(edgeops_store *store) {
         store->sealed = next;
     }
     eop_segment_free(store->active);
-    eop_memtable_dispose(&store->mem);
+    eop_asset_list_dispose(&store->assets);
     eop_append_scratch_free(store->scratch);
     eop_free(store->drops);
     eop_free(store->telemetry_path);

@@ -237,7 +237,7 @@ static edgeops_status enter_asset(verify *v, uint32_t id) {
         of = (uint32_t)ask(v, query);
     }
     pthread_mutex_lock(&v->store->lock);
-    const eop_asset *asset = eop_memtable_by_id(&v->store->mem, of);
+    const eop_asset *asset = eop_asset_list_by_id(&v->store->assets, of);
     bool good = asset == NULL || copy_asset(v, asset);
     v->going = asset == NULL && (is_in(v->store->drops, v->store->drop_count, of) ||
                                  is_in(v->drops, v->drop_count, of));

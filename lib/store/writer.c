@@ -52,7 +52,7 @@ static edgeops_status write_oldest(edgeops_store *store) {
         finish(store, segment);
     } else {
         /* The next try must not bring back what was removed and dropped in between. */
-        eop_segment_drop_asset(segment, NULL, false);
+        eop_segment_drop_series(segment, NULL, false);
     }
     store->written = NULL;
     pthread_cond_broadcast(&store->changed);

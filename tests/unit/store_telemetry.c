@@ -14,18 +14,18 @@ static edgeops_status add_rows(uint32_t asset, const eop_state *state, void *dat
 Test(store_telemetry, segment_is_applied_once) {
     char path[100];
     eop_telemetry telemetry = {0};
-    eop_memtable table = {.next_id = 1};
-    eop_asset *asset = NULL;
+    eop_asset_list table = {.item_bytes = sizeof(eop_series), .next_id = 1};
+    eop_series *series = NULL;
     uint64_t rows = 0;
     eop_segment *segment = eop_calloc(1, sizeof *segment);
     eop_cell cell = {0, EDGEOPS_QUALITY_NONE, f64(1)};
     make_home();
     snprintf(path, sizeof path, "%s/telemetry.db", folder);
     CHECK_OK(eop_telemetry_open(&telemetry, path, true));
-    CHECK_OK(eop_memtable_add(&asset, &table, "a", 1));
-    CHECK_OK(eop_asset_add_channel(asset, "x", EDGEOPS_TYPE_FLOAT64, 1, ""));
+    CHECK_OK(eop_series_add(&series, &table, "a", 0));
+    CHECK_OK(eop_asset_add_channel(&series->asset, "x", EDGEOPS_TYPE_FLOAT64, 1, ""));
     segment->number = 3;
-    CHECK_OK(eop_memtable_push(asset, segment, 1, 10, 0, &cell, 1));
+    CHECK_OK(eop_memtable_push(series, segment, 1, 10, 0, &cell, 1));
     for (int try = 0; try < 2; try++) {
         CHECK_OK(eop_telemetry_write(&telemetry, segment));
         cr_assert_eq(segment->blocks->extent.rows, 1);
@@ -33,7 +33,7 @@ Test(store_telemetry, segment_is_applied_once) {
     CHECK_OK(eop_telemetry_states(&telemetry, add_rows, &rows));
     cr_assert_eq(rows, 1);
     eop_segment_free(segment);
-    eop_memtable_dispose(&table);
+    eop_asset_list_dispose(&table);
     eop_telemetry_close(&telemetry);
     remove_home();
 }
