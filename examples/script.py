@@ -46,8 +46,8 @@ def main(home):
     with edgeops.Node(home, mode="local") as node:
         node.store.declare("press", "force", "float64", "kN")
         print(node.store.append("press", times, {"force": force}))
-        for time, is_weak in zip(times, weak):
-            node.call("label.add", asset="press", start=str(time) + "Z", label="weak" if is_weak else "good", author="script")
+        node.store.label_all(edgeops.NewLabel("press", "weak" if is_weak else "good", time, author="script")
+                             for time, is_weak in zip(times, weak))
         dataset = node.call("dataset.create", name="strokes", assets=["press"], labelled_only=True)
         print("dataset of", dataset["rows"], "rows, digest", dataset["digest"][:12])
 
