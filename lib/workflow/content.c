@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Counts and hashes contents between their source and the sink. Nothing of a content that is
+ * longer than stated reaches the sink. */
 #include "workflow/content.h"
 
 #include "base/error.h"

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The policy on names and sizes, and the digest of a package's content. Entries are added in any
+ * order; sealing sorts them and compares neighbours, first by folded names, then by the names
+ * themselves. */
 #include "workflow/entries.h"
 
 #include <locale.h>
@@ -164,7 +167,7 @@ edgeops_status eop_entries_check_ratio(const eop_entries *entries, uint64_t file
                : EDGEOPS_OK;
 }
 
-/* '/' before every other byte, so that all that is in a folder follows the folder at once. */
+/* '/' sorts before every other byte, so that a folder's content follows the folder directly. */
 static int compare_levels(const char *a, const char *b) {
     while (*a != '\0' && *a == *b) {
         a++;
@@ -188,8 +191,8 @@ static bool below(const char *path, const char *folder) {
     return strncmp(path, folder, n) == 0 && path[n] == '/';
 }
 
-/* Are the folders that both have in common when case does not count also the same bytes? Folding
- * may change the length of a name, so levels are walked, not bytes. */
+/* Do both paths spell their common folders in the same way? Folders are common when they are equal
+ * without case. Folding may change the length of a name, so levels are walked, not bytes. */
 static bool same_spelling(const eop_entry *a, const eop_entry *b) {
     const char *fa = a->folded, *fb = b->folded, *pa = a->path, *pb = b->path;
     for (;;) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The files of a package, whether it is a folder, a zip or a tar, and the policy on their names and sizes.
- * Everything that is extracted or packed has passed through here first. */
+/* The files of a package, whether it is a folder, a zip or a tar, and the policy on their names and
+ * sizes. Everything that is extracted or packed has passed through here first. */
 #ifndef EOP_WORKFLOW_ENTRIES_H
 #define EOP_WORKFLOW_ENTRIES_H
 
@@ -25,7 +25,7 @@ enum {
 #define EOP_ENTRY_ZIP_MAX   ((uint64_t)1 << 30) /**< the zip or tar file */
 
 typedef struct eop_entry {
-    char *path;      /**< relative, levels parted by '/', no '/' at the end */
+    char *path;      /**< relative, levels separated by '/', none at the end */
     char *folded;    /**< lower case, to find names that differ in case only */
     char *source;    /**< folder package: where it is read from, below the package; else NULL */
     uint64_t size;   /**< as declared until the content was read */
@@ -40,16 +40,16 @@ typedef struct eop_entries {
     uint64_t total; /**< bytes of all files */
 } eop_entries;
 
-/** Adds one; path need not be NUL-terminated, a '/' at its end says folder.
+/** Adds one; path need not be NUL-terminated, a '/' at its end marks a folder.
  *
- *  @return EDGEOPS_OK; E_DENIED for a name that policy refuses; E_LIMIT; E_NOMEM */
+ *  @return EDGEOPS_OK; E_DENIED for a name that the policy refuses; E_LIMIT; E_NOMEM */
 edgeops_status eop_entries_add(eop_entries *entries, const char *path, size_t path_size,
                                uint64_t size, bool directory, const char *what);
 /** E_LIMIT when all files together are too many times as large as the package's file. */
 edgeops_status eop_entries_check_ratio(const eop_entries *entries, uint64_t file_size,
                                        const char *what);
-/** Sorts by path and refuses what would land on one another: equal names, names that differ in
- * case only, a file where another entry needs a folder. Nothing is added afterwards. */
+/** Sorts by path and refuses entries that would overwrite each other: equal names, names that
+ * differ in case only, a file where another entry needs a folder. Add nothing afterwards. */
 edgeops_status eop_entries_seal(eop_entries *entries, const char *what);
 /** NULL when there is none. Sealed entries only. */
 eop_entry *eop_entries_find(const eop_entries *entries, const char *path);

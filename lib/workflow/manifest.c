@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Parses workflow.json and fills the public view of it. The view borrows its texts from the JSON
+ * document, which the manifest owns. */
 #include "workflow/manifest.h"
 
 #include <string.h>

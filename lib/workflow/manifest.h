@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* workflow.json: its schema, its checks and the view that hosts get. */
 #ifndef EOP_WORKFLOW_MANIFEST_H
 #define EOP_WORKFLOW_MANIFEST_H
 

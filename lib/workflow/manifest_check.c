@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* What the schema of workflow.json cannot say: bounds of sizes and durations, defaults within
+ * their bounds, names that occur once, files that must be in the package. Each error names line
+ * and column. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -29,7 +32,7 @@ edgeops_status eop_manifest_fail(const eop_manifest *manifest, const char *point
     return status;
 }
 
-/* Long enough for "/parameters/255/default" and the like: every pointer here is of our own making.
+/* Long enough for "/parameters/255/default" and the like: every pointer here is made in this file.
  */
 static const char *point(char out[POINTER_MAX], const char *list, size_t index, const char *key) {
     (void)snprintf(out, POINTER_MAX, "/%s/%zu/%s", list, index, key);
@@ -91,7 +94,7 @@ static uint64_t common_divisor(uint64_t a, uint64_t b) {
     return a;
 }
 
-/* rows = duration * rate, 0 when that is no whole number or out of range. */
+/* rows = duration * rate, 0 when that is not a whole number or out of range. */
 static uint32_t whole_rows(edgeops_duration duration, uint64_t rate_mhz) {
     const uint64_t unit = 1000000000000u; /* ns * mHz in one row */
     uint64_t ns = (uint64_t)duration;

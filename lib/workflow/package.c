@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Opens a package of any of its forms and leads both passes over it. It keeps workflow.json on
+ * its way to the sink, because the manifest can be checked only after the content was read. */
 #include "workflow/package.h"
 
 #include <errno.h>
@@ -61,7 +63,7 @@ static edgeops_status open_folder(eop_package *p) {
     return status;
 }
 
-/* What a file holds is told by its first bytes, whatever its name is. */
+/* The first bytes say what a file is; its name does not count. */
 static edgeops_status sniff(eop_form *form, const eop_package *p) {
     static const struct {
         const char *magic;
@@ -168,7 +170,7 @@ static edgeops_status read_manifest(eop_package *p) {
     if (p->text.failed) {
         return eop_fail_nomem("workflow");
     }
-    /* A manifest that changed between the passes over a folder is another package. */
+    /* When the manifest changed between the two passes, the folder is another package. */
     if (p->form == EOP_FORM_FOLDER) {
         return strlen(p->manifest.text) == p->text.size &&
                        memcmp(p->manifest.text, p->text.data, p->text.size) == 0

@@ -56,8 +56,10 @@ edgeops_status eop_folder_open(int *fd, const eop_entry *entry, void *user_data)
 /** Second pass over a folder. E_BUSY: it changed meanwhile. */
 edgeops_status eop_folder_read(eop_entries *entries, int fd, const eop_sink *sink);
 
-/** First pass over a zip: its directory and the headers, by codec/zip.h. Dispose the zip in any
- * case. E_CORRUPT; E_DENIED; E_LIMIT; E_UNSUPPORTED; E_IO; E_NOMEM */
+/** First pass over a zip: its directory and headers, by codec/zip.h.
+ *
+ *  @param zip  dispose of it in any case
+ *  @return EDGEOPS_OK; E_CORRUPT; E_DENIED; E_LIMIT; E_UNSUPPORTED; E_IO; E_NOMEM */
 edgeops_status eop_package_index_zip(eop_entries *entries, eop_zip *zip, int fd, const char *what);
 edgeops_status eop_package_read_zip(eop_entries *entries, const eop_zip *zip, const eop_sink *sink);
 /** Writes a zip: deflate, no times, mode 0644, in the order of the entries, so that the same files

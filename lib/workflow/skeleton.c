@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Writes the skeleton of a new workflow. The manifest comes last: a folder without one is
+ * unfinished. */
 #include <stdbool.h>
 #include <string.h>
 

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Installs packages into the content store and removes them. All writing happens under the
+ * store's lock file; readers need no lock, because each step is a rename (see store.h for the
+ * order). */
 #include "workflow/store.h"
 
 #include <errno.h>
@@ -83,7 +86,7 @@ static edgeops_status extract_end(const eop_entry *entry, void *user_data) {
     return EDGEOPS_OK;
 }
 
-/* Syncs one thing below root and, for folders, takes the right to write away. */
+/* Syncs a file or folder below root, and makes folders read-only. */
 static edgeops_status seal_one(int root, const char *path, bool folder) {
     int fd = eop_openat(root, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | (folder ? O_DIRECTORY : 0));
     edgeops_status status = EDGEOPS_OK;
@@ -96,7 +99,7 @@ static edgeops_status seal_one(int root, const char *path, bool folder) {
     return status;
 }
 
-/* The folders above path that the entry before it did not have. */
+/* Seals the folders above path that are not also above the path before it. */
 static edgeops_status seal_parents(int root, const char *path, const char *before) {
     char folder[EOP_ENTRY_PATH_MAX + 1];
     edgeops_status status = EDGEOPS_OK;
@@ -113,7 +116,7 @@ static edgeops_status seal_parents(int root, const char *path, const char *befor
     return status;
 }
 
-/* Everything is written first and synced then, so that the kernel writes in one go. */
+/* Everything is written before anything is synced, so that the kernel writes it in one go. */
 static edgeops_status seal_tree(int root, const eop_entries *entries) {
     edgeops_status status = EDGEOPS_OK;
     for (size_t i = 0; status == EDGEOPS_OK && i < entries->count; i++) {
@@ -215,8 +218,8 @@ static edgeops_status sweep_folder(sweep *s, const char *folder, eop_dir_fn fn) 
     return status;
 }
 
-/* Removes what a crash left. Under the lock, so nobody is at work on it. While an index entry is
- * damaged, nobody knows what is referenced, and objects stay. */
+/* Removes what a crash left. The caller holds the lock, so nobody works on it. While an index entry
+ * is damaged, nobody knows which objects are referenced, and they stay. */
 static edgeops_status sweep_store(const char *store) {
     eop_installed *items = NULL;
     size_t damaged = 0;
@@ -232,7 +235,7 @@ static edgeops_status sweep_store(const char *store) {
     if (status == EDGEOPS_OK) {
         status = sweep_folder(&s, "seen", count_seen);
     }
-    /* It is a cache: starting anew is cheaper than an order of age. */
+    /* It is a cache: emptying it is cheaper than keeping an order of age. */
     if (status == EDGEOPS_OK && s.seen > SEEN_MAX) {
         status = sweep_folder(&s, "seen", sweep_seen);
     }
@@ -259,7 +262,7 @@ static edgeops_status lock_store(int *lock, const char *store) {
     return status;
 }
 
-/* E_EXISTS when the name and version are there with other content; DONE when with this one. */
+/* E_EXISTS: the name and version are installed with other content; DONE: with the same. */
 static edgeops_status compare_installed(const eop_installed *item, const char *store) {
     char name[128];
     eop_installed old;
@@ -284,7 +287,7 @@ static edgeops_status compare_installed(const eop_installed *item, const char *s
     return status;
 }
 
-/* The listing first, the object second, the entry last: each is durable before the next. */
+/* Writes the listing, then the object, then the index entry: each is durable before the next. */
 static edgeops_status publish(const char *folder, const eop_package *package,
                               const eop_installed *item, const char *store) {
     eop_buf listing = {0};
@@ -329,7 +332,7 @@ static void describe(eop_installed *item, const eop_package *package) {
     memcpy(item->digest, package->digest, sizeof item->digest);
 }
 
-/* A package must be the same one before and after it was read, or its digest says nothing. */
+/* The file must not change while it is read, or its digest means nothing. */
 static edgeops_status same_file(const struct stat *before, int fd, const char *path) {
     struct stat now;
     if (fstat(fd, &now) != 0) {
@@ -349,7 +352,7 @@ static edgeops_status install_new(eop_installed *item, eop_package *package, con
     if (fstat(package->fd, &before) != 0) {
         return eop_fail_errno(errno, "workflow", "cannot look at '%s'", package->path);
     }
-    /* A folder is cheap to hash, and often there already. */
+    /* A folder is cheap to hash, and often installed already. */
     if (package->form == EOP_FORM_FOLDER) {
         status = eop_package_read(package, NULL);
         if (status == EDGEOPS_OK) {
@@ -371,7 +374,7 @@ static edgeops_status install_new(eop_installed *item, eop_package *package, con
     if (status == EDGEOPS_OK) {
         status = publish(folder, package, item, store);
     }
-    /* Gone already where it was moved into place. */
+    /* Where the folder was moved into place, nothing is left to remove. */
     if (folder != NULL && status != EDGEOPS_OK) {
         eop_kept_error kept;
         eop_keep_error(&kept);
@@ -444,7 +447,7 @@ edgeops_status edgeops_workflow_remove(const char *store, const char *reference)
     int lock = -1;
     char *entry = NULL, *index = NULL, *object = NULL, *list = NULL;
     edgeops_status status = eop_installed_find(&item, store, reference);
-    /* A damaged entry goes too; its object is swept by the next install. */
+    /* A damaged entry is removed, too; the next install sweeps its object. */
     bool damaged = status == EDGEOPS_E_CORRUPT && eop_installed_parse_name(&item, reference);
     if (status == EDGEOPS_OK || damaged) {
         status = lock_store(&lock, store);
@@ -466,7 +469,7 @@ edgeops_status edgeops_workflow_remove(const char *store, const char *reference)
         goto out;
     }
     status = eop_dir_sync(index);
-    /* Without an entry it is gone; what follows only frees the disk. */
+    /* Without an index entry the workflow is removed; the rest only frees the disk. */
     if (status == EDGEOPS_OK && !damaged) {
         status = eop_remove_tree(object);
     }

@@ -7,8 +7,8 @@
  *                           the file and by its identity on disk (device, inode, size, times)
  *     lock                  held while something is installed or removed
  * Each object is made under a name ".tmp-..." beside, synced, then renamed; the index entry comes
- * after it. Whatever a crash leaves is a temporary name or an object without an entry, and the next
- * install sweeps both. */
+ * after it. A crash leaves temporary names and objects without an entry; the next install
+ * removes both. */
 #ifndef EOP_WORKFLOW_STORE_H
 #define EOP_WORKFLOW_STORE_H
 

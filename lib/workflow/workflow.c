@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The public calls on workflows: check, pack, open, list. Installing and removing are in
+ * store.c. */
 #include "edgeops/workflow.h"
 
 #include <errno.h>

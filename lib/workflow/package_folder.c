@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Packages that are source folders. Folders are opened level by level and no link is followed,
+ * so the files that are read lie below the folder, or beside it where the manifest includes
+ * them. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -32,7 +35,7 @@ static bool left_out(const walk *w, const char *name, bool root) {
 static edgeops_status walk_folder(const walk *w, int parent, const char *name, const char *path,
                                   const char *source, unsigned depth);
 
-/* One thing of a folder. path: in the package; source: from the package's folder. */
+/* One entry of a folder. path: in the package; source: from the package's folder. */
 static edgeops_status walk_one(const walk *w, int parent, const char *name, const char *path,
                                const char *source, unsigned depth) {
     struct stat st;
@@ -88,8 +91,8 @@ static edgeops_status walk_folder(const walk *w, int parent, const char *name, c
     return status;
 }
 
-/* "../common/forest.py" -> "forest.py" at the root. One step up at most: a package is made of its
- * folder and of what its neighbours share with it. */
+/* "../common/forest.py" becomes "forest.py" at the root. It may go one step up at most: a package
+ * is made of its folder and of what its neighbours share with it. */
 static edgeops_status add_include(const walk *w, int fd, const eop_manifest *m, const char *source,
                                   size_t index) {
     char at[64];
