@@ -46,8 +46,8 @@ def step(tally, name, arguments, **options):
     return good
 
 
-def build(tally, name, options=(), compiler=None):
-    """Configures and builds one variant; gives its folder or None."""
+def build(tally, name, options=(), compiler=None, targets=()):
+    """Configures and builds one variant, or some targets of it; gives its folder or None."""
     folder = BUILDS / name
     environment = {**os.environ, **({"CC": compiler} if compiler else {})}
     if not (folder / "build.ninja").exists():
@@ -57,12 +57,14 @@ def build(tally, name, options=(), compiler=None):
             tally.add("failed", f"configure {name}")
             print((folder / "meson-logs/meson-log.txt").read_text()[-3000:])
             return None
-    return folder if step(tally, f"build {name}", ["ninja", "-C", folder, "--quiet"]) else None
+    return folder if step(tally, f"build {name}", ["ninja", "-C", folder, "--quiet", *targets]) else None
 
 
 def meson_tests(tally, name, folder, arguments=()):
     """Runs the tests of a build and counts each one."""
-    log = folder / "meson-logs" / f"testlog{'-asan' if 'asan' in arguments else ''}.json"
+    setup = arguments[arguments.index("--setup") + 1] if "--setup" in arguments else ""
+    log = folder / "meson-logs" / f"testlog{'-' + setup if setup else ''}.json"
+    name = f"{name} {setup}" if setup not in ("", name) else name
     log.unlink(missing_ok=True)
     started = time.monotonic()
     run(["meson", "test", "-C", folder, "--no-rebuild", "--print-errorlogs", *arguments])
@@ -105,6 +107,13 @@ def main():
                                           "-Dexamples=disabled"], compiler="gcc")
         if sanitized:
             meson_tests(tally, "asan", sanitized, ["--setup", "asan", "--suite", "unit", "--suite", "fuzz"])
+        # Plain programs only: Criterion does not run under the thread sanitizer.
+        threaded = build(tally, "tsan", ["-Db_sanitize=thread", "-Db_lundef=false", "-Dexamples=disabled"],
+                         compiler="gcc", targets=["thread-tests"])
+        if threaded:
+            meson_tests(tally, "tsan", threaded, ["--suite", "threads"])
+        if folder:
+            meson_tests(tally, "gcc", folder, ["--setup", "helgrind", "--suite", "threads"])
 
     print()
     for remark in tally.remarks:
