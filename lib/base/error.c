@@ -2,6 +2,7 @@
 /* The thread's last error: a code and one line of text, in thread-local memory that lives as long
  * as the thread. Nothing is allocated here, so an error about memory can always be reported. */
 #include "base/error.h"
+#include "base/locale.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -88,7 +89,7 @@ EOP_PRINTF(4, 0)
 static edgeops_status set(edgeops_status code, int os_errno, const char *subsystem,
                           const char *format, va_list args, const char *suffix) {
     char text[sizeof message];
-    int n = vsnprintf(text, sizeof text, format, args);
+    int n = eop_vsnprintf(text, sizeof text, format, args);
     size_t used = n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
     if (suffix != NULL) {
         (void)snprintf(text + used, sizeof text - used, ": %s", suffix);
@@ -129,10 +130,9 @@ edgeops_status eop_fail_errno(int os_errno, const char *subsystem, const char *f
     default:
         break;
     }
-    char text[128];
     va_list args;
     va_start(args, format);
-    set(code, os_errno, subsystem, format, args, strerror_r(os_errno, text, sizeof text));
+    set(code, os_errno, subsystem, format, args, eop_errno_text(os_errno));
     va_end(args);
     return code;
 }

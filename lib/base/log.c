@@ -2,6 +2,7 @@
 /* Makes a log line and gives it to the host's function: one line, without control characters,
  * whatever is in the data. */
 #include "base/log.h"
+#include "base/locale.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,7 +15,7 @@ void eop_log_write(const eop_log *log, edgeops_log_level level, const char *subs
     char text[1024];
     va_list args;
     va_start(args, format);
-    int n = vsnprintf(text, sizeof text, format, args);
+    int n = eop_vsnprintf(text, sizeof text, format, args);
     va_end(args);
     if (n < 0) {
         return;

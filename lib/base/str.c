@@ -2,6 +2,7 @@
 /* Buffers, UTF-8, names, sizes and numbers as text. Nothing depends on the host's locale: numbers
  * are written with a point whatever it says. */
 #include "base/str.h"
+#include "base/locale.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -54,11 +55,11 @@ void eop_buf_printf(eop_buf *buf, const char *format, ...) {
     va_start(args, format);
     va_list again;
     va_copy(again, args);
-    int n = vsnprintf(NULL, 0, format, args);
+    int n = eop_vsnprintf(NULL, 0, format, args);
     va_end(args);
     char *place = n < 0 ? NULL : eop_buf_reserve(buf, (size_t)n);
     if (place != NULL) {
-        (void)vsnprintf(place, (size_t)n + 1, format, again);
+        (void)eop_vsnprintf(place, (size_t)n + 1, format, again);
         buf->size += (size_t)n;
     } else {
         buf->failed = true;
@@ -93,10 +94,10 @@ void eop_buf_dispose(eop_buf *buf) {
 char *eop_vformat(const char *format, va_list args) {
     va_list again;
     va_copy(again, args);
-    int n = vsnprintf(NULL, 0, format, args);
+    int n = eop_vsnprintf(NULL, 0, format, args);
     char *text = n < 0 ? NULL : eop_alloc((size_t)n + 1);
     if (text != NULL) {
-        (void)vsnprintf(text, (size_t)n + 1, format, again);
+        (void)eop_vsnprintf(text, (size_t)n + 1, format, again);
     }
     va_end(again);
     return text;
@@ -266,16 +267,6 @@ static size_t format_special(char *buf, double value) {
     return 0;
 }
 
-/* The host may have set a locale with a decimal comma. */
-static size_t use_point(char *buf, int n) {
-    for (int i = 0; i < n; i++) {
-        if (buf[i] == ',') {
-            buf[i] = '.';
-        }
-    }
-    return (size_t)n;
-}
-
 size_t eop_format_double(char *buf, double value) {
     size_t special = format_special(buf, value);
     if (special > 0) {
@@ -285,12 +276,12 @@ size_t eop_format_double(char *buf, double value) {
      * shortest. */
     int n = 0;
     for (int precision = 6; precision <= 17; precision++) {
-        n = snprintf(buf, 32, "%.*g", precision, value);
-        if (strtod(buf, NULL) == value) {
+        n = eop_snprintf(buf, 32, "%.*g", precision, value);
+        if (eop_strtod(buf, NULL) == value) {
             break;
         }
     }
-    return use_point(buf, n);
+    return (size_t)n;
 }
 
 size_t eop_format_float(char *buf, float value) {
@@ -300,10 +291,10 @@ size_t eop_format_float(char *buf, float value) {
     }
     int n = 0;
     for (int precision = 6; precision <= 9; precision++) {
-        n = snprintf(buf, 32, "%.*g", precision, (double)value);
-        if (strtof(buf, NULL) == value) {
+        n = eop_snprintf(buf, 32, "%.*g", precision, (double)value);
+        if (eop_strtof(buf, NULL) == value) {
             break;
         }
     }
-    return use_point(buf, n);
+    return (size_t)n;
 }

@@ -2,6 +2,7 @@
 /* Clocks, and times, durations and rates as text. Dates are computed here, not by the C library, so
  * that no time zone or locale of the host plays a part. */
 #include "base/time.h"
+#include "base/locale.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -286,8 +287,8 @@ size_t eop_format_duration(char *buf, edgeops_duration duration) {
                  {"ms", 1000000},   {"us", 1000},     {"ns", 1}};
     for (size_t i = 0; i < sizeof shown / sizeof shown[0]; i++) {
         if (duration >= shown[i].ns || duration <= -shown[i].ns) {
-            return (size_t)snprintf(buf, 32, "%.4g%s", (double)duration / (double)shown[i].ns,
-                                    shown[i].name);
+            return (size_t)eop_snprintf(buf, 32, "%.4g%s", (double)duration / (double)shown[i].ns,
+                                        shown[i].name);
         }
     }
     return (size_t)snprintf(buf, 32, "0s");

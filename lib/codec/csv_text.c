@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/locale.h"
 #include "codec/csv.h"
 #include "codec/number.h"
 
@@ -22,7 +23,7 @@ static void trim(const char **text, size_t *size) {
 }
 
 static bool is_word(const char *text, size_t size, const char *word) {
-    return strlen(word) == size && strncasecmp(text, word, size) == 0;
+    return strlen(word) == size && eop_ascii_equal(text, word, size);
 }
 
 static bool not_finite(double *out, const char *text, size_t size) {

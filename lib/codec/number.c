@@ -3,11 +3,10 @@
  * strtod in the C locale for the few that 19 digits do not decide. */
 #include "codec/number.h"
 
-#include <locale.h>
 #include <math.h>
-#include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "base/locale.h"
 
 #define MAX_DIGITS   19
 #define MAX_EXPONENT 100000
@@ -161,23 +160,15 @@ static double scale_exact(uint64_t digits, int exponent) {
     return round_wide(quotient, down - up - 63, dividend % divisor != 0);
 }
 
-static locale_t c_locale;
-static pthread_once_t c_locale_once = PTHREAD_ONCE_INIT;
-
-static void make_c_locale(void) {
-    c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-}
-
 /* The rare long way. */
 static bool by_strtod(double *out, const char *text, size_t size) {
     char buf[MAX_TEXT + 1];
-    if (size > MAX_TEXT || pthread_once(&c_locale_once, make_c_locale) != 0 ||
-        c_locale == (locale_t)0) {
+    if (size > MAX_TEXT) {
         return false;
     }
     memcpy(buf, text, size);
     buf[size] = '\0';
-    *out = strtod_l(buf, NULL, c_locale);
+    *out = eop_strtod(buf, NULL);
     return isfinite(*out) != 0;
 }
 

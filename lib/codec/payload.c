@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/locale.h"
 #include "base/memory.h"
 #include "base/time.h"
 #include "codec/json.h"
@@ -123,7 +124,7 @@ static edgeops_status refuse(const eop_payload *p, edgeops_status code, const ch
     char text[512];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
+    eop_vsnprintf(text, sizeof(text), format, args);
     va_end(args);
     if (p->member == NULL) {
         return eop_fail(code, "payload", "byte %zu: %s", p->reader.start, text);

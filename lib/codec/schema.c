@@ -4,13 +4,13 @@
 #include "codec/schema.h"
 
 #include <cjson/cJSON.h>
-#include <locale.h>
 #include <math.h>
 #include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "base/locale.h"
 #include "base/memory.h"
 #include "codec/schema_words.h"
 
@@ -226,19 +226,14 @@ static size_t count_limit(const eop_json *schema, const char *keyword, size_t ot
 /* The host's locale must not decide what [a-z] means. */
 static bool check_pattern(checker *c, const char *pattern, const eop_json *json) {
     regex_t regex;
-    locale_t posix = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    if (posix == (locale_t)0) {
-        return fatal(c, eop_fail_nomem("json"));
-    }
-    locale_t before = uselocale(posix);
+    locale_t before = eop_locale_enter();
     int rc = regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB);
     int match = 0;
     if (rc == 0) {
         match = regexec(&regex, eop_json_text(json), 0, NULL, 0);
         regfree(&regex);
     }
-    uselocale(before);
-    freelocale(posix);
+    eop_locale_leave(before);
     if (rc != 0) {
         return fatal(c, eop_fail(rc == REG_ESPACE ? EDGEOPS_E_NOMEM : EDGEOPS_E_INTERNAL, "json",
                                  "the schema's pattern '%s' is no POSIX expression", pattern));

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/locale.h"
 
 edgeops_status eop_type_read(edgeops_type *type, uint32_t *length, const char *text,
                              const char *where, const char *name) {
@@ -157,7 +158,7 @@ eop_json *eop_value_json(const edgeops_value *value) {
          */
         char number[EOP_VALUE_TEXT];
         eop_value_format(number, value);
-        return eop_json_new_number(value->type == EDGEOPS_TYPE_FLOAT32 ? strtod(number, NULL)
+        return eop_json_new_number(value->type == EDGEOPS_TYPE_FLOAT32 ? eop_strtod(number, NULL)
                                                                        : eop_value_double(value));
     }
     eop_value_put_text(&text, value);

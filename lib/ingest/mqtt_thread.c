@@ -10,9 +10,18 @@
 
 #include "base/error.h"
 #include "base/fork.h"
+#include "base/locale.h"
 #include "base/thread.h"
 
 #define STACK_SIZE (512 * 1024)
+
+/* In English, whatever language the host speaks. Static. */
+static const char *address_error(int code) {
+    locale_t before = eop_locale_enter();
+    const char *text = gai_strerror(code);
+    eop_locale_leave(before);
+    return text;
+}
 
 /* Paho resolves under its global mutex, which would stop every other link for as long as a name
  * server keeps silent. So it is given a number; with TLS, where it needs the name, at least the
@@ -26,7 +35,7 @@ edgeops_status eop_mqtt_resolve(const char *host, uint64_t attempt,
     if (code != 0) {
         return eop_fail(code == EAI_MEMORY ? EDGEOPS_E_NOMEM : EDGEOPS_E_NOTFOUND, "mqtt",
                         "the name '%s' does not resolve (%s); check the url", host,
-                        gai_strerror(code));
+                        address_error(code));
     }
     /* IPv4 first, as brokers in containers often have nothing else; then in turns. */
     size_t count = 0;
@@ -47,7 +56,7 @@ edgeops_status eop_mqtt_resolve(const char *host, uint64_t attempt,
                        NI_NUMERICHOST);
     if (code != 0) {
         status = eop_fail(EDGEOPS_E_IO, "mqtt", "the address of '%s' is of no use (%s)", host,
-                          gai_strerror(code));
+                          address_error(code));
     }
     freeaddrinfo(list);
     return status;

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/fork.h"
+#include "base/locale.h"
 #include "base/memory.h"
 #include "platform/platform.h"
 
@@ -225,7 +226,7 @@ static void on_connection(int events, void *user_data) {
                  * wake the loop without a pause. */
                 eop_log_write(eop_ctx_log(listener->ctx), EDGEOPS_LOG_WARN, "platform",
                               "a connection to '%s' has to wait: %s", listener->path,
-                              strerrordesc_np(errno));
+                              eop_errno_text(errno));
                 (void)eop_io_set(listener->io, 0);
                 eop_timer_start(listener->breather, 100 * EDGEOPS_MILLISECOND, 0);
             }

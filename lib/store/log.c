@@ -7,13 +7,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/locale.h"
 #include "store/internal.h"
 
 void eop_store_log(edgeops_store *store, edgeops_log_level level, const char *format, ...) {
     char text[512];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    eop_vsnprintf(text, sizeof text, format, args);
     va_end(args);
     pthread_mutex_lock(&store->wake_lock);
     eop_log log = store->log;

@@ -9,6 +9,7 @@ import sys
 
 THREADS = "use base/thread.h: helper threads block the host's signals"
 DESCRIPTORS = "use base/fd.h: 0 to 2 are the host's, open or closed"
+LOCALE = "use base/locale.h, base/str.h or codec/number.h: nothing depends on the host's locale"
 ABORTS = "return an error: a guest does not end the host"
 CALLS = {
     "pthread_create": (THREADS, {"base/thread.c"}),
@@ -17,12 +18,21 @@ CALLS = {
         "open", "openat", "creat", "mkostemp", "mkstemp", "dup", "pipe", "pipe2", "socket", "socketpair", "accept4",
         "memfd_create", "eventfd", "opendir", "fopen", "freopen", "tmpfile", "popen", "epoll_create1",
         "timerfd_create", "signalfd", "inotify_init1")},
+    **{name: (LOCALE, {"base/locale.c"}) for name in (
+        "strtod", "strtof", "strtold", "atof", "strtod_l", "strtof_l", "vsnprintf", "sprintf", "vsprintf", "isalpha",
+        "isalnum", "isdigit", "isspace", "isupper", "islower", "isprint", "ispunct", "isxdigit", "toupper", "tolower",
+        "strcasecmp", "strncasecmp", "strcoll", "strxfrm", "strftime", "strptime", "localeconv", "nl_langinfo",
+        "strerror", "strerror_r", "strsignal", "strerrordesc_np", "mbstowcs", "wcstombs", "mbrtowc", "towlower",
+        "towupper")},
     **{name: (ABORTS, set()) for name in ("assert", "abort", "exit", "_exit", "quick_exit", "raise")},
     **{name: ("the host's process is not ours to change", set()) for name in (
         "setlocale", "chdir", "fchdir", "umask", "setenv", "putenv", "signal", "setrlimit", "fork", "vfork", "daemon",
         "system", "alarm", "setitimer")},
 }
 COMMENT_OR_TEXT = re.compile(r'/\*.*?\*/|"(?:\\.|[^"\\\n])*"', re.S)
+# A number with a fraction, written or read with the host's decimal sign.
+FRACTION = re.compile(r"""(?<![\w])(snprintf|sscanf|fprintf|printf)\s*\((?:[^;"]|"(?:\\.|[^"\\])*")*?"(?:\\.|[^"\\%]|%%)*"""
+                      r"""%[-+ #0-9.*]*[lL]?[aAeEfFgG]""")
 CALL = re.compile(r"(?<![\w.>])(" + "|".join(CALLS) + r")\s*\(")
 
 
@@ -33,8 +43,11 @@ def main(root):
         name = path.relative_to(lib).as_posix()
         if name.startswith("worker/"):
             continue
+        whole = path.read_text()
+        for match in FRACTION.finditer(whole):
+            found.append(f"lib/{name}:{whole.count(chr(10), 0, match.start()) + 1}: {match[1]}() of a fraction: {LOCALE}")
         # Comments and texts become as many lines of nothing.
-        text = COMMENT_OR_TEXT.sub(lambda m: "\n" * m[0].count("\n"), path.read_text())
+        text = COMMENT_OR_TEXT.sub(lambda m: "\n" * m[0].count("\n"), whole)
         for number, line in enumerate(text.split("\n"), 1):
             for call in CALL.findall(line):
                 why, allowed = CALLS[call]
