@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Compares a dataset's rate and windows with the manifest's, and walks the rows of one subset.
+ * It keeps no state of its own. */
 #include "runtime/dataset.h"
 
 #include "base/error.h"
@@ -21,7 +23,7 @@ static edgeops_status check_rate(const edgeops_manifest *m, const edgeops_datase
                     d->name, has, fills[d->fill], m->name, wants, fills[m->window.fill]);
 }
 
-/* So many rows at a period that was rounded to 1 ns take that time. */
+/* Do `rows` rows take this time, at a period that was rounded to 1 ns? */
 static bool takes(uint32_t rows, edgeops_duration period, edgeops_duration time) {
     double off = (double)rows * (double)period - (double)time;
     return off <= (double)rows && off >= -(double)rows;

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Makes the job, the first message to a worker: manifest, parameters, folders and the
+ * description of the dataset, as one JSON text. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/type.h"

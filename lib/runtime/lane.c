@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A lane: windows in flight and the worker that answers them, in a ring, the oldest first. What is
- * with a worker that dies is sent again to the next one. Everything is the loop's; a callback may
- * close the lane, so whatever calls one looks at its answer before it touches the lane again. */
+/* A lane: windows in flight and the worker that answers them, in a ring, the oldest first.
+ * Windows of a worker that dies are sent again to the next one. All of it runs in the loop; a
+ * callback may close the lane, so its caller looks at the answer before it touches the lane. */
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -74,8 +74,8 @@ struct edgeops_lane {
     size_t count;
     size_t sent;
     size_t bytes;
-    size_t batch;  /* so many are answered together */
-    size_t single; /* so many must not be taken into a batch */
+    size_t batch;  /* windows that are answered together */
+    size_t single; /* windows that must not be taken into a batch */
     uint64_t next_wire_id;
     uint64_t head_wire_id;
     edgeops_duration head_since;
@@ -275,7 +275,7 @@ static edgeops_status on_answer(edgeops_lane *lane, const eop_wire_head *head, c
     return EDGEOPS_OK;
 }
 
-/* The model could not be loaded; the worker goes by itself, and its end is told with this text. */
+/* The model could not be loaded: the worker ends by itself, and its end is reported with this text. */
 static edgeops_status on_load_error(edgeops_lane *lane, const char *body, size_t size) {
     char text[1024] = "";
     size_t n = eop_utf8_valid(body, size < sizeof text - 1 ? size : sizeof text - 1);
@@ -554,7 +554,7 @@ edgeops_status edgeops_lane_open(edgeops_lane **out, edgeops_runtime *runtime,
     return EDGEOPS_OK;
 }
 
-/* -- for those who put windows in -- */
+/* What lane.h shows to the files that put windows in. */
 
 const edgeops_manifest *eop_lane_manifest(const edgeops_lane *lane) {
     return lane->manifest;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The way of a frozen dataset from the chunks of a store into a worker's memory. Runs on a thread
- * of its own; the store has its own locks. */
+/* Brings a frozen dataset from the chunks of a store into a worker's memory. It runs on a thread of
+ * its own and takes no lock; the store takes its own. */
 #include "runtime/load.h"
 
 #include "base/error.h"

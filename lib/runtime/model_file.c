@@ -79,7 +79,7 @@ edgeops_status eop_model_write(const char *folder, const eop_model_parts *parts)
     return status;
 }
 
-/* In the folder of the files, and no name leads out of it. */
+/* All files are in the folder of the files: a name that leads out of it is refused. */
 static bool is_below(const char *name) {
     if (strncmp(name, EOP_MODEL_FILES "/", strlen(EOP_MODEL_FILES) + 1) != 0) {
         return false;

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Turns the parameters of a manifest into a JSON Schema and checks given values against it, so
+ * that parameters and all other JSON obey the same rules and give the same messages. */
 #include "runtime/params.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The parameters of a training: what the caller gave, checked and completed by the manifest. */
 #ifndef EOP_RUNTIME_PARAMS_H
 #define EOP_RUNTIME_PARAMS_H
 

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A table that grows at its end and forgets at its front. Memory is moved to the front before it
+ * grows, so a live window takes constant memory. An append reserves all it needs first: it
+ * happens as a whole or not at all. */
 #include "runtime/rows.h"
 
 #include <string.h>

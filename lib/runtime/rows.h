@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The rows that a cutter of windows holds, in the order and the types of the inputs. */
 #ifndef EOP_RUNTIME_ROWS_H
 #define EOP_RUNTIME_ROWS_H
 

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The log of a run: a pipe that workers write to, read in the loop of the context, and a file. A
+ * timer lets a worker that prints too much wait. All calls are made on the thread of the
+ * context. */
 #include "runtime/runlog.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* What workers print, kept in a file of limited size. */
 #ifndef EOP_RUNTIME_RUNLOG_H
 #define EOP_RUNTIME_RUNLOG_H
 

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The runtime itself: finds the worker program, counts its users and is freed by the last of
+ * them. All calls are made on the thread of the context. */
 #include "runtime/runtime.h"
 
 #include <errno.h>

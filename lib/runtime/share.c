@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Lays a dataset out in a memory file and seals it: rows in the order of the inputs, windows,
+ * labels and groups for each subset. First everything is planned and measured, then the file
+ * gets its size, then it is filled. It needs no lock and no loop. */
 #include <string.h>
 
 #include "base/error.h"
@@ -226,7 +229,7 @@ static bool place(uint64_t *at, size_t *end, uint64_t count, size_t width) {
            eop_add_size(&bytes, bytes, 7) && eop_add_size(end, *end, bytes & ~(size_t)7);
 }
 
-/* What the worker can make itself has no place and offset 0: the groups of whole parts, labels
+/* What the worker can make itself gets no place and offset 0: the groups of whole parts, labels
  * where there are none, the windows of single rows. */
 static bool place_marks(plan *p, const layout *l, size_t *end) {
     eop_wire_dataset *head = &p->head;
@@ -356,7 +359,7 @@ static bool is_direct(const layout *l) {
     return direct;
 }
 
-/* The rows are not there yet: as many windows as there may be. */
+/* The rows are not read yet, so there is room for as many windows as there may be. */
 static edgeops_status plan_direct(layout *l) {
     plan *p = &l->plans[l->plan_count++];
     size_t parts = l->dataset->part_count;
@@ -436,7 +439,7 @@ static edgeops_status fill_direct(eop_share *out, layout *l, eop_share_fill_fn f
     rows.channel_count = inputs;
     rows.labels = labels;
     eop_wire_block_begin(&rows.times, &rows.values, memory + p->head.block, p->rows, inputs);
-    if (l->window.rows > 1) { /* rows of one time are told apart */
+    if (l->window.rows > 1) { /* rows of one time are distinct */
         seqs = rows.seqs = eop_realloc_array(NULL, (size_t)p->rows, sizeof *seqs);
         status = seqs != NULL ? EDGEOPS_OK : eop_fail_nomem("runtime");
     }

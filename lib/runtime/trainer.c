@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Leads one worker through a training: its messages become events, its deadline asks for a trace
+ * and then kills it. The trainer owns the worker and the share. All calls are made on the thread
+ * of the context. */
 #include <stdio.h>
 #include <string.h>
 
@@ -28,7 +31,7 @@ struct eop_trainer {
     bool tracing; /* the deadline has passed, the end comes in TRACE_TIME */
     bool done;
     bool canceled;
-    edgeops_status failure; /* as the worker told it */
+    edgeops_status failure; /* as the worker reported it */
     char *message;
     eop_json *python;
 };
@@ -61,7 +64,7 @@ static edgeops_status on_metric(eop_trainer *t, const char *body, size_t size) {
     return EDGEOPS_OK;
 }
 
-/* The worker tells why it gives up, and goes. */
+/* The worker says why it gives up, then ends. */
 static edgeops_status on_error(eop_trainer *t, int32_t code, const char *body, size_t size) {
     t->failure = code == EDGEOPS_E_LIMIT ? EDGEOPS_E_LIMIT : EDGEOPS_E_WORKER;
     eop_free(t->message);

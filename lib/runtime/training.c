@@ -2,8 +2,8 @@
 /* A training from a dataset's name to the folder of a model: dataset to shared memory (thread), the
  * worker, beside it the dataset's digest (thread), files and model.json to the disk (thread). A
  * model is made only of a dataset whose digest was right; where it was wrong the training says so,
- * whichever of the two ended first. Everything but the three threads' work is the loop's; a thread
- * and the loop never touch the same member at once, but for `stop`. */
+ * whichever of the two ended first. All but the work of the three threads runs in the loop; a
+ * thread and the loop never touch the same member at once, except `stop`. */
 #include <stdatomic.h>
 #include <string.h>
 
@@ -90,7 +90,7 @@ static void dispose(edgeops_training *t) {
     eop_free(t);
 }
 
-/* The message lives in t: it goes after the callback. */
+/* The message is part of t, so t is freed after the callback. */
 static void end(edgeops_training *t, edgeops_status status, const char *message) {
     t->options.on_done(status, message, &t->usage, t->options.user_data);
     dispose(t);

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The cutter of windows: judges each row (late, pause, clock set back), appends it to rows.h or
+ * grid.h and gives a window when one is complete. It forgets what no later window needs. One
+ * caller at a time, no lock. */
 #include "runtime/window.h"
 
 #include <stdio.h>
@@ -168,7 +171,7 @@ static bool is_pause(const eop_window_cutter *cutter, edgeops_time time) {
            eop_grid_distance(cutter->grid, cutter->newest_time, time) > EOP_WINDOW_MAX_FILL;
 }
 
-/* A late row: whether so many of them came in order that the clock must have been set back. */
+/* For a late row: did enough of them come in order, so that the clock must have been set back? */
 static bool clock_was_set_back(eop_window_cutter *cutter, edgeops_time time, int64_t seq) {
     uint32_t enough = cutter->spec.rows > MIN_LATE_RUN ? cutter->spec.rows : MIN_LATE_RUN;
 
@@ -222,7 +225,7 @@ static void forget(eop_window_cutter *cutter) {
     uint64_t count = eop_rows_count(cutter->rows);
     uint64_t n = needed(cutter);
 
-    /* In portions, so that it costs little; what is too much does no harm. */
+    /* In portions, because each costs a move; a few rows too many do no harm. */
     if (!cutter->keep && count > n && count - n >= (n < 32 ? 32 : n)) {
         eop_rows_drop(cutter->rows, count - n);
     }

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Starts a worker process, passes its messages on and sees it out. The order at the end: the
+ * process is reaped, its output is drained into the log, then on_exit fires. All calls are made
+ * on the thread of the context. */
 #include "runtime/worker.h"
 
 #include <signal.h>
@@ -31,7 +34,7 @@ struct eop_worker {
 
 #define GRACE (250 * EDGEOPS_MILLISECOND)
 
-/* Nothing of the host's environment reaches a workflow but what is named here: it may hold secrets.
+/* Only these variables of the host's environment reach a workflow: others may hold secrets.
  * Python finds its libraries by PATH, see lib/worker/main.c. */
 static const char *const passed_on[] = {
     "TZ",           "TMPDIR",        "LD_LIBRARY_PATH",
@@ -204,7 +207,7 @@ static void on_close(eop_link *link, edgeops_status reason, void *user_data) {
         eop_worker_kill(worker, EDGEOPS_E_WORKER,
                         "the worker broke the protocol: garbage on descriptor 3");
     }
-    /* Dying is the usual reason: its exit, which tells more, comes in a moment. */
+    /* Usually the worker died: its exit comes in a moment and says more. */
     eop_timer_start(worker->grace, GRACE, 0);
 }
 
@@ -321,7 +324,7 @@ void eop_worker_trace(eop_worker *worker) {
 void eop_worker_kill(eop_worker *worker, edgeops_status status, const char *message) {
     if (worker->reason == EDGEOPS_OK) {
         worker->reason = status;
-        worker->message = eop_strdup(message); /* NULL: the exit is told instead */
+        worker->message = eop_strdup(message); /* NULL: the exit is reported instead */
     }
     note_peak(worker);
     eop_process_kill(worker->process, SIGKILL);

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A worker process as the host sees it: started, talked to, ended. What it may do to itself is
+ * in lib/worker. */
 #ifndef EOP_RUNTIME_WORKER_H
 #define EOP_RUNTIME_WORKER_H
 

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The worker's end of its connection to the host: frames of codec/wire.h over a socket. Only the
+ * main thread reads; any thread of a workflow may write, and write_lock keeps frames whole. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -11,7 +13,7 @@
 
 #define HEADER 4
 
-/* One reader (the main thread); what came with a frame but belongs to the next ones stays here. */
+/* Bytes that came with a frame but belong to the next ones. Only the main thread reads. */
 static char buffer[65536];
 static size_t start;
 static size_t end;

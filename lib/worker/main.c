@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* edgeops-worker MODE PARENT MEMORY [NAME VERSION]: started by libedgeops, with its connection on
- * descriptor 3 (see codec/wire.h); `edgeops-worker --probe` tells about the Python it has. Runs
+ * descriptor 3 (see codec/wire.h); `edgeops-worker --probe` reports the Python it has. It runs
  * code that nobody vouches for: it must not outlive its host, must not gain rights, and has no
- * more memory than its manifest says. What holds it is documented at set_limits(). */
+ * more memory than its manifest says. set_limits() documents what enforces that. */
 #include <Python.h>
 
 #include <errno.h>
@@ -150,6 +150,6 @@ int main(int argc, char **argv) {
     }
     int code = run(probe ? "probe" : argv[1]);
     (void)fflush(NULL);
-    /* No finalization: nothing of a workflow may hold the end up, or run after it. */
+    /* The interpreter is not finalized: nothing of a workflow may delay the end or run after it. */
     _exit(code);
 }
