@@ -228,11 +228,12 @@ static int unknown_word(const cli_call *call, const char *noun, const char *type
     near = near != NULL ? near : "";
     if (noun != NULL) {
         char *hint = cli_format("see: edgeopsctl %s --help", noun);
-        cli_fail(CLI_USAGE, hint, "'%s' is no command of '%s'%s%s%s", typed, noun, ask, near, end);
+        cli_fail(CLI_USAGE, hint, "'%s' is not a command of '%s'%s%s%s", typed, noun, ask, near,
+                 end);
         free(hint);
         return CLI_USAGE;
     }
-    return cli_usage(call, "'%s' is no command%s%s%s", typed, ask, near, end);
+    return cli_usage(call, "'%s' is not a command%s%s%s", typed, ask, near, end);
 }
 
 static int show_help(const cli_call *call, const char *noun) {

@@ -42,7 +42,7 @@ static int put_columns(cli_text *out, const cli_call *call) {
         cli_puts(out, "}");
         int code = known ? CLI_OK
                          : cli_usage(call,
-                                     "--column %s: '%s' is no type: choose one of float64, "
+                                     "--column %s: '%s' is not a type: choose one of float64, "
                                      "float32, int8, int16, int32, int64, uint8, uint16, uint32, "
                                      "uint64, bool, string, or an array such as float32[4096]",
                                      name, type);

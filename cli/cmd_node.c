@@ -73,7 +73,7 @@ static void notify_manager(const char *state) {
     }
     socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size);
     if (sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address, length) < 0) {
-        cli_warn("the service manager was not told '%s': %s", state, strerror(errno));
+        cli_warn("the service manager did not get '%s': %s", state, strerror(errno));
     }
     close(fd);
 }

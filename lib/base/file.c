@@ -56,7 +56,7 @@ edgeops_status eop_file_read(char **data, size_t *size, const char *path, size_t
         goto out;
     }
     if (!S_ISREG(st.st_mode)) {
-        rc = eop_fail(EDGEOPS_E_INVALID, "base", "'%s' is no regular file", path);
+        rc = eop_fail(EDGEOPS_E_INVALID, "base", "'%s' is not a regular file", path);
         goto out;
     }
     if ((uint64_t)st.st_size > limit) {
@@ -148,7 +148,7 @@ edgeops_status eop_replacement_open(eop_replacement *out, const char *path, unsi
     *out = (eop_replacement){.fd = -1};
     bool exists = stat(path, &st) == 0;
     if (exists && !S_ISREG(st.st_mode)) {
-        return eop_fail(EDGEOPS_E_INVALID, "base", "'%s' is no regular file and is not replaced",
+        return eop_fail(EDGEOPS_E_INVALID, "base", "'%s' is not a regular file and is not replaced",
                         path);
     }
     char *target = exists ? realpath(path, NULL) : NULL; /* a link stays one */
@@ -231,7 +231,7 @@ edgeops_status eop_mkdirs(const char *path, unsigned mode) {
     }
     struct stat st;
     if (rc == EDGEOPS_OK && (stat(copy, &st) != 0 || !S_ISDIR(st.st_mode))) {
-        rc = eop_fail(EDGEOPS_E_IO, "base", "'%s' is no folder", path);
+        rc = eop_fail(EDGEOPS_E_IO, "base", "'%s' is not a folder", path);
     }
     eop_free(copy);
     return rc;

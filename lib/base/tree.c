@@ -160,8 +160,9 @@ edgeops_status eop_file_copy(char hex[65], const char *from, const char *to, uns
         return status;
     }
     edgeops_status status =
-        S_ISREG(st.st_mode) ? eop_file_copy_fd(hex, fd, UINT64_MAX, to, mode, fn, user_data)
-                            : eop_fail(EDGEOPS_E_INVALID, "base", "'%s' is no regular file", from);
+        S_ISREG(st.st_mode)
+            ? eop_file_copy_fd(hex, fd, UINT64_MAX, to, mode, fn, user_data)
+            : eop_fail(EDGEOPS_E_INVALID, "base", "'%s' is not a regular file", from);
     close(fd);
     return status;
 }

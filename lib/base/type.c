@@ -47,6 +47,10 @@ const char *eop_type_name(edgeops_type type) {
     return (unsigned)type < EOP_TYPES ? types[type].name : "unknown";
 }
 
+const char *eop_type_article(edgeops_type type) {
+    return eop_type_name(type)[0] == 'i' ? "an" : "a";
+}
+
 edgeops_type eop_type_from_name(const char *name) {
     for (unsigned i = 1; i < EOP_TYPES; i++) {
         if (strcmp(types[i].name, name) == 0) {

@@ -15,7 +15,9 @@
 
 /** "float64"; "unknown" for a number that is no type. */
 const char *eop_type_name(edgeops_type type);
-/** NULL type: no such name. "null" is none. */
+/** "a" or "an", as it stands in front of the name. */
+const char *eop_type_article(edgeops_type type);
+/** NULL type: no such name; "null" gives that, too. */
 edgeops_type eop_type_from_name(const char *name);
 /** "float32", "float32[4096]". */
 const char *eop_type_text(char out[EOP_TYPE_TEXT], edgeops_type type, uint32_t length);

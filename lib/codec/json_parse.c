@@ -98,7 +98,7 @@ static edgeops_status attach(parser *p, cJSON *node, uint32_t depth) {
         if (is_known_key(p, hash)) {
             cJSON_Delete(node);
             return refuse(p, EDGEOPS_E_INVALID, p->key_at,
-                          "this key stands twice in its object: ", p->key);
+                          "this key is there twice in one object: ", p->key);
         }
         eop_map_add(&p->keys, hash, (uintptr_t)node);
         node->string = p->key;

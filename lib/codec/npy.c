@@ -62,7 +62,7 @@ typedef struct parser {
 } parser;
 
 static edgeops_status corrupt(const parser *p) {
-    return eop_fail(EDGEOPS_E_CORRUPT, "codec", "%s: the header is no header of a .npy array",
+    return eop_fail(EDGEOPS_E_CORRUPT, "codec", "%s: this is not the header of a .npy array",
                     p->what);
 }
 

@@ -200,7 +200,7 @@ static edgeops_status put_number(eop_payload *p, const eop_member *m) {
     switch (value.type) {
     case EDGEOPS_TYPE_BOOL:
         if (!eop_decimal_int64(&value.as.i64, &r->number) || value.as.i64 < 0 || value.as.i64 > 1) {
-            return refuse(p, EDGEOPS_E_INVALID, "%s is no bool",
+            return refuse(p, EDGEOPS_E_INVALID, "%s is not a bool",
                           eop_quote(quoted, r->raw, r->raw_size));
         }
         return put_value(p, m, value);
@@ -224,8 +224,9 @@ static edgeops_status put_number(eop_payload *p, const eop_member *m) {
         break;
     default:
         if (!eop_decimal_value(&value, value.type, &r->number, r->raw, r->raw_size)) {
-            return refuse(p, EDGEOPS_E_INVALID, "%s is no %s",
-                          eop_quote(quoted, r->raw, r->raw_size), eop_type_name(value.type));
+            return refuse(p, EDGEOPS_E_INVALID, "%s is not %s %s",
+                          eop_quote(quoted, r->raw, r->raw_size), eop_type_article(value.type),
+                          eop_type_name(value.type));
         }
         return put_value(p, m, value);
     }
@@ -284,8 +285,9 @@ static edgeops_status put_element(eop_payload *p, const eop_member *m, eop_token
     if (!good) {
         return token == EOP_TOKEN_ERROR
                    ? refuse(p, EDGEOPS_E_INVALID, "%s", r->problem)
-                   : refuse(p, EDGEOPS_E_INVALID, "%s, an element, is no %s",
+                   : refuse(p, EDGEOPS_E_INVALID, "%s, an element, is not %s %s",
                             eop_quote(quoted, r->text + r->start, r->at - r->start),
+                            eop_type_article((edgeops_type)m->type),
                             eop_type_name((edgeops_type)m->type));
     }
     eop_value_save(at, &element);
@@ -362,7 +364,7 @@ static edgeops_status put_time(eop_payload *p, eop_token token, bool *timed) {
     if (!ok) {
         size_t size = r->at - r->start;
         return refuse(p, EDGEOPS_E_INVALID,
-                      "%s is no time stamp (ISO 8601 text, or a number between 1677 and 2262)",
+                      "%s is not a time stamp (ISO 8601 text, or a number between 1677 and 2262)",
                       eop_quote(quoted, r->text + r->start, size));
     }
     *timed = true;
@@ -377,7 +379,7 @@ static edgeops_status put_seq(eop_payload *p, eop_token token, bool *numbered) {
     }
     if (token != EOP_TOKEN_NUMBER ||
         !eop_decimal_int64(&p->samples[p->sample_count].seq, &r->number)) {
-        return refuse(p, EDGEOPS_E_INVALID, "%s is no sequence number, which is an int64",
+        return refuse(p, EDGEOPS_E_INVALID, "%s is not a sequence number, which is an int64",
                       eop_quote(quoted, r->text + r->start, r->at - r->start));
     }
     *numbered = true;
@@ -396,7 +398,7 @@ static edgeops_status put_rate(eop_payload *p, const eop_member *m, eop_token to
     }
     if (token != EOP_TOKEN_NUMBER || !eop_decimal_int64(&code, &r->number) || code < 0 ||
         code > most) {
-        return refuse(p, EDGEOPS_E_INVALID, "%s is no quality code from 0 to %d",
+        return refuse(p, EDGEOPS_E_INVALID, "%s is not a quality code from 0 to %d",
                       eop_quote(quoted, r->text + r->start, r->at - r->start), (int)most);
     }
     if (!eop_grow(&p->rates, &p->rate_capacity, p->rate_count + 1, sizeof(*p->rates))) {
@@ -450,7 +452,7 @@ static edgeops_status meet_member(eop_payload *p, eop_member **out, const char *
     }
     p->last = m;
     if (m->seen == p->serial) {
-        return refuse(p, EDGEOPS_E_INVALID, "it stands twice in one sample");
+        return refuse(p, EDGEOPS_E_INVALID, "it is there twice in one sample");
     }
     m->seen = p->serial;
     *out = m;
@@ -510,9 +512,10 @@ static edgeops_status take_scalar(eop_payload *p, const eop_member *m, eop_token
         return refuse(p, EDGEOPS_E_INVALID,
                       "the channel of this name comes from another member; rename one of them");
     case EOP_MEMBER_BAD_NAME:
-        return refuse(p, EDGEOPS_E_INVALID,
-                      "this is no name for a channel (1 to 128 bytes, no control characters, no "
-                      "empty level between slashes)");
+        return refuse(
+            p, EDGEOPS_E_INVALID,
+            "this is not a valid name for a channel (1 to 128 bytes, no control characters, no "
+            "empty level between slashes)");
     default:
         return EDGEOPS_OK;
     }

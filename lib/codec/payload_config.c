@@ -147,7 +147,7 @@ static edgeops_status read_channels(eop_payload_config *config, const eop_json *
         config->has_qualities = config->has_qualities || channel->quality[0] != '\0';
         if (!eop_name_valid(name, strlen(name), EOP_CHANNEL_BYTES)) {
             return eop_fail(EDGEOPS_E_INVALID, "payload",
-                            "payload: /channels: '%s' is no name for a channel", name);
+                            "payload: /channels: '%s' is not a valid name for a channel", name);
         }
         if (is_used(config, channel->from)) {
             return eop_fail(EDGEOPS_E_INVALID, "payload",
@@ -274,9 +274,10 @@ edgeops_status eop_payload_asset(const eop_payload_config *config, char *asset, 
     }
     asset[used] = '\0';
     if (!eop_name_valid(asset, used, EOP_ASSET_BYTES)) {
-        return eop_fail(EDGEOPS_E_INVALID, "payload",
-                        "'%s' is no name for an asset; set \"asset\" in the payload config",
-                        eop_quote(quoted, asset, used));
+        return eop_fail(
+            EDGEOPS_E_INVALID, "payload",
+            "'%s' is not a valid name for an asset; set \"asset\" in the payload config",
+            eop_quote(quoted, asset, used));
     }
     return EDGEOPS_OK;
 }

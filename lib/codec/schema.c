@@ -301,7 +301,7 @@ static bool check_unique(checker *c, const eop_json *json, size_t size) {
             eop_buf buf = {0};
             size_t mark = push_index(c, items[i].index);
             eop_buf_puts(&buf, place_name(c));
-            eop_buf_puts(&buf, " stands there already: ");
+            eop_buf_puts(&buf, " is there already: ");
             eop_put_brief(&buf, items[i].json);
             ok = complain(c, &buf, false);
             pop(c, mark);
@@ -503,8 +503,8 @@ static bool check_keywords(checker *c, const eop_json *schema, const eop_json *j
 
 static bool check(checker *c, const eop_json *schema, const eop_json *json) {
     if (c->depth >= MAX_DEPTH) {
-        return fatal(c,
-                     eop_fail(EDGEOPS_E_INTERNAL, "json", "the schema refers to itself for ever"));
+        return fatal(
+            c, eop_fail(EDGEOPS_E_INTERNAL, "json", "the schema refers to itself without end"));
     }
     if (is_false(schema)) {
         eop_buf buf = {0};

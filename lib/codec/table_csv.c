@@ -4,6 +4,7 @@
  * open label. One row at a time: what it borrows is valid until the next. */
 #include "codec/table_csv.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -344,9 +345,10 @@ static edgeops_status set_channels(eop_csv_samples *s) {
             continue;
         }
         if (!eop_name_valid(c->name, strlen(c->name), MAX_NAME)) {
-            return eop_fail(EDGEOPS_E_INVALID, "csv",
-                            "%s:1: '%s' is no name for a channel; rename or skip the column",
-                            s->what, c->name);
+            return eop_fail(
+                EDGEOPS_E_INVALID, "csv",
+                "%s:1: '%s' is not a valid name for a channel; rename or skip the column", s->what,
+                c->name);
         }
         if (s->channel_count == MAX_CHANNELS) {
             return eop_fail(EDGEOPS_E_INVALID, "csv",
@@ -487,8 +489,9 @@ static edgeops_status find_asset(eop_csv_samples *s, const record *r, asset **ou
         return eop_fail_nomem("csv");
     }
     if (s->name.data == NULL || !eop_name_valid(s->name.data, s->name.size, MAX_ASSET)) {
-        return eop_fail(EDGEOPS_E_INVALID, "csv", "%s:%llu: '%s' is no name for an asset", s->what,
-                        (unsigned long long)r->line, s->name.data != NULL ? s->name.data : "");
+        return eop_fail(EDGEOPS_E_INVALID, "csv", "%s:%llu: '%s' is not a valid name for an asset",
+                        s->what, (unsigned long long)r->line,
+                        s->name.data != NULL ? s->name.data : "");
     }
     uint64_t hash = eop_hash64(s->name.data, s->name.size);
     *out = known_asset(s, hash, s->name.data);
@@ -560,21 +563,22 @@ static edgeops_status bad_field(const eop_csv_samples *s, const record *r, size_
                                 const char *wanted) {
     const eop_csv_field *field = &r->fields[i];
     int shown = field->size > 60 ? 60 : (int)field->size;
-    return eop_fail(EDGEOPS_E_INVALID, "csv", "%s:%llu: column '%s': '%.*s' is no %s", s->what,
+    return eop_fail(EDGEOPS_E_INVALID, "csv", "%s:%llu: column '%s': '%.*s' is not %s", s->what,
                     (unsigned long long)r->line, s->columns[i].name, shown, field->text, wanted);
 }
 
 static edgeops_status bad_value(const eop_csv_samples *s, const record *r, size_t i) {
     const column *c = &s->columns[i];
-    char text[EOP_TYPE_TEXT + 32];
+    char type[EOP_TYPE_TEXT], text[EOP_TYPE_TEXT + 40];
     if (c->type == EDGEOPS_TYPE_BOOL) {
-        return bad_field(s, r, i, "bool (true, false)");
+        return bad_field(s, r, i, "a bool (true, false)");
     }
     if (c->type == EDGEOPS_TYPE_STRING) {
-        return bad_field(s, r, i, "string of at most 64 KiB of UTF-8");
+        return bad_field(s, r, i, "a string of at most 64 KiB of UTF-8");
     }
-    eop_type_text(text, c->type, c->length);
-    return bad_field(s, r, i, c->length > 1 ? strcat(text, ", such as [1,2]") : text);
+    (void)snprintf(text, sizeof text, "%s %s%s", eop_type_article(c->type),
+                   eop_type_text(type, c->type, c->length), c->length > 1 ? ", such as [1,2]" : "");
+    return bad_field(s, r, i, text);
 }
 
 static edgeops_status take_channel(eop_csv_samples *s, const record *r, size_t i,
@@ -617,20 +621,20 @@ static edgeops_status take_field(eop_csv_samples *s, const record *r, size_t i, 
         return take_channel(s, r, i, &row->sample);
     case TIME:
         if (!eop_csv_time(&row->sample.time, field->text, field->size, s->time_unit)) {
-            return bad_field(s, r, i, "time (ISO 8601 or a number)");
+            return bad_field(s, r, i, "a time (ISO 8601 or a number)");
         }
         return EDGEOPS_OK;
     case SEQ:
         if (field->size == 0 ||
             !eop_text_value(&value, EDGEOPS_TYPE_INT64, field->text, field->size)) {
-            return bad_field(s, r, i, "sequence number");
+            return bad_field(s, r, i, "a sequence number");
         }
         row->sample.seq = value.as.i64;
         *has_seq = true;
         return EDGEOPS_OK;
     case LABEL:
         if (field->size > MAX_LABEL || strlen(field->text) != field->size) {
-            return bad_field(s, r, i, "label");
+            return bad_field(s, r, i, "a label");
         }
         row->label = field->size > 0 ? field->text : NULL;
         return EDGEOPS_OK;
@@ -734,7 +738,7 @@ static edgeops_status samples_init(eop_csv_samples *s, int fd, const eop_csv_sam
     }
     if (o->time_unit != NULL) {
         if (unit_digits(o->time_unit) == 0 && strcmp(o->time_unit, "ns") != 0) {
-            return eop_fail(EDGEOPS_E_INVALID, "csv", "time unit '%s' is none of s, ms, us, ns",
+            return eop_fail(EDGEOPS_E_INVALID, "csv", "time unit '%s' is not one of s, ms, us, ns",
                             o->time_unit);
         }
         s->time_unit = eop_strdup(o->time_unit);

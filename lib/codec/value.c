@@ -17,7 +17,7 @@ edgeops_status eop_type_read(edgeops_type *type, uint32_t *length, const char *t
     if (!eop_type_parse(type, length, text) || *type == EDGEOPS_TYPE_BLOB) {
         return eop_fail(
             EDGEOPS_E_INVALID, "codec",
-            "%s%.128s/type: '%.32s' is no type: choose one of float64, float32, int8, int16, "
+            "%s%.128s/type: '%.32s' is not a type: choose one of float64, float32, int8, int16, "
             "int32, int64, uint8, uint16, uint32, uint64, bool, string, or an array of "
             "2 to %u numbers such as float32[4096]",
             where, name, text, EDGEOPS_LENGTH_MAX);

@@ -301,7 +301,7 @@ edgeops_status eop_wire_block_size(size_t *out, const edgeops_type *types, size_
     eop_wire_view view;
 
     if (!lay_out(out, &view, NULL, types, columns, parts, n)) {
-        return eop_fail(EDGEOPS_E_LIMIT, "wire", "so many rows do not fit in memory");
+        return eop_fail(EDGEOPS_E_LIMIT, "wire", "the rows do not fit in memory");
     }
     return EDGEOPS_OK;
 }

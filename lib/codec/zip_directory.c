@@ -79,7 +79,7 @@ static edgeops_status take_end(directory *dir, const eop_zip *zip, const unsigne
         }
     }
     if (p == NULL) {
-        return eop_zip_corrupt(zip, "is no zip file, or is cut short (it has no end record)");
+        return eop_zip_corrupt(zip, "is not a zip file, or is cut short (it has no end record)");
     }
     size_t left = size - (size_t)(p - tail);
     if (left < EOP_ZIP_END_SIZE || left != EOP_ZIP_END_SIZE + eop_zip_get16(p + 20)) {

@@ -188,8 +188,8 @@ static const edgeops_value *part_of(const edgeops_sample *sample, part which) {
 static edgeops_status read_time(edgeops_time *out, const eop_label_reader *reader,
                                 const edgeops_value *value, const char *what, size_t index) {
     if (!eop_csv_time(out, value->as.str, value->size, reader->unit)) {
-        return eop_fail(EDGEOPS_E_INVALID, "source", "label %zu: %s '%.*s' is no time", index + 1,
-                        what, value->size < 40 ? (int)value->size : 40, value->as.str);
+        return eop_fail(EDGEOPS_E_INVALID, "source", "label %zu: %s '%.*s' is not a time",
+                        index + 1, what, value->size < 40 ? (int)value->size : 40, value->as.str);
     }
     return EDGEOPS_OK;
 }

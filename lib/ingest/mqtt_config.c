@@ -243,7 +243,7 @@ static edgeops_status take_topic(eop_mqtt_config *config, const char *filter, in
                                  const char *list, size_t index) {
     if (!eop_mqtt_filter_valid(filter)) {
         return eop_fail(EDGEOPS_E_INVALID, "mqtt",
-                        "%s/%zu: '%s' is no topic filter; '+' and '#' stand alone between "
+                        "%s/%zu: '%s' is not a topic filter; '+' and '#' stand alone between "
                         "slashes, '#' only at the end",
                         list, index, filter);
     }
@@ -335,7 +335,7 @@ static edgeops_status take_will(eop_mqtt_config *config, const eop_json *will) {
         return rc;
     }
     if (!eop_mqtt_topic_valid(config->will_topic)) {
-        return eop_fail(EDGEOPS_E_INVALID, "mqtt", "will/topic: '%s' is no topic to publish to",
+        return eop_fail(EDGEOPS_E_INVALID, "mqtt", "will/topic: '%s' is not a topic to publish to",
                         config->will_topic);
     }
     if (config->will_payload != NULL && strlen(config->will_payload) > MAX_TEXT) {

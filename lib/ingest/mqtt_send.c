@@ -84,7 +84,8 @@ static void on_unsent5(void *context, MQTTAsync_failureData5 *data) {
 edgeops_status eop_mqtt_conn_send(eop_mqtt_conn *conn, const edgeops_message *message) {
     if (message->size > INT32_MAX / 2 || message->qos > 2 ||
         !eop_mqtt_topic_valid(message->topic)) {
-        return eop_fail(EDGEOPS_E_INVALID, "mqtt", "'%s' is no topic to publish to, or bad size",
+        return eop_fail(EDGEOPS_E_INVALID, "mqtt",
+                        "'%s' is not a topic to publish to, or the message is too large",
                         message->topic);
     }
     pthread_mutex_lock(&conn->mutex);

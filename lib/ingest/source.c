@@ -518,7 +518,7 @@ edgeops_status edgeops_source_open(edgeops_source **out, edgeops_ctx *ctx,
     }
     if (options.name == NULL || !eop_id_valid(options.name)) {
         return eop_fail(EDGEOPS_E_INVALID, "source",
-                        "'%s' is no name for a source; use [a-z0-9][a-z0-9._-]{0,63}",
+                        "'%s' is not a valid name for a source; use [a-z0-9][a-z0-9._-]{0,63}",
                         options.name != NULL ? options.name : "");
     }
     EOP_REQUIRE(options.driver != NULL && options.config_json != NULL && options.append != NULL,

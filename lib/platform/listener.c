@@ -136,7 +136,7 @@ static edgeops_status clear_path(const char *path, const struct sockaddr_un *add
                                : eop_fail_errno(errno, "platform", "socket '%s'", path);
     }
     if (!S_ISSOCK(info.st_mode)) {
-        return eop_fail(EDGEOPS_E_EXISTS, "platform", "'%s' exists and is no socket", path);
+        return eop_fail(EDGEOPS_E_EXISTS, "platform", "'%s' exists and is not a socket", path);
     }
     probe = eop_socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (probe < 0) {

@@ -33,8 +33,8 @@ edgeops_status eop_plugin_symbol(void **symbol, const char *path, const char *na
     /* The code stays mapped (NODELETE): this only gives back the count. */
     (void)dlclose(library);
     if (found == NULL) {
-        return eop_fail(EDGEOPS_E_NOTFOUND, "platform", "'%s' is no plug-in: it has no '%s'", path,
-                        name);
+        return eop_fail(EDGEOPS_E_NOTFOUND, "platform", "'%s' is not a plug-in: it has no '%s'",
+                        path, name);
     }
     *symbol = found;
     return EDGEOPS_OK;

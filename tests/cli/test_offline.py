@@ -449,7 +449,7 @@ def test_every_type_goes_in_and_out_and_names_change(node, tmp_path):
     assert "18446744073709551615" in out.read_text()
     for kind, code in (("float33", 2), ("float32[0]", 1)):
         done = node.run("data", "import", "x", "--input", table, f"--column=f={kind}", check=False)
-        assert done.returncode == code and f"'{kind}' is no type" in done.stderr
+        assert done.returncode == code and f"'{kind}' is not a type" in done.stderr
     for pattern in ("typed", "*typed"):
         node.run("retention", "set", pattern, "--max-age", "90000d")
     assert "'*' stands for anything" in node.run("asset", "rename", "typed", "a*b", check=False).stderr

@@ -55,7 +55,7 @@ def test_no_command_shows_help_as_an_error():
     (["sorce", "ls"], ["'sorce'", "did you mean 'source'"]),
     (["source", "lst"], ["'lst'", "did you mean 'ls'"]),
     (["asset", "--json", "ls"], ["--json"]),
-    (["zzzzzz"], ["'zzzzzz' is no command"]),
+    (["zzzzzz"], ["'zzzzzz' is not a command"]),
     (["asset", "ls", "--jsn"], ["--jsn", "--json"]),
     (["asset", "ls", "-x"], ["'-x'"]),
     (["asset", "ls", "a", "b"], ["'b'", "too many"]),

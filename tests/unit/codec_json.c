@@ -134,7 +134,7 @@ Test(codec_json, errors_tell_line_column_and_reason) {
     refused("\xef\xbb\xbf{}", EDGEOPS_E_INVALID,
             "doc:1:1: a byte order mark: save the file as UTF-8 without one");
     refused("{\"a\":{\"b\":1},\n\"a\":2}", EDGEOPS_E_INVALID,
-            "doc:2:1: this key stands twice in its object: a");
+            "doc:2:1: this key is there twice in one object: a");
     refused("[9007199254740993]", EDGEOPS_E_INVALID,
             "doc:1:2: this integer is beyond +-2^53 and would lose digits: write it as a string");
 }

@@ -97,17 +97,17 @@ Test(codec_payload, nested_members_get_dotted_names) {
         "t "
         "{\"time\":\"1970-01-01T00:00:01Z\",\"a.b.c\":1,\"a.d.0\":2,\"a.d.1.0\":3,\"a.d.2.e\":4}");
     gives(NULL, "{\"a\\u002eb\":1,\"a\":{\"b\":2}}",
-          "byte 23, member 'a.b': it stands twice in one sample");
+          "byte 23, member 'a.b': it is there twice in one sample");
 }
 
 Test(codec_payload, doubles_are_refused) {
-    gives(NULL, "{\"x\":1,\"x\":2}", "byte 11, member 'x': it stands twice in one sample");
-    gives(NULL, "{\"x\":null,\"x\":2}", "byte 14, member 'x': it stands twice in one sample");
+    gives(NULL, "{\"x\":1,\"x\":2}", "byte 11, member 'x': it is there twice in one sample");
+    gives(NULL, "{\"x\":null,\"x\":2}", "byte 14, member 'x': it is there twice in one sample");
     gives(NULL, "{\"x\":{\"a\":1},\"x\":{\"b\":2}}",
-          "byte 17, member 'x': it stands twice in one sample");
+          "byte 17, member 'x': it is there twice in one sample");
     gives(NULL, "{\"time\":1,\"time\":2,\"x\":1}",
-          "byte 17, member 'time': it stands twice in one sample");
-    gives(NULL, "{\"x\":1,\"\\u0078\":2}", "byte 16, member 'x': it stands twice in one sample");
+          "byte 17, member 'time': it is there twice in one sample");
+    gives(NULL, "{\"x\":1,\"\\u0078\":2}", "byte 16, member 'x': it is there twice in one sample");
 }
 
 Test(codec_payload, time_stamps_are_exact) {
@@ -134,19 +134,20 @@ Test(codec_payload, time_stamps_are_exact) {
 
 Test(codec_payload, bad_time_stamps_are_refused) {
     gives(NULL, "{\"time\":\"noon\",\"x\":1}",
-          "byte 8, member 'time': \"noon\" is no time stamp (ISO 8601 text, or a number between "
+          "byte 8, member 'time': \"noon\" is not a time stamp (ISO 8601 text, or a number between "
           "1677 and 2262)");
-    gives("{\"time_unit\":\"s\"}", "{\"time\":9223372037,\"x\":1}",
-          "byte 8, member 'time': 9223372037 is no time stamp (ISO 8601 text, or a number between "
-          "1677 and "
-          "2262)");
+    gives(
+        "{\"time_unit\":\"s\"}", "{\"time\":9223372037,\"x\":1}",
+        "byte 8, member 'time': 9223372037 is not a time stamp (ISO 8601 text, or a number between "
+        "1677 and "
+        "2262)");
     gives(NULL, "{\"time\":NaN,\"x\":1}",
-          "byte 8, member 'time': NaN is no time stamp (ISO 8601 text, or a number between 1677 "
+          "byte 8, member 'time': NaN is not a time stamp (ISO 8601 text, or a number between 1677 "
           "and 2262)");
     gives(NULL, "{\"seq\":1.5,\"x\":1}",
-          "byte 7, member 'seq': 1.5 is no sequence number, which is an int64");
+          "byte 7, member 'seq': 1.5 is not a sequence number, which is an int64");
     gives(NULL, "{\"seq\":\"1\",\"x\":1}",
-          "byte 7, member 'seq': \"1\" is no sequence number, which is an int64");
+          "byte 7, member 'seq': \"1\" is not a sequence number, which is an int64");
 }
 
 Test(codec_payload, numbers_that_would_change_are_refused) {
@@ -162,9 +163,9 @@ Test(codec_payload, numbers_that_would_change_are_refused) {
           "int64 or string");
     gives(NULL, "{\"x\":1e999}", "byte 5, member 'x': 1e999 is beyond float64");
     gives("{\"channels\":{\"x\":{\"type\":\"int64\"}}}", "{\"x\":9223372036854775808}",
-          "byte 5, member 'x': 9223372036854775808 is no int64");
+          "byte 5, member 'x': 9223372036854775808 is not an int64");
     gives("{\"channels\":{\"x\":{\"type\":\"int64\"}}}", "{\"x\":0.5}",
-          "byte 5, member 'x': 0.5 is no int64");
+          "byte 5, member 'x': 0.5 is not an int64");
 }
 
 Test(codec_payload, listed_types_hold) {
@@ -180,7 +181,7 @@ Test(codec_payload, listed_types_hold) {
           "t {\"time\":\"1970-01-01T00:00:01.000000005Z\",\"i\":9223372036854775807}");
     gives(config, "{\"f\":\"1.5\"}",
           "byte 5, member 'f': the text '1.5' stands where a number belongs");
-    gives(config, "{\"b\":2}", "byte 5, member 'b': 2 is no bool");
+    gives(config, "{\"b\":2}", "byte 5, member 'b': 2 is not a bool");
     gives(config, "{\"b\":\"true\"}",
           "byte 5, member 'b': the text 'true' stands where a bool belongs");
     gives(config, "{\"f\":true}", "byte 5, member 'f': true stands where a number belongs");
@@ -230,9 +231,9 @@ Test(codec_payload, assets_are_named_by_the_topic) {
     gives_on("{\"asset\":\"{4}\"}", "s/left/1", "{\"x\":1}",
              "topic 's/left/1' has no level 4 for the asset's name");
     gives_on(NULL, "/s/left", "{\"x\":1}",
-             "'/s/left' is no name for an asset; set \"asset\" in the payload config");
+             "'/s/left' is not a valid name for an asset; set \"asset\" in the payload config");
     gives_on(NULL, "a\x01\xc2\x85\x7f\xff", "{\"x\":1}",
-             "'a\?\?\?\?' is no name for an asset; set \"asset\" in the payload config");
+             "'a\?\?\?\?' is not a valid name for an asset; set \"asset\" in the payload config");
 }
 
 Test(codec_payload, one_object_serves_many_topics) {
@@ -261,12 +262,13 @@ Test(codec_payload, broken_json_is_refused_with_its_place) {
     gives(NULL, "{\"x\":\"\x01\"}",
           "byte 6, member 'x': a control character in a string: escape it");
     gives(NULL, "{\"x\":\"\\u0000\"}", "byte 5, member 'x': \\u0000 in a text");
-    gives(NULL, "{\"x\\u0000y\":1}",
-          "byte 12, member 'x?y': this is no name for a channel (1 to 128 bytes, no control "
-          "characters, no empty "
-          "level between slashes)");
+    gives(
+        NULL, "{\"x\\u0000y\":1}",
+        "byte 12, member 'x?y': this is not a valid name for a channel (1 to 128 bytes, no control "
+        "characters, no empty "
+        "level between slashes)");
     gives(NULL, "{\"\":1}",
-          "byte 4, member '': this is no name for a channel (1 to 128 bytes, no control "
+          "byte 4, member '': this is not a valid name for a channel (1 to 128 bytes, no control "
           "characters, no empty level "
           "between slashes)");
 }
@@ -326,11 +328,12 @@ Test(codec_payload, wrong_configs_name_the_key) {
                    "sequence number; name "
                    "another member in /time or /seq");
     config_refused("{\"channels\":{\"a/\":{}}}",
-                   "payload: /channels: 'a/' is no name for a channel");
-    config_refused("{\"channels\":{\"a\":{\"type\":\"float\"}}}",
-                   "payload: /channels/a/type: 'float' is no type: choose one of float64, float32, "
-                   "int8, int16, int32, int64, uint8, uint16, uint32, uint64, bool, string, or an "
-                   "array of 2 to 65536 numbers such as float32[4096]");
+                   "payload: /channels: 'a/' is not a valid name for a channel");
+    config_refused(
+        "{\"channels\":{\"a\":{\"type\":\"float\"}}}",
+        "payload: /channels/a/type: 'float' is not a type: choose one of float64, float32, "
+        "int8, int16, int32, int64, uint8, uint16, uint32, uint64, bool, string, or an "
+        "array of 2 to 65536 numbers such as float32[4096]");
 }
 
 static edgeops_status note_channel(const char *channel, edgeops_type type, const char *unit,

@@ -106,7 +106,7 @@ Test(codec_schema, arrays) {
     fails("{\"minItems\":1}", "[]", "doc:1:1: the document must have at least 1 item, not 0");
     fails("{\"maxItems\":1}", "[1,2]", "doc:1:1: the document must have at most 1 item, not 2");
     fails("{\"uniqueItems\":true}", "[{\"a\":1,\"b\":2},0,{\"b\":2,\"a\":1.0}]",
-          "doc:1:18: /2 stands there already: an object");
+          "doc:1:18: /2 is there already: an object");
 }
 
 Test(codec_schema, choices_report_the_branch_that_was_meant) {

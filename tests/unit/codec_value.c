@@ -169,5 +169,5 @@ Test(codec_value, message_has_listed_types_arrays_and_qualities) {
     cr_assert_eq(eop_payload_new(&p, "{\"channels\": {\"x\": {\"type\": \"float33\"}}}"),
                  EDGEOPS_E_INVALID);
     cr_assert(strstr(edgeops_error_last()->message,
-                     "payload: /channels/x/type: 'float33' is no type") != NULL);
+                     "payload: /channels/x/type: 'float33' is not a type") != NULL);
 }

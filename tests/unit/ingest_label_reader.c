@@ -84,7 +84,7 @@ Test(ingest_label_reader, what_is_no_label_is_refused) {
     refuse(r, "{\"start\":1}", "no text");
     refuse(r, "{\"label\":\"x\"}", "no start");
     refuse(r, "{\"start\":1,\"label\":\"\"}", "no text");
-    refuse(r, "{\"start\":\"soon\",\"label\":\"x\"}", "'soon' is no time");
+    refuse(r, "{\"start\":\"soon\",\"label\":\"x\"}", "'soon' is not a time");
     refuse(r, "[{\"start\":1,\"label\":\"x\"},{\"start\":1,\"end\":\"later\",\"label\":\"x\"}]",
            "label 2: end");
     refuse(r, "{\"start\":1,\"label\":{\"a\":1}}", "");

@@ -247,7 +247,7 @@ Test(node_ops_label, messages_of_a_label_topic_become_labels_once) {
     const eop_json *letters = eop_json_get(r, "dead_letters");
     cr_assert(eq(sz, eop_json_size(letters), 2));
     const eop_json *newest = eop_json_first(letters);
-    cr_expect(ne(ptr, strstr(eop_json_string(newest, "reason", ""), "'soon' is no time"), NULL));
+    cr_expect(ne(ptr, strstr(eop_json_string(newest, "reason", ""), "'soon' is not a time"), NULL));
     cr_expect(
         ne(ptr, strstr(eop_json_string(eop_json_next(newest), "reason", ""), "nobody/1"), NULL));
     eop_json_free(r);

@@ -185,7 +185,7 @@ Test(workflow_zip, zips_of_the_first_writer_are_read) {
 Test(workflow_zip, what_is_no_zip_says_so) {
     put_text("a.zip", "hello");
     CHECK_CODE(EDGEOPS_E_CORRUPT, edgeops_workflow_check(NULL, "a.zip"));
-    CHECK_TEXT("is no zip file");
+    CHECK_TEXT("is not a zip file");
     put_text("empty.zip", "");
     CHECK_CODE(EDGEOPS_E_CORRUPT, edgeops_workflow_check(NULL, "empty.zip"));
     CHECK_CODE(EDGEOPS_E_NOTFOUND, edgeops_workflow_check(NULL, "absent.zip"));
