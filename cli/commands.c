@@ -72,7 +72,7 @@ static const cli_argument arg_run[] = {OP_ARG_INTEGER("ID", "id"), ARGS_END};
 
 /* -- node -- */
 static const cli_option node_init_options[] = {
-    ONE_OF("layer", "edge fog cloud", "LAYER", NULL, "where this node stands (default edge)"),
+    ONE_OF("layer", "edge fog cloud", "LAYER", NULL, "layer of this node (default edge)"),
     ONE_OF("durability", "process power", "WHAT", NULL, "what samples survive: a kill of any process (default), or also a power cut"), OPTIONS_END};
 static const cli_option node_set_options[] = {
     OP_ONE_OF("durability", "process power", "WHAT", "durability"), OPTIONS_END};
@@ -101,7 +101,7 @@ static const cli_option node_restore_options[] = {
     TEXT("asset", "TEMPLATE", NULL, "asset name made of the topic: {2} is its second level, {topic} all of it (the default)"), \
     TEXT("time", "MEMBER", NULL, "member of the message that holds the time (default: time of arrival)"), \
     ONE_OF("time-unit", "s ms us ns", "UNIT", NULL, "unit of a numeric time (default: by its size)"), \
-    TEXT("seq", "MEMBER", NULL, "member that tells samples of one time apart"), \
+    TEXT("seq", "MEMBER", NULL, "member that distinguishes samples of one time"), \
     TEXT("values", "MEMBER", NULL, "member that holds the values (default: the message itself)"), \
     LIST("labels-topic", "FILTER", NULL, "topic filter whose messages are labels: {\"start\", \"end\", \"label\", \"author\", \"asset\"}"), \
     TEXT("labels-asset", "TEMPLATE", NULL, "whose labels they are, where the message does not say, made of the topic as in --asset")
@@ -376,7 +376,7 @@ static const cli_command commands[] = {
     {"label", "stats", "count the classes, and show how far those who labelled agree",
      "Everything is counted in rows: samples that a label covers. Where more than one author labelled the same rows: their agreement, "
      "and what remains of it beyond chance (Cohen's kappa for two, Fleiss' kappa for all of them: 1 is perfect, 0 as good as chance). "
-     "Labels without an author stand under their source, in parentheses.",
+     "Labels without an author are listed under their source, in parentheses.",
      label_asset_args, label_stats_options, "label.stats", NULL},
 
     {"dataset", "create", "freeze samples and labels",
