@@ -179,6 +179,46 @@ class NodePrediction(Structure):
                 ("latency", c_int64)]
 
 
+class WindowSpec(Structure):
+    _fields_ = [("rows", c_uint32), ("step", c_uint32), ("max_gap", c_int64), ("period", c_int64), ("fill", c_int),
+                ("missing", c_int), ("wait", c_int64), ("mixed", c_int), ("reserved32", c_uint32), ("reserved", c_uint64 * 2)]
+
+
+class Port(Structure):
+    _fields_ = [("name", c_char_p), ("unit", c_char_p), ("type", c_int), ("length", c_uint32)]
+
+
+class Manifest(Structure):
+    _fields_ = [("name", c_char_p), ("version", c_char_p), ("description", c_char_p), ("module", c_char_p),
+                ("requires_python", c_char_p), ("path", POINTER(c_char_p)), ("path_count", c_size_t),
+                ("inputs", POINTER(Port)), ("input_count", c_size_t), ("outputs", POINTER(Port)),
+                ("output_count", c_size_t), ("window", WindowSpec), ("label", c_char_p), ("classes", POINTER(c_char_p)),
+                ("class_count", c_size_t), ("parameters_json", c_char_p), ("memory_bytes", c_uint64),
+                ("train_timeout", c_int64), ("predict_timeout", c_int64), ("json", c_char_p)]
+
+
+class ModelInfo(Structure):
+    _fields_ = [("directory", c_char_p), ("manifest", POINTER(Manifest)), ("workflow", c_char_p),
+                ("workflow_version", c_char_p), ("workflow_digest", c_char_p), ("dataset", c_char_p),
+                ("dataset_digest", c_char_p), ("params_json", c_char_p), ("metrics_json", c_char_p), ("created", c_int64),
+                ("size_bytes", c_uint64), ("json", c_char_p)]
+
+
+class LanePrediction(Structure):
+    _fields_ = [("id", c_uint64), ("status", c_int), ("message", c_char_p), ("count", c_size_t),
+                ("values", POINTER(Value)), ("duration", c_int64)]
+
+
+LANE_PREDICTION_FN = CFUNCTYPE(None, POINTER(LanePrediction), c_void_p)
+STATE_FN = CFUNCTYPE(None, c_int, c_char_p, c_void_p)
+
+
+class LaneOptions(Structure):
+    _fields_ = [("struct_size", c_size_t), ("depth", c_uint32), ("run_dir", c_char_p),
+                ("on_prediction", LANE_PREDICTION_FN), ("on_state", STATE_FN), ("on_drain", c_void_p),
+                ("user_data", c_void_p)]
+
+
 class ArrowSchema(Structure):
     pass
 
@@ -220,7 +260,9 @@ STRUCTS: dict[str, type[Structure]] = {
     "edgeops_label_query": LabelQuery, "edgeops_dataset_options": DatasetOptions,
     "edgeops_dataset_layout": DatasetLayout, "edgeops_dataset_part": DatasetPart, "edgeops_dataset": Dataset,
     "edgeops_node_options": NodeOptions, "edgeops_call_options": CallOptions,
-    "edgeops_node_prediction": NodePrediction, "struct ArrowSchema": ArrowSchema, "struct ArrowArray": ArrowArray,
+    "edgeops_node_prediction": NodePrediction, "edgeops_window_spec": WindowSpec, "edgeops_port": Port,
+    "edgeops_manifest": Manifest, "edgeops_model_info": ModelInfo, "edgeops_prediction": LanePrediction,
+    "edgeops_lane_options": LaneOptions, "struct ArrowSchema": ArrowSchema, "struct ArrowArray": ArrowArray,
     "struct ArrowArrayStream": ArrowArrayStream,
 }
 
@@ -301,6 +343,14 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "edgeops_dataset_verify": (c_int, [c_void_p, c_char_p]),
     "edgeops_dataset_free": (None, [POINTER(Dataset)]),
     "edgeops_dataset_remove": (c_int, [c_void_p, c_char_p]),
+    "edgeops_node_runtime": (c_int, [_OUT, c_void_p]),
+    "edgeops_node_model": (c_int, [_OUT, c_void_p, c_char_p]),
+    "edgeops_model_info_of": (POINTER(ModelInfo), [c_void_p]),
+    "edgeops_model_close": (None, [c_void_p]),
+    "edgeops_lane_options_init": (None, [POINTER(LaneOptions), c_size_t]),
+    "edgeops_lane_open": (c_int, [_OUT, c_void_p, c_void_p, POINTER(LaneOptions)]),
+    "edgeops_lane_submit_rows": (c_int, [c_void_p, c_uint64, c_void_p, c_void_p, c_uint64]),
+    "edgeops_lane_close": (None, [c_void_p]),
     "edgeops_workflow_check": (c_int, [_OUT, c_char_p]),
     "edgeops_workflow_pack": (c_int, [_TEXT, c_char_p, c_char_p]),
 }
@@ -313,9 +363,10 @@ LEFT_OUT: dict[str, tuple[str, ...]] = {
     "a node turns its loop so that Ctrl-C is seen": ("edgeops_ctx_run", "edgeops_node_call"),
     "a dataset is read into NumPy's memory": ("edgeops_dataset_read", "edgeops_dataset_read_unchecked"),
     "the node has an operation for it": ("edgeops_workflow_", "edgeops_source_", "edgeops_driver_list", "edgeops_publisher_",
-                                         "edgeops_runtime_", "edgeops_train_", "edgeops_training_", "edgeops_lane_",
-                                         "edgeops_model_", "edgeops_node_workflows", "edgeops_node_runtime",
-                                         "edgeops_node_model"),
+                                         "edgeops_runtime_", "edgeops_train_", "edgeops_training_",
+                                         "edgeops_model_open", "edgeops_node_workflows"),
+    "a node turns its loop while an answer is waited for": ("edgeops_lane_submit", "edgeops_lane_predict",
+                                                            "edgeops_lane_predict_many"),
     "it is for measurements": ("edgeops_virtual_",),
 }
 

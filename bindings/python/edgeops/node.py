@@ -21,6 +21,7 @@ from ._handle import _OPEN, Handle
 from ._loop import Loop
 from .call import Call, Done, Event
 from .errors import BusyError, Interrupted, UnsupportedError
+from .predictor import Predictor
 from .query import value_of
 from .store import Store
 from .times import times_of
@@ -273,6 +274,13 @@ class Node(Handle):
         finally:
             if source is not None:
                 os.close(source)
+
+    def predictor(self, model: str) -> Predictor:
+        """Holds a model ready in a worker, for predictions on arrays of your own, one window at a time. Local only.
+
+        NotFoundError (model); UnsupportedError for a remote node. Close it, or use it in `with`.
+        """
+        return Predictor(self, model)
 
     def predict_arrays(self, model: str, channels: Mapping[str, Any], times: Any = None,
                        ) -> tuple[list[dict[str, Any]], dict[str, Any]]:

@@ -370,3 +370,79 @@ def test_descriptors_of_an_operation_are_its_own(node, tmp_path):
         with open(os.devnull, "wb") as out:
             node.call("data.export", output=out.fileno(), asset="a")
     assert len(os.listdir("/proc/self/fd")) == fds
+
+
+def test_a_predictor_answers_on_arrays(node, tmp_path):
+    prepare(node, tmp_path / "w")
+    model = node.train("w", "d")["model"]
+    with node.predictor(model) as predictor:
+        assert (predictor.inputs, predictor.outputs, predictor.rows) == (["x"], ["class", "twice"], 1)
+        assert predictor.predict([2.5]) == {"class": "good", "twice": 5.0}
+        assert predictor.predict(np.array([[7.0]]), [5]) == {"class": "bad", "twice": 14.0}
+        found = []
+        threads = [threading.Thread(target=lambda k=k: found.extend(predictor.predict([k + i])["twice"] for i in range(50)))
+                   for k in (0, 100, 200)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        assert sorted(found) == [2.0 * (k + i) for k in (0, 100, 200) for i in range(50)]
+        for bad in ([1.0, 2.0], [[[1.0]]], ["x"], [[1.0], [2.0]]):
+            with pytest.raises(ValueError):
+                predictor.predict(bad)
+        with pytest.raises(ValueError):
+            predictor.predict([1.0], [1, 2])
+    with pytest.raises(edgeops.ClosedError):
+        predictor.predict([1.0])
+    with pytest.raises(edgeops.NotFoundError):
+        node.predictor("absent")
+    held = node.predictor(model)
+    node.close()
+    assert held.closed
+    with pytest.raises(edgeops.ClosedError):
+        held.predict([1.0])
+
+
+def test_a_workflow_that_fails_or_does_not_load(node, tmp_path):
+    prepare(node, tmp_path / "w")
+    manifest = {**MANIFEST, "name": "bad", "python": {"module": "bad_m"}}
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad/workflow.json").write_text(json.dumps(manifest))
+    (tmp_path / "bad/bad_m.py").write_text(
+        "import pathlib\ndef train(d, p, run): return 1\ndef predict(m, w, p):\n    if w.values[0, 0] == 1: return None\n"
+        "    raise KeyError('mine')\n")
+    node.call("workflow.add", path=str(tmp_path / "bad"))
+    with node.predictor(node.train("bad", "d")["model"]) as predictor:
+        assert predictor.predict([1.0]) is None
+        with pytest.raises(edgeops.WorkerError, match="mine"):
+            predictor.predict([2.0])
+        assert predictor.predict([1.0]) is None, "it goes on"
+    model = node.train("w", "d")["model"]
+    for file in (tmp_path / "home/models").rglob("model.pkl"):
+        file.write_bytes(b"no pickle")
+    with node.predictor(model) as predictor:
+        with pytest.raises(edgeops.Error):
+            predictor.predict([1.0])
+
+
+def test_ctrl_c_drops_a_prediction(tmp_path):
+    with edgeops.Node(tmp_path / "home", mode="local") as node:
+        prepare(node, tmp_path / "w")
+        manifest = {**MANIFEST, "name": "slow", "python": {"module": "slow_m"}, "limits": {"predict_timeout": "60s"}}
+        (tmp_path / "slow").mkdir()
+        (tmp_path / "slow/workflow.json").write_text(json.dumps(manifest))
+        (tmp_path / "slow/slow_m.py").write_text(
+            "import time\ndef train(d, p, run): return 1\ndef predict(m, w, p):\n    time.sleep(30)\n")
+        node.call("workflow.add", path=str(tmp_path / "slow"))
+        model = node.train("slow", "d")["model"]
+    code, out, took = child(tmp_path, f"""
+        node = edgeops.Node(sys.argv[1] + "/home", mode="local")
+        print("ready", flush=True)
+        try:
+            with node.predictor("{model}") as predictor:
+                predictor.predict([1.0])
+        except KeyboardInterrupt:
+            print("ended")
+        node.close()
+        """, 1.0)
+    assert (code, out) == (0, "ended\n") and took < 5
