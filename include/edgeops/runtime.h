@@ -98,7 +98,8 @@ typedef struct edgeops_training edgeops_training;
 
 /** Trains in a worker of its own, killed at the manifest's train_timeout and held to its memory
  * limit: what the worker allocates, libraries' data and memory that is only reserved included, the
- * bare interpreter and the dataset not.
+ * bare interpreter and the dataset not. It ends with the process, however that ends; the threads of
+ * the host may come and go.
  *
  * The model is a folder with model.json (what it was made of: workflow, dataset and parameters with
  * their digests, metrics, versions of the libraries, the SHA-256 of each file) and files/ (what the
@@ -201,8 +202,8 @@ typedef struct edgeops_lane edgeops_lane;
  * A model that does not load is told through on_state and tried again like any death: windows wait
  * meanwhile, so a caller that must come to an end closes the lane. Where the workflow has
  * predict_batch(), windows that wait go to it together; when that fails they are tried one by one.
- * A float64 output may be NaN. The worker ends with the thread that opened the lane, or on which it
- * was last started again, if that thread ends before the process: it is started again then.
+ * A float64 output may be NaN. A worker ends with the process, however that ends; the threads of
+ * the host may come and go.
  *
  *  @param model    kept as long as the lane needs it: the caller may close his handle
  *  @param options  NULL for the defaults, which are enough for the calls that wait

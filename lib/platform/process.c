@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -18,11 +17,12 @@
 #include "base/fd.h"
 #include "base/memory.h"
 #include "platform/loop.h"
+#include "platform/spawn.h"
 
 /* <sys/wait.h> of glibc 2.36 has it, older ones do not. */
 #define WAIT_PIDFD 3
 
-enum { MAX_FDS = 16, REAP_WAIT_MS = 5000 };
+enum { REAP_WAIT_MS = 5000 };
 
 struct eop_process {
     uv_poll_t handle;
@@ -32,12 +32,6 @@ struct eop_process {
     eop_exit_fn on_exit;
     void *user_data;
 };
-
-extern char **environ;
-
-static int pidfd_open_of(pid_t pid) {
-    return eop_fd_high((int)syscall(SYS_pidfd_open, pid, 0)); /* always close-on-exec */
-}
 
 static int pidfd_signal(int pidfd, int signal) {
     return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
@@ -103,101 +97,6 @@ static void on_pidfd(uv_poll_t *handle, int status, int events) {
     }
 }
 
-static int set_attributes(posix_spawnattr_t *attr) {
-    sigset_t none;
-    sigset_t all;
-    int rc = 0;
-    (void)sigemptyset(&none);
-    (void)sigfillset(&all);
-    (void)sigdelset(&all, SIGKILL);
-    (void)sigdelset(&all, SIGSTOP);
-    rc = posix_spawnattr_setsigmask(attr, &none);
-    rc = rc != 0 ? rc : posix_spawnattr_setsigdefault(attr, &all);
-    /* Its own group: Ctrl-C on the host's terminal is for the host. */
-    rc = rc != 0 ? rc : posix_spawnattr_setpgroup(attr, 0);
-    return rc != 0 ? rc
-                   : posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-                                                        POSIX_SPAWN_SETPGROUP);
-}
-
-/* copies[i] lies above all targets, so that no dup2 hits a descriptor that is still needed, and
- * never is its own target, which would keep close-on-exec. */
-static int set_actions(posix_spawn_file_actions_t *actions, const eop_process_options *options,
-                       const int *copies) {
-    int rc = 0;
-    for (size_t i = 0; i < options->fd_count && rc == 0; i++) {
-        if (copies[i] < 0) {
-            rc = posix_spawn_file_actions_addopen(actions, (int)i, "/dev/null", O_RDWR, 0);
-        } else {
-            rc = posix_spawn_file_actions_adddup2(actions, copies[i], (int)i);
-        }
-    }
-    rc = rc != 0 ? rc : posix_spawn_file_actions_addclosefrom_np(actions, (int)options->fd_count);
-    if (rc == 0 && options->directory != NULL) {
-        rc = posix_spawn_file_actions_addchdir_np(actions, options->directory);
-    }
-    return rc;
-}
-
-/* posix_spawn wants char *const[], and promises not to write there. */
-static char *const *unconst(const char *const *strings) {
-    union {
-        const char *const *in;
-        char *const *out;
-    } both;
-    both.in = strings;
-    return both.out;
-}
-
-/* 0 or an errno value. */
-static int spawn(pid_t *pid, const eop_process_options *options, const int *copies) {
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attr;
-    int rc = posix_spawn_file_actions_init(&actions);
-    if (rc != 0) {
-        return rc;
-    }
-    rc = posix_spawnattr_init(&attr);
-    if (rc == 0) {
-        rc = set_attributes(&attr);
-        rc = rc != 0 ? rc : set_actions(&actions, options, copies);
-        rc = rc != 0 ? rc
-                     : posix_spawn(pid, options->file, &actions, &attr, unconst(options->argv),
-                                   options->envp != NULL ? unconst(options->envp) : environ);
-        (void)posix_spawnattr_destroy(&attr);
-    }
-    (void)posix_spawn_file_actions_destroy(&actions);
-    return rc;
-}
-
-/* Gives pid and pidfd, or an errno value. */
-static int spawn_watched(pid_t *pid, int *pidfd, const eop_process_options *options) {
-    int copies[MAX_FDS];
-    size_t made = 0;
-    int rc = 0;
-    for (; made < options->fd_count && rc == 0; made++) {
-        int fd = options->fds[made];
-        copies[made] = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, (int)options->fd_count);
-        rc = fd >= 0 && copies[made] < 0 ? errno : 0;
-    }
-    rc = rc != 0 ? rc : spawn(pid, options, copies);
-    if (rc == 0) {
-        *pidfd = pidfd_open_of(*pid);
-        if (*pidfd < 0) {
-            rc = errno;
-            (void)kill(*pid, SIGKILL);
-            while (waitpid(*pid, NULL, 0) < 0 && errno == EINTR) {
-            }
-        }
-    }
-    while (made > 0) {
-        if (copies[--made] >= 0) {
-            (void)close(copies[made]);
-        }
-    }
-    return rc;
-}
-
 /* Blocks until the killed process is gone, but not for ever: one that hangs in the kernel (dead
  * disk) must not hang the host. */
 static void kill_and_reap(eop_process *process) {
@@ -230,7 +129,8 @@ edgeops_status eop_process_start(eop_process **out, edgeops_ctx *ctx,
     *out = NULL;
     EOP_REQUIRE(options->file != NULL && options->file[0] == '/' && options->argv != NULL,
                 "platform");
-    EOP_REQUIRE(options->fds != NULL && options->fd_count >= 3 && options->fd_count <= MAX_FDS,
+    EOP_REQUIRE(options->fds != NULL && options->fd_count >= 3 &&
+                    options->fd_count <= EOP_SPAWN_FDS,
                 "platform");
     process = eop_calloc(1, sizeof(*process));
     if (process == NULL) {
@@ -239,7 +139,7 @@ edgeops_status eop_process_start(eop_process **out, edgeops_ctx *ctx,
     process->ctx = ctx;
     process->on_exit = on_exit;
     process->user_data = user_data;
-    rc = spawn_watched(&process->pid, &process->pidfd, options);
+    rc = eop_spawn(&process->pid, &process->pidfd, options);
     if (rc != 0) {
         eop_free(process);
         return eop_fail_errno(rc, "platform", "'%s' cannot be started", options->file);

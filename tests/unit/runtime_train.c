@@ -2,7 +2,9 @@
 /* Trainings by real workers: what a workflow sees, and everything it may do wrong. */
 #include <dirent.h>
 #include <math.h>
+#include <pthread.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "edgeops/dataset.h"
@@ -522,6 +524,83 @@ Test(runtime_train, cancel_ends_it) {
     wait_for(&o);
     cr_expect(eq(int, o.status, EDGEOPS_E_CANCELED));
     edgeops_workflow_close(workflow);
+}
+
+/* -- who ends with whom -- */
+
+static edgeops_workflow *patient;
+
+/* Starts a training, turns the loop until its worker runs, and ends. */
+static void *start_and_end(void *user_data) {
+    outcome *o = user_data;
+    if (start(o, patient, NULL) == EDGEOPS_OK) {
+        while (o->lines == 0 && !o->ended) {
+            (void)!edgeops_ctx_run(fixture_ctx, 20 * EDGEOPS_MILLISECOND);
+        }
+    }
+    return NULL;
+}
+
+Test(runtime_train, goes_on_when_the_thread_that_started_it_ends) {
+    pthread_t thread;
+    outcome o = {0};
+    patient = workflow_of("import time\ndef train(d, p, r):\n"
+                          "    print('on', flush=True)\n    time.sleep(1)\n    return 1\n",
+                          "");
+    cr_assert(eq(int, pthread_create(&thread, NULL, start_and_end, &o), 0));
+    cr_assert(eq(int, pthread_join(thread, NULL), 0));
+    cr_assert(eq(int, o.lines, 1), "%s", edgeops_error_last()->message);
+    cr_assert(eq(int, o.ended, false));
+    wait_for(&o);
+    cr_expect(eq(int, o.status, EDGEOPS_OK), "%s", o.message);
+    edgeops_workflow_close(patient);
+}
+
+/* Gone, or a zombie that nobody here may reap. */
+static bool has_ended(int pid) {
+    char path[64];
+    char state = 'X';
+    (void)snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    FILE *file = fopen(path, "re");
+    if (file != NULL) {
+        (void)!fscanf(file, "%*d %*s %c", &state);
+        fclose(file);
+    }
+    return state == 'X' || state == 'Z';
+}
+
+/* A host of its own: tells the pid of its worker, then dies without a word. */
+static void be_killed(int tell) {
+    outcome o = {0};
+    store = NULL;
+    fixture_enter();
+    patient = workflow_of("import os, time\ndef train(d, p, r):\n"
+                          "    print(os.getpid(), flush=True)\n    time.sleep(60)\n",
+                          "");
+    (void)start_and_end(&o);
+    (void)!write(tell, o.first_line, strlen(o.first_line));
+    (void)kill(getpid(), SIGKILL);
+}
+
+Test(runtime_train, worker_ends_with_a_host_that_is_killed) {
+    char text[32] = "";
+    int ends[2];
+    cr_assert(eq(int, pipe(ends), 0));
+    pid_t host = fork();
+    if (host == 0) {
+        be_killed(ends[1]);
+        _exit(1);
+    }
+    close(ends[1]);
+    (void)!read(ends[0], text, sizeof text - 1);
+    close(ends[0]);
+    cr_assert(eq(int, waitpid(host, NULL, 0), host));
+    int worker = atoi(text);
+    cr_assert(gt(int, worker, 1), "the host told '%s'", text);
+    for (int i = 0; i < 200 && !has_ended(worker); i++) {
+        usleep(10000);
+    }
+    cr_expect(eq(int, has_ended(worker), true));
 }
 
 Test(runtime_train, memory_over_the_limit_is_told) {
