@@ -6,9 +6,9 @@
 
 #include <stdbool.h>
 
+#include "catalog/catalog.h"
+#include "catalog/record.h"
 #include "edgeops/dataset.h"
-#include "store/catalog.h"
-#include "store/record.h"
 #include "store/verify.h"
 
 /** JSON object: name, digest, created, assets [{name, rows, max_ordinal}], channels [{name, type,

@@ -3,8 +3,8 @@
 #ifndef EOP_DATASET_LABEL_H
 #define EOP_DATASET_LABEL_H
 
-#include "store/catalog.h"
-#include "store/names.h"
+#include "catalog/catalog.h"
+#include "catalog/names.h"
 
 typedef struct eop_label_name {
     char *name; /* first: eop_names */

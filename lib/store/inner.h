@@ -5,10 +5,10 @@
 #ifndef EOP_STORE_INNER_H
 #define EOP_STORE_INNER_H
 
+#include "catalog/asset_list.h"
+#include "catalog/catalog.h"
 #include "column/rows.h"
 #include "edgeops/store.h"
-#include "store/asset_list.h"
-#include "store/catalog.h"
 
 /** Has a lock of its own: the last one that is taken. */
 eop_catalog *eop_store_catalog(edgeops_store *store);

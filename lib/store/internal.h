@@ -14,9 +14,9 @@
 #include <pthread.h>
 
 #include "base/log.h"
+#include "catalog/catalog.h"
 #include "journal/journal.h"
 #include "store/birth.h"
-#include "store/catalog.h"
 #include "store/lookup.h"
 #include "store/memtable.h"
 #include "store/telemetry.h"

@@ -5,9 +5,9 @@
 #ifndef EOP_STORE_MEMTABLE_H
 #define EOP_STORE_MEMTABLE_H
 
+#include "catalog/asset_list.h"
 #include "column/rows.h"
 #include "journal/frame.h"
-#include "store/asset_list.h"
 
 /** Memory that each block has free: what an asset costs however few its rows are. Counting it would
  * seal a segment of many assets early, into smaller chunks, and give none of it back. */

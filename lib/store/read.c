@@ -4,8 +4,8 @@
 #include "base/abi.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "catalog/catalog.h"
 #include "store/birth.h"
-#include "store/catalog.h"
 #include "store/internal.h"
 #include "store/scan.h"
 

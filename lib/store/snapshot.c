@@ -4,9 +4,9 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "store/catalog.h"
+#include "catalog/catalog.h"
+#include "catalog/version.h"
 #include "store/internal.h"
-#include "store/version.h"
 
 static edgeops_status hold_segments(eop_snapshot *s) {
     edgeops_store *store = s->store;

@@ -8,8 +8,8 @@
 #ifndef EOP_STORE_SNAPSHOT_H
 #define EOP_STORE_SNAPSHOT_H
 
+#include "catalog/sql.h"
 #include "journal/journal.h"
-#include "store/sql.h"
 #include "store/telemetry.h"
 
 typedef struct eop_snapshot {

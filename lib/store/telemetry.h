@@ -17,9 +17,9 @@
 #ifndef EOP_STORE_TELEMETRY_H
 #define EOP_STORE_TELEMETRY_H
 
+#include "catalog/sql.h"
 #include "column/chunk.h"
 #include "store/memtable.h"
-#include "store/sql.h"
 
 typedef struct eop_telemetry {
     eop_sql sql;

@@ -13,12 +13,12 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "catalog/policy.h"
+#include "catalog/record.h"
 #include "edgeops/dataset.h"
 #include "edgeops/label.h"
 #include "store/inner.h"
-#include "store/policy.h"
 #include "store/queue.h"
-#include "store/record.h"
 #include "store/retention.h"
 
 enum {

@@ -7,9 +7,9 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
+#include "catalog/policy.h"
 #include "store/inner.h"
 #include "store/internal.h"
-#include "store/policy.h"
 #include "store/queue.h"
 #include "store/retention.h"
 

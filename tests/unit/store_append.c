@@ -4,8 +4,8 @@
 #include <sys/stat.h>
 
 #include "base/time.h"
+#include "catalog/version.h"
 #include "edgeops/dataset.h"
-#include "store/version.h"
 #include "store_fixture.h"
 
 TestSuite(store_append, .init = make_home, .fini = remove_home, .timeout = 60);

@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 #include "base/time.h"
+#include "catalog/policy.h"
 #include "edgeops/label.h"
 #include "store/ballast.h"
 #include "store/inner.h"
-#include "store/policy.h"
 #include "store/retention.h"
 #include "store/room.h"
 #include "store_fixture.h"

@@ -4,11 +4,11 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "catalog/policy.h"
 #include "edgeops/context.h"
 #include "edgeops/dataset.h"
 #include "edgeops/label.h"
 #include "store/inner.h"
-#include "store/policy.h"
 #include "store/retention.h"
 #include "store_fixture.h"
 #include "support/disk.h"

@@ -4,12 +4,12 @@
 #include <malloc.h>
 #include <pthread.h>
 
+#include "catalog/outbox.h"
+#include "catalog/record.h"
 #include "edgeops/context.h"
 #include "edgeops/dataset.h"
 #include "edgeops/label.h"
 #include "store/inner.h"
-#include "store/outbox.h"
-#include "store/record.h"
 #include "store/room.h"
 #include "store_fixture.h"
 #include "support/disk.h"

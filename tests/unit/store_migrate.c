@@ -4,8 +4,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "catalog/version.h"
 #include "edgeops/dataset.h"
-#include "store/version.h"
 #include "store_fixture.h"
 
 TestSuite(store_migrate, .init = make_home, .fini = remove_home);

@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "base/time.h"
+#include "catalog/policy.h"
 #include "edgeops/dataset.h"
 #include "store/inner.h"
-#include "store/policy.h"
 #include "store_fixture.h"
 
 TestSuite(store_retention, .init = make_home, .fini = remove_home, .timeout = 120);

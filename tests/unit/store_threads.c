@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "catalog/outbox.h"
 #include "store/inner.h"
-#include "store/outbox.h"
 #include "store/queue.h"
 #include "store/room.h"
 

@@ -15,8 +15,8 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/memory.h"
+#include "catalog/version.h"
 #include "codec/schema.h"
-#include "store/version.h"
 
 #define HEADER       "edgeops-files 1\n"
 #define PATH_BYTES   4000

@@ -6,9 +6,9 @@
 
 #include "node/home/models.h"
 
+#include "catalog/record.h"
 #include "node/home/records.h"
 #include "runtime/model.h"
-#include "store/record.h"
 
 char *eop_workflow_store(const edgeops_node *node) {
     return eop_node_path(node, "store", NULL);

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "store/record.h"
+#include "catalog/record.h"
 
 edgeops_status eop_put_record(edgeops_node *node, const char *kind, const char *name,
                               const eop_json *record, bool insert_only) {

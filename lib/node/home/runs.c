@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "catalog/record.h"
 #include "node/home/models.h"
 #include "node/home/records.h"
-#include "store/record.h"
 
 #define RUNS_MAX  2000u
 #define LINES_MAX 1000u

@@ -3,11 +3,11 @@
 #ifndef EOP_NODE_LIVE_DEPLOYMENT_H
 #define EOP_NODE_LIVE_DEPLOYMENT_H
 
+#include "catalog/outbox.h"
 #include "monitor/histogram.h"
 #include "node/home/models.h"
 #include "node/home/runs.h"
 #include "node/live/stage.h"
-#include "store/outbox.h"
 
 typedef enum eop_deployment_state {
     EOP_DEPLOYMENT_STOPPED,

@@ -6,12 +6,12 @@
 #include <math.h>
 #include <string.h>
 
+#include "catalog/record.h"
 #include "node/home/args.h"
 #include "node/home/records.h"
 #include "node/live/deployment.h"
 #include "node/live/outbox.h"
 #include "node/live/sources.h"
-#include "store/record.h"
 
 const eop_json *eop_deployment_record(const eop_deployment *d) {
     return d->record;

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "catalog/record.h"
 #include "node/home/records.h"
-#include "store/record.h"
 
 #define NOTED_MAX  131072u
 #define SAVED_MAX  16384u

@@ -6,8 +6,8 @@
 
 #include <string.h>
 
+#include "catalog/outbox.h"
 #include "node/live/sources.h"
-#include "store/outbox.h"
 
 #define IN_FLIGHT 256u
 

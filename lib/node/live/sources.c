@@ -7,12 +7,12 @@
 
 #include <string.h>
 
+#include "catalog/dead_letter.h"
+#include "catalog/record.h"
 #include "ingest/source_state.h"
 #include "node/home/args.h"
 #include "node/home/records.h"
 #include "node/live/fed.h"
-#include "store/dead_letter.h"
-#include "store/record.h"
 #include "store/room.h"
 
 #define LETTERS_MAX    256u

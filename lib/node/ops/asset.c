@@ -2,10 +2,10 @@
 /* asset.*: what the store has of each asset, and who feeds and uses it. */
 #include <string.h>
 
+#include "catalog/policy.h"
 #include "node/live/deployments.h"
 #include "node/live/sources.h"
 #include "node/ops/groups.h"
-#include "store/policy.h"
 #include "store/retention.h"
 
 static eop_json *times_of(const edgeops_asset_info *info) {

@@ -7,13 +7,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "catalog/version.h"
 #include "edgeops/version.h"
 #include "node/control/job.h"
 #include "node/files/backup_list.h"
 #include "node/ops/groups.h"
 #include "store/backup.h"
 #include "store/room.h"
-#include "store/version.h"
 
 /* Between two looks at the free disk. */
 #define LOOK_BYTES ((uint64_t)32 << 20)

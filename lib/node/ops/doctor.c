@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "catalog/policy.h"
 #include "dataset/dataset.h"
 #include "node/control/job.h"
 #include "node/files/doctor_files.h"
@@ -12,7 +13,6 @@
 #include "node/live/deployments.h"
 #include "node/live/sources.h"
 #include "node/ops/groups.h"
-#include "store/policy.h"
 #include "store/retention.h"
 #include "store/room.h"
 

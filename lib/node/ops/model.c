@@ -2,10 +2,10 @@
 /* model.*: a model that a deployment, a prediction or a backup uses is not removed. */
 #include <string.h>
 
+#include "catalog/record.h"
 #include "node/home/records.h"
 #include "node/live/deployments.h"
 #include "node/ops/groups.h"
-#include "store/record.h"
 
 static void copy_member(eop_json *to, const eop_json *from, const char *key) {
     const eop_json *member = eop_json_get(from, key);

@@ -3,10 +3,10 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "catalog/policy.h"
 #include "node/control/job.h"
 #include "node/ops/groups.h"
 #include "store/compact.h"
-#include "store/policy.h"
 #include "store/retention.h"
 
 /* -- policies -- */

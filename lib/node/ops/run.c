@@ -7,11 +7,11 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "catalog/record.h"
 #include "node/control/job.h"
 #include "node/home/records.h"
 #include "node/home/runs.h"
 #include "node/ops/groups.h"
-#include "store/record.h"
 
 #define FOLLOW_EVERY  (200 * EDGEOPS_MILLISECOND)
 #define METRICS_BYTES ((size_t)4 << 20)

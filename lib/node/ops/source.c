@@ -2,11 +2,11 @@
 /* driver.* and source.*. */
 #include <string.h>
 
+#include "catalog/dead_letter.h"
 #include "node/live/deployments.h"
 #include "node/live/outbox.h"
 #include "node/live/sources.h"
 #include "node/ops/groups.h"
-#include "store/dead_letter.h"
 
 /* -- drivers -- */
 

@@ -7,11 +7,11 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "catalog/record.h"
 #include "node/control/bulk.h"
 #include "node/control/job.h"
 #include "node/home/models.h"
 #include "node/ops/groups.h"
-#include "store/record.h"
 
 #define UPLOAD_MAX ((uint64_t)4 << 30)
 

@@ -6,13 +6,13 @@
  * the ordinals of an asset that is made again under an old name go on (`retired`). Labels are only
  * added to: `version` says when one came, `withdrawn` when it was taken back, both counted in
  * meta 'label_version', so that a dataset can name what it was frozen with. */
-#ifndef EOP_STORE_CATALOG_H
-#define EOP_STORE_CATALOG_H
+#ifndef EOP_CATALOG_CATALOG_H
+#define EOP_CATALOG_CATALOG_H
 
 #include <pthread.h>
 
-#include "store/asset_list.h"
-#include "store/sql.h"
+#include "catalog/asset_list.h"
+#include "catalog/sql.h"
 
 typedef struct eop_catalog eop_catalog;
 
@@ -137,4 +137,4 @@ edgeops_status eop_catalog_add_channels(eop_catalog *catalog, const eop_asset *a
 edgeops_status eop_fail_no_asset(const char *name);
 edgeops_status eop_fail_no_channel(const char *asset, const char *channel);
 
-#endif /* EOP_STORE_CATALOG_H */
+#endif /* EOP_CATALOG_CATALOG_H */

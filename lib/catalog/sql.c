@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "store/sql.h"
+/* The layer over SQLite: opening with version and migrations, prepared statements, transactions,
+ * and one translation of its errors into statuses. */
+#include "catalog/sql.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Policies of retention as records of the catalog: which samples are kept for how long. What they
  * mean together is in store/retention.h. Any thread. */
-#ifndef EOP_STORE_POLICY_H
-#define EOP_STORE_POLICY_H
+#ifndef EOP_CATALOG_POLICY_H
+#define EOP_CATALOG_POLICY_H
 
 #include "edgeops/types.h"
 
@@ -30,4 +30,4 @@ typedef edgeops_status (*eop_policy_fn)(const eop_policy *policy, void *user_dat
 /** In the order in which they were made; what is given is borrowed. */
 edgeops_status eop_policy_list(eop_catalog *catalog, eop_policy_fn fn, void *user_data);
 
-#endif /* EOP_STORE_POLICY_H */
+#endif /* EOP_CATALOG_POLICY_H */

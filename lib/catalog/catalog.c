@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* catalog.db: its schema and migrations, the texts of all statements, transactions under its lock,
+ * and the assets and channels in it. What the other tables hold is read and written by the files of
+ * records, outbox, letters, and by the room of datasets. */
+#include "catalog/catalog.h"
 
-#include "store/catalog.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/time.h"
-#include "store/version.h"
+#include "catalog/version.h"
 
 #define LABEL_INDEX_OF_2                                                                           \
     "CREATE INDEX label_replaces ON label(replaces) WHERE replaces IS NOT NULL;"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Dead letters in catalog.db: the newest 1,000 of each source. Any thread. */
-#ifndef EOP_STORE_DEAD_LETTER_H
-#define EOP_STORE_DEAD_LETTER_H
+#ifndef EOP_CATALOG_DEAD_LETTER_H
+#define EOP_CATALOG_DEAD_LETTER_H
 
 #include "edgeops/types.h"
 
@@ -23,4 +23,4 @@ edgeops_status eop_dead_letter_list(eop_catalog *catalog, const char *source, si
                                     eop_dead_letter_fn fn, void *user_data);
 edgeops_status eop_dead_letter_remove(eop_catalog *catalog, const char *source);
 
-#endif /* EOP_STORE_DEAD_LETTER_H */
+#endif /* EOP_CATALOG_DEAD_LETTER_H */

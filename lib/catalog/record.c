@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Records in catalog.db: a JSON document for each (kind, name), and numbers that are given once.
  * Lists are copied, so that no lock is held while the caller looks at them. */
-#include "store/record.h"
+#include "catalog/record.h"
 
 #include <string.h>
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "store/catalog.h"
+#include "catalog/catalog.h"
 
 /* Rows that were read, given to the callback when no lock is held any more. */
 typedef struct pair {

@@ -2,8 +2,8 @@
 /* Records of the node in catalog.db: one JSON document for each (kind, name); kind is "source",
  * "model", "run", "deployment", "node", "retention". Any thread. Every write is one transaction
  * (BEGIN IMMEDIATE), durable against kill -9 when it returns. */
-#ifndef EOP_STORE_RECORD_H
-#define EOP_STORE_RECORD_H
+#ifndef EOP_CATALOG_RECORD_H
+#define EOP_CATALOG_RECORD_H
 
 #include <stdbool.h>
 
@@ -25,4 +25,4 @@ edgeops_status eop_record_remove(eop_catalog *catalog, const char *kind, const c
 /** Next number of a named sequence, from 1; never given twice. */
 edgeops_status eop_record_number(int64_t *out, eop_catalog *catalog, const char *sequence);
 
-#endif /* EOP_STORE_RECORD_H */
+#endif /* EOP_CATALOG_RECORD_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The list of assets and their channels; see asset_list.h. Memory only: catalog.c reads and writes
  * the tables. */
-#include "store/asset_list.h"
+#include "catalog/asset_list.h"
 
 #include <string.h>
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Messages that wait for a broker and the checkpoints of deployments, in catalog.db: both change in
  * one transaction. How many wait is counted in memory, under the catalog's lock. */
-#include "store/outbox.h"
+#include "catalog/outbox.h"
 
 #include <string.h>
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "store/catalog.h"
+#include "catalog/catalog.h"
 
 #define OUTBOX_LIMIT 1000000u
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Dead letters in catalog.db: what came and could not be taken, the newest of each source. Lists
  * are copied, so that no lock is held while the caller looks at them. */
-#include "store/dead_letter.h"
+#include "catalog/dead_letter.h"
 
 #include <string.h>
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "store/catalog.h"
+#include "catalog/catalog.h"
 
 enum { PAYLOAD_KEPT = 512, LETTERS_KEPT = 1000 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Objects by name in a hash table (base/map).
  * The first member of an object is its name: `char *name`. */
-#ifndef EOP_STORE_NAMES_H
-#define EOP_STORE_NAMES_H
+#ifndef EOP_CATALOG_NAMES_H
+#define EOP_CATALOG_NAMES_H
 
 #include "base/map.h"
 
@@ -15,4 +15,4 @@ void *eop_names_find(const eop_names *names, const char *name, uint64_t hash);
 void eop_names_add(eop_names *names, void *object, uint64_t hash);
 void eop_names_remove(eop_names *names, const void *object, uint64_t hash);
 
-#endif /* EOP_STORE_NAMES_H */
+#endif /* EOP_CATALOG_NAMES_H */

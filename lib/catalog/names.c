@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "store/names.h"
+/* Finds objects by their names: base/map.h with the name as the key. */
+#include "catalog/names.h"
 
 #include <string.h>
 

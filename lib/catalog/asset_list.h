@@ -2,13 +2,13 @@
 /* The assets that the catalog knows and their channels: by name, by id, by position. What the store
  * has of an asset beside this begins with an eop_asset (series), so that one list serves both. Not
  * locked: the caller's lock. */
-#ifndef EOP_STORE_ASSET_LIST_H
-#define EOP_STORE_ASSET_LIST_H
+#ifndef EOP_CATALOG_ASSET_LIST_H
+#define EOP_CATALOG_ASSET_LIST_H
 
 #include <stdbool.h>
 
 #include "base/type.h"
-#include "store/names.h"
+#include "catalog/names.h"
 
 #define EOP_ASSETS_MAX       100000u
 #define EOP_ASSET_NAME_MAX   200u
@@ -73,4 +73,4 @@ static inline bool eop_channel_holds(const eop_channel *channel, const edgeops_v
     return value->type == channel->type && eop_value_length(value) == channel->length;
 }
 
-#endif /* EOP_STORE_ASSET_LIST_H */
+#endif /* EOP_CATALOG_ASSET_LIST_H */

@@ -7,11 +7,11 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "base/time.h"
+#include "catalog/asset_list.h"
+#include "catalog/catalog.h"
+#include "catalog/policy.h"
+#include "catalog/record.h"
 #include "codec/json.h"
-#include "store/catalog.h"
-#include "store/memtable.h"
-#include "store/policy.h"
-#include "store/record.h"
 
 static edgeops_status check(const eop_policy *policy) {
     size_t size = strlen(policy->pattern);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A thin layer over one SQLite connection: statements are prepared once, errors become statuses.
  * One thread at a time. */
-#ifndef EOP_STORE_SQL_H
-#define EOP_STORE_SQL_H
+#ifndef EOP_CATALOG_SQL_H
+#define EOP_CATALOG_SQL_H
 
 #include <sqlite3.h>
 #include <stdbool.h>
@@ -75,4 +75,4 @@ void eop_sql_bind_blob(sqlite3_stmt *statement, int at, const void *data, size_t
 /** Never NULL. */
 const char *eop_sql_text(sqlite3_stmt *statement, int at);
 
-#endif /* EOP_STORE_SQL_H */
+#endif /* EOP_CATALOG_SQL_H */

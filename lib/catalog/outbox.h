@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Messages that must reach a broker, and how far a deployment has come, in catalog.db. Any thread.
  * */
-#ifndef EOP_STORE_OUTBOX_H
-#define EOP_STORE_OUTBOX_H
+#ifndef EOP_CATALOG_OUTBOX_H
+#define EOP_CATALOG_OUTBOX_H
 
 #include "edgeops/types.h"
 
@@ -35,4 +35,4 @@ edgeops_status eop_checkpoint_get(uint64_t *ordinal, char **state_json, eop_cata
                                   const char *deployment);
 edgeops_status eop_checkpoint_remove(eop_catalog *catalog, const char *deployment);
 
-#endif /* EOP_STORE_OUTBOX_H */
+#endif /* EOP_CATALOG_OUTBOX_H */
