@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A node: a home, who owns it, and what runs in it. */
+/* Opens, starts, stops and closes a node. The only file that knows all of its rooms: it wires them
+ * and owns the tick and the order in which they end. */
 
 #include <errno.h>
 #include <stdlib.h>
@@ -44,7 +45,7 @@ static void on_turn(void *user_data) {
     eop_calls_turn(node);
 }
 
-/* Room on the disk is asked for here, not by those who append: one look a second for all. */
+/* The free disk is checked here, once a second for all, and not by those who append. */
 static void look_at_disk(edgeops_node *node) {
     bool was_full = atomic_load(&node->disk_full);
     bool full = eop_store_ready(node->store) != EDGEOPS_OK;
@@ -60,7 +61,7 @@ static void look_at_disk(edgeops_node *node) {
     }
 }
 
-/* What is due is dropped in the background; on a full disk it is what makes room. */
+/* Retention runs in the background. On a full disk it is what makes room. */
 static void retain(edgeops_node *node) {
     edgeops_duration every = atomic_load(&node->disk_full) ? RETAIN_FULL : RETAIN_EVERY;
     edgeops_time now = eop_monotonic();
@@ -79,7 +80,7 @@ static void on_tick(void *user_data) {
     eop_outboxes_tick(node);
 }
 
-/* 64 bits of chance, as text. */
+/* 64 random bits, as text. */
 static char *new_id(void) {
     uint64_t bits = 0;
     if (getrandom(&bits, sizeof(bits), 0) != (ssize_t)sizeof(bits)) {
@@ -114,8 +115,8 @@ static edgeops_status open_record(edgeops_node *node, const char *layer) {
     return status;
 }
 
-/* Absolute: workers run in a folder of their own, and hosts may change theirs. A home that is not
- * there yet gets the name it will have. */
+/* Absolute, since workers run in folders of their own and hosts may change theirs. A home that does
+ * not exist yet gets the path it will have. */
 static edgeops_status set_home(edgeops_node *node, const char *home) {
     char *full = realpath(home, NULL);
     char *path = full != NULL || home[0] == '/' ? eop_strdup(full != NULL ? full : home) : NULL;
@@ -189,12 +190,12 @@ static edgeops_status check_options(const edgeops_node_options *options) {
     const char *layer = options->layer;
     if (layer != NULL && strcmp(layer, "edge") != 0 && strcmp(layer, "fog") != 0 &&
         strcmp(layer, "cloud") != 0) {
-        return eop_fail(EDGEOPS_E_INVALID, "node", "layer '%.32s' is none of edge, fog, cloud",
+        return eop_fail(EDGEOPS_E_INVALID, "node", "layer '%.32s' is not one of edge, fog, cloud",
                         layer);
     }
     if (options->mode != EDGEOPS_NODE_AUTO && options->mode != EDGEOPS_NODE_LOCAL &&
         options->mode != EDGEOPS_NODE_REMOTE) {
-        return eop_fail(EDGEOPS_E_INVALID, "node", "mode %d is none of edgeops_node_mode",
+        return eop_fail(EDGEOPS_E_INVALID, "node", "mode %d is not one of edgeops_node_mode",
                         (int)options->mode);
     }
     return EDGEOPS_OK;
@@ -210,7 +211,7 @@ static edgeops_status check_exists(const edgeops_node *node) {
                              node->home);
 }
 
-/* One who serves the home keeps it; others are done soon. */
+/* A process that serves the home keeps it; others release it soon. */
 static bool is_served(const edgeops_node *node) {
     int fd = -1;
     char *path = eop_node_path(node, "edgeops.sock", NULL);
@@ -229,8 +230,8 @@ static edgeops_duration longest_wait(const edgeops_node_options *options) {
     return options->mode == EDGEOPS_NODE_LOCAL ? SERVE_WAIT : OPEN_WAIT;
 }
 
-/* A daemon that answers comes first; without one the home may be ours. E_BUSY: it is
- * someone's who may be gone, or answer, soon. */
+/* A daemon that answers is used; without one this process opens the home. E_BUSY: another process
+ * has it, and may release it or answer soon. */
 static edgeops_status try_either(edgeops_node *node, const edgeops_node_options *options) {
     if (options->mode != EDGEOPS_NODE_LOCAL) {
         edgeops_status status = eop_client_new(&node->client, node);

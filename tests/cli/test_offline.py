@@ -850,7 +850,7 @@ def test_a_broker_that_is_not_there_exits_with_4(node):
 def test_a_dataset_is_not_rounded_into_arrays(node, tmp_path):
     rows = "time,u,s,v\n2024-01-01T00:00:00Z,9007199254740993,a,1\n2024-01-01T00:00:01Z,3,b,2\n"
     node.run("data", "import", "wide", "-", "--column", "u=uint64", input=rows)
-    for channel, said in (("u", "beyond 2^53"), ("s", "is no number"), ("v", None)):
+    for channel, said in (("u", "beyond 2^53"), ("s", "is not a number"), ("v", None)):
         node.run("dataset", "create", f"of-{channel}", "--asset", "wide", "--channel", channel)
         done = node.run("dataset", "export", f"of-{channel}", "--output", tmp_path / f"{channel}.npz", check=False)
         assert (done.returncode == 0) == (said is None) and (said is None or said in done.stderr), done.stderr

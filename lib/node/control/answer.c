@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Compares results and events with their schemas, as the receiver sees them: parsed from the text
- * that goes out. What does not fit is a fault of the library: call.c makes a failure of the call of
- * it, where a test asked for that. A build with NDEBUG leaves all of this out. */
+ * that goes out. A mismatch is a fault of the library: where a test asked for the check, call.c
+ * lets the call fail with it. A build with NDEBUG has none of this. */
 #include "node/control/answer.h"
 
 #ifndef NDEBUG

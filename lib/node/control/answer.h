@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whether what an operation gives keeps to what is said of it. For tests: they set
- * EDGEOPS_CHECK_ANSWERS=1, and a build with NDEBUG has none of it. */
+/* Checks results and events against the schemas of their operation. For tests, which set
+ * EDGEOPS_CHECK_ANSWERS=1; a build with NDEBUG has no check. */
 #ifndef EOP_NODE_CONTROL_ANSWER_H
 #define EOP_NODE_CONTROL_ANSWER_H
 
 #include "node/control/operation.h"
 
 #ifndef NDEBUG
-/** text: of a result. E_INTERNAL says how it does not fit the schema of the operation. OK where
+/** text: of a result. E_INTERNAL says how it does not match the schema of the operation. OK where
  * nobody asked for the check. */
 edgeops_status eop_answer_check_result(const eop_op *op, const char *text);
 /** The same for an event, which must fit one of the operation's. */

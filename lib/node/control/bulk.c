@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Input that a cancel can end. A read(2) of a pipe or terminal blocks until its other end moves,
- * and the CSV reader calls read(2): so a second thread stands in between for all but regular files.
- */
+ * and the CSV reader calls read(2): so a second thread reads ahead into a pipe, for all but regular
+ * files. */
 
 #include "node/control/bulk.h"
 

@@ -5,8 +5,8 @@
 
 #include "node/home/home.h"
 
-/** The bulk input of a call as a descriptor whose end comes when the job is canceled. All calls:
- * the job's thread. */
+/** The bulk input of a call as a descriptor that ends when the job is canceled. All calls are made
+ * on the job's thread. */
 typedef struct eop_bulk eop_bulk;
 /** fd: the call's input, borrowed until closed. E_INVALID when there is none. */
 edgeops_status eop_bulk_open(eop_bulk **out, eop_job *job, int fd);

@@ -50,7 +50,7 @@ void edgeops_call_cancel(edgeops_call *call) {
     }
 }
 
-/* Keeps the first answer that does not fit what is said of the operation. */
+/* Keeps why the first answer did not match its schema. */
 static void note_misfit(edgeops_call *call, edgeops_status status) {
     if (status != EDGEOPS_OK && call->misfit == NULL) {
         call->misfit = eop_strdup(edgeops_error_last()->message);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A call: an operation that was asked for and is not answered yet. Its list and all of its members
- * are the loop's. */
+/* A call: an operation that was asked for and is not answered yet. Only the loop touches its list
+ * and its members. */
 #ifndef EOP_NODE_CONTROL_CALL_H
 #define EOP_NODE_CONTROL_CALL_H
 
@@ -27,10 +27,9 @@ struct edgeops_call {
     edgeops_status status;
     char *result;
     char *message;
-    char
-        *misfit; /**< answer.h: why the call fails at its end whatever it says; NULL: it does not */
-    /** Set by what takes time, an operation or the daemon; called once, by
-     * edgeops_call_cancel(). */
+    /** answer.h: the call fails with this text at its end; NULL: all answers match. */
+    char *misfit;
+    /** Set by an operation that takes time, or by the client. edgeops_call_cancel() calls it. */
     void (*cancel)(edgeops_call *call);
     void *data;  /**< the operation's */
     int64_t run; /**< that it works on, 0 for none */
@@ -38,8 +37,8 @@ struct edgeops_call {
     size_t (*queued)(void *user_data);
 };
 
-/** Ends a call: the answer goes out in a later turn. result: taken, NULL stands for {}. After a
- * failure the text is this thread's last error. A second end is passed over. */
+/** Ends a call: the answer is sent in a later turn. result: taken, NULL means {}. After a failure
+ * the text is this thread's last error. A second end is ignored. */
 void eop_call_finish(edgeops_call *call, edgeops_status status, eop_json *result);
 void eop_call_fail(edgeops_call *call, edgeops_status status, const char *message);
 /** Puts a new call into the list of its node, which runs or sends it in its next turn. */
@@ -48,7 +47,7 @@ void eop_call_link(edgeops_call *call);
 void eop_call_free(edgeops_call *call);
 /** Sends an event. Taken. */
 void eop_call_event(edgeops_call *call, eop_json *event);
-/** True when the receiver of events lags: make no more for now. */
+/** True when the receiver of events lags: make no more events for now. */
 bool eop_call_congested(const edgeops_call *call);
 /** Runs what is ready, answers what is done. */
 void eop_calls_turn(edgeops_node *node);

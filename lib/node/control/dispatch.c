@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From the name of an operation to a call: looks it up in the table that node.c hands in, checks
- * the arguments against its schema and gives them their defaults; or sends it to the daemon. */
+/* From the name of an operation to a call. Looks the operation up in the table that node.c hands
+ * in, checks the arguments against its schema and fills in their defaults; in a remote node it
+ * sends the call to the daemon instead. */
 
 #include "node/control/dispatch.h"
 
@@ -153,7 +154,7 @@ edgeops_status edgeops_node_call(char **result, edgeops_node *node, const char *
     }
     EOP_REQUIRE(node != NULL && operation != NULL, "node");
     EOP_REQUIRE_HERE(eop_ctx_birth(node->ctx), "node", "node");
-    /* An empty turn first: from inside a callback it says so, before anything was started. */
+    /* An empty turn first: called from inside a callback it fails, before anything was started. */
     edgeops_status status = eop_ctx_turn(node->ctx, 0);
     if (status == EDGEOPS_OK) {
         status = edgeops_node_call_start(&call, node, operation, args_json, options, on_waited, &w);

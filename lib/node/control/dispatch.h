@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Looks operations up in the node's table. edgeops_node_call_start() and edgeops_node_call() are made
- * here, too. */
+/* Looks operations up in the node's table. edgeops_node_call_start() and edgeops_node_call() are
+ * made here, too. */
 #ifndef EOP_NODE_CONTROL_DISPATCH_H
 #define EOP_NODE_CONTROL_DISPATCH_H
 

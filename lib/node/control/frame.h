@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What goes over HOME/edgeops.sock: frames of one JSON object each.
  *
- *   to the daemon    {"id", "op", "args", "input": bool, "output": bool}, with a descriptor for each
- *                    that is true, input first; {"id", "cancel": true}
+ *   to the daemon    {"id", "op", "args", "input": bool, "output": bool}, with a descriptor for
+ *                    each that is true, input first; {"id", "cancel": true}
  *   from the daemon  any number of {"id", "event"}, then {"id", "result"} or
  *                    {"id", "error": {"code", "message"}}
  *

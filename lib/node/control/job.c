@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A thread for each long operation, not the loop's pool: an operation may stand still for hours in
- * a pipe whose other end is a person, and a pool of four would then serve nobody else. */
+/* A thread for each long operation, not the loop's pool: an operation may wait for hours on a pipe
+ * whose other end is a person, and a pool of four would then serve nobody else. */
 
 #include "node/control/job.h"
 
@@ -77,7 +77,7 @@ static void cancel_of_call(edgeops_call *call) {
     }
 }
 
-/* Signals belong to the host's threads; SIGPIPE of a reader that went away must reach nobody. */
+/* Signals belong to the host's threads. A SIGPIPE of a reader that left must not reach them. */
 static int thread_start(eop_job *job) {
     return eop_thread_create(&job->thread, NULL, job_main, job);
 }
@@ -267,7 +267,8 @@ static void send_event(eop_job *job) {
 }
 
 void eop_jobs_turn(edgeops_node *node) {
-    /* A callback may start a job, which goes to the front, or end none: only this function does. */
+    /* A callback may start a job, which goes to the front of the list. Only this function removes
+     * one. */
     for (eop_job *job = node->jobs; job != NULL; job = job->next) {
         send_event(job);
     }

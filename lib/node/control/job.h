@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Jobs: long work on a thread of its own, which a cancel ends. What a job's thread may call is said
- * with each function; the rest is the loop's. */
+/* Jobs: long work on a thread of its own, which a cancel ends. Each function says whether the job's
+ * thread may call it; all others are for the loop. */
 #ifndef EOP_NODE_CONTROL_JOB_H
 #define EOP_NODE_CONTROL_JOB_H
 

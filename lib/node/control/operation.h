@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an operation is: the table of them is made in ops/, looked up by dispatch.c, run by call.c. */
+/* What an operation is. The table of them is made in ops/, looked up by dispatch.c and run by
+ * call.c. */
 #ifndef EOP_NODE_CONTROL_OPERATION_H
 #define EOP_NODE_CONTROL_OPERATION_H
 
@@ -10,10 +11,10 @@ enum {
     EOP_OP_OUTPUT = 2,    /**< gives bulk data */
     EOP_OP_STREAMS = 4,   /**< sends events */
     EOP_OP_DAEMON = 8,    /**< only where `node serve` runs */
-    EOP_OP_DETACHED = 16, /**< goes on when the client that asked goes away */
-    EOP_OP_OPTIONAL = 32  /**< may do without its output */
+    EOP_OP_DETACHED = 16, /**< continues when the client that asked disconnects */
+    EOP_OP_OPTIONAL = 32  /**< its output is optional */
 };
-/** Who may call it: each may what those before may. */
+/** Who may call it. Each role includes those before it. */
 typedef enum eop_role {
     EOP_ROLE_VIEWER,
     EOP_ROLE_OPERATOR,
@@ -24,10 +25,10 @@ typedef enum eop_role {
 typedef enum eop_effect {
     EOP_EFFECT_READ,
     EOP_EFFECT_CHANGE,
-    EOP_EFFECT_REMOVE /**< something that cannot be made again is gone */
+    EOP_EFFECT_REMOVE /**< something is lost that cannot be restored */
 } eop_effect;
 
-/** What is said of an operation: made of ops/NOUN.json. Texts are JSON. */
+/** The description of an operation, made of ops/NOUN.json. Texts are JSON. */
 typedef struct eop_op_spec {
     const char *name;
     const char *summary;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Calls that go to the daemon of a home. One link for all calls, made again when the daemon was
- * started again. */
+/* Calls that go to the daemon of a home. All share one link, which is made again when the daemon
+ * was restarted. */
 
 #include "node/control/socket_client.h"
 

@@ -11,7 +11,7 @@
 #include "node/control/frame.h"
 
 #define SESSIONS_MAX 256
-/* Clients too many that have not asked yet what they are told then. */
+/* Clients over the limit that wait for their first answer, which is the refusal. */
 #define REFUSED_MAX 16
 #define IDLE_MAX    (10 * 60 * EDGEOPS_SECOND)
 
@@ -59,7 +59,7 @@ static void unlink_session(session *s) {
     }
 }
 
-/* The client is gone: what it asked for ends, unless it is of the kind that goes on. */
+/* The client is gone: its calls end, unless the operation is detached. */
 static void end_session(session *s) {
     unlink_session(s);
     for (served *c = s->server->served; c != NULL; c = c->next) {
@@ -173,7 +173,7 @@ static void on_done(edgeops_status status, const char *result_json, const char *
             status = send_error(c->session, c->id, status, message);
         }
         if (status != EDGEOPS_OK) {
-            /* It does not read: it would wait for this answer for ever. */
+            /* It does not read, and would wait for this answer forever. */
             end_session(c->session);
         }
     }
@@ -263,7 +263,7 @@ static void on_frame(eop_link *link, const char *data, size_t size, const int *f
     edgeops_status status = eop_json_parse(&frame, data, size, "frame", NULL);
     int64_t id = eop_json_integer(frame, "id", 0);
     s->active = eop_monotonic();
-    /* Before the error of the parse is told, every descriptor must be in somebody's hand. */
+    /* Even when the parse failed every descriptor must have an owner, or be closed. */
     if (status == EDGEOPS_OK) {
         status = sort_fds(sorted, frame, fds, fd_count);
     } else {
@@ -284,7 +284,7 @@ static void on_frame(eop_link *link, const char *data, size_t size, const int *f
     close_fd(sorted[0]);
     close_fd(sorted[1]);
     if (status != EDGEOPS_OK) {
-        /* Should this not go out the link is about to close, and says so by itself. */
+        /* If this cannot be sent the link is about to close, which tells the client. */
         (void)send_last_error(s, id, status);
     }
     eop_json_free(frame);
@@ -311,8 +311,8 @@ static edgeops_status check_peer(const session *s) {
     return status;
 }
 
-/* Ends the client that has been without a call for longest, at least this long. It keeps its place
- * while nobody else wants it, and connects anew with its next call. */
+/* Ends the client that has been without a call for longest, and at least for this time. Idle
+ * clients keep their place while nobody else needs it, and connect again with their next call. */
 static void make_room(eop_server *server, bool refused, edgeops_duration idle) {
     edgeops_duration now = eop_monotonic();
     session *oldest = NULL;
@@ -331,7 +331,7 @@ static void on_accept(int fd, void *user_data) {
     if (server->session_count >= SESSIONS_MAX) {
         make_room(server, false, IDLE_MAX);
     }
-    /* It learns why with the answer to its first call: there is no id to tell it under before. */
+    /* It is refused with the answer to its first call: before that there is no id to answer to. */
     bool refused = server->session_count >= SESSIONS_MAX;
     if (refused && server->refused_count >= REFUSED_MAX) {
         make_room(server, true, 0);

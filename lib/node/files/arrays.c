@@ -384,7 +384,7 @@ edgeops_status eop_asset_arrays_write(uint64_t *rows, eop_arrays *a, const eop_a
 
 /* -- a dataset -- */
 
-/* Texts of codes, -1 for none. */
+/* Texts by code; -1 means none. */
 static edgeops_status write_codes(eop_arrays *a, const char *name, const int32_t *codes,
                                   uint64_t rows, const char *const *texts, size_t count) {
     eop_wide_texts t = {0};
@@ -461,7 +461,7 @@ out:
     return status;
 }
 
-/* X is float64: what that does not hold is never rounded in silence. */
+/* X is float64. What it cannot hold is never rounded silently. */
 static edgeops_status check_exact(const edgeops_dataset *head, const edgeops_dataset_layout *l) {
     const edgeops_table *table = head->parts[0].table;
     for (size_t k = 0; k < table->column_count; k++) {
@@ -488,7 +488,7 @@ static edgeops_status check_numbers(const edgeops_dataset *head) {
             table->columns[k].type == EDGEOPS_TYPE_BLOB) {
             return eop_fail(
                 EDGEOPS_E_INVALID, "node",
-                "channel '%s' is no number, and X is float64: export as csv, or freeze a "
+                "channel '%s' is not a number, and X is float64: export as csv, or freeze a "
                 "dataset without the channel",
                 table->columns[k].name);
         }

@@ -15,8 +15,8 @@ typedef struct eop_arrays {
     eop_buf buf;
 } eop_arrays;
 
-/** Begins an array with so many rows of `length` elements, 0 for one without a second dimension;
- * descr as for eop_npy_put_header(). In a .npy there is one. */
+/** Begins an array of `rows` rows of `length` elements, 0 for one without a second dimension; descr
+ * as for eop_npy_put_header(). A .npy holds one array. */
 edgeops_status eop_array_begin(eop_arrays *a, const char *name, const char *descr, uint64_t rows,
                                uint32_t length, size_t row_bytes);
 /** Elements of it, one after the other. */
@@ -49,8 +49,8 @@ typedef struct eop_asset_arrays {
 /** times int64 (ns), seqs int64, each channel under its name, `valid/NAME` bool for one that has
  * nulls, labels with with_labels; in a .npy the one channel. *rows: how many. */
 edgeops_status eop_asset_arrays_write(uint64_t *rows, eop_arrays *a, const eop_asset_arrays *what);
-/** X float64[rows, columns], y texts, times int64 (ns), groups, split where there is one, columns.
- */
+/** X float64[rows, columns], y texts, times int64 (ns), groups, split where there is one,
+ * columns. */
 edgeops_status eop_dataset_arrays_write(uint64_t *rows, eop_arrays *a, edgeops_store *store,
                                         const char *dataset);
 

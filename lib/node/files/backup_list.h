@@ -24,8 +24,8 @@ typedef struct eop_backup_sum {
     uint64_t bytes;
 } eop_backup_sum;
 
-/** Hashes what is in the folder and writes files.list there. fn: told of the bytes that were
- * hashed. */
+/** Hashes what is in the folder and writes files.list there. fn gets the number of bytes hashed so
+ * far. */
 edgeops_status eop_backup_list_write(eop_backup_sum *sum, char list_sha256[65], const char *folder,
                                      eop_copy_fn fn, void *user_data);
 

@@ -106,7 +106,7 @@ static edgeops_status compare(differences *d, const char *what, const eop_json *
 }
 
 edgeops_status eop_dataset_diff(eop_json **out, const eop_json *a, const eop_json *b) {
-    /* What has no part in what they are. */
+    /* Members that do not belong to the content. */
     static const char *const ignored[] = {"name", "created", "digest"};
     eop_json *left = eop_json_copy(a);
     eop_json *right = eop_json_copy(b);

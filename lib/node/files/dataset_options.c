@@ -27,7 +27,7 @@ static edgeops_status read_duration(edgeops_duration *out, const eop_json *args,
     const char *text = eop_json_string(args, key, NULL);
     if (text != NULL && (!eop_parse_duration(out, text) || *out == 0)) {
         return eop_fail(EDGEOPS_E_INVALID, "node",
-                        "%s: '%.64s' is no duration; write it as 20ms, 2s or 1h", key, text);
+                        "%s: '%.64s' is not a duration; write it as 20ms, 2s or 1h", key, text);
     }
     return EDGEOPS_OK;
 }
@@ -44,7 +44,7 @@ static edgeops_status read_period(edgeops_dataset_options *out, const eop_json *
     }
     if (rate != NULL && !eop_parse_rate(&mhz, rate)) {
         return eop_fail(EDGEOPS_E_INVALID, "node",
-                        "rate: '%.64s' is no rate of 1 mHz to 1 MHz; write it as 50Hz or 1kHz",
+                        "rate: '%.64s' is not a rate of 1 mHz to 1 MHz; write it as 50Hz or 1kHz",
                         rate);
     }
     edgeops_status status = read_duration(&out->period, args, "period");
@@ -88,7 +88,7 @@ static bool parse_part(double *out, const char *text) {
            eop_decimal_double(out, &decimal, text, size) && *out > 0 && *out < 1;
 }
 
-/* Names parted by commas. */
+/* Names separated by commas. */
 static edgeops_status parse_names(char ***out, size_t *count, const char *text) {
     size_t n = 1;
     for (const char *p = text; *p != '\0'; p++) {

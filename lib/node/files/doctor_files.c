@@ -25,7 +25,7 @@ static edgeops_status check_line(const char *folder, char *line, bool deep) {
     return eop_seal_check(folder, line + used, size, sha256, deep);
 }
 
-/* The list is what the digest was made of: it is taken only when it gives it again. */
+/* The digest is that of the list: the list counts only when it gives the same digest. */
 edgeops_status eop_check_workflow(const edgeops_workflow *workflow, bool deep) {
     const char *folder = edgeops_workflow_info_of(workflow)->directory;
     char *path = eop_format("%s.list", folder);

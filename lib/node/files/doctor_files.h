@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whether the files of workflows and models are those that were written once. Any thread. */
+/* Checks that files of workflows and models are as they were written. Any thread. */
 #ifndef EOP_NODE_FILES_DOCTOR_FILES_H
 #define EOP_NODE_FILES_DOCTOR_FILES_H
 
@@ -7,7 +7,7 @@
 
 #include "node/home/home.h"
 
-/** All files of an installed workflow; files beside them are not looked for. */
+/** All files of an installed workflow. Other files in its folder are ignored. */
 edgeops_status eop_check_workflow(const edgeops_workflow *workflow, bool deep);
 /** All files of a model, by its record. */
 edgeops_status eop_check_model(const edgeops_node *node, const eop_json *record, bool deep);

@@ -22,7 +22,7 @@ typedef struct eop_import {
     const char **skip;
     size_t batch;
     int input;
-    /* the rows of a batch; texts and pointers have their places until it is complete */
+    /* the rows of a batch; offsets stand for texts and pointers until it is complete */
     edgeops_sample *samples;
     size_t *first; /**< value of each sample */
     size_t *asset_at;
@@ -36,7 +36,7 @@ typedef struct eop_import {
     eop_import_label *labels;
     size_t label_count;
     size_t label_capacity;
-    eop_map known; /**< labels and assets that are there */
+    eop_map known; /**< hashes of labels and assets that were seen */
     char **assets;
     size_t asset_count;
     size_t asset_capacity;

@@ -9,7 +9,7 @@
 
 #define LINE_MAX ((size_t)1 << 20)
 
-/* Names come in the same order again and again. */
+/* Names mostly come in the same order in each line. */
 static const char *keep_name(eop_import *w, size_t at, const char *name) {
     if (at < w->kept_count && strcmp(w->kept[at], name) == 0) {
         return w->kept[at];

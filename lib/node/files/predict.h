@@ -39,7 +39,7 @@ typedef struct eop_predict {
     edgeops_duration started;
     edgeops_duration reported;
 
-    /* what the reader hands over */
+    /* between the reading thread and the loop */
     pthread_mutex_t lock;
     pthread_cond_t moved;    /**< block given back, text to write, the end */
     const eop_block *block;  /**< guarded by lock; NULL: none is offered or held */
@@ -65,7 +65,7 @@ typedef struct eop_predict {
     } ring[EOP_PREDICT_DEPTH];
     size_t first;
     size_t count;
-    bool ready; /**< the worker has been */
+    bool ready; /**< the worker was ready at least once */
     edgeops_status status;
     char *message;
     bool finished;

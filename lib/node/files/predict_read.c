@@ -19,9 +19,8 @@ static edgeops_status canceled(void) {
     return eop_fail(EDGEOPS_E_CANCELED, "node", "ended on request");
 }
 
-/* Lends the loop a block and waits until it has it back. What the loop holds is in a cutter's
- * hands: neither a cancel nor a writer that failed takes it away from there, the loop hears of both
- * and lets go by itself. */
+/* Lends the loop a block and waits until it is given back. A cutter reads it meanwhile, so neither
+ * a cancel nor a failed writer takes it away: the loop sees both and gives it back by itself. */
 static edgeops_status hand_over(eop_job *job, eop_predict *p, const eop_block *block) {
     if (block->count == 0) {
         return EDGEOPS_OK;
@@ -48,7 +47,7 @@ static edgeops_status number_of(eop_predict *p, eop_texts *texts, const char *te
 
 /* -- dataset -- */
 
-/* Where there is a split a model is measured with what it has not learnt from. */
+/* A model is measured with the part of a split that it was not trained on. */
 static edgeops_status choose_subset(uint32_t *out, const edgeops_dataset *dataset,
                                     const char *part) {
     static const char *const names[] = {"train", "test", "validation"};
@@ -94,7 +93,7 @@ static edgeops_status read_dataset(eop_job *job, eop_predict *p, const char *nam
     if (status == EDGEOPS_OK) {
         status = eop_dataset_window(&p->window_spec, p->manifest, dataset);
     }
-    /* In the dataset's order and first of all: its numbers are ours then. */
+    /* Added first and in the dataset's order, so that the numbers of its labels are also ours. */
     for (size_t i = 0; status == EDGEOPS_OK && i < dataset->label_count; i++) {
         int32_t number = 0;
         status = number_of(p, &p->labels, dataset->label_names[i], &number, LABELS_MAX, "labels");

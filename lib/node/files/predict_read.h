@@ -5,7 +5,7 @@
 
 #include "node/files/predict.h"
 
-/** The job: hands rows over until there are none or no more are wanted. user_data: an eop_predict. */
+/** The job: hands rows over while there are any and more are wanted. user_data: eop_predict. */
 void eop_predict_read(eop_job *job, void *user_data);
 
 #endif /* EOP_NODE_FILES_PREDICT_READ_H */

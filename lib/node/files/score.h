@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How good predictions are: counts of (label, prediction) pairs and what follows from them; and texts
- * by number, which it counts with. */
+/* How good predictions are: counts of (label, prediction) pairs and what follows from them; and
+ * texts by number, which it counts with. */
 #ifndef EOP_NODE_FILES_SCORE_H
 #define EOP_NODE_FILES_SCORE_H
 

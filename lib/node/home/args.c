@@ -32,7 +32,7 @@ edgeops_status eop_arg_time(edgeops_time *out, const eop_json *args, const char 
         return EDGEOPS_OK;
     }
     return eop_fail(EDGEOPS_E_INVALID, "node",
-                    "%s: '%.64s' is no time; write 2026-01-31T12:00:00Z or integer nanoseconds",
+                    "%s: '%.64s' is not a time; write 2026-01-31T12:00:00Z or integer nanoseconds",
                     key, text);
 }
 
@@ -62,7 +62,7 @@ edgeops_status eop_check_id(const char *what, const char *name) {
     return eop_id_valid(name)
                ? EDGEOPS_OK
                : eop_fail(EDGEOPS_E_INVALID, "node",
-                          "'%.64s' is no name for a %s: 1 to 64 of a-z, 0-9, '.', '_', '-', the "
+                          "'%.64s' is not a name for a %s: 1 to 64 of a-z, 0-9, '.', '_', '-', the "
                           "first a letter or digit",
                           name, what);
 }

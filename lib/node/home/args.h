@@ -6,7 +6,7 @@
 #include "codec/value.h"
 #include "node/home/home.h"
 
-/** Said of what would run if this process ran it. */
+/** The note of a thing that would run if a daemon ran it. */
 #define EOP_NOTE_NOT_STARTED "starts with 'edgeopsctl node serve'"
 
 /** ISO 8601 or integer nanoseconds, as text; absent: otherwise. E_INVALID names the key. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The node itself: its home, what it owns, and the heads of the lists that its parts keep; what is in
- * them is known to those parts only. Unless said otherwise everything here and in the rooms above is
- * touched by the context's thread only; threads of jobs, of drivers and of the store's watcher are
- * named where they come in. */
+/* The node itself: its home, what it owns, and the heads of the lists that its parts keep. Only
+ * those parts know what is in the lists. Unless a comment says otherwise, everything here and in
+ * the rooms above is touched by the context's thread only; comments name the threads of jobs, of
+ * drivers and of the store's watcher where they come in. */
 #ifndef EOP_NODE_HOME_HOME_H
 #define EOP_NODE_HOME_HOME_H
 
@@ -42,14 +42,14 @@ struct edgeops_node {
     char *home;
     char *workflows;          /**< HOME/store of a local node */
     const eop_op *const *ops; /**< groups of operations, NULL at the end; not ours */
-    eop_client *client;       /**< a remote node has this and nothing of what follows */
+    eop_client *client;       /**< a remote node has this and nothing below */
 
     edgeops_store *store;
     eop_catalog *catalog;     /**< the store's */
     edgeops_runtime *runtime; /**< made when first needed */
     char *worker;
     char *layer;
-    char *id; /**< tells this home from all others */
+    char *id; /**< unique to this home */
     edgeops_time opened;
     edgeops_duration opened_monotonic;
     bool started;
@@ -72,7 +72,7 @@ struct edgeops_node {
     eop_job *finished;
     size_t job_count;
     pthread_mutex_t workflow_lock; /**< one writer of the workflow store; held by jobs only */
-    bool backing_up;               /**< no model may go */
+    bool backing_up;               /**< no model may be removed */
 
     eop_feed *feed;
     eop_source *sources[EOP_NODE_SOURCES_MAX];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs: a folder with log and metrics, then a record. Whatever a crash leaves is told apart by what
- * has no record, or one that says "running" with nobody there. */
+/* Runs: a folder with log and metrics first, then a record. What a crash leaves has no record, or
+ * one that says "running" while no process works on it. */
 
 #include "node/home/runs.h"
 
@@ -97,7 +97,7 @@ edgeops_status eop_run_begin(eop_run **out, edgeops_node *node, const char *kind
                      : eop_fail_errno(errno, "node", "the log of run %lld", (long long)run->id);
     }
     if (status == EDGEOPS_OK) {
-        /* A deployment runs for ever, and is told of as a deployment. */
+        /* A deployment runs for an unlimited time and is counted elsewhere. */
         run->begun = strcmp(kind, "deployment") != 0;
         node->runs_running += run->begun;
         *out = run;
@@ -259,7 +259,7 @@ typedef struct sweep_context {
     const char *directory;
 } sweep_context;
 
-/* A folder of models that no record speaks of was made by a training that did not end. */
+/* A folder of models without a record is from a training that did not end. */
 static edgeops_status sweep_model(const char *name, void *user_data) {
     sweep_context *c = user_data;
     if (name[0] != '.' && eop_model_exists(c->node, name)) {
@@ -305,7 +305,7 @@ edgeops_status eop_runs_recover(edgeops_node *node) {
         status = sweep_models(node);
     }
     if (status == EDGEOPS_E_LIMIT) {
-        /* A full disk is no reason to refuse the home: it is put right at a later open. */
+        /* A full disk is not a reason to refuse the home: a later open repeats this. */
         eop_log_write(node_log(node), EDGEOPS_LOG_WARN, "node", "%s",
                       edgeops_error_last()->message);
         status = EDGEOPS_OK;

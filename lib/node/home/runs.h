@@ -26,8 +26,8 @@ void eop_run_end(eop_run *run, edgeops_status status, const char *message);
 void eop_run_free(eop_run *run);
 /** A line for the run's log. */
 void eop_run_log(eop_run *run, const char *format, ...) EOP_PRINTF(2, 3);
-/** One value of a metric: a line of metrics.jsonl, and the last value in the record. step -1: none.
- */
+/** One value of a metric: a line of metrics.jsonl, and the last value in the record. step -1:
+ * none. */
 void eop_run_metric(eop_run *run, const char *name, double value, int64_t step);
 /** Writes what was set in run->record. */
 edgeops_status eop_run_save(eop_run *run);

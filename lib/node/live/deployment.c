@@ -74,7 +74,7 @@ static void batch_dispose(eop_batch *b) {
     memset(b, 0, sizeof(*b));
 }
 
-/* Texts move while the batch grows: until it is complete a value holds its place in the text. */
+/* Texts move while the batch grows: until it is complete a value holds its offset in the text. */
 static void batch_put(eop_batch *b, const eop_answer *answer) {
     eop_batch_item *item = &b->items[b->count];
     edgeops_status status = answer->given->status;
@@ -162,7 +162,7 @@ static edgeops_status store_samples(eop_deployment *d, eop_deployment_counters *
     done->conflicts = result.conflicts;
     if (status == EDGEOPS_E_INVALID) {
         /* Such as outputs of other types than an earlier model of this name had. They are still
-         * published: the machine that waits for them comes first. */
+         * published, since a machine may wait for them. */
         eop_run_log(d->run, "%zu predictions are not stored: %s", n, edgeops_error_last()->message);
         set_state(d, d->state, edgeops_error_last()->message);
         done->unstored = n;
@@ -189,7 +189,7 @@ static void put_payload(eop_deployment *d, const eop_batch_item *item, const edg
     eop_buf_puts(buf, "}");
 }
 
-/* The payloads stand one behind the other in a buffer that moves: places first, pointers after. */
+/* The payloads are in one buffer, which may move: offsets first, pointers when it is complete. */
 static edgeops_status make_messages(eop_deployment *d, size_t *count) {
     eop_batch *b = &d->batch;
     edgeops_duration now = eop_monotonic();
@@ -345,7 +345,7 @@ static edgeops_status commit(eop_deployment *d) {
     edgeops_status status = EDGEOPS_OK;
     size_t n = 0;
     if (b->text.failed) {
-        /* What they said is gone: predict them again, from the last checkpoint. */
+        /* Their answers are lost: predict these windows again, from the last checkpoint. */
         end_stage(d, "out of memory");
         return eop_fail_nomem("node");
     }

@@ -48,10 +48,9 @@ typedef struct eop_deployment_counters {
     uint64_t errors;
     uint64_t timeouts; /**< of the errors */
     uint64_t skipped;
-    uint64_t
-        conflicts;     /**< predictions that an earlier one of the same time stands in the way of */
-    uint64_t unstored; /**< predictions that could not be stored at all */
-    uint64_t late;     /**< samples without a place in a window */
+    uint64_t conflicts; /**< predictions for whose time a different one is stored already */
+    uint64_t unstored;  /**< predictions that could not be stored at all */
+    uint64_t late;      /**< samples without a place in a window */
 } eop_deployment_counters;
 
 #define EOP_RECENT 50u
@@ -84,7 +83,7 @@ struct eop_deployment {
     uint64_t restarts;    /**< since this process runs */
     uint64_t recent;      /**< the newest EOP_RECENT windows, a bit each: failed */
     uint32_t recent_count;
-    uint64_t errors_said; /**< of counters.errors: told in the log */
+    uint64_t errors_said; /**< of counters.errors: written to the log */
     edgeops_duration said_at;
     eop_json *last;
     eop_histogram latency;

@@ -118,7 +118,7 @@ void eop_deployments_drain(edgeops_node *node) {
     }
 }
 
-/* A worker that only starts will not answer in time: what it holds is predicted after the next
+/* A worker that is still starting will not answer in time. Its windows are predicted after the next
  * start. */
 bool eop_deployments_busy(const edgeops_node *node) {
     for (size_t i = 0; i < node->deployment_count; i++) {
@@ -144,7 +144,8 @@ void eop_deployments_free(edgeops_node *node) {
     node->deployment_count = 0;
 }
 
-/* One that was made before its asset's samples came: the source that brings them has the broker. */
+/* A deployment that was made before its asset had samples publishes through the source that brings
+ * them. */
 static void find_source(eop_deployment *d) {
     if (d->stage == NULL || eop_json_get(d->record, "source") != NULL) {
         return;
@@ -243,7 +244,7 @@ edgeops_status eop_deployment_enable(eop_deployment *d, bool enable) {
     return d->node->started ? eop_deployment_run(d) : EDGEOPS_OK;
 }
 
-/* The predictions stay; an asset without any is of no use to anybody. */
+/* The predictions stay. An asset without samples is removed, too. */
 static void remove_output(const eop_deployment *d) {
     edgeops_asset_info *info = NULL;
     if (edgeops_asset_get(&info, d->node->store, d->output) == EDGEOPS_OK && info->rows == 0) {
@@ -362,7 +363,7 @@ static const char *why_unpublished(const eop_deployment *d) {
                       "deploy again with --source";
 }
 
-/* What one has to know and would not see in the numbers. */
+/* What a user has to know and would not see in the numbers. */
 static void set_note(eop_json *json, const eop_deployment *d) {
     eop_buf note = {0};
     if (eop_deployment_enabled(d) && !d->node->started) {

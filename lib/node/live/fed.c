@@ -59,7 +59,7 @@ bool eop_fed_has(eop_fed *fed, const char *asset) {
 void eop_fed_load(eop_fed *fed, edgeops_node *node, const char *source) {
     eop_json *record = NULL;
     if (eop_get_record(&record, node, KIND, source) != EDGEOPS_OK) {
-        return; /* it is learned anew */
+        return; /* it is filled again as samples come */
     }
     const char *text = eop_json_string(record, "assets", "");
     pthread_mutex_lock(&fed->lock);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which assets a source has fed: noted by a driver's threads, kept over restarts, so that a
- * deployment finds the broker its asset's samples come from before the first one comes. Names are
- * kept as hashes: two that fall together only make a source one candidate more. */
+/* Which assets a source has fed: noted by the driver's threads and kept over restarts, so that a
+ * deployment finds the broker of its asset before the first sample comes. Names are kept as hashes;
+ * a collision only adds a candidate. */
 #ifndef EOP_NODE_LIVE_FED_H
 #define EOP_NODE_LIVE_FED_H
 

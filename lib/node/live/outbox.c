@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Messages from the catalog to a broker. A row leaves the catalog when the broker has it; after a
- * lost link all rows that are still there go again. What waits in memory is what is in flight. */
+/* Messages from the catalog to a broker. A row is removed from the catalog when the broker has it;
+ * after a lost link all remaining rows are sent again. Only messages in flight are in memory. */
 
 #include "node/live/outbox.h"
 
@@ -40,7 +40,7 @@ static edgeops_status send_one(const eop_outbox_message *message, void *user_dat
                            .retain = message->retain};
     edgeops_status status = edgeops_publisher_send(o->publisher, &out);
     if (status == EDGEOPS_E_INVALID) {
-        /* It will never be taken; that it can be sent was checked when it was deployed. */
+        /* The broker will never accept it. What can be checked was checked by deploy. */
         eop_log_write(node_log(o->node), EDGEOPS_LOG_ERROR, "node",
                       "a message for '%s' is dropped: %s", o->source,
                       edgeops_error_last()->message);
@@ -103,8 +103,8 @@ static edgeops_status open_publisher(eop_outbox *o) {
     if (source == NULL) {
         return EDGEOPS_E_NOTFOUND;
     }
-    /* The publisher passes over what is only for subscribing. Where the source has no client id
-     * of its own, two publishers of one home must not take the same one. */
+    /* The publisher ignores what is only for subscribing. Where the source has no client id, two
+     * publishers of one home must not use the same one. */
     char *config = eop_json_print(eop_source_config(source));
     char *instance = eop_format("%s/%s", o->node->id, o->source);
     if (config == NULL || instance == NULL) {

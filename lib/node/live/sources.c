@@ -131,7 +131,7 @@ static void on_dead_letter(const edgeops_dead_letter *given, void *user_data) {
         l = NULL;
     }
     pthread_mutex_unlock(&s->lock);
-    letter_free(l); /* more than that in a second: counted by the source, not kept */
+    letter_free(l); /* over the limit: the source counts it, its content is not kept */
 }
 
 /* -- loop -- */
@@ -263,7 +263,8 @@ edgeops_status eop_sources_load(edgeops_node *node) {
     }
     for (size_t i = 0; i < node->source_count; i++) {
         eop_fed_load(&node->sources[i]->fed, node, node->sources[i]->name);
-        /* One that cannot be opened any more (its driver is gone) must not keep the home shut. */
+        /* A source that cannot be opened any more (its driver is gone) must not prevent the home
+         * from opening. */
         if (open_source(node->sources[i]) != EDGEOPS_OK) {
             set_problem(node->sources[i], edgeops_error_last()->message);
         }
@@ -378,7 +379,7 @@ edgeops_status eop_source_add(eop_source **out, edgeops_node *node, const char *
         node->sources[node->source_count++] = s;
         *out = s;
         s = NULL;
-        /* What fails now is seen in its state: the source is there. */
+        /* The source exists now: a failed start is shown as its state. */
         (void)start_source(*out);
     }
     source_free(s);
@@ -491,7 +492,7 @@ static edgeops_status match_driver(const edgeops_hld_driver *driver, void *user_
     return EDGEOPS_OK;
 }
 
-/* NULL rather than anything that was not masked. */
+/* An empty object rather than anything that was not masked. */
 static eop_json *masked_config(const eop_source *s) {
     wanted_driver wanted = {eop_source_driver(s), NULL};
     eop_json *schema = NULL;

@@ -25,12 +25,12 @@ const eop_json *eop_source_config(const eop_source *source);
 /** True when samples of the asset came through it, in this process or an earlier one. */
 bool eop_source_feeds(eop_source *source, const char *asset);
 bool eop_source_enabled(const eop_source *source);
-/** True while it was started and is not told yet how that went. */
+/** True while it was started and the driver has not reported the outcome. */
 bool eop_source_settling(eop_source *source);
 /** True when messages can be published through it. */
 bool eop_source_publishes(const eop_source *source);
-/** How many MQTT sources fit for publishing what is predicted of an asset, *out: the one, or the
- * first. Those that feed it; with none of them, unless feeding_only, those that are enabled. */
+/** Counts the MQTT sources that fit for publishing the predictions of an asset; *out is the first.
+ * Fitting are those that feed the asset; without any, unless feeding_only, enabled ones. */
 size_t eop_publish_sources(const char **out, edgeops_node *node, const char *asset,
                            bool feeding_only);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pulls rows from a cursor, cuts windows and submits them to the lane, in slices of the loop's time;
- * gives the answers in the order of the windows. Waits while the asset lacks an input. */
+/* Pulls rows from a cursor, cuts windows and submits them to the lane, in slices of the loop's
+ * time; gives the answers in the order of the windows. Waits while the asset lacks an input. */
 #include "node/live/stage.h"
 
 #include <string.h>
@@ -101,8 +101,8 @@ static void set_missing(eop_stage *s, char *missing) {
     }
 }
 
-/* A row without an input would be predicted with holes for ever after: wait for all of them. False
- * while something is missing. The looks are spaced, since each walks the assets. */
+/* A row without an input would be predicted with gaps from then on: wait for all inputs. False
+ * while something is missing. Looks are spaced, since each walks the assets. */
 static bool look(eop_stage *s) {
     edgeops_duration now = eop_monotonic();
     char *missing = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The prediction stage: an asset's samples in order of arrival, cut into windows, through a lane.
- * What becomes of the answers is its owner's: a deployment stores and publishes them, a follower
- * shows them. The store is the queue: at most EOP_STAGE_DEPTH windows are under way. */
+ * Its owner decides about the answers: a deployment stores and publishes them, a follower shows
+ * them. The store is the queue: at most EOP_STAGE_DEPTH windows are in progress. */
 #ifndef EOP_NODE_LIVE_STAGE_H
 #define EOP_NODE_LIVE_STAGE_H
 

@@ -115,7 +115,7 @@ static edgeops_status read_args(summary_work *w, const eop_json *args) {
     w->query = (edgeops_query)EDGEOPS_QUERY_INIT;
     w->query.asset = eop_json_string(args, "asset", "");
     if (every != NULL && (!eop_parse_duration(&w->every, every) || w->every <= 0)) {
-        return eop_fail(EDGEOPS_E_INVALID, "node", "every: '%.32s' is no duration such as 1h",
+        return eop_fail(EDGEOPS_E_INVALID, "node", "every: '%.32s' is not a duration such as 1h",
                         every);
     }
     edgeops_status status = eop_arg_time(&w->query.start, args, "start", EDGEOPS_TIME_MIN);

@@ -88,7 +88,7 @@ static edgeops_status check_free(const edgeops_call *call, const char *name) {
     return EDGEOPS_OK;
 }
 
-/* Sources that brought samples of the asset: with the old name they make a new one. */
+/* Sources that feed the asset: they will create it again under the old name. */
 static eop_json *feeding(const edgeops_call *call, const char *name) {
     eop_json *names = eop_json_array();
     for (size_t i = 0; i < call->node->source_count; i++) {
@@ -112,8 +112,8 @@ static edgeops_status add_named(const eop_policy *policy, void *user_data) {
     return EDGEOPS_OK;
 }
 
-/* Policies that are for this name only: they do not go along. The asset has its new name already,
- * so that a list that cannot be read is no error. */
+/* Policies for exactly this name, which a rename does not change. The asset has its new name
+ * already, so that a list that cannot be read is not an error. */
 static eop_json *retaining(const edgeops_call *call, const char *name) {
     named n = {name, eop_json_array()};
     if (eop_policy_list(call->node->catalog, add_named, &n) != EDGEOPS_OK) {

@@ -75,7 +75,7 @@ static edgeops_status on_bytes(uint64_t bytes, void *user_data) {
 
 /* -- what is copied -- */
 
-/* The store copies its own; the rest of these is made anew by who needs it. */
+/* The store copies its own files; the others of these are made again when needed. */
 static bool is_left_out(const char *path) {
     static const char *const names[] = {
         "catalog.db", "catalog.db-wal", "catalog.db-shm", "data", "lock", "edgeops.sock", "tmp"};
@@ -104,11 +104,11 @@ static edgeops_status copy_entry(const eop_tree_entry *entry, void *user_data) {
     if (from == NULL || to == NULL) {
         status = eop_fail_nomem("node");
     } else if (entry->folder) {
-        /* Read-only ones get their mode when they are full. */
+        /* Read-only files get their mode when they are complete. */
         status = eop_mkdirs(to, 0700);
     } else {
         status = eop_file_copy(NULL, from, to, entry->mode, on_bytes, b);
-        /* An old run was forgotten meanwhile: so will be its record, at the next start. */
+        /* An old run was removed meanwhile. Its record in the copy is removed at the next start. */
         if (status == EDGEOPS_E_NOTFOUND && strncmp(entry->path, "runs/", 5) == 0) {
             status = EDGEOPS_OK;
         }
@@ -149,7 +149,7 @@ static edgeops_status copy_home(backup *b) {
     if (status != EDGEOPS_OK) {
         return status;
     }
-    /* What models and records name must not go before it is copied. */
+    /* What records name must not be removed before it is copied. */
     pthread_mutex_lock(&b->node->workflow_lock);
     status = eop_store_backup(b->node->store, b->partial, on_bytes, on_moment, b);
     if (status == EDGEOPS_OK) {
@@ -293,8 +293,8 @@ static edgeops_status check_target(backup *b, const char *path) {
     char *slash = given != NULL ? strrchr(given, '/') : NULL;
     if (path[0] != '/' || size < 2) {
         eop_free(given);
-        return eop_fail(EDGEOPS_E_INVALID, "node", "path: '%s' is no absolute path to a new folder",
-                        path);
+        return eop_fail(EDGEOPS_E_INVALID, "node",
+                        "path: '%s' is not an absolute path to a new folder", path);
     }
     if (given == NULL) {
         return eop_fail_nomem("node");

@@ -272,7 +272,7 @@ static edgeops_status export_start(edgeops_call *call) {
 
 /* -- head -- */
 
-/* JSON has no such numbers, and null says that there is no value. */
+/* JSON has no such numbers, and null means no value: they become text. */
 static void append_value(eop_json *line, const edgeops_value *value) {
     char number[40];
     if (eop_type_is_float(value->type) && value->size == 0 && !isfinite(eop_value_double(value))) {

@@ -43,7 +43,7 @@ static void create_work_fn(eop_job *job, void *user_data) {
 static void create_done(eop_job *job, void *user_data) {
     create_work *w = user_data;
     eop_json *result = NULL;
-    /* It cannot be ended half-way: what is frozen stays, also after a cancel. */
+    /* Creating cannot be interrupted: the dataset stays, also after a cancel. */
     edgeops_status status = eop_job_status(job);
     if (status == EDGEOPS_OK) {
         status = describe(&result, w->call->node, w->args.options.name);
@@ -60,7 +60,7 @@ static edgeops_status create_start(edgeops_call *call) {
     w->call = call;
     edgeops_status status = eop_dataset_args_read(&w->args, call->args);
     if (status == EDGEOPS_OK) {
-        status = eop_store_ready(call->node->store); /* not after all was read and hashed */
+        status = eop_store_ready(call->node->store); /* checked before all is read and hashed */
     }
     if (status == EDGEOPS_OK) {
         status = eop_job_start(NULL, call->node, call, create_work_fn, create_done, w);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* deploy and deployment.*: checks what a deployment needs (model, inputs, broker) before it is made;
- * live/deployments.c keeps them. */
+/* deploy and deployment.*: checks what a deployment needs (model, inputs, broker) before it is
+ * made; live/deployments.c keeps them. */
 #include <string.h>
 
 #include "node/home/inputs.h"
@@ -38,9 +38,9 @@ static edgeops_status choose_source(const char **out, edgeops_call *call) {
             return EDGEOPS_E_NOTFOUND;
         }
         if (!eop_source_publishes(source)) {
-            return eop_fail(EDGEOPS_E_INVALID, "node",
-                            "source '%s' is no mqtt source: nothing can be published through it",
-                            given);
+            return eop_fail(
+                EDGEOPS_E_INVALID, "node",
+                "source '%s' is not an mqtt source: nothing can be published through it", given);
         }
         *out = eop_source_name(source);
         return EDGEOPS_OK;
@@ -64,7 +64,7 @@ static edgeops_status check_topic(const char *topic) {
     return size <= 1024 && strpbrk(topic, "+#") == NULL && eop_utf8_valid(topic, size) == size
                ? EDGEOPS_OK
                : eop_fail(EDGEOPS_E_INVALID, "node",
-                          "publish: '%.100s' is no topic to publish to (no '+', no '#', at most "
+                          "publish: '%.100s' is not a topic to publish to (no '+', no '#', at most "
                           "1024 bytes)",
                           topic);
 }
@@ -101,7 +101,7 @@ static edgeops_status run_deploy(edgeops_call *call, eop_json **result) {
         status = eop_check_id("deployment", name);
     }
     if (status == EDGEOPS_OK && !eop_name_valid(asset, strlen(asset), 200)) {
-        status = eop_fail(EDGEOPS_E_INVALID, "node", "'%.200s' is no name of an asset", asset);
+        status = eop_fail(EDGEOPS_E_INVALID, "node", "'%.200s' is not a name for an asset", asset);
     }
     if (status == EDGEOPS_OK) {
         status = eop_home_model(&opened, call->node, model);

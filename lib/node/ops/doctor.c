@@ -145,7 +145,7 @@ static void check_drivers(doctor *d) {
         found ? "" : "build with paho-mqtt3as to connect to a broker");
 }
 
-/* What is predicted reaches nobody: its source is stopped, or the broker is out of reach. */
+/* Predictions reach nobody: the source is stopped, or the broker is out of reach. */
 static void check_publishing(doctor *d, const eop_json *shown) {
     const char *source = eop_json_string(shown, "source", NULL);
     const char *broker = eop_json_string(shown, "broker", "");
@@ -289,7 +289,7 @@ static void check_samples(doctor *d) {
     }
 }
 
-/* Goals that cannot be reached whatever is dropped. */
+/* Goals that cannot be reached even if all that may be dropped is dropped. */
 static bool go_on(void *user_data) {
     const doctor *d = user_data;
     return !eop_job_canceled(d->job);
@@ -456,7 +456,7 @@ static edgeops_status doctor_start(edgeops_call *call) {
                                          "deployments");
     check_parts(d);
     if (eop_job_start(NULL, call->node, call, files_work, files_done, d) != EDGEOPS_OK) {
-        /* A node that is too busy for this is just what one asks a doctor about. */
+        /* A node that is too busy for this still answers the rest. */
         put(d, "files", "warn", edgeops_error_last()->message, "ask again");
         finish(d);
     }

@@ -33,7 +33,7 @@ static void follow_free(follow *f) {
     }
 }
 
-/* Not from inside the stage's callbacks: the timer is the place. */
+/* Never from a callback of the stage: the timer calls it. */
 static void finish(follow *f, edgeops_status status, const char *message) {
     eop_run_end(f->run, status, message);
     f->run = NULL;
@@ -50,7 +50,7 @@ static void end_soon(follow *f, edgeops_status status, const char *message) {
     }
 }
 
-/* Perhaps from inside an event, which is inside a callback of the stage. */
+/* May be called from inside an event, which is inside a callback of the stage. */
 static void cancel(edgeops_call *call) {
     end_soon(call->data, EDGEOPS_E_CANCELED, "ended on request");
 }
@@ -143,7 +143,7 @@ edgeops_status eop_follow_start(edgeops_call *call) {
     edgeops_status status =
         eop_name_valid(asset, strlen(asset), 200)
             ? EDGEOPS_OK
-            : eop_fail(EDGEOPS_E_INVALID, "node", "'%.200s' is no name of an asset", asset);
+            : eop_fail(EDGEOPS_E_INVALID, "node", "'%.200s' is not a name for an asset", asset);
     if (status == EDGEOPS_OK) {
         status = eop_home_model(&f->model, call->node, model);
     }

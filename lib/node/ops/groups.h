@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which function does each operation. All else that is known of them is in the JSON files of this
+/* Which function runs each operation. The rest of its description is in the JSON files of this
  * folder, of which table.py makes ops_table.h; an operation that is not bound here does not build.
  * Each array ends with an empty entry. */
 #ifndef EOP_NODE_OPS_GROUPS_H

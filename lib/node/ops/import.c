@@ -156,7 +156,7 @@ static edgeops_status read_times(eop_import *w, const eop_json *args) {
             strcmp(eop_json_string(args, "format", "csv"), "npz") == 0 ? "times" : "time";
     }
     if (period != NULL && !eop_parse_duration(&w->options.period, period)) {
-        return eop_fail(EDGEOPS_E_INVALID, "node", "period: '%.32s' is no duration such as 20ms",
+        return eop_fail(EDGEOPS_E_INVALID, "node", "period: '%.32s' is not a duration such as 20ms",
                         period);
     }
     return eop_arg_time(&w->options.start, args, "start", 0);

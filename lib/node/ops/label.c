@@ -7,12 +7,12 @@
 #include "node/ops/groups.h"
 #include "node/ops/label_import.h"
 
-/* As many as an answer has room for, whatever they say. */
+/* As many labels as fit into an answer, whatever their length. */
 #define PAGE_MAX 5000
 
 /* -- adding -- */
 
-/* A label of `json`; what the call says stands where a member is absent. Borrowed. */
+/* A label of `json`; absent members are taken from the call. Borrowed. */
 static edgeops_status read_label(edgeops_label *out, const eop_json *json, const eop_json *call) {
     *out = (edgeops_label){
         .asset = eop_json_string(json, "asset", eop_json_string(call, "asset", NULL)),
@@ -94,7 +94,7 @@ static edgeops_status list_one(const edgeops_label *label, void *user_data) {
     return EDGEOPS_OK;
 }
 
-/* A page, and behind which label the next one begins. */
+/* A page, and the label after which the next page begins. */
 static edgeops_status list(eop_json **result, edgeops_call *call, edgeops_label_query *query) {
     eop_json *items = NULL;
     uint64_t version = 0;
@@ -148,7 +148,7 @@ typedef struct corrected {
     int64_t made;
 } corrected;
 
-/* What the call does not say stays as it is. */
+/* Absent arguments leave the label as it was. */
 static edgeops_status correct_one(const edgeops_label *old, void *user_data) {
     corrected *c = user_data;
     const eop_json *args = c->call->args;

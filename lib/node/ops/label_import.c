@@ -106,7 +106,7 @@ static edgeops_status read_times(edgeops_label *row, const char *start, const ch
     if (!eop_csv_time(&row->start, start, strlen(start), NULL) ||
         !eop_csv_time(&row->end, end, strlen(end), NULL)) {
         return eop_fail(EDGEOPS_E_INVALID, "node",
-                        "labels:%llu: start '%.40s' or end '%.40s' is no time",
+                        "labels:%llu: start '%.40s' or end '%.40s' is not a time",
                         (unsigned long long)line, start, end);
     }
     if (row->end < row->start) {
@@ -122,7 +122,7 @@ static edgeops_status take_record(import_work *w, const eop_csv_field *fields, s
     const char *start = field_of(w, fields, n, COLUMN_START, "");
     const char *label = field_of(w, fields, n, COLUMN_LABEL, "");
     const char *author = field_of(w, fields, n, COLUMN_AUTHOR, "");
-    /* What the call says goes for all rows. */
+    /* The asset of the call is that of all rows. */
     const char *given = eop_json_string(w->call->args, "asset", NULL);
     const char *asset = given != NULL ? given : field_of(w, fields, n, COLUMN_ASSET, "");
     edgeops_status status =

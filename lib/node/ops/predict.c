@@ -35,7 +35,7 @@ static void predict_free(eop_predict *p) {
     eop_free(p);
 }
 
-/* The first thing that goes wrong counts; the threads end, then the call does. */
+/* The first error counts. The threads end first, then the call. */
 static void stop(eop_predict *p, edgeops_status status, const char *message) {
     if (p->status == EDGEOPS_OK) {
         p->status = status;
@@ -77,7 +77,7 @@ static eop_json *summary(const eop_predict *p) {
     return result;
 }
 
-/* Not one window came through: whoever looks only at the end must see it. */
+/* No window could be predicted: the call itself fails, for those who only look at its end. */
 static void fail_all(eop_predict *p) {
     char *message =
         eop_format("all %llu windows failed, the first one with: %s", (unsigned long long)p->errors,
@@ -286,7 +286,7 @@ static void on_state(edgeops_status status, const char *message, void *user_data
     if (status == EDGEOPS_OK) {
         p->ready = true;
     } else if (!p->ready) {
-        /* It never came up: a second try would end the same way. */
+        /* It never started: a second try would end the same way. */
         stop(p, status, message != NULL ? message : "");
     } else {
         eop_run_log(p->run, "%s", message != NULL ? message : "");
@@ -304,7 +304,7 @@ static void read_done(eop_job *job, void *user_data) {
     eop_predict *p = user_data;
     edgeops_status status = eop_job_status(job);
     p->reader = NULL;
-    /* A reader that was told to end because the writer failed: the writer says why. */
+    /* Where the reader was canceled since the writer failed, the writer has the reason. */
     if (status != EDGEOPS_OK && (status != EDGEOPS_E_CANCELED || p->call->canceled)) {
         stop_last(p, status);
     }
@@ -436,10 +436,6 @@ static edgeops_status predict_start(edgeops_call *call) {
     eop_free(message);
     return status;
 }
-
-#define MODEL EOP_STRING("model", "name of the model")
-
-/* clang-format off */
 
 const eop_op eop_predict_ops[] = {
     {&eop_spec_predict, .start = predict_start},

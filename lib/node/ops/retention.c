@@ -39,7 +39,7 @@ static void set_duration(eop_json *json, const char *key, edgeops_duration durat
 static edgeops_status read_duration(edgeops_duration *out, const char *key, const char *text) {
     if (text != NULL && (!eop_parse_duration(out, text) || *out <= 0)) {
         return eop_fail(EDGEOPS_E_INVALID, "node",
-                        "%s: '%.100s' is no duration such as 90d, 12h or 1m", key, text);
+                        "%s: '%.100s' is not a duration such as 90d, 12h or 1m", key, text);
     }
     return EDGEOPS_OK;
 }
@@ -47,8 +47,8 @@ static edgeops_status read_duration(edgeops_duration *out, const char *key, cons
 static edgeops_status read_size(uint64_t *out, const eop_json *args, const char *key) {
     const char *text = eop_json_string(args, key, NULL);
     if (text != NULL && (!eop_parse_size(out, text) || *out == 0 || *out > INT64_MAX)) {
-        return eop_fail(EDGEOPS_E_INVALID, "node", "%s: '%.100s' is no size such as 10GB or 500MiB",
-                        key, text);
+        return eop_fail(EDGEOPS_E_INVALID, "node",
+                        "%s: '%.100s' is not a size such as 10GB or 500MiB", key, text);
     }
     return EDGEOPS_OK;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* driver.* and source.*. */
+/* driver.* and source.*. A source is added and started here; live/sources.c keeps it. An answer to
+ * a start waits a little for the link, so that the client sees whether it works. */
 #include <string.h>
 
 #include "catalog/dead_letter.h"
@@ -63,8 +64,8 @@ static edgeops_status run_driver_show(edgeops_call *call, eop_json **result) {
 
 /* -- sources -- */
 
-/* An answer to a start waits a little for the link: what is published right after it is not missed
- * then. */
+/* How long an answer to a start waits for the link, so that what is published right after it is not
+ * missed. */
 #define SETTLE_WITHIN (3 * EDGEOPS_SECOND)
 #define SETTLE_LOOK   (10 * EDGEOPS_MILLISECOND)
 
@@ -151,7 +152,7 @@ static eop_source *named(edgeops_call *call) {
     return eop_source_find(call->node, eop_json_string(call->args, "name", ""));
 }
 
-/* What a message holds may be anything: shown byte by byte, all but plain text escaped. */
+/* A payload may be anything: plain text is shown as it is, all else byte by byte as \xNN. */
 static void set_payload(eop_json *json, const unsigned char *data, size_t size) {
     eop_buf text = {0};
     for (size_t i = 0; i < size;) {
@@ -346,8 +347,8 @@ static void test_cancel(edgeops_call *call) {
     test_free(w);
 }
 
-/* A test must not take the place of the source it tests at the broker, nor leave a session there
- * that gathers messages for nobody. */
+/* A test must not take over the client id of the source it tests, nor leave a session at the broker
+ * that collects messages. */
 static char *test_config(const eop_json *args) {
     const eop_json *given = eop_json_get(args, "config");
     eop_json *config = given != NULL ? eop_json_copy(given) : eop_json_object();

@@ -39,7 +39,7 @@ static void train_free(train *t) {
     }
 }
 
-/* The end of one that did not make a model. */
+/* Ends a training that did not make a model. */
 static void give_up(train *t, edgeops_status status, const char *message) {
     char *copy = eop_strdup(message);
     const char *text = copy != NULL ? copy : "out of memory";
@@ -178,7 +178,7 @@ static edgeops_status start_training(train *t) {
 
 /* -- the beginning -- */
 
-/* Two trainings of one name would find out only when the second one has ended. */
+/* Two trainings with one name would otherwise notice only when the second one ends. */
 static edgeops_status check_free(const train *t) {
     if (eop_model_exists(t->node, t->model)) {
         return eop_fail(EDGEOPS_E_EXISTS, "node",
@@ -244,7 +244,7 @@ static edgeops_status begin_run(train *t) {
     const char *dataset = eop_json_string(t->call->args, "dataset", "");
     char *json = NULL;
     edgeops_status status = eop_dataset_describe(&json, t->node->store, dataset);
-    eop_free(json); /* only whether there is one: reading it takes a while */
+    eop_free(json); /* only checks that it exists: reading it takes time */
     if (status == EDGEOPS_OK) {
         status =
             eop_run_begin(&t->run, t->node, "train",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* workflow.*: an upload goes to a file in HOME/tmp first, then into the store of workflows, which one
- * job at a time writes (node->workflow_lock). */
+/* workflow.*: an upload goes to a file in HOME/tmp first, then into the store of workflows, which
+ * one job at a time writes (node->workflow_lock). */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
