@@ -38,6 +38,12 @@ char *eop_store_path(const char *store, const char *a, const char *b);
 edgeops_status eop_installed_open(edgeops_workflow **out, const eop_installed *item,
                                   const char *store);
 
+/** Reads the package into a new folder beside the objects, sealed. *folder is set as soon as it is
+ * there, also after a failure; free with eop_free. */
+edgeops_status eop_store_extract(char **folder, eop_package *package, const char *store);
+/** Removes what a crash left. Under the lock. */
+edgeops_status eop_store_sweep(const char *store);
+
 /** Was this very package installed before? *found says so. No error when nothing is known. */
 edgeops_status eop_seen_find(eop_installed *out, bool *found, const char *store, int fd);
 /** Remembers a package. Failures do not matter to the caller: it is a cache. */
