@@ -38,7 +38,7 @@ static edgeops_status read_some(eop_input *in, void *data, size_t size, size_t *
             return EDGEOPS_OK;
         }
         if (errno != EINTR) {
-            return eop_fail_errno(errno, "csv", "cannot read %s", in->what);
+            return eop_fail_errno(errno, "codec", "cannot read %s", in->what);
         }
     }
 }
@@ -100,7 +100,7 @@ static edgeops_status next_member(eop_input *in) {
         return status;
     }
     if (!at_gzip(in) || inflateReset(&in->z) != Z_OK) {
-        return eop_fail(EDGEOPS_E_CORRUPT, "csv", "%s: there is something behind the gzip data",
+        return eop_fail(EDGEOPS_E_CORRUPT, "codec", "%s: there is something behind the gzip data",
                         in->what);
     }
     in->in_member = true;
@@ -117,7 +117,8 @@ static edgeops_status inflate_some(eop_input *in, char *data, size_t size, size_
             return status;
         }
         if (in->used == in->filled) {
-            return eop_fail(EDGEOPS_E_CORRUPT, "csv", "%s: the gzip data ends too early", in->what);
+            return eop_fail(EDGEOPS_E_CORRUPT, "codec", "%s: the gzip data ends too early",
+                            in->what);
         }
         in->z.next_in = in->buffer + in->used;
         in->z.avail_in = (uInt)(in->filled - in->used);
@@ -130,9 +131,9 @@ static edgeops_status inflate_some(eop_input *in, char *data, size_t size, size_
                 return status;
             }
         } else if (rc == Z_MEM_ERROR) {
-            return eop_fail_nomem("csv");
+            return eop_fail_nomem("codec");
         } else if (rc != Z_OK && rc != Z_BUF_ERROR) {
-            return eop_fail(EDGEOPS_E_CORRUPT, "csv", "%s: broken gzip data (%s)", in->what,
+            return eop_fail(EDGEOPS_E_CORRUPT, "codec", "%s: broken gzip data (%s)", in->what,
                             in->z.msg != NULL ? in->z.msg : "unknown format");
         }
     }
@@ -144,7 +145,7 @@ edgeops_status eop_input_open(eop_input **out, int fd, const char *what) {
     *out = NULL;
     eop_input *in = eop_alloc(sizeof(*in));
     if (in == NULL) {
-        return eop_fail_nomem("csv");
+        return eop_fail_nomem("codec");
     }
     memset(in, 0, offsetof(eop_input, buffer));
     in->fd = fd;

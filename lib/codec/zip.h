@@ -27,7 +27,7 @@ typedef struct eop_zip_entry {
     bool renamed;    /**< an extra field gives another name; eop_zip_check() refuses it */
 } eop_zip_entry;
 
-/** A zip that is read. Immutable once it is checked: streams of it may be read in several threads. */
+/** A zip that is read. It does not change once it is checked: several threads may read it. */
 typedef struct eop_zip {
     int fd; /**< borrowed; a regular file */
     const char *what;

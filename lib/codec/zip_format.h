@@ -6,9 +6,10 @@
  *     descriptor     4.3.9   [sig(4)] crc(4) packed(4 or 8) size(4 or 8), where the flag says so
  *     header         4.3.12  sig(4) made by(2) version(2) flags(2) method(2) time(2) date(2) crc(4)
  *                            packed(4) size(4) name length(2) extra length(2) comment length(2)
- *                            disk(2) attributes(2) outer attributes(4) offset(4), name, extra, comment
- *     ZIP64 end      4.3.14  sig(4) length(8) made by(2) version(2) disk(4) disk(4) count(8) count(8)
- *                            size(8) offset(8)
+ *                            disk(2) attributes(2) outer attributes(4) offset(4), name, extra,
+ *                            comment
+ *     ZIP64 end      4.3.14  sig(4) length(8) made by(2) version(2) disk(4) disk(4) count(8)
+ *                            count(8) size(8) offset(8)
  *     ZIP64 locator  4.3.15  sig(4) disk(4) offset(8) disks(4)
  *     end            4.3.16  sig(4) disk(2) disk(2) count(2) count(2) size(4) offset(4)
  *                            comment length(2), comment

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A folder that comes into being whole: filled under another name beside its place, then renamed. */
+/* A folder that comes into being whole: filled under another name beside its place, then
+ * renamed. */
 #ifndef EOP_RUNTIME_FOLDER_H
 #define EOP_RUNTIME_FOLDER_H
 

@@ -275,7 +275,8 @@ static edgeops_status on_answer(edgeops_lane *lane, const eop_wire_head *head, c
     return EDGEOPS_OK;
 }
 
-/* The model could not be loaded: the worker ends by itself, and its end is reported with this text. */
+/* The model could not be loaded: the worker ends by itself, and its end is reported with this
+ * text. */
 static edgeops_status on_load_error(edgeops_lane *lane, const char *body, size_t size) {
     char text[1024] = "";
     size_t n = eop_utf8_valid(body, size < sizeof text - 1 ? size : sizeof text - 1);

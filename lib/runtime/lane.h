@@ -35,8 +35,8 @@ edgeops_status eop_lane_put(edgeops_lane *lane, uint64_t id, const edgeops_table
 eop_predictions *eop_lane_answers(edgeops_lane *lane);
 /** Says that a call waits, until eop_lane_leave(). E_INVALID when another one does. */
 edgeops_status eop_lane_enter(edgeops_lane *lane, eop_lane_wait *wait);
-/** Ends that, and forgets those of its windows that are not answered. Not when wait->closed; nothing
- * happens when it was not let in. */
+/** Ends that, and forgets those of its windows that are not answered. Not when wait->closed;
+ * nothing happens when it was not let in. */
 void eop_lane_leave(edgeops_lane *lane, const eop_lane_wait *wait);
 
 #endif /* EOP_RUNTIME_LANE_H */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The calls that put windows into a lane. Those that wait turn the loop: while they do, callbacks of
- * the context fire and may close the lane, which the call then says instead of touching it. */
+/* The calls that put windows into a lane. Those that wait turn the loop: while they do,
+ * callbacks of the context fire and may close the lane, which the call then says instead of
+ * touching it. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "platform/platform.h"

@@ -16,8 +16,9 @@ edgeops_status eop_window_check(const edgeops_manifest *manifest, const edgeops_
  * E_INVALID. */
 edgeops_status eop_arrays_check(const edgeops_manifest *manifest, const double *values,
                                 const edgeops_time *times, uint64_t rows);
-/** Appends rows first .. first + n of checked arrays in the types of the inputs, with their number
- * from 1 as the ordinal. E_INVALID names the row and the input of a number that its type does not have. */
+/** Appends rows first .. first + n of checked arrays in the types of the inputs, with their
+ * number from 1 as the ordinal. E_INVALID names the row and the input of a number that its type
+ * does not have. */
 edgeops_status eop_arrays_append(eop_rows *out, const edgeops_manifest *manifest,
                                  const double *values, const edgeops_time *times, uint64_t first,
                                  uint64_t n);

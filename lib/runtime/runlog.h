@@ -15,8 +15,8 @@ typedef struct eop_runlog eop_runlog;
 /** One line, without its end, valid UTF-8, cut after 1,024 bytes. Must not close the log. */
 typedef void (*eop_runlog_fn)(const char *line, void *user_data);
 
-/** Opens run_dir/log and appends; run_dir NULL: no log is kept. on_line: optional, gets at most 100 lines a second of what
- * workers print, and a note about those left out. */
+/** Opens run_dir/log and appends; run_dir NULL: no log is kept. on_line: optional, gets at most
+ * 100 lines a second of what workers print, and a note about those left out. */
 edgeops_status eop_runlog_open(eop_runlog **out, edgeops_ctx *ctx, const char *run_dir,
                                uint64_t limit_bytes, eop_runlog_fn on_line, void *user_data);
 /** The descriptor that workers write to: borrowed. */

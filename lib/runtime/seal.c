@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Walks what a training left, depth first and by name, and takes each file's size and SHA-256 on the
- * way to the disk. Links, pipes and devices are refused: what is listed here is what a lane reads
- * later. Holds no lock; the folder must not change meanwhile. */
+/* Walks what a training left, depth first and by name, and takes each file's size and SHA-256 on
+ * the way to the disk. Links, pipes and devices are refused: what is listed here is what a lane
+ * reads later. Holds no lock; the folder must not change meanwhile. */
 #include "runtime/seal.h"
 
 #include <errno.h>

@@ -73,8 +73,8 @@ static edgeops_status on_error(eop_trainer *t, int32_t code, const char *body, s
     return EDGEOPS_OK;
 }
 
-/* {version, libraries} and nothing else of what a worker says of its Python; NULL when it is not that
- * or there is no memory. */
+/* {version, libraries} and nothing else of what a worker says of its Python; NULL when it is not
+ * that or there is no memory. */
 static eop_json *python_of(const char *body, size_t size) {
     const eop_json_limits limits = {.max_bytes = PYTHON_BYTES, .max_depth = 4, .max_nodes = 4096};
     eop_json *said = NULL;
