@@ -59,7 +59,8 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_node_serve(edgeops_node *no
 
 /** Stops and closes. Turns the loop until the calls that are under way have ended: each on_done
  * fires, with EDGEOPS_E_CANCELED (EDGEOPS_E_CLOSED where edgeops_node_serve() was called) unless it
- * was done. Not from inside a callback of the context.
+ * was done. Inside a callback of the context the node is closed in a later turn of the loop, and by
+ * edgeops_ctx_free() at the latest: the home is taken until then, and no prediction is shown any more.
  * NULL is allowed. Since 0.1. */
 EDGEOPS_API void edgeops_node_close(edgeops_node *node);
 

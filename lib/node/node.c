@@ -28,6 +28,7 @@
 
 #define TICK         EDGEOPS_SECOND
 #define STOP_WITHIN  (2 * EDGEOPS_SECOND)
+#define CLOSE_EVERY  (10 * EDGEOPS_MILLISECOND) /* how often a node that waits for its close looks */
 #define RETAIN_EVERY (60 * EDGEOPS_SECOND)
 #define RETAIN_FULL  (2 * EDGEOPS_SECOND)
 #define OPEN_WAIT    (3 * EDGEOPS_SECOND)
@@ -260,6 +261,30 @@ static edgeops_status open_either(edgeops_node *node, const edgeops_node_options
     return node->client != NULL ? status : open_local(node, options, status);
 }
 
+static void close_now(edgeops_node *node) {
+    node->closing = true;
+    edgeops_node_stop(node);
+    eop_server_free(node->server);
+    eop_client_free(node->client);
+    eop_deployments_free(node);
+    eop_sources_free(node);
+    eop_outboxes_free(node);
+    eop_feed_free(node->feed);
+    edgeops_runtime_free(node->runtime);
+    eop_timer_free(node->tick);
+    eop_wake_free(node->turn);
+    edgeops_store_close(node->store);
+    pthread_mutex_destroy(&node->lock);
+    pthread_mutex_destroy(&node->workflow_lock);
+    eop_ctx_unref(node->ctx);
+    eop_free(node->layer);
+    eop_free(node->id);
+    eop_free(node->worker);
+    eop_free(node->home);
+    eop_free(node->workflows);
+    eop_free(node);
+}
+
 edgeops_status edgeops_node_open(edgeops_node **out, edgeops_ctx *ctx, const char *home,
                                  const edgeops_node_options *options) {
     edgeops_node_options given = EDGEOPS_NODE_OPTIONS_INIT;
@@ -305,7 +330,7 @@ out:
     if (node != NULL) {
         eop_kept_error why;
         eop_keep_error(&why);
-        edgeops_node_close(node);
+        close_now(node);
         status = eop_fail_kept(&why);
     }
     return status;
@@ -339,11 +364,13 @@ void edgeops_node_stop(edgeops_node *node) {
     /* What is in flight may still answer; nothing new is submitted. */
     eop_deployments_drain(node);
     edgeops_duration until = eop_monotonic() + STOP_WITHIN;
+    node->turning++;
     while (eop_deployments_busy(node) && eop_monotonic() < until) {
         if (eop_ctx_turn(node->ctx, 20 * EDGEOPS_MILLISECOND) != EDGEOPS_OK) {
             break;
         }
     }
+    node->turning--;
     eop_deployments_stop(node);
 }
 
@@ -357,34 +384,45 @@ edgeops_status edgeops_node_serve(edgeops_node *node) {
     return eop_server_new(&node->server, node);
 }
 
+/* Not before the callback that closed the node has returned, its calls have ended and nobody turns the loop for it. */
+static void on_closing(void *user_data) {
+    edgeops_node *node = user_data;
+    edgeops_ctx *ctx = node->ctx;
+    if (node->call_count == 0 && node->job_count == 0 && node->turning == 0) {
+        eop_timer_free(node->closer);
+        close_now(node);
+        eop_ctx_let_go(ctx);
+    }
+}
+
+/* Inside a callback nothing can be waited for, and who called it still uses the node. */
+static void close_later(edgeops_node *node) {
+    edgeops_status status = eop_timer_new(&node->closer, node->ctx, on_closing, node);
+    if (status != EDGEOPS_OK) {
+        eop_log_write(node_log(node), EDGEOPS_LOG_ERROR, "node",
+                      "closed inside a callback without memory for it: it stays open");
+        return;
+    }
+    edgeops_node_on_prediction(node, NULL, NULL);
+    eop_calls_cancel(node);
+    edgeops_node_stop(node);
+    eop_ctx_hold(node->ctx);
+    eop_timer_start(node->closer, 0, CLOSE_EVERY);
+}
+
 void edgeops_node_close(edgeops_node *node) {
-    if (node == NULL || !eop_born_here(eop_ctx_birth(node->ctx))) {
+    if (node == NULL || !eop_born_here(eop_ctx_birth(node->ctx)) || node->closing) {
         return;
     }
     node->closing = true;
+    if (eop_ctx_in_turn(node->ctx)) {
+        close_later(node);
+        return;
+    }
     if (node->call_count > 0) {
         eop_calls_end(node);
     }
-    edgeops_node_stop(node);
-    eop_server_free(node->server);
-    eop_client_free(node->client);
-    eop_deployments_free(node);
-    eop_sources_free(node);
-    eop_outboxes_free(node);
-    eop_feed_free(node->feed);
-    edgeops_runtime_free(node->runtime);
-    eop_timer_free(node->tick);
-    eop_wake_free(node->turn);
-    edgeops_store_close(node->store);
-    pthread_mutex_destroy(&node->lock);
-    pthread_mutex_destroy(&node->workflow_lock);
-    eop_ctx_unref(node->ctx);
-    eop_free(node->layer);
-    eop_free(node->id);
-    eop_free(node->worker);
-    eop_free(node->home);
-    eop_free(node->workflows);
-    eop_free(node);
+    close_now(node);
 }
 
 int edgeops_node_is_remote(const edgeops_node *node) {

@@ -201,7 +201,7 @@ void edgeops_ctx_free(edgeops_ctx *ctx) {
                       "freed inside a callback of its own: it stays allocated");
         return;
     }
-    while (ctx->works > 0 || ctx->deferred_count > 0) {
+    while (ctx->works > 0 || ctx->deferred_count > 0 || ctx->held > 0) {
         (void)eop_ctx_turn(ctx, EDGEOPS_FOREVER);
     }
     if (ctx->refs != 0) {
@@ -222,6 +222,18 @@ void edgeops_ctx_free(edgeops_ctx *ctx) {
     }
     eop_free(ctx->deferred);
     eop_free(ctx);
+}
+
+void eop_ctx_hold(edgeops_ctx *ctx) {
+    ctx->held++;
+}
+
+void eop_ctx_let_go(edgeops_ctx *ctx) {
+    ctx->held--;
+}
+
+bool eop_ctx_in_turn(const edgeops_ctx *ctx) {
+    return ctx->in_turn;
 }
 
 const eop_birth *eop_ctx_birth(const edgeops_ctx *ctx) {

@@ -28,6 +28,7 @@ struct edgeops_ctx {
     bool in_turn;
     size_t refs;  /* handles and objects of other rooms */
     size_t works; /* running or queued on the pool */
+    size_t held;  /* what ends by itself in later turns */
 };
 
 /** Starts a timer that is never early: libuv counts in milliseconds from a cached, truncated time.

@@ -24,6 +24,11 @@ const eop_birth *eop_ctx_birth(const edgeops_ctx *ctx);
  * asserts that it is 0. */
 void eop_ctx_ref(edgeops_ctx *ctx);
 void eop_ctx_unref(edgeops_ctx *ctx);
+/** edgeops_ctx_free() turns the loop until all that was held is let go. */
+void eop_ctx_hold(edgeops_ctx *ctx);
+void eop_ctx_let_go(edgeops_ctx *ctx);
+/** Whether a callback of the context runs: inside it the loop cannot be turned. */
+bool eop_ctx_in_turn(const edgeops_ctx *ctx);
 /** One turn of the loop that sleeps at most max_wait (0: not at all; EDGEOPS_FOREVER) and ends
  * after the first events. E_INVALID inside a callback. edgeops_ctx_stop() ends the sleep, and stays
  * asked-for until edgeops_ctx_run(). */

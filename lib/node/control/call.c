@@ -165,11 +165,15 @@ void eop_calls_turn(edgeops_node *node) {
     }
 }
 
-void eop_calls_end(edgeops_node *node) {
+void eop_calls_cancel(edgeops_node *node) {
     for (edgeops_call *call = node->calls; call != NULL; call = call->next) {
         call->cut_off = node->server != NULL && !call->canceled;
         edgeops_call_cancel(call);
     }
+}
+
+void eop_calls_end(edgeops_node *node) {
+    eop_calls_cancel(node);
     edgeops_duration until = eop_monotonic() + END_WITHIN;
     while (node->call_count > 0 || node->job_count > 0) {
         if (eop_ctx_turn(node->ctx, 100 * EDGEOPS_MILLISECOND) != EDGEOPS_OK ||

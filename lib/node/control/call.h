@@ -51,6 +51,8 @@ void eop_call_event(edgeops_call *call, eop_json *event);
 bool eop_call_congested(const edgeops_call *call);
 /** Runs what is ready, answers what is done. */
 void eop_calls_turn(edgeops_node *node);
+/** Cancels all calls; they end later. */
+void eop_calls_cancel(edgeops_node *node);
 /** Cancels all calls and turns the loop until each was answered and every job has ended. */
 void eop_calls_end(edgeops_node *node);
 

@@ -53,7 +53,9 @@ struct edgeops_node {
     edgeops_time opened;
     edgeops_duration opened_monotonic;
     bool started;
-    bool closing; /**< no more calls are taken */
+    bool closing;      /**< no more calls are taken */
+    size_t turning;    /**< who turns the loop and looks at the node afterwards */
+    eop_timer *closer; /**< of a node that was closed inside a callback */
     eop_server *server;
     eop_timer *tick;       /**< once a second */
     edgeops_time retained; /**< monotonic; when retention was asked for last */
