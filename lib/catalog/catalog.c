@@ -4,6 +4,8 @@
  * records, outbox, letters, and by the room of datasets. */
 #include "catalog/catalog.h"
 
+#include <sqlite3.h>
+
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/time.h"

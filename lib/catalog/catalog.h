@@ -117,7 +117,7 @@ edgeops_status eop_catalog_end(eop_catalog *catalog, edgeops_status status);
 /** For reading. */
 void eop_catalog_lock(eop_catalog *catalog);
 void eop_catalog_unlock(eop_catalog *catalog);
-edgeops_status eop_catalog_get(sqlite3_stmt **out, eop_catalog *catalog,
+edgeops_status eop_catalog_get(eop_sql_statement **out, eop_catalog *catalog,
                                eop_catalog_statement number);
 
 /** A number in `meta`; 0: it is not there. Take the lock. */

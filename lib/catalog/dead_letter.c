@@ -3,6 +3,7 @@
  * are copied, so that no lock is held while the caller looks at them. */
 #include "catalog/dead_letter.h"
 
+#include <sqlite3.h>
 #include <string.h>
 
 #include "base/error.h"

@@ -3,6 +3,7 @@
  * one transaction. How many wait is counted in memory, under the catalog's lock. */
 #include "catalog/outbox.h"
 
+#include <sqlite3.h>
 #include <string.h>
 
 #include "base/error.h"

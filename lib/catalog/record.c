@@ -3,6 +3,7 @@
  * Lists are copied, so that no lock is held while the caller looks at them. */
 #include "catalog/record.h"
 
+#include <sqlite3.h>
 #include <string.h>
 
 #include "base/error.h"

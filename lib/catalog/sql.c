@@ -3,6 +3,8 @@
  * and one translation of its errors into statuses. */
 #include "catalog/sql.h"
 
+#include <sqlite3.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -332,6 +334,26 @@ void eop_sql_bind_text(sqlite3_stmt *statement, int at, const char *text) {
 
 void eop_sql_bind_blob(sqlite3_stmt *statement, int at, const void *data, size_t size) {
     sqlite3_bind_blob64(statement, at, size > 0 ? data : "", size, SQLITE_STATIC);
+}
+
+int64_t eop_sql_int(sqlite3_stmt *statement, int at) {
+    return sqlite3_column_int64(statement, at);
+}
+
+bool eop_sql_is_null(sqlite3_stmt *statement, int at) {
+    return sqlite3_column_type(statement, at) == SQLITE_NULL;
+}
+
+void eop_sql_rewind(sqlite3_stmt *statement) {
+    sqlite3_reset(statement);
+}
+
+int64_t eop_sql_last_id(const eop_sql *sql) {
+    return sqlite3_last_insert_rowid(sql->db);
+}
+
+int64_t eop_sql_changes(const eop_sql *sql) {
+    return sqlite3_changes(sql->db);
 }
 
 const char *eop_sql_text(sqlite3_stmt *statement, int at) {

@@ -4,8 +4,8 @@
 #ifndef EOP_CATALOG_SQL_H
 #define EOP_CATALOG_SQL_H
 
-#include <sqlite3.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "edgeops/types.h"
 
@@ -14,11 +14,14 @@
 
 #define EOP_SQL_BUSY_MS     10000
 
+/** A prepared statement: a sqlite3_stmt. Only this room and the store know SQLite itself. */
+typedef struct sqlite3_stmt eop_sql_statement;
+
 typedef struct eop_sql {
-    sqlite3 *db;
+    struct sqlite3 *db;
     char *path;
     const char *const *texts; /**< borrowed; statements by number */
-    sqlite3_stmt **statements;
+    eop_sql_statement **statements;
     size_t count;
     bool full; /**< commits wait for the disk */
 } eop_sql;
@@ -41,12 +44,12 @@ void eop_sql_close(eop_sql *sql);
 
 /** Statement by number, ready to bind; text and BLOB that are bound are borrowed until it has run.
  */
-edgeops_status eop_sql_get(sqlite3_stmt **out, eop_sql *sql, size_t number);
+edgeops_status eop_sql_get(eop_sql_statement **out, eop_sql *sql, size_t number);
 /** EDGEOPS_OK: a row is there; EDGEOPS_DONE: no more, the statement is reset; else an error and
  * reset. */
-edgeops_status eop_sql_next(eop_sql *sql, sqlite3_stmt *statement);
+edgeops_status eop_sql_next(eop_sql *sql, eop_sql_statement *statement);
 /** Runs a statement that gives no row. */
-edgeops_status eop_sql_run(eop_sql *sql, sqlite3_stmt *statement);
+edgeops_status eop_sql_run(eop_sql *sql, eop_sql_statement *statement);
 edgeops_status eop_sql_exec(eop_sql *sql, const char *text);
 /** Brings what was committed to the disk. */
 edgeops_status eop_sql_sync(eop_sql *sql);
@@ -62,17 +65,26 @@ edgeops_status eop_sql_begin(eop_sql *sql);
 edgeops_status eop_sql_end(eop_sql *sql, edgeops_status status);
 /** Whether a read failed because of what is on the disk, so that it fails again. */
 bool eop_sql_unreadable(edgeops_status status);
+/** Lets go of the row that a statement is on. NULL is allowed. */
+void eop_sql_rewind(eop_sql_statement *statement);
+/** Of the last insert. */
+int64_t eop_sql_last_id(const eop_sql *sql);
+/** Rows that the last statement changed. */
+int64_t eop_sql_changes(const eop_sql *sql);
 /** Lets go of the row that each statement is on: one that is still on a row keeps a transaction
  * from ending. */
 void eop_sql_reset(eop_sql *sql);
 /** The connection's last error as a status. */
 edgeops_status eop_sql_fail(const eop_sql *sql, int rc);
 
-void eop_sql_bind_int(sqlite3_stmt *statement, int at, int64_t value);
+void eop_sql_bind_int(eop_sql_statement *statement, int at, int64_t value);
 /** Borrowed. NULL gives NULL. */
-void eop_sql_bind_text(sqlite3_stmt *statement, int at, const char *text);
-void eop_sql_bind_blob(sqlite3_stmt *statement, int at, const void *data, size_t size);
+void eop_sql_bind_text(eop_sql_statement *statement, int at, const char *text);
+void eop_sql_bind_blob(eop_sql_statement *statement, int at, const void *data, size_t size);
+/** Of the row that the statement is on. */
+int64_t eop_sql_int(eop_sql_statement *statement, int at);
+bool eop_sql_is_null(eop_sql_statement *statement, int at);
 /** Never NULL. */
-const char *eop_sql_text(sqlite3_stmt *statement, int at);
+const char *eop_sql_text(eop_sql_statement *statement, int at);
 
 #endif /* EOP_CATALOG_SQL_H */

@@ -357,13 +357,13 @@ static edgeops_status check_options(const edgeops_dataset_options *options) {
 }
 
 static edgeops_status check_free_name(eop_catalog *catalog, const char *name) {
-    sqlite3_stmt *select = NULL;
+    eop_sql_statement *select = NULL;
     eop_catalog_lock(catalog);
     edgeops_status status = eop_catalog_get(&select, catalog, EOP_DATASET_GET);
     if (status == EDGEOPS_OK) {
         eop_sql_bind_text(select, 1, name);
         status = eop_sql_next(&catalog->sql, select);
-        sqlite3_reset(select);
+        eop_sql_rewind(select);
         if (status == EDGEOPS_OK) {
             status = eop_fail(EDGEOPS_E_EXISTS, "store", "dataset '%s' exists already", name);
         }

@@ -41,7 +41,7 @@ void eop_frozen_dispose(eop_frozen *frozen) {
 /* -- loading; the catalog's lock is held -- */
 
 static edgeops_status load_head(eop_frozen *frozen, eop_catalog *catalog, const char *name) {
-    sqlite3_stmt *select = NULL;
+    eop_sql_statement *select = NULL;
     edgeops_status status = eop_catalog_get(&select, catalog, EOP_DATASET_GET);
     if (status != EDGEOPS_OK) {
         return status;
@@ -53,7 +53,7 @@ static edgeops_status load_head(eop_frozen *frozen, eop_catalog *catalog, const 
     }
     const char *digest = eop_sql_text(select, 1);
     frozen->name = eop_strdup(name);
-    frozen->id = sqlite3_column_int64(select, 0);
+    frozen->id = eop_sql_int(select, 0);
     if (frozen->name == NULL) {
         status = eop_fail_nomem("store");
     } else if (strlen(digest) != 64) {
@@ -61,26 +61,27 @@ static edgeops_status load_head(eop_frozen *frozen, eop_catalog *catalog, const 
     } else {
         memcpy(frozen->digest, digest, sizeof frozen->digest);
     }
-    frozen->created = sqlite3_column_int64(select, 2);
-    frozen->start = sqlite3_column_int64(select, 3);
-    frozen->end = sqlite3_column_int64(select, 4);
-    frozen->labelled_only = sqlite3_column_int(select, 5) != 0;
-    frozen->label_version = (uint64_t)sqlite3_column_int64(select, 6);
-    frozen->rows = (uint64_t)sqlite3_column_int64(select, 7);
-    if (status == EDGEOPS_OK && sqlite3_column_type(select, 8) != SQLITE_NULL) {
+    frozen->created = eop_sql_int(select, 2);
+    frozen->start = eop_sql_int(select, 3);
+    frozen->end = eop_sql_int(select, 4);
+    frozen->labelled_only = eop_sql_int(select, 5) != 0;
+    frozen->label_version = (uint64_t)eop_sql_int(select, 6);
+    frozen->rows = (uint64_t)eop_sql_int(select, 7);
+    if (status == EDGEOPS_OK && !eop_sql_is_null(select, 8)) {
         status = eop_spec_parse(&frozen->spec, eop_sql_text(select, 8));
     }
-    if (status == EDGEOPS_OK && sqlite3_column_type(select, 9) != SQLITE_NULL) {
+    if (status == EDGEOPS_OK && !eop_sql_is_null(select, 9)) {
         frozen->profile = eop_strdup(eop_sql_text(select, 9));
         status = frozen->profile != NULL ? EDGEOPS_OK : eop_fail_nomem("store");
     }
-    sqlite3_reset(select);
+    eop_sql_rewind(select);
     return status;
 }
 
-static edgeops_status load_channel(eop_frozen *frozen, size_t *capacity, sqlite3_stmt *select) {
-    int type = sqlite3_column_int(select, 1);
-    int64_t length = sqlite3_column_int64(select, 3);
+static edgeops_status load_channel(eop_frozen *frozen, size_t *capacity,
+                                   eop_sql_statement *select) {
+    int type = (int)eop_sql_int(select, 1);
+    int64_t length = eop_sql_int(select, 3);
     if (!eop_type_has_length((edgeops_type)type, length)) {
         return eop_fail(EDGEOPS_E_CORRUPT, "store", "dataset '%s' has a channel of no known type",
                         frozen->name);
@@ -97,7 +98,7 @@ static edgeops_status load_channel(eop_frozen *frozen, size_t *capacity, sqlite3
 }
 
 static edgeops_status load_channels(eop_frozen *frozen, eop_catalog *catalog) {
-    sqlite3_stmt *select = NULL;
+    eop_sql_statement *select = NULL;
     size_t capacity = 0;
     edgeops_status status = eop_catalog_get(&select, catalog, EOP_DATASET_CHANNEL_LIST);
     if (status != EDGEOPS_OK) {
@@ -107,13 +108,13 @@ static edgeops_status load_channels(eop_frozen *frozen, eop_catalog *catalog) {
     while (status == EDGEOPS_OK && (status = eop_sql_next(&catalog->sql, select)) == EDGEOPS_OK) {
         status = load_channel(frozen, &capacity, select);
     }
-    sqlite3_reset(select);
+    eop_sql_rewind(select);
     return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
 }
 
 static edgeops_status load_columns(eop_frozen *frozen, eop_catalog *catalog,
                                    eop_frozen_asset *asset) {
-    sqlite3_stmt *select = NULL;
+    eop_sql_statement *select = NULL;
     size_t n = 0;
     size_t tested = frozen->spec.filter.count;
     asset->channels = eop_calloc(frozen->channel_count, sizeof *asset->channels);
@@ -129,7 +130,7 @@ static edgeops_status load_columns(eop_frozen *frozen, eop_catalog *catalog,
     eop_sql_bind_int(select, 2, asset->id);
     while ((status = eop_sql_next(&catalog->sql, select)) == EDGEOPS_OK &&
            n < frozen->channel_count + tested) {
-        uint32_t place = (uint32_t)sqlite3_column_int64(select, 0);
+        uint32_t place = (uint32_t)eop_sql_int(select, 0);
         if (n < frozen->channel_count) {
             asset->channels[n] = place;
         } else {
@@ -137,7 +138,7 @@ static edgeops_status load_columns(eop_frozen *frozen, eop_catalog *catalog,
         }
         n++;
     }
-    sqlite3_reset(select);
+    eop_sql_rewind(select);
     if (status >= 0 && (status == EDGEOPS_OK || n < frozen->channel_count + tested)) {
         return eop_fail(EDGEOPS_E_CORRUPT, "store", "dataset '%s' has lost columns", frozen->name);
     }
@@ -145,7 +146,7 @@ static edgeops_status load_columns(eop_frozen *frozen, eop_catalog *catalog,
 }
 
 static edgeops_status load_assets(eop_frozen *frozen, eop_catalog *catalog) {
-    sqlite3_stmt *select = NULL;
+    eop_sql_statement *select = NULL;
     size_t capacity = 0;
     edgeops_status status = eop_catalog_get(&select, catalog, EOP_DATASET_ASSET_LIST);
     if (status != EDGEOPS_OK) {
@@ -159,13 +160,13 @@ static edgeops_status load_assets(eop_frozen *frozen, eop_catalog *catalog) {
             break;
         }
         eop_frozen_asset *asset = &frozen->assets[frozen->asset_count++];
-        *asset = (eop_frozen_asset){.id = (uint32_t)sqlite3_column_int64(select, 0),
+        *asset = (eop_frozen_asset){.id = (uint32_t)eop_sql_int(select, 0),
                                     .name = eop_strdup(eop_sql_text(select, 1)),
-                                    .rows = (uint64_t)sqlite3_column_int64(select, 2),
-                                    .max_ordinal = (uint64_t)sqlite3_column_int64(select, 3)};
+                                    .rows = (uint64_t)eop_sql_int(select, 2),
+                                    .max_ordinal = (uint64_t)eop_sql_int(select, 3)};
         status = asset->name != NULL ? EDGEOPS_OK : eop_fail_nomem("store");
     }
-    sqlite3_reset(select);
+    eop_sql_rewind(select);
     status = status == EDGEOPS_DONE ? EDGEOPS_OK : status;
     for (size_t i = 0; status == EDGEOPS_OK && i < frozen->asset_count; i++) {
         status = load_columns(frozen, catalog, &frozen->assets[i]);
@@ -175,7 +176,7 @@ static edgeops_status load_assets(eop_frozen *frozen, eop_catalog *catalog) {
 
 /* In the order of their texts. */
 static edgeops_status load_labels(eop_frozen *frozen, eop_catalog *catalog) {
-    sqlite3_stmt *select = NULL;
+    eop_sql_statement *select = NULL;
     int32_t index = 0;
     edgeops_status status = eop_catalog_get(&select, catalog, EOP_DATASET_LABEL_LIST);
     if (status != EDGEOPS_OK) {
@@ -185,10 +186,10 @@ static edgeops_status load_labels(eop_frozen *frozen, eop_catalog *catalog) {
     while (status == EDGEOPS_OK && (status = eop_sql_next(&catalog->sql, select)) == EDGEOPS_OK) {
         status = eop_label_name_index(&index, &frozen->labels, eop_sql_text(select, 0));
         if (status == EDGEOPS_OK) {
-            frozen->labels.items[index]->rows = (uint64_t)sqlite3_column_int64(select, 1);
+            frozen->labels.items[index]->rows = (uint64_t)eop_sql_int(select, 1);
         }
     }
-    sqlite3_reset(select);
+    eop_sql_rewind(select);
     return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
 }
 
@@ -216,7 +217,7 @@ edgeops_status eop_frozen_load(eop_frozen *frozen, eop_catalog *catalog, const c
 
 static edgeops_status save_head(int64_t *id, const eop_frozen *frozen, const char *spec,
                                 eop_catalog *catalog) {
-    sqlite3_stmt *insert = NULL;
+    eop_sql_statement *insert = NULL;
     edgeops_status status = eop_catalog_get(&insert, catalog, EOP_DATASET_ADD);
     if (status != EDGEOPS_OK) {
         return status;
@@ -236,7 +237,7 @@ static edgeops_status save_head(int64_t *id, const eop_frozen *frozen, const cha
         eop_sql_bind_text(insert, 10, frozen->profile);
     }
     status = eop_sql_run(&catalog->sql, insert);
-    *id = sqlite3_last_insert_rowid(catalog->sql.db);
+    *id = eop_sql_last_id(&catalog->sql);
     if (status == EDGEOPS_E_EXISTS) {
         return eop_fail(EDGEOPS_E_EXISTS, "store", "dataset '%s' exists already", frozen->name);
     }
@@ -248,7 +249,7 @@ static edgeops_status save_columns(int64_t id, const eop_frozen *frozen,
     edgeops_status status = EDGEOPS_OK;
     size_t columns = frozen->channel_count;
     for (size_t k = 0; status == EDGEOPS_OK && k < columns + frozen->spec.filter.count; k++) {
-        sqlite3_stmt *insert = NULL;
+        eop_sql_statement *insert = NULL;
         status = eop_catalog_get(&insert, catalog, EOP_DATASET_COLUMN_ADD);
         if (status == EDGEOPS_OK) {
             eop_sql_bind_int(insert, 1, id);
@@ -266,7 +267,7 @@ static edgeops_status save_assets(int64_t id, const eop_frozen *frozen, eop_cata
     edgeops_status status = EDGEOPS_OK;
     for (size_t i = 0; status == EDGEOPS_OK && i < frozen->asset_count; i++) {
         const eop_frozen_asset *asset = &frozen->assets[i];
-        sqlite3_stmt *insert = NULL;
+        eop_sql_statement *insert = NULL;
         status = eop_catalog_get(&insert, catalog, EOP_DATASET_ASSET_ADD);
         if (status != EDGEOPS_OK) {
             break;
@@ -292,7 +293,7 @@ static edgeops_status save_assets(int64_t id, const eop_frozen *frozen, eop_cata
 static edgeops_status save_channels(int64_t id, const eop_frozen *frozen, eop_catalog *catalog) {
     edgeops_status status = EDGEOPS_OK;
     for (size_t k = 0; status == EDGEOPS_OK && k < frozen->channel_count; k++) {
-        sqlite3_stmt *insert = NULL;
+        eop_sql_statement *insert = NULL;
         status = eop_catalog_get(&insert, catalog, EOP_DATASET_CHANNEL_ADD);
         if (status == EDGEOPS_OK) {
             eop_sql_bind_int(insert, 1, id);
@@ -310,7 +311,7 @@ static edgeops_status save_channels(int64_t id, const eop_frozen *frozen, eop_ca
 static edgeops_status save_labels(int64_t id, const eop_frozen *frozen, eop_catalog *catalog) {
     edgeops_status status = EDGEOPS_OK;
     for (size_t i = 0; status == EDGEOPS_OK && i < frozen->labels.count; i++) {
-        sqlite3_stmt *insert = NULL;
+        eop_sql_statement *insert = NULL;
         status = eop_catalog_get(&insert, catalog, EOP_DATASET_LABEL_ADD);
         if (status == EDGEOPS_OK) {
             eop_sql_bind_int(insert, 1, id);
@@ -355,7 +356,7 @@ edgeops_status edgeops_dataset_remove(edgeops_store *store, const char *name) {
     EOP_REQUIRE(store != NULL && name != NULL, "store");
     EOP_STORE_REQUIRE_HERE(store);
     eop_catalog *catalog = eop_store_catalog(store);
-    sqlite3_stmt *remove = NULL;
+    eop_sql_statement *remove = NULL;
     edgeops_status status = eop_catalog_begin_as(catalog, EOP_COMMIT_SAFE);
     if (status != EDGEOPS_OK) {
         return status;
@@ -365,7 +366,7 @@ edgeops_status edgeops_dataset_remove(edgeops_store *store, const char *name) {
         eop_sql_bind_text(remove, 1, name);
         status = eop_sql_run(&catalog->sql, remove);
     }
-    if (status == EDGEOPS_OK && sqlite3_changes(catalog->sql.db) == 0) {
+    if (status == EDGEOPS_OK && eop_sql_changes(&catalog->sql) == 0) {
         status = fail_no_dataset(name);
     }
     return eop_catalog_end(catalog, status);
@@ -466,7 +467,7 @@ typedef struct name_list {
 } name_list;
 
 static edgeops_status list_names(name_list *list, eop_catalog *catalog) {
-    sqlite3_stmt *select = NULL;
+    eop_sql_statement *select = NULL;
     eop_catalog_lock(catalog);
     edgeops_status status = eop_catalog_get(&select, catalog, EOP_DATASET_LIST);
     while (status == EDGEOPS_OK && (status = eop_sql_next(&catalog->sql, select)) == EDGEOPS_OK) {
@@ -474,7 +475,7 @@ static edgeops_status list_names(name_list *list, eop_catalog *catalog) {
         if (name == NULL ||
             !eop_grow(&list->items, &list->capacity, list->count + 1, sizeof(char *))) {
             eop_free(name);
-            sqlite3_reset(select);
+            eop_sql_rewind(select);
             status = eop_fail_nomem("store");
         } else {
             list->items[list->count++] = name;

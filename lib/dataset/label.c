@@ -53,13 +53,13 @@ static edgeops_status check_label(const edgeops_label *label, const char *asset)
 }
 
 static edgeops_status bump_version(eop_catalog *catalog) {
-    sqlite3_stmt *update = NULL;
+    eop_sql_statement *update = NULL;
     edgeops_status status = eop_catalog_get(&update, catalog, EOP_LABEL_BUMP);
     return status == EDGEOPS_OK ? eop_sql_run(&catalog->sql, update) : status;
 }
 
 edgeops_status eop_label_asset(int64_t *id, eop_catalog *catalog, const char *name) {
-    sqlite3_stmt *select = NULL;
+    eop_sql_statement *select = NULL;
     edgeops_status status = eop_catalog_get(&select, catalog, EOP_ASSET_FIND);
     if (status != EDGEOPS_OK) {
         return status;
@@ -67,13 +67,13 @@ edgeops_status eop_label_asset(int64_t *id, eop_catalog *catalog, const char *na
     eop_sql_bind_text(select, 1, name);
     status = eop_sql_next(&catalog->sql, select);
     if (status == EDGEOPS_OK) {
-        *id = sqlite3_column_int64(select, 0);
-        sqlite3_reset(select);
+        *id = eop_sql_int(select, 0);
+        eop_sql_rewind(select);
     }
     return status == EDGEOPS_DONE ? eop_fail_no_asset(name) : status;
 }
 
-static void bind_said(sqlite3_stmt *statement, int64_t asset, const edgeops_label *label) {
+static void bind_said(eop_sql_statement *statement, int64_t asset, const edgeops_label *label) {
     eop_sql_bind_int(statement, 1, asset);
     eop_sql_bind_int(statement, 2, label->start);
     eop_sql_bind_int(statement, 3, label->end);
@@ -84,7 +84,7 @@ static void bind_said(sqlite3_stmt *statement, int64_t asset, const edgeops_labe
 /* replaces: 0 for none. */
 static edgeops_status add_label(int64_t *id, eop_catalog *catalog, const edgeops_label *label,
                                 int64_t asset, int64_t replaces, edgeops_time now) {
-    sqlite3_stmt *insert = NULL;
+    eop_sql_statement *insert = NULL;
     edgeops_status status = eop_catalog_get(&insert, catalog, EOP_LABEL_ADD);
     if (status != EDGEOPS_OK) {
         return status;
@@ -96,19 +96,19 @@ static edgeops_status add_label(int64_t *id, eop_catalog *catalog, const edgeops
         eop_sql_bind_int(insert, 8, replaces);
     }
     status = eop_sql_run(&catalog->sql, insert);
-    *id = sqlite3_last_insert_rowid(catalog->sql.db);
+    *id = eop_sql_last_id(&catalog->sql);
     return status;
 }
 
 static edgeops_status is_there(bool *out, eop_catalog *catalog, const edgeops_label *label,
                                int64_t asset) {
-    sqlite3_stmt *select = NULL;
+    eop_sql_statement *select = NULL;
     edgeops_status status = eop_catalog_get(&select, catalog, EOP_LABEL_SAME);
     if (status == EDGEOPS_OK) {
         bind_said(select, asset, label);
         status = eop_sql_next(&catalog->sql, select);
         *out = status == EDGEOPS_OK;
-        sqlite3_reset(select);
+        eop_sql_rewind(select);
     }
     return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
 }
@@ -207,7 +207,7 @@ static edgeops_status fail_gone(int64_t id) {
 
 /* Asset of a label that is in force. */
 static edgeops_status find_in_force(int64_t *asset, eop_catalog *catalog, int64_t id) {
-    sqlite3_stmt *select = NULL;
+    eop_sql_statement *select = NULL;
     edgeops_status status = eop_catalog_get(&select, catalog, EOP_LABEL_GET);
     if (status != EDGEOPS_OK) {
         return status;
@@ -217,10 +217,10 @@ static edgeops_status find_in_force(int64_t *asset, eop_catalog *catalog, int64_
     if (status != EDGEOPS_OK) {
         return status == EDGEOPS_DONE ? fail_gone(id) : status;
     }
-    bool in_force = sqlite3_column_type(select, 1) == SQLITE_NULL;
-    int64_t by = sqlite3_column_int64(select, 2);
-    *asset = sqlite3_column_int64(select, 0);
-    sqlite3_reset(select);
+    bool in_force = eop_sql_is_null(select, 1);
+    int64_t by = eop_sql_int(select, 2);
+    *asset = eop_sql_int(select, 0);
+    eop_sql_rewind(select);
     if (in_force) {
         return EDGEOPS_OK;
     }
@@ -233,7 +233,7 @@ static edgeops_status find_in_force(int64_t *asset, eop_catalog *catalog, int64_
 
 /* The version is a new one already. */
 static edgeops_status withdraw(eop_catalog *catalog, int64_t id) {
-    sqlite3_stmt *update = NULL;
+    eop_sql_statement *update = NULL;
     edgeops_status status = eop_catalog_get(&update, catalog, EOP_LABEL_WITHDRAW);
     if (status == EDGEOPS_OK) {
         eop_sql_bind_int(update, 1, id);
@@ -304,15 +304,15 @@ edgeops_status edgeops_label_remove(edgeops_store *store, int64_t id) {
 }
 
 edgeops_status eop_label_version(uint64_t *out, eop_catalog *catalog) {
-    sqlite3_stmt *select = NULL;
+    eop_sql_statement *select = NULL;
     eop_catalog_lock(catalog);
     edgeops_status status = eop_catalog_get(&select, catalog, EOP_LABEL_VERSION);
     if (status == EDGEOPS_OK) {
         status = eop_sql_next(&catalog->sql, select);
     }
     if (status == EDGEOPS_OK) {
-        *out = (uint64_t)sqlite3_column_int64(select, 0);
-        sqlite3_reset(select);
+        *out = (uint64_t)eop_sql_int(select, 0);
+        eop_sql_rewind(select);
     } else if (status == EDGEOPS_DONE) {
         status = eop_fail(EDGEOPS_E_CORRUPT, "store", "'%s' has lost its label version",
                           catalog->sql.path);

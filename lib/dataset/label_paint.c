@@ -119,15 +119,14 @@ void eop_layer_put(int32_t *out, uint32_t *skip, size_t from, size_t to, int32_t
 }
 
 static edgeops_status paint(int32_t *out, uint32_t *skip, eop_label_names *names,
-                            eop_catalog *catalog, sqlite3_stmt *select, const int64_t *times,
+                            eop_catalog *catalog, eop_sql_statement *select, const int64_t *times,
                             size_t n) {
     edgeops_status status;
     while ((status = eop_sql_next(&catalog->sql, select)) == EDGEOPS_OK) {
         size_t from = 0;
         size_t to = 0;
         int32_t index = 0;
-        if (!eop_layer_rows(&from, &to, times, n, sqlite3_column_int64(select, 0),
-                            sqlite3_column_int64(select, 1)) ||
+        if (!eop_layer_rows(&from, &to, times, n, eop_sql_int(select, 0), eop_sql_int(select, 1)) ||
             !eop_layer_bare(skip, from, to)) {
             continue;
         }
@@ -142,7 +141,7 @@ static edgeops_status paint(int32_t *out, uint32_t *skip, eop_label_names *names
 
 edgeops_status eop_label_paint(int32_t *out, eop_label_names *names, eop_catalog *catalog,
                                uint32_t asset, uint64_t version, const int64_t *times, size_t n) {
-    sqlite3_stmt *select = NULL;
+    eop_sql_statement *select = NULL;
     if (n == 0) {
         return EDGEOPS_OK;
     }
@@ -159,7 +158,7 @@ edgeops_status eop_label_paint(int32_t *out, eop_label_names *names, eop_catalog
         eop_sql_bind_int(select, 3, times[0]);
         eop_sql_bind_int(select, 4, times[n - 1]);
         status = paint(out, skip, names, catalog, select, times, n);
-        sqlite3_reset(select);
+        eop_sql_rewind(select);
     }
     eop_catalog_unlock(catalog);
     eop_free(skip);

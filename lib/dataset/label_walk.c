@@ -47,7 +47,7 @@ static void walk_free(walk *w) {
     }
 }
 
-static size_t keep_text(walk *w, sqlite3_stmt *select, int column) {
+static size_t keep_text(walk *w, eop_sql_statement *select, int column) {
     size_t at = w->texts.size;
     const char *text = eop_sql_text(select, column);
     eop_buf_put(&w->texts, text, strlen(text) + 1);
@@ -55,23 +55,23 @@ static size_t keep_text(walk *w, sqlite3_stmt *select, int column) {
 }
 
 /* Columns as in LABEL_COLUMNS. */
-static void take_item(walk *w, sqlite3_stmt *select) {
+static void take_item(walk *w, eop_sql_statement *select) {
     item *i = &w->items[w->count++];
-    i->label = (edgeops_label){.id = sqlite3_column_int64(select, 0),
-                               .start = sqlite3_column_int64(select, 1),
-                               .end = sqlite3_column_int64(select, 2),
-                               .created = sqlite3_column_int64(select, 5),
-                               .version = (uint64_t)sqlite3_column_int64(select, 7),
-                               .replaces = sqlite3_column_int64(select, 8),
-                               .withdrawn = (uint64_t)sqlite3_column_int64(select, 9),
-                               .place = sqlite3_column_int64(select, 10)};
+    i->label = (edgeops_label){.id = eop_sql_int(select, 0),
+                               .start = eop_sql_int(select, 1),
+                               .end = eop_sql_int(select, 2),
+                               .created = eop_sql_int(select, 5),
+                               .version = (uint64_t)eop_sql_int(select, 7),
+                               .replaces = eop_sql_int(select, 8),
+                               .withdrawn = (uint64_t)eop_sql_int(select, 9),
+                               .place = eop_sql_int(select, 10)};
     i->texts[0] = keep_text(w, select, 3);
     i->texts[1] = keep_text(w, select, 4);
     i->texts[2] = keep_text(w, select, 6);
 }
 
 /* [start, end) as what PAGE compares with. */
-static void bind_range(sqlite3_stmt *select, const edgeops_label_query *q) {
+static void bind_range(eop_sql_statement *select, const edgeops_label_query *q) {
     eop_sql_bind_int(select, 4, q->start);
     eop_sql_bind_int(
         select, 5, q->end == EDGEOPS_TIME_MAX || q->end == EDGEOPS_TIME_MIN ? q->end : q->end - 1);
@@ -80,7 +80,7 @@ static void bind_range(sqlite3_stmt *select, const edgeops_label_query *q) {
 /* The next labels of the asset, or of a chain. */
 static edgeops_status read_page(walk *w) {
     const edgeops_label_query *q = w->query;
-    sqlite3_stmt *select = NULL;
+    eop_sql_statement *select = NULL;
     size_t limit = w->left < PAGE ? (size_t)w->left : PAGE;
     w->count = 0;
     eop_buf_clear(&w->texts);
@@ -131,7 +131,7 @@ static bool is_one_asset(const walk *w) {
 /* DONE: there is no other one. */
 static edgeops_status next_asset(walk *w) {
     const char *pattern = w->query->asset;
-    sqlite3_stmt *select = NULL;
+    eop_sql_statement *select = NULL;
     if (is_one_asset(w) || w->query->id != 0) {
         return EDGEOPS_DONE;
     }
@@ -145,8 +145,8 @@ static edgeops_status next_asset(walk *w) {
         if (status != EDGEOPS_OK) {
             return status;
         }
-        status = enter_asset(w, sqlite3_column_int64(select, 0), eop_sql_text(select, 1));
-        sqlite3_reset(select);
+        status = enter_asset(w, eop_sql_int(select, 0), eop_sql_text(select, 1));
+        eop_sql_rewind(select);
         if (status != EDGEOPS_OK || pattern == NULL || eop_glob(pattern, w->name)) {
             return status;
         }
@@ -155,7 +155,7 @@ static edgeops_status next_asset(walk *w) {
 
 /* To where the label stands; of a chain only its asset. */
 static edgeops_status go_to(walk *w, int64_t id) {
-    sqlite3_stmt *select = NULL;
+    eop_sql_statement *select = NULL;
     edgeops_status status = eop_catalog_get(&select, w->catalog, EOP_LABEL_WHERE);
     if (status != EDGEOPS_OK) {
         return status;
@@ -166,11 +166,11 @@ static edgeops_status go_to(walk *w, int64_t id) {
         return eop_fail(EDGEOPS_E_NOTFOUND, "store", "label %lld does not exist", (long long)id);
     }
     if (status == EDGEOPS_OK) {
-        int64_t start = sqlite3_column_int64(select, 1);
-        status = enter_asset(w, sqlite3_column_int64(select, 2), eop_sql_text(select, 0));
+        int64_t start = eop_sql_int(select, 1);
+        status = enter_asset(w, eop_sql_int(select, 2), eop_sql_text(select, 0));
         w->start = start;
         w->id = id;
-        sqlite3_reset(select);
+        eop_sql_rewind(select);
     }
     return status;
 }

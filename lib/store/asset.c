@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Declaring, listing and removing assets, and the units of their channels. A removed asset leaves
  * the memtable at once; the writer drops its chunks. */
+#include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 

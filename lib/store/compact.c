@@ -3,6 +3,8 @@
  * the writer's transaction. */
 #include "store/compact.h"
 
+#include <sqlite3.h>
+
 #include "base/error.h"
 #include "base/memory.h"
 #include "store/telemetry_db.h"

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Compacting on request: all that merging in passing left small, and chunks of older formats. */
 
+#include <sqlite3.h>
+
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/str.h"

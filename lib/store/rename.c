@@ -2,6 +2,8 @@
 /* New names for assets and channels. Only the catalog and the list of assets know
  * them; everything else goes by numbers. */
 
+#include <sqlite3.h>
+
 #include "base/error.h"
 #include "base/memory.h"
 #include "store/append.h"

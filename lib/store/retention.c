@@ -4,6 +4,7 @@
  * is taken for writing during a step. */
 #include "store/retention.h"
 
+#include <sqlite3.h>
 #include <string.h>
 
 #include "base/error.h"

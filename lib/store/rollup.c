@@ -4,6 +4,7 @@
 #include "store/rollup.h"
 
 #include <math.h>
+#include <sqlite3.h>
 #include <string.h>
 
 #include "base/error.h"

@@ -3,6 +3,7 @@
  * what is in it; telemetry_write.c and telemetry_drop.c change it. */
 #include "store/telemetry_db.h"
 
+#include <sqlite3.h>
 #include <string.h>
 
 #include "base/error.h"

@@ -60,7 +60,7 @@ typedef enum statement {
 } statement;
 
 /** The chunk that a row of id, t0, t1, ord0, ord1, rows is. E_CORRUPT. */
-edgeops_status eop_telemetry_take_info(eop_chunk_info *info, sqlite3_stmt *select);
+edgeops_status eop_telemetry_take_info(eop_chunk_info *info, eop_sql_statement *select);
 /** Finds out the ids of the next chunks, once. They are not used again while it is open, since the
  * lookup keeps chunks by them: so it comes before any chunk goes. */
 edgeops_status eop_telemetry_know_ids(eop_telemetry *telemetry);

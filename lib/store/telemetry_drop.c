@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Takes chunks out of telemetry.db: one, or all of an asset and its rollups in steps, and gives
  * free pages back to the file system. The writer's thread only. */
+#include <sqlite3.h>
+
 #include "store/compact.h"
 #include "store/telemetry_db.h"
 

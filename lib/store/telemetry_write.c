@@ -2,6 +2,8 @@
 /* Writes chunks into telemetry.db: cut, sorted and encoded, with their statistics and the state of
  * their asset. The writer's thread only; one transaction a segment. */
 
+#include <sqlite3.h>
+
 #include "base/error.h"
 #include "column/chunk.h"
 #include "store/compact.h"

@@ -2,6 +2,7 @@
 /* The background writer: makes chunks of full segments and checkpoints the catalog. */
 #include <errno.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <string.h>
 #include <time.h>
 
