@@ -397,10 +397,10 @@ static const cli_command commands[] = {
     {"workflow", "init", "write the skeleton of a workflow",
      "Makes DIR with workflow.json, README.md and NAME_workflow.py ('-' of the name as '_'; my-workflow makes my_workflow.py), "
      "where train() and predict() are to be written.", workflow_init_args, workflow_init_options, NULL, cli_workflow_init},
-    {"workflow", "check", "check a folder or package",
+    {"workflow", "check", "check a folder, zip, tar.gz, tar.zst or tar.xz",
      "A package is a zip, or a tar packed with gzip, zstd or xz; its content tells which. The same files have the same digest in each.", workflow_path_args, NULL, NULL, cli_workflow_check},
     {"workflow", "pack", "pack a folder into a zip", "The same files give the same bytes.", workflow_pack_args, workflow_pack_options, NULL, cli_workflow_pack},
-    {"workflow", "add", "install a folder or package on the node",
+    {"workflow", "add", "install a folder, zip, tar.gz, tar.zst or tar.xz",
      "A package is a zip, or a tar packed with gzip, zstd or xz; its content tells which.", workflow_path_args, NULL, "workflow.add", cli_workflow_add},
     {"workflow", "ls", "list the installed workflows", NULL, NULL, NULL, "workflow.ls", NULL},
     {"workflow", "show", "show an installed workflow", NULL, arg_workflow, NULL, "workflow.show", NULL},

@@ -389,6 +389,12 @@ def test_other_archives_are_named(node, tmp_path):
     assert check(node, both)[0] == 1
 
 
+def test_the_help_names_the_forms(node):
+    for words in (["workflow", "--help"], ["workflow", "add", "--help"], ["workflow", "check", "--help"]):
+        said = node.run(*words).stdout
+        assert all(form in said for form in ("zip", "tar.gz", "tar.zst", "tar.xz")), said
+
+
 def test_libarchive_is_loaded_for_a_tar_alone(zipped, tmp_path):
     """In a process of its own; the loader says what it opens."""
     path = tmp_path / "a.tar.gz"

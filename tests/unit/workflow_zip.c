@@ -3,6 +3,8 @@
 
 #include <criterion/new/assert.h>
 
+#include "codec/gzip.h"
+#include "edgeops/context.h"
 #include "workflow/package.h"
 #include "workflow_tools.h"
 
@@ -206,6 +208,113 @@ Test(workflow_zip, other_packages_are_named) {
     put_zip("a.zip", wheels, 3);
     CHECK_CODE(EDGEOPS_E_UNSUPPORTED, edgeops_workflow_check(NULL, "a.zip"));
     CHECK_TEXT("wheels/");
+}
+
+/* -- memory -- */
+
+static long allocations, fail_at, alive;
+
+static void *failing_alloc(void *data, size_t size) {
+    (void)data;
+    void *memory = ++allocations == fail_at ? NULL : malloc(size);
+    alive += memory != NULL;
+    return memory;
+}
+
+static void *failing_realloc(void *data, void *memory, size_t size) {
+    (void)data;
+    void *again = ++allocations == fail_at ? NULL : realloc(memory, size);
+    alive += memory == NULL && again != NULL;
+    return again;
+}
+
+static void failing_free(void *data, void *memory) {
+    (void)data;
+    alive -= memory != NULL;
+    free(memory);
+}
+
+static void put_ustar(eop_buf *tar, const char *name, const char *data) {
+    char head[512] = "";
+    unsigned sum = 0;
+    size_t size = strlen(data);
+    (void)snprintf(head, 100, "%s", name);
+    memcpy(head + 100, "0000644\0000000000\0000000000", 23);
+    (void)snprintf(head + 124, 12, "%011o", (unsigned)size);
+    (void)snprintf(head + 136, 12, "%011o", 0);
+    memcpy(head + 148, "        ", 8);
+    head[156] = '0';
+    memcpy(head + 257, "ustar\00000", 8);
+    for (size_t i = 0; i < sizeof head; i++) {
+        sum += (unsigned char)head[i];
+    }
+    (void)snprintf(head + 148, 8, "%06o", sum);
+    static const char zeros[512];
+    eop_buf_put(tar, head, sizeof head);
+    eop_buf_put(tar, data, size);
+    eop_buf_put(tar, zeros, (512 - size % 512) % 512);
+}
+
+static void put_tar(const char *path) {
+    static const char zeros[1024];
+    eop_buf tar = {0}, packed = {0};
+    eop_gzip *gzip = NULL;
+    put_ustar(&tar, "./workflow.json", small_manifest);
+    put_ustar(&tar, "./small.py", "x = 1\n");
+    eop_buf_put(&tar, zeros, sizeof zeros);
+    CHECK_CODE(EDGEOPS_OK, eop_gzip_new(&gzip));
+    CHECK_CODE(EDGEOPS_OK, eop_gzip_put(gzip, &packed, tar.data, tar.size, true));
+    eop_gzip_free(gzip);
+    put_file(path, packed.data, packed.size);
+    eop_buf_dispose(&tar);
+    eop_buf_dispose(&packed);
+}
+
+static edgeops_status use(int step) {
+    edgeops_workflow *workflow = NULL;
+    edgeops_status status = step == 0   ? edgeops_workflow_check(&workflow, "a.zip")
+                            : step == 1 ? edgeops_workflow_check(&workflow, "a.tar.gz")
+                            : step == 2 ? edgeops_workflow_pack(NULL, "source", "b.zip")
+                                        : edgeops_workflow_install(&workflow, "s", "a.tar.gz");
+    edgeops_workflow_close(workflow);
+    return status;
+}
+
+/* The fourth step is an installation: after each failure the next try finds a sound store. */
+Test(workflow_zip, each_allocation_fails, .timeout = 100) {
+    const fake entries[] = {GOOD};
+    edgeops_allocator allocator = {failing_alloc, failing_realloc, failing_free, NULL};
+    CHECK_CODE(EDGEOPS_OK, edgeops_set_allocator(&allocator));
+    put_zip("a.zip", entries, 2);
+    put_tar("a.tar.gz");
+    put_text("source/workflow.json", small_manifest);
+    put_text("source/small.py", "x = 1\n");
+    for (int step = 0; step < 4; step++) {
+        /* What is loaded once stays. */
+        CHECK_CODE(EDGEOPS_OK, step < 3 ? use(step) : EDGEOPS_OK);
+        const long before = alive;
+        for (fail_at = 1;; fail_at++) {
+            allocations = 0;
+            edgeops_status status = use(step);
+            const bool reached = allocations >= fail_at;
+            fail_at = reached ? fail_at : 0;
+            cr_assert_eq(alive, before, "step %d: %ld blocks are left", step, alive - before);
+            if (!reached) {
+                cr_assert_eq(status, EDGEOPS_OK, "step %d: %s", step,
+                             edgeops_error_last()->message);
+                break;
+            }
+            /* What is only for an error's text or a cache may fail and nothing is lost. */
+            cr_assert(status == EDGEOPS_E_NOMEM || status == EDGEOPS_OK,
+                      "step %d, allocation %ld: %s", step, fail_at, edgeops_status_name(status));
+            if (step == 3) { /* it may be installed, and only its opening have failed */
+                status = edgeops_workflow_remove("s", "small-one");
+                cr_assert(status == EDGEOPS_OK || status == EDGEOPS_E_NOTFOUND);
+                CHECK_CODE(EDGEOPS_OK, eop_remove_tree("s/workflows/seen"));
+            }
+        }
+    }
+    fail_at = 0;
 }
 
 /* -- the corpus of hostile zips beside the project -- */
