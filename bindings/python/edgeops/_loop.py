@@ -45,7 +45,8 @@ class Loop:
         os.close(self._wake_write)
 
     def wake(self) -> None:
-        """Has everybody who waits look again. Any thread; a signal handler, too."""
+        """Has everybody who waits look again, and the loop take in what a call from outside of it has begun. Any thread; a
+        signal handler, too."""
         try:
             os.write(self._wake_write, b"!")
         except BlockingIOError:
@@ -57,6 +58,10 @@ class Loop:
         """The descriptor that is readable when dispatch() has work."""
         return int(lib.edgeops_ctx_fd(self.ctx))
 
+    def wake_fileno(self) -> int:
+        """The descriptor that is readable after wake()."""
+        return self._wake_read
+
     def timeout_ns(self) -> int:
         """How long a foreign loop may sleep."""
         with self.lock:
@@ -66,6 +71,7 @@ class Loop:
         """One turn that does not block. Handlers are called in it."""
         with self.lock:
             self.refuse_nested()
+            self._drain()
             self.dispatching = threading.get_ident()
             try:
                 check(lib.edgeops_ctx_dispatch(self.ctx))
@@ -119,15 +125,14 @@ class Loop:
             left_ns = self.timeout_ns()
             if until is not None:
                 left_ns = min(left_ns, max(0, int((until - time.monotonic()) * 1e9)))
-            for fd, _ in poll.poll(min(-(-left_ns // 1_000_000), _MAX_POLL_MS)):
-                if fd == self._wake_read:
-                    self._drain()
+            poll.poll(min(-(-left_ns // 1_000_000), _MAX_POLL_MS))
             self.dispatch()
             if until is not None and time.monotonic() >= until:
                 return False
         return True
 
     def _drain(self) -> None:
+        """Takes the wakes; the turn that follows sees what they are about."""
         try:
             while len(os.read(self._wake_read, 4096)) == 4096:
                 pass

@@ -12,9 +12,10 @@ raises goes to the loop's exception handler, since nobody called it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import weakref
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, AsyncIterator, Optional
+from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING, Any, Optional
 
 from .errors import CanceledError, ClosedError
 
@@ -25,45 +26,50 @@ if TYPE_CHECKING:
 _attached: "weakref.WeakKeyDictionary[Node, Attached]" = weakref.WeakKeyDictionary()
 
 
-def attach(node: "Node") -> "Attached":
-    """Has the running event loop turn the node's while the result is used in `with`; more than once is fine.
+@contextlib.contextmanager
+def attach(node: "Node") -> Iterator["Attached"]:
+    """In `with`: the running event loop turns the node's; one inside the other is fine.
 
     RuntimeError without a running loop, or when the node is attached to another one.
     """
     loop = asyncio.get_running_loop()
     found = _attached.get(node)
-    if found is None:
-        found = _attached[node] = Attached(node, loop)
-    elif found._loop is not loop:
+    if found is not None and found._loop is not loop:
         raise RuntimeError("this node is attached to another event loop")
-    return found
+    attached = found or Attached(node, loop)
+    attached._join()
+    try:
+        yield attached
+    finally:
+        attached._part()
 
 
 class Attached:
-    """Made by attach(). Use it on the loop's thread."""
+    """What attach() gives. Use it on the loop's thread."""
 
     def __init__(self, node: "Node", loop: asyncio.AbstractEventLoop) -> None:
         self._node, self._loop = node, loop
         self._users = 0
-        self._fd = -1
+        self._fds: list[int] = []
         self._timer: Optional[asyncio.TimerHandle] = None
 
-    def __enter__(self) -> "Attached":
+    def _join(self) -> None:
         if self._users == 0:
-            self._fd = self._node.fileno()
-            self._loop.add_reader(self._fd, self._turn)
+            self._fds = [self._node.fileno(), self._node._loop.wake_fileno()]
+            for fd in self._fds:
+                self._loop.add_reader(fd, self._turn)
+            _attached[self._node] = self
         self._users += 1
         self._arm()
-        return self
 
-    def __exit__(self, kind: Optional[type[BaseException]], error: Optional[BaseException],
-                 traceback: Optional[TracebackType]) -> None:
+    def _part(self) -> None:
         self._users -= 1
         if self._users == 0:
             self._detach()
 
     def _detach(self) -> None:
-        self._loop.remove_reader(self._fd)
+        for fd in self._fds:
+            self._loop.remove_reader(fd)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -91,11 +97,14 @@ class Attached:
         """Node.call() without blocking. A task that is cancelled ends the operation and waits for its end."""
         ended: asyncio.Future[None] = self._loop.create_future()
 
-        def done(_: "Call") -> None:
+        def end() -> None:
             if not ended.done():
                 ended.set_result(None)
 
-        with self:
+        def done(_: "Call") -> None:  # on whatever thread turns the node's loop, or closes the node
+            self._loop.call_soon_threadsafe(end)
+
+        with attach(self._node):
             call = self._node.call_start(operation, on_event, done, input, output, **arguments)
             self._arm()
             try:
@@ -112,15 +121,15 @@ class Attached:
                 raise ClosedError("the node was closed", subsystem="node") from None
             raise
 
-    async def predictions(self, limit: int = 1024) -> "AsyncIterator[Prediction]":
+    async def predictions(self, limit: int = 1024) -> AsyncIterator["Prediction"]:
         """The live predictions of a local node as they come; it is the node's one receiver meanwhile.
 
         limit: predictions that may wait here; more raise asyncio.QueueFull in the loop's exception handler and are lost to this
         reader (they are stored all the same).
         """
         queue: "asyncio.Queue[Prediction]" = asyncio.Queue(limit)
-        with self:
-            self._node.on_prediction(queue.put_nowait)
+        with attach(self._node):
+            self._node.on_prediction(lambda made: self._loop.call_soon_threadsafe(queue.put_nowait, made))
             try:
                 while True:
                     yield await queue.get()

@@ -135,6 +135,7 @@ class Node(Handle):
         """Starts sources and deployments of a local node; turn run() for them to work."""
         with self._using(), self._loop.lock:
             check(lib.edgeops_node_start(self._pointer))
+            self._loop.wake()
 
     def stop(self) -> None:
         """Stops sources and deployments, and waits up to 2 s for predictions that are under way. Again is fine."""
@@ -146,6 +147,7 @@ class Node(Handle):
         """Answers other processes of this user on the home's socket, as a daemon does, while run() turns. Local only."""
         with self._using(), self._loop.lock:
             check(lib.edgeops_node_serve(self._pointer))
+            self._loop.wake()
 
     def run(self, seconds: Optional[float] = None) -> None:
         """Turns the loop for so long, None for ever, or until wake(). Raises what a handler raised.
@@ -178,7 +180,7 @@ class Node(Handle):
     def timeout(self) -> Optional[float]:
         """For a loop of your own: seconds after which dispatch() is due although nothing is readable; None: none are.
 
-        Ask again after each dispatch() and after each call_start().
+        Ask again, and dispatch(), after each other call on the node.
         """
         with self._using():
             left = self._loop.timeout_ns()

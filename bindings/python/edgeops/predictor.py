@@ -59,6 +59,7 @@ class Predictor(Handle):
             finally:
                 lib.edgeops_model_close(opened)
             super().__init__(node)
+        node._loop.wake()
 
     def _describe(self, info: _ffi.ModelInfo) -> None:
         manifest = info.manifest.contents

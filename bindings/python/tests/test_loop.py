@@ -302,6 +302,22 @@ def test_a_cancelled_task_ends_its_operation(node, tmp_path):
     assert "cancel" in node.call("run.ls")["items"][0]["state"]
 
 
+def test_a_node_that_is_closed_beside_asyncio(tmp_path):
+    node = edgeops.Node(tmp_path / "home", mode="local")
+    prepare(node, tmp_path / "w", 30)
+
+    async def work():
+        task = asyncio.ensure_future(node.train_async("w", "d"))
+        await asyncio.sleep(0.5)
+        await asyncio.get_running_loop().run_in_executor(None, node.close)
+        with pytest.raises(edgeops.ClosedError):
+            await asyncio.wait_for(task, 10)
+        with pytest.raises(edgeops.ClosedError):
+            await node.call_async("node.status")
+    asyncio.run(work())
+    assert node.closed and not edgeops.aio._attached
+
+
 def test_live_predictions_in_asyncio(node, tmp_path):
     prepare(node, tmp_path / "w")
     model = node.train("w", "d")["model"]
