@@ -100,9 +100,11 @@ edgeops_status eop_model_of_record(edgeops_model **out, const char *directory,
     if (status == EDGEOPS_OK) {
         return make(out, directory, EOP_MODEL_FILES, json, workflows);
     }
-    return status == EDGEOPS_E_NOTFOUND
-               ? make(out, directory, NULL, eop_json_copy(record), workflows)
-               : status;
+    if (status != EDGEOPS_E_NOTFOUND) {
+        return status;
+    }
+    const char *files = eop_model_is_old(record) ? NULL : EOP_MODEL_FILES;
+    return make(out, directory, files, eop_json_copy(record), workflows);
 }
 
 edgeops_status edgeops_model_open(edgeops_model **out, const char *directory,

@@ -79,9 +79,18 @@ edgeops_status eop_model_write(const char *folder, const eop_model_parts *parts)
     return status;
 }
 
-/* All files are in the folder of the files: a name that leads out of it is refused. */
+static bool is_in_files(const char *name) {
+    return strncmp(name, EOP_MODEL_FILES "/", strlen(EOP_MODEL_FILES) + 1) == 0;
+}
+
+bool eop_model_is_old(const eop_json *record) {
+    const eop_json *first = eop_json_first(eop_json_get(record, "files"));
+    return first != NULL && !is_in_files(eop_json_string(first, "name", ""));
+}
+
+/* In the folder of the files, and no name leads out of it. */
 static bool is_below(const char *name) {
-    if (strncmp(name, EOP_MODEL_FILES "/", strlen(EOP_MODEL_FILES) + 1) != 0) {
+    if (!is_in_files(name)) {
         return false;
     }
     for (const char *part = name; part != NULL; part = strchr(part, '/')) {

@@ -8,6 +8,8 @@
 #ifndef EOP_RUNTIME_MODEL_FILE_H
 #define EOP_RUNTIME_MODEL_FILE_H
 
+#include <stdbool.h>
+
 #include "codec/json.h"
 #include "edgeops/runtime.h"
 
@@ -35,5 +37,9 @@ edgeops_status eop_model_write(const char *folder, const eop_model_parts *parts)
 /** Reads and checks folder/model.json; free with eop_json_free. E_NOTFOUND when there is none,
  * E_CORRUPT, E_VERSION when a newer program wrote it. Any thread. */
 edgeops_status eop_model_read(eop_json **out, const char *folder);
+
+/** Whether a node's record is of a model that was made before models described themselves: its
+ * files are in the folder itself and there is no model.json. */
+bool eop_model_is_old(const eop_json *record);
 
 #endif /* EOP_RUNTIME_MODEL_FILE_H */

@@ -3,8 +3,10 @@
  * that opens a model of its node. */
 #include <sys/stat.h>
 
+#include "catalog/record.h"
 #include "edgeops/runtime.h"
 #include "node_fixture.h"
+#include "store/inner.h"
 
 TestSuite(node_home_models, .init = fixture_enter, .fini = fixture_leave, .timeout = 60);
 
@@ -38,6 +40,21 @@ static double predict_by_lane(edgeops_model *model) {
     double score = p->values[1].as.f64;
     edgeops_lane_close(lane);
     return score;
+}
+
+/* What "doctor" says of the model. */
+static void expect_doctor(const char *state, const char *detail) {
+    eop_json *r = must("doctor", NULL);
+    const eop_json *found = NULL;
+    for (const eop_json *c = eop_json_first(eop_json_get(r, "checks")); c != NULL;
+         c = eop_json_next(c)) {
+        found = strcmp(eop_json_string(c, "name", ""), "model m1") == 0 ? c : found;
+    }
+    cr_assert(ne(ptr, (void *)found, NULL));
+    cr_expect(eq(str, (char *)eop_json_string(found, "state", ""), (char *)state));
+    cr_expect(ne(ptr, strstr(eop_json_string(found, "detail", ""), detail), NULL), "%s",
+              eop_json_string(found, "detail", ""));
+    eop_json_free(r);
 }
 
 static void train_with_gain(void) {
@@ -109,6 +126,19 @@ static void make_old(void) {
     cr_assert(eq(int, unlink(json), 0));
     cr_assert(eq(int, rename(from, to), 0));
     cr_assert(eq(int, rmdir(files), 0));
+    eop_json *record = must("model.show", "{\"model\":\"m1\"}");
+    eop_json_remove(record, "program");
+    eop_json_remove(record, "python");
+    char *text = eop_json_print(record);
+    char *name = strstr(text, "files/model.pkl");
+    cr_assert(ne(ptr, name, NULL), "%s", text);
+    memmove(name, name + 6, strlen(name + 6) + 1);
+    cr_assert(eq(int,
+                 eop_record_put(eop_store_catalog(edgeops_node_store(fixture_node)), "model", "m1",
+                                text, false),
+                 EDGEOPS_OK));
+    eop_free(text);
+    eop_json_free(record);
     eop_free(json);
     eop_free(from);
     eop_free(to);
@@ -121,6 +151,7 @@ Test(node_home_models, a_home_without_model_json_goes_on) {
     make_old();
     edgeops_node_close(fixture_node);
     fixture_node = open_node(fixture_ctx, EDGEOPS_NODE_LOCAL);
+    expect_doctor("ok", "");
     cr_expect(eq(dbl, predict_by_call(), 21.0));
     cr_assert(eq(int, edgeops_node_model(&model, fixture_node, "m1"), EDGEOPS_OK), "%s",
               edgeops_error_last()->message);
@@ -131,6 +162,28 @@ Test(node_home_models, a_home_without_model_json_goes_on) {
     cr_expect(eq(int, edgeops_model_open(&model, folder, edgeops_node_workflows(fixture_node)),
                  EDGEOPS_E_NOTFOUND));
     eop_free(folder);
+}
+
+Test(node_home_models, a_description_that_is_lost_is_seen_and_the_record_used) {
+    train_with_gain();
+    expect_doctor("ok", "");
+    char *json = in_model("model.json");
+    char *away = in_model("away");
+    cr_assert(eq(int, rename(json, away), 0));
+    expect_doctor("fail", "'model.json' is missing");
+    cr_expect(eq(dbl, predict_by_call(), 21.0));
+    cr_assert(eq(int, rename(away, json), 0));
+    char *text = NULL;
+    size_t size = 0;
+    cr_assert(eq(int, eop_file_read(&text, &size, json, 1 << 20), EDGEOPS_OK));
+    char *name = strstr(text, "files/model.pkl");
+    cr_assert(ne(ptr, name, NULL));
+    memcpy(name, "files/model.pkx", 15);
+    cr_assert(eq(int, eop_file_write(json, text, size, 0600), EDGEOPS_OK));
+    expect_doctor("fail", "other files than the catalog");
+    eop_free(text);
+    eop_free(away);
+    eop_free(json);
 }
 
 Test(node_home_models, a_damaged_description_is_not_passed_over) {

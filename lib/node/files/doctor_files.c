@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "runtime/model_file.h"
 #include "runtime/seal.h"
 
 #define LIST_MAX ((size_t)64 << 20)
@@ -57,11 +58,37 @@ edgeops_status eop_check_workflow(const edgeops_workflow *workflow, bool deep) {
     return status;
 }
 
+/* Whether model.json is there and lists the files that the record does. */
+static edgeops_status check_description(const char *folder, const eop_json *record) {
+    eop_json *own = NULL;
+    edgeops_status status = eop_model_read(&own, folder);
+    if (status == EDGEOPS_E_NOTFOUND) {
+        return eop_model_is_old(record)
+                   ? EDGEOPS_OK
+                   : eop_fail(EDGEOPS_E_CORRUPT, "node", "'" EOP_MODEL_JSON "' is missing");
+    }
+    char *listed = status == EDGEOPS_OK ? eop_json_print(eop_json_get(own, "files")) : NULL;
+    char *recorded = status == EDGEOPS_OK ? eop_json_print(eop_json_get(record, "files")) : NULL;
+    if (status == EDGEOPS_OK && (listed == NULL || recorded == NULL)) {
+        status = eop_fail_nomem("node");
+    } else if (status == EDGEOPS_OK && strcmp(listed, recorded) != 0) {
+        status = eop_fail(EDGEOPS_E_CORRUPT, "node",
+                          "'" EOP_MODEL_JSON "' lists other files than the catalog");
+    }
+    eop_free(listed);
+    eop_free(recorded);
+    eop_json_free(own);
+    return status;
+}
+
 edgeops_status eop_check_model(const edgeops_node *node, const eop_json *record, bool deep) {
     char *folder = eop_node_path(node, "models", eop_json_string(record, "name", ""));
     edgeops_status status = folder != NULL
                                 ? eop_seal_check_all(folder, eop_json_get(record, "files"), deep)
                                 : eop_fail_nomem("node");
+    if (status == EDGEOPS_OK) {
+        status = check_description(folder, record);
+    }
     eop_free(folder);
     return status;
 }
