@@ -354,6 +354,19 @@ AT(append_result, late, 32);
 AT(append_result, expired, 40);
 AT(append_result, ahead, 48);
 
+GROWS(append_options, 24);
+AT(append_options, struct_size, 0);
+AT(append_options, wait, 8);
+AT(append_options, verdicts, 16);
+AT(append_options, reserved, 20);
+
+GROWS(cursor_options, 40);
+AT(cursor_options, struct_size, 0);
+AT(cursor_options, asset, 8);
+AT(cursor_options, channels, 16);
+AT(cursor_options, channel_count, 24);
+AT(cursor_options, after, 32);
+
 GROWS(query, 88);
 AT(query, struct_size, 0);
 AT(query, asset, 8);

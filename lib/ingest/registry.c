@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/compiler.h"
+#include "base/error.h"
 #include "edgeops/ingest.h"
 #include "ingest/drivers.h"
 
@@ -14,6 +15,7 @@ static const edgeops_hld_driver *const drivers[] = {
 };
 
 edgeops_status edgeops_driver_list(edgeops_driver_fn fn, void *user_data) {
+    EOP_REQUIRE(fn != NULL, "ingest");
     edgeops_status rc = EDGEOPS_OK;
     for (size_t i = 0; i < EOP_COUNT(drivers) && rc == EDGEOPS_OK; i++) {
         rc = fn(drivers[i], user_data);

@@ -445,15 +445,19 @@ static edgeops_status check_local(const edgeops_node *node) {
 }
 
 edgeops_status edgeops_node_runtime(edgeops_runtime **out, edgeops_node *node) {
-    EOP_REQUIRE(out != NULL && node != NULL, "node");
+    EOP_REQUIRE(out != NULL, "node");
     *out = NULL;
+    EOP_REQUIRE(node != NULL, "node");
+    EOP_REQUIRE_HERE(eop_ctx_birth(node->ctx), "node", "node");
     edgeops_status status = check_local(node);
     return status == EDGEOPS_OK ? eop_node_runtime(out, node) : status;
 }
 
 edgeops_status edgeops_node_model(edgeops_model **out, edgeops_node *node, const char *name) {
-    EOP_REQUIRE(out != NULL && node != NULL && name != NULL, "node");
+    EOP_REQUIRE(out != NULL, "node");
     *out = NULL;
+    EOP_REQUIRE(node != NULL && name != NULL, "node");
+    EOP_REQUIRE_HERE(eop_ctx_birth(node->ctx), "node", "node");
     edgeops_status status = check_local(node);
     return status == EDGEOPS_OK ? eop_home_model(out, node, name) : status;
 }

@@ -155,7 +155,9 @@ void eop_blob_end(edgeops_store *store) {
 
 edgeops_status edgeops_blob_read(void **data, size_t *size, edgeops_store *store,
                                  const uint8_t *digest) {
-    EOP_REQUIRE(data != NULL && size != NULL && store != NULL && digest != NULL, "store");
+    EOP_REQUIRE(data != NULL && size != NULL, "store");
+    *data = NULL;
+    EOP_REQUIRE(store != NULL && digest != NULL, "store");
     EOP_STORE_REQUIRE_HERE(store);
     char hex[2 * DIGEST_SIZE + 1];
     char wanted[2 * DIGEST_SIZE + 1];

@@ -53,6 +53,9 @@ static edgeops_status write_zip(eop_package *package, const char *zip) {
 }
 
 edgeops_status edgeops_workflow_pack(char **written, const char *directory, const char *zip) {
+    if (written != NULL) {
+        *written = NULL;
+    }
     EOP_REQUIRE(directory != NULL, "workflow");
     eop_package package;
     char *path = NULL;

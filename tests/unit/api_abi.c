@@ -97,6 +97,17 @@ static edgeops_status no_label(const edgeops_label *label, void *user_data) {
     return EDGEOPS_OK;
 }
 
+static edgeops_status with_append(void *given) {
+    return edgeops_store_append(NULL, store, NULL, 0, given);
+}
+
+static edgeops_status with_cursor(void *given) {
+    edgeops_cursor *made = NULL;
+    edgeops_status status = edgeops_cursor_open(&made, store, given);
+    edgeops_cursor_close(made);
+    return status;
+}
+
 static edgeops_status with_label_query(void *given) {
     return edgeops_label_list(NULL, store, given, no_label, NULL);
 }
@@ -194,6 +205,8 @@ static const grown all[] = {
     OPTIONS(store_options, STORE_OPTIONS, with_store, EDGEOPS_OK),
     OPTIONS(query, QUERY, with_query, EDGEOPS_E_INVALID),  /* asset is missing */
     OPTIONS(layout, LAYOUT, with_layout, EDGEOPS_E_LIMIT), /* capacity is 0 */
+    OPTIONS(append_options, APPEND_OPTIONS, with_append, EDGEOPS_OK),
+    OPTIONS(cursor_options, CURSOR_OPTIONS, with_cursor, EDGEOPS_E_INVALID), /* asset is missing */
     OPTIONS(label_query, LABEL_QUERY, with_label_query, EDGEOPS_OK),
     OPTIONS(dataset_options, DATASET_OPTIONS, with_dataset, EDGEOPS_E_INVALID),
     OPTIONS(dataset_layout, DATASET_LAYOUT, with_dataset_layout, EDGEOPS_E_LIMIT),

@@ -188,6 +188,8 @@ static int try_node(void) {
     char *result = NULL;
     edgeops_call *call = NULL;
     edgeops_node *other = NULL;
+    edgeops_runtime *runtime = NULL;
+    edgeops_model *model = NULL;
     edgeops_source *second = NULL;
     edgeops_source_options what = EDGEOPS_SOURCE_OPTIONS_INIT;
     edgeops_source_stats stats = EDGEOPS_SOURCE_STATS_INIT;
@@ -199,6 +201,9 @@ static int try_node(void) {
     REFUSED(edgeops_node_start(node));
     REFUSED(edgeops_node_serve(node));
     REFUSED(edgeops_node_open(&other, ctx, home, NULL));
+    REFUSED(edgeops_node_runtime(&runtime, node));
+    REFUSED(edgeops_node_model(&model, node, "m"));
+    REFUSED(edgeops_runtime_new(&runtime, ctx, NULL));
     REFUSED(edgeops_source_open(&second, ctx, &what));
     REFUSED(edgeops_source_start(source));
     REFUSED(edgeops_source_get_stats(&stats, source));
