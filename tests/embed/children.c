@@ -44,7 +44,17 @@ static void handle(void (*handler)(int), int flags) {
     (void)sigaction(SIGCHLD, &action, NULL);
 }
 
-static void work(void) {
+/* Who is first at a child that ended is a matter of luck: until the host was. */
+static void until_reaped(void) {
+    for (int i = 0; i < 30 && reaped == 0; i++) {
+        CHECK(call("train", text_of("{\"workflow\":\"echo\",\"dataset\":\"d\",\"name\":\"more%d\"}",
+                                    i)) == EDGEOPS_OK,
+              "%s", why());
+    }
+    CHECK(reaped > 0, "the host reaped nothing");
+}
+
+static void work(int reaps) {
     node_up(path_of("home-%d", (int)getpid()));
     echo_up();
     deploy_up();
@@ -63,6 +73,9 @@ static void work(void) {
         turn(50, NULL);
     }
     CHECK(seen == 5, "%d predictions of 5", seen);
+    if (reaps) {
+        until_reaped();
+    }
     double start = now_s();
     node_down();
     CHECK(now_s() - start < 5, "closing took %.1f s", now_s() - start);
@@ -71,22 +84,21 @@ static void work(void) {
 static int ignored(void *unused) {
     (void)unused;
     handle(SIG_IGN, 0);
-    work();
+    work(0);
     return host_wrong() != 0;
 }
 
 static int no_zombies(void *unused) {
     (void)unused;
     handle(SIG_DFL, SA_NOCLDWAIT);
-    work();
+    work(0);
     return host_wrong() != 0;
 }
 
 static int by_handler(void *unused) {
     (void)unused;
     handle(on_child, 0);
-    work();
-    CHECK(reaped > 0, "the handler reaped nothing");
+    work(1);
     return host_wrong() != 0;
 }
 
@@ -94,9 +106,8 @@ static int by_thread(void *unused) {
     pthread_t reaper;
     (void)unused;
     NEED(pthread_create(&reaper, NULL, reap, NULL) == 0, "pthread_create");
-    work();
+    work(1);
     stop = 1;
-    CHECK(reaped > 0, "the thread reaped nothing");
     return host_wrong() != 0;
 }
 
