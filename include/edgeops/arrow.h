@@ -71,6 +71,7 @@ struct ArrowArrayStream {
  *  nulls and the two columns of a blob are made. The table and what comes from here share that
  *  memory: edgeops_table_free() and the release callbacks may be called in any order, on any
  *  thread; the last one frees it.
+ *
  *  @param schema  the caller's memory, overwritten; call its release. NULL: not wanted
  *  @param array   likewise. NULL: not wanted
  *  @param table   from edgeops_store_read() or edgeops_table_copy(), or a part of a dataset

@@ -7,7 +7,7 @@
 EDGEOPS_BEGIN_DECLS
 
 /** A virtual asset: a documented, seeded model of a machine that makes labelled samples. The same
- * kind, seed and options give the same samples, bit for bit, on one platform. */
+ *  kind, seed and options give the same samples, bit for bit, on one platform. */
 typedef struct edgeops_virtual edgeops_virtual;
 
 /** Append-only. Zero means default for every field but struct_size. */
@@ -27,7 +27,7 @@ EDGEOPS_API void edgeops_virtual_options_init(edgeops_virtual_options *options, 
 /** Opens a virtual asset.
  *
  *  @param kind  "pcb" (solder-paste inspection, 16 measurements a deposit) or "imu" (both wrists of
- * a worker)
+ *               a worker)
  *  @return EDGEOPS_OK; EDGEOPS_E_NOTFOUND for an unknown kind; EDGEOPS_E_NOMEM
  *  Threads: one at a time. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_virtual_open(

@@ -56,7 +56,7 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_ctx_new(edgeops_ctx **out,
                                                              const edgeops_ctx_options *options);
 
 /** Runs the loop on this thread until edgeops_ctx_stop() or until timeout has passed. Not
- * re-entrant.
+ *  re-entrant.
  *
  *  @param timeout  EDGEOPS_FOREVER for none; 0 is one turn
  *  @return EDGEOPS_OK after edgeops_ctx_stop(); EDGEOPS_E_TIMEOUT
@@ -69,15 +69,18 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_ctx_run(edgeops_ctx *ctx,
 EDGEOPS_API void edgeops_ctx_stop(edgeops_ctx *ctx);
 
 /** Pollable descriptor for a foreign loop: when it is readable, or after edgeops_ctx_timeout(),
- * call edgeops_ctx_dispatch(). Owned by the context. Threads: the context's. Since 0.1. */
+ *  call edgeops_ctx_dispatch(). Owned by the context.
+ *  Threads: the context's. Since 0.1. */
 EDGEOPS_API int edgeops_ctx_fd(const edgeops_ctx *ctx);
 
 /** How long a foreign loop may sleep; EDGEOPS_FOREVER if nothing is due. Ask again after every
- *  dispatch. Threads: the context's. Since 0.1. */
+ *  dispatch.
+ *  Threads: the context's. Since 0.1. */
 EDGEOPS_API edgeops_duration edgeops_ctx_timeout(const edgeops_ctx *ctx);
 
 /** One turn that does not block; all callbacks of this context fire inside it or inside
- *  edgeops_ctx_run(). Threads: the context's. Since 0.1. */
+ *  edgeops_ctx_run().
+ *  Threads: the context's. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_ctx_dispatch(edgeops_ctx *ctx);
 
 /** Frees a context. What was made from it (nodes, runtimes, ...) must be gone, else it stays

@@ -25,29 +25,29 @@ typedef enum edgeops_subset {
 
 /** What to freeze. Append-only. Zero means default for every field after `end`.
  *
- * The order of things: rows of the range; put on the common rate; filtered; labelled; parted.
+ *  The order of things: rows of the range; put on the common rate; filtered; labelled; parted.
  *
- * Common rate (period > 0): each asset's rows become points at the multiples of the period since
- * the epoch, from its first row in the range to its last one; a pause of more than 65,536 points
- * starts anew. A point takes values as `fill` says, the label of the last row at or before it, and
- * seq 0. It is the grid of a workflow's window with a rate: both give the same points.
+ *  Common rate (period > 0): each asset's rows become points at the multiples of the period since
+ *  the epoch, from its first row in the range to its last one; a pause of more than 65,536 points
+ *  starts anew. A point takes values as `fill` says, the label of the last row at or before it, and
+ *  seq 0. It is the grid of a workflow's window with a rate: both give the same points.
  *
- * Filter: conditions parted by "and", at most 16: `temp >= 20`, `state == 'run'`, `ok == true`,
- * `x is not null`; names with blanks or < > = ! in "...". A null meets no comparison. The channels
- * need not be among the dataset's. With a period the points are looked at, else the rows.
+ *  Filter: conditions parted by "and", at most 16: `temp >= 20`, `state == 'run'`, `ok == true`, `x
+ *  is not null`; names with blanks or < > = ! in "...". A null meets no comparison. The channels
+ *  need not be among the dataset's. With a period the points are looked at, else the rows.
  *
- * Windows: what a training must cut, in rows or in time; a workflow whose manifest says otherwise
- * is refused.
+ *  Windows: what a training must cut, in rows or in time; a workflow whose manifest says otherwise
+ *  is refused.
  *
- * Split: it is frozen, and the same on every machine. TIME: rows from test_from on, or the last
- * `test` (0..1) of the time from the dataset's first row to its last one; validation stands before
- * the test. GROUP: test_assets, or a part `test` of the assets, at least one, in the order of
- * mix(F(asset) + seed * 0x9e3779b97f4a7c15). FRACTION: block b = floor(time / block) of an asset
- * is for the test when mix(mix(F(asset) + seed * 0x9e3779b97f4a7c15) ^ b) >> 11 is below
- * test * 2^53, and for validation when it is below (test + validation) * 2^53. mix is the end of
- * splitmix64 (Steele, Lea, Flood 2014), F is FNV-1a of 64 bits (RFC 9923) over the name. A block of
- * time stays together since samples that stand side by side are alike: a model would be measured
- * with what it has learnt. */
+ *  Split: it is frozen, and the same on every machine. TIME: rows from test_from on, or the last
+ *  `test` (0..1) of the time from the dataset's first row to its last one; validation stands before
+ *  the test. GROUP: test_assets, or a part `test` of the assets, at least one, in the order of
+ *  mix(F(asset) + seed * 0x9e3779b97f4a7c15). FRACTION: block b = floor(time / block) of an asset
+ *  is for the test when mix(mix(F(asset) + seed * 0x9e3779b97f4a7c15) ^ b) >> 11 is below test *
+ *  2^53, and for validation when it is below (test + validation) * 2^53. mix is the end of
+ *  splitmix64 (Steele, Lea, Flood 2014), F is FNV-1a of 64 bits (RFC 9923) over the name. A block
+ *  of time stays together since samples that stand side by side are alike: a model would be
+ *  measured with what it has learnt. */
 typedef struct edgeops_dataset_options {
     size_t struct_size;
     const char *name;            /**< [a-z0-9][a-z0-9._-]{0,63} */
@@ -97,10 +97,11 @@ typedef struct edgeops_dataset_options {
 EDGEOPS_API void edgeops_dataset_options_init(edgeops_dataset_options *options, size_t struct_size);
 
 /** Freezes a dataset: later samples and labels do not change it. Assets without a row in it are
- * left out.
+ *  left out.
  *
  *  @return EDGEOPS_OK; EDGEOPS_E_EXISTS; EDGEOPS_E_NOTFOUND (asset, channel); EDGEOPS_E_INVALID (no
- * rows, or a channel with different types) Threads: any. Since 0.1. */
+ *          rows, or a channel with different types)
+ *  Threads: any. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status
 edgeops_dataset_create(edgeops_store *store, const edgeops_dataset_options *options);
 
@@ -139,8 +140,9 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_dataset_read(edgeops_datase
                                                                   const char *name);
 
 /** The same without looking at the digest, which takes longer than the reading: `digest` is the
- * frozen one. The checksums of the stored columns are checked all the same. For a training that has
- * edgeops_dataset_verify() run beside it. Threads: any. Since 0.1. */
+ *  frozen one. The checksums of the stored columns are checked all the same. For a training that
+ *  has edgeops_dataset_verify() run beside it.
+ *  Threads: any. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_dataset_read_unchecked(edgeops_dataset **out,
                                                                             edgeops_store *store,
                                                                             const char *name);
@@ -149,13 +151,14 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_dataset_read_unchecked(edge
  *  units, types and lengths, and no arrays; labels and subsets are NULL.
  *
  *  @param out  given to the caller, free with edgeops_dataset_free()
- *  @return EDGEOPS_OK; EDGEOPS_E_NOTFOUND. Threads: any. Since 0.1. */
+ *  @return EDGEOPS_OK; EDGEOPS_E_NOTFOUND.
+ *  Threads: any. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_dataset_head(edgeops_dataset **out,
                                                                   edgeops_store *store,
                                                                   const char *name);
 
 /** Memory of the caller's for a dataset: each array has its `rows`, part after part. Make it with
- * the INIT macro. */
+ *  the INIT macro. */
 typedef struct edgeops_dataset_layout {
     size_t struct_size;
     uint64_t capacity;             /**< rows for which each of the arrays has room */
@@ -175,8 +178,9 @@ typedef struct edgeops_dataset_layout {
 /** Same as the INIT macro, for callers that cannot use it. Any thread. Since 0.1. */
 EDGEOPS_API void edgeops_dataset_layout_init(edgeops_dataset_layout *layout, size_t struct_size);
 
-/** Reads a frozen dataset straight into the caller's arrays, as edgeops_dataset_read_unchecked() without
- *  memory in between; a large one of several parts on two threads. The digest is not looked at.
+/** Reads a frozen dataset straight into the caller's arrays, as edgeops_dataset_read_unchecked()
+ *  without memory in between; a large one of several parts on two threads. The digest is not looked
+ *  at.
  *
  *  @param layout  what is in its arrays after a failure is not defined
  *  @return EDGEOPS_OK; EDGEOPS_E_NOTFOUND (dataset, channel); EDGEOPS_E_LIMIT when it has more rows

@@ -57,8 +57,8 @@ typedef struct edgeops_hld_driver {
     void (*forget)(void *state);
 } edgeops_hld_driver;
 
-/** The one symbol a plug-in exports: the index-th driver, NULL past the last or if the host's
- *  major differs. No side effects. */
+/** The one symbol a plug-in exports: the index-th driver, NULL past the last or if the host's major
+ *  differs. No side effects. */
 #define EDGEOPS_HLD_ENTRY "edgeops_hld_enum"
 typedef const edgeops_hld_driver *(*edgeops_hld_enum_fn)(uint32_t host_abi_major, uint32_t index);
 

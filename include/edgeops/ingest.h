@@ -10,11 +10,11 @@
 EDGEOPS_BEGIN_DECLS
 
 /** Given each driver; borrowed, static. Anything but EDGEOPS_OK ends the walk and is passed
- * through. */
+ *  through. */
 typedef edgeops_status (*edgeops_driver_fn)(const edgeops_hld_driver *driver, void *user_data);
 
 /** Walks the built-in drivers, sorted by name: "mqtt" (where built in) and "replay". Any thread.
- * Since 0.1. */
+ *  Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_driver_list(edgeops_driver_fn fn,
                                                                  void *user_data);
 
@@ -112,7 +112,7 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status
 edgeops_source_open(edgeops_source **out, edgeops_ctx *ctx, const edgeops_source_options *options);
 
 /** Starts taking data; returns at once, connects in the background and again after each loss. Since
- * 0.1. */
+ *  0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_source_start(edgeops_source *source);
 
 /** Stops; no append() comes after it returned. Idempotent. Since 0.1. */
@@ -127,10 +127,10 @@ EDGEOPS_API edgeops_status edgeops_source_get_stats(edgeops_source_stats *stats,
                                                     edgeops_source *source);
 
 /** Stops the source for good and has the other side forget it: an MQTT broker would go on gathering
- * messages for the session of a source that is gone. For a source that is being removed, before
- * edgeops_source_close(). Returns at once; the broker is told in the background, once, within about
- * five seconds, or not when it is out of reach. A source that comes with the same broker and client
- * id meanwhile connects after that. NULL is allowed. Since 0.1. */
+ *  messages for the session of a source that is gone. For a source that is being removed, before
+ *  edgeops_source_close(). Returns at once; the broker is told in the background, once, within
+ *  about five seconds, or not when it is out of reach. A source that comes with the same broker and
+ *  client id meanwhile connects after that. NULL is allowed. Since 0.1. */
 EDGEOPS_API void edgeops_source_forget(edgeops_source *source);
 
 /** Stops and frees. NULL is allowed. Since 0.1. */
@@ -147,9 +147,9 @@ typedef struct edgeops_message {
 } edgeops_message;
 
 /** Makes a sample into the message that a source without payload options reads back, bit for bit
- * but for floats that are not finite: one line such as {"time":"2026-01-31T08:00:00Z","a":1.5},
- * "seq" where it is not 0, the name in front as "asset" unless it is NULL. Its channels are not
- * named "time", "seq" or "asset".
+ *  but for floats that are not finite: one line such as {"time":"2026-01-31T08:00:00Z","a":1.5},
+ *  "seq" where it is not 0, the name in front as "asset" unless it is NULL. Its channels are not
+ *  named "time", "seq" or "asset".
  *
  *  @param out   NUL-terminated, NULL after a failure; free with edgeops_free()
  *  @param size  optional: bytes without the NUL
@@ -183,7 +183,7 @@ EDGEOPS_API void edgeops_publisher_options_init(edgeops_publisher_options *optio
                                                 size_t struct_size);
 
 /** Opens an MQTT publisher: a handle that only sends. Connects in the background, with a fresh
- * client handle for each connection.
+ *  client handle for each connection.
  *
  *  @return EDGEOPS_OK; EDGEOPS_E_INVALID (config); EDGEOPS_E_UNSUPPORTED (built without MQTT)
  *  Threads: the context's, as for all calls on it. Since 0.1. */

@@ -9,8 +9,8 @@
 EDGEOPS_BEGIN_DECLS
 
 /** What someone says about a time or an interval of an asset. Labels are never changed: a
- * correction is a label of its own, and what was taken back or replaced stays in the history. Each
- * call that adds or takes back makes a new version of all labels, counted from 1. */
+ *  correction is a label of its own, and what was taken back or replaced stays in the history. Each
+ *  call that adds or takes back makes a new version of all labels, counted from 1. */
 typedef struct edgeops_label {
     int64_t id; /**< given by the store, from 1; ignored when adding */
     const char *asset;
@@ -52,9 +52,9 @@ typedef struct edgeops_label_result {
 EDGEOPS_API void edgeops_label_result_init(edgeops_label_result *result, size_t struct_size);
 
 /** Adds those of n labels that are not there yet, all or none of them, so that it can be called
- * again: for files that are imported twice and messages that are delivered twice. The same asset,
- * start, end, text and author as a label that is in force, as one that was corrected since, or as
- * an earlier one of these n: it is there. One that was taken back is not.
+ *  again: for files that are imported twice and messages that are delivered twice. The same asset,
+ *  start, end, text and author as a label that is in force, as one that was corrected since, or as
+ *  an earlier one of these n: it is there. One that was taken back is not.
  *
  *  @param result  optional; untouched after a failure
  *  @return as edgeops_label_add()
@@ -65,13 +65,13 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_label_add_new(edgeops_label
                                                                    size_t n);
 
 /** Corrects a label: adds one that takes its place and its rank among others that cover the same
- * instants. What a dataset was frozen with stays.
+ *  instants. What a dataset was frozen with stays.
  *
  *  @param new_id  optional
  *  @param id      one that is in force
  *  @param label   asset NULL or the same one; everything else as in edgeops_label_add()
  *  @return EDGEOPS_OK; EDGEOPS_E_INVALID (as there, or another asset); EDGEOPS_E_NOTFOUND (no such
- * label, or it was replaced or taken back: the detail tells by what)
+ *          label, or it was replaced or taken back: the detail tells by what)
  *  Threads: any. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_label_correct(int64_t *new_id,
                                                                    edgeops_store *store, int64_t id,
@@ -107,7 +107,7 @@ typedef struct edgeops_label_query {
 EDGEOPS_API void edgeops_label_query_init(edgeops_label_query *query, size_t struct_size);
 
 /** Walks labels, sorted by asset, start and id; those that come while it walks are left out, unless
- * with `history`.
+ *  with `history`.
  *
  *  @param version  optional; the version at which was looked: give it to get further pages of the
  *                  same state

@@ -37,8 +37,9 @@ EDGEOPS_API void edgeops_node_options_init(edgeops_node_options *options, size_t
  *  @param ctx   must outlive it; all callbacks fire in its loop
  *  @param home  directory
  *  @return EDGEOPS_OK; EDGEOPS_E_BUSY after the wait (detail: the pid that has it), at once with
- * LOCAL while a daemon answers; EDGEOPS_E_VERSION (newer home); EDGEOPS_E_NOTFOUND; EDGEOPS_E_IO
- * Threads: the context's, as for all calls on it. Since 0.1. */
+ *          LOCAL while a daemon answers; EDGEOPS_E_VERSION (newer home); EDGEOPS_E_NOTFOUND;
+ *          EDGEOPS_E_IO
+ *  Threads: the context's, as for all calls on it. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_node_open(edgeops_node **out, edgeops_ctx *ctx,
                                                                const char *home,
                                                                const edgeops_node_options *options);
@@ -47,8 +48,8 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_node_open(edgeops_node **ou
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_node_start(edgeops_node *node);
 
 /** Stops sources, lets predictions in flight finish (turns the loop for at most 2 s; inside a
- * callback it does not wait, they are made again after the next start), checkpoints. Idempotent.
- * Since 0.1. */
+ *  callback it does not wait, they are made again after the next start), checkpoints. Idempotent.
+ *  Since 0.1. */
 EDGEOPS_API void edgeops_node_stop(edgeops_node *node);
 
 /** Answers other processes of this user on HOME/edgeops.sock until closed. Local only.
@@ -58,26 +59,26 @@ EDGEOPS_API void edgeops_node_stop(edgeops_node *node);
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_node_serve(edgeops_node *node);
 
 /** Stops and closes. Turns the loop until the calls that are under way have ended: each on_done
- * fires, with EDGEOPS_E_CANCELED (EDGEOPS_E_CLOSED where edgeops_node_serve() was called) unless it
- * was done. Inside a callback of the context the node is closed in a later turn of the loop, and by
- * edgeops_ctx_free() at the latest: the home is taken until then, and no prediction is shown any more.
- * NULL is allowed. Since 0.1. */
+ *  fires, with EDGEOPS_E_CANCELED (EDGEOPS_E_CLOSED where edgeops_node_serve() was called) unless
+ *  it was done. Inside a callback of the context the node is closed in a later turn of the loop,
+ *  and by edgeops_ctx_free() at the latest: the home is taken until then, and no prediction is
+ *  shown any more. NULL is allowed. Since 0.1. */
 EDGEOPS_API void edgeops_node_close(edgeops_node *node);
 
 /** Not 0 when calls go to a daemon. A remote node connects again by itself when the daemon was
- * started anew. Since 0.1. */
+ *  started anew. Since 0.1. */
 EDGEOPS_API int edgeops_node_is_remote(const edgeops_node *node);
 
 /** The store of a local node, borrowed; NULL for a remote one. Since 0.1. */
 EDGEOPS_API edgeops_store *edgeops_node_store(edgeops_node *node);
 
 /** The content store of a local node's workflows, for edgeops_workflow_open() and
- * edgeops_workflow_list(); to add and remove some call "workflow.add" and "workflow.rm". Borrowed;
- * NULL for a remote node. Since 0.1. */
+ *  edgeops_workflow_list(); to add and remove some call "workflow.add" and "workflow.rm". Borrowed;
+ *  NULL for a remote node. Since 0.1. */
 EDGEOPS_API const char *edgeops_node_workflows(edgeops_node *node);
 
-/** The runtime of a local node, for lanes and trainings of the host's own beside the node's. Borrowed;
- * a training uses the node's store and must have ended before edgeops_node_close().
+/** The runtime of a local node, for lanes and trainings of the host's own beside the node's.
+ *  Borrowed; a training uses the node's store and must have ended before edgeops_node_close().
  *
  *  @return EDGEOPS_OK; EDGEOPS_E_NOTFOUND (no worker program); EDGEOPS_E_UNSUPPORTED (remote node);
  *          EDGEOPS_E_NOMEM
@@ -86,9 +87,9 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_node_runtime(edgeops_runtim
                                                                   edgeops_node *node);
 
 /** Opens a model of a local node by name. Its files are not read; "doctor" compares them. The node
- * does not know of the handle: "model.rm" removes the files all the same.
+ *  does not know of the handle: "model.rm" removes the files all the same.
  *
- *  @param out   close with edgeops_model_close(), before or after the node
+ *  @param out  close with edgeops_model_close(), before or after the node
  *  @return EDGEOPS_OK; EDGEOPS_E_NOTFOUND (no such model, or its workflow is not there any more);
  *          EDGEOPS_E_CORRUPT; EDGEOPS_E_UNSUPPORTED (remote node); EDGEOPS_E_IO; EDGEOPS_E_NOMEM
  *  Since 0.1. */
@@ -100,7 +101,7 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_node_model(edgeops_model **
 typedef void (*edgeops_event_fn)(const char *event_json, void *user_data);
 
 /** The answer to an operation: result_json is an object after EDGEOPS_OK, else NULL and message
- * says why. Borrowed for the call. Fires once. */
+ *  says why. Borrowed for the call. Fires once. */
 typedef void (*edgeops_call_fn)(edgeops_status status, const char *result_json, const char *message,
                                 void *user_data);
 
@@ -122,14 +123,15 @@ EDGEOPS_API void edgeops_call_options_init(edgeops_call_options *options, size_t
 /** Runs one operation of the node's table and waits for its answer, turning the context's loop.
  *
  *  The operations, with their arguments, results and events as JSON Schema, are listed by
- * "node.ops".
+ *  "node.ops".
+ *
  *  @param result     optional; JSON object, given to the caller, free with edgeops_free(); NULL
- * after a failure
+ *                    after a failure
  *  @param operation  "source.add", "train", ...
  *  @param args_json  JSON object; NULL: {}
  *  @param options    NULL for none
  *  @return EDGEOPS_OK; EDGEOPS_E_INVALID (the key is named; or called inside a callback of the
- * context); EDGEOPS_E_CLOSED (the daemon went away); what the operation says
+ *          context); EDGEOPS_E_CLOSED (the daemon went away); what the operation says
  *  Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_node_call(char **result, edgeops_node *node,
                                                                const char *operation,
@@ -143,34 +145,35 @@ typedef struct edgeops_call edgeops_call;
  *  @param out      optional; valid until on_done; for edgeops_call_cancel()
  *  @param on_done  optional
  *  @return EDGEOPS_OK; what a local node finds wrong before it starts (EDGEOPS_E_NOTFOUND for an
- * unknown operation, EDGEOPS_E_INVALID for its arguments): on_done does not fire then;
- * EDGEOPS_E_BUSY with 256 operations under way
+ *          unknown operation, EDGEOPS_E_INVALID for its arguments): on_done does not fire then;
+ *          EDGEOPS_E_BUSY with 256 operations under way
  *  Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_node_call_start(
     edgeops_call **out, edgeops_node *node, const char *operation, const char *args_json,
     const edgeops_call_options *options, edgeops_call_fn on_done, void *user_data);
 
 /** Asks an operation to end; on_done still fires, later, with EDGEOPS_E_CANCELED unless it was
- * done. Since 0.1. */
+ *  done. Since 0.1. */
 EDGEOPS_API void edgeops_call_cancel(edgeops_call *call);
 
 /** How far a restore is. Anything but EDGEOPS_OK ends it and is passed through. */
 typedef edgeops_status (*edgeops_restore_fn)(uint64_t bytes, uint64_t total_bytes, void *user_data);
 
 /** Makes a home from a backup that the operation "node.backup" made. Every file is compared with
- * its size and SHA-256; the home is made beside its place and gets its name when all of it is right
- * and on the disk: after a failure, or a kill, there is none.
+ *  its size and SHA-256; the home is made beside its place and gets its name when all of it is
+ *  right and on the disk: after a failure, or a kill, there is none.
  *
  *  The home keeps the id of its node, and its sources and deployments are as they were, started
- * with the node: do not run it beside the one it was copied from.
+ *  with the node: do not run it beside the one it was copied from.
+ *
  *  @param result  optional; JSON object with home, files, bytes, node, layer, program and created,
- * given to the caller, free with edgeops_free(); NULL after a failure
+ *                 given to the caller, free with edgeops_free(); NULL after a failure
  *  @param backup  folder
  *  @param home    must not be there, or be an empty folder; NULL: only checks the backup
  *  @param fn      optional
  *  @return EDGEOPS_OK; EDGEOPS_E_NOTFOUND (no backup, or one that was cut short); EDGEOPS_E_CORRUPT
- * (the file is named); EDGEOPS_E_VERSION (of a newer program); EDGEOPS_E_EXISTS (home);
- * EDGEOPS_E_LIMIT (disk); EDGEOPS_E_IO
+ *          (the file is named); EDGEOPS_E_VERSION (of a newer program); EDGEOPS_E_EXISTS (home);
+ *          EDGEOPS_E_LIMIT (disk); EDGEOPS_E_IO
  *  Threads: any. Blocks. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_node_restore(char **result, const char *backup,
                                                                   const char *home,

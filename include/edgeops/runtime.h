@@ -97,27 +97,28 @@ EDGEOPS_API void edgeops_train_options_init(edgeops_train_options *options, size
 typedef struct edgeops_training edgeops_training;
 
 /** Trains in a worker of its own, killed at the manifest's train_timeout and held to its memory
- * limit: what the worker allocates, libraries' data and memory that is only reserved included, the
- * bare interpreter and the dataset not. It ends with the process, however that ends; the threads of
- * the host may come and go.
+ *  limit: what the worker allocates, libraries' data and memory that is only reserved included, the
+ *  bare interpreter and the dataset not. It ends with the process, however that ends; the threads
+ *  of the host may come and go.
  *
- * The model is a folder with model.json (what it was made of: workflow, dataset and parameters with
- * their digests, metrics, versions of the libraries, the SHA-256 of each file) and files/ (what the
- * workflow left). It is filled under a temporary name beside its place, brought to the disk, then
- * renamed: after a crash or a kill there is a whole model or none. The dataset's digest is compared
- * beside the training; a model of a dataset that is not what was frozen is never kept.
+ *  The model is a folder with model.json (what it was made of: workflow, dataset and parameters
+ *  with their digests, metrics, versions of the libraries, the SHA-256 of each file) and files/
+ *  (what the workflow left). It is filled under a temporary name beside its place, brought to the
+ *  disk, then renamed: after a crash or a kill there is a whole model or none. The dataset's digest
+ *  is compared beside the training; a model of a dataset that is not what was frozen is never kept.
  *
  *  @param out  valid until on_done; NULL after a failure
  *  @return EDGEOPS_OK; EDGEOPS_E_INVALID (parameter named; workflow not installed);
- *          EDGEOPS_E_NOTFOUND (the dataset); EDGEOPS_E_EXISTS (directory);
- *          EDGEOPS_E_IO; EDGEOPS_E_NOMEM. on_done does not fire after a failure
+ *          EDGEOPS_E_NOTFOUND (the dataset); EDGEOPS_E_EXISTS (directory); EDGEOPS_E_IO;
+ *          EDGEOPS_E_NOMEM. on_done does not fire after a failure
  *  Threads: the context's; two threads of its own read and hash the dataset and the files. Does not
  *  block. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_training_start(
     edgeops_training **out, edgeops_runtime *runtime, const edgeops_train_options *options);
 
 /** Ends a training: on_done fires, later, with EDGEOPS_E_CANCELED, unless it was about to end. NULL
- *  is allowed. Threads: the context's. Since 0.1. */
+ *  is allowed.
+ *  Threads: the context's. Since 0.1. */
 EDGEOPS_API void edgeops_training_cancel(edgeops_training *training);
 
 /* -- models: what a training made, a folder that says what it is -- */
@@ -195,15 +196,15 @@ EDGEOPS_API void edgeops_lane_options_init(edgeops_lane_options *options, size_t
 typedef struct edgeops_lane edgeops_lane;
 
 /** Opens a prediction lane: a worker with the model loaded and the parameters that it was trained
- * with. A worker that hangs is killed at its deadline, one that dies is started again (after 0.1 s,
- * doubling to 30 s); windows that were waiting are replayed, the one it hung or died on is answered
- * with the error.
+ *  with. A worker that hangs is killed at its deadline, one that dies is started again (after 0.1
+ *  s, doubling to 30 s); windows that were waiting are replayed, the one it hung or died on is
+ *  answered with the error.
  *
- * A model that does not load is told through on_state and tried again like any death: windows wait
- * meanwhile, so a caller that must come to an end closes the lane. Where the workflow has
- * predict_batch(), windows that wait go to it together; when that fails they are tried one by one.
- * A float64 output may be NaN. A worker ends with the process, however that ends; the threads of
- * the host may come and go.
+ *  A model that does not load is told through on_state and tried again like any death: windows wait
+ *  meanwhile, so a caller that must come to an end closes the lane. Where the workflow has
+ *  predict_batch(), windows that wait go to it together; when that fails they are tried one by one.
+ *  A float64 output may be NaN. A worker ends with the process, however that ends; the threads of
+ *  the host may come and go.
  *
  *  @param model    kept as long as the lane needs it: the caller may close his handle
  *  @param options  NULL for the defaults, which are enough for the calls that wait
@@ -215,11 +216,13 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_lane_open(edgeops_lane **ou
                                                                const edgeops_model *model,
                                                                const edgeops_lane_options *options);
 
-/** Submits one window for prediction. on_prediction has the answer later, in the order of submission.
+/** Submits one window for prediction. on_prediction has the answer later, in the order of
+ *  submission.
  *
  *  @param id     comes back with the answer
  *  @param table  copied. Columns in the order of the manifest's inputs, with their names, types and
- *                lengths (0 reads as 1); times in order, rows of one time in the order of their seqs
+ *                lengths (0 reads as 1); times in order, rows of one time in the order of their
+ *                seqs
  *  @param first  first row of the window
  *  @param rows   the manifest's window.rows
  *  @return EDGEOPS_OK; EDGEOPS_E_AGAIN when depth windows or 64 MiB of them are in flight: on_drain
@@ -246,8 +249,8 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_lane_submit_rows(edgeops_la
 
 /** Predicts on one window and waits for the answer.
  *
- *  @param out     the answer, also after an error of the workflow, else NULL; the lane's, valid until
- *                 its next call that waits, or its close. id is 0
+ *  @param out     the answer, also after an error of the workflow, else NULL; the lane's, valid
+ *                 until its next call that waits, or its close. id is 0
  *  @param values  as for edgeops_lane_submit_rows()
  *  @return EDGEOPS_OK: out has the values; EDGEOPS_DONE: predict() had nothing to publish;
  *          EDGEOPS_E_WORKER (it raised or died, or the model does not load); EDGEOPS_E_TIMEOUT;
@@ -278,7 +281,7 @@ edgeops_lane_predict_many(const edgeops_prediction **out, size_t *count, edgeops
                           const double *values, const edgeops_time *times, uint64_t rows);
 
 /** Closes a lane; what is in flight is dropped, no callback fires any more. NULL is allowed. Since
- * 0.1. */
+ *  0.1. */
 EDGEOPS_API void edgeops_lane_close(edgeops_lane *lane);
 
 EDGEOPS_END_DECLS

@@ -47,7 +47,7 @@ typedef struct edgeops_error {
 EDGEOPS_API const edgeops_error *edgeops_error_last(void);
 
 /** Symbolic name of a code, e.g. "EDGEOPS_E_NOTFOUND"; "EDGEOPS_E_UNKNOWN" for a value that is
- * none. Static. Any thread. Since 0.1. */
+ *  none. Static. Any thread. Since 0.1. */
 EDGEOPS_API const char *edgeops_status_name(edgeops_status code);
 
 EDGEOPS_END_DECLS

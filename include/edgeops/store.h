@@ -11,7 +11,7 @@ EDGEOPS_BEGIN_DECLS
 /** What is still there afterwards. The home remembers it.
  *
  *  What a dataset holds, removing an asset and removing a dataset are on the disk when the call
- * returns, whatever is chosen here. */
+ *  returns, whatever is chosen here. */
 typedef enum edgeops_durability {
     EDGEOPS_DURABILITY_DEFAULT = 0, /**< as the home was last set, PROCESS for a new one */
     /** What was acknowledged survives kill -9 of any program. When the power fails, the newest of
@@ -45,15 +45,17 @@ EDGEOPS_API void edgeops_store_options_init(edgeops_store_options *options, size
 /** Opens (creates where absent) the store of a node home: `catalog.db` and `data/`.
  *
  *  One process at a time. A journal tail torn by a crash is cut; what was acknowledged is there.
+ *
  *  @param out   NULL after a failure; close with edgeops_store_close()
  *  @param home  directory, created with mode 0700
  *  @return EDGEOPS_OK; EDGEOPS_E_BUSY if another process has it; EDGEOPS_E_VERSION for a newer
- * home; EDGEOPS_E_CORRUPT; EDGEOPS_E_IO Since 0.1. */
+ *          home; EDGEOPS_E_CORRUPT; EDGEOPS_E_IO
+ *  Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status
 edgeops_store_open(edgeops_store **out, const char *home, const edgeops_store_options *options);
 
 /** Sets the durability of the home, from now on and when it is opened again. With POWER all that
- * was acknowledged before is on the disk when it returns.
+ *  was acknowledged before is on the disk when it returns.
  *
  *  @param durability  DEFAULT changes nothing
  *  @return EDGEOPS_OK; EDGEOPS_E_INVALID for none of edgeops_durability; EDGEOPS_E_IO
@@ -206,10 +208,9 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status
 edgeops_store_declare(edgeops_store *store, const char *asset, const edgeops_channel_info *channel);
 
 /** One column of a table: contiguous, `length` elements a row. `data` has the elements as the type
- * stores them, row by row; of f64, i64, u8 and offsets only the one that belongs to a scalar column
- * of its type is set. Where `valid` is set, valid[i] == 0 says row i is null (each element is then
- * NaN, 0, all-zero for a BLOB, or "").
- */
+ *  stores them, row by row; of f64, i64, u8 and offsets only the one that belongs to a scalar
+ *  column of its type is set. Where `valid` is set, valid[i] == 0 says row i is null (each element
+ *  is then NaN, 0, all-zero for a BLOB, or ""). */
 typedef struct edgeops_column {
     const char *name;
     const char *unit; /**< never NULL */
@@ -257,12 +258,12 @@ typedef struct edgeops_table {
  *  (time, seq), newer than what the asset has and of its channels' types go in by column, others
  *  one by one. A column without a value makes no channel.
  *
- *  @param result  optional; untouched after a failure
- *  @param tables  copied; their assets may differ or be the same, they go in in their order. asset,
- *                 rows, times and columns are read, seqs too (NULL: all 0); the columns' name, type,
- *                 length (0 reads as 1), data (or f64, i64, u8), offsets and bytes, valid (any
- *                 content under a null), quality. No BLOB
- *  @param options NULL for defaults
+ *  @param result   optional; untouched after a failure
+ *  @param tables   copied; their assets may differ or be the same, they go in in their order.
+ *                  asset, rows, times and columns are read, seqs too (NULL: all 0); the columns'
+ *                  name, type, length (0 reads as 1), data (or f64, i64, u8), offsets and bytes,
+ *                  valid (any content under a null), quality. No BLOB
+ *  @param options  NULL for defaults
  *  @return EDGEOPS_OK; EDGEOPS_E_INVALID; EDGEOPS_E_LIMIT over a limit (all tables together take at
  *          most 256 MiB as single rows) or below the free-disk floor; EDGEOPS_E_AGAIN; EDGEOPS_E_IO
  *          (nothing written)
@@ -284,7 +285,7 @@ typedef enum edgeops_compare {
 } edgeops_compare;
 
 /** What a row must fulfil: `channel compare value`. A null fulfils IS_NULL only; a NaN NE and
- * NOT_NULL. Numbers of all types are compared exactly, text by its bytes, a bool as 0 or 1. */
+ *  NOT_NULL. Numbers of all types are compared exactly, text by its bytes, a bool as 0 or 1. */
 typedef struct edgeops_condition {
     const char *channel; /**< need not be one that is read */
     edgeops_compare compare;
@@ -365,7 +366,7 @@ typedef struct edgeops_target {
 } edgeops_target;
 
 /** Memory of the caller's for rows; a shared block as well as an array. Make it with the INIT
- * macro. */
+ *  macro. */
 typedef struct edgeops_layout {
     size_t struct_size;
     uint64_t capacity;             /**< rows for which each of the arrays has room */
@@ -387,11 +388,12 @@ EDGEOPS_API void edgeops_layout_init(edgeops_layout *layout, size_t struct_size)
  *
  *  edgeops_store_count() tells how many rows there are; with query.max_ordinal they do not grow
  *  meanwhile. Name the channels: without, `channel_count` must be how many the asset has.
+ *
  *  @param rows    how many were written
  *  @param layout  arrays of `capacity` rows; what is in them after a failure is not defined
  *  @return EDGEOPS_OK; EDGEOPS_E_LIMIT when there are more than `capacity` rows; EDGEOPS_E_INVALID
- *          for text (as FLOAT64 also for a blob) or a type that is not allowed, channel named;
- *          else as edgeops_store_read()
+ *          for text (as FLOAT64 also for a blob) or a type that is not allowed, channel named; else
+ *          as edgeops_store_read()
  *  Threads: any. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_read_into(uint64_t *rows,
                                                                      edgeops_store *store,
@@ -438,7 +440,7 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_cursor_next(const edgeops_t
                                                                  size_t max_rows);
 
 /** How many ordinals it passed over since it was opened, because their rows are not there any more:
- * retention dropped them, or they cannot be read. Since 0.1. */
+ *  retention dropped them, or they cannot be read. Since 0.1. */
 EDGEOPS_API uint64_t edgeops_cursor_skipped(const edgeops_cursor *cursor);
 
 /** NULL is allowed. Since 0.1. */
@@ -458,7 +460,7 @@ typedef struct edgeops_asset_info {
 } edgeops_asset_info;
 
 /** Given each asset, sorted by name; borrowed for the call. Anything but EDGEOPS_OK ends the walk
- * and is passed through. */
+ *  and is passed through. */
 typedef edgeops_status (*edgeops_asset_fn)(const edgeops_asset_info *asset, void *user_data);
 
 /** Walks the assets.
@@ -472,8 +474,8 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_asset_list(edgeops_store *s
 
 /** What is known of one asset, without a walk over all of them.
  *
- *  @param out   given to the caller with all that it points to, free with edgeops_free(); NULL after
- *               a failure
+ *  @param out  given to the caller with all that it points to, free with edgeops_free(); NULL after
+ *              a failure
  *  @return EDGEOPS_OK; EDGEOPS_E_NOTFOUND; EDGEOPS_E_NOMEM; EDGEOPS_E_IO
  *  Threads: any. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_asset_get(edgeops_asset_info **out,
@@ -518,6 +520,7 @@ typedef struct edgeops_summary {
  *  that divide `every`, of which none is cut by an end of the range. `rows` of such a bucket is the
  *  greatest count of a channel, `first` and `last` are those of its periods, and minimum and
  *  maximum of an integer beyond 2^53 are rounded.
+ *
  *  @param out    given to the caller, free with edgeops_summary_free()
  *  @param query  without limit and last
  *  @param every  length of a bucket; 0: one for all
@@ -554,10 +557,11 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_channel_rename(edgeops_stor
                                                                     const char *to);
 
 /** Removes an asset with its samples and labels. The ordinals of one that is made later under the
- * same name go on behind those of this one.
+ *  same name go on behind those of this one.
  *
  *  @return EDGEOPS_OK; EDGEOPS_E_NOTFOUND; EDGEOPS_E_BUSY when a dataset holds it (named in the
- * detail) Threads: any. Since 0.1. */
+ *          detail)
+ *  Threads: any. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_asset_remove(edgeops_store *store,
                                                                   const char *asset);
 

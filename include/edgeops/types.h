@@ -32,7 +32,7 @@ typedef struct edgeops_workflow edgeops_workflow;
 typedef struct edgeops_runtime edgeops_runtime;
 
 /** What a channel holds. A channel keeps its type, and its length, for ever. The numbers are part
- * of files and never change. */
+ *  of files and never change. */
 typedef enum edgeops_type {
     EDGEOPS_TYPE_NULL = 0,    /**< only in edgeops_value: absent */
     EDGEOPS_TYPE_FLOAT64 = 1, /**< IEEE 754 binary64, bit-exact: NaN payloads, infinities, -0.0 */
@@ -51,7 +51,7 @@ typedef enum edgeops_type {
 } edgeops_type;
 
 /** Elements of a sample of an array channel, at most: an audio block of 4,096 values is one sample
- * of length 4096. Arrays are of the float and integer types. */
+ *  of length 4096. Arrays are of the float and integer types. */
 #define EDGEOPS_LENGTH_MAX 65536u
 /** Bytes of one blob, at most. */
 #define EDGEOPS_BLOB_MAX (64u * 1024 * 1024)
@@ -85,8 +85,8 @@ typedef struct edgeops_blob {
 #define EDGEOPS_QUALITY_NONE ((uint16_t)0xffff)
 
 /** One sample on its way in: a time stamp and the values of some channels of one asset. Channels
- * that are not listed are null. Everything is borrowed for the length of the call. Set all members
- * that you do not use to 0: append-only. */
+ *  that are not listed are null. Everything is borrowed for the length of the call. Set all members
+ *  that you do not use to 0: append-only. */
 typedef struct edgeops_sample {
     const char *asset; /**< name, see edgeops_store_append() */
     edgeops_time time;

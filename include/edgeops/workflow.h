@@ -6,8 +6,8 @@
 
 EDGEOPS_BEGIN_DECLS
 
-/** How the rows that one prediction sees are cut. Live and in training it is the same code. Its size
- * never changes. */
+/** How the rows that one prediction sees are cut. Live and in training it is the same code. Its
+ *  size never changes. */
 typedef struct edgeops_window_spec {
     uint32_t rows;            /**< rows of a window, 1..1,000,000 */
     uint32_t step;            /**< rows from one window to the next, default 1 */
@@ -62,24 +62,24 @@ typedef struct edgeops_workflow_info {
 } edgeops_workflow_info;
 
 /** Reads and checks a package or a folder with a workflow.json; writes nothing. A package is a zip,
- * or a tar packed with gzip, zstd or xz: its content tells which, not its name. All of them obey
- * one policy (regular files and folders; limits on names, entries, sizes and packing), and the same
- * files have the same digest in each. A leading "./" in a tar's names does not count. libarchive is
- * loaded for the first tar.
+ *  or a tar packed with gzip, zstd or xz: its content tells which, not its name. All of them obey
+ *  one policy (regular files and folders; limits on names, entries, sizes and packing), and the
+ *  same files have the same digest in each. A leading "./" in a tar's names does not count.
+ *  libarchive is loaded for the first tar.
  *
  *  @param out   optional; given to the caller, free with edgeops_workflow_close()
  *  @param path  a package or a directory
  *  @return EDGEOPS_OK; EDGEOPS_E_INVALID for a manifest that breaks its schema (detail: line,
- *  column, key and what to do); EDGEOPS_E_CORRUPT for a file that is not a sound zip or tar;
- *  EDGEOPS_E_DENIED for an entry that policy refuses; EDGEOPS_E_UNSUPPORTED for wheels, foreign
- *  packages, and tars where libarchive is not installed; EDGEOPS_E_LIMIT; EDGEOPS_E_NOTFOUND;
- *  EDGEOPS_E_IO
+ *          column, key and what to do); EDGEOPS_E_CORRUPT for a file that is not a sound zip or
+ *          tar; EDGEOPS_E_DENIED for an entry that policy refuses; EDGEOPS_E_UNSUPPORTED for
+ *          wheels, foreign packages, and tars where libarchive is not installed; EDGEOPS_E_LIMIT;
+ *          EDGEOPS_E_NOTFOUND; EDGEOPS_E_IO
  *  Threads: any. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_workflow_check(edgeops_workflow **out,
                                                                     const char *path);
 
 /** Writes the skeleton of a workflow: workflow.json, a module with train() and predict(),
- * README.md.
+ *  README.md.
  *
  *  @param directory  must not exist or be empty
  *  @param name       [a-z][a-z0-9-]{0,62}
@@ -91,7 +91,7 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_workflow_init(const char *d
 /** Packs a folder into a zip. The same files give the same bytes.
  *
  *  @param directory  holds workflow.json; caches (`__pycache__`, *.pyc, dot-files) are left out;
- * what the manifest's python.include names is added at the root
+ *                    what the manifest's python.include names is added at the root
  *  @param zip        written atomically; NULL: NAME-VERSION.zip in the current directory
  *  @param written    optional; the path written, free with edgeops_free()
  *  @return as edgeops_workflow_check()
@@ -101,15 +101,16 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_workflow_pack(char **writte
                                                                    const char *zip);
 
 /** Installs a package in a content store: verified, extracted, immutable. What is there already is
- * not written again.
+ *  not written again.
  *
  *  @param out    optional; free with edgeops_workflow_close()
  *  @param store  directory, made where absent
  *  @param path   a package (see edgeops_workflow_check()) or a directory, of which the files are
- *  taken that edgeops_workflow_pack() takes
+ *                taken that edgeops_workflow_pack() takes
  *  @return EDGEOPS_OK; EDGEOPS_DONE if it was installed already; EDGEOPS_E_EXISTS if the name and
- * version are there with other content; EDGEOPS_E_BUSY while another process installs; else as
- * edgeops_workflow_check() Threads: any, one at a time for a store. Since 0.1. */
+ *          version are there with other content; EDGEOPS_E_BUSY while another process installs;
+ *          else as edgeops_workflow_check()
+ *  Threads: any, one at a time for a store. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_workflow_install(edgeops_workflow **out,
                                                                       const char *store,
                                                                       const char *path);
