@@ -317,7 +317,7 @@ static int check_arguments(const cli_call *call) {
                          : -1;
 }
 
-/* What is wrong may stand before the option that says how to tell it. */
+/* The error may come before the option that says how to report it. */
 static void look_for_json(int argc, char **argv) {
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
         if (strcmp(argv[i], "--json") == 0) {

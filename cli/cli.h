@@ -30,7 +30,7 @@ typedef struct cli_option {
     const char *value;   /**< what the value is called in the help */
     const char *help;    /**< with a key: what is added to the operation's text (operations.h) */
     const char *key;     /**< argument of the operation it goes into; NULL: the command's own */
-    const char *choices; /**< words parted by blanks; NULL: free */
+    const char *choices; /**< words separated by blanks; NULL: free */
     char letter;         /**< 0: long form only */
     bool required;
 } cli_option;
@@ -56,7 +56,7 @@ typedef enum cli_shape {
     CLI_AS_RATIO,   /**< three decimals */
     CLI_AS_NUMBER,  /**< six digits */
     CLI_AS_DIGEST,  /**< first 12 digits */
-    CLI_AS_LIST,    /**< elements or name=value members, parted by commas */
+    CLI_AS_LIST,    /**< elements or name=value members, separated by commas */
     CLI_AS_COUNT    /**< number of elements */
 } cli_shape;
 
@@ -73,7 +73,7 @@ typedef struct cli_section {
     const char *title; /**< NULL: none */
     const char *path;  /**< "a.b#20": only the last 20 rows, the others counted */
     const cli_field *columns;
-    const char *empty; /**< said when there is no row; NULL: nothing is said */
+    const char *empty; /**< printed when there is no row; NULL: nothing is printed */
 } cli_section;
 
 /** How a result is shown to people. */
@@ -201,9 +201,9 @@ bool cli_interrupted(void);
 #define CLI_PROGRESS_METRICS 6 /* names on one line; more are in the run */
 
 typedef struct cli_progress {
-    bool shown; /**< a line stands on the terminal */
+    bool shown; /**< a line is on the terminal */
     bool terminal, quiet, events;
-    bool news;           /**< something that no line has told yet */
+    bool news;           /**< something that no line has shown yet */
     double last;         /**< clock of the last line */
     double last_metrics; /**< clock at which the metrics of the line were taken */
     double part;         /**< of the work, 0 to 1; NAN while it is not known */
@@ -240,7 +240,7 @@ int cli_output_close(cli_output *output, int code);
 void cli_close(int fd);
 /** Reads a text of at most limit bytes, NUL-terminated; free it. */
 int cli_read_file(char **out, size_t *size, const char *path, size_t limit);
-/** Whether whoever read this pipe or socket has left. */
+/** Whether the reader of this pipe or socket has gone. */
 bool cli_reader_gone(int fd);
 /** Appends the member "what", by which the node names the input in its errors. */
 void cli_put_input_name(cli_text *out, const char *path);

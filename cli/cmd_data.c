@@ -7,7 +7,7 @@
 
 #include "cli.h"
 
-/* The word; what stands in the brackets is the node's to check. */
+/* The word only; the node checks what is in the brackets. */
 static bool is_type(const char *text) {
     static const char *const types[] = {"float64", "float32", "int8",   "int16",  "int32",  "int64",
                                         "uint8",   "uint16",  "uint32", "uint64", "string", "bool"};

@@ -87,7 +87,7 @@ static void put_object(cli_text *out, const cli_call *call, const char *key, con
     cli_puts(out, "}");
 }
 
-/* Members of the configuration itself, but for those that are handled one by one. */
+/* Members of the configuration itself, except those that are handled one by one. */
 static void put_rest(cli_text *out, const cli_call *call, const json_value *base) {
     cli_text kept = {0};
     cli_puts(&kept, "{");
@@ -139,7 +139,7 @@ static void put_labels(cli_text *out, const cli_call *call, const json_value *ba
     cli_puts(out, "}");
 }
 
-/* --config: text that starts with '{', or a file. NULL and *code when it is no JSON object. */
+/* --config: text that starts with '{', or a file. NULL and *code when it is not a JSON object. */
 static json_document *read_config(const cli_call *call, int *code) {
     const char *given = cli_get(call, "config", "{}"), *error = NULL;
     size_t size = strlen(given), offset = 0;

@@ -6,12 +6,12 @@
 #include "edgeops/status.h"
 #include "text.h"
 
-/** From now on the first failure is also told as a line of JSON on standard output. */
+/** From now on the first failure is also printed as a line of JSON on standard output. */
 void cli_fail_as_json(void);
 /** Prints "edgeopsctl: error: ..." and, where hint is not NULL, what to do next; returns code. */
 int cli_fail(int code, const char *hint, const char *format, ...) CLI_PRINTF(3, 4);
-/** The same, where the status says more than the exit code. What was canceled is no error and is
- * told without that word. */
+/** The same, where the status says more than the exit code. A cancellation is not an error and is
+ * reported without that word. */
 int cli_fail_status(int code, edgeops_status status, const char *hint, const char *format, ...)
     CLI_PRINTF(4, 5);
 void cli_warn(const char *format, ...) CLI_PRINTF(1, 2);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Files that the user names: opened for reading with errors that name them, and written beside
- * their place, so that an output file appears whole or not at all. "-" is standard input or output.
- */
+ * their place, so that an output file appears whole or not at all. "-" is standard input or
+ * output. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>

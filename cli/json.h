@@ -25,7 +25,7 @@ typedef struct json_value {
         *text;       /**< STRING: unescaped; NUMBER: as written; else its word, "" for containers */
     size_t size;     /**< of text */
     size_t count;    /**< children */
-    const char *raw; /**< the value as it stands in the source */
+    const char *raw; /**< the value as written in the source */
     size_t raw_size;
     struct json_value *first, *next;
 } json_value;
@@ -45,7 +45,7 @@ double json_number(const json_value *value, const char *path, double fallback);
 
 /** Whether text is one JSON number and nothing else. */
 bool json_is_number(const char *text, size_t size);
-/** Appends a string in quotes; bytes that are no UTF-8 become U+FFFD. */
+/** Appends a string in quotes; bytes that are not UTF-8 become U+FFFD. */
 void json_put_string(cli_text *out, const char *text, size_t size);
 /** Appends `"key":` after a comma where one is needed: out must end in '{' for the first one. */
 void json_put_key(cli_text *out, const char *key);

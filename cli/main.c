@@ -19,7 +19,7 @@ static int run(cli_call *call) {
 }
 
 /* A closed standard descriptor would be given to the next file that is opened, and output meant for
- * people would go into the node's database. In its place stands one on which reading or writing
+ * people would go into the node's database. In its place goes one on which reading or writing
  * fails. */
 static bool hold_standard_descriptors(void) {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {

@@ -231,7 +231,7 @@ void cli_show_rows(FILE *file, const json_value *columns, const json_value *rows
     grid_dispose(&g);
 }
 
-/* What stands at a field's path, or its text for what is absent; free it. */
+/* The value at a field's path, or the field's text for an absent one; free it. */
 static char *field_text(const json_value *object, const cli_field *field) {
     size_t size = strcspn(field->path, "|");
     char *path = cli_strndup(field->path, size);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `simulate replay`: a recording sent as its asset would send it, one JSON message a row. The driver
+/* `simulate replay`: sends a recording as its asset would, one JSON message a row. The driver
  * `replay` of the library reads the file and keeps the pace, on a thread of its own, with each
  * column as text; here rows become messages, which pass through a bounded queue to the main thread
  * and its sink. Patterns, tracks and labels belong to the driver's thread until the source is
@@ -99,7 +99,7 @@ static char *make_message(cli_replay_state *r, const edgeops_sample *row) {
             put_cell(&out, row->channels[i], row->values[i].as.str, row->values[i].size);
         }
     }
-    if (row->seq > 0 && !own_seq) { /* a clock too coarse for its rate: tell the samples apart */
+    if (row->seq > 0 && !own_seq) { /* a clock too coarse for its rate: number the samples */
         json_put_key(&out, "seq");
         cli_putf(&out, "%lld", (long long)row->seq);
     }

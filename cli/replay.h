@@ -45,7 +45,7 @@ typedef struct cli_replay_state {
     cli_sent_column *columns;
     size_t column_count;
     const char *time_column, *label_column, *asset_column;
-    bool endless; /* the file may keep its reader waiting for ever */
+    bool endless; /* a read of the file may never return */
     int64_t count;
     int64_t rows; /* that were made into messages */
     double speed, rate;
@@ -66,7 +66,7 @@ typedef struct cli_replay_state {
     bool done;     /* the driver has ended */
 } cli_replay_state;
 
-/** Takes the options apart and checks them. *config: what the driver `replay` is told; free it. Exit
+/** Checks the options and takes them apart. *config: that of the driver `replay`; free it. Exit
  * code, the error is reported. */
 int cli_replay_options(char **config, cli_replay_state *r);
 /** Whether one of the pattern's columns has this name. */

@@ -77,7 +77,7 @@ static void log_line(edgeops_log_level level, const char *subsystem, const char 
         line[n - 1] = '\n';
     }
     if (n > 0 && write(STDERR_FILENO, line, (size_t)n) < 0) {
-        return; /* nowhere to tell */
+        return; /* nowhere to report it */
     }
 }
 
@@ -200,8 +200,8 @@ static char *without_list(const char *message) {
                                       : cli_strdup(message);
 }
 
-/* What to do next, where the operation's message alone does not say it; free it. run: 0 for none.
- */
+/* What to do next, where the operation's message alone does not say it; free it. run: 0 for
+ * none. */
 static char *hint_for(const cli_call *call, const char *operation, edgeops_status status,
                       const char *message, int64_t run) {
     if (status == EDGEOPS_E_NOTFOUND) {
@@ -282,7 +282,7 @@ static int call_node(char **result, cli_session *session, const char *operation,
         *result = a.result;
         a.result = NULL;
     } else if (cli_reader_gone(output)) {
-        code = CLI_FAILED; /* as when `head` has seen enough: nothing to tell anyone */
+        code = CLI_FAILED; /* as when `head` has seen enough: not worth a message */
     } else {
         code = fail_call(session->call, operation, a.status, a.message, input, progress.run);
     }

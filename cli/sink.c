@@ -213,7 +213,7 @@ int cli_sink_send(cli_sink *sink, const char *topic, const char *payload, size_t
 
 int cli_sink_wait(cli_sink *sink, double until) {
     if (sink->publisher == NULL && until > cli_clock()) {
-        fflush(stdout); /* whoever reads the lines wants them in time */
+        fflush(stdout); /* the reader of the lines wants them in time */
     }
     int code = CLI_OK;
     double left;
@@ -243,7 +243,7 @@ int cli_sink_finish(cli_sink *sink) {
     while (code == CLI_OK && sink->head < sink->next) {
         code = turn(sink, 0.5);
         if (cli_interrupted() && sink->down_since > 0) {
-            break; /* nobody there to wait for */
+            break; /* there is no broker to wait for */
         }
     }
     cli_progress_end(&sink->progress);

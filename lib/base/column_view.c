@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Views of edgeops_column, the public form of a column: where its elements are and what a row
- * holds, whoever made the table. Owns nothing and allocates nothing. */
+ * holds, in tables of the library and of hosts. Owns nothing and allocates nothing. */
 #include "base/column_view.h"
 
 const void *eop_column_data(const edgeops_column *column) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading the columns of a table, whoever made it. */
+/* Reads the columns of a table, made by the library or by a host. */
 #ifndef EOP_BASE_COLUMN_VIEW_H
 #define EOP_BASE_COLUMN_VIEW_H
 

@@ -8,8 +8,7 @@
 
 #define EOP_PRINTF(text, first) __attribute__((__format__(__printf__, text, first)))
 /** A function for processors that have these extensions; call it only after a look at the
- * processor.
- */
+ * processor. */
 #define EOP_TARGET(extensions) __attribute__((target(extensions)))
 #define EOP_INLINE             static inline __attribute__((always_inline))
 #define EOP_LIKELY(x)          __builtin_expect(!!(x), 1)

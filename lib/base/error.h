@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Errors inside the library: whoever detects one sets it and returns its code, whoever passes it on
- * adds nothing. */
+/* Errors inside the library: the function that detects one sets it and returns its code; functions
+ * that pass it on add nothing. */
 #ifndef EOP_BASE_ERROR_H
 #define EOP_BASE_ERROR_H
 

@@ -27,16 +27,15 @@ typedef struct eop_replacement {
     char *temporary;
     int fd; /**< write here */
 } eop_replacement;
-/** E_INVALID when there is something at path that is no regular file (a device, a pipe, a folder).
- */
+/** E_INVALID when what is at path is not a regular file (a device, a pipe, a folder). */
 edgeops_status eop_replacement_open(eop_replacement *out, const char *path, unsigned mode);
 /** fsync, rename, fsync of the folder; disposes, also on failure (the old file stays then). */
 edgeops_status eop_replacement_commit(eop_replacement *file);
 /** Takes the temporary file away. */
 void eop_replacement_dispose(eop_replacement *file);
 
-/** Old content or new, never a mix: temporary file beside it, fsync, rename, fsync of the folder.
- */
+/** Old content or new, never a mix: temporary file beside it, fsync, rename, fsync of the
+ * folder. */
 edgeops_status eop_file_write(const char *path, const void *data, size_t size, unsigned mode);
 
 /** write(2) until all is written; EINTR and short writes handled. */

@@ -7,8 +7,8 @@
 #include "base/compiler.h"
 #include "edgeops/context.h"
 
-/** Where a room's log lines go: a copy of what the host gave in its context options. {0} is silent.
- */
+/** Where a room's log lines go: a copy of what the host gave in its context options. {0} is
+ * silent. */
 typedef struct eop_log {
     edgeops_log_fn fn;
     void *user_data;

@@ -14,7 +14,7 @@ typedef struct eop_map_slot {
     uintptr_t item; /**< 0: free */
 } eop_map_slot;
 
-/** {0} is an empty one. Slots may be walked by who wants all items. */
+/** {0} is an empty one. Walk the slots for all items. */
 typedef struct eop_map {
     eop_map_slot *slots;
     size_t slot_count; /**< a power of two, or 0 */

@@ -41,8 +41,8 @@ char *eop_vformat(const char *format, va_list args) EOP_PRINTF(1, 0);
  * is. */
 size_t eop_utf8_valid(const char *data, size_t size);
 
-/** Asset or channel name: 1..max bytes of UTF-8, no control characters (C0, DEL, C1), levels parted
- * by '/' not empty, not "." and not "..". */
+/** Asset or channel name: 1..max bytes of UTF-8, no control characters (C0, DEL, C1), levels
+ * separated by '/' and not empty, not "." and not "..". */
 bool eop_name_valid(const char *name, size_t size, size_t max);
 /** Name of a source, dataset, model, deployment: [a-z0-9][a-z0-9._-]{0,63}. */
 bool eop_id_valid(const char *name);

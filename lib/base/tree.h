@@ -8,7 +8,7 @@
 
 #include "edgeops/status.h"
 
-/** Folders may stand in folders this deep. */
+/** How deep folders may be nested. */
 #define EOP_TREE_DEPTH 64
 
 typedef struct eop_tree_entry {
@@ -22,8 +22,8 @@ typedef struct eop_tree_entry {
 typedef edgeops_status (*eop_tree_fn)(const eop_tree_entry *entry, void *user_data);
 
 /** Walks what is below root in the order of names, a folder before what is in it. Sockets and pipes
- * are passed over, and so is what goes away meanwhile. A link is followed where it stands in the
- * root itself; deeper it is an error (E_INVALID), as it could lead out of the tree. */
+ * are passed over, and so is what disappears meanwhile. A link in the root itself is followed; a
+ * deeper one is an error (E_INVALID), as it could lead out of the tree. */
 edgeops_status eop_tree_walk(const char *root, eop_tree_fn fn, void *user_data);
 
 /** Told how many more bytes were copied; anything but EDGEOPS_OK ends it. */
@@ -36,7 +36,7 @@ typedef edgeops_status (*eop_copy_fn)(uint64_t bytes, void *user_data);
  *  @param fn   optional */
 edgeops_status eop_file_copy_fd(char hex[65], int fd, uint64_t size, const char *to, unsigned mode,
                                 eop_copy_fn fn, void *user_data);
-/** The same with a regular file, which is no link. E_NOTFOUND. */
+/** The same with a regular file, not a link. E_NOTFOUND. */
 edgeops_status eop_file_copy(char hex[65], const char *from, const char *to, unsigned mode,
                              eop_copy_fn fn, void *user_data);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the types of values are called, how large they are and how a value stands in memory: the
+/* What the types of values are called, how large they are and how a value is stored in memory: the
  * one table that every room uses. */
 #ifndef EOP_BASE_TYPE_H
 #define EOP_BASE_TYPE_H
@@ -13,9 +13,9 @@
 #define EOP_LENGTH_MAX   65536u /**< elements of an array */
 #define EOP_TYPE_TEXT    24u    /**< bytes that the text of any type and length takes */
 
-/** "float64"; "unknown" for a number that is no type. */
+/** "float64"; "unknown" for a number that is not a type. */
 const char *eop_type_name(edgeops_type type);
-/** "a" or "an", as it stands in front of the name. */
+/** "a" or "an", to be put in front of the name. */
 const char *eop_type_article(edgeops_type type);
 /** NULL type: no such name; "null" gives that, too. */
 edgeops_type eop_type_from_name(const char *name);
@@ -31,8 +31,8 @@ static inline bool eop_type_known(int64_t type) {
 /** What a channel may have: 1, or 2..65,536 for a numeric type. */
 bool eop_type_has_length(edgeops_type type, int64_t length);
 
-/** Bytes of one element; BLOB: of an edgeops_blob; 0 for NULL and STRING, which have no fixed size.
- */
+/** Bytes of one element; BLOB: of an edgeops_blob; 0 for NULL and STRING, which have no fixed
+ * size. */
 size_t eop_type_width(edgeops_type type);
 bool eop_type_is_float(edgeops_type type);
 /** INT8 to INT64, UINT8 to UINT64. */
@@ -41,7 +41,7 @@ bool eop_type_is_unsigned(edgeops_type type);
 /** Float or integer: those that arrays are made of. */
 bool eop_type_is_numeric(edgeops_type type);
 
-/** The scalar of a type with a width, but for BLOB, that stands at a place, aligned or not. */
+/** Loads the scalar of a type with a width, except BLOB, from a place that need not be aligned. */
 edgeops_value eop_value_load(edgeops_type type, const void *at);
 /** Writes a scalar of such a type: eop_type_width() bytes. */
 void eop_value_save(void *at, const edgeops_value *value);

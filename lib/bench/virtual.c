@@ -13,7 +13,7 @@
 
 /* 2026-01-01T00:00:00Z */
 #define DEFAULT_START (INT64_C(1767225600) * EDGEOPS_SECOND)
-/* An inspector who is that far behind gives up: the next label is lost. */
+/* An inspector that far behind gives up: the next label is lost. */
 #define PENDING_LIMIT ((size_t)1 << 20)
 #define MAX_CHANNELS  16
 #define RATE_MAX_HZ   1e6

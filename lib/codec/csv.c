@@ -13,7 +13,7 @@
 #define MAX_FIELDS   4096
 #define FIRST_BUFFER ((size_t)128 << 10)
 
-/* What a byte means; the first two may stand in any field. */
+/* What a byte means; the first two may be in any field. */
 enum { PLAIN, HIGH, SEPARATOR, QUOTE, NEWLINE, RETURN, NUL };
 
 typedef enum scan_state {
@@ -180,7 +180,7 @@ static const char *skip_quoted(eop_csv_reader *r, const char *p, const char *end
     return p;
 }
 
-/* What stands at p, behind a field: its separator or the end of the record, else an error. */
+/* Reads what follows a field at p: its separator or the end of the record, else an error. */
 static edgeops_status take_separator(eop_csv_reader *r, const char *base, const char *p) {
     switch (r->meaning[(unsigned char)*p]) {
     case QUOTE:
@@ -247,7 +247,7 @@ static edgeops_status step(eop_csv_reader *r, const char *base, const char **at,
     return status;
 }
 
-/* Scans on. EDGEOPS_OK: a whole record, at r->scanned stands the next one; EDGEOPS_DONE: more bytes
+/* Scans on. EDGEOPS_OK: a whole record, the next one begins at r->scanned; EDGEOPS_DONE: more bytes
  * are needed. */
 static edgeops_status scan(eop_csv_reader *r) {
     const char *base = r->buffer + r->at;

@@ -11,14 +11,14 @@
 #include "base/str.h"
 #include "edgeops/types.h"
 
-/** Reads RFC 4180 text, plain or gzip (told apart by its first bytes), from a descriptor with
+/** Reads RFC 4180 text, plain or gzip (recognised by its first bytes), from a descriptor with
  * bounded memory. A UTF-8 BOM is skipped; \n and \r\n end a record; records may hold at most 1 MiB
  * and 4,096 fields. */
 typedef struct eop_csv_reader eop_csv_reader;
-/** fd stays the caller's; read from where it stands. what: for errors ("file.csv:17: ..."). */
+/** fd stays the caller's; read from its position. what: for errors ("file.csv:17: ..."). */
 edgeops_status eop_csv_open(eop_csv_reader **out, int fd, char separator, const char *what);
-/** One field; text is NUL-terminated and borrowed until the next record. quoted tells "" from
- * nothing. */
+/** One field; text is NUL-terminated and borrowed until the next record. quoted distinguishes ""
+ * from nothing. */
 typedef struct eop_csv_field {
     const char *text;
     size_t size;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a text in a table is. */
+/* What the text of a table's field is: a number, a bool, a string or nothing. The one set of rules
+ * for all that reads tables. */
 #include <math.h>
 #include <string.h>
 #include <strings.h>
@@ -54,7 +55,7 @@ static bool is_bool(int64_t *out, const char *text, size_t size) {
     return false;
 }
 
-/* A number of the forms that are no ids: no leading zero, no '+' before bare digits. */
+/* A number in a form that cannot be an id: no leading zero, no '+' before bare digits. */
 static bool is_number(eop_decimal *d, const char *text, size_t size) {
     return size <= NUMBER_SIZE && eop_decimal_scan(d, text, size) == size && size > 0 &&
            (d->shape & EOP_DECIMAL_LEADING_ZERO) == 0 &&

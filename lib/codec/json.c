@@ -77,7 +77,7 @@ static void put_number(eop_buf *buf, double value) {
         size_t size = eop_format_double(text, value);
         eop_buf_put(buf, text, size);
         if (fabs(value) > TWO_53 && strspn(text, "-0123456789") == size) {
-            eop_buf_put(buf, ".0", 2); /* it is no integer that the parser would refuse */
+            eop_buf_put(buf, ".0", 2); /* not an integer that the parser would refuse */
         }
     }
 }

@@ -22,7 +22,7 @@ typedef struct eop_json_limits {
 
 /** Parses exactly one RFC 8259 value from size bytes: strict (UTF-8 checked, no duplicate keys, no
  * trailing bytes, no \\u0000, integers beyond +-2^53 and numbers beyond float64 refused). `what`
- * names the document in errors, which tell line and column. E_INVALID, E_LIMIT, E_NOMEM. */
+ * names the document in errors, which give line and column. E_INVALID, E_LIMIT, E_NOMEM. */
 edgeops_status eop_json_parse(eop_json **out, const char *text, size_t size, const char *what,
                               const eop_json_limits *limits);
 void eop_json_free(eop_json *json);
@@ -35,8 +35,8 @@ char *eop_json_print_pretty(const eop_json *json);
 const eop_json *eop_json_get(const eop_json *object, const char *key);
 const char *eop_json_string(const eop_json *object, const char *key, const char *otherwise);
 double eop_json_number(const eop_json *object, const char *key, double otherwise);
-/** A whole number, or what eop_json_set_integer() made of one beyond 2^53: the digits as a string.
- */
+/** A whole number, or what eop_json_set_integer() made of one beyond 2^53: the digits as a
+ * string. */
 int64_t eop_json_integer(const eop_json *object, const char *key, int64_t otherwise);
 bool eop_json_bool(const eop_json *object, const char *key, bool otherwise);
 /** Array or object: members; else 0. */
@@ -84,8 +84,8 @@ eop_json *eop_json_copy(const eop_json *json);
 /** Puts text as a JSON string literal, quotes included. */
 void eop_json_put_string(eop_buf *buf, const char *text, size_t size);
 
-/** Where the value (or, for key_only, the key) at a JSON pointer (RFC 6901) stands in the text.
- * False: nowhere. */
+/** Where the value (or, for key_only, the key) at a JSON pointer (RFC 6901) is in the text. False:
+ * nowhere. */
 bool eop_json_locate(const char *text, size_t size, const char *pointer, bool key_only,
                      size_t *line, size_t *column);
 

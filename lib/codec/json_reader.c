@@ -99,7 +99,7 @@ static size_t check_escape(const char *p, const char *end, const char **problem)
     return low >= 0xdc00 && low <= 0xdfff ? 12 : 0;
 }
 
-/* at stands behind the opening quote. */
+/* at is behind the opening quote. */
 static bool take_string(eop_reader *r) {
     const char *begin = r->text + r->at;
     const char *end = r->text + r->size;
@@ -152,7 +152,7 @@ static bool starts_word(const eop_reader *r, const char *word, size_t size) {
     return r->size - r->at >= size && memcmp(r->text + r->at, word, size) == 0;
 }
 
-/* What may stand behind a bare word or a number. */
+/* What may follow a bare word or a number. */
 static bool at_boundary(const eop_reader *r) {
     if (r->at >= r->size) {
         return true;

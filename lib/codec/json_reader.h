@@ -31,7 +31,7 @@ typedef struct eop_reader {
     size_t size;
     size_t at;       /**< next byte */
     size_t start;    /**< first byte of the token; of what is wrong after an error */
-    const char *raw; /**< between the quotes (escapes as they stand), or the number's text */
+    const char *raw; /**< between the quotes (with its escapes), or the number's text */
     size_t raw_size;
     bool escaped;        /**< raw holds escapes: eop_reader_unescape() */
     bool words;          /**< set after init: take NaN, Infinity, -Infinity as EOP_TOKEN_WORD */

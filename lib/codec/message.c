@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writes members one after the other; what stands at the end of the buffer decides about the comma.
- */
+/* Writes members one after the other; the last byte of the buffer decides about the comma. */
 #include "codec/message.h"
 
 #include <string.h>

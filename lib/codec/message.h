@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The one encoder of messages: samples and predictions as JSON, one line each. What it writes of a
- * sample eop_payload_decode() reads with an empty configuration, bit for bit, but for float64 that
+ * sample eop_payload_decode() reads with an empty configuration, bit for bit, except float64 that
  * is not finite. */
 #ifndef EOP_CODEC_MESSAGE_H
 #define EOP_CODEC_MESSAGE_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The header of NumPy's .npy files (NEP 1, versions 1.0 to 3.0), after which the array stands. */
+/* The header of NumPy's .npy files (NEP 1, versions 1.0 to 3.0), which the array follows. */
 #ifndef EOP_CODEC_NPY_H
 #define EOP_CODEC_NPY_H
 
@@ -27,8 +27,8 @@ const char *eop_npy_descr(edgeops_type type);
 /** Puts the header of an array; descr is put into quotes unless it begins with '['. length 0: one
  * dimension. */
 void eop_npy_put_header(eop_buf *buf, const char *descr, uint64_t rows, uint32_t length);
-/** Reads a header from the front of data. DONE: data is too short, header_bytes tells how much is
- * wanted at least. E_UNSUPPORTED for objects, fields, complex numbers, Fortran order and more than
+/** Reads a header from the front of data. DONE: data is too short, header_bytes is how much is
+ * needed at least. E_UNSUPPORTED for objects, fields, complex numbers, Fortran order and more than
  * two dimensions; E_CORRUPT. what: names the array in errors. */
 edgeops_status eop_npy_read_header(eop_npy *out, const char *data, size_t size, const char *what);
 

@@ -126,9 +126,9 @@ size_t eop_decimal_scan(eop_decimal *out, const char *text, size_t size) {
     return (size_t)(p - text);
 }
 
-/* Rounds value * 2^exponent to the nearest double, ties to even; sticky tells of bits lost below.
- * value has 64 bits at least when sticky is set, and the result is far from both ends of the range.
- */
+/* Rounds value * 2^exponent to the nearest double, ties to even; sticky: bits were lost below.
+ * value has 64 bits at least when sticky is set, and the result is far from both ends of the
+ * range. */
 static double round_wide(wide value, int exponent, bool sticky) {
     uint64_t high = (uint64_t)(value >> 64);
     int bits = high != 0 ? 128 - __builtin_clzll(high) : 64 - __builtin_clzll((uint64_t)value);

@@ -18,7 +18,7 @@ enum {
     EOP_DECIMAL_NO_INTEGER = 16,  /**< ".5" */
     EOP_DECIMAL_NO_FRACTION = 32  /**< "5." */
 };
-/** Any of these is no JSON number. */
+/** With any of these it is not a JSON number. */
 #define EOP_DECIMAL_NOT_JSON                                                                       \
     (EOP_DECIMAL_PLUS | EOP_DECIMAL_LEADING_ZERO | EOP_DECIMAL_NO_INTEGER | EOP_DECIMAL_NO_FRACTION)
 

@@ -24,7 +24,7 @@
 #define MAX_STRING   65536
 #define TWO_53       ((uint64_t)1 << 53)
 
-/* A quality code that stands beside its value. */
+/* A quality code in a member beside its value. */
 typedef struct rate {
     const char *channel;
     uint16_t code;
@@ -409,7 +409,7 @@ static edgeops_status put_rate(eop_payload *p, const eop_member *m, eop_token to
     return EDGEOPS_OK;
 }
 
-/* Each code to its value, which may stand before or behind it. first: of the sample's values. */
+/* Puts each code to its value, which may come before or after it. first: of the sample's values. */
 static edgeops_status rate_values(eop_payload *p, size_t first) {
     if (!eop_grow(&p->qualities, &p->quality_capacity, p->value_count, sizeof(*p->qualities))) {
         return eop_fail_nomem("payload");

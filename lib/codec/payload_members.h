@@ -25,9 +25,10 @@ typedef enum eop_member_role {
 /** One path such as "motor.temperature". */
 typedef struct eop_member {
     struct eop_member *next_made;
-    struct eop_member *follower; /**< who came after it last time: saves the hash next time */
-    uint64_t seen;               /**< number of the sample that held it last: tells of doubles */
-    const char *channel;         /**< for EOP_MEMBER_CHANNEL */
+    struct eop_member
+        *follower;       /**< the member that followed it last time: saves the hash next time */
+    uint64_t seen;       /**< number of the sample that held it last: shows doubles */
+    const char *channel; /**< for EOP_MEMBER_CHANNEL */
     uint32_t size;
     uint8_t role;
     uint8_t type;    /**< edgeops_type; EDGEOPS_TYPE_NULL: by its value */
@@ -79,13 +80,13 @@ edgeops_status eop_payload_asset(const eop_payload_config *config, char *asset, 
 typedef struct eop_members {
     eop_map by_path;
     eop_member *made;
-    uint64_t seed; /* so that nobody outside knows which names collide */
+    uint64_t seed; /* so that a sender cannot know which names collide */
 } eop_members;
 
 /** Finds or makes; size at most EOP_PATH_BYTES. NULL: no memory. */
 eop_member *eop_members_get(eop_members *members, const eop_payload_config *config,
                             const char *path, size_t size);
-/** To be called while nobody borrows a member. */
+/** Call it while no member is borrowed. */
 void eop_members_trim(eop_members *members);
 void eop_members_dispose(eop_members *members);
 

@@ -91,7 +91,8 @@ void eop_put_suggestion(eop_buf *buf, const char *name, const eop_json *among, b
         if (candidate == NULL) {
             continue;
         }
-        /* The British colour and the American color are 1 apart; 'a' and 'b' are no misspelling. */
+        /* The British colour and the American color are 1 apart; 'a' and 'b' are not a
+         * misspelling. */
         unsigned d = distance(name, candidate);
         if (d < best_distance && d * 2 <= strlen(candidate)) {
             best = candidate;

@@ -5,8 +5,8 @@
 
 #include "codec/json.h"
 
-/** Puts a value as a reader wants to see it: texts in single quotes and cut, "an object", "12.5".
- */
+/** Puts a value as a reader wants to see it: texts in single quotes and cut, "an object",
+ * "12.5". */
 void eop_put_brief(eop_buf *buf, const eop_json *json);
 /** "a string", "a whole number", ...: for a schema's type word. */
 const char *eop_type_phrase(const char *type);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows of CSV to samples. The header gives each column its role; the first rows are kept and looked
- * at for the types that are not given. Assets stand in a table by name, each with its last time and
- * open label. One row at a time: what it borrows is valid until the next. */
+ * at for the types that are not given. Assets are kept in a table by name, each with its last time
+ * and open label. One row at a time: what it borrows is valid until the next. */
 #include "codec/table_csv.h"
 
 #include <stdio.h>

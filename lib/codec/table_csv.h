@@ -66,7 +66,7 @@ typedef struct eop_csv_samples eop_csv_samples;
 /** Reads the header and the first rows, from which the types follow that are not given: a column
  * of numbers is float64 (as in JSON messages), "true" and "false" bool, all else string; a column
  * that is empty there gets the type of its first value. The columns of time, sequence, label,
- * group and those in the asset's name are no channels unless `columns` lists them.
+ * group and those in the asset's name are not channels unless `columns` lists them.
  *
  *  @param fd  stays the caller's; plain or gzip
  *  @return EDGEOPS_OK; EDGEOPS_E_INVALID (what is wrong with which column or line); E_NOMEM; E_IO

@@ -24,7 +24,7 @@ typedef struct eop_npz_options {
 
 typedef struct eop_npz eop_npz;
 /** Reads the heads of all arrays. `valid/NAME` says which rows of NAME are null; "times", "seqs"
- * and "labels" are no channels.
+ * and "labels" are not channels.
  *
  *  @param fd  stays the caller's; a .npz must be a regular file
  *  @return EDGEOPS_OK; EDGEOPS_E_INVALID names the array that does not fit; E_UNSUPPORTED;

@@ -154,8 +154,8 @@ eop_json *eop_value_json(const edgeops_value *value) {
         return eop_json_new_string(NULL);
     }
     if (eop_type_is_numeric(value->type) && !beyond_double(value)) {
-        /* A float32 as the decimal number that one writes for it, not with the digits of a double.
-         */
+        /* A float32 as the decimal number that one writes for it, not with the digits of a
+         * double. */
         char number[EOP_VALUE_TEXT];
         eop_value_format(number, value);
         return eop_json_new_number(value->type == EDGEOPS_TYPE_FLOAT32 ? eop_strtod(number, NULL)

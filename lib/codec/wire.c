@@ -181,7 +181,7 @@ bool eop_wire_fits(const edgeops_column *column, edgeops_type type) {
     return column->type == type || (column->length <= 1 && eop_type_widens(column->type, type));
 }
 
-/* A column of another type may stand in the place of one that has no value yet: all of it is null
+/* A column of another type may take the place of one that has no value yet: all of it is null
  * then. */
 static bool is_null(const edgeops_column *c, uint64_t row, edgeops_type type) {
     return (c->valid != NULL && c->valid[row] == 0) || !eop_wire_fits(c, type);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the host and edgeops-worker say to each other. A message is one frame of an eop_link (u32
- * little-endian size, then so many bytes): a head and a body. Numbers are in the machine's byte
+ * little-endian size, then that many bytes): a head and a body. Numbers are in the machine's byte
  * order: both ends run on one machine and come from one build. The worker is not trusted, so every
  * reader here checks what it reads; E_PROTOCOL is the answer to anything odd. */
 #ifndef EOP_CODEC_WIRE_H
@@ -36,7 +36,7 @@ typedef enum eop_wire_kind {
     EOP_WIRE_DONE = 23 /**< worker: trained, files are in the artifact directory */
 } eop_wire_kind;
 
-/** Flag of PREDICT: never in a batch, so that a window that kills its worker can be told. */
+/** Flag of PREDICT: never in a batch, so that a window that kills its worker can be identified. */
 #define EOP_WIRE_SINGLE 1u
 
 typedef struct eop_wire_head {
@@ -88,7 +88,7 @@ typedef struct eop_wire_extra {
     uint32_t column;
     uint32_t type;   /**< STRING: uint64 offsets[rows + 1]; else elements [rows][length] of it */
     uint64_t data;   /**< offsets from the start of the block */
-    uint64_t bytes;  /**< STRING: where its texts stand */
+    uint64_t bytes;  /**< STRING: where its texts are */
     uint64_t length; /**< STRING: and how many bytes; else elements of a row, 1 for scalars */
     uint64_t valid;  /**< uint8[rows], 0 says null; 0 when there are no nulls */
 } eop_wire_extra;
@@ -101,8 +101,7 @@ typedef struct eop_wire_part {
 } eop_wire_part;
 
 /** Whether values of a column can be given as `type`, see eop_type_widens(); arrays only as they
- * are.
- */
+ * are. */
 bool eop_wire_fits(const edgeops_column *column, edgeops_type type);
 
 /** Bytes of a block of all the parts, a multiple of 8. types: columns of them, which each part's
@@ -122,7 +121,7 @@ void eop_wire_block_begin(int64_t **times, double **values, char *out, uint64_t 
 edgeops_status eop_wire_put_window(eop_buf *buf, uint64_t id, const edgeops_type *types,
                                    size_t columns, const eop_wire_part *part);
 
-/** Where the parts of a block stand. */
+/** Where the parts of a block are. */
 typedef struct eop_wire_view {
     uint64_t rows;
     uint32_t columns;

@@ -13,9 +13,9 @@
 #include "ingest/mqtt_link.h"
 
 /* PUBACK cannot be withheld (mqtt_conn.h). The host stops this driver before the disk is full, so
- * that the broker queues; but a message that comes when there is no room already has been
- * acknowledged when we know. Such ones wait here until there is room again, in order, while the
- * link is cut: only a full disk and the death of the process together lose them. */
+ * that the broker queues; but a message that arrives when the room has just run out is acknowledged
+ * before we know. Such messages wait here, in order, with the link cut, until there is room again:
+ * only a full disk and the death of the process together lose them. */
 #define MAX_HELD       20000
 #define MAX_HELD_BYTES (64u * 1024 * 1024)
 
@@ -27,8 +27,8 @@ typedef struct held {
     char payload[];
 } held;
 
-/* The held ones are touched by Paho's thread while the link lives, else by the host's: link start
- * and stop part the two. */
+/* Paho's thread touches the held messages while the link lives, the host's thread otherwise:
+ * starting and stopping the link separates the two. */
 typedef struct mqtt {
     const edgeops_hld_host *host;
     eop_mqtt_config *config;
@@ -75,7 +75,7 @@ static void hold(mqtt *m, const char *topic, const void *payload, size_t size,
     m->held_bytes += size;
 }
 
-/* Hands the held ones to the host, as far as it takes them. */
+/* Hands the held messages to the host until it takes no more. */
 static edgeops_status hand_over(mqtt *m) {
     while (m->first != NULL) {
         held *h = m->first;

@@ -34,7 +34,7 @@
 typedef struct eop_label_reader eop_label_reader;
 
 /** config: checked against the schema; NULL gives *out NULL: every topic has samples. kind, source:
- * what the labels tell as their source: "KIND:SOURCE/TOPIC". E_INVALID with the key. */
+ * what the labels give as their source: "KIND:SOURCE/TOPIC". E_INVALID with the key. */
 edgeops_status eop_label_reader_new(eop_label_reader **out, const eop_json *config,
                                     const char *kind, const char *source);
 void eop_label_reader_free(eop_label_reader *reader);

@@ -36,7 +36,7 @@ static void close_fd(int *fd) {
     }
 }
 
-/* The anchor will not come: nothing else may. */
+/* The anchor will not connect: nobody else may. */
 static void on_failure(void *context, MQTTAsync_failureData *data) {
     (void)context;
     (void)data;
@@ -45,7 +45,7 @@ static void on_failure(void *context, MQTTAsync_failureData *data) {
     pthread_mutex_unlock(&mutex);
 }
 
-/* Gives the port; 0 when that cannot be. */
+/* Returns the port; 0 when there can be no listener. */
 static unsigned make_listener(void) {
     struct sockaddr_in address = {.sin_family = AF_INET};
     socklen_t size = sizeof(address);

@@ -18,8 +18,8 @@ typedef struct eop_mqtt_topic {
     int qos;
 } eop_mqtt_topic;
 
-/** Immutable once made, shared by count: a thread that still waits for the resolver may outlive
- * the one who made it. Texts are NULL where absent. */
+/** Immutable once made, shared by counted references: a thread that still waits for the resolver
+ * may outlive its owner. Texts are NULL where absent. */
 typedef struct eop_mqtt_config {
     int references; /**< atomic */
     char *host;     /**< without the brackets of an IPv6 address */

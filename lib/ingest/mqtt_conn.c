@@ -26,7 +26,7 @@
 #include "ingest/mqtt_private.h"
 
 #define REPLY_TIMEOUT (15 * EDGEOPS_SECOND)
-/* How often Paho is woken while a connection comes about, in its first second and later. */
+/* How often Paho is woken while a connection is being made, in its first second and later. */
 #define WAKE_OFTEN        (5 * EDGEOPS_MILLISECOND)
 #define WAKE_SELDOM       (50 * EDGEOPS_MILLISECOND)
 #define DRAIN_TIMEOUT     (EDGEOPS_SECOND / 2)

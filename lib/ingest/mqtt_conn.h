@@ -13,7 +13,7 @@
  *   list of unacknowledged messages; cleaning the session, resending or destroying the handle then
  *   uses them again. So a publishing handle never has clean session set on Paho's side (MQTT 5:
  *   clean start and an expiry of one second instead), is never connected twice, and is left alone
- *   for ever if anything was under way when the link broke.
+ *   if anything was under way when the link broke.
  * - Destroying the last handle stops Paho's threads, which races with a new one being made; and its
  *   threads sleep through new connections: see mqtt_anchor.h. */
 #ifndef EOP_INGEST_MQTT_CONN_H
@@ -36,7 +36,7 @@ typedef struct eop_mqtt_conn_handler {
 typedef struct eop_mqtt_conn_options {
     eop_mqtt_config *config;
     const char *address;          /**< numeric host, used instead of the name unless TLS is on */
-    const char *client_id_suffix; /**< "" or what tells this client from others of the config */
+    const char *client_id_suffix; /**< "" or what sets this client apart */
     bool publisher;               /**< does not subscribe */
     bool clear;                   /**< only to make the broker forget the session */
     edgeops_duration patience;    /**< with an answer to the attempt; 0: the default */
@@ -48,8 +48,9 @@ typedef struct eop_mqtt_conn_options {
 /** Makes the handle and begins to connect. Reads the password file, looks whether the TLS files can
  * be read. */
 edgeops_status eop_mqtt_conn_open(eop_mqtt_conn **out, const eop_mqtt_conn_options *options);
-/** Waits until connected and, but for a publisher, subscribed. E_CANCELED when interrupted; else an
- * error whose detail is for the user. *detail: what we are connected to; at least 200 bytes. */
+/** Waits until connected and, unless it is a publisher, subscribed. E_CANCELED when interrupted;
+ * else an error whose detail is for the user. *detail: what we are connected to; at least 200
+ * bytes. */
 edgeops_status eop_mqtt_conn_wait_up(eop_mqtt_conn *conn, char *detail, size_t size);
 /** Waits for the end of the link: E_CANCELED when interrupted, else the reason. */
 edgeops_status eop_mqtt_conn_wait_down(eop_mqtt_conn *conn);
@@ -57,8 +58,8 @@ edgeops_status eop_mqtt_conn_wait_down(eop_mqtt_conn *conn);
 void eop_mqtt_conn_interrupt(eop_mqtt_conn *conn);
 /** E_AGAIN when all slots are taken or the link is down; E_INVALID. */
 edgeops_status eop_mqtt_conn_send(eop_mqtt_conn *conn, const edgeops_message *message);
-/** QoS 2 sends were under way when the link broke (3.1.1: the broker may remember their numbers).
- */
+/** QoS 2 sends were under way when the link broke (3.1.1: the broker may remember their
+ * numbers). */
 bool eop_mqtt_conn_left_qos2(eop_mqtt_conn *conn);
 /** Disconnects; no callback comes after it returned. The handle is destroyed or, where that is not
  * safe, left. conn is freed in either case as far as it can be. NULL is allowed. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ends sessions at brokers, in the background. Those under way stand in a list of the process,
- * since a source with the client id of the one that was removed may be added at once. */
+/* Ends sessions at brokers, in the background. A list of the process holds those under way, since a
+ * source with the client id of a removed one may be added at once. */
 #include <pthread.h>
 #include <stdbool.h>
 #include <string.h>

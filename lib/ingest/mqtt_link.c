@@ -22,8 +22,8 @@
  * clients that take each other's id away never get there. */
 #define GOOD_LIFE     (10 * EDGEOPS_SECOND)
 #define BACKOFF_AGAIN (100 * EDGEOPS_MILLISECOND)
-/* After a connection that came about at all, the broker is there and need not be waited for long.
- */
+/* After a connection that came about at all, the broker is there and need not be waited for
+ * long. */
 #define BACKOFF_SHORT (4 * EDGEOPS_SECOND)
 #define MAX_LEFT      256 /* handles left alone, from which on only the longest back-off is used */
 #define DETAIL        256

@@ -36,7 +36,7 @@ void eop_mqtt_link_stop(eop_mqtt_link *link);
 
 /** Ends the persistent session of a subscriber's client id at the broker: connects once with a
  * clean session, in the background, within five seconds, best effort. Links of the same broker and
- * client id that are started meanwhile wait for it, lest it end their session. */
+ * client id that start meanwhile wait for it, so that it does not end their session. */
 void eop_mqtt_forget(eop_mqtt_config *config);
 /** Waits until none for the client id of this configuration is under way. */
 void eop_mqtt_forget_wait(const eop_mqtt_config *config);

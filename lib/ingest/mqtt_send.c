@@ -5,11 +5,11 @@
 #include "base/error.h"
 #include "ingest/mqtt_private.h"
 
-/* In 3.1.1 nobody says how many a broker bears; mosquitto hangs up at the 21st. In 5 it says so,
- * and Paho obeys. */
+/* In 3.1.1 a broker does not say how many it takes; mosquitto hangs up at the 21st. In 5 it says
+ * so, and Paho obeys. */
 #define MAX_PENDING_QOS2 16
 
-/* Takes the slot back. Gives the id and whether its owner may still be told. */
+/* Takes the slot back. Returns the id and whether its owner may still be called. */
 static bool end_send(eop_mqtt_slot *s, bool socket_error, uint64_t *id) {
     eop_mqtt_conn *conn = s->conn;
     pthread_mutex_lock(&conn->mutex);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Detached threads with a small stack, and names looked up outside Paho's global mutex. No state.
- */
+/* Detached threads with a small stack, and names looked up outside Paho's global mutex. No
+ * state. */
 #include "ingest/mqtt_thread.h"
 
 #include <netdb.h>

@@ -131,7 +131,7 @@ static void tell(edgeops_publisher *p, edgeops_status status, const char *detail
 }
 
 static void report_change(edgeops_publisher *p, const change *c) {
-    /* A loss and a new link may both have happened since: the host hears of both. */
+    /* A loss and a new link may both have happened since: both are reported to the host. */
     bool lost = c->changed && p->generation != 0 && c->up != p->generation;
     if (c->refused && !lost) {
         tell(p, EDGEOPS_OK, c->refusal);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The public door to the encoder of messages, for who publishes samples. */
+/* The public door to the encoder of messages, for programs that publish samples. */
 #include "base/compiler.h"
 #include "base/error.h"
 #include "codec/message.h"

@@ -89,8 +89,9 @@ static void put_event(edgeops_source *source, edgeops_source_state state,
     memcpy(source->events[at].detail, detail, DETAIL);
 }
 
-/* Any thread. The one place that logs a source's state; whoever has on_state need not. What is
- * reported again, such as a broker that is still away, is neither logged nor reported. */
+/* Any thread. The only place that logs a source's state: a host with on_state need not log it. A
+ * state that comes again unchanged, such as a broker that is still away, is neither logged nor
+ * reported. */
 static void push_state(edgeops_source *source, edgeops_source_state state, edgeops_log_level level,
                        const char *detail) {
     char text[DETAIL];
@@ -187,8 +188,8 @@ static edgeops_status append(edgeops_source *source, const edgeops_sample *sampl
     edgeops_status rc = options->append(result, samples, n, NULL, options->user_data);
     if (rc == EDGEOPS_E_LIMIT && options->ready != NULL &&
         options->ready(options->user_data) == EDGEOPS_OK) {
-        /* There is room, perhaps made this very moment: then it is these samples that break a
-         * limit, and trying again for ever would help nobody. */
+        /* There is room, perhaps since a moment ago. If the append fails again, these samples break
+         * a limit, and trying again would never help. */
         *result = (edgeops_append_result)EDGEOPS_APPEND_RESULT_INIT;
         rc = options->append(result, samples, n, NULL, options->user_data);
         return rc == EDGEOPS_E_LIMIT ? EDGEOPS_E_INVALID : rc;
@@ -263,7 +264,7 @@ static edgeops_status take_message(edgeops_source *source, const char *topic, co
     return append(source, samples, n, result);
 }
 
-/* What both ways in have in common behind the gate: tells the driver, the counters and the
+/* The common end of both ways in, behind the gate: reports to the driver, the counters and the
  * context. */
 static edgeops_status finish(edgeops_source *source, edgeops_status rc, const char *reason,
                              const char *topic, const void *payload, size_t size,

@@ -13,8 +13,8 @@ edgeops_status eop_source_config_check(const edgeops_hld_driver *driver, const c
 /** Makes the decoder of a driver that takes payloads; else *payload stays NULL. */
 edgeops_status eop_source_payload_open(eop_payload **payload, uint64_t *max_payload,
                                        const edgeops_hld_driver *driver, const eop_json *config);
-/** Puts a client id into the configuration where the driver knows one and none is given: the same
- * at each start, other for other sources and installations. */
+/** Puts a client id into the configuration where the driver uses one and none is given: the same at
+ * each start, and a different one for each source and installation. */
 edgeops_status eop_source_client_id(eop_json *config, const edgeops_hld_driver *driver,
                                     const char *name, const char *instance);
 

@@ -27,7 +27,7 @@ static void on_poll(uv_poll_t *handle, int status, int events) {
     int ready = 0;
     if (status < 0) {
         /* An error waits on the descriptor (POLLERR) and libuv has stopped looking. The next read
-         * or write tells the caller which; until he reacts this stays level-triggered. */
+         * or write says which; until the caller reacts this stays level-triggered. */
         ready = io->wanted | EOP_HANGUP;
         (void)start_poll(io);
     } else {

@@ -238,7 +238,7 @@ static void hold_fds(eop_link *link, const int fds[MAX_FDS], size_t count, size_
         at += HEADER + size;
     }
     if (last == SIZE_MAX || link->held_count == EOP_COUNT(link->held)) {
-        close_fds(fds, count); /* in the middle of a frame: nobody waits for them */
+        close_fds(fds, count); /* in the middle of a frame: no frame takes them */
         return;
     }
     held *slot = &link->held[link->held_count++];

@@ -70,7 +70,7 @@ static edgeops_status make_address(struct sockaddr_un *out, int *dir_fd, const c
     return EDGEOPS_OK;
 }
 
-/* 0 or an errno value; waits for a place in the backlog, but not for ever. */
+/* 0 or an errno value; waits for a place in the backlog, at most CONNECT_WAIT_S. */
 static int connect_address(int fd, const struct sockaddr_un *address) {
     struct timeval wait = {CONNECT_WAIT_S, 0};
     struct timeval none = {0, 0};
@@ -174,7 +174,7 @@ static edgeops_status listen_on(eop_listener *listener, const char *path) {
         status = eop_fail_errno(errno, "platform", "no socket can be made");
         goto out;
     }
-    eop_fork_close(listener->fd); /* a child would go on to take connections that nobody answers */
+    eop_fork_close(listener->fd); /* a child would keep taking connections and never answer them */
     if (bind(listener->fd, (const struct sockaddr *)&address, sizeof(address)) != 0) {
         status = errno == EADDRINUSE
                      ? eop_fail(EDGEOPS_E_BUSY, "platform", "someone already listens on '%s'", path)

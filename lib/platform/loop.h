@@ -18,7 +18,7 @@ struct edgeops_ctx {
     eop_birth birth;
     uv_loop_t loop;
     uv_async_t stop_wake; /* also what keeps the loop alive while it has nothing else */
-    uv_timer_t limit;     /* ends a turn that may not block for ever */
+    uv_timer_t limit;     /* ends a turn with a limited wait */
     uv_idle_t defer_turn; /* active while something is deferred: the loop does not sleep then */
     eop_deferred *deferred;
     size_t deferred_count;
@@ -31,8 +31,8 @@ struct edgeops_ctx {
     size_t held;  /* what ends by itself in later turns */
 };
 
-/** Starts a timer that is never early: libuv counts in milliseconds from a cached, truncated time.
- */
+/** Starts a timer that is never early: libuv counts in milliseconds from a cached, truncated
+ * time. */
 void eop_uv_timer_start(uv_timer_t *timer, uv_timer_cb fn, edgeops_duration after,
                         edgeops_duration repeat);
 

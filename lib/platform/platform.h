@@ -38,8 +38,7 @@ edgeops_status eop_ctx_turn(edgeops_ctx *ctx, edgeops_duration max_wait);
 typedef struct eop_timer eop_timer;
 edgeops_status eop_timer_new(eop_timer **out, edgeops_ctx *ctx, eop_fn fn, void *user_data);
 /** repeat 0: once. Starting again moves it. Resolution 1 ms, never early; after 0: in the next
- * turn.
- */
+ * turn. */
 void eop_timer_start(eop_timer *timer, edgeops_duration after, edgeops_duration repeat);
 void eop_timer_stop(eop_timer *timer);
 void eop_timer_free(eop_timer *timer);
@@ -59,7 +58,7 @@ typedef void (*eop_io_fn)(int events, void *user_data);
  * watched until eop_io_set(). E_DENIED for what cannot be waited for, such as a regular file. */
 edgeops_status eop_io_new(eop_io **out, edgeops_ctx *ctx, int fd, eop_io_fn fn, void *user_data);
 /** events 0: pause. Level-triggered. An error on the descriptor is shown as EOP_HANGUP with all
- * events that were asked for: the next read or write tells which. */
+ * events that were asked for: the next read or write says which. */
 edgeops_status eop_io_set(eop_io *io, int events);
 void eop_io_free(eop_io *io);
 
@@ -69,10 +68,10 @@ typedef struct eop_work eop_work;
  * it returns the handle is gone. edgeops_ctx_free() waits for it. out may be NULL. */
 edgeops_status eop_work_start(eop_work **out, edgeops_ctx *ctx, eop_fn work, eop_fn done,
                               void *user_data);
-/** Work that has not begun will not run; done is called all the same. Never waits. NULL is allowed.
- */
+/** Work that has not begun will not run; done is called all the same. Never waits. NULL is
+ * allowed. */
 void eop_work_cancel(eop_work *work);
-/** work runs on a thread of its own, with all signals blocked, then done on the loop, once. For what
+/** work runs on a thread of its own with all signals blocked, then done on the loop, once. For what
  * may take long: the pool's few threads serve the whole process. The object that user_data is must
  * live until done. */
 edgeops_status eop_thread_start(edgeops_ctx *ctx, eop_fn work, eop_fn done, void *user_data);
@@ -87,8 +86,7 @@ typedef struct eop_process eop_process;
 /** signal 0: exited with code; else ended by that signal. Usage of the process and of those it
  * waited for. code -1: not known, because the host reaps all children itself. Linux counts this
  * process's own peak at the start into peak_memory_bytes (exec inherits it): only a larger one is
- * the child's.
- */
+ * the child's. */
 typedef struct eop_exit {
     int code;
     int signal;
@@ -154,10 +152,9 @@ typedef struct eop_link_handler {
  * frames over max_frame bytes end the link. */
 edgeops_status eop_link_new(eop_link **out, edgeops_ctx *ctx, int fd, size_t max_frame,
                             const eop_link_handler *handler, void *user_data);
-/** Queues one frame; tries to write at once. data copied, fds duplicated. E_AGAIN when more than
- * 64 MiB would wait; E_CLOSED (no on_close inside this call); E_NOMEM, E_IO: nothing was sent, or
- * half a frame was and the link ends: on_close follows.
- */
+/** Queues one frame; tries to write at once. data copied, fds duplicated. E_AGAIN when more than 64
+ * MiB would wait; E_CLOSED (no on_close inside this call); E_NOMEM, E_IO: nothing was sent, or half
+ * a frame was and the link ends: on_close follows. */
 edgeops_status eop_link_send(eop_link *link, const void *data, size_t size, const int *fds,
                              size_t fd_count);
 /** Bytes that wait to be written. */
@@ -165,7 +162,7 @@ size_t eop_link_queued(const eop_link *link);
 /** Stops and starts reading: back-pressure on the peer. What was read already is delivered by the
  * loop, not inside this call. */
 void eop_link_pause(eop_link *link, bool paused);
-/** uid and pid of the peer as the kernel tells. */
+/** uid and pid of the peer as the kernel knows them. */
 edgeops_status eop_link_peer(const eop_link *link, uid_t *uid, pid_t *pid);
 /** What is queued is dropped. */
 void eop_link_free(eop_link *link);
@@ -173,21 +170,21 @@ void eop_link_free(eop_link *link);
 typedef struct eop_listener eop_listener;
 /** Gets a connected descriptor, taken by the callee. */
 typedef void (*eop_accept_fn)(int fd, void *user_data);
-/** Listens on a path (mode 0600; a dead socket file there is replaced, a living one gives E_BUSY).
- */
+/** Listens on a path (mode 0600; a dead socket file there is replaced, a living one gives
+ * E_BUSY). */
 edgeops_status eop_listener_new(eop_listener **out, edgeops_ctx *ctx, const char *path,
                                 eop_accept_fn fn, void *user_data);
 /** Removes the socket file. */
 void eop_listener_free(eop_listener *listener);
-/** Connects; E_NOTFOUND when nobody listens there, E_TIMEOUT when he is overloaded for 10 s. Paths
- * may be longer than the 107 bytes of the system. Any thread. */
+/** Connects; E_NOTFOUND when nobody listens there, E_TIMEOUT when the listener is overloaded for 10
+ * s. Paths may be longer than the 107 bytes of the system. Any thread. */
 edgeops_status eop_connect(int *fd, const char *path);
 /** Two connected stream sockets, both O_CLOEXEC. */
 edgeops_status eop_socketpair(int fds[2]);
 
 /* -- plug-ins -- */
-/** Loads a shared object by absolute path for ever and gives a symbol of it. E_NOTFOUND (no such
- * file or symbol), E_UNSUPPORTED (cannot be loaded, the text says why). */
+/** Loads a shared object by absolute path, never unloads it, and gives a symbol of it. E_NOTFOUND
+ * (no such file or symbol), E_UNSUPPORTED (cannot be loaded, the text says why). */
 edgeops_status eop_plugin_symbol(void **symbol, const char *path, const char *name);
 /** A function of a library of the system, by its soname: it is loaded when first asked for and
  * stays. E_UNSUPPORTED where it is not there or has no such function. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Shared memory for the worker: an anonymous file, mapped here and handed over as a descriptor. It
- * is placed for large pages, and sealed before somebody else gets it. */
+ * is placed for large pages, and sealed before another process gets it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -90,7 +90,7 @@ edgeops_status eop_shm_new(int *fd, void **memory, size_t size, const char *name
 }
 
 edgeops_status eop_shm_seal(int fd) {
-    /* FUTURE_WRITE leaves the mapping of the one who made it writable (Linux 5.1). */
+    /* FUTURE_WRITE leaves the mapping of its maker writable (Linux 5.1). */
     int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL;
     if (fcntl(fd, F_ADD_SEALS, seals) != 0) {
         return eop_fail_errno(errno, "platform", "the shared memory cannot be sealed");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A thread of its own for one long piece of work, whose end is told on the loop. Not the loop's
+/* A thread of its own for one long piece of work, whose end is reported on the loop. Not the loop's
  * pool: its four threads serve all loops of the process, those of the host too. */
 #include "base/thread.h"
 #include "base/error.h"
