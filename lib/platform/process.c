@@ -47,8 +47,8 @@ static int pidfd_reap(int pidfd, siginfo_t *info, struct rusage *usage) {
     return rc;
 }
 
-/* What a process leaves behind in its group ends with it. Only while it is not reaped: until then
- * nobody else can have its number. */
+/* Ends what a process leaves behind in its group. Only before it is reaped: until then no other
+ * group can have its number. */
 static void kill_group(const eop_process *process) {
     if (pidfd_signal(process->pidfd, 0) == 0) {
         (void)kill(-process->pid, SIGKILL);
@@ -97,7 +97,7 @@ static void on_pidfd(uv_poll_t *handle, int status, int events) {
     }
 }
 
-/* Blocks until the killed process is gone, but not for ever: one that hangs in the kernel (dead
+/* Blocks until the killed process is gone, for a limited time: one that hangs in the kernel (dead
  * disk) must not hang the host. */
 static void kill_and_reap(eop_process *process) {
     struct pollfd gone = {process->pidfd, POLLIN, 0};
