@@ -22,6 +22,7 @@
 #include "codec/input.h"
 #include "platform/platform.h"
 #include "workflow/content.h"
+#include "workflow/xz_window.h"
 
 #define FUNCTIONS(X)                                                                               \
     X(archive_entry_filetype)                                                                      \
@@ -77,6 +78,7 @@ enum {
     BLOCK = EOP_CONTENT_BLOCK,
     END_MIN = 1024,          /* two blocks of zeros end a tar */
     END_MAX = 2 << 20,       /* and fill its last record, of at most 1 MiB by GNU tar's limit */
+    WINDOW_MAX = 128 << 20,  /* memory for unpacking xz; zstd's own default is the same */
     HEADERS_PER_ENTRY = 4096 /* its header, an extended one for a long name, both filled up */
 };
 
@@ -177,6 +179,12 @@ static edgeops_status open_unpacker(eop_tar *t) {
     if (magic[0] == 0x1f && magic[1] == 0x8b) {
         return eop_input_open(&t->gzip, t->fd, t->what);
     }
+    if (magic[0] == 0xfd) {
+        edgeops_status status = eop_xz_check_window(t->fd, t->packed, WINDOW_MAX, t->what);
+        if (status != EDGEOPS_OK) {
+            return status;
+        }
+    }
     t->unpacker = la.archive_read_new();
     if (t->unpacker == NULL) {
         return eop_fail_nomem("workflow");
@@ -226,10 +234,13 @@ edgeops_status eop_tar_open(eop_tar **out, int fd, const char *what) {
     t->utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
     t->fd = fd;
     t->what = what;
-    status = fstat(fd, &st) == 0 ? open_unpacker(t)
+    status = fstat(fd, &st) == 0 ? EDGEOPS_OK
                                  : eop_fail_errno(errno, "workflow", "cannot read '%s'", what);
     if (status == EDGEOPS_OK) {
         t->packed = (uint64_t)st.st_size;
+        status = open_unpacker(t);
+    }
+    if (status == EDGEOPS_OK) {
         t->reader = la.archive_read_new();
         status = t->reader != NULL ? EDGEOPS_OK : eop_fail_nomem("workflow");
     }

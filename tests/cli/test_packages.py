@@ -6,6 +6,7 @@ import io
 import json
 import lzma
 import os
+import random
 import shutil
 import subprocess
 import tarfile
@@ -358,6 +359,42 @@ def test_bombs_are_refused_before_they_unpack(node, tmp_path):
     path.write_bytes(gzip.compress(ALL + many + END))
     code, said = check(node, path)
     assert code == 1 and "20000 entries" in said
+
+
+def test_what_unpacks_with_too_much_memory_is_refused(node, zipped, tmp_path):
+    path = tmp_path / "a.tar.xz"
+
+    def packed(size, **options):
+        return lzma.compress(tar(good()), filters=[{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": size}], **options)
+
+    for size in (4096, 64 << 20, 128 << 20):
+        path.write_bytes(packed(size))
+        assert digest(node, path) == digest(node, zipped)
+    for size in (192 << 20, 1 << 30):
+        path.write_bytes(packed(size))
+        code, said = check(node, path)
+        assert code == 1 and "dictionary of" in said and "128 MiB" in said, said
+    # In any block, not in the first alone: xz makes blocks of 64 KiB here, and one is replaced.
+    noise = tar(good(member("noise", random.Random(7).randbytes(300_000))))
+    blocks = bytearray(subprocess.run(["xz", "-0", "--block-size=65536", "-T2"], input=noise, stdout=subprocess.PIPE, check=True).stdout)
+    path.write_bytes(blocks)
+    assert check(node, path)[0] == 0
+    filters = bytes(blocks[blocks.index(b"\x21\x01", 12):][:3])
+    place = blocks.rindex(filters)
+    assert place > 65536
+    blocks[place + 2] = 36  # 1 GiB
+    path.write_bytes(blocks)
+    code, said = check(node, path)
+    assert code == 1 and "dictionary of 1024 MiB" in said, said
+    # Two streams behind one another are not one.
+    path.write_bytes(packed(4096) + packed(4096))
+    code, said = check(node, path)
+    assert code == 1 and "xz" in said
+    if "zst" in PACKERS:
+        path.write_bytes(subprocess.run(["zstd", "-q", "-c", "--ultra", "-22", "--long=31", "--no-check"], input=noise,
+                                        stdout=subprocess.PIPE, check=True).stdout)
+        code, said = check(node, path)
+        assert code == 1 and "memory" in said, said
 
 
 def test_many_small_files_are_no_bomb(node, tmp_path):
