@@ -384,11 +384,11 @@ static edgeops_status look(bool *dropped, eop_retain_run *run, edgeops_store *st
                            eop_telemetry *telemetry, bool dry) {
     eop_chunk_info chunk;
     uint64_t bytes = 0;
-    item *it = &run->heap[0];
     *dropped = false;
     if (run->count == 0) {
         return EDGEOPS_DONE;
     }
+    item *it = &run->heap[0];
     if (!is_due(run, it, it->at.t1)) {
         pop(run);
         return EDGEOPS_OK;
