@@ -65,7 +65,8 @@ typedef struct edgeops_usage {
  *
  *  @param status   EDGEOPS_OK: the model is there, for edgeops_model_open(). Else there is none:
  *                  EDGEOPS_E_WORKER (the workflow failed; message: last line of the traceback, or
- *                  how the worker died); EDGEOPS_E_TIMEOUT; EDGEOPS_E_CANCELED; EDGEOPS_E_LIMIT
+ *                  how the worker died); EDGEOPS_E_TIMEOUT (also of reading what the training left,
+ *                  which has train_timeout once more); EDGEOPS_E_CANCELED; EDGEOPS_E_LIMIT
  *                  (memory, disk); EDGEOPS_E_INVALID (the dataset does not have an input of the
  *                  manifest: named); EDGEOPS_E_CORRUPT (its digest is not what it was frozen with);
  *                  EDGEOPS_E_DENIED (the training left a link or a device); EDGEOPS_E_EXISTS;

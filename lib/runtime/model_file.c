@@ -63,10 +63,11 @@ static char *describe(const eop_model_parts *parts, eop_json *files, uint64_t si
     return text;
 }
 
-edgeops_status eop_model_write(const char *folder, const eop_model_parts *parts) {
+edgeops_status eop_model_write(const char *folder, const eop_model_parts *parts, eop_seal_go_fn go,
+                               void *user_data) {
     eop_json *files = NULL;
     uint64_t size_bytes = 0;
-    edgeops_status status = eop_seal(&files, &size_bytes, folder);
+    edgeops_status status = eop_seal(&files, &size_bytes, folder, go, user_data);
     if (status != EDGEOPS_OK) {
         return status;
     }

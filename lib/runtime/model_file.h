@@ -12,6 +12,7 @@
 
 #include "codec/json.h"
 #include "edgeops/runtime.h"
+#include "runtime/seal.h"
 
 #define EOP_MODEL_JSON  "model.json"
 #define EOP_MODEL_FILES "files"
@@ -31,8 +32,11 @@ typedef struct eop_model_parts {
 } eop_model_parts;
 
 /** Seals what is in folder/files and writes folder/model.json. E_DENIED, E_LIMIT, E_IO, E_NOMEM.
- * Any thread. */
-edgeops_status eop_model_write(const char *folder, const eop_model_parts *parts);
+ *
+ *  @param go  as of eop_seal()
+ *  Threads: any. */
+edgeops_status eop_model_write(const char *folder, const eop_model_parts *parts, eop_seal_go_fn go,
+                               void *user_data);
 
 /** Reads and checks folder/model.json; free with eop_json_free. E_NOTFOUND when there is none,
  * E_CORRUPT, E_VERSION when a newer program wrote it. Any thread. */

@@ -16,8 +16,9 @@
 #include "base/hash.h"
 #include "base/memory.h"
 
-#define FILES_MAX 100000u
-#define DEPTH_MAX 32u
+#define FILES_MAX   100000u
+#define DEPTH_MAX   32u
+#define PIECE_BYTES ((size_t)1 << 20)
 
 typedef struct seal {
     eop_json *files;
@@ -26,7 +27,36 @@ typedef struct seal {
     const char *folder; /**< path of the folder that is walked */
     const char *prefix; /**< its name within the model, "" for the top */
     unsigned depth;
+    eop_seal_go_fn go;
+    void *user_data;
 } seal;
+
+/* Asks after each piece whether to go on: a sparse file of a TiB takes no room, but half an hour. */
+static edgeops_status hash_file(seal *s, char hex[65], uint64_t *size, int fd, const char *name) {
+    eop_sha256 *hash = NULL;
+    ssize_t n = 1;
+    char *piece = eop_alloc(PIECE_BYTES);
+    edgeops_status status = piece != NULL ? eop_sha256_new(&hash) : eop_fail_nomem("runtime");
+    while (status == EDGEOPS_OK && n > 0) {
+        n = read(fd, piece, PIECE_BYTES);
+        if (n < 0 && errno == EINTR) {
+            n = 1;
+        } else if (n < 0) {
+            status = eop_fail_errno(errno, "runtime", "model file '%s'", name);
+        } else {
+            eop_sha256_update(hash, piece, (size_t)n);
+            *size += (uint64_t)n;
+            status = s->go(s->user_data);
+        }
+    }
+    if (status == EDGEOPS_OK) {
+        eop_sha256_finish(hash, hex);
+        hash = NULL;
+    }
+    eop_sha256_free(hash);
+    eop_free(piece);
+    return status;
+}
 
 static edgeops_status take_file(seal *s, const char *path, const char *name) {
     char hex[65];
@@ -35,7 +65,7 @@ static edgeops_status take_file(seal *s, const char *path, const char *name) {
     if (fd < 0) {
         return eop_fail_errno(errno, "runtime", "model file '%s'", name);
     }
-    edgeops_status status = eop_sha256_of_fd(hex, &size, fd, name);
+    edgeops_status status = hash_file(s, hex, &size, fd, name);
     if (status == EDGEOPS_OK && fsync(fd) != 0) {
         status = eop_fail_errno(errno, "runtime", "model file '%s'", name);
     }
@@ -95,8 +125,9 @@ static edgeops_status walk(seal *s, const char *folder, const char *prefix) {
     return status == EDGEOPS_OK ? eop_dir_sync(folder) : status;
 }
 
-edgeops_status eop_seal(eop_json **files, uint64_t *total, const char *folder) {
-    seal s = {.files = eop_json_array()};
+edgeops_status eop_seal(eop_json **files, uint64_t *total, const char *folder, eop_seal_go_fn go,
+                        void *user_data) {
+    seal s = {.files = eop_json_array(), .go = go, .user_data = user_data};
     edgeops_status status = s.files != NULL ? walk(&s, folder, "") : eop_fail_nomem("runtime");
     if (status != EDGEOPS_OK) {
         eop_json_free(s.files);

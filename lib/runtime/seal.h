@@ -7,10 +7,14 @@
 
 #include "codec/json.h"
 
+/** Asked after each MiB; anything but EDGEOPS_OK, with its error set, ends the work. */
+typedef edgeops_status (*eop_seal_go_fn)(void *user_data);
+
 /** Makes the files under a folder durable and lists them: [{name, size, sha256}], sorted by name;
  * *total is the sum of the sizes. Only regular files and folders are taken: E_DENIED. Any thread.
  */
-edgeops_status eop_seal(eop_json **files, uint64_t *total, const char *folder);
+edgeops_status eop_seal(eop_json **files, uint64_t *total, const char *folder, eop_seal_go_fn go,
+                        void *user_data);
 
 /** Compares a file with what is known of it. deep: its content too, else only its size. E_CORRUPT
  * says how it differs. Any thread. */

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/time.h"
 #include "dataset/dataset.h"
 #include "runtime/folder.h"
 #include "runtime/load.h"
@@ -41,7 +42,8 @@ struct edgeops_training {
     bool training;
     bool verifying;
     bool canceled;    /* by the caller */
-    atomic_bool stop; /* asked by the verifying thread */
+    atomic_bool stop; /* asked by the verifying and the saving thread */
+    edgeops_duration save_until;
     outcome loaded;
     outcome trained;
     outcome verified;
@@ -114,6 +116,20 @@ static void give_state(edgeops_training *t, const char *state) {
 
 /* -- the model to the disk -- */
 
+/* Saving may take as long as the training: files can be far larger than what they hold. */
+static edgeops_status may_go_on(void *user_data) {
+    edgeops_training *t = user_data;
+    if (atomic_load(&t->stop)) {
+        return eop_fail(EDGEOPS_E_CANCELED, "runtime", "ended on request");
+    }
+    if (eop_monotonic() > t->save_until) {
+        return eop_fail(EDGEOPS_E_TIMEOUT, "runtime",
+                        "reading the files that the training left took longer than the manifest's "
+                        "train_timeout");
+    }
+    return EDGEOPS_OK;
+}
+
 static edgeops_status seal(edgeops_training *t) {
     const eop_model_parts parts = {
         .workflow = t->options.workflow,
@@ -124,7 +140,11 @@ static edgeops_status seal(edgeops_training *t) {
         .python = eop_trainer_python(t->trainer),
         .usage = &t->usage,
     };
-    edgeops_status status = eop_model_write(t->folder.temporary, &parts);
+    edgeops_duration limit = edgeops_workflow_info_of(t->options.workflow)->manifest->train_timeout;
+    if (__builtin_add_overflow(eop_monotonic(), limit, &t->save_until)) {
+        t->save_until = EDGEOPS_FOREVER;
+    }
+    edgeops_status status = eop_model_write(t->folder.temporary, &parts, may_go_on, t);
     return status == EDGEOPS_OK ? eop_new_folder_commit(&t->folder) : status;
 }
 
@@ -134,7 +154,7 @@ static void seal_work(void *user_data) {
 }
 
 static void seal_done(void *user_data) {
-    edgeops_training *t = user_data; /* a cancel that came too late is none */
+    edgeops_training *t = user_data; /* a cancel after the last file came too late */
     if (t->sealed.status < 0) {
         end_with(t, &t->sealed);
     } else {

@@ -86,6 +86,11 @@ __attribute__((__unused__)) static edgeops_workflow *workflow_of(const char *sou
     return workflow_with(source, FIXTURE_PORTS, more);
 }
 
+static inline edgeops_status always(void *user_data) {
+    (void)user_data;
+    return EDGEOPS_OK;
+}
+
 /* A model without a file, as if a training of this workflow had made it: fixture_root/model. */
 static inline edgeops_model *model_of(const edgeops_workflow *workflow, const char *params) {
     const edgeops_usage usage = {0};
@@ -103,7 +108,7 @@ static inline edgeops_model *model_of(const edgeops_workflow *workflow, const ch
                                    .dataset_digest = "",
                                    .params = resolved,
                                    .usage = &usage};
-    cr_assert(eq(int, eop_model_write(folder, &parts), EDGEOPS_OK));
+    cr_assert(eq(int, eop_model_write(folder, &parts, always, NULL), EDGEOPS_OK));
     status = edgeops_model_open(&model, folder, store);
     cr_assert(eq(int, status, EDGEOPS_OK), "%s", edgeops_error_last()->message);
     eop_json_free(resolved);

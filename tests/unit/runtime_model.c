@@ -238,7 +238,7 @@ Test(runtime_model, what_is_not_a_sound_model_is_refused) {
         const edgeops_usage usage = {0};
         const eop_model_parts parts = {
             .workflow = workflow, .dataset = "d", .dataset_digest = "", .usage = &usage};
-        cr_assert(eq(int, eop_model_write(directory, &parts), EDGEOPS_OK));
+        cr_assert(eq(int, eop_model_write(directory, &parts, always, NULL), EDGEOPS_OK));
         replace(json, bad[i].from, bad[i].to);
         expect_refused(directory, bad[i].status, bad[i].part);
     }
@@ -270,7 +270,7 @@ Test(runtime_model, a_changed_file_is_seen_by_its_digest) {
     edgeops_model *model = NULL;
     cr_assert(eq(int, unlink(json), 0));
     cr_assert(eq(int, eop_file_write(file, "abc", 3, 0600), EDGEOPS_OK));
-    cr_assert(eq(int, eop_model_write(directory, &parts), EDGEOPS_OK));
+    cr_assert(eq(int, eop_model_write(directory, &parts, always, NULL), EDGEOPS_OK));
     cr_assert(eq(int, open_it(&model, directory), EDGEOPS_OK));
     edgeops_model_close(model);
     cr_assert(eq(int, eop_file_write(file, "abd", 3, 0600), EDGEOPS_OK));
@@ -321,6 +321,37 @@ Test(runtime_model, links_of_a_training_are_refused) {
     cr_expect(not(eop_file_exists(directory)));
     edgeops_workflow_close(workflow);
     edgeops_store_close(store);
+    eop_free(directory);
+}
+
+/* Half an hour of reading, without any room on the disk. */
+Test(runtime_model, a_file_without_end_comes_to_one) {
+    outcome o = {0};
+    edgeops_training *training = NULL;
+    edgeops_store *store = make_store(3);
+    const char *source = "def train(d, p, r): open(r.artifact_dir + '/s', 'wb').truncate(1 << 40)\n"
+                         "def load(path): return 1\n";
+    edgeops_workflow *workflow = workflow_of(source, ",\"limits\":{\"train_timeout\":\"2s\"}");
+    char *directory = path_of("models/m");
+    char *parent = path_of("models");
+    train(&o, store, workflow, directory);
+    cr_expect(eq(int, o.status, EDGEOPS_E_TIMEOUT), "%s", o.message);
+    expect_in(o.message, "train_timeout");
+    cr_expect(eq(int, count_in(parent), 0));
+    edgeops_workflow_close(workflow);
+    workflow = workflow_of(source, "");
+    cr_assert(eq(int, start(&training, &o, fixture_runtime, store, workflow, "d", directory),
+                 EDGEOPS_OK));
+    while (strstr(o.states, "saving") == NULL) {
+        (void)!edgeops_ctx_run(fixture_ctx, 10 * EDGEOPS_MILLISECOND);
+    }
+    edgeops_training_cancel(training);
+    wait_for(&o);
+    cr_expect(eq(int, o.status, EDGEOPS_E_CANCELED), "%s", o.message);
+    cr_expect(eq(int, count_in(parent), 0));
+    edgeops_store_close(store);
+    edgeops_workflow_close(workflow);
+    eop_free(parent);
     eop_free(directory);
 }
 
