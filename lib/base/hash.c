@@ -155,7 +155,7 @@ edgeops_status eop_sha256_of(char hex[65], const void *data, size_t size) {
 }
 
 edgeops_status eop_sha256_of_fd(char hex[65], uint64_t *size, int fd, const char *what) {
-    char data[65536];
+    char data[16384]; /* a host's threads may have small stacks */
     eop_sha256 *hash = NULL;
     uint64_t total = 0;
     edgeops_status rc = eop_sha256_new(&hash);

@@ -122,11 +122,15 @@ static void put_pages(eop_buf *buf, edgeops_type type, const char *elements, siz
 }
 
 static void put_texts(eop_buf *buf, const eop_vector *vector, size_t count) {
-    uint32_t starts[EOP_PAGE_MAX];
-    uint32_t ends[EOP_PAGE_MAX];
+    uint32_t *starts = eop_alloc(2 * EOP_PAGE_MAX * sizeof *starts);
+    uint32_t *ends = starts != NULL ? starts + EOP_PAGE_MAX : NULL;
     const uint32_t *offsets = vector->data;
     const char *bytes = vector->bytes != NULL ? vector->bytes : "";
     size_t n = 0;
+    if (starts == NULL) {
+        buf->failed = true;
+        return;
+    }
     for (size_t i = 0; i < vector->filled; i++) {
         if (is_there(vector, i)) {
             starts[n] = offsets[i];
@@ -146,6 +150,7 @@ static void put_texts(eop_buf *buf, const eop_vector *vector, size_t count) {
             n = 0;
         }
     }
+    eop_free(starts);
 }
 
 static void put_elements(eop_buf *buf, const eop_vector *vector, size_t count, size_t saving) {

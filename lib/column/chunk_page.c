@@ -9,6 +9,7 @@
 #include "base/compiler.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/memory.h"
 #include "base/type.h"
 
 enum { SAMPLES = 64, CHOICES_MAX = 256 };
@@ -212,9 +213,8 @@ static void put_decimal(eop_buf *buf, eop_decimal decimal, uint64_t *values, con
 }
 
 /* False: too many elements are no decimals. */
-static bool try_decimal(size_t *odd_count, eop_buf *buf, edgeops_type type, const char *elements,
-                        size_t n, size_t saving) {
-    uint64_t values[EOP_PAGE_MAX];
+static bool try_decimal(size_t *odd_count, eop_buf *buf, uint64_t *values, edgeops_type type,
+                        const char *elements, size_t n, size_t saving) {
     uint8_t odd[EOP_PAGE_MAX];
     eop_decimal decimal;
     bool narrow = type == EDGEOPS_TYPE_FLOAT32;
@@ -246,9 +246,8 @@ static bool try_decimal(size_t *odd_count, eop_buf *buf, edgeops_type type, cons
 }
 
 /* Elements that are taken from few different ones. False: there are more. */
-static bool put_selected(eop_buf *buf, const char *elements, size_t width, size_t n,
-                         size_t saving) {
-    uint64_t values[EOP_PAGE_MAX];
+static bool put_selected(eop_buf *buf, uint64_t *values, const char *elements, size_t width,
+                         size_t n, size_t saving) {
     uint16_t first[CHOICES_MAX]; /* where a choice is found first */
     uint16_t slots[4 * CHOICES_MAX] = {0};
     size_t choices = 0;
@@ -277,9 +276,8 @@ static bool put_selected(eop_buf *buf, const char *elements, size_t width, size_
     return true;
 }
 
-static void put_packed(eop_buf *buf, unsigned mode, edgeops_type type, const char *elements,
-                       size_t n, size_t saving) {
-    uint64_t values[EOP_PAGE_MAX];
+static void put_packed(eop_buf *buf, uint64_t *values, unsigned mode, edgeops_type type,
+                       const char *elements, size_t n, size_t saving) {
     put_byte(buf, mode);
     load(values, type, elements, n);
     eop_pack(buf, values, n, saving);
@@ -297,14 +295,14 @@ static void keep_shorter(eop_buf *buf, size_t start, size_t middle) {
     }
 }
 
-static void put_float(eop_buf *buf, edgeops_type type, const char *elements, size_t n,
-                      size_t saving) {
+static void put_float(eop_buf *buf, uint64_t *values, edgeops_type type, const char *elements,
+                      size_t n, size_t saving) {
     size_t start = buf->size;
     size_t odd = 0;
-    bool decimal = try_decimal(&odd, buf, type, elements, n, saving);
+    bool decimal = try_decimal(&odd, buf, values, type, elements, n, saving);
     if (!decimal || odd > n / 16) {
         size_t middle = buf->size;
-        put_packed(buf, EOP_PAGE_BITS, type, elements, n, saving);
+        put_packed(buf, values, EOP_PAGE_BITS, type, elements, n, saving);
         if (decimal) {
             keep_shorter(buf, start, middle);
         }
@@ -320,15 +318,21 @@ void eop_page_put(eop_buf *buf, edgeops_type type, const void *elements, size_t 
         eop_buf_put(buf, from, width);
         return;
     }
+    /* Room for the attempts below; not on the stack, as a host's threads may have little of it. */
+    uint64_t *values = eop_alloc(n * sizeof *values);
+    if (values == NULL) {
+        buf->failed = true;
+        return;
+    }
     if (eop_type_is_float(type)) {
-        put_float(buf, type, from, n, saving);
+        put_float(buf, values, type, from, n, saving);
     } else if (type != EDGEOPS_TYPE_BLOB) {
-        put_packed(buf, EOP_PAGE_WHOLE, type, from, n, saving);
+        put_packed(buf, values, EOP_PAGE_WHOLE, type, from, n, saving);
     }
     /* Where a good half is left, few different elements may still explain it. */
     if ((buf->size == start || buf->size - start > n * width / 4) && width > 1) {
         size_t middle = buf->size;
-        if (put_selected(buf, from, width, n, saving) && middle > start) {
+        if (put_selected(buf, values, from, width, n, saving) && middle > start) {
             keep_shorter(buf, start, middle);
         }
     }
@@ -337,6 +341,7 @@ void eop_page_put(eop_buf *buf, edgeops_type type, const void *elements, size_t 
         put_byte(buf, EOP_PAGE_RAW);
         eop_buf_put(buf, from, n * width);
     }
+    eop_free(values);
 }
 
 /* -- reading -- */

@@ -61,11 +61,21 @@ static void put_bytes(eop_buf *buf, const eop_buf *text) {
 
 void eop_text_put(eop_buf *buf, const char *bytes, const uint32_t *starts, const uint32_t *ends,
                   size_t n) {
-    uint64_t numbers[EOP_PAGE_MAX];
-    uint64_t sizes[EOP_PAGE_MAX];
-    uint16_t first[EOP_PAGE_MAX];
+    /* Not on the stack: a host's threads may have little of it. */
+    struct {
+        uint64_t numbers[EOP_PAGE_MAX];
+        uint64_t sizes[EOP_PAGE_MAX];
+        uint16_t first[EOP_PAGE_MAX];
+    } *room = eop_alloc(sizeof *room);
     eop_buf text = {0};
     uint32_t packed = 0;
+    if (room == NULL) {
+        buf->failed = true;
+        return;
+    }
+    uint64_t *numbers = room->numbers;
+    uint64_t *sizes = room->sizes;
+    uint16_t *first = room->first;
     size_t choices = choose(numbers, first, bytes, starts, ends, n);
     for (size_t i = 0; i < choices; i++) {
         sizes[i] = ends[first[i]] - starts[first[i]];
@@ -83,6 +93,7 @@ void eop_text_put(eop_buf *buf, const char *bytes, const uint32_t *starts, const
     eop_pack(buf, numbers, n, EOP_SAVING_SMALL);
     buf->failed |= text.failed;
     eop_buf_dispose(&text);
+    eop_free(room);
 }
 
 /* -- reading -- */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/compiler.h"
+#include "base/memory.h"
 
 enum { WINDOWS = 4, WINDOW = 128, SAMPLES = 33, CODED_BITS = 6, CODED_MAX = 1 << CODED_BITS };
 
@@ -435,10 +436,15 @@ static void put_residuals(eop_buf *buf, size_t form_at, const uint64_t *values, 
 }
 
 void eop_pack(eop_buf *buf, uint64_t *values, size_t n, size_t saving) {
-    uint64_t residuals[EOP_PACK_MAX];
+    /* Not on the stack: a host's threads may have little of it. */
+    uint64_t *residuals = eop_alloc(n * sizeof *residuals);
     const eop_kernels *kernels = eop_kernels_best();
     size_t form_at = buf->size;
     uint64_t first = values[0];
+    if (residuals == NULL) {
+        buf->failed = true;
+        return;
+    }
     uint64_t divisor = find_divisor(values, n);
     if (divisor > 1) {
         divide(values, n, divisor);
@@ -452,4 +458,5 @@ void eop_pack(eop_buf *buf, uint64_t *values, size_t n, size_t saving) {
     eop_put_varint(buf, eop_zigzag(p.base));
     eop_put_varint(buf, eop_zigzag(p.step));
     put_residuals(buf, form_at, residuals, n, saving, kernels);
+    eop_free(residuals);
 }
