@@ -86,8 +86,8 @@ typedef struct cli_view {
 /** One command. Ends with a NULL noun. */
 typedef struct cli_command {
     const char *noun;
-    const char *verb; /**< NULL: the noun alone */
-    const char *summary;
+    const char *verb;    /**< NULL: the noun alone */
+    const char *summary; /**< NULL: that of the operation (operations.h) */
     const char *details; /**< more for the help; NULL: nothing */
     const cli_argument *arguments;
     const cli_option *options;

@@ -73,7 +73,7 @@ static void print_usage(FILE *file, const cli_command *c) {
 
 static void help_command(FILE *file, const cli_command *c) {
     print_usage(file, c);
-    print_wrapped(file, c->summary, 0);
+    print_wrapped(file, cli_summary(c), 0);
     if (c->details != NULL) {
         fputc('\n', file);
         print_wrapped(file, c->details, 0);
@@ -113,7 +113,7 @@ static void help_noun(FILE *file, const cli_language *language, const char *noun
             for (const cli_argument *a = c->arguments; a != NULL && a->name != NULL; a++) {
                 cli_putf(&left, a->count == CLI_OPTIONAL ? " [%s]" : " %s", a->name);
             }
-            print_entry(file, cli_text_get(&left), c->summary);
+            print_entry(file, cli_text_get(&left), cli_summary(c));
             cli_text_dispose(&left);
         }
     }
@@ -130,7 +130,7 @@ static void help_all(FILE *file, const cli_language *language) {
     for (const cli_command *c = language->commands; c->noun != NULL; c++) {
         if (strcmp(c->noun, previous) != 0) {
             const char *summary = noun_summary(language, c->noun);
-            print_entry(file, c->noun, summary != NULL ? summary : c->summary);
+            print_entry(file, c->noun, summary != NULL ? summary : cli_summary(c));
         }
         previous = c->noun;
     }

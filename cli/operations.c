@@ -20,6 +20,17 @@ static const cli_operation_argument *find(const char *called, const char *name) 
     return NULL;
 }
 
+const char *cli_summary(const cli_command *command) {
+    const cli_operation_summary *s = cli_operation_summaries;
+    if (command->summary != NULL || command->operation == NULL) {
+        return command->summary != NULL ? command->summary : "";
+    }
+    while (s->operation != NULL && strcmp(s->operation, command->operation) != 0) {
+        s++;
+    }
+    return s->operation != NULL ? s->text : "";
+}
+
 char *cli_explain(const cli_command *command, const char *key, cli_kind kind, const char *help) {
     const cli_operation_argument *a = NULL;
     if (key != NULL && kind != CLI_OFF && command != NULL && command->operation != NULL) {

@@ -167,6 +167,10 @@ Test(cli_commands, call_operations_that_there_are) {
             found = found || strcmp(eop_op_specs[i]->name, c->operation) == 0;
         }
         cr_expect(found, "%s", c->operation);
+        /* The summary of an operation stands in its table; `node init` and the like have their own. */
+        bool from_table = c->summary == NULL;
+        cr_expect(from_table == (c->operation != NULL), "%s %s", c->noun, c->verb);
+        cr_expect(cli_summary(c)[0] != '\0', "%s %s", c->noun, c->verb);
     }
 }
 

@@ -2,7 +2,7 @@
 """Checks the JSON files of the operations and makes C of them: table.py table|help OUT... -- FILE...
 
 table OUT.c OUT.h   what the node knows of each operation; every one must be bound to a function in one of the C files
-help OUT.c          what the command line says of their arguments
+help OUT.c          what the command line says of them and their arguments
 
 An operation has a summary, a role, an effect, the schemas of its arguments, its result and its events, and flags. One that
 lacks any of these, or whose schemas leave open what may come, does not build. $refs are resolved here, so that each schema
@@ -191,7 +191,9 @@ def write_help(found, target):
         for argument, schema in op["args"].get("properties", {}).items():
             texts = (name, argument, schema["description"], default_text(schema))
             lines.append(f"    {{{', '.join(map(quoted, texts))}}},\n")
-    lines.append("    {NULL, NULL, NULL, NULL}};\n")
+    lines.append("    {NULL, NULL, NULL, NULL}};\n\nconst cli_operation_summary cli_operation_summaries[] = {\n")
+    lines += [f"    {{{quoted(name)}, {quoted(op['summary'])}}},\n" for name, op in sorted(found.items())]
+    lines.append("    {NULL, NULL}};\n")
     pathlib.Path(target).write_text("".join(lines), encoding="utf-8")
 
 
