@@ -392,9 +392,11 @@ def _load() -> ctypes.CDLL:
 lib: Any = _load()
 
 
-def last_error() -> Error:
-    """The calling thread's last error as an exception."""
+def last_error(status: int) -> Error:
+    """The calling thread's last error, which was `status`, as an exception."""
     detail = lib.edgeops_error_last().contents
+    if detail.code != status:  # a handle that was collected meanwhile has called the library
+        return make_error(status, "its detail is not there any more")
     return make_error(detail.code, (detail.message or b"").decode("utf-8", "replace"), (detail.subsystem or b"").decode(),
                       detail.os_errno)
 
@@ -402,7 +404,7 @@ def last_error() -> Error:
 def check(status: int) -> int:
     """Raises for an error; passes 0 and what is not an error on."""
     if status < 0:
-        raise last_error()
+        raise last_error(status)
     return status
 
 

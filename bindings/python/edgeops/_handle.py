@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Node, Store and Cursor have in common: an object of the library that is used and closed from any thread.
+"""What Node, Store, Cursor, Watch and Predictor have in common: an object of the library that is used and closed from any thread.
 
-close() waits for those who are inside a call and lets nobody in any more; what was made from a handle is inside it while it is
-used, and closed with it. A handle that is dropped closes itself with a ResourceWarning. A handle that was opened before a fork
-is refused in the child, and closing it there does nothing: its threads, locks and files are the parent's.
+A thread is inside a handle while it holds its own lock of the root (a Node, or a Store that was opened alone). close() lets
+nobody in any more, goes through the locks of all threads, closes what was made from the root, and gives the object back. Locks
+are taken by `with` on locks that are written in C: a KeyboardInterrupt cannot come between taking one and the block that gives
+it back, so that Ctrl-C leaves no handle half used. The rule for callers: `with self._using():`, and `self._pointer` inside.
+
+A handle that is dropped closes itself with a ResourceWarning. A handle that was opened before a fork is refused in the child,
+and closing it there does nothing: its threads, locks and files are the parent's.
 """
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ import time
 import warnings
 import weakref
 from types import TracebackType
-from typing import Optional, TypeVar
+from typing import Any, ContextManager, Optional, TypeVar
 
 from .errors import ClosedError, InvalidError
 
@@ -25,21 +29,24 @@ H = TypeVar("H", bound="Handle")
 
 
 class Handle:
-    """Counts who is inside; `_release()` is called once, when nobody is."""
+    """`_release()` is called once, when no thread is inside."""
 
     _what = "handle"
 
-    def __init__(self, parent: "Optional[Handle]" = None) -> None:
-        self._gate = threading.Condition()
-        self._inside: dict[int, int] = {}  # thread -> how many calls deep
-        self._children: "weakref.WeakSet[Handle]" = weakref.WeakSet()
-        self._parent = parent
+    def __init__(self, pointer: Any, parent: "Optional[Handle]" = None) -> None:
+        self._raw = pointer
+        self._closing = threading.Lock()
         self._pid = os.getpid()
+        self._parent = parent
+        self._locks: dict[int, Any] = {}  # of a root: thread -> its RLock
+        self._children: "weakref.WeakSet[Handle]" = weakref.WeakSet()
         self._state = _OPEN
-        if parent is not None:
-            parent._children.add(self)
-        else:
-            _alive.add(self)
+        (_alive if parent is None else self._root._children).add(self)
+
+    @property
+    def _root(self) -> "Handle":
+        """Not kept by itself, which would be a cycle."""
+        return self if self._parent is None else self._parent._root
 
     def _release(self) -> None:
         """Gives the object back to the library."""
@@ -51,94 +58,85 @@ class Handle:
     @property
     def closed(self) -> bool:
         """True once it was closed, and in a forked child."""
-        return self._state != _OPEN or self._pid != os.getpid() or (self._parent is not None and self._parent.closed)
+        return self._pid != os.getpid() or self._is_shut()
 
-    def _enter(self) -> None:
+    def _is_shut(self) -> bool:
+        """Whether it is closed or being closed."""
+        return self._state != _OPEN or (self._parent is not None and self._parent._is_shut())
+
+    def _using(self) -> ContextManager[Any]:
+        """The lock of this thread; inside, `_pointer` is refused once it is being closed."""
         if self._pid != os.getpid():
             raise InvalidError(f"this {self._what} was opened before a fork; open one in this process", subsystem="python")
-        if self._parent is not None:
-            self._parent._enter()
-        me = threading.get_ident()
-        with self._gate:
-            open_to_me = self._state == _OPEN or (self._state == _CLOSING and me in self._inside)
-            if open_to_me:
-                self._inside[me] = self._inside.get(me, 0) + 1
-        if not open_to_me:
-            if self._parent is not None:
-                self._parent._leave()
+        if self._is_shut():
             raise ClosedError(f"this {self._what} is closed", subsystem=self._what)
+        lock: ContextManager[Any] = self._root._locks.setdefault(threading.get_ident(), threading.RLock())
+        return lock
 
-    def _leave(self) -> None:
-        me = threading.get_ident()
-        with self._gate:
-            self._inside[me] -= 1
-            if self._inside[me] == 0:
-                del self._inside[me]
-                self._gate.notify_all()
-        if self._parent is not None:
-            self._parent._leave()
-
-    def _using(self) -> "_Using":
-        """`with self._using():` is a call inside."""
-        return _Using(self)
+    @property
+    def _pointer(self) -> Any:
+        """The object of the library, for a thread that is inside."""
+        if self._is_shut():
+            raise ClosedError(f"this {self._what} is closed", subsystem=self._what)
+        return self._raw
 
     def close(self) -> None:
-        """Closes; again is fine. Any thread: waits until calls in other threads have come to their end, and raises
-        InvalidError inside a callback of this object."""
-        self._close(None, False)
-
-    def _close(self, timeout: Optional[float], by_parent: bool) -> None:
-        if self._pid != os.getpid() or not self._begin_close():
+        """Closes; again is fine. Any thread: waits until calls in other threads have come to their end. A Node, or a Store
+        that was opened alone, raises InvalidError inside one of its callbacks."""
+        if self._pid != os.getpid():
             return
-        until = None if timeout is None else time.monotonic() + timeout
+        if self._parent is None:
+            self._close_root(None)
+            return
         try:
-            self._interrupt()
-            if self._wait_idle(until):
-                self._give_back(by_parent)
-        finally:
-            with self._gate:
-                if self._state == _CLOSING:  # Ctrl-C while it waited, no time left, or the parent does it: as before
-                    self._state = _OPEN
-                self._gate.notify_all()
+            with self._using():
+                if self._root._state == _OPEN:
+                    self._close_child()
+        except ClosedError:
+            pass  # it is, or its root is being closed, which takes it along
 
-    def _begin_close(self) -> bool:
-        with self._gate:
-            if threading.get_ident() in self._inside:
-                raise InvalidError(f"this {self._what} cannot be closed from inside one of its own calls", subsystem="python")
-            while self._state == _CLOSING:
-                self._gate.wait()
+    def _close_root(self, timeout: Optional[float]) -> None:
+        mine = self._locks.get(threading.get_ident())
+        if mine is not None and mine._is_owned():
+            raise InvalidError(f"this {self._what} cannot be closed from inside one of its own calls", subsystem="python")
+        with self._closing:
             if self._state == _CLOSED:
-                return False
-            self._state = _CLOSING
-            return True
-
-    def _wait_idle(self, until: Optional[float]) -> bool:
-        with self._gate:
-            while self._inside:
-                left = None if until is None else until - time.monotonic()
-                if left is not None and left <= 0:
-                    return False
-                self._gate.wait(left)
-            return True
-
-    def _give_back(self, by_parent: bool) -> None:
-        """Nobody is inside or comes in."""
-        for child in list(self._children):
-            child._close(None, True)
-        if self._parent is not None and not by_parent:
-            try:
-                self._parent._enter()
-            except ClosedError:  # it is being closed, and closes this one; or it is, and has taken this one along
-                if self._parent._state == _CLOSED:
-                    self._state = _CLOSED
                 return
+            self._state = _CLOSING
             try:
+                self._interrupt()
+                if not self._wait_idle(timeout):
+                    return
+                for child in list(self._children):
+                    child._close_child()
                 self._release()
+                self._state = _CLOSED
             finally:
-                self._parent._leave()
-        else:
+                if self._state == _CLOSING:  # Ctrl-C while it waited, or no time left: it is as before
+                    self._state = _OPEN
+
+    def _wait_idle(self, timeout: Optional[float]) -> bool:
+        """Goes through the locks: who comes later sees the state."""
+        until = None if timeout is None else time.monotonic() + timeout
+        for lock in list(self._locks.values()):
+            if until is not None:
+                if not lock.acquire(timeout=max(0.0, until - time.monotonic())):
+                    return False
+                lock.release()
+            else:
+                with lock:
+                    pass
+        return True
+
+    def _close_child(self) -> None:
+        """Inside the root, or by its close()."""
+        with self._closing:
+            if self._state == _CLOSED:
+                return
+            self._state = _CLOSING
+            self._interrupt()
             self._release()
-        self._state = _CLOSED
+            self._state = _CLOSED
 
     def __enter__(self: H) -> H:
         return self
@@ -148,9 +146,10 @@ class Handle:
         self.close()
 
     def __del__(self) -> None:
-        if getattr(self, "_state", _CLOSED) == _OPEN and self._pid == os.getpid():
+        if getattr(self, "_state", _CLOSED) != _CLOSED and self._pid == os.getpid():
             try:
-                self._warn()
+                if not self._is_shut():
+                    self._warn()
             finally:
                 self.close()
 
@@ -158,29 +157,16 @@ class Handle:
         warnings.warn(f"{self!r} was not closed", ResourceWarning, stacklevel=3, source=self)
 
 
-class _Using:
-    __slots__ = ("handle",)
-
-    def __init__(self, handle: Handle) -> None:
-        self.handle = handle
-
-    def __enter__(self) -> None:
-        self.handle._enter()
-
-    def __exit__(self, *_: object) -> None:
-        self.handle._leave()
-
-
 def _close_all() -> None:
     """At the end of the process: what is still open is closed, unless a thread stays inside."""
     refused: Optional[Warning] = None  # where warnings are errors
     for handle in list(_alive):
-        if handle._state == _OPEN and handle._pid == os.getpid():
+        if handle._state != _CLOSED and handle._pid == os.getpid():
             try:
                 handle._warn()
             except Warning as reason:
                 refused = reason
-            handle._close(_EXIT_WAIT_S, False)
+            handle._close_root(_EXIT_WAIT_S)
     if refused is not None:
         raise refused
 

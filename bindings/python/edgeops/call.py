@@ -47,15 +47,17 @@ class Call:
         name = _ffi.name_bytes(self.operation, "an operation")
         options = _ffi.options(_ffi.CallOptions, lib.edgeops_call_options_init)
         with node._loop.lock:
+            node._calls[self._number] = self
             try:
                 options.input, options.output = self._own(input), self._own(output)
                 options.on_event, options.user_data = _EVENT, self._number
                 _ffi.check(lib.edgeops_node_call_start(ctypes.byref(self._pointer), node._pointer, name, text,
                                                        ctypes.byref(options), _DONE, self._number))
             except BaseException:
-                self._close_files()
+                if not self._pointer:  # else the library has taken it
+                    node._calls.pop(self._number, None)
+                    self._close_files()
                 raise
-            node._calls[self._number] = self
         node._loop.wake()
 
     def _own(self, fd: Optional[int]) -> int:
@@ -113,7 +115,7 @@ class Call:
         node = self._node()
         if node is not None and not self.done:
             with node._using():
-                node._loop.turn_until(lambda: self.done or node._state != 0, seconds)
+                node._loop.turn_until(lambda: self.done or node._is_shut(), seconds)
                 node._loop.raise_failure()
         if self.error is not None:
             raise self.error

@@ -22,18 +22,19 @@ class Cursor(Handle):
     def __init__(self, store: StoreBase, asset: str, channels: Optional[Sequence[str]], after: int) -> None:
         self.asset = asset
         self._lock = threading.Lock()
-        self._pointer = ctypes.c_void_p()
+        pointer = ctypes.c_void_p()
         options = _ffi.options(_ffi.CursorOptions, lib.edgeops_cursor_options_init)
         options.asset = _ffi.name_bytes(asset, "an asset")
         if channels is not None:
             options.channels, options.channel_count = _ffi.name_list(channels, "channels"), len(channels)
         options.after = after
         with store._using():
-            check(lib.edgeops_cursor_open(ctypes.byref(self._pointer), store._pointer, ctypes.byref(options)))
-            super().__init__(store)
+            check(lib.edgeops_cursor_open(ctypes.byref(pointer), store._pointer, ctypes.byref(options)))
+            super().__init__(pointer, store)
 
     def _release(self) -> None:
-        lib.edgeops_cursor_close(self._pointer)
+        with self._lock:
+            lib.edgeops_cursor_close(self._raw)
 
     def __repr__(self) -> str:
         return f"<Cursor over {self.asset!r}{', closed' if self.closed else ''}>"

@@ -17,7 +17,7 @@ import numpy as np
 
 from . import _ffi, aio
 from ._ffi import check, lib
-from ._handle import _OPEN, Handle
+from ._handle import Handle
 from ._loop import Loop
 from .call import Call, Done, Event
 from .errors import BusyError, Interrupted, UnsupportedError
@@ -67,11 +67,10 @@ class Node(Handle):
         self.home = os.fsdecode(home)
         self._calls: dict[int, Call] = {}
         self._receiver: Optional[Receiver] = None
-        self._runs = 0
         self._wakes = 0
-        self._wakes_seen = 0
+        self._wakes_taken = 0
         self._number = next(_numbers)
-        self._pointer = ctypes.c_void_p()
+        pointer = ctypes.c_void_p()
         options = _ffi.options(_ffi.NodeOptions, lib.edgeops_node_options_init)
         options.mode = _MODES[mode]
         options.worker = None if worker is None else _ffi.path_bytes(worker, "a worker")
@@ -79,21 +78,21 @@ class Node(Handle):
         given = _ffi.path_bytes(home, "a home")
         self._loop = Loop()
         try:
-            self._open(given, options, (10.0 if mode == "local" else 3.0) if wait is None else wait)
+            self._open(pointer, given, options, (10.0 if mode == "local" else 3.0) if wait is None else wait)
         except BaseException:
             self._loop.free()
             raise
         _nodes[self._number] = self
-        super().__init__()
+        super().__init__(pointer)
 
-    def _open(self, home: bytes, options: Any, wait: float) -> None:
+    def _open(self, pointer: ctypes.c_void_p, home: bytes, options: Any, wait: float) -> None:
         """Waits for a home that another process has in small steps, so that Ctrl-C is seen."""
         until = time.monotonic() + wait
         while True:
             began = time.monotonic()
             step = min(_OPEN_STEP_S, max(0.0, until - began))
             options.wait = int(step * 1e9) or -1
-            status = lib.edgeops_node_open(ctypes.byref(self._pointer), self._loop.ctx, home, ctypes.byref(options))
+            status = lib.edgeops_node_open(ctypes.byref(pointer), self._loop.ctx, home, ctypes.byref(options))
             at_once = time.monotonic() - began < step / 2  # a daemon has it
             if status != BusyError.code or at_once or time.monotonic() >= until:
                 check(status)
@@ -106,7 +105,8 @@ class Node(Handle):
 
     def _release(self) -> None:
         with self._loop.lock:
-            lib.edgeops_node_close(self._pointer)
+            with self._loop.calling_back():
+                lib.edgeops_node_close(self._raw)
             self._loop.free()
         self._calls.clear()
 
@@ -138,10 +138,12 @@ class Node(Handle):
             self._loop.wake()
 
     def stop(self) -> None:
-        """Stops sources and deployments, and waits up to 2 s for predictions that are under way. Again is fine."""
+        """Stops sources and deployments, and waits up to 2 s for predictions that are under way; inside a handler it does not
+        wait. Again is fine."""
         if not self.closed:
             with self._using(), self._loop.lock:
-                lib.edgeops_node_stop(self._pointer)
+                with self._loop.calling_back():
+                    lib.edgeops_node_stop(self._pointer)
 
     def serve(self) -> None:
         """Answers other processes of this user on the home's socket, as a daemon does, while run() turns. Local only."""
@@ -157,13 +159,9 @@ class Node(Handle):
         """
         with self._using():
             self._loop.refuse_nested()
-            seen = self._wakes_seen if self._runs == 0 else self._wakes
-            self._runs += 1
-            try:
-                self._loop.turn_until(lambda: self._wakes != seen or bool(self._loop.failures) or self._state != _OPEN, seconds)
-            finally:
-                self._runs -= 1
-                self._wakes_seen = self._wakes
+            taken = self._wakes_taken
+            self._loop.turn_until(lambda: self._wakes != taken or bool(self._loop.failures) or self._is_shut(), seconds)
+            self._wakes_taken = self._wakes
             self._loop.raise_failure()
 
     def wake(self) -> None:
@@ -236,6 +234,8 @@ class Node(Handle):
                 raise
             if call.failure is not None:
                 self._end(call)
+                if isinstance(call.failure, KeyboardInterrupt):  # in on_event
+                    raise Interrupted(operation, call._result, call.error) from None
                 raise call.failure
             self._loop.raise_failure()
             return call.result()

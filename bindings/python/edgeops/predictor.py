@@ -13,7 +13,7 @@ import numpy as np
 
 from . import _ffi
 from ._ffi import check, lib
-from ._handle import _OPEN, Handle
+from ._handle import Handle
 from .errors import AgainError, ClosedError, Error, make_error
 from .query import value_of
 from .times import times_of
@@ -38,7 +38,7 @@ class Predictor(Handle):
 
     def __init__(self, node: "Node", model: str) -> None:
         self._node = node
-        self._pointer = ctypes.c_void_p()
+        pointer = ctypes.c_void_p()
         self._ids = itertools.count(1)
         self._waiting: set[int] = set()
         self._answers: dict[int, Union[Outputs, Error]] = {}
@@ -55,10 +55,10 @@ class Predictor(Handle):
             check(lib.edgeops_node_model(ctypes.byref(opened), node._pointer, name))
             try:
                 self._describe(lib.edgeops_model_info_of(opened).contents)
-                check(lib.edgeops_lane_open(ctypes.byref(self._pointer), runtime, opened, ctypes.byref(options)))
+                check(lib.edgeops_lane_open(ctypes.byref(pointer), runtime, opened, ctypes.byref(options)))
             finally:
                 lib.edgeops_model_close(opened)
-            super().__init__(node)
+            super().__init__(pointer, node)
         node._loop.wake()
 
     def _describe(self, info: _ffi.ModelInfo) -> None:
@@ -70,7 +70,7 @@ class Predictor(Handle):
 
     def _release(self) -> None:
         with self._node._loop.lock:
-            lib.edgeops_lane_close(self._pointer)
+            lib.edgeops_lane_close(self._raw)
 
     def _interrupt(self) -> None:
         self._node._loop.wake()
@@ -119,7 +119,7 @@ class Predictor(Handle):
         return number
 
     def _is_over(self) -> bool:
-        return self._broken is not None or self._state != _OPEN or self._node._state != _OPEN
+        return self._broken is not None or self._is_shut()
 
     def _wait(self, number: int) -> Outputs:
         loop = self._node._loop

@@ -47,8 +47,6 @@ class Bucket(NamedTuple):
 class StoreBase(Handle):
     """What the parts of Store need of it."""
 
-    _pointer: int
-
 
 def fillable(array: Any, dtypes: Sequence[str], shape: tuple[Optional[int], ...], what: str) -> None:
     """Refuses an array that C cannot fill: ValueError says what is wrong with it. None in shape: any length."""

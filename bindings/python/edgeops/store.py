@@ -13,7 +13,9 @@ import numpy as np
 from . import _ffi
 from ._ffi import check, lib
 from ._handle import Handle
+from ._signals import Shield
 from ._handle import Handle
+from ._signals import Shield
 from .columns import TYPE_NAMES, TYPES, Array, Blob, Typed, bytes_of, column_of, samples_of, table_of, with_quality
 from .cursor import Cursor
 from .datasets import Datasets
@@ -122,9 +124,8 @@ class Store(Reads, Labels, Datasets):
     _what = "store"
 
     def __init__(self, pointer: int, owner: Optional[Handle] = None) -> None:
-        self._pointer = pointer
         self._owner = owner  # the node that the store belongs to
-        super().__init__(owner)
+        super().__init__(pointer, owner)
 
     @classmethod
     def open(cls, home: Union[str, "os.PathLike[str]"], durability: Optional[str] = None) -> "Store":
@@ -140,7 +141,7 @@ class Store(Reads, Labels, Datasets):
 
     def _release(self) -> None:
         if self._owner is None:
-            lib.edgeops_store_close(self._pointer)
+            lib.edgeops_store_close(self._raw)
 
     def _warn(self) -> None:
         if self._owner is None:
@@ -223,15 +224,15 @@ class Store(Reads, Labels, Datasets):
         result = _ffi.options(_ffi.AppendResult, lib.edgeops_append_result_init)
         options = _ffi.options(_ffi.AppendOptions, lib.edgeops_append_options_init)
         options.verdicts = int(verdicts)
-        to_c = (ctypes.byref(result), self._pointer)
         as_samples = any(column.kind == "blob" for column in columns) or bytes_of(columns, len(times)) > _TABLE_BYTES
-        with self._using():
+        with self._using(), Shield():  # a watcher may be called
             if as_samples:
                 samples, kept = samples_of(name, times, seqs, columns)
-                check(lib.edgeops_store_append(*to_c, samples.ctypes.data, len(times), ctypes.byref(options)))
+                check(lib.edgeops_store_append(ctypes.byref(result), self._pointer, samples.ctypes.data, len(times), ctypes.byref(options)))
             else:
                 table, kept = table_of(name, times, seqs, columns)
-                check(lib.edgeops_store_append_tables(*to_c, ctypes.byref(table), 1, ctypes.byref(options)))
+                check(lib.edgeops_store_append_tables(ctypes.byref(result), self._pointer, ctypes.byref(table), 1,
+                                                       ctypes.byref(options)))
         del kept
         told = None
         if result.verdicts:

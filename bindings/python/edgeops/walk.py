@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Callable, TypeVar
 
 from ._ffi import check
+from ._signals import Shield
 
 _USER = -100  # EDGEOPS_E_USER: passed through the library untouched
 T = TypeVar("T")
@@ -24,7 +25,8 @@ def collect(kind: Any, convert: Callable[[Any], T], walk: Callable[[Any], int]) 
             failures.append(failure)
             return _USER
 
-    status = walk(kind(each))
+    with Shield():
+        status = walk(kind(each))
     if failures:
         raise failures.pop()
     check(status)

@@ -25,15 +25,15 @@ class Watch(Handle):
 
     def __init__(self, store: StoreBase, function: Callable[[str, int], object]) -> None:
         self._function = function
-        self._pointer = ctypes.c_void_p()
+        pointer = ctypes.c_void_p()
         number = next(_numbers)
         _watches[number] = self
         with store._using():
-            check(lib.edgeops_watch_open(ctypes.byref(self._pointer), store._pointer, _CALL, number))
-            super().__init__(store)
+            check(lib.edgeops_watch_open(ctypes.byref(pointer), store._pointer, _CALL, number))
+            super().__init__(pointer, store)
 
     def _release(self) -> None:
-        lib.edgeops_watch_close(self._pointer)
+        lib.edgeops_watch_close(self._raw)
 
 
 def _call(asset: bytes, last_ordinal: int, number: int) -> None:

@@ -131,6 +131,82 @@ def test_a_second_ctrl_c_does_not_wait(tmp_path):
     assert code == 0 and out == "KeyboardInterrupt\n" and took < 3
 
 
+def test_ctrl_c_ends_a_handler_that_does_not_end(tmp_path):
+    with edgeops.Node(tmp_path / "home", mode="local") as node:
+        prepare(node, tmp_path / "w", 30)
+    code, out, took = child(tmp_path, """
+        node = edgeops.Node(sys.argv[1] + "/home", mode="local")
+        print("ready", flush=True)
+        try:
+            node.train("w", "d", on_event=lambda event: time.sleep(30))
+        except edgeops.Interrupted as reason:
+            print(type(reason.error).__name__)
+        node.close()
+        """, 1.5)
+    assert (code, out) == (0, "CanceledError\n") and took < 6
+
+
+STORM = """
+import os, random, signal, threading
+node = edgeops.Node(sys.argv[1] + "/home", mode="local")
+store, ends, stop = node.store, {}, []
+store.append("a", [1], {"x": [1.0]})
+cursor, watch = store.cursor("a"), store.watch(lambda *_: None)
+works = [lambda: node.call("node.status"), lambda: node.run(0.01), lambda: store.read("a", last=10), cursor.read,
+         lambda: store.append("a", [random.getrandbits(40)], {"x": [1.0]}), lambda: store.label("a", "l", 1),
+         lambda: store.assets(), lambda: node.call_start("node.status").result(5), lambda: store.labels(limit=20)]
+
+def fire():
+    while not stop:
+        time.sleep(random.random() * 0.004)
+        os.kill(os.getpid(), signal.SIGINT)
+
+def beside():
+    while not stop:
+        try:
+            node.call("node.status")
+        except edgeops.BusyError:
+            time.sleep(0.01)
+
+threads = [threading.Thread(target=fire), threading.Thread(target=beside)]
+for thread in threads:
+    thread.start()
+end, done = time.monotonic() + 4, 0
+while time.monotonic() < end:
+    try:
+        while time.monotonic() < end:
+            random.choice(works)()
+            done += 1
+    except KeyboardInterrupt as reason:
+        try:
+            ends[type(reason).__name__] = ends.get(type(reason).__name__, 0) + 1
+        except KeyboardInterrupt:
+            pass
+    except edgeops.BusyError:
+        pass
+while not stop or any(thread.is_alive() for thread in threads):
+    try:
+        stop.append(1)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for thread in threads:
+            thread.join()
+    except KeyboardInterrupt:
+        pass
+assert ends["KeyboardInterrupt"] > 100 and ends["Interrupted"] > 10 and done > 100, (ends, done)
+assert node.call("node.status")["home"]
+cursor.close()
+watch.close()
+node.close()
+print("whole")
+"""
+
+
+def test_a_storm_of_ctrl_c_leaves_the_node_whole(tmp_path):
+    done = subprocess.run([sys.executable, "-X", "faulthandler", "-c", "import sys, time, edgeops\n" + STORM, tmp_path],
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and done.stdout == "whole\n", done.stderr[-3000:]
+
+
 def test_ctrl_c_in_a_call_keeps_its_result(node, monkeypatch):
     """The signal comes when the operation is done and its result not yet given."""
     turn = node._loop.turn_until
