@@ -145,7 +145,7 @@ const char *cli_arg(const cli_call *call, size_t index);
 /** Appends the members of the operation's arguments that options and positionals give, without
  * braces. */
 void cli_put_arguments(cli_text *out, const cli_call *call);
-/** Usage error: message, and where help is to be had. */
+/** Reports a usage error and where to find help. */
 int cli_usage(const cli_call *call, const char *format, ...) CLI_PRINTF(2, 3);
 
 void cli_help(FILE *file, const cli_language *language, const char *noun, const char *verb);
@@ -160,7 +160,7 @@ void cli_show(FILE *file, const cli_call *call, const char *operation, const cha
 void cli_show_rows(FILE *file, const json_value *columns, const json_value *rows);
 /** Text of one value in a shape; NULL when absent. Free it. */
 char *cli_shaped(const json_value *value, cli_shape shape);
-/** 0, or CLI_FAILED when standard output could not take all. */
+/** Flushes standard output. Returns 0, or CLI_FAILED when it could not take all. */
 int cli_flush(void);
 
 /* -- the node -- */
@@ -184,7 +184,7 @@ void cli_session_close(cli_session *session);
 int cli_session_call(char **result, cli_session *session, const char *operation,
                      const char *arguments, int input, int output, edgeops_event_fn on_event,
                      void *user_data);
-/** The same for what goes on until Ctrl-C, which is its good end; *result may be NULL then. */
+/** The same for a call that goes on until Ctrl-C, which ends it well; *result may be NULL then. */
 int cli_session_call_until(char **result, cli_session *session, const char *operation,
                            const char *arguments, int output, edgeops_event_fn on_event,
                            void *user_data);
@@ -230,13 +230,13 @@ typedef struct cli_output {
     char *path, *temporary;
 } cli_output;
 
-/** "-": standard output. A regular file is written beside its place, with mode 0666 less umask or
- * that of the one that was there. */
+/** "-": standard output. A regular file is written beside its place, with mode 0666 less umask, or
+ * with the mode of the file it replaces. */
 int cli_output_open(cli_output *output, const char *path);
-/** Puts the file in its place when code is CLI_OK, else takes it away. code, or what went wrong
- * here. One that was not opened ({.fd = -1}) is allowed. */
+/** Puts the file in its place when code is CLI_OK, else removes it. Returns code, or the error met
+ * here. An output that was not opened ({.fd = -1}) is allowed. */
 int cli_output_close(cli_output *output, int code);
-/** -1 and the standard ones are left alone. */
+/** Closes fd, except -1 and the standard descriptors. */
 void cli_close(int fd);
 /** Reads a text of at most limit bytes, NUL-terminated; free it. */
 int cli_read_file(char **out, size_t *size, const char *path, size_t limit);

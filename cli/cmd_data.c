@@ -61,7 +61,7 @@ static bool ends_with(const char *text, size_t size, const char *ending) {
     return size >= n && memcmp(text + size - n, ending, n) == 0;
 }
 
-/* What the name of a file says of its format, where --format does not. */
+/* The format that a file's name gives, where --format gives none. */
 static void put_format(cli_text *out, const cli_call *call, const char *path, bool gzip) {
     static const char *const formats[] = {"csv", "jsonl", "npy", "npz"};
     size_t size = strlen(path);

@@ -9,7 +9,7 @@
 
 /* -- live, until Ctrl-C -- */
 
-/* The event with what a reader of many assets misses in it. */
+/* The event, with the asset and the latency added where it lacks them. */
 static void print_json(const cli_call *call, const json_value *event) {
     cli_text out = {0};
     cli_puts(&out, "{");

@@ -29,7 +29,7 @@ static int show_check(const cli_call *call, const char *operation, const edgeops
     return CLI_OK;
 }
 
-/* What there is to do now, with the names of the files as they were made. */
+/* Prints the next steps, with the names of the files that were made. */
 static void say_next(const char *name, const char *directory) {
     edgeops_workflow *workflow = NULL;
     edgeops_status status = edgeops_workflow_check(&workflow, directory);
@@ -106,8 +106,8 @@ int cli_workflow_pack(cli_call *call) {
     return code;
 }
 
-/* A file or folder is named to the node, which runs as the same user: what it has already costs a
- * look. */
+/* The node gets the path, not the bytes: it runs as the same user, and checks quickly whether it
+ * has the package already. */
 int cli_workflow_add(cli_call *call) {
     const char *path = cli_arg(call, 0);
     if (strcmp(path, "-") == 0) {

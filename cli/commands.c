@@ -27,8 +27,8 @@
 #define ARG_INTEGER(name, key, help)        {name, key, CLI_ONE, help, CLI_INTEGER}
 #define ARGS_END                            {NULL, NULL, CLI_ONE, NULL, CLI_TEXT}
 
-/* Arguments of the operation: what they say stands in lib/node/ops/, and is added to by a help text only
- * where the command does something about it itself. */
+/* Arguments of the operation: their texts are in lib/node/ops/; a help text here is added only
+ * where the command itself does something. */
 #define OP_FLAG(name, key)                  FLAG(name, key, NULL)
 #define OP_TEXT(name, value, key)           TEXT(name, value, key, NULL)
 #define OP_NEED(name, value, key)           NEED(name, value, key, NULL)

@@ -98,8 +98,8 @@ static void put_command(const cli_command *c) {
     printf(" --home \"\n        files=%d names=%s ;;\n", takes_file(c), noun != NULL ? noun : "");
 }
 
-/* Names come from the network and are never given to the shell to look at again: only those of
- * plain characters are offered. */
+/* Names come from the network and must never be evaluated by the shell: only those of plain
+ * characters are offered. */
 static const char script_names[] =
     "# bash completion of edgeopsctl: source <(edgeopsctl completion bash)\n"
     "_edgeopsctl_names() {\n"

@@ -33,7 +33,7 @@ static void clear_line(cli_progress *progress) {
     }
 }
 
-/* What does not fit into the line could not be cleared. */
+/* Text that does not fit into the line could not be cleared again. */
 static size_t fitting(const char *text) {
     struct winsize size = {0};
     size_t width =

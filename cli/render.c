@@ -7,7 +7,7 @@
 
 #include "cli.h"
 
-#define CELL_WIDTH 64 /* longer texts of a table are cut, but in its last column */
+#define CELL_WIDTH 64 /* longer texts of a table are cut, except in its last column */
 
 static void put_joined(cli_text *out, const json_value *value) {
     for (const json_value *v = value->first; v != NULL; v = v->next) {

@@ -67,8 +67,8 @@ static bool decide_sent(const cli_replay_state *r, const char *name) {
                : !cli_pattern_has(&r->topic, name) && !cli_pattern_has(&r->asset, name);
 }
 
-/* Decided once a column: the driver gives its name at one address all the time. *hint: where the
- * column before was found. */
+/* Decided once for each column: the driver gives a column's name at the same address each time.
+ * *hint: where the previous column was found. */
 static bool is_sent(cli_replay_state *r, const char *name, size_t *hint) {
     for (size_t i = 0; i < r->column_count; i++) {
         size_t at = (*hint + 1 + i) % r->column_count;
@@ -167,7 +167,7 @@ static void put_letter(cli_replay_state *r, char *topic, char *message) {
     }
 }
 
-/* failure: NULL for a good end. What comes after the first end does not matter. */
+/* failure: NULL for a good end. Only the first end counts. */
 static void end(cli_replay_state *r, const char *failure) {
     pthread_mutex_lock(&r->mutex);
     r->failure = failure != NULL && !r->ended ? cli_strdup(failure) : r->failure;
@@ -222,7 +222,8 @@ static void on_state(edgeops_source_state state, const char *detail, void *user_
     end(r, state == EDGEOPS_SOURCE_DONE ? NULL : detail);
 }
 
-/* What is asked for and not there is wrong usage; "FILE:7: ..." becomes "FILE, line 7: ...". */
+/* A column that is asked for and missing is wrong usage; "FILE:7: ..." becomes "FILE, line 7:
+ * ...". */
 static int fail_recording(const cli_replay_state *r) {
     const char *path = cli_arg(r->call, 0), *rest = r->failure;
     int code = strstr(rest, "there is no column '") != NULL ? CLI_USAGE : CLI_FAILED;
@@ -322,8 +323,8 @@ static int send_rows(cli_replay_state *r) {
     return code == CLI_OK && r->failure != NULL ? fail_recording(r) : code;
 }
 
-/* No row comes after this. A driver whose file keeps it waiting cannot be ended: it stays, with
- * what it uses, until the program ends. */
+/* No row comes after this. A driver that waits in a read cannot be stopped: it stays, with what it
+ * uses, until the program ends. */
 static void stop_source(cli_replay_state *r) {
     pthread_mutex_lock(&r->mutex);
     r->over = true;

@@ -189,7 +189,7 @@ static char *hint_of_missing(const cli_call *call, const char *operation, const 
     return cli_format("see 'edgeopsctl %s %s'", noun, verb);
 }
 
-/* Some of the library's messages name the list themselves: the hint does it here. */
+/* Cuts off the command that some of the library's messages suggest: the hint names it. */
 static char *without_list(const char *message) {
     const char *at = strstr(message, " shows those there are");
     at = at != NULL ? at : strstr(message, "; see edgeopsctl ");
@@ -216,8 +216,8 @@ static char *hint_for(const cli_call *call, const char *operation, edgeops_statu
     return cli_format("%sthe whole log: edgeopsctl run log %lld", longer, (long long)run);
 }
 
-/* Wrong arguments are wrong usage; a file with wrong contents, or a thing in the wrong state, is
- * not, nor is what a run that had begun found out. */
+/* Wrong arguments are wrong usage. Wrong contents of a file, a thing in the wrong state and what a
+ * run found out after it had begun are failures. */
 static int exit_code_for(const char *operation, edgeops_status status, int input, int64_t run) {
     bool judged = input >= 0 || run > 0 || strcmp(operation, "run.cancel") == 0 ||
                   strcmp(operation, "workflow.add") == 0;
@@ -317,7 +317,7 @@ int cli_operation(cli_call *call, const char *operation, const char *members, in
     if (code == CLI_OK && output != STDOUT_FILENO) {
         cli_show(stdout, call, operation, result);
     } else if (code == CLI_OK && !call->globals.quiet) {
-        /* Rows on standard output are the result; what was done goes beside them. */
+        /* Rows on standard output are the result; the summary goes to standard error. */
         cli_show(stderr, call, operation, result);
     }
     free(result);

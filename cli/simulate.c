@@ -17,7 +17,8 @@ typedef struct simulation {
     const char *author;
 } simulation;
 
-/* A live asset's newest sample is of now: what goes faster than real time begins in the past. */
+/* The newest sample of a live asset is of now: a simulation faster than real time begins in the
+ * past. */
 static int start_live(const simulation *s, edgeops_virtual_options *options) {
     edgeops_virtual *asset = NULL;
     const edgeops_sample *sample = NULL;
@@ -54,7 +55,7 @@ static int read_numbers(simulation *s, edgeops_virtual_options *options) {
                          cli_get(call, "seed", ""));
     }
     options->seed = (uint64_t)seed;
-    /* Whoever names a rate for a broker means that of the wall clock. */
+    /* A rate given for a broker is one of the wall clock. */
     bool paced = broker && (s->count < 0 || cli_has(call, "rate"));
     const char *speed = cli_get(call, "speed", paced ? "1" : "0");
     if (!cli_parse_number(&s->speed, speed) || s->speed < 0) {

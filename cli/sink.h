@@ -18,7 +18,7 @@ bool cli_sink_publishes(const cli_sink *sink);
 int cli_sink_send(cli_sink *sink, const char *topic, const char *payload, size_t size);
 /** Lets time pass until the monotonic clock shows `until` seconds, or an interrupt. Exit code. */
 int cli_sink_wait(cli_sink *sink, double until);
-/** Lets time pass until cli_sink_wake(), something happens, or half a second is over. Exit code. */
+/** Runs the loop until cli_sink_wake(), an event, or half a second is over. Exit code. */
 int cli_sink_turn(cli_sink *sink);
 /** Any thread. */
 void cli_sink_wake(cli_sink *sink);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Memory and text of the command line. Memory that cannot be had ends the program. */
+/* Memory and text of the command line. The program ends when memory runs out. */
 #ifndef CLI_TEXT_H
 #define CLI_TEXT_H
 

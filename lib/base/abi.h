@@ -24,7 +24,7 @@
 edgeops_status eop_struct_take(void *out, size_t size, const void *given, const char *subsystem,
                                const char *init);
 
-/** The same with the compiler's look at the types, and the macro's name as its text. */
+/** The same, with the types checked by the compiler and the macro's name as text. */
 #define EOP_STRUCT_TAKE(out, given, subsystem, init)                                               \
     ((void)sizeof((out) == (given)),                                                               \
      eop_struct_take((out), sizeof *(out), (given), (subsystem), #init))

@@ -64,7 +64,7 @@ edgeops_status eop_status_from_name(const char *name) {
     return EDGEOPS_E_INTERNAL;
 }
 
-/* A cut UTF-8 sequence at the end of a full buffer goes, and so does everything that could start a
+/* Removes a cut UTF-8 sequence at the end of a full buffer, and everything that could start a
  * second line. */
 static void tidy(void) {
     size_t n = strlen(message);

@@ -21,7 +21,7 @@ edgeops_status eop_path_absolute(char **out, const char *path);
  *  E_NOTFOUND, E_LIMIT, E_IO. Regular files only. */
 edgeops_status eop_file_read(char **data, size_t *size, const char *path, size_t limit);
 
-/** A file on its way to take the place of another: written beside it, then renamed. */
+/** A file that will replace another: written beside it, then renamed. */
 typedef struct eop_replacement {
     char *path; /**< what a link at the given path points to */
     char *temporary;

@@ -26,7 +26,8 @@ typedef edgeops_status (*eop_tree_fn)(const eop_tree_entry *entry, void *user_da
  * deeper one is an error (E_INVALID), as it could lead out of the tree. */
 edgeops_status eop_tree_walk(const char *root, eop_tree_fn fn, void *user_data);
 
-/** Told how many more bytes were copied; anything but EDGEOPS_OK ends it. */
+/** Called with the number of bytes copied since the last call; anything but EDGEOPS_OK ends the
+ * copy. */
 typedef edgeops_status (*eop_copy_fn)(uint64_t bytes, void *user_data);
 
 /** Copies what is left to read from fd, at most `size` bytes of it, to a new file, and brings it to

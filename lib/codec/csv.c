@@ -152,7 +152,7 @@ static edgeops_status end_field(eop_csv_reader *r, size_t end) {
     return EDGEOPS_OK;
 }
 
-/* Goes through plain bytes. Gives where it stopped; *high: some were beyond ASCII. */
+/* Skips plain bytes. Returns where it stopped; *high: some were beyond ASCII. */
 static const char *skip_plain(const uint8_t *meaning, const char *p, const char *end, bool *high) {
     uint8_t seen = PLAIN;
     while (p < end) {

@@ -57,7 +57,7 @@ static int hex_digit(char c) {
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Four hex digits; -1 when there are less. */
+/* Reads four hex digits; -1 when there are fewer. */
 static int32_t hex4(const char *p, const char *end) {
     int32_t value = 0;
     if (end - p < 4) {

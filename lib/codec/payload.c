@@ -117,7 +117,7 @@ edgeops_status eop_payload_channels(const eop_payload *payload, eop_payload_chan
     return EDGEOPS_OK;
 }
 
-/* The door for bad messages: "byte 17, member 'a.b': ..." */
+/* Refuses a message: "byte 17, member 'a.b': ..." */
 EOP_PRINTF(3, 4)
 static edgeops_status refuse(const eop_payload *p, edgeops_status code, const char *format, ...) {
     char quoted[EOP_QUOTE_BYTES];
@@ -428,7 +428,7 @@ static edgeops_status rate_values(eop_payload *p, size_t first) {
 
 /* -- paths -- */
 
-/* The member at a path, marked as met. *out is NULL for a path that is too long to matter. */
+/* Finds the member at a path and marks it as met. *out is NULL for a path too long to matter. */
 static edgeops_status meet_member(eop_payload *p, eop_member **out, const char *path, size_t size) {
     eop_member *m = p->last != NULL ? p->last->follower : NULL;
     p->member = path;

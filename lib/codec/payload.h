@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Message payloads to samples: the hot path. An own reader, since it must be exact for int64 and
- * fast. */
+/* Message payloads to samples: the hot path. It has a reader of its own, since it must be fast and
+ * exact for int64. */
 #ifndef EOP_CODEC_PAYLOAD_H
 #define EOP_CODEC_PAYLOAD_H
 

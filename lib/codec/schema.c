@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The check of a document against a schema: walks both together and keeps the first error, of
- * several branches that of the one which came furthest. */
+/* Checks a document against a schema: walks both together and keeps the first error; of several
+ * branches, the error of the one that came furthest. */
 #include "codec/schema.h"
 
 #include <cjson/cJSON.h>
@@ -76,7 +76,7 @@ static void forget_problem(checker *c) {
     c->place = NULL;
 }
 
-/* Takes what buf says as the error at this place. Gives false, to be passed on. */
+/* Takes the text of buf as the error at this place. Returns false, to be passed on. */
 static bool complain(checker *c, eop_buf *buf, bool in_key) {
     forget_problem(c);
     c->problem = buf->failed ? NULL : eop_buf_take(buf);

@@ -10,7 +10,7 @@
 
 #include "edgeops/types.h"
 
-/** A column whose type is given; EDGEOPS_TYPE_NULL as type: found out. */
+/** A column whose type is given; EDGEOPS_TYPE_NULL: found out from the rows. */
 typedef struct eop_csv_column {
     const char *name;
     edgeops_type type;
@@ -28,7 +28,7 @@ typedef struct eop_csv_condition {
     const char *text;
 } eop_csv_condition;
 
-/** Texts are copied, but those of `where`, which are borrowed. Zero means default. */
+/** Texts are copied, except those of `where`, which are borrowed. Zero means default. */
 typedef struct eop_csv_samples_options {
     const char *what;        /**< names the file in errors; default "csv" */
     char separator;          /**< default ',' */

@@ -239,7 +239,7 @@ static bool place(size_t *end, uint64_t *at, uint64_t size, size_t width) {
     return eop_add_size(end, *end, bytes & ~(size_t)7);
 }
 
-/* Whether `values` does not have all of the column. */
+/* Whether a part of the column is not in `values`. */
 static bool has_extra(const eop_wire_part *parts, size_t n, size_t column, edgeops_type type) {
     return type != EDGEOPS_TYPE_FLOAT64 || elements(parts, n, column, type) > 1;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Plays a CSV file back as if its asset sent it now: as a source of a node, and for `simulate
- * replay`. One thread a running source reads, waits until a row is due and emits it. What that
- * thread owns is touched by others only before it starts and after it was joined; `mutex` guards
- * `stopping` alone. */
+ * replay`. Each running source has a thread that reads, waits until a row is due and emits it.
+ * Others touch what that thread owns only before it starts and after it was joined; `mutex` guards
+ * only `stopping`. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -281,7 +281,7 @@ static void replay_stop(void *state) {
     pthread_mutex_unlock(&r->mutex);
     pthread_join(r->thread, NULL);
     r->running = false;
-    /* Going on later means: later by as long as it rested. */
+    /* When it goes on, all rows are due later by the time it rested. */
     r->placed = r->placed && r->speed <= 0 && r->rate <= 0;
 }
 

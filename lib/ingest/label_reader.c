@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The payload decoder reads them, as samples whose channels are texts: so members have the same
- * paths, numbers are as exact and limits are the same as for samples. */
+/* Reads label messages through the payload decoder, as samples whose channels are texts: paths,
+ * exactness of numbers and limits are those of samples. */
 #include "ingest/label_reader.h"
 
 #include <stdio.h>

@@ -238,7 +238,7 @@ static edgeops_status take_path(char **out, const eop_json *object, const char *
     return text != NULL ? eop_path_absolute(out, text) : EDGEOPS_OK;
 }
 
-/* One of either list, with its own quality of service or the common one. */
+/* Adds a topic of either list, with its own quality of service or the common one. */
 static edgeops_status take_topic(eop_mqtt_config *config, const char *filter, int qos,
                                  const char *list, size_t index) {
     if (!eop_mqtt_filter_valid(filter)) {

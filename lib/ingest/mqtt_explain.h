@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Why a connection did not come about, for people. */
+/* Why a connection failed, for people. */
 #ifndef EOP_INGEST_MQTT_EXPLAIN_H
 #define EOP_INGEST_MQTT_EXPLAIN_H
 

@@ -18,14 +18,14 @@ typedef struct parting {
     struct parting *next;
     eop_mqtt_config *config;
     edgeops_duration deadline;
-    bool connecting; /* from here on it has an end soon: the resolver is done */
+    bool connecting; /* from here on it ends soon: the resolver is done */
     bool canceled;
 } parting;
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t cond_once = PTHREAD_ONCE_INIT;
 static pthread_cond_t cond;
-static parting *first; /* guarded by mutex, what hangs on it too */
+static parting *first; /* guarded by mutex, with all that it points to */
 
 static void make_cond(void) {
     pthread_condattr_t attributes;

@@ -22,10 +22,9 @@
  * clients that take each other's id away never get there. */
 #define GOOD_LIFE     (10 * EDGEOPS_SECOND)
 #define BACKOFF_AGAIN (100 * EDGEOPS_MILLISECOND)
-/* After a connection that came about at all, the broker is there and need not be waited for
- * long. */
+/* After a connection that was made at all, the broker is there: a short wait is enough. */
 #define BACKOFF_SHORT (4 * EDGEOPS_SECOND)
-#define MAX_LEFT      256 /* handles left alone, from which on only the longest back-off is used */
+#define MAX_LEFT      256 /* with this many handles left alone only the longest back-off is used */
 #define DETAIL        256
 
 struct eop_mqtt_link {
@@ -37,7 +36,7 @@ struct eop_mqtt_link {
     int references; /* the owner's and the thread's */
     bool stopping;
     bool hung_up;
-    bool resolving; /* the thread may be long, and touches nothing of the owner's when it is back */
+    bool resolving; /* the thread may take long, and then touches nothing of the owner's */
     bool done;
     eop_mqtt_conn *conn;
     uint64_t generation; /* written by the thread only */

@@ -64,7 +64,7 @@ struct eop_mqtt_conn {
     uint32_t users; /* threads inside MQTTAsync_send */
 };
 
-/** The attempt or the link came to its end, unless it had before. */
+/** Ends the attempt or the link, unless it has ended before. */
 void eop_mqtt_conn_end(eop_mqtt_conn *conn, eop_mqtt_phase next, int code, const char *reason);
 
 #endif /* EOP_INGEST_MQTT_PRIVATE_H */

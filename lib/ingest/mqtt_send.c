@@ -50,7 +50,7 @@ static void on_unsent(void *context, MQTTAsync_failureData *data) {
     (void)end_send(context, data->code != MQTTASYNC_OPERATION_INCOMPLETE, &id);
 }
 
-/* A refusal that sending again would not change. */
+/* Whether sending again would be refused again. */
 static bool refused_for_good(int reason) {
     return reason == MQTTREASONCODE_UNSPECIFIED_ERROR ||
            reason == MQTTREASONCODE_IMPLEMENTATION_SPECIFIC_ERROR ||

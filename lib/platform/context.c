@@ -205,7 +205,7 @@ void edgeops_ctx_free(edgeops_ctx *ctx) {
         (void)eop_ctx_turn(ctx, EDGEOPS_FOREVER);
     }
     if (ctx->refs != 0) {
-        /* Whoever is left would use freed memory: losing the context is the smaller harm. */
+        /* Objects that are left would use freed memory: losing the context is the smaller harm. */
         eop_log_write(&ctx->log, EDGEOPS_LOG_ERROR, "context",
                       "freed with %zu objects still on it: it stays allocated", ctx->refs);
         return;

@@ -329,7 +329,7 @@ static ssize_t write_some(int fd, struct iovec *iov, size_t iov_count, const int
     return n < 0 && errno == EAGAIN ? 0 : n;
 }
 
-/* The stream is torn: nothing can follow. The reader finds the end by itself. */
+/* The stream is broken: nothing can follow. The reader finds the end by itself. */
 static void silence(eop_link *link) {
     link->mute = true;
     drop_out(link);

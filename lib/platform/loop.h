@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of this room share. Nobody outside includes it: libuv ends here. */
+/* What the files of this room share. Only this room includes it: libuv ends here. */
 #ifndef EOP_PLATFORM_LOOP_H
 #define EOP_PLATFORM_LOOP_H
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Starting a process, for process.c: one thread starts all of them. */
 #ifndef EOP_PLATFORM_SPAWN_H
 #define EOP_PLATFORM_SPAWN_H
 
