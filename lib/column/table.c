@@ -78,8 +78,11 @@ static void show_column(edgeops_column *column, const eop_vector *vector) {
 }
 
 edgeops_value edgeops_column_value(const edgeops_column *column, uint64_t row) {
-    return column != NULL ? eop_column_load(column, row)
-                          : (edgeops_value){.type = EDGEOPS_TYPE_NULL};
+    /* A column of a head has no arrays. */
+    bool empty =
+        column == NULL || (column->type == EDGEOPS_TYPE_STRING ? column->offsets == NULL
+                                                               : eop_column_data(column) == NULL);
+    return empty ? (edgeops_value){.type = EDGEOPS_TYPE_NULL} : eop_column_load(column, row);
 }
 
 edgeops_status eop_table_show(eop_table *table) {

@@ -48,6 +48,7 @@ static edgeops_status choose(reading *r) {
     }
     for (size_t k = 0; k < r->count; k++) {
         size_t at = layout->channels != NULL ? 0 : k;
+        EOP_REQUIRE(layout->channels == NULL || layout->channels[k] != NULL, "store");
         while (layout->channels != NULL && at < frozen->channel_count &&
                strcmp(frozen->channels[at].name, layout->channels[k]) != 0) {
             at++;

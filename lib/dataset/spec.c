@@ -138,6 +138,7 @@ static edgeops_status copy_names(char ***out, size_t *count, const char *const *
     if (n == 0) {
         return EDGEOPS_OK;
     }
+    EOP_REQUIRE(names != NULL, "store");
     *out = eop_calloc(n, sizeof(char *));
     if (*out == NULL) {
         return eop_fail_nomem("store");

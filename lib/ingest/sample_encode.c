@@ -7,8 +7,14 @@
 
 edgeops_status edgeops_sample_encode(char **out, size_t *size, const edgeops_sample *sample) {
     eop_buf buf = {0};
-    EOP_REQUIRE(out != NULL && sample != NULL, "ingest");
+    EOP_REQUIRE(out != NULL, "ingest");
     *out = NULL;
+    EOP_REQUIRE(sample != NULL && sample->asset != NULL, "ingest");
+    EOP_REQUIRE((sample->channels != NULL && sample->values != NULL) || sample->count == 0,
+                "ingest");
+    for (size_t i = 0; i < sample->count; i++) {
+        EOP_REQUIRE(sample->channels[i] != NULL, "ingest");
+    }
     eop_message_put_sample(&buf, sample, sample->asset);
     size_t made = buf.size;
     char *text = eop_buf_take(&buf);

@@ -60,6 +60,7 @@ static edgeops_status copy_names(edgeops_cursor *cursor, const char *const *chan
         return eop_fail_nomem("store");
     }
     for (size_t i = 0; i < count; i++) {
+        EOP_REQUIRE(channels[i] != NULL, "store");
         cursor->names[i] = eop_strdup(channels[i]);
         if (cursor->names[i] == NULL) {
             return eop_fail_nomem("store");

@@ -156,15 +156,24 @@ void eop_request_dispose(eop_request *request) {
     *request = (eop_request){0};
 }
 
+static edgeops_status check_query(const edgeops_query *query) {
+    EOP_REQUIRE(query->asset != NULL, "store");
+    EOP_REQUIRE(query->conditions != NULL || query->condition_count == 0, "store");
+    for (size_t k = 0; query->channels != NULL && k < query->channel_count; k++) {
+        EOP_REQUIRE(query->channels[k] != NULL, "store");
+    }
+    return EDGEOPS_OK;
+}
+
 edgeops_status eop_request_init(eop_request *request, edgeops_store *store,
                                 const edgeops_query *query) {
     edgeops_query q = EDGEOPS_QUERY_INIT;
     *request = (eop_request){0};
     edgeops_status status = EOP_STRUCT_TAKE(&q, query, "store", EDGEOPS_QUERY_INIT);
+    status = status == EDGEOPS_OK ? check_query(&q) : status;
     if (status != EDGEOPS_OK) {
         return status;
     }
-    EOP_REQUIRE(q.asset != NULL, "store");
     if (q.limit > 0 && q.last > 0) {
         return eop_fail(EDGEOPS_E_INVALID, "store",
                         "a query has a limit of first or of last rows, not both");

@@ -2,7 +2,10 @@
 /* Every public function, called with nothing but NULL and 0: an error or nothing, never the end of
  * the process. tests/meta/check_api.py compares the two lists with the headers. */
 #include <criterion/criterion.h>
+#include <ftw.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "edgeops.h"
@@ -214,4 +217,117 @@ Test(api_null, handles_are_null_after_a_failure) {
     LEAVES_NULL(edgeops_workflow_install((edgeops_workflow **)&out, NULL, NULL));
     LEAVES_NULL(edgeops_workflow_open((edgeops_workflow **)&out, NULL, NULL));
     LEAVES_NULL(edgeops_node_restore((char **)&out, NULL, NULL, NULL, NULL));
+}
+
+/* -- structs whose members are missing, on a store that is there -- */
+
+static char root[] = "/tmp/edgeops-null-XXXXXX";
+static edgeops_store *store;
+
+static int forget(const char *name, const struct stat *st, int kind, struct FTW *ftw) {
+    (void)st;
+    (void)kind;
+    (void)ftw;
+    return remove(name);
+}
+
+static void enter(void) {
+    char home[64];
+    const edgeops_channel_info channel = {"x", "", EDGEOPS_TYPE_FLOAT64, 1};
+    cr_assert_not_null(mkdtemp(root));
+    (void)snprintf(home, sizeof home, "%s/home", root);
+    cr_assert_eq(edgeops_store_open(&store, home, NULL), EDGEOPS_OK);
+    cr_assert_eq(edgeops_store_declare(store, "a", &channel), EDGEOPS_OK);
+}
+
+static void leave(void) {
+    edgeops_store_close(store);
+    (void)nftw(root, forget, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+TestSuite(api_null_members, .init = enter, .fini = leave);
+
+#define REFUSES(status) cr_expect_eq((status), EDGEOPS_E_INVALID, "%s", #status)
+
+static const char *const x = "x";
+static const char *const none;
+
+Test(api_null_members, of_samples_and_tables) {
+    const edgeops_value value = {EDGEOPS_TYPE_FLOAT64, 0, {.f64 = 1}};
+    const edgeops_value text = {EDGEOPS_TYPE_STRING, 5, {.str = NULL}};
+    const edgeops_sample samples[] = {
+        {NULL, 1, 0, 1, &x, &value, NULL},   {"a", 1, 0, 1, NULL, &value, NULL},
+        {"a", 1, 0, 1, &x, NULL, NULL},      {"a", 1, 0, 1, &none, &value, NULL},
+        {"b", 1, 0, 1, &x, &text, NULL},     {"a", 1, 0, 0, &x, &value, NULL},
+        {"a", 1, 0, 5000, &x, &value, NULL},
+    };
+    for (size_t i = 0; i < sizeof samples / sizeof *samples; i++) {
+        char *out = NULL;
+        REFUSES(edgeops_store_append(NULL, store, &samples[i], 1, NULL));
+        if (i < 4) {
+            REFUSES(edgeops_sample_encode(&out, NULL, &samples[i]));
+        }
+    }
+    const double data = 1;
+    const edgeops_time time = 1;
+    const edgeops_column good = {
+        .name = "x", .type = EDGEOPS_TYPE_FLOAT64, .f64 = &data, .data = &data, .length = 1};
+    const edgeops_column columns[] = {
+        {.type = EDGEOPS_TYPE_FLOAT64, .data = &data, .length = 1},
+        {.name = "x", .type = EDGEOPS_TYPE_FLOAT64, .length = 1},
+        {.name = "s", .type = EDGEOPS_TYPE_STRING, .length = 1},
+        {.name = "s", .type = EDGEOPS_TYPE_STRING, .length = 1, .offsets = (uint32_t[]){0, 5}},
+        {.name = "x", .type = (edgeops_type)99, .data = &data, .length = 1},
+    };
+    const edgeops_table tables[] = {
+        {.rows = 1, .times = &time, .column_count = 1, .columns = &good},
+        {.asset = "a", .rows = 1, .column_count = 1, .columns = &good},
+        {.asset = "a", .rows = 1, .times = &time, .column_count = 1},
+    };
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        REFUSES(edgeops_store_append_tables(NULL, store, &tables[i], 1, NULL));
+    }
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
+        edgeops_table table = {
+            .asset = "a", .rows = 1, .times = &time, .column_count = 1, .columns = &columns[i]};
+        REFUSES(edgeops_store_append_tables(NULL, store, &table, 1, NULL));
+    }
+    cr_expect_eq(edgeops_column_value(&columns[1], 0).type, EDGEOPS_TYPE_NULL);
+    cr_expect_eq(edgeops_column_value(&columns[2], 0).type, EDGEOPS_TYPE_NULL);
+}
+
+Test(api_null_members, of_queries_labels_and_datasets) {
+    edgeops_query query = EDGEOPS_QUERY_INIT;
+    edgeops_cursor_options from = EDGEOPS_CURSOR_OPTIONS_INIT;
+    edgeops_dataset_options dataset = EDGEOPS_DATASET_OPTIONS_INIT;
+    edgeops_label label = {.asset = "a"};
+    edgeops_cursor *cursor = NULL;
+    uint64_t rows = 0;
+    const edgeops_condition condition = {.compare = EDGEOPS_COMPARE_IS_NULL};
+    query.asset = from.asset = "a";
+    query.channels = from.channels = &none;
+    query.channel_count = from.channel_count = 1;
+    REFUSES(edgeops_store_count(&rows, store, &query));
+    REFUSES(edgeops_cursor_open(&cursor, store, &from));
+    query.channels = NULL;
+    query.condition_count = 2;
+    REFUSES(edgeops_store_count(&rows, store, &query));
+    query.conditions = &condition;
+    query.condition_count = 1;
+    REFUSES(edgeops_store_count(&rows, store, &query));
+    REFUSES(edgeops_label_add(NULL, store, NULL, 3));
+    REFUSES(edgeops_label_add(NULL, store, &label, 1));
+    label = (edgeops_label){.label = "y"};
+    REFUSES(edgeops_label_add(NULL, store, &label, 1));
+    REFUSES(edgeops_dataset_create(store, &dataset));
+    dataset.name = "d";
+    dataset.asset_count = 1;
+    REFUSES(edgeops_dataset_create(store, &dataset));
+    dataset.assets = &none;
+    REFUSES(edgeops_dataset_create(store, &dataset));
+    const char *const a = "a";
+    dataset.assets = &a;
+    dataset.split = EDGEOPS_SPLIT_GROUP;
+    dataset.test_asset_count = 2;
+    REFUSES(edgeops_dataset_create(store, &dataset));
 }
