@@ -134,7 +134,7 @@ int main(int argc, char **argv) {
     life(path_of("again"), workflow);
     CHECK(atomic_load(&blocks) == kept, "%ld blocks more after a second life",
           atomic_load(&blocks) - kept);
-    double seconds = argc > 1 ? strtod(argv[1], NULL) : 10;
+    double seconds = argc > 1 ? strtod(argv[1], NULL) : 8;
     double end = now_s() + seconds;
     long trials = 0;
     /* A stride that has no divisor in common with most totals visits all of it before it comes again. */
