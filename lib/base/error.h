@@ -22,7 +22,8 @@ edgeops_status eop_fail_errno(int os_errno, const char *subsystem, const char *f
 /** Short for a failed allocation. */
 edgeops_status eop_fail_nomem(const char *subsystem);
 
-/** Sets the detail to a copy of an error that came from elsewhere (another thread, process). */
+/** Sets the detail to a copy of an error that came from elsewhere (another thread, process). The
+ * text, and that of eop_fail(), may be the last error's own. */
 edgeops_status eop_fail_with(edgeops_status code, const char *subsystem, const char *message);
 
 /** An error that is kept while things are cleaned up, which may set another one. */

@@ -155,12 +155,10 @@ static edgeops_status open_local(edgeops_node *node, const edgeops_node_options 
         status = node->workflows != NULL ? EDGEOPS_OK : eop_fail_nomem("node");
     }
     if (node->store == NULL && status == EDGEOPS_E_BUSY) {
-        char *who = eop_strdup(edgeops_error_last()->message);
         status = eop_fail(EDGEOPS_E_BUSY, "node",
                           "%s; wait for its end, or if it is a daemon end it with 'edgeopsctl node "
                           "stop'",
-                          who != NULL ? who : "the home is in use");
-        eop_free(who);
+                          edgeops_error_last()->message);
     }
     if (status == EDGEOPS_OK) {
         status = open_record(node, options->layer);

@@ -144,10 +144,7 @@ edgeops_status eop_model_read(eop_json **out, const char *folder) {
         status = check(json, text, size, path);
     }
     if (status == EDGEOPS_E_INVALID) {
-        char *message = eop_strdup(edgeops_error_last()->message);
-        status = eop_fail(EDGEOPS_E_CORRUPT, "runtime", "%s",
-                          message != NULL ? message : "the model's description is damaged");
-        eop_free(message);
+        status = eop_fail_with(EDGEOPS_E_CORRUPT, "runtime", edgeops_error_last()->message);
     }
     if (status == EDGEOPS_OK) {
         *out = json;

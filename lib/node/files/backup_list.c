@@ -244,10 +244,7 @@ edgeops_status eop_backup_manifest_read(eop_json **out, const char *folder) {
         status = eop_schema_check_text(schema, json, text, size, path);
     }
     if (status == EDGEOPS_E_INVALID) {
-        char *why = eop_strdup(edgeops_error_last()->message);
-        status = eop_fail(EDGEOPS_E_CORRUPT, "node", "%s",
-                          why != NULL ? why : "the manifest is damaged");
-        eop_free(why);
+        status = eop_fail_with(EDGEOPS_E_CORRUPT, "node", edgeops_error_last()->message);
     }
     if (status == EDGEOPS_OK) {
         *out = json;

@@ -59,10 +59,8 @@ static edgeops_status take_line(eop_import *w, eop_payload *payload, const char 
                      : eop_fail(EDGEOPS_E_INVALID, "node", "there is no time");
     }
     if (status == EDGEOPS_E_INVALID || status == EDGEOPS_E_LIMIT) {
-        char *said = eop_strdup(edgeops_error_last()->message);
         status = eop_fail(status, "node", "%s:%llu: %s", w->options.what,
-                          (unsigned long long)number, said != NULL ? said : "");
-        eop_free(said);
+                          (unsigned long long)number, edgeops_error_last()->message);
     }
     return status;
 }

@@ -173,13 +173,12 @@ edgeops_status eop_follow_start(edgeops_call *call) {
         status = eop_stage_open(&f->stage, &options);
     }
     if (status != EDGEOPS_OK) {
-        char *message = eop_strdup(edgeops_error_last()->message);
-        eop_run_end(f->run, status, message);
+        eop_kept_error kept;
+        eop_keep_error(&kept);
+        eop_run_end(f->run, status, kept.message);
         f->run = NULL;
         follow_free(f);
-        status = eop_fail_with(status, "node", message != NULL ? message : "out of memory");
-        eop_free(message);
-        return status;
+        return eop_fail_kept(&kept);
     }
     call->run = f->run->id;
     call->data = f;

@@ -78,16 +78,15 @@ static void work(eop_job *job, void *user_data) {
 /* Batches are stored as they fill: what came before the end is there. */
 static void tell_stored(const eop_import *w, edgeops_status status) {
     uint64_t there = w->sum.appended + w->sum.duplicates;
-    char *said = eop_strdup(edgeops_error_last()->message);
-    if (said != NULL && there > 0) {
+    const char *said = edgeops_error_last()->message;
+    if (there > 0) {
         (void)!eop_fail(status, "node",
                         "%s; %llu rows before it are stored: importing all of it again is safe, "
                         "rows that are there are recognised",
                         said, (unsigned long long)there);
-    } else if (said != NULL) {
+    } else {
         (void)!eop_fail(status, "node", "%s; no row was stored", said);
     }
-    eop_free(said);
 }
 
 static void done(eop_job *job, void *user_data) {

@@ -428,13 +428,12 @@ static edgeops_status predict_start(edgeops_call *call) {
         return EDGEOPS_OK;
     }
     call->cancel = NULL;
-    char *message = eop_strdup(edgeops_error_last()->message);
-    eop_run_end(p->run, status, message);
+    eop_kept_error kept;
+    eop_keep_error(&kept);
+    eop_run_end(p->run, status, kept.message);
     p->run = NULL;
     predict_free(p);
-    status = eop_fail_with(status, "node", message != NULL ? message : "out of memory");
-    eop_free(message);
-    return status;
+    return eop_fail_kept(&kept);
 }
 
 const eop_op eop_predict_ops[] = {
