@@ -86,6 +86,7 @@ Test(node_home_models, a_host_opens_a_model_of_its_node_by_name) {
     cr_expect(
         eq(str, (char *)edgeops_workflow_info_of(workflow)->digest, (char *)info->workflow_digest));
     edgeops_workflow_close(workflow);
+    edgeops_model_close(model);
     cr_expect(eq(int, edgeops_node_model(&model, fixture_node, "m2"), EDGEOPS_E_NOTFOUND));
     cr_expect(eq(ptr, model, NULL));
 }
