@@ -46,27 +46,27 @@ bool eop_file_exists(const char *path) {
 }
 
 edgeops_status eop_file_read(char **data, size_t *size, const char *path, size_t limit) {
-    edgeops_status rc = EDGEOPS_OK;
+    edgeops_status status = EDGEOPS_OK;
     char *text = NULL;
     size_t used = 0;
     int fd = eop_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat st;
     if (fd < 0 || fstat(fd, &st) != 0) {
-        rc = eop_fail_errno(errno, "base", "cannot read '%s'", path);
+        status = eop_fail_errno(errno, "base", "cannot read '%s'", path);
         goto out;
     }
     if (!S_ISREG(st.st_mode)) {
-        rc = eop_fail(EDGEOPS_E_INVALID, "base", "'%s' is not a regular file", path);
+        status = eop_fail(EDGEOPS_E_INVALID, "base", "'%s' is not a regular file", path);
         goto out;
     }
     if ((uint64_t)st.st_size > limit) {
-        rc = eop_fail(EDGEOPS_E_LIMIT, "base", "'%s' has %lld bytes, at most %zu are read", path,
-                      (long long)st.st_size, limit);
+        status = eop_fail(EDGEOPS_E_LIMIT, "base", "'%s' has %lld bytes, at most %zu are read",
+                          path, (long long)st.st_size, limit);
         goto out;
     }
     text = eop_alloc((size_t)st.st_size + 1);
     if (text == NULL) {
-        rc = eop_fail_nomem("base");
+        status = eop_fail_nomem("base");
         goto out;
     }
     while (used < (size_t)st.st_size) {
@@ -75,7 +75,7 @@ edgeops_status eop_file_read(char **data, size_t *size, const char *path, size_t
             continue;
         }
         if (n < 0) {
-            rc = eop_fail_errno(errno, "base", "cannot read '%s'", path);
+            status = eop_fail_errno(errno, "base", "cannot read '%s'", path);
             goto out;
         }
         if (n == 0) {
@@ -94,7 +94,7 @@ out:
     if (fd >= 0) {
         close(fd);
     }
-    return rc;
+    return status;
 }
 
 edgeops_status eop_write_all(int fd, const void *data, size_t size) {
@@ -127,24 +127,24 @@ edgeops_status eop_dir_sync(const char *path) {
     if (fd < 0) {
         return eop_fail_errno(errno, "base", "cannot open folder '%s'", path);
     }
-    edgeops_status rc = EDGEOPS_OK;
+    edgeops_status status = EDGEOPS_OK;
     if (fsync(fd) != 0) {
-        rc = eop_fail_errno(errno, "base", "cannot sync folder '%s'", path);
+        status = eop_fail_errno(errno, "base", "cannot sync folder '%s'", path);
     }
     close(fd);
-    return rc;
+    return status;
 }
 
 edgeops_status eop_dir_sync_parent(const char *path) {
     char *parent = parent_of(path);
-    edgeops_status rc = parent != NULL ? eop_dir_sync(parent) : eop_fail_nomem("base");
+    edgeops_status status = parent != NULL ? eop_dir_sync(parent) : eop_fail_nomem("base");
     eop_free(parent);
-    return rc;
+    return status;
 }
 
 edgeops_status eop_replacement_open(eop_replacement *out, const char *path, unsigned mode) {
     struct stat st;
-    edgeops_status rc = EDGEOPS_OK;
+    edgeops_status status = EDGEOPS_OK;
     *out = (eop_replacement){.fd = -1};
     bool exists = stat(path, &st) == 0;
     if (exists && !S_ISREG(st.st_mode)) {
@@ -156,31 +156,31 @@ edgeops_status eop_replacement_open(eop_replacement *out, const char *path, unsi
     free(target);
     out->temporary = out->path != NULL ? eop_format("%s.XXXXXX", out->path) : NULL;
     if (out->temporary == NULL) {
-        rc = eop_fail_nomem("base");
+        status = eop_fail_nomem("base");
         goto out;
     }
     out->fd = eop_mkostemp(out->temporary, O_CLOEXEC);
     if (out->fd < 0 || fchmod(out->fd, (mode_t)mode) != 0) {
-        rc = eop_fail_errno(errno, "base", "cannot write '%s'", path);
+        status = eop_fail_errno(errno, "base", "cannot write '%s'", path);
     }
 out:
-    if (rc < 0) {
+    if (status < 0) {
         eop_replacement_dispose(out);
     }
-    return rc;
+    return status;
 }
 
 edgeops_status eop_replacement_commit(eop_replacement *file) {
-    edgeops_status rc = EDGEOPS_OK;
+    edgeops_status status = EDGEOPS_OK;
     if (fsync(file->fd) != 0 || rename(file->temporary, file->path) != 0) {
-        rc = eop_fail_errno(errno, "base", "cannot write '%s'", file->path);
+        status = eop_fail_errno(errno, "base", "cannot write '%s'", file->path);
     } else {
         eop_free(file->temporary); /* gone: it has taken the place */
         file->temporary = NULL;
-        rc = eop_dir_sync_parent(file->path);
+        status = eop_dir_sync_parent(file->path);
     }
     eop_replacement_dispose(file);
-    return rc;
+    return status;
 }
 
 void eop_replacement_dispose(eop_replacement *file) {
@@ -197,14 +197,14 @@ void eop_replacement_dispose(eop_replacement *file) {
 
 edgeops_status eop_file_write(const char *path, const void *data, size_t size, unsigned mode) {
     eop_replacement file;
-    edgeops_status rc = eop_replacement_open(&file, path, mode);
-    if (rc < 0) {
-        return rc;
+    edgeops_status status = eop_replacement_open(&file, path, mode);
+    if (status < 0) {
+        return status;
     }
-    rc = eop_write_all(file.fd, data, size);
-    if (rc < 0) {
+    status = eop_write_all(file.fd, data, size);
+    if (status < 0) {
         eop_replacement_dispose(&file);
-        return rc;
+        return status;
     }
     return eop_replacement_commit(&file);
 }
@@ -214,15 +214,15 @@ edgeops_status eop_mkdirs(const char *path, unsigned mode) {
     if (copy == NULL) {
         return eop_fail_nomem("base");
     }
-    edgeops_status rc = EDGEOPS_OK;
-    for (char *p = copy + 1; rc == EDGEOPS_OK; p++) {
+    edgeops_status status = EDGEOPS_OK;
+    for (char *p = copy + 1; status == EDGEOPS_OK; p++) {
         if (*p != '/' && *p != '\0') {
             continue;
         }
         char saved = *p;
         *p = '\0';
         if (mkdir(copy, (mode_t)mode) != 0 && errno != EEXIST) {
-            rc = eop_fail_errno(errno, "base", "cannot make folder '%s'", copy);
+            status = eop_fail_errno(errno, "base", "cannot make folder '%s'", copy);
         }
         *p = saved;
         if (saved == '\0') {
@@ -230,11 +230,11 @@ edgeops_status eop_mkdirs(const char *path, unsigned mode) {
         }
     }
     struct stat st;
-    if (rc == EDGEOPS_OK && (stat(copy, &st) != 0 || !S_ISDIR(st.st_mode))) {
-        rc = eop_fail(EDGEOPS_E_IO, "base", "'%s' is not a folder", path);
+    if (status == EDGEOPS_OK && (stat(copy, &st) != 0 || !S_ISDIR(st.st_mode))) {
+        status = eop_fail(EDGEOPS_E_IO, "base", "'%s' is not a folder", path);
     }
     eop_free(copy);
-    return rc;
+    return status;
 }
 
 /* Depth is bounded by the kernel's PATH_MAX for what this program makes; deeper trees fail with a
@@ -252,24 +252,24 @@ static edgeops_status remove_at(int parent, const char *name, unsigned depth) {
     int fd = eop_openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     if (dir == NULL) {
-        edgeops_status rc = eop_fail_errno(errno, "base", "cannot open folder '%s'", name);
+        edgeops_status status = eop_fail_errno(errno, "base", "cannot open folder '%s'", name);
         if (fd >= 0) {
             close(fd);
         }
-        return rc;
+        return status;
     }
     (void)fchmod(fd, 0700); /* installed workflows are read-only */
-    edgeops_status rc = EDGEOPS_OK;
-    for (struct dirent *e; rc == EDGEOPS_OK && (e = readdir(dir)) != NULL;) {
+    edgeops_status status = EDGEOPS_OK;
+    for (struct dirent *e; status == EDGEOPS_OK && (e = readdir(dir)) != NULL;) {
         if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0) {
-            rc = remove_at(fd, e->d_name, depth + 1);
+            status = remove_at(fd, e->d_name, depth + 1);
         }
     }
     closedir(dir);
-    if (rc == EDGEOPS_OK && unlinkat(parent, name, AT_REMOVEDIR) != 0) {
-        rc = eop_fail_errno(errno, "base", "cannot remove folder '%s'", name);
+    if (status == EDGEOPS_OK && unlinkat(parent, name, AT_REMOVEDIR) != 0) {
+        status = eop_fail_errno(errno, "base", "cannot remove folder '%s'", name);
     }
-    return rc;
+    return status;
 }
 
 edgeops_status eop_remove_tree(const char *path) {
@@ -325,7 +325,7 @@ edgeops_status eop_dir_walk(const char *path, eop_dir_fn fn, void *user_data) {
     if (dir == NULL) {
         return eop_fail_errno(errno, "base", "cannot open folder '%s'", path);
     }
-    edgeops_status rc = EDGEOPS_OK;
+    edgeops_status status = EDGEOPS_OK;
     char **names = NULL;
     size_t count = 0;
     size_t capacity = 0;
@@ -336,7 +336,7 @@ edgeops_status eop_dir_walk(const char *path, eop_dir_fn fn, void *user_data) {
         char *name = eop_strdup(e->d_name);
         if (name == NULL || !eop_grow(&names, &capacity, count + 1, sizeof *names)) {
             eop_free(name);
-            rc = eop_fail_nomem("base");
+            status = eop_fail_nomem("base");
             goto out;
         }
         names[count++] = name;
@@ -344,8 +344,8 @@ edgeops_status eop_dir_walk(const char *path, eop_dir_fn fn, void *user_data) {
     if (count > 0) {
         qsort(names, count, sizeof *names, by_name);
     }
-    for (size_t i = 0; i < count && rc == EDGEOPS_OK; i++) {
-        rc = fn(names[i], user_data);
+    for (size_t i = 0; i < count && status == EDGEOPS_OK; i++) {
+        status = fn(names[i], user_data);
     }
 out:
     for (size_t i = 0; i < count; i++) {
@@ -353,7 +353,7 @@ out:
     }
     eop_free(names);
     closedir(dir);
-    return rc;
+    return status;
 }
 
 edgeops_status eop_disk_free(uint64_t *out, const char *path) {

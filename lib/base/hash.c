@@ -146,26 +146,26 @@ void eop_sha256_free(eop_sha256 *hash) {
 
 edgeops_status eop_sha256_of(char hex[65], const void *data, size_t size) {
     eop_sha256 *hash;
-    edgeops_status rc = eop_sha256_new(&hash);
-    if (rc == EDGEOPS_OK) {
+    edgeops_status status = eop_sha256_new(&hash);
+    if (status == EDGEOPS_OK) {
         eop_sha256_update(hash, data, size);
         eop_sha256_finish(hash, hex);
     }
-    return rc;
+    return status;
 }
 
 edgeops_status eop_sha256_of_fd(char hex[65], uint64_t *size, int fd, const char *what) {
     char data[16384]; /* a host's threads may have small stacks */
     eop_sha256 *hash = NULL;
     uint64_t total = 0;
-    edgeops_status rc = eop_sha256_new(&hash);
-    while (rc == EDGEOPS_OK) {
+    edgeops_status status = eop_sha256_new(&hash);
+    while (status == EDGEOPS_OK) {
         ssize_t n = read(fd, data, sizeof data);
         if (n < 0 && errno == EINTR) {
             continue;
         }
         if (n < 0) {
-            rc = eop_fail_errno(errno, "base", "cannot read '%s'", what);
+            status = eop_fail_errno(errno, "base", "cannot read '%s'", what);
         } else if (n == 0) {
             eop_sha256_finish(hash, hex);
             if (size != NULL) {
@@ -178,5 +178,5 @@ edgeops_status eop_sha256_of_fd(char hex[65], uint64_t *size, int fd, const char
         }
     }
     eop_sha256_free(hash);
-    return rc;
+    return status;
 }

@@ -173,23 +173,23 @@ static edgeops_status no_column(const eop_csv_samples *s, const char *name, size
     for (size_t i = 0; i < s->column_count && i < 20; i++) {
         eop_buf_printf(&list, "%s%s", i > 0 ? ", " : "", s->columns[i].name);
     }
-    edgeops_status rc = eop_fail(
+    edgeops_status status = eop_fail(
         EDGEOPS_E_INVALID, "csv", "%s: there is no column '%.*s'; it has %s%s", s->what, (int)size,
         name, list.data != NULL ? list.data : "none", s->column_count > 20 ? ", ..." : "");
     eop_buf_dispose(&list);
-    return rc;
+    return status;
 }
 
 static edgeops_status read_header(eop_csv_samples *s) {
     const eop_csv_field *fields = NULL;
     size_t count = 0;
-    edgeops_status rc = eop_csv_next(s->reader, &fields, &count);
-    if (rc == EDGEOPS_DONE) {
+    edgeops_status status = eop_csv_next(s->reader, &fields, &count);
+    if (status == EDGEOPS_DONE) {
         return eop_fail(EDGEOPS_E_INVALID, "csv", "%s: empty; a header with column names is needed",
                         s->what);
     }
-    if (rc < 0) {
-        return rc;
+    if (status < 0) {
+        return status;
     }
     s->columns = eop_calloc(count, sizeof(*s->columns));
     if (s->columns == NULL) {
@@ -248,9 +248,9 @@ static edgeops_status parse_asset(eop_csv_samples *s, const char *pattern) {
     const char *p = pattern;
     while (*p != '\0') {
         size_t plain = strcspn(p, "{}");
-        edgeops_status rc = EDGEOPS_OK;
+        edgeops_status status = EDGEOPS_OK;
         if (plain > 0) {
-            rc = add_piece(s, p, plain, 0);
+            status = add_piece(s, p, plain, 0);
             p += plain;
         } else {
             size_t end = strcspn(p, "}");
@@ -262,11 +262,11 @@ static edgeops_status parse_asset(eop_csv_samples *s, const char *pattern) {
                 return no_column(s, p + 1, end - 1);
             }
             s->columns[i].role = s->columns[i].role == CHANNEL ? SKIP : s->columns[i].role;
-            rc = add_piece(s, NULL, 0, i);
+            status = add_piece(s, NULL, 0, i);
             p += end + 1;
         }
-        if (rc < 0) {
-            return rc;
+        if (status < 0) {
+            return status;
         }
     }
     return EDGEOPS_OK;
@@ -300,22 +300,22 @@ static void make_texts(eop_csv_samples *s, const eop_csv_samples_options *o) {
 }
 
 static edgeops_status set_roles(eop_csv_samples *s, const eop_csv_samples_options *o) {
-    edgeops_status rc = parse_asset(s, o->asset);
+    edgeops_status status = parse_asset(s, o->asset);
     const char *time = o->time_column;
     if (time != NULL && o->time_optional && find_column(s, time, strlen(time)) == s->column_count) {
         time = s->options.time_column = NULL;
     }
-    for (size_t i = 0; i < o->skip_count && rc == EDGEOPS_OK; i++) {
-        rc = set_role(s, o->skip[i], SKIP);
+    for (size_t i = 0; i < o->skip_count && status == EDGEOPS_OK; i++) {
+        status = set_role(s, o->skip[i], SKIP);
     }
-    if (rc < 0 || (rc = set_role(s, time, TIME)) < 0 ||
-        (rc = set_role(s, o->seq_column, SEQ)) < 0 ||
-        (rc = set_role(s, o->label_column, LABEL)) < 0) {
-        return rc;
+    if (status < 0 || (status = set_role(s, time, TIME)) < 0 ||
+        (status = set_role(s, o->seq_column, SEQ)) < 0 ||
+        (status = set_role(s, o->label_column, LABEL)) < 0) {
+        return status;
     }
     /* Rows may be grouped by what also names the asset. */
-    if (o->group_column != NULL && (rc = set_role(s, o->group_column, GROUP)) < 0) {
-        return rc;
+    if (o->group_column != NULL && (status = set_role(s, o->group_column, GROUP)) < 0) {
+        return status;
     }
     for (size_t i = 0; i < o->column_count; i++) {
         size_t c = find_column(s, o->columns[i].name, strlen(o->columns[i].name));
@@ -420,19 +420,19 @@ static edgeops_status sniff(eop_csv_samples *s) {
         return EDGEOPS_OK; /* rows that come slowly, through a pipe, are not waited for */
     }
     edgeops_type *found = eop_calloc(s->column_count, sizeof(*found));
-    edgeops_status rc = found != NULL ? EDGEOPS_OK : eop_fail_nomem("csv");
-    for (size_t n = 0; n < SNIFF_ROWS && s->kept_bytes < SNIFF_BYTES && rc == EDGEOPS_OK; n++) {
+    edgeops_status status = found != NULL ? EDGEOPS_OK : eop_fail_nomem("csv");
+    for (size_t n = 0; n < SNIFF_ROWS && s->kept_bytes < SNIFF_BYTES && status == EDGEOPS_OK; n++) {
         const eop_csv_field *fields = NULL;
         size_t count = 0;
-        rc = eop_csv_next(s->reader, &fields, &count);
-        for (size_t i = 0; i < count && i < s->column_count && rc == EDGEOPS_OK; i++) {
+        status = eop_csv_next(s->reader, &fields, &count);
+        for (size_t i = 0; i < count && i < s->column_count && status == EDGEOPS_OK; i++) {
             found[i] = join(found[i], type_of(&fields[i]));
         }
-        if (rc == EDGEOPS_OK) {
-            rc = keep_record(s, fields, count);
+        if (status == EDGEOPS_OK) {
+            status = keep_record(s, fields, count);
         }
     }
-    for (size_t i = 0; rc >= 0 && i < s->column_count; i++) {
+    for (size_t i = 0; status >= 0 && i < s->column_count; i++) {
         column *c = &s->columns[i];
         if (c->role == CHANNEL && c->type == EDGEOPS_TYPE_NULL) {
             c->type = found[i];
@@ -440,7 +440,7 @@ static edgeops_status sniff(eop_csv_samples *s) {
         }
     }
     eop_free(found);
-    return rc < 0 ? rc : EDGEOPS_OK;
+    return status < 0 ? status : EDGEOPS_OK;
 }
 
 /* -- assets -- */
@@ -498,22 +498,22 @@ static edgeops_status find_asset(eop_csv_samples *s, const record *r, asset **ou
     if (*out != NULL) {
         return EDGEOPS_OK;
     }
-    edgeops_status rc = add_asset(s, hash, s->name.data, r->line);
-    *out = rc == EDGEOPS_OK ? &s->assets[s->asset_count - 1] : NULL;
-    return rc;
+    edgeops_status status = add_asset(s, hash, s->name.data, r->line);
+    *out = status == EDGEOPS_OK ? &s->assets[s->asset_count - 1] : NULL;
+    return status;
 }
 
 /* -- labels -- */
 
 static edgeops_status end_run(eop_csv_samples *s, asset *a) {
-    edgeops_status rc = EDGEOPS_OK;
+    edgeops_status status = EDGEOPS_OK;
     if (a->label != NULL && s->options.on_label != NULL) {
         edgeops_time end = a->label_last < EDGEOPS_TIME_MAX ? a->label_last + 1 : EDGEOPS_TIME_MAX;
-        rc = s->options.on_label(a->name, a->label_start, end, a->label, s->options.user_data);
+        status = s->options.on_label(a->name, a->label_start, end, a->label, s->options.user_data);
     }
     eop_free(a->label);
     a->label = NULL;
-    return rc;
+    return status;
 }
 
 static edgeops_status step_run(eop_csv_samples *s, asset *a, const char *label, edgeops_time time) {
@@ -522,16 +522,16 @@ static edgeops_status step_run(eop_csv_samples *s, asset *a, const char *label, 
         a->label_last = time;
         return EDGEOPS_OK;
     }
-    edgeops_status rc = end_run(s, a);
-    if (rc == EDGEOPS_OK && label != NULL) {
+    edgeops_status status = end_run(s, a);
+    if (status == EDGEOPS_OK && label != NULL) {
         a->label = eop_strdup(label);
         a->label_start = time;
         a->label_last = time;
         if (a->label == NULL) {
-            rc = eop_fail_nomem("csv");
+            status = eop_fail_nomem("csv");
         }
     }
-    return rc;
+    return status;
 }
 
 /* -- rows -- */
@@ -543,12 +543,12 @@ static edgeops_status next_record(eop_csv_samples *s) {
     if (s->first == NULL) {
         const eop_csv_field *fields = NULL;
         size_t count = 0;
-        edgeops_status rc = eop_csv_next(s->reader, &fields, &count);
-        if (rc != EDGEOPS_OK) {
-            return rc;
+        edgeops_status status = eop_csv_next(s->reader, &fields, &count);
+        if (status != EDGEOPS_OK) {
+            return status;
         }
-        if ((rc = keep_record(s, fields, count)) < 0) {
-            return rc;
+        if ((status = keep_record(s, fields, count)) < 0) {
+            return status;
         }
     }
     s->current = s->first;
@@ -693,13 +693,13 @@ static edgeops_status make_row(eop_csv_samples *s, eop_csv_row *row) {
     if (!is_wanted(s, r)) {
         return EDGEOPS_OK;
     }
-    edgeops_status rc = EDGEOPS_OK;
-    for (size_t i = 0; i < r->count && rc == EDGEOPS_OK; i++) {
-        rc = take_field(s, r, i, row, &has_seq);
+    edgeops_status status = EDGEOPS_OK;
+    for (size_t i = 0; i < r->count && status == EDGEOPS_OK; i++) {
+        status = take_field(s, r, i, row, &has_seq);
     }
-    if (rc < 0 || (rc = find_asset(s, r, &a)) < 0 ||
-        (rc = place_row(s, a, row, s->options.time_column != NULL, has_seq)) < 0) {
-        return rc;
+    if (status < 0 || (status = find_asset(s, r, &a)) < 0 ||
+        (status = place_row(s, a, row, s->options.time_column != NULL, has_seq)) < 0) {
+        return status;
     }
     row->sample.asset = a->name;
     return step_run(s, a, row->label, row->sample.time);
@@ -707,26 +707,26 @@ static edgeops_status make_row(eop_csv_samples *s, eop_csv_row *row) {
 
 static edgeops_status flush_runs(eop_csv_samples *s) {
     while (s->flushed < s->asset_count) {
-        edgeops_status rc = end_run(s, &s->assets[s->flushed++]);
-        if (rc != EDGEOPS_OK) {
-            return rc;
+        edgeops_status status = end_run(s, &s->assets[s->flushed++]);
+        if (status != EDGEOPS_OK) {
+            return status;
         }
     }
     return EDGEOPS_DONE;
 }
 
 edgeops_status eop_csv_samples_next(eop_csv_samples *samples, eop_csv_row *row) {
-    edgeops_status rc = EDGEOPS_OK;
+    edgeops_status status = EDGEOPS_OK;
     do {
-        rc = next_record(samples);
-        if (rc == EDGEOPS_DONE) {
+        status = next_record(samples);
+        if (status == EDGEOPS_DONE) {
             return flush_runs(samples);
         }
-        if (rc == EDGEOPS_OK) {
-            rc = make_row(samples, row);
+        if (status == EDGEOPS_OK) {
+            status = make_row(samples, row);
         }
-    } while (rc == EDGEOPS_OK && row->sample.count == 0);
-    return rc;
+    } while (status == EDGEOPS_OK && row->sample.count == 0);
+    return status;
 }
 
 /* -- life -- */
@@ -750,11 +750,11 @@ static edgeops_status samples_init(eop_csv_samples *s, int fd, const eop_csv_sam
         return eop_fail(EDGEOPS_E_INVALID, "csv", "the period is negative");
     }
     s->options.period = o->period > 0 ? o->period : DEFAULT_PERIOD;
-    edgeops_status rc =
+    edgeops_status status =
         eop_csv_open(&s->reader, fd, o->separator != '\0' ? o->separator : ',', s->what);
-    if (rc < 0 || (rc = read_header(s)) < 0 || (rc = set_roles(s, o)) < 0 ||
-        (rc = set_channels(s)) < 0) {
-        return rc;
+    if (status < 0 || (status = read_header(s)) < 0 || (status = set_roles(s, o)) < 0 ||
+        (status = set_channels(s)) < 0) {
+        return status;
     }
     return sniff(s);
 }
@@ -771,10 +771,10 @@ edgeops_status eop_csv_samples_open(eop_csv_samples **out, int fd,
     }
     s->last = &s->first;
     s->options = *options;
-    edgeops_status rc = samples_init(s, fd, options);
-    if (rc < 0) {
+    edgeops_status status = samples_init(s, fd, options);
+    if (status < 0) {
         eop_csv_samples_close(s);
-        return rc;
+        return status;
     }
     *out = s;
     return EDGEOPS_OK;

@@ -79,10 +79,10 @@ static void hold(mqtt *m, const char *topic, const void *payload, size_t size,
 static edgeops_status hand_over(mqtt *m) {
     while (m->first != NULL) {
         held *h = m->first;
-        edgeops_status rc =
+        edgeops_status status =
             m->host->message(m->host->self, h->topic, h->payload, h->size, h->arrived);
-        if (is_full(rc) || rc == EDGEOPS_E_CLOSED) {
-            return rc;
+        if (is_full(status) || status == EDGEOPS_E_CLOSED) {
+            return status;
         }
         m->first = h->next;
         m->held_count--;
@@ -143,10 +143,10 @@ static edgeops_status mqtt_open(void **state, const edgeops_hld_host *host,
     }
     m->host = host;
     m->last = &m->first;
-    edgeops_status rc = eop_mqtt_config_new(&m->config, config_json, false);
-    if (rc < 0) {
+    edgeops_status status = eop_mqtt_config_new(&m->config, config_json, false);
+    if (status < 0) {
         mqtt_close(m);
-        return rc;
+        return status;
     }
     *state = m;
     return EDGEOPS_OK;
@@ -158,9 +158,9 @@ static edgeops_status mqtt_start(void *state) {
     if (m->link != NULL) {
         return EDGEOPS_OK;
     }
-    edgeops_status rc = hand_over(m);
-    if (rc < 0) {
-        return rc;
+    edgeops_status status = hand_over(m);
+    if (status < 0) {
+        return status;
     }
     eop_mqtt_link_options options = {
         .config = m->config,

@@ -196,22 +196,22 @@ static edgeops_status send_row(replay *r) {
     if (__builtin_add_overflow(sample.time, r->shift, &sample.time)) {
         sample.time = r->row.sample.time;
     }
-    edgeops_status rc = r->host->emit(r->host->self, &sample, 1);
-    if (rc == EDGEOPS_OK || rc == EDGEOPS_E_INVALID) {
+    edgeops_status status = r->host->emit(r->host->self, &sample, 1);
+    if (status == EDGEOPS_OK || status == EDGEOPS_E_INVALID) {
         r->has_row = false;
         r->rows++;
         return EDGEOPS_OK;
     }
-    return rc;
+    return status;
 }
 
 /* Plays to the end of the file: DONE; OK when stopped. */
 static edgeops_status play(replay *r) {
     for (;;) {
         if (!r->has_row) {
-            edgeops_status rc = eop_csv_samples_next(r->samples, &r->row);
-            if (rc != EDGEOPS_OK) {
-                return rc;
+            edgeops_status status = eop_csv_samples_next(r->samples, &r->row);
+            if (status != EDGEOPS_OK) {
+                return status;
             }
             r->has_row = true;
         }
@@ -229,30 +229,30 @@ static void report_end(replay *r) {
 }
 
 /* A missing file may come; a broken one must be mended and the source started again. */
-static bool may_mend(edgeops_status rc) {
-    return rc == EDGEOPS_E_NOTFOUND || rc == EDGEOPS_E_DENIED || rc == EDGEOPS_E_IO ||
-           rc == EDGEOPS_E_NOMEM;
+static bool may_mend(edgeops_status status) {
+    return status == EDGEOPS_E_NOTFOUND || status == EDGEOPS_E_DENIED || status == EDGEOPS_E_IO ||
+           status == EDGEOPS_E_NOMEM;
 }
 
 static void *run(void *argument) {
     replay *r = argument;
-    edgeops_status rc = EDGEOPS_OK;
+    edgeops_status status = EDGEOPS_OK;
     while (!is_stopping(r)) {
-        if (r->samples == NULL && (rc = open_file(r)) < 0) {
-            r->host->state(r->host->self, rc, edgeops_error_last()->message);
+        if (r->samples == NULL && (status = open_file(r)) < 0) {
+            r->host->state(r->host->self, status, edgeops_error_last()->message);
             close_file(r);
-            if (!may_mend(rc) || !sleep_until(r, eop_monotonic() + RETRY_INTERVAL)) {
+            if (!may_mend(status) || !sleep_until(r, eop_monotonic() + RETRY_INTERVAL)) {
                 break;
             }
             continue;
         }
         r->host->state(r->host->self, EDGEOPS_OK, r->path);
-        rc = play(r);
-        if (rc == EDGEOPS_OK) {
+        status = play(r);
+        if (status == EDGEOPS_OK) {
             break; /* stopped; the place is kept */
         }
-        if (rc < 0) {
-            r->host->state(r->host->self, rc, edgeops_error_last()->message);
+        if (status < 0) {
+            r->host->state(r->host->self, status, edgeops_error_last()->message);
             close_file(r);
             break;
         }
@@ -320,9 +320,9 @@ static edgeops_status take_columns(replay *r) {
     const eop_json *columns = eop_json_get(r->config, "columns");
     const eop_json *skip = eop_json_get(r->config, "skip_columns");
     if (columns != NULL) {
-        edgeops_status rc = eop_schema_check_text(columns_schema, columns, NULL, 0, "columns");
-        if (rc < 0) {
-            return rc;
+        edgeops_status status = eop_schema_check_text(columns_schema, columns, NULL, 0, "columns");
+        if (status < 0) {
+            return status;
         }
     }
     if (eop_json_size(columns) > MAX_COLUMNS) {
@@ -336,10 +336,11 @@ static edgeops_status take_columns(replay *r) {
     for (const eop_json *c = eop_json_first(columns); c != NULL; c = eop_json_next(c)) {
         eop_csv_column *column = &r->columns[r->csv.column_count++];
         column->name = eop_json_key(c);
-        edgeops_status rc = eop_type_read(&column->type, &column->length,
-                                          eop_json_string(c, "type", ""), "columns/", column->name);
-        if (rc < 0) {
-            return rc;
+        edgeops_status status =
+            eop_type_read(&column->type, &column->length, eop_json_string(c, "type", ""),
+                          "columns/", column->name);
+        if (status < 0) {
+            return status;
         }
     }
     for (const eop_json *c = eop_json_first(skip); c != NULL; c = eop_json_next(c)) {
@@ -400,24 +401,24 @@ static edgeops_status replay_open(void **state, const edgeops_hld_host *host,
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&r->cond, &attributes);
     pthread_condattr_destroy(&attributes);
-    edgeops_status rc =
+    edgeops_status status =
         eop_json_parse(&r->config, config_json, strlen(config_json), "config", NULL);
-    if (rc == EDGEOPS_OK) {
-        rc = eop_schema_check_text(replay_schema, r->config, config_json, strlen(config_json),
-                                   "config");
+    if (status == EDGEOPS_OK) {
+        status = eop_schema_check_text(replay_schema, r->config, config_json, strlen(config_json),
+                                       "config");
     }
-    if (rc == EDGEOPS_OK) {
-        rc = take_columns(r);
+    if (status == EDGEOPS_OK) {
+        status = take_columns(r);
     }
-    if (rc == EDGEOPS_OK) {
-        rc = take_where(r);
+    if (status == EDGEOPS_OK) {
+        status = take_where(r);
     }
-    if (rc == EDGEOPS_OK) {
-        rc = take_config(r);
+    if (status == EDGEOPS_OK) {
+        status = take_config(r);
     }
-    if (rc < 0) {
+    if (status < 0) {
         replay_close(r);
-        return rc;
+        return status;
     }
     *state = r;
     return EDGEOPS_OK;

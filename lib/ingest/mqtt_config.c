@@ -198,9 +198,10 @@ edgeops_status eop_mqtt_parse_url(const char *url, char **host, uint16_t *port, 
     const char *number = NULL;
     size_t name_size = 0;
     size_t number_size = 0;
-    edgeops_status rc = split_address(url, rest, size, &name, &name_size, &number, &number_size);
-    if (rc < 0) {
-        return rc;
+    edgeops_status status =
+        split_address(url, rest, size, &name, &name_size, &number, &number_size);
+    if (status < 0) {
+        return status;
     }
     if (name_size == 0 || name_size > 255) {
         return bad_url(url, "the host is missing");
@@ -271,17 +272,18 @@ static edgeops_status take_topics(eop_mqtt_config *config, const eop_json *json)
     if (config->topics == NULL) {
         return eop_fail_nomem("mqtt");
     }
-    edgeops_status rc = EDGEOPS_OK;
+    edgeops_status status = EDGEOPS_OK;
     for (size_t l = 0; l < EOP_COUNT(lists); l++) {
         size_t i = 0;
         for (const eop_json *item = lists[l] != NULL ? eop_json_first(lists[l]) : NULL;
-             rc == EDGEOPS_OK && item != NULL; item = eop_json_next(item)) {
+             status == EDGEOPS_OK && item != NULL; item = eop_json_next(item)) {
             const char *filter = eop_json_text(item);
-            rc = take_topic(config, filter != NULL ? filter : eop_json_string(item, "filter", ""),
-                            (int)eop_json_integer(item, "qos", qos), names[l], i++);
+            status =
+                take_topic(config, filter != NULL ? filter : eop_json_string(item, "filter", ""),
+                           (int)eop_json_integer(item, "qos", qos), names[l], i++);
         }
     }
-    return rc;
+    return status;
 }
 
 static edgeops_status take_times(eop_mqtt_config *config, const eop_json *json) {
@@ -312,13 +314,13 @@ static edgeops_status take_times(eop_mqtt_config *config, const eop_json *json) 
 }
 
 static edgeops_status take_tls(eop_mqtt_config *config, const eop_json *tls) {
-    edgeops_status rc = EDGEOPS_OK;
+    edgeops_status status = EDGEOPS_OK;
     config->verify = eop_json_bool(tls, "verify", true);
-    if ((rc = take_path(&config->ca, tls, "ca")) < 0 ||
-        (rc = take_path(&config->cert, tls, "cert")) < 0 ||
-        (rc = take_path(&config->key, tls, "key")) < 0 ||
-        (rc = take_text(&config->key_password, tls, "key_password")) < 0) {
-        return rc;
+    if ((status = take_path(&config->ca, tls, "ca")) < 0 ||
+        (status = take_path(&config->cert, tls, "cert")) < 0 ||
+        (status = take_path(&config->key, tls, "key")) < 0 ||
+        (status = take_text(&config->key_password, tls, "key_password")) < 0) {
+        return status;
     }
     if (config->key != NULL && config->cert == NULL) {
         return eop_fail(EDGEOPS_E_INVALID, "mqtt", "tls/key is given without tls/cert");
@@ -330,9 +332,9 @@ static edgeops_status take_will(eop_mqtt_config *config, const eop_json *will) {
     if (will == NULL) {
         return EDGEOPS_OK;
     }
-    edgeops_status rc = take_text(&config->will_topic, will, "topic");
-    if (rc < 0 || (rc = take_text(&config->will_payload, will, "payload")) < 0) {
-        return rc;
+    edgeops_status status = take_text(&config->will_topic, will, "topic");
+    if (status < 0 || (status = take_text(&config->will_payload, will, "payload")) < 0) {
+        return status;
     }
     if (!eop_mqtt_topic_valid(config->will_topic)) {
         return eop_fail(EDGEOPS_E_INVALID, "mqtt", "will/topic: '%s' is not a topic to publish to",
@@ -349,10 +351,10 @@ static edgeops_status take_will(eop_mqtt_config *config, const eop_json *will) {
 static edgeops_status take_connection(eop_mqtt_config *config, const eop_json *json) {
     bool plain = false;
     const eop_json *tls = eop_json_get(json, "tls");
-    edgeops_status rc = eop_mqtt_parse_url(eop_json_string(json, "url", ""), &config->host,
-                                           &config->port, &config->tls, &plain);
-    if (rc < 0) {
-        return rc;
+    edgeops_status status = eop_mqtt_parse_url(eop_json_string(json, "url", ""), &config->host,
+                                               &config->port, &config->tls, &plain);
+    if (status < 0) {
+        return status;
     }
     if (tls != NULL && plain) {
         return eop_fail(EDGEOPS_E_INVALID, "mqtt",
@@ -367,12 +369,12 @@ static edgeops_status take_connection(eop_mqtt_config *config, const eop_json *j
     config->v5 = strcmp(eop_json_string(json, "version", "3.1.1"), "5") == 0;
     config->clean_session = eop_json_bool(json, "clean_session", false);
     config->take_retained = strcmp(eop_json_string(json, "retained", "take"), "take") == 0;
-    if ((rc = take_text(&config->client_id, json, "client_id")) < 0 ||
-        (rc = take_text(&config->user, json, "user")) < 0 ||
-        (rc = take_text(&config->password, json, "password")) < 0 ||
-        (rc = take_path(&config->password_file, json, "password_file")) < 0 ||
-        (rc = take_times(config, json)) < 0 || (rc = take_tls(config, tls)) < 0) {
-        return rc;
+    if ((status = take_text(&config->client_id, json, "client_id")) < 0 ||
+        (status = take_text(&config->user, json, "user")) < 0 ||
+        (status = take_text(&config->password, json, "password")) < 0 ||
+        (status = take_path(&config->password_file, json, "password_file")) < 0 ||
+        (status = take_times(config, json)) < 0 || (status = take_tls(config, tls)) < 0) {
+        return status;
     }
     if (config->password != NULL && config->password_file != NULL) {
         return eop_fail(EDGEOPS_E_INVALID, "mqtt", "password and password_file exclude each other");
@@ -388,10 +390,10 @@ static edgeops_status take_connection(eop_mqtt_config *config, const eop_json *j
 /* The publisher's schema is the driver's without the duty to subscribe. */
 static edgeops_status check_schema(const eop_json *json, const char *text, bool publisher) {
     eop_json *schema = NULL;
-    edgeops_status rc =
+    edgeops_status status =
         eop_json_parse(&schema, eop_mqtt_schema, sizeof(eop_mqtt_schema) - 1, "mqtt schema", NULL);
-    if (rc < 0) {
-        return rc;
+    if (status < 0) {
+        return status;
     }
     if (publisher) {
         eop_json *required = eop_json_array();
@@ -399,37 +401,37 @@ static edgeops_status check_schema(const eop_json *json, const char *text, bool 
         eop_json_remove(schema, "required");
         eop_json_set(schema, "required", required);
     }
-    rc = eop_schema_check(schema, json, text, strlen(text), "config");
+    status = eop_schema_check(schema, json, text, strlen(text), "config");
     eop_json_free(schema);
-    return rc;
+    return status;
 }
 
 edgeops_status eop_mqtt_config_new(eop_mqtt_config **out, const char *config_json, bool publisher) {
     eop_json *json = NULL;
     eop_mqtt_config *config = NULL;
     *out = NULL;
-    edgeops_status rc = eop_json_parse(&json, config_json, strlen(config_json), "config", NULL);
-    if (rc < 0 || (rc = check_schema(json, config_json, publisher)) < 0) {
+    edgeops_status status = eop_json_parse(&json, config_json, strlen(config_json), "config", NULL);
+    if (status < 0 || (status = check_schema(json, config_json, publisher)) < 0) {
         goto out;
     }
     config = eop_calloc(1, sizeof(*config));
     if (config == NULL) {
-        rc = eop_fail_nomem("mqtt");
+        status = eop_fail_nomem("mqtt");
         goto out;
     }
     config->references = 1;
-    rc = take_connection(config, json);
-    if (rc == EDGEOPS_OK && !publisher) {
-        rc = take_topics(config, json);
+    status = take_connection(config, json);
+    if (status == EDGEOPS_OK && !publisher) {
+        status = take_topics(config, json);
     }
-    if (rc == EDGEOPS_OK) {
+    if (status == EDGEOPS_OK) {
         *out = config;
         config = NULL;
     }
 out:
     eop_mqtt_config_unref(config);
     eop_json_free(json);
-    return rc;
+    return status;
 }
 
 eop_mqtt_config *eop_mqtt_config_ref(eop_mqtt_config *config) {

@@ -182,9 +182,9 @@ static edgeops_status read_password(char **out, const eop_mqtt_config *config) {
     if (config->password_file == NULL) {
         return EDGEOPS_OK;
     }
-    edgeops_status rc = eop_file_read(out, &size, config->password_file, MAX_PASSWORD_FILE);
-    if (rc < 0) {
-        return rc;
+    edgeops_status status = eop_file_read(out, &size, config->password_file, MAX_PASSWORD_FILE);
+    if (status < 0) {
+        return status;
     }
     while (size > 0 && ((*out)[size - 1] == '\n' || (*out)[size - 1] == '\r')) {
         (*out)[--size] = '\0';
@@ -202,13 +202,13 @@ static char *make_uri(const eop_mqtt_config *config, const char *address) {
 
 static edgeops_status make_handle(eop_mqtt_conn *conn, const eop_mqtt_conn_options *options) {
     const eop_mqtt_config *config = conn->config;
-    edgeops_status rc = EDGEOPS_OK;
+    edgeops_status status = EDGEOPS_OK;
     MQTTAsync_createOptions create = MQTTAsync_createOptions_initializer;
     char *uri = make_uri(config, options->address);
     char *id = eop_format("%s%s", config->client_id != NULL ? config->client_id : "edgeops",
                           options->client_id_suffix);
     if (uri == NULL || id == NULL) {
-        rc = eop_fail_nomem("mqtt");
+        status = eop_fail_nomem("mqtt");
         goto out;
     }
     create.MQTTVersion = config->v5 ? MQTTVERSION_5 : MQTTVERSION_3_1_1;
@@ -218,9 +218,10 @@ static edgeops_status make_handle(eop_mqtt_conn *conn, const eop_mqtt_conn_optio
     int code = MQTTAsync_createWithOptions(&conn->handle, uri, id, MQTTCLIENT_PERSISTENCE_NONE,
                                            NULL, &create);
     if (code != MQTTASYNC_SUCCESS) {
-        rc = code == EOP_PAHO_NO_MEMORY ? eop_fail_nomem("mqtt")
-                                        : eop_fail(EDGEOPS_E_INVALID, "mqtt",
-                                                   "client for %s cannot be made (%d)", uri, code);
+        status = code == EOP_PAHO_NO_MEMORY
+                     ? eop_fail_nomem("mqtt")
+                     : eop_fail(EDGEOPS_E_INVALID, "mqtt", "client for %s cannot be made (%d)", uri,
+                                code);
         goto out;
     }
     MQTTAsync_setCallbacks(conn->handle, conn, on_lost, on_arrived, NULL);
@@ -230,7 +231,7 @@ static edgeops_status make_handle(eop_mqtt_conn *conn, const eop_mqtt_conn_optio
 out:
     eop_free(uri);
     eop_free(id);
-    return rc;
+    return status;
 }
 
 /* See the head of mqtt_conn.h for why a publisher's session is never "clean" in Paho's eyes. */
@@ -335,7 +336,7 @@ static void conn_free(eop_mqtt_conn *conn) {
 }
 
 edgeops_status eop_mqtt_conn_open(eop_mqtt_conn **out, const eop_mqtt_conn_options *options) {
-    edgeops_status rc = EDGEOPS_OK;
+    edgeops_status status = EDGEOPS_OK;
     char *password = NULL;
     *out = NULL;
     eop_mqtt_anchor_make();
@@ -343,9 +344,9 @@ edgeops_status eop_mqtt_conn_open(eop_mqtt_conn **out, const eop_mqtt_conn_optio
     if (conn == NULL) {
         return eop_fail_nomem("mqtt");
     }
-    if ((rc = init_locks(conn)) < 0) {
+    if ((status = init_locks(conn)) < 0) {
         eop_free(conn);
-        return rc;
+        return status;
     }
     conn->config = eop_mqtt_config_ref(options->config);
     conn->handler = options->handler;
@@ -356,7 +357,7 @@ edgeops_status eop_mqtt_conn_open(eop_mqtt_conn **out, const eop_mqtt_conn_optio
     if (options->in_flight > 0) {
         conn->slots = eop_calloc(options->in_flight, sizeof(*conn->slots));
         if (conn->slots == NULL) {
-            rc = eop_fail_nomem("mqtt");
+            status = eop_fail_nomem("mqtt");
             goto out;
         }
     }
@@ -365,11 +366,11 @@ edgeops_status eop_mqtt_conn_open(eop_mqtt_conn **out, const eop_mqtt_conn_optio
         conn->slots[i].next = conn->free_slots;
         conn->free_slots = &conn->slots[i];
     }
-    if ((rc = check_file("tls/ca", conn->config->ca)) < 0 ||
-        (rc = check_file("tls/cert", conn->config->cert)) < 0 ||
-        (rc = check_file("tls/key", conn->config->key)) < 0 ||
-        (rc = read_password(&password, conn->config)) < 0 ||
-        (rc = make_handle(conn, options)) < 0 || (rc = begin_connect(conn, password)) < 0) {
+    if ((status = check_file("tls/ca", conn->config->ca)) < 0 ||
+        (status = check_file("tls/cert", conn->config->cert)) < 0 ||
+        (status = check_file("tls/key", conn->config->key)) < 0 ||
+        (status = read_password(&password, conn->config)) < 0 ||
+        (status = make_handle(conn, options)) < 0 || (status = begin_connect(conn, password)) < 0) {
         goto out;
     }
     *out = conn;
@@ -385,7 +386,7 @@ out:
         }
         conn_free(conn);
     }
-    return rc;
+    return status;
 }
 
 /* -- waiting -- */
@@ -414,7 +415,7 @@ static edgeops_duration next_look(eop_mqtt_phase current, edgeops_duration begin
 /* Waits while the phase is `current`. Gives E_CANCELED or E_TIMEOUT, else OK and the next phase. */
 static edgeops_status wait_phase(eop_mqtt_conn *conn, eop_mqtt_phase current,
                                  edgeops_duration deadline, eop_mqtt_phase *next) {
-    edgeops_status rc = EDGEOPS_OK;
+    edgeops_status status = EDGEOPS_OK;
     edgeops_duration begin = eop_monotonic();
     bool late = false;
     pthread_mutex_lock(&conn->mutex);
@@ -424,19 +425,19 @@ static edgeops_status wait_phase(eop_mqtt_conn *conn, eop_mqtt_phase current,
     }
     *next = conn->phase;
     if (conn->interrupted) {
-        rc = EDGEOPS_E_CANCELED;
+        status = EDGEOPS_E_CANCELED;
     } else if (conn->phase == current) {
-        rc = EDGEOPS_E_TIMEOUT;
+        status = EDGEOPS_E_TIMEOUT;
     }
     pthread_mutex_unlock(&conn->mutex);
-    if (rc == EDGEOPS_E_CANCELED) {
-        return eop_fail(rc, "mqtt", "stopped");
+    if (status == EDGEOPS_E_CANCELED) {
+        return eop_fail(status, "mqtt", "stopped");
     }
-    if (rc == EDGEOPS_E_TIMEOUT) {
-        return eop_fail(rc, "mqtt", "the broker %s:%u does not answer", conn->config->host,
+    if (status == EDGEOPS_E_TIMEOUT) {
+        return eop_fail(status, "mqtt", "the broker %s:%u does not answer", conn->config->host,
                         (unsigned)conn->config->port);
     }
-    return rc;
+    return status;
 }
 
 /* Turns what Paho knows about a failed attempt into a line for the operator. */
@@ -498,13 +499,13 @@ static edgeops_status explain_loss(eop_mqtt_conn *conn) {
 static edgeops_status wait_subscribed(eop_mqtt_conn *conn, char *detail, size_t size) {
     const eop_mqtt_config *config = conn->config;
     eop_mqtt_phase next = EOP_MQTT_CONNECTED;
-    edgeops_status rc = subscribe(conn);
-    if (rc < 0) {
-        return rc;
+    edgeops_status status = subscribe(conn);
+    if (status < 0) {
+        return status;
     }
-    rc = wait_phase(conn, EOP_MQTT_CONNECTED, eop_monotonic() + REPLY_TIMEOUT, &next);
-    if (rc < 0) {
-        return rc;
+    status = wait_phase(conn, EOP_MQTT_CONNECTED, eop_monotonic() + REPLY_TIMEOUT, &next);
+    if (status < 0) {
+        return status;
     }
     if (next != EOP_MQTT_SUBSCRIBED) {
         return explain_loss(conn);
@@ -525,9 +526,10 @@ static edgeops_status wait_subscribed(eop_mqtt_conn *conn, char *detail, size_t 
 
 edgeops_status eop_mqtt_conn_wait_up(eop_mqtt_conn *conn, char *detail, size_t size) {
     eop_mqtt_phase next = EOP_MQTT_OPENING;
-    edgeops_status rc = wait_phase(conn, EOP_MQTT_OPENING, eop_monotonic() + conn->patience, &next);
-    if (rc < 0) {
-        return rc;
+    edgeops_status status =
+        wait_phase(conn, EOP_MQTT_OPENING, eop_monotonic() + conn->patience, &next);
+    if (status < 0) {
+        return status;
     }
     if (next == EOP_MQTT_FAILED) {
         return explain_failure(conn);
@@ -542,9 +544,9 @@ edgeops_status eop_mqtt_conn_wait_up(eop_mqtt_conn *conn, char *detail, size_t s
 
 edgeops_status eop_mqtt_conn_wait_down(eop_mqtt_conn *conn) {
     eop_mqtt_phase next = EOP_MQTT_OPENING;
-    edgeops_status rc = wait_phase(conn, conn->publisher ? EOP_MQTT_CONNECTED : EOP_MQTT_SUBSCRIBED,
-                                   EDGEOPS_FOREVER, &next);
-    return rc < 0 ? rc : explain_loss(conn);
+    edgeops_status status = wait_phase(
+        conn, conn->publisher ? EOP_MQTT_CONNECTED : EOP_MQTT_SUBSCRIBED, EDGEOPS_FOREVER, &next);
+    return status < 0 ? status : explain_loss(conn);
 }
 
 void eop_mqtt_conn_interrupt(eop_mqtt_conn *conn) {

@@ -72,12 +72,12 @@ static edgeops_status resolve_unwatched(eop_mqtt_link *link, char address[EOP_MQ
     if (!link->options.publisher) {
         eop_mqtt_forget_wait(link->options.config);
     }
-    edgeops_status rc = eop_mqtt_resolve(link->options.config->host, link->attempts++, address);
+    edgeops_status status = eop_mqtt_resolve(link->options.config->host, link->attempts++, address);
     pthread_mutex_lock(&link->mutex);
     link->resolving = false;
     stopping = link->stopping;
     pthread_mutex_unlock(&link->mutex);
-    return stopping ? EDGEOPS_E_CANCELED : rc;
+    return stopping ? EDGEOPS_E_CANCELED : status;
 }
 
 /* -- one connection -- */
@@ -116,13 +116,13 @@ static edgeops_status clear_session(eop_mqtt_link *link, const char *address) {
     eop_mqtt_conn_options options = conn_options(link, address);
     options.clear = true;
     options.in_flight = 0;
-    edgeops_status rc = eop_mqtt_conn_open(&conn, &options);
-    if (rc == EDGEOPS_OK) {
+    edgeops_status status = eop_mqtt_conn_open(&conn, &options);
+    if (status == EDGEOPS_OK) {
         set_conn(link, conn);
-        rc = eop_mqtt_conn_wait_up(conn, detail, sizeof(detail));
+        status = eop_mqtt_conn_wait_up(conn, detail, sizeof(detail));
         set_conn(link, NULL);
     }
-    if (rc == EDGEOPS_OK) {
+    if (status == EDGEOPS_OK) {
         link->cleared = true;
     }
     /* Closing may set another error's text, and no error. */
@@ -130,7 +130,7 @@ static edgeops_status clear_session(eop_mqtt_link *link, const char *address) {
     strncpy(reason, edgeops_error_last()->message, sizeof(reason) - 1);
     reason[sizeof(reason) - 1] = '\0';
     eop_mqtt_conn_close(conn);
-    return rc < 0 ? eop_fail_with(rc, "mqtt", reason) : rc;
+    return status < 0 ? eop_fail_with(status, "mqtt", reason) : status;
 }
 
 static bool wants_clear(const eop_mqtt_link *link) {
@@ -144,31 +144,31 @@ static edgeops_status run_once(eop_mqtt_link *link, char detail[DETAIL], edgeops
     eop_mqtt_conn *conn = NULL;
     eop_mqtt_conn_options options = conn_options(link, address);
     *life = 0;
-    edgeops_status rc = resolve_unwatched(link, address);
-    if (rc == EDGEOPS_OK && wants_clear(link)) {
-        rc = clear_session(link, address);
+    edgeops_status status = resolve_unwatched(link, address);
+    if (status == EDGEOPS_OK && wants_clear(link)) {
+        status = clear_session(link, address);
     }
-    if (rc == EDGEOPS_OK) {
-        rc = eop_mqtt_conn_open(&conn, &options);
+    if (status == EDGEOPS_OK) {
+        status = eop_mqtt_conn_open(&conn, &options);
     }
-    if (rc == EDGEOPS_OK) {
+    if (status == EDGEOPS_OK) {
         set_conn(link, conn);
-        rc = eop_mqtt_conn_wait_up(conn, detail, DETAIL);
+        status = eop_mqtt_conn_wait_up(conn, detail, DETAIL);
     }
-    if (rc == EDGEOPS_OK) {
+    if (status == EDGEOPS_OK) {
         edgeops_duration up = eop_monotonic();
         link->options.on_state(EDGEOPS_OK, detail, link->generation, link->options.user_data);
-        rc = eop_mqtt_conn_wait_down(conn);
+        status = eop_mqtt_conn_wait_down(conn);
         *life = eop_monotonic() - up;
         link->cleared = !eop_mqtt_conn_left_qos2(conn);
     }
-    if (rc != EDGEOPS_E_CANCELED) {
+    if (status != EDGEOPS_E_CANCELED) {
         strncpy(detail, edgeops_error_last()->message, DETAIL - 1);
         detail[DETAIL - 1] = '\0';
     }
     set_conn(link, NULL);
     eop_mqtt_conn_close(conn);
-    return rc;
+    return status;
 }
 
 /* -- the thread -- */
@@ -206,7 +206,7 @@ static void *control(void *argument) {
     while (!is_stopping(link)) {
         char detail[DETAIL] = "";
         edgeops_duration life = 0;
-        edgeops_status rc = run_once(link, detail, &life);
+        edgeops_status status = run_once(link, detail, &life);
         if (is_stopping(link)) {
             break;
         }
@@ -217,8 +217,8 @@ static void *control(void *argument) {
                      eop_mqtt_conn_left());
             backoff = BACKOFF_LAST;
         }
-        if (rc != EDGEOPS_E_CANCELED) {
-            link->options.on_state(rc, detail, link->generation, link->options.user_data);
+        if (status != EDGEOPS_E_CANCELED) {
+            link->options.on_state(status, detail, link->generation, link->options.user_data);
         }
         if (life >= GOOD_LIFE) {
             backoff = BACKOFF_AGAIN;
@@ -252,13 +252,13 @@ edgeops_status eop_mqtt_link_start(eop_mqtt_link **out, const eop_mqtt_link_opti
     pthread_condattr_destroy(&attributes);
     link->references = 2;
     *out = link; /* the first callback may come before this call is over */
-    edgeops_status rc = eop_mqtt_thread(control, link);
-    if (rc < 0) {
+    edgeops_status status = eop_mqtt_thread(control, link);
+    if (status < 0) {
         *out = NULL;
         link->references = 1;
         link_unref(link);
     }
-    return rc;
+    return status;
 }
 
 void eop_mqtt_link_hang_up(eop_mqtt_link *link) {
@@ -280,13 +280,13 @@ edgeops_status eop_mqtt_link_send(eop_mqtt_link *link, uint64_t generation,
     if (conn == NULL) {
         return eop_fail(EDGEOPS_E_AGAIN, "mqtt", "no link to the broker");
     }
-    edgeops_status rc = eop_mqtt_conn_send(conn, message);
+    edgeops_status status = eop_mqtt_conn_send(conn, message);
     pthread_mutex_lock(&link->mutex);
     if (--link->senders == 0) {
         pthread_cond_broadcast(&link->cond);
     }
     pthread_mutex_unlock(&link->mutex);
-    return rc;
+    return status;
 }
 
 void eop_mqtt_link_stop(eop_mqtt_link *link) {

@@ -184,9 +184,9 @@ edgeops_status edgeops_publisher_send(edgeops_publisher *publisher,
         return eop_fail(EDGEOPS_E_AGAIN, "publisher", "%u messages are under way",
                         (unsigned)publisher->outstanding);
     }
-    edgeops_status rc = eop_mqtt_link_send(publisher->link, publisher->generation, message);
-    publisher->outstanding += rc == EDGEOPS_OK;
-    return rc;
+    edgeops_status status = eop_mqtt_link_send(publisher->link, publisher->generation, message);
+    publisher->outstanding += status == EDGEOPS_OK;
+    return status;
 }
 
 /* -- life -- */
@@ -208,9 +208,9 @@ static edgeops_status default_client_id(eop_mqtt_config *config, const char *ins
         }
         instance = host;
     }
-    edgeops_status rc = eop_sha256_of(hex, instance, strlen(instance));
-    if (rc < 0) {
-        return rc;
+    edgeops_status status = eop_sha256_of(hex, instance, strlen(instance));
+    if (status < 0) {
+        return status;
     }
     config->client_id = eop_format("edgeops-%.10s", hex);
     return config->client_id != NULL ? EDGEOPS_OK : eop_fail_nomem("publisher");
@@ -221,17 +221,17 @@ static edgeops_status publisher_init(edgeops_publisher *p) {
         .on_delivered = on_delivered,
         .on_refused = on_refused,
     };
-    edgeops_status rc = eop_mqtt_config_new(&p->config, p->options.config_json, true);
-    if (rc < 0 || (rc = default_client_id(p->config, p->options.instance)) < 0) {
-        return rc;
+    edgeops_status status = eop_mqtt_config_new(&p->config, p->options.config_json, true);
+    if (status < 0 || (status = default_client_id(p->config, p->options.instance)) < 0) {
+        return status;
     }
     p->delivered = eop_calloc(p->options.in_flight, sizeof(*p->delivered));
     p->reported = eop_calloc(p->options.in_flight, sizeof(*p->reported));
     if (p->delivered == NULL || p->reported == NULL) {
         return eop_fail_nomem("publisher");
     }
-    if ((rc = eop_wake_new(&p->wake, p->ctx, on_wake, p)) < 0) {
-        return rc;
+    if ((status = eop_wake_new(&p->wake, p->ctx, on_wake, p)) < 0) {
+        return status;
     }
     eop_mqtt_link_options options = {
         .config = p->config,
@@ -252,10 +252,10 @@ edgeops_status edgeops_publisher_open(edgeops_publisher **out, edgeops_ctx *ctx,
     EOP_REQUIRE(ctx != NULL && given != NULL, "publisher");
     EOP_REQUIRE_HERE(eop_ctx_birth(ctx), "publisher", "context");
     edgeops_publisher_options options = EDGEOPS_PUBLISHER_OPTIONS_INIT;
-    edgeops_status rc =
+    edgeops_status status =
         EOP_STRUCT_TAKE(&options, given, "publisher", EDGEOPS_PUBLISHER_OPTIONS_INIT);
-    if (rc < 0) {
-        return rc;
+    if (status < 0) {
+        return status;
     }
     EOP_REQUIRE(options.config_json != NULL, "publisher");
     if (options.in_flight == 0) {
@@ -271,10 +271,10 @@ edgeops_status edgeops_publisher_open(edgeops_publisher **out, edgeops_ctx *ctx,
     p->ctx = ctx;
     p->options = options;
     pthread_mutex_init(&p->mutex, NULL);
-    rc = publisher_init(p);
-    if (rc < 0) {
+    status = publisher_init(p);
+    if (status < 0) {
         edgeops_publisher_close(p);
-        return rc;
+        return status;
     }
     /* The caller's texts are not ours to keep. */
     p->options.config_json = NULL;

@@ -16,11 +16,11 @@ static const edgeops_hld_driver *const drivers[] = {
 
 edgeops_status edgeops_driver_list(edgeops_driver_fn fn, void *user_data) {
     EOP_REQUIRE(fn != NULL, "ingest");
-    edgeops_status rc = EDGEOPS_OK;
-    for (size_t i = 0; i < EOP_COUNT(drivers) && rc == EDGEOPS_OK; i++) {
-        rc = fn(drivers[i], user_data);
+    edgeops_status status = EDGEOPS_OK;
+    for (size_t i = 0; i < EOP_COUNT(drivers) && status == EDGEOPS_OK; i++) {
+        status = fn(drivers[i], user_data);
     }
-    return rc;
+    return status;
 }
 
 const edgeops_hld_driver *eop_driver_find(const char *name) {

@@ -185,16 +185,16 @@ static void count_dead(edgeops_source *source, size_t bytes) {
 static edgeops_status append(edgeops_source *source, const edgeops_sample *samples, size_t n,
                              edgeops_append_result *result) {
     const edgeops_source_options *options = &source->options;
-    edgeops_status rc = options->append(result, samples, n, NULL, options->user_data);
-    if (rc == EDGEOPS_E_LIMIT && options->ready != NULL &&
+    edgeops_status status = options->append(result, samples, n, NULL, options->user_data);
+    if (status == EDGEOPS_E_LIMIT && options->ready != NULL &&
         options->ready(options->user_data) == EDGEOPS_OK) {
         /* There is room, perhaps since a moment ago. If the append fails again, these samples break
          * a limit, and trying again would never help. */
         *result = (edgeops_append_result)EDGEOPS_APPEND_RESULT_INIT;
-        rc = options->append(result, samples, n, NULL, options->user_data);
-        return rc == EDGEOPS_E_LIMIT ? EDGEOPS_E_INVALID : rc;
+        status = options->append(result, samples, n, NULL, options->user_data);
+        return status == EDGEOPS_E_LIMIT ? EDGEOPS_E_INVALID : status;
     }
-    return rc < 0 ? rc : EDGEOPS_OK;
+    return status < 0 ? status : EDGEOPS_OK;
 }
 
 static void tell_dead(edgeops_source *source, const char *topic, const char *reason,
@@ -220,13 +220,13 @@ static edgeops_status add_labels(edgeops_source *source, const edgeops_label *la
                                  edgeops_append_result *result) {
     const edgeops_source_options *options = &source->options;
     edgeops_label_result done = EDGEOPS_LABEL_RESULT_INIT;
-    edgeops_status rc = options->label(&done, labels, n, options->user_data);
-    if (rc == EDGEOPS_E_LIMIT && options->ready != NULL &&
+    edgeops_status status = options->label(&done, labels, n, options->user_data);
+    if (status == EDGEOPS_E_LIMIT && options->ready != NULL &&
         options->ready(options->user_data) == EDGEOPS_OK) {
-        rc = options->label(&done, labels, n, options->user_data);
+        status = options->label(&done, labels, n, options->user_data);
     }
-    if (rc < 0) {
-        return rc == EDGEOPS_E_NOTFOUND ? EDGEOPS_E_INVALID : rc;
+    if (status < 0) {
+        return status == EDGEOPS_E_NOTFOUND ? EDGEOPS_E_INVALID : status;
     }
     result->duplicates = done.duplicates;
     pthread_mutex_lock(&source->lock);
@@ -239,8 +239,9 @@ static edgeops_status take_labels(edgeops_source *source, const char *topic, con
                                   size_t size, edgeops_append_result *result) {
     const edgeops_label *labels = NULL;
     size_t n = 0;
-    edgeops_status rc = eop_label_reader_decode(source->labels, topic, payload, size, &labels, &n);
-    return rc == EDGEOPS_OK ? add_labels(source, labels, n, result) : rc;
+    edgeops_status status =
+        eop_label_reader_decode(source->labels, topic, payload, size, &labels, &n);
+    return status == EDGEOPS_OK ? add_labels(source, labels, n, result) : status;
 }
 
 /* Under the gate. E_INVALID with the reason as the error's text: a dead letter. */
@@ -256,29 +257,30 @@ static edgeops_status take_message(edgeops_source *source, const char *topic, co
     if (eop_label_reader_takes(source->labels, topic)) {
         return take_labels(source, topic, payload, size, result);
     }
-    edgeops_status rc =
+    edgeops_status status =
         eop_payload_decode(source->payload, topic, payload, size, arrived, &samples, &n);
-    if (rc < 0) {
-        return rc == EDGEOPS_E_NOMEM ? rc : EDGEOPS_E_INVALID;
+    if (status < 0) {
+        return status == EDGEOPS_E_NOMEM ? status : EDGEOPS_E_INVALID;
     }
     return append(source, samples, n, result);
 }
 
 /* The common end of both ways in, behind the gate: reports to the driver, the counters and the
  * context. */
-static edgeops_status finish(edgeops_source *source, edgeops_status rc, const char *reason,
+static edgeops_status finish(edgeops_source *source, edgeops_status status, const char *reason,
                              const char *topic, const void *payload, size_t size,
                              edgeops_time arrived, const edgeops_append_result *result) {
-    if (rc == EDGEOPS_OK) {
+    if (status == EDGEOPS_OK) {
         count_taken(source, size, result);
-        return rc;
+        return status;
     }
-    if (rc == EDGEOPS_E_INVALID) {
+    if (status == EDGEOPS_E_INVALID) {
         tell_dead(source, topic, reason, payload, size, arrived);
-        return eop_fail_with(rc, "source", reason);
+        return eop_fail_with(status, "source", reason);
     }
     want_pause(source, reason);
-    return eop_fail_with(rc == EDGEOPS_E_LIMIT || rc == EDGEOPS_E_NOMEM ? rc : EDGEOPS_E_IO,
+    return eop_fail_with(status == EDGEOPS_E_LIMIT || status == EDGEOPS_E_NOMEM ? status
+                                                                                : EDGEOPS_E_IO,
                          "source", reason);
 }
 
@@ -296,10 +298,10 @@ static edgeops_status host_message(void *self, const char *topic, const void *pa
         pthread_mutex_unlock(&source->gate);
         return eop_fail(EDGEOPS_E_CLOSED, "source", "source '%s' is stopped", source->name);
     }
-    edgeops_status rc = take_message(source, topic, payload, size, arrived, &result);
-    copy_text(reason, rc < 0 ? edgeops_error_last()->message : "");
+    edgeops_status status = take_message(source, topic, payload, size, arrived, &result);
+    copy_text(reason, status < 0 ? edgeops_error_last()->message : "");
     pthread_mutex_unlock(&source->gate);
-    return finish(source, rc, reason, topic, payload, size, arrived, &result);
+    return finish(source, status, reason, topic, payload, size, arrived, &result);
 }
 
 static edgeops_status host_emit(void *self, const edgeops_sample *samples, size_t n) {
@@ -315,16 +317,16 @@ static edgeops_status host_emit(void *self, const edgeops_sample *samples, size_
         pthread_mutex_unlock(&source->gate);
         return eop_fail(EDGEOPS_E_CLOSED, "source", "source '%s' is stopped", source->name);
     }
-    edgeops_status rc = append(source, samples, n, &result);
-    copy_text(reason, rc < 0 ? edgeops_error_last()->message : "");
+    edgeops_status status = append(source, samples, n, &result);
+    copy_text(reason, status < 0 ? edgeops_error_last()->message : "");
     pthread_mutex_unlock(&source->gate);
-    if (rc == EDGEOPS_E_INVALID) {
+    if (status == EDGEOPS_E_INVALID) {
         eop_message_put_sample(&text, &samples[0], NULL);
     }
-    rc = finish(source, rc, reason, samples[0].asset, text.data, text.failed ? 0 : text.size,
-                eop_now(), &result);
+    status = finish(source, status, reason, samples[0].asset, text.data,
+                    text.failed ? 0 : text.size, eop_now(), &result);
     eop_buf_dispose(&text);
-    return rc;
+    return status;
 }
 
 static void host_log(void *self, int level, const char *message) {
@@ -372,17 +374,17 @@ static edgeops_status start_driver(edgeops_source *source) {
     push_state(source, EDGEOPS_SOURCE_CONNECTING, EDGEOPS_LOG_INFO, "starting");
     /* The driver may report before it returns: those reports count. */
     source->driving = true;
-    edgeops_status rc = source->driver->start(source->driver_state);
-    if (rc < 0) {
+    edgeops_status status = source->driver->start(source->driver_state);
+    if (status < 0) {
         char reason[DETAIL];
         copy_text(reason, edgeops_error_last()->message);
         source->driving = false;
         set_taking(source, false);
-        if (means_full(rc)) {
+        if (means_full(status)) {
             pause_driver(source, reason);
             return EDGEOPS_OK;
         }
-        return eop_fail_with(rc, "source", reason);
+        return eop_fail_with(status, "source", reason);
     }
     if (source->options.ready != NULL) {
         eop_timer_start(source->timer, READY_INTERVAL, READY_INTERVAL);
@@ -404,11 +406,12 @@ static void on_timer(void *user_data) {
         eop_timer_stop(source->timer);
         return;
     }
-    edgeops_status rc = options->ready != NULL ? options->ready(options->user_data) : EDGEOPS_OK;
-    if (source->driving && rc < 0) {
+    edgeops_status status =
+        options->ready != NULL ? options->ready(options->user_data) : EDGEOPS_OK;
+    if (source->driving && status < 0) {
         copy_text(reason, edgeops_error_last()->message);
         pause_driver(source, reason);
-    } else if (!source->driving && source->wanted && rc >= 0) {
+    } else if (!source->driving && source->wanted && status >= 0) {
         if (start_driver(source) < 0) {
             copy_text(reason, edgeops_error_last()->message);
             push_state(source, EDGEOPS_SOURCE_PAUSED, EDGEOPS_LOG_ERROR, reason);
@@ -477,31 +480,31 @@ static edgeops_status source_init(edgeops_source *source, eop_json *config) {
         .now = host_now,
         .state = host_state,
     };
-    edgeops_status rc =
+    edgeops_status status =
         eop_source_payload_open(&source->payload, &source->max_payload, source->driver, config);
-    if (rc == EDGEOPS_OK) {
-        rc = eop_label_reader_new(&source->labels, eop_json_get(config, "labels"),
-                                  source->driver->name, source->name);
+    if (status == EDGEOPS_OK) {
+        status = eop_label_reader_new(&source->labels, eop_json_get(config, "labels"),
+                                      source->driver->name, source->name);
     }
-    if (rc == EDGEOPS_OK && source->labels != NULL && options->label == NULL) {
-        rc = eop_fail(EDGEOPS_E_INVALID, "source", "labels: this program takes no labels");
+    if (status == EDGEOPS_OK && source->labels != NULL && options->label == NULL) {
+        status = eop_fail(EDGEOPS_E_INVALID, "source", "labels: this program takes no labels");
     }
-    if (rc < 0 ||
-        (rc = eop_source_client_id(config, source->driver, source->name, options->instance)) < 0) {
-        return rc;
+    if (status < 0 || (status = eop_source_client_id(config, source->driver, source->name,
+                                                     options->instance)) < 0) {
+        return status;
     }
     text = eop_json_print(config);
     if (text == NULL) {
         return eop_fail_nomem("source");
     }
-    if ((rc = eop_wake_new(&source->wake, source->ctx, on_wake, source)) < 0 ||
-        (rc = eop_timer_new(&source->timer, source->ctx, on_timer, source)) < 0) {
+    if ((status = eop_wake_new(&source->wake, source->ctx, on_wake, source)) < 0 ||
+        (status = eop_timer_new(&source->timer, source->ctx, on_timer, source)) < 0) {
         goto out;
     }
-    rc = source->driver->open(&source->driver_state, &source->host, text);
+    status = source->driver->open(&source->driver_state, &source->host, text);
 out:
     eop_free(text);
-    return rc;
+    return status;
 }
 
 edgeops_status edgeops_source_open(edgeops_source **out, edgeops_ctx *ctx,
@@ -513,9 +516,9 @@ edgeops_status edgeops_source_open(edgeops_source **out, edgeops_ctx *ctx,
     edgeops_source_options options = EDGEOPS_SOURCE_OPTIONS_INIT;
     eop_json *config = NULL;
     edgeops_source *source = NULL;
-    edgeops_status rc = EOP_STRUCT_TAKE(&options, given, "source", EDGEOPS_SOURCE_OPTIONS_INIT);
-    if (rc < 0) {
-        return rc;
+    edgeops_status status = EOP_STRUCT_TAKE(&options, given, "source", EDGEOPS_SOURCE_OPTIONS_INIT);
+    if (status < 0) {
+        return status;
     }
     if (options.name == NULL || !eop_id_valid(options.name)) {
         return eop_fail(EDGEOPS_E_INVALID, "source",
@@ -524,17 +527,17 @@ edgeops_status edgeops_source_open(edgeops_source **out, edgeops_ctx *ctx,
     }
     EOP_REQUIRE(options.driver != NULL && options.config_json != NULL && options.append != NULL,
                 "source");
-    rc = edgeops_source_check(options.driver, options.config_json);
-    if (rc < 0) {
-        return rc;
+    status = edgeops_source_check(options.driver, options.config_json);
+    if (status < 0) {
+        return status;
     }
     const edgeops_hld_driver *driver = eop_driver_find(options.driver);
-    if ((rc = eop_source_config_check(driver, options.config_json, &config)) < 0) {
-        return rc;
+    if ((status = eop_source_config_check(driver, options.config_json, &config)) < 0) {
+        return status;
     }
     source = eop_calloc(1, sizeof(*source));
     if (source == NULL) {
-        rc = eop_fail_nomem("source");
+        status = eop_fail_nomem("source");
         goto out;
     }
     source->ctx = ctx;
@@ -543,8 +546,8 @@ edgeops_status edgeops_source_open(edgeops_source **out, edgeops_ctx *ctx,
     pthread_mutex_init(&source->gate, NULL);
     pthread_mutex_init(&source->lock, NULL);
     source->name = eop_strdup(options.name);
-    rc = source->name != NULL ? source_init(source, config) : eop_fail_nomem("source");
-    if (rc < 0) {
+    status = source->name != NULL ? source_init(source, config) : eop_fail_nomem("source");
+    if (status < 0) {
         goto out;
     }
     /* The caller's texts are not ours to keep. */
@@ -557,7 +560,7 @@ edgeops_status edgeops_source_open(edgeops_source **out, edgeops_ctx *ctx,
 out:
     edgeops_source_close(source);
     eop_json_free(config);
-    return rc;
+    return status;
 }
 
 edgeops_status edgeops_source_start(edgeops_source *source) {
@@ -580,14 +583,14 @@ edgeops_status edgeops_source_start(edgeops_source *source) {
         pause_driver(source, reason);
         return EDGEOPS_OK;
     }
-    edgeops_status rc = start_driver(source);
-    if (rc < 0) {
+    edgeops_status status = start_driver(source);
+    if (status < 0) {
         char reason[DETAIL];
         copy_text(reason, edgeops_error_last()->message);
         edgeops_source_stop(source);
-        return eop_fail_with(rc, "source", reason);
+        return eop_fail_with(status, "source", reason);
     }
-    return rc;
+    return status;
 }
 
 void edgeops_source_stop(edgeops_source *source) {

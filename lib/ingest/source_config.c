@@ -22,14 +22,14 @@ edgeops_status eop_source_config_check(const edgeops_hld_driver *driver, const c
                                        eop_json **out) {
     *out = NULL;
     eop_json *json = NULL;
-    edgeops_status rc = eop_json_parse(&json, config_json, strlen(config_json), "config", NULL);
-    if (rc == EDGEOPS_OK) {
-        rc = eop_schema_check_text(driver->config_schema_json, json, config_json,
-                                   strlen(config_json), "config");
+    edgeops_status status = eop_json_parse(&json, config_json, strlen(config_json), "config", NULL);
+    if (status == EDGEOPS_OK) {
+        status = eop_schema_check_text(driver->config_schema_json, json, config_json,
+                                       strlen(config_json), "config");
     }
-    if (rc < 0) {
+    if (status < 0) {
         eop_json_free(json);
-        return rc;
+        return status;
     }
     *out = json;
     return EDGEOPS_OK;
@@ -39,20 +39,20 @@ edgeops_status eop_source_config_check(const edgeops_hld_driver *driver, const c
 static edgeops_status has_member(const edgeops_hld_driver *driver, const char *member, bool *out) {
     eop_json *schema = NULL;
     const char *text = driver->config_schema_json;
-    edgeops_status rc = eop_json_parse(&schema, text, strlen(text), "driver schema", NULL);
-    if (rc == EDGEOPS_OK) {
+    edgeops_status status = eop_json_parse(&schema, text, strlen(text), "driver schema", NULL);
+    if (status == EDGEOPS_OK) {
         *out = eop_json_get(eop_json_get(schema, "properties"), member) != NULL;
     }
     eop_json_free(schema);
-    return rc;
+    return status;
 }
 
 edgeops_status eop_source_payload_open(eop_payload **payload, uint64_t *max_payload,
                                        const edgeops_hld_driver *driver, const eop_json *config) {
     bool takes = false;
-    edgeops_status rc = has_member(driver, "payload", &takes);
-    if (rc < 0 || !takes) {
-        return rc;
+    edgeops_status status = has_member(driver, "payload", &takes);
+    if (status < 0 || !takes) {
+        return status;
     }
     const char *limit = eop_json_string(config, "max_payload", NULL);
     *max_payload = DEFAULT_MAX_BYTES;
@@ -66,9 +66,9 @@ edgeops_status eop_source_payload_open(eop_payload **payload, uint64_t *max_payl
     if (member != NULL && (text = eop_json_print(member)) == NULL) {
         return eop_fail_nomem("source");
     }
-    rc = eop_payload_new(payload, text);
+    status = eop_payload_new(payload, text);
     eop_free(text);
-    return rc;
+    return status;
 }
 
 static edgeops_status ignore_status(void) {
@@ -127,23 +127,23 @@ edgeops_status edgeops_source_check(const char *driver_name, const char *config_
                         "there is no driver '%s'; edgeopsctl driver ls shows those there are",
                         driver_name);
     }
-    edgeops_status rc = eop_source_config_check(driver, config_json, &json);
-    if (rc == EDGEOPS_OK) {
-        rc = eop_source_payload_open(&payload, &max_payload, driver, json);
+    edgeops_status status = eop_source_config_check(driver, config_json, &json);
+    if (status == EDGEOPS_OK) {
+        status = eop_source_payload_open(&payload, &max_payload, driver, json);
     }
-    if (rc == EDGEOPS_OK) {
-        rc = eop_label_reader_new(&labels, eop_json_get(json, "labels"), driver_name, "");
+    if (status == EDGEOPS_OK) {
+        status = eop_label_reader_new(&labels, eop_json_get(json, "labels"), driver_name, "");
     }
-    if (rc == EDGEOPS_OK) {
-        rc = driver->open(&state, &nobody, config_json);
+    if (status == EDGEOPS_OK) {
+        status = driver->open(&state, &nobody, config_json);
     }
-    if (rc == EDGEOPS_OK) {
+    if (status == EDGEOPS_OK) {
         driver->close(state);
     }
     eop_payload_free(payload);
     eop_label_reader_free(labels);
     eop_json_free(json);
-    return rc;
+    return status;
 }
 
 edgeops_status eop_source_client_id(eop_json *config, const edgeops_hld_driver *driver,
@@ -151,9 +151,9 @@ edgeops_status eop_source_client_id(eop_json *config, const edgeops_hld_driver *
     bool knows = false;
     char host[256] = "";
     char hex[65];
-    edgeops_status rc = has_member(driver, "client_id", &knows);
-    if (rc < 0 || !knows || eop_json_get(config, "client_id") != NULL) {
-        return rc;
+    edgeops_status status = has_member(driver, "client_id", &knows);
+    if (status < 0 || !knows || eop_json_get(config, "client_id") != NULL) {
+        return status;
     }
     if (instance == NULL) {
         if (gethostname(host, sizeof(host) - 1) != 0) {
@@ -161,9 +161,9 @@ edgeops_status eop_source_client_id(eop_json *config, const edgeops_hld_driver *
         }
         instance = host;
     }
-    rc = eop_sha256_of(hex, instance, strlen(instance));
-    if (rc < 0) {
-        return rc;
+    status = eop_sha256_of(hex, instance, strlen(instance));
+    if (status < 0) {
+        return status;
     }
     char *id = eop_format("edgeops-%s-%.10s", name, hex);
     if (id == NULL) {
