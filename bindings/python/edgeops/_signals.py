@@ -7,6 +7,10 @@ import threading
 from types import FrameType
 from typing import Any, Optional
 
+# Those of the module make enums of what they are given and give, which takes longer than all the rest.
+_set: Any = getattr(signal.signal, "__wrapped__", signal.signal)
+_get: Any = getattr(signal.getsignal, "__wrapped__", signal.getsignal)
+_SIGINT = int(signal.SIGINT)
 _main = threading.main_thread().ident
 
 
@@ -22,17 +26,17 @@ class Shield:
 
     def __enter__(self) -> "Shield":
         if threading.get_ident() == _main:
-            handler = signal.getsignal(signal.SIGINT)
+            handler = _get(_SIGINT)
             if callable(handler):
                 self._before = handler
-                signal.signal(signal.SIGINT, self._note)
+                _set(_SIGINT, self._note)
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
+            _set(_SIGINT, self._before)
             if self._came:
-                self._before(signal.SIGINT, None)
+                self._before(_SIGINT, None)
 
     def opened(self) -> "_Opened":
         """In `with`, inside: SIGINT comes at once again, for a handler of the caller's."""
@@ -46,13 +50,13 @@ class _Opened:
     def __enter__(self) -> None:
         shield = self._shield
         if shield._before is not None:
-            signal.signal(signal.SIGINT, shield._before)
+            _set(_SIGINT, shield._before)
             if shield._came:
                 shield._came = False
-                shield._before(signal.SIGINT, None)
+                shield._before(_SIGINT, None)
 
     def __exit__(self, *_: object) -> None:
         shield = self._shield
         if shield._before is not None:
-            shield._before = signal.getsignal(signal.SIGINT)
-            signal.signal(signal.SIGINT, shield._note)
+            shield._before = _get(_SIGINT)
+            _set(_SIGINT, shield._note)

@@ -13,9 +13,7 @@ import numpy as np
 from . import _ffi
 from ._ffi import check, lib
 from ._handle import Handle
-from ._signals import Shield
 from ._handle import Handle
-from ._signals import Shield
 from .columns import TYPE_NAMES, TYPES, Array, Blob, Typed, bytes_of, column_of, samples_of, table_of, with_quality
 from .cursor import Cursor
 from .datasets import Datasets
@@ -26,7 +24,7 @@ from .reads import Reads
 from .table import Table
 from .times import TimeLike, nanoseconds, numbers_of, times_of
 from .walk import collect
-from .watch import Watch
+from .watch import Watch, calling_back
 
 _DURABILITIES = {"process": 1, "power": 2}
 _TABLE_BYTES = 128 << 20  # more than this goes in as samples, of which one call takes more
@@ -225,7 +223,7 @@ class Store(Reads, Labels, Datasets):
         options = _ffi.options(_ffi.AppendOptions, lib.edgeops_append_options_init)
         options.verdicts = int(verdicts)
         as_samples = any(column.kind == "blob" for column in columns) or bytes_of(columns, len(times)) > _TABLE_BYTES
-        with self._using(), Shield():  # a watcher may be called
+        with self._using(), calling_back():
             if as_samples:
                 samples, kept = samples_of(name, times, seqs, columns)
                 check(lib.edgeops_store_append(ctypes.byref(result), self._pointer, samples.ctypes.data, len(times), ctypes.byref(options)))

@@ -2,15 +2,17 @@
 """Watchers: being called when samples of a store became durable."""
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import itertools
 import sys
 import weakref
-from typing import Any, Callable, Optional
+from typing import Any, Callable, ContextManager, Optional
 
 from . import _ffi
 from ._ffi import check, lib
 from ._handle import Handle
+from ._signals import Shield
 from .reads import StoreBase
 
 # The C function is one for all watches, so that none is called after it was freed; a watch is found by its number.
@@ -34,6 +36,11 @@ class Watch(Handle):
 
     def _release(self) -> None:
         lib.edgeops_watch_close(self._raw)
+
+
+def calling_back() -> ContextManager[Any]:
+    """Around an append, on whose thread watchers are called."""
+    return Shield() if _watches else contextlib.nullcontext()
 
 
 def _call(asset: bytes, last_ordinal: int, number: int) -> None:
