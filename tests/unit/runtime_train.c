@@ -557,6 +557,37 @@ Test(runtime_train, goes_on_when_the_thread_that_started_it_ends) {
     edgeops_workflow_close(patient);
 }
 
+/* The thread that starts workers is not there in a child: it makes one of its own. */
+static int train_in_child(void) {
+    outcome o = {0};
+    store = NULL;
+    fixture_enter();
+    patient = workflow_of("def train(d, p, r):\n    print('on')\n    return 1\n", "");
+    if (start(&o, patient, NULL) != EDGEOPS_OK) {
+        return 1;
+    }
+    wait_for(&o);
+    edgeops_workflow_close(patient);
+    leave();
+    return o.status == EDGEOPS_OK ? 0 : 2;
+}
+
+Test(runtime_train, a_forked_child_has_workers_of_its_own) {
+    outcome o;
+    int code = 0;
+    train(&o, "def train(d, p, r):\n    return 1\n", "");
+    cr_assert(eq(int, o.status, EDGEOPS_OK), "%s", o.message);
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(30);
+        _exit(train_in_child());
+    }
+    cr_assert(eq(int, waitpid(child, &code, 0), child));
+    cr_expect(eq(int, code, 0));
+    train(&o, "def train(d, p, r):\n    return 1\n", "");
+    cr_expect(eq(int, o.status, EDGEOPS_OK), "%s", o.message);
+}
+
 /* Gone, or a zombie that nobody here may reap. */
 static bool has_ended(int pid) {
     char path[64];
