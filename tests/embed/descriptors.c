@@ -268,6 +268,57 @@ static int try_it(void *given) {
     return host_wrong() != 0 ? 1 : status >= 0 ? 10 : 0;
 }
 
+/* The other way round: so many are open that those of the library are beyond what select() can take. */
+static int beyond_select(void *unused) {
+    struct rlimit limit = {4000, 4096};
+    int last = 0;
+    (void)unused;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+    while (last < 1500) {
+        last = fcntl(0, F_DUPFD_CLOEXEC, 3);
+        NEED(last > 0, "only %d descriptors", last);
+    }
+    node_up(path_of("beyond"));
+    echo_up();
+    deploy_up();
+    NEED(edgeops_node_start(node) == EDGEOPS_OK && edgeops_node_serve(node) == EDGEOPS_OK, "%s",
+         why());
+    source_driver = "mqtt";
+    source_config = text_of(
+        "{\"url\":\"mqtt://127.0.0.1:9\",\"topics\":[\"p\"],\"payload\":{\"asset\":\"a\"}}");
+    edgeops_status status = start_source();
+    CHECK(status == EDGEOPS_OK || status == EDGEOPS_E_NOTFOUND, "%s", why());
+    turn(500, NULL);
+    CHECK(put("x", 100, 1) == EDGEOPS_OK && call("data.compact", NULL) == EDGEOPS_OK, "%s", why());
+    if (status == EDGEOPS_OK) {
+        edgeops_source_close(source);
+    }
+    node_down();
+    return host_wrong() != 0;
+}
+
+/* Nothing gathers over the years: the same number of descriptors after each of many lives. */
+static int many_lives(void *unused) {
+    int base = 0;
+    (void)unused;
+    for (int i = 0; i < 20; i++) {
+        node_up(path_of("lives"));
+        if (i == 0) {
+            echo_up();
+            deploy_up();
+        }
+        NEED(edgeops_node_start(node) == EDGEOPS_OK && edgeops_node_serve(node) == EDGEOPS_OK, "%s",
+             why());
+        CHECK(put("x", 100 + i, i) == EDGEOPS_OK, "%s", why());
+        turn(30, NULL);
+        node_down();
+        base = i == 1 ? open_now() : base;
+        CHECK(i < 2 || open_now() == base, "%d descriptors after life %d, %d after the second",
+              open_now(), i, base);
+    }
+    return host_wrong() != 0;
+}
+
 int main(void) {
     (void)host_begin();
     echo_path =
@@ -284,6 +335,10 @@ int main(void) {
         }
         CHECK(worked > 0, "%s never worked", t.name);
         printf("%-20s works with %2d, %.1f s\n", t.name, t.left - 2, now_s() - start);
+    }
+    if (getenv("EDGEOPS_WORKER") != NULL) {
+        CHECK(in_child(beyond_select, NULL, 30) == 0, "beyond select()");
+        CHECK(in_child(many_lives, NULL, 60) == 0, "many lives");
     }
     return host_end();
 }
