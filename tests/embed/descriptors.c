@@ -297,6 +297,54 @@ static int beyond_select(void *unused) {
     return host_wrong() != 0;
 }
 
+/* Workers want descriptors, too: a training and a lane with each number of them, in one process. */
+static int workers(void *unused) {
+    edgeops_runtime *runtime = NULL;
+    edgeops_model *model = NULL;
+    const edgeops_prediction *answer = NULL;
+    double value = 2;
+    edgeops_time time = 1;
+    int trained = 0;
+    int predicted = 0;
+    int left = 0;
+    (void)unused;
+    node_up(path_of("workers"));
+    echo_up();
+    deploy_up();
+    NEED(edgeops_node_model(&model, node, "m") == EDGEOPS_OK &&
+             edgeops_node_runtime(&runtime, node) == EDGEOPS_OK,
+         "%s", why());
+    int base = open_now();
+    for (; left < MOST && (trained < 2 || predicted < 2); left++) {
+        edgeops_lane *lane = NULL;
+        leave(left);
+        edgeops_status status = call(
+            "train", text_of("{\"workflow\":\"echo\",\"dataset\":\"d\",\"name\":\"m%d\"}", left));
+        CHECK(status == EDGEOPS_OK || status == EDGEOPS_E_IO || status == EDGEOPS_E_WORKER,
+              "training with %d left: %s: %s", left, edgeops_status_name(status), why());
+        trained += status == EDGEOPS_OK;
+        status = edgeops_lane_open(&lane, runtime, model, NULL);
+        CHECK(status == EDGEOPS_OK || status == EDGEOPS_E_IO, "lane with %d left: %s: %s", left,
+              edgeops_status_name(status), why());
+        if (status == EDGEOPS_OK) {
+            give_back(); /* a lane starts its worker again until there is room */
+            status = edgeops_lane_predict(&answer, lane, &value, &time, 1);
+            CHECK(status == EDGEOPS_OK || status == EDGEOPS_E_WORKER || status == EDGEOPS_E_IO,
+                  "predicting with %d left: %s: %s", left, edgeops_status_name(status), why());
+            predicted += status == EDGEOPS_OK;
+        }
+        edgeops_lane_close(lane);
+        give_back();
+    }
+    turn(50, NULL);
+    CHECK(trained >= 2 && predicted >= 2, "%d trainings, %d predictions", trained, predicted);
+    CHECK(open_now() <= base + 1, "%d descriptors, %d before", open_now(), base);
+    printf("workers run with %d\n", left - 2);
+    edgeops_model_close(model);
+    node_down();
+    return host_wrong() != 0;
+}
+
 /* Nothing gathers over the years: the same number of descriptors after each of many lives. */
 static int many_lives(void *unused) {
     int base = 0;
@@ -338,6 +386,7 @@ int main(void) {
     }
     if (getenv("EDGEOPS_WORKER") != NULL) {
         CHECK(in_child(beyond_select, NULL, 30) == 0, "beyond select()");
+        CHECK(in_child(workers, NULL, 60) == 0, "workers");
         CHECK(in_child(many_lives, NULL, 60) == 0, "many lives");
     }
     return host_end();
