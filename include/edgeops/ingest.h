@@ -153,7 +153,7 @@ typedef struct edgeops_message {
  *
  *  @param out   NUL-terminated, NULL after a failure; free with edgeops_free()
  *  @param size  optional: bytes without the NUL
- *  @return EDGEOPS_OK; EDGEOPS_E_NOMEM
+ *  @return EDGEOPS_OK; EDGEOPS_E_INVALID (a channel without a name, no values); EDGEOPS_E_NOMEM
  *  Any thread. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_sample_encode(char **out, size_t *size,
                                                                    const edgeops_sample *sample);

@@ -9,7 +9,7 @@ edgeops_status edgeops_sample_encode(char **out, size_t *size, const edgeops_sam
     eop_buf buf = {0};
     EOP_REQUIRE(out != NULL, "ingest");
     *out = NULL;
-    EOP_REQUIRE(sample != NULL && sample->asset != NULL, "ingest");
+    EOP_REQUIRE(sample != NULL, "ingest"); /* asset may be NULL: it is left out then */
     EOP_REQUIRE((sample->channels != NULL && sample->values != NULL) || sample->count == 0,
                 "ingest");
     for (size_t i = 0; i < sample->count; i++) {

@@ -264,7 +264,7 @@ Test(api_null_members, of_samples_and_tables) {
     for (size_t i = 0; i < sizeof samples / sizeof *samples; i++) {
         char *out = NULL;
         REFUSES(edgeops_store_append(NULL, store, &samples[i], 1, NULL));
-        if (i < 4) {
+        if (i >= 1 && i < 4) { /* a message without an asset is one: its topic names it */
             REFUSES(edgeops_sample_encode(&out, NULL, &samples[i]));
         }
     }
