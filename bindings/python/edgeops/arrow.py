@@ -8,6 +8,7 @@ at the next export or when the next table goes.
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 import threading
 from typing import Any
@@ -24,6 +25,15 @@ _NAMES = {_ffi.ArrowSchema: ctypes.c_char_p(b"arrow_schema"), _ffi.ArrowArray: c
 _lock = threading.RLock()
 _given: list[tuple[Any, Any]] = []  # a capsule and the struct it points to
 _HELD_HERE = 2  # the list's tuple, and the argument of getrefcount
+
+
+def _after_fork() -> None:
+    """Another thread may have held it."""
+    global _lock
+    _lock = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def _capsule(struct: Any) -> Any:

@@ -199,6 +199,34 @@ def test_a_forked_child_is_refused_and_harms_nothing(node, store):
     cursor.close()
 
 
+def test_a_forked_child_opens_its_own(node, store, tmp_path):
+    store.append("a", [1], {"x": [1.0]})
+    table = store.read("a")
+    held = table.__arrow_c_stream__()
+
+    def work():
+        with edgeops.Store.open(tmp_path / "other") as other:
+            other.append_table(table)
+            other.read("a").__arrow_c_stream__()
+            return other.read("a").rows, table["x"].tolist()
+    ready, done = threading.Event(), threading.Event()
+
+    def hold():
+        with edgeops.arrow._lock:
+            ready.set()
+            done.wait(30)
+    thread = threading.Thread(target=hold)
+    thread.start()
+    ready.wait(10)
+    try:
+        assert in_child(work) == "(1, [1.0])", "although another thread held the lock when it was made"
+    finally:
+        done.set()
+        thread.join()
+    del held
+    assert store.read("a").rows == 1
+
+
 def test_the_end_of_the_process_closes_what_is_open(tmp_path):
     program = """
 import sys, threading, edgeops, atexit
