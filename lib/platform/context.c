@@ -201,7 +201,7 @@ void edgeops_ctx_free(edgeops_ctx *ctx) {
                       "freed inside a callback of its own: it stays allocated");
         return;
     }
-    while (ctx->works > 0 || ctx->deferred_count > 0 || ctx->held > 0) {
+    while (ctx->deferred_count > 0 || ctx->held > 0) {
         (void)eop_ctx_turn(ctx, EDGEOPS_FOREVER);
     }
     if (ctx->refs != 0) {

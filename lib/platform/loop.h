@@ -26,9 +26,8 @@ struct edgeops_ctx {
     eop_log log;
     atomic_int stopped;
     bool in_turn;
-    size_t refs;  /* handles and objects of other rooms */
-    size_t works; /* running or queued on the pool */
-    size_t held;  /* what ends by itself in later turns */
+    size_t refs; /* handles and objects of other rooms */
+    size_t held; /* what ends by itself in later turns */
 };
 
 /** Starts a timer that is never early: libuv counts in milliseconds from a cached, truncated

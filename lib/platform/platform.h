@@ -62,18 +62,10 @@ edgeops_status eop_io_new(eop_io **out, edgeops_ctx *ctx, int fd, eop_io_fn fn, 
 edgeops_status eop_io_set(eop_io *io, int events);
 void eop_io_free(eop_io *io);
 
-/* -- work on a thread of the pool -- */
-typedef struct eop_work eop_work;
-/** work runs on some thread, then done (may be NULL) on the loop, once, also after a cancel; when
- * it returns the handle is gone. edgeops_ctx_free() waits for it. out may be NULL. */
-edgeops_status eop_work_start(eop_work **out, edgeops_ctx *ctx, eop_fn work, eop_fn done,
-                              void *user_data);
-/** Work that has not begun will not run; done is called all the same. Never waits. NULL is
- * allowed. */
-void eop_work_cancel(eop_work *work);
-/** work runs on a thread of its own with all signals blocked, then done on the loop, once. For what
- * may take long: the pool's few threads serve the whole process. The object that user_data is must
- * live until done. */
+/* -- work beside the loop, and later on it. Not on libuv's pool: its few threads serve the whole
+ * process, and the child of a fork() crashes at its exit once there is one -- */
+/** work runs on a thread of its own with all signals blocked, then done on the loop, once. The
+ * object that user_data is must live until done. */
 edgeops_status eop_thread_start(edgeops_ctx *ctx, eop_fn work, eop_fn done, void *user_data);
 /** Runs fn on the loop as soon as it turns, never inside this call; edgeops_ctx_free() runs what is
  * left. */

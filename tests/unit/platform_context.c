@@ -400,57 +400,16 @@ static void job_done(void *user_data) {
     edgeops_ctx_stop(ctx);
 }
 
-Test(platform_context, work_runs_elsewhere_and_is_done_here) {
+Test(platform_context, thread_runs_elsewhere_and_is_done_here) {
     job j = {0};
-    cr_assert_eq(eop_work_start(NULL, ctx, do_job, job_done, &j), EDGEOPS_OK);
+    cr_assert_eq(eop_thread_start(ctx, do_job, job_done, &j), EDGEOPS_OK);
     cr_expect_eq(edgeops_ctx_run(ctx, LONG), EDGEOPS_OK);
     cr_expect_eq(j.worked, 1);
     cr_expect_eq(j.finished, 1);
     cr_expect_not(pthread_equal(j.worker, pthread_self()));
     cr_expect(pthread_equal(j.finisher, pthread_self()));
-    cr_expect(sigismember(&j.mask, SIGTERM), "the host's signals are not for the pool");
+    cr_expect(sigismember(&j.mask, SIGTERM), "the host's signals are not for a helper");
     cr_expect_not(sigismember(&j.mask, SIGSEGV));
-}
-
-Test(platform_context, free_waits_for_work_and_calls_done) {
-    edgeops_ctx *other = NULL;
-    job jobs[20];
-    memset(jobs, 0, sizeof(jobs));
-    cr_assert_eq(edgeops_ctx_new(&other, NULL), EDGEOPS_OK);
-    for (int i = 0; i < 20; i++) {
-        cr_assert_eq(eop_work_start(NULL, other, do_job, job_done, &jobs[i]), EDGEOPS_OK);
-    }
-    edgeops_ctx_free(other);
-    for (int i = 0; i < 20; i++) {
-        cr_expect_eq(jobs[i].worked, 1);
-        cr_expect_eq(jobs[i].finished, 1);
-    }
-}
-
-static void wait_for_byte(void *user_data) {
-    char byte = 0;
-    (void)!read(*(int *)user_data, &byte, 1);
-}
-
-Test(platform_context, canceled_work_is_done_without_having_run) {
-    int fds[2];
-    job j = {0};
-    eop_work *work = NULL;
-    make_pipe(fds);
-    for (int i = 0; i < 128; i++) { /* more than the pool may have threads */
-        cr_assert_eq(eop_work_start(NULL, ctx, wait_for_byte, NULL, &fds[0]), EDGEOPS_OK);
-    }
-    cr_assert_eq(eop_work_start(&work, ctx, do_job, job_done, &j), EDGEOPS_OK);
-    eop_work_cancel(work);
-    eop_work_cancel(NULL);
-    cr_expect_eq(j.finished, 0); /* not inside the call */
-    cr_expect_eq(edgeops_ctx_run(ctx, LONG), EDGEOPS_OK);
-    cr_expect_eq(j.finished, 1);
-    cr_expect_eq(j.worked, 0);
-    close(fds[1]); /* lets the others end; the context's free waits for them */
-    edgeops_ctx_free(ctx);
-    ctx = NULL;
-    close(fds[0]);
 }
 
 typedef struct chain {
@@ -527,7 +486,6 @@ Test(platform_context, foreign_loop_sees_timers_wakes_work_and_descriptors) {
     pthread_t thread;
     int fds[2];
     int flags[4] = {0};
-    int no_fd = -1;
 
     cr_expect_eq(edgeops_ctx_dispatch(ctx), EDGEOPS_OK);
     cr_expect_eq(edgeops_ctx_timeout(ctx), EDGEOPS_FOREVER);
@@ -542,9 +500,8 @@ Test(platform_context, foreign_loop_sees_timers_wakes_work_and_descriptors) {
     cr_expect(foreign_loop(&flags[1]), "wake");
     cr_assert_eq(pthread_join(thread, NULL), 0);
 
-    cr_assert_eq(eop_work_start(NULL, ctx, wait_for_byte, NULL, &no_fd), EDGEOPS_OK);
-    cr_assert_eq(eop_work_start(NULL, ctx, count, count, &flags[2]), EDGEOPS_OK);
-    cr_expect(foreign_loop(&flags[2]), "work");
+    cr_assert_eq(eop_thread_start(ctx, count, count, &flags[2]), EDGEOPS_OK);
+    cr_expect(foreign_loop(&flags[2]), "thread");
 
     make_pipe(fds);
     cr_assert_eq(eop_io_new(&io, ctx, fds[0], set_flag, &flags[3]), EDGEOPS_OK);

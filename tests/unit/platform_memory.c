@@ -81,6 +81,10 @@ static void ignore_events(int events, void *user_data) {
     (void)user_data;
 }
 
+static void do_nothing(void *user_data) {
+    (void)user_data;
+}
+
 static edgeops_status make_handles(void) {
     edgeops_ctx *c = NULL;
     eop_timer *timer = NULL;
@@ -88,6 +92,7 @@ static edgeops_status make_handles(void) {
     eop_io *io = NULL;
     int fds[2];
     int n = 0;
+    int ended = 0;
     edgeops_status status = edgeops_ctx_new(&c, NULL);
     if (status < 0) {
         cr_expect_null(c);
@@ -98,7 +103,10 @@ static edgeops_status make_handles(void) {
     status = status < 0 ? status : eop_wake_new(&wake, c, count, &n);
     status = status < 0 ? status : eop_io_new(&io, c, fds[0], ignore_events, NULL);
     status = status < 0 ? status : eop_defer(c, count, &n);
-    status = status < 0 ? status : eop_work_start(NULL, c, count, NULL, &n);
+    status = status < 0 ? status : eop_thread_start(c, do_nothing, count, &ended);
+    while (status == EDGEOPS_OK && ended == 0) {
+        (void)eop_ctx_turn(c, EDGEOPS_FOREVER);
+    }
     eop_io_free(io);
     eop_wake_free(wake);
     eop_timer_free(timer);
