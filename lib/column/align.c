@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Brings rows that came at any time to a common rate. One slice of rows is taken at a time; the
- * last value of each column is carried over to the next slice. */
+/* Puts rows with any times on a common rate. Works on one slice of rows at a time and carries the
+ * last value of each column over to the next slice. Owns these carried values only; the rows are
+ * borrowed, not locked. */
 #include "column/align.h"
 
 #include <string.h>
@@ -8,31 +9,31 @@
 #include "base/error.h"
 #include "base/memory.h"
 
-/* Rows are numbered from 1 here; 0 is what is carried from the rows before them. */
+/* In this file row numbers begin at 1; 0 means the value carried from earlier rows. */
 #define NONE UINT32_MAX
 
 typedef struct column {
-    eop_vector carry; /* one element: the last value of the rows that went by, or null */
+    eop_vector carry; /* one element: the last value of earlier slices, or null */
     eop_vector null;  /* one element */
-    bool carried;     /* `carry` is a value since the last start */
+    bool carried;     /* `carry` is a value from after the last start */
     int64_t carry_time;
-    uint32_t at;   /* rows that were looked at */
-    uint32_t last; /* of them with a value, or NONE */
+    uint32_t at;   /* rows of the slice that were examined */
+    uint32_t last; /* the last of these with a value, or NONE */
 } column;
 
 struct eop_align {
     eop_align_rule rule;
     column *columns;
     size_t column_count;
-    uint32_t *base;   /* for each point the last row at or before it */
-    uint32_t *chosen; /* for each point the row whose value a column takes */
+    uint32_t *base;   /* for each point: the last row at or before it */
+    uint32_t *chosen; /* for each point: the row whose value the column takes */
     size_t capacity;
-    uint64_t points; /* that were given */
+    uint64_t points; /* returned so far */
     bool started;
     bool exhausted; /* no further point fits into int64 */
     int64_t next;
     bool has_row;
-    int64_t row_time; /* of the last row that was taken in */
+    int64_t row_time; /* of the last row in `taken` */
     int32_t carry_label;
     uint64_t carry_ordinal;
     const eop_rows *rows;
@@ -98,7 +99,7 @@ edgeops_status eop_align_feed(eop_align *align, const eop_rows *rows, const int3
 
 /* -- the points -- */
 
-/* The first point at or after a time; false when there is none in int64. */
+/* The first point at or after a time; false when int64 cannot hold it. */
 static bool first_point(int64_t *out, int64_t time, int64_t period) {
     int64_t rest = time % period;
     if (rest == 0) {
@@ -140,13 +141,13 @@ void eop_align_restart(eop_align *align) {
     start_anew(align);
 }
 
-static void give(eop_align *align, int64_t *times, size_t *count) {
+static void give_point(eop_align *align, int64_t *times, size_t *count) {
     align->base[*count] = align->taken;
     times[(*count)++] = align->next;
     align->exhausted = __builtin_add_overflow(align->next, align->rule.period, &align->next);
 }
 
-/* At most max points, all since one start. */
+/* Makes at most max points; stops before a pause, so that one call never mixes two starts. */
 static size_t make_points(eop_align *align, int64_t *times, size_t max) {
     const eop_rows *rows = align->rows;
     size_t count = 0;
@@ -163,7 +164,7 @@ static size_t make_points(eop_align *align, int64_t *times, size_t max) {
             align->exhausted = !first_point(&align->next, time, align->rule.period);
         }
         while (!align->exhausted && align->next < time && count < max) {
-            give(align, times, &count);
+            give_point(align, times, &count);
         }
         if (count == max) {
             break;
@@ -172,7 +173,7 @@ static size_t make_points(eop_align *align, int64_t *times, size_t max) {
         align->has_row = true;
         align->row_time = time;
         if (!align->exhausted && align->next == time) {
-            give(align, times, &count);
+            give_point(align, times, &count);
         }
     }
     return count;
@@ -180,9 +181,9 @@ static size_t make_points(eop_align *align, int64_t *times, size_t max) {
 
 /* -- the columns -- */
 
-/* The last row at or before each point where the column has a value. */
-static void choose(const eop_align *align, column *c, const eop_vector *vector, uint32_t *chosen,
-                   size_t n) {
+/* Finds for each point the last row at or before it where the column has a value. */
+static void choose_rows(const eop_align *align, column *c, const eop_vector *vector,
+                        uint32_t *chosen, size_t n) {
     if (vector->nulls == 0) {
         for (size_t i = 0; i < n; i++) {
             chosen[i] = align->base[i] > 0 ? align->base[i] : c->last;
@@ -201,7 +202,7 @@ static int64_t time_of(const eop_align *align, const column *c, uint32_t row) {
     return row > 0 ? align->rows->times[row - 1] : c->carry_time;
 }
 
-/* What is too old becomes null. */
+/* Values older than the tolerance become null. */
 static void forget_old(const eop_align *align, const column *c, const int64_t *times,
                        uint32_t *chosen, size_t n) {
     uint64_t limit = align->rule.tolerance > 0 ? (uint64_t)align->rule.tolerance : UINT64_MAX;
@@ -231,8 +232,8 @@ static edgeops_status pick_any(eop_vector *out, const column *c, const eop_vecto
     return status;
 }
 
-static edgeops_status pick(eop_vector *out, const column *c, const eop_vector *vector,
-                           const uint32_t *chosen, size_t n) {
+static edgeops_status pick_values(eop_vector *out, const column *c, const eop_vector *vector,
+                                  const uint32_t *chosen, size_t n) {
     uint64_t *place = NULL;
     size_t nulls = 0;
     if (vector->type == EDGEOPS_TYPE_STRING || eop_vector_row_bytes(vector) != sizeof *place) {
@@ -270,7 +271,7 @@ static edgeops_status pick(eop_vector *out, const column *c, const eop_vector *v
     return status;
 }
 
-/* On the line to the value of the very next row. */
+/* Moves the points onto the line from the last value to that of the row right after the point. */
 static void draw_lines(const eop_align *align, const column *c, const eop_vector *vector,
                        const int64_t *times, const uint32_t *chosen, double *out, size_t n) {
     const double *values = vector->data;
@@ -292,10 +293,10 @@ static edgeops_status fill_column(eop_align *align, size_t k, eop_vector *out, c
                                   size_t n) {
     column *c = &align->columns[k];
     const eop_vector *vector = &align->rows->vectors[k];
-    choose(align, c, vector, align->chosen, n);
+    choose_rows(align, c, vector, align->chosen, n);
     forget_old(align, c, times, align->chosen, n);
-    edgeops_status status = pick(out, c, vector, align->chosen, n);
-    eop_free(out->quality); /* codes are of samples */
+    edgeops_status status = pick_values(out, c, vector, align->chosen, n);
+    eop_free(out->quality); /* a quality code belongs to a sample, not to a point */
     out->quality = NULL;
     if (status == EDGEOPS_OK && align->rule.fill == EDGEOPS_FILL_LINEAR &&
         vector->type == EDGEOPS_TYPE_FLOAT64 && eop_vector_length(vector) == 1) {
@@ -305,7 +306,7 @@ static edgeops_status fill_column(eop_align *align, size_t k, eop_vector *out, c
     return status;
 }
 
-/* All rows were taken in: what they leave behind. */
+/* All rows of the slice are used: carries their last values over to the next slice. */
 static edgeops_status carry_on(eop_align *align) {
     const eop_rows *rows = align->rows;
     uint32_t n = (uint32_t)rows->rows;

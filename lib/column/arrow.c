@@ -55,7 +55,8 @@ static char *metadata_make(const char *key, const char *value) {
     return out;
 }
 
-/* A node whose children are not made yet: theirs have no release callback. metadata: taken. */
+/* Makes a node; its children have no release callback until the caller makes them. metadata:
+ * taken. */
 static edgeops_status schema_make(struct ArrowSchema *out, const char *format, const char *name,
                                   char *metadata, int64_t flags, size_t children) {
     schema_owner *owner = eop_calloc(1, sizeof *owner);
@@ -164,7 +165,7 @@ static bool has_channel(const edgeops_table *table, const char *name) {
     return false;
 }
 
-/* The first column is not a channel: its name gives way. */
+/* A key column is not a channel: if a channel has the same name, the key is renamed. */
 static edgeops_status key_schema(struct ArrowSchema *out, const edgeops_table *table,
                                  const char *format, const char *name) {
     size_t size = strlen(name);
@@ -232,7 +233,7 @@ static void array_release(struct ArrowArray *array) {
     array->release = NULL;
 }
 
-/* A node without buffers' content; its children are not made yet. */
+/* Makes a node with empty buffers; the caller makes its children. */
 static edgeops_status array_make(struct ArrowArray *out, edgeops_table *table, uint64_t length,
                                  int64_t buffers, size_t children) {
     array_owner *owner = eop_calloc(1, sizeof *owner);
@@ -287,7 +288,7 @@ static edgeops_status set_nulls(struct ArrowArray *out, const edgeops_column *co
     return pack_bits(&owner->made[0], &owner->buffers[0], column->valid, rows);
 }
 
-/* A column that is the table's memory. */
+/* A column whose buffers are the table's own memory. */
 static edgeops_status plain_array(struct ArrowArray *out, edgeops_table *table, uint64_t length,
                                   const void *data) {
     edgeops_status status = array_make(out, table, length, 2, 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Encodes a vector as the BLOB of chunk.h and decodes it into a vector. Reading the BLOB step by
- * step is chunk_column.c's; what a page holds is chunk_page.c's and chunk_text.c's. */
+/* Encodes a vector as a BLOB (chunk.h has the format) and decodes a BLOB into a vector.
+ * chunk_column.c reads a BLOB step by step; chunk_page.c and chunk_text.c handle single pages. */
 #include "column/chunk.h"
 
 #include <string.h>
@@ -16,7 +16,7 @@ static_assert(EOP_CHUNK_ROWS <= EOP_PAGE_MAX, "a column of scalars is one page")
 
 /* -- encoding -- */
 
-static void seal(eop_buf *buf, size_t start) {
+static void seal_checksum(eop_buf *buf, size_t start) {
     if (!buf->failed) {
         char *blob = buf->data + start;
         uint32_t crc = eop_crc32c(eop_crc32c(0, blob, 4), blob + EOP_COLUMN_HEADER,
@@ -36,7 +36,7 @@ static void put_form(eop_buf *buf, unsigned form) {
     eop_buf_put(buf, &byte, 1);
 }
 
-/* Runs until they are longer than the bitmap is. */
+/* Writes runs, or the bitmap where the runs would be longer. */
 static void put_nulls(eop_buf *buf, const eop_vector *vector) {
     size_t n = vector->filled;
     size_t size = (n + 7) / 8;
@@ -177,7 +177,7 @@ static void put_elements(eop_buf *buf, const eop_vector *vector, size_t count, s
     eop_buf_dispose(&there);
 }
 
-static void encode(eop_buf *buf, const eop_vector *vector, size_t saving) {
+static void encode_column(eop_buf *buf, const eop_vector *vector, size_t saving) {
     size_t start = buf->size;
     size_t count = vector->filled - (size_t)vector->nulls;
     unsigned flags = 0;
@@ -196,22 +196,22 @@ static void encode(eop_buf *buf, const eop_vector *vector, size_t saving) {
         put_quality(buf, vector, count);
     }
     put_elements(buf, vector, count, saving);
-    seal(buf, start);
+    seal_checksum(buf, start);
 }
 
 void eop_chunk_encode(eop_buf *buf, const eop_vector *vector) {
-    encode(buf, vector, EOP_SAVING_FAST);
+    encode_column(buf, vector, EOP_SAVING_FAST);
 }
 
 void eop_chunk_encode_quick(eop_buf *buf, const eop_vector *vector) {
-    encode(buf, vector, EOP_SAVING_NONE);
+    encode_column(buf, vector, EOP_SAVING_NONE);
 }
 
 static void encode_int(eop_buf *buf, const int64_t *values, size_t n, size_t saving) {
     size_t start = buf->size;
     put_header(buf, EDGEOPS_TYPE_INT64, 0, n);
     put_pages(buf, EDGEOPS_TYPE_INT64, (const char *)values, n, saving);
-    seal(buf, start);
+    seal_checksum(buf, start);
 }
 
 void eop_chunk_encode_int(eop_buf *buf, const int64_t *values, size_t n) {
@@ -224,9 +224,9 @@ void eop_chunk_encode_int_quick(eop_buf *buf, const int64_t *values, size_t n) {
 
 /* -- decoding -- */
 
-/* Elements of `found` rows to the places of those of the n rows that have a flag. */
-static edgeops_status scatter(char *place, eop_column *c, const uint8_t *flags, size_t n,
-                              size_t found) {
+/* Decodes the elements of `found` rows into the places of those of the n rows whose flag is set. */
+static edgeops_status scatter_elements(char *place, eop_column *c, const uint8_t *flags, size_t n,
+                                       size_t found) {
     uint64_t tile[EOP_PACK_TILE * sizeof(edgeops_blob) / sizeof(uint64_t)];
     size_t row_bytes = c->width * c->length;
     edgeops_status status = EDGEOPS_OK;
@@ -266,7 +266,7 @@ static edgeops_status take_texts(eop_vector *vector, eop_column *c, const uint8_
     return status;
 }
 
-/* n rows, null where there is no flag; flags NULL: all are there. */
+/* Appends n rows, null where the flag is 0; flags NULL: no row is null. */
 static edgeops_status take_rows(eop_vector *vector, eop_column *c, const uint8_t *flags, size_t n,
                                 size_t found) {
     void *place = NULL;
@@ -281,11 +281,11 @@ static edgeops_status take_rows(eop_vector *vector, eop_column *c, const uint8_t
         return eop_column_take(place, c, n * c->length);
     }
     memset(place, 0, n * eop_vector_row_bytes(vector));
-    status = scatter(place, c, flags, n, found);
+    status = scatter_elements(place, c, flags, n, found);
     return status == EDGEOPS_OK ? eop_vector_mark(vector, flags, n) : status;
 }
 
-/* The codes of the last n rows. */
+/* Reads the quality codes of the last n rows. */
 static edgeops_status take_codes(eop_vector *vector, eop_column *c, const uint8_t *flags, size_t n,
                                  size_t found) {
     uint16_t codes[EOP_PACK_TILE];
@@ -297,7 +297,7 @@ static edgeops_status take_codes(eop_vector *vector, eop_column *c, const uint8_
     return status == EDGEOPS_OK ? eop_vector_rate(vector, vector->filled - n, all, n) : status;
 }
 
-static edgeops_status decode(eop_vector *vector, eop_column *c, size_t n) {
+static edgeops_status decode_column(eop_vector *vector, eop_column *c, size_t n) {
     edgeops_status status = EDGEOPS_OK;
     if (!eop_column_has_nulls(c) && c->codes == NULL) {
         return take_rows(vector, c, NULL, n, n);
@@ -331,7 +331,7 @@ edgeops_status eop_chunk_decode(eop_vector *vector, const void *blob, size_t siz
     eop_column_shape shape = {vector->type, eop_vector_length(vector), rows, to};
     edgeops_status status = eop_column_open_at(&c, blob, size, &shape, from);
     if (status == EDGEOPS_OK && from < to) {
-        status = decode(vector, &c, to - from);
+        status = decode_column(vector, &c, to - from);
     }
     eop_column_dispose(&c);
     return status;

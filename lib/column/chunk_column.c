@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads a column of format 3 from its first row on: header, nulls, quality codes, then the
- * elements a tile at a time. Trusts nothing in the BLOB: each size is checked before it is used. */
+/* Reads a column of format 3 from its first row to its last: header, nulls, quality codes, then the
+ * elements one tile at a time. Trusts nothing in the BLOB: each size is checked before it is
+ * used. */
 #include "column/chunk_column.h"
 
 #include <string.h>
@@ -36,7 +37,7 @@ static edgeops_status check_header(const uint8_t *blob, size_t size,
                : eop_column_damaged("its type differs from the catalog's");
 }
 
-/* Where the runs of nulls end: they have to tell all rows, and as many values as there are. */
+/* Finds the end of the runs of nulls. They must cover all rows and hold exactly `count` values. */
 static bool check_runs(eop_column *c) {
     uint64_t told = 0;
     uint64_t values = 0;
@@ -53,7 +54,7 @@ static bool check_runs(eop_column *c) {
     }
     c->runs = c->at;
     c->at = c->runs_end;
-    c->run_flag = 0; /* the first run turns it */
+    c->run_flag = 0; /* the first run flips it to 1 */
     return values == c->count;
 }
 
@@ -222,7 +223,7 @@ edgeops_status eop_column_take_codes(uint16_t *out, eop_column *column, size_t n
 
 /* -- elements -- */
 
-/* The bytes of the next page and how many elements it has. */
+/* Finds the bytes of the next page and its number of elements. */
 static bool next_page(const uint8_t **data, size_t *size, size_t *count, eop_column *c) {
     size_t left = c->elements - c->opened;
     *count = left < EOP_PAGE_MAX ? left : EOP_PAGE_MAX;
@@ -259,7 +260,7 @@ static edgeops_status open_page(eop_column *c) {
                : eop_column_damaged("values");
 }
 
-/* Decodes the next tile, to `out` where that is given, else to the tile of the column. */
+/* Decodes the next tile into `out`, or into the column's own tile when out is NULL. */
 static edgeops_status next_tile(eop_column *c, void *out) {
     if (c->page.done == c->page.count) {
         edgeops_status status = open_page(c);
@@ -278,7 +279,7 @@ static edgeops_status next_tile(eop_column *c, void *out) {
     return EDGEOPS_OK;
 }
 
-/* Elements of the next tile. */
+/* Number of elements in the next tile. */
 static size_t next_count(const eop_column *c) {
     size_t left = c->page.count - c->page.done;
     if (left == 0) {

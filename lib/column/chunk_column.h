@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads a column of format 3 from its first row on; chunk.h has the format. */
+/* Reads a column of format 3 from its first row to its last; chunk.h has the format. A reader owns
+ * one decoded tile and borrows the BLOB. */
 #ifndef EOP_COLUMN_CHUNK_COLUMN_H
 #define EOP_COLUMN_CHUNK_COLUMN_H
 
@@ -10,12 +11,12 @@ enum { EOP_COLUMN_ARRAY = 1, EOP_COLUMN_NULLS = 2, EOP_COLUMN_QUALITY = 4 };
 /* Forms of nulls and of quality codes. */
 enum { EOP_FORM_PLAIN, EOP_FORM_RUNS };
 
-/** What a column has to be. */
+/** What the catalog says a column is; a BLOB that differs is damaged. */
 typedef struct eop_column_shape {
     edgeops_type type;
     uint32_t length;
     size_t rows;
-    size_t need; /**< rows from the first one on that are asked for at most */
+    size_t need; /**< no row from here on will be read */
 } eop_column_shape;
 
 typedef struct eop_column {
@@ -24,49 +25,51 @@ typedef struct eop_column {
     size_t width;
     size_t rows;
     size_t count;          /**< rows that are not null */
-    const uint8_t *bitmap; /**< neither this nor runs: none is null */
+    const uint8_t *bitmap; /**< NULL, and runs NULL: no row is null */
     const uint8_t *runs;
     const uint8_t *runs_end;
-    size_t run; /**< rows left of this run */
+    size_t run; /**< rows left in the current run */
     uint8_t run_flag;
-    size_t row;           /**< next one whose flag is asked for */
-    const uint8_t *codes; /**< NULL: there are none */
+    size_t row;           /**< the next row whose flag is read */
+    const uint8_t *codes; /**< NULL: the column has no codes */
     const uint8_t *codes_end;
     bool codes_in_runs;
     uint64_t code_run;
     uint16_t code;
     const uint8_t *at; /**< of the next page */
     const uint8_t *end;
-    size_t elements; /**< all of them */
-    size_t need;     /**< of them */
-    size_t opened;   /**< those before the next page */
-    size_t tile_at;  /**< in the tile, next one */
+    size_t elements; /**< in the column */
+    size_t need;     /**< number of elements that may be read */
+    size_t opened;   /**< elements in the pages opened so far */
+    size_t tile_at;  /**< next element in the tile */
     size_t tile_count;
     eop_page page;
     eop_text *text;
-    /** Elements that were decoded but not yet asked for; the widest is an edgeops_blob. */
+    /** Decoded elements that were not read yet; the widest is an edgeops_blob. */
     uint64_t tile[EOP_PACK_TILE * sizeof(edgeops_blob) / sizeof(uint64_t)];
 } eop_column;
 
-/** blob: borrowed. Checks the checksum and the shape. Dispose of it also after a failure. */
+/** Verifies checksum and shape. blob: borrowed until eop_column_dispose(), which must be called
+ * also after a failure. */
 edgeops_status eop_column_open(eop_column *column, const void *blob, size_t size,
                                const eop_column_shape *shape);
-/** The same, and passes over the rows before `from`. */
+/** The same, then skips the rows before `from`. */
 edgeops_status eop_column_open_at(eop_column *column, const void *blob, size_t size,
                                   const eop_column_shape *shape, size_t from);
 void eop_column_dispose(eop_column *column);
-/** Which of the next n rows are not null, and how many; not for a column without nulls. */
+/** flags[i] is 1 where row i of the next n is not null, else 0; *found is the number of ones. Not
+ * for a column without nulls. */
 edgeops_status eop_column_flags(size_t *found, uint8_t *flags, eop_column *column, size_t n);
 static inline bool eop_column_has_nulls(const eop_column *column) {
     return column->bitmap != NULL || column->runs != NULL;
 }
-/** The next n elements of what is not null, in their width; out is aligned to it. */
+/** Reads the next n elements of rows that are not null. out: aligned to the type. */
 edgeops_status eop_column_take(void *out, eop_column *column, size_t n);
-/** The next text; borrowed until the next call. */
+/** Reads the next text; borrowed until the next call. */
 edgeops_status eop_column_take_text(edgeops_value *out, eop_column *column);
-/** Passes over the next n elements or texts. */
+/** Skips the next n elements or texts. */
 edgeops_status eop_column_skip(eop_column *column, size_t n);
-/** The codes of the next n rows that are not null; out NULL: passes over them. */
+/** Reads the codes of the next n rows that are not null; out NULL: skips them. */
 edgeops_status eop_column_take_codes(uint16_t *out, eop_column *column, size_t n);
 
 #endif /* EOP_COLUMN_CHUNK_COLUMN_H */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The statistics that stand beside a chunk's column: count, nulls, least, greatest and sum. */
+/* Statistics of a chunk's column: count, nulls, minimum, maximum and sum. Reads let conditions skip
+ * chunks by them, so they must be exact. */
 #include <math.h>
 #include <string.h>
 
@@ -12,7 +13,7 @@ bool eop_chunk_measures(const eop_vector *vector) {
            vector->type != EDGEOPS_TYPE_BLOB;
 }
 
-/* Sums in turn, as one alone would wait for each addition. */
+/* Adds into four sums in turn: with one sum each addition would wait for the one before. */
 enum { SUMS = 4 };
 
 typedef struct sums {
@@ -22,7 +23,7 @@ typedef struct sums {
     size_t count;
 } sums;
 
-EOP_INLINE void add(sums *s, double value, size_t i) {
+EOP_INLINE void add_value(sums *s, double value, size_t i) {
     bool number = value == value;
     s->of[i % SUMS] += number ? value : 0;
     s->min = value < s->min ? value : s->min;
@@ -30,7 +31,7 @@ EOP_INLINE void add(sums *s, double value, size_t i) {
     s->count += number;
 }
 
-static void finish(eop_chunk_stats *stats, const sums *s) {
+static void finish_sums(eop_chunk_stats *stats, const sums *s) {
     stats->count = s->count;
     if (s->count > 0) {
         stats->min = s->min;
@@ -39,19 +40,19 @@ static void finish(eop_chunk_stats *stats, const sums *s) {
     }
 }
 
-/* Of n doubles that are there. */
+/* values: without nulls. */
 static void measure_doubles(eop_chunk_stats *stats, const double *values, size_t n) {
     sums s = {.min = (double)INFINITY, .max = -(double)INFINITY};
     size_t i = 0;
     for (; i + SUMS <= n; i += SUMS) {
         for (size_t k = 0; k < SUMS; k++) {
-            add(&s, values[i + k], k);
+            add_value(&s, values[i + k], k);
         }
     }
     for (; i < n; i++) {
-        add(&s, values[i], i);
+        add_value(&s, values[i], i);
     }
-    finish(stats, &s);
+    finish_sums(stats, &s);
 }
 
 static void measure_each(eop_chunk_stats *stats, const eop_vector *vector) {
@@ -65,7 +66,7 @@ static void measure_each(eop_chunk_stats *stats, const eop_vector *vector) {
         }
         edgeops_value value = eop_vector_value(vector, i);
         int64_t integer = value.as.i64;
-        add(&s, eop_value_double(&value), i);
+        add_value(&s, eop_value_double(&value), i);
         if (value.type == EDGEOPS_TYPE_UINT64 && value.as.u64 > INT64_MAX) {
             integer = INT64_MAX;
         }
@@ -77,7 +78,7 @@ static void measure_each(eop_chunk_stats *stats, const eop_vector *vector) {
     if (!whole || s.count == 0) {
         stats->min_i64 = stats->max_i64 = 0;
     }
-    finish(stats, &s);
+    finish_sums(stats, &s);
 }
 
 void eop_chunk_measure(eop_chunk_stats *stats, const eop_vector *vector) {

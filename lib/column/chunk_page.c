@@ -35,7 +35,8 @@ edgeops_status eop_column_damaged(const char *what) {
     }                                                                                              \
     break
 
-/* Bits of a float in an order that is that of the numbers, so that close numbers are close. */
+/* Maps the bits of a float so that they sort as the numbers do: close numbers give close
+ * integers. */
 static uint64_t order64(uint64_t bits) {
     return bits ^ ((0 - (bits >> 63)) >> 1);
 }
@@ -44,7 +45,7 @@ static uint64_t order32(uint32_t bits) {
     return (uint64_t)(int64_t)(int32_t)(bits ^ ((0 - (bits >> 31)) >> 1));
 }
 
-static void load(uint64_t *out, edgeops_type type, const char *from, size_t n) {
+static void load_elements(uint64_t *out, edgeops_type type, const char *from, size_t n) {
     switch (type) {
     case EDGEOPS_TYPE_FLOAT64:
         memcpy(out, from, n * sizeof *out);
@@ -78,8 +79,8 @@ static void load(uint64_t *out, edgeops_type type, const char *from, size_t n) {
     }
 }
 
-/* The opposite. */
-static void store(char *to, edgeops_type type, const uint64_t *values, size_t n) {
+/* The inverse of load_elements(). */
+static void store_elements(char *to, edgeops_type type, const uint64_t *values, size_t n) {
     switch (type) {
     case EDGEOPS_TYPE_FLOAT64:
         for (size_t i = 0; i < n; i++) {
@@ -131,7 +132,7 @@ static double float_at(edgeops_type type, const char *elements, size_t i) {
     return (double)narrow;
 }
 
-/* The least exponent that gives the number back, from `from` on; past the last one: none does. */
+/* The least exponent >= from that gives the number back; EOP_PACK_EXPONENT + 1 when none does. */
 static unsigned exponent_of(double value, unsigned from, bool narrow) {
     uint64_t whole;
     uint8_t odd;
@@ -147,7 +148,7 @@ static int by_exponent(const void *a, const void *b) {
     return (int)*(const uint8_t *)a - (int)*(const uint8_t *)b;
 }
 
-/* What most of some elements are decimals of. False: they are none. */
+/* Samples the elements for the exponent that fits most of them. False: they are not decimals. */
 static bool find_decimal(eop_decimal *out, edgeops_type type, const char *elements, size_t n,
                          bool narrow) {
     uint8_t found[SAMPLES];
@@ -167,17 +168,17 @@ static bool find_decimal(eop_decimal *out, edgeops_type type, const char *elemen
         return false;
     }
     qsort(found, good, 1, by_exponent);
-    /* An element with many more digits than the others is odd, instead of making all of them
-     * longer. */
+    /* An element with many more digits than the others is stored as odd, so that it does not make
+     * all of them longer. */
     unsigned most = found[good - 1];
     unsigned usual = found[good - 1 - good / 16];
     *out = (eop_decimal){.exponent = (uint8_t)(most > usual + 3 ? usual : most), .narrow = narrow};
     return true;
 }
 
-/* Gives how many are odd, SIZE_MAX when they are too many. */
-static size_t scale(uint64_t *values, uint8_t *odd, edgeops_type type, const char *elements,
-                    size_t n, eop_decimal decimal) {
+/* Returns the number of odd elements, SIZE_MAX when more than a quarter are. */
+static size_t scale_elements(uint64_t *values, uint8_t *odd, edgeops_type type,
+                             const char *elements, size_t n, eop_decimal decimal) {
     const eop_kernels *kernels = eop_kernels_best();
     size_t count = 0;
     for (size_t at = 0; at < n && count <= n / 4; at += EOP_PACK_TILE) {
@@ -200,7 +201,7 @@ static void put_decimal(eop_buf *buf, eop_decimal decimal, uint64_t *values, con
         if (odd[i] != 0) {
             uint16_t place = (uint16_t)i;
             eop_buf_put(buf, &place, sizeof place);
-            /* As the one before, which is the cheapest. */
+            /* Ignored by readers: repeating the value before costs least. */
             values[i] = i > 0 ? values[i - 1] : 0;
         }
     }
@@ -212,21 +213,21 @@ static void put_decimal(eop_buf *buf, eop_decimal decimal, uint64_t *values, con
     eop_pack(buf, values, n, saving);
 }
 
-/* False: too many elements are no decimals. */
+/* False: too many elements are not decimals. */
 static bool try_decimal(size_t *odd_count, eop_buf *buf, uint64_t *values, edgeops_type type,
                         const char *elements, size_t n, size_t saving) {
     uint8_t odd[EOP_PAGE_MAX];
     eop_decimal decimal;
     bool narrow = type == EDGEOPS_TYPE_FLOAT32;
     if (!find_decimal(&decimal, type, elements, n, narrow)) {
-        /* Floats that were made doubles have many digits as such. */
+        /* Floats that were widened to doubles have many digits as doubles, few as floats. */
         if (narrow || !find_decimal(&decimal, type, elements, n, true)) {
             return false;
         }
     }
-    size_t count = scale(values, odd, type, elements, n, decimal);
+    size_t count = scale_elements(values, odd, type, elements, n, decimal);
     for (size_t i = 0; count != SIZE_MAX && count > n / 64 && i < n; i++) {
-        /* The samples missed some digits. */
+        /* The sampling missed elements with more digits. */
         unsigned exponent = decimal.exponent;
         if (odd[i] != 0) {
             exponent = exponent_of(float_at(type, elements, i), exponent, decimal.narrow);
@@ -234,7 +235,7 @@ static bool try_decimal(size_t *odd_count, eop_buf *buf, uint64_t *values, edgeo
         if (exponent > decimal.exponent && exponent <= (unsigned)decimal.exponent + 3 &&
             exponent <= EOP_PACK_EXPONENT) {
             decimal.exponent = (uint8_t)exponent;
-            count = scale(values, odd, type, elements, n, decimal);
+            count = scale_elements(values, odd, type, elements, n, decimal);
         }
     }
     if (count == SIZE_MAX) {
@@ -245,10 +246,10 @@ static bool try_decimal(size_t *odd_count, eop_buf *buf, uint64_t *values, edgeo
     return true;
 }
 
-/* Elements that are taken from few different ones. False: there are more. */
+/* Writes the few different elements and their indices. False: there are too many different ones. */
 static bool put_selected(eop_buf *buf, uint64_t *values, const char *elements, size_t width,
                          size_t n, size_t saving) {
-    uint16_t first[CHOICES_MAX]; /* where a choice is found first */
+    uint16_t first[CHOICES_MAX]; /* where each choice occurs first */
     uint16_t slots[4 * CHOICES_MAX] = {0};
     size_t choices = 0;
     for (size_t i = 0; i < n; i++) {
@@ -279,11 +280,11 @@ static bool put_selected(eop_buf *buf, uint64_t *values, const char *elements, s
 static void put_packed(eop_buf *buf, uint64_t *values, unsigned mode, edgeops_type type,
                        const char *elements, size_t n, size_t saving) {
     put_byte(buf, mode);
-    load(values, type, elements, n);
+    load_elements(values, type, elements, n);
     eop_pack(buf, values, n, saving);
 }
 
-/* What was written from `start` on stays when it is shorter than what is written behind it now. */
+/* Keeps the shorter of two attempts: the bytes [start, middle) or those from middle on. */
 static void keep_shorter(eop_buf *buf, size_t start, size_t middle) {
     size_t before = middle - start;
     size_t after = buf->size - middle;
@@ -318,7 +319,7 @@ void eop_page_put(eop_buf *buf, edgeops_type type, const void *elements, size_t 
         eop_buf_put(buf, from, width);
         return;
     }
-    /* Room for the attempts below; not on the stack, as a host's threads may have little of it. */
+    /* Memory for the attempts below. Not on the stack: a host's threads may have small ones. */
     uint64_t *values = eop_alloc(n * sizeof *values);
     if (values == NULL) {
         buf->failed = true;
@@ -329,7 +330,8 @@ void eop_page_put(eop_buf *buf, edgeops_type type, const void *elements, size_t 
     } else if (type != EDGEOPS_TYPE_BLOB) {
         put_packed(buf, values, EOP_PAGE_WHOLE, type, from, n, saving);
     }
-    /* Where a good half is left, few different elements may still explain it. */
+    /* If packing saved less than three quarters, indices of a few different elements may be
+     * shorter. */
     if ((buf->size == start || buf->size - start > n * width / 4) && width > 1) {
         size_t middle = buf->size;
         if (put_selected(buf, values, from, width, n, saving) && middle > start) {
@@ -346,7 +348,7 @@ void eop_page_put(eop_buf *buf, edgeops_type type, const void *elements, size_t 
 
 /* -- reading -- */
 
-static const uint8_t *take(const uint8_t **at, const uint8_t *end, size_t size) {
+static const uint8_t *take_bytes(const uint8_t **at, const uint8_t *end, size_t size) {
     const uint8_t *place = *at;
     if ((size_t)(end - place) < size) {
         return NULL;
@@ -357,7 +359,7 @@ static const uint8_t *take(const uint8_t **at, const uint8_t *end, size_t size) 
 
 static bool open_decimal(eop_page *page, const uint8_t **at, const uint8_t *end) {
     uint64_t odd = 0;
-    const uint8_t *exponent = take(at, end, 1);
+    const uint8_t *exponent = take_bytes(at, end, 1);
     if (exponent == NULL || !eop_type_is_float(page->type) ||
         (*exponent & ~(EOP_PAGE_EXPONENT | EOP_PAGE_NARROW)) != 0 ||
         !eop_take_varint(&odd, at, end) || odd > page->count) {
@@ -366,8 +368,8 @@ static bool open_decimal(eop_page *page, const uint8_t **at, const uint8_t *end)
     page->decimal = (eop_decimal){.exponent = *exponent & EOP_PAGE_EXPONENT,
                                   .narrow = (*exponent & EOP_PAGE_NARROW) != 0};
     page->odd = (size_t)odd;
-    page->places = take(at, end, page->odd * sizeof(uint16_t));
-    page->elements = take(at, end, page->odd * page->width);
+    page->places = take_bytes(at, end, page->odd * sizeof(uint16_t));
+    page->elements = take_bytes(at, end, page->odd * page->width);
     return page->places != NULL && page->elements != NULL;
 }
 
@@ -377,7 +379,7 @@ static bool open_selected(eop_page *page, const uint8_t **at, const uint8_t *end
         return false;
     }
     page->choices = (size_t)choices;
-    page->elements = take(at, end, page->choices * page->width);
+    page->elements = take_bytes(at, end, page->choices * page->width);
     return page->elements != NULL;
 }
 
@@ -385,7 +387,7 @@ bool eop_page_open(eop_page *page, edgeops_type type, const void *data, size_t s
                    size_t need) {
     const uint8_t *at = data;
     const uint8_t *end = at + size;
-    const uint8_t *mode = take(&at, end, 1);
+    const uint8_t *mode = take_bytes(&at, end, 1);
     page->type = type;
     page->width = eop_type_width(type);
     page->count = count;
@@ -398,10 +400,10 @@ bool eop_page_open(eop_page *page, edgeops_type type, const void *data, size_t s
     page->mode = *mode;
     switch (page->mode) {
     case EOP_PAGE_RAW:
-        page->elements = take(&at, end, count * page->width);
+        page->elements = take_bytes(&at, end, count * page->width);
         return page->elements != NULL;
     case EOP_PAGE_CONSTANT:
-        page->elements = take(&at, end, page->width);
+        page->elements = take_bytes(&at, end, page->width);
         return page->elements != NULL;
     case EOP_PAGE_WHOLE:
         if (eop_type_is_float(type) || type == EDGEOPS_TYPE_BLOB) {
@@ -429,7 +431,7 @@ bool eop_page_open(eop_page *page, edgeops_type type, const void *data, size_t s
     return eop_unpack_open(&page->unpack, at, (size_t)(end - at), count, need);
 }
 
-/* The odd ones among the n elements that were just scaled. */
+/* Puts the odd elements among the n that were just scaled. */
 static bool put_odd(eop_page *page, char *out, size_t n) {
     for (; page->next_odd < page->odd; page->next_odd++) {
         uint16_t place;
@@ -465,7 +467,7 @@ static bool next_packed(eop_page *page, char *out, size_t n) {
         return true;
     }
     if (page->mode != EOP_PAGE_DECIMAL) {
-        store(out, page->type, tile, n);
+        store_elements(out, page->type, tile, n);
         return true;
     }
     if (page->type == EDGEOPS_TYPE_FLOAT64) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Decoding straight into arrays of somebody else. */
+/* Decodes columns straight into the caller's arrays, without a vector in between. Owns nothing; a
+ * tile on the stack is the only copy. */
 #include <string.h>
 
 #include "base/error.h"
@@ -43,15 +44,15 @@ static void to_doubles(double *out, edgeops_type type, const char *from, size_t 
     }
 }
 
-/* Numbers of a column on their way into a target. */
+/* Writes the numbers of one column into a target. */
 typedef struct writer {
-    char *at; /* the place of the next row */
+    char *at; /* where the next row goes */
     const eop_chunk_target *target;
-    edgeops_type type; /* of the column */
+    edgeops_type type; /* the column's */
     size_t length;
 } writer;
 
-/* Elements of one row, or of `rows` rows of one element. */
+/* Writes n elements: those of one row, or one of each of `rows` rows. */
 static void write_elements(const writer *w, const char *from, size_t rows, size_t n) {
     size_t width = eop_type_width(w->target->type);
     double tile[EOP_PACK_TILE];
@@ -87,7 +88,7 @@ static edgeops_status write_array(writer *w, eop_column *c) {
     return status;
 }
 
-/* Up to a tile of rows of one element, all of which are there. */
+/* Up to a tile of rows of one element, none of them null. */
 static edgeops_status write_full(writer *w, eop_column *c, size_t n) {
     uint64_t tile[EOP_PACK_TILE];
     edgeops_status status = eop_column_take(tile, c, n);
@@ -144,7 +145,7 @@ static edgeops_status write_column(writer *w, eop_column *c, size_t n) {
     return status;
 }
 
-/* Columns of format 2 by way of a vector: old homes are read, not raced. */
+/* Format 2 goes through a vector: it occurs in old homes only and need not be fast. */
 static edgeops_status write_old(writer *w, const void *blob, size_t size, size_t rows, size_t from,
                                 size_t to) {
     const eop_chunk_target *target = w->target;

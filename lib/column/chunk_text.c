@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pages of texts: each different text stands once, compressed with zstd where that helps, and the
- * rows are numbers of these choices. chunk.h has the format. The only file that knows zstd. */
+/* Pages of texts: each different text is stored once, compressed with zstd where that helps, and
+ * each row is the index of its text. chunk.h has the format. The only file that knows zstd. */
 #include "column/chunk_text.h"
 
 #include <string.h>
@@ -13,14 +13,14 @@
 #include "column/chunk_column.h"
 
 enum { SLOTS = 2 * EOP_PAGE_MAX, ZSTD_LEVEL = 3, PLAIN = 0, ZSTD = 1 };
-/* What an element of the text of a channel has at most (types.h), with room. */
+/* Above the longest text of a channel (types.h). */
 static const uint64_t text_max = 1u << 20;
 
 /* -- writing -- */
 
-/* Choices in the order they come first. Gives how many. */
-static size_t choose(uint64_t *numbers, uint16_t *first, const char *bytes, const uint32_t *starts,
-                     const uint32_t *ends, size_t n) {
+/* Collects the different texts in the order of their first occurrence and returns their number. */
+static size_t choose_texts(uint64_t *numbers, uint16_t *first, const char *bytes,
+                           const uint32_t *starts, const uint32_t *ends, size_t n) {
     uint16_t slots[SLOTS] = {0};
     size_t choices = 0;
     for (size_t i = 0; i < n; i++) {
@@ -43,7 +43,7 @@ static size_t choose(uint64_t *numbers, uint16_t *first, const char *bytes, cons
     return choices;
 }
 
-static void put_bytes(eop_buf *buf, const eop_buf *text) {
+static void put_text_bytes(eop_buf *buf, const eop_buf *text) {
     size_t bound = ZSTD_compressBound(text->size);
     void *place = text->size > 64 ? eop_alloc(bound) : NULL;
     size_t size = text->size;
@@ -61,7 +61,7 @@ static void put_bytes(eop_buf *buf, const eop_buf *text) {
 
 void eop_text_put(eop_buf *buf, const char *bytes, const uint32_t *starts, const uint32_t *ends,
                   size_t n) {
-    /* Not on the stack: a host's threads may have little of it. */
+    /* Not on the stack: a host's threads may have small ones. */
     struct {
         uint64_t numbers[EOP_PAGE_MAX];
         uint64_t sizes[EOP_PAGE_MAX];
@@ -76,7 +76,7 @@ void eop_text_put(eop_buf *buf, const char *bytes, const uint32_t *starts, const
     uint64_t *numbers = room->numbers;
     uint64_t *sizes = room->sizes;
     uint16_t *first = room->first;
-    size_t choices = choose(numbers, first, bytes, starts, ends, n);
+    size_t choices = choose_texts(numbers, first, bytes, starts, ends, n);
     for (size_t i = 0; i < choices; i++) {
         sizes[i] = ends[first[i]] - starts[first[i]];
         eop_buf_put(&text, bytes + starts[first[i]], (size_t)sizes[i]);
@@ -89,7 +89,7 @@ void eop_text_put(eop_buf *buf, const char *bytes, const uint32_t *starts, const
         packed = (uint32_t)(buf->size - at - sizeof packed);
         memcpy(buf->data + at, &packed, sizeof packed);
     }
-    put_bytes(buf, &text);
+    put_text_bytes(buf, &text);
     eop_pack(buf, numbers, n, EOP_SAVING_SMALL);
     buf->failed |= text.failed;
     eop_buf_dispose(&text);
@@ -128,7 +128,7 @@ static edgeops_status take_bytes(eop_text *text, uint8_t form, const uint8_t *da
         text->bytes = (const char *)data;
         return size == total ? EDGEOPS_OK : eop_column_damaged("texts");
     }
-    /* A frame says how much it holds; memory is taken for no more than the choices need. */
+    /* The frame states its content size; allocate only when that is what the choices need. */
     if (form != ZSTD || total == 0 || ZSTD_getFrameContentSize(data, size) != total) {
         return eop_column_damaged("texts");
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads columns of format 2, which homes of earlier programs still have. Nothing writes it. */
+/* Reads columns of format 2, which homes of earlier programs may still hold. Nothing writes it.
+ * Trusts nothing in the BLOB. */
 #include "column/chunk_v2.h"
 
 #include <string.h>
@@ -22,21 +23,21 @@ typedef struct header {
 } header;
 static_assert(sizeof(header) == HEADER, "the header of a column has 16 bytes");
 
-static uint32_t checksum(const char *blob, size_t size) {
+static uint32_t checksum_v2(const char *blob, size_t size) {
     return eop_crc32c(eop_crc32c(0, blob, 8), blob + 12, size - 12);
 }
 
-/* A BLOB, and how far it was read. */
+/* A BLOB and the position of its reader. */
 typedef struct column {
     size_t rows;
     size_t count;
-    const char *bitmap; /* of the rows that are there; neither this nor places: all are */
+    const char *bitmap; /* rows that are not null; NULL, and places NULL: no row is null */
     const char *places;
-    const char *quality; /* of the rows that are there; NULL: there are no codes */
+    const char *quality; /* of the rows that are not null; NULL: the column has no codes */
     const char *values;
-    size_t size;  /* of the values */
-    size_t place; /* next one to look at */
-    size_t value; /* next one to take */
+    size_t size;  /* bytes of the values */
+    size_t place; /* next place to examine */
+    size_t value; /* next value to read */
 } column;
 
 static edgeops_status check_header(header *head, const char *blob, size_t size, edgeops_type type,
@@ -45,7 +46,7 @@ static edgeops_status check_header(header *head, const char *blob, size_t size, 
         return eop_column_damaged("too short");
     }
     memcpy(head, blob, sizeof *head);
-    if (checksum(blob, size) != head->crc) {
+    if (checksum_v2(blob, size) != head->crc) {
         return eop_column_damaged("wrong checksum");
     }
     if (head->version != VERSION || head->encoding != RAW ||
@@ -103,8 +104,8 @@ static size_t place_at(const column *c, size_t i) {
     return place;
 }
 
-/* Which of the n rows from `at` on are there; gives their number. The rows before were asked for
- * already. */
+/* Sets the flags of the n rows from `at` on that are not null and returns their number. Calls go
+ * through the rows in order. */
 static size_t next_flags(uint8_t *flags, column *c, size_t at, size_t n) {
     size_t found = 0;
     if (c->bitmap != NULL) {
@@ -167,7 +168,7 @@ static edgeops_status take_values(eop_vector *vector, column *c, const uint8_t *
     return eop_vector_mark(vector, flags, n);
 }
 
-/* The codes of the last n rows, whose values begin with number `value`. */
+/* Reads the codes of the last n rows; `value` is the index of their first value. */
 static edgeops_status take_quality(eop_vector *vector, const column *c, const uint8_t *flags,
                                    size_t value, size_t n) {
     edgeops_status status = EDGEOPS_OK;
@@ -186,7 +187,7 @@ static edgeops_status take_quality(eop_vector *vector, const column *c, const ui
     return status;
 }
 
-/* n rows, those with a flag from the values and null for the others; flags NULL: all are there. */
+/* Appends n rows: values where the flag is set, null for the others; flags NULL: no row is null. */
 static edgeops_status take_rows(eop_vector *vector, column *c, const uint8_t *flags, size_t n) {
     size_t value = c->value;
     edgeops_status status = take_values(vector, c, flags, n);

@@ -15,7 +15,7 @@
 #include "column/rows.h"
 
 bool eop_chunk2_is(const void *blob, size_t size);
-/** As eop_chunk_decode(). */
+/** Like eop_chunk_decode(). */
 edgeops_status eop_chunk2_decode(eop_vector *vector, const void *blob, size_t size, size_t rows,
                                  size_t from, size_t to);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Compares a value with that of a condition, exactly also across integer and float types, and
- * judges by a chunk's statistics whether its rows need to be read at all. */
+/* Compares values with that of a condition, exactly even across integer and float types, and judges
+ * by a chunk's statistics whether its rows need to be read at all. */
 #include "column/condition.h"
 
 #include <string.h>
@@ -15,7 +15,7 @@ static int order_doubles(double a, double b) {
     return a < b ? -1 : a > b ? 1 : a == b ? 0 : UNORDERED;
 }
 
-/* Exact: an int64 may have more digits than a double. */
+/* Exact: an int64 may have more digits than a double holds. */
 static int order_int_double(int64_t a, double b) {
     if (b != b) {
         return UNORDERED;
@@ -183,7 +183,7 @@ eop_verdict eop_condition_judge(const eop_condition *condition, const eop_chunk_
     if (nulls >= rows) {
         return EOP_NO_ROWS;
     }
-    /* Text has neither least nor greatest; a uint64 may be greater than the statistics tell. */
+    /* Texts have no minimum and maximum; a uint64 may exceed the maximum in the statistics. */
     if (condition->type == EDGEOPS_TYPE_STRING ||
         (condition->type == EDGEOPS_TYPE_UINT64 && stats->max_i64 == INT64_MAX)) {
         return EOP_SOME_ROWS;
@@ -207,8 +207,8 @@ eop_verdict eop_condition_judge(const eop_condition *condition, const eop_chunk_
     if (low == UNORDERED || high == UNORDERED) {
         return EOP_SOME_ROWS;
     }
-    /* A comparison that holds for the least and the greatest holds for all between, and one that
-     * holds for neither for none; but for == and !=. */
+    /* What holds for minimum and maximum holds for all values between; what holds for neither holds
+     * for none. == and != are different. */
     bool equal = compare == EDGEOPS_COMPARE_EQ || compare == EDGEOPS_COMPARE_NE;
     bool outside = low > 0 || high < 0;
     bool constant = low == 0 && high == 0;

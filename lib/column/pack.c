@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Packs integers: takes out a common divisor, chooses the predictor whose residuals cost least,
- * and stores the residuals as blocks or as codes. pack.h has the format; unpack.c reads it. */
+/* Packs integers: takes out a common divisor, chooses the predictor whose residuals cost least, and
+ * writes the residuals as blocks or as codes. pack.h has the format; unpack.c reads it. */
 #include "column/pack.h"
 
 #include <stdlib.h>
@@ -53,11 +53,11 @@ void eop_put_bits(eop_buf *buf, const uint64_t *values, unsigned width, size_t n
 
 /* -- a common divisor -- */
 
-static uint64_t magnitude(uint64_t value) {
+static uint64_t magnitude_of(uint64_t value) {
     return value >> 63 != 0 ? 0 - value : value;
 }
 
-static uint64_t common(uint64_t a, uint64_t b) {
+static uint64_t common_divisor(uint64_t a, uint64_t b) {
     while (b != 0) {
         uint64_t rest = a % b;
         a = b;
@@ -66,18 +66,18 @@ static uint64_t common(uint64_t a, uint64_t b) {
     return a;
 }
 
-/* Division without a remainder is a multiplication by the inverse modulo 2^64 (Warren, "Hacker's
+/* Dividing without a remainder is multiplying by the inverse modulo 2^64 (Warren, "Hacker's
  * Delight", 10-17). */
 typedef struct exact {
     unsigned twos;
-    uint64_t inverse; /* of the odd part */
+    uint64_t inverse; /* of the divisor's odd part */
     uint64_t bound;
 } exact;
 
 static exact make_exact(uint64_t divisor) {
     exact e = {.twos = (unsigned)__builtin_ctzll(divisor)};
     uint64_t odd = divisor >> e.twos;
-    e.inverse = odd; /* right in 3 bits, in twice as many after each step */
+    e.inverse = odd; /* correct in 3 bits; each step doubles that */
     for (int k = 0; k < 5; k++) {
         e.inverse *= 2 - odd * e.inverse;
     }
@@ -89,12 +89,12 @@ EOP_INLINE uint64_t quotient(uint64_t value, const exact *e) {
     return (uint64_t)((int64_t)value >> e->twos) * e->inverse;
 }
 
-/* Of all differences from the first value; 1 when there is none. */
+/* The greatest common divisor of all differences from the first value; 1 when all are 0. */
 static uint64_t find_divisor(const uint64_t *values, size_t n) {
     uint64_t divisor = 0;
     size_t stride = n > 16 ? n / 16 : 1;
     for (size_t i = stride; i < n && divisor != 1; i += stride) {
-        divisor = common(divisor, magnitude(values[i] - values[0]));
+        divisor = common_divisor(divisor, magnitude_of(values[i] - values[0]));
     }
     if (divisor == 1) {
         return 1;
@@ -104,7 +104,7 @@ static uint64_t find_divisor(const uint64_t *values, size_t n) {
     for (size_t i = 1; i < n; i++) {
         uint64_t value = values[i] - values[0];
         if (divisor == 0 || known != divisor) {
-            divisor = common(divisor, magnitude(value));
+            divisor = common_divisor(divisor, magnitude_of(value));
             if (divisor == 0) {
                 continue;
             }
@@ -116,14 +116,14 @@ static uint64_t find_divisor(const uint64_t *values, size_t n) {
         }
         if ((value & (((uint64_t)1 << e.twos) - 1)) != 0 ||
             quotient(value, &e) + e.bound > 2 * e.bound) {
-            divisor = common(divisor, magnitude(value));
+            divisor = common_divisor(divisor, magnitude_of(value));
             i -= divisor != known;
         }
     }
     return divisor > 1 ? divisor : 1;
 }
 
-static void divide(uint64_t *values, size_t n, uint64_t divisor) {
+static void divide_values(uint64_t *values, size_t n, uint64_t divisor) {
     exact e = make_exact(divisor);
     uint64_t first = values[0];
     for (size_t i = 0; i < n; i++) {
@@ -139,7 +139,7 @@ typedef struct plan {
     uint64_t step;
 } plan;
 
-/* What a block costs in bits at its best width; hist counts the residuals by their bits. */
+/* Cost of a block in bits at its best width. hist: number of residuals by significant bits. */
 static size_t block_cost(unsigned *width, const uint16_t hist[65], size_t n) {
     unsigned most = 64;
     while (most > 0 && hist[most] == 0) {
@@ -162,7 +162,7 @@ static size_t block_cost(unsigned *width, const uint16_t hist[65], size_t n) {
     return best;
 }
 
-/* Four counters each, as the same one twice in a row would have to wait for itself. */
+/* Four counters for each length: incrementing one counter twice in a row would stall. */
 static void count_lengths(uint16_t hist[65], const uint8_t *lengths, size_t n) {
     uint16_t some[4][65] = {{0}};
     size_t i = 0;
@@ -180,17 +180,19 @@ static void count_lengths(uint16_t hist[65], const uint8_t *lengths, size_t n) {
     }
 }
 
-/* Of values[from..]. The first ones of a delta or a bend have none before them and no residual. */
+/* Residuals of values[from..]. The first values of a delta or a bend have no predecessor: their
+ * residual is 0. */
 static void find_residuals(uint64_t *out, const uint64_t *values, size_t from, size_t n,
                            const plan *p, const eop_kernels *kernels) {
     eop_predictor state = {p->base + p->step * from, p->step};
-    size_t skip = p->predictor > from ? p->predictor - from : 0; /* as many as it looks back */
+    /* Predictor N looks N values back. */
+    size_t skip = p->predictor > from ? p->predictor - from : 0;
     skip = skip < n ? skip : n;
     memset(out, 0, skip * sizeof *out);
     kernels->residuals(out + skip, values + from + skip, p->predictor, state, n - skip);
 }
 
-/* Windows of the values stand for all. */
+/* Estimates the cost of a plan from a few windows of the values. */
 static size_t plan_cost(const uint64_t *values, size_t n, const plan *p,
                         const eop_kernels *kernels) {
     uint64_t window[WINDOW];
@@ -216,9 +218,8 @@ static int by_value(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* The middle one of some values (of some steps for back = 1): a reference that outliers do not
- * move. */
-static uint64_t median(const uint64_t *values, size_t n, size_t back) {
+/* Median of some values (back = 1: of some steps): a base that outliers do not move. */
+static uint64_t median_value(const uint64_t *values, size_t n, size_t back) {
     int64_t some[SAMPLES];
     size_t count = 0;
     size_t stride = n > SAMPLES ? n / SAMPLES : 1;
@@ -229,11 +230,11 @@ static uint64_t median(const uint64_t *values, size_t n, size_t back) {
     return (uint64_t)some[count / 2];
 }
 
-/* The middle between the least and the greatest of residuals in zigzag, with one more below than
- * above it, as zigzag has it: for values that are spread evenly a better reference. */
-static uint64_t centre(const uint64_t *residuals, size_t n) {
-    uint64_t most = 0;  /* the greatest that is not negative, doubled */
-    uint64_t least = 0; /* the least that is negative, as its zigzag */
+/* The middle between the least and the greatest residual, with room for one more below it than
+ * above, as zigzag has. For evenly spread values it is a better base than the median. */
+static uint64_t centre_of_residuals(const uint64_t *residuals, size_t n) {
+    uint64_t most = 0;  /* zigzag of the greatest non-negative residual */
+    uint64_t least = 0; /* zigzag of the least negative residual */
     for (size_t i = 0; i < n; i++) {
         uint64_t positive = residuals[i] & ((residuals[i] & 1) - 1);
         uint64_t negative = residuals[i] & (0 - (residuals[i] & 1));
@@ -253,9 +254,9 @@ static plan choose_plan(const uint64_t *values, size_t n, const eop_kernels *ker
     plan line = {.predictor = EOP_PACK_LINE,
                  .base = values[0],
                  .step = (uint64_t)((int64_t)(values[n - 1] - values[0]) / (int64_t)(n - 1))};
-    plan delta = {.predictor = EOP_PACK_DELTA, .step = median(values, n, 1)};
+    plan delta = {.predictor = EOP_PACK_DELTA, .step = median_value(values, n, 1)};
     plan bend = {.predictor = EOP_PACK_BEND, .step = values[1] - values[0]};
-    best.base = median(values, n, 0);
+    best.base = median_value(values, n, 0);
     const plan *others[] = {&line, &delta, &bend};
     size_t cost = plan_cost(values, n, &best, kernels);
     for (size_t k = 0; k < EOP_COUNT(others) && cost > 0; k++) {
@@ -271,12 +272,12 @@ static plan choose_plan(const uint64_t *values, size_t n, const eop_kernels *ker
     return best;
 }
 
-/* Finds a plan and the residuals of it. */
-static plan predict(uint64_t *residuals, const uint64_t *values, size_t n,
-                    const eop_kernels *kernels) {
+/* Chooses the plan and writes its residuals. */
+static plan predict_values(uint64_t *residuals, const uint64_t *values, size_t n,
+                           const eop_kernels *kernels) {
     plan best = choose_plan(values, n, kernels);
     find_residuals(residuals, values, 0, n, &best, kernels);
-    uint64_t shift = best.predictor != EOP_PACK_BEND ? centre(residuals, n) : 0;
+    uint64_t shift = best.predictor != EOP_PACK_BEND ? centre_of_residuals(residuals, n) : 0;
     if (shift != 0) {
         plan even = best;
         even.base += even.predictor == EOP_PACK_LINE ? shift : 0 - shift;
@@ -318,7 +319,7 @@ static void put_block(eop_buf *buf, const uint64_t *values, const uint8_t *lengt
 
 typedef struct coding {
     unsigned shift;
-    unsigned most; /* bits of the greatest value */
+    unsigned most; /* significant bits of the greatest value */
     size_t patches;
     size_t symbols;
     uint8_t lengths[CODED_MAX];
@@ -336,7 +337,7 @@ static void count_symbols(uint32_t counts[CODED_MAX], const uint64_t *values, un
     }
 }
 
-/* Gives the cost in bits; SIZE_MAX when there is nothing to code. hist counts all values by their
+/* Returns the cost in bits; SIZE_MAX when codes do not apply. hist: number of values by significant
  * bits. */
 static size_t choose_coding(coding *c, const uint64_t *values, size_t n, const uint32_t hist[65]) {
     uint32_t counts[CODED_MAX];
@@ -417,7 +418,7 @@ static void put_residuals(eop_buf *buf, size_t form_at, const uint64_t *values, 
     if (total[0] == n) {
         packing = EOP_PACK_NOTHING;
     } else if (cost > n && saving > EOP_SAVING_NONE) {
-        /* A code has a bit at least. */
+        /* Below n bits codes cannot win: each takes at least one bit. */
         size_t coded = choose_coding(&c, values, n, total);
         packing = coded < cost - cost / saving ? EOP_PACK_CODES : EOP_PACK_BLOCKS;
     }
@@ -436,7 +437,7 @@ static void put_residuals(eop_buf *buf, size_t form_at, const uint64_t *values, 
 }
 
 void eop_pack(eop_buf *buf, uint64_t *values, size_t n, size_t saving) {
-    /* Not on the stack: a host's threads may have little of it. */
+    /* Not on the stack: a host's threads may have small ones. */
     uint64_t *residuals = eop_alloc(n * sizeof *residuals);
     const eop_kernels *kernels = eop_kernels_best();
     size_t form_at = buf->size;
@@ -447,9 +448,9 @@ void eop_pack(eop_buf *buf, uint64_t *values, size_t n, size_t saving) {
     }
     uint64_t divisor = find_divisor(values, n);
     if (divisor > 1) {
-        divide(values, n, divisor);
+        divide_values(values, n, divisor);
     }
-    plan p = predict(residuals, values, n, kernels);
+    plan p = predict_values(residuals, values, n, kernels);
     put_byte(buf, p.predictor | (divisor > 1 ? EOP_PACK_DIVIDED : 0));
     if (divisor > 1) {
         eop_put_varint(buf, eop_zigzag(first));

@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Length-limited canonical Huffman codes. */
+/* Canonical Huffman codes of limited length, for the packing "codes" of pack.h: chooses the
+ * lengths, writes the streams, and makes the table that a decoder reads them by. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "column/pack.h"
 
-/* Codes that are limited more are read faster, as a table of them is small and more of them are
- * read at once; most often they are hardly longer. */
+/* Shorter codes are read faster: their table is small, and one refill holds more of them. Mostly
+ * they cost hardly any more bits. */
 enum { LONGEST = EOP_PACK_CODE_BITS, QUICK = EOP_PACK_QUICK_BITS, SYMBOLS = 256 };
 
-/* A symbol and how often it occurs, in one integer, so that they are sorted together. */
+/* Each integer holds the count of a symbol above the symbol itself. */
 static int by_count(const void *a, const void *b) {
     uint64_t x = *(const uint64_t *)a;
     uint64_t y = *(const uint64_t *)b;
     return (x > y) - (x < y);
 }
 
-/* Ascending weights become code lengths, in place: Moffat and Katajainen, "In-place calculation of
- * minimum-redundancy codes", WADS 1995. n >= 2. */
+/* Turns ascending weights into code lengths, in place: Moffat and Katajainen, "In-place calculation
+ * of minimum-redundancy codes", WADS 1995. n >= 2. */
 static void minimum_redundancy(uint32_t *a, size_t n) {
     size_t root = 0;
     size_t leaf = 2;
@@ -40,7 +41,7 @@ static void minimum_redundancy(uint32_t *a, size_t n) {
     for (size_t next = n - 2; next-- > 0;) {
         a[next] = a[a[next]] + 1;
     }
-    /* From depths of inner nodes to those of leaves. */
+    /* Turns the depths of inner nodes into those of leaves. */
     size_t inner = n - 1;
     size_t next = n;
     size_t open = 1;
@@ -58,7 +59,7 @@ static void minimum_redundancy(uint32_t *a, size_t n) {
     }
 }
 
-/* Cuts the lengths at the longest one and takes the room from shorter ones. */
+/* Cuts lengths down to `longest` and lengthens shorter codes until the code is complete again. */
 static void limit_lengths(size_t number[LONGEST + 1], const uint32_t *lengths, size_t n,
                           unsigned longest) {
     size_t total = 0;
@@ -80,7 +81,7 @@ static void limit_lengths(size_t number[LONGEST + 1], const uint32_t *lengths, s
     }
 }
 
-/* Gives the bits of all codes. sorted: symbols by their counts, ascending. */
+/* Returns the total bits of the coded values. sorted: symbols by count, ascending. */
 static size_t set_lengths(uint8_t *lengths, const uint64_t *sorted, const size_t *number) {
     size_t bits = 0;
     size_t next = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The only file with code for a certain processor. A loop that is written once and compiled twice
- * (a body of `EOP_INLINE`) gains from the instructions alone; the others have an AVX2 form below
- * that hands what does not fill a register to the plain form. */
+/* The only file with code for a certain processor. EOP_INLINE bodies are written once and compiled
+ * twice: better instructions are their only gain. The other loops have an AVX2 form, which leaves
+ * the values that do not fill a register to the plain form. */
 #include "column/pack_kernels.h"
 
 #include <string.h>
@@ -16,14 +16,14 @@
 const double eop_powers_of_ten[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                     1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
 
-/* A double with this added has the whole number in its low bits; taken as an integer, the constant
- * is its bits. */
+/* Adding this to a double puts its whole number into the low bits. magic_bits are the bits of the
+ * constant itself. */
 static const double magic = 6755399441055744.0; /* 1.5 * 2^52 */
 static const uint64_t magic_bits = 0x4338000000000000u;
 
 /* -- plain -- */
 
-/* One value at `bit`, which may have up to 64 bits and so touch nine bytes. */
+/* Reads one value at `bit`: with up to 64 bits it may touch nine bytes. */
 EOP_INLINE uint64_t load_bits(const uint8_t *in, size_t bit, unsigned width) {
     uint64_t word;
     unsigned skip = bit & 7;
@@ -195,15 +195,15 @@ static void lengths_plain(uint8_t *out, const uint64_t *values, size_t n) {
     lengths_from(out, values, 0, n);
 }
 
-EOP_INLINE uint64_t refill(const eop_code_stream *stream) {
+EOP_INLINE uint64_t refill_stream(const eop_code_stream *stream) {
     size_t at = stream->bit >> 3;
     uint64_t word;
     memcpy(&word, stream->data + (at < stream->limit ? at : stream->limit), sizeof word);
     return __builtin_bswap64(word) << (stream->bit & 7);
 }
 
-/* Takes `each` codes of each stream at a time: as many as fit into what a refill gives, which is 57
- * bits at least. */
+/* Decodes `each` codes of each stream in a round: what fits into the 57 bits that a refill gives at
+ * least. */
 EOP_INLINE size_t symbols_rounds(uint8_t *out, eop_code_stream *streams, const uint16_t *table,
                                  unsigned bits, size_t each, size_t n) {
     unsigned shift = 64 - bits;
@@ -211,8 +211,9 @@ EOP_INLINE size_t symbols_rounds(uint8_t *out, eop_code_stream *streams, const u
     eop_code_stream a = streams[0], b = streams[1], c = streams[2], d = streams[3];
     size_t i = 0;
     for (; n - i >= round; i += round) {
-        uint64_t wa = refill(&a), wb = refill(&b), wc = refill(&c), wd = refill(&d);
-        /* The low bytes add up the lengths, 56 at most. */
+        uint64_t wa = refill_stream(&a), wb = refill_stream(&b), wc = refill_stream(&c),
+                 wd = refill_stream(&d);
+        /* The low bytes add up the lengths, at most 56. */
         uint32_t sa = 0, sb = 0, sc = 0, sd = 0;
         for (size_t k = 0; k < each; k++) {
             uint32_t ea = table[wa >> shift], eb = table[wb >> shift];
@@ -249,7 +250,7 @@ EOP_INLINE void symbols_body(uint8_t *out, eop_code_stream *streams, const uint1
                                            : symbols_rounds(out, streams, table, bits, 5, n);
     for (; i < n; i++) {
         eop_code_stream *stream = &streams[i % EOP_PACK_STREAMS];
-        uint32_t entry = table[refill(stream) >> shift];
+        uint32_t entry = table[refill_stream(stream) >> shift];
         stream->bit += entry & 0xff;
         out[i] = (uint8_t)(entry >> 8);
     }
@@ -280,11 +281,11 @@ const eop_kernels eop_kernels_plain = {
 #if defined(HAVE_AVX2)
 #define AVX2 EOP_TARGET("avx2,bmi2")
 
-AVX2 static __m256i load(const void *from) {
+AVX2 static __m256i load4(const void *from) {
     return _mm256_loadu_si256((const __m256i *)from);
 }
 
-AVX2 static void keep(void *to, __m256i values) {
+AVX2 static void store4(void *to, __m256i values) {
     _mm256_storeu_si256((__m256i *)to, values);
 }
 
@@ -311,8 +312,8 @@ AVX2 static void unpack_avx2(uint64_t *out, const uint8_t *in, const uint8_t *en
             __m256i all = _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
             all =
                 _mm256_and_si256(_mm256_srlv_epi32(_mm256_shuffle_epi8(all, places), shifts), mask);
-            keep(out + i, _mm256_cvtepu32_epi64(_mm256_castsi256_si128(all)));
-            keep(out + i + 4, _mm256_cvtepu32_epi64(_mm256_extracti128_si256(all, 1)));
+            store4(out + i, _mm256_cvtepu32_epi64(_mm256_castsi256_si128(all)));
+            store4(out + i + 4, _mm256_cvtepu32_epi64(_mm256_extracti128_si256(all, 1)));
         }
     }
     unpack_from(out, in, end, width, i, n);
@@ -324,13 +325,13 @@ AVX2 static void join_avx2(uint64_t *out, const uint8_t *symbols, unsigned shift
     for (; shift == 0 && i + 4 <= n; i += 4) {
         uint32_t four;
         memcpy(&four, symbols + i, sizeof four);
-        keep(out + i, _mm256_cvtepu8_epi64(_mm_cvtsi32_si128((int)four)));
+        store4(out + i, _mm256_cvtepu8_epi64(_mm_cvtsi32_si128((int)four)));
     }
     for (; i + 4 <= n; i += 4) {
         uint32_t four;
         memcpy(&four, symbols + i, sizeof four);
         __m256i high = _mm256_cvtepu8_epi64(_mm_cvtsi32_si128((int)four));
-        keep(out + i, _mm256_or_si256(load(out + i), _mm256_sll_epi64(high, count)));
+        store4(out + i, _mm256_or_si256(load4(out + i), _mm256_sll_epi64(high, count)));
     }
     join_from(out, symbols, shift, i, n);
 }
@@ -364,7 +365,7 @@ AVX2 static void line_avx2(uint64_t *values, eop_predictor *state, size_t n) {
         _mm256_setr_epi64x(0, (long long)step, (long long)(2 * step), (long long)(3 * step)));
     __m256i on = _mm256_set1_epi64x((long long)(4 * step));
     for (; i + 4 <= n; i += 4) {
-        keep(values + i, _mm256_add_epi64(at, unzigzag4(load(values + i))));
+        store4(values + i, _mm256_add_epi64(at, unzigzag4(load4(values + i))));
         at = _mm256_add_epi64(at, on);
     }
     state->last = first_of(at);
@@ -376,8 +377,8 @@ AVX2 static void delta_avx2(uint64_t *values, eop_predictor *state, size_t n) {
     __m256i last = _mm256_set1_epi64x((long long)state->last);
     __m256i step = _mm256_set1_epi64x((long long)state->step);
     for (; i + 4 <= n; i += 4) {
-        __m256i sums = sums4(_mm256_add_epi64(unzigzag4(load(values + i)), step));
-        keep(values + i, _mm256_add_epi64(last, sums));
+        __m256i sums = sums4(_mm256_add_epi64(unzigzag4(load4(values + i)), step));
+        store4(values + i, _mm256_add_epi64(last, sums));
         last = _mm256_add_epi64(last, last4(sums));
     }
     state->last = first_of(last);
@@ -389,10 +390,10 @@ AVX2 static void bend_avx2(uint64_t *values, eop_predictor *state, size_t n) {
     __m256i last = _mm256_set1_epi64x((long long)state->last);
     __m256i step = _mm256_set1_epi64x((long long)state->step);
     for (; i + 4 <= n; i += 4) {
-        __m256i steps = sums4(unzigzag4(load(values + i)));
+        __m256i steps = sums4(unzigzag4(load4(values + i)));
         __m256i sums = sums4(_mm256_add_epi64(step, steps));
         step = _mm256_add_epi64(step, last4(steps));
-        keep(values + i, _mm256_add_epi64(last, sums));
+        store4(values + i, _mm256_add_epi64(last, sums));
         last = _mm256_add_epi64(last, last4(sums));
     }
     state->last = first_of(last);
@@ -407,17 +408,17 @@ AVX2 static void scale_avx2(uint64_t *values, uint64_t first, uint64_t divisor, 
     __m256i low = _mm256_set1_epi64x((long long)divisor);
     __m256i high = _mm256_srli_epi64(low, 32);
     for (; i + 4 <= n; i += 4) {
-        __m256i v = load(values + i);
+        __m256i v = load4(values + i);
         __m256i cross = _mm256_add_epi64(_mm256_mul_epu32(v, high),
                                          _mm256_mul_epu32(_mm256_srli_epi64(v, 32), low));
         __m256i product = _mm256_add_epi64(_mm256_mul_epu32(v, low), _mm256_slli_epi64(cross, 32));
-        keep(values + i, _mm256_add_epi64(base, product));
+        store4(values + i, _mm256_add_epi64(base, product));
     }
     scale_from(values, first, divisor, i, n);
 }
 
 AVX2 static __m256d quotients4(const uint64_t *values, __m256d power) {
-    __m256i shifted = _mm256_add_epi64(load(values), _mm256_set1_epi64x((long long)magic_bits));
+    __m256i shifted = _mm256_add_epi64(load4(values), _mm256_set1_epi64x((long long)magic_bits));
     return _mm256_div_pd(_mm256_sub_pd(_mm256_castsi256_pd(shifted), _mm256_set1_pd(magic)), power);
 }
 
@@ -468,7 +469,7 @@ AVX2 static size_t from_double_avx2(uint64_t *values, uint8_t *odd, const double
         __m256i whole = _mm256_sub_epi64(_mm256_castpd_si256(shifted),
                                          _mm256_set1_epi64x((long long)magic_bits));
         unsigned bad = ~(unsigned)_mm256_movemask_pd(_mm256_castsi256_pd(good)) & 15u;
-        keep(values + i, _mm256_and_si256(whole, good));
+        store4(values + i, _mm256_and_si256(whole, good));
         /* Bit k to byte k. */
         uint32_t flags = _pdep_u32(bad, 0x01010101u);
         memcpy(odd + i, &flags, sizeof flags);
@@ -493,19 +494,19 @@ AVX2 static void residuals_avx2(uint64_t *out, const uint64_t *values, unsigned 
             _mm256_set1_epi64x((long long)state.last),
             _mm256_setr_epi64x(0, (long long)step, (long long)(2 * step), (long long)(3 * step)));
         for (; i + 4 <= n; i += 4) {
-            keep(out + i, zigzag4(_mm256_sub_epi64(load(values + i), at)));
+            store4(out + i, zigzag4(_mm256_sub_epi64(load4(values + i), at)));
             at = _mm256_add_epi64(at, on);
         }
     }
     for (; predictor == EOP_PACK_DELTA && i + 4 <= n; i += 4) {
-        __m256i delta = _mm256_sub_epi64(load(values + i), load(values + i - 1));
-        keep(out + i, zigzag4(_mm256_sub_epi64(delta, at)));
+        __m256i delta = _mm256_sub_epi64(load4(values + i), load4(values + i - 1));
+        store4(out + i, zigzag4(_mm256_sub_epi64(delta, at)));
     }
     for (; predictor == EOP_PACK_BEND && i + 4 <= n; i += 4) {
-        __m256i before = load(values + i - 1);
-        __m256i delta = _mm256_sub_epi64(load(values + i), before);
-        keep(out + i,
-             zigzag4(_mm256_sub_epi64(delta, _mm256_sub_epi64(before, load(values + i - 2)))));
+        __m256i before = load4(values + i - 1);
+        __m256i delta = _mm256_sub_epi64(load4(values + i), before);
+        store4(out + i,
+               zigzag4(_mm256_sub_epi64(delta, _mm256_sub_epi64(before, load4(values + i - 2)))));
     }
     residuals_from(out, values, predictor, state, i, n);
 }
@@ -517,7 +518,7 @@ AVX2 static void lengths_avx2(uint8_t *out, const uint64_t *values, size_t n) {
     __m256i evens = _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6);
     size_t i = 0;
     for (; i + 4 <= n; i += 4) {
-        __m256i v = load(values + i);
+        __m256i v = load4(values + i);
         __m256i small = _mm256_cmpeq_epi64(_mm256_srli_epi64(v, 52), _mm256_setzero_si256());
         __m256i w = _mm256_blendv_epi8(_mm256_srli_epi64(v, 32), v, small);
         __m256d number = _mm256_sub_pd(_mm256_castsi256_pd(_mm256_or_si256(w, fraction)),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inner loops of the codec: plain C for every processor, AVX2 for those that have it. Both give
- * the same bits for all input, also for damaged input. */
+ * the same bits for any input, even damaged input. */
 #ifndef EOP_COLUMN_PACK_KERNELS_H
 #define EOP_COLUMN_PACK_KERNELS_H
 
@@ -8,28 +8,30 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** Values a tile: what a loop works on at a time, in the first-level cache. */
+/** Values in a tile: what a loop handles at a time, small enough for the first-level cache. */
 #define EOP_PACK_TILE 256u
-/** Largest power of ten, and the bound of the whole numbers that are scaled by it. */
+/** The largest power of ten, and the bound of the whole numbers that it scales. */
 #define EOP_PACK_EXPONENT 15u
 #define EOP_PACK_WHOLE    ((int64_t)1 << 51)
-/** A code of the entropy stage has at most so many bits. */
+/** Longest code in bits. */
 #define EOP_PACK_CODE_BITS 11u
-/** Most often it has at most so many, and is read faster then. */
+/** Longest code in bits of a table that is read faster; most tables are. */
 #define EOP_PACK_QUICK_BITS 8u
-/** Streams that the codes of a page are dealt to in turn. */
+/** Number of streams: code i of a page goes to stream i % N. */
 #define EOP_PACK_STREAMS 4u
 
-/** See pack.h. */
+/** Predictors; pack.h defines them. */
 enum { EOP_PACK_LINE, EOP_PACK_DELTA, EOP_PACK_BEND };
 
-/** Where a predictor stands. */
+/** State of a predictor. */
 typedef struct eop_predictor {
-    uint64_t last; /**< value before the next one; of a line: the next one, without residual */
+    uint64_t last; /**< the value before the next one; for a line the next one without its
+                        residual */
     uint64_t step;
 } eop_predictor;
 
-/** A value is of a double that went through a float. */
+/** How a whole number becomes a float: divided by 10^exponent and, when narrow, rounded to a
+ * float. */
 typedef struct eop_decimal {
     uint8_t exponent; /**< 0..15 */
     bool narrow;
@@ -38,13 +40,13 @@ typedef struct eop_decimal {
 /** One stream of codes, most significant bit first. */
 typedef struct eop_code_stream {
     const uint8_t *data;
-    size_t limit; /**< 8 bytes can be read at data + limit and before */
-    size_t bit;   /**< next one */
+    size_t limit; /**< 8 bytes can be read from data + limit, and from before it */
+    size_t bit;   /**< of the next code */
 } eop_code_stream;
 
 typedef struct eop_kernels {
-    /** Takes n values of `width` bits (0..64), value i at bit i * width, least significant first.
-     * There are (n * width + 7) / 8 bytes at least from in to end; reads nothing behind end. */
+    /** Unpacks n values of `width` bits (0..64): value i begins at bit i * width, least significant
+     * first. [in, end) has at least (n * width + 7) / 8 bytes; reads nothing behind end. */
     void (*unpack)(uint64_t *out, const uint8_t *in, const uint8_t *end, unsigned width, size_t n);
     /** out[i] |= symbols[i] << shift; when shift is 0, out[i] = symbols[i]. */
     void (*join)(uint64_t *out, const uint8_t *symbols, unsigned shift, size_t n);
@@ -54,26 +56,26 @@ typedef struct eop_kernels {
     void (*bend)(uint64_t *values, eop_predictor *state, size_t n);
     /** value = first + value * divisor */
     void (*scale)(uint64_t *values, uint64_t first, uint64_t divisor, size_t n);
-    /** value / 10^exponent, by a float when narrow. Right for values within +-2^51. */
+    /** value / 10^exponent, rounded to a float when narrow. Correct for values within +-2^51. */
     void (*to_double)(double *out, const uint64_t *values, eop_decimal decimal, size_t n);
     void (*to_float)(float *out, const uint64_t *values, eop_decimal decimal, size_t n);
-    /** The opposite: odd[i] = 1 (and a value of 0) where the bits would not come back. Gives how
-     * many are odd. */
+    /** The inverse: odd[i] = 1 (and a value of 0) where the bits would not come back. Returns the
+     * number of odd ones. */
     size_t (*from_double)(uint64_t *values, uint8_t *odd, const double *in, eop_decimal decimal,
                           size_t n);
-    /** Values to residuals, those that the three loops above undo, in zigzag. A delta reads
-     * values[-1], a bend values[-2] as well. The state is that before values[0]. */
+    /** Values to zigzag residuals, the inverse of line, delta and bend. A delta also reads
+     * values[-1], a bend values[-2] as well. state: before values[0]. */
     void (*residuals)(uint64_t *out, const uint64_t *values, unsigned predictor,
                       eop_predictor state, size_t n);
     /** Significant bits of each value, 0..64. */
     void (*lengths)(uint8_t *out, const uint64_t *values, size_t n);
-    /** Decodes n symbols with a table of 2^bits entries, each symbol << 8 | length of its code. */
+    /** Decodes n symbols with a table of 2^bits entries: symbol << 8 | length of its code. */
     void (*symbols)(uint8_t *out, eop_code_stream streams[EOP_PACK_STREAMS], const uint16_t *table,
                     unsigned bits, size_t n);
 } eop_kernels;
 
 extern const eop_kernels eop_kernels_plain;
-/** The fastest ones this processor can run. */
+/** The fastest kernels that this processor can run. */
 const eop_kernels *eop_kernels_best(void);
 
 /** 10^exponent */

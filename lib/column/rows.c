@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows of one asset: keys (time, seq, ordinal) and a vector for each channel. Copies, sorts, cuts
- * and searches whole rows. Rows own their arrays and are not locked. */
+/* Rows of one asset: keys (time, seq, ordinal) and a vector for each channel. Copies, sorts,
+ * truncates and searches whole rows. Rows own their arrays and are not locked. */
 #include "column/rows.h"
 
 #include <string.h>
@@ -248,7 +248,7 @@ static bool in_order(const eop_rows *rows, bool by_arrival, uint32_t a, uint32_t
     return eop_key_compare(rows->times[a], rows->seqs[a], rows->times[b], rows->seqs[b]) <= 0;
 }
 
-/* End of the ascending run that starts at from. */
+/* End of the ascending run that begins at `from`. */
 static size_t run_end(const eop_rows *rows, bool by_arrival, const uint32_t *index, size_t from,
                       size_t n) {
     size_t end = from + 1;
@@ -258,8 +258,8 @@ static size_t run_end(const eop_rows *rows, bool by_arrival, const uint32_t *ind
     return end;
 }
 
-static void merge(const eop_rows *rows, bool by_arrival, uint32_t *out, const uint32_t *a,
-                  const uint32_t *a_end, const uint32_t *b_end) {
+static void merge_runs(const eop_rows *rows, bool by_arrival, uint32_t *out, const uint32_t *a,
+                       const uint32_t *a_end, const uint32_t *b_end) {
     const uint32_t *b = a_end;
     while (a < a_end && b < b_end) {
         *out++ = in_order(rows, by_arrival, *a, *b) ? *a++ : *b++;
@@ -269,7 +269,7 @@ static void merge(const eop_rows *rows, bool by_arrival, uint32_t *out, const ui
     memcpy(out, b, (size_t)(b_end - b) * sizeof *b);
 }
 
-/* Natural merge sort: what comes here is a few sorted runs one after the other. */
+/* Natural merge sort: the input is mostly a few sorted runs one after the other. */
 static edgeops_status sort_rows(eop_rows *rows, bool by_arrival) {
     size_t n = rows->rows;
     if (n > UINT32_MAX) {
@@ -289,7 +289,7 @@ static edgeops_status sort_rows(eop_rows *rows, bool by_arrival) {
         for (size_t start = 0; start < n;) {
             size_t middle = run_end(rows, by_arrival, from, start, n);
             size_t end = middle < n ? run_end(rows, by_arrival, from, middle, n) : n;
-            merge(rows, by_arrival, to + start, from + start, from + middle, from + end);
+            merge_runs(rows, by_arrival, to + start, from + start, from + middle, from + end);
             start = end;
         }
         uint32_t *other = from;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows of one asset as columns in memory: what the memtable, a decoded chunk, a read and a cursor
- * have in common. Not locked. */
+/* Rows of one asset as columns in memory: the common form of the memtable, a decoded chunk, a read
+ * and a cursor. Rows own their arrays. Not locked. */
 #ifndef EOP_COLUMN_ROWS_H
 #define EOP_COLUMN_ROWS_H
 
@@ -9,57 +9,57 @@
 #include "base/type.h"
 #include "edgeops/store.h"
 
-/** One column. It may lag behind its rows: the rows from `filled` on are null, so that a channel
- * which is seldom there costs nothing. A null is NaN (0x7ff8000000000000, 0x7fc00000), 0, all-zero
- * for a BLOB or ""; in an array each element is. {.type = T} is an empty one of scalars. */
+/** One column. It may lag behind its rows: rows from `filled` on are null, so that a channel that
+ * is rarely present costs nothing. A null is stored as NaN (0x7ff8000000000000, 0x7fc00000), 0, an
+ * all-zero BLOB or ""; in an array each element is. {.type = T} is an empty vector of scalars. */
 typedef struct eop_vector {
     edgeops_type type;
-    uint32_t length; /**< elements of a row; 0 reads as 1 */
+    uint32_t length; /**< elements of a row; 0 means 1 */
     size_t filled;   /**< rows */
     size_t capacity;
     void *data;     /**< eop_vector_row_bytes() a row, or for STRING uint32_t offsets, filled + 1 */
-    uint8_t *valid; /**< NULL: none of the filled ones is null */
-    uint16_t *quality; /**< NULL: none of the filled ones has a code; else of each, 0xffff: none */
-    char *bytes;       /**< STRING */
+    uint8_t *valid; /**< NULL: no filled row is null */
+    uint16_t *quality; /**< NULL: no filled row has a code; else one for each, 0xffff: none */
+    char *bytes;       /**< the texts of a STRING, one after the other */
     size_t bytes_size;
     size_t bytes_capacity;
-    uint64_t nulls; /**< among the filled ones */
+    uint64_t nulls; /**< among the filled rows */
 } eop_vector;
 
-/** The next capacity: doubling leaves a quarter of what the memtable takes unused. */
+/** The next capacity. Grows by a quarter: doubling would leave a quarter of the memtable unused. */
 static inline size_t eop_rows_more(size_t capacity) {
     return capacity + (capacity < 64 ? capacity : capacity / 4);
 }
 
 void eop_vector_dispose(eop_vector *vector);
-/** Empties, keeps memory and type. */
+/** Removes all rows; keeps memory and type. */
 void eop_vector_clear(eop_vector *vector);
 edgeops_status eop_vector_reserve(eop_vector *vector, size_t rows);
-/** Nulls until `rows` are filled. */
+/** Appends nulls until `rows` are filled. */
 edgeops_status eop_vector_pad(eop_vector *vector, size_t rows);
-/** One more row. value->type is the vector's, or NULL; an array has the vector's length, a BLOB is
- * an edgeops_blob. E_LIMIT when 4 GiB of text are reached. */
+/** Appends one row. value->type is the vector's or NULL; an array has the vector's length, a BLOB
+ * is an edgeops_blob. E_LIMIT over 4 GiB of text. */
 edgeops_status eop_vector_put(eop_vector *vector, const edgeops_value *value);
-/** The quality codes of the filled rows [from, from + n), which have none yet. */
+/** Sets the quality codes of the filled rows [from, from + n), which have none yet. */
 edgeops_status eop_vector_rate(eop_vector *vector, size_t from, const uint16_t *qualities,
                                size_t n);
-/** Rows [from, to) of a vector of the same type; what it lags behind is null. */
+/** Appends rows [from, to) of a vector of the same type; rows that it lags behind become null. */
 edgeops_status eop_vector_append(eop_vector *vector, const eop_vector *source, size_t from,
                                  size_t to);
-/** Makes room for n rows behind the filled ones, without codes, and gives the place; for fixed
- * sizes only. */
+/** Appends n rows that are not null and have no codes; *place is where the caller writes their
+ * values. Not for STRING. */
 edgeops_status eop_vector_extend(void **place, eop_vector *vector, size_t n);
-/** Marks the last n of the filled ones valid or null; flags[i] is 0 or 1. */
+/** Marks the last n filled rows as valid (flags[i] 1) or null (0). */
 edgeops_status eop_vector_mark(eop_vector *vector, const uint8_t *flags, size_t n);
 void eop_vector_truncate(eop_vector *vector, size_t rows);
-/** Element i becomes the old element index[i]. The vector does not lag behind its rows. */
+/** Row i becomes the old row index[i]. The vector must not lag. */
 edgeops_status eop_vector_gather(eop_vector *vector, const uint32_t *index, size_t n);
 bool eop_vector_is_null(const eop_vector *vector, size_t row);
-/** Bit-wise; NULL matches null. */
+/** Compares bits; NULL equals null. */
 bool eop_vector_equals(const eop_vector *vector, size_t row, const edgeops_value *value);
-/** The value of a row; text, arrays and blobs are borrowed from the vector. */
+/** The value of a row; texts, arrays and blobs are borrowed from the vector. */
 edgeops_value eop_vector_value(const eop_vector *vector, size_t row);
-/** EDGEOPS_QUALITY_NONE also for what it lags behind. */
+/** EDGEOPS_QUALITY_NONE also for rows that it lags behind. */
 static inline uint16_t eop_vector_quality(const eop_vector *vector, size_t row) {
     return vector->quality != NULL && row < vector->filled ? vector->quality[row]
                                                            : EDGEOPS_QUALITY_NONE;
@@ -67,13 +67,13 @@ static inline uint16_t eop_vector_quality(const eop_vector *vector, size_t row) 
 static inline uint32_t eop_vector_length(const eop_vector *vector) {
     return vector->length > 1 ? vector->length : 1;
 }
-/** Bytes of one element, for STRING of one offset. */
+/** Bytes of one element; for STRING those of one offset. */
 size_t eop_vector_width(edgeops_type type);
 /** Bytes of one row. */
 static inline size_t eop_vector_row_bytes(const eop_vector *vector) {
     return eop_vector_width(vector->type) * eop_vector_length(vector);
 }
-/** Bytes of memory it takes. */
+/** Bytes of memory in use. */
 size_t eop_vector_bytes(const eop_vector *vector);
 
 typedef struct eop_rows {
@@ -89,38 +89,37 @@ typedef struct eop_rows {
 } eop_rows;
 
 void eop_rows_dispose(eop_rows *rows);
-/** No rows; memory, columns and their types stay, ordinals are as they were (kept or not). */
+/** Removes all rows; memory, columns and types stay, and so does whether ordinals are kept. */
 void eop_rows_clear(eop_rows *rows);
 edgeops_status eop_rows_reserve(eop_rows *rows, size_t n);
-/** One more column; it lags. */
+/** Adds a column; it lags behind all rows. */
 edgeops_status eop_rows_add_vector(eop_rows *rows, edgeops_type type, uint32_t length);
-/** From now on the ordinal of each row is kept. */
+/** Stores the ordinal of each row from now on. */
 edgeops_status eop_rows_keep_ordinals(eop_rows *rows);
 uint64_t eop_rows_ordinal(const eop_rows *rows, size_t row);
-/** Time, seq and ordinal of rows [from, to); the caller appends the columns before it adds to
- * rows->rows. */
+/** Copies time, seq and ordinal of rows [from, to); the caller then appends the columns and
+ * increases rows->rows. */
 edgeops_status eop_rows_append_keys(eop_rows *rows, const eop_rows *source, size_t from, size_t to);
-/** Whole rows [from, to). map[k] is the source's column for column k, or UINT32_MAX for none (then
- * null); a column number past the source's is none as well. NULL: same columns, missing ones are
+/** Appends whole rows [from, to). map[k] is the source's column for column k; UINT32_MAX, or a
+ * number past the source's columns, makes it null. map NULL: the same columns; missing ones are
  * added. */
 edgeops_status eop_rows_copy(eop_rows *rows, const eop_rows *source, size_t from, size_t to,
                              const uint32_t *map);
-/** Rows [from, to) in place: the view borrows all but its list of vectors, and is let go with
- * eop_rows_view_dispose(). DONE: they cannot be seen so, since a column lags behind or the ordinals
- * are kept. */
+/** A view of rows [from, to): borrows all but its list of vectors; end it with
+ * eop_rows_view_dispose(). DONE: no view is possible, because a column lags or ordinals are
+ * kept. */
 edgeops_status eop_rows_view(eop_rows *view, const eop_rows *source, size_t from, size_t to);
 void eop_rows_view_dispose(eop_rows *view);
 /** Row i becomes the old row index[i]. */
 edgeops_status eop_rows_gather(eop_rows *rows, const uint32_t *index, size_t n);
 void eop_rows_truncate(eop_rows *rows, size_t n);
-/** All columns have an element for each row. */
+/** Pads all columns to an element for each row. */
 edgeops_status eop_rows_complete(eop_rows *rows);
-/** Sorts by (time, seq); cheap when sorted already. The ordinals are kept from then on, unless it
- * was sorted. */
+/** Sorts by (time, seq); cheap when already sorted, otherwise ordinals are kept from then on. */
 edgeops_status eop_rows_sort(eop_rows *rows);
 /** Sorts by ordinal. */
 edgeops_status eop_rows_sort_by_arrival(eop_rows *rows);
-/** Whether n values are 0, as the seqs of most rows are: then they are not written. */
+/** Whether all n values are 0. The seqs of most rows are, and then they are not written. */
 bool eop_all_zero(const int64_t *values, size_t n);
 /** First row with time >= (or > for after) time, in sorted rows. */
 size_t eop_times_lower(const int64_t *times, size_t n, int64_t time);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Makes an edgeops_table out of rows: copies the names and points the view into the vectors. */
+/* Makes an edgeops_table from rows: copies the names and points the view into the vectors. The
+ * table owns both. */
 #include "column/table.h"
 
 #include <string.h>
@@ -8,7 +9,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 
-static const char *keep(char **at, const char *text) {
+static const char *keep_text(char **at, const char *text) {
     size_t size = strlen(text) + 1;
     char *copy = *at;
     memcpy(copy, text, size);
@@ -33,10 +34,10 @@ edgeops_status eop_table_name(eop_table *table, const char *asset,
     eop_free(table->columns);
     table->names = names;
     table->columns = columns;
-    table->view.asset = keep(&names, asset);
+    table->view.asset = keep_text(&names, asset);
     for (size_t k = 0; k < count; k++) {
-        columns[k].name = keep(&names, channels[k].name);
-        columns[k].unit = keep(&names, channels[k].unit);
+        columns[k].name = keep_text(&names, channels[k].name);
+        columns[k].unit = keep_text(&names, channels[k].unit);
         columns[k].type = channels[k].type;
         columns[k].length = channels[k].length;
     }
@@ -78,7 +79,7 @@ static void show_column(edgeops_column *column, const eop_vector *vector) {
 }
 
 edgeops_value edgeops_column_value(const edgeops_column *column, uint64_t row) {
-    /* A column of a head has no arrays. */
+    /* The table of a dataset's head has columns without arrays. */
     bool empty =
         column == NULL || (column->type == EDGEOPS_TYPE_STRING ? column->offsets == NULL
                                                                : eop_column_data(column) == NULL);
@@ -87,7 +88,7 @@ edgeops_value edgeops_column_value(const edgeops_column *column, uint64_t row) {
 
 edgeops_status eop_table_show(eop_table *table) {
     edgeops_status status = eop_rows_keep_ordinals(&table->rows);
-    /* An empty column has an array as well: "exactly one is set by type". */
+    /* An empty column gets an array as well: the contract is "exactly one is set by type". */
     for (size_t k = 0; status == EDGEOPS_OK && k < table->rows.vector_count; k++) {
         status = eop_vector_reserve(&table->rows.vectors[k], 1);
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A table that a caller gets (edgeops_table): it owns its rows, and its view points into them. */
+/* The edgeops_table that a caller gets: it owns its rows, and its view points into them. The share
+ * count is atomic; everything else belongs to one thread at a time. */
 #ifndef EOP_COLUMN_TABLE_H
 #define EOP_COLUMN_TABLE_H
 
@@ -12,16 +13,17 @@ typedef struct eop_table {
     eop_rows rows;
     edgeops_column *columns;
     char *names;        /* asset, and name and unit of each column */
-    atomic_uint shares; /* holders beside the first one */
-    bool borrowed;      /* a cursor's: its memory is used again, nobody can share it */
+    atomic_uint shares; /* holders besides the first */
+    bool borrowed;      /* a cursor's: its memory is reused, so it cannot be shared */
 } eop_table;
-/** One more holder: edgeops_table_free() frees it when all of them have called it. Any thread. */
+/** Adds a holder: edgeops_table_free() frees the table when all holders have called it. Any
+ * thread. */
 void eop_table_share(edgeops_table *view);
 bool eop_table_is_borrowed(const edgeops_table *view);
-/** Names of the columns, copied. units may be NULL. */
+/** Sets the names of asset and columns; all are copied. */
 edgeops_status eop_table_name(eop_table *table, const char *asset,
                               const edgeops_channel_info *channels, size_t count);
-/** Points the view at the rows; they are complete. */
+/** Points the view at the rows, which must be complete. */
 edgeops_status eop_table_show(eop_table *table);
 void eop_table_dispose(eop_table *table);
 

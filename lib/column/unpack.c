@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads packed integers back, a tile at a time; pack.h has the format. Trusts nothing: no byte is
- * read past the end of the data, and a form that pack.c does not write is damage. */
+/* Reads packed integers one tile at a time; pack.h has the format. Trusts nothing: no byte is read
+ * past the end of the data, and a form that pack.c does not write is damage. */
 #include <string.h>
 
 #include "column/pack.h"
@@ -33,7 +33,7 @@ static bool take_byte(uint8_t *out, eop_unpack *u) {
     return true;
 }
 
-/* Gives the place of `size` bytes and passes over them; NULL when there are fewer. */
+/* Takes `size` bytes off the front; NULL when fewer are left. */
 static const uint8_t *take_bytes(eop_unpack *u, size_t size) {
     const uint8_t *place = u->at;
     if ((size_t)(u->end - place) < size) {
@@ -59,8 +59,9 @@ static bool take_lengths(uint8_t lengths[256], size_t *symbols, eop_unpack *u) {
     return true;
 }
 
-/* A refill reads 8 bytes: what is read behind a stream is in the next one, and behind the last one
- * there are 8 more bytes or else the streams are copied to where there are. */
+/* A refill reads 8 bytes and so may read past its stream: into the next stream, or behind the last
+ * one. Where fewer than 8 bytes follow the last stream, the streams are first copied to a place
+ * with room. */
 static bool decode_symbols(eop_unpack *u, const uint16_t *table, unsigned bits, size_t need) {
     uint8_t copy[EOP_PACK_MAX * EOP_PACK_CODE_BITS / 8 + 16 * EOP_PACK_STREAMS];
     uint16_t sizes[EOP_PACK_STREAMS];
@@ -145,7 +146,7 @@ bool eop_unpack_open(eop_unpack *unpack, const void *data, size_t size, size_t c
          u->divisor < 2)) {
         return false;
     }
-    /* Whole tiles, so that all of what is given is decoded. */
+    /* Rounded up to whole tiles: all that is returned must be decoded. */
     need = (need + EOP_PACK_TILE - 1) / EOP_PACK_TILE * EOP_PACK_TILE;
     need = need < count ? need : count;
     return take_signed(&u->state.last, &u->at, u->end) &&
@@ -153,7 +154,7 @@ bool eop_unpack_open(eop_unpack *unpack, const void *data, size_t size, size_t c
            (u->packing != EOP_PACK_CODES || open_codes(u, need));
 }
 
-/* The block's bits and its patches, without undoing the prediction. */
+/* Reads the bits and the patches of a block; the caller undoes the prediction. */
 static bool next_block(eop_unpack *u, uint64_t *out, size_t n) {
     uint8_t head = 0;
     if (!take_byte(&head, u)) {
@@ -213,7 +214,7 @@ static bool next_codes(eop_unpack *u, uint64_t *out, size_t n) {
         uint8_t bytes[16] = {0};
         size_t left = eop_bits_size(u->patches, u->patch_width) - (bit >> 3);
         memcpy(bytes, u->patched + (bit >> 3), left < 9 ? left : 9);
-        /* The first bits belong to the patch before it, and it may touch nine bytes. */
+        /* A patch may begin in the middle of a byte and touch nine bytes. */
         uint64_t low;
         memcpy(&low, bytes, sizeof low);
         high = low >> (bit & 7);

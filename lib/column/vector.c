@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One column in memory: it grows, is cut, copied and reordered here, with its flags of null and
- * its quality codes. A vector owns its arrays and is not locked. */
+/* One column in memory: grows, truncates, copies and reorders it, with its null flags and its
+ * quality codes. A vector owns its arrays and is not locked. */
 #include <string.h>
 
 #include "base/error.h"
@@ -41,7 +41,7 @@ edgeops_status eop_vector_reserve(eop_vector *vector, size_t rows) {
         return EDGEOPS_OK;
     }
     size_t row_bytes = eop_vector_row_bytes(vector);
-    /* Few rows of a wide array are much memory already. */
+    /* A few rows of a wide array already take much memory. */
     size_t capacity = row_bytes <= 64 ? 8 : 1;
     capacity = vector->capacity > 0 ? vector->capacity : capacity;
     while (capacity < rows) {
@@ -77,7 +77,7 @@ edgeops_status eop_vector_reserve(eop_vector *vector, size_t rows) {
     return EDGEOPS_OK;
 }
 
-/* The flags come with the first null. */
+/* Flags are allocated at the first null. */
 static edgeops_status need_valid(eop_vector *vector) {
     if (vector->valid == NULL) {
         vector->valid = eop_alloc(vector->capacity > 0 ? vector->capacity : 1);
@@ -89,7 +89,7 @@ static edgeops_status need_valid(eop_vector *vector) {
     return EDGEOPS_OK;
 }
 
-/* The codes come with the first one. */
+/* Codes are allocated at the first one. */
 static edgeops_status need_quality(eop_vector *vector) {
     if (vector->quality == NULL) {
         size_t n = vector->capacity > 0 ? vector->capacity : 1;
@@ -102,8 +102,8 @@ static edgeops_status need_quality(eop_vector *vector) {
     return EDGEOPS_OK;
 }
 
-/* The next n rows behind the filled ones are valid and have no codes. */
-static void plain(eop_vector *vector, size_t n) {
+/* Marks the next n rows behind the filled ones as valid and without codes. */
+static void mark_plain(eop_vector *vector, size_t n) {
     if (vector->valid != NULL) {
         memset(vector->valid + vector->filled, 1, n);
     }
@@ -139,7 +139,7 @@ edgeops_status eop_vector_pad(eop_vector *vector, size_t rows) {
         return status;
     }
     fill_null(vector, vector->filled, rows);
-    plain(vector, rows - vector->filled);
+    mark_plain(vector, rows - vector->filled);
     memset(vector->valid + vector->filled, 0, rows - vector->filled);
     vector->nulls += rows - vector->filled;
     vector->filled = rows;
@@ -183,7 +183,7 @@ edgeops_status eop_vector_put(eop_vector *vector, const edgeops_value *value) {
     } else {
         eop_value_save(place_of(vector, row), value);
     }
-    plain(vector, 1);
+    mark_plain(vector, 1);
     vector->filled = row + 1;
     return EDGEOPS_OK;
 }
@@ -210,7 +210,7 @@ edgeops_status eop_vector_extend(void **place, eop_vector *vector, size_t n) {
         return status;
     }
     *place = place_of(vector, vector->filled);
-    plain(vector, n);
+    mark_plain(vector, n);
     vector->filled += n;
     return EDGEOPS_OK;
 }
@@ -260,7 +260,7 @@ static edgeops_status append_strings(eop_vector *vector, const eop_vector *sourc
     for (size_t i = from; i < to; i++) {
         *out++ = base + (offsets[i + 1] - offsets[from]);
     }
-    plain(vector, to - from);
+    mark_plain(vector, to - from);
     vector->filled += to - from;
     return EDGEOPS_OK;
 }
@@ -332,7 +332,7 @@ static edgeops_status gather_strings(eop_vector *out, const eop_vector *vector,
     return EDGEOPS_OK;
 }
 
-/* By width, so that the common ones are plain loads and stores. */
+/* Splits by width, so that the common widths are plain loads and stores. */
 static void gather_data(eop_vector *out, const eop_vector *vector, const uint32_t *index,
                         size_t n) {
     size_t row_bytes = eop_vector_row_bytes(vector);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The common rate against a reference that looks at all rows for each point. */
+/* Points on a common rate against a slow reference that searches all rows for each point. */
 #include "column/align.h"
 
 #include <criterion/criterion.h>

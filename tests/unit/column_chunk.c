@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Columns of all types as BLOBs: what is encoded comes back, damaged BLOBs are refused, and
+ * statistics match the values. */
 #include <math.h>
 #include <stdio.h>
 

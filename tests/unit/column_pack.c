@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Packed integers come back for all patterns of values, with plain and AVX2 kernels alike, and
+ * damaged data is refused. */
 #include <math.h>
 
 #include "column/pack.h"
