@@ -538,3 +538,39 @@ def test_ctrl_c_drops_a_prediction(tmp_path):
         node.close()
         """, 1.0)
     assert (code, out) == (0, "ended\n") and took < 5
+
+
+def test_a_node_that_another_process_serves(tmp_path):
+    program = """
+import sys, edgeops
+with edgeops.Node(sys.argv[1], mode="local") as node:
+    node.store.append("a", [1, 2], {"x": [1.0, 2.0]})
+    node.serve()
+    print("ready", flush=True)
+    try:
+        node.run()
+    except KeyboardInterrupt:
+        pass
+"""
+    daemon = subprocess.Popen([sys.executable, "-c", program, tmp_path / "home"], stdout=subprocess.PIPE, text=True)
+    try:
+        assert daemon.stdout.readline() == "ready\n"
+        with edgeops.Node(tmp_path / "home") as node:
+            assert node.remote and node.call("asset.ls")["items"][0]["rows"] == 2
+            assert asyncio.run(node.call_async("node.status"))["home"]
+            with open(tmp_path / "out.csv", "wb") as out:
+                node.call("data.export", output=out.fileno(), asset="a")
+            assert (tmp_path / "out.csv").read_text().count("\n") == 3
+            for use in (lambda: node.store, lambda: node.predictor("m"), node.start):
+                with pytest.raises(edgeops.Error):
+                    use()
+            with pytest.raises(edgeops.BusyError):
+                edgeops.Node(tmp_path / "home", mode="local", wait=20)
+            daemon.send_signal(signal.SIGINT)
+            assert daemon.wait(20) == 0
+            with pytest.raises(edgeops.Error):
+                node.call("asset.ls")
+    finally:
+        daemon.kill()
+        daemon.wait()
+        daemon.stdout.close()
