@@ -48,8 +48,8 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_node_open(edgeops_node **ou
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_node_start(edgeops_node *node);
 
 /** Stops sources, lets predictions in flight finish (turns the loop for at most 2 s; inside a
- *  callback it does not wait, they are made again after the next start), checkpoints. Idempotent.
- *  Since 0.1. */
+ *  callback it does not wait: deployments end in a later turn, and what was in flight is predicted
+ *  again after the next start), checkpoints. Idempotent. Since 0.1. */
 EDGEOPS_API void edgeops_node_stop(edgeops_node *node);
 
 /** Answers other processes of this user on HOME/edgeops.sock until closed. Local only.

@@ -259,9 +259,35 @@ static edgeops_status open_either(edgeops_node *node, const edgeops_node_options
     return node->client != NULL ? status : open_local(node, options, status);
 }
 
+/* A callback that stops the node may be one of a deployment, which is then still at work. */
+static void on_halt(void *user_data) {
+    edgeops_node *node = user_data;
+    node->halting = false;
+    eop_deployments_stop(node);
+    if (node->started) {
+        eop_deployments_start(node); /* started again in the meantime */
+    }
+}
+
+static void halt_later(edgeops_node *node) {
+    if (node->halting) {
+        return;
+    }
+    node->halting = eop_defer(node->ctx, on_halt, node) == EDGEOPS_OK;
+    if (!node->halting) {
+        eop_log_write(node_log(node), EDGEOPS_LOG_ERROR, "node",
+                      "stopped inside a callback without memory for it: deployments take nothing "
+                      "more but stay open");
+    }
+}
+
 static void close_now(edgeops_node *node) {
     node->closing = true;
     edgeops_node_stop(node);
+    if (node->halting) {
+        eop_defer_cancel(node->ctx, on_halt, node);
+        eop_deployments_stop(node);
+    }
     eop_server_free(node->server);
     eop_client_free(node->client);
     eop_deployments_free(node);
@@ -361,6 +387,10 @@ void edgeops_node_stop(edgeops_node *node) {
     eop_sources_stop(node);
     /* What is in flight may still answer; nothing new is submitted. */
     eop_deployments_drain(node);
+    if (eop_ctx_in_turn(node->ctx)) {
+        halt_later(node);
+        return;
+    }
     edgeops_duration until = eop_monotonic() + STOP_WITHIN;
     node->turning++;
     while (eop_deployments_busy(node) && eop_monotonic() < until) {

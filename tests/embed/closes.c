@@ -63,6 +63,51 @@ static int from_prediction(void *home) {
     return host_wrong() != 0;
 }
 
+static int shown;
+static int stop_it;
+
+static void on_prediction_stop(const edgeops_node_prediction *prediction, void *unused) {
+    (void)unused;
+    shown += prediction->status == EDGEOPS_OK;
+    if (stop_it) {
+        stop_it = 0;
+        fired++;
+        edgeops_node_stop(node);
+    }
+}
+
+/* Stopped inside a prediction, started again, also at once: each sample is predicted once. */
+static int stop_and_start(void *home) {
+    node_up(home);
+    echo_up();
+    deploy_up();
+    edgeops_node_on_prediction(node, on_prediction_stop, NULL);
+    NEED(edgeops_node_start(node) == EDGEOPS_OK, "%s", why());
+    turn(200, NULL);
+    for (int round = 0; round < 3; round++) {
+        stop_it = 1;
+        fired = 0;
+        for (int i = 0; i < 10; i++) {
+            NEED(put("x", 100 + 10 * round + i, i) == EDGEOPS_OK, "%s", why());
+        }
+        turn(5000, &fired);
+        CHECK(fired == 1, "stopped %d times", fired);
+        turn(round * 100, NULL);
+        NEED(edgeops_node_start(node) == EDGEOPS_OK, "%s", why());
+        for (int i = 0; i < 100 && rows_of(store, "predictions/dep") < (uint64_t)(round + 1) * 10;
+             i++) {
+            turn(50, NULL);
+        }
+        CHECK(rows_of(store, "predictions/dep") == (uint64_t)(round + 1) * 10,
+              "round %d: %llu predictions are stored", round,
+              (unsigned long long)rows_of(store, "predictions/dep"));
+        CHECK(shown == (round + 1) * 10, "round %d: %d predictions were shown", round, shown);
+    }
+    edgeops_node_close(node);
+    the_home_is_free(home);
+    return host_wrong() != 0;
+}
+
 static void on_answer_then_stop(edgeops_status status, const char *result, const char *message,
                                 void *unused) {
     on_answer(status, result, message, unused);
@@ -245,6 +290,8 @@ int main(void) {
     (void)host_begin();
     need_worker();
     CHECK(in_child(from_prediction, path_of("prediction"), 30) == 0, "the node, from a prediction");
+    CHECK(in_child(stop_and_start, path_of("stop"), 60) == 0,
+          "the node stopped, from a prediction");
     CHECK(in_child(from_answer, path_of("answer"), 30) == 0, "the node, from an answer");
     CHECK(in_child(from_event, path_of("event"), 30) == 0, "the node, from an event");
     CHECK(in_child(and_free_at_once, path_of("once"), 30) == 0,

@@ -54,6 +54,7 @@ struct edgeops_node {
     edgeops_duration opened_monotonic;
     bool started;
     bool closing;      /**< no more calls are taken */
+    bool halting;      /**< stopped inside a callback: deployments end in a later turn */
     size_t turning;    /**< who turns the loop and looks at the node afterwards */
     eop_timer *closer; /**< of a node that was closed inside a callback */
     eop_server *server;

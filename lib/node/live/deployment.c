@@ -306,7 +306,6 @@ static void remember_last(eop_deployment *d, const eop_batch_item *item,
 
 static void tell(eop_deployment *d, edgeops_duration now) {
     eop_batch *b = &d->batch;
-    edgeops_node_prediction_fn fn = d->node->on_prediction;
     size_t newest = b->count;
     for (size_t i = 0; i < b->count; i++) {
         const eop_batch_item *item = &b->items[i];
@@ -318,7 +317,7 @@ static void tell(eop_deployment *d, edgeops_duration now) {
                 eop_histogram_record(&d->latency, latency);
             }
         }
-        if (fn != NULL) {
+        if (d->node->on_prediction != NULL) { /* it may be taken away in its own call */
             edgeops_node_prediction p = {.deployment = d->name,
                                          .asset = eop_json_string(d->record, "asset", ""),
                                          .time = item->time,
@@ -329,7 +328,7 @@ static void tell(eop_deployment *d, edgeops_duration now) {
                                          .names = b->names,
                                          .values = &b->values[i * b->outputs],
                                          .latency = latency};
-            fn(&p, d->node->prediction_data);
+            d->node->on_prediction(&p, d->node->prediction_data);
         }
     }
     if (newest < b->count) {
