@@ -30,6 +30,42 @@ static void finish(edgeops_store *store, eop_segment *segment) {
     eop_journal_retire(store->journal, segment->number);
 }
 
+static bool take_checkpoint_due(edgeops_store *store) {
+    pthread_mutex_lock(&store->wake_lock);
+    bool due = store->checkpoint_due;
+    store->checkpoint_due = false;
+    pthread_mutex_unlock(&store->wake_lock);
+    return due;
+}
+
+static void checkpoint(edgeops_store *store) {
+    int in_wal = 0;
+    int copied = 0;
+    int rc = sqlite3_wal_checkpoint_v2(store->checkpoint.db, NULL, SQLITE_CHECKPOINT_PASSIVE,
+                                       &in_wal, &copied);
+    if (rc != SQLITE_OK || copied < in_wal) {
+        /* While somebody reads an older snapshot there may be nothing to copy, and then SQLite does
+         * not sync either. */
+        (void)eop_sql_sync_wal(&store->checkpoint);
+    }
+    if (rc == SQLITE_OK && copied < in_wal && in_wal > 4096) {
+        /* Commits kept coming, so that the WAL never was copied as a whole and never starts anew:
+         * hold them back for the little that is left. */
+        eop_catalog_lock(&store->catalog);
+        (void)sqlite3_wal_checkpoint_v2(store->checkpoint.db, NULL, SQLITE_CHECKPOINT_PASSIVE,
+                                        &in_wal, &copied);
+        eop_catalog_unlock(&store->catalog);
+    }
+}
+
+/* Brings new names to the disk. Whoever commits names says so before a row that uses them is in a
+ * segment: so after a segment was taken this covers all names of its rows. */
+static void sync_names(edgeops_store *store) {
+    if (take_checkpoint_due(store)) {
+        checkpoint(store);
+    }
+}
+
 /* The oldest sealed segment. DONE: there is none. */
 static edgeops_status write_oldest(edgeops_store *store) {
     pthread_mutex_lock(&store->lock);
@@ -43,6 +79,7 @@ static edgeops_status write_oldest(edgeops_store *store) {
     if (segment == NULL) {
         return EDGEOPS_DONE;
     }
+    sync_names(store);
     edgeops_status status = eop_telemetry_write(&store->writer, segment);
     if (status == EDGEOPS_OK) {
         eop_store_checkpoint_chunks(store, false);
@@ -109,21 +146,6 @@ static edgeops_status drop_some(edgeops_store *store) {
     return status;
 }
 
-static void checkpoint(edgeops_store *store) {
-    int in_wal = 0;
-    int copied = 0;
-    int rc = sqlite3_wal_checkpoint_v2(store->checkpoint.db, NULL, SQLITE_CHECKPOINT_PASSIVE,
-                                       &in_wal, &copied);
-    if (rc == SQLITE_OK && copied < in_wal && in_wal > 4096) {
-        /* Commits kept coming, so that the WAL never was copied as a whole and never starts anew:
-         * hold them back for the little that is left. */
-        eop_catalog_lock(&store->catalog);
-        (void)sqlite3_wal_checkpoint_v2(store->checkpoint.db, NULL, SQLITE_CHECKPOINT_PASSIVE,
-                                        &in_wal, &copied);
-        eop_catalog_unlock(&store->catalog);
-    }
-}
-
 static void on_wal(void *user_data) {
     eop_writer_sync_names(user_data);
 }
@@ -154,14 +176,6 @@ static bool stopping(edgeops_store *store) {
     return stop;
 }
 
-static bool take_checkpoint_due(edgeops_store *store) {
-    pthread_mutex_lock(&store->wake_lock);
-    bool due = store->checkpoint_due;
-    store->checkpoint_due = false;
-    pthread_mutex_unlock(&store->wake_lock);
-    return due;
-}
-
 static void *run(void *user_data) {
     edgeops_store *store = user_data;
     edgeops_status written = EDGEOPS_OK;
@@ -173,9 +187,7 @@ static void *run(void *user_data) {
             /* First of all the spare, so that the next rotation finds one. Under a steady load
              * there is always a segment to write, so the rest has its turn after each of them. */
             (void)eop_store_make_spare(store);
-            if (take_checkpoint_due(store)) {
-                checkpoint(store);
-            }
+            sync_names(store); /* also where there is no segment: the WAL must not grow */
             eop_store_log_damage(store);
             written = write_oldest(store);
             /* Also where nothing can be written: dropping may make the room for it. */

@@ -3,7 +3,11 @@
  * holds. */
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include "store/internal.h"
+#include "store/log.h"
 #include "store_fixture.h"
 #include "support/life.h"
 
@@ -133,4 +137,80 @@ Test(store_power, nothing_acknowledged_is_lost_when_the_power_goes) {
 
 Test(store_power, durability_process_is_consistent_when_the_power_goes) {
     cut_often(EDGEOPS_DURABILITY_PROCESS, 75, true);
+}
+
+/* -- names -- */
+
+static disk_plan cut_at_sync = {
+    .calls = DISK_SYNC, .name = "catalog.db", .nth = 1, .action = DISK_CUT};
+
+/* In the writer's thread, after it has brought the names to the disk that there were, and before it
+ * takes a segment: now a row with a new name comes, and its segment is the next. */
+static void name_at_the_last_moment(edgeops_log_level level, const char *subsystem,
+                                    const char *message, void *user_data) {
+    edgeops_store *store = user_data;
+    (void)level;
+    (void)subsystem;
+    (void)message;
+    if (put(store, "a", 2, 0, "lost", f64(2), NULL) != EDGEOPS_OK) {
+        _exit(2);
+    }
+    pthread_mutex_lock(&store->lock);
+    edgeops_status status = eop_store_rotate(store, 0);
+    pthread_mutex_unlock(&store->lock);
+    if (status != EDGEOPS_OK) {
+        _exit(3);
+    }
+    disk_set(&cut_at_sync);
+}
+
+/* Nothing of Criterion here. */
+static void name_until_cut(void) {
+    edgeops_store *store = NULL;
+    edgeops_store_options options = EDGEOPS_STORE_OPTIONS_INIT;
+    options.segment_bytes = 1024 * 1024;
+    options.free_floor_bytes = 1;
+    disk_watch(folder, true);
+    if (edgeops_store_open(&store, home, &options) != EDGEOPS_OK) {
+        _exit(4);
+    }
+    eop_store_set_log(store, &(eop_log){.fn = name_at_the_last_moment, .user_data = store});
+    eop_store_note_damage(1, store);
+    for (;;) {
+        pause();
+    }
+}
+
+/* A chunk must not be on the disk before the names of its channels are: else its values come back
+ * under the name of the next channel, after the power went. */
+Test(store_power, names_are_on_the_disk_before_their_chunks) {
+    dice d = {7};
+    for (int i = 0; i < life_rounds(12); i++) {
+        int status = 0;
+        edgeops_store *store = open_as(EDGEOPS_DURABILITY_PROCESS);
+        CHECK_OK(put(store, "a", 1, 0, "first", f64(1), NULL));
+        CHECK_OK(eop_store_flush(store));
+        edgeops_store_close(store);
+        cut_at_sync.seed = roll(&d) >> 20;
+        pid_t pid = fork();
+        cr_assert(pid >= 0);
+        if (pid == 0) {
+            name_until_cut();
+        }
+        cr_assert_eq(waitpid(pid, &status, 0), pid);
+        cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "%x", (unsigned)status);
+        cr_assert(disk_restore(folder));
+        store = open_as(EDGEOPS_DURABILITY_PROCESS);
+        CHECK_OK(put(store, "a", 3, 0, "later", f64(3), NULL));
+        edgeops_table *table = read_all(store, "a");
+        const edgeops_column *later = &table->columns[table->column_count - 1];
+        cr_assert_str_eq(later->name, "later");
+        for (uint64_t row = 0; row + 1 < table->rows; row++) {
+            cr_assert(later->valid != NULL && later->valid[row] == 0, "seed %d: row %d", i,
+                      (int)table->times[row]);
+        }
+        edgeops_table_free(table);
+        edgeops_store_close(store);
+        CHECK_OK(eop_remove_tree(home));
+    }
 }
