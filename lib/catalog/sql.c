@@ -106,7 +106,7 @@ static edgeops_status check(int *found, eop_sql *sql, const eop_sql_options *opt
         return status;
     }
     if ((version != 0 || application != 0) && application != EOP_SQL_APPLICATION) {
-        return eop_fail(EDGEOPS_E_CORRUPT, "store", "'%s' is no database of edgeops", sql->path);
+        return eop_fail(EDGEOPS_E_CORRUPT, "store", "'%s' is not a database of edgeops", sql->path);
     }
     if (version > options->version) {
         return eop_fail(EDGEOPS_E_VERSION, "store",

@@ -48,7 +48,7 @@ static void add_same(eop_sha256 *hash, uint8_t byte, uint64_t count) {
     }
 }
 
-/* data NULL: so many of the usual byte. */
+/* data NULL: count times the usual byte. */
 static edgeops_status rare_add(rare_hash *rare, const void *data, size_t size) {
     if (rare->hash == NULL) {
         if (data == NULL || all_same(data, size, rare->byte)) {

@@ -91,7 +91,7 @@ typedef struct extent {
     bool any;
 } extent;
 
-/* Rows of one time are no interval. */
+/* Rows of the same time do not make an interval. */
 static edgeops_status add_intervals(eop_quantiles *intervals, int64_t before, const int64_t *times,
                                     size_t n) {
     edgeops_status status = EDGEOPS_OK;
@@ -338,7 +338,7 @@ static edgeops_status choose_channels(eop_frozen *frozen, edgeops_store *store,
 static edgeops_status check_options(const edgeops_dataset_options *options) {
     if (options->name == NULL || !eop_id_valid(options->name)) {
         return eop_fail(EDGEOPS_E_INVALID, "store",
-                        "'%.80s' is no dataset name: [a-z0-9][a-z0-9._-]{0,63}",
+                        "'%.80s' is not a dataset name: [a-z0-9][a-z0-9._-]{0,63}",
                         options->name != NULL ? options->name : "");
     }
     if (options->assets == NULL || options->asset_count == 0) {

@@ -46,7 +46,7 @@ typedef struct eop_label_stats_options {
     edgeops_time start;                /**< labels and rows from here on */
     edgeops_time end;                  /**< exclusive */
     uint64_t version;                  /**< 0: now */
-    size_t conflicts;                  /**< list so many */
+    size_t conflicts;                  /**< how many to list */
     bool (*canceled)(void *user_data); /**< optional */
     void *user_data;
 } eop_label_stats_options;

@@ -27,7 +27,7 @@ typedef struct item {
 typedef struct walk {
     eop_catalog *catalog;
     const edgeops_label_query *query;
-    bool exact;       /**< the asset's name is no pattern, even with a '*' */
+    bool exact;       /**< the asset's name is not a pattern, even with a '*' */
     uint64_t version; /**< 0: any */
     int64_t asset;
     char *name; /**< of the asset; NULL: before the first one */

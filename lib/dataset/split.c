@@ -90,7 +90,8 @@ static edgeops_status check_found(const char *const *names, size_t count, char *
         }
         if (!found) {
             return eop_fail(EDGEOPS_E_NOTFOUND, "store",
-                            "the split names '%s', which is no asset of the dataset", patterns[i]);
+                            "the split names '%s', which is not an asset of the dataset",
+                            patterns[i]);
         }
     }
     return EDGEOPS_OK;

@@ -287,7 +287,7 @@ void eop_journal_settle(eop_journal *journal) {
 
 /* -- segments -- */
 
-/* EDGEOPS_OK when so many bytes can be taken and the floor stays free. */
+/* EDGEOPS_OK when that many bytes can be taken and the floor stays free. */
 static edgeops_status check_room(const eop_journal *journal, uint64_t bytes) {
     uint64_t free_bytes = 0;
     edgeops_status status = eop_disk_free(&free_bytes, journal->folder);

@@ -79,7 +79,7 @@ edgeops_status eop_segment_check(eop_segment_header *header, int fd, const char 
     if ((size_t)n != sizeof raw || memcmp(raw.magic, magic, sizeof magic) != 0 ||
         raw.crc != eop_crc32c(0, &raw, offsetof(raw_header, crc)) ||
         raw.header_bytes != EOP_SEGMENT_HEADER || raw.bytes < EOP_SEGMENT_HEADER) {
-        return eop_fail(EDGEOPS_E_CORRUPT, "store", "'%s' is no journal segment", path);
+        return eop_fail(EDGEOPS_E_CORRUPT, "store", "'%s' is not a journal segment", path);
     }
     if (raw.version != 1) {
         return eop_fail(EDGEOPS_E_VERSION, "store",

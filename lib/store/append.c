@@ -30,7 +30,7 @@ typedef struct touch {
     uint32_t channel_count;
     eop_extent all;
     int64_t seen;
-    const eop_block *block; /* the newest one, with so many rows */
+    const eop_block *block; /* the newest one; it had block_rows rows */
     size_t block_rows;
     uint64_t appended;
 } touch;
@@ -69,10 +69,11 @@ void eop_append_scratch_free(eop_append_scratch *scratch) {
 
 edgeops_status eop_check_asset_name(const char *name) {
     if (!eop_name_valid(name, strlen(name), EOP_ASSET_NAME_MAX)) {
-        return eop_fail(EDGEOPS_E_INVALID, "store",
-                        "'%.220s' is no asset name: 1 to %u bytes of UTF-8, no control characters, "
-                        "no empty level between '/'",
-                        name, EOP_ASSET_NAME_MAX);
+        return eop_fail(
+            EDGEOPS_E_INVALID, "store",
+            "'%.220s' is not an asset name: 1 to %u bytes of UTF-8, no control characters, "
+            "no empty level between '/'",
+            name, EOP_ASSET_NAME_MAX);
     }
     return EDGEOPS_OK;
 }
@@ -80,7 +81,7 @@ edgeops_status eop_check_asset_name(const char *name) {
 edgeops_status eop_check_channel_name(const char *asset, const char *name) {
     if (!eop_name_valid(name, strlen(name), EOP_CHANNEL_NAME_MAX)) {
         return eop_fail(EDGEOPS_E_INVALID, "store",
-                        "asset '%s': '%.150s' is no channel name: 1 to %u bytes of UTF-8, no "
+                        "asset '%s': '%.150s' is not a channel name: 1 to %u bytes of UTF-8, no "
                         "control characters, no empty level between '/'",
                         asset, name, EOP_CHANNEL_NAME_MAX);
     }
@@ -532,7 +533,7 @@ static size_t fill_news(news *list, edgeops_store *store) {
 }
 
 /* Under `lock`, which is free meanwhile: also what was there already may be on its way only. Others
- * may have appended since, and may be first to tell of it. */
+ * may have appended since, and may report them first. */
 static edgeops_status wait_durable(edgeops_store *store, news *list, size_t n) {
     edgeops_status status = eop_store_wait_synced(store, store->writes);
     uint64_t durable = eop_store_durable(store);

@@ -11,7 +11,7 @@
 #include "edgeops/store.h"
 
 #define EOP_BALLAST_MAX (8u * 1024 * 1024)
-/** Name of the file in data/; it is no part of what a home takes. */
+/** Name of the file in data/; it does not count as taken by the home. */
 #define EOP_BALLAST_NAME "ballast"
 
 /** The writer's thread: makes it where it is not there and there is room for it. */

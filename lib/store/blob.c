@@ -196,7 +196,7 @@ typedef struct digests {
     uint8_t (*items)[DIGEST_SIZE];
     size_t count;
     size_t capacity;
-    size_t sorted; /* so many were there when they were sorted last */
+    size_t sorted; /* how many were there when they were sorted last */
 } digests;
 
 static edgeops_status add_digest(digests *list, const uint8_t *digest) {

@@ -38,8 +38,8 @@ edgeops_status eop_compact_read(eop_rows *rows, size_t *count, eop_telemetry *te
 typedef struct eop_compacted {
     uint64_t assets;
     uint64_t asset_count; /**< of them to look at; the rest of the work is done behind them */
-    uint64_t chunks;      /**< that were written anew */
-    uint64_t into;        /**< so many */
+    uint64_t chunks;      /**< that were rewritten */
+    uint64_t into;        /**< how many they became */
     uint64_t before;      /**< bytes of catalog, journal and chunks */
     uint64_t after;
 } eop_compacted;

@@ -23,7 +23,8 @@ edgeops_status eop_check_text(const char *asset, const char *channel, const edge
     if (value->size > 0 && (memchr(text, 0, value->size) != NULL ||
                             eop_utf8_valid(text, value->size) != value->size)) {
         return eop_fail(EDGEOPS_E_INVALID, "store",
-                        "asset '%s', channel '%s': a text is no UTF-8 without NUL", asset, channel);
+                        "asset '%s', channel '%s': a text is not UTF-8, or has a NUL", asset,
+                        channel);
     }
     return EDGEOPS_OK;
 }
@@ -121,8 +122,9 @@ static edgeops_status no_fit(const edgeops_value *value, const eop_asset *asset,
     if (channel->length == 1 && value->size == 0 && eop_type_is_numeric(value->type) &&
         eop_type_is_numeric(channel->type)) {
         eop_value_format(text, value);
-        return eop_fail(EDGEOPS_E_INVALID, "store", "asset '%s', channel '%s': %s is no %s exactly",
-                        asset->name, channel->name, text, holds);
+        return eop_fail(EDGEOPS_E_INVALID, "store",
+                        "asset '%s', channel '%s': %s does not fit %s exactly", asset->name,
+                        channel->name, text, holds);
     }
     return eop_fail(EDGEOPS_E_INVALID, "store", "asset '%s', channel '%s' holds %s, not %s",
                     asset->name, channel->name, holds,
@@ -150,7 +152,7 @@ static edgeops_status convert_array(edgeops_value *out, eop_converter *converter
             char text[EOP_VALUE_TEXT];
             eop_value_format(text, &element);
             return eop_fail(EDGEOPS_E_INVALID, "store",
-                            "asset '%s', channel '%s': %s, element %u, is no %s exactly",
+                            "asset '%s', channel '%s': %s, element %u, does not fit %s exactly",
                             asset->name, channel->name, text, i, eop_type_name(channel->type));
         }
         eop_value_save(at + i * to, &element);

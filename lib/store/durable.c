@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is on the disk, and waiting for it. Writes into the journal are counted. The first thread
- * that waits for one brings all that were made so far to the disk, without the lock; who comes
- * meanwhile waits for it, and one of them does the same for all of them.
+ * that waits for one brings all that were made so far to the disk, without the lock; threads that
+ * come meanwhile wait for it, and then one of them does the same for all of them.
  *
  * After a sync that failed nobody knows what of the segment is on the disk, and another sync would
  * not tell (the kernel may have dropped the pages): then its rows count as safe only when they are

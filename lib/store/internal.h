@@ -5,7 +5,7 @@
  * background writer.
  *
  * A row is in the memtable and the journal until the background writer has put its segment into
- * chunks; only then it leaves the memtable. Who reads begins its snapshot of the chunks under
+ * chunks; only then it leaves the memtable. A reader begins its snapshot of the chunks under
  * `lock` and takes of the memtable the blocks of segments that are not `applied` in that snapshot:
  * so it sees each row once. */
 #ifndef EOP_STORE_INTERNAL_H
@@ -28,7 +28,7 @@
 #define EOP_SLOW_MS       5 /* how long an append waits that is slowed down */
 #define EOP_MEMORY_FACTOR 4 /* of a segment's size: then it is sealed, however little it holds */
 #define EOP_WAL_LIMIT     (64u * 1024 * 1024)
-#define EOP_DAMAGED_MAX   256u /* damaged chunks that are told apart */
+#define EOP_DAMAGED_MAX   256u /* damaged chunks that are kept in mind */
 
 struct edgeops_store {
     eop_birth birth; /* first: see birth.h */
@@ -49,8 +49,8 @@ struct edgeops_store {
     bool power;                /* appends wait for the disk */
     bool syncing;              /* somebody syncs the journal */
     uint64_t writes;           /* into the journal, so far */
-    uint64_t synced;           /* of them, on the disk: the first so many */
-    uint64_t doubtful;         /* the first so many are safe in chunks only */
+    uint64_t synced;           /* writes 1..synced are on the disk */
+    uint64_t doubtful;         /* writes 1..doubtful are safe in chunks only */
     uint64_t doubtful_segment; /* segments up to this one take no more rows then */
     uint64_t chunk_epoch;      /* grows when the chunks change */
     eop_lookup lookup;
@@ -76,7 +76,7 @@ struct edgeops_store {
     eop_sql checkpoint; /* of catalog.db */
     pthread_t thread;
     bool thread_made;
-    pthread_mutex_t spare_lock; /* taken before `lock`: who makes the spare */
+    pthread_mutex_t spare_lock; /* taken before `lock`, to make the spare */
     pthread_mutex_t wake_lock;
     pthread_cond_t wake; /* monotonic clock */
     bool woken;
@@ -85,7 +85,7 @@ struct edgeops_store {
     int ballast;                      /* of ballast.c */
     int64_t damaged[EOP_DAMAGED_MAX]; /* chunks found unreadable */
     size_t damaged_count;
-    size_t damaged_told; /* so many of them were logged */
+    size_t damaged_told; /* how many of them were logged */
 
     pthread_mutex_t pool_lock;
     pthread_cond_t pool_changed; /* monotonic clock */
@@ -98,8 +98,8 @@ struct edgeops_store {
     /* Under `lock`: backups under way. No file in data/blobs may go meanwhile: a backup copies them
      * some time after it has seen who refers to them. */
     size_t backups;
-    pthread_rwlock_t blob_lock; /* taken first: who makes rows that refer to blobs reads, who
-                                 * removes files writes */
+    pthread_rwlock_t blob_lock; /* taken first: for reading to make rows that refer to blobs, for
+                                 * writing to remove files */
 
     pthread_mutex_t watch_lock;
     struct edgeops_watch *watches;

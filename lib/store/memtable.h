@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The series: assets with those of their rows that are in the journal only, and with what is known
- * of the others. Under the store's lock, but for the blocks of a sealed segment, which do not change
- * any more. */
+ * of the others. Under the store's lock, but for the blocks of a sealed segment, which no longer
+ * change. */
 #ifndef EOP_STORE_MEMTABLE_H
 #define EOP_STORE_MEMTABLE_H
 

@@ -85,7 +85,7 @@ static edgeops_status rename_asset(edgeops_store *store, const char *from, const
     series->asset.name = name;
     series->asset.hash = eop_names_hash(name);
     eop_names_add(&list->by_name, series, series->asset.hash);
-    /* Who follows the old name does not follow this asset any more. */
+    /* Cursors that follow the old name no longer follow this asset. */
     list->epoch++;
     return EDGEOPS_OK;
 }

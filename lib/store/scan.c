@@ -335,7 +335,7 @@ static edgeops_status open_piece(eop_slice *slice, eop_scan *scan, const eop_pie
 
 /* -- the scan -- */
 
-/* Finds the piece in which the last so many rows begin. */
+/* Finds the piece in which the last N rows begin. */
 static edgeops_status go_to_last(eop_scan *scan) {
     uint64_t sum = 0;
     scan->next = scan->piece_count;

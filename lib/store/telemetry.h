@@ -50,7 +50,7 @@ edgeops_status eop_telemetry_begin_writing(eop_telemetry *telemetry);
 /** Makes chunks of a sealed segment; measures its blocks. Does nothing more when it is applied: an
  * earlier try was told to have failed, but its commit was done. */
 edgeops_status eop_telemetry_write(eop_telemetry *telemetry, const eop_segment *segment);
-/** Removes some chunks of an asset. DONE: there are no more, it is forgotten. */
+/** Removes some chunks of an asset. DONE: none was left, and the asset is forgotten. */
 edgeops_status eop_telemetry_drop(eop_telemetry *telemetry, uint32_t asset);
 
 /** Gives some of the pages that dropping left back to the file system. DONE: there are none. */

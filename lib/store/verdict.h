@@ -18,7 +18,7 @@ typedef struct eop_verdicts {
     eop_buf bytes; /* what channel and stored refer to, by their place in it */
 } eop_verdicts;
 
-/** Starts anew. */
+/** Begins a new list. */
 void eop_verdicts_begin(eop_verdicts *verdicts, bool wanted);
 /** A verdict on the next sample. */
 edgeops_status eop_verdicts_add(eop_verdicts *verdicts, edgeops_outcome outcome, uint32_t marks,

@@ -221,7 +221,7 @@ Test(store_types, number_is_taken_where_its_channel_has_it_exactly) {
     CHECK_OK(put(store, "a", 4, 0, "u64", f64(0x1p63), &r));
     CHECK_CODE(EDGEOPS_E_INVALID, put(store, "a", 5, 0, "u64", i64(-1), &r));
     cr_assert_str_eq(edgeops_error_last()->message,
-                     "asset 'a', channel 'u64': -1 is no uint64 exactly");
+                     "asset 'a', channel 'u64': -1 does not fit uint64 exactly");
     /* An INT8 that is none. */
     edgeops_value bad = {.type = EDGEOPS_TYPE_INT8, .as.i64 = 200};
     CHECK_CODE(EDGEOPS_E_INVALID, put(store, "a", 5, 0, "i8", bad, &r));
