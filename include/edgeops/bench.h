@@ -21,7 +21,7 @@ typedef struct edgeops_virtual_options {
 #define EDGEOPS_VIRTUAL_OPTIONS_INIT                                                               \
     { sizeof(edgeops_virtual_options), 0, 0, 0.0, NULL }
 
-/** Same as the INIT macro, for callers that cannot use it. Any thread. Since 0.1. */
+/** Same as the INIT macro, for callers that cannot use it. Threads: any. Since 0.1. */
 EDGEOPS_API void edgeops_virtual_options_init(edgeops_virtual_options *options, size_t struct_size);
 
 /** Opens a virtual asset.

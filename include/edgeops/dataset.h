@@ -93,7 +93,7 @@ typedef struct edgeops_dataset_options {
             EDGEOPS_LABEL_RULE_SKIP, 0                                                             \
     }
 
-/** Same as the INIT macro, for callers that cannot use it. Any thread. Since 0.1. */
+/** Same as the INIT macro, for callers that cannot use it. Threads: any. Since 0.1. */
 EDGEOPS_API void edgeops_dataset_options_init(edgeops_dataset_options *options, size_t struct_size);
 
 /** Freezes a dataset: later samples and labels do not change it. Assets without a row in it are
@@ -175,7 +175,7 @@ typedef struct edgeops_dataset_layout {
 #define EDGEOPS_DATASET_LAYOUT_INIT                                                                \
     { sizeof(edgeops_dataset_layout), 0, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
 
-/** Same as the INIT macro, for callers that cannot use it. Any thread. Since 0.1. */
+/** Same as the INIT macro, for callers that cannot use it. Threads: any. Since 0.1. */
 EDGEOPS_API void edgeops_dataset_layout_init(edgeops_dataset_layout *layout, size_t struct_size);
 
 /** Reads a frozen dataset straight into the caller's arrays, as edgeops_dataset_read_unchecked()

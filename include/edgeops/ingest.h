@@ -53,7 +53,7 @@ typedef struct edgeops_source_stats {
 #define EDGEOPS_SOURCE_STATS_INIT                                                                  \
     { sizeof(edgeops_source_stats), EDGEOPS_SOURCE_STOPPED, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, "", 0 }
 
-/** Same as the INIT macro, for callers that cannot use it. Any thread. Since 0.1. */
+/** Same as the INIT macro, for callers that cannot use it. Threads: any. Since 0.1. */
 EDGEOPS_API void edgeops_source_stats_init(edgeops_source_stats *stats, size_t struct_size);
 
 /** A message that could not be taken. Borrowed for the call. */
@@ -98,7 +98,7 @@ typedef struct edgeops_source_options {
 #define EDGEOPS_SOURCE_OPTIONS_INIT                                                                \
     { sizeof(edgeops_source_options), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
 
-/** Same as the INIT macro, for callers that cannot use it. Any thread. Since 0.1. */
+/** Same as the INIT macro, for callers that cannot use it. Threads: any. Since 0.1. */
 EDGEOPS_API void edgeops_source_options_init(edgeops_source_options *options, size_t struct_size);
 
 typedef struct edgeops_source edgeops_source;
@@ -178,7 +178,7 @@ typedef struct edgeops_publisher_options {
 #define EDGEOPS_PUBLISHER_OPTIONS_INIT                                                             \
     { sizeof(edgeops_publisher_options), NULL, 0, NULL, NULL, NULL, NULL }
 
-/** Same as the INIT macro, for callers that cannot use it. Any thread. Since 0.1. */
+/** Same as the INIT macro, for callers that cannot use it. Threads: any. Since 0.1. */
 EDGEOPS_API void edgeops_publisher_options_init(edgeops_publisher_options *options,
                                                 size_t struct_size);
 

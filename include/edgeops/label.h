@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Labels: what a human or a system says about a time or an interval of an asset. They are kept beside
- * the samples, with their history; a dataset freezes those that are in force. */
+/* Labels: what a human or a system says about a time or an interval of an asset. They are kept
+ * beside the samples, with their history; a dataset freezes those that are in force. */
 #ifndef EDGEOPS_LABEL_H
 #define EDGEOPS_LABEL_H
 
@@ -48,7 +48,7 @@ typedef struct edgeops_label_result {
 #define EDGEOPS_LABEL_RESULT_INIT                                                                  \
     { sizeof(edgeops_label_result), 0, 0 }
 
-/** Same as the INIT macro, for callers that cannot use it. Any thread. Since 0.1. */
+/** Same as the INIT macro, for callers that cannot use it. Threads: any. Since 0.1. */
 EDGEOPS_API void edgeops_label_result_init(edgeops_label_result *result, size_t struct_size);
 
 /** Adds those of n labels that are not there yet, all or none of them, so that it can be called
@@ -103,7 +103,7 @@ typedef struct edgeops_label_query {
             0, 0, 0, 0, 0                                                                          \
     }
 
-/** Same as the INIT macro, for callers that cannot use it. Any thread. Since 0.1. */
+/** Same as the INIT macro, for callers that cannot use it. Threads: any. Since 0.1. */
 EDGEOPS_API void edgeops_label_query_init(edgeops_label_query *query, size_t struct_size);
 
 /** Walks labels, sorted by asset, start and id; those that come while it walks are left out, unless

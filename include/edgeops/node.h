@@ -28,7 +28,7 @@ typedef struct edgeops_node_options {
 #define EDGEOPS_NODE_OPTIONS_INIT                                                                  \
     { sizeof(edgeops_node_options), EDGEOPS_NODE_AUTO, NULL, NULL, 0, 0 }
 
-/** Same as the INIT macro, for callers that cannot use it. Any thread. Since 0.1. */
+/** Same as the INIT macro, for callers that cannot use it. Threads: any. Since 0.1. */
 EDGEOPS_API void edgeops_node_options_init(edgeops_node_options *options, size_t struct_size);
 
 /** Opens a node home, making it where absent. Sources and deployments do not run yet.
@@ -117,7 +117,7 @@ typedef struct edgeops_call_options {
 #define EDGEOPS_CALL_OPTIONS_INIT                                                                  \
     { sizeof(edgeops_call_options), -1, -1, NULL, NULL }
 
-/** Same as the INIT macro, for callers that cannot use it. Any thread. Since 0.1. */
+/** Same as the INIT macro, for callers that cannot use it. Threads: any. Since 0.1. */
 EDGEOPS_API void edgeops_call_options_init(edgeops_call_options *options, size_t struct_size);
 
 /** Runs one operation of the node's table and waits for its answer, turning the context's loop.

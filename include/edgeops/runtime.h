@@ -18,7 +18,7 @@ typedef struct edgeops_runtime_options {
 #define EDGEOPS_RUNTIME_OPTIONS_INIT                                                               \
     { sizeof(edgeops_runtime_options), NULL, 0 }
 
-/** Same as the INIT macro, for callers that cannot use it. Any thread. Since 0.1. */
+/** Same as the INIT macro, for callers that cannot use it. Threads: any. Since 0.1. */
 EDGEOPS_API void edgeops_runtime_options_init(edgeops_runtime_options *options, size_t struct_size);
 
 /** Makes a runtime, the host side of the workers. Starts nothing yet.
@@ -29,7 +29,8 @@ EDGEOPS_API void edgeops_runtime_options_init(edgeops_runtime_options *options, 
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_runtime_new(
     edgeops_runtime **out, edgeops_ctx *ctx, const edgeops_runtime_options *options);
 
-/** Frees a runtime, once the last of its trainings and lanes is gone. NULL is allowed. Since 0.1. */
+/** Frees a runtime, once the last of its trainings and lanes is gone. NULL is allowed.
+ *  Threads: the context's. Since 0.1. */
 EDGEOPS_API void edgeops_runtime_free(edgeops_runtime *runtime);
 
 /* -- training: a workflow and a frozen dataset make a model -- */
@@ -92,7 +93,7 @@ typedef struct edgeops_train_options {
 #define EDGEOPS_TRAIN_OPTIONS_INIT                                                                 \
     { sizeof(edgeops_train_options), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
 
-/** Same as the INIT macro, for callers that cannot use it. Any thread. Since 0.1. */
+/** Same as the INIT macro, for callers that cannot use it. Threads: any. Since 0.1. */
 EDGEOPS_API void edgeops_train_options_init(edgeops_train_options *options, size_t struct_size);
 
 typedef struct edgeops_training edgeops_training;
@@ -191,7 +192,7 @@ typedef struct edgeops_lane_options {
 #define EDGEOPS_LANE_OPTIONS_INIT                                                                  \
     { sizeof(edgeops_lane_options), 0, NULL, NULL, NULL, NULL, NULL }
 
-/** Same as the INIT macro, for callers that cannot use it. Any thread. Since 0.1. */
+/** Same as the INIT macro, for callers that cannot use it. Threads: any. Since 0.1. */
 EDGEOPS_API void edgeops_lane_options_init(edgeops_lane_options *options, size_t struct_size);
 
 typedef struct edgeops_lane edgeops_lane;

@@ -21,10 +21,14 @@ typedef int64_t edgeops_duration;
 #define EDGEOPS_MILLISECOND ((edgeops_duration)1000000)
 #define EDGEOPS_SECOND      ((edgeops_duration)1000000000)
 
-/* A context, a store, and what is made from one of them belong to the process that made it. In the
- * child of a fork() each call on it is refused with EDGEOPS_E_INVALID and closing it does nothing, so
- * that neither harms the parent; the child makes objects of its own. Tables, datasets, summaries,
- * workflows and virtual assets are memory alone and go on to work there. */
+/* A context, a store, and what is made from one of them belong to the process that made them. In
+ * the child of a fork() each call on them is refused with EDGEOPS_E_INVALID, and closing them does
+ * nothing, so that the parent comes to no harm. The child makes objects of its own. Tables,
+ * datasets, summaries, models, workflows and virtual assets are only memory and work there, too.
+ *
+ * Close what was made from an object before that object: cursors and watchers before their store,
+ * all before their context. Threads "any" means any number at once, "one at a time" any thread, one
+ * after the other, "the context's" the thread that turns its loop. */
 typedef struct edgeops_ctx edgeops_ctx;
 typedef struct edgeops_node edgeops_node;
 typedef struct edgeops_store edgeops_store;
@@ -50,18 +54,18 @@ typedef enum edgeops_type {
     EDGEOPS_TYPE_BLOB = 13 /**< bytes, such as an image: kept once in `data/blobs/` */
 } edgeops_type;
 
-/** Elements of a sample of an array channel, at most: an audio block of 4,096 values is one sample
- *  of length 4096. Arrays are of the float and integer types. */
+/** Most elements in one value of an array channel: an audio block of 4,096 numbers is one value of
+ *  length 4096. Arrays are of the float and integer types. */
 #define EDGEOPS_LENGTH_MAX 65536u
-/** Bytes of one blob, at most. */
+/** Most bytes in one blob. */
 #define EDGEOPS_BLOB_MAX (64u * 1024 * 1024)
 
 /** One value. 16 bytes.
  *
- *  A scalar has size 0. An array has the type of its elements, size = bytes of all of them and
- *  as.data: elements one after the other in the machine's byte order, aligned or not. A BLOB on its
- *  way in has its bytes; one that was read has size 40 and as.data points to an edgeops_blob, whose
- *  bytes edgeops_blob_read() reads. */
+ *  A number or bool has size 0. An array has the type of its elements; as.data points to them, one
+ *  after the other in the machine's byte order, aligned or not, and size is the bytes of all of
+ *  them. A BLOB that is appended has its bytes in as.data. One that was read has size 40, as.data
+ *  points to an edgeops_blob, and edgeops_blob_read() reads its bytes. */
 typedef struct edgeops_value {
     edgeops_type type;
     uint32_t size; /**< bytes of as.str or as.data, else 0 */
@@ -85,45 +89,50 @@ typedef struct edgeops_blob {
 #define EDGEOPS_QUALITY_NONE ((uint16_t)0xffff)
 
 /** One sample on its way in: a time stamp and the values of some channels of one asset. Channels
- *  that are not listed are null. Everything is borrowed for the length of the call. Set all members
- *  that you do not use to 0: append-only. */
+ *  that are not listed are null. Everything is borrowed for the length of the call. Passed in
+ *  arrays: its size never changes; set all members that you do not use to 0. */
 typedef struct edgeops_sample {
     const char *asset; /**< name, see edgeops_store_append() */
     edgeops_time time;
-    int64_t seq;  /**< tells samples of one time stamp apart, 0 if there is no such number */
+    int64_t seq;  /**< tells samples of one time stamp apart; 0 where there is no such number */
     size_t count; /**< number of channels here, 1..1024 */
-    const char *const *channels; /**< count names, no two the same */
+    const char *const *channels; /**< count names, all different */
     const edgeops_value *values; /**< count values */
-    /** NULL, or count codes that say how good a value is, as its source gives them; the store keeps
-     * them and gives them no meaning. Siemens databus: the 16 bits of `qx`, whose bits 6-7 are `qc`
-     * (0 bad, 1 uncertain, 2 and 3 good); with `qc` alone those two bits. OPC UA: the upper 16 bits
-     * of the StatusCode. EDGEOPS_QUALITY_NONE: none. A null value has none. */
+    /** NULL, or count codes that say how good a value is. The store keeps them as the source gives
+     * them and does not interpret them. Siemens databus: the 16 bits of `qx`, whose bits 6-7 are
+     * `qc` (0 bad, 1 uncertain, 2 and 3 good); with `qc` alone those two bits. OPC UA: the upper 16
+     * bits of the StatusCode. EDGEOPS_QUALITY_NONE: no code. A null value has no code. */
     const uint16_t *qualities;
 } edgeops_sample;
 
-/** What a point on a common rate takes of a channel whose samples stand beside it. */
+/** Which value a point on a common rate takes of a channel whose samples have other times. */
 typedef enum edgeops_fill {
     EDGEOPS_FILL_PREVIOUS = 0, /**< its last value at or before the point */
-    EDGEOPS_FILL_LINEAR = 1, /**< float64: on the line to the value of the very next row, where that
-                                has one; all else as PREVIOUS */
-    EDGEOPS_FILL_NONE = 2    /**< its last value within the period that ends at the point */
+    EDGEOPS_FILL_LINEAR = 1,   /**< float64: on the line to the value of the next row, if that has
+                                one; all else as PREVIOUS */
+    EDGEOPS_FILL_NONE = 2      /**< its last value within the period that ends at the point */
 } edgeops_fill;
 
-/** What a window does about a channel that has no value in a row. */
+/** What a window does about a channel that has no value in a row. Reserved: not in this version,
+ *  which knows NULL only. */
 typedef enum edgeops_missing {
     EDGEOPS_MISSING_NULL = 0,     /**< the value is null: NaN for a float64 */
-    EDGEOPS_MISSING_PREVIOUS = 1, /**< the channel's last value. Reserved */
-    EDGEOPS_MISSING_SKIP = 2      /**< the window is left out and counted. Reserved */
+    EDGEOPS_MISSING_PREVIOUS = 1, /**< reserved: the channel's last value */
+    EDGEOPS_MISSING_SKIP = 2      /**< reserved: the window is left out and counted */
 } edgeops_missing;
 
-/** Which label a window has whose rows do not share one. */
+/** Which label a window has whose rows do not all have the same one. Reserved: not in this version,
+ *  which knows SKIP only. */
 typedef enum edgeops_label_rule {
-    EDGEOPS_LABEL_RULE_SKIP = 0,     /**< none: trainings leave it out */
-    EDGEOPS_LABEL_RULE_MAJORITY = 1, /**< that of most rows. Reserved */
-    EDGEOPS_LABEL_RULE_LAST = 2      /**< that of the newest row. Reserved */
+    EDGEOPS_LABEL_RULE_SKIP = 0,     /**< none: trainings leave the window out */
+    EDGEOPS_LABEL_RULE_MAJORITY = 1, /**< reserved: the label of most rows */
+    EDGEOPS_LABEL_RULE_LAST = 2      /**< reserved: the label of the newest row */
 } edgeops_label_rule;
 
-/** Frees memory that a call gave away. NULL is allowed. Any thread. Since 0.1. */
+/** Frees memory that a call gave to the caller, where the call says so.
+ *
+ *  @param memory  NULL is allowed
+ *  Threads: any. Since 0.1. */
 EDGEOPS_API void edgeops_free(void *memory);
 
 EDGEOPS_END_DECLS

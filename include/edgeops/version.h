@@ -13,10 +13,10 @@
 
 EDGEOPS_BEGIN_DECLS
 
-/** EDGEOPS_VERSION_HEX of the library that is running. Any thread. Since 0.1. */
+/** EDGEOPS_VERSION_HEX of the library that is running. Threads: any. Since 0.1. */
 EDGEOPS_API uint32_t edgeops_version(void);
 
-/** "major.minor.patch" of the library that is running. Static. Any thread. Since 0.1. */
+/** "major.minor.patch" of the library that is running. Static. Threads: any. Since 0.1. */
 EDGEOPS_API const char *edgeops_version_string(void);
 
 EDGEOPS_END_DECLS

@@ -135,7 +135,8 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_workflow_list(const char *s
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_workflow_remove(const char *store,
                                                                      const char *reference);
 
-/** What is known of a workflow; NULL for NULL. Borrowed from the workflow. Any thread. Since 0.1. */
+/** What is known of a workflow; NULL for NULL. Borrowed from the workflow.
+ *  Threads: any. Since 0.1. */
 EDGEOPS_API const edgeops_workflow_info *edgeops_workflow_info_of(const edgeops_workflow *workflow);
 
 /** Frees the handle; what is installed stays. NULL is allowed. Any thread. Since 0.1. */
