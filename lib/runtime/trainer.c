@@ -137,10 +137,13 @@ static edgeops_status count_entry(const char *name, void *user_data) {
     return EDGEOPS_OK;
 }
 
-static bool has_artifacts(const eop_trainer *t) {
+static edgeops_status check_artifacts(const eop_trainer *t) {
     size_t count = 0;
-
-    return eop_dir_walk(t->artifact_dir, count_entry, &count) == EDGEOPS_OK && count > 0;
+    edgeops_status status = eop_dir_walk(t->artifact_dir, count_entry, &count);
+    return status != EDGEOPS_OK || count > 0
+               ? status
+               : eop_fail(EDGEOPS_E_WORKER, "runtime",
+                          "the training left no file in the artifact directory");
 }
 
 /* A workflow can say DONE itself, by writing to the worker's connection: what counts is that there
@@ -152,8 +155,8 @@ static void on_exit_of_worker(edgeops_status status, const char *message,
     if (t->canceled) {
         status = EDGEOPS_E_CANCELED;
     } else if (t->done) {
-        status = has_artifacts(t) ? EDGEOPS_OK : EDGEOPS_E_WORKER;
-        message = status == EDGEOPS_OK ? "" : "the training left no file in the artifact directory";
+        status = check_artifacts(t);
+        message = status == EDGEOPS_OK ? "" : edgeops_error_last()->message;
     } else if (t->tracing) {
         status = EDGEOPS_E_TIMEOUT; /* died of the trace */
         message = "the training took longer than the manifest's train_timeout";
