@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a journal frame carries: rows, one after the other. Little-endian, not aligned:
+/* The payload of a journal frame: rows, one after the other. Little-endian, not aligned:
  *
- *   row   = u32 asset id, u16 cells, u64 ordinal, i64 time, i64 seq, then the cells
- *   cell  = u16 tag (channel | type << 12), then by type: 8, 4, 2 or 1 bytes for a number of that
- *           width, BOOL 1 byte, STRING u32 size and that many bytes, BLOB 40 bytes (edgeops_blob);
- *           14: an array: u8 element type, u8 0, u16 0, u32 bytes, the elements
- *   A cell of a value with a quality code is led by u16 tag (channel | 15 << 12), u16 code; both
- *   count as one.
+ *   row   = u32 asset id, u16 number of cells, u64 ordinal, i64 time, i64 seq, then the cells
+ *   cell  = u16 tag (channel | type << 12), then by type (edgeops_type):
+ *           a number  its 8, 4, 2 or 1 bytes; BOOL 1 byte
+ *           STRING    u32 size, then that many bytes
+ *           BLOB      40 bytes (edgeops_blob)
+ *           14        an array: u8 element type, u8 0, u16 0, u32 size, then that many bytes of
+ *                     elements
  *
- * A null is a cell that is not there. */
+ * Before the cell of a value with a quality code come u16 tag (channel | 15 << 12) and u16 code;
+ * both together count as one cell. A null has no cell. */
 #ifndef EOP_JOURNAL_FRAME_H
 #define EOP_JOURNAL_FRAME_H
 
@@ -24,8 +26,8 @@
 #define EOP_FRAME_ROW_MAX 30u /* bytes of a row without cells */
 
 typedef struct eop_cell {
-    uint32_t channel; /**< position within the asset, < EOP_CHANNELS_MAX */
-    uint16_t quality; /**< EDGEOPS_QUALITY_NONE: it has none */
+    uint32_t channel; /**< position in the asset, < EOP_CHANNELS_MAX */
+    uint16_t quality; /**< EDGEOPS_QUALITY_NONE: no code */
     edgeops_value value;
 } eop_cell;
 
@@ -37,18 +39,18 @@ typedef struct eop_frame_row {
     int64_t seq;
 } eop_frame_row;
 
-/** Bytes that a value takes at most in a frame, without a quality code. */
+/** The most bytes that a value takes in a frame, without a quality code. */
 static inline size_t eop_frame_cell_bound(const edgeops_value *value) {
     return value->type == EDGEOPS_TYPE_BLOB ? 2 + sizeof(edgeops_blob) : 10 + (size_t)value->size;
 }
 #define EOP_FRAME_QUALITY 4u /* bytes of a quality code */
 
-/** Puts a row; null cells are left out. Sets buf->failed when there is no memory. */
+/** Appends a row without its null cells. Sets buf->failed when memory runs out. */
 void eop_frame_put(eop_buf *buf, const eop_frame_row *row, const eop_cell *cells);
 
-/** Takes the next row off the front of *data. cells: EOP_CHANNELS_MAX of them; strings,
- * arrays and blobs point into the data.
- *  @return EDGEOPS_OK; EDGEOPS_DONE at the end; EDGEOPS_E_CORRUPT */
+/** Takes the next row off the front of *data. cells: room for EOP_CHANNELS_MAX; strings, arrays and
+ * blobs are borrowed from the data. @return EDGEOPS_OK; EDGEOPS_DONE at the end;
+ * EDGEOPS_E_CORRUPT */
 edgeops_status eop_frame_next(eop_frame_row *row, eop_cell *cells, const char **data,
                               const char *end);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The folder of segments: which one is written, which is the spare, which are sealed and may go.
  * Owns the file descriptors. journal.h has the format and the order of calls; the caller's lock
- * guards all of it. */
+ * guards everything here. */
 #include "journal/journal.h"
 
 #include <errno.h>
@@ -26,14 +26,14 @@ struct eop_journal {
     uint64_t floor_bytes;
     int fd; /* of the active segment, -1 for none */
     eop_segment_header active;
-    uint64_t end;         /* where the next frame goes */
-    uint64_t last_number; /* the highest one ever used */
+    uint64_t end;         /* offset of the next frame */
+    uint64_t last_number; /* the highest number ever used */
     bool has_spare;
     bool written;
-    uint64_t unsynced;  /* segments before this one are on the disk */
-    uint64_t in_folder; /* so is the entry of this one in the folder */
+    uint64_t unsynced;  /* segments before this number are on the disk */
+    uint64_t in_folder; /* the folder's entry of this segment is on the disk */
     uint64_t damaged;
-    uint64_t holds; /* files stay what they are */
+    uint64_t holds; /* copies under way: no file is reused */
 };
 
 static char *segment_path(const eop_journal *journal, uint64_t number) {
@@ -73,7 +73,7 @@ typedef struct listing {
     const eop_journal *journal;
 } listing;
 
-/* A file that was half made when the power went or the program was killed. */
+/* Removes a file that a power cut or kill left half made. */
 static void remove_unfinished(const eop_journal *journal, const char *name) {
     char *path = eop_path_join(journal->folder, name);
     if (path != NULL) {
@@ -118,7 +118,7 @@ void eop_journal_prefetch(const char *folder) {
     }
 }
 
-/* A segment whose header is gone is put aside, so that the rest of the home can be used. */
+/* Renames a segment without a sound header, so that the rest of the home can be used. */
 static edgeops_status put_aside(eop_journal *journal, const char *path) {
     char *aside = eop_format("%s.bad", path);
     if (aside == NULL) {
@@ -190,8 +190,8 @@ static edgeops_status find_spare(eop_journal *journal) {
     return EDGEOPS_OK;
 }
 
-static edgeops_status replay(eop_journal *journal, uint64_t applied, eop_journal_fn fn,
-                             void *user_data) {
+static edgeops_status replay_segments(eop_journal *journal, uint64_t applied, eop_journal_fn fn,
+                                      void *user_data) {
     listing list = {.journal = journal};
     edgeops_status status = eop_dir_walk(journal->folder, list_segment, &list);
     journal->last_number = applied;
@@ -202,7 +202,7 @@ static edgeops_status replay(eop_journal *journal, uint64_t applied, eop_journal
             eop_journal_retire(journal, number);
             continue;
         }
-        /* Numbers have no gaps: a file that is not there is lost. */
+        /* Numbers have no gaps: a missing file was lost. */
         journal->damaged += number != journal->last_number + 1;
         journal->last_number = number;
         status = replay_segment(journal, number, i + 1 == list.count, fn, user_data);
@@ -240,7 +240,7 @@ edgeops_status eop_journal_open(eop_journal **out, const eop_journal_options *op
         status = find_spare(journal);
     }
     if (status == EDGEOPS_OK) {
-        status = replay(journal, options->applied, fn, user_data);
+        status = replay_segments(journal, options->applied, fn, user_data);
     }
     if (status == EDGEOPS_OK) {
         *out = journal;
@@ -278,7 +278,7 @@ void eop_journal_settle(eop_journal *journal) {
         return;
     }
     if (journal->end == EOP_SEGMENT_HEADER) {
-        /* Nothing was written under its number, which may be used again. */
+        /* Nothing was written under this number, so it may be used again. */
         remove_file(segment_path(journal, journal->active.number));
     } else if (ftruncate(journal->fd, (off_t)journal->end) == 0) {
         journal->active.bytes = journal->end;
@@ -287,7 +287,7 @@ void eop_journal_settle(eop_journal *journal) {
 
 /* -- segments -- */
 
-/* EDGEOPS_OK when that many bytes can be taken and the floor stays free. */
+/* E_LIMIT when taking these bytes would leave less than the floor free. */
 static edgeops_status check_room(const eop_journal *journal, uint64_t bytes) {
     uint64_t free_bytes = 0;
     edgeops_status status = eop_disk_free(&free_bytes, journal->folder);
@@ -309,14 +309,14 @@ static edgeops_status make_file(const eop_journal *journal, const char *name, ui
         return status;
     }
     char *path = eop_path_join(journal->folder, name);
-    /* A larger one serves once. */
+    /* A larger file is used once and is never a spare. */
     bool written = journal->written && bytes == journal->segment_bytes;
     status = path != NULL ? eop_segment_make(path, bytes, written) : eop_fail_nomem("store");
     eop_free(path);
     return status;
 }
 
-/* A file that was made becomes the spare, or goes when it cannot. */
+/* Makes the new file the spare; removes it when that fails. */
 static edgeops_status take_spare(const eop_journal *journal, const char *name, bool wanted) {
     edgeops_status status = EDGEOPS_OK;
     char *made = eop_path_join(journal->folder, name);
@@ -359,8 +359,8 @@ edgeops_status eop_journal_make_spare(eop_journal *journal) {
     return status;
 }
 
-/* The spare file becomes the active segment. */
-static edgeops_status activate(eop_journal *journal, uint64_t bytes) {
+/* Makes the spare file the active segment. */
+static edgeops_status activate_spare(eop_journal *journal, uint64_t bytes) {
     edgeops_status status = EDGEOPS_OK;
     eop_segment_header header = {0};
     int fd = -1;
@@ -373,7 +373,7 @@ static edgeops_status activate(eop_journal *journal, uint64_t bytes) {
     }
     fd = eop_open(spare, O_RDWR | O_CLOEXEC);
     if (fd < 0) {
-        /* Someone took the file away: the next try makes another one. */
+        /* Somebody removed the file: the next try makes another. */
         journal->has_spare = false;
         status = eop_fail_errno(errno, "store", "cannot open '%s'", spare);
         goto out;
@@ -415,7 +415,7 @@ edgeops_status eop_journal_rotate(eop_journal *journal, size_t payload) {
     if (status == EDGEOPS_OK && (!journal->has_spare || bytes > journal->segment_bytes)) {
         status = make_spare(journal, bytes);
     }
-    return status == EDGEOPS_OK ? activate(journal, bytes) : status;
+    return status == EDGEOPS_OK ? activate_spare(journal, bytes) : status;
 }
 
 void eop_journal_retire(eop_journal *journal, uint64_t segment) {
@@ -430,7 +430,7 @@ void eop_journal_retire(eop_journal *journal, uint64_t segment) {
             unlink(path);
         }
     }
-    /* Without memory the file stays: the next opening removes it. */
+    /* Out of memory the file stays; the next opening removes it. */
     eop_free(path);
     eop_free(spare);
 }
@@ -507,7 +507,7 @@ static edgeops_status sync_segment(const eop_journal *journal, uint64_t number) 
     edgeops_status status = EDGEOPS_OK;
     int fd = eop_open(path, O_RDWR | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT) {
-        /* Its rows are in chunks, or it was put aside. */
+        /* Already in chunks, or put aside. */
         status = EDGEOPS_OK;
     } else if (fd < 0 || fdatasync(fd) != 0) {
         status = eop_fail_errno(errno, "store", "cannot sync '%s'", path);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One segment file: makes it with all its blocks, writes and checks its header, and walks its
- * frames. Knows no folder and no lock. */
+ * frames. Knows neither the folder nor a lock. */
 #include "journal/journal_file.h"
 
 #include <errno.h>
@@ -47,7 +47,7 @@ edgeops_status eop_segment_write(int fd, const char *path, const void *data, siz
     return EDGEOPS_OK;
 }
 
-/* Not secret, only unlike every earlier one of the file. */
+/* Not secret, but different from all earlier salts of the file. */
 static uint64_t new_salt(uint64_t number) {
     uint64_t seed[4] = {number, (uint64_t)eop_now(), (uint64_t)eop_monotonic(), (uint64_t)getpid()};
     return eop_hash64(seed, sizeof seed) | 1;
@@ -91,7 +91,7 @@ edgeops_status eop_segment_check(eop_segment_header *header, int fd, const char 
     return EDGEOPS_OK;
 }
 
-static edgeops_status allocate(int fd, const char *path, uint64_t bytes, bool *done) {
+static edgeops_status allocate_blocks(int fd, const char *path, uint64_t bytes, bool *done) {
     int rc = posix_fallocate(fd, 0, (off_t)bytes);
     *done = rc == 0;
     if (rc != 0 && rc != EOPNOTSUPP && rc != EINVAL) {
@@ -100,7 +100,7 @@ static edgeops_status allocate(int fd, const char *path, uint64_t bytes, bool *d
     return EDGEOPS_OK;
 }
 
-static edgeops_status fill(int fd, const char *path, uint64_t bytes) {
+static edgeops_status fill_with_zeros(int fd, const char *path, uint64_t bytes) {
     char *zeros = eop_calloc(1, 64 * 1024);
     edgeops_status status = zeros != NULL ? EDGEOPS_OK : eop_fail_nomem("store");
     for (uint64_t at = 0; status == EDGEOPS_OK && at < bytes; at += 64 * 1024) {
@@ -117,10 +117,11 @@ edgeops_status eop_segment_make(const char *path, uint64_t bytes, bool written) 
         return eop_fail_errno(errno, "store", "cannot make '%s'", path);
     }
     bool allocated = false;
-    edgeops_status status = allocate(fd, path, bytes, &allocated);
-    /* Blocks that were only allocated are marked as written by the first sync after a write. */
+    edgeops_status status = allocate_blocks(fd, path, bytes, &allocated);
+    /* The first sync after a write to a merely allocated block must also mark it as written;
+     * writing zeros now avoids that later. */
     if (status == EDGEOPS_OK && (written || !allocated)) {
-        status = fill(fd, path, bytes);
+        status = fill_with_zeros(fd, path, bytes);
     }
     if (status == EDGEOPS_OK && written && fsync(fd) != 0) {
         status = eop_fail_errno(errno, "store", "cannot sync '%s'", path);
@@ -132,7 +133,7 @@ edgeops_status eop_segment_make(const char *path, uint64_t bytes, bool written) 
     return status;
 }
 
-/* A piece of the file in memory. */
+/* A part of the file in memory. */
 typedef struct window {
     int fd;
     const char *path;
@@ -143,7 +144,8 @@ typedef struct window {
     size_t capacity;
 } window;
 
-/* The bytes [offset, offset + size) of the file, which holds them. */
+/* *out: the bytes [offset, offset + size), which must lie in the file; borrowed until the next
+ * call. */
 static edgeops_status window_get(const char **out, window *w, uint64_t offset, size_t size) {
     if (offset >= w->offset && offset + size <= w->offset + w->size) {
         *out = w->data + (offset - w->offset);
@@ -172,7 +174,7 @@ static edgeops_status window_get(const char **out, window *w, uint64_t offset, s
     return EDGEOPS_OK;
 }
 
-/* EDGEOPS_OK with a frame, DONE when there is no sound one at offset. */
+/* DONE: there is no sound frame at offset. */
 static edgeops_status frame_at(const char **payload, uint32_t *size, window *w,
                                const eop_segment_header *header, uint64_t offset) {
     const char *head = NULL;
@@ -212,7 +214,7 @@ edgeops_status eop_segment_walk(int fd, const char *path, const eop_segment_head
         uint32_t size = 0;
         status = frame_at(&payload, &size, &w, header, offset);
         if (status == EDGEOPS_DONE) {
-            /* The end, or a damaged frame with sound ones behind it: those were acknowledged. */
+            /* The end, or damage: frames behind it were acknowledged and must be found. */
             offset += 8;
             status = EDGEOPS_OK;
             continue;

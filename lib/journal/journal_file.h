@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Segment files of the journal: header, preallocation, and the walk over their frames. */
+/* One segment file of the journal: header, preallocation, and the walk over its frames. journal.h
+ * has the format. Knows neither the folder nor a lock. */
 #ifndef EOP_JOURNAL_JOURNAL_FILE_H
 #define EOP_JOURNAL_JOURNAL_FILE_H
 
@@ -16,16 +17,17 @@ typedef struct eop_segment_header {
 /** Writes a header with a new salt. */
 edgeops_status eop_segment_begin(eop_segment_header *header, int fd, uint64_t number,
                                  uint64_t bytes, const char *path);
-/** E_CORRUPT when it is none. */
+/** Reads the header. E_CORRUPT when the file is not a segment; E_VERSION. */
 edgeops_status eop_segment_check(eop_segment_header *header, int fd, const char *path);
-/** Makes a file of such a size whose blocks are there; written: and on the disk with all that tells
- * of them. E_LIMIT on a full disk, then no file stays. */
+/** Makes a file with all its blocks allocated; written: also written and synced with their
+ * metadata. E_LIMIT on a full disk. Leaves no file after a failure. */
 edgeops_status eop_segment_make(const char *path, uint64_t bytes, bool written);
-/** Walks the sound frames. *end: behind the last one; *damaged grows by one for each gap. */
+/** Calls fn for each sound frame. *end: offset behind the last one; *damaged grows by one for each
+ * gap. */
 edgeops_status eop_segment_walk(int fd, const char *path, const eop_segment_header *header,
                                 uint64_t *end, uint64_t *damaged, eop_journal_fn fn,
                                 void *user_data);
-/** All size bytes at offset. */
+/** Writes all `size` bytes. */
 edgeops_status eop_segment_write(int fd, const char *path, const void *data, size_t size,
                                  uint64_t offset);
 

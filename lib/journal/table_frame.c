@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Blocks of columns in a frame, for appends of whole tables. table_frame.h has the format; the
- * columns are BLOBs of column/chunk.h. Reading trusts nothing. */
+/* Writes and reads blocks of columns in a frame, for appends of whole tables. table_frame.h has the
+ * format; the columns are BLOBs of column/chunk.h. Reading trusts nothing. */
 #include "journal/table_frame.h"
 
 #include <string.h>
@@ -11,7 +11,7 @@
 
 typedef struct block_head {
     uint32_t mark;
-    uint32_t bytes; /* behind this member */
+    uint32_t bytes; /* of the block, behind this member */
     uint32_t asset;
     uint32_t rows;
     uint64_t ordinal;
@@ -19,7 +19,7 @@ typedef struct block_head {
     uint16_t zero;
     uint32_t times;
     uint32_t seqs;
-    uint32_t zero_too; /* no padding of the compiler's */
+    uint32_t zero_too; /* explicit, so that no padding is written */
 } block_head;
 static_assert(sizeof(block_head) == 40, "the head of a block of columns has 40 bytes");
 
@@ -34,7 +34,7 @@ static_assert(sizeof(column_head) == 12, "the head of a column has 12 bytes");
 
 /* -- writing -- */
 
-/* index: place of the vector in the rows, until eop_table_frame_assign(). */
+/* index: of the vector in the rows; eop_table_frame_assign() replaces it by the channel. */
 static void put_column(eop_buf *buf, const eop_vector *vector, uint16_t index) {
     column_head head = {.channel = index,
                         .type = (uint8_t)vector->type,
@@ -93,7 +93,7 @@ char *eop_table_frame_assign(char *block, uint32_t asset, uint64_t ordinal,
 
 /* -- reading -- */
 
-static edgeops_status malformed(void) {
+static edgeops_status fail_malformed(void) {
     return eop_fail(EDGEOPS_E_CORRUPT, "store", "a block of rows in the journal is malformed");
 }
 
@@ -109,7 +109,7 @@ bool eop_table_frame_is_next(const char *data, const char *end) {
 edgeops_status eop_table_frame_open(eop_table_frame *out, const char **data, const char *end) {
     block_head head;
     if ((size_t)(end - *data) < sizeof head) {
-        return malformed();
+        return fail_malformed();
     }
     memcpy(&head, *data, sizeof head);
     size_t rest = sizeof head - 8;
@@ -117,7 +117,7 @@ edgeops_status eop_table_frame_open(eop_table_frame *out, const char **data, con
         head.bytes > (size_t)(end - *data) - 8 || head.rows == 0 || head.rows > EOP_CHUNK_ROWS ||
         head.columns > EOP_CHANNELS_MAX || head.times > head.bytes - rest ||
         head.seqs > head.bytes - rest - head.times) {
-        return malformed();
+        return fail_malformed();
     }
     const char *at = *data + sizeof head;
     *data += 8 + (size_t)head.bytes;
@@ -140,12 +140,12 @@ edgeops_status eop_table_frame_next(eop_table_frame_column *out, eop_table_frame
         return EDGEOPS_DONE;
     }
     if ((size_t)(frame->end - frame->at) < sizeof head) {
-        return malformed();
+        return fail_malformed();
     }
     memcpy(&head, frame->at, sizeof head);
     if (head.bytes > (size_t)(frame->end - frame->at) - sizeof head ||
         head.channel >= EOP_CHANNELS_MAX) {
-        return malformed();
+        return fail_malformed();
     }
     *out = (eop_table_frame_column){.channel = head.channel,
                                     .type = (edgeops_type)head.type,

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows of one asset as columns in a journal frame, beside the rows of frame.h. Little-endian, not
- * aligned:
+/* Rows of one asset as columns in a journal frame. A payload holds such blocks and rows of frame.h,
+ * one after the other. Little-endian, not aligned:
  *
- *   block  = u32 0xffffffff (no asset has that id), u32 bytes of all that follows,
+ *   block  = u32 0xffffffff (no asset has that id), u32 bytes of the rest of the block,
  *            u32 asset id, u32 rows (1 .. EOP_CHUNK_ROWS), u64 ordinal of the first row,
  *            u16 columns, u16 0, u32 times bytes, u32 seqs bytes, times, seqs, columns
- *   times  = int64 of each row as in chunk.h
- *   seqs   = the same; 0 bytes: all are 0
- *   column = u16 channel, u8 type, u8 0, u32 elements a row, u32 bytes, BLOB as in chunk.h
+ *   times  = an int64 for each row, as a BLOB of chunk.h
+ *   seqs   = the same; 0 bytes when all are 0
+ *   column = u16 channel, u8 type, u8 0, u32 elements of a row, u32 bytes, a BLOB of chunk.h
  *
  * A channel that is null in all rows has no column. */
 #ifndef EOP_JOURNAL_TABLE_FRAME_H
@@ -16,15 +16,15 @@
 #include "base/str.h"
 #include "column/rows.h"
 
-/** Instead of the asset id that a row starts with. */
+/** Marks a block; a row has its asset id here. */
 #define EOP_TABLE_MARK UINT32_MAX
 
-/** Puts rows, complete and at most EOP_CHUNK_ROWS, with no asset, ordinal and channels yet. Sets
- * buf->failed when there is no memory. */
+/** Appends a block of rows, complete and at most EOP_CHUNK_ROWS, that has no asset, ordinal and
+ * channels yet. Sets buf->failed when memory runs out. */
 void eop_table_frame_put(eop_buf *buf, const eop_rows *rows);
 
-/** Says to whom a block at `block` belongs and gives the next one. channels: for each vector of the
- * rows that were put. */
+/** Sets asset, ordinal and channels of the block at `block` and returns the place of the next one.
+ * channels: one for each vector of the rows. */
 char *eop_table_frame_assign(char *block, uint32_t asset, uint64_t ordinal,
                              const uint32_t *channels);
 
@@ -41,7 +41,7 @@ typedef struct eop_table_frame {
     uint64_t ordinal;
     size_t rows;
     size_t column_count;
-    const char *at; /**< next column */
+    const char *at; /**< the next column */
     const char *end;
     const char *times;
     size_t times_size;
@@ -51,11 +51,11 @@ typedef struct eop_table_frame {
 
 /** Whether a block, not a row, is next. */
 bool eop_table_frame_is_next(const char *data, const char *end);
-/** Takes a block off the front of *data. E_CORRUPT. */
+/** Takes a block off the front of *data. E_CORRUPT: malformed. */
 edgeops_status eop_table_frame_open(eop_table_frame *out, const char **data, const char *end);
-/** Its next column. DONE: there is none. E_CORRUPT. */
+/** Reads the next column. DONE: there are no more. E_CORRUPT: malformed. */
 edgeops_status eop_table_frame_next(eop_table_frame_column *out, eop_table_frame *frame);
-/** Times and seqs of all its rows into `rows`, which is empty. */
+/** Reads times and seqs of all rows into `rows`, which is empty. */
 edgeops_status eop_table_frame_keys(eop_rows *rows, const eop_table_frame *frame);
 
 #endif /* EOP_JOURNAL_TABLE_FRAME_H */

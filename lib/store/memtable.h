@@ -68,7 +68,7 @@ struct eop_series {
     eop_extent stored; /**< of the rows in chunks */
     bool seen_known;
     int64_t seen;     /**< where known: greatest time that was not ahead of the clock when it came;
-                       * INT64_MIN: none */
+                           INT64_MIN: none */
     uint64_t dropped; /**< rows that retention dropped */
     int64_t until;    /**< their greatest time, INT64_MIN for none: what is not newer is expired */
     eop_progress progress;

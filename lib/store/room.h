@@ -16,7 +16,7 @@ typedef struct eop_store_stats {
     uint64_t free_bytes;    /**< of the file system */
     uint64_t floor_bytes;
     uint64_t damaged; /**< places of the journal that were damaged when it was opened, and chunks
-                       * that were found unreadable since, of which at most 256 are counted */
+                           that were found unreadable since, of which at most 256 are counted */
 } eop_store_stats;
 edgeops_status eop_store_get_stats(edgeops_store *store, eop_store_stats *stats);
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The text of filters: parsing, the one way of printing, and the messages for mistakes. */
 #include "dataset/filter.h"
 
 #include <criterion/criterion.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Freezing datasets: what is frozen stays, the same data has the same digest everywhere, and
+ * changed values are noticed. */
 #include <sqlite3.h>
 
 #include "codec/json.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Profiles of datasets: quantiles within their bounds, counts, and the warnings about splits that
+ * leak and rows that are filled. */
 #include <math.h>
 
 #include "codec/json.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Splits by time, group and fraction: blocks are drawn as documented, and nonsense is refused. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>

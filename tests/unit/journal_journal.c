@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Segment files under damage: a torn or damaged frame costs no other frame, recycled files bring
+ * no old frames back, and malformed rows are refused. */
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>

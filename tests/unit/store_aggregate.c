@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Aggregates agree with the rows, decode no chunk that statistics answer for, and keep to their
+ * limits. */
 #include <math.h>
 
 #include "base/type.h"

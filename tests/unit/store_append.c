@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Appending samples: verdicts, types, refusals that take the whole call back, and assets and homes
+ * that are opened, listed and removed. */
 #include <math.h>
 #include <sqlite3.h>
 #include <sys/stat.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Cursors return rows in order of arrival across chunks and memory, and get past removed assets
+ * and damage. */
 #include "store/room.h"
 #include "store_fixture.h"
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Renamed assets and channels keep rows, labels, ordinals and datasets. */
 #include "edgeops/dataset.h"
 #include "edgeops/label.h"
 #include "store_fixture.h"
