@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <ftw.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -105,9 +106,22 @@ void sleep_ms(int ms) {
     }
 }
 
+typedef struct kept {
+    struct kept *next;
+    char *text;
+} kept;
+
+/* What lives as long as the program; any thread adds to it, also in the child of a fork. */
+static _Atomic(kept *) all_kept;
+
 static char *keep(char *text) {
-    if (text == NULL) {
+    kept *one = malloc(sizeof *one);
+    if (text == NULL || one == NULL) {
         abort();
+    }
+    one->text = text;
+    one->next = atomic_load(&all_kept);
+    while (!atomic_compare_exchange_weak(&all_kept, &one->next, one)) {
     }
     return text;
 }
@@ -127,9 +141,7 @@ char *path_of(const char *format, ...) {
     va_start(args, format);
     int length = vasprintf(&name, format, args);
     va_end(args);
-    char *path = text_of("%s/%s", folder, keep(length < 0 ? NULL : name));
-    free(name);
-    return path;
+    return text_of("%s/%s", folder, keep(length < 0 ? NULL : name));
 }
 
 void need_worker(void) {
