@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The part of a verify that checks datasets: each is read again, and its digest must be the one it
- * was frozen with. What cannot be read, or reads otherwise, is a finding. */
+/* The part of a verify that checks datasets: reads each again and compares its digest with the
+ * frozen one. A dataset that cannot be read, or has another digest, is a finding. */
 #include <stdio.h>
 
 #include "base/error.h"
@@ -28,8 +28,8 @@ static edgeops_status note_name(const char *name, const char *json, void *user_d
     return EDGEOPS_OK;
 }
 
-/* What the last error says, of a thing by its name. */
-static void report(const eop_verify_handler *handler, const char *what, const char *hint) {
+/* Reports the last error as a finding about `what`. */
+static void report_finding(const eop_verify_handler *handler, const char *what, const char *hint) {
     char detail[512];
     snprintf(detail, sizeof detail, "%s", edgeops_error_last()->message);
     handler->finding(&(eop_finding){.what = what, .detail = detail, .hint = hint},
@@ -41,8 +41,9 @@ static edgeops_status check_dataset(edgeops_store *store, const char *name,
     edgeops_status status = edgeops_dataset_verify(store, name);
     if (eop_sql_unreadable(status)) {
         char *what = eop_format("dataset %s", name);
-        report(handler, what != NULL ? what : "dataset",
-               "what was trained on it cannot be made again: restore a backup, or freeze it anew");
+        report_finding(
+            handler, what != NULL ? what : "dataset",
+            "what was trained on it cannot be made again: restore a backup, or freeze it anew");
         eop_free(what);
         status = EDGEOPS_OK;
     }
@@ -54,7 +55,7 @@ edgeops_status eop_datasets_check(eop_verified *sum, edgeops_store *store,
     name_list list = {0};
     edgeops_status status = eop_dataset_list(store, note_name, &list);
     if (eop_sql_unreadable(status)) {
-        report(handler, "catalog.db", EOP_HINT_FILE);
+        report_finding(handler, "catalog.db", EOP_HINT_FILE);
         status = EDGEOPS_OK;
     }
     for (size_t i = 0; status == EDGEOPS_OK && i < list.count; i++) {

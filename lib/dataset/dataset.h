@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Datasets as the operations of a node show them, and the check that each is still what was frozen.
- * What a host sees is in edgeops/dataset.h. All calls: any thread. */
+ * edgeops/dataset.h is the interface for hosts. All calls: any thread. */
 #ifndef EOP_DATASET_DATASET_H
 #define EOP_DATASET_DATASET_H
 
@@ -15,12 +15,12 @@
  * unit}], start, end (null when open), labelled_only, rows, labels {name: rows}; definition of one
  * that is more than rows of a range (spec.h), profile (profile.h). */
 edgeops_status eop_dataset_describe(char **json, edgeops_store *store, const char *name);
-/** edgeops_dataset_verify() that can be ended: E_CANCELED. canceled: asked now and then. */
+/** edgeops_dataset_verify() that can be canceled: E_CANCELED. canceled: called now and then. */
 edgeops_status eop_dataset_verify(edgeops_store *store, const char *name,
                                   bool (*canceled)(void *user_data), void *user_data);
-/** In the order of names; without profiles. */
+/** Walks the datasets by name; without profiles. */
 edgeops_status eop_dataset_list(edgeops_store *store, eop_record_fn fn, void *user_data);
-/** For eop_verify_handler.above: reads each dataset again and compares its digest. */
+/** For eop_verify_handler.above: verifies each dataset. */
 edgeops_status eop_datasets_check(eop_verified *sum, edgeops_store *store,
                                   const eop_verify_handler *handler);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The digest of a dataset, piece by piece. */
+/* Computes the digest of a dataset piece by piece, in the memory of one batch. frozen.h has the
+ * text that is hashed. */
 #include <string.h>
 
 #include "base/error.h"
@@ -7,15 +8,15 @@
 #include "base/memory.h"
 #include "dataset/frozen.h"
 
-/* Of bytes that most often are all the same: it is made when the first other one comes. */
+/* A hash of bytes that are mostly all the same: it is only computed once a different byte comes. */
 typedef struct rare_hash {
     eop_sha256 *hash;
-    uint64_t same; /* bytes before it was made */
+    uint64_t same; /* bytes before the hash was begun */
     uint8_t byte;
 } rare_hash;
 
 typedef struct column_hash {
-    eop_sha256 *data; /* of texts their sizes */
+    eop_sha256 *data; /* for texts: of their sizes */
     eop_sha256 *text;
     rare_hash valid;
     rare_hash qualities;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The text of a filter: parsed into conditions, and printed in one way of writing. filter.h has the
- * grammar. */
+/* Parses the text of a filter into conditions, and prints conditions in one normal form. filter.h
+ * has the grammar. */
 #include "dataset/filter.h"
 
 #include <string.h>
@@ -61,18 +61,18 @@ static bool ends_name(char c) {
     return is_blank(c) || strchr("<>=!\"'", c) != NULL;
 }
 
-static char lower(char c) {
+static char to_lower(char c) {
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
-/* A word in small or capital letters that nothing of a name follows. */
+/* Takes a word in any case, if no character of a name follows it. */
 static bool take_word(parser *p, const char *word) {
     size_t n = strlen(word);
     if (p->size - p->at < n || (p->size - p->at > n && !ends_name(p->text[p->at + n]))) {
         return false;
     }
     for (size_t i = 0; i < n; i++) {
-        if (lower(p->text[p->at + i]) != word[i]) {
+        if (to_lower(p->text[p->at + i]) != word[i]) {
             return false;
         }
     }
@@ -81,7 +81,7 @@ static bool take_word(parser *p, const char *word) {
     return true;
 }
 
-/* What stands between two quotes; a doubled one is one. */
+/* Takes a text between quotes; a doubled quote is one. */
 static edgeops_status take_quoted(parser *p, char **out, size_t *size) {
     char quote = p->text[p->at];
     size_t n = 0;
@@ -148,7 +148,7 @@ static bool take_sign(parser *p, edgeops_compare *out) {
     return false;
 }
 
-/* Digits that no int64 holds, but a uint64. */
+/* Digits above INT64_MAX that fit a uint64. */
 static bool large_integer(uint64_t *out, const char *text, size_t size) {
     uint64_t value = 0;
     for (size_t i = 0; i < size; i++) {

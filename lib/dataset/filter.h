@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Conditions as text:
+/* Conditions as text. A row meets the filter when it meets all conditions:
  *
  *   filter    = condition { "and" condition }          at most EOP_CONDITIONS_MAX
  *   condition = channel compare literal | channel "is" [ "not" ] "null"
@@ -7,7 +7,7 @@
  *   compare   = "==" | "=" | "!=" | "<" | "<=" | ">" | ">="
  *   literal   = a decimal number | "true" | "false" | a text in '...' ('' for an apostrophe)
  *
- * Words may be written in capitals. */
+ * The words and, is, not, null, true and false may be written in capitals. */
 #ifndef EOP_DATASET_FILTER_H
 #define EOP_DATASET_FILTER_H
 
@@ -16,16 +16,16 @@
 
 #define EOP_FILTER_BYTES 8192u
 
-/** Names of channels and texts are owned. */
+/** Owns the names of channels and the texts. */
 typedef struct eop_filter {
     edgeops_condition *items;
     size_t count;
 } eop_filter;
 
-/** E_INVALID tells what is wrong and where; E_LIMIT. */
+/** E_INVALID: the message says what is wrong and where. E_LIMIT. */
 edgeops_status eop_filter_parse(eop_filter *out, const char *text);
 void eop_filter_dispose(eop_filter *filter);
-/** The filter in one way of writing. */
+/** Prints the filter in its normal form. */
 void eop_filter_print(eop_buf *buf, const eop_filter *filter);
 
 #endif /* EOP_DATASET_FILTER_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Makes a dataset: chooses assets and channels, counts its rows, settles the split, takes the
- * digest and writes it into the catalog. Retention is held off from the first read to the commit.
- * */
+/* Makes a dataset: chooses assets and channels, counts the rows, settles the split, computes the
+ * digest and writes all of it into the catalog. Holds retention off from the first read to the
+ * commit. */
 #include "dataset/profile.h"
 
 #include <stdlib.h>
@@ -25,7 +25,7 @@ static int by_name(const void *a, const void *b) {
     return strcmp(((const eop_frozen_asset *)a)->name, ((const eop_frozen_asset *)b)->name);
 }
 
-/* mark: of this call; finds an asset that several patterns name. */
+/* mark: unique to this call, so that an asset that several patterns match is added once. */
 static edgeops_status add_asset(eop_frozen *frozen, size_t *capacity, eop_asset *asset,
                                 uint64_t mark) {
     if (eop_store_newest(asset) == 0 || asset->mark == mark) {
@@ -44,7 +44,7 @@ static edgeops_status add_asset(eop_frozen *frozen, size_t *capacity, eop_asset 
     return EDGEOPS_OK;
 }
 
-/* Under the store's lock: the assets with rows that the options name, in no order. */
+/* Under the store's lock: adds the assets with rows that the options name, in no order. */
 static edgeops_status find_assets(eop_frozen *frozen, eop_asset_list *list,
                                   const edgeops_dataset_options *options) {
     size_t capacity = 0;
@@ -84,7 +84,7 @@ static edgeops_status find_assets(eop_frozen *frozen, eop_asset_list *list,
     return EDGEOPS_OK;
 }
 
-/* What the first pass over the keys finds out. */
+/* What the first pass over the keys finds. */
 typedef struct extent {
     int64_t first;
     int64_t last;
@@ -105,7 +105,7 @@ static edgeops_status add_intervals(eop_quantiles *intervals, int64_t before, co
     return status;
 }
 
-/* Counts the rows of one asset that are in, and the labels of them. */
+/* Counts the rows of one asset that belong to the dataset, and their labels. */
 static edgeops_status count_asset(extent *range, eop_frozen *frozen, eop_frozen_asset *asset,
                                   edgeops_store *store) {
     eop_part_reader *reader = NULL;
@@ -141,7 +141,8 @@ static edgeops_status count_asset(extent *range, eop_frozen *frozen, eop_frozen_
     return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
 }
 
-/* Leaves out the assets without a row in it: whether they exist must not change the digest. */
+/* Counts all rows and drops assets without any: whether such an asset exists must not change the
+ * digest. */
 static edgeops_status count_rows(eop_frozen *frozen, extent *range, edgeops_store *store) {
     edgeops_status status = EDGEOPS_OK;
     size_t n = 0;
@@ -168,7 +169,7 @@ static edgeops_status count_rows(eop_frozen *frozen, extent *range, edgeops_stor
     return status;
 }
 
-/* The labels that rows have, in the order of their texts. */
+/* Keeps the labels that rows have, sorted by text. */
 static edgeops_status sort_labels(eop_frozen *frozen) {
     int32_t *map = eop_calloc(frozen->labels.count, sizeof *map);
     if (map == NULL) {
@@ -179,7 +180,7 @@ static edgeops_status sort_labels(eop_frozen *frozen) {
     return EDGEOPS_OK;
 }
 
-/* Where each asset has the channels of the filter; under the store's lock. */
+/* Finds the filter's channels in each asset; under the store's lock. */
 static edgeops_status place_tested(eop_frozen *frozen, eop_asset_list *list) {
     const eop_filter *filter = &frozen->spec.filter;
     bool found[EOP_CONDITIONS_MAX] = {false};
@@ -233,8 +234,8 @@ static int by_channel(const void *a, const void *b) {
     return strcmp(((const edgeops_channel_info *)a)->name, ((const edgeops_channel_info *)b)->name);
 }
 
-/* Those that all assets have, sorted by name: the order in which they were first seen may differ
- * between nodes with the same data. */
+/* Adds the channels that all assets have, sorted by name: the order of arrival may differ between
+ * nodes with the same data. */
 static edgeops_status common_channels(eop_frozen *frozen, const eop_asset *const *assets) {
     size_t capacity = 0;
     for (uint32_t p = 0; p < assets[0]->channel_count; p++) {
@@ -282,7 +283,7 @@ static edgeops_status given_channels(eop_frozen *frozen, const eop_asset *asset,
     return EDGEOPS_OK;
 }
 
-/* Where each asset has the channels. */
+/* Finds the channels in each asset. */
 static edgeops_status place_channels(eop_frozen *frozen, const eop_asset *const *assets) {
     for (size_t i = 0; i < frozen->asset_count; i++) {
         uint32_t *places = eop_calloc(frozen->channel_count, sizeof *places);
@@ -388,8 +389,8 @@ static edgeops_status split_groups(eop_frozen *frozen) {
     return status;
 }
 
-static edgeops_status freeze(eop_frozen *frozen, edgeops_store *store,
-                             const edgeops_dataset_options *options) {
+static edgeops_status freeze_rows(eop_frozen *frozen, edgeops_store *store,
+                                  const edgeops_dataset_options *options) {
     extent range = {0};
     frozen->start = options->start;
     frozen->end = options->end;
@@ -430,7 +431,7 @@ static edgeops_status profile_batch(size_t asset, const eop_batch *batch, void *
     return eop_profile_add(user_data, asset, batch);
 }
 
-/* A split that leaves nothing to learn from or to measure with is a mistake. */
+/* A split without rows to train on or to test with is a mistake. */
 static edgeops_status check_subsets(const eop_frozen *frozen, const eop_profile *profile) {
     static const char *const names[] = {"training", "the test", "validation"};
     const eop_spec *spec = &frozen->spec;
@@ -451,7 +452,7 @@ static edgeops_status check_subsets(const eop_frozen *frozen, const eop_profile 
     return EDGEOPS_OK;
 }
 
-/* Reads all values once, for the digest and the profile. */
+/* Reads all values once, for digest and profile. */
 static edgeops_status look_at_values(eop_frozen *frozen, edgeops_store *store) {
     eop_profile profile;
     edgeops_status status = eop_profile_init(&profile, frozen);
@@ -486,16 +487,17 @@ edgeops_status edgeops_dataset_create(edgeops_store *store,
     if (status == EDGEOPS_OK) {
         status = check_free_name(eop_store_catalog(store), o.name);
     }
-    /* Retention must not drop rows between reading them and saying that they are held. */
+    /* Retention must not drop rows after they were read and before the catalog says that they are
+     * held. */
     eop_store_hold_rows(store);
     if (status == EDGEOPS_OK) {
-        status = freeze(&frozen, store, &o);
+        status = freeze_rows(&frozen, store, &o);
     }
     if (status == EDGEOPS_OK) {
         status = look_at_values(&frozen, store);
     }
     if (status == EDGEOPS_OK) {
-        /* It must not outlive its rows. */
+        /* The dataset must not survive a power cut that its rows do not. */
         status = eop_store_sync(store);
     }
     if (status == EDGEOPS_OK) {

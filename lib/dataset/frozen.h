@@ -1,34 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a dataset was frozen with, and its values.
  *
- * The digest is the SHA-256 of this text (lengths in bytes, numbers decimal, `\n` at the end of
- * each line), in which HASH is the SHA-256, 64 hex digits, of a plain little-endian array:
+ * The digest of a dataset is the SHA-256 of the text below. Lengths are in bytes, numbers decimal,
+ * and each line ends with `\n`. HASH is the SHA-256 of a plain little-endian array, in 64 hex
+ * digits:
  *
  *   edgeops dataset 1
  *   period NS                      only on a common rate
- *   window rows ROWS STEP          or: window time NS NS; only where the definition says one
+ *   window rows ROWS STEP          or: window time NS NS; only where one is defined
  *   channel TYPE LENGTH NAME       for each column; TYPE: number of the edgeops_type
- *   array COLUMN ELEMENTS          behind the line of a channel of arrays; COLUMN: number from 0
+ *   array COLUMN ELEMENTS          behind the line of a channel of arrays; COLUMN: from 0
  *   label LENGTH TEXT              for each different label of a row, sorted by bytes
- *   part LENGTH ASSET ROWS         for each asset, sorted by bytes; assets without a row are not
- *                                  in a dataset
+ *   part LENGTH ASSET ROWS         for each asset, sorted by bytes, with the lines below; an
+ *                                  asset without rows is not in a dataset
  *   times HASH                     int64 of each row
- *   seqs HASH                      int64 of each row; "-" instead when all are 0
+ *   seqs HASH                      int64 of each row; "-" for HASH when all are 0
  *   column HASH NULLS              for each column: the values as their type stores them (a bool in
  *                                  one byte, a blob as its 32 bytes of SHA-256 and uint64 size, an
- *                                  array as its elements); a null is the NaN 0x7ff8000000000000 or
- *                                  0x7fc00000, or 0, in each element. NULLS: "-" without a null,
- *                                  else HASH of one byte a row, 0 for null
+ *                                  array as its elements); each element of a null is the NaN
+ *                                  0x7ff8000000000000 or 0x7fc00000, or 0. NULLS: "-" without a
+ *                                  null, else HASH of one byte a row, 0 for null and 1 else
  *   column SIZES BYTES NULLS       a column of strings: HASH of the uint32 sizes, HASH of all bytes
  *   qualities HASH                 behind the line of a column in which a value has a quality code:
  *                                  uint16 of each row, 0xffff for none
- *   labels HASH                    int32 of each row, number of its label from 0, -1 for none; "-"
- *                                  when no row has one
- *   subsets HASH                   one byte for each row, its edgeops_subset; only of a split one
+ *   labels HASH                    int32 of each row: index of its label from 0, -1 for none; "-"
+ *                                  for HASH when no row has a label
+ *   subsets HASH                   one byte for each row, its edgeops_subset; only with a split
  *
- * Rows are sorted by (time, seq), points of a common rate by time. So it covers all that a training
- * sees and nothing else: not the name of the dataset, not how the rows are stored, not when or
- * where they arrived. Each array can be hashed piece by piece. */
+ * Rows are sorted by (time, seq), points of a common rate by time. The digest covers all that a
+ * training sees and nothing else: not the name of the dataset, not how the rows are stored, not
+ * when or where they arrived. Each array can be hashed piece by piece. */
 #ifndef EOP_DATASET_FROZEN_H
 #define EOP_DATASET_FROZEN_H
 
@@ -42,13 +43,14 @@ typedef struct eop_frozen_asset {
     char *name;
     uint64_t max_ordinal;
     uint64_t rows;
-    int64_t interval;   /**< while it is made: median time from one row to the next, 0: none */
-    uint32_t *channels; /**< position within the asset, for each column */
-    uint32_t *tested;   /**< and for each condition of the filter; UINT32_MAX: it has none */
+    int64_t interval;   /**< only while it is made: median time from row to row, 0: none */
+    uint32_t *channels; /**< for each column: position in the asset */
+    uint32_t *tested;   /**< the same for each condition of the filter; UINT32_MAX: the asset lacks
+                             the channel */
 } eop_frozen_asset;
 
 typedef struct eop_frozen {
-    int64_t id; /**< in the catalog */
+    int64_t id; /**< id in the catalog */
     char *name;
     char digest[65];
     edgeops_time created;
@@ -61,19 +63,20 @@ typedef struct eop_frozen {
     size_t channel_count;
     eop_frozen_asset *assets;
     size_t asset_count;
-    eop_label_names labels; /**< sorted, with their rows */
+    eop_label_names labels; /**< sorted, with numbers of rows */
     eop_spec spec;
-    char *profile; /**< JSON, NULL: none was made */
+    char *profile; /**< JSON; NULL: none */
 } eop_frozen;
 
 void eop_frozen_dispose(eop_frozen *frozen);
 void eop_frozen_asset_dispose(eop_frozen_asset *asset);
-/** Reads all of it from the catalog. E_NOTFOUND. */
+/** Reads the dataset from the catalog. E_NOTFOUND. */
 edgeops_status eop_frozen_load(eop_frozen *frozen, eop_catalog *catalog, const char *name);
-/** Writes it into the catalog. E_EXISTS; E_NOTFOUND when an asset was removed meanwhile. */
+/** Writes the dataset into the catalog. E_EXISTS; E_NOTFOUND when an asset was removed
+ * meanwhile. */
 edgeops_status eop_frozen_save(const eop_frozen *frozen, eop_catalog *catalog);
 
-/* -- part.c: the rows of one asset that are in, a batch at a time -- */
+/* -- part.c: the rows of one asset in the dataset, a batch at a time -- */
 
 typedef struct eop_batch {
     eop_rows rows;
@@ -84,24 +87,25 @@ typedef struct eop_batch {
 } eop_batch;
 void eop_batch_dispose(eop_batch *batch);
 
-/** E_CORRUPT: a row has a label that is none of the dataset's. */
+/** Reports E_CORRUPT: a row has a label that the dataset did not have. */
 edgeops_status eop_frozen_fail_label(const eop_frozen *frozen, const char *label);
 
 typedef enum eop_part_mode {
-    EOP_PART_KEYS,   /**< without columns, which need not be chosen yet */
+    EOP_PART_KEYS,   /**< no columns; they need not be chosen yet */
     EOP_PART_SLICES, /**< a few MiB at a time */
     EOP_PART_WHOLE   /**< one batch with all rows */
 } eop_part_mode;
 
 typedef struct eop_part_reader eop_part_reader;
-/** names: gets the labels that are met; with anything but KEYS it has those of the dataset and a
- * row with another one is E_CORRUPT. All are borrowed until the reader is closed. */
+/** names: with KEYS it receives the labels that rows have; otherwise it holds those of the dataset,
+ * and a row with another label is E_CORRUPT. All arguments are borrowed until the reader is
+ * closed. */
 edgeops_status eop_part_open(eop_part_reader **out, edgeops_store *store, const eop_frozen *frozen,
                              const eop_frozen_asset *asset, eop_label_names *names,
                              eop_part_mode mode);
 /** NULL is allowed. */
 void eop_part_close(eop_part_reader *reader);
-/** Fills a batch, at least one row. EDGEOPS_DONE: there are no more. */
+/** Fills a batch with at least one row. EDGEOPS_DONE: there are no more. */
 edgeops_status eop_part_next(eop_part_reader *reader, eop_batch *batch);
 
 /* -- digest.c: the digest -- */
@@ -111,16 +115,16 @@ edgeops_status eop_part_hash_new(eop_part_hash **out, const eop_frozen *frozen);
 /** NULL is allowed. */
 void eop_part_hash_free(eop_part_hash *hash);
 edgeops_status eop_part_hash_add(eop_part_hash *hash, const eop_batch *batch);
-/** Puts the lines of the part, frees the hash. */
+/** Appends the lines of the part and frees the hash. */
 void eop_part_hash_finish(eop_buf *text, eop_part_hash *hash, const char *asset);
-/** The lines before those of the parts. frozen->labels are sorted. */
+/** Appends the lines before those of the parts. frozen->labels must be sorted. */
 void eop_digest_head(eop_buf *text, const eop_frozen *frozen);
 
 /* -- read.c -- */
 
 /** Called for each batch. */
 typedef edgeops_status (*eop_batch_fn)(size_t asset, const eop_batch *batch, void *user_data);
-/** Reads what is frozen in slices and makes the digest. fn: optional. */
+/** Reads the dataset in slices and computes its digest. fn: optional. */
 edgeops_status eop_frozen_digest(char digest[65], edgeops_store *store, const eop_frozen *frozen,
                                  eop_batch_fn fn, void *user_data);
 

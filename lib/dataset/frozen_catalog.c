@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Datasets as they stand in the catalog. */
+/* Reads datasets from the catalog and writes, describes and removes them there. Loading takes the
+ * catalog's lock; saving happens in one transaction. */
 #include <string.h>
 
 #include "base/error.h"
@@ -174,7 +175,7 @@ static edgeops_status load_assets(eop_frozen *frozen, eop_catalog *catalog) {
     return status;
 }
 
-/* In the order of their texts. */
+/* Sorted by text. */
 static edgeops_status load_labels(eop_frozen *frozen, eop_catalog *catalog) {
     eop_sql_statement *select = NULL;
     int32_t index = 0;
@@ -280,7 +281,7 @@ static edgeops_status save_assets(int64_t id, const eop_frozen *frozen, eop_cata
         eop_sql_bind_int(insert, 6, (int64_t)asset->max_ordinal);
         status = eop_sql_run(&catalog->sql, insert);
         if (status == EDGEOPS_E_EXISTS) {
-            /* The foreign key: removed while it was read. */
+            /* The foreign key failed: the asset was removed while it was read. */
             return eop_fail_no_asset(asset->name);
         }
         if (status == EDGEOPS_OK) {
@@ -408,7 +409,7 @@ static eop_json *show_channels(const eop_frozen *frozen) {
     return list;
 }
 
-/* An open end of the range is null. */
+/* null: the range is open at this end. */
 static void set_bound(eop_json *root, const char *key, edgeops_time time, edgeops_time open) {
     if (time == open) {
         eop_json_set_string(root, key, NULL);
@@ -417,7 +418,8 @@ static void set_bound(eop_json *root, const char *key, edgeops_time time, edgeop
     }
 }
 
-static edgeops_status describe(char **json, edgeops_store *store, const char *name, bool in_full) {
+static edgeops_status describe_dataset(char **json, edgeops_store *store, const char *name,
+                                       bool in_full) {
     eop_frozen frozen;
     edgeops_status status = eop_frozen_load(&frozen, eop_store_catalog(store), name);
     if (status != EDGEOPS_OK) {
@@ -457,7 +459,7 @@ static edgeops_status describe(char **json, edgeops_store *store, const char *na
 
 edgeops_status eop_dataset_describe(char **json, edgeops_store *store, const char *name) {
     EOP_REQUIRE(json != NULL && store != NULL && name != NULL, "store");
-    return describe(json, store, name, true);
+    return describe_dataset(json, store, name, true);
 }
 
 typedef struct name_list {
@@ -491,7 +493,7 @@ edgeops_status eop_dataset_list(edgeops_store *store, eop_record_fn fn, void *us
     edgeops_status status = list_names(&list, eop_store_catalog(store));
     for (size_t i = 0; status == EDGEOPS_OK && i < list.count; i++) {
         char *json = NULL;
-        status = describe(&json, store, list.items[i], false);
+        status = describe_dataset(&json, store, list.items[i], false);
         if (status == EDGEOPS_OK) {
             status = fn(list.items[i], json, user_data);
             eop_free(json);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A frozen dataset straight into the caller's arrays. */
+/* Reads a frozen dataset straight into the caller's arrays, with a second thread for large ones.
+ * The threads take parts in turn by an atomic counter and write to separate rows, so they need no
+ * lock. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -12,7 +14,7 @@
 #include "store/birth.h"
 #include "store/read_into.h"
 
-/* Fewer rows are read before a second thread has begun. */
+/* With fewer rows one thread is done before a second has begun. */
 #define ROWS_FOR_TWO 500000u
 
 void edgeops_dataset_layout_init(edgeops_dataset_layout *layout, size_t struct_size) {
@@ -24,9 +26,9 @@ typedef struct reading {
     edgeops_store *store;
     eop_frozen frozen;
     edgeops_dataset_layout layout;
-    eop_vector *columns; /* that are read */
+    eop_vector *columns; /* the columns that are read */
     const char **names;
-    size_t *order; /* column of the dataset */
+    size_t *order; /* for each: its column in the dataset */
     size_t count;
     uint64_t *starts; /* first row of each part */
     atomic_size_t next;
@@ -35,7 +37,7 @@ typedef struct reading {
 
 /* -- what is asked -- */
 
-static edgeops_status choose(reading *r) {
+static edgeops_status choose_columns(reading *r) {
     const eop_frozen *frozen = &r->frozen;
     const edgeops_dataset_layout *layout = &r->layout;
     r->count = layout->channels != NULL ? layout->channel_count : frozen->channel_count;
@@ -85,7 +87,7 @@ static edgeops_status fail_changed(const reading *r, size_t part, uint64_t rows)
 
 /* -- a part -- */
 
-/* The arrays from the first row of a part on. The targets are freed with *targets. */
+/* The caller's arrays from the first row of a part on. Free *targets with eop_free. */
 static edgeops_status lay_out(edgeops_layout *out, edgeops_target **targets, const reading *r,
                               size_t part) {
     const edgeops_dataset_layout *from = &r->layout;
@@ -120,7 +122,7 @@ static edgeops_status lay_out(edgeops_layout *out, edgeops_target **targets, con
     return EDGEOPS_OK;
 }
 
-/* Rows as they are in the store. */
+/* Whether rows go out as they are in the store. */
 static bool is_plain(const eop_frozen *frozen) {
     return frozen->spec.period == 0 && frozen->spec.filter.count == 0 && !frozen->labelled_only;
 }
@@ -147,7 +149,7 @@ static edgeops_status put_labels(const reading *r, size_t part, const int64_t *t
     return status;
 }
 
-/* What follows from the times. */
+/* Writes labels and subsets, which follow from the times. */
 static edgeops_status put_marks(const reading *r, size_t part, const int64_t *times, size_t n) {
     const eop_frozen *frozen = &r->frozen;
     edgeops_status status = EDGEOPS_OK;
@@ -194,7 +196,7 @@ out:
     return status;
 }
 
-/* The columns of a batch in the order that was asked. */
+/* Writes the columns of a batch in the order of the layout. */
 static edgeops_status put_batch(eop_read_into *into, const reading *r, size_t part,
                                 const eop_batch *batch) {
     size_t at = (size_t)r->starts[part] + into->at;
@@ -284,7 +286,7 @@ typedef struct helper {
     char message[512];
 } helper;
 
-static void *help(void *user_data) {
+static void *help_reading(void *user_data) {
     helper *h = user_data;
     h->status = read_parts(h->r);
     if (h->status != EDGEOPS_OK) {
@@ -296,7 +298,7 @@ static void *help(void *user_data) {
 static edgeops_status read_on_two(reading *r) {
     helper h = {.r = r};
     pthread_t thread;
-    if (eop_thread_create(&thread, NULL, help, &h) != 0) {
+    if (eop_thread_create(&thread, NULL, help_reading, &h) != 0) {
         return read_parts(r);
     }
     edgeops_status status = read_parts(r);
@@ -319,7 +321,7 @@ edgeops_status edgeops_dataset_read_into(edgeops_store *store, const char *name,
     }
     status = eop_frozen_load(&r.frozen, eop_store_catalog(store), name);
     if (status == EDGEOPS_OK) {
-        status = choose(&r);
+        status = choose_columns(&r);
     }
     if (status == EDGEOPS_OK) {
         bool two = r.frozen.asset_count > 1 && r.frozen.rows >= ROWS_FOR_TWO;

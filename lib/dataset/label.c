@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Adding, correcting and taking back. */
+/* Adds, corrects and takes back labels. Each call is one transaction of the catalog and makes at
+ * most one new version of the labels. */
 #include "dataset/label.h"
 
 #include <string.h>
@@ -81,7 +82,7 @@ static void bind_said(eop_sql_statement *statement, int64_t asset, const edgeops
     eop_sql_bind_text(statement, 5, or_empty(label->author));
 }
 
-/* replaces: 0 for none. */
+/* replaces: id of the corrected label, 0 for none. */
 static edgeops_status add_label(int64_t *id, eop_catalog *catalog, const edgeops_label *label,
                                 int64_t asset, int64_t replaces, edgeops_time now) {
     eop_sql_statement *insert = NULL;
@@ -121,7 +122,7 @@ static edgeops_status check_all(const edgeops_label *labels, size_t n) {
     return status;
 }
 
-/* A new version only when there is something new. new_only: duplicates are left out and counted. */
+/* Makes a new version only when a label is new. new_only: skips and counts duplicates. */
 static edgeops_status add_all(int64_t *first_id, edgeops_label_result *result, eop_catalog *catalog,
                               const edgeops_label *labels, size_t n, bool new_only) {
     int64_t asset = 0;
@@ -151,8 +152,9 @@ static edgeops_status add_all(int64_t *first_id, edgeops_label_result *result, e
     return status;
 }
 
-static edgeops_status add(int64_t *first_id, edgeops_label_result *result, edgeops_store *store,
-                          const edgeops_label *labels, size_t n, bool new_only) {
+static edgeops_status add_labels(int64_t *first_id, edgeops_label_result *result,
+                                 edgeops_store *store, const edgeops_label *labels, size_t n,
+                                 bool new_only) {
     edgeops_status status = check_all(labels, n);
     if (status != EDGEOPS_OK || n == 0) {
         return status;
@@ -176,7 +178,7 @@ edgeops_status edgeops_label_add(int64_t *first_id, edgeops_store *store,
     EOP_STORE_REQUIRE_HERE(store);
     edgeops_label_result result = EDGEOPS_LABEL_RESULT_INIT;
     int64_t first = 0;
-    edgeops_status status = add(&first, &result, store, labels, n, false);
+    edgeops_status status = add_labels(&first, &result, store, labels, n, false);
     if (status == EDGEOPS_OK && n > 0 && first_id != NULL) {
         *first_id = first;
     }
@@ -191,7 +193,7 @@ edgeops_status edgeops_label_add_new(edgeops_label_result *result, edgeops_store
     int64_t first = 0;
     edgeops_status status = eop_result_check(result, "store", "EDGEOPS_LABEL_RESULT_INIT");
     if (status == EDGEOPS_OK) {
-        status = add(&first, &out, store, labels, n, true);
+        status = add_labels(&first, &out, store, labels, n, true);
     }
     if (status == EDGEOPS_OK) {
         eop_result_give(result, &out, sizeof out);
@@ -205,7 +207,7 @@ static edgeops_status fail_gone(int64_t id) {
     return eop_fail(EDGEOPS_E_NOTFOUND, "store", "label %lld does not exist", (long long)id);
 }
 
-/* Asset of a label that is in force. */
+/* Finds the asset of a label that is in force. */
 static edgeops_status find_in_force(int64_t *asset, eop_catalog *catalog, int64_t id) {
     eop_sql_statement *select = NULL;
     edgeops_status status = eop_catalog_get(&select, catalog, EOP_LABEL_GET);
@@ -231,8 +233,8 @@ static edgeops_status find_in_force(int64_t *asset, eop_catalog *catalog, int64_
                : eop_fail(EDGEOPS_E_NOTFOUND, "store", "label %lld was taken back", (long long)id);
 }
 
-/* The version is a new one already. */
-static edgeops_status withdraw(eop_catalog *catalog, int64_t id) {
+/* The caller has made the new version. */
+static edgeops_status withdraw_label(eop_catalog *catalog, int64_t id) {
     eop_sql_statement *update = NULL;
     edgeops_status status = eop_catalog_get(&update, catalog, EOP_LABEL_WITHDRAW);
     if (status == EDGEOPS_OK) {
@@ -242,8 +244,8 @@ static edgeops_status withdraw(eop_catalog *catalog, int64_t id) {
     return status;
 }
 
-static edgeops_status correct(int64_t *new_id, eop_catalog *catalog, int64_t id,
-                              const edgeops_label *label) {
+static edgeops_status correct_label(int64_t *new_id, eop_catalog *catalog, int64_t id,
+                                    const edgeops_label *label) {
     int64_t asset = 0;
     int64_t named = 0;
     edgeops_status status = find_in_force(&asset, catalog, id);
@@ -259,7 +261,7 @@ static edgeops_status correct(int64_t *new_id, eop_catalog *catalog, int64_t id,
         status = bump_version(catalog);
     }
     if (status == EDGEOPS_OK) {
-        status = withdraw(catalog, id);
+        status = withdraw_label(catalog, id);
     }
     return status == EDGEOPS_OK ? add_label(new_id, catalog, label, asset, id, eop_now()) : status;
 }
@@ -276,7 +278,7 @@ edgeops_status edgeops_label_correct(int64_t *new_id, edgeops_store *store, int6
     if (status != EDGEOPS_OK) {
         return status;
     }
-    status = correct(&made, eop_store_catalog(store), id, label);
+    status = correct_label(&made, eop_store_catalog(store), id, label);
     status = eop_catalog_end(eop_store_catalog(store), status);
     if (status == EDGEOPS_OK && new_id != NULL) {
         *new_id = made;
@@ -298,7 +300,7 @@ edgeops_status edgeops_label_remove(edgeops_store *store, int64_t id) {
         status = bump_version(catalog);
     }
     if (status == EDGEOPS_OK) {
-        status = withdraw(catalog, id);
+        status = withdraw_label(catalog, id);
     }
     return eop_catalog_end(catalog, status);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which label covers which row. */
+/* Decides which label covers which row: labels are painted in order of precedence, and a row keeps
+ * the first. Works under the catalog's lock. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,7 +78,7 @@ edgeops_status eop_label_names_copy(eop_label_names *out, const eop_label_names 
     return status;
 }
 
-/* First row from i on that has no label yet: skip[i] leads towards it. */
+/* First row from i on without a label: skip[i] leads towards it. */
 static size_t next_bare(uint32_t *skip, size_t i) {
     size_t found = i;
     while (skip[found] != found) {
@@ -118,9 +119,9 @@ void eop_layer_put(int32_t *out, uint32_t *skip, size_t from, size_t to, int32_t
     }
 }
 
-static edgeops_status paint(int32_t *out, uint32_t *skip, eop_label_names *names,
-                            eop_catalog *catalog, eop_sql_statement *select, const int64_t *times,
-                            size_t n) {
+static edgeops_status paint_layer(int32_t *out, uint32_t *skip, eop_label_names *names,
+                                  eop_catalog *catalog, eop_sql_statement *select,
+                                  const int64_t *times, size_t n) {
     edgeops_status status;
     while ((status = eop_sql_next(&catalog->sql, select)) == EDGEOPS_OK) {
         size_t from = 0;
@@ -157,7 +158,7 @@ edgeops_status eop_label_paint(int32_t *out, eop_label_names *names, eop_catalog
         eop_sql_bind_int(select, 2, (int64_t)version);
         eop_sql_bind_int(select, 3, times[0]);
         eop_sql_bind_int(select, 4, times[n - 1]);
-        status = paint(out, skip, names, catalog, select, times, n);
+        status = paint_layer(out, skip, names, catalog, select, times, n);
         eop_sql_rewind(select);
     }
     eop_catalog_unlock(catalog);

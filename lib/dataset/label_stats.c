@@ -1,26 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How many of which class there are, and how far those who label agree.
+/* Counts the rows of each class, and how far authors agree. Reads an asset at a time in slices, so
+ * that memory does not grow with the rows; no lock is held between two slices.
  *
- * Everything is counted in rows: a label counts as often as there are samples that it covers. Of
- * the labels of one author (or, where no author is named, of one source) that cover a row the one
- * with the highest place counts, as in a dataset.
+ * The unit is the row: a label counts once for each sample that it covers. Of the labels of one
+ * author (or of one source, where no author is named) that cover a row, the one with the highest
+ * precedence counts, as in a dataset.
  *
  * Two authors, over the N rows that both of them labelled (J. Cohen, "A coefficient of agreement
  * for nominal scales", Educational and Psychological Measurement 20, 1960, 37-46):
  *
  *   agreement p_o = rows with the same label / N
- *   by chance p_e = sum over the labels k of (rows the first calls k) (rows the second calls k) /
- * N^2 kappa         = (p_o - p_e) / (1 - p_e)             none where p_e = 1: both know one label
- * only
+ *   by chance p_e = sum over the labels k of (rows the first calls k) (rows the second calls k)
+ *                   / N^2
+ *   kappa         = (p_o - p_e) / (1 - p_e)
+ *                   none where p_e = 1: both used one and the same label only
  *
- * More than two, n of them, over the N rows that all of them labelled, n_ik of them row i as k (J.
- * L. Fleiss, "Measuring nominal scale agreement among many raters", Psychological Bulletin 76,
- * 1971, 378-382):
+ * n > 2 authors, over the N rows that all of them labelled; n_ik of them call row i k (J. L.
+ * Fleiss, "Measuring nominal scale agreement among many raters", Psychological Bulletin 76, 1971,
+ * 378-382):
  *
  *   agreement P = 1 / (N n (n - 1)) sum over i and k of n_ik (n_ik - 1)
  *   by chance P_e = sum over k of ((sum over i of n_ik) / (N n))^2
- *   kappa         = (P - P_e) / (1 - P_e)
- */
+ *   kappa         = (P - P_e) / (1 - P_e) */
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,7 +36,7 @@
 
 enum { ROWS = 8192, AUTHORS_MAX = 32, CLASSES_MAX = 4096 };
 
-/* A label of the asset that is looked at. */
+/* A label of the current asset. */
 typedef struct span {
     int64_t start;
     int64_t end;
@@ -55,21 +56,21 @@ typedef struct class_count {
 typedef struct pair {
     uint64_t rows;
     uint64_t same;
-    uint64_t *of[2]; /**< rows by label; NULL: they did not meet yet */
+    uint64_t *of[2]; /**< rows by label; NULL: no row in common yet */
 } pair;
 
 typedef struct author_count {
     uint64_t labels;
     uint64_t rows;
-    int32_t *layer; /**< of the slice; NULL: none of the asset's labels are of this author */
+    int32_t *layer; /**< labels of the slice's rows; NULL: the author has none in this asset */
     uint32_t *skip;
 } author_count;
 
-/* Rows one behind the other on which the same authors say the same different things. */
+/* Consecutive rows on which the same two authors disagree in the same way. */
 typedef struct conflict {
     int64_t first;
     int64_t last;
-    uint64_t rows; /**< 0: there is none now */
+    uint64_t rows; /**< 0: no conflict is open */
     int32_t said[AUTHORS_MAX];
 } conflict;
 
@@ -84,12 +85,12 @@ typedef struct stats {
     pair pairs[AUTHORS_MAX][AUTHORS_MAX]; /**< [a][b], a < b */
     pair all;                             /**< of[0]: ratings by label; same: sum n_ik (n_ik - 1) */
     char *asset;
-    span *spans; /**< of the asset, by start */
+    span *spans; /**< labels of the asset, by start */
     size_t span_count;
     size_t span_capacity;
-    const span **active; /**< that may cover the rows of the slice, best first */
+    const span **active; /**< labels that may cover rows of the slice, highest precedence first */
     size_t active_count;
-    int32_t *layer; /**< what counts among all authors */
+    int32_t *layer; /**< the labels that count among all authors */
     uint32_t *skip;
     conflict now;
     uint64_t assets;
@@ -176,7 +177,7 @@ static void note_row(stats *s, int64_t time, const int32_t *said, bool differ) {
 
 /* -- rows -- */
 
-static edgeops_status meet(pair *p, uint32_t sides) {
+static edgeops_status make_counts(pair *p, uint32_t sides) {
     for (uint32_t i = 0; i < sides; i++) {
         if (p->of[i] == NULL && (p->of[i] = eop_calloc(CLASSES_MAX, sizeof *p->of[i])) == NULL) {
             return eop_fail_nomem("store");
@@ -187,7 +188,7 @@ static edgeops_status meet(pair *p, uint32_t sides) {
 
 static edgeops_status compare_two(stats *s, size_t a, size_t b, int32_t x, int32_t y) {
     pair *p = &s->pairs[a][b];
-    edgeops_status status = p->rows == 0 ? meet(p, 2) : EDGEOPS_OK;
+    edgeops_status status = p->rows == 0 ? make_counts(p, 2) : EDGEOPS_OK;
     if (status == EDGEOPS_OK) {
         p->rows++;
         p->same += x == y;
@@ -197,9 +198,9 @@ static edgeops_status compare_two(stats *s, size_t a, size_t b, int32_t x, int32
     return status;
 }
 
-/* All authors labelled the row. */
+/* For a row that all authors labelled. */
 static edgeops_status compare_all(stats *s, const int32_t *said) {
-    edgeops_status status = s->all.rows == 0 ? meet(&s->all, 1) : EDGEOPS_OK;
+    edgeops_status status = s->all.rows == 0 ? make_counts(&s->all, 1) : EDGEOPS_OK;
     for (size_t a = 0; status == EDGEOPS_OK && a < s->authors.count; a++) {
         s->all.of[0][said[a]]++;
         for (size_t b = 0; b < s->authors.count; b++) {
@@ -243,7 +244,8 @@ static int by_place(const void *a, const void *b) {
     return (x->place < y->place) - (x->place > y->place);
 }
 
-/* Those that may cover a time in [first, last]; *next: the first one that begins later. */
+/* Finds the labels that may cover a time in [first, last]; *next: the first label that begins
+ * later. */
 static void find_active(stats *s, size_t *next, int64_t first, int64_t last) {
     size_t kept = 0;
     for (size_t i = 0; i < s->active_count; i++) {
@@ -289,8 +291,8 @@ static edgeops_status count_slice(stats *s, size_t *next, const int64_t *times, 
     return status;
 }
 
-/* Times of the next rows of an asset: whole instants, so that the next read begins behind them.
- * *more: there are others. */
+/* Reads the times of the next rows of an asset. Never splits rows of one time, so that the next
+ * read begins behind them. *more: rows are left. */
 static edgeops_status read_times(eop_rows *rows, bool *more, edgeops_store *store,
                                  eop_selection *want) {
     for (want->limit = ROWS;; want->limit *= 2) {
@@ -311,7 +313,7 @@ static edgeops_status read_times(eop_rows *rows, bool *more, edgeops_store *stor
     }
 }
 
-static bool canceled(const stats *s) {
+static bool is_canceled(const stats *s) {
     return s->options->canceled != NULL && s->options->canceled(s->options->user_data);
 }
 
@@ -354,8 +356,8 @@ static edgeops_status count_rows(stats *s, uint32_t asset) {
     want.to = last < want.to ? last : want.to;
     edgeops_status status = EDGEOPS_OK;
     for (bool more = want.from <= want.to; status == EDGEOPS_OK && more;) {
-        status = canceled(s) ? eop_fail(EDGEOPS_E_CANCELED, "store", "ended on request")
-                             : read_times(&rows, &more, s->store, &want);
+        status = is_canceled(s) ? eop_fail(EDGEOPS_E_CANCELED, "store", "ended on request")
+                                : read_times(&rows, &more, s->store, &want);
         if (status == EDGEOPS_OK && rows.rows > 0) {
             status = make_layers(s, rows.rows, &capacity);
             if (status == EDGEOPS_OK) {
@@ -370,7 +372,7 @@ static edgeops_status count_rows(stats *s, uint32_t asset) {
 
 /* -- labels -- */
 
-/* The labels of the asset are all there. */
+/* Counts the asset, whose labels are all collected. */
 static edgeops_status end_asset(stats *s) {
     edgeops_status status = EDGEOPS_OK;
     if (s->span_count == 0) {
@@ -537,7 +539,7 @@ static eop_json *all_json(const stats *s) {
     return item;
 }
 
-static edgeops_status print(char **json, stats *s, uint64_t version) {
+static edgeops_status print_stats(char **json, stats *s, uint64_t version) {
     eop_json *root = eop_json_object();
     eop_json *conflicts = eop_json_object();
     eop_json_set_integer(root, "version", (int64_t)version);
@@ -549,7 +551,7 @@ static edgeops_status print(char **json, stats *s, uint64_t version) {
     if (s->all.rows > 0) {
         eop_json_set(root, "all", all_json(s));
     }
-    /* Sorts the names: behind all that knows them by index. */
+    /* Last, because it sorts the names and so invalidates all indices. */
     eop_json_set(root, "classes", classes_json(s));
     eop_json_set_integer(conflicts, "count", (int64_t)s->conflicts);
     eop_json_set_integer(conflicts, "rows", (int64_t)s->conflict_rows);
@@ -585,7 +587,7 @@ edgeops_status eop_label_stats(char **json, edgeops_store *store,
         status = end_asset(s);
     }
     if (status == EDGEOPS_OK) {
-        status = print(json, s, version);
+        status = print_stats(json, s, version);
     }
     stats_free(s);
     return status;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Walking over labels: asset by asset, a page at a time, so that neither the memory nor the time
- * for which the catalog is locked grows with their number. */
+/* Walks over labels, asset by asset, a page at a time: neither memory nor the time under the
+ * catalog's lock grows with the number of labels. */
 #include <string.h>
 
 #include "base/abi.h"
@@ -21,7 +21,7 @@ void edgeops_label_query_init(edgeops_label_query *query, size_t struct_size) {
 
 typedef struct item {
     edgeops_label label;
-    size_t texts[3]; /**< places of label, author and source */
+    size_t texts[3]; /**< offsets of label, author and source */
 } item;
 
 typedef struct walk {
@@ -30,9 +30,9 @@ typedef struct walk {
     bool exact;       /**< the asset's name is not a pattern, even with a '*' */
     uint64_t version; /**< 0: any */
     int64_t asset;
-    char *name; /**< of the asset; NULL: before the first one */
+    char *name; /**< name of the current asset; NULL: before the first one */
     int64_t start;
-    int64_t id; /**< behind (start, id) of the asset */
+    int64_t id; /**< the next page begins behind (start, id) */
     uint64_t left;
     item items[PAGE];
     size_t count;
@@ -70,14 +70,14 @@ static void take_item(walk *w, eop_sql_statement *select) {
     i->texts[2] = keep_text(w, select, 6);
 }
 
-/* [start, end) as what PAGE compares with. */
+/* Binds [start, end) as the bounds that the page statement compares with. */
 static void bind_range(eop_sql_statement *select, const edgeops_label_query *q) {
     eop_sql_bind_int(select, 4, q->start);
     eop_sql_bind_int(
         select, 5, q->end == EDGEOPS_TIME_MAX || q->end == EDGEOPS_TIME_MIN ? q->end : q->end - 1);
 }
 
-/* The next labels of the asset, or of a chain. */
+/* Reads the next labels of the asset, or of a chain of corrections. */
 static edgeops_status read_page(walk *w) {
     const edgeops_label_query *q = w->query;
     eop_sql_statement *select = NULL;
@@ -128,7 +128,7 @@ static bool is_one_asset(const walk *w) {
     return w->exact || !is_pattern(w->query->asset);
 }
 
-/* DONE: there is no other one. */
+/* DONE: there are no more assets. */
 static edgeops_status next_asset(walk *w) {
     const char *pattern = w->query->asset;
     eop_sql_statement *select = NULL;
@@ -153,7 +153,7 @@ static edgeops_status next_asset(walk *w) {
     }
 }
 
-/* To where the label stands; of a chain only its asset. */
+/* Moves to the place of a label; for a chain only to its asset. */
 static edgeops_status go_to(walk *w, int64_t id) {
     eop_sql_statement *select = NULL;
     edgeops_status status = eop_catalog_get(&select, w->catalog, EOP_LABEL_WHERE);
@@ -175,8 +175,8 @@ static edgeops_status go_to(walk *w, int64_t id) {
     return status;
 }
 
-/* Where the first page begins. DONE: there is none. */
-static edgeops_status begin(walk *w) {
+/* Finds where the first page begins. DONE: there is none. */
+static edgeops_status begin_walk(walk *w) {
     const edgeops_label_query *q = w->query;
     edgeops_status status = EDGEOPS_OK;
     if (q->id != 0) {
@@ -217,7 +217,7 @@ static edgeops_status tell_page(walk *w, edgeops_label_fn fn, void *user_data) {
 
 static edgeops_status walk_all(walk *w, edgeops_label_fn fn, void *user_data) {
     eop_catalog_lock(w->catalog);
-    edgeops_status status = begin(w);
+    edgeops_status status = begin_walk(w);
     while (status == EDGEOPS_OK && w->left > 0) {
         status = read_page(w);
         bool last = w->count < PAGE;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The rows of one asset of a dataset: read, put on the common rate, filtered, labelled, parted. */
+/* Reads the rows of one asset of a dataset, puts them on the common rate, filters, labels and
+ * splits them. A reader owns its batches; reading takes the store's locks itself. */
 #include <string.h>
 
 #include "base/error.h"
@@ -10,7 +11,7 @@
 #define SLICE_BYTES (8u << 20)
 #define SLICE_LEAST 4096u
 #define SLICE_MOST  262144u
-/* Points of one asset on a common rate. */
+/* The most points of one asset on a common rate. */
 #define MAX_POINTS 1000000000u
 
 typedef struct shape {
@@ -24,18 +25,18 @@ struct eop_part_reader {
     const eop_frozen_asset *asset;
     eop_label_names *names;
     eop_part_mode mode;
-    size_t name_count; /* labels from here on are none of the dataset's */
+    size_t name_count; /* labels from this index on are not the dataset's */
     eop_selection want;
-    uint32_t *channels; /* that are read: the columns, then what only the filter looks at */
+    uint32_t *channels; /* channels to read: the columns, then those that only the filter needs */
     shape *shapes;
     size_t channel_count;
     size_t column_count;
     eop_condition conditions[EOP_CONDITIONS_MAX]; /* of the filter */
-    size_t tested[EOP_CONDITIONS_MAX];            /* on a common rate: its place in the channels */
-    size_t slice;                                 /* rows; 0: all at once */
+    size_t tested[EOP_CONDITIONS_MAX];            /* common rate: index in `channels` */
+    size_t slice;                                 /* rows of a slice; 0: all at once */
     bool ended;
     eop_align *align;
-    eop_batch source; /* rows before they are aligned */
+    eop_batch source; /* rows before alignment */
     uint32_t *index;
     size_t index_capacity;
 };
@@ -60,8 +61,8 @@ static size_t place_of(eop_part_reader *r, uint32_t channel, shape of) {
     return r->channel_count++;
 }
 
-/* What the filter looks at, under the store's lock. The points of a common rate are looked at here,
- * so that they need the channels; rows are by the store. */
+/* Resolves the filter's conditions, under the store's lock. Points of a common rate are tested here
+ * and so need the channels; plain rows are tested by the store. */
 static edgeops_status place_conditions(eop_part_reader *r, const eop_asset_list *assets) {
     const eop_filter *filter = &r->frozen->spec.filter;
     const eop_asset *asset = eop_asset_list_by_id(assets, r->asset->id);
@@ -164,8 +165,8 @@ void eop_part_close(eop_part_reader *r) {
 
 /* -- reading -- */
 
-/* No rows, with the columns set up. */
-static edgeops_status prepare(const eop_part_reader *r, eop_batch *batch) {
+/* Empties the batch and sets up its columns. */
+static edgeops_status prepare_batch(const eop_part_reader *r, eop_batch *batch) {
     eop_rows_clear(&batch->rows);
     edgeops_status status = EDGEOPS_OK;
     for (size_t k = batch->rows.vector_count; status == EDGEOPS_OK && k < r->channel_count; k++) {
@@ -174,12 +175,12 @@ static edgeops_status prepare(const eop_part_reader *r, eop_batch *batch) {
     return status;
 }
 
-/* The next rows as they are in the store. A slice ends with a time of which it has all rows. */
+/* Reads the next rows as they are in the store. A slice never splits the rows of one time. */
 static edgeops_status read_slice(eop_part_reader *r, eop_batch *batch) {
     uint64_t limit = r->slice;
     eop_rows *rows = &batch->rows;
     while (!r->ended) {
-        edgeops_status status = prepare(r, batch);
+        edgeops_status status = prepare_batch(r, batch);
         r->want.limit = limit;
         if (status == EDGEOPS_OK) {
             status = eop_store_read_rows(rows, r->store, &r->want);
@@ -196,7 +197,7 @@ static edgeops_status read_slice(eop_part_reader *r, eop_batch *batch) {
         if (rows->rows > 0) {
             return EDGEOPS_OK;
         }
-        limit *= 2; /* more rows of one time than fit into a slice */
+        limit *= 2; /* one time has more rows than a slice */
     }
     return EDGEOPS_DONE;
 }
@@ -210,10 +211,10 @@ static edgeops_status label_rows(eop_part_reader *r, eop_batch *batch) {
                            r->frozen->label_version, batch->rows.times, n);
 }
 
-/* The next points; all that one slice gives when the reader is to give all at once. */
+/* Reads the next points; all points at once when the reader has no slices. */
 static edgeops_status read_points(eop_part_reader *r, eop_batch *batch) {
     size_t max = r->slice > 0 ? r->slice : SLICE_MOST;
-    edgeops_status status = prepare(r, batch);
+    edgeops_status status = prepare_batch(r, batch);
     eop_rows *rows = &batch->rows;
     while (status == EDGEOPS_OK) {
         size_t count = 0;
@@ -244,7 +245,7 @@ static edgeops_status read_points(eop_part_reader *r, eop_batch *batch) {
 
 /* -- choosing -- */
 
-/* Points that meet the filter, and what has a label where that is wanted. */
+/* Keeps points that meet the filter and, where wanted, rows with a label only. */
 static edgeops_status choose_rows(eop_part_reader *r, eop_batch *batch) {
     size_t conditions = r->align != NULL ? r->frozen->spec.filter.count : 0;
     eop_rows *rows = &batch->rows;
@@ -303,7 +304,7 @@ static edgeops_status part_rows(const eop_part_reader *r, eop_batch *batch) {
     return EDGEOPS_OK;
 }
 
-/* What only the filter looked at. */
+/* Drops the columns that only the filter needed. */
 static void drop_tested(const eop_part_reader *r, eop_rows *rows) {
     while (rows->vector_count > r->column_count) {
         eop_vector_dispose(&rows->vectors[--rows->vector_count]);

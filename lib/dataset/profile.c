@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the values of a dataset look like: counted batch by batch while it is frozen. profile.h has
- * what comes of it. */
+/* Counts what the values of a dataset look like, batch by batch, while it is frozen. Memory does
+ * not grow with the rows. profile.h describes the result. */
 #include "dataset/profile.h"
 
 #include <math.h>
@@ -130,7 +130,7 @@ void eop_profile_finish(eop_profile *p) {
     *runs = (eop_profile_runs){0};
 }
 
-/* Points of one row follow each other. */
+/* Relies on points of one row being consecutive. */
 static void add_runs(eop_profile *p, size_t asset, const eop_rows *rows) {
     eop_profile_runs *runs = &p->runs;
     const eop_spec *spec = &p->frozen->spec;
@@ -153,7 +153,7 @@ static void add_runs(eop_profile *p, size_t asset, const eop_rows *rows) {
 
 /* -- channels -- */
 
-static uint64_t mix(uint64_t a, uint64_t b) {
+static uint64_t mix_hash(uint64_t a, uint64_t b) {
     uint64_t x = (a ^ b) * 0x9e3779b97f4a7c15u;
     x = (x ^ (x >> 32)) * 0xd6e8feb86659fd93u;
     return x ^ (x >> 32);
@@ -165,13 +165,13 @@ static uint64_t hash_bytes(const void *data, size_t size) {
     for (; size >= 8; size -= 8, bytes += 8) {
         uint64_t word;
         memcpy(&word, bytes, 8);
-        hash = mix(hash, word);
+        hash = mix_hash(hash, word);
     }
     uint64_t word = 0;
     if (size > 0) {
         memcpy(&word, bytes, size);
     }
-    return mix(hash, word);
+    return mix_hash(hash, word);
 }
 
 static uint64_t hash_value(const eop_vector *vector, size_t row) {
@@ -186,7 +186,7 @@ static uint64_t hash_value(const eop_vector *vector, size_t row) {
     return hash_bytes((const char *)vector->data + row * size, size);
 }
 
-/* Counts a value with its label, as long as there are few different ones. */
+/* Counts a value with its label while there are few different values. */
 static edgeops_status add_distinct(eop_profile_channel *c, uint64_t hash, int32_t label) {
     if (c->many) {
         return EDGEOPS_OK;
@@ -272,7 +272,7 @@ static eop_profile_twin *twin_of(eop_profile *p, uint64_t hash) {
     return &p->twins[at];
 }
 
-/* Half of the hashes go, so that those that stay are a sample of all rows. */
+/* Drops half of the hashes; the rest is still a fair sample of all rows. */
 static edgeops_status halve_twins(eop_profile *p) {
     eop_profile_twin *old = p->twins;
     eop_profile_twin *fresh = eop_calloc(TWINS, sizeof *fresh);
@@ -300,7 +300,7 @@ static edgeops_status add_twins(eop_profile *p, const eop_batch *batch) {
     memset(p->hashes, 0, n * sizeof *p->hashes);
     for (size_t k = 0; k < batch->rows.vector_count; k++) {
         for (size_t i = 0; i < n; i++) {
-            p->hashes[i] = mix(p->hashes[i] + k + 1, hash_value(&batch->rows.vectors[k], i));
+            p->hashes[i] = mix_hash(p->hashes[i] + k + 1, hash_value(&batch->rows.vectors[k], i));
         }
     }
     for (size_t i = 0; i < n; i++) {

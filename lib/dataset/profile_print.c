@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A profile as JSON, and what it warns of. */
+/* Prints a profile as JSON and derives its warnings. profile.h describes the members. */
 #include <math.h>
 #include <string.h>
 
@@ -147,8 +147,8 @@ static void put_classes(eop_json *root, const eop_profile *p) {
 
 /* -- warnings -- */
 
-static void warn(eop_json *list, const char *kind, const char *format, ...) EOP_PRINTF(3, 4);
-static void warn(eop_json *list, const char *kind, const char *format, ...) {
+static void add_warning(eop_json *list, const char *kind, const char *format, ...) EOP_PRINTF(3, 4);
+static void add_warning(eop_json *list, const char *kind, const char *format, ...) {
     va_list args;
     va_start(args, format);
     char *text = eop_vformat(format, args);
@@ -158,7 +158,7 @@ static void warn(eop_json *list, const char *kind, const char *format, ...) {
     if (text != NULL) {
         eop_json_set_string(item, "text", text);
     } else {
-        eop_json_set(item, "text", NULL); /* a lost member: the print fails */
+        eop_json_set(item, "text", NULL); /* so that printing reports the lost member */
     }
     eop_json_append(list, item);
     eop_free(text);
@@ -178,16 +178,18 @@ static void warn_of_assets(eop_json *list, const eop_profile *p) {
         older += a->subset_first[EDGEOPS_SUBSET_TEST] < a->subset_last[EDGEOPS_SUBSET_TRAIN];
     }
     if (both > 0) {
-        warn(list, "asset_in_both",
-             "%zu of %zu assets, such as '%s', have rows in train and in test: a model may know "
-             "the asset; --split group keeps assets apart",
-             both, p->frozen->asset_count, first);
+        add_warning(
+            list, "asset_in_both",
+            "%zu of %zu assets, such as '%s', have rows in train and in test: a model may know "
+            "the asset; --split group keeps assets apart",
+            both, p->frozen->asset_count, first);
     }
     if (older > 0) {
-        warn(list, "test_before_train",
-             "in %zu assets test rows are older than train rows: a model would be measured on the "
-             "past; --split time keeps the newest for the test",
-             older);
+        add_warning(
+            list, "test_before_train",
+            "in %zu assets test rows are older than train rows: a model would be measured on the "
+            "past; --split time keeps the newest for the test",
+            older);
     }
 }
 
@@ -199,9 +201,10 @@ static void warn_of_twins(eop_json *list, const eop_profile *p) {
         alike += p->twins[i].train > 0 ? p->twins[i].others : 0;
     }
     if (alike > 0) {
-        warn(list, "identical_rows",
-             "%.2g %% of the rows for test and validation have the same values as a train row",
-             100.0 * (double)alike / (double)others);
+        add_warning(
+            list, "identical_rows",
+            "%.2g %% of the rows for test and validation have the same values as a train row",
+            100.0 * (double)alike / (double)others);
     }
 }
 
@@ -210,15 +213,17 @@ static void warn_of_cuts(eop_json *list, const eop_profile *p) {
     int64_t window =
         spec->window_time > 0 ? spec->window_time : (int64_t)spec->window_rows * spec->period;
     if (p->cuts > 0 && spec->split == EDGEOPS_SPLIT_FRACTION) {
-        warn(list, "neighbours",
-             "rows of train and test stand side by side at %llu places: samples near them are "
-             "alike; a longer --block makes fewer",
-             (unsigned long long)p->cuts);
+        add_warning(
+            list, "neighbours",
+            "rows of train and test stand side by side at %llu places: samples near them are "
+            "alike; a longer --block makes fewer",
+            (unsigned long long)p->cuts);
     }
     if (window > 0 && spec->split == EDGEOPS_SPLIT_FRACTION && window > spec->block) {
-        warn(list, "window_over_block",
-             "a window is longer than a block of the split, so that most have no place; take "
-             "a longer --block");
+        add_warning(
+            list, "window_over_block",
+            "a window is longer than a block of the split, so that most have no place; take "
+            "a longer --block");
     }
 }
 
@@ -227,16 +232,16 @@ static void warn_of_labels(eop_json *list, const eop_profile *p) {
         const uint64_t *rows = p->labels[i].subset_rows;
         const char *name = p->frozen->labels.items[i]->name;
         if (rows[EDGEOPS_SUBSET_TRAIN] == 0) {
-            warn(list, "label_not_in_train",
-                 "label '%.60s' is not in train: a model cannot learn it", name);
+            add_warning(list, "label_not_in_train",
+                        "label '%.60s' is not in train: a model cannot learn it", name);
         } else if (rows[EDGEOPS_SUBSET_TEST] == 0) {
-            warn(list, "label_only_in_train",
-                 "label '%.60s' is only in train: the test says nothing about it", name);
+            add_warning(list, "label_only_in_train",
+                        "label '%.60s' is only in train: the test says nothing about it", name);
         }
     }
 }
 
-/* How many of the labelled rows the value of a channel alone would tell right. */
+/* How many labelled rows would be predicted correctly from the value of this channel alone. */
 static uint64_t told_right(const eop_profile_channel *c, size_t labels) {
     uint64_t right = 0;
     for (size_t v = 0; v < c->value_count; v++) {
@@ -267,10 +272,11 @@ static void warn_of_copies(eop_json *list, const eop_profile *p) {
         const eop_profile_channel *c = &p->channels[k];
         uint64_t right = c->many ? 0 : told_right(c, labels);
         if ((double)right >= 0.99 * (double)labelled) {
-            warn(list, "label_copy",
-                 "channel '%.60s' tells the label of %.4g %% of the rows by itself: it may be a "
-                 "copy of it",
-                 p->frozen->channels[k].name, 100.0 * (double)right / (double)labelled);
+            add_warning(
+                list, "label_copy",
+                "channel '%.60s' tells the label of %.4g %% of the rows by itself: it may be a "
+                "copy of it",
+                p->frozen->channels[k].name, 100.0 * (double)right / (double)labelled);
         }
     }
 }
@@ -281,15 +287,16 @@ static void warn_of_filled(eop_json *list, const eop_profile *p) {
         rows += p->assets[i].rows;
     }
     if ((double)p->filled > EOP_PROFILE_FILLED * (double)rows) {
-        warn(list, "filled",
-             "%.3g %% of the rows are filled over gaps of the source, of up to %.3g s: give a "
-             "tolerance",
-             100.0 * (double)p->filled / (double)rows,
-             (double)p->longest_filled * (double)p->frozen->spec.period / EDGEOPS_SECOND);
+        add_warning(
+            list, "filled",
+            "%.3g %% of the rows are filled over gaps of the source, of up to %.3g s: give a "
+            "tolerance",
+            100.0 * (double)p->filled / (double)rows,
+            (double)p->longest_filled * (double)p->frozen->spec.period / EDGEOPS_SECOND);
     }
 }
 
-static eop_json *warnings(const eop_profile *p) {
+static eop_json *warnings_json(const eop_profile *p) {
     eop_json *list = eop_json_array();
     if (is_split(p)) {
         warn_of_assets(list, p);
@@ -301,8 +308,8 @@ static eop_json *warnings(const eop_profile *p) {
     warn_of_filled(list, p);
     for (size_t k = 0; k < p->frozen->channel_count; k++) {
         if (is_constant(&p->channels[k])) {
-            warn(list, "constant", "channel '%.60s' has one value only",
-                 p->frozen->channels[k].name);
+            add_warning(list, "constant", "channel '%.60s' has one value only",
+                        p->frozen->channels[k].name);
         }
     }
     return list;
@@ -313,7 +320,7 @@ edgeops_status eop_profile_print(char **json, eop_profile *p) {
     put_times(root, p);
     edgeops_status status = put_channels(root, p);
     put_classes(root, p);
-    eop_json_set(root, "warnings", warnings(p));
+    eop_json_set(root, "warnings", warnings_json(p));
     *json = status == EDGEOPS_OK ? eop_json_print(root) : NULL;
     eop_json_free(root);
     return status == EDGEOPS_OK && *json == NULL ? eop_fail_nomem("store") : status;

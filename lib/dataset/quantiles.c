@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Quantiles of a stream of numbers in bounded memory. */
+/* Quantiles of a stream of numbers in bounded memory; quantiles.h has the method and its bounds.
+ * The structure owns its buffers. */
 #include "dataset/quantiles.h"
 
 #include <stdlib.h>
@@ -19,7 +20,7 @@ void eop_quantiles_dispose(eop_quantiles *q) {
     *q = (eop_quantiles){0};
 }
 
-/* Doubles as integers that sort alike, and back. */
+/* Maps a double to an integer of the same order, and back. */
 static uint64_t key_of(double value) {
     uint64_t bits;
     memcpy(&bits, &value, sizeof bits);
@@ -33,7 +34,7 @@ static double value_of(uint64_t key) {
     return value;
 }
 
-/* By bytes, the lowest first; bytes that all have are passed over. */
+/* Radix sort, lowest byte first; skips bytes that are the same in all values. */
 static void sort_values(double *values, size_t n) {
     uint64_t keys[2][KEPT];
     size_t from = 0;
@@ -62,8 +63,8 @@ static void sort_values(double *values, size_t n) {
     }
 }
 
-/* Every other one of the values of two sorted buffers. */
-static void collapse(double *out, const double *a, const double *b, bool odd) {
+/* Merges two sorted buffers and keeps every other value. */
+static void collapse_buffers(double *out, const double *a, const double *b, bool odd) {
     size_t i = 0;
     size_t k = 0;
     for (size_t n = 0; n < 2 * KEPT; n++) {
@@ -74,8 +75,8 @@ static void collapse(double *out, const double *a, const double *b, bool odd) {
     }
 }
 
-/* The full fresh buffer goes to the levels, as one does when adding 1 to a binary number. */
-static edgeops_status settle(eop_quantiles *q) {
+/* Moves the full buffer up the levels, like the carry when 1 is added to a binary number. */
+static edgeops_status settle_fresh(eop_quantiles *q) {
     double *buffer = q->fresh;
     sort_values(buffer, KEPT);
     q->fresh = NULL;
@@ -94,14 +95,14 @@ static edgeops_status settle(eop_quantiles *q) {
             eop_free(buffer);
             return eop_fail_nomem("store");
         }
-        collapse(out, q->levels[level], buffer, (q->odd >> level & 1) != 0);
+        collapse_buffers(out, q->levels[level], buffer, (q->odd >> level & 1) != 0);
         q->odd ^= (uint64_t)1 << level;
         q->scratch = q->levels[level];
         q->levels[level] = NULL;
         eop_free(buffer);
         buffer = out;
     }
-    eop_free(buffer); /* 2048 << 47 values are never reached */
+    eop_free(buffer); /* cannot happen: 2048 << 47 values */
     return EDGEOPS_OK;
 }
 
@@ -114,7 +115,7 @@ edgeops_status eop_quantiles_add(eop_quantiles *q, double value) {
     }
     q->fresh[q->fresh_count++] = value;
     q->count++;
-    return q->fresh_count == KEPT ? settle(q) : EDGEOPS_OK;
+    return q->fresh_count == KEPT ? settle_fresh(q) : EDGEOPS_OK;
 }
 
 typedef struct weighted {

@@ -16,18 +16,18 @@
 #define EOP_QUANTILES_LEVELS 48u
 
 typedef struct eop_quantiles {
-    double *levels[EOP_QUANTILES_LEVELS]; /**< sorted, full; NULL: none of that weight */
-    double *fresh;                        /**< not sorted */
+    double *levels[EOP_QUANTILES_LEVELS]; /**< sorted and full; NULL: no buffer of that weight */
+    double *fresh;                        /**< the values not yet in a level, not sorted */
     double *scratch;
     size_t fresh_count;
-    uint64_t odd; /**< bit i: the next one of level i keeps the odd ones */
+    uint64_t odd; /**< bit i: the next merge on level i keeps the odd places */
     uint64_t count;
 } eop_quantiles;
 
 void eop_quantiles_dispose(eop_quantiles *q);
-/** A value that is not NaN. E_NOMEM. */
+/** Adds a value, which is not NaN. E_NOMEM. */
 edgeops_status eop_quantiles_add(eop_quantiles *q, double value);
-/** The values at n parts (0..1, ascending) of the sorted values; there is at least one value. */
+/** The quantiles at n parts (0..1, ascending). Needs at least one value. */
 edgeops_status eop_quantiles_get(double *out, eop_quantiles *q, const double *parts, size_t n);
 
 #endif /* EOP_DATASET_QUANTILES_H */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The values of a frozen dataset. */
+/* Reads the values of a frozen dataset: in slices for the digest, or all of it into memory for a
+ * host. */
 #include <string.h>
 
 #include "base/error.h"
@@ -107,7 +108,7 @@ edgeops_status edgeops_dataset_verify(edgeops_store *store, const char *name) {
     return eop_dataset_verify(store, name, NULL, NULL);
 }
 
-/* -- all of it in memory -- */
+/* -- all of it into memory -- */
 
 typedef struct part {
     eop_table *table;
@@ -195,7 +196,7 @@ static edgeops_status read_part(part *out, eop_buf *text, edgeops_store *store, 
     return status == EDGEOPS_OK ? eop_table_show(out->table) : status;
 }
 
-static void show(dataset *set) {
+static void show_view(dataset *set) {
     const eop_frozen *frozen = &set->frozen;
     const eop_spec *spec = &frozen->spec;
     uint64_t rows = 0;
@@ -253,7 +254,7 @@ static edgeops_status read_parts(dataset *set, edgeops_store *store, bool check)
     return status;
 }
 
-/* Tables with names and without arrays. */
+/* Gives each part a table with names but without arrays. */
 static edgeops_status name_parts(dataset *set) {
     const eop_frozen *frozen = &set->frozen;
     edgeops_status status = EDGEOPS_OK;
@@ -293,7 +294,7 @@ static edgeops_status open_dataset(edgeops_dataset **out, edgeops_store *store, 
         edgeops_dataset_free(&set->view);
         return status;
     }
-    show(set);
+    show_view(set);
     *out = &set->view;
     return EDGEOPS_OK;
 }

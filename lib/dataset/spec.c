@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A dataset's definition: checked, printed as JSON for the catalog, and parsed back. spec.h has the
- * members. */
+/* Checks the definition of a dataset, prints it as JSON for the catalog and parses it back. spec.h
+ * has the members. */
 #include "dataset/spec.h"
 
 #include <math.h>
@@ -10,7 +10,9 @@
 #include "base/memory.h"
 
 #define WINDOW_ROWS_MAX 1000000u
-#define LONGEST         (366 * 86400 * EDGEOPS_SECOND) /* of a period, tolerance, window, block */
+#define LONGEST                                                                                    \
+    (366 * 86400 * EDGEOPS_SECOND) /* the longest period, tolerance, window and
+                                                        * block */
 
 static const char *const fills[] = {"previous", "linear", "none"};
 static const char *const splits[] = {"none", "time", "group", "fraction"};
@@ -43,7 +45,7 @@ static edgeops_status check_duration(const char *what, int64_t duration) {
     return EDGEOPS_OK;
 }
 
-/* Members that a later version gives a meaning: 0 until then, so that it can. */
+/* Reserved members must be 0, so that a later version can give them a meaning. */
 static edgeops_status check_reserved(const edgeops_dataset_options *o) {
     if (o->reserved != 0 || o->reserved32 != 0) {
         return eop_fail(EDGEOPS_E_INVALID, "store", "edgeops_dataset_options: reserved is not 0");
@@ -205,7 +207,7 @@ static void set_text(eop_json *object, const char *key, eop_buf *text) {
     if (given != NULL) {
         eop_json_set_string(object, key, given);
     } else {
-        eop_json_set(object, key, NULL); /* a lost member: the print of the tree fails */
+        eop_json_set(object, key, NULL); /* so that printing reports the lost member */
     }
     eop_free(given);
 }

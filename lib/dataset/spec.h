@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a dataset's definition says beyond assets, channels and range: filter, common rate, windows,
- * split. It stands as JSON in the catalog (dataset.spec), all times and durations in ns:
+ * split. The catalog keeps it as JSON (dataset.spec), with all times and durations in ns:
  *
  *   {"filter": TEXT,
  *    "align": {"period_ns", "fill": "previous"|"linear"|"none", "tolerance_ns"},
@@ -10,7 +10,7 @@
  *              "test_assets", "validation_assets",         group: names, also of fractions
  *              "seed", "block_ns"}}
  *
- * Members that say nothing are left out; a plain dataset has none of it (NULL). */
+ * Members with their default are left out; a plain dataset has no JSON at all (NULL). */
 #ifndef EOP_DATASET_SPEC_H
 #define EOP_DATASET_SPEC_H
 
@@ -41,25 +41,25 @@ typedef struct eop_spec {
     size_t validation_count;
 } eop_spec;
 
-/** Checks and copies what the options say. E_INVALID. */
+/** Checks the options and copies them. E_INVALID. */
 edgeops_status eop_spec_init(eop_spec *spec, const edgeops_dataset_options *options);
 void eop_spec_dispose(eop_spec *spec);
-/** Nothing but the rows as they came. */
+/** Whether the dataset is plain: rows as they came, without filter, rate, windows or split. */
 bool eop_spec_is_plain(const eop_spec *spec);
-/** NULL for a plain one, else as above; NULL members when there is no memory (eop_json_print). */
+/** The JSON above, NULL for a plain dataset. When memory runs out, eop_json_print() of it fails. */
 eop_json *eop_spec_json(const eop_spec *spec);
 edgeops_status eop_spec_parse(eop_spec *spec, const char *json);
 
 /* -- the split: see edgeops_dataset_options -- */
-/** F(asset), mixed with the seed. */
+/** The hash F(asset), mixed with the seed. */
 uint64_t eop_split_hash(const char *asset, uint64_t seed);
-/** Settles what depends on the rows: the cuts of a split by time, the length of a block. */
+/** Settles what depends on the rows: the cuts of a split by time and the length of a block. */
 edgeops_status eop_split_settle(eop_spec *spec, int64_t first, int64_t last);
-/** GROUP: settles which assets are in which subset. names: sorted, `count` of them. */
+/** GROUP: settles which asset is in which subset. names: `count` of them, sorted. */
 edgeops_status eop_split_groups(eop_spec *spec, const char *const *names, size_t count);
-/** GROUP: of one asset. */
+/** GROUP: the subset of one asset. */
 edgeops_subset eop_split_of_asset(const eop_spec *spec, const char *asset);
-/** Of n rows of an asset; out[i] is an edgeops_subset. */
+/** The subsets of n rows of an asset; out[i] is an edgeops_subset. */
 void eop_split_rows(uint8_t *out, const eop_spec *spec, const char *asset, const int64_t *times,
                     size_t n);
 

@@ -10,8 +10,8 @@
 #include "base/str.h"
 #include "dataset/spec.h"
 
-/* The end of splitmix64. */
-static uint64_t mix(uint64_t x) {
+/* The mixing step of splitmix64. */
+static uint64_t mix_seed(uint64_t x) {
     x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
     x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
     return x ^ (x >> 31);
@@ -22,12 +22,12 @@ uint64_t eop_split_hash(const char *asset, uint64_t seed) {
     for (const unsigned char *p = (const unsigned char *)asset; *p != '\0'; p++) {
         hash = (hash ^ *p) * 0x100000001b3u;
     }
-    return mix(hash + seed * 0x9e3779b97f4a7c15u);
+    return mix_seed(hash + seed * 0x9e3779b97f4a7c15u);
 }
 
 /* -- by time, and blocks -- */
 
-/* from - part of the time from first to last. */
+/* from - part * (last - first). */
 static int64_t cut_at(int64_t from, int64_t first, int64_t last, double part) {
     double range = (double)((uint64_t)last - (uint64_t)first);
     double back = floor(range * part);
@@ -63,7 +63,7 @@ static int64_t block_of(int64_t time, int64_t block) {
 }
 
 static edgeops_subset subset_of_block(const eop_spec *spec, uint64_t asset, int64_t block) {
-    double place = (double)(mix(asset ^ (uint64_t)block) >> 11) * 0x1p-53;
+    double place = (double)(mix_seed(asset ^ (uint64_t)block) >> 11) * 0x1p-53;
     if (place < spec->test) {
         return EDGEOPS_SUBSET_TEST;
     }
@@ -108,7 +108,7 @@ static int by_place(const void *a, const void *b) {
     return x->place != y->place ? (x->place < y->place ? -1 : 1) : strcmp(x->name, y->name);
 }
 
-/* How many of n are a part; at least one where there is a part at all. */
+/* How many of n belong to a part: at least one unless the part is 0. */
 static size_t share_of(size_t n, double part) {
     size_t count = (size_t)floor((double)n * part + 0.5);
     return part > 0 && count == 0 ? 1 : count;
@@ -119,7 +119,7 @@ static int by_text(const void *a, const void *b) {
 }
 
 /* The chosen names, copied and sorted, instead of the patterns. */
-static edgeops_status take(char ***out, size_t *out_count, const char **names, size_t n) {
+static edgeops_status take_names(char ***out, size_t *out_count, const char **names, size_t n) {
     char **list = eop_calloc(n, sizeof(char *));
     size_t count = 0;
     bool failed = list == NULL;
@@ -181,9 +181,10 @@ edgeops_status eop_split_groups(eop_spec *spec, const char *const *names, size_t
             validation[validations++] = ranks[i].name;
         }
     }
-    status = take(&spec->test_assets, &spec->test_count, test, tests);
+    status = take_names(&spec->test_assets, &spec->test_count, test, tests);
     if (status == EDGEOPS_OK) {
-        status = take(&spec->validation_assets, &spec->validation_count, validation, validations);
+        status =
+            take_names(&spec->validation_assets, &spec->validation_count, validation, validations);
     }
 out:
     eop_free(ranks);
