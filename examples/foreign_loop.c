@@ -47,8 +47,8 @@ static int turn(edgeops_ctx *ctx) {
 
 /* What a home has from an earlier start is fine. */
 static int once(edgeops_node *node, const char *operation, const char *args) {
-    edgeops_status rc = edgeops_node_call(NULL, node, operation, args, NULL);
-    return rc == EDGEOPS_OK || rc == EDGEOPS_E_EXISTS;
+    edgeops_status status = edgeops_node_call(NULL, node, operation, args, NULL);
+    return status == EDGEOPS_OK || status == EDGEOPS_E_EXISTS;
 }
 
 int main(int argc, char **argv) {

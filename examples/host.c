@@ -8,8 +8,8 @@ static void show(const edgeops_node_prediction *p, void *out) {
 }
 
 static int once(edgeops_node *node, const char *operation, const char *args) {
-    edgeops_status rc = edgeops_node_call(NULL, node, operation, args, NULL);
-    return rc == EDGEOPS_OK || rc == EDGEOPS_E_EXISTS; /* there since an earlier start */
+    edgeops_status status = edgeops_node_call(NULL, node, operation, args, NULL);
+    return status == EDGEOPS_OK || status == EDGEOPS_E_EXISTS; /* there since an earlier start */
 }
 
 int main(int argc, char **argv) {

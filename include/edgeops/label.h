@@ -92,7 +92,7 @@ typedef struct edgeops_label_query {
     int64_t id;         /**< this one with all that it corrects and that corrects it, by id; nothing
                            else is looked at then */
     uint32_t history;   /**< not 0: also what is not in force any more, at any version */
-    uint64_t limit;     /**< first so many; 0: all */
+    uint64_t limit;     /**< the first N; 0: all */
     int64_t after;      /**< go on behind the label with this id, the last one of the page before */
     uint32_t exact;     /**< not 0: `asset` is a name; EDGEOPS_E_NOTFOUND when there is none */
     uint32_t reserved;  /**< 0 */

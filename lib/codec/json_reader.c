@@ -250,7 +250,7 @@ static eop_token take_value(eop_reader *r, char c) {
     case '9':
         return take_number(r);
     case '\'':
-        return fail_at(r, r->start, "text stands in double quotes in JSON");
+        return fail_at(r, r->start, "text is written in double quotes in JSON");
     default:
         return take_word(r);
     }

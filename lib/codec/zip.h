@@ -16,7 +16,7 @@
 enum { EOP_ZIP_STORED = 0, EOP_ZIP_DEFLATED = 8 };
 
 typedef struct eop_zip_entry {
-    char *name; /**< as it stands in the zip: no encoding, no policy; no NUL inside */
+    char *name; /**< as the zip has it: no encoding, no policy; no NUL inside */
     uint64_t size;
     uint64_t packed;
     uint64_t offset; /**< reader: of the content; writer: of the header in front of it */
@@ -62,7 +62,7 @@ typedef struct eop_zip_stream eop_zip_stream;
  * checked. zip and entry: borrowed. */
 edgeops_status eop_zip_stream_open(eop_zip_stream **out, const eop_zip *zip,
                                    const eop_zip_entry *entry);
-/** Reads exactly so many bytes. E_CORRUPT when there are not as many, for bad packed data, and with
+/** Reads exactly `size` bytes. E_CORRUPT when there are fewer, for bad packed data, and with
  * the last byte for a wrong checksum or packed bytes that are left. */
 edgeops_status eop_zip_stream_read(eop_zip_stream *stream, void *data, size_t size);
 /** NULL is allowed. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writes a zip as a stream: checksums and packed sizes stand behind each content, so nothing is
+/* Writes a zip as a stream: checksums and packed sizes follow each content, so nothing is
  * written twice. Every entry is a ZIP64 one, so that no size needs another layout. */
 #include <limits.h>
 #include <string.h>
@@ -93,7 +93,7 @@ edgeops_status eop_zip_begin(eop_zip_writer *zip, eop_buf *out, const char *name
     return EDGEOPS_OK;
 }
 
-/* Packs what stands in z, until it wants more or, with Z_FINISH, is done. */
+/* Packs what z holds, until it wants more or, with Z_FINISH, is done. */
 static void pack(eop_zip_writer *zip, eop_buf *out, int flush) {
     z_stream *z = &zip->packer->z;
     size_t before = out->size;

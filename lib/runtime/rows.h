@@ -28,7 +28,7 @@ edgeops_status eop_rows_map(size_t *map, const eop_rows *rows, const edgeops_tab
 /** What is kept of a row beside its values. */
 typedef struct eop_row_note {
     int32_t label;    /**< -1: none */
-    uint32_t run;     /**< so many rows, this one included, have the same label */
+    uint32_t run;     /**< rows with the same label from here on, this one included */
     uint64_t history; /**< ordinal of the oldest sample that had a part in this row */
 } eop_row_note;
 

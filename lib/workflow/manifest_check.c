@@ -45,7 +45,7 @@ static edgeops_status check_names(const eop_manifest *m, const char *list,
     for (size_t i = 0; i < count; i++) {
         if (!eop_name_valid(ports[i].name, strlen(ports[i].name), 128)) {
             return eop_manifest_fail(m, point(at, list, i, "name"),
-                                     "'%s' is no channel name: 1 to 128 bytes, no control "
+                                     "'%s' is not a channel name: 1 to 128 bytes, no control "
                                      "characters, no empty level between '/'",
                                      ports[i].name);
         }
@@ -72,7 +72,7 @@ static edgeops_status read_duration(edgeops_duration *out, const eop_manifest *m
     }
     (void)snprintf(at, sizeof at, "/%s/%s", object, key);
     if (!eop_parse_duration(&value, text)) {
-        return eop_manifest_fail(m, at, "%s is no duration: '%s'; write it as \"500ms\" or \"2s\"",
+        return eop_manifest_fail(m, at, "%s is not a duration: '%s'; write it as \"500ms\" or \"2s\"",
                                  key, text);
     }
     if (value < low || value > high) {
@@ -131,7 +131,7 @@ static edgeops_status read_grid_window(eop_manifest *m, const eop_json *window) 
     if (spec->rows == 0 || spec->step == 0) {
         const char *key = spec->rows == 0 ? "duration" : "step";
         return eop_manifest_fail(m, spec->rows == 0 ? "/window/duration" : "/window/step",
-                                 "%s '%s' at %s is no whole number of rows from 1 to %d", key,
+                                 "%s '%s' at %s is not a whole number of rows from 1 to %d", key,
                                  eop_json_string(window, key, ""),
                                  eop_json_string(window, "rate", ""), ROWS_MAX);
     }
@@ -173,7 +173,7 @@ static edgeops_status read_limits(eop_manifest *m) {
         uint64_t size = 0;
         if (!eop_parse_size(&size, text)) {
             return eop_manifest_fail(m, "/limits/memory",
-                                     "memory is no size: '%s'; write it as \"512MiB\"", text);
+                                     "memory is not a size: '%s'; write it as \"512MiB\"", text);
         }
         if (size < (uint64_t)16 << 20 || size > (uint64_t)1 << 40) {
             return eop_manifest_fail(m, "/limits/memory",
@@ -287,7 +287,7 @@ static edgeops_status check_inputs(const eop_manifest *m) {
         edgeops_type type = m->inputs[i].type;
         if (type == EDGEOPS_TYPE_NULL || type == EDGEOPS_TYPE_BLOB) {
             return eop_manifest_fail(m, point(at, "inputs", i, "type"),
-                                     "%s is no type: choose one of float64, "
+                                     "%s is not a type: choose one of float64, "
                                      "float32, int8, int16, int32, int64, uint8, uint16, uint32, "
                                      "uint64, bool, string, or an array such as float32[4096]",
                                      at);

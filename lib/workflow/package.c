@@ -37,7 +37,7 @@ static edgeops_status explain_missing(const eop_package *p) {
         }
     }
     return eop_fail(EDGEOPS_E_INVALID, "workflow",
-                    "%s: has no workflow.json at its root, so it is no workflow", p->path);
+                    "%s: has no workflow.json at its root, so it is not a workflow", p->path);
 }
 
 static edgeops_status open_folder(eop_package *p) {

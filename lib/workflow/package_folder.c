@@ -125,7 +125,7 @@ static edgeops_status add_include(const walk *w, int fd, const eop_manifest *m, 
         close(parent);
         parent = next;
         if (next < 0) {
-            return eop_manifest_fail(m, at, "'%s' leads through something that is no folder",
+            return eop_manifest_fail(m, at, "'%s' leads through something that is not a folder",
                                      source);
         }
         p += n + 1;

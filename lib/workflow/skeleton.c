@@ -140,7 +140,7 @@ edgeops_status edgeops_workflow_init(const char *directory, const char *name) {
     EOP_REQUIRE(directory != NULL && name != NULL, "workflow");
     if (!is_workflow_name(name)) {
         return eop_fail(EDGEOPS_E_INVALID, "workflow",
-                        "'%s' is no workflow name: lower case letters, digits and '-', a letter "
+                        "'%s' is not a workflow name: lower case letters, digits and '-', a letter "
                         "first, at most 63",
                         name);
     }

@@ -61,7 +61,7 @@ edgeops_status edgeops_workflow_pack(char **written, const char *directory, cons
     char *path = NULL;
     edgeops_status status = eop_package_open(&package, directory);
     if (status == EDGEOPS_OK && package.form != EOP_FORM_FOLDER) {
-        status = eop_fail(EDGEOPS_E_INVALID, "workflow", "'%s' is no folder", directory);
+        status = eop_fail(EDGEOPS_E_INVALID, "workflow", "'%s' is not a folder", directory);
     }
     if (status == EDGEOPS_OK) {
         path = zip != NULL ? eop_strdup(zip)
