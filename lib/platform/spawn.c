@@ -73,56 +73,17 @@ static char *const *unconst(const char *const *strings) {
     return both.out;
 }
 
-/* 0 or an errno value. */
-static int spawn(pid_t *pid, const eop_process_options *options, const int *copies) {
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attr;
-    int rc = posix_spawn_file_actions_init(&actions);
-    if (rc != 0) {
-        return rc;
-    }
-    rc = posix_spawnattr_init(&attr);
-    if (rc == 0) {
-        rc = set_attributes(&attr);
-        rc = rc != 0 ? rc : set_actions(&actions, options, copies);
-        rc = rc != 0 ? rc
-                     : posix_spawn(pid, options->file, &actions, &attr, unconst(options->argv),
-                                   options->envp != NULL ? unconst(options->envp) : environ);
-        (void)posix_spawnattr_destroy(&attr);
-    }
-    (void)posix_spawn_file_actions_destroy(&actions);
-    return rc;
-}
-
-/* Gives pid and pidfd, or an errno value. */
-static int spawn_watched(pid_t *pid, int *pidfd, const eop_process_options *options) {
-    int copies[EOP_SPAWN_FDS];
-    size_t made = 0;
-    int rc = 0;
-    for (; made < options->fd_count && rc == 0; made++) {
-        int fd = options->fds[made];
-        copies[made] = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, (int)options->fd_count);
-        rc = fd >= 0 && copies[made] < 0 ? errno : 0;
-    }
-    rc = rc != 0 ? rc : spawn(pid, options, copies);
-    if (rc == 0) {
-        *pidfd = pidfd_open_of(*pid);
-        if (*pidfd < 0) {
-            rc = errno;
-            (void)kill(*pid, SIGKILL);
-            while (waitpid(*pid, NULL, 0) < 0 && errno == EINTR) {
-            }
-        }
-    }
-    while (made > 0) {
-        if (copies[--made] >= 0) {
-            (void)close(copies[made]);
-        }
-    }
-    return rc;
-}
-
 /* -- the thread -- */
+
+/* What the thread needs for one child. It allocates nothing, so that it takes no arena of malloc's
+ * for as long as the process lives. */
+typedef struct order {
+    const eop_process_options *options;
+    const posix_spawn_file_actions_t *actions;
+    const posix_spawnattr_t *attr;
+    pid_t pid;
+    int rc; /* 0 or an errno value */
+} order;
 
 typedef struct spawner {
     eop_birth birth;
@@ -130,10 +91,7 @@ typedef struct spawner {
     pthread_mutex_t lock; /* around the rest */
     pthread_cond_t changed;
     bool running;
-    const eop_process_options *asked; /* NULL: nothing to do */
-    pid_t pid;
-    int pidfd;
-    int rc;
+    order *asked; /* NULL: nothing to do */
 } spawner;
 
 static _Atomic(spawner *) current;
@@ -145,7 +103,10 @@ static void *spawner_main(void *user_data) {
         while (s->asked == NULL) {
             pthread_cond_wait(&s->changed, &s->lock);
         }
-        s->rc = spawn_watched(&s->pid, &s->pidfd, s->asked);
+        order *o = s->asked;
+        const eop_process_options *options = o->options;
+        o->rc = posix_spawn(&o->pid, options->file, o->actions, o->attr, unconst(options->argv),
+                            options->envp != NULL ? unconst(options->envp) : environ);
         s->asked = NULL;
         pthread_cond_broadcast(&s->changed);
     }
@@ -187,7 +148,8 @@ static spawner *get(void) {
     return made;
 }
 
-int eop_spawn(pid_t *pid, int *pidfd, const eop_process_options *options) {
+/* Has the thread carry out an order. */
+static int carry_out(order *o) {
     spawner *s = get();
     if (s == NULL) {
         return ENOMEM;
@@ -197,16 +159,61 @@ int eop_spawn(pid_t *pid, int *pidfd, const eop_process_options *options) {
     int rc = s->running ? 0 : start_thread(s);
     s->running = rc == 0;
     if (rc == 0) {
-        s->asked = options;
+        s->asked = o;
         pthread_cond_broadcast(&s->changed);
         while (s->asked != NULL) {
             pthread_cond_wait(&s->changed, &s->lock);
         }
-        rc = s->rc;
-        *pid = s->pid;
-        *pidfd = s->pidfd;
+        rc = o->rc;
     }
     pthread_mutex_unlock(&s->lock);
     pthread_mutex_unlock(&s->turn);
+    return rc;
+}
+
+static int spawn(pid_t *pid, const eop_process_options *options, const int *copies) {
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attr;
+    int rc = posix_spawn_file_actions_init(&actions);
+    if (rc != 0) {
+        return rc;
+    }
+    rc = posix_spawnattr_init(&attr);
+    if (rc == 0) {
+        order o = {.options = options, .actions = &actions, .attr = &attr};
+        rc = set_attributes(&attr);
+        rc = rc != 0 ? rc : set_actions(&actions, options, copies);
+        rc = rc != 0 ? rc : carry_out(&o);
+        *pid = o.pid;
+        (void)posix_spawnattr_destroy(&attr);
+    }
+    (void)posix_spawn_file_actions_destroy(&actions);
+    return rc;
+}
+
+int eop_spawn(pid_t *pid, int *pidfd, const eop_process_options *options) {
+    int copies[EOP_SPAWN_FDS];
+    size_t made = 0;
+    int rc = 0;
+    for (; made < options->fd_count && rc == 0; made++) {
+        int fd = options->fds[made];
+        copies[made] = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, (int)options->fd_count);
+        rc = fd >= 0 && copies[made] < 0 ? errno : 0;
+    }
+    rc = rc != 0 ? rc : spawn(pid, options, copies);
+    if (rc == 0) {
+        *pidfd = pidfd_open_of(*pid);
+        if (*pidfd < 0) {
+            rc = errno;
+            (void)kill(*pid, SIGKILL);
+            while (waitpid(*pid, NULL, 0) < 0 && errno == EINTR) {
+            }
+        }
+    }
+    while (made > 0) {
+        if (copies[--made] >= 0) {
+            (void)close(copies[made]);
+        }
+    }
     return rc;
 }

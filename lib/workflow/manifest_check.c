@@ -72,8 +72,8 @@ static edgeops_status read_duration(edgeops_duration *out, const eop_manifest *m
     }
     (void)snprintf(at, sizeof at, "/%s/%s", object, key);
     if (!eop_parse_duration(&value, text)) {
-        return eop_manifest_fail(m, at, "%s is not a duration: '%s'; write it as \"500ms\" or \"2s\"",
-                                 key, text);
+        return eop_manifest_fail(
+            m, at, "%s is not a duration: '%s'; write it as \"500ms\" or \"2s\"", key, text);
     }
     if (value < low || value > high) {
         char a[32], b[32];

@@ -131,7 +131,7 @@ Test(workflow_manifest, errors_name_place_key_and_remedy) {
         {"\"float64\"", "\"float33\"", "/inputs/0/type"},
         {"\"name\": \"n\"", "\"name\": \"height\"", "twice"},
         {"\"name\": \"sure\"", "\"name\": \"class\"", "twice"},
-        {"\"name\": \"n\"", "\"name\": \"a//b\"", "no channel name"},
+        {"\"name\": \"n\"", "\"name\": \"a//b\"", "not a channel name"},
         {"[\"ok\", \"error\"]", "[\"ok\", \"ok\"]", "/label/classes"},
         {"\"default\": 100", "\"default\": 0", "outside its bounds"},
         {"\"default\": 100", "\"default\": 1.5", "is no integer"},
