@@ -15,8 +15,8 @@ typedef struct edgeops_virtual_options {
     size_t struct_size;
     uint64_t seed;      /**< default 1 */
     edgeops_time start; /**< time of the first sample, default 2026-01-01T00:00:00Z */
-    double rate_hz;     /**< samples a second of asset time; default by kind */
-    const char *asset;  /**< default by kind */
+    double rate_hz;     /**< samples a second of asset time, 0.001..1,000,000; default by kind */
+    const char *asset;  /**< name in the samples; default by kind */
 } edgeops_virtual_options;
 #define EDGEOPS_VIRTUAL_OPTIONS_INIT                                                               \
     { sizeof(edgeops_virtual_options), 0, 0, 0.0, NULL }
@@ -28,8 +28,10 @@ EDGEOPS_API void edgeops_virtual_options_init(edgeops_virtual_options *options, 
  *
  *  @param kind  "pcb" (solder-paste inspection, 16 measurements a deposit) or "imu" (both wrists of
  *               a worker)
- *  @return EDGEOPS_OK; EDGEOPS_E_NOTFOUND for an unknown kind; EDGEOPS_E_NOMEM
- *  Threads: one at a time. Since 0.1. */
+ *  @param options  NULL for defaults; copied
+ *  @return EDGEOPS_OK; EDGEOPS_E_NOTFOUND for an unknown kind; EDGEOPS_E_INVALID (rate);
+ *          EDGEOPS_E_NOMEM
+ *  Threads: any; a virtual asset is used by one at a time. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_virtual_open(
     edgeops_virtual **out, const char *kind, const edgeops_virtual_options *options);
 
@@ -41,21 +43,27 @@ typedef struct edgeops_virtual_label {
     const char *label;
 } edgeops_virtual_label;
 
-/** The next sample; never ends. Borrowed until the next call. Since 0.1. */
+/** Gives the next sample. There is always one.
+ *
+ *  @param sample  borrowed until the next call
+ *  @return EDGEOPS_OK
+ *  Threads: one at a time. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_virtual_next(const edgeops_sample **sample,
                                                                   edgeops_virtual *asset);
 
-/** The next label that has become known by the time of the last sample.
+/** Gives the next label that has become known by the time of the last sample.
  *
+ *  @param label  borrowed until the next call; untouched unless EDGEOPS_OK
  *  @return EDGEOPS_OK; EDGEOPS_DONE: none now
- *  Since 0.1. */
+ *  Threads: one at a time. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status
 edgeops_virtual_next_label(const edgeops_virtual_label **label, edgeops_virtual *asset);
 
-/** Unit of a channel, "" for none or an unknown one. Static. Since 0.1. */
+/** Unit of a channel, "" for a channel without one or an unknown channel. Static.
+ *  Threads: any. Since 0.1. */
 EDGEOPS_API const char *edgeops_virtual_unit(const edgeops_virtual *asset, const char *channel);
 
-/** NULL is allowed. Since 0.1. */
+/** Closes a virtual asset. NULL is allowed. Threads: one at a time. Since 0.1. */
 EDGEOPS_API void edgeops_virtual_close(edgeops_virtual *asset);
 
 EDGEOPS_END_DECLS

@@ -28,7 +28,9 @@ typedef struct edgeops_hld_host {
      *  @param arrived  wall clock */
     edgeops_status (*message)(void *self, const char *topic, const void *payload, size_t size,
                               edgeops_time arrived);
+    /** One line for the log; level: 0 error, 1 warning, 2 information, 3 debug. */
     void (*log)(void *self, int level, const char *message);
+    /** The wall clock of the host. */
     edgeops_time (*now)(void *self);
     /** Reports that the link is up (EDGEOPS_OK, detail: to what), down (reason) or that the source
      * has come to its end (EDGEOPS_DONE). */
@@ -51,6 +53,7 @@ typedef struct edgeops_hld_driver {
     edgeops_status (*start)(void *state);
     /** After stop() returns the driver calls no host member but log. Idempotent. */
     void (*stop)(void *state);
+    /** Frees the state. Called stopped, once. */
     void (*close)(void *state);
     /** Optional; since minor 1. The source is being removed: tells the peer to keep nothing for it
      * any more. Called stopped, before close(), which does not wait for it; returns at once. */

@@ -9,31 +9,39 @@
 
 EDGEOPS_BEGIN_DECLS
 
-/** Given each driver; borrowed, static. Anything but EDGEOPS_OK ends the walk and is passed
- *  through. */
+/** Gets one driver of a walk.
+ *
+ *  @param driver  static
+ *  @return EDGEOPS_OK to go on; anything else ends the walk and is passed through */
 typedef edgeops_status (*edgeops_driver_fn)(const edgeops_hld_driver *driver, void *user_data);
 
-/** Walks the built-in drivers, sorted by name: "mqtt" (where built in) and "replay". Any thread.
- *  Since 0.1. */
+/** Walks the built-in drivers, sorted by name: "mqtt" (where built in) and "replay".
+ *
+ *  @param fn  called on this thread, inside the call
+ *  @return EDGEOPS_OK; what fn returned
+ *  Threads: any. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_driver_list(edgeops_driver_fn fn,
                                                                  void *user_data);
 
 /** Checks a configuration against its driver's schema and the payload schema, without I/O.
  *
- *  @return EDGEOPS_OK; EDGEOPS_E_NOTFOUND (driver); EDGEOPS_E_INVALID (detail names the key)
- *  Any thread. Since 0.1. */
+ *  @return EDGEOPS_OK; EDGEOPS_E_NOTFOUND (driver); EDGEOPS_E_INVALID (the message names the key);
+ *          EDGEOPS_E_NOMEM
+ *  Threads: any. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_source_check(const char *driver,
                                                                   const char *config_json);
 
+/** What a source is doing. Numbers never change. */
 typedef enum edgeops_source_state {
     EDGEOPS_SOURCE_STOPPED = 0,
     EDGEOPS_SOURCE_CONNECTING = 1, /**< started, no link yet or link lost */
     EDGEOPS_SOURCE_RUNNING = 2,
     EDGEOPS_SOURCE_DONE = 3,  /**< came to its end (replay) */
-    EDGEOPS_SOURCE_PAUSED = 4 /**< disk full: not taking, starts again by itself */
+    EDGEOPS_SOURCE_PAUSED = 4 /**< disk full: takes nothing, starts again by itself */
 } edgeops_source_state;
 
-/** Counters since the source was opened. Make it with the INIT macro. */
+/** Counters since the source was opened. Start with the INIT macro or the _init function.
+ *  Append-only. */
 typedef struct edgeops_source_stats {
     size_t struct_size;
     edgeops_source_state state;
@@ -66,7 +74,8 @@ typedef struct edgeops_dead_letter {
     uint64_t message_size; /**< of the whole message */
 } edgeops_dead_letter;
 
-/** Append-only. */
+/** How to open a source. Append-only. name, driver, config_json and append are required; zero means
+ *  default for all else. Texts are copied. */
 typedef struct edgeops_source_options {
     size_t struct_size;
     const char *name; /**< [a-z0-9][a-z0-9._-]{0,63} */
@@ -101,66 +110,83 @@ typedef struct edgeops_source_options {
 /** Same as the INIT macro, for callers that cannot use it. Threads: any. Since 0.1. */
 EDGEOPS_API void edgeops_source_options_init(edgeops_source_options *options, size_t struct_size);
 
+/** A driver with its configuration. */
 typedef struct edgeops_source edgeops_source;
 
 /** Opens a source, does not start it.
  *
  *  @param out  NULL after a failure; close with edgeops_source_close()
+ *  @param ctx  must outlive it; on_state fires in its loop
  *  @return as edgeops_source_check()
- *  Threads: the context's, as for all calls on it. Since 0.1. */
+ *  Threads: the context's. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status
 edgeops_source_open(edgeops_source **out, edgeops_ctx *ctx, const edgeops_source_options *options);
 
-/** Starts taking data; returns at once, connects in the background and again after each loss. Since
- *  0.1. */
+/** Starts taking data. Connects in the background, and again after each loss of the link. A source
+ *  that came to its end begins anew.
+ *
+ *  @return EDGEOPS_OK, also when it was started already or the disk is full (PAUSED); what the
+ *          driver's start() returns
+ *  Threads: the context's. Does not block. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_source_start(edgeops_source *source);
 
-/** Stops; no append() comes after it returned. Idempotent. Since 0.1. */
+/** Stops a source. When it returns, append() is not running and is not called any more. Idempotent.
+ *
+ *  @param source  NULL is allowed
+ *  Threads: the context's. Blocks while an append() is running. Since 0.1. */
 EDGEOPS_API void edgeops_source_stop(edgeops_source *source);
 
 /** Copies the counters.
  *
  *  @param stats  made with EDGEOPS_SOURCE_STATS_INIT; untouched after a failure
  *  @return EDGEOPS_OK; EDGEOPS_E_INVALID for a struct_size that was not set
- *  Any thread. Since 0.1. */
+ *  Threads: any. Since 0.1. */
 EDGEOPS_API edgeops_status edgeops_source_get_stats(edgeops_source_stats *stats,
                                                     edgeops_source *source);
 
-/** Stops the source for good and has the other side forget it: an MQTT broker would go on gathering
- *  messages for the session of a source that is gone. For a source that is being removed, before
- *  edgeops_source_close(). Returns at once; the broker is told in the background, once, within
- *  about five seconds, or not when it is out of reach. A source that comes with the same broker and
- *  client id meanwhile connects after that. NULL is allowed. Since 0.1. */
+/** Stops a source and has the peer forget it: an MQTT broker would keep collecting messages for the
+ *  session of a source that is gone. For a source that is being removed, before
+ *  edgeops_source_close(). The broker is told in the background, once, within about five seconds,
+ *  or not at all when it is out of reach. A source with the same broker and client id that is
+ *  started meanwhile connects after that.
+ *
+ *  @param source  NULL is allowed
+ *  Threads: the context's. Blocks as edgeops_source_stop(). Since 0.1. */
 EDGEOPS_API void edgeops_source_forget(edgeops_source *source);
 
-/** Stops and frees. NULL is allowed. Since 0.1. */
+/** Stops and closes a source. Allowed inside its own callbacks.
+ *
+ *  @param source  NULL is allowed
+ *  Threads: the context's. Blocks as edgeops_source_stop(). Since 0.1. */
 EDGEOPS_API void edgeops_source_close(edgeops_source *source);
 
 /** A message on its way out. */
 typedef struct edgeops_message {
-    uint64_t id; /**< comes back when delivered */
-    const char *topic;
-    const void *payload;
-    size_t size;
-    uint8_t qos;    /**< 0..2 */
-    uint8_t retain; /**< 0 or 1 */
+    uint64_t id;         /**< comes back when delivered */
+    const char *topic;   /**< without wildcards */
+    const void *payload; /**< borrowed for the call */
+    size_t size;         /**< bytes of payload, at most 1 GiB */
+    uint8_t qos;         /**< 0..2 */
+    uint8_t retain;      /**< 0 or 1 */
 } edgeops_message;
 
 /** Makes a sample into the message that a source without payload options reads back, bit for bit
  *  but for floats that are not finite: one line such as {"time":"2026-01-31T08:00:00Z","a":1.5},
- *  "seq" where it is not 0, the name in front as "asset" unless it is NULL. Its channels are not
- *  named "time", "seq" or "asset".
+ *  "seq" where it is not 0, the name in front as "asset" unless it is NULL.
  *
  *  @param out   NUL-terminated, NULL after a failure; free with edgeops_free()
  *  @param size  optional: bytes without the NUL
- *  @return EDGEOPS_OK; EDGEOPS_E_INVALID (a channel without a name, no values); EDGEOPS_E_NOMEM
- *  Any thread. Since 0.1. */
+ *  @return EDGEOPS_OK; EDGEOPS_E_INVALID (a channel without a name or called "time",
+ *          "seq" or "asset", no values); EDGEOPS_E_NOMEM
+ *  Threads: any. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_sample_encode(char **out, size_t *size,
                                                                    const edgeops_sample *sample);
 
+/** A connection to an MQTT broker that only sends. */
 typedef struct edgeops_publisher edgeops_publisher;
 
-/** Append-only. */
+/** How to open a publisher. Append-only. config_json is required; zero means default for all else.
+ *  Texts are copied. */
 typedef struct edgeops_publisher_options {
     size_t struct_size;
     const char
@@ -182,22 +208,30 @@ typedef struct edgeops_publisher_options {
 EDGEOPS_API void edgeops_publisher_options_init(edgeops_publisher_options *options,
                                                 size_t struct_size);
 
-/** Opens an MQTT publisher: a handle that only sends. Connects in the background, with a fresh
- *  client handle for each connection.
+/** Opens an MQTT publisher. Connects in the background, and again after each loss of the link.
  *
- *  @return EDGEOPS_OK; EDGEOPS_E_INVALID (config); EDGEOPS_E_UNSUPPORTED (built without MQTT)
- *  Threads: the context's, as for all calls on it. Since 0.1. */
+ *  @param out  NULL after a failure; close with edgeops_publisher_close()
+ *  @param ctx  must outlive it; all callbacks fire in its loop
+ *  @return EDGEOPS_OK; EDGEOPS_E_INVALID (config); EDGEOPS_E_UNSUPPORTED (built without MQTT);
+ *          EDGEOPS_E_NOMEM
+ *  Threads: the context's. Does not block. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_publisher_open(
     edgeops_publisher **out, edgeops_ctx *ctx, const edgeops_publisher_options *options);
 
 /** Sends one message; copied.
  *
- *  @return EDGEOPS_OK; EDGEOPS_E_AGAIN when in_flight are under way or there is no link
- *  Since 0.1. */
+ *  @return EDGEOPS_OK: on_delivered reports it, or on_state that the link was lost; EDGEOPS_E_AGAIN
+ *          when in_flight messages are under way or there is no link; EDGEOPS_E_INVALID (topic,
+ *          qos, size)
+ *  Threads: the context's. Does not block. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_publisher_send(edgeops_publisher *publisher,
                                                                     const edgeops_message *message);
 
-/** Disconnects (no will is published) and frees. NULL is allowed. Since 0.1. */
+/** Disconnects and closes a publisher; its will is not published. Messages in flight may or may not
+ *  have arrived.
+ *
+ *  @param publisher  NULL is allowed
+ *  Threads: the context's. Since 0.1. */
 EDGEOPS_API void edgeops_publisher_close(edgeops_publisher *publisher);
 
 EDGEOPS_END_DECLS

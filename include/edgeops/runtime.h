@@ -23,9 +23,12 @@ EDGEOPS_API void edgeops_runtime_options_init(edgeops_runtime_options *options, 
 
 /** Makes a runtime, the host side of the workers. Starts nothing yet.
  *
- *  @param ctx  must outlive it; all callbacks fire in its loop
- *  @return EDGEOPS_OK; EDGEOPS_E_NOTFOUND if there is no worker program; EDGEOPS_E_NOMEM
- *  Since 0.1. */
+ *  @param out      NULL after a failure; free with edgeops_runtime_free()
+ *  @param ctx      must outlive it; all callbacks fire in its loop
+ *  @param options  NULL for defaults; copied
+ *  @return EDGEOPS_OK; EDGEOPS_E_INVALID (options); EDGEOPS_E_NOTFOUND if there is no worker
+ *          program; EDGEOPS_E_NOMEM
+ *  Threads: the context's. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_runtime_new(
     edgeops_runtime **out, edgeops_ctx *ctx, const edgeops_runtime_options *options);
 
@@ -35,6 +38,7 @@ EDGEOPS_API void edgeops_runtime_free(edgeops_runtime *runtime);
 
 /* -- training: a workflow and a frozen dataset make a model -- */
 
+/** What an event of a training is about. Numbers never change. */
 typedef enum edgeops_train_kind {
     EDGEOPS_TRAIN_PROGRESS = 1,
     EDGEOPS_TRAIN_METRIC = 2,
@@ -52,6 +56,7 @@ typedef struct edgeops_train_event {
     const char *text; /**< LOG: one line; STATE: "training" (the dataset is loaded), "verifying" (it
                          is done, the dataset's digest is still being compared), "saving" */
 } edgeops_train_event;
+/** Gets the events of a training, in order, in the context's loop. */
 typedef void (*edgeops_train_event_fn)(const edgeops_train_event *event, void *user_data);
 
 /** Resources a worker took, from the operating system. */
@@ -77,7 +82,8 @@ typedef struct edgeops_usage {
 typedef void (*edgeops_train_done_fn)(edgeops_status status, const char *message,
                                       const edgeops_usage *usage, void *user_data);
 
-/** Append-only. Zero means default for every field that is optional. Texts are copied. */
+/** What to train. Append-only. workflow, store, dataset, directory and on_done are required; zero
+ *  means default for all else. Texts are copied. */
 typedef struct edgeops_train_options {
     size_t struct_size;
     const edgeops_workflow *workflow; /**< installed; borrowed until on_done */
@@ -96,6 +102,7 @@ typedef struct edgeops_train_options {
 /** Same as the INIT macro, for callers that cannot use it. Threads: any. Since 0.1. */
 EDGEOPS_API void edgeops_train_options_init(edgeops_train_options *options, size_t struct_size);
 
+/** A training that runs. The handle is gone once on_done has fired: there is nothing to free. */
 typedef struct edgeops_training edgeops_training;
 
 /** Trains in a worker of its own, killed at the manifest's train_timeout and held to its memory
@@ -125,6 +132,7 @@ EDGEOPS_API void edgeops_training_cancel(edgeops_training *training);
 
 /* -- models: what a training made, a folder that says what it is -- */
 
+/** The folder of a model and the workflow that it was trained with, open for lanes. */
 typedef struct edgeops_model edgeops_model;
 
 /** What is known of a model. Borrowed from it. */
@@ -160,8 +168,10 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_model_open(edgeops_model **
 /** What is known of a model; NULL for NULL. Borrowed from the model. Any thread. Since 0.1. */
 EDGEOPS_API const edgeops_model_info *edgeops_model_info_of(const edgeops_model *model);
 
-/** Closes the handle; lanes that were opened with the model go on. NULL is allowed. Any thread.
- *  Since 0.1. */
+/** Closes the handle; lanes that were opened with the model go on.
+ *
+ *  @param model  NULL is allowed
+ *  Threads: any. Since 0.1. */
 EDGEOPS_API void edgeops_model_close(edgeops_model *model);
 
 /** One answer. Borrowed for the call. */
@@ -174,9 +184,10 @@ typedef struct edgeops_prediction {
     edgeops_duration duration;   /**< from submit to answer */
 } edgeops_prediction;
 
-/** Answers come in the order of submission. */
+/** Gets the answers of a lane in the order of submission, in the context's loop. */
 typedef void (*edgeops_prediction_fn)(const edgeops_prediction *prediction, void *user_data);
 
+/** How to open a lane. Append-only. Zero means default for every member but struct_size. */
 typedef struct edgeops_lane_options {
     size_t struct_size;
     uint32_t depth;      /**< windows in flight, 1..4096, default 64 */
@@ -195,20 +206,22 @@ typedef struct edgeops_lane_options {
 /** Same as the INIT macro, for callers that cannot use it. Threads: any. Since 0.1. */
 EDGEOPS_API void edgeops_lane_options_init(edgeops_lane_options *options, size_t struct_size);
 
+/** A worker with a model, and the queue of windows before it. */
 typedef struct edgeops_lane edgeops_lane;
 
 /** Opens a prediction lane: a worker with the model loaded and the parameters that it was trained
- *  with. A worker that hangs is killed at its deadline, one that dies is started again (after 0.1
- *  s, doubling to 30 s); windows that were waiting are replayed, the one it hung or died on is
- *  answered with the error.
+ *  with. A worker that hangs is killed at its deadline. One that dies is started again, after 0.1
+ *  s, doubling to 30 s; windows that were waiting are predicted by the new worker, the one that the
+ *  old worker hung or died on is answered with the error.
  *
- *  A model that does not load is told through on_state and tried again like any death: windows wait
- *  meanwhile, so a caller that must come to an end closes the lane. Where the workflow has
+ *  A model that does not load is reported through on_state and tried again like any death. Windows
+ *  wait meanwhile: a caller that cannot wait closes the lane. Where the workflow has
  *  predict_batch(), windows that wait go to it together; when that fails they are tried one by one.
  *  A float64 output may be NaN. A worker ends with the process, however that ends; the threads of
  *  the host may come and go.
  *
- *  @param model    kept as long as the lane needs it: the caller may close his handle
+ *  @param out      NULL after a failure; close with edgeops_lane_close()
+ *  @param model    kept as long as the lane needs it: the caller may close the handle
  *  @param options  NULL for the defaults, which are enough for the calls that wait
  *  @return EDGEOPS_OK; EDGEOPS_E_INVALID (depth); EDGEOPS_E_NOTFOUND (run_dir); EDGEOPS_E_LIMIT for
  *          a window over 32 MiB; EDGEOPS_E_IO; EDGEOPS_E_NOMEM
@@ -282,8 +295,11 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status
 edgeops_lane_predict_many(const edgeops_prediction **out, size_t *count, edgeops_lane *lane,
                           const double *values, const edgeops_time *times, uint64_t rows);
 
-/** Closes a lane; what is in flight is dropped, no callback fires any more. NULL is allowed. Since
- *  0.1. */
+/** Closes a lane. Windows in flight are dropped; no callback fires any more. Allowed inside the
+ *  lane's own callbacks.
+ *
+ *  @param lane  NULL is allowed
+ *  Threads: the context's. Since 0.1. */
 EDGEOPS_API void edgeops_lane_close(edgeops_lane *lane);
 
 EDGEOPS_END_DECLS

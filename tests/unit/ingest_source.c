@@ -525,3 +525,20 @@ Test(ingest_source, a_sample_is_made_into_a_message) {
     edgeops_free(text);
     cr_expect_eq(edgeops_sample_encode(&text, NULL, NULL), EDGEOPS_E_INVALID);
 }
+
+/* A channel of such a name would make a message that is read back as another sample. */
+Test(ingest_source, a_message_has_no_channel_that_is_called_like_its_own_members) {
+    static const char *const taken[] = {"time", "seq", "asset"};
+    const edgeops_value values[] = {{.type = EDGEOPS_TYPE_FLOAT64, .as.f64 = 0.1},
+                                    {.type = EDGEOPS_TYPE_INT64, .as.i64 = 5}};
+    for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++) {
+        const char *names[] = {"x", taken[i]};
+        edgeops_sample sample = {.time = 1, .count = 2, .channels = names, .values = values};
+        char *text = (char *)"";
+        size_t size = 7;
+        cr_expect_eq(edgeops_sample_encode(&text, &size, &sample), EDGEOPS_E_INVALID);
+        cr_expect_null(text);
+        cr_expect_eq(size, 7);
+        cr_expect_not_null(strstr(edgeops_error_last()->message, taken[i]));
+    }
+}
