@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The list of assets and their channels; see asset_list.h. Memory only: catalog.c reads and writes
- * the tables. */
+/* The list of assets and their channels, by name, id and position; see asset_list.h. Memory only:
+ * catalog.c reads and writes the tables. The caller's lock guards it. */
 #include "catalog/asset_list.h"
 
 #include <string.h>

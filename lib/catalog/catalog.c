@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* catalog.db: its schema and migrations, the texts of all statements, transactions under its lock,
- * and the assets and channels in it. What the other tables hold is read and written by the files of
- * records, outbox, letters, and by the room of datasets. */
+/* catalog.db: schema and migrations, the texts of all statements, transactions under its lock, and
+ * the tables of assets and channels. The other tables belong to record.c, outbox.c, dead_letter.c
+ * and the room of datasets. */
 #include "catalog/catalog.h"
 
 #include <sqlite3.h>
@@ -111,7 +111,7 @@ static const char *const texts[EOP_CATALOG_STATEMENTS] = {
                        " FROM label AS by WHERE by.replaces = label.id)) LIMIT 1",
     [EOP_LABEL_GET] = "SELECT asset, withdrawn, (SELECT by.id FROM label AS by WHERE by.replaces ="
                       " label.id) FROM label WHERE id = ?",
-    /* Behind (?2, ?3) of an asset. */
+    /* The labels of an asset behind (?2, ?3). */
     [EOP_LABEL_PAGE] = "SELECT " LABEL_COLUMNS " FROM label WHERE asset = ?1 AND start >= ?2"
                        " AND (start > ?2 OR id > ?3) AND start <= ?5"
                        " AND (\"end\" > ?4 OR (start = \"end\" AND start >= ?4))"
@@ -195,10 +195,10 @@ edgeops_status eop_fail_no_channel(const char *asset, const char *channel) {
     return eop_fail(EDGEOPS_E_NOTFOUND, "store", "asset '%s' has no channel '%s'", asset, channel);
 }
 
-/* About 4 MiB of WAL: then the background writer copies it into the database, so that no commit
- * waits for that. */
+/* About 4 MiB of WAL: from here on the background writer copies it into the database, so that no
+ * commit has to. */
 #define WAL_PAGES 1000
-/* About 64 MiB: the writer did not come for long, so that a commit does it. */
+/* About 64 MiB: the writer has been away for long, so a commit does it. */
 #define WAL_PAGES_MAX 16000
 
 static int on_commit(void *user_data, sqlite3 *db, const char *name, int pages) {

@@ -2,10 +2,11 @@
 /* catalog.db: everything but the samples. One connection under a lock of its own, which is taken
  * last: nothing that holds it takes the store's lock.
  *
- * A channel is known everywhere by (asset id, position); ids of assets are never used twice, and
- * the ordinals of an asset that is made again under an old name go on (`retired`). Labels are only
- * added to: `version` says when one came, `withdrawn` when it was taken back, both counted in
- * meta 'label_version', so that a dataset can name what it was frozen with. */
+ * All rooms know a channel by (asset id, position). Ids of assets are never used twice. When an
+ * asset is made again under an old name, its ordinals continue behind the old ones (`retired`).
+ * Rows of labels are never deleted: `version` says when one was added, `withdrawn` when it was taken
+ * back, both counted by meta 'label_version', so that a dataset can name the labels it was frozen
+ * with. */
 #ifndef EOP_CATALOG_CATALOG_H
 #define EOP_CATALOG_CATALOG_H
 
@@ -16,7 +17,7 @@
 
 typedef struct eop_catalog eop_catalog;
 
-/** Messages that wait for one destination. */
+/** Number of messages that wait for one destination. */
 typedef struct eop_outbox_counter {
     char *destination;
     uint64_t waiting;
@@ -96,23 +97,23 @@ typedef enum eop_catalog_statement {
     EOP_CATALOG_STATEMENTS
 } eop_catalog_statement;
 
-/** make: where there is none. */
+/** make: create the file when it is missing. */
 edgeops_status eop_catalog_open(eop_catalog *catalog, const char *path, bool make);
 void eop_catalog_close(eop_catalog *catalog);
-/** Calls fn, with the lock held, when there is enough in the WAL for a checkpoint. */
+/** Sets fn, which is called with the lock held when the WAL is long enough for a checkpoint. */
 void eop_catalog_on_wal(eop_catalog *catalog, void (*fn)(void *user_data), void *user_data);
 
-/** When a commit waits for the disk. It takes with it all that was committed before. */
+/** When a commit waits for the disk. Such a commit also brings all earlier ones to the disk. */
 typedef enum eop_commit {
-    EOP_COMMIT_LAX,   /**< never: what is made again, or sent again, when it is lost */
+    EOP_COMMIT_LAX,   /**< never: for data that is made or sent again when it is lost */
     EOP_COMMIT_PLAIN, /**< with durability POWER */
-    EOP_COMMIT_SAFE,  /**< always: what the chunks on the disk must agree with */
+    EOP_COMMIT_SAFE,  /**< always: for data that the chunks on the disk must agree with */
 } eop_commit;
-/** Takes the lock and begins a transaction that writes. After a failure the lock is free. */
+/** Takes the lock and begins a transaction that writes. After a failure the lock is not held. */
 edgeops_status eop_catalog_begin_as(eop_catalog *catalog, eop_commit commit);
-/** EOP_COMMIT_PLAIN. */
+/** The same with EOP_COMMIT_PLAIN. */
 edgeops_status eop_catalog_begin(eop_catalog *catalog);
-/** Ends it as eop_sql_end() and gives the lock back. */
+/** Ends the transaction like eop_sql_end() and releases the lock. */
 edgeops_status eop_catalog_end(eop_catalog *catalog, edgeops_status status);
 /** For reading. */
 void eop_catalog_lock(eop_catalog *catalog);
@@ -120,20 +121,21 @@ void eop_catalog_unlock(eop_catalog *catalog);
 edgeops_status eop_catalog_get(eop_sql_statement **out, eop_catalog *catalog,
                                eop_catalog_statement number);
 
-/** A number in `meta`; 0: it is not there. Take the lock. */
+/** Reads a number in `meta`, 0 when it is missing. The caller holds the lock. */
 edgeops_status eop_catalog_meta(int64_t *out, eop_catalog *catalog, const char *key);
 edgeops_status eop_catalog_set_meta(eop_catalog *catalog, const char *key, int64_t value);
 
-/** All assets and channels into the list. */
+/** Loads all assets and channels into the list. */
 edgeops_status eop_catalog_load(eop_catalog *catalog, eop_asset_list *list);
-/** Ordinal after which an asset of this name goes on, 0 when there was none. Takes the lock. */
+/** The ordinal that the rows of a new asset of this name follow; 0 when the name is new. Takes the
+ * lock. */
 edgeops_status eop_catalog_retired(uint64_t *out, eop_catalog *catalog, const char *name);
-/** Inside a transaction: an asset, and its channels from position `from` on. */
+/** Inside a transaction: writes an asset and its channels from position `from` on. */
 edgeops_status eop_catalog_add_asset(eop_catalog *catalog, const eop_asset *asset);
 edgeops_status eop_catalog_add_channels(eop_catalog *catalog, const eop_asset *asset,
                                         uint32_t from);
 
-/** Fails with E_NOTFOUND and the words every room uses. */
+/** Reports E_NOTFOUND with the message that every room uses. */
 edgeops_status eop_fail_no_asset(const char *name);
 edgeops_status eop_fail_no_channel(const char *asset, const char *channel);
 

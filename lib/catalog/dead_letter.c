@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Dead letters in catalog.db: what came and could not be taken, the newest of each source. Lists
- * are copied, so that no lock is held while the caller looks at them. */
+/* Dead letters in catalog.db: the newest messages of each source that could not be stored. Lists
+ * are copied, so that no lock is held while the caller walks over them. */
 #include "catalog/dead_letter.h"
 
 #include <sqlite3.h>
@@ -33,7 +33,7 @@ edgeops_status eop_dead_letter_add(eop_catalog *catalog, const char *source,
                                    const eop_dead_letter *letters, size_t n) {
     EOP_REQUIRE(catalog != NULL && source != NULL && (letters != NULL || n == 0), "store");
     sqlite3_stmt *trim = NULL;
-    /* Of more than are kept only the last ones count. */
+    /* Writes only the last ones when there are more than are kept. */
     size_t first = n > LETTERS_KEPT ? n - LETTERS_KEPT : 0;
     edgeops_status status = eop_catalog_begin(catalog);
     if (status != EDGEOPS_OK) {
@@ -60,7 +60,7 @@ typedef struct letter_list {
 
 static void free_letters(letter_list *list) {
     for (size_t i = 0; i < list->count; i++) {
-        /* topic owns the reason and the payload, too */
+        /* one block: topic, reason and payload */
         eop_free((void *)(uintptr_t)list->items[i].topic);
     }
     eop_free(list->items);

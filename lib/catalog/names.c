@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Finds objects by their names: base/map.h with the name as the key. */
+/* Finds objects by their names: base/map.h with the name as the key. The caller's lock guards
+ * it. */
 #include "catalog/names.h"
 
 #include <string.h>

@@ -11,7 +11,7 @@ typedef eop_map eop_names;
 
 uint64_t eop_names_hash(const char *name);
 void *eop_names_find(const eop_names *names, const char *name, uint64_t hash);
-/** There is room for it: eop_map_reserve() made it. */
+/** Cannot fail: eop_map_reserve() has made room. */
 void eop_names_add(eop_names *names, void *object, uint64_t hash);
 void eop_names_remove(eop_names *names, const void *object, uint64_t hash);
 

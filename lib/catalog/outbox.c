@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Messages that wait for a broker and the checkpoints of deployments, in catalog.db: both change in
- * one transaction. How many wait is counted in memory, under the catalog's lock. */
+ * one transaction. The numbers of waiting messages are kept in memory, under the catalog's lock. */
 #include "catalog/outbox.h"
 
 #include <sqlite3.h>
@@ -12,7 +12,7 @@
 
 #define OUTBOX_LIMIT 1000000u
 
-/* How many wait is counted in memory: SELECT COUNT would walk them all for each commit. */
+/* The count is kept in memory: SELECT COUNT would walk all messages for each commit. */
 static eop_outbox_counter *find_counter(eop_catalog *catalog, const char *destination) {
     for (size_t i = 0; i < catalog->outbox_count; i++) {
         if (strcmp(catalog->outbox[i].destination, destination) == 0) {
@@ -105,7 +105,7 @@ edgeops_status eop_outbox_commit(eop_catalog *catalog, const char *deployment, u
     return status;
 }
 
-/* One page of messages, copied, so that no lock is held while they are sent. */
+/* A page of messages, copied, so that no lock is held while they are sent. */
 typedef struct page {
     eop_outbox_message *items;
     size_t count;
@@ -114,7 +114,7 @@ typedef struct page {
 
 static void clear_page(page *p) {
     for (size_t i = 0; i < p->count; i++) {
-        /* topic owns the payload, too */
+        /* one block: topic and payload */
         eop_free((void *)(uintptr_t)p->items[i].topic);
     }
     p->count = 0;
@@ -146,7 +146,7 @@ static edgeops_status copy_message(page *p, sqlite3_stmt *select, const char *de
     return EDGEOPS_OK;
 }
 
-/* At most max messages and about a MiB. */
+/* Reads at most max messages and about 1 MiB. */
 static edgeops_status read_page(page *p, eop_catalog *catalog, const char *destination,
                                 uint64_t after, size_t max) {
     sqlite3_stmt *select = NULL;
@@ -190,7 +190,7 @@ edgeops_status eop_outbox_list(eop_catalog *catalog, const char *destination, ui
     return status;
 }
 
-/* *counter: of the message's destination, NULL when there is no such message. */
+/* Removes a message. *counter: that of its destination; NULL when there is no such message. */
 static edgeops_status remove_message(eop_outbox_counter **counter, eop_catalog *catalog,
                                      uint64_t id) {
     sqlite3_stmt *statement = NULL;

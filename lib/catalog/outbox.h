@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Messages that must reach a broker, and how far a deployment has come, in catalog.db. Any thread.
- * */
+/* Messages that must reach a broker, and the progress of deployments, in catalog.db. Any thread. */
 #ifndef EOP_CATALOG_OUTBOX_H
 #define EOP_CATALOG_OUTBOX_H
 
@@ -9,8 +8,8 @@
 typedef struct eop_catalog eop_catalog;
 
 typedef struct eop_outbox_message {
-    uint64_t id;             /**< given by the store, ascending */
-    const char *destination; /**< which publisher: name of the deployment's source */
+    uint64_t id;             /**< set by the store, ascending */
+    const char *destination; /**< the publisher: name of the deployment's source */
     const char *topic;
     const void *payload;
     size_t size;
@@ -26,11 +25,11 @@ typedef edgeops_status (*eop_outbox_fn)(const eop_outbox_message *message, void 
 /** Walks at most max messages of a destination with id > after, ascending. */
 edgeops_status eop_outbox_list(eop_catalog *catalog, const char *destination, uint64_t after,
                                size_t max, eop_outbox_fn fn, void *user_data);
-/** Delivered: removes them. */
+/** Removes messages that were delivered. */
 edgeops_status eop_outbox_done(eop_catalog *catalog, const uint64_t *ids, size_t n);
 edgeops_status eop_outbox_count(uint64_t *out, eop_catalog *catalog, const char *destination);
-/** Checkpoint of a deployment. E_NOTFOUND before the first one. *state_json may be NULL; free with
- * eop_free. */
+/** The checkpoint of a deployment. E_NOTFOUND before the first one. *state_json: may be NULL; free
+ * with eop_free. */
 edgeops_status eop_checkpoint_get(uint64_t *ordinal, char **state_json, eop_catalog *catalog,
                                   const char *deployment);
 edgeops_status eop_checkpoint_remove(eop_catalog *catalog, const char *deployment);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Policies of retention: records of the catalog. */
+/* Policies of retention as records of the catalog: checks them and turns them to JSON and back. */
 #include <stdio.h>
 #include <string.h>
 
@@ -13,7 +13,7 @@
 #include "catalog/record.h"
 #include "codec/json.h"
 
-static edgeops_status check(const eop_policy *policy) {
+static edgeops_status check_policy(const eop_policy *policy) {
     size_t size = strlen(policy->pattern);
     if (size < 1 || size > EOP_ASSET_NAME_MAX || eop_utf8_valid(policy->pattern, size) != size) {
         return eop_fail(EDGEOPS_E_INVALID, "store",
@@ -22,7 +22,7 @@ static edgeops_status check(const eop_policy *policy) {
     if (policy->max_age < 0 || policy->rollup_count > EOP_ROLLUPS_MAX) {
         return eop_fail(
             EDGEOPS_E_INVALID, "store",
-            "retention of '%s': an age is not negative and there are at most %u rollups",
+            "retention of '%s': an age must not be negative, and there are at most %u rollups",
             policy->pattern, EOP_ROLLUPS_MAX);
     }
     if (policy->max_age == 0 && policy->max_bytes == 0 && policy->min_free == 0) {
@@ -53,7 +53,7 @@ edgeops_status eop_policy_put(eop_catalog *catalog, const eop_policy *policy) {
     const char *pattern = policy->pattern;
     size_t others = 0;
     void *counted[] = {&pattern, &others};
-    edgeops_status status = check(policy);
+    edgeops_status status = check_policy(policy);
     if (status == EDGEOPS_OK) {
         status = eop_policy_list(catalog, count_other, counted);
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Records in catalog.db: a JSON document for each (kind, name), and numbers that are given once.
- * Lists are copied, so that no lock is held while the caller looks at them. */
+/* Records in catalog.db: a JSON document for each (kind, name), and sequences of numbers. Lists are
+ * copied, so that no lock is held while the caller walks over them. */
 #include "catalog/record.h"
 
 #include <sqlite3.h>
@@ -10,7 +10,7 @@
 #include "base/memory.h"
 #include "catalog/catalog.h"
 
-/* Rows that were read, given to the callback when no lock is held any more. */
+/* Copied rows, passed to the callback after the lock was released. */
 typedef struct pair {
     char *name;
     char *json;
@@ -88,8 +88,8 @@ edgeops_status eop_record_get(char **json, eop_catalog *catalog, const char *kin
     return status;
 }
 
-/* All rows of a bound statement with one or two columns of text. */
-static edgeops_status collect(pairs *list, eop_catalog *catalog, sqlite3_stmt *select) {
+/* Copies all rows of a bound statement with one or two columns of text. */
+static edgeops_status collect_pairs(pairs *list, eop_catalog *catalog, sqlite3_stmt *select) {
     edgeops_status status;
     bool two = sqlite3_column_count(select) > 1;
     while ((status = eop_sql_next(&catalog->sql, select)) == EDGEOPS_OK) {
@@ -111,7 +111,7 @@ edgeops_status eop_record_list(eop_catalog *catalog, const char *kind, eop_recor
     edgeops_status status = eop_catalog_get(&select, catalog, EOP_RECORD_LIST);
     if (status == EDGEOPS_OK) {
         eop_sql_bind_text(select, 1, kind);
-        status = collect(&list, catalog, select);
+        status = collect_pairs(&list, catalog, select);
     }
     eop_catalog_unlock(catalog);
     for (size_t i = 0; status == EDGEOPS_OK && i < list.count; i++) {

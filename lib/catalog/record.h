@@ -18,11 +18,11 @@ edgeops_status eop_record_put(eop_catalog *catalog, const char *kind, const char
 /** *json: free with eop_free. E_NOTFOUND. */
 edgeops_status eop_record_get(char **json, eop_catalog *catalog, const char *kind,
                               const char *name);
-/** Walks in the order in which they were first put. */
+/** Walks the records of a kind in the order in which they were first put. */
 edgeops_status eop_record_list(eop_catalog *catalog, const char *kind, eop_record_fn fn,
                                void *user_data);
 edgeops_status eop_record_remove(eop_catalog *catalog, const char *kind, const char *name);
-/** Next number of a named sequence, from 1; never given twice. */
+/** The next number of a named sequence, from 1; never returns one twice. */
 edgeops_status eop_record_number(int64_t *out, eop_catalog *catalog, const char *sequence);
 
 #endif /* EOP_CATALOG_RECORD_H */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The layer over SQLite: opening with version and migrations, prepared statements, transactions,
- * and one translation of its errors into statuses. */
+ * and the one place that translates its errors into statuses. A connection belongs to one thread at
+ * a time. */
 #include "catalog/sql.h"
 
 #include <sqlite3.h>
@@ -29,7 +30,7 @@ edgeops_status eop_sql_fail(const eop_sql *sql, int rc) {
         return eop_fail(EDGEOPS_E_LIMIT, "store", "the disk of '%s' is full: make room", sql->path);
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN:
-        /* The file is there: ENOENT is left over from looking for its WAL or journal. */
+        /* The file exists: ENOENT is left over from a search for its WAL or journal. */
         if (os_errno != 0 && os_errno != ENOENT) {
             return eop_fail_errno(os_errno, "store", "'%s': %s", sql->path, text);
         }
@@ -62,7 +63,7 @@ edgeops_status eop_sql_exec(eop_sql *sql, const char *text) {
     return rc == SQLITE_OK ? EDGEOPS_OK : eop_sql_fail(sql, rc);
 }
 
-static edgeops_status pragma(int *out, eop_sql *sql, const char *text) {
+static edgeops_status read_pragma(int *out, eop_sql *sql, const char *text) {
     sqlite3_stmt *statement = NULL;
     int rc = sqlite3_prepare_v2(sql->db, text, -1, &statement, NULL);
     if (rc == SQLITE_OK) {
@@ -73,7 +74,7 @@ static edgeops_status pragma(int *out, eop_sql *sql, const char *text) {
     return rc == SQLITE_ROW || rc == SQLITE_DONE ? EDGEOPS_OK : eop_sql_fail(sql, rc);
 }
 
-static edgeops_status make(eop_sql *sql, const eop_sql_options *options) {
+static edgeops_status make_database(eop_sql *sql, const eop_sql_options *options) {
     char marks[128];
     snprintf(marks, sizeof marks, "PRAGMA application_id=%d; PRAGMA user_version=%d;",
              EOP_SQL_APPLICATION, options->version);
@@ -94,13 +95,13 @@ static edgeops_status fail_lost(const char *path, const char *how) {
                     how);
 }
 
-/* Looks at what the file is before anything is written to it. */
-static edgeops_status check(int *found, eop_sql *sql, const eop_sql_options *options) {
+/* Checks what the file is, before anything is written to it. */
+static edgeops_status check_version(int *found, eop_sql *sql, const eop_sql_options *options) {
     int version = 0;
     int application = 0;
-    edgeops_status status = pragma(&version, sql, "PRAGMA user_version");
+    edgeops_status status = read_pragma(&version, sql, "PRAGMA user_version");
     if (status == EDGEOPS_OK) {
-        status = pragma(&application, sql, "PRAGMA application_id");
+        status = read_pragma(&application, sql, "PRAGMA application_id");
     }
     if (status != EDGEOPS_OK) {
         return status;
@@ -125,8 +126,8 @@ static edgeops_status check(int *found, eop_sql *sql, const eop_sql_options *opt
     return EDGEOPS_OK;
 }
 
-/* All of a step or nothing of it: what is killed on the way is at the step before. */
-static edgeops_status migrate(eop_sql *sql, const eop_sql_options *options, int version) {
+/* Each step is a transaction: after a kill the file is at the step before. */
+static edgeops_status migrate_database(eop_sql *sql, const eop_sql_options *options, int version) {
     char mark[64];
     edgeops_status status = EDGEOPS_OK;
     for (; status == EDGEOPS_OK && version < options->version; version++) {
@@ -148,9 +149,9 @@ static edgeops_status set_up(eop_sql *sql, const eop_sql_options *options) {
     sqlite3_busy_timeout(sql->db, EOP_SQL_BUSY_MS);
     sqlite3_extended_result_codes(sql->db, 1);
     int version = 0;
-    edgeops_status status = check(&version, sql, options);
+    edgeops_status status = check_version(&version, sql, options);
     if (status != EDGEOPS_OK) {
-        /* Closing would write to it. */
+        /* Without this, closing would write to the file. */
         sqlite3_db_config(sql->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
         return status;
     }
@@ -160,8 +161,8 @@ static edgeops_status set_up(eop_sql *sql, const eop_sql_options *options) {
         status = eop_sql_exec(sql, text);
     }
     if (status == EDGEOPS_OK) {
-        /* Deleting what is large must not write it once more, as zeros: some distributions turn
-         * secure_delete on. */
+        /* Some distributions turn secure_delete on, which writes all that is deleted once more, as
+         * zeros. */
         status = eop_sql_exec(
             sql, "PRAGMA journal_mode=WAL; PRAGMA secure_delete=OFF; PRAGMA synchronous=NORMAL;"
                  "PRAGMA journal_size_limit=4194304; PRAGMA temp_store=MEMORY;"
@@ -170,10 +171,10 @@ static edgeops_status set_up(eop_sql *sql, const eop_sql_options *options) {
     if (status != EDGEOPS_OK) {
         return status;
     }
-    return version == 0 ? make(sql, options) : migrate(sql, options, version);
+    return version == 0 ? make_database(sql, options) : migrate_database(sql, options, version);
 }
 
-/* Makes an empty file where there is none, if it may. */
+/* Makes an empty file when it is missing and may be made. */
 static edgeops_status find_file(const char *path, const eop_sql_options *options) {
     struct stat st;
     if (options->schema == NULL) {
@@ -181,11 +182,11 @@ static edgeops_status find_file(const char *path, const eop_sql_options *options
             return errno == ENOENT ? fail_lost(path, "missing")
                                    : eop_fail_errno(errno, "store", "cannot open '%s'", path);
         }
-        /* SQLite would remove the WAL of an empty file. */
+        /* An empty file means loss, and SQLite would remove its WAL. */
         return st.st_size > 0 ? EDGEOPS_OK : fail_lost(path, "empty");
     }
-    /* SQLite gives the -wal and -shm files the mode of the database. O_EXCL: closing a descriptor
-     * of a file that is open already would drop SQLite's locks on it. */
+    /* Sets the mode, which SQLite also gives the -wal and -shm files. O_EXCL: closing another
+     * descriptor of an open file would drop SQLite's locks on it. */
     int fd = eop_open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0 && errno != EEXIST) {
         return eop_fail_errno(errno, "store", "cannot make '%s'", path);
@@ -275,7 +276,7 @@ edgeops_status eop_sql_sync_wal(const eop_sql *sql) {
         return eop_fail_nomem("store");
     }
     edgeops_status status = EDGEOPS_OK;
-    /* SQLite has its locks on other files: closing this one drops none. */
+    /* SQLite's locks are on other files: closing this one drops none. */
     int fd = eop_open(path, O_RDWR | O_CLOEXEC);
     if (fd < 0 ? errno != ENOENT : fdatasync(fd) != 0) {
         status = eop_fail_errno(errno, "store", "cannot sync '%s'", path);

@@ -45,8 +45,7 @@ typedef struct eop_frozen_asset {
     uint64_t rows;
     int64_t interval;   /**< only while it is made: median time from row to row, 0: none */
     uint32_t *channels; /**< for each column: position in the asset */
-    uint32_t *tested;   /**< the same for each condition of the filter; UINT32_MAX: the asset lacks
-                             the channel */
+    uint32_t *tested;   /**< for each condition: the same; UINT32_MAX: lacks it */
 } eop_frozen_asset;
 
 typedef struct eop_frozen {

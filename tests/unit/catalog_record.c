@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the node keeps in catalog.db: records, messages, checkpoints, dead letters. */
+/* What a node keeps in catalog.db: records, messages, checkpoints and dead letters. */
 #include "base/memory.h"
 #include "catalog/catalog.h"
 #include "catalog/dead_letter.h"
