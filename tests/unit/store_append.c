@@ -583,6 +583,12 @@ Test(store_append, each_sample_gets_a_verdict) {
     cr_assert_eq(v[5].marks, EDGEOPS_MARK_AHEAD);
     cr_assert_eq(result.appended, 3);
     cr_assert_eq(result.conflicts, 2);
+    static const uint64_t nothing[2] = {0};
+    for (size_t i = 0; i < result.verdict_count; i++) {
+        cr_assert_eq(memcmp(v[i].reserved, nothing, sizeof v[i].reserved), 0);
+        cr_assert_eq(memcmp(v[i].reserved16, nothing, sizeof v[i].reserved16), 0);
+    }
+    cr_assert_eq(result.merged, 0);
     edgeops_free(result.verdicts);
     edgeops_store_close(store);
 }
@@ -637,6 +643,13 @@ Test(store_append, rows_of_tables_get_verdicts_one_after_the_other) {
     }
     tables[0].parts = (const uint8_t *)"\0\0\0";
     CHECK_CODE(EDGEOPS_E_INVALID, edgeops_store_append_tables(NULL, store, tables, 1, NULL));
+    tables[0].parts = NULL;
+    for (int i = 0; i < 2; i++) {
+        tables[0].reserved[i] = tables;
+        CHECK_CODE(EDGEOPS_E_INVALID, edgeops_store_append_tables(NULL, store, tables, 1, NULL));
+        tables[0].reserved[i] = NULL;
+    }
+    CHECK_OK(edgeops_store_append_tables(NULL, store, tables, 1, NULL));
     edgeops_store_close(store);
 }
 

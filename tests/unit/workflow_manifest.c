@@ -111,6 +111,27 @@ Test(workflow_manifest, grid_windows_are_whole_rows) {
     }
 }
 
+/* Members of edgeops_window_spec that are reserved have no key, and are 0. */
+Test(workflow_manifest, reserved_rules_of_a_window_are_refused) {
+    static const char *const keys[] = {"\"missing\": \"skip\"", "\"wait\": \"1s\"",
+                                       "\"mixed\": \"last\""};
+    eop_manifest m;
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        char *window = eop_format("\"rows\": 50, %s", keys[i]);
+        char *text = with("\"rows\": 50", window);
+        CHECK_CODE(EDGEOPS_E_INVALID, parse(&m, text));
+        eop_manifest_dispose(&m);
+        eop_free(text);
+        eop_free(window);
+    }
+    CHECK_CODE(EDGEOPS_OK, parse(&m, whole));
+    const edgeops_window_spec *w = &m.view.window;
+    cr_assert_eq(w->missing, EDGEOPS_MISSING_NULL);
+    cr_assert_eq(w->mixed, EDGEOPS_LABEL_RULE_SKIP);
+    cr_assert(w->wait == 0 && w->reserved32 == 0 && w->reserved[0] == 0 && w->reserved[1] == 0);
+    eop_manifest_dispose(&m);
+}
+
 Test(workflow_manifest, errors_name_place_key_and_remedy) {
     const struct {
         const char *from;
