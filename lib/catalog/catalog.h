@@ -4,7 +4,7 @@
  *
  * All rooms know a channel by (asset id, position). Ids of assets are never used twice. When an
  * asset is made again under an old name, its ordinals continue behind the old ones (`retired`).
- * Rows of labels are never deleted: `version` says when one was added, `withdrawn` when it was taken
+ * Labels are only ever added: `version` says when one was added, `withdrawn` when it was taken
  * back, both counted by meta 'label_version', so that a dataset can name the labels it was frozen
  * with. */
 #ifndef EOP_CATALOG_CATALOG_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Aggregates from what stands beside the chunks. Their order does not matter, so neither do late
- * samples. */
+/* Aggregates, mostly from the statistics beside the chunks: only chunks that cross a bucket are
+ * decoded. The order of chunks does not matter, so late samples cost nothing. Reads one snapshot
+ * and holds no lock. */
 #include <math.h>
 #include <string.h>
 
@@ -20,15 +21,15 @@ typedef struct summary {
     edgeops_channel_info *infos;
     edgeops_bucket *buckets; /* by start */
     size_t capacity;
-    size_t last; /* that was found last */
+    size_t last; /* index of the bucket found last */
     edgeops_aggregate **aggregates;
     size_t aggregates_capacity;
     edgeops_duration every;
-    edgeops_time start; /* of the one bucket without `every` */
+    edgeops_time start; /* start of the one bucket when `every` is 0 */
     edgeops_time end;
     eop_vector scratch;
-    size_t *order; /* of the channels by their position in the asset */
-    bool walk;     /* they stand close: their statistics are walked over */
+    size_t *order; /* the channels by position in the asset */
+    bool walk;     /* their positions are close together: one walk reads all statistics */
 } summary;
 
 void edgeops_summary_free(edgeops_summary *view) {
@@ -52,8 +53,8 @@ void edgeops_summary_free(edgeops_summary *view) {
 
 /* -- buckets -- */
 
-/* How far a time is into its bucket. */
-static edgeops_duration into(const summary *s, edgeops_time time) {
+/* The time since the start of the bucket. */
+static edgeops_duration time_in_bucket(const summary *s, edgeops_time time) {
     edgeops_duration rest = time % s->every;
     return rest < 0 ? rest + s->every : rest;
 }
@@ -62,7 +63,7 @@ static edgeops_time bucket_start(const summary *s, edgeops_time time) {
     if (s->every == 0) {
         return s->start;
     }
-    edgeops_duration rest = into(s, time);
+    edgeops_duration rest = time_in_bucket(s, time);
     return time < EDGEOPS_TIME_MIN + rest ? EDGEOPS_TIME_MIN : time - rest;
 }
 
@@ -70,7 +71,7 @@ static edgeops_time bucket_end(const summary *s, edgeops_time time) {
     if (s->every == 0) {
         return s->end;
     }
-    edgeops_duration rest = s->every - into(s, time);
+    edgeops_duration rest = s->every - time_in_bucket(s, time);
     return time > EDGEOPS_TIME_MAX - rest ? EDGEOPS_TIME_MAX : time + rest;
 }
 
@@ -101,7 +102,7 @@ static edgeops_status add_bucket(summary *s, size_t at, edgeops_time start, edge
     return EDGEOPS_OK;
 }
 
-/* Leaves s->last at the bucket of a time, which is made where there is none. */
+/* Sets s->last to the bucket of a time; makes a missing one. */
 static edgeops_status find_bucket(summary *s, edgeops_time time) {
     size_t low = 0;
     size_t high = s->view.bucket_count;
@@ -133,25 +134,25 @@ static void add_rows(summary *s, uint64_t rows, edgeops_time first, edgeops_time
 
 /* -- values -- */
 
-static bool less(const edgeops_value *a, const edgeops_value *b) {
+static bool is_less(const edgeops_value *a, const edgeops_value *b) {
     if (eop_type_is_float(a->type)) {
         return eop_value_double(a) < eop_value_double(b);
     }
     return eop_type_is_unsigned(a->type) ? a->as.u64 < b->as.u64 : a->as.i64 < b->as.i64;
 }
 
-/* n numbers with this mean. */
+/* Adds n numbers with this mean. */
 static void add_numbers(edgeops_aggregate *out, uint64_t n, const edgeops_value *min,
                         const edgeops_value *max, double sum, double mean) {
     uint64_t before = out->count - out->non_finite;
-    if (before == 0 || less(min, &out->min)) {
+    if (before == 0 || is_less(min, &out->min)) {
         out->min = *min;
     }
-    if (before == 0 || less(&out->max, max)) {
+    if (before == 0 || is_less(&out->max, max)) {
         out->max = *max;
     }
     double weight = (double)n / (double)(before + n);
-    double step = mean - out->mean; /* of two doubles: may be more than a double holds */
+    double step = mean - out->mean; /* may overflow: a difference of two doubles */
     out->mean += isfinite(step) ? step * weight : mean * weight - out->mean * weight;
     out->sum += sum;
     out->count += n;
@@ -171,7 +172,7 @@ static void add_value(edgeops_aggregate *out, const edgeops_value *value, bool n
     add_numbers(out, 1, value, value, x, x);
 }
 
-/* The column of a channel in all rows of a chunk. False: its values must be looked at. */
+/* Adds a channel in all rows of a chunk by its statistics. False: its values must be read. */
 static bool add_stats(edgeops_aggregate *out, const eop_vector *column,
                       const eop_chunk_stats *stats, size_t rows) {
     if (stats->nulls > rows || stats->count > rows - stats->nulls) {
@@ -214,7 +215,7 @@ static size_t row_at(const eop_slice *slice, size_t i) {
     return slice->keep != NULL ? slice->keep[i] : slice->from + i;
 }
 
-/* n rows from `row` on. False: its values must be looked at one by one. */
+/* Adds n rows from `row` on by measuring them. False: the values must be added one by one. */
 static bool add_measured(edgeops_aggregate *out, const eop_vector *vector, size_t row, size_t n) {
     eop_vector view = *vector;
     eop_chunk_stats stats;
@@ -231,8 +232,8 @@ static bool add_measured(edgeops_aggregate *out, const eop_vector *vector, size_
     return add_stats(out, vector, &stats, n);
 }
 
-/* Rows [from, to) of the slice, all of one bucket; vector NULL: all null, else it begins with row
- * `first`. */
+/* Adds rows [from, to) of the slice, all of one bucket. vector: begins with row `first`; NULL: all
+ * null. */
 static void add_vector(edgeops_aggregate *out, const eop_vector *vector, const eop_slice *slice,
                        size_t from, size_t to, size_t first) {
     if (vector == NULL) {
@@ -254,7 +255,7 @@ static void add_vector(edgeops_aggregate *out, const eop_vector *vector, const e
     }
 }
 
-/* The slice in runs of one bucket; column NULL: only its rows. */
+/* Adds the slice in runs of one bucket; column NULL: only counts rows. */
 static edgeops_status add_runs(summary *s, const int64_t *times, const eop_slice *slice,
                                const eop_vector *vector, size_t first, const size_t *channel) {
     for (size_t from = 0; from < slice->count;) {
@@ -278,8 +279,8 @@ static edgeops_status add_runs(summary *s, const int64_t *times, const eop_slice
     return EDGEOPS_OK;
 }
 
-static edgeops_status decode(summary *s, eop_scan *scan, const eop_slice *slice, size_t channel,
-                             bool *there) {
+static edgeops_status decode_column(summary *s, eop_scan *scan, const eop_slice *slice,
+                                    size_t channel, bool *there) {
     const eop_vector *column = &s->table->rows.vectors[channel];
     const void *blob = NULL;
     size_t size = 0;
@@ -295,7 +296,7 @@ static edgeops_status decode(summary *s, eop_scan *scan, const eop_slice *slice,
     return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
 }
 
-/* Statistics of one chunk after the other channel, in their order. */
+/* Walks over the statistics of a chunk, channel by channel in ascending order. */
 typedef struct walk {
     uint32_t channel;
     eop_chunk_stats stats;
@@ -333,7 +334,7 @@ static edgeops_status begin_walk(walk *w, const summary *s, eop_scan *scan,
     return status;
 }
 
-/* A chunk that is wanted whole and lies in one bucket, which is s->last. */
+/* Adds a chunk that is wanted whole and lies in the bucket s->last. */
 static edgeops_status add_whole(summary *s, eop_scan *scan, const eop_slice *slice) {
     const eop_chunk_info *chunk = slice->chunk;
     edgeops_aggregate *out = s->aggregates[s->last];
@@ -349,7 +350,7 @@ static edgeops_status add_whole(summary *s, eop_scan *scan, const eop_slice *sli
         } else if (status == EDGEOPS_OK &&
                    !add_stats(&out[k], &s->table->rows.vectors[k], &stats, chunk->rows)) {
             bool there = false;
-            status = decode(s, scan, slice, k, &there);
+            status = decode_column(s, scan, slice, k, &there);
             if (status == EDGEOPS_OK) {
                 add_vector(&out[k], there ? &s->scratch : NULL, slice, 0, slice->count, 0);
             }
@@ -370,7 +371,7 @@ static edgeops_status add_chunk(summary *s, eop_scan *scan, const eop_slice *sli
     }
     for (size_t k = 0; status == EDGEOPS_OK && k < s->view.channel_count; k++) {
         bool there = false;
-        status = decode(s, scan, slice, k, &there);
+        status = decode_column(s, scan, slice, k, &there);
         if (status == EDGEOPS_OK) {
             status = add_runs(s, scan->reader.keys.times, slice, there ? &s->scratch : NULL,
                               slice->from, &k);
@@ -391,7 +392,7 @@ static edgeops_status add_memory(summary *s, eop_scan *scan) {
     return status;
 }
 
-/* By insertion: channels mostly stand in their order already. */
+/* Insertion sort: channels are mostly in order already. */
 static edgeops_status order_channels(summary *s, const uint32_t *channels) {
     size_t count = s->view.channel_count;
     s->order = eop_calloc(count, sizeof *s->order);
@@ -411,7 +412,7 @@ static edgeops_status order_channels(summary *s, const uint32_t *channels) {
 
 /* -- what retention dropped -- */
 
-static edgeops_value typed(edgeops_type type, double x) {
+static edgeops_value typed_value(edgeops_type type, double x) {
     edgeops_value value = {.type = type};
     if (type == EDGEOPS_TYPE_FLOAT64) {
         value.as.f64 = x;
@@ -445,8 +446,8 @@ static edgeops_status add_period(summary *s, const eop_rollup *rollup, size_t i,
         if (n > 0) {
             const eop_rollup_cell *cell = &cells[channels[k]];
             edgeops_type type = s->infos[k].type;
-            edgeops_value min = typed(type, cell->min);
-            edgeops_value max = typed(type, cell->max);
+            edgeops_value min = typed_value(type, cell->min);
+            edgeops_value max = typed_value(type, cell->max);
             if (isfinite(cell->sum)) {
                 add_numbers(out, n, &min, &max, cell->sum, cell->sum / (double)n);
             } else {
@@ -472,7 +473,7 @@ static edgeops_status add_rollups(summary *s, eop_scan *scan) {
 
 /* -- the call -- */
 
-/* In one snapshot. No lock is held: however long it takes, retention goes on. */
+/* Reads one snapshot and holds no lock: retention goes on, however long this takes. */
 static edgeops_status add_all(summary *s, edgeops_store *store, const eop_selection *want) {
     eop_scan scan;
     eop_slice slice;
@@ -516,7 +517,7 @@ static edgeops_status set_up(summary *s, eop_request *request) {
     return EDGEOPS_OK;
 }
 
-static void finish(summary *s) {
+static void finish_buckets(summary *s) {
     for (size_t i = 0; i < s->view.bucket_count; i++) {
         for (size_t k = 0; k < s->view.channel_count; k++) {
             edgeops_aggregate *out = &s->aggregates[i][k];
@@ -561,7 +562,7 @@ edgeops_status edgeops_store_aggregate(edgeops_summary **out, edgeops_store *sto
         edgeops_summary_free(&s->view);
         return status;
     }
-    finish(s);
+    finish_buckets(s);
     *out = &s->view;
     return EDGEOPS_OK;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Appending samples: names to assets and channels, values to cells, then memtable, catalog and
- * journal, all or nothing. One append at a time under `lock`; what it touched is noted, so that it
- * can be taken back. Waiting for the disk and telling the watchers come after the lock. */
+/* Appends samples: resolves names to assets and channels and values to cells, then changes
+ * memtable, catalog and journal, all or nothing. One append at a time, under `lock`; it notes what
+ * it touched, so that it can be rolled back. Waiting for the disk and telling watchers happen after
+ * the lock. */
 #include <string.h>
 
 #include "base/abi.h"
@@ -21,11 +22,11 @@
 #include "store/verdict.h"
 #include "store/watch.h"
 
-/* An asset that this call appends to, and how it was before. */
+/* An asset that this call appends to, with its state before. */
 typedef struct touch {
     eop_series *series;
     const char *name; /* the caller's */
-    size_t sample;    /* the first one of it */
+    size_t sample;    /* its first sample */
     bool made;        /* by this call */
     uint32_t channel_count;
     eop_extent all;
@@ -35,7 +36,7 @@ typedef struct touch {
     uint64_t appended;
 } touch;
 
-/* What the watcher is told of an asset. */
+/* What watchers are told about an asset. */
 typedef struct news {
     const char *asset;
     uint64_t ordinal;
@@ -50,7 +51,7 @@ struct eop_append_scratch {
     size_t touch_capacity;
     uint64_t call;
     int64_t limit;  /* times after it are ahead of the clock */
-    bool new_names; /* assets or channels that the catalog does not have */
+    bool new_names; /* some assets or channels are not in the catalog yet */
     edgeops_append_result result;
     eop_verdicts verdicts;
 };
@@ -100,14 +101,14 @@ edgeops_status eop_store_make_asset(eop_series **out, edgeops_store *store, cons
     return status;
 }
 
-/* Times after it are ahead of the clock. */
+/* Later times are ahead of the clock. */
 static int64_t clock_limit(const edgeops_store *store) {
     int64_t limit;
     return __builtin_add_overflow(eop_now(), store->options.ahead_limit, &limit) ? INT64_MAX
                                                                                  : limit;
 }
 
-/* The asset of a sample; remembers how it was. */
+/* Finds the asset of a sample and notes its state before. */
 static edgeops_status touch_asset(touch **out, edgeops_store *store, const char *name,
                                   size_t index) {
     eop_append_scratch *scratch = store->scratch;
@@ -154,7 +155,7 @@ static edgeops_status touch_asset(touch **out, edgeops_store *store, const char 
     return EDGEOPS_OK;
 }
 
-/* Position of a channel; UINT32_MAX: it is not there and a null makes none. */
+/* Finds or makes a channel. UINT32_MAX: it does not exist, and a null does not make it. */
 static edgeops_status find_channel(uint32_t *out, edgeops_store *store, eop_asset *asset,
                                    size_t index, const char *name, const edgeops_value *value) {
     if (EOP_LIKELY(index < asset->layout_count &&
@@ -190,9 +191,9 @@ static edgeops_status fail_twice(const eop_asset *asset, const eop_channel *chan
                     asset->name, channel->name);
 }
 
-/* The cells of a sample into scratch->cells. */
-static edgeops_status resolve(size_t *count, edgeops_store *store, eop_asset *asset,
-                              const edgeops_sample *sample) {
+/* Resolves the cells of a sample into scratch->cells. */
+static edgeops_status resolve_cells(size_t *count, edgeops_store *store, eop_asset *asset,
+                                    const edgeops_sample *sample) {
     eop_append_scratch *scratch = store->scratch;
     uint64_t stamp = ++store->assets.stamp;
     size_t n = 0;
@@ -232,7 +233,7 @@ static edgeops_status resolve(size_t *count, edgeops_store *store, eop_asset *as
 
 /* -- is it there already? -- */
 
-/* Whether a row has exactly the n cells, none of which is null. */
+/* Whether a row has exactly these n cells, none of them null. */
 static bool same_values(eop_append_scratch *scratch, const eop_rows *rows, size_t row, size_t n) {
     size_t stored = 0;
     for (size_t k = 0; k < rows->vector_count; k++) {
@@ -252,7 +253,7 @@ static bool same_values(eop_append_scratch *scratch, const eop_rows *rows, size_
     return true;
 }
 
-/* The first channel in which a stored row and the n cells differ; they do. */
+/* Reports the first channel in which a stored row differs from the n cells. */
 static edgeops_status tell_conflict(eop_append_scratch *scratch, const eop_asset *asset,
                                     const eop_rows *rows, size_t row, size_t n) {
     const edgeops_value nothing = {.type = EDGEOPS_TYPE_NULL};
@@ -284,7 +285,7 @@ static bool is_expired(const eop_series *series, int64_t time) {
     return EOP_UNLIKELY(series->dropped > 0) && time <= series->until;
 }
 
-/* EDGEOPS_OK: it is new. DONE: it is there or expired, and counted. */
+/* EDGEOPS_OK: the sample is new. DONE: it is stored already or expired, and was counted. */
 static edgeops_status check_new(edgeops_store *store, eop_series *series,
                                 const edgeops_sample *sample, size_t n) {
     bool expired = is_expired(series, sample->time);
@@ -324,8 +325,8 @@ static edgeops_status check_new(edgeops_store *store, eop_series *series,
 
 /* -- the call -- */
 
-/* A clock that jumped ahead once must not make all that comes afterwards late. Gives the sample's
- * marks. */
+/* Times ahead of the clock do not count as seen: one jump of a clock must not make all later
+ * samples late. Returns the marks of the sample. */
 static uint32_t note_time(eop_append_scratch *scratch, eop_series *series, int64_t time) {
     if (EOP_UNLIKELY(time > scratch->limit)) {
         scratch->result.ahead++;
@@ -350,7 +351,7 @@ edgeops_status eop_append_sample(edgeops_store *store, const edgeops_sample *sam
     eop_series *series = touched->series;
     uint32_t channel_count = series->asset.channel_count;
     bool new_names = scratch->new_names;
-    status = resolve(&n, store, &series->asset, sample);
+    status = resolve_cells(&n, store, &series->asset, sample);
     if (status == EDGEOPS_OK) {
         status = check_new(store, series, sample, n);
     }
@@ -385,7 +386,7 @@ edgeops_status eop_append_sample(edgeops_store *store, const edgeops_sample *sam
     return eop_verdicts_add(&scratch->verdicts, EDGEOPS_OUTCOME_APPENDED, marks, row.ordinal);
 }
 
-/* Channel of each column. DONE: a column has another type than its channel. */
+/* Finds the channel of each column. DONE: a column and its channel differ in type. */
 static edgeops_status place_columns(uint32_t *channels, edgeops_store *store, eop_asset *asset,
                                     const edgeops_table *table, const eop_rows *rows) {
     uint64_t stamp = ++store->assets.stamp;
@@ -465,7 +466,7 @@ edgeops_status eop_append_rows(edgeops_store *store, const edgeops_table *table,
     return status;
 }
 
-/* New assets and channels are in the catalog before the frame that uses them. */
+/* Commits new assets and channels, before the frame that uses them is written. */
 static edgeops_status commit_names(edgeops_store *store) {
     eop_append_scratch *scratch = store->scratch;
     edgeops_status status = eop_catalog_begin(&store->catalog);
@@ -485,7 +486,7 @@ static edgeops_status commit_names(edgeops_store *store) {
     return eop_catalog_end(&store->catalog, status);
 }
 
-/* Takes all rows of this call back, and the names unless they are in the catalog. */
+/* Removes all rows of this call; names too, unless they are in the catalog. */
 static void roll_back(edgeops_store *store, bool names_too) {
     eop_append_scratch *scratch = store->scratch;
     for (size_t i = scratch->touch_count; i-- > 0;) {
@@ -506,7 +507,7 @@ static void roll_back(edgeops_store *store, bool names_too) {
     }
 }
 
-/* A list of its own: the scratch belongs to the next append as soon as the lock is free. */
+/* Copies the list: the scratch belongs to the next append as soon as the lock is free. */
 static edgeops_status reserve_news(news **list, const eop_append_scratch *scratch) {
     if (scratch->touch_count > 1) {
         *list = eop_realloc_array(NULL, scratch->touch_count, sizeof **list);
@@ -517,7 +518,7 @@ static edgeops_status reserve_news(news **list, const eop_append_scratch *scratc
     return EDGEOPS_OK;
 }
 
-/* The frame is in the journal. */
+/* The frame must be in the journal. */
 static size_t fill_news(news *list, edgeops_store *store) {
     const eop_append_scratch *scratch = store->scratch;
     uint64_t durable = eop_store_durable(store);
@@ -532,8 +533,8 @@ static size_t fill_news(news *list, edgeops_store *store) {
     return n;
 }
 
-/* Under `lock`, which is free meanwhile: also what was there already may be on its way only. Others
- * may have appended since, and may report them first. */
+/* Under `lock`, which is free meanwhile. Waits for duplicates, too: the stored sample may not be on
+ * the disk yet. Others may have appended since, and may report these rows first. */
 static edgeops_status wait_durable(edgeops_store *store, news *list, size_t n) {
     edgeops_status status = eop_store_wait_synced(store, store->writes);
     uint64_t durable = eop_store_durable(store);
@@ -544,7 +545,7 @@ static edgeops_status wait_durable(edgeops_store *store, news *list, size_t n) {
     return status;
 }
 
-/* *list: room for one, or else one that was allocated. */
+/* *list: points to room for one, or to an allocated list. */
 static edgeops_status append_locked(edgeops_store *store, eop_append_fn fn, void *input,
                                     bool verdicts, news **list) {
     eop_append_scratch *scratch = store->scratch;
@@ -558,7 +559,7 @@ static edgeops_status append_locked(edgeops_store *store, eop_append_fn fn, void
     eop_verdicts_begin(&scratch->verdicts, verdicts);
     eop_buf_clear(&scratch->frame);
     if (eop_buf_reserve(&scratch->frame, EOP_FRAME_HEADER) == NULL) {
-        /* The mark is taken back, or every later append would fail as well. */
+        /* Without clearing the failure every later append would fail as well. */
         eop_buf_dispose(&scratch->frame);
         return eop_fail_nomem("store");
     }
@@ -598,7 +599,7 @@ static edgeops_status append_locked(edgeops_store *store, eop_append_fn fn, void
 /* Under `watch_lock`. */
 static void tell_watchers(edgeops_store *store, const news *list, size_t n) {
     for (size_t i = 0; i < n; i++) {
-        if (list[i].ordinal != 0) { /* else it was removed meanwhile */
+        if (list[i].ordinal != 0) { /* 0: removed meanwhile */
             eop_watches_tell(store, list[i].asset, list[i].ordinal);
         }
     }
@@ -612,7 +613,7 @@ edgeops_status eop_append_run(edgeops_append_result *result, edgeops_store *stor
     size_t list_count = 0;
     edgeops_append_result done = EDGEOPS_APPEND_RESULT_INIT;
     bool verdicts = result != NULL && options->verdicts != 0 &&
-                    result->struct_size >= sizeof *result; /* else they would have no owner */
+                    result->struct_size >= sizeof *result; /* otherwise nobody could free them */
     pthread_mutex_lock(&store->lock);
     edgeops_status status = eop_store_make_room(store, bound, options->wait);
     if (status == EDGEOPS_OK) {
@@ -627,7 +628,8 @@ edgeops_status eop_append_run(edgeops_append_result *result, edgeops_store *stor
         list_count = status == EDGEOPS_OK ? list_count : 0;
     }
     if (list_count > 0) {
-        /* Before the other one is free: so the news come in the order of the ordinals. */
+        /* Taken before `lock` is released: so watchers hear of rows in the order of their
+         * ordinals. */
         pthread_mutex_lock(&store->watch_lock);
     }
     pthread_mutex_unlock(&store->lock);

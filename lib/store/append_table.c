@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Appending rows that stand in columns. They are copied and packed before the lock is
- * taken; where they follow the asset's newest row and have the channels' types, which is the usual
- * case, they enter the memtable by column, else one by one as samples do. */
+/* Appends rows that come as columns. Copies and packs them before taking the lock. When they are
+ * newer than all rows of the asset and have the types of its channels, as usual, they enter the
+ * memtable by column; otherwise one by one, like samples. */
 #include <string.h>
 
 #include "base/abi.h"
@@ -14,14 +14,14 @@
 #include "store/append.h"
 #include "store/birth.h"
 
-#define EOP_TABLE_MAX (256u * 1024 * 1024) /* bytes that one appended table takes at most */
+#define EOP_TABLE_MAX (256u * 1024 * 1024) /* most bytes of one appended table */
 
 typedef struct input {
     const edgeops_table *table;
     eop_rows rows;  /* copied; column k is the table's */
     eop_buf blocks; /* packed, without asset and channels */
-    bool ascending; /* strictly, by (time, seq) */
-    size_t bound;   /* bytes of payload at most, one by one */
+    bool ascending; /* strictly ascending by (time, seq) */
+    size_t bound;   /* most bytes of payload as single rows */
     const char **names;
     edgeops_value *values;
     uint16_t *qualities;
@@ -102,7 +102,7 @@ static edgeops_status take_numbers(eop_vector *out, const edgeops_table *table,
     }
     memcpy(place, eop_column_data(column), n * eop_vector_row_bytes(out));
     if (column->valid != NULL) {
-        /* Also brings what stands under a null into its one form. */
+        /* Also sets the values under nulls to their one form. */
         status = eop_vector_mark(out, column->valid, n);
     }
     if (status == EDGEOPS_OK && column->type == EDGEOPS_TYPE_BOOL) {
@@ -166,7 +166,7 @@ static edgeops_status take_keys(input *in) {
     return EDGEOPS_OK;
 }
 
-/* Bytes of payload when the rows come one by one. */
+/* Most bytes of payload when the rows are appended one by one. */
 static bool bound_rows(size_t *bound, const input *in) {
     size_t row = EOP_FRAME_ROW_MAX;
     size_t texts = 0;
@@ -180,7 +180,7 @@ static bool bound_rows(size_t *bound, const input *in) {
            *bound <= EOP_TABLE_MAX;
 }
 
-static edgeops_status pack(input *in) {
+static edgeops_status pack_blocks(input *in) {
     edgeops_status status = EDGEOPS_OK;
     for (size_t from = 0; status == EDGEOPS_OK && from < in->rows.rows; from += EOP_CHUNK_ROWS) {
         size_t left = in->rows.rows - from;
@@ -195,7 +195,7 @@ static edgeops_status pack(input *in) {
     return status == EDGEOPS_OK && in->blocks.failed ? eop_fail_nomem("store") : status;
 }
 
-static edgeops_status take(input *in) {
+static edgeops_status take_table(input *in) {
     edgeops_status status = take_keys(in);
     for (size_t k = 0; status == EDGEOPS_OK && k < in->table->column_count; k++) {
         status = take_column(in, &in->table->columns[k]);
@@ -206,7 +206,7 @@ static edgeops_status take(input *in) {
                           EOP_TABLE_MAX >> 20);
     }
     if (status == EDGEOPS_OK && in->ascending) {
-        status = pack(in);
+        status = pack_blocks(in);
     }
     return status;
 }
@@ -218,7 +218,7 @@ typedef struct inputs {
     size_t count;
 } inputs;
 
-/* One by one: late rows, duplicates, other types. */
+/* Appends one by one: for late rows, duplicates and other types. */
 static edgeops_status append_each(edgeops_store *store, input *in) {
     size_t count = in->rows.vector_count;
     edgeops_status status = EDGEOPS_OK;
@@ -262,7 +262,8 @@ static edgeops_status append_blocks(edgeops_store *store, void *user_data) {
     edgeops_status status = EDGEOPS_OK;
     for (size_t i = 0; status == EDGEOPS_OK && i < all->count; i++) {
         input *in = &all->items[i];
-        /* Of several, those before one that does not fit may be needed again. */
+        /* With several tables the rows must stay: a later one may not fit, and then all are
+         * appended again. */
         status = eop_append_rows(store, in->table, &in->rows, &in->blocks, all->count == 1);
     }
     return status;
@@ -330,7 +331,7 @@ edgeops_status edgeops_store_append_tables(edgeops_append_result *result, edgeop
         if (status == EDGEOPS_OK && tables[i].rows > 0) {
             input *in = &all.items[all.count++];
             in->table = &tables[i];
-            status = take(in);
+            status = take_table(in);
         }
     }
     if (status == EDGEOPS_OK && all.count > 0) {

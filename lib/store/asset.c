@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Declaring, listing and removing assets, and the units of their channels. A removed asset leaves
- * the memtable at once; the writer drops its chunks. */
+/* Declares, lists and removes assets, and sets the units of their channels. A removed asset leaves
+ * the memtable at once; the writer drops its chunks later. */
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,7 +144,7 @@ edgeops_status edgeops_store_declare(edgeops_store *store, const char *asset,
 
 /* -- walking -- */
 
-static const char *keep(char **at, const char *text) {
+static const char *keep_text(char **at, const char *text) {
     const char *copy = *at;
     size_t size = strlen(text) + 1;
     memcpy(*at, text, size);
@@ -152,7 +152,7 @@ static const char *keep(char **at, const char *text) {
     return copy;
 }
 
-/* A copy in one block, so that no lock is held while the host looks at it. */
+/* Copies an asset into one block, so that no lock is held while the host reads it. */
 static edgeops_status copy_asset(edgeops_asset_info **out, const eop_series *series) {
     size_t bytes = sizeof **out + strlen(series->asset.name) + 1;
     for (uint32_t i = 0; i < series->asset.channel_count; i++) {
@@ -165,7 +165,7 @@ static edgeops_status copy_asset(edgeops_asset_info **out, const eop_series *ser
     }
     edgeops_channel_info *channels = (edgeops_channel_info *)(info + 1);
     char *at = (char *)(channels + series->asset.channel_count);
-    *info = (edgeops_asset_info){.name = keep(&at, series->asset.name),
+    *info = (edgeops_asset_info){.name = keep_text(&at, series->asset.name),
                                  .rows = series->all.rows,
                                  .last_ordinal = series->all.ordinal,
                                  .first = series->all.rows > 0 ? series->all.first : 0,
@@ -176,8 +176,8 @@ static edgeops_status copy_asset(edgeops_asset_info **out, const eop_series *ser
                                  .channels = channels};
     for (uint32_t i = 0; i < series->asset.channel_count; i++) {
         const eop_channel *channel = series->asset.channels[i];
-        channels[i].name = keep(&at, channel->name);
-        channels[i].unit = keep(&at, channel->unit);
+        channels[i].name = keep_text(&at, channel->name);
+        channels[i].unit = keep_text(&at, channel->unit);
         channels[i].type = channel->type;
         channels[i].length = channel->length;
     }
@@ -260,7 +260,7 @@ static edgeops_status check_not_held(eop_catalog *catalog, const eop_asset *asse
 
 static edgeops_status remove_from_catalog(eop_catalog *catalog, const eop_series *series) {
     sqlite3_stmt *statement = NULL;
-    /* Its chunks are dropped next, on the disk. */
+    /* SAFE: its chunks on the disk are dropped next. */
     edgeops_status status = eop_catalog_begin_as(catalog, EOP_COMMIT_SAFE);
     if (status != EDGEOPS_OK) {
         return status;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A copy of the home as of one moment: a snapshot holds databases and journal, no blob is removed
- * meanwhile, and everything is copied without a lock. */
+/* Copies the home as of one moment: a snapshot holds databases and journal, no blob is removed
+ * meanwhile, and the copying itself needs no lock. */
 #include "store/backup.h"
 
 #include <errno.h>
@@ -122,8 +122,8 @@ typedef struct blobs {
     const char *to;
 } blobs;
 
-/* Named by their digest, and there before anything refers to them: those that are there now are
- * enough. What is half written has another name. */
+/* Blobs are named by their digest and written before anything refers to them, so those that exist
+ * now are enough. A half-written file has another name. */
 static edgeops_status copy_blob(const eop_tree_entry *entry, void *user_data) {
     blobs *all = user_data;
     edgeops_status status = EDGEOPS_OK;
@@ -168,8 +168,7 @@ static edgeops_status copy_all(backup *b) {
     char *journal = eop_path_join(b->folder, "data/journal");
     edgeops_status status = journal != NULL ? eop_mkdirs(journal, 0700) : eop_fail_nomem("store");
     eop_free(journal);
-    /* The journal first: what it holds is the newest and the smallest part, and its files can be
-     * used again sooner. */
+    /* The journal first: it is the smallest part, and its files can be recycled again sooner. */
     if (status == EDGEOPS_OK) {
         status = copy_journal(b);
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A copy of what the store has in a home, while it is used. */
+/* Copies what the store has in a home, while it is in use. */
 #ifndef EOP_STORE_BACKUP_H
 #define EOP_STORE_BACKUP_H
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keeps, gives up and settles the file of room for the worst; see ballast.h. `wake_lock` guards
- * what is known of it. */
+/* Makes, releases and settles the ballast file; see ballast.h. `wake_lock` guards its state. */
 #include "store/ballast.h"
 
 #include <sys/stat.h>
@@ -36,7 +35,7 @@ bool eop_ballast_missing(edgeops_store *store) {
     return size_of(store) > 0 && get_state(store) != THERE;
 }
 
-/* One that is smaller than it should be is none. */
+/* A file that is too small does not count. */
 static bool is_there(const char *path, uint64_t bytes) {
     struct stat st;
     return lstat(path, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size >= bytes &&

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which process a store belongs to, for rooms and files that do not see inside: see base/fork.h. */
+/* Which process a store belongs to, for rooms that do not see its members; see base/fork.h. */
 #ifndef EOP_STORE_BIRTH_H
 #define EOP_STORE_BIRTH_H
 
@@ -11,7 +11,7 @@ static inline const eop_birth *eop_store_birth(const edgeops_store *store) {
     return (const eop_birth *)(const void *)store;
 }
 
-/** At the top of every public function on a store, behind the look at its arguments. */
+/** For every public function on a store, right after the check of its arguments. */
 #define EOP_STORE_REQUIRE_HERE(store) EOP_REQUIRE_HERE(eop_store_birth(store), "store", "store")
 
 #endif /* EOP_STORE_BIRTH_H */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files of blobs by digest: kept before a row refers to them, swept when none does. `blob_lock` is
- * taken before any other lock: appends of blobs read it, the sweep writes it. */
+/* Files of blobs by digest: written before a row refers to them, swept when none does. `blob_lock`
+ * is taken before any other lock: appends of blobs for reading, the sweep for writing. */
 #include "store/blob.h"
 #include "store/birth.h"
 
@@ -40,7 +40,7 @@ static bool survives_power(edgeops_store *store) {
     return edgeops_store_durability(store) == EDGEOPS_DURABILITY_POWER;
 }
 
-/* The folder ab, and what is above it. */
+/* Makes the folder ab and those above it. */
 static edgeops_status make_folder(const edgeops_store *store, const char *path, bool power) {
     char *folder = eop_strndup(path, (size_t)(strrchr(path, '/') - path));
     char *all = eop_path_join(store->home, FOLDER);
@@ -77,8 +77,8 @@ static edgeops_status write_file(const char *path, const void *data, size_t size
     return status;
 }
 
-/* The bytes are there already, whole: a sweep that has begun sees by the time that they are used
- * again. */
+/* If the file exists with all its bytes, touches it: a sweep that has begun sees by the time that
+ * it is in use again. */
 static bool use_again(const char *path, size_t size, bool power) {
     struct stat st;
     int fd = eop_open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
@@ -91,7 +91,8 @@ static bool use_again(const char *path, size_t size, bool power) {
     return good;
 }
 
-static edgeops_status keep(edgeops_blob *out, edgeops_store *store, const edgeops_value *value) {
+static edgeops_status keep_blob(edgeops_blob *out, edgeops_store *store,
+                                const edgeops_value *value) {
     char hex[2 * DIGEST_SIZE + 1];
     bool power = survives_power(store);
     const void *data = value->size > 0 ? value->as.data : "";
@@ -134,7 +135,7 @@ edgeops_status eop_blob_begin(edgeops_blob **out, edgeops_store *store,
     for (size_t i = 0; status == EDGEOPS_OK && i < n; i++) {
         for (size_t k = 0; status == EDGEOPS_OK && k < samples[i].count; k++) {
             if (samples[i].values[k].type == EDGEOPS_TYPE_BLOB) {
-                status = keep(&blobs[count++], store, &samples[i].values[k]);
+                status = keep_blob(&blobs[count++], store, &samples[i].values[k]);
             }
         }
     }
@@ -191,12 +192,12 @@ edgeops_status edgeops_blob_read(void **data, size_t *size, edgeops_store *store
 
 /* -- sweeping -- */
 
-/* Digests, sorted when they are all there. */
+/* Digests; sorted once all are added. */
 typedef struct digests {
     uint8_t (*items)[DIGEST_SIZE];
     size_t count;
     size_t capacity;
-    size_t sorted; /* how many were there when they were sorted last */
+    size_t sorted; /* their number at the last sorting */
 } digests;
 
 static edgeops_status add_digest(digests *list, const uint8_t *digest) {
@@ -235,7 +236,7 @@ typedef struct listing {
     digests *files;
 } listing;
 
-/* What a crash left half written. */
+/* Removes a file that a crash left half written. */
 static void remove_torn(const char *folder, const char *name) {
     struct stat st;
     char *path = eop_path_join(folder, name);
@@ -246,7 +247,7 @@ static void remove_torn(const char *folder, const char *name) {
     eop_free(path);
 }
 
-/* A file "ab/REST" is one of ours, and so is "ab/REST.XXXXXX"; nothing else is touched. */
+/* Only files "ab/REST" and "ab/REST.XXXXXX" are the store's; nothing else is touched. */
 static edgeops_status note_file(const eop_tree_entry *entry, void *user_data) {
     const listing *list = user_data;
     char hex[2 * DIGEST_SIZE + 1];
@@ -279,7 +280,7 @@ static edgeops_status list_files(digests *files, const edgeops_store *store) {
     return status;
 }
 
-/* The columns of blobs of one asset. */
+/* An asset with its columns of blobs. */
 typedef struct holder {
     uint32_t asset;
     uint32_t count;
@@ -345,7 +346,7 @@ static edgeops_status mark_rows(digests *used, const eop_rows *rows) {
             }
         }
     }
-    /* The same image again and again takes no more memory than once. */
+    /* Sorting removes duplicates: an image that many rows refer to takes memory once. */
     if (used->count > used->sorted + SORT_AFTER) {
         sort_digests(used);
     }
@@ -384,7 +385,7 @@ static edgeops_status mark_asset(digests *used, edgeops_store *store, const hold
     return status == EDGEOPS_E_NOTFOUND ? EDGEOPS_OK : status;
 }
 
-/* Removes a file that nobody refers to, unless it was used again since `start`. */
+/* Removes a file that no row refers to, unless it was used again since `start`. */
 static edgeops_status remove_file(eop_blob_stats *stats, const edgeops_store *store,
                                   const uint8_t *digest, edgeops_time start) {
     struct stat st;
@@ -433,7 +434,7 @@ edgeops_status eop_blob_sweep(edgeops_store *store, eop_blob_stats *stats) {
     digests files = {0};
     digests used = {0};
     holders list = {0};
-    /* The clock of files may be a tick behind ours. */
+    /* The clock of the file system may be a tick behind ours. */
     edgeops_time start = eop_now() - EDGEOPS_SECOND;
     edgeops_status status = list_files(&files, store);
     if (status == EDGEOPS_OK && files.count > 0) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The chores of the background writer, a step at a time between its transactions: what somebody
- * asked for (upkeep.c), policies that are due, blobs that no row refers to any more. */
+/* The chores of the background writer, one step at a time between its transactions: requested work
+ * (upkeep.c), policies that are due, and blobs that no row refers to. */
 #include "store/chores.h"
 
 #include "base/error.h"
@@ -21,7 +21,7 @@ void eop_chores_stop(edgeops_store *store) {
     pthread_mutex_unlock(&store->lock);
 }
 
-static edgeops_status asked(edgeops_store *store, eop_upkeep *work, bool canceled) {
+static edgeops_status do_requested(edgeops_store *store, eop_upkeep *work, bool canceled) {
     edgeops_status status = canceled ? eop_fail(EDGEOPS_E_CANCELED, "store", "it was canceled")
                                      : work->step(store, work->data);
     if (status != EDGEOPS_OK) {
@@ -32,8 +32,8 @@ static edgeops_status asked(edgeops_store *store, eop_upkeep *work, bool cancele
     return status < 0 ? EDGEOPS_OK : status;
 }
 
-/* Policies that are due in the background. What fails is tried again with the next tick. */
-static edgeops_status retain(edgeops_store *store) {
+/* One step of the policies in the background. After a failure the next tick tries again. */
+static edgeops_status retain_some(edgeops_store *store) {
     edgeops_status status = EDGEOPS_OK;
     if (store->retaining == NULL) {
         status = eop_retain_new(&store->retaining, store);
@@ -41,7 +41,7 @@ static edgeops_status retain(edgeops_store *store) {
     if (status == EDGEOPS_OK) {
         status = eop_retain_step(store, store->retaining);
     }
-    /* A full disk is what it is there for: it begins anew at once with the room of the ballast. */
+    /* A full disk is what retention is for: begins anew at once with the space of the ballast. */
     bool again = status == EDGEOPS_E_LIMIT && eop_ballast_release(store);
     bool news = status < 0 && status != EDGEOPS_E_BUSY && !again && !store->retain_failing;
     if (status != EDGEOPS_OK) {
@@ -61,9 +61,9 @@ static edgeops_status retain(edgeops_store *store) {
     return status < 0 ? EDGEOPS_DONE : status;
 }
 
-/* Rows are gone: the files that they alone referred to go as well. While a backup is under way they
- * stay, and the next rows that go have them removed. */
-static void sweep(edgeops_store *store) {
+/* Removes blobs that only dropped rows referred to. During a backup they stay until the next time
+ * rows are dropped. */
+static void sweep_blobs(edgeops_store *store) {
     eop_blob_stats stats = {0};
     edgeops_status status = eop_blob_sweep(store, &stats);
     if (status < 0 && status != EDGEOPS_E_BUSY) {
@@ -79,11 +79,11 @@ edgeops_status eop_chores_some(edgeops_store *store) {
     bool canceled = work != NULL && work->canceled;
     bool due = store->retain_due;
     pthread_mutex_unlock(&store->lock);
-    edgeops_status status = work != NULL ? asked(store, work, canceled) : EDGEOPS_DONE;
+    edgeops_status status = work != NULL ? do_requested(store, work, canceled) : EDGEOPS_DONE;
     if (swept) {
-        sweep(store);
+        sweep_blobs(store);
     }
-    edgeops_status retained = due ? retain(store) : EDGEOPS_DONE;
+    edgeops_status retained = due ? retain_some(store) : EDGEOPS_DONE;
     return status == EDGEOPS_OK || retained == EDGEOPS_OK || work != NULL ? EDGEOPS_OK
                                                                           : EDGEOPS_DONE;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which small chunks are merged with the rows that come, and reading them back; see compact.h. In
+/* Chooses which small chunks are merged with new rows, and reads them back; see compact.h. Runs in
  * the writer's transaction. */
 #include "store/compact.h"
 
@@ -9,14 +9,14 @@
 #include "base/memory.h"
 #include "store/telemetry_db.h"
 
-/* The newest chunks below an ordinal without a gap, newest first, while they are small. */
+/* The newest small chunks right below an ordinal, without a gap, newest first. */
 typedef struct run {
     eop_chunk_info chunks[EOP_COMPACT_RUN];
     size_t count;
 } run;
 
-/* How many of the run's chunks are merged with n rows. */
-static size_t worth(const run *r, size_t n, size_t cut) {
+/* The number of the run's chunks worth merging with n rows. */
+static size_t chunks_worth_merging(const run *r, size_t n, size_t cut) {
     size_t sum = n;
     size_t largest = n;
     size_t best = 0;
@@ -56,8 +56,8 @@ static edgeops_status find_run(run *r, eop_telemetry *telemetry, uint32_t asset,
     return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
 }
 
-/* Sorts by arrival; E_CORRUPT when a row is not there or twice. */
-static edgeops_status order(eop_rows *rows, uint64_t first, uint64_t end) {
+/* Sorts by arrival. E_CORRUPT when a row is missing or there twice. */
+static edgeops_status order_by_arrival(eop_rows *rows, uint64_t first, uint64_t end) {
     edgeops_status status = eop_rows_complete(rows);
     if (status == EDGEOPS_OK) {
         status = eop_rows_sort_by_arrival(rows);
@@ -75,7 +75,7 @@ static edgeops_status order(eop_rows *rows, uint64_t first, uint64_t end) {
     return status;
 }
 
-static void clear(eop_rows *rows) {
+static void clear_rows(eop_rows *rows) {
     eop_rows_clear(rows);
     eop_free(rows->ordinals);
     rows->ordinals = NULL;
@@ -93,7 +93,7 @@ edgeops_status eop_compact_read(eop_rows *rows, size_t *count, eop_telemetry *te
     for (size_t i = *count; i-- > 0;) {
         status = eop_telemetry_read(rows, telemetry, &chunks[i], &all, channels);
         if (eop_sql_unreadable(status)) {
-            clear(rows);
+            clear_rows(rows);
             left = i;
         } else if (status != EDGEOPS_OK) {
             return status;
@@ -103,9 +103,9 @@ edgeops_status eop_compact_read(eop_rows *rows, size_t *count, eop_telemetry *te
     if (left == 0) {
         return EDGEOPS_OK;
     }
-    status = order(rows, chunks[left - 1].ord0, chunks[0].ord1 + 1);
+    status = order_by_arrival(rows, chunks[left - 1].ord0, chunks[0].ord1 + 1);
     if (eop_sql_unreadable(status)) {
-        clear(rows);
+        clear_rows(rows);
         *count = 0;
         return EDGEOPS_OK;
     }
@@ -120,7 +120,7 @@ edgeops_status eop_compact_take(eop_rows *rows, eop_telemetry *telemetry, uint32
         return EDGEOPS_OK;
     }
     edgeops_status status = find_run(&r, telemetry, asset, first, cut / 4 * 3, limit);
-    size_t count = status == EDGEOPS_OK ? worth(&r, n, cut) : 0;
+    size_t count = status == EDGEOPS_OK ? chunks_worth_merging(&r, n, cut) : 0;
     if (count > 0) {
         *budget -= count;
         status = eop_compact_read(rows, &count, telemetry, r.chunks);

@@ -15,8 +15,8 @@
 
 #define EOP_COMPACT_FACTOR 8u
 #define EOP_COMPACT_RUN    64u /* chunks that are merged at once */
-/** Rows that a chunk is cut to: a column of plain 8-byte values fills two pages. Fewer where rows
- * are wide. A chunk is full with three quarters of it and is not merged any more. */
+/** Rows of a cut chunk: a column of plain 8-byte values fills two pages. Fewer where rows are wide.
+ * A chunk with three quarters of this is full and is not merged again. */
 #define EOP_CHUNK_CUT     4080u
 #define EOP_CHUNK_CUT_MIN 16u
 #define EOP_CHUNK_FULL_ID (INT64_C(1) << 40)
@@ -29,9 +29,9 @@
 edgeops_status eop_compact_take(eop_rows *rows, eop_telemetry *telemetry, uint32_t asset,
                                 uint64_t first, size_t n, size_t cut, size_t *budget);
 
-/** Rows of chunks without a gap, the newest first, in order of arrival, into `rows`, which has
- * their columns and no rows. *count becomes less where one cannot be read: those before it are left
- * out. */
+/** Reads chunks without a gap, given newest first, into `rows`, in order of arrival; `rows` has
+ * their columns and no rows. *count shrinks when a chunk cannot be read: it and those before it are
+ * left out. */
 edgeops_status eop_compact_read(eop_rows *rows, size_t *count, eop_telemetry *telemetry,
                                 const eop_chunk_info *chunks);
 
@@ -43,11 +43,11 @@ typedef struct eop_compacted {
     uint64_t before;      /**< bytes of catalog, journal and chunks */
     uint64_t after;
 } eop_compacted;
-/** Told now and then how far it is; false ends it (E_CANCELED). */
+/** Called now and then with the progress; false ends the work (E_CANCELED). */
 typedef bool (*eop_compact_fn)(const eop_compacted *so_far, void *user_data);
-/** Merges all chunks that are not full of the assets that match (NULL: all), writes those of an
- * older format anew, and gives what is free then back to the file system. Everybody goes on reading
- * and writing. fn may be NULL. Not the writer's thread. */
+/** Merges all chunks that are not full of the assets that match (NULL: all), rewrites those of an
+ * older format, and returns free pages to the file system. Reads and appends go on. fn may be NULL.
+ * Not from the writer's thread. */
 edgeops_status eop_store_compact(eop_compacted *out, edgeops_store *store, const char *pattern,
                                  eop_compact_fn fn, void *user_data);
 

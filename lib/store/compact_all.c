@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Compacting on request: all that merging in passing left small, and chunks of older formats. */
+/* Compacts on request: merges the chunks that are still small and rewrites those of older formats.
+ * Runs as upkeep in the writer's thread, one transaction a step. */
 
 #include <sqlite3.h>
 
@@ -16,13 +17,13 @@
 #include "store/upkeep.h"
 #include "store/wal.h"
 
-enum { LOOKS = 256 }; /* at chunks that are as they should be, in a step */
+enum { LOOKS = 256 }; /* most chunks without work that one step skips */
 
 typedef struct work {
     edgeops_store *store;
     uint32_t *assets;
     size_t at;
-    uint64_t next; /* ordinal of the asset from which on it was not looked at */
+    uint64_t next; /* first ordinal of the asset not yet examined */
     uint8_t version;
     eop_buf buf;
     eop_compacted sum; /* under `lock` */
@@ -41,17 +42,17 @@ static edgeops_status is_new(bool *out, eop_telemetry *telemetry, int64_t id, ui
     }
     if (status == EDGEOPS_OK) {
         const uint8_t *first = sqlite3_column_blob(select, 0);
-        /* A newer one is left alone. */
+        /* A chunk of a newer format is left alone. */
         *out = first != NULL && sqlite3_column_bytes(select, 0) > 0 && *first >= version;
         sqlite3_reset(select);
     }
     return status;
 }
 
-/* Chunks without a gap from `next` on that are to be written anew, in order of arrival. None: the
- * asset is done, unless `next` became greater. */
-static edgeops_status find(eop_chunk_info *chunks, size_t *count, work *w, uint32_t asset,
-                           size_t cut) {
+/* Finds chunks without a gap from `next` on that need rewriting, in order of arrival. None: the
+ * asset is done, unless `next` has grown. */
+static edgeops_status find_run(eop_chunk_info *chunks, size_t *count, work *w, uint32_t asset,
+                               size_t cut) {
     eop_telemetry *telemetry = &w->store->writer;
     size_t rows = 0;
     *count = 0;
@@ -92,7 +93,7 @@ static edgeops_status find(eop_chunk_info *chunks, size_t *count, work *w, uint3
     return EDGEOPS_OK;
 }
 
-static void turn(eop_chunk_info *chunks, size_t count) {
+static void reverse_chunks(eop_chunk_info *chunks, size_t count) {
     for (size_t i = 0; i < count / 2; i++) {
         eop_chunk_info swap = chunks[i];
         chunks[i] = chunks[count - 1 - i];
@@ -100,7 +101,7 @@ static void turn(eop_chunk_info *chunks, size_t count) {
     }
 }
 
-/* One run of an asset's chunks. DONE: it has no more. */
+/* Rewrites one run of an asset's chunks. DONE: there are no more. */
 static edgeops_status compact_run(work *w, uint32_t asset) {
     eop_telemetry *telemetry = &w->store->writer;
     eop_chunk_info chunks[EOP_COMPACT_RUN];
@@ -110,7 +111,7 @@ static edgeops_status compact_run(work *w, uint32_t asset) {
     edgeops_status status = eop_store_columns(&rows, w->store, asset, EOP_CHANNELS_MAX);
     size_t cut = eop_telemetry_cut(&rows);
     if (status == EDGEOPS_OK) {
-        status = find(chunks, &count, w, asset, cut);
+        status = find_run(chunks, &count, w, asset, cut);
     }
     if (status != EDGEOPS_OK || count == 0) {
         eop_rows_dispose(&rows);
@@ -118,7 +119,7 @@ static edgeops_status compact_run(work *w, uint32_t asset) {
     }
     size_t readable = count;
     uint64_t end = chunks[count - 1].ord1 + 1;
-    turn(chunks, count);
+    reverse_chunks(chunks, count);
     status = eop_compact_read(&rows, &readable, telemetry, chunks);
     telemetry->grown = 0;
     for (size_t i = 0; status == EDGEOPS_OK && i < readable; i++) {
@@ -127,7 +128,7 @@ static edgeops_status compact_run(work *w, uint32_t asset) {
     if (status == EDGEOPS_OK && rows.rows > 0) {
         status = eop_telemetry_replace_rows(telemetry, asset, &rows, &w->buf);
     }
-    /* What is left over may go together with what follows. */
+    /* A remainder may be merged with the chunks behind it. */
     size_t left = rows.rows > cut ? rows.rows % cut : 0;
     w->next = end - left;
     if (status == EDGEOPS_OK) {
@@ -140,7 +141,7 @@ static edgeops_status compact_run(work *w, uint32_t asset) {
     return status;
 }
 
-static edgeops_status compact(work *w, edgeops_store *store) {
+static edgeops_status compact_asset(work *w, edgeops_store *store) {
     edgeops_status status = eop_sql_begin(&store->writer.sql);
     if (status != EDGEOPS_OK) {
         return status;
@@ -161,10 +162,10 @@ static edgeops_status compact(work *w, edgeops_store *store) {
     return EDGEOPS_OK;
 }
 
-static edgeops_status step(edgeops_store *store, void *data) {
+static edgeops_status compact_step(edgeops_store *store, void *data) {
     work *w = data;
     if (w->at < w->sum.asset_count) {
-        return compact(w, store);
+        return compact_asset(w, store);
     }
     edgeops_status status = eop_telemetry_shrink(&store->writer);
     eop_store_checkpoint_chunks(store, status == EDGEOPS_DONE);
@@ -198,7 +199,7 @@ static edgeops_status list_assets(work *w, const char *pattern) {
     return n > 0 || pattern == NULL ? EDGEOPS_OK : eop_fail_no_asset(pattern);
 }
 
-/* The first byte of what is written now. */
+/* Finds the version byte of columns as they are written now. */
 static edgeops_status know_version(work *w) {
     int64_t zero = 0;
     eop_chunk_encode_int(&w->buf, &zero, 1);
@@ -209,7 +210,7 @@ static edgeops_status know_version(work *w) {
     return EDGEOPS_OK;
 }
 
-static edgeops_status measure(uint64_t *out, edgeops_store *store) {
+static edgeops_status measure_disk(uint64_t *out, edgeops_store *store) {
     eop_store_stats stats;
     edgeops_status status = eop_store_get_stats(store, &stats);
     if (status == EDGEOPS_OK) {
@@ -227,16 +228,16 @@ edgeops_status eop_store_compact(eop_compacted *out, edgeops_store *store, const
         status = list_assets(&w, pattern);
     }
     if (status == EDGEOPS_OK) {
-        status = measure(&w.sum.before, store);
+        status = measure_disk(&w.sum.before, store);
     }
     if (status == EDGEOPS_OK) {
         status = eop_store_flush(store);
     }
     if (status == EDGEOPS_OK) {
-        status = eop_upkeep_do(store, step, &w, fn != NULL ? go_on : NULL, &w);
+        status = eop_upkeep_do(store, compact_step, &w, fn != NULL ? go_on : NULL, &w);
     }
     if (status == EDGEOPS_OK) {
-        status = measure(&w.sum.after, store);
+        status = measure_disk(&w.sum.after, store);
     }
     if (status == EDGEOPS_OK) {
         *out = w.sum;

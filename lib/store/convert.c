@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Checks values as they come in and brings them into the types of their channels. Checking needs no
- * lock, converting the store's. */
+/* Checks incoming values and converts them to the types of their channels. Checking needs no lock;
+ * converting runs under the store's. */
 #include "store/convert.h"
 
 #include <string.h>
@@ -131,7 +131,7 @@ static edgeops_status no_fit(const edgeops_value *value, const eop_asset *asset,
                     eop_type_text(given, value->type, eop_value_length(value)));
 }
 
-/* The elements of an array as its channel has them, at the end of converter->arrays. */
+/* Converts the elements of an array to its channel's type, at the end of converter->arrays. */
 static edgeops_status convert_array(edgeops_value *out, eop_converter *converter,
                                     const edgeops_value *value, const eop_asset *asset,
                                     const eop_channel *channel) {
@@ -157,7 +157,7 @@ static edgeops_status convert_array(edgeops_value *out, eop_converter *converter
         }
         eop_value_save(at + i * to, &element);
     }
-    /* The place is set when the buffer does not grow any more. */
+    /* The pointer is set later, by eop_convert_place(): the buffer still grows. */
     *out = (edgeops_value){.type = channel->type, .size = (uint32_t)(channel->length * to)};
     converter->arrays.size += out->size;
     return EDGEOPS_OK;

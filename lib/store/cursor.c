@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Walks over the rows of assets in order of arrival, and goes on where it was. Each step takes a
- * connection from the pool, and the store's lock for what is in memory only. */
+/* Walks over the rows of assets in order of arrival and continues where it was. Each step takes a
+ * connection from the pool, and the store's lock while it reads the memtable. */
 
 #include "base/abi.h"
 #include "base/error.h"
@@ -20,18 +20,18 @@ struct edgeops_cursor {
     char **names; /* of the channels asked for */
     size_t name_count;
     uint64_t next;    /* ordinal of the next row */
-    uint64_t skipped; /* ordinals that were passed over */
+    uint64_t skipped; /* number of ordinals that were skipped */
 
-    eop_series *series; /* borrowed while `epoch` is the list's */
+    eop_series *series; /* borrowed; valid while `epoch` equals the list's */
     uint64_t epoch;
     uint64_t end;     /* ordinal up to which the rows are durable */
-    bool known;       /* the columns were set up */
-    uint64_t version; /* of the asset, when they were */
+    bool known;       /* the columns are set up */
+    uint64_t version; /* version of the asset at that time */
     uint32_t *channels;
     size_t channel_capacity;
     eop_table table;
 
-    eop_rows chunk; /* the last one read, in order of arrival */
+    eop_rows chunk; /* the chunk read last, in order of arrival */
 };
 
 void edgeops_cursor_close(edgeops_cursor *cursor) {
@@ -118,7 +118,7 @@ edgeops_status edgeops_cursor_open(edgeops_cursor **out, edgeops_store *store,
     return EDGEOPS_OK;
 }
 
-/* Under `lock`: the columns are those that the asset has now. */
+/* Under `lock`: sets the columns to those that the asset has now. */
 static edgeops_status set_columns(edgeops_cursor *cursor) {
     const eop_asset *asset = &cursor->series->asset;
     if (EOP_LIKELY(cursor->known && cursor->version == asset->version)) {
@@ -161,13 +161,13 @@ static edgeops_status set_columns(edgeops_cursor *cursor) {
     return status;
 }
 
-static void pass(edgeops_cursor *cursor, uint64_t next) {
+static void skip_to(edgeops_cursor *cursor, uint64_t next) {
     cursor->skipped += next - cursor->next;
     cursor->next = next;
 }
 
-/* Rows of the memtable from `next` on, into the table. DONE: the next row is older, unless it is
- * known to be lost. */
+/* Copies rows of the memtable from `next` on into the table. DONE: the next row is older, unless it
+ * is known to be lost. */
 static edgeops_status take_memory(edgeops_cursor *cursor, size_t max_rows, bool lost) {
     eop_rows *rows = &cursor->table.rows;
     const eop_block *block = cursor->series->blocks;
@@ -183,8 +183,8 @@ static edgeops_status take_memory(edgeops_cursor *cursor, size_t max_rows, bool 
             break;
         }
         if (block->data.first_ordinal > cursor->next) {
-            /* A gap that damage of the journal left. */
-            pass(cursor, block->data.first_ordinal);
+            /* Damage of the journal left a gap. */
+            skip_to(cursor, block->data.first_ordinal);
         }
         size_t from = (size_t)(cursor->next - block->data.first_ordinal);
         size_t n = block->data.rows - from;
@@ -203,8 +203,8 @@ static edgeops_status take_memory(edgeops_cursor *cursor, size_t max_rows, bool 
     return rows->rows > 0 ? EDGEOPS_OK : EDGEOPS_DONE;
 }
 
-/* The chunk with `next`, or the next one there is, sorted by arrival. DONE: none. *chunk: which
- * one, also where it cannot be read. */
+/* Reads the chunk with `next`, or the one after, sorted by arrival. DONE: there is none. *chunk:
+ * set even when it cannot be read. */
 static edgeops_status read_chunk(eop_chunk_info *chunk, edgeops_cursor *cursor, uint32_t asset) {
     eop_telemetry reader = {0};
     eop_chunk_filter all = {INT64_MIN, INT64_MAX, UINT64_MAX};
@@ -230,7 +230,7 @@ static edgeops_status read_chunk(eop_chunk_info *chunk, edgeops_cursor *cursor, 
     return status == EDGEOPS_OK ? eop_rows_sort_by_arrival(&cursor->chunk) : status;
 }
 
-/* Rows of the chunk that is held, from `next` on. DONE: none. */
+/* Copies rows of the held chunk from `next` on. DONE: it has none. */
 static edgeops_status take_chunk(edgeops_cursor *cursor, size_t max_rows) {
     const eop_rows *chunk = &cursor->chunk;
     if (chunk->rows == 0) {
@@ -250,8 +250,8 @@ static edgeops_status take_chunk(edgeops_cursor *cursor, size_t max_rows) {
     return status;
 }
 
-/* Under `lock`: finds the asset. DONE: nothing new. */
-static edgeops_status look(edgeops_cursor *cursor) {
+/* Under `lock`: finds the asset. DONE: it has nothing new. */
+static edgeops_status find_asset(edgeops_cursor *cursor) {
     edgeops_store *store = cursor->store;
     if (cursor->series == NULL || cursor->epoch != store->assets.epoch) {
         cursor->series = eop_series_find(&store->assets, cursor->asset_name);
@@ -268,11 +268,11 @@ static edgeops_status look(edgeops_cursor *cursor) {
     return set_columns(cursor);
 }
 
-/* What is in memory already. DONE with *asset set: the next row is in a chunk. */
+/* Reads from the memtable. DONE with *asset set: the next row is in a chunk. */
 static edgeops_status next_in_memory(edgeops_cursor *cursor, size_t max_rows, bool lost,
                                      uint32_t *asset) {
     pthread_mutex_lock(&cursor->store->lock);
-    edgeops_status status = look(cursor);
+    edgeops_status status = find_asset(cursor);
     *asset = 0;
     if (status == EDGEOPS_OK) {
         eop_rows_clear(&cursor->table.rows);
@@ -286,8 +286,8 @@ static edgeops_status next_in_memory(edgeops_cursor *cursor, size_t max_rows, bo
     return status;
 }
 
-/* Older than the memtable: rows leave it only after their chunk is there. *passed: the chunk is
- * damaged and `next` stands behind it. */
+/* Reads rows older than the memtable: rows leave it only after their chunk is written. *passed: the
+ * chunk is damaged and `next` is behind it. */
 static edgeops_status next_in_chunks(bool *passed, edgeops_cursor *cursor, size_t max_rows,
                                      uint32_t asset) {
     eop_chunk_info chunk = {0};
@@ -296,17 +296,17 @@ static edgeops_status next_in_chunks(bool *passed, edgeops_cursor *cursor, size_
               chunk.ord1 < INT64_MAX;
     if (*passed) {
         eop_store_note_damage(chunk.id, cursor->store);
-        pass(cursor, chunk.ord1 + 1);
+        skip_to(cursor, chunk.ord1 + 1);
         return EDGEOPS_DONE;
     }
     if (status == EDGEOPS_DONE) {
-        /* Not in chunks either: damage of the journal left a gap, go on behind it. */
+        /* Not in chunks either: damage of the journal left a gap; continue behind it. */
         return next_in_memory(cursor, max_rows, true, &asset);
     }
     if (status == EDGEOPS_OK && cursor->chunk.rows > 0) {
         uint64_t first = eop_rows_ordinal(&cursor->chunk, 0);
         if (first > cursor->next) {
-            pass(cursor, first);
+            skip_to(cursor, first);
         }
         status = take_chunk(cursor, max_rows);
     }

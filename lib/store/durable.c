@@ -24,7 +24,7 @@ void eop_store_note_synced(edgeops_store *store, uint64_t write) {
     }
 }
 
-/* The lock is free while it syncs. */
+/* Releases the lock while it syncs. */
 static edgeops_status sync_journal(edgeops_store *store) {
     eop_journal_sync sync;
     uint64_t write = store->writes;
@@ -81,7 +81,7 @@ edgeops_status eop_store_wait_synced(edgeops_store *store, uint64_t write) {
         } else {
             status = sync_journal(store);
             if (store->doubtful > store->synced) {
-                status = EDGEOPS_OK; /* there is another way */
+                status = EDGEOPS_OK; /* chunks are another way */
             }
         }
     }
@@ -109,7 +109,7 @@ static void set_power(edgeops_store *store, bool power) {
     eop_catalog_unlock(&store->catalog);
 }
 
-/* Also what a process that was killed had written, but not brought to the disk. */
+/* Includes what a killed process had written but not synced. */
 static edgeops_status sync_all(edgeops_store *store) {
     eop_catalog_lock(&store->catalog);
     edgeops_status status = eop_sql_sync_wal(&store->catalog.sql);
@@ -164,7 +164,7 @@ edgeops_status eop_store_begin_durability(edgeops_store *store) {
         }
         durability = (edgeops_durability)known;
     }
-    /* Segments that were replayed count as one write. */
+    /* All replayed segments count as one write. */
     store->writes = 1;
     return edgeops_store_set_durability(store, durability);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is on the disk, and waiting for it (durable.c). */
+/* Which writes are on the disk, and waiting for them; durable.c says how waiting threads share a
+ * sync. */
 #ifndef EOP_STORE_DURABLE_H
 #define EOP_STORE_DURABLE_H
 
@@ -7,14 +8,14 @@
 
 #include "edgeops/store.h"
 
-/** Under `lock`: rows that came with a write up to this one are as durable as they must be. */
+/** Under `lock`: the rows of writes 1..N are as durable as the setting asks; returns N. */
 uint64_t eop_store_durable(const edgeops_store *store);
-/** Under `lock`: the writes 1..write are on the disk. */
+/** Under `lock`: notes that writes 1..write are on the disk. */
 void eop_store_note_synced(edgeops_store *store, uint64_t write);
-/** Under `lock`, which is free while it waits: the writes 1..write are on the disk afterwards. E_IO
- * when that cannot be. */
+/** Under `lock`, which is free meanwhile: waits until writes 1..write are on the disk. E_IO when
+ * that is impossible. */
 edgeops_status eop_store_wait_synced(edgeops_store *store, uint64_t write);
-/** The journal is open: the durability is that of the options or of the home from here on. */
+/** After the journal was opened: sets the durability to that of the options, else of the home. */
 edgeops_status eop_store_begin_durability(edgeops_store *store);
 
 #endif /* EOP_STORE_DURABLE_H */

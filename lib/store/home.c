@@ -52,7 +52,7 @@ edgeops_status eop_home_in_use(bool *out, const char *home) {
     return status;
 }
 
-/* Not secret, only unlike that of any other home. */
+/* Not secret, but different from that of any other home. */
 static int64_t new_number(const edgeops_store *store) {
     uint64_t seed[4] = {(uint64_t)(uintptr_t)store, (uint64_t)eop_now(), (uint64_t)eop_monotonic(),
                         (uint64_t)getpid()};
@@ -70,7 +70,7 @@ static edgeops_status sync_file(eop_sql *sql, const edgeops_store *store, const 
     return status;
 }
 
-/* The number of the home; a catalog that has none gets one. */
+/* Reads the number of the home; a catalog without one gets one. */
 static edgeops_status get_number(int64_t *number, edgeops_store *store) {
     edgeops_status status = eop_catalog_meta(number, &store->catalog, "home");
     if (status != EDGEOPS_OK || *number != 0) {
@@ -80,8 +80,9 @@ static edgeops_status get_number(int64_t *number, edgeops_store *store) {
     return eop_catalog_set_meta(&store->catalog, "home", *number);
 }
 
-/* Both databases are of one home, or the second one has no number yet. */
-static edgeops_status join(edgeops_store *store, int64_t number, bool complete) {
+/* Checks that both databases are of one home; gives the second its number while the home is
+ * incomplete. */
+static edgeops_status join_databases(edgeops_store *store, int64_t number, bool complete) {
     int64_t found = 0;
     edgeops_status status = eop_telemetry_home(&found, &store->writer);
     if (status == EDGEOPS_OK && found == 0 && !complete) {
@@ -105,12 +106,12 @@ edgeops_status eop_home_open_telemetry(edgeops_store *store) {
         status = sync_file(&store->catalog.sql, store, "");
     }
     if (status == EDGEOPS_OK) {
-        /* Assets come when the home is complete, or it is older than this mark. */
+        /* A home with assets is complete, even if it is older than the mark 'complete'. */
         bool make = complete == 0 && store->assets.next_id == 1;
         status = eop_telemetry_open(&store->writer, store->telemetry_path, make);
     }
     if (status == EDGEOPS_OK) {
-        status = join(store, number, complete != 0);
+        status = join_databases(store, number, complete != 0);
     }
     if (status == EDGEOPS_OK && complete == 0) {
         status = sync_file(&store->writer.sql, store, "data");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which files make a home, and the order in which they are made (home.c). */
+/* Which files make a home, and the order in which they are made; home.c has the list. */
 #ifndef EOP_STORE_HOME_H
 #define EOP_STORE_HOME_H
 
@@ -7,10 +7,10 @@
 
 #include "edgeops/store.h"
 
-/** Whether something is beside catalog.db that only comes after it. */
+/** Whether the folder holds anything that is only made after catalog.db. */
 edgeops_status eop_home_in_use(bool *out, const char *home);
-/** The catalog is loaded: opens `writer`, or makes its file where the home is not complete yet.
- * E_CORRUPT where the file was lost or is of another home. */
+/** After the catalog was loaded: opens `writer`; makes its file when the home is not complete yet.
+ * E_CORRUPT when the file was lost or is of another home. */
 edgeops_status eop_home_open_telemetry(edgeops_store *store);
 
 #endif /* EOP_STORE_HOME_H */

@@ -23,10 +23,10 @@
 #include "store/tries.h"
 
 #define EOP_READERS       4
-#define EOP_SEALED_SLOW   2 /* segments that wait for the writer: then appends are slowed down */
-#define EOP_SEALED_MAX    8 /* then they wait */
-#define EOP_SLOW_MS       5 /* how long an append waits that is slowed down */
-#define EOP_MEMORY_FACTOR 4 /* of a segment's size: then it is sealed, however little it holds */
+#define EOP_SEALED_SLOW   2 /* with N sealed segments appends are slowed down */
+#define EOP_SEALED_MAX    8 /* with N sealed segments appends wait */
+#define EOP_SLOW_MS       5 /* delay of a slowed-down append */
+#define EOP_MEMORY_FACTOR 4 /* a segment is sealed when its rows take N times its size in memory */
 #define EOP_WAL_LIMIT     (64u * 1024 * 1024)
 #define EOP_DAMAGED_MAX   256u /* damaged chunks that are kept in mind */
 
@@ -46,30 +46,30 @@ struct edgeops_store {
     eop_segment *sealed; /* oldest first */
     eop_segment *last_sealed;
     size_t sealed_count;
-    bool power;                /* appends wait for the disk */
-    bool syncing;              /* somebody syncs the journal */
-    uint64_t writes;           /* into the journal, so far */
+    bool power;                /* durability POWER: appends wait for the disk */
+    bool syncing;              /* a thread is syncing the journal */
+    uint64_t writes;           /* number of writes into the journal so far */
     uint64_t synced;           /* writes 1..synced are on the disk */
     uint64_t doubtful;         /* writes 1..doubtful are safe in chunks only */
-    uint64_t doubtful_segment; /* segments up to this one take no more rows then */
+    uint64_t doubtful_segment; /* segments up to this one take no more rows */
     uint64_t chunk_epoch;      /* grows when the chunks change */
     eop_lookup lookup;
     struct eop_append_scratch *scratch;
-    eop_tries writes_tried;     /* at putting the oldest sealed segment into chunks */
-    uint64_t skipped_rows;      /* of the journal: their asset is gone, or they do not fit */
+    eop_tries writes_tried;     /* tries to put the oldest sealed segment into chunks */
+    uint64_t skipped_rows;      /* replayed rows left out: asset gone, or do not fit */
     bool misfits;               /* some of them use channels that the catalog does not know */
-    const eop_segment *written; /* its blocks stay as they are */
+    const eop_segment *written; /* the segment being written: its blocks do not change */
     uint32_t *drops;            /* removed assets whose chunks must go */
     size_t drop_count;
     size_t drop_capacity;
-    eop_tries drops_tried; /* at dropping the chunks of removed assets */
+    eop_tries drops_tried; /* tries to drop the chunks of removed assets */
     bool shrink_due;       /* the file can be made shorter */
-    bool sweep_due;        /* rows went: blobs may be without any now */
+    bool sweep_due;        /* rows were dropped: blobs may be unused */
 
     pthread_rwlock_t hold; /* the writer drops no rows while it is held */
     struct eop_upkeep *upkeep;
     bool retain_due;
-    bool retain_failing; /* the writer's */
+    bool retain_failing; /* the writer's thread only */
     struct eop_retain_run *retaining;
 
     eop_telemetry writer;
@@ -91,12 +91,12 @@ struct edgeops_store {
     pthread_cond_t pool_changed; /* monotonic clock */
     eop_telemetry pool[EOP_READERS];
     size_t pool_count;
-    size_t reading;     /* that were taken and not given back */
-    bool hold_readers;  /* the writer waits for them: no more are given */
-    uint64_t wal_limit; /* of the WAL of the chunks; then the writer wants it empty */
+    size_t reading;     /* connections in use */
+    bool hold_readers;  /* the writer waits: readers get no connection */
+    uint64_t wal_limit; /* size of the chunks' WAL above which it is emptied */
 
-    /* Under `lock`: backups under way. No file in data/blobs may go meanwhile: a backup copies them
-     * some time after it has seen who refers to them. */
+    /* Under `lock`: backups under way. Blobs must not be removed meanwhile: a backup copies the
+     * files some time after the rows that refer to them. */
     size_t backups;
     pthread_rwlock_t blob_lock; /* taken first: for reading to make rows that refer to blobs, for
                                  * writing to remove files */

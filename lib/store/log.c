@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the store says to its host: lines of the background, and each damaged chunk once.
- * `wake_lock` guards the log and the list of damaged chunks; no lock is held while a line is
- * written, since the log may block or call back. */
+/* Logs to the host: lines about background work, and each damaged chunk once. `wake_lock` guards
+ * the log and the list of damaged chunks. No lock is held while a line is written, because the log
+ * may block or call back. */
 #include "store/log.h"
 
 #include <stdarg.h>
@@ -60,7 +60,6 @@ void eop_store_note_damage(int64_t chunk, void *user_data) {
     pthread_mutex_unlock(&store->wake_lock);
 }
 
-/* The log may block or call back: no lock is held. */
 void eop_store_log_damage(edgeops_store *store) {
     for (bool more = true; more;) {
         pthread_mutex_lock(&store->wake_lock);

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the store says to its host. */
+/* The store's log lines for its host, and the list of damaged chunks; log.c says which lock guards
+ * them. */
 #ifndef EOP_STORE_LOG_H
 #define EOP_STORE_LOG_H
 
 #include "base/log.h"
 #include "edgeops/store.h"
 
-/** A line of the store's. Without a lock that the host's log could want; any thread. */
+/** Writes a line. Any thread; call without locks, because the host's log may call back. */
 void eop_store_log(edgeops_store *store, edgeops_log_level level, const char *format, ...)
     EOP_PRINTF(3, 4);
-/** Where the lines go; what was found at the opening is written at once. */
+/** Sets where lines go, and writes at once what the opening found. */
 void eop_store_set_log(edgeops_store *store, const eop_log *log);
-/** A chunk cannot be read: it is counted, and the writer logs it, once. 0: where it says which
- * chunks there are cannot. Any thread, any lock. */
+/** Notes a chunk that cannot be read: it is counted, and the writer logs it once. 0: the index of
+ * chunks cannot be read. Any thread, under any lock. */
 void eop_store_note_damage(int64_t chunk, void *store);
-/** The writer's thread: logs the chunks that were noted since the last call. */
+/** The writer's thread: logs the chunks noted since the last call. */
 void eop_store_log_damage(edgeops_store *store);
 
 #endif /* EOP_STORE_LOG_H */
