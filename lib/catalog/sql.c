@@ -16,6 +16,7 @@
 #include "base/fd.h"
 #include "base/memory.h"
 #include "base/str.h"
+#include "catalog/sql_fork.h"
 
 edgeops_status eop_sql_fail(const eop_sql *sql, int rc) {
     int os_errno = sql->db != NULL ? sqlite3_system_errno(sql->db) : 0;
@@ -210,6 +211,7 @@ edgeops_status eop_sql_open(eop_sql *sql, const eop_sql_options *options) {
     if (status != EDGEOPS_OK) {
         goto out;
     }
+    eop_sql_watch_forks();
     int rc =
         sqlite3_open_v2(sql->path, &sql->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
     status = rc == SQLITE_OK ? set_up(sql, options) : eop_sql_fail(sql, rc);
