@@ -86,7 +86,14 @@ edgeops_status eop_window_check(const edgeops_manifest *m, const edgeops_table *
                         m->name, m->window.rows, (unsigned long long)first,
                         (unsigned long long)(first + rows), (unsigned long long)table->rows);
     }
-    if (table->column_count != m->input_count || table->columns == NULL) {
+    if (table->parts != NULL || table->reserved[0] != NULL || table->reserved[1] != NULL) {
+        return eop_fail(EDGEOPS_E_INVALID, "runtime",
+                        "parts and reserved members of a table are NULL in a window");
+    }
+    if (table->column_count > 0 && table->columns == NULL) {
+        return eop_fail(EDGEOPS_E_INVALID, "runtime", "a window needs its columns");
+    }
+    if (table->column_count != m->input_count) {
         return eop_fail(EDGEOPS_E_INVALID, "runtime", "a window of '%s' has %zu columns, not %zu",
                         m->name, m->input_count, table->column_count);
     }

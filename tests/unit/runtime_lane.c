@@ -190,6 +190,16 @@ Test(runtime_lane, wrong_windows_are_refused) {
     cr_expect(eq(int, edgeops_lane_submit(b.lane, 1, &table, UINT64_MAX, 2), EDGEOPS_E_INVALID));
     cr_expect(eq(int, edgeops_lane_submit(b.lane, 1, &narrow, 0, 2), EDGEOPS_E_INVALID));
     cr_expect(eq(int, edgeops_lane_submit(b.lane, 1, &mixed, 0, 2), EDGEOPS_E_INVALID));
+    edgeops_table parted = table;
+    parted.parts = (const uint8_t[TABLE_ROWS]){0};
+    cr_expect(eq(int, edgeops_lane_submit(b.lane, 1, &parted, 0, 2), EDGEOPS_E_INVALID));
+    edgeops_table later = table;
+    later.reserved[1] = times;
+    cr_expect(eq(int, edgeops_lane_submit(b.lane, 1, &later, 0, 2), EDGEOPS_E_INVALID));
+    edgeops_table bare = table;
+    bare.columns = NULL;
+    cr_expect(eq(int, edgeops_lane_submit(b.lane, 1, &bare, 0, 2), EDGEOPS_E_INVALID));
+    cr_expect(strstr(edgeops_error_last()->message, "needs its columns") != NULL);
     cr_expect(eq(int, edgeops_lane_submit(b.lane, 1, &table, 0, 2), EDGEOPS_OK));
     cr_expect(eq(int, edgeops_lane_submit(b.lane, 1, &table, 0, 2), EDGEOPS_E_AGAIN));
     wait_answers(1);
