@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import itertools
-import sys
 import weakref
-from typing import Any, Callable, ContextManager, Optional
+from typing import Any, Callable, ContextManager
 
 from . import _ffi
 from ._ffi import check, lib
@@ -46,20 +45,7 @@ def calling_back() -> ContextManager[Any]:
 def _call(asset: bytes, last_ordinal: int, number: int) -> None:
     watch = _watches.get(number)
     if watch is not None:
-        try:
-            watch._function(asset.decode(), last_ordinal)
-        except BaseException:
-            kind, failure, traceback = sys.exc_info()
-            sys.unraisablehook(_Unraisable(kind, failure, traceback, watch._function))
-
-
-class _Unraisable:
-    """What sys.unraisablehook takes."""
-
-    err_msg: Optional[str] = "Exception ignored in a watcher of a store"
-
-    def __init__(self, exc_type: Any, exc_value: Any, exc_traceback: Any, object: Any) -> None:
-        self.exc_type, self.exc_value, self.exc_traceback, self.object = exc_type, exc_value, exc_traceback, object
+        watch._function(asset.decode(), last_ordinal)  # what it raises ctypes gives to sys.unraisablehook
 
 
 _CALL = _ffi.WATCH_FN(_call)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What else the store has: labels, datasets, cursors, watches, assets, durability."""
+import sys
 import threading
 
 import numpy as np
@@ -121,6 +122,14 @@ def test_watchers_are_many_and_their_failures_seen(store, monkeypatch):
     two.close()
     store.append("a", [3], {"x": [1.0]})
     assert len(seen) == 1 and len(failures) == 1
+
+
+def test_failure_of_a_watcher_is_printed_by_the_hook_of_python(store, capsys, monkeypatch):
+    monkeypatch.setattr("sys.unraisablehook", sys.__unraisablehook__)
+    with store.watch(lambda *told: 1 / 0):
+        assert store.append("a", [1], {"x": [1.0]}).appended == 1
+    printed = capsys.readouterr().err
+    assert "ZeroDivisionError" in printed and "UnraisableHookArgs" not in printed
 
 
 def test_durability_is_set_and_kept(tmp_path):
