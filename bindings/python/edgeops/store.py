@@ -174,21 +174,23 @@ class Store(Reads, Labels, Datasets):
             columns[at] = with_quality(columns[at], codes)
         return self._append(asset, stamps, None if seqs is None else numbers_of(seqs, len(stamps), "seqs"), columns, verdicts)
 
-    def append_table(self, table: Any, asset: Optional[str] = None) -> Appended:
+    def append_table(self, table: Any, asset: Optional[str] = None, verdicts: bool = False) -> Appended:
         """Appends the rows of a `Table`, or of a DataFrame with a DatetimeIndex, such as Table.to_pandas() gives.
 
         asset: default the table's own; a DataFrame needs it. A frame's column "<channel>:quality" has the codes of that
-        channel, and its column `seq` the seqs where no channel is called so in the store. All or none; errors as append().
+        channel, and its column `seq` the seqs where no channel is called so in the store. verdicts, all or none, errors: as append().
         """
         if isinstance(table, Table):
             return self._append(table.asset if asset is None else asset, np.ascontiguousarray(table.times_ns),
-                                np.ascontiguousarray(table.seqs), self._columns_of(table, table.rows), False)
+                                np.ascontiguousarray(table.seqs), self._columns_of(table, table.rows), verdicts)
         if not hasattr(table, "index") or not hasattr(table, "columns"):
             raise TypeError(f"a table is a Table or a DataFrame, not {type(table).__name__}")
         if asset is None:
             raise TypeError("a DataFrame does not say of which asset it is: give asset")
         if getattr(table.index, "dtype", np.dtype(object)).kind != "M":
             raise TypeError("the DataFrame has no DatetimeIndex: table.set_index('time')")
+        if not getattr(table.columns, "is_unique", True):
+            raise ValueError(f"the DataFrame has two columns of the name '{table.columns[table.columns.duplicated()][0]}'")
         values, qualities, seqs = {}, {}, None
         for name in table.columns:
             if isinstance(name, str) and name.endswith(":quality") and name[:-8] in table.columns:
@@ -197,7 +199,7 @@ class Store(Reads, Labels, Datasets):
                 seqs = table[name].to_numpy()
             else:
                 values[name] = table[name]
-        return self.append(asset, table.index, values, seqs, qualities)
+        return self.append(asset, table.index, values, seqs, qualities, verdicts)
 
     def _has_channel(self, asset: str, channel: str) -> bool:
         try:

@@ -53,6 +53,7 @@ def test_a_table_goes_back_in_as_it_was(store):
     assert store.append("again", table.times, table, seqs=table.seqs).appended == 4
     same(table, store.read("again"))
     assert store.append_table(table) == edgeops.Appended(0, 4, 0, 0), "all of them are there"
+    assert [verdict.outcome for verdict in store.append_table(table, verdicts=True).verdicts] == ["duplicate"] * 4
 
 
 def test_a_frame_goes_back_in_as_it_was(store):
@@ -79,6 +80,8 @@ def test_a_frame_goes_back_in_as_it_was(store):
         store.append_table(frame.reset_index(), "x")
     with pytest.raises(TypeError, match="DataFrame"):
         store.append_table({"x": [1]}, "x")
+    with pytest.raises(ValueError, match="two columns of the name 'x'"):
+        store.append_table(pandas.DataFrame([[1.0, 2.0]], columns=["x", "x"], index=frame.index[:1]), "x")
 
 
 def test_nullable_arrays_of_pandas(store):
