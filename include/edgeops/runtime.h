@@ -165,7 +165,8 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_model_open(edgeops_model **
                                                                 const char *directory,
                                                                 const char *workflows);
 
-/** What is known of a model; NULL for NULL. Borrowed from the model. Any thread. Since 0.1. */
+/** What is known of a model; NULL for NULL. Borrowed from the model.
+ *  Threads: any. Since 0.1. */
 EDGEOPS_API const edgeops_model_info *edgeops_model_info_of(const edgeops_model *model);
 
 /** Closes the handle; lanes that were opened with the model go on.

@@ -35,7 +35,7 @@ typedef enum edgeops_status {
     EDGEOPS_E_LIMIT = -14,       /**< over a limit, of this library or of the disk */
     EDGEOPS_E_DENIED = -15,      /**< a policy or a permission forbids it */
     EDGEOPS_E_UNSUPPORTED = -16, /**< not in this version, this build or this driver */
-    EDGEOPS_E_WORKER = -17,      /**< workflow code failed; detail carries its own message */
+    EDGEOPS_E_WORKER = -17,      /**< workflow code failed; the message is its own */
     EDGEOPS_E_INTERNAL = -18,    /**< bug in libedgeops; please report */
     EDGEOPS_E_USER = -100        /**< returned by a host callback, passed through untouched */
 } edgeops_status;

@@ -29,10 +29,16 @@ typedef int64_t edgeops_duration;
  * Close what was made from an object before that object: cursors and watchers before their store,
  * all before their context. Threads "any" means any number at once, "one at a time" any thread, one
  * after the other, "the context's" the thread that turns its loop. */
+
+/** An event loop, in context.h. */
 typedef struct edgeops_ctx edgeops_ctx;
+/** A home with all that runs in it, in node.h. */
 typedef struct edgeops_node edgeops_node;
+/** Samples, labels and datasets of a home, in store.h. */
 typedef struct edgeops_store edgeops_store;
+/** A workflow package or an installed workflow, in workflow.h. */
 typedef struct edgeops_workflow edgeops_workflow;
+/** The host side of the workers, in runtime.h. */
 typedef struct edgeops_runtime edgeops_runtime;
 
 /** What a channel holds. A channel keeps its type, and its length, for ever. The numbers are part

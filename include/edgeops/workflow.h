@@ -71,7 +71,7 @@ typedef struct edgeops_workflow_info {
  *
  *  @param out   optional; NULL after a failure; close with edgeops_workflow_close()
  *  @param path  a package or a directory
- *  @return EDGEOPS_OK; EDGEOPS_E_INVALID for a manifest that breaks its schema (detail: line,
+ *  @return EDGEOPS_OK; EDGEOPS_E_INVALID for a manifest that breaks its schema (message: line,
  *          column, key and what to do); EDGEOPS_E_CORRUPT for a file that is not a sound zip or
  *          tar; EDGEOPS_E_DENIED for an entry that policy refuses; EDGEOPS_E_UNSUPPORTED for
  *          wheels, foreign packages, and tars where libarchive is not installed; EDGEOPS_E_LIMIT;

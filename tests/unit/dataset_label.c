@@ -189,6 +189,15 @@ Test(dataset_label, the_same_twice_is_one) {
     cr_assert_eq(version(), before);
 }
 
+Test(dataset_label, a_query_that_uses_what_is_reserved_is_refused) {
+    edgeops_label_query query = EDGEOPS_LABEL_QUERY_INIT;
+    eop_buf out = {0};
+    say("a", 0, 2, "x", "me");
+    query.reserved = 1;
+    CHECK_CODE(EDGEOPS_E_INVALID, edgeops_label_list(NULL, store, &query, note, &out));
+    cr_assert_eq(out.size, 0);
+}
+
 Test(dataset_label, filters) {
     edgeops_label_query query = EDGEOPS_LABEL_QUERY_INIT;
     say("a", 0, 2, "x", "me");
