@@ -154,7 +154,7 @@ EDGEOPS_API edgeops_status edgeops_source_get_stats(edgeops_source_stats *stats,
  *  Threads: the context's. Blocks as edgeops_source_stop(). Since 0.1. */
 EDGEOPS_API void edgeops_source_forget(edgeops_source *source);
 
-/** Stops and closes a source. Allowed inside its own callbacks.
+/** Stops and closes a source. Allowed inside its on_state.
  *
  *  @param source  NULL is allowed
  *  Threads: the context's. Blocks as edgeops_source_stop(). Since 0.1. */
