@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Merging chunks. A segment brings each asset as many rows as came in its time, which are one for
- * many assets: such chunks cost more than their values. So the newest ones of an asset, as long as
- * they are small, are merged with the rows that come, when that makes a full chunk or one that is
- * EOP_COMPACT_FACTOR times as large as the largest of them: a row is written at most
- * log(EOP_CHUNK_CUT) to that base times. Ordinals stay, so that nobody sees a difference.
+/* Merging chunks. A segment has few rows of a slow asset, often one, and a chunk costs more than a
+ * few values. So the newest chunks of an asset, while they are small, are merged with new rows when
+ * that makes a full chunk, or one EOP_COMPACT_FACTOR times as large as the largest of them. So each
+ * row is written at most log(EOP_CHUNK_CUT) times, to the base of that factor. Ordinals stay the
+ * same, so readers see no difference.
  *
- * Full chunks get ids from EOP_CHUNK_FULL_ID on, the others those below: the former are only ever
- * added at the end of their tables, which fills their pages, and what the latter leave behind is
- * used again by the next of them. */
+ * Full chunks get ids from EOP_CHUNK_FULL_ID on, small ones ids below. Full ones are only ever
+ * added at the end of their tables, which fills the pages; small ones reuse the pages of earlier
+ * small ones. */
 #ifndef EOP_STORE_COMPACT_H
 #define EOP_STORE_COMPACT_H
 

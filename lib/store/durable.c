@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is on the disk, and waiting for it. Writes into the journal are counted. The first thread
- * that waits for one brings all that were made so far to the disk, without the lock; threads that
- * come meanwhile wait for it, and then one of them does the same for all of them.
+/* Which writes are on the disk, and waiting for them. Writes into the journal are numbered. The
+ * first thread that waits for one syncs all writes made so far, without the lock. Threads that come
+ * meanwhile wait for it; then one of them does the same for all of them.
  *
- * After a sync that failed nobody knows what of the segment is on the disk, and another sync would
- * not tell (the kernel may have dropped the pages): then its rows count as safe only when they are
- * in chunks, and no more are written to it. */
+ * After a failed sync nobody knows what of the segment is on the disk, and another sync would not
+ * tell, because the kernel may have dropped the pages. Then its rows are safe only when they are in
+ * chunks, and nothing more is written to the segment. */
 #include "store/durable.h"
 #include "base/error.h"
 #include "store/birth.h"

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which files make a home, and the order in which they are made. A file that was lost must not be
- * taken for one that is yet to come: then a home in use would silently begin anew.
+/* Which files make a home, and the order in which they are made. A lost file must not be taken for
+ * one that was not made yet, or a home in use would silently begin anew.
  *
- *   catalog.db, then its meta 'home', a number of its own: on the disk before there is more
- *   data/telemetry.db, then its meta 'home', the same number: on the disk, too
- *   meta 'complete' of catalog.db: from now on both must be there
- *   what is in data/journal and models
- */
+ *   1  catalog.db, then its meta 'home', a number of its own; synced before the next step
+ *   2  data/telemetry.db, then its meta 'home', the same number; synced as well
+ *   3  meta 'complete' of catalog.db: from now on both files must exist
+ *   4  the files in data/journal and models */
 #include <stdint.h>
 #include <sys/stat.h>
 #include <unistd.h>

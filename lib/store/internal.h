@@ -98,8 +98,8 @@ struct edgeops_store {
     /* Under `lock`: backups under way. Blobs must not be removed meanwhile: a backup copies the
      * files some time after the rows that refer to them. */
     size_t backups;
-    pthread_rwlock_t blob_lock; /* taken first: for reading to make rows that refer to blobs, for
-                                 * writing to remove files */
+    /* Taken first: for reading to make rows that refer to blobs, for writing to remove files. */
+    pthread_rwlock_t blob_lock;
 
     pthread_mutex_t watch_lock;
     struct edgeops_watch *watches;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Finds a sample in the chunks by (time, seq), with what it learned kept for the next; see
+/* Finds a sample in the chunks by (time, seq) and keeps what it learned for the next search; see
  * lookup.h. Under the store's lock. */
 #include "store/lookup.h"
 
@@ -10,7 +10,7 @@ edgeops_status eop_lookup_open(eop_lookup *lookup, const char *path) {
     return eop_telemetry_open(&lookup->reader, path, false);
 }
 
-/* Most stores never look anything up: their samples come in order. */
+/* Allocated late: most stores never search, because their samples come in order. */
 static edgeops_status make_tables(eop_lookup *lookup) {
     if (EOP_LIKELY(lookup->spans != NULL)) {
         return EDGEOPS_OK;
@@ -68,27 +68,27 @@ static size_t set_of(uint64_t key) {
     return (size_t)(h >> 32) % (EOP_LOOKUP_SLOTS / EOP_LOOKUP_WAYS) * EOP_LOOKUP_WAYS;
 }
 
-static edgeops_status begin(eop_lookup *lookup) {
+static edgeops_status begin_lookup(eop_lookup *lookup) {
     edgeops_status status = lookup->snapshot ? EDGEOPS_OK : eop_telemetry_begin(&lookup->reader);
     lookup->snapshot = status == EDGEOPS_OK;
     return status;
 }
 
-static void end(eop_lookup *lookup) {
+static void end_lookup(eop_lookup *lookup) {
     if (lookup->snapshot) {
         eop_telemetry_end(&lookup->reader);
         lookup->snapshot = false;
     }
 }
 
-/* Finds out which chunks may have rows at `time`, and how far around it that holds. */
+/* Finds which chunks may have rows at `time`, and the span of times for which that holds. */
 static edgeops_status learn_span(eop_lookup_span *span, eop_lookup *lookup, uint32_t asset,
                                  int64_t time) {
     int64_t below = 0;
     int64_t above = 0;
     span->asset = 0;
     span->chunks.count = 0;
-    edgeops_status status = begin(lookup);
+    edgeops_status status = begin_lookup(lookup);
     if (status != EDGEOPS_OK) {
         return status;
     }
@@ -158,10 +158,10 @@ static void tell_damage(const eop_lookup *lookup, int64_t chunk) {
     }
 }
 
-/* DONE: the chunk is gone, its rows are in another one now. */
+/* DONE: the chunk is gone; its rows are in another one now. */
 static edgeops_status look_for(eop_lookup *lookup, uint32_t asset, const eop_chunk_info *chunk) {
     eop_chunk_info now = {0};
-    edgeops_status status = begin(lookup);
+    edgeops_status status = begin_lookup(lookup);
     if (status == EDGEOPS_OK) {
         status = eop_telemetry_at(&now, &lookup->reader, asset, chunk->ord0);
     }
@@ -196,7 +196,7 @@ static edgeops_status get_chunk(eop_lookup_chunk **out, eop_lookup *lookup, cons
         if (!eop_sql_unreadable(status)) {
             return status;
         }
-        /* Kept without rows, so that it is not tried again for each sample. */
+        /* Cached without rows, so that it is not read again for each sample. */
         tell_damage(lookup, chunk->id);
     }
     oldest->id = chunk->id;
@@ -253,13 +253,13 @@ edgeops_status eop_lookup_find(const eop_rows **rows, size_t *row, eop_lookup *l
         status = find_in_span(rows, row, lookup, asset, span, time, seq);
     }
     if (status == EDGEOPS_DONE) {
-        /* In the snapshot in which it is gone: so none of the new ones is. */
+        /* In the snapshot without the old chunk all chunks of the new span exist. */
         status = learn_span(span, lookup, asset->id, time);
         if (status == EDGEOPS_OK) {
             status = find_in_span(rows, row, lookup, asset, span, time, seq);
         }
     }
-    end(lookup);
+    end_lookup(lookup);
     if (status == EDGEOPS_DONE) {
         status = eop_fail(EDGEOPS_E_CORRUPT, "store", "chunks in data/telemetry.db overlap");
     }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Finds a sample in the chunks by (time, seq): is what arrives out of order there already? Keeps
- * what it found out about where an asset has chunks, and the chunks it decoded last, so that a
- * second import of the same data does not read the same chunk for every row. A chunk does not
- * change, but it may be merged with others: what is found out together is of one snapshot, and a
- * chunk that is gone makes it look again. Under the store's lock. */
+/* Finds a sample in the chunks by (time, seq), to tell whether a sample out of order is stored
+ * already. Caches where an asset has chunks, and the chunks decoded last, so that a second import
+ * of the same data does not read the same chunk for every row. A chunk never changes, but it may be
+ * merged with others: each search works on one snapshot, and begins again when a chunk is gone.
+ * Under the store's lock. */
 #ifndef EOP_STORE_LOOKUP_H
 #define EOP_STORE_LOOKUP_H
 
@@ -13,7 +13,7 @@
 #define EOP_LOOKUP_SLOTS 4096 /* in sets of EOP_LOOKUP_WAYS */
 #define EOP_LOOKUP_BYTES (16u * 1024 * 1024)
 
-/** In all of [from, to] the same chunks of the asset may have rows. */
+/** The same chunks of the asset may have rows at all times of [from, to]. */
 typedef struct eop_lookup_span {
     uint32_t asset; /**< 0: not used */
     int64_t from;
@@ -31,29 +31,28 @@ typedef struct eop_lookup_chunk {
 
 typedef struct eop_lookup {
     eop_telemetry reader;
-    bool snapshot;  /**< the reader is in one */
-    uint64_t epoch; /**< of the chunks, when the spans were true */
+    bool snapshot;  /**< the reader has a snapshot */
+    uint64_t epoch; /**< chunk_epoch at which the spans were true */
     uint64_t clock;
     uint64_t clock_before;  /**< at the last eop_lookup_tick() */
-    eop_lookup_span *spans; /**< EOP_LOOKUP_SLOTS; NULL until something is looked up */
+    eop_lookup_span *spans; /**< EOP_LOOKUP_SLOTS; NULL before the first search */
     eop_lookup_chunk *chunks;
     size_t bytes;  /**< of the decoded chunks */
-    size_t victim; /**< slot to look at next when they are too many */
-    /** Called when a chunk cannot be read; 0: where the asset has chunks cannot. May be NULL. */
+    size_t victim; /**< next slot to evict from when they are too many */
+    /** Called when a chunk cannot be read; 0: the index of chunks cannot be read. May be NULL. */
     void (*on_damage)(int64_t chunk, void *user_data);
     void *user_data;
 } eop_lookup;
 
 edgeops_status eop_lookup_open(eop_lookup *lookup, const char *path);
 void eop_lookup_close(eop_lookup *lookup);
-/** After an asset was removed. */
+/** Call after an asset was removed: drops all that is cached. */
 void eop_lookup_forget(eop_lookup *lookup);
-/** Now and then: gives the memory back when nothing was looked up since the last time. */
+/** Call now and then: frees the cache when there was no search since the last call. */
 void eop_lookup_tick(eop_lookup *lookup);
 
-/** *rows NULL: there is no such sample in the chunks, as far as they can be read: a damaged chunk
- * must not keep an asset from taking samples. Column k is channel k. Borrowed until the
- * next call. */
+/** *rows NULL: no such sample in the chunks, as far as they can be read: a damaged chunk must not
+ * keep an asset from taking samples. Column k is channel k. Borrowed until the next call. */
 edgeops_status eop_lookup_find(const eop_rows **rows, size_t *row, eop_lookup *lookup,
                                const eop_series *series, uint64_t epoch, int64_t time, int64_t seq);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The rows that are in the journal only, by series and by segment; see memtable.h. Under the
- * store's lock. */
+/* The rows that are in the journal but not in chunks yet, by series and by segment; see memtable.h.
+ * Under the store's lock. */
 #include "store/memtable.h"
 
 #include <string.h>
@@ -28,8 +28,8 @@ edgeops_status eop_series_add(eop_series **out, eop_asset_list *list, const char
 
 void eop_series_drop_channels(eop_series *series, uint32_t n) {
     eop_asset_drop_channels(&series->asset, n);
-    /* Rows that were taken back leave empty columns behind, of a type that the next channel in that
-     * place need not have. Only the newest block can have them. */
+    /* Rows that were rolled back leave empty columns behind, and the next channel in that position
+     * may have another type. Only the newest block can have such columns. */
     if (series->newest != NULL) {
         eop_rows *data = &series->newest->data;
         while (data->vector_count > series->asset.channel_count) {
@@ -68,7 +68,7 @@ static void keys_insert(eop_keys *keys, const eop_rows *data, size_t row) {
     keys->count++;
 }
 
-/* Brings the keys up to all rows of the block. */
+/* Adds the block's newest rows to the keys. */
 static edgeops_status keys_update(eop_block *block) {
     eop_keys *keys = block->keys;
     const eop_rows *data = &block->data;
@@ -143,7 +143,7 @@ static void free_block(eop_block *block) {
     eop_free(block);
 }
 
-/* The block that takes the next row of the asset. */
+/* Finds or makes the block for the asset's next row. */
 static edgeops_status open_block(eop_block **out, eop_series *series, eop_segment *segment,
                                  uint64_t ordinal) {
     eop_block *block = series->newest;
@@ -246,8 +246,7 @@ static uint64_t beyond_free(uint64_t memory) {
     return memory > EOP_BLOCK_FREE ? memory - EOP_BLOCK_FREE : 0;
 }
 
-/* The common case: a number at the end of a column that has no nulls, takes no quality code and has
- * room. */
+/* Fast path: a number at the end of a column without nulls and codes, with room. */
 static bool put_number(eop_vector *vector, size_t row, const eop_cell *cell) {
     if (vector->filled != row || row >= vector->capacity || vector->valid != NULL ||
         vector->quality != NULL || cell->quality != EDGEOPS_QUALITY_NONE || cell->value.size > 0 ||
@@ -260,7 +259,7 @@ static bool put_number(eop_vector *vector, size_t row, const eop_cell *cell) {
     return true;
 }
 
-/* *memory: grows by what the columns take more than before. */
+/* *memory: grows by the memory that the columns grow. */
 static edgeops_status put_cells(uint64_t *memory, eop_block *block, const eop_cell *cells,
                                 size_t n) {
     eop_rows *data = &block->data;
@@ -342,7 +341,7 @@ static uint64_t columns_memory(const eop_rows *data) {
     return bytes;
 }
 
-/* The block's columns for the channels, and which vector each of them takes. */
+/* Makes the block's columns for the channels and finds the vector for each. */
 static edgeops_status map_columns(uint32_t *map, eop_block *block, const eop_rows *rows,
                                   const uint32_t *channels) {
     eop_rows *data = &block->data;
@@ -430,7 +429,7 @@ edgeops_status eop_memtable_push_rows(eop_series *series, eop_segment *segment, 
     return EDGEOPS_OK;
 }
 
-/* The block leaves its asset. */
+/* Takes the block out of its asset's list. */
 static void unlink_block(eop_block *block) {
     eop_series *series = block->series;
     eop_block *before = NULL;

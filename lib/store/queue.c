@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The queue of sealed segments between appends and the background writer: sealing, a new active
- * segment, room for the next append, the journal's spare, and waiting until what is queued is in
- * chunks. Under `lock`, but for the spare, which is made under `spare_lock` alone. */
+ * segment, room for the next append, the journal's spare, and waiting for queued segments. Under
+ * `lock`, except making the spare, which holds only `spare_lock` while it writes. */
 #include "store/queue.h"
 
 #include <errno.h>
@@ -80,7 +80,7 @@ static edgeops_status fail_behind(const edgeops_store *store) {
 edgeops_status eop_store_make_room(edgeops_store *store, size_t payload, edgeops_duration wait) {
     uint64_t limit = EOP_MEMORY_FACTOR * store->options.segment_bytes;
     bool slowed = wait < 0;
-    edgeops_duration deadline = 0; /* not set yet */
+    edgeops_duration deadline = 0; /* 0: not set yet */
     for (;;) {
         bool behind = store->sealed_count >= EOP_SEALED_SLOW;
         bool failing = store->writes_tried.status != EDGEOPS_OK;
@@ -125,7 +125,7 @@ edgeops_status eop_store_make_spare(edgeops_store *store) {
 
 /* -- waiting for the writer -- */
 
-/* Under `lock`: until at most `left` segments wait for the writer, of those up to `target`. */
+/* Under `lock`: waits until at most `left` of the segments up to `target` are in the queue. */
 static edgeops_status wait_written(edgeops_store *store, size_t left, uint64_t target) {
     uint64_t begun = store->writes_tried.begun;
     edgeops_status status = EDGEOPS_OK;
@@ -154,7 +154,7 @@ edgeops_status eop_store_flush(edgeops_store *store) {
     EOP_REQUIRE(store != NULL, "store");
     pthread_mutex_lock(&store->lock);
     eop_writer_wake(store);
-    /* Room first: without it there is no next segment. */
+    /* Removed assets first: without the room they free there may be no next segment. */
     edgeops_status status = wait_dropped(store);
     if (status == EDGEOPS_OK) {
         status = wait_written(store, EOP_SEALED_SLOW - 1, UINT64_MAX);

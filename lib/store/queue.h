@@ -8,15 +8,16 @@
 #include "edgeops/store.h"
 #include "store/memtable.h"
 
-/** There is work for the writer. Any thread, any lock. */
+/** Wakes the writer because there is work. Any thread, under any lock. */
 void eop_writer_wake(edgeops_store *store);
-/** New assets or channels are in the catalog: the writer brings it to the disk, before any chunk
- * that uses them. A power cut may take what was appended last, but rows must not lose their names.
- * Any thread, any lock. */
+/** Call after new assets or channels were committed: the writer syncs the catalog before it writes
+ * a chunk that uses them. A power cut may take the newest rows, but rows must not lose their names.
+ * Any thread, under any lock. */
 void eop_writer_sync_names(edgeops_store *store);
 /** Under `lock`: puts a segment at the end of the queue. */
 void eop_store_seal(edgeops_store *store, eop_segment *segment);
-/** Under `lock`: a new active segment for such a payload; the one before goes into the queue. */
+/** Under `lock`: makes a new active segment with room for such a payload; the old one goes into the
+ * queue. */
 edgeops_status eop_store_rotate(edgeops_store *store, size_t payload);
 /** Under `lock`, which may be free meanwhile: the active segment takes such a payload afterwards
  * and its rows do not take too much memory: a channel that comes seldom takes its place in each
@@ -26,13 +27,12 @@ edgeops_status eop_store_rotate(edgeops_store *store, size_t payload);
  * comes down to the writer's pace and no single append waits long; when its queue is full, up to
  * `wait`, then E_AGAIN. wait < 0: it does not wait. */
 edgeops_status eop_store_make_room(edgeops_store *store, size_t payload, edgeops_duration wait);
-/** Under `lock`, which is free meanwhile: waits until something changes. False: the deadline has
- * passed, a time of eop_monotonic(). */
+/** Under `lock`, which is free meanwhile: waits until something changes. deadline: of
+ * eop_monotonic(). False: it has passed. */
 bool eop_store_wait_changed(edgeops_store *store, edgeops_duration deadline);
-/** Makes the journal's spare where there is none, and holds `lock` for a moment only. */
+/** Makes the journal's spare when there is none; holds `lock` only for a moment. */
 edgeops_status eop_store_make_spare(edgeops_store *store);
-/** Moves all that is in the journal into chunks now, and what was removed out of them (tests,
- * backup). */
+/** Moves all rows of the journal into chunks now, and drops the chunks of removed assets. */
 edgeops_status eop_store_flush(edgeops_store *store);
 
 #endif /* EOP_STORE_QUEUE_H */

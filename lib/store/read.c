@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads rows of one asset into columns: a query becomes a selection, a scan walks over it. */
+/* Reads rows of one asset into columns: turns a query into a selection and walks over its scan.
+ * Holds no lock while it reads. */
 
 #include "base/abi.h"
 #include "base/error.h"
@@ -22,7 +23,7 @@ bool eop_time_bounds(int64_t *from, int64_t *to, edgeops_time start, edgeops_tim
 
 /* -- rows as columns -- */
 
-/* Only some rows of a slice, by way of `part`. */
+/* Appends only some rows of a slice, through `part`. */
 static edgeops_status append_kept(eop_rows *rows, eop_rows *part, eop_scan *scan,
                                   const eop_slice *slice, const uint32_t *map) {
     edgeops_status status = EDGEOPS_OK;
@@ -75,7 +76,7 @@ edgeops_status eop_store_read_rows(eop_rows *rows, edgeops_store *store,
                                    const eop_selection *selection) {
     eop_scan scan;
     eop_slice slice;
-    /* The columns of a scan begin with those of the rows. */
+    /* The scan has the columns of the rows first, in the same order. */
     uint32_t *map = eop_realloc_array(NULL, rows->vector_count, sizeof *map);
     edgeops_status status =
         eop_scan_open(&scan, store, selection, rows->vectors, rows->vector_count);

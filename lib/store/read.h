@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows of one asset, from the chunks and from memory, each once. What a query names becomes a
- * selection: numbers of channels and inclusive bounds. */
+/* Rows of one asset, from chunks and memory, each once. A query is resolved to a selection:
+ * positions of channels and inclusive bounds. */
 #ifndef EOP_STORE_READ_H
 #define EOP_STORE_READ_H
 
@@ -14,17 +14,17 @@ typedef struct eop_selection {
     int64_t from; /**< inclusive */
     int64_t to;   /**< inclusive */
     uint64_t max_ordinal;
-    uint64_t limit;           /**< 0: all */
-    uint64_t last;            /**< 0: all */
-    const uint32_t *channels; /**< not NULL; for each column of the rows; UINT32_MAX: always null */
-    const eop_condition *conditions; /**< all of them hold; borrowed */
+    uint64_t limit;                  /**< 0: all */
+    uint64_t last;                   /**< 0: all */
+    const uint32_t *channels;        /**< one for each column; UINT32_MAX: always null */
+    const eop_condition *conditions; /**< a row must meet all of them; borrowed */
     size_t condition_count;
 } eop_selection;
-/** Appends the selected rows, sorted, to `rows`, which has no rows and the columns set up, and
- * completes it. E_NOTFOUND when the asset is gone. */
+/** Reads the selected rows, sorted and complete, into `rows`, which is empty and has its columns
+ * set up. E_NOTFOUND when the asset is gone. */
 edgeops_status eop_store_read_rows(eop_rows *rows, edgeops_store *store,
                                    const eop_selection *selection);
-/** What a query names. */
+/** A resolved query. */
 typedef struct eop_request {
     eop_selection want;
     bool none; /**< the range is empty */
@@ -32,8 +32,8 @@ typedef struct eop_request {
     eop_condition conditions[EOP_CONDITIONS_MAX];
     eop_table *table; /**< names and columns, no rows */
 } eop_request;
-/** Not to be moved; dispose it in any case. The conditions borrow from the query. E_NOTFOUND,
- * E_INVALID, E_LIMIT. */
+/** The request must not be moved, and must be disposed of also after a failure. The conditions
+ * borrow from the query. E_NOTFOUND, E_INVALID, E_LIMIT. */
 edgeops_status eop_request_init(eop_request *request, edgeops_store *store,
                                 const edgeops_query *query);
 void eop_request_dispose(eop_request *request);

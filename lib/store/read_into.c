@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows of a scan straight into the caller's arrays, without columns in between. */
+/* Writes the rows of a scan straight into the caller's arrays, without columns in between. Owns the
+ * sinks; the arrays are the caller's. */
 #include "store/read_into.h"
 #include "store/birth.h"
 
@@ -109,7 +110,7 @@ static size_t row_at(const eop_slice *slice, size_t i) {
     return slice->keep != NULL ? slice->keep[i] : slice->from + i;
 }
 
-/* The rows of the slice from a vector that begins with row `first`. */
+/* Writes the rows of the slice from a vector that begins with row `first`. */
 static void put_vector(const eop_read_sink *s, size_t at, const eop_vector *vector,
                        const eop_slice *slice, size_t first) {
     size_t source_bytes = eop_vector_row_bytes(vector);
@@ -141,7 +142,7 @@ static void put_vector(const eop_read_sink *s, size_t at, const eop_vector *vect
     }
 }
 
-/* Straight to their place. */
+/* Decodes the rows directly into the caller's array. */
 static edgeops_status decode_in_place(const eop_read_sink *s, size_t at, const void *blob,
                                       size_t size, const eop_slice *slice) {
     eop_chunk_target target = {.out = s->data + at * s->stride,
@@ -152,7 +153,7 @@ static edgeops_status decode_in_place(const eop_read_sink *s, size_t at, const v
                                slice->from, slice->to);
 }
 
-/* The decoder writes whole elements where they belong. */
+/* The decoder writes whole elements and needs an aligned target. */
 static bool is_aligned(const eop_read_sink *s) {
     size_t width = s->convert ? sizeof(double) : eop_type_width(s->type);
     return s->type != EDGEOPS_TYPE_BLOB && (uintptr_t)s->data % width == 0 &&

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The connections that read chunks: a pool of them, from which each reader takes one and gives it
- * back. While the writer empties the WAL none is given (wal.c). Under `pool_lock`, a leaf. */
+/* The pool of connections that read chunks: each reader takes one and returns it. While the writer
+ * empties the WAL (wal.c) readers wait. Under `pool_lock`, a leaf. */
 #include "store/readers.h"
 
 #include "store/internal.h"

@@ -6,8 +6,8 @@
 #include "edgeops/store.h"
 #include "store/telemetry.h"
 
-/** A connection for reading from the pool. May wait half a second while the writer empties the WAL.
- * Not under `lock`. */
+/** Takes a connection for reading. May wait half a second while the writer empties the WAL. Not
+ * under `lock`. */
 edgeops_status eop_reader_take(eop_telemetry *out, edgeops_store *store);
 void eop_reader_give(edgeops_store *store, eop_telemetry *reader);
 

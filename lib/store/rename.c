@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* New names for assets and channels. Only the catalog and the list of assets know
- * them; everything else goes by numbers. */
+/* Renames assets and channels. Only the catalog and the list of assets hold names; everything else
+ * uses numbers. Under `lock`, with one transaction of the catalog. */
 
 #include <sqlite3.h>
 
@@ -11,8 +11,8 @@
 #include "store/internal.h"
 #include "store/queue.h"
 
-/* Ordinals of an asset go on behind those of any that had its name before. Rows that are in the
- * journal only would be taken for older ones then when they are replayed. */
+/* Ordinals must continue behind those of any earlier asset of the new name. Rows that are in the
+ * journal only would then be taken for older ones in a replay. */
 static edgeops_status raise_ordinal(eop_series *series, uint64_t ordinal) {
     if (ordinal <= series->all.ordinal) {
         return EDGEOPS_OK;
@@ -49,7 +49,7 @@ static edgeops_status save_asset(eop_catalog *catalog, const eop_series *series,
     return eop_catalog_end(catalog, status);
 }
 
-/* Under `lock`. E_AGAIN: first its rows must be in chunks. */
+/* Under `lock`. E_AGAIN: its rows must be moved into chunks first. */
 static edgeops_status rename_asset(edgeops_store *store, const char *from, const char *to) {
     uint64_t ordinal = 0;
     eop_asset_list *list = &store->assets;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* At the opening: brings the rows of the journal, which are not in chunks yet, back into the
- * memtable. Nobody else knows the store yet: no lock is needed. A row of an asset or a channel that
- * the catalog does not know is left out and counted. */
+/* Puts the journal's rows that are not in chunks yet back into the memtable when a store is opened.
+ * No other thread has the store yet, so no lock is needed. Rows of assets or channels that the
+ * catalog does not know are left out and counted. */
 #include "store/replay.h"
 
 #include "base/error.h"
@@ -12,7 +12,7 @@
 #include "store/internal.h"
 #include "store/queue.h"
 
-/* The segment of that number becomes the one that takes rows. */
+/* Makes the segment of that number the active one. */
 static edgeops_status enter_segment(edgeops_store *store, uint64_t number) {
     if (store->active != NULL && store->active->number == number) {
         return EDGEOPS_OK;
@@ -30,7 +30,7 @@ static edgeops_status enter_segment(edgeops_store *store, uint64_t number) {
     return EDGEOPS_OK;
 }
 
-/* Whether the catalog knows the channels; a power cut may leave it behind the journal. */
+/* Whether the catalog knows the channels: after a power cut it may be older than the journal. */
 static bool channels_fit(const eop_asset *asset, const eop_frame_row *row, const eop_cell *cells) {
     for (uint32_t i = 0; i < row->cell_count; i++) {
         if (cells[i].channel >= asset->channel_count ||
@@ -41,14 +41,15 @@ static bool channels_fit(const eop_asset *asset, const eop_frame_row *row, const
     return true;
 }
 
-/* Rows up to this ordinal use channels that the catalog does not know, and are left out. */
+/* Notes that rows up to this ordinal use channels that the catalog does not know and are left
+ * out. */
 static void note_misfit(edgeops_store *store, eop_series *series, uint64_t ordinal) {
-    /* The next row must not get its ordinal: it would be taken for this one. */
+    /* The ordinal must not be used again: the next row would be taken for this one. */
     series->all.ordinal = ordinal;
     store->misfits = true;
 }
 
-/* Columns of a block; those that do not fit their channel any more are left out. */
+/* Decodes the columns of a block; leaves out those that no longer fit their channel. */
 static edgeops_status decode_columns(eop_rows *rows, uint32_t *channels, eop_table_frame *frame,
                                      const eop_asset *asset) {
     eop_table_frame_column column;
@@ -72,7 +73,7 @@ static edgeops_status decode_columns(eop_rows *rows, uint32_t *channels, eop_tab
     return status == EDGEOPS_DONE ? eop_rows_complete(rows) : status;
 }
 
-/* Takes a block of rows off the front of *data and puts it into the memtable. E_CORRUPT when it is
+/* Takes a block of rows off the front of *data and puts it into the memtable. E_CORRUPT:
  * malformed. */
 static edgeops_status replay_table(edgeops_store *store, const char **data, const char *end) {
     uint32_t channels[EOP_CHANNELS_MAX];
@@ -86,7 +87,7 @@ static edgeops_status replay_table(edgeops_store *store, const char **data, cons
     eop_asset_list_skip_id(&store->assets, frame.asset);
     if (series == NULL || frame.ordinal <= series->all.ordinal ||
         frame.ordinal > INT64_MAX - frame.rows) {
-        /* As with single rows: mostly of an asset that was removed since. */
+        /* Mostly an asset that was removed since, as below. */
         store->skipped_rows += frame.rows;
         return EDGEOPS_OK;
     }
@@ -182,7 +183,7 @@ edgeops_status eop_replay_journal(edgeops_store *store) {
     if (status == EDGEOPS_OK && eop_journal_active(store->journal) != 0) {
         status = enter_segment(store, eop_journal_active(store->journal));
     } else if (status == EDGEOPS_OK && store->active != NULL) {
-        /* The last file was put aside: what was replayed before it takes no more rows. */
+        /* The last file was put aside: the segment before it takes no more rows. */
         eop_store_seal(store, store->active);
         store->active = NULL;
     }

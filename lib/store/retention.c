@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs the policies: which chunks are over their age, count or size, oldest first, until nothing is
- * due. In the writer's thread a step at a time, each a transaction; what datasets pin stays. `hold`
- * is taken for writing during a step. */
+/* Runs the policies: drops chunks that are over an age or a size, oldest first, until nothing is
+ * due. Runs in the writer's thread, one transaction a step; chunks that datasets pin stay. Takes
+ * `hold` for writing during a step. */
 #include "store/retention.h"
 
 #include <sqlite3.h>
@@ -23,20 +23,20 @@
 
 enum { STEP_CHUNKS = 16 };
 
-/* Where the walk through an asset's chunks stands: by (t1, t0, ord0). */
+/* Position of the walk through an asset's chunks: (t1, t0, ord0). */
 typedef struct place {
     int64_t t1;
     int64_t t0;
     uint64_t ord0;
 } place;
 
-/* An asset of which something may be due. */
+/* An asset with chunks that may be due. */
 typedef struct item {
-    place at; /* first: the heap's key; up to here all was looked at */
+    place at; /* first: the heap's key; chunks up to here were examined */
     uint32_t asset;
-    bool touched;   /* something of it was dropped */
-    uint64_t sizes; /* bit k: policy k counts it in */
-    int64_t cutoff; /* what is older is due; INT64_MIN: nothing is */
+    bool touched;   /* some of its chunks were dropped */
+    uint64_t sizes; /* bit k: policy k counts its bytes */
+    int64_t cutoff; /* older samples are due; INT64_MIN: none are */
     const eop_policy *decides;
 } item;
 
@@ -58,14 +58,14 @@ typedef struct share {
 struct eop_retain_run {
     edgeops_time now;
     eop_policy *policies;
-    char *patterns[EOP_POLICIES_MAX]; /* theirs */
+    char *patterns[EOP_POLICIES_MAX]; /* the policies' patterns */
     size_t policy_count;
     size_t policy_capacity;
     int64_t excess[EOP_POLICIES_MAX]; /* bytes that must go for policy k */
     item *heap;
     size_t count;
     size_t capacity;
-    pin *pins; /* of the asset that is looked at */
+    pin *pins; /* of the current asset */
     size_t pin_count;
     size_t pin_capacity;
     uint32_t pins_of;
@@ -163,7 +163,7 @@ static edgeops_status add_assets(eop_retain_run *run, edgeops_store *store) {
     return status;
 }
 
-/* Items are in the order of their ids before they are a heap. */
+/* Relies on items being in order of ids: they are not a heap yet. */
 static edgeops_status add_bytes(uint32_t asset, const eop_state *state, void *user_data) {
     eop_retain_run *run = user_data;
     size_t low = 0;
@@ -186,7 +186,7 @@ static edgeops_status add_bytes(uint32_t asset, const eop_state *state, void *us
     return EDGEOPS_OK;
 }
 
-/* How many bytes each policy wants to be rid of. */
+/* Computes how many bytes each policy wants to drop. */
 static edgeops_status find_excess(eop_retain_run *run, edgeops_store *store,
                                   eop_telemetry *telemetry) {
     uint64_t free_bytes = 0;
@@ -207,7 +207,7 @@ static edgeops_status find_excess(eop_retain_run *run, edgeops_store *store,
 
 /* -- the heap: what is oldest comes first -- */
 
-static bool before(const item *a, const item *b) {
+static bool is_older(const item *a, const item *b) {
     if (a->at.t1 != b->at.t1) {
         return a->at.t1 < b->at.t1;
     }
@@ -218,7 +218,7 @@ static void sift_down(eop_retain_run *run, size_t i) {
     for (;;) {
         size_t least = i;
         for (size_t child = 2 * i + 1; child <= 2 * i + 2 && child < run->count; child++) {
-            least = before(&run->heap[child], &run->heap[least]) ? child : least;
+            least = is_older(&run->heap[child], &run->heap[least]) ? child : least;
         }
         if (least == i) {
             return;
@@ -230,7 +230,7 @@ static void sift_down(eop_retain_run *run, size_t i) {
     }
 }
 
-static void pop(eop_retain_run *run) {
+static void pop_item(eop_retain_run *run) {
     run->heap[0] = run->heap[--run->count];
     sift_down(run, 0);
 }
@@ -291,7 +291,7 @@ static edgeops_status load_pins(eop_retain_run *run, eop_catalog *catalog, uint3
     return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
 }
 
-static bool held(const eop_retain_run *run, const eop_chunk_info *chunk) {
+static bool holds_chunk(const eop_retain_run *run, const eop_chunk_info *chunk) {
     for (size_t i = 0; i < run->pin_count; i++) {
         const pin *p = &run->pins[i];
         if (chunk->ord0 <= p->max_ordinal && chunk->t1 >= p->start &&
@@ -323,7 +323,7 @@ static bool is_due(const eop_retain_run *run, const item *it, int64_t t1) {
     return false;
 }
 
-/* The asset's next chunk behind the item's place that no dataset holds. DONE: none. */
+/* Finds the asset's next chunk behind the item's place that no dataset holds. DONE: none. */
 static edgeops_status next_chunk(eop_chunk_info *chunk, eop_retain_run *run,
                                  eop_telemetry *telemetry, item *it) {
     sqlite3_stmt *select = NULL;
@@ -339,7 +339,7 @@ static edgeops_status next_chunk(eop_chunk_info *chunk, eop_retain_run *run,
             break;
         }
         bool known = !is_behind(chunk, &it->at);
-        bool is_held = !known && held(run, chunk);
+        bool is_held = !known && holds_chunk(run, chunk);
         if (!known && !is_held) {
             break;
         }
@@ -352,7 +352,8 @@ static edgeops_status next_chunk(eop_chunk_info *chunk, eop_retain_run *run,
     return status;
 }
 
-static void count(eop_retain_run *run, item *it, const eop_chunk_info *chunk, uint64_t bytes) {
+static void count_dropped(eop_retain_run *run, item *it, const eop_chunk_info *chunk,
+                          uint64_t bytes) {
     eop_retained *done = &run->done;
     int64_t until = chunk->t1 < run->now ? chunk->t1 : run->now;
     for (size_t k = 0; k < run->policy_count; k++) {
@@ -379,9 +380,10 @@ static void count(eop_retain_run *run, item *it, const eop_chunk_info *chunk, ui
     s->until = until > s->until ? until : s->until;
 }
 
-/* One look at the oldest item. *dropped: a chunk was. DONE: there are no more items. */
-static edgeops_status look(bool *dropped, eop_retain_run *run, edgeops_store *store,
-                           eop_telemetry *telemetry, bool dry) {
+/* Examines the oldest item. *dropped: whether a chunk was dropped. DONE: there are no more
+ * items. */
+static edgeops_status examine_oldest(bool *dropped, eop_retain_run *run, edgeops_store *store,
+                                     eop_telemetry *telemetry, bool dry) {
     eop_chunk_info chunk;
     uint64_t bytes = 0;
     *dropped = false;
@@ -390,7 +392,7 @@ static edgeops_status look(bool *dropped, eop_retain_run *run, edgeops_store *st
     }
     item *it = &run->heap[0];
     if (!is_due(run, it, it->at.t1)) {
-        pop(run);
+        pop_item(run);
         return EDGEOPS_OK;
     }
     edgeops_status status = EDGEOPS_OK;
@@ -401,11 +403,11 @@ static edgeops_status look(bool *dropped, eop_retain_run *run, edgeops_store *st
         status = next_chunk(&chunk, run, telemetry, it);
     }
     if (status == EDGEOPS_DONE) {
-        pop(run);
+        pop_item(run);
         return EDGEOPS_OK;
     }
     if (status == EDGEOPS_OK && chunk.t1 > it->at.t1) {
-        /* Perhaps another asset has an older one. */
+        /* Back into the heap: another asset may have an older chunk. */
         it->at = (place){chunk.t1, INT64_MIN, 0};
         sift_down(run, 0);
         return EDGEOPS_OK;
@@ -422,7 +424,7 @@ static edgeops_status look(bool *dropped, eop_retain_run *run, edgeops_store *st
     }
     if (status == EDGEOPS_OK) {
         it->at = (place){chunk.t1, chunk.t0, chunk.ord0};
-        count(run, it, &chunk, bytes);
+        count_dropped(run, it, &chunk, bytes);
         *dropped = true;
     }
     return status;
@@ -465,15 +467,15 @@ static void show_share(const share *s, edgeops_store *store) {
     series->all.first = series->all.rows > 0 ? first : s->first;
 }
 
-/* Some chunks. dry: none goes. DONE: nothing more is due. */
-static edgeops_status step(eop_retain_run *run, edgeops_store *store, eop_telemetry *telemetry,
-                           bool dry) {
+/* Drops some chunks; with `dry` none. DONE: nothing more is due. */
+static edgeops_status run_step(eop_retain_run *run, edgeops_store *store, eop_telemetry *telemetry,
+                               bool dry) {
     edgeops_status status = EDGEOPS_OK;
     run->share_count = 0;
     run->pins_of = 0; /* a dataset may have come or gone */
     for (size_t n = 0; status == EDGEOPS_OK && n < STEP_CHUNKS;) {
         bool dropped = false;
-        status = look(&dropped, run, store, telemetry, dry);
+        status = examine_oldest(&dropped, run, store, telemetry, dry);
         n += dropped;
     }
     bool done = status == EDGEOPS_DONE;
@@ -493,7 +495,7 @@ edgeops_status eop_retain_step(edgeops_store *store, void *data) {
     edgeops_status status = eop_sql_begin(&store->writer.sql);
     bool done = false;
     if (status == EDGEOPS_OK) {
-        status = step(run, store, &store->writer, false);
+        status = run_step(run, store, &store->writer, false);
         done = status == EDGEOPS_DONE;
         status = eop_sql_end(&store->writer.sql, done ? EDGEOPS_OK : status);
     }
@@ -504,7 +506,8 @@ edgeops_status eop_retain_step(edgeops_store *store, void *data) {
         }
         store->chunk_epoch++;
         store->sweep_due = store->sweep_due || (done && run->done.chunks > 0);
-        /* Free pages are used again; the file gets shorter only where the disk must. */
+        /* Free pages are reused; the file is shortened only when a policy asks for free disk
+         * space. */
         for (size_t k = 0; done && run->done.chunks > 0 && k < run->policy_count; k++) {
             store->shrink_due = store->shrink_due || run->policies[k].min_free > 0;
         }
@@ -528,7 +531,7 @@ typedef struct asked {
     eop_retain_run *run;
 } asked;
 
-static edgeops_status ask(edgeops_store *store, void *data) {
+static edgeops_status run_requested(edgeops_store *store, void *data) {
     asked *a = data;
     edgeops_status status = a->run == NULL ? make_run(&a->run, store, &store->writer) : EDGEOPS_OK;
     return status == EDGEOPS_OK ? eop_retain_step(store, a->run) : status;
@@ -547,7 +550,7 @@ static edgeops_status run_dry(eop_retained *out, edgeops_store *store,
         status = make_run(&run, store, &reader);
     }
     while (status == EDGEOPS_OK) {
-        status = step(run, store, &reader, true);
+        status = run_step(run, store, &reader, true);
         if (status == EDGEOPS_OK && go_on != NULL && !go_on(user_data)) {
             status = eop_fail(EDGEOPS_E_CANCELED, "store", "it was canceled");
         }
@@ -572,7 +575,7 @@ edgeops_status eop_retention_run(eop_retained *out, edgeops_store *store, bool d
         return run_dry(out, store, go_on, user_data);
     }
     asked a = {NULL};
-    edgeops_status status = eop_upkeep_do(store, ask, &a, go_on, user_data);
+    edgeops_status status = eop_upkeep_do(store, run_requested, &a, go_on, user_data);
     if (status == EDGEOPS_OK) {
         *out = a.run->done;
     }

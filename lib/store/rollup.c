@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sums of dropped samples: added while chunks go, read by aggregates. rollup.h has what they are.
- * */
+/* Sums of dropped samples: extended when chunks are dropped, read by aggregates; rollup.h describes
+ * them. Written by the writer's thread, in the transaction that drops the chunk. */
 #include "store/rollup.h"
 
 #include <math.h>
@@ -27,11 +27,11 @@ static int64_t period_of(int64_t time, int64_t period) {
     if (rest < 0) {
         rest += period;
     }
-    /* The first period of all times is cut short. */
+    /* The period with INT64_MIN is cut short. */
     return time < INT64_MIN + rest ? INT64_MIN : time - rest;
 }
 
-/* Index of the period with this beginning; it is made where there is none. */
+/* Finds the index of the period that begins at this time; makes a missing one. */
 static edgeops_status find_period(size_t *out, eop_rollup *rollup, int64_t start) {
     size_t n = rollup->count;
     size_t at =
@@ -68,7 +68,7 @@ static void add_value(eop_rollup_cell *cell, double value) {
     cell->count++;
 }
 
-/* NaN where there is no number. */
+/* NaN when the row has no number. */
 static double number_at(const eop_vector *vector, size_t row) {
     if (row >= vector->filled || eop_vector_length(vector) > 1 || eop_vector_is_null(vector, row)) {
         return NAN;
@@ -203,7 +203,7 @@ static edgeops_status one_number(int64_t *out, eop_telemetry *telemetry, stateme
     return status;
 }
 
-/* The asset of the chunks of such rollups, and the ordinal of its last row. */
+/* Finds the asset that holds such rollups, and the ordinal of its last row. */
 static edgeops_status find_rollup(uint32_t *id, uint64_t *ordinal, eop_telemetry *telemetry,
                                   uint32_t asset, int64_t period) {
     int64_t found = 0;
@@ -223,8 +223,8 @@ static edgeops_status find_rollup(uint32_t *id, uint64_t *ordinal, eop_telemetry
     return EDGEOPS_OK;
 }
 
-static edgeops_status save(eop_telemetry *telemetry, uint32_t asset, const eop_rollup *rollup,
-                           eop_buf *buf) {
+static edgeops_status save_rollup(eop_telemetry *telemetry, uint32_t asset,
+                                  const eop_rollup *rollup, eop_buf *buf) {
     eop_rows rows = {0};
     uint32_t id = 0;
     uint64_t ordinal = 0;
@@ -261,7 +261,7 @@ edgeops_status eop_rollup_chunk(edgeops_store *store, eop_telemetry *telemetry, 
         eop_rollup rollup = {.period = periods[i], .channels = rows.vector_count};
         status = eop_rollup_add(&rollup, &rows, 0, rows.rows);
         if (status == EDGEOPS_OK) {
-            status = save(telemetry, asset, &rollup, buf);
+            status = save_rollup(telemetry, asset, &rollup, buf);
         }
         eop_rollup_dispose(&rollup);
     }
@@ -271,9 +271,9 @@ edgeops_status eop_rollup_chunk(edgeops_store *store, eop_telemetry *telemetry, 
 
 /* -- reading -- */
 
-/* The longest period that divides `every`. DONE: there is none. */
-static edgeops_status choose(uint32_t *id, edgeops_duration *period, eop_telemetry *reader,
-                             uint32_t asset, edgeops_duration every) {
+/* Finds the longest period that divides `every`. DONE: there is none. */
+static edgeops_status choose_period(uint32_t *id, edgeops_duration *period, eop_telemetry *reader,
+                                    uint32_t asset, edgeops_duration every) {
     sqlite3_stmt *select = NULL;
     *period = 0;
     edgeops_status status = eop_sql_get(&select, &reader->sql, ROLLUP_LIST);
@@ -314,7 +314,7 @@ static edgeops_status read_chunks(eop_rollup *rollup, eop_telemetry *reader, uin
     return status;
 }
 
-/* Whether anything was dropped yet says the snapshot, not the memtable, which learns of it later. */
+/* Only the snapshot knows whether anything was dropped: the memtable learns of it later. */
 static size_t channels_of(edgeops_store *store, uint32_t id) {
     pthread_mutex_lock(&store->lock);
     const eop_asset *asset = eop_asset_list_by_id(&store->assets, id);
@@ -330,10 +330,10 @@ edgeops_status eop_rollup_read(eop_rollup *rollup, edgeops_store *store, eop_tel
     if (rollup->channels == 0) {
         return EDGEOPS_OK;
     }
-    edgeops_status status = choose(&id, &rollup->period, reader, asset, every);
+    edgeops_status status = choose_period(&id, &rollup->period, reader, asset, every);
     eop_chunk_filter filter = {from, to, UINT64_MAX};
     if (status == EDGEOPS_OK && to >= INT64_MIN + rollup->period) {
-        /* A period that is cut by an end is left out: nobody knows what of it is wanted. */
+        /* Leaves out periods that cross a bound: what part of them is wanted cannot be known. */
         filter.to = to == INT64_MAX ? to : to - rollup->period + 1;
         status = read_chunks(rollup, reader, id, &filter);
     }

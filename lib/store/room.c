@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whether there is room for more, and what the store takes of the disk. */
+/* Checks whether there is room for more samples, and adds up what the store takes of the disk.
+ * Takes `lock` and the catalog's lock for single figures only. */
 #include "store/room.h"
 
 #include <string.h>

@@ -5,8 +5,8 @@
 
 #include "edgeops/store.h"
 
-/** E_LIMIT with a reason when nothing may be taken now (below the floor, or the next segment cannot
- * be made); tries again to get room each time it is called, so call it from a timer. */
+/** E_LIMIT with a reason when no samples can be taken now (below the floor, or the next segment
+ * cannot be made). Tries to get room each time, so call it from a timer. */
 edgeops_status eop_store_ready(edgeops_store *store);
 typedef struct eop_store_stats {
     uint64_t assets;
@@ -15,8 +15,8 @@ typedef struct eop_store_stats {
     uint64_t disk_bytes;    /**< catalog, journal and chunks */
     uint64_t free_bytes;    /**< of the file system */
     uint64_t floor_bytes;
-    uint64_t damaged; /**< places of the journal that were damaged when it was opened, and chunks
-                           that were found unreadable since, of which at most 256 are counted */
+    uint64_t damaged; /**< damaged places of the journal at the opening, and unreadable chunks found
+                           since, at most 256 */
 } eop_store_stats;
 edgeops_status eop_store_get_stats(edgeops_store *store, eop_store_stats *stats);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Walks over the rows of one asset in order of time. Takes the memtable's rows and begins the
- * snapshot of the chunks under one lock, so that it sees each row once; then it needs no lock. */
+/* Walks over the rows of one asset in order of time. Copies the memtable's rows and begins the
+ * snapshot of the chunks under one hold of the lock, so that it sees each row once; after that it
+ * needs no lock. */
 #include "store/scan.h"
 
 #include "base/error.h"
@@ -9,7 +10,7 @@
 
 /* -- the memtable's part -- */
 
-/* Sorted block: the wanted rows stand together. */
+/* In a sorted block the wanted rows are adjacent. */
 static edgeops_status copy_sorted(eop_rows *out, const eop_block *block, const eop_scan *scan) {
     const eop_selection *want = &scan->want;
     const eop_rows *data = &block->data;
@@ -34,7 +35,7 @@ static edgeops_status copy_sorted(eop_rows *out, const eop_block *block, const e
     return eop_rows_copy(out, data, from, to, scan->channels);
 }
 
-static bool wanted(const eop_rows *data, size_t row, const eop_selection *want) {
+static bool is_wanted(const eop_rows *data, size_t row, const eop_selection *want) {
     return data->times[row] >= want->from && data->times[row] <= want->to &&
            data->first_ordinal + row <= want->max_ordinal;
 }
@@ -43,7 +44,7 @@ static edgeops_status copy_unsorted(eop_rows *out, const eop_block *block, const
     const eop_rows *data = &block->data;
     for (size_t from = 0; from < data->rows;) {
         size_t to = from;
-        while (to < data->rows && wanted(data, to, &scan->want)) {
+        while (to < data->rows && is_wanted(data, to, &scan->want)) {
             to++;
         }
         if (to > from) {
@@ -76,7 +77,7 @@ static edgeops_status copy_memtable(eop_scan *scan, uint64_t applied) {
     return status;
 }
 
-/* Begins the snapshot and takes the memtable's rows that are not in it. */
+/* Begins the snapshot and copies the memtable's rows that are not in it. */
 static edgeops_status take_snapshot(eop_scan *scan) {
     uint64_t applied = 0;
     pthread_mutex_lock(&scan->store->lock);
@@ -102,13 +103,13 @@ static edgeops_status add_piece(eop_scan *scan, eop_piece piece) {
     return EDGEOPS_OK;
 }
 
-/* First row from `from` on that is later than a time. */
+/* The first row from `from` on with a later time. */
 static size_t first_after(const eop_rows *rows, size_t from, int64_t time) {
     size_t row = eop_times_upper(rows->times, rows->rows, time);
     return row > from ? row : from;
 }
 
-/* Cuts the times where no chunk reaches across. */
+/* Splits the time range at points that no chunk spans. */
 static edgeops_status cut_pieces(eop_scan *scan) {
     const eop_chunk_list *chunks = &scan->chunks;
     const eop_rows *memory = &scan->memory;
@@ -140,9 +141,10 @@ static edgeops_status cut_pieces(eop_scan *scan) {
 
 /* -- which rows of a chunk -- */
 
-/* Asks the statistics. *open: bit i: condition i is still to be asked of each row. */
-static edgeops_status judge(eop_verdict *verdict, uint32_t *open, eop_scan *scan,
-                            const eop_chunk_info *chunk) {
+/* Judges a chunk by its statistics. *open: bit i is set when condition i must be tested row by
+ * row. */
+static edgeops_status judge_chunk(eop_verdict *verdict, uint32_t *open, eop_scan *scan,
+                                  const eop_chunk_info *chunk) {
     *verdict = EOP_ALL_ROWS;
     *open = 0;
     for (size_t i = 0; i < scan->want.condition_count; i++) {
@@ -195,7 +197,7 @@ static edgeops_status keep_arrived(eop_scan *scan, eop_slice *slice) {
     return EDGEOPS_OK;
 }
 
-/* Decodes the columns that are asked, and nothing else. */
+/* Decodes only the columns that the open conditions test. */
 static edgeops_status keep_fitting(eop_scan *scan, eop_slice *slice, uint32_t open) {
     edgeops_status status = begin_keep(scan, slice);
     for (size_t i = 0; status == EDGEOPS_OK && i < scan->want.condition_count; i++) {
@@ -241,7 +243,7 @@ edgeops_status eop_scan_chunk(eop_slice *slice, eop_scan *scan, size_t i) {
         slice->count = 0;
         return EDGEOPS_OK;
     }
-    edgeops_status status = judge(&verdict, &open, scan, chunk);
+    edgeops_status status = judge_chunk(&verdict, &open, scan, chunk);
     if (status != EDGEOPS_OK || verdict == EOP_NO_ROWS) {
         slice->count = 0;
         return status;
@@ -270,7 +272,7 @@ edgeops_status eop_scan_chunk(eop_slice *slice, eop_scan *scan, size_t i) {
 
 /* -- merged rows -- */
 
-/* Of rows that stand in `rows` of the slice. */
+/* Tests the rows in slice->rows. */
 static edgeops_status test_rows(eop_scan *scan, eop_slice *slice) {
     if (scan->want.condition_count == 0 || slice->count == 0) {
         return EDGEOPS_OK;
@@ -283,7 +285,7 @@ static edgeops_status test_rows(eop_scan *scan, eop_slice *slice) {
     return status;
 }
 
-static edgeops_status merge(eop_slice *slice, eop_scan *scan, const eop_piece *piece) {
+static edgeops_status merge_piece(eop_slice *slice, eop_scan *scan, const eop_piece *piece) {
     const eop_selection *want = &scan->want;
     eop_chunk_filter filter = {want->from, want->to, want->max_ordinal};
     eop_rows *rows = &scan->merged;
@@ -295,7 +297,7 @@ static edgeops_status merge(eop_slice *slice, eop_scan *scan, const eop_piece *p
         const eop_chunk_info *chunk = &scan->chunks.items[piece->chunk + i];
         eop_verdict verdict = EOP_ALL_ROWS;
         uint32_t open = 0;
-        status = judge(&verdict, &open, scan, chunk);
+        status = judge_chunk(&verdict, &open, scan, chunk);
         if (status == EDGEOPS_OK && verdict != EOP_NO_ROWS) {
             status = eop_telemetry_read(rows, &scan->reader, chunk, &filter, scan->channels);
         }
@@ -322,7 +324,7 @@ edgeops_status eop_scan_memory(eop_slice *slice, eop_scan *scan) {
     return open_memory(slice, scan, 0, scan->memory.rows);
 }
 
-/* May have no rows. */
+/* The slice may end up without rows. */
 static edgeops_status open_piece(eop_slice *slice, eop_scan *scan, const eop_piece *piece) {
     if (piece->chunk_count == 0) {
         return open_memory(slice, scan, piece->from, piece->to);
@@ -330,7 +332,7 @@ static edgeops_status open_piece(eop_slice *slice, eop_scan *scan, const eop_pie
     if (piece->chunk_count == 1 && piece->from == piece->to) {
         return eop_scan_chunk(slice, scan, piece->chunk);
     }
-    return merge(slice, scan, piece);
+    return merge_piece(slice, scan, piece);
 }
 
 /* -- the scan -- */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Holds both databases and the segments of the journal as of one moment, for backup and verify. */
+/* Takes and releases a snapshot: both databases and the segments of the journal as of one moment,
+ * for backup and verify. snapshot.h says which locks make that moment. */
 #include "store/snapshot.h"
 
 #include "base/error.h"
@@ -27,7 +28,7 @@ static edgeops_status hold_segments(eop_snapshot *s) {
     return status;
 }
 
-/* A snapshot begins with the first read. */
+/* SQLite begins a snapshot at the first read. */
 static edgeops_status begin_snapshots(eop_snapshot *s) {
     uint64_t applied = 0;
     edgeops_status status = eop_sql_exec(&s->catalog, "BEGIN; SELECT value FROM meta LIMIT 1");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Opens and closes a store: lock file, catalog, chunks, journal, writer, in this order. See
- * internal.h for its locks. */
+/* Opens a store: lock file, catalog, chunks, journal, writer, in this order; closes them in
+ * reverse. internal.h describes the locks. */
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -99,7 +99,7 @@ static edgeops_status open_home(edgeops_store *store, const char *home) {
     }
     status = eop_lock_file(&store->lock_fd, &owner, path);
     if (status == EDGEOPS_E_BUSY) {
-        /* Between a lock and its pid there is a moment. */
+        /* The owner may have locked the file but not yet written its pid. */
         status = owner > 0 ? eop_fail(EDGEOPS_E_BUSY, "store", "home '%s' is in use by process %d",
                                       home, owner)
                            : eop_fail(EDGEOPS_E_BUSY, "store",
@@ -136,12 +136,12 @@ static edgeops_status open_catalog(edgeops_store *store) {
 static edgeops_status take_state(uint32_t id, const eop_state *state, void *user_data) {
     edgeops_store *store = user_data;
     if (id >= EOP_ROLLUP_ID) {
-        return EDGEOPS_OK; /* goes with its series */
+        return EDGEOPS_OK; /* dropped together with its asset */
     }
     eop_series *series = eop_series_by_id(&store->assets, id);
     eop_asset_list_skip_id(&store->assets, id);
     if (series == NULL) {
-        /* Its removal was cut short: the writer goes on with it. */
+        /* Its removal was interrupted: the writer continues it. */
         if (!eop_grow(&store->drops, &store->drop_capacity, store->drop_count + 1,
                       sizeof *store->drops)) {
             return eop_fail_nomem("store");
@@ -186,9 +186,9 @@ static edgeops_status open_telemetry(edgeops_store *store) {
     return status;
 }
 
-/* Rows of channels that a power cut took from the catalog must not come back under the name of the
- * next channel, after another crash: all that was replayed becomes chunks before anything new
- * comes. Where that cannot be, on a full disk, there is a later try: the segments are sealed. */
+/* A power cut may take channels from the catalog. After another crash their rows must not come back
+ * under the name of the next channel: so all replayed rows become chunks before new ones come. On a
+ * full disk a later try does it, because the segments are sealed. */
 static void bury_misfits(edgeops_store *store) {
     if (store->misfits) {
         pthread_mutex_lock(&store->lock);
@@ -200,8 +200,8 @@ static void bury_misfits(edgeops_store *store) {
     }
 }
 
-/* What is replayed is read while the databases are opened. */
-static void prefetch(const edgeops_store *store) {
+/* Reads the journal ahead while the databases are opened. */
+static void prefetch_journal(const edgeops_store *store) {
     char *folder = eop_path_join(store->home, "data/journal");
     if (folder != NULL) {
         eop_journal_prefetch(folder);
@@ -237,7 +237,7 @@ edgeops_status edgeops_store_open(edgeops_store **out, const char *home,
         status = open_home(store, home);
     }
     if (status == EDGEOPS_OK) {
-        prefetch(store);
+        prefetch_journal(store);
         status = open_catalog(store);
     }
     if (status == EDGEOPS_OK) {

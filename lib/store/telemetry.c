@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* telemetry.db: its schema, opening, and reading chunks, keys, cells and states. telemetry.h has
- * what is in it; telemetry_write.c and telemetry_drop.c change it. */
+/* telemetry.db: its schema, opening it, and reading chunks, keys, cells and states. telemetry.h
+ * describes the tables; telemetry_write.c and telemetry_drop.c change them. A connection belongs to
+ * one thread at a time. */
 #include "store/telemetry_db.h"
 
 #include <sqlite3.h>
@@ -10,10 +11,10 @@
 #include "base/memory.h"
 #include "column/chunk.h"
 
-/* Large pages, since most of the file is BLOBs of some KiB. */
+/* Large pages: most of the file is BLOBs of a few KiB. */
 enum { VERSION = 2, PAGE_SIZE = 16384 };
 
-/* `stat` apart from `cell`: aggregates and filters read none of the BLOBs. */
+/* `stat` is separate from `cell`, so that aggregates and filters read no BLOBs. */
 #define TABLES_OF_2                                                                                \
     "CREATE TABLE cell(id INTEGER PRIMARY KEY, data BLOB NOT NULL);"                               \
     "CREATE TABLE stat(id INTEGER PRIMARY KEY, count INTEGER NOT NULL, nulls INTEGER NOT NULL,"    \
@@ -29,7 +30,7 @@ static const char schema[] =
     "CREATE TABLE chunk(id INTEGER PRIMARY KEY AUTOINCREMENT, asset INTEGER NOT NULL,"
     " t0 INTEGER NOT NULL, t1 INTEGER NOT NULL, ord0 INTEGER NOT NULL, ord1 INTEGER NOT NULL,"
     " rows INTEGER NOT NULL);"
-    /* Covering: finding chunks does not touch the table. */
+    /* A covering index: finding chunks does not touch the table. */
     "CREATE INDEX chunk_time ON chunk(asset, t1, t0, ord0, ord1, rows);"
     "CREATE INDEX chunk_ordinal ON chunk(asset, ord1, ord0, t0, t1, rows);"
     "CREATE TABLE state(asset INTEGER PRIMARY KEY, rows INTEGER NOT NULL,"
@@ -192,7 +193,7 @@ bool eop_telemetry_truncate(eop_telemetry *telemetry) {
 
 /* -- reading -- */
 
-/* Both are prepared: a short read would spend a tenth of its time on parsing them. */
+/* Prepared: parsing these statements would take a tenth of a short read. */
 edgeops_status eop_telemetry_begin(eop_telemetry *telemetry) {
     sqlite3_stmt *begin = NULL;
     edgeops_status status = eop_sql_get(&begin, &telemetry->sql, READ_BEGIN);
@@ -335,7 +336,7 @@ edgeops_status eop_telemetry_gap(int64_t *below, int64_t *above, eop_telemetry *
     return status == EDGEOPS_OK ? one_time(above, telemetry, CHUNK_ABOVE, asset, time) : status;
 }
 
-/* The row of a statement with the id of a cell. DONE: there is none. */
+/* Moves a statement to the row of a cell id. DONE: there is none. */
 static edgeops_status at_cell(sqlite3_stmt **select, eop_telemetry *telemetry, statement number,
                               const eop_chunk_info *chunk, uint32_t slot) {
     if (slot > SLOT_LAST) {
@@ -349,7 +350,7 @@ static edgeops_status at_cell(sqlite3_stmt **select, eop_telemetry *telemetry, s
     return eop_sql_next(&telemetry->sql, *select);
 }
 
-/* DONE: it has none. */
+/* DONE: the chunk has no such cell. */
 static edgeops_status read_key(int64_t *out, eop_telemetry *telemetry, const eop_chunk_info *chunk,
                                uint32_t slot) {
     sqlite3_stmt *select = NULL;
@@ -362,7 +363,7 @@ static edgeops_status read_key(int64_t *out, eop_telemetry *telemetry, const eop
     return status;
 }
 
-/* Places within the chunk to ordinals. */
+/* Turns places in the chunk into ordinals. */
 static void place_ordinals(eop_rows *keys, const eop_chunk_info *chunk) {
     for (size_t i = 0; i < chunk->rows; i++) {
         uint64_t offset = keys->ordinals[i];
@@ -477,7 +478,7 @@ static edgeops_status read_cell(eop_vector *vector, eop_telemetry *telemetry,
     if (status == EDGEOPS_OK) {
         status = eop_chunk_decode(vector, blob, size, chunk->rows, from, to);
     }
-    /* Without a snapshot it would hold one until the next cell. */
+    /* Without this the statement would hold a snapshot until the next cell. */
     sqlite3_reset(telemetry->sql.statements[CELL_GET]);
     return status;
 }
@@ -497,7 +498,7 @@ edgeops_status eop_telemetry_slice(eop_rows *rows, eop_telemetry *telemetry,
     return status;
 }
 
-/* The same, but only those rows that had arrived by max_ordinal. */
+/* The same, but only rows that had arrived by max_ordinal. */
 static edgeops_status read_arrived(eop_rows *rows, eop_telemetry *telemetry,
                                    const eop_chunk_info *chunk, uint64_t max_ordinal,
                                    const uint32_t *channels, size_t from, size_t to) {

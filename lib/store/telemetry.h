@@ -2,16 +2,19 @@
 /* data/telemetry.db: the chunks. A chunk is the rows of an asset with the ordinals ord0..ord1
  * without a gap, at most EOP_CHUNK_ROWS of them, sorted by (time, seq).
  *
- *   chunk: id, asset, t0, t1, ord0, ord1, rows
- *   cell:  id = chunk id << 11 | slot; data. Slot 0..1023: that channel, no cell when it is null in
- *          all rows; 1024: times; 1025: seqs, no cell when all are 0; 1026: ordinals less ord0, no
- *          cell when they ascend. In one table since rows of different sizes fill its pages better.
- *   stat:  for each cell of a channel, under its id: count, nulls, min, max, sum
- *   blob:  digest, size and number of cells' values that refer to it
- *   state: what is known of an asset's rows in chunks; bytes of their columns; how many rows were
- *          dropped by retention and their greatest time
- *   rollup: what of an asset's dropped rows is left: `id` is the asset of the chunks that hold it
- *   meta:  'applied', number of the last journal segment whose rows are here; 'home', of home.c
+ *   chunk   id, asset, t0, t1, ord0, ord1, rows
+ *   cell    id = chunk id << 11 | slot; data: a BLOB of column/chunk.h. Slots:
+ *             0..1023  the channel at that position; no cell when it is null in all rows
+ *             1024     times
+ *             1025     seqs; no cell when all are 0
+ *             1026     ordinals minus ord0; no cell when they ascend
+ *           One table for all, because rows of different sizes fill its pages better.
+ *   stat    for each cell of a channel, under its id: count, nulls, min, max, sum
+ *   blob    digest, size and number of cells' values that refer to it
+ *   state   what is known of an asset's rows in chunks; bytes of their columns; number of rows that
+ *           retention dropped, and their greatest time
+ *   rollup  what is left of an asset's dropped rows: `id` is the asset of the chunks that hold it
+ *   meta    'applied': number of the last journal segment whose rows are here; 'home': see home.c
  *
  * A segment becomes chunks, state and `applied` in one transaction. */
 #ifndef EOP_STORE_TELEMETRY_H
@@ -23,21 +26,21 @@
 
 typedef struct eop_telemetry {
     eop_sql sql;
-    eop_rows keys; /* of the chunk that is read */
-    /* Of the chunks that are written next, small and full ones; 0: to be looked up. */
+    eop_rows keys; /* keys of the chunk read last */
+    /* Ids of the next small and the next full chunk; 0: not known yet. */
     int64_t next_id[2];
-    int wal_pages; /* of the connection that writes: in the WAL after its last commit */
-    int64_t grown; /* bytes of columns written less those removed, since it was set to 0 */
+    int wal_pages; /* of the writing connection: pages in the WAL after its last commit */
+    int64_t grown; /* bytes of columns written minus those removed since the last reset */
 } eop_telemetry;
 
-/** make: where there is none. */
+/** make: create the file when it is missing. */
 edgeops_status eop_telemetry_open(eop_telemetry *telemetry, const char *path, bool make);
 void eop_telemetry_close(eop_telemetry *telemetry);
 
-/** Assets from this one on are rollups. */
+/** Ids of assets from this one on are rollups. */
 #define EOP_ROLLUP_ID UINT32_C(0x80000000)
 
-/** The number of its home, 0 when it has none yet. */
+/** Reads the number of its home, 0 when it has none yet. */
 edgeops_status eop_telemetry_home(int64_t *out, eop_telemetry *telemetry);
 edgeops_status eop_telemetry_set_home(eop_telemetry *telemetry, int64_t number);
 /** For the connection that writes, which stays where it is in memory: what is committed is on the
@@ -47,34 +50,34 @@ edgeops_status eop_telemetry_begin_writing(eop_telemetry *telemetry);
 
 /* -- writing; one connection, one thread at a time -- */
 
-/** Makes chunks of a sealed segment; measures its blocks. Does nothing more when it is applied: an
- * earlier try was told to have failed, but its commit was done. */
+/** Writes a sealed segment as chunks, after measuring its blocks. Writes nothing when the segment
+ * is applied: the commit of an earlier try was reported as failed but took effect. */
 edgeops_status eop_telemetry_write(eop_telemetry *telemetry, const eop_segment *segment);
 /** Removes some chunks of an asset. DONE: none was left, and the asset is forgotten. */
 edgeops_status eop_telemetry_drop(eop_telemetry *telemetry, uint32_t asset);
 
-/** Gives some of the pages that dropping left back to the file system. DONE: there are none. */
+/** Returns some free pages to the file system. DONE: there are none. */
 edgeops_status eop_telemetry_shrink(eop_telemetry *telemetry);
-/** Of the WAL after the last commit, also what was copied. */
+/** Size of the WAL after the last commit, including what was copied. */
 uint64_t eop_telemetry_wal_bytes(const eop_telemetry *telemetry);
-/** Copies of the WAL what it may; *bytes: what is in the WAL, also what was copied. Nothing else
- * does: call it after writing. */
+/** Copies as much of the WAL as snapshots allow; *bytes: size of the WAL, including what was
+ * copied. Nothing else checkpoints, so call it after writing. */
 void eop_telemetry_checkpoint(uint64_t *bytes, eop_telemetry *telemetry);
-/** Copies all of the WAL and makes it empty. False where somebody reads or writes. */
+/** Copies all of the WAL and empties it. False when somebody reads or writes. */
 bool eop_telemetry_truncate(eop_telemetry *telemetry);
 
 /* -- reading -- */
 
-/** From here to eop_telemetry_end() all reads see one state. */
+/** Begins a snapshot: until eop_telemetry_end() all reads see one state. */
 edgeops_status eop_telemetry_begin(eop_telemetry *telemetry);
 void eop_telemetry_end(eop_telemetry *telemetry);
 edgeops_status eop_telemetry_applied(uint64_t *out, eop_telemetry *telemetry);
 
 typedef struct eop_state {
     eop_extent extent;
-    uint64_t bytes;   /**< of the columns in chunks */
+    uint64_t bytes;   /**< bytes of the columns in chunks */
     uint64_t dropped; /**< rows that retention dropped */
-    int64_t until;    /**< greatest time of them; INT64_MIN: none were */
+    int64_t until;    /**< their greatest time; INT64_MIN: none */
 } eop_state;
 typedef edgeops_status (*eop_state_fn)(uint32_t asset, const eop_state *state, void *user_data);
 edgeops_status eop_telemetry_states(eop_telemetry *telemetry, eop_state_fn fn, void *user_data);
@@ -97,10 +100,11 @@ typedef struct eop_chunk_list {
 /** Appends the chunks of an asset that may have rows in [from, to], sorted by t0. */
 edgeops_status eop_telemetry_find(eop_chunk_list *list, eop_telemetry *telemetry, uint32_t asset,
                                   int64_t from, int64_t to);
-/** The chunk with this ordinal or else the next one. EDGEOPS_DONE: none. */
+/** Finds the chunk with this ordinal, else the next one. EDGEOPS_DONE: none. */
 edgeops_status eop_telemetry_at(eop_chunk_info *out, eop_telemetry *telemetry, uint32_t asset,
                                 uint64_t ordinal);
-/** Greatest t1 below and least t0 above a time; INT64_MIN and INT64_MAX when there is none. */
+/** The greatest t1 below and the least t0 above a time; INT64_MIN and INT64_MAX when there is
+ * none. */
 edgeops_status eop_telemetry_gap(int64_t *below, int64_t *above, eop_telemetry *telemetry,
                                  uint32_t asset, int64_t time);
 
@@ -116,9 +120,9 @@ edgeops_status eop_telemetry_read(eop_rows *rows, eop_telemetry *telemetry,
                                   const eop_chunk_info *chunk, const eop_chunk_filter *filter,
                                   const uint32_t *channels);
 
-/* Parts of that, for who does not need all. */
+/* Parts of eop_telemetry_read(), for callers that do not need all of it. */
 
-/** Times, seqs and ordinals of a chunk into telemetry->keys. */
+/** Reads times, seqs and ordinals of a chunk into telemetry->keys. */
 edgeops_status eop_telemetry_keys(eop_telemetry *telemetry, const eop_chunk_info *chunk);
 /** Appends rows [from, to) of the chunk whose keys were read last. */
 edgeops_status eop_telemetry_slice(eop_rows *rows, eop_telemetry *telemetry,
@@ -127,11 +131,11 @@ edgeops_status eop_telemetry_slice(eop_rows *rows, eop_telemetry *telemetry,
 /** The BLOB of a channel, borrowed until the next call. DONE: the channel is null in all rows. */
 edgeops_status eop_telemetry_cell(const void **blob, size_t *size, eop_telemetry *telemetry,
                                   const eop_chunk_info *chunk, uint32_t channel);
-/** What stands beside it. DONE likewise. */
+/** The statistics of a channel. DONE as above. */
 edgeops_status eop_telemetry_stats(eop_chunk_stats *stats, eop_telemetry *telemetry,
                                    const eop_chunk_info *chunk, uint32_t channel);
-/** The same of the channels first..last, ascending, those that have some: begin, then next, which
- * says DONE at the end. In a snapshot. */
+/** The statistics of the channels first..last, ascending, that have some: call begin, then next
+ * until it returns DONE. In a snapshot. */
 edgeops_status eop_telemetry_stats_begin(eop_telemetry *telemetry, const eop_chunk_info *chunk,
                                          uint32_t first, uint32_t last);
 edgeops_status eop_telemetry_stats_next(uint32_t *channel, eop_chunk_stats *stats,

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of telemetry.db have in common. */
+/* What telemetry.c, telemetry_write.c, telemetry_drop.c and compacting share: statements, slots of
+ * cells, and changes inside the writer's transaction. */
 #ifndef EOP_STORE_TELEMETRY_DB_H
 #define EOP_STORE_TELEMETRY_DB_H
 
 #include "store/telemetry.h"
 
-/** Places of a chunk's cells: its channels, then its keys. */
+/** Slots of a chunk's cells: its channels, then its keys. */
 enum {
     SLOT_BITS = 11,
     SLOT_TIMES = EOP_CHANNELS_MAX,
@@ -59,23 +60,23 @@ typedef enum statement {
     STATEMENTS
 } statement;
 
-/** The chunk that a row of id, t0, t1, ord0, ord1, rows is. E_CORRUPT. */
+/** Reads a chunk from a row of id, t0, t1, ord0, ord1, rows. E_CORRUPT. */
 edgeops_status eop_telemetry_take_info(eop_chunk_info *info, eop_sql_statement *select);
-/** Finds out the ids of the next chunks, once. They are not used again while it is open, since the
- * lookup keeps chunks by them: so it comes before any chunk goes. */
+/** Finds the ids of the next chunks, once. The lookup caches chunks by id, so an id is not reused
+ * while the file is open: call this before any chunk is removed. */
 edgeops_status eop_telemetry_know_ids(eop_telemetry *telemetry);
-/** Bytes of its columns. */
+/** Bytes of a chunk's columns. */
 edgeops_status eop_telemetry_chunk_bytes(uint64_t *out, eop_telemetry *telemetry, int64_t id);
-/** With its cells; inside a transaction. Makes telemetry->grown smaller. */
+/** Inside a transaction: removes a chunk with its cells and reduces telemetry->grown. */
 edgeops_status eop_telemetry_remove_chunk(eop_telemetry *telemetry, int64_t id);
 
-/** Writes rows in order of arrival as chunks, in the place of those that were removed: state does
- * not change but for its bytes. */
+/** Writes rows in order of arrival as chunks, in place of removed ones: of the state only the bytes
+ * change. */
 edgeops_status eop_telemetry_replace_rows(eop_telemetry *telemetry, uint32_t asset,
                                           const eop_rows *rows, eop_buf *buf);
-/** Rows that a chunk of such columns is cut to. */
+/** Rows of a full chunk with such columns. */
 size_t eop_telemetry_cut(const eop_rows *rows);
-/** Sorted rows with all columns that follow those which the asset has; inside a transaction. */
+/** Inside a transaction: writes sorted, complete rows that follow those of the asset. */
 edgeops_status eop_telemetry_put_rows(eop_telemetry *telemetry, uint32_t asset,
                                       const eop_rows *rows, eop_buf *buf);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Takes chunks out of telemetry.db: one, or all of an asset and its rollups in steps, and gives
- * free pages back to the file system. The writer's thread only. */
+/* Removes chunks from telemetry.db: a single one, or all of an asset and its rollups in steps;
+ * returns free pages to the file system. The writer's thread only. */
 #include <sqlite3.h>
 
 #include "store/compact.h"
@@ -8,7 +8,7 @@
 
 enum { DROP_CHUNKS = 16 };
 
-/* The last one of those below `end`, and the next one after it. */
+/* The id after the last chunk below `end`. */
 static edgeops_status find_next_id(int64_t *out, eop_telemetry *telemetry, int64_t end) {
     sqlite3_stmt *select = NULL;
     edgeops_status status = eop_sql_get(&select, &telemetry->sql, CHUNK_LAST_ID);
@@ -81,7 +81,7 @@ edgeops_status eop_telemetry_remove_chunk(eop_telemetry *telemetry, int64_t id) 
     return status;
 }
 
-/* EDGEOPS_OK: one is gone. */
+/* EDGEOPS_OK: removed one. */
 static edgeops_status drop_one(eop_telemetry *telemetry, uint32_t asset) {
     sqlite3_stmt *find = NULL;
     edgeops_status status = eop_sql_get(&find, &telemetry->sql, CHUNK_IDS);
@@ -97,7 +97,7 @@ static edgeops_status drop_one(eop_telemetry *telemetry, uint32_t asset) {
     return status;
 }
 
-static edgeops_status forget(eop_telemetry *telemetry, statement number, uint32_t asset) {
+static edgeops_status delete_rows_of(eop_telemetry *telemetry, statement number, uint32_t asset) {
     sqlite3_stmt *remove = NULL;
     edgeops_status status = eop_sql_get(&remove, &telemetry->sql, number);
     if (status == EDGEOPS_OK) {
@@ -107,7 +107,7 @@ static edgeops_status forget(eop_telemetry *telemetry, statement number, uint32_
     return status;
 }
 
-/* One of the asset's rollups. DONE: there is none. */
+/* Finds one of the asset's rollups. DONE: there is none. */
 static edgeops_status one_rollup(uint32_t *out, eop_telemetry *telemetry, uint32_t asset) {
     sqlite3_stmt *select = NULL;
     edgeops_status status = eop_sql_get(&select, &telemetry->sql, ROLLUP_LIST);
@@ -122,7 +122,7 @@ static edgeops_status one_rollup(uint32_t *out, eop_telemetry *telemetry, uint32
     return status;
 }
 
-/* The asset's chunks, then those of its rollups. DONE: nothing is left. */
+/* Removes a chunk of the asset, then of its rollups. DONE: nothing is left. */
 static edgeops_status drop_next(eop_telemetry *telemetry, uint32_t asset) {
     uint32_t rollup = 0;
     edgeops_status status = drop_one(telemetry, asset);
@@ -132,9 +132,9 @@ static edgeops_status drop_next(eop_telemetry *telemetry, uint32_t asset) {
             status = drop_one(telemetry, rollup);
         }
         if (status == EDGEOPS_DONE && rollup != 0) {
-            status = forget(telemetry, STATE_REMOVE, rollup);
+            status = delete_rows_of(telemetry, STATE_REMOVE, rollup);
             if (status == EDGEOPS_OK) {
-                status = forget(telemetry, ROLLUP_REMOVE, rollup);
+                status = delete_rows_of(telemetry, ROLLUP_REMOVE, rollup);
             }
         }
     }
@@ -151,9 +151,9 @@ edgeops_status eop_telemetry_drop(eop_telemetry *telemetry, uint32_t asset) {
         status = drop_next(telemetry, asset);
     }
     if (status == EDGEOPS_DONE) {
-        /* `state` goes last: it tells the next opening that there is more to remove. */
+        /* `state` is removed last: it tells the next opening that there is more to remove. */
         more = false;
-        status = forget(telemetry, STATE_REMOVE, asset);
+        status = delete_rows_of(telemetry, STATE_REMOVE, asset);
     }
     status = eop_sql_end(&telemetry->sql, status);
     return status == EDGEOPS_OK && !more ? EDGEOPS_DONE : status;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writes chunks into telemetry.db: cut, sorted and encoded, with their statistics and the state of
- * their asset. The writer's thread only; one transaction a segment. */
+/* Writes chunks into telemetry.db: cuts, sorts and encodes rows, with their statistics and the
+ * state of their asset. The writer's thread only; one transaction for a segment. */
 
 #include <sqlite3.h>
 
@@ -35,7 +35,7 @@ static edgeops_status write_stats(eop_telemetry *telemetry, int64_t id, const eo
     return eop_sql_run(&telemetry->sql, insert);
 }
 
-/* What is encoded in buf. */
+/* Writes the BLOB in buf as a cell. */
 static edgeops_status write_cell(eop_telemetry *telemetry, int64_t id, const eop_buf *buf) {
     sqlite3_stmt *insert = NULL;
     if (buf->failed) {
@@ -79,7 +79,7 @@ static edgeops_status write_key(eop_telemetry *telemetry, int64_t chunk, uint32_
     return write_cell(telemetry, eop_cell_id(chunk, slot), buf);
 }
 
-/* After the channels, so that cells come with ascending ids. */
+/* Called after the channels, so that cells are inserted with ascending ids. */
 static edgeops_status write_keys(eop_telemetry *telemetry, int64_t chunk, eop_rows *rows,
                                  uint64_t first_ordinal, eop_buf *buf) {
     size_t n = rows->rows;
@@ -97,7 +97,7 @@ static edgeops_status write_keys(eop_telemetry *telemetry, int64_t chunk, eop_ro
     return status;
 }
 
-/* Rows of a chunk that is full: fewer where they are wide. */
+/* Fewer rows where they are wide. */
 size_t eop_telemetry_cut(const eop_rows *rows) {
     size_t bytes = 1;
     for (size_t k = 0; k < rows->vector_count; k++) {
@@ -109,7 +109,7 @@ size_t eop_telemetry_cut(const eop_rows *rows) {
     return cut > EOP_CHUNK_CUT ? EOP_CHUNK_CUT : cut < EOP_CHUNK_CUT_MIN ? EOP_CHUNK_CUT_MIN : cut;
 }
 
-/* Sorted rows with the ordinals first_ordinal.. in some order. */
+/* Writes sorted rows whose ordinals are first_ordinal.. in some order. */
 static edgeops_status write_chunk(eop_telemetry *telemetry, uint32_t asset, uint64_t first_ordinal,
                                   eop_rows *rows, eop_buf *buf) {
     sqlite3_stmt *insert = NULL;
@@ -154,8 +154,8 @@ static edgeops_status write_state(eop_telemetry *telemetry, uint32_t asset,
     return eop_sql_run(&telemetry->sql, upsert);
 }
 
-/* Cut by arrival, then sorted: so a chunk has ordinals without a gap, and a cursor reads each chunk
- * once. The rows are in order of arrival. */
+/* Writes rows, which are in order of arrival. Cuts before it sorts: so the ordinals of a chunk have
+ * no gap, and a cursor reads each chunk once. */
 static edgeops_status write_rows(eop_telemetry *telemetry, uint32_t asset, const eop_rows *data,
                                  bool sorted, eop_buf *buf) {
     edgeops_status status = EDGEOPS_OK;
@@ -201,8 +201,7 @@ edgeops_status eop_telemetry_replace_rows(eop_telemetry *telemetry, uint32_t ass
     return status;
 }
 
-/* Rows that follow those an asset has, together with those of the chunks before them that are too
- * small. */
+/* Writes new rows of an asset, merged with the small chunks before them. */
 static edgeops_status put_rows(eop_telemetry *telemetry, uint32_t asset, const eop_rows *data,
                                bool sorted, const eop_extent *extent, eop_buf *buf,
                                size_t *budget) {
@@ -257,7 +256,7 @@ static edgeops_status write_block(eop_telemetry *telemetry, eop_block *block, eo
                     block->whole ? budget : &none);
 }
 
-/* Twice what the segment brings: merging keeps up, and what came late is made up for. */
+/* Twice the segment's chunks, so that merging keeps up and catches up after late rows. */
 static size_t merge_budget(const eop_segment *segment) {
     size_t budget = MERGE_MIN;
     for (const eop_block *block = segment->blocks; block != NULL; block = block->next_in_segment) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How the background writer's tries ended. See tries.h. */
+/* Counts the background writer's tries at one kind of work and keeps how the last one ended; see
+ * tries.h. Under the store's `lock`. */
 #include "store/tries.h"
 
 #include <stdio.h>

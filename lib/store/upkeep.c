@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Hands work to the background writer and waits for it. The list of work is under `lock`; the work
- * stands on the stack of whoever waits. */
+/* Hands work to the background writer and waits for it. The list of work is under `lock`; each item
+ * is on the stack of the waiting thread. */
 #include "store/upkeep.h"
 
 #include <stdio.h>

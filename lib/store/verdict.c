@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Verdicts on the samples of one append. See verdict.h. */
+/* Collects the verdicts on the samples of one append, then copies them into one block for the
+ * caller; see verdict.h. */
 #include "store/verdict.h"
 
 #include <string.h>
@@ -9,12 +10,12 @@
 
 enum { ALIGN = 8 }; /* an edgeops_blob holds a uint64_t */
 
-/* A place in `bytes` as a pointer, until the block is made. 0 stays NULL. */
-static void *place(size_t offset) {
+/* Stores an offset in `bytes` as a pointer until the block is made; NULL means none. */
+static void *offset_pointer(size_t offset) {
     return (void *)(uintptr_t)(offset + 1);
 }
 
-static void move(const void *at, const char **pointer, const char *bytes) {
+static void move_pointer(const void *at, const char **pointer, const char *bytes) {
     if (at != NULL) {
         *pointer = bytes + ((uintptr_t)at - 1);
     }
@@ -46,13 +47,13 @@ edgeops_status eop_verdicts_add(eop_verdicts *verdicts, edgeops_outcome outcome,
     return EDGEOPS_OK;
 }
 
-/* Copies to an aligned place of `bytes`. */
-static const void *keep(eop_buf *bytes, const void *data, size_t size) {
+/* Copies data to an aligned place in `bytes`. */
+static const void *keep_bytes(eop_buf *bytes, const void *data, size_t size) {
     static const char zeros[ALIGN];
     eop_buf_put(bytes, zeros, (ALIGN - bytes->size % ALIGN) % ALIGN);
     size_t offset = bytes->size;
     eop_buf_put(bytes, data, size);
-    return place(offset);
+    return offset_pointer(offset);
 }
 
 edgeops_status eop_verdicts_conflict(eop_verdicts *verdicts, const char *channel,
@@ -62,11 +63,11 @@ edgeops_status eop_verdicts_conflict(eop_verdicts *verdicts, const char *channel
         return status;
     }
     edgeops_verdict *verdict = &verdicts->items[verdicts->count - 1];
-    verdict->channel = keep(&verdicts->bytes, channel, strlen(channel) + 1);
+    verdict->channel = keep_bytes(&verdicts->bytes, channel, strlen(channel) + 1);
     verdict->stored = *stored;
     verdict->quality = quality;
     if (stored->size > 0) {
-        verdict->stored.as.data = keep(&verdicts->bytes, stored->as.data, stored->size);
+        verdict->stored.as.data = keep_bytes(&verdicts->bytes, stored->as.data, stored->size);
     }
     return verdicts->bytes.failed ? eop_fail_nomem("store") : EDGEOPS_OK;
 }
@@ -90,9 +91,9 @@ edgeops_status eop_verdicts_give(edgeops_verdict **out, uint64_t *count, eop_ver
     }
     for (size_t i = 0; i < verdicts->count; i++) {
         edgeops_verdict *verdict = &(*out)[i];
-        move(verdict->channel, &verdict->channel, bytes);
+        move_pointer(verdict->channel, &verdict->channel, bytes);
         if (verdict->stored.size > 0) {
-            move(verdict->stored.as.data, &verdict->stored.as.str, bytes);
+            move_pointer(verdict->stored.as.data, &verdict->stored.as.str, bytes);
         }
     }
     eop_verdicts_begin(verdicts, false);

@@ -11,22 +11,23 @@
 #include "edgeops/store.h"
 
 typedef struct eop_verdicts {
-    bool wanted; /* else all that follows does nothing */
+    bool wanted; /* false: all calls below do nothing */
     edgeops_verdict *items;
     size_t count;
     size_t capacity;
-    eop_buf bytes; /* what channel and stored refer to, by their place in it */
+    eop_buf bytes; /* the texts and values that verdicts refer to by offset */
 } eop_verdicts;
 
 /** Begins a new list. */
 void eop_verdicts_begin(eop_verdicts *verdicts, bool wanted);
-/** A verdict on the next sample. */
+/** Adds a verdict on the next sample. */
 edgeops_status eop_verdicts_add(eop_verdicts *verdicts, edgeops_outcome outcome, uint32_t marks,
                                 uint64_t ordinal);
 /** A conflict: what is stored of the channel; both copied. */
 edgeops_status eop_verdicts_conflict(eop_verdicts *verdicts, const char *channel,
                                      const edgeops_value *stored, uint16_t quality);
-/** All of them in one block, free with eop_free(); NULL when there are none. Starts anew. */
+/** All of them in one block, free with eop_free(); NULL when there are none. Removes all
+ * verdicts. */
 edgeops_status eop_verdicts_give(edgeops_verdict **out, uint64_t *count, eop_verdicts *verdicts);
 void eop_verdicts_dispose(eop_verdicts *verdicts);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads everything the store has and reports what is not as it was written; see verify.h. On a
- * snapshot, so that everything goes on meanwhile. */
+/* Reads everything the store has and reports what is not as it was written; see verify.h. Works on
+ * a snapshot, so appends and reads go on meanwhile. */
 #include "store/verify.h"
 
 #include <fcntl.h>
@@ -29,7 +29,7 @@
     "import these samples again where their source still has them, or restore a backup; and look " \
     "after the disk"
 
-/* Parts of the work, in thousandths. */
+/* Progress at the beginning of each part, in thousandths. */
 enum { AT_CHUNKS = 150, AT_JOURNAL = 750, AT_DATASETS = 800, AT_BLOBS = 900, ALL = 1000 };
 
 typedef struct verify {
@@ -37,38 +37,38 @@ typedef struct verify {
     const eop_verify_handler *handler;
     eop_verified sum;
     eop_snapshot at;
-    /* Whose chunk it is. */
+    /* The asset of the current chunk. */
     uint32_t asset;
     char *name;
     edgeops_type *types;
     uint32_t *lengths;
     char **channels;
     size_t channel_count;
-    bool going;      /**< removed: its chunks are on their way out */
-    uint32_t *drops; /**< those that were going when it began, and may be gone since */
+    bool going;      /**< removed: its chunks are being dropped */
+    uint32_t *drops; /**< assets that were being dropped at the beginning and may be gone now */
     size_t drop_count;
     eop_cell *cells;
     uint64_t bad_frames;
 } verify;
 
-static edgeops_status progress(verify *v, int from, int to, double part) {
+static edgeops_status report_progress(verify *v, int from, int to, double part) {
     part = part < 0 ? 0 : part > 1 ? 1 : part;
     return v->handler->progress((from + (to - from) * part) / ALL, v->handler->user_data);
 }
 
-static void tell(verify *v, const eop_finding *finding) {
+static void report_finding(verify *v, const eop_finding *finding) {
     v->sum.findings++;
     v->handler->finding(finding, v->handler->user_data);
 }
 
-/* What the last error says, of a thing by its name. */
+/* Reports the last error as a finding about `what`. */
 static void tell_error(verify *v, const char *what, const char *hint) {
     char detail[512];
     snprintf(detail, sizeof detail, "%s", edgeops_error_last()->message);
-    tell(v, &(eop_finding){.what = what, .detail = detail, .hint = hint});
+    report_finding(v, &(eop_finding){.what = what, .detail = detail, .hint = hint});
 }
 
-/* Only what is on the disk is a finding. */
+/* Only errors in what is on the disk are findings. */
 static bool is_damage(edgeops_status status) {
     return eop_sql_unreadable(status);
 }
@@ -76,7 +76,7 @@ static bool is_damage(edgeops_status status) {
 /* -- databases -- */
 
 static int on_sqlite(void *user_data) {
-    return progress(user_data, 0, AT_CHUNKS, 0) != EDGEOPS_OK;
+    return report_progress(user_data, 0, AT_CHUNKS, 0) != EDGEOPS_OK;
 }
 
 static edgeops_status check_database(verify *v, sqlite3 *db, const char *what) {
@@ -89,20 +89,22 @@ static edgeops_status check_database(verify *v, sqlite3 *db, const char *what) {
             char detail[512];
             snprintf(detail, sizeof detail, "SQLite says: %s", text);
             detail[strcspn(detail, "\n")] = ' ';
-            tell(v, &(eop_finding){.what = what, .detail = detail, .hint = EOP_HINT_FILE});
+            report_finding(v,
+                           &(eop_finding){.what = what, .detail = detail, .hint = EOP_HINT_FILE});
         }
         rc = SQLITE_OK;
     }
     if (rc != SQLITE_DONE && rc != SQLITE_INTERRUPT) {
-        tell(v, &(eop_finding){.what = what, .detail = sqlite3_errmsg(db), .hint = EOP_HINT_FILE});
+        report_finding(
+            v, &(eop_finding){.what = what, .detail = sqlite3_errmsg(db), .hint = EOP_HINT_FILE});
     }
     sqlite3_finalize(check);
     sqlite3_progress_handler(db, 0, NULL, NULL);
-    return progress(v, 0, AT_CHUNKS, 0);
+    return report_progress(v, 0, AT_CHUNKS, 0);
 }
 
-/* First column of the only row; 0 when it cannot be had. */
-static int64_t ask(verify *v, const char *text) {
+/* Runs a query with one number; 0 when it fails. */
+static int64_t query_number(verify *v, const char *text) {
     sqlite3_stmt *select = NULL;
     int64_t value = 0;
     if (sqlite3_prepare_v2(v->at.chunks.sql.db, text, -1, &select, NULL) == SQLITE_OK &&
@@ -113,7 +115,7 @@ static int64_t ask(verify *v, const char *text) {
     return value;
 }
 
-/* Cells and what stands beside them belong together, and to a chunk. */
+/* Each cell must belong to a chunk, and each statistic to a cell. */
 static void check_orphans(verify *v) {
     static const struct {
         const char *query;
@@ -125,12 +127,13 @@ static void check_orphans(verify *v) {
         {"SELECT count(*) FROM stat WHERE NOT EXISTS(SELECT 1 FROM cell WHERE cell.id = stat.id)",
          "statistics belong to no column: they take room only"}};
     for (size_t i = 0; i < EOP_COUNT(orphans); i++) {
-        int64_t n = ask(v, orphans[i].query);
+        int64_t n = query_number(v, orphans[i].query);
         if (n > 0) {
             char detail[128];
             snprintf(detail, sizeof detail, "%lld %s", (long long)n, orphans[i].how);
-            tell(v, &(eop_finding){
-                        .what = "data/telemetry.db", .detail = detail, .hint = EOP_HINT_FILE});
+            report_finding(v, &(eop_finding){.what = "data/telemetry.db",
+                                             .detail = detail,
+                                             .hint = EOP_HINT_FILE});
         }
     }
 }
@@ -175,7 +178,7 @@ static bool copy_asset(verify *v, const eop_asset *asset) {
     return true;
 }
 
-/* Columns of rollups: min, max, sum and count of each channel (rollup.h). */
+/* Sets up the columns of rollups: min, max, sum and count of each channel (rollup.h). */
 static edgeops_status copy_rollup(verify *v) {
     enum { COLUMNS = 4 };
     static const char *const names[COLUMNS] = {"min", "max", "sum", "count"};
@@ -211,7 +214,7 @@ static bool is_in(const uint32_t *assets, size_t count, uint32_t asset) {
     return false;
 }
 
-/* Before the snapshot, which may have chunks of what is gone a moment later. */
+/* Called before the snapshot, which may have chunks of assets that are gone a moment later. */
 static edgeops_status note_drops(verify *v) {
     edgeops_store *store = v->store;
     pthread_mutex_lock(&store->lock);
@@ -224,7 +227,7 @@ static edgeops_status note_drops(verify *v) {
     return v->drops != NULL ? EDGEOPS_OK : eop_fail_nomem("store");
 }
 
-/* name NULL afterwards: it is known nowhere. */
+/* name is NULL afterwards when nothing knows the asset. */
 static edgeops_status enter_asset(verify *v, uint32_t id) {
     char query[96];
     if (id == v->asset && v->asset != 0) {
@@ -235,7 +238,7 @@ static edgeops_status enter_asset(verify *v, uint32_t id) {
     uint32_t of = id;
     if (id >= EOP_ROLLUP_ID) {
         snprintf(query, sizeof query, "SELECT asset FROM rollup WHERE id = %" PRIu32, id);
-        of = (uint32_t)ask(v, query);
+        of = (uint32_t)query_number(v, query);
     }
     pthread_mutex_lock(&v->store->lock);
     const eop_asset *asset = eop_asset_list_by_id(&v->store->assets, of);
@@ -254,14 +257,14 @@ static void tell_chunk(verify *v, const eop_chunk_info *chunk, const char *chann
     char what[64];
     snprintf(what, sizeof what, "%s %" PRId64, v->asset >= EOP_ROLLUP_ID ? "rollup" : "chunk",
              chunk->id);
-    tell(v, &(eop_finding){.what = what,
-                           .asset = v->name,
-                           .channel = channel,
-                           .has_range = true,
-                           .first = chunk->t0,
-                           .last = chunk->t1,
-                           .detail = detail,
-                           .hint = hint});
+    report_finding(v, &(eop_finding){.what = what,
+                                     .asset = v->name,
+                                     .channel = channel,
+                                     .has_range = true,
+                                     .first = chunk->t0,
+                                     .last = chunk->t1,
+                                     .detail = detail,
+                                     .hint = hint});
 }
 
 static void tell_chunk_error(verify *v, const eop_chunk_info *chunk, const char *channel) {
@@ -270,7 +273,7 @@ static void tell_chunk_error(verify *v, const eop_chunk_info *chunk, const char 
     tell_chunk(v, chunk, channel, detail, HINT_SAMPLES);
 }
 
-/* Sorted by (time, seq), within its bounds, and each ordinal once. */
+/* Keys must be sorted by (time, seq), within the chunk's bounds, and have each ordinal once. */
 static bool keys_are_sound(const eop_rows *keys, const eop_chunk_info *chunk) {
     uint8_t seen[EOP_CHUNK_ROWS / 8] = {0};
     size_t n = keys->rows;
@@ -293,7 +296,7 @@ static bool same_number(double a, double b) {
     return a == b || (a != a && b != b);
 }
 
-/* What readers decide by without reading the column. */
+/* Checks the statistics, by which readers skip columns. */
 static edgeops_status check_stats(verify *v, const eop_chunk_info *chunk, uint32_t channel,
                                   const eop_vector *vector) {
     eop_chunk_stats kept = {0};
@@ -362,10 +365,10 @@ static edgeops_status check_chunk(verify *v, const eop_chunk_info *chunk) {
     return status;
 }
 
-/* A row that cannot be read ends the list: nobody knows what comes behind it. */
+/* An unreadable row ends the list: what follows it cannot be known. */
 static edgeops_status check_chunks(verify *v) {
     eop_sql *sql = &v->at.chunks.sql;
-    int64_t total = ask(v, "SELECT count(*) FROM chunk");
+    int64_t total = query_number(v, "SELECT count(*) FROM chunk");
     sqlite3_stmt *select = NULL;
     int rc = sqlite3_prepare_v2(
         sql->db, "SELECT id, t0, t1, ord0, ord1, rows, asset FROM chunk ORDER BY asset, ord1", -1,
@@ -385,8 +388,8 @@ static edgeops_status check_chunks(verify *v) {
             status = check_chunk(v, &chunk);
         }
         if (status == EDGEOPS_OK) {
-            status = progress(v, AT_CHUNKS, AT_JOURNAL,
-                              total > 0 ? (double)v->sum.chunks / (double)total : 1);
+            status = report_progress(v, AT_CHUNKS, AT_JOURNAL,
+                                     total > 0 ? (double)v->sum.chunks / (double)total : 1);
         }
     }
     if (status == EDGEOPS_OK && rc != SQLITE_DONE) {
@@ -402,7 +405,7 @@ static edgeops_status check_chunks(verify *v) {
 
 /* -- the journal -- */
 
-/* A block of rows that were appended in columns. */
+/* Checks a block of rows that were appended as columns. */
 static edgeops_status check_block(const char **payload, const char *end) {
     eop_table_frame frame;
     eop_table_frame_column column;
@@ -434,7 +437,7 @@ static edgeops_status check_frame(uint64_t segment, const char *payload, size_t 
                      : eop_frame_next(&row, v->cells, &payload, end);
     }
     v->bad_frames += status == EDGEOPS_E_CORRUPT;
-    return progress(v, AT_JOURNAL, AT_DATASETS, 0);
+    return report_progress(v, AT_JOURNAL, AT_DATASETS, 0);
 }
 
 static edgeops_status check_segment(verify *v, const eop_journal_pin *pin) {
@@ -461,7 +464,7 @@ static edgeops_status check_segment(verify *v, const eop_journal_pin *pin) {
         snprintf(detail, sizeof detail,
                  "is damaged in %" PRIu64 " places: the samples of one append are lost in each",
                  damaged);
-        tell(v, &(eop_finding){.what = what, .detail = detail, .hint = HINT_SAMPLES});
+        report_finding(v, &(eop_finding){.what = what, .detail = detail, .hint = HINT_SAMPLES});
     }
     return status;
 }
@@ -481,11 +484,11 @@ static edgeops_status check_journal(verify *v) {
 /* -- what is above -- */
 
 static void on_finding_above(const eop_finding *finding, void *user_data) {
-    tell(user_data, finding);
+    report_finding(user_data, finding);
 }
 
 static edgeops_status on_progress_above(double part, void *user_data) {
-    return progress(user_data, AT_DATASETS, AT_BLOBS, part);
+    return report_progress(user_data, AT_DATASETS, AT_BLOBS, part);
 }
 
 static edgeops_status check_above(verify *v) {
@@ -496,7 +499,7 @@ static edgeops_status check_above(verify *v) {
 
 /* -- blobs -- */
 
-/* "ab/REST": the digest in two pieces. What is half written has another name. */
+/* "ab/REST": the digest in two parts. A half-written file has another name. */
 static edgeops_status check_blob(const eop_tree_entry *entry, void *user_data) {
     verify *v = user_data;
     char hex[65] = "";
@@ -517,15 +520,15 @@ static edgeops_status check_blob(const eop_tree_entry *entry, void *user_data) {
                     strcmp(hex + 2, entry->path + 3) == 0;
         if (is_damage(status) || (status == EDGEOPS_OK && !same)) {
             char *what = eop_format("blob %s", entry->path);
-            tell(v, &(eop_finding){.what = what != NULL ? what : "blob",
-                                   .detail = "has other content than its name says",
-                                   .hint = HINT_SAMPLES});
+            report_finding(v, &(eop_finding){.what = what != NULL ? what : "blob",
+                                             .detail = "has other content than its name says",
+                                             .hint = HINT_SAMPLES});
             eop_free(what);
             status = EDGEOPS_OK;
         }
     }
     eop_free(path);
-    return status == EDGEOPS_OK ? progress(v, AT_BLOBS, ALL, 0) : status;
+    return status == EDGEOPS_OK ? report_progress(v, AT_BLOBS, ALL, 0) : status;
 }
 
 static edgeops_status check_blobs(verify *v) {
@@ -551,7 +554,7 @@ edgeops_status eop_store_verify(eop_verified *out, edgeops_store *store,
     }
     if (is_damage(status) || status == EDGEOPS_E_NOTFOUND) {
         tell_error(&v, "home", EOP_HINT_FILE);
-        status = EDGEOPS_DONE; /* there is nothing to hold on to */
+        status = EDGEOPS_DONE; /* nothing else can be checked without a snapshot */
     }
     if (status == EDGEOPS_OK) {
         status = check_database(&v, v.at.catalog.db, "catalog.db");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads all that the store has and tells what of it is not as it was written. */
+/* Reads all that the store has and reports what is not as it was written. */
 #ifndef EOP_STORE_VERIFY_H
 #define EOP_STORE_VERIFY_H
 
@@ -13,16 +13,16 @@
 /** Borrowed for the call. */
 typedef struct eop_finding {
     const char *what;    /**< "chunk 17", "data/telemetry.db", "dataset d1", ... */
-    const char *asset;   /**< whose samples are affected; NULL: not known, or none */
-    const char *channel; /**< NULL: all of them */
+    const char *asset;   /**< whose samples are affected; NULL: none or not known */
+    const char *channel; /**< NULL: all channels */
     bool has_range;
-    edgeops_time first; /**< of the affected samples; inclusive both */
+    edgeops_time first; /**< first and last affected sample, both inclusive */
     edgeops_time last;
     const char *detail; /**< one line */
     const char *hint;   /**< what to do */
 } eop_finding;
 
-/** What was looked at. */
+/** What was checked. */
 typedef struct eop_verified {
     uint64_t chunks;
     uint64_t columns; /**< of chunks */
@@ -37,12 +37,12 @@ typedef struct eop_verified {
 typedef struct eop_verify_handler eop_verify_handler;
 struct eop_verify_handler {
     void (*finding)(const eop_finding *finding, void *user_data);
-    /** How much is done, 0 to 1; called often. Anything but EDGEOPS_OK ends it and is passed
-     * through. */
+    /** Called often with the part done, 0 to 1. Any status but EDGEOPS_OK ends the check and is
+     * returned. */
     edgeops_status (*progress)(double part, void *user_data);
-    /** NULL, or what checks the things that are kept above the store, between the journal and the
-     * blobs: eop_datasets_check(). It adds what it looked at to the sum, and reports to the handler
-     * that it is given. */
+    /** NULL, or a check of the rooms above the store, run between journal and blobs:
+     * eop_datasets_check(). It adds its counts to the sum and reports to the handler that it
+     * gets. */
     edgeops_status (*above)(eop_verified *sum, edgeops_store *store,
                             const eop_verify_handler *handler);
     void *user_data;

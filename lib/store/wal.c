@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The WAL of telemetry.db. */
+/* Keeps the WAL of telemetry.db short: copies it into the database, and now and then holds new
+ * readers back until it can begin anew. The writer's thread only; takes `pool_lock`. */
 #include <time.h>
 
 #include "store/internal.h"
@@ -7,7 +8,7 @@
 
 enum { HOLD_MS = 500, CHECKPOINT_BYTES = 4 * 1024 * 1024 };
 
-static void deadline(struct timespec *until) {
+static void set_deadline(struct timespec *until) {
     clock_gettime(CLOCK_MONOTONIC, until);
     until->tv_nsec += HOLD_MS * 1000000L;
     if (until->tv_nsec >= 1000000000L) {
@@ -16,11 +17,12 @@ static void deadline(struct timespec *until) {
     }
 }
 
-/* Lets the snapshots end and begins no others. True: there is none. */
+/* Keeps new snapshots from beginning and waits for the others to end. False: some have not ended in
+ * time. */
 static bool hold_readers(edgeops_store *store) {
     struct timespec until;
     int rc = 0;
-    deadline(&until);
+    set_deadline(&until);
     pthread_mutex_lock(&store->pool_lock);
     store->hold_readers = true;
     while (store->reading > 0 && rc == 0) {
@@ -40,7 +42,7 @@ static void free_readers(edgeops_store *store) {
 
 void eop_store_checkpoint_chunks(edgeops_store *store, bool at_once) {
     uint64_t bytes = 0;
-    /* Each time is two more syncs: not for each small segment. */
+    /* Each checkpoint costs two syncs: too many for each small segment. */
     if (!at_once && eop_telemetry_wal_bytes(&store->writer) < CHECKPOINT_BYTES) {
         return;
     }
@@ -50,6 +52,6 @@ void eop_store_checkpoint_chunks(edgeops_store *store, bool at_once) {
     }
     bool done = hold_readers(store) && eop_telemetry_truncate(&store->writer);
     free_readers(store);
-    /* Somebody reads for long: not again for each segment. */
+    /* A reader takes long: do not try again for each segment. */
     store->wal_limit = done ? EOP_WAL_LIMIT : bytes + EOP_WAL_LIMIT;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any number of watchers of a store. See watch.h for the lock. */
+/* The list of a store's watchers: adding, calling and closing them. watch.h describes the lock. */
 #include "store/watch.h"
 #include "store/birth.h"
 
@@ -8,7 +8,7 @@
 #include "store/internal.h"
 
 struct edgeops_watch {
-    edgeops_store *store; /* NULL: it was closed before the watcher */
+    edgeops_store *store; /* NULL: the store was closed first */
     edgeops_watch_fn fn;
     void *user_data;
     edgeops_watch *next;

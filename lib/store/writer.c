@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The background writer: makes chunks of full segments and checkpoints the catalog. */
+/* The background writer: writes sealed segments as chunks, drops removed assets, checkpoints the
+ * catalog and does the chores. Takes `lock` only to begin and end a step, never while it writes to
+ * the disk. */
 #include <errno.h>
 #include <signal.h>
 #include <sqlite3.h>
@@ -17,7 +19,7 @@
 #include "store/wal.h"
 #include "store/writer.h"
 
-static void finish(edgeops_store *store, eop_segment *segment) {
+static void finish_segment(edgeops_store *store, eop_segment *segment) {
     eop_memtable_release(segment);
     store->sealed = segment->next;
     if (store->sealed == NULL) {
@@ -38,7 +40,7 @@ static bool take_checkpoint_due(edgeops_store *store) {
     return due;
 }
 
-static void checkpoint(edgeops_store *store) {
+static void checkpoint_catalog(edgeops_store *store) {
     int in_wal = 0;
     int copied = 0;
     int rc = sqlite3_wal_checkpoint_v2(store->checkpoint.db, NULL, SQLITE_CHECKPOINT_PASSIVE,
@@ -49,8 +51,8 @@ static void checkpoint(edgeops_store *store) {
         (void)eop_sql_sync_wal(&store->checkpoint);
     }
     if (rc == SQLITE_OK && copied < in_wal && in_wal > 4096) {
-        /* Commits kept coming, so that the WAL never was copied as a whole and never starts anew:
-         * hold them back for the little that is left. */
+        /* Commits kept coming, so the WAL was never copied whole and cannot begin anew: hold them
+         * back for the little that is left. */
         eop_catalog_lock(&store->catalog);
         (void)sqlite3_wal_checkpoint_v2(store->checkpoint.db, NULL, SQLITE_CHECKPOINT_PASSIVE,
                                         &in_wal, &copied);
@@ -62,7 +64,7 @@ static void checkpoint(edgeops_store *store) {
  * segment: so after a segment was taken this covers all names of its rows. */
 static void sync_names(edgeops_store *store) {
     if (take_checkpoint_due(store)) {
-        checkpoint(store);
+        checkpoint_catalog(store);
     }
 }
 
@@ -87,9 +89,9 @@ static edgeops_status write_oldest(edgeops_store *store) {
     pthread_mutex_lock(&store->lock);
     bool news = eop_tries_end(&store->writes_tried, status);
     if (status == EDGEOPS_OK) {
-        finish(store, segment);
+        finish_segment(store, segment);
     } else {
-        /* The next try must not bring back what was removed and dropped in between. */
+        /* The next try must not bring back assets that were removed and dropped in between. */
         eop_segment_drop_series(segment, NULL, false);
     }
     store->written = NULL;
@@ -105,8 +107,8 @@ static edgeops_status write_oldest(edgeops_store *store) {
     return status;
 }
 
-/* A step of what removing assets left to do: chunks first, then the room they took. DONE: there is
- * nothing. */
+/* One step of dropping removed assets: first chunks, then the space they took. DONE: nothing to
+ * do. */
 static edgeops_status drop_some(edgeops_store *store) {
     pthread_mutex_lock(&store->lock);
     bool drop = store->drop_count > 0;
@@ -123,13 +125,13 @@ static edgeops_status drop_some(edgeops_store *store) {
         drop ? eop_telemetry_drop(&store->writer, asset) : eop_telemetry_shrink(&store->writer);
     bool done = status == EDGEOPS_DONE;
     if (status >= 0) {
-        /* Only when the WAL is in it has the file system the room. */
+        /* The file system gets the space only when the WAL was copied. */
         eop_store_checkpoint_chunks(store, done && !drop);
         status = EDGEOPS_OK;
     }
     pthread_mutex_lock(&store->lock);
     if (drop && done) {
-        /* Others may have come, behind it. */
+        /* Others may have been added behind it. */
         memmove(store->drops, store->drops + 1, --store->drop_count * sizeof *store->drops);
         store->shrink_due = true;
         store->sweep_due = true;
@@ -150,7 +152,7 @@ static void on_wal(void *user_data) {
     eop_writer_sync_names(user_data);
 }
 
-/* Until there is work; after a failure at most a second, since space may have come back. */
+/* Waits for work; after a failure at most a second, because space may be free again. */
 static bool wait_for_work(edgeops_store *store, bool failed) {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
@@ -169,14 +171,14 @@ static bool wait_for_work(edgeops_store *store, bool failed) {
     return go_on;
 }
 
-static bool stopping(edgeops_store *store) {
+static bool is_stopping(edgeops_store *store) {
     pthread_mutex_lock(&store->wake_lock);
     bool stop = store->stop;
     pthread_mutex_unlock(&store->wake_lock);
     return stop;
 }
 
-static void *run(void *user_data) {
+static void *run_writer(void *user_data) {
     edgeops_store *store = user_data;
     edgeops_status written = EDGEOPS_OK;
     edgeops_status dropped = EDGEOPS_OK;
@@ -184,13 +186,13 @@ static void *run(void *user_data) {
     bool released = false;
     while (wait_for_work(store, written < 0 || dropped < 0)) {
         do {
-            /* First of all the spare, so that the next rotation finds one. Under a steady load
-             * there is always a segment to write, so the rest has its turn after each of them. */
+            /* The spare first, so that the next rotation finds one. Under steady load there is
+             * always a segment to write, so everything else has its turn after each segment. */
             (void)eop_store_make_spare(store);
             sync_names(store); /* also where there is no segment: the WAL must not grow */
             eop_store_log_damage(store);
             written = write_oldest(store);
-            /* Also where nothing can be written: dropping may make the room for it. */
+            /* Also after a failed write: dropping may make room for it. */
             dropped = drop_some(store);
             kept = eop_chores_some(store);
             if (written == EDGEOPS_E_LIMIT || dropped == EDGEOPS_E_LIMIT) {
@@ -201,14 +203,14 @@ static void *run(void *user_data) {
             }
         } while (
             (released || written == EDGEOPS_OK || dropped == EDGEOPS_OK || kept == EDGEOPS_OK) &&
-            !stopping(store));
+            !is_stopping(store));
     }
     eop_chores_stop(store);
     return NULL;
 }
 
 edgeops_status eop_writer_start(edgeops_store *store) {
-    int rc = eop_thread_create(&store->thread, NULL, run, store);
+    int rc = eop_thread_create(&store->thread, NULL, run_writer, store);
     if (rc != 0) {
         return eop_fail_errno(rc, "store", "cannot start a thread");
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The background writer: the only thread that changes chunks. */
+/* The background writer: the only thread that changes chunks. It starts last in opening a store and
+ * stops first in closing. */
 #ifndef EOP_STORE_WRITER_H
 #define EOP_STORE_WRITER_H
 
