@@ -252,7 +252,7 @@ static edgeops_status pick_values(eop_vector *out, const column *c, const eop_ve
         nulls += chosen[i] != 0;
     }
     for (; i < n; i++) {
-        /* Past the first row there is no way back to what was carried. */
+        /* Behind the first row of the slice no point takes the carried value. */
         nulls += chosen[i] == NONE;
         place[i] = chosen[i] == NONE ? null : values[chosen[i] - 1];
     }

@@ -401,7 +401,7 @@ AVX2 static void bend_avx2(uint64_t *values, eop_predictor *state, size_t n) {
     bend_from(values, state, i, n);
 }
 
-/* There is no multiplication of 64 bits; three of 32 bits make its low half. */
+/* AVX2 cannot multiply 64 bits: three products of 32 bits make the low half. */
 AVX2 static void scale_avx2(uint64_t *values, uint64_t first, uint64_t divisor, size_t n) {
     size_t i = 0;
     __m256i base = _mm256_set1_epi64x((long long)first);

@@ -95,7 +95,7 @@ static void add_rows(eop_profile *p, size_t number, const eop_batch *batch) {
     }
 }
 
-/* -- points that stand far from a row -- */
+/* -- points that are far from their row -- */
 
 static void end_run(eop_profile_runs *runs) {
     if (runs->size > 0) {

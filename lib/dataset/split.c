@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which row of a dataset is for training, test or validation. What it promises stands at
- * edgeops_dataset_options. */
+/* Decides which row of a dataset is for training, test or validation; edgeops_dataset_options
+ * documents the rules. Pure functions of names, times and seed: the same on every node. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

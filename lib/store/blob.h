@@ -19,8 +19,9 @@ typedef struct eop_blob_stats {
     uint64_t removed;
     uint64_t removed_bytes;
 } eop_blob_stats;
-/** Removes the files that no row in memory or in chunks refers to. To be called after rows went.
- * Reads the columns of blobs of all assets, no more; appends of blobs wait only while files go.
+/** Removes the files that no row in memory or in chunks refers to. Call it after rows were
+ * dropped. Reads only the columns of blobs of all assets; appends of blobs wait only while files
+ * are removed.
  *
  *  @param stats  optional
  *  @return EDGEOPS_OK; EDGEOPS_E_BUSY while a backup copies them */

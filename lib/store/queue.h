@@ -19,13 +19,12 @@ void eop_store_seal(edgeops_store *store, eop_segment *segment);
 /** Under `lock`: makes a new active segment with room for such a payload; the old one goes into the
  * queue. */
 edgeops_status eop_store_rotate(edgeops_store *store, size_t payload);
-/** Under `lock`, which may be free meanwhile: the active segment takes such a payload afterwards
- * and its rows do not take too much memory: a channel that comes seldom takes its place in each
- * row.
+/** Under `lock`, which may be free meanwhile: makes room in the active segment for such a payload.
+ * Also seals a segment whose rows take too much memory: a rare channel takes its place in each row.
  *
- * When the writer is behind, each call waits up to EOP_SLOW_MS, so that whoever appends flat out
- * comes down to the writer's pace and no single append waits long; when its queue is full, up to
- * `wait`, then E_AGAIN. wait < 0: it does not wait. */
+ * When the writer is behind, each call waits up to EOP_SLOW_MS: so appends slow down to its pace and
+ * none waits long. When the queue is full, waits up to `wait`, then E_AGAIN. wait < 0: never waits.
+ */
 edgeops_status eop_store_make_room(edgeops_store *store, size_t payload, edgeops_duration wait);
 /** Under `lock`, which is free meanwhile: waits until something changes. deadline: of
  * eop_monotonic(). False: it has passed. */

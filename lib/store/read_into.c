@@ -226,7 +226,7 @@ static edgeops_status put_slice(eop_read_into *r, eop_scan *scan, const eop_slic
     if (slice->count > r->layout.capacity - r->at) {
         return eop_fail(EDGEOPS_E_LIMIT, "store",
                         "there are more than %llu rows: make room for as many as "
-                        "edgeops_store_count() tells",
+                        "edgeops_store_count() returns",
                         (unsigned long long)r->layout.capacity);
     }
     edgeops_status status = put_keys(r, scan, slice);

@@ -43,9 +43,8 @@ void eop_telemetry_close(eop_telemetry *telemetry);
 /** Reads the number of its home, 0 when it has none yet. */
 edgeops_status eop_telemetry_home(int64_t *out, eop_telemetry *telemetry);
 edgeops_status eop_telemetry_set_home(eop_telemetry *telemetry, int64_t number);
-/** For the connection that writes, which stays where it is in memory: what is committed is on the
- * disk when it was told to be, also what was there before. A segment of the journal goes when its
- * rows are in chunks. */
+/** For the writing connection, whose struct must not move: a commit and all before it are on the
+ * disk when it returns, because a segment of the journal is removed once its rows are in chunks. */
 edgeops_status eop_telemetry_begin_writing(eop_telemetry *telemetry);
 
 /* -- writing; one connection, one thread at a time -- */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Datasets in the caller's arrays against the same datasets as tables. */
+/* Datasets read into the caller's arrays equal the same datasets read as tables. */
 #include <math.h>
 
 #include "base/type.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is said of rows: history, pages, agreement. */
+/* Labels: their history, walking over them in pages, and the agreement of authors. */
 #include <math.h>
 
 #include "base/str.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A copy of a store that is in use: all that was acknowledged before, and nothing half. */
+/* A backup of a store in use has all that was acknowledged before, and nothing half done. */
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Small chunks are merged behind everybody's back: nobody sees it but the disk. */
+/* Merging small chunks changes the disk, but nothing that readers see. */
 #include "edgeops/dataset.h"
 #include "store/compact.h"
 #include "store_fixture.h"

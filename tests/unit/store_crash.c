@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kill -9 of a process that appends: nothing acknowledged is lost, nothing is there twice. */
+/* After kill -9 of a process that appends nothing acknowledged is lost or stored twice. */
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is taken of the disk; one that is full, on a small tmpfs: needs the right to mount one. */
+/* What the store takes of the disk, and a full disk: a small tmpfs, which needs the right to
+ * mount one. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>

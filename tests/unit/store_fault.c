@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Each call of the disk and each allocation, SQLite's too, fails in turn in each thing that a store
- * does: the call says so, the same store goes on, and what was acknowledged is there. */
+/* Each system call on the disk and each allocation, SQLite's too, fails in turn in each operation
+ * of a store: the call reports it, the store goes on, and everything acknowledged is there. */
 #include <pthread.h>
 #include <stdatomic.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every allocation of a day in the life of a store fails once: the call says so, and what was
+/* Each allocation of a typical session of a store fails once: the call reports it, and everything
  * acknowledged is there afterwards. */
 #include <malloc.h>
 #include <pthread.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Durability POWER: the setting, what waits for the disk, and what a disk that lost its power
- * holds. */
+/* Durability POWER: the setting, which calls wait for the disk, and what a disk holds after a power
+ * cut. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/wait.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads in all their forms against the rows of one plain read. */
+/* All forms of reads return the rows of one plain read. */
 #include <math.h>
 
 #include "base/type.h"

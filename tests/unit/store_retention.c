@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is kept for how long, and what is never dropped. */
+/* Retention: which samples are kept for how long, and which are never dropped. */
 #include "store/retention.h"
 
 #include <pthread.h>

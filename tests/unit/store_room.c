@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the store takes of the disk, and that it stays small under load. */
+/* The store reports what it takes of the disk, and that stays small under load. */
 #include <pthread.h>
 #include <sys/stat.h>
 

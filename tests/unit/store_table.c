@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows that are appended in columns are the same rows as when they are appended one by one. */
+/* Rows appended as columns equal the same rows appended one by one. */
 #include <math.h>
 
 #include "store_fixture.h"

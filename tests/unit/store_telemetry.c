@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the writer puts into data/telemetry.db. */
+/* The rows and states that the writer puts into data/telemetry.db. */
 #include "store/telemetry.h"
 
 #include "store_fixture.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A thread that waits for the background writer is told of tries that began after it came, of no
- * others. */
+/* A thread that waits for the background writer gets the failure of a try that began after it
+ * came, and of no other. */
 #include "store/tries.h"
 
 #include <criterion/criterion.h>

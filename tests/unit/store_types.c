@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Values of all types, arrays, nulls and quality codes, wherever a row can be. */
+/* Values of all types, arrays, nulls and quality codes come back from everywhere a row can be. */
 #include <float.h>
 #include <math.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is damaged is found, by the name of what is affected. */
+/* Verify finds damage and names what is affected. */
 #include <fcntl.h>
 #include <unistd.h>
 
