@@ -22,7 +22,7 @@ edgeops_status eop_store_rotate(edgeops_store *store, size_t payload);
 /** Under `lock`, which may be free meanwhile: makes room in the active segment for such a payload.
  * Also seals a segment whose rows take too much memory: a rare channel takes its place in each row.
  *
- * When the writer is behind, each call waits up to EOP_SLOW_MS: so appends slow down to its pace and
+ * When the writer is behind, each call waits up to EOP_SLOW_MS: appends slow down to its pace and
  * none waits long. When the queue is full, waits up to `wait`, then E_AGAIN. wait < 0: never waits.
  */
 edgeops_status eop_store_make_room(edgeops_store *store, size_t payload, edgeops_duration wait);
