@@ -23,7 +23,8 @@
 #include "store/tries.h"
 
 #define EOP_READERS       4
-#define EOP_SEALED_SLOW   2 /* with N sealed segments appends are slowed down */
+#define EOP_SEALED_FAIR   2 /* with N sealed segments no more are sealed while writing them fails */
+#define EOP_SEALED_SLOW   3 /* with N sealed segments appends are slowed down */
 #define EOP_SEALED_MAX    8 /* with N sealed segments appends wait */
 #define EOP_SLOW_MS       5 /* delay of a slowed-down append */
 #define EOP_MEMORY_FACTOR 4 /* a segment is sealed when its rows take N times its size in memory */
@@ -46,6 +47,7 @@ struct edgeops_store {
     eop_segment *sealed; /* oldest first */
     eop_segment *last_sealed;
     size_t sealed_count;
+    size_t waiting;            /* appends that wait for room */
     bool power;                /* durability POWER: appends wait for the disk */
     bool syncing;              /* a thread is syncing the journal */
     uint64_t writes;           /* number of writes into the journal so far */

@@ -77,6 +77,14 @@ static edgeops_status fail_behind(const edgeops_store *store) {
         store->home, store->sealed_count);
 }
 
+/* Waits as one of those that want room: an append that does not wait lets them go first. */
+static bool wait_for_room(edgeops_store *store, edgeops_duration deadline) {
+    store->waiting++;
+    bool changed = eop_store_wait_changed(store, deadline);
+    store->waiting--;
+    return changed;
+}
+
 edgeops_status eop_store_make_room(edgeops_store *store, size_t payload, edgeops_duration wait) {
     uint64_t limit = EOP_MEMORY_FACTOR * store->options.segment_bytes;
     bool slowed = wait < 0;
@@ -86,14 +94,17 @@ edgeops_status eop_store_make_room(edgeops_store *store, size_t payload, edgeops
         bool failing = store->writes_tried.status != EDGEOPS_OK;
         bool fits = eop_journal_fits(store->journal, payload) && store->active->memory < limit &&
                     store->doubtful_segment < store->active->number;
+        if (EOP_UNLIKELY(behind && wait < 0 && store->waiting > 0)) {
+            return fail_behind(store);
+        }
         if (EOP_LIKELY(fits && (slowed || failing || !behind))) {
             return EDGEOPS_OK;
         }
-        if (behind && failing) {
+        if (failing && store->sealed_count >= EOP_SEALED_FAIR) {
             return eop_fail_with(EDGEOPS_E_LIMIT, "store", store->writes_tried.message);
         }
         if (behind && !slowed) {
-            (void)eop_store_wait_changed(store, deadline_in(EOP_SLOW_MS * EDGEOPS_MILLISECOND));
+            (void)wait_for_room(store, deadline_in(EOP_SLOW_MS * EDGEOPS_MILLISECOND));
             slowed = true;
         } else if (store->sealed_count < EOP_SEALED_MAX) {
             return eop_store_rotate(store, payload);
@@ -101,7 +112,7 @@ edgeops_status eop_store_make_room(edgeops_store *store, size_t payload, edgeops
             return fail_behind(store);
         } else {
             deadline = deadline != 0 ? deadline : deadline_in(wait);
-            if (!eop_store_wait_changed(store, deadline)) {
+            if (!wait_for_room(store, deadline)) {
                 return fail_behind(store);
             }
         }
@@ -157,7 +168,7 @@ edgeops_status eop_store_flush(edgeops_store *store) {
     /* Removed assets first: without the room they free there may be no next segment. */
     edgeops_status status = wait_dropped(store);
     if (status == EDGEOPS_OK) {
-        status = wait_written(store, EOP_SEALED_SLOW - 1, UINT64_MAX);
+        status = wait_written(store, EOP_SEALED_FAIR - 1, UINT64_MAX);
     }
     if (status == EDGEOPS_OK && store->active != NULL && store->active->blocks != NULL) {
         status = eop_store_rotate(store, 0);

@@ -31,7 +31,7 @@ edgeops_status eop_store_ready(edgeops_store *store) {
     status = eop_store_make_spare(store);
     pthread_mutex_lock(&store->lock);
     bool failing = store->writes_tried.status != EDGEOPS_OK;
-    if (status == EDGEOPS_OK && failing && store->sealed_count >= EOP_SEALED_SLOW) {
+    if (status == EDGEOPS_OK && failing && store->sealed_count >= EOP_SEALED_FAIR) {
         status = eop_fail_with(EDGEOPS_E_LIMIT, "store", store->writes_tried.message);
     }
     pthread_mutex_unlock(&store->lock);
