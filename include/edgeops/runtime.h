@@ -75,8 +75,9 @@ typedef struct edgeops_usage {
  *                  which has train_timeout once more); EDGEOPS_E_CANCELED; EDGEOPS_E_LIMIT
  *                  (memory, disk); EDGEOPS_E_INVALID (the dataset does not have an input of the
  *                  manifest: named); EDGEOPS_E_CORRUPT (its digest is not what it was frozen with);
- *                  EDGEOPS_E_DENIED (the training left a link or a device); EDGEOPS_E_EXISTS;
- *                  EDGEOPS_E_IO
+ *                  EDGEOPS_E_DENIED (the training left a link or a device); EDGEOPS_E_NOTFOUND (the
+ *                  dataset was removed meanwhile); EDGEOPS_E_EXISTS (another training took the
+ *                  directory first); EDGEOPS_E_IO
  *  @param message  "" after EDGEOPS_OK
  *  @param usage    all 0 when no worker was started */
 typedef void (*edgeops_train_done_fn)(edgeops_status status, const char *message,
@@ -253,7 +254,8 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_lane_submit(edgeops_lane *l
  *
  *  @param values  rows x inputs, row-major, in the order of the manifest's inputs; copied. NaN is a
  *                 null; a whole number for an input of an integer type, 0 or 1 for a bool
- *  @param times   rows, ascending; copied
+ *  @param times   rows, strictly ascending; copied. Rows of one time stamp go as a table, with
+ *                 seqs: edgeops_lane_submit()
  *  @param rows    the manifest's window.rows
  *  @return as edgeops_lane_submit()
  *  Threads: the context's. Does not block. Since 0.1. */
