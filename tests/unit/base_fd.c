@@ -34,6 +34,7 @@ static bool is_closed(int fd) {
 }
 
 enum { MADE = 14 };
+static DIR *listed; /* its descriptor is one of those that were made */
 
 static void make_all(int *fds) {
     char name[] = "/tmp/edgeops-fd-XXXXXX";
@@ -48,8 +49,8 @@ static void make_all(int *fds) {
     fds[9] = eop_memfd("test", MFD_CLOEXEC);
     fds[10] = eop_eventfd(0, EFD_CLOEXEC);
     fds[11] = eop_fd_high(open("/dev/null", O_RDONLY | O_CLOEXEC));
-    DIR *dir = eop_opendir("/tmp");
-    fds[12] = dir != NULL ? dirfd(dir) : -1;
+    listed = eop_opendir("/tmp");
+    fds[12] = listed != NULL ? dirfd(listed) : -1;
     fds[13] = eop_open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
@@ -67,6 +68,7 @@ Test(base_fd, nothing_lands_on_a_closed_standard_descriptor) {
         cr_assert_gt(fds[i], 2, "descriptor of call %zu is %d", i, fds[i]);
         cr_assert_eq(fcntl(fds[i], F_GETFD) & FD_CLOEXEC, FD_CLOEXEC, "call %zu", i);
     }
+    closedir(listed);
 }
 
 /* Without a number that is 3 or more there is none, and none is left open. */

@@ -553,7 +553,7 @@ static void enter_failing(void) {
     fixture_enter();
 }
 
-TestSuite(runtime_model_memory, .init = enter_failing, .fini = fixture_leave, .timeout = 60);
+TestSuite(runtime_model_memory, .init = enter_failing, .fini = fixture_leave, .timeout = 100);
 
 Test(runtime_model_memory, each_failed_allocation_of_an_open_or_a_predict_is_an_error) {
     edgeops_workflow *workflow =

@@ -204,7 +204,8 @@ Test(store_arrow, texts_arrays_and_blobs) {
         const struct ArrowArray *blob = array.children[1];
         cr_assert_arr_eq((const uint8_t *)blob->children[0]->buffers[1] + i * 32, blobs[i].digest,
                          32);
-        cr_assert_eq(((const uint64_t *)blob->children[1]->buffers[1])[i], i == 4 ? 0 : i);
+        cr_assert_eq(((const uint64_t *)blob->children[1]->buffers[1])[i],
+                     (uint64_t)(i == 4 ? 0 : i));
     }
     end(&schema, &array);
     edgeops_table_free(table);

@@ -106,6 +106,7 @@ Test(store_power, threads_share_syncs_and_cursor_follows) {
     cr_assert_eq(atomic_load(&failures), 0);
     cr_assert_eq(atomic_load(&told), THREADS * EACH / 2);
     edgeops_cursor_close(cursor);
+    edgeops_watch_close(watch);
     edgeops_store_close(store);
 }
 

@@ -168,6 +168,7 @@ int main(void) {
     edgeops_status removed = edgeops_asset_remove(store, "short-lived");
     MUST(removed == EDGEOPS_OK || removed == EDGEOPS_E_NOTFOUND);
     MUST(eop_store_flush(store) == EDGEOPS_OK);
+    edgeops_watch_close(watch);
     edgeops_store_close(store);
     check_nothing_left(folder);
     MUST(eop_remove_tree(folder) == EDGEOPS_OK);
