@@ -84,9 +84,10 @@ edgeops_status eop_mqtt_explain(const eop_mqtt_config *config, int code, const c
                                     : "does it want TLS (mqtts://)?");
     }
     if (config->tls) {
+        /* Paho says the same for all three, unless the peer's alert comes before its hang-up. */
         return eop_fail(EDGEOPS_E_IO, "mqtt",
-                        "cannot connect to %s:%u: not running, or its certificate is not for the "
-                        "name '%s'",
+                        "cannot connect to %s:%u: not running, its certificate is not for the name "
+                        "'%s', or it wants a client certificate (tls/cert)",
                         host, port, host);
     }
     return eop_fail(

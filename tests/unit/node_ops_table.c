@@ -42,8 +42,8 @@ Test(node_ops_table, every_member_of_a_definition) {
         "\"filter\":\"a >= 5 and a is not null\"",
         "\"rate\":\"2Hz\",\"fill\":\"linear\",\"tolerance\":\"2s\"",
         "\"period\":\"2s\",\"fill\":\"none\",\"window\":\"10s\",\"step\":\"2s\"",
-        "\"window\":\"4\",\"step\":\"2\",\"start\":\"2026-01-01T00:00:10Z\",\"labelled_only\":"
-        "true"};
+        "\"window\":\"4\",\"step\":\"2\",\"start\":\"2026-01-01T00:00:10Z\"",
+        "\"window\":\"4\",\"step\":\"2\",\"labelled_only\":true"};
     import_two();
     for (size_t i = 0; i < EOP_COUNT(definitions); i++) {
         char *args = eop_format("{\"name\":\"d%zu\",\"assets\":[\"m/*\"],%s}", i, definitions[i]);
