@@ -310,7 +310,8 @@ static edgeops_status give_nothing(void *given) {
 
 static edgeops_status give_label(void *given) {
     static edgeops_time now;
-    edgeops_label label = {.asset = "a", .start = ++now, .end = now, .label = "y"};
+    now++;
+    edgeops_label label = {.asset = "a", .start = now, .end = now, .label = "y"};
     return edgeops_label_add_new(given, store, &label, 1);
 }
 
