@@ -83,7 +83,7 @@ def test_no_command_shows_help_as_an_error():
     (["simulate", "pcb", "--rate", "1e99"], ["rate"]),
     (["simulate", "pcb", "--json"], ["--json", "--broker", "jsonl"]),
     (["simulate", "replay", "-", "--json"], ["--json", "--broker"]),
-    (["workflow", "init", "/nonexistent/Not A Name"], ["no workflow name"]),
+    (["workflow", "init", "/nonexistent/Not A Name"], ["not a workflow name"]),
     (["asset", "ls", "--jsn", "--json"], ["--jsn"]),
     (["source", "add", "s", "--driver", "mqtt", "--config", "{\"a\": }"], ["--config", "byte"]),
     (["source", "add", "s", "--driver", "mqtt", "--qos", "3"], ["--qos", "'3'"]),
