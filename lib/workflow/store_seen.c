@@ -37,32 +37,15 @@ static edgeops_status identity_key(char key[65], int fd, bool fresh_counts) {
     return eop_sha256_of(key, text, (size_t)n);
 }
 
+/* From the file's start, where it leaves the descriptor: the package is read from there. */
 static edgeops_status content_key(char key[65], int fd) {
-    enum { BLOCK = 256 << 10 };
-    eop_sha256 *hash = NULL;
-    char *block = eop_alloc(BLOCK);
-    off_t offset = 0;
-    edgeops_status status = block != NULL ? eop_sha256_new(&hash) : eop_fail_nomem("workflow");
-    while (status == EDGEOPS_OK) {
-        ssize_t n = pread(fd, block, BLOCK, offset);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            status = eop_fail_errno(errno, "workflow", "cannot read the package");
-        }
-        if (n <= 0) {
-            break;
-        }
-        eop_sha256_update(hash, block, (size_t)n);
-        offset += n;
+    if (lseek(fd, 0, SEEK_SET) != 0) {
+        return eop_fail_errno(errno, "workflow", "cannot read the package");
     }
-    if (status == EDGEOPS_OK) {
-        eop_sha256_finish(hash, key);
-        hash = NULL;
+    edgeops_status status = eop_sha256_of_fd(key, NULL, fd, "the package");
+    if (status == EDGEOPS_OK && lseek(fd, 0, SEEK_SET) != 0) {
+        status = eop_fail_errno(errno, "workflow", "cannot read the package");
     }
-    eop_sha256_free(hash);
-    eop_free(block);
     return status;
 }
 
