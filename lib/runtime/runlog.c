@@ -39,7 +39,6 @@ struct eop_runlog {
     eop_timer *timer; /* lets a slowed-down writer go on */
     uint64_t limit;
     uint64_t size;
-    uint64_t left_out;
     bool full;
     eop_runlog_fn on_line;
     void *user_data;
@@ -97,10 +96,9 @@ static void append(eop_runlog *log, const char *data, size_t size) {
     size_t n = size < room ? size : (size_t)room;
 
     if (n > 0 && eop_write_all(log->file, data, n) < 0) {
-        n = 0; /* a full disk: counted as left out */
+        n = 0; /* a full disk: left out */
     }
     log->size += n;
-    log->left_out += size - n;
     keep_tail(log, data + n, size - n);
     if (n < size && !log->full) {
         static const char note[] = "\nedgeops: the log has reached its limit; more is left out\n";
@@ -311,10 +309,6 @@ void eop_runlog_drain(eop_runlog *log) {
     }
     give_skipped(log);
     write_tail(log);
-}
-
-uint64_t eop_runlog_left_out(const eop_runlog *log) {
-    return log->left_out;
 }
 
 static void close_fd(int fd) {

@@ -25,8 +25,6 @@ int eop_runlog_fd(const eop_runlog *log);
 void eop_runlog_say(eop_runlog *log, const char *format, ...) EOP_PRINTF(2, 3);
 /** Takes what is in the pipe now, gives the last unfinished line too: after a worker's end. */
 void eop_runlog_drain(eop_runlog *log);
-/** Bytes left out so far. */
-uint64_t eop_runlog_left_out(const eop_runlog *log);
 /** NULL is allowed. */
 void eop_runlog_close(eop_runlog *log);
 
