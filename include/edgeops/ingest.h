@@ -200,9 +200,20 @@ typedef struct edgeops_publisher_options {
     void *user_data;
     /** As in edgeops_source_options. The client id is the configuration's with "-out" behind it. */
     const char *instance;
+    /** Optional; context's thread: the broker refused this message and is not going to have it: it
+     *  counts neither as delivered nor as under way any more. The link stays up. Only MQTT 5 knows
+     *  such answers; a 3.1.1 broker hangs up without one.
+     *
+     *  status: EDGEOPS_E_LIMIT (larger than the broker takes; only this message),
+     *  EDGEOPS_E_INVALID (its payload or topic is not accepted), EDGEOPS_E_DENIED (not authorized),
+     *  EDGEOPS_E_UNSUPPORTED (QoS or retain), EDGEOPS_E_BUSY (a quota or another reason that may
+     *  pass). reason: one line, borrowed for the call.
+     *
+     *  Without it a refused message counts as delivered, and on_state tells. */
+    void (*on_refused)(uint64_t id, edgeops_status status, const char *reason, void *user_data);
 } edgeops_publisher_options;
 #define EDGEOPS_PUBLISHER_OPTIONS_INIT                                                             \
-    { sizeof(edgeops_publisher_options), NULL, 0, NULL, NULL, NULL, NULL }
+    { sizeof(edgeops_publisher_options), NULL, 0, NULL, NULL, NULL, NULL, NULL }
 
 /** Same as the INIT macro, for callers that cannot use it. Threads: any. Since 0.1. */
 EDGEOPS_API void edgeops_publisher_options_init(edgeops_publisher_options *options,
@@ -220,9 +231,12 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_publisher_open(
 
 /** Sends one message; copied.
  *
- *  @return EDGEOPS_OK: on_delivered reports it, or on_state that the link was lost; EDGEOPS_E_AGAIN
- *          when in_flight messages are under way or there is no link; EDGEOPS_E_INVALID (topic,
- *          qos, size)
+ *  @return EDGEOPS_OK: on_delivered or on_refused reports it, or on_state that the link was lost;
+ *          EDGEOPS_E_AGAIN when there is no link, in_flight messages are under way, or as many of
+ *          QoS 1 and 2 as the broker takes at once (its receive maximum); EDGEOPS_E_INVALID (topic,
+ *          qos, size). For what the broker announced when it connected (MQTT 5), nothing being
+ *          sent: EDGEOPS_E_LIMIT (over its maximum packet size), EDGEOPS_E_UNSUPPORTED (over its
+ *          maximum QoS, or retained where it keeps none)
  *  Threads: the context's. Does not block. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_publisher_send(edgeops_publisher *publisher,
                                                                     const edgeops_message *message);

@@ -278,6 +278,7 @@ AT(publisher_options, on_state, 24);
 AT(publisher_options, on_delivered, 32);
 AT(publisher_options, user_data, 40);
 AT(publisher_options, instance, 48);
+AT(publisher_options, on_refused, 56);
 
 GROWS(label_result, 24);
 AT(label_result, struct_size, 0);

@@ -111,9 +111,10 @@ static void on_message(const char *topic, const void *payload, size_t size, bool
 }
 
 static void on_state(edgeops_status reason, const char *detail, uint64_t generation,
-                     void *user_data) {
+                     const eop_mqtt_terms *terms, void *user_data) {
     mqtt *m = user_data;
     (void)generation;
+    (void)terms;
     m->host->state(m->host->self, reason, detail);
 }
 

@@ -65,13 +65,16 @@ static void connected(eop_mqtt_conn *conn) {
 }
 
 static void on_connected(void *context, MQTTAsync_successData *data) {
-    (void)data;
-    connected(context);
+    eop_mqtt_conn *conn = context;
+    conn->announced.session_present = data->alt.connect.sessionPresent != 0;
+    connected(conn);
 }
 
 static void on_connected5(void *context, MQTTAsync_successData5 *data) {
-    (void)data;
-    connected(context);
+    eop_mqtt_conn *conn = context;
+    conn->announced.session_present = data->alt.connect.sessionPresent != 0;
+    eop_mqtt_terms_take(&conn->announced, &data->properties);
+    connected(conn);
 }
 
 static void on_failed(void *context, MQTTAsync_failureData *data) {
@@ -88,16 +91,18 @@ static void on_lost(void *context, char *cause) {
     eop_mqtt_conn_end(context, EOP_MQTT_LOST, 0, cause);
 }
 
-/* MQTT 5: the broker says why before it hangs up; connection lost comes next. */
+/* MQTT 5: the broker says why it hangs up. Paho closes the socket and says nothing more: this is
+ * the end of the link. */
 static void on_disconnected(void *context, MQTTProperties *properties,
                             enum MQTTReasonCodes reason) {
-    eop_mqtt_conn *conn = context;
-    const char *text = MQTTReasonCode_toString(reason);
-    (void)properties;
-    pthread_mutex_lock(&conn->mutex);
-    snprintf(conn->reason, sizeof(conn->reason), "the broker ended it: %s",
-             text != NULL ? text : "no reason given");
-    pthread_mutex_unlock(&conn->mutex);
+    char words[EOP_MQTT_REASON_SIZE - 32];
+    char text[EOP_MQTT_REASON_SIZE];
+    const MQTTProperty *said =
+        MQTTProperties_getProperty(properties, MQTTPROPERTY_CODE_REASON_STRING);
+    eop_mqtt_reason(words, sizeof(words), (int)reason, said != NULL ? said->value.data.data : NULL,
+                    said != NULL ? (size_t)said->value.data.len : 0);
+    snprintf(text, sizeof(text), "the broker ended it: %s", words);
+    eop_mqtt_conn_end(context, EOP_MQTT_LOST, (int)reason, text);
 }
 
 static int on_tls_error(const char *text, size_t size, void *context) {
@@ -124,13 +129,16 @@ static int on_arrived(void *context, char *topic, int topic_size, MQTTAsync_mess
 /* -- subscribing: one request a filter, since the list that Paho gives for several may be shorter
  * than what was asked for -- */
 
-/* The broker answered for one filter. */
-static void answered(eop_mqtt_request *r, bool refused) {
+/* The broker answered for one filter: with a QoS, or from 0x80 with a refusal. */
+static void answered(eop_mqtt_request *r, int reason) {
     eop_mqtt_conn *conn = r->conn;
     pthread_mutex_lock(&conn->mutex);
     if (conn->phase == EOP_MQTT_CONNECTED) {
+        bool refused = reason >= MQTTREASONCODE_UNSPECIFIED_ERROR;
+        r->answer->granted = (uint8_t)(refused ? 0 : reason);
+        r->answer->refused = (uint8_t)(refused ? reason : 0);
         if (refused && conn->refused++ == 0) {
-            conn->first_refused = r->filter;
+            conn->first_refused = r->answer;
         }
         if (--conn->unanswered == 0) {
             conn->phase = EOP_MQTT_SUBSCRIBED;
@@ -141,19 +149,17 @@ static void answered(eop_mqtt_request *r, bool refused) {
 }
 
 static void on_subscribed(void *context, MQTTAsync_successData *data) {
-    (void)data;
-    answered(context, false);
+    answered(context, data->alt.qos);
 }
 
 static void on_subscribed5(void *context, MQTTAsync_successData5 *data) {
-    (void)data;
-    answered(context, false);
+    answered(context, (int)data->reasonCode);
 }
 
 static void on_not_subscribed(void *context, MQTTAsync_failureData *data) {
     eop_mqtt_request *r = context;
-    if (data->code >= 0x80) {
-        answered(r, true);
+    if (data->code >= MQTTREASONCODE_UNSPECIFIED_ERROR) {
+        answered(r, data->code);
     } else {
         eop_mqtt_conn_end(r->conn, EOP_MQTT_LOST, data->code, data->message);
     }
@@ -162,7 +168,7 @@ static void on_not_subscribed(void *context, MQTTAsync_failureData *data) {
 static void on_not_subscribed5(void *context, MQTTAsync_failureData5 *data) {
     eop_mqtt_request *r = context;
     if (data->reasonCode >= MQTTREASONCODE_UNSPECIFIED_ERROR) {
-        answered(r, true);
+        answered(r, (int)data->reasonCode);
     } else {
         eop_mqtt_conn_end(r->conn, EOP_MQTT_LOST, data->code, data->message);
     }
@@ -332,6 +338,7 @@ static void conn_free(eop_mqtt_conn *conn) {
     eop_mqtt_config_unref(conn->config);
     eop_free(conn->slots);
     eop_free(conn->requests);
+    eop_free(conn->granted);
     eop_free(conn);
 }
 
@@ -353,6 +360,7 @@ edgeops_status eop_mqtt_conn_open(eop_mqtt_conn **out, const eop_mqtt_conn_optio
     conn->user_data = options->user_data;
     conn->publisher = options->publisher;
     conn->clear = options->clear;
+    eop_mqtt_terms_default(&conn->announced, conn->config);
     conn->patience = options->patience > 0 ? options->patience : REPLY_TIMEOUT;
     if (options->in_flight > 0) {
         conn->slots = eop_calloc(options->in_flight, sizeof(*conn->slots));
@@ -452,14 +460,42 @@ static edgeops_status explain_failure(eop_mqtt_conn *conn) {
     return eop_mqtt_explain(conn->config, code, reason, tls);
 }
 
+static bool is_shared(const char *filter) {
+    static const char share[] = "$share/";
+    return strncmp(filter, share, sizeof(share) - 1) == 0;
+}
+
+/* What the broker has said that it does not have is not asked for: some answer with a hang-up. */
+static edgeops_status check_filters(const eop_mqtt_conn *conn) {
+    const eop_mqtt_config *config = conn->config;
+    for (size_t i = 0; i < config->topic_count; i++) {
+        const char *filter = config->topics[i].filter;
+        if (!conn->announced.shared_available && is_shared(filter)) {
+            return eop_fail(EDGEOPS_E_UNSUPPORTED, "mqtt",
+                            "the broker %s:%u has no shared subscriptions: '%s' cannot be "
+                            "subscribed to, leave out $share/GROUP/",
+                            config->host, (unsigned)config->port, filter);
+        }
+        if (!conn->announced.wildcard_available && strpbrk(filter, "+#") != NULL) {
+            return eop_fail(EDGEOPS_E_UNSUPPORTED, "mqtt",
+                            "the broker %s:%u takes no wildcards: '%s' cannot be subscribed to, "
+                            "name the topics one by one",
+                            config->host, (unsigned)config->port, filter);
+        }
+    }
+    return EDGEOPS_OK;
+}
+
 static edgeops_status subscribe(eop_mqtt_conn *conn) {
     const eop_mqtt_config *config = conn->config;
     MQTTAsync_responseOptions response = MQTTAsync_responseOptions_initializer;
     MQTTSubscribe_options options = MQTTSubscribe_options_initializer;
     conn->requests = eop_calloc(config->topic_count, sizeof(*conn->requests));
-    if (conn->requests == NULL) {
+    conn->granted = eop_calloc(config->topic_count, sizeof(*conn->granted));
+    if (conn->requests == NULL || conn->granted == NULL) {
         return eop_fail_nomem("mqtt");
     }
+    conn->granted_count = config->topic_count;
     pthread_mutex_lock(&conn->mutex);
     conn->unanswered = config->topic_count;
     pthread_mutex_unlock(&conn->mutex);
@@ -473,11 +509,16 @@ static edgeops_status subscribe(eop_mqtt_conn *conn) {
         response.onFailure = on_not_subscribed;
     }
     for (size_t i = 0; i < config->topic_count; i++) {
-        int qos = config->topics[i].qos;
-        conn->requests[i] = (eop_mqtt_request){conn, config->topics[i].filter};
+        const eop_mqtt_topic *topic = &config->topics[i];
+        int qos = topic->qos == 2 && !config->v5 ? 1 : topic->qos;
+        conn->granted[i] = (eop_mqtt_granted){
+            .filter = topic->filter,
+            .asked = (uint8_t)qos,
+            .shared_unsure = !config->v5 && is_shared(topic->filter),
+        };
+        conn->requests[i] = (eop_mqtt_request){conn, &conn->granted[i]};
         response.context = &conn->requests[i];
-        int code = MQTTAsync_subscribe(conn->handle, config->topics[i].filter,
-                                       qos == 2 && !config->v5 ? 1 : qos, &response);
+        int code = MQTTAsync_subscribe(conn->handle, topic->filter, qos, &response);
         if (code != MQTTASYNC_SUCCESS) {
             return eop_fail(EDGEOPS_E_CLOSED, "mqtt",
                             "connection to %s:%u lost while subscribing (%d)", config->host,
@@ -499,8 +540,8 @@ static edgeops_status explain_loss(eop_mqtt_conn *conn) {
 static edgeops_status wait_subscribed(eop_mqtt_conn *conn, char *detail, size_t size) {
     const eop_mqtt_config *config = conn->config;
     eop_mqtt_phase next = EOP_MQTT_CONNECTED;
-    edgeops_status status = subscribe(conn);
-    if (status < 0) {
+    edgeops_status status = check_filters(conn);
+    if (status < 0 || (status = subscribe(conn)) < 0) {
         return status;
     }
     status = wait_phase(conn, EOP_MQTT_CONNECTED, eop_monotonic() + REPLY_TIMEOUT, &next);
@@ -511,15 +552,18 @@ static edgeops_status wait_subscribed(eop_mqtt_conn *conn, char *detail, size_t 
         return explain_loss(conn);
     }
     if (conn->refused == config->topic_count) {
+        char words[64];
+        eop_mqtt_reason(words, sizeof(words), conn->first_refused->refused, NULL, 0);
         return eop_fail(EDGEOPS_E_DENIED, "mqtt",
-                        "the broker %s:%u does not allow to subscribe to '%s'; check its access "
-                        "list",
-                        config->host, (unsigned)config->port, conn->first_refused);
+                        "the broker %s:%u does not allow to subscribe to '%s'%s%s; check its "
+                        "access list",
+                        config->host, (unsigned)config->port, conn->first_refused->filter,
+                        config->v5 ? ": " : "", config->v5 ? words : "");
     }
     if (conn->refused > 0) {
         size_t used = strlen(detail);
         snprintf(detail + used, size - used, "; it refuses %zu of %zu filters, first '%s'",
-                 conn->refused, config->topic_count, conn->first_refused);
+                 conn->refused, config->topic_count, conn->first_refused->filter);
     }
     return EDGEOPS_OK;
 }
@@ -540,6 +584,15 @@ edgeops_status eop_mqtt_conn_wait_up(eop_mqtt_conn *conn, char *detail, size_t s
     snprintf(detail, size, "connected to %s:%u%s", conn->config->host, (unsigned)conn->config->port,
              conn->config->tls ? " (TLS)" : "");
     return conn->publisher || conn->clear ? EDGEOPS_OK : wait_subscribed(conn, detail, size);
+}
+
+const eop_mqtt_announced *eop_mqtt_conn_announced(const eop_mqtt_conn *conn) {
+    return &conn->announced;
+}
+
+const eop_mqtt_granted *eop_mqtt_conn_granted(const eop_mqtt_conn *conn, size_t *count) {
+    *count = conn->granted_count;
+    return conn->granted;
 }
 
 edgeops_status eop_mqtt_conn_wait_down(eop_mqtt_conn *conn) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One connection to a broker, on a client handle of its own (mqtt_conn.c, mqtt_send.c). With
- * mqtt_anchor.c the only files that know Paho; the place of its rules:
+/* One connection to a broker, on a client handle of its own (mqtt_conn.c, mqtt_send.c,
+ * mqtt_terms.c). With mqtt_anchor.c the only files that know Paho; the place of its rules:
  *
  * - Callbacks run on Paho's two threads under its one global mutex. So no lock of ours is held
  *   while Paho is called, and nothing waits in a callback. Lock order: Paho, link, connection.
@@ -29,9 +29,47 @@ typedef struct eop_mqtt_conn_handler {
     void (*on_message)(const char *topic, const void *payload, size_t size, bool retained,
                        void *user_data);
     void (*on_delivered)(uint64_t id, void *user_data);
-    /** The broker refused a message for good (MQTT 5); it counts as delivered. */
-    void (*on_refused)(const char *reason, void *user_data);
+    /** The broker refused this message (MQTT 5). Its slot is free again; the link stays. Status as
+     * in edgeops_publisher_options. */
+    void (*on_refused)(uint64_t id, edgeops_status status, const char *reason, void *user_data);
 } eop_mqtt_conn_handler;
+
+#define EOP_MQTT_MAX_CLIENT_ID 512
+
+/** What the broker said when it accepted the connection. In 3.1.1 it can say session_present only;
+ * the rest is then what that version takes for granted. */
+typedef struct eop_mqtt_announced {
+    bool v5;
+    bool session_present;      /**< it had kept the session of this client id */
+    uint16_t receive_maximum;  /**< QoS 1 and 2 messages of ours under way; 65535: no limit */
+    uint8_t maximum_qos;       /**< that we may publish with: 0 to 2 */
+    bool retain_available;     /**< we may publish retained messages */
+    bool wildcard_available;   /**< filters may have '+' and '#' */
+    bool shared_available;     /**< filters may begin with $share/ */
+    uint32_t maximum_packet;   /**< bytes of a packet of ours; 0: no limit */
+    uint16_t keep_alive_s;     /**< in force: the broker's, else ours */
+    uint32_t session_expiry_s; /**< in force: the broker's, else ours; UINT32_MAX: never */
+    char client_id[EOP_MQTT_MAX_CLIENT_ID]; /**< given by the broker; "": it kept ours */
+} eop_mqtt_announced;
+
+/** What the broker granted for one filter. */
+typedef struct eop_mqtt_granted {
+    const char *filter; /**< the configuration's */
+    uint8_t asked;      /**< QoS on the wire: in 3.1.1 a 2 is asked for as 1 */
+    uint8_t granted;    /**< QoS, where it was not refused */
+    uint8_t refused;    /**< 0: granted; else MQTT 5's reason code (3.1.1: 0x80) */
+    bool shared_unsure; /**< $share/ in 3.1.1: a broker may take it for a plain topic, and does not
+                         * say which */
+} eop_mqtt_granted;
+
+/** The terms of a connection that is up. Borrowed for the call that it comes with. */
+typedef struct eop_mqtt_terms {
+    const eop_mqtt_announced *announced;
+    const eop_mqtt_granted *granted; /**< one a filter, in the configuration's order */
+    size_t granted_count;            /**< 0 for a publisher */
+    /** This link had a session before, which the broker was to keep, and it has it no more. */
+    bool session_lost;
+} eop_mqtt_terms;
 
 typedef struct eop_mqtt_conn_options {
     eop_mqtt_config *config;
@@ -52,6 +90,9 @@ edgeops_status eop_mqtt_conn_open(eop_mqtt_conn **out, const eop_mqtt_conn_optio
  * else an error whose detail is for the user. *detail: what we are connected to; at least 200
  * bytes. */
 edgeops_status eop_mqtt_conn_wait_up(eop_mqtt_conn *conn, char *detail, size_t size);
+/** What the broker announced and granted. Valid from a good wait_up to close. */
+const eop_mqtt_announced *eop_mqtt_conn_announced(const eop_mqtt_conn *conn);
+const eop_mqtt_granted *eop_mqtt_conn_granted(const eop_mqtt_conn *conn, size_t *count);
 /** Waits for the end of the link: E_CANCELED when interrupted, else the reason. */
 edgeops_status eop_mqtt_conn_wait_down(eop_mqtt_conn *conn);
 /** Makes a wait return, now or when it begins. Any thread, callbacks too. */

@@ -25,6 +25,81 @@ void eop_mqtt_tls_reason(char *out, size_t out_size, const char *text, size_t si
     }
 }
 
+static const struct {
+    int code;
+    const char *words;
+} reasons[] = {
+    {0x80, "unspecified error"},
+    {0x81, "malformed packet"},
+    {0x82, "protocol error"},
+    {0x83, "the broker's own reason"},
+    {0x87, "not authorized"},
+    {0x89, "the broker is busy"},
+    {0x8B, "the broker is shutting down"},
+    {0x8D, "keep-alive timeout"},
+    {0x8E, "session taken over"},
+    {0x8F, "topic filter not accepted"},
+    {0x90, "topic not accepted"},
+    {0x91, "packet identifier in use"},
+    {0x93, "receive maximum exceeded"},
+    {0x94, "topic alias not valid"},
+    {0x95, "packet too large"},
+    {0x96, "messages come too fast"},
+    {0x97, "quota exceeded"},
+    {0x98, "ended by an administrator"},
+    {0x99, "payload format not accepted"},
+    {0x9A, "retained messages are not supported"},
+    {0x9B, "this QoS is not supported"},
+    {0x9C, "use another broker"},
+    {0x9D, "the broker has moved"},
+    {0x9E, "shared subscriptions are not supported"},
+    {0x9F, "connections come too fast"},
+    {0xA0, "the longest time for a connection is over"},
+    {0xA1, "subscription identifiers are not supported"},
+    {0xA2, "wildcards are not supported"},
+};
+
+void eop_mqtt_reason(char *out, size_t out_size, int code, const char *said, size_t size) {
+    const char *words = "no reason given";
+    for (size_t i = 0; i < EOP_COUNT(reasons); i++) {
+        if (reasons[i].code == code) {
+            words = reasons[i].words;
+        }
+    }
+    int used = snprintf(out, out_size, "%s", words);
+    if (code >= 0x80) {
+        used = snprintf(out, out_size, "%s (0x%02X)", words, (unsigned)code);
+    }
+    if (said == NULL || size == 0 || (size_t)used + 3 >= out_size) {
+        return;
+    }
+    char *at = out + used;
+    *at++ = ':';
+    *at++ = ' ';
+    /* The broker's text goes into logs and on terminals: one line, no control characters. */
+    for (const char *end = out + out_size - 1; size > 0 && at < end; size--, said++) {
+        *at++ = (unsigned char)*said < ' ' || *said == 0x7F ? ' ' : *said;
+    }
+    *at = '\0';
+}
+
+edgeops_status eop_mqtt_refusal(int code) {
+    switch (code) {
+    case 0x95:
+        return EDGEOPS_E_LIMIT;
+    case 0x90:
+    case 0x99:
+        return EDGEOPS_E_INVALID;
+    case 0x87:
+        return EDGEOPS_E_DENIED;
+    case 0x9A:
+    case 0x9B:
+        return EDGEOPS_E_UNSUPPORTED;
+    default:
+        return EDGEOPS_E_BUSY;
+    }
+}
+
 typedef struct refusal {
     int code;
     edgeops_status status;

@@ -15,6 +15,11 @@
  * text, and what OpenSSL said; both "" where there is none. */
 edgeops_status eop_mqtt_explain(const eop_mqtt_config *config, int code, const char *reason,
                                 const char *tls);
+/** A reason code of MQTT 5 (0x80 and over) in words: "not authorized (0x87)", and what the broker
+ * added to it, size bytes, not terminated, may be NULL. */
+void eop_mqtt_reason(char *out, size_t out_size, int code, const char *said, size_t size);
+/** What a refused PUBLISH means for its sender: as edgeops_publisher_options.on_refused has it. */
+edgeops_status eop_mqtt_refusal(int code);
 /** The reason out of a line of OpenSSL's: "140...:error:0A000086:SSL
  * routines:(function):certificate verify failed:(file):(line):". *out stays as it is when there is
  * none. */

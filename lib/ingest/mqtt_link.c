@@ -44,7 +44,8 @@ struct eop_mqtt_link {
 
     /* The thread's own. */
     uint64_t attempts;
-    bool cleared; /* 3.1.1 publisher: the broker has no session of an earlier connection */
+    bool had_session; /* the broker was to keep the session of the connection before */
+    bool cleared;     /* 3.1.1 publisher: the broker has no session of an earlier connection */
 };
 
 static void link_unref(eop_mqtt_link *link) {
@@ -137,6 +138,15 @@ static bool wants_clear(const eop_mqtt_link *link) {
     return link->options.publisher && !link->options.config->v5 && !link->cleared;
 }
 
+static void report_up(eop_mqtt_link *link, eop_mqtt_conn *conn, const char *detail) {
+    eop_mqtt_terms terms = {.announced = eop_mqtt_conn_announced(conn)};
+    terms.granted = eop_mqtt_conn_granted(conn, &terms.granted_count);
+    bool kept = !link->options.publisher && terms.announced->session_expiry_s > 0;
+    terms.session_lost = link->had_session && !terms.announced->session_present;
+    link->had_session = kept;
+    link->options.on_state(EDGEOPS_OK, detail, link->generation, &terms, link->options.user_data);
+}
+
 /* Connects, stays until the link breaks. Gives the reason, its text in `detail`, and how long the
  * link was up. */
 static edgeops_status run_once(eop_mqtt_link *link, char detail[DETAIL], edgeops_duration *life) {
@@ -157,7 +167,7 @@ static edgeops_status run_once(eop_mqtt_link *link, char detail[DETAIL], edgeops
     }
     if (status == EDGEOPS_OK) {
         edgeops_duration up = eop_monotonic();
-        link->options.on_state(EDGEOPS_OK, detail, link->generation, link->options.user_data);
+        report_up(link, conn, detail);
         status = eop_mqtt_conn_wait_down(conn);
         *life = eop_monotonic() - up;
         link->cleared = !eop_mqtt_conn_left_qos2(conn);
@@ -218,7 +228,7 @@ static void *control(void *argument) {
             backoff = BACKOFF_LAST;
         }
         if (status != EDGEOPS_E_CANCELED) {
-            link->options.on_state(status, detail, link->generation, link->options.user_data);
+            link->options.on_state(status, detail, link->generation, NULL, link->options.user_data);
         }
         if (life >= GOOD_LIFE) {
             backoff = BACKOFF_AGAIN;

@@ -17,9 +17,9 @@ typedef struct eop_mqtt_link_options {
     /** Borrowed, static; user_data below. */
     const eop_mqtt_conn_handler *handler;
     /** Link's thread, no lock held: up (EDGEOPS_OK; generation counts connections from 1) or down
-     * (reason). */
+     * (reason; terms is NULL). */
     void (*on_state)(edgeops_status reason, const char *detail, uint64_t generation,
-                     void *user_data);
+                     const eop_mqtt_terms *terms, void *user_data);
     void *user_data;
 } eop_mqtt_link_options;
 

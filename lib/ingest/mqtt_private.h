@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What mqtt_conn.c (life of a connection) and mqtt_send.c share. */
+/* What mqtt_conn.c (life of a connection), mqtt_send.c and mqtt_terms.c share. */
 #ifndef EOP_INGEST_MQTT_PRIVATE_H
 #define EOP_INGEST_MQTT_PRIVATE_H
 
@@ -31,7 +31,7 @@ typedef struct eop_mqtt_slot {
 /* One SUBSCRIBE. */
 typedef struct eop_mqtt_request {
     eop_mqtt_conn *conn;
-    const char *filter; /* the config's */
+    eop_mqtt_granted *answer; /* one of the connection's */
 } eop_mqtt_request;
 
 struct eop_mqtt_conn {
@@ -46,6 +46,9 @@ struct eop_mqtt_conn {
     MQTTAsync handle;
     eop_mqtt_slot *slots;
     eop_mqtt_request *requests;
+    eop_mqtt_granted *granted; /* written until EOP_MQTT_SUBSCRIBED */
+    size_t granted_count;
+    eop_mqtt_announced announced; /* written until EOP_MQTT_CONNECTED */
 
     /* Guarded by mutex. */
     eop_mqtt_phase phase;
@@ -57,14 +60,23 @@ struct eop_mqtt_conn {
     char tls[EOP_MQTT_REASON_SIZE];    /* what OpenSSL had to say */
     size_t unanswered;                 /* filters */
     size_t refused;
-    const char *first_refused;
+    const eop_mqtt_granted *first_refused;
     eop_mqtt_slot *free_slots;
-    uint32_t pending; /* sends that have no end yet */
+    uint32_t pending;       /* sends that have no end yet */
+    uint32_t pending_acked; /* of QoS 1 and 2 */
     uint32_t pending_qos2;
     uint32_t users; /* threads inside MQTTAsync_send */
 };
 
 /** Ends the attempt or the link, unless it has ended before. */
 void eop_mqtt_conn_end(eop_mqtt_conn *conn, eop_mqtt_phase next, int code, const char *reason);
+
+/** What holds without a word of the broker's. */
+void eop_mqtt_terms_default(eop_mqtt_announced *out, const eop_mqtt_config *config);
+/** What CONNACK's properties say instead. */
+void eop_mqtt_terms_take(eop_mqtt_announced *out, const MQTTProperties *properties);
+/** E_LIMIT or E_UNSUPPORTED for a message that the broker has said that it does not take. */
+edgeops_status eop_mqtt_terms_check(const eop_mqtt_announced *announced,
+                                    const edgeops_message *message);
 
 #endif /* EOP_INGEST_MQTT_PRIVATE_H */

@@ -5,8 +5,9 @@
 #include "base/error.h"
 #include "ingest/mqtt_private.h"
 
-/* In 3.1.1 a broker does not say how many it takes; mosquitto hangs up at the 21st. In 5 it says
- * so, and Paho obeys. */
+/* In 3.1.1 a broker does not say how many it takes; mosquitto hangs up at the 21st. In 5 it
+ * announces its receive maximum: at that number Paho would stop its sending thread for up to a
+ * second, so it is never reached there. */
 #define MAX_PENDING_QOS2 16
 
 /* Takes the slot back. Returns the id and whether its owner may still be called. */
@@ -15,6 +16,7 @@ static bool end_send(eop_mqtt_slot *s, bool socket_error, uint64_t *id) {
     pthread_mutex_lock(&conn->mutex);
     *id = s->id;
     conn->pending--;
+    conn->pending_acked -= s->qos > 0;
     conn->pending_qos2 -= s->qos == 2;
     conn->poisoned = conn->poisoned || socket_error;
     bool tell = !conn->dead;
@@ -50,35 +52,32 @@ static void on_unsent(void *context, MQTTAsync_failureData *data) {
     (void)end_send(context, data->code != MQTTASYNC_OPERATION_INCOMPLETE, &id);
 }
 
-/* Whether sending again would be refused again. */
-static bool refused_for_good(int reason) {
-    return reason == MQTTREASONCODE_UNSPECIFIED_ERROR ||
-           reason == MQTTREASONCODE_IMPLEMENTATION_SPECIFIC_ERROR ||
-           reason == MQTTREASONCODE_NOT_AUTHORIZED || reason == MQTTREASONCODE_TOPIC_NAME_INVALID ||
-           reason == MQTTREASONCODE_PAYLOAD_FORMAT_INVALID;
-}
-
+/* A refused message has its end as a delivered one has: nothing of it is left in Paho, which after a
+ * refused PUBREC sends no PUBREL. `code` tells the two apart from a lost link, where Paho may leave
+ * reasonCode uninitialized. 0x10, no matching subscribers, is a success. */
 static void on_unsent5(void *context, MQTTAsync_failureData5 *data) {
     eop_mqtt_slot *s = context;
     eop_mqtt_conn *conn = s->conn;
-    int reason = (int)data->reasonCode;
-    if (reason < MQTTREASONCODE_UNSPECIFIED_ERROR) {
-        uint64_t id = 0;
+    uint64_t id = 0;
+    if (data->code != 0 || data->reasonCode < MQTTREASONCODE_UNSPECIFIED_ERROR) {
         (void)end_send(s, data->code != MQTTASYNC_OPERATION_INCOMPLETE, &id);
         return;
     }
-    const char *text = MQTTReasonCode_toString(data->reasonCode);
-    if (refused_for_good(reason)) {
-        if (conn->handler->on_refused != NULL) {
-            conn->handler->on_refused(text, conn->user_data);
-        }
-        delivered(s);
-    } else {
-        /* Over a quota or the like: goes again over the next connection, after the back-off. */
-        uint64_t id = 0;
-        (void)end_send(s, false, &id);
-        eop_mqtt_conn_end(conn, EOP_MQTT_LOST, reason, text);
+    char text[EOP_MQTT_REASON_SIZE];
+    const MQTTProperty *said =
+        MQTTProperties_getProperty(&data->properties, MQTTPROPERTY_CODE_REASON_STRING);
+    eop_mqtt_reason(text, sizeof(text), (int)data->reasonCode,
+                    said != NULL ? said->value.data.data : NULL,
+                    said != NULL ? (size_t)said->value.data.len : 0);
+    if (end_send(s, false, &id) && conn->handler->on_refused != NULL) {
+        conn->handler->on_refused(id, eop_mqtt_refusal((int)data->reasonCode), text,
+                                  conn->user_data);
     }
+}
+
+static bool is_crowded(const eop_mqtt_conn *conn, const edgeops_message *message) {
+    return (message->qos > 0 && conn->pending_acked >= conn->announced.receive_maximum) ||
+           (message->qos == 2 && !conn->announced.v5 && conn->pending_qos2 >= MAX_PENDING_QOS2);
 }
 
 edgeops_status eop_mqtt_conn_send(eop_mqtt_conn *conn, const edgeops_message *message) {
@@ -88,17 +87,23 @@ edgeops_status eop_mqtt_conn_send(eop_mqtt_conn *conn, const edgeops_message *me
                         "'%s' is not a topic to publish to, or the message is too large",
                         message->topic);
     }
+    edgeops_status status = EDGEOPS_E_AGAIN;
     pthread_mutex_lock(&conn->mutex);
     eop_mqtt_slot *s = conn->phase == EOP_MQTT_CONNECTED ? conn->free_slots : NULL;
-    bool crowded = message->qos == 2 && !conn->config->v5 && conn->pending_qos2 >= MAX_PENDING_QOS2;
-    if (s == NULL || crowded) {
+    if (s != NULL && !is_crowded(conn, message)) {
+        status = eop_mqtt_terms_check(&conn->announced, message);
+    }
+    if (status < 0) {
         pthread_mutex_unlock(&conn->mutex);
-        return eop_fail(EDGEOPS_E_AGAIN, "mqtt", "no link, or too many messages under way");
+        return status != EDGEOPS_E_AGAIN
+                   ? status
+                   : eop_fail(status, "mqtt", "no link, or too many messages under way");
     }
     conn->free_slots = s->next;
     s->id = message->id;
     s->qos = message->qos;
     conn->pending++;
+    conn->pending_acked += message->qos > 0;
     conn->pending_qos2 += message->qos == 2;
     conn->users++;
     pthread_mutex_unlock(&conn->mutex);

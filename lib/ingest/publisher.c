@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sends messages over a link of its own and reports what the broker has. Paho's threads only note
- * deliveries and changes of the link under `mutex` and wake the loop; the host's callbacks run on
- * the context's thread, deliveries over a link before its loss. */
+/* Sends messages over a link of its own and reports what the broker has and what it refuses. Paho's
+ * threads only note deliveries, refusals and changes of the link under `mutex` and wake the loop;
+ * the host's callbacks run on the context's thread, ends of messages over a link before its loss. */
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +20,13 @@
 #define DEFAULT_IN_FLIGHT 256
 #define MAX_IN_FLIGHT     16384
 #define DETAIL            256
+#define REFUSAL           128
+
+typedef struct refusal {
+    uint64_t id;
+    edgeops_status status;
+    char reason[REFUSAL];
+} refusal;
 
 struct edgeops_publisher {
     edgeops_ctx *ctx;
@@ -34,17 +41,18 @@ struct edgeops_publisher {
     uint64_t generation;  /* of the link that the host knows of; 0: none */
     uint32_t outstanding; /* sent over it, and not yet reported */
     uint64_t *reported;
+    refusal *refused_before; /* in_flight places, exchanged with `refused` */
 
     pthread_mutex_t mutex; /* the rest; innermost */
     uint64_t *delivered;   /* in_flight places */
     uint32_t delivered_count;
+    refusal *refused; /* in_flight places */
+    uint32_t refused_count;
     uint64_t up; /* generation that is up; 0: none */
     edgeops_status reason;
     bool changed;
-    bool refused; /* a message, by the broker */
     char up_detail[DETAIL];
     char down_detail[DETAIL];
-    char refusal[DETAIL];
 };
 
 /* -- the link's threads -- */
@@ -59,19 +67,23 @@ static void on_delivered(uint64_t id, void *user_data) {
     eop_wake_send(p->wake);
 }
 
-static void on_refused(const char *reason, void *user_data) {
+static void on_refused(uint64_t id, edgeops_status status, const char *reason, void *user_data) {
     edgeops_publisher *p = user_data;
     pthread_mutex_lock(&p->mutex);
-    p->refused = true;
-    snprintf(p->refusal, sizeof(p->refusal), "the broker refused a message: %s",
-             reason != NULL ? reason : "no reason given");
+    if (p->refused_count < p->options.in_flight) {
+        refusal *r = &p->refused[p->refused_count++];
+        r->id = id;
+        r->status = status;
+        snprintf(r->reason, sizeof(r->reason), "%s", reason);
+    }
     pthread_mutex_unlock(&p->mutex);
     eop_wake_send(p->wake);
 }
 
 static void on_link(edgeops_status reason, const char *detail, uint64_t generation,
-                    void *user_data) {
+                    const eop_mqtt_terms *terms, void *user_data) {
     edgeops_publisher *p = user_data;
+    (void)terms;
     pthread_mutex_lock(&p->mutex);
     if (reason == EDGEOPS_OK) {
         p->up = generation;
@@ -100,42 +112,62 @@ static void report_delivered(edgeops_publisher *p) {
     }
 }
 
-typedef struct change {
-    bool changed;
-    bool refused;
-    uint64_t up;
-    edgeops_status reason;
-    char up_detail[DETAIL];
-    char down_detail[DETAIL];
-    char refusal[DETAIL];
-} change;
-
-static void take_change(edgeops_publisher *p, change *c) {
-    pthread_mutex_lock(&p->mutex);
-    c->changed = p->changed;
-    c->refused = p->refused;
-    c->up = p->up;
-    c->reason = p->reason;
-    memcpy(c->up_detail, p->up_detail, DETAIL);
-    memcpy(c->down_detail, p->down_detail, DETAIL);
-    memcpy(c->refusal, p->refusal, DETAIL);
-    p->changed = false;
-    p->refused = false;
-    pthread_mutex_unlock(&p->mutex);
-}
-
 static void tell(edgeops_publisher *p, edgeops_status status, const char *detail) {
     if (p->options.on_state != NULL && !p->gone) {
         p->options.on_state(status, detail, p->options.user_data);
     }
 }
 
+/* For a host that does not ask for refusals a refused message is one that is dealt with. */
+static void report_refusal(edgeops_publisher *p, const refusal *r) {
+    char text[DETAIL];
+    if (p->options.on_refused != NULL) {
+        p->options.on_refused(r->id, r->status, r->reason, p->options.user_data);
+        return;
+    }
+    if (p->options.on_delivered != NULL) {
+        p->options.on_delivered(&r->id, 1, p->options.user_data);
+    }
+    snprintf(text, sizeof(text), "the broker refused a message: %s", r->reason);
+    tell(p, EDGEOPS_OK, text);
+}
+
+static void report_refused(edgeops_publisher *p) {
+    pthread_mutex_lock(&p->mutex);
+    uint32_t n = p->refused_count;
+    refusal *list = p->refused;
+    p->refused = p->refused_before;
+    p->refused_before = list;
+    p->refused_count = 0;
+    pthread_mutex_unlock(&p->mutex);
+    p->outstanding -= n < p->outstanding ? n : p->outstanding;
+    for (uint32_t i = 0; i < n && !p->gone; i++) {
+        report_refusal(p, &list[i]);
+    }
+}
+
+typedef struct change {
+    bool changed;
+    uint64_t up;
+    edgeops_status reason;
+    char up_detail[DETAIL];
+    char down_detail[DETAIL];
+} change;
+
+static void take_change(edgeops_publisher *p, change *c) {
+    pthread_mutex_lock(&p->mutex);
+    c->changed = p->changed;
+    c->up = p->up;
+    c->reason = p->reason;
+    memcpy(c->up_detail, p->up_detail, DETAIL);
+    memcpy(c->down_detail, p->down_detail, DETAIL);
+    p->changed = false;
+    pthread_mutex_unlock(&p->mutex);
+}
+
 static void report_change(edgeops_publisher *p, const change *c) {
     /* A loss and a new link may both have happened since: both are reported to the host. */
     bool lost = c->changed && p->generation != 0 && c->up != p->generation;
-    if (c->refused && !lost) {
-        tell(p, EDGEOPS_OK, c->refusal);
-    }
     if (lost) {
         p->generation = 0;
         p->outstanding = 0;
@@ -155,6 +187,8 @@ static void publisher_free(edgeops_publisher *p) {
     pthread_mutex_destroy(&p->mutex);
     eop_free(p->delivered);
     eop_free(p->reported);
+    eop_free(p->refused);
+    eop_free(p->refused_before);
     eop_free(p);
 }
 
@@ -162,10 +196,11 @@ static void on_wake(void *user_data) {
     edgeops_publisher *p = user_data;
     change c;
     p->calling = true;
-    /* Taken before what was delivered: everything delivered over a link that broke is then
-     * reported before the break is. */
+    /* Taken before what was delivered: everything delivered or refused over a link that broke is
+     * then reported before the break is. */
     take_change(p, &c);
     report_delivered(p);
+    report_refused(p);
     report_change(p, &c);
     p->calling = false;
     if (p->gone) {
@@ -227,7 +262,10 @@ static edgeops_status publisher_init(edgeops_publisher *p) {
     }
     p->delivered = eop_calloc(p->options.in_flight, sizeof(*p->delivered));
     p->reported = eop_calloc(p->options.in_flight, sizeof(*p->reported));
-    if (p->delivered == NULL || p->reported == NULL) {
+    p->refused = eop_calloc(p->options.in_flight, sizeof(*p->refused));
+    p->refused_before = eop_calloc(p->options.in_flight, sizeof(*p->refused_before));
+    if (p->delivered == NULL || p->reported == NULL || p->refused == NULL ||
+        p->refused_before == NULL) {
         return eop_fail_nomem("publisher");
     }
     if ((status = eop_wake_new(&p->wake, p->ctx, on_wake, p)) < 0) {

@@ -108,6 +108,7 @@ Test(ingest_source, init_function_and_macro_agree) {
     cr_assert_eq(p.on_delivered, q.on_delivered);
     cr_assert_eq(p.user_data, q.user_data);
     cr_assert_eq(p.instance, q.instance);
+    cr_assert_eq(p.on_refused, q.on_refused);
 }
 
 static void refuses(const char *driver, const char *config, const char *word) {
