@@ -101,6 +101,11 @@ void cli_close(int fd) {
     }
 }
 
+static bool wait_readable(int fd) {
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    return poll(&p, 1, -1) >= 0 || errno == EINTR;
+}
+
 int cli_read_file(char **out, size_t *size, const char *path, size_t limit) {
     int fd;
     int code = cli_open_input(&fd, path);
@@ -113,7 +118,8 @@ int cli_read_file(char **out, size_t *size, const char *path, size_t limit) {
     while (code == CLI_OK && n > 0) {
         n = read(fd, buf, sizeof buf);
         if (n < 0) {
-            n = errno == EINTR;
+            /* Standard input may be one that does not block. */
+            n = errno == EINTR || (errno == EAGAIN && wait_readable(fd));
             code = n == 1 ? CLI_OK : fail_file(path, errno);
         } else if (text.size + (size_t)n > limit) {
             code = cli_fail(CLI_FAILED, NULL, "%s: larger than %zu bytes", path, limit);

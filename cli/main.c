@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The only file that knows all: hands the table of commands to the parser, runs the command. */
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -43,6 +45,13 @@ int main(int argc, char **argv) {
         code = run(&call);
     }
     cli_call_dispose(&call);
-    int flushed = cli_flush();
-    return code != CLI_OK ? code : flushed;
+    if (code != CLI_OK) {
+        (void)fflush(stdout); /* what is wrong was said */
+        return code;
+    }
+    code = cli_flush();
+    if (code == CLI_OK && close(STDOUT_FILENO) != 0 && errno != EBADF) {
+        code = cli_fail(CLI_FAILED, NULL, "standard output: %s", strerror(errno));
+    }
+    return code;
 }

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,6 +96,49 @@ out:
         close(fd);
     }
     return status;
+}
+
+/* Also where the descriptor does not block: its owner set that, and the wait is ours. */
+static edgeops_status wait_readable(bool *hung_up, int fd, int cancel_fd) {
+    for (;;) {
+        struct pollfd fds[2] = {{.fd = fd, .events = POLLIN},
+                                {.fd = cancel_fd > 0 ? cancel_fd : -1, .events = POLLIN}};
+        int n = poll(fds, 2, -1);
+        if (n < 0 && errno != EINTR) {
+            return eop_fail_errno(errno, "base", "cannot wait");
+        }
+        if (n > 0 && fds[1].revents != 0) {
+            return eop_fail(EDGEOPS_E_CANCELED, "base", "ended on request");
+        }
+        if (n > 0 && fds[0].revents != 0) {
+            *hung_up = (fds[0].revents & POLLHUP) != 0;
+            return EDGEOPS_OK;
+        }
+    }
+}
+
+edgeops_status eop_read_some(size_t *got, int fd, int cancel_fd, void *data, size_t size,
+                             const char *what) {
+    for (;;) {
+        struct stat info;
+        bool hung_up = false;
+        edgeops_status status = wait_readable(&hung_up, fd, cancel_fd);
+        if (status != EDGEOPS_OK) {
+            return status;
+        }
+        ssize_t n = read(fd, data, size);
+        if (n == 0 && hung_up && fstat(fd, &info) == 0 && S_ISCHR(info.st_mode)) {
+            /* A terminal that went away reads as empty; nobody said that this was all. */
+            return eop_fail(EDGEOPS_E_IO, "base", "cannot read %s: the terminal is gone", what);
+        }
+        if (n >= 0) {
+            *got = (size_t)n;
+            return EDGEOPS_OK;
+        }
+        if (errno != EINTR && errno != EAGAIN) {
+            return eop_fail_errno(errno, "base", "cannot read %s", what);
+        }
+    }
 }
 
 edgeops_status eop_write_all(int fd, const void *data, size_t size) {
@@ -237,6 +281,19 @@ edgeops_status eop_mkdirs(const char *path, unsigned mode) {
     return status;
 }
 
+edgeops_status eop_dir_next(struct dirent **out, DIR *dir, const char *path) {
+    struct dirent *e = NULL;
+    do {
+        errno = 0; /* the only way to tell an error from the end */
+        e = readdir(dir);
+    } while (e != NULL && (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0));
+    if (e == NULL && errno != 0) {
+        return eop_fail_errno(errno, "base", "cannot read folder '%s'", path);
+    }
+    *out = e;
+    return e != NULL ? EDGEOPS_OK : EDGEOPS_DONE;
+}
+
 /* Depth is bounded by the kernel's PATH_MAX for what this program makes; deeper trees fail with a
  * clear error. */
 static edgeops_status remove_at(int parent, const char *name, unsigned depth) {
@@ -260,11 +317,11 @@ static edgeops_status remove_at(int parent, const char *name, unsigned depth) {
     }
     (void)fchmod(fd, 0700); /* installed workflows are read-only */
     edgeops_status status = EDGEOPS_OK;
-    for (struct dirent *e; status == EDGEOPS_OK && (e = readdir(dir)) != NULL;) {
-        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0) {
-            status = remove_at(fd, e->d_name, depth + 1);
-        }
+    struct dirent *e = NULL;
+    while (status == EDGEOPS_OK && (status = eop_dir_next(&e, dir, name)) == EDGEOPS_OK) {
+        status = remove_at(fd, e->d_name, depth + 1);
     }
+    status = status == EDGEOPS_DONE ? EDGEOPS_OK : status;
     closedir(dir);
     if (status == EDGEOPS_OK && unlinkat(parent, name, AT_REMOVEDIR) != 0) {
         status = eop_fail_errno(errno, "base", "cannot remove folder '%s'", name);
@@ -329,10 +386,8 @@ edgeops_status eop_dir_walk(const char *path, eop_dir_fn fn, void *user_data) {
     char **names = NULL;
     size_t count = 0;
     size_t capacity = 0;
-    for (struct dirent *e; (e = readdir(dir)) != NULL;) {
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) {
-            continue;
-        }
+    struct dirent *e = NULL;
+    while ((status = eop_dir_next(&e, dir, path)) == EDGEOPS_OK) {
         char *name = eop_strdup(e->d_name);
         if (name == NULL || !eop_grow(&names, &capacity, count + 1, sizeof *names)) {
             eop_free(name);
@@ -341,6 +396,10 @@ edgeops_status eop_dir_walk(const char *path, eop_dir_fn fn, void *user_data) {
         }
         names[count++] = name;
     }
+    if (status != EDGEOPS_DONE) {
+        goto out;
+    }
+    status = EDGEOPS_OK;
     if (count > 0) {
         qsort(names, count, sizeof *names, by_name);
     }

@@ -3,6 +3,7 @@
 #ifndef EOP_BASE_FILE_H
 #define EOP_BASE_FILE_H
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -38,6 +39,11 @@ void eop_replacement_dispose(eop_replacement *file);
  * folder. */
 edgeops_status eop_file_write(const char *path, const void *data, size_t size, unsigned mode);
 
+/** read(2) of what is there, at least a byte; *got is 0 at the end only. Waits also where fd does
+ * not block. E_IO names what; E_CANCELED once cancel_fd is readable (0 or less: none). */
+edgeops_status eop_read_some(size_t *got, int fd, int cancel_fd, void *data, size_t size,
+                             const char *what);
+
 /** write(2) until all is written; EINTR and short writes handled. */
 edgeops_status eop_write_all(int fd, const void *data, size_t size);
 
@@ -57,6 +63,8 @@ edgeops_status eop_lock_file(int *fd, int *owner, const char *path);
 /** Gives it up. -1 is allowed. The child of a fork never holds it. */
 void eop_unlock_file(int fd);
 
+/** The next entry of a folder but "." and "..". EDGEOPS_DONE at the end; E_IO names path. */
+edgeops_status eop_dir_next(struct dirent **out, DIR *dir, const char *path);
 /** Given each entry but "." and "..". */
 typedef edgeops_status (*eop_dir_fn)(const char *name, void *user_data);
 /** Walks a folder in the order of names. */

@@ -60,7 +60,8 @@ static edgeops_status refuse(const eop_csv_reader *r, edgeops_status code, const
     return eop_fail(code, "csv", "%s:%llu: %s", r->what, (unsigned long long)r->line, problem);
 }
 
-edgeops_status eop_csv_open(eop_csv_reader **out, int fd, char separator, const char *what) {
+edgeops_status eop_csv_open(eop_csv_reader **out, int fd, int cancel_fd, char separator,
+                            const char *what) {
     *out = NULL;
     if (separator == '\0' || separator == '"' || separator == '\n' || separator == '\r' ||
         (unsigned char)separator >= 0x80) {
@@ -85,7 +86,7 @@ edgeops_status eop_csv_open(eop_csv_reader **out, int fd, char separator, const 
     if (r->what == NULL || r->buffer == NULL) {
         status = eop_fail_nomem("csv");
     } else {
-        status = eop_input_open(&r->input, fd, r->what);
+        status = eop_input_open(&r->input, fd, cancel_fd, r->what);
     }
     if (status != EDGEOPS_OK) {
         eop_csv_close(r);

@@ -15,8 +15,10 @@
  * bounded memory. A UTF-8 BOM is skipped; \n and \r\n end a record; records may hold at most 1 MiB
  * and 4,096 fields. */
 typedef struct eop_csv_reader eop_csv_reader;
-/** fd stays the caller's; read from its position. what: for errors ("file.csv:17: ..."). */
-edgeops_status eop_csv_open(eop_csv_reader **out, int fd, char separator, const char *what);
+/** fd stays the caller's; read from its position. cancel_fd: as for eop_read_some(). what: for
+ * errors ("file.csv:17: ..."). */
+edgeops_status eop_csv_open(eop_csv_reader **out, int fd, int cancel_fd, char separator,
+                            const char *what);
 /** One field; text is NUL-terminated and borrowed until the next record. quoted distinguishes ""
  * from nothing. */
 typedef struct eop_csv_field {

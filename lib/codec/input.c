@@ -3,12 +3,11 @@
  * the zeros that pad a tape block. Reads what is there and waits for no more. */
 #include "codec/input.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "codec/deflate.h"
 
@@ -16,6 +15,7 @@
 
 struct eop_input {
     int fd;
+    int cancel_fd;
     const char *what;
     uint64_t taken;
     bool sniffed;
@@ -29,18 +29,12 @@ struct eop_input {
 };
 
 static edgeops_status read_some(eop_input *in, void *data, size_t size, size_t *got) {
-    for (;;) {
-        ssize_t n = read(in->fd, data, size);
-        if (n >= 0) {
-            in->taken += (uint64_t)n;
-            in->at_end = n == 0;
-            *got = (size_t)n;
-            return EDGEOPS_OK;
-        }
-        if (errno != EINTR) {
-            return eop_fail_errno(errno, "codec", "cannot read %s", in->what);
-        }
+    edgeops_status status = eop_read_some(got, in->fd, in->cancel_fd, data, size, in->what);
+    if (status == EDGEOPS_OK) {
+        in->taken += *got;
+        in->at_end = *got == 0;
     }
+    return status;
 }
 
 /* Adds to the buffer until it holds want bytes or the descriptor is at its end. */
@@ -141,7 +135,7 @@ static edgeops_status inflate_some(eop_input *in, char *data, size_t size, size_
     return EDGEOPS_OK;
 }
 
-edgeops_status eop_input_open(eop_input **out, int fd, const char *what) {
+edgeops_status eop_input_open(eop_input **out, int fd, int cancel_fd, const char *what) {
     *out = NULL;
     eop_input *in = eop_alloc(sizeof(*in));
     if (in == NULL) {
@@ -149,6 +143,7 @@ edgeops_status eop_input_open(eop_input **out, int fd, const char *what) {
     }
     memset(in, 0, offsetof(eop_input, buffer));
     in->fd = fd;
+    in->cancel_fd = cancel_fd;
     in->what = what;
     *out = in;
     return EDGEOPS_OK;

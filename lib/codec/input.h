@@ -11,10 +11,11 @@
 
 typedef struct eop_input eop_input;
 
-/** fd stays the caller's; what: borrowed, for errors. Nothing is read yet. */
-edgeops_status eop_input_open(eop_input **out, int fd, const char *what);
+/** fd stays the caller's; what: borrowed, for errors. Nothing is read yet. cancel_fd: as for
+ * eop_read_some(). */
+edgeops_status eop_input_open(eop_input **out, int fd, int cancel_fd, const char *what);
 /** Reads what is there, at most size bytes, at least one; *got is 0 at the end only.
- *  E_IO; E_CORRUPT for bad or cut gzip data. */
+ *  E_IO; E_CANCELED; E_CORRUPT for bad or cut gzip data. */
 edgeops_status eop_input_read(eop_input *input, char *data, size_t size, size_t *got);
 /** Bytes taken from the descriptor. */
 uint64_t eop_input_taken(const eop_input *input);

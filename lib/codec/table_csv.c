@@ -750,8 +750,8 @@ static edgeops_status samples_init(eop_csv_samples *s, int fd, const eop_csv_sam
         return eop_fail(EDGEOPS_E_INVALID, "csv", "the period is negative");
     }
     s->options.period = o->period > 0 ? o->period : DEFAULT_PERIOD;
-    edgeops_status status =
-        eop_csv_open(&s->reader, fd, o->separator != '\0' ? o->separator : ',', s->what);
+    edgeops_status status = eop_csv_open(&s->reader, fd, o->cancel_fd,
+                                         o->separator != '\0' ? o->separator : ',', s->what);
     if (status < 0 || (status = read_header(s)) < 0 || (status = set_roles(s, o)) < 0 ||
         (status = set_channels(s)) < 0) {
         return status;

@@ -51,6 +51,7 @@ typedef struct eop_csv_samples_options {
                        label and the asset's name too */
     const eop_csv_condition *where; /**< all must hold; what is left out counts for nothing */
     size_t where_count;
+    int cancel_fd; /**< as for eop_read_some() */
 } eop_csv_samples_options;
 
 /** One row. Borrowed until the next call. */

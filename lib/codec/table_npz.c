@@ -3,11 +3,10 @@
  * batch of rows at a time, so that memory does not grow with the file. */
 #include "codec/table_npz.h"
 
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/str.h"
 #include "base/type.h"
@@ -65,17 +64,17 @@ static edgeops_status read_bytes(const eop_npz *npz, array *a, void *data, size_
         return eop_zip_stream_read(a->stream, data, size);
     }
     while (size > 0) {
-        ssize_t n = read(npz->fd, p, size);
-        if (n < 0 && errno == EINTR) {
-            continue;
+        size_t n = 0;
+        edgeops_status status =
+            eop_read_some(&n, npz->fd, npz->options.cancel_fd, p, size, npz->options.what);
+        if (status != EDGEOPS_OK) {
+            return status;
         }
-        if (n <= 0) {
-            return n == 0
-                       ? eop_fail(EDGEOPS_E_CORRUPT, "codec", "%s is cut short", npz->options.what)
-                       : eop_fail_errno(errno, "codec", "cannot read '%s'", npz->options.what);
+        if (n == 0) {
+            return eop_fail(EDGEOPS_E_CORRUPT, "codec", "%s is cut short", npz->options.what);
         }
         p += n;
-        size -= (size_t)n;
+        size -= n;
     }
     return EDGEOPS_OK;
 }

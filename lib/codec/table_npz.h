@@ -20,6 +20,7 @@ typedef struct eop_npz_options {
     const char *channel;     /**< .npy: name of the channel; NULL: a .npz */
     const char *const *skip; /**< arrays to leave out; each must be there */
     size_t skip_count;
+    int cancel_fd; /**< as for eop_read_some() */
 } eop_npz_options;
 
 typedef struct eop_npz eop_npz;

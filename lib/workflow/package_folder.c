@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "workflow/package.h"
 
@@ -76,7 +77,8 @@ static edgeops_status walk_folder(const walk *w, int parent, const char *name, c
         }
         return status;
     }
-    for (struct dirent *e; status == EDGEOPS_OK && (e = readdir(dir)) != NULL;) {
+    struct dirent *e = NULL;
+    while (status == EDGEOPS_OK && (status = eop_dir_next(&e, dir, source)) == EDGEOPS_OK) {
         if (left_out(w, e->d_name, *path == '\0')) {
             continue;
         }
@@ -88,7 +90,7 @@ static edgeops_status walk_folder(const walk *w, int parent, const char *name, c
         eop_free(from);
     }
     closedir(dir);
-    return status;
+    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
 }
 
 /* "../common/forest.py" becomes "forest.py" at the root. It may go one step up at most: a package

@@ -36,7 +36,7 @@ static edgeops_status rewrite(eop_buf *buf, const void *data, size_t size) {
     size_t count = 0;
     int fd = memfd_create("csv", MFD_CLOEXEC);
     if (fd < 0 || eop_write_all(fd, data, size) != EDGEOPS_OK || lseek(fd, 0, SEEK_SET) != 0 ||
-        eop_csv_open(&reader, fd, ',', "fuzz") != EDGEOPS_OK) {
+        eop_csv_open(&reader, fd, 0, ',', "fuzz") != EDGEOPS_OK) {
         abort();
     }
     edgeops_status status = EDGEOPS_OK;

@@ -3,13 +3,17 @@
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/error.h"
 #include "base/memory.h"
 
 static char root[64];
@@ -122,4 +126,61 @@ Test(base_file, a_folder_is_walked_in_the_order_of_names) {
     cr_assert(eq(int, eop_mkdirs(file, 0700), EDGEOPS_E_IO));
     eop_free(deep);
     eop_free(file);
+}
+
+static void read_fails(int fd, int cancel_fd, edgeops_status expected, const char *word) {
+    char data[16];
+    size_t got = 7;
+    cr_expect_eq(eop_read_some(&got, fd, cancel_fd, data, sizeof data, "it"), expected);
+    cr_expect(strstr(edgeops_error_last()->message, word) != NULL, "%s",
+              edgeops_error_last()->message);
+    cr_expect_eq(got, 7);
+}
+
+/* Counts the signals; without SA_RESTART, so that calls are interrupted. */
+static volatile sig_atomic_t signals;
+
+static void on_alarm(int number) {
+    (void)number;
+    signals++;
+}
+
+Test(base_file, a_read_ends_with_its_input_alone) {
+    char data[16] = "";
+    size_t got = 0;
+    int ends[2];
+    int cancel[2];
+    cr_assert(pipe2(ends, O_NONBLOCK) == 0 && pipe(cancel) == 0);
+    read_fails(open("/", O_RDONLY), 0, EDGEOPS_E_IO, "cannot read it");
+    read_fails(open("/proc/self/mem", O_RDONLY), 0, EDGEOPS_E_IO, "cannot read it");
+    cr_assert_eq(write(ends[1], "abc", 3), 3);
+    cr_expect_eq(eop_read_some(&got, ends[0], cancel[0], data, sizeof data, "it"), EDGEOPS_OK);
+    cr_expect(got == 3 && memcmp(data, "abc", 3) == 0);
+    cr_assert_eq(write(cancel[1], "x", 1), 1);
+    read_fails(ends[0], cancel[0], EDGEOPS_E_CANCELED, "request");
+    close(ends[1]);
+    cr_expect_eq(eop_read_some(&got, ends[0], 0, data, sizeof data, "it"), EDGEOPS_OK);
+    cr_expect_eq(got, 0);
+}
+
+Test(base_file, a_read_goes_on_behind_a_signal) {
+    char data[16];
+    size_t got = 0;
+    int ends[2];
+    int cancel[2];
+    struct sigaction action = {.sa_handler = on_alarm};
+    struct itimerval often = {{0, 1000}, {0, 1000}};
+    cr_assert(pipe2(ends, O_NONBLOCK) == 0 && pipe(cancel) == 0);
+    cr_assert(sigaction(SIGALRM, &action, NULL) == 0 && setitimer(ITIMER_REAL, &often, NULL) == 0);
+    pid_t child = fork();
+    if (child == 0) {
+        close(ends[0]);
+        usleep(50000);
+        _exit(write(ends[1], "late", 4) == 4 ? 0 : 1);
+    }
+    cr_expect_eq(eop_read_some(&got, ends[0], cancel[0], data, sizeof data, "it"), EDGEOPS_OK);
+    cr_expect_eq(got, 4);
+    cr_expect_gt(signals, 0);
+    setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL);
+    cr_assert_eq(waitpid(child, NULL, 0), child);
 }

@@ -29,7 +29,7 @@ static void dump(eop_buf *out, int fd, char separator) {
     eop_csv_reader *reader = NULL;
     const eop_csv_field *fields = NULL;
     size_t count = 0;
-    edgeops_status status = eop_csv_open(&reader, fd, separator, "f");
+    edgeops_status status = eop_csv_open(&reader, fd, 0, separator, "f");
     cr_assert_eq(status, EDGEOPS_OK);
     while ((status = eop_csv_next(reader, &fields, &count)) == EDGEOPS_OK) {
         eop_buf_printf(out, "%d:", (int)eop_csv_line(reader));
@@ -104,7 +104,7 @@ Test(codec_csv, other_separators) {
     dump(&out, file_of("a;b,c\n", 6), ';');
     dump(&out, file_of("a\tb\n", 4), '\t');
     cr_expect_str_eq(out.data, "1:[a][b,c]\n1:[a][b]\n");
-    cr_expect_eq(eop_csv_open(&reader, 0, '"', "f"), EDGEOPS_E_INVALID);
+    cr_expect_eq(eop_csv_open(&reader, 0, 0, '"', "f"), EDGEOPS_E_INVALID);
     cr_expect_null(reader);
     eop_buf_dispose(&out);
 }
@@ -234,7 +234,7 @@ Test(codec_csv, a_long_file_goes_through_bounded_memory) {
         eop_buf_printf(&text, "%d,%d.5,\"x,%d\"\n", i, i, i);
     }
     int fd = file_of(text.data, text.size);
-    cr_assert_eq(eop_csv_open(&reader, fd, ',', "f"), EDGEOPS_OK);
+    cr_assert_eq(eop_csv_open(&reader, fd, 0, ',', "f"), EDGEOPS_OK);
     edgeops_status status = EDGEOPS_OK;
     while ((status = eop_csv_next(reader, &fields, &count)) == EDGEOPS_OK) {
         char wanted[32];
@@ -265,7 +265,7 @@ Test(codec_csv, what_was_put_is_read_back) {
     }
     eop_csv_put(&text, NULL, 0, ',');
     int fd = file_of(text.data, text.size);
-    cr_assert_eq(eop_csv_open(&reader, fd, ',', "f"), EDGEOPS_OK);
+    cr_assert_eq(eop_csv_open(&reader, fd, 0, ',', "f"), EDGEOPS_OK);
     cr_assert_eq(eop_csv_next(reader, &fields, &count), EDGEOPS_OK);
     cr_assert_eq(count, n + 1);
     for (size_t i = 0; i < n; i++) {

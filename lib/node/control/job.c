@@ -198,21 +198,15 @@ edgeops_status eop_job_pause(eop_job *job, edgeops_duration duration) {
     return wait_for(job, -1, 0, (int)(duration / EDGEOPS_MILLISECOND));
 }
 
+edgeops_status eop_job_check_input(const eop_job *job) {
+    return job->call != NULL && job->call->input >= 0
+               ? EDGEOPS_OK
+               : eop_fail(EDGEOPS_E_INVALID, "node",
+                          "there is no input: give a descriptor with it");
+}
+
 edgeops_status eop_job_read(eop_job *job, int fd, void *data, size_t size, size_t *got) {
-    for (;;) {
-        edgeops_status status = wait_for(job, fd, POLLIN, -1);
-        if (status != EDGEOPS_OK) {
-            return status;
-        }
-        ssize_t n = read(fd, data, size);
-        if (n >= 0) {
-            *got = (size_t)n;
-            return EDGEOPS_OK;
-        }
-        if (errno != EINTR && errno != EAGAIN) {
-            return eop_fail_errno(errno, "node", "reading the input");
-        }
-    }
+    return eop_read_some(got, fd, job->cancel_fd, data, size, "the input");
 }
 
 static ssize_t write_step(int fd, bool is_socket, const char *data, size_t size) {

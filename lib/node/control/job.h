@@ -27,6 +27,8 @@ edgeops_status eop_job_status(const eop_job *job);
 void eop_job_event(eop_job *job, eop_json *event);
 /** Job's thread: true at most ten times a second, for progress. */
 bool eop_job_due(eop_job *job);
+/** E_INVALID: the job's call came without a descriptor to read from. */
+edgeops_status eop_job_check_input(const eop_job *job);
 /** Job's thread: read(2) that a cancel ends (E_CANCELED). *got is 0 at the end. */
 edgeops_status eop_job_read(eop_job *job, int fd, void *data, size_t size, size_t *got);
 /** Job's thread: writes all; a cancel ends it. E_CLOSED when the reader is gone. */

@@ -21,7 +21,6 @@ typedef struct eop_import {
     eop_csv_column *columns;
     const char **skip;
     size_t batch;
-    int input;
     /* the rows of a batch; offsets stand for texts and pointers until it is complete */
     edgeops_sample *samples;
     size_t *first; /**< value of each sample */

@@ -73,7 +73,8 @@ edgeops_status eop_import_arrays(eop_job *job, eop_import *w, int fd, const char
                                      .label_array = o->label_column,
                                      .channel = channel,
                                      .skip = o->skip,
-                                     .skip_count = o->skip_count};
+                                     .skip_count = o->skip_count,
+                                     .cancel_fd = o->cancel_fd};
     eop_npz *npz = NULL;
     const edgeops_table *table = NULL;
     label_run run = {0};

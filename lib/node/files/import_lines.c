@@ -126,7 +126,7 @@ edgeops_status eop_import_lines(eop_job *job, eop_import *w, int fd) {
     }
     eop_payload *payload = line_reader(w, &status);
     if (status == EDGEOPS_OK) {
-        status = eop_input_open(&input, fd, w->options.what);
+        status = eop_input_open(&input, fd, w->options.cancel_fd, w->options.what);
     }
     while (status == EDGEOPS_OK && got > 0 && !eop_job_canceled(job)) {
         char *place = eop_buf_reserve(&buf, 65536);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "codec/table_csv.h"
-#include "node/control/bulk.h"
+#include "node/control/job.h"
 #include "node/files/slices.h"
 #include "node/home/inputs.h"
 #include "runtime/dataset.h"
@@ -250,7 +250,6 @@ static edgeops_status read_csv_rows(csv_blocks *c, int fd, const eop_csv_samples
 static edgeops_status read_csv(eop_job *job, eop_predict *p) {
     const eop_json *args = p->call->args;
     const edgeops_manifest *m = p->manifest;
-    eop_bulk *bulk = NULL;
     csv_blocks *c = eop_calloc(1, sizeof(*c));
     eop_csv_column *columns = eop_calloc(m->input_count, sizeof(*columns));
     edgeops_status status = EDGEOPS_OK;
@@ -264,7 +263,7 @@ static edgeops_status read_csv(eop_job *job, eop_predict *p) {
     status = c->values != NULL ? eop_rows_new(&c->rows, m->inputs, m->input_count)
                                : eop_fail_nomem("node");
     if (status == EDGEOPS_OK) {
-        status = eop_bulk_open(&bulk, job, p->call->input);
+        status = eop_job_check_input(job);
     }
     for (size_t i = 0; i < m->input_count; i++) {
         columns[i] = (eop_csv_column){m->inputs[i].name, m->inputs[i].type, m->inputs[i].length};
@@ -279,11 +278,11 @@ static edgeops_status read_csv(eop_job *job, eop_predict *p) {
             .label_column = eop_json_string(args, "label_column", NULL),
             .group_column = eop_json_string(args, "group_column", NULL),
             .columns = columns,
-            .column_count = m->input_count};
-        status = read_csv_rows(c, eop_bulk_fd(bulk), &options);
+            .column_count = m->input_count,
+            .cancel_fd = eop_job_cancel_fd(job)};
+        status = read_csv_rows(c, p->call->input, &options);
     }
 out:
-    eop_bulk_close(bulk);
     eop_free(columns);
     if (c != NULL) {
         eop_rows_free(c->rows);

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "node/control/bulk.h"
+#include "node/control/job.h"
 #include "node/files/import_arrays.h"
 #include "node/files/import_csv.h"
 #include "node/files/import_lines.h"
@@ -60,19 +60,18 @@ static edgeops_status take(eop_job *job, eop_import *w, int fd) {
 
 static void work(eop_job *job, void *user_data) {
     eop_import *w = user_data;
-    eop_bulk *bulk = NULL;
     edgeops_status status = EDGEOPS_OK;
     if (w->options.label_column != NULL) {
         status = edgeops_label_list(NULL, w->call->node->store, NULL, eop_import_know_label, w);
     }
     if (status == EDGEOPS_OK) {
-        status = eop_bulk_open(&bulk, job, w->input);
+        status = eop_job_check_input(job);
     }
     if (status == EDGEOPS_OK) {
-        status = take(job, w, eop_bulk_fd(bulk));
+        w->options.cancel_fd = eop_job_cancel_fd(job);
+        status = take(job, w, w->call->input);
     }
     eop_job_end(job, status);
-    eop_bulk_close(bulk);
 }
 
 /* Batches are stored as they fill: what came before the end is there. */
@@ -188,7 +187,6 @@ edgeops_status eop_import_start(edgeops_call *call) {
         return eop_fail_nomem("node");
     }
     w->call = call;
-    w->input = call->input;
     edgeops_status status = read_args(w, call->args);
     if (status == EDGEOPS_OK) {
         w->samples = eop_calloc(w->batch, sizeof(*w->samples));

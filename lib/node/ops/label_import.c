@@ -8,7 +8,7 @@
 
 #include "codec/csv.h"
 #include "codec/table_csv.h"
-#include "node/control/bulk.h"
+#include "node/control/job.h"
 #include "node/files/predict.h"
 #include "node/ops/groups.h"
 
@@ -145,9 +145,10 @@ static edgeops_status take_record(import_work *w, const eop_csv_field *fields, s
     return status == EDGEOPS_OK ? add_label(w, &row) : status;
 }
 
-static edgeops_status read_labels(eop_job *job, import_work *w, int fd) {
+static edgeops_status read_labels(eop_job *job, import_work *w) {
     eop_csv_reader *csv = NULL;
-    edgeops_status status = eop_csv_open(&csv, fd, ',', "labels");
+    edgeops_status status =
+        eop_csv_open(&csv, w->call->input, eop_job_cancel_fd(job), ',', "labels");
     if (status == EDGEOPS_OK) {
         status = read_header(w, csv);
     }
@@ -168,16 +169,14 @@ static edgeops_status read_labels(eop_job *job, import_work *w, int fd) {
 
 static void import_work_fn(eop_job *job, void *user_data) {
     import_work *w = user_data;
-    eop_bulk *bulk = NULL;
-    edgeops_status status = eop_bulk_open(&bulk, job, w->call->input);
+    edgeops_status status = eop_job_check_input(job);
     if (status == EDGEOPS_OK) {
-        status = read_labels(job, w, eop_bulk_fd(bulk));
+        status = read_labels(job, w);
     }
     if (status == EDGEOPS_OK) {
         status = edgeops_label_add_new(&w->result, w->call->node->store, w->labels, w->count);
     }
     eop_job_end(job, status);
-    eop_bulk_close(bulk);
 }
 
 static void import_done(eop_job *job, void *user_data) {

@@ -8,7 +8,6 @@
 
 #include "base/fd.h"
 #include "catalog/record.h"
-#include "node/control/bulk.h"
 #include "node/control/job.h"
 #include "node/home/models.h"
 #include "node/ops/groups.h"
