@@ -301,7 +301,7 @@ static const cli_command commands[] = {
      "With durability power each message is acknowledged when it is on the disk: messages that come at the same time share one sync. It holds at once, also for a daemon that runs.",
      NULL, node_set_options, "node.set", NULL},
     {"node", "serve", "run the node: sources, deployments, and the socket other commands talk to",
-     "Prints \"ready\" on standard output once it serves and logs to standard error. Ends on SIGTERM or Ctrl-C.",
+     "Prints \"ready\" on standard output once it serves and logs to standard error. Ends on SIGTERM, SIGHUP or Ctrl-C.",
      NULL, node_serve_options, NULL, cli_node_serve},
     {"node", "status", NULL,
      "LAG: samples that a deployment has yet to predict on. Counts of deployments are since they were made, of sources since the daemon started.", NULL, NULL, "node.status", cli_node_status},

@@ -11,8 +11,10 @@
 static edgeops_ctx *volatile watched;
 static volatile sig_atomic_t interrupts;
 
+/* A hang-up comes to a process more than once, from the kernel and from the shell: it never ends
+ * what is being ended already. */
 static void on_signal(int number) {
-    if (++interrupts > 1) {
+    if (++interrupts > 1 && number != SIGHUP) {
         _exit(128 + number);
     }
     edgeops_ctx *ctx = watched;
@@ -27,6 +29,10 @@ void cli_interrupt_watch(edgeops_ctx *ctx) {
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    struct sigaction hangup = {0};
+    if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN) { /* not nohup(1) */
+        sigaction(SIGHUP, &action, NULL);
+    }
 }
 
 bool cli_interrupted(void) {
