@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Runs the policies: drops chunks that are over an age or a size, oldest first, until nothing is
- * due. Runs in the writer's thread, one transaction a step; chunks that datasets pin stay. Takes
- * `hold` for writing during a step. */
+ * due. Rows of the journal that are due become chunks first. Runs in the writer's thread, one
+ * transaction a step; chunks that datasets pin stay. Takes `hold` for writing during a step. */
 #include "store/retention.h"
 
 #include <sqlite3.h>
@@ -15,13 +15,17 @@
 #include "catalog/catalog.h"
 #include "catalog/policy.h"
 #include "store/internal.h"
+#include "store/queue.h"
 #include "store/readers.h"
 #include "store/rollup.h"
 #include "store/telemetry_db.h"
 #include "store/upkeep.h"
 #include "store/wal.h"
 
-enum { STEP_CHUNKS = 16 };
+enum {
+    STEP_CHUNKS = 16,
+    SIZE_PART = 16 /* less than this part of a size is left in the journal */
+};
 
 /* Position of the walk through an asset's chunks: (t1, t0, ord0). */
 typedef struct place {
@@ -62,6 +66,11 @@ struct eop_retain_run {
     size_t policy_count;
     size_t policy_capacity;
     int64_t excess[EOP_POLICIES_MAX]; /* bytes that must go for policy k */
+    int64_t stored[EOP_POLICIES_MAX]; /* bytes in chunks that it covers */
+    int64_t recent[EOP_POLICIES_MAX]; /* memory of the rows in the journal that it covers */
+    bool ripe;                        /* rows of the journal are due */
+    bool stuck;                       /* they cannot be written as chunks */
+    uint64_t target;                  /* the segment they are in; 0: not sealed yet */
     item *heap;
     size_t count;
     size_t capacity;
@@ -122,12 +131,28 @@ static bool more_specific(const char *a, const char *b) {
     return size_a != size_b ? size_a > size_b : strcmp(a, b) < 0;
 }
 
+/* Under `lock`. Rows of the journal are due when all of a block are too old. They cannot go before
+ * the newest of their block: so a block that grows slowly is ended once it has rows of twice the
+ * age. */
+static void note_recent(eop_retain_run *run, const eop_series *series, const item *it) {
+    int64_t twice = INT64_MIN;
+    if (it->cutoff != INT64_MIN && it->cutoff > INT64_MIN + it->decides->max_age) {
+        twice = it->cutoff - it->decides->max_age;
+    }
+    for (const eop_block *block = series->blocks; block != NULL; block = block->next) {
+        if (block->data.rows == 0) {
+            continue;
+        }
+        run->ripe = run->ripe || block->t_max < it->cutoff || block->t_min < twice;
+        for (size_t k = 0; k < run->policy_count; k++) {
+            run->recent[k] += (it->sizes >> k & 1) != 0 ? (int64_t)block->memory : 0;
+        }
+    }
+}
+
 /* Under `lock`. */
 static edgeops_status add_asset(eop_retain_run *run, const eop_series *series) {
     item it = {.at = {INT64_MIN, INT64_MIN, 0}, .asset = series->asset.id, .cutoff = INT64_MIN};
-    if (series->stored.rows == 0) {
-        return EDGEOPS_OK;
-    }
     for (size_t k = 0; k < run->policy_count; k++) {
         const eop_policy *policy = &run->policies[k];
         if (!eop_glob(policy->pattern, series->asset.name)) {
@@ -142,7 +167,8 @@ static edgeops_status add_asset(eop_retain_run *run, const eop_series *series) {
         run->now > EDGEOPS_TIME_MIN + it.decides->max_age) {
         it.cutoff = run->now - it.decides->max_age;
     }
-    if (it.sizes == 0 && series->stored.first >= it.cutoff) {
+    note_recent(run, series, &it);
+    if (series->stored.rows == 0 || (it.sizes == 0 && series->stored.first >= it.cutoff)) {
         return EDGEOPS_OK;
     }
     if (!eop_grow(&run->heap, &run->capacity, run->count + 1, sizeof *run->heap)) {
@@ -178,8 +204,8 @@ static edgeops_status add_bytes(uint32_t asset, const eop_state *state, void *us
     }
     if (low < run->count && run->heap[low].asset == asset) {
         for (size_t k = 0; k < run->policy_count; k++) {
-            if ((run->heap[low].sizes >> k & 1) != 0 && run->policies[k].max_bytes > 0) {
-                run->excess[k] += (int64_t)state->bytes;
+            if ((run->heap[low].sizes >> k & 1) != 0) {
+                run->stored[k] += (int64_t)state->bytes;
             }
         }
     }
@@ -196,10 +222,14 @@ static edgeops_status find_excess(eop_retain_run *run, edgeops_store *store,
     }
     for (size_t k = 0; k < run->policy_count; k++) {
         const eop_policy *policy = &run->policies[k];
-        run->excess[k] -= (int64_t)policy->max_bytes;
+        run->excess[k] = policy->max_bytes > 0 ? run->stored[k] - (int64_t)policy->max_bytes : 0;
+        /* A size has little to gain from the journal, unless it is small. */
+        run->ripe = run->ripe || (policy->max_bytes > 0 && run->excess[k] + run->recent[k] > 0 &&
+                                  run->recent[k] > (int64_t)(policy->max_bytes / SIZE_PART));
         if (policy->min_free > free_bytes &&
             (int64_t)(policy->min_free - free_bytes) > run->excess[k]) {
             run->excess[k] = (int64_t)(policy->min_free - free_bytes);
+            run->ripe = run->ripe || (run->recent[k] > 0 && run->stored[k] < run->excess[k]);
         }
     }
     return status;
@@ -235,6 +265,23 @@ static void pop_item(eop_retain_run *run) {
     sift_down(run, 0);
 }
 
+/* Finds anew what is due. */
+static edgeops_status fill_run(eop_retain_run *run, edgeops_store *store,
+                               eop_telemetry *telemetry) {
+    run->count = 0;
+    run->ripe = false;
+    memset(run->stored, 0, sizeof run->stored);
+    memset(run->recent, 0, sizeof run->recent);
+    edgeops_status status = add_assets(run, store);
+    if (status == EDGEOPS_OK) {
+        status = find_excess(run, store, telemetry);
+    }
+    for (size_t i = run->count / 2; i-- > 0;) {
+        sift_down(run, i);
+    }
+    return status;
+}
+
 static edgeops_status make_run(eop_retain_run **out, edgeops_store *store,
                                eop_telemetry *telemetry) {
     eop_retain_run *run = eop_calloc(1, sizeof *run);
@@ -246,17 +293,11 @@ static edgeops_status make_run(eop_retain_run **out, edgeops_store *store,
     run->done.until = INT64_MIN;
     edgeops_status status = eop_policy_list(&store->catalog, take_policy, run);
     if (status == EDGEOPS_OK) {
-        status = add_assets(run, store);
-    }
-    if (status == EDGEOPS_OK) {
-        status = find_excess(run, store, telemetry);
+        status = fill_run(run, store, telemetry);
     }
     if (status != EDGEOPS_OK) {
         eop_retain_free(run);
         return status;
-    }
-    for (size_t i = run->count / 2; i-- > 0;) {
-        sift_down(run, i);
     }
     *out = run;
     return EDGEOPS_OK;
@@ -264,6 +305,26 @@ static edgeops_status make_run(eop_retain_run **out, edgeops_store *store,
 
 edgeops_status eop_retain_new(eop_retain_run **out, edgeops_store *store) {
     return make_run(out, store, &store->writer);
+}
+
+/* -- rows of the journal -- */
+
+/* The writer's thread: seals the rows of the journal and lets the writer, which comes back here
+ * after each segment, put them into chunks. DONE: it has, or it cannot. */
+static edgeops_status write_recent(eop_retain_run *run, edgeops_store *store) {
+    edgeops_status status = EDGEOPS_OK;
+    pthread_mutex_lock(&store->lock);
+    bool failing = store->writes_tried.status != EDGEOPS_OK;
+    if (run->target == 0) {
+        if (!failing && store->active != NULL && store->active->blocks != NULL) {
+            status = eop_store_rotate(store, 0);
+        }
+        run->target = store->last_sealed != NULL ? store->last_sealed->number : UINT64_MAX;
+    }
+    bool waits = store->sealed != NULL && store->sealed->number <= run->target;
+    pthread_mutex_unlock(&store->lock);
+    run->stuck = failing || status != EDGEOPS_OK;
+    return waits && !run->stuck ? EDGEOPS_OK : EDGEOPS_DONE;
 }
 
 /* -- what a dataset holds -- */
@@ -486,8 +547,24 @@ static edgeops_status run_step(eop_retain_run *run, edgeops_store *store, eop_te
     return status == EDGEOPS_OK && done ? EDGEOPS_DONE : status;
 }
 
+/* Where sizes, the free disk, or rows that cannot leave the journal stay as they are. */
+static void note_shortage(eop_retain_run *run) {
+    run->done.short_of = run->done.short_of || run->stuck;
+    for (size_t k = 0; k < run->policy_count; k++) {
+        run->done.short_of = run->done.short_of || run->excess[k] > 0;
+    }
+}
+
 edgeops_status eop_retain_step(edgeops_store *store, void *data) {
     eop_retain_run *run = data;
+    if (run->ripe) {
+        edgeops_status status = write_recent(run, store);
+        if (status == EDGEOPS_DONE) {
+            status = fill_run(run, store, &store->writer);
+            run->ripe = false;
+        }
+        return status;
+    }
     if (pthread_rwlock_trywrlock(&store->hold) != 0) {
         return eop_fail(EDGEOPS_E_BUSY, "store",
                         "nothing is dropped while a dataset is being made; try again");
@@ -518,9 +595,7 @@ edgeops_status eop_retain_step(edgeops_store *store, void *data) {
         eop_store_checkpoint_chunks(store, false);
     }
     if (status == EDGEOPS_OK && done) {
-        for (size_t k = 0; k < run->policy_count; k++) {
-            run->done.short_of = run->done.short_of || run->excess[k] > 0;
-        }
+        note_shortage(run);
     }
     return status == EDGEOPS_OK && done ? EDGEOPS_DONE : status;
 }
@@ -537,11 +612,27 @@ static edgeops_status run_requested(edgeops_store *store, void *data) {
     return status == EDGEOPS_OK ? eop_retain_step(store, a->run) : status;
 }
 
+/* Only the rows of the journal that are due become chunks, so that they are counted as such. */
+static edgeops_status write_requested(edgeops_store *store, void *data) {
+    asked *a = data;
+    edgeops_status status = a->run == NULL ? make_run(&a->run, store, &store->writer) : EDGEOPS_OK;
+    if (status == EDGEOPS_OK) {
+        status = a->run->ripe ? write_recent(a->run, store) : EDGEOPS_DONE;
+    }
+    return status;
+}
+
 static edgeops_status run_dry(eop_retained *out, edgeops_store *store,
                               bool (*go_on)(void *user_data), void *user_data) {
     eop_telemetry reader = {0};
     eop_retain_run *run = NULL;
-    edgeops_status status = eop_reader_take(&reader, store);
+    asked a = {NULL};
+    edgeops_status status = eop_upkeep_do(store, write_requested, &a, go_on, user_data);
+    bool stuck = status == EDGEOPS_OK && a.run->stuck;
+    eop_retain_free(a.run);
+    if (status == EDGEOPS_OK) {
+        status = eop_reader_take(&reader, store);
+    }
     if (status != EDGEOPS_OK) {
         return status;
     }
@@ -558,9 +649,8 @@ static edgeops_status run_dry(eop_retained *out, edgeops_store *store,
     eop_telemetry_end(&reader);
     eop_reader_give(store, &reader);
     if (status == EDGEOPS_DONE) {
-        for (size_t k = 0; k < run->policy_count; k++) {
-            run->done.short_of = run->done.short_of || run->excess[k] > 0;
-        }
+        run->stuck = stuck;
+        note_shortage(run);
         *out = run->done;
         status = EDGEOPS_OK;
     }

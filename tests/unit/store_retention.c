@@ -3,6 +3,7 @@
 #include "store/retention.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/wait.h>
@@ -247,6 +248,165 @@ Test(store_retention, rollups_go_with_their_asset) {
     cr_assert_eq(ask_sql("data/telemetry.db", "SELECT count(*) FROM state"), 0);
     cr_assert_eq(ask_sql("data/telemetry.db", "SELECT count(*) FROM chunk"), 0);
     cr_assert_eq(ask_sql("data/telemetry.db", "SELECT count(*) FROM cell"), 0);
+}
+
+/* -- rows that are still in the journal -- */
+
+/* n rows from `first`, a second apart, that stay in the journal. */
+static void put_recent(edgeops_store *store, const char *asset, int64_t n, int64_t first) {
+    for (int64_t i = 0; i < n; i++) {
+        CHECK_OK(put(store, asset, first + i * EDGEOPS_SECOND, 0, "x", f64((double)i), NULL));
+    }
+}
+
+static void put_recent_table(edgeops_store *store, const char *asset, int64_t n, int64_t first) {
+    edgeops_time times[200];
+    double values[200];
+    for (int64_t i = 0; i < n; i++) {
+        times[i] = first + i * EDGEOPS_SECOND;
+        values[i] = (double)i;
+    }
+    edgeops_column column = {.name = "x", .unit = "", .type = EDGEOPS_TYPE_FLOAT64, .f64 = values};
+    edgeops_table table = {
+        .asset = asset, .rows = (uint64_t)n, .times = times, .column_count = 1, .columns = &column};
+    CHECK_OK(edgeops_store_append_tables(NULL, store, &table, 1, NULL));
+}
+
+Test(store_retention, rows_of_the_journal_go_when_they_are_due) {
+    edgeops_append_result result = EDGEOPS_APPEND_RESULT_INIT;
+    edgeops_store *store = open_store();
+    int64_t old = eop_now() - 50 * HOUR;
+    put_recent(store, "a", 30, old);
+    put_recent_table(store, "t", 150, old);
+    put_recent(store, "kept", 20, old);
+    put_recent(store, "new", 10, eop_now() - HOUR / 2);
+    set_policy(store, "*", HOUR, 0);
+    set_policy(store, "kept", 100 * HOUR, 0);
+    eop_retained done = run_policies(store);
+    cr_assert_eq(done.rows, 180);
+    cr_assert_eq(done.assets, 2);
+    cr_assert_not(done.short_of);
+    for (int round = 0; round < 2; round++) {
+        cr_assert_eq(count_rows(store, "a"), 0);
+        cr_assert_eq(count_rows(store, "t"), 0);
+        cr_assert_eq(count_rows(store, "kept"), 20);
+        cr_assert_eq(count_rows(store, "new"), 10);
+        cr_assert_eq(asset_info(store, "t").dropped, 150);
+        CHECK_OK(put(store, "a", old + 3 * EDGEOPS_SECOND, 0, "x", f64(3), &result));
+        cr_assert_eq(result.expired, 1);
+        edgeops_store_close(store);
+        store = open_store();
+    }
+    edgeops_store_close(store);
+}
+
+/* Also those that came before the store was opened. */
+Test(store_retention, rows_of_a_journal_that_was_replayed_go_too) {
+    edgeops_store *store = open_store();
+    put_recent(store, "a", 30, eop_now() - 50 * HOUR);
+    put_recent_table(store, "a", 100, eop_now() - 40 * HOUR);
+    set_policy(store, "a", HOUR, 0);
+    edgeops_store_close(store);
+    store = open_store();
+    cr_assert_eq(run_policies(store).rows, 130);
+    cr_assert_eq(asset_info(store, "a").last_ordinal, 130);
+    edgeops_store_close(store);
+}
+
+Test(store_retention, rows_of_the_journal_that_a_dataset_holds_stay) {
+    static const char *const assets[] = {"a"};
+    edgeops_dataset *dataset = NULL;
+    edgeops_store *store = open_store();
+    put_recent(store, "a", 30, eop_now() - 50 * HOUR);
+    put_recent(store, "b", 30, eop_now() - 50 * HOUR);
+    edgeops_dataset_options options = EDGEOPS_DATASET_OPTIONS_INIT;
+    options.name = "d";
+    options.assets = assets;
+    options.asset_count = 1;
+    CHECK_OK(edgeops_dataset_create(store, &options));
+    set_policy(store, "*", HOUR, 0);
+    eop_retained done = run_policies(store);
+    cr_assert_eq(done.rows, 30);
+    cr_assert_eq(done.held, 1);
+    cr_assert_eq(count_rows(store, "b"), 0);
+    cr_assert_eq(count_rows(store, "a"), 30);
+    CHECK_OK(edgeops_dataset_read(&dataset, store, "d"));
+    cr_assert_eq(dataset->rows, 30);
+    edgeops_dataset_free(dataset);
+    edgeops_store_close(store);
+}
+
+Test(store_retention, a_small_size_holds_for_the_journal_too) {
+    edgeops_store *store = open_store();
+    put_recent(store, "a", 500, eop_now() - 5 * HOUR);
+    put_recent_table(store, "b", 200, eop_now() - 50 * HOUR);
+    set_policy(store, "*", 0, 1);
+    cr_assert_eq(run_policies(store).rows, 700);
+    /* What is far within its size stays where it is. */
+    put_recent(store, "a", 100, eop_now());
+    set_policy(store, "*", 0, 1u << 30);
+    uint64_t chunks = (uint64_t)ask_sql("data/telemetry.db", "SELECT count(*) FROM chunk");
+    cr_assert_eq(run_policies(store).rows, 0);
+    cr_assert_eq(ask_sql("data/telemetry.db", "SELECT count(*) FROM chunk"), (int64_t)chunks);
+    edgeops_store_close(store);
+}
+
+/* A block with new rows cannot go: it becomes a chunk once it has rows of twice the age. */
+Test(store_retention, a_slow_asset_becomes_chunks_in_time) {
+    edgeops_store *store = open_store();
+    put_recent(store, "a", 10, eop_now() - HOUR - HOUR / 2);
+    put_recent(store, "a", 10, eop_now() - HOUR / 2);
+    set_policy(store, "a", HOUR, 0);
+    cr_assert_eq(run_policies(store).rows, 0);
+    cr_assert_eq(ask_sql("data/telemetry.db", "SELECT count(*) FROM chunk"), 0);
+    set_policy(store, "a", HOUR / 2 + 60 * EDGEOPS_SECOND, 0);
+    cr_assert_eq(run_policies(store).rows, 0);
+    cr_assert_eq(ask_sql("data/telemetry.db", "SELECT count(*) FROM chunk"), 1);
+    edgeops_store_close(store);
+}
+
+/* In the background, as a node does. */
+Test(store_retention, the_background_takes_rows_of_the_journal_too) {
+    edgeops_store *store = open_store();
+    put_recent(store, "a", 300, eop_now() - 50 * HOUR);
+    set_policy(store, "a", HOUR, 0);
+    eop_store_retain(store);
+    while (asset_info(store, "a").rows > 0) {
+        sched_yield();
+    }
+    cr_assert_eq(asset_info(store, "a").dropped, 300);
+    edgeops_store_close(store);
+}
+
+/* Killed while rows go from the journal into chunks and out: all old or all new, nothing else. */
+Test(store_retention, kill_between_journal_and_drop_leaves_no_mix) {
+    dice d = {4711};
+    for (int round = 0; round < 12; round++) {
+        int64_t old = eop_now() - 50 * HOUR;
+        pid_t pid = fork();
+        cr_assert_geq(pid, 0);
+        if (pid == 0) {
+            edgeops_store *store = open_store();
+            put_recent_table(store, "a", 200, old);
+            put_recent(store, "a", 100, old + HOUR);
+            set_policy(store, "a", HOUR, 0);
+            eop_store_retain(store);
+            for (uint64_t wait = roll(&d) % 40000 * (uint64_t)round; wait > 0; wait--) {
+                (void)eop_monotonic();
+            }
+            kill(getpid(), SIGKILL);
+        }
+        cr_assert_eq(waitpid(pid, NULL, 0), pid);
+        edgeops_store *store = open_store();
+        edgeops_asset_info info = asset_info(store, "a");
+        cr_assert_eq(info.last_ordinal, 300);
+        cr_assert_eq(info.rows + info.dropped, 300);
+        cr_assert_eq(count_rows(store, "a"), info.rows);
+        cr_assert(info.rows == 0 || info.rows == 300, "%d rows", (int)info.rows);
+        cr_assert_eq(run_policies(store).rows, info.rows);
+        edgeops_store_close(store);
+        CHECK_OK(eop_remove_tree(home));
+    }
 }
 
 /* -- killed at any moment -- */
