@@ -45,16 +45,18 @@ static void on_failure(void *context, MQTTAsync_failureData *data) {
     pthread_mutex_unlock(&mutex);
 }
 
-/* Returns the port; 0 when there can be no listener. */
-static unsigned make_listener(void) {
+unsigned eop_mqtt_anchor_listen(int *fd) {
     struct sockaddr_in address = {.sin_family = AF_INET};
     socklen_t size = sizeof(address);
+    *fd = -1;
+    if (getenv("http_proxy") != NULL) {
+        return 0;
+    }
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    listener = eop_socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof(address)) != 0 ||
-        listen(listener, 1) != 0 ||
-        getsockname(listener, (struct sockaddr *)&address, &size) != 0) {
-        close_fd(&listener);
+    *fd = eop_socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (*fd < 0 || bind(*fd, (struct sockaddr *)&address, sizeof(address)) != 0 ||
+        listen(*fd, 1) != 0 || getsockname(*fd, (struct sockaddr *)&address, &size) != 0) {
+        close_fd(fd);
         return 0;
     }
     return ntohs(address.sin_port);
@@ -81,7 +83,7 @@ static void make(void) {
     struct sigaction before;
     MQTTAsync_createOptions options = MQTTAsync_createOptions_initializer;
     int known = sigaction(SIGPIPE, NULL, &before);
-    unsigned port = getenv("http_proxy") == NULL ? make_listener() : 0;
+    unsigned port = eop_mqtt_anchor_listen(&listener);
     snprintf(uri, sizeof(uri), "tcp://127.0.0.1:%u", port != 0 ? port : 1);
     options.MQTTVersion = MQTTVERSION_3_1_1;
     if (MQTTAsync_createWithOptions(&anchor, uri, "edgeops-anchor", MQTTCLIENT_PERSISTENCE_NONE,

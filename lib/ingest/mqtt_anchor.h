@@ -19,5 +19,8 @@
 void eop_mqtt_anchor_make(void);
 /** Wakes Paho's receiving thread. Any thread; neither waits nor takes Paho's locks. */
 void eop_mqtt_anchor_wake(void);
+/** Listens on 127.0.0.1 for one client of Paho's in this process. Returns the port; 0 and -1 in *fd
+ * when that cannot be: no loopback, no descriptors, or a http_proxy. Close *fd. */
+unsigned eop_mqtt_anchor_listen(int *fd);
 
 #endif /* EOP_INGEST_MQTT_ANCHOR_H */
