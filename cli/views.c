@@ -16,7 +16,7 @@
     {"detail", "detail", CLI_AS_TEXT}, {"enabled", "enabled", CLI_AS_TEXT}, {"config", "config", CLI_AS_TEXT}, \
     {"messages", "stats.messages", CLI_AS_TEXT}, {"bytes", "stats.bytes", CLI_AS_BYTES}, {"samples", "stats.samples", CLI_AS_TEXT}, {"labels", "stats.labels", CLI_AS_TEXT}, \
     {"duplicates", "stats.duplicates", CLI_AS_TEXT}, {"conflicts", "stats.conflicts", CLI_AS_TEXT}, {"late", "stats.late", CLI_AS_TEXT}, {"ahead", "stats.ahead", CLI_AS_TEXT}, {"expired", "stats.expired", CLI_AS_TEXT}, \
-    {"dead letters", "stats.dead", CLI_AS_TEXT}, {"reconnects", "stats.reconnects", CLI_AS_TEXT}, {"last message", "stats.last", CLI_AS_TIME}
+    {"dead letters", "stats.dead", CLI_AS_TEXT}, {"lost messages", "stats.lost", CLI_AS_TEXT}, {"reconnects", "stats.reconnects", CLI_AS_TEXT}, {"last message", "stats.last", CLI_AS_TIME}
 #define DEPLOYMENT_FIELDS \
     {"name", "name", CLI_AS_TEXT}, {"model", "model", CLI_AS_TEXT}, {"asset", "asset", CLI_AS_TEXT}, {"publish", "publish|not published", CLI_AS_TEXT}, \
     {"source", "source", CLI_AS_TEXT}, {"broker", "broker", CLI_AS_TEXT}, {"state", "state", CLI_AS_TEXT}, {"detail", "detail", CLI_AS_TEXT}, \

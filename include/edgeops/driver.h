@@ -9,7 +9,7 @@
 EDGEOPS_BEGIN_DECLS
 
 #define EDGEOPS_HLD_ABI_MAJOR 1u /* +1: plug-ins must be rebuilt */
-#define EDGEOPS_HLD_ABI_MINOR 1u /* +1: fields appended to either table */
+#define EDGEOPS_HLD_ABI_MINOR 2u /* +1: fields appended to either table */
 
 /** What the host offers. Valid from open() to close(). Every member: any thread. */
 typedef struct edgeops_hld_host {
@@ -35,6 +35,11 @@ typedef struct edgeops_hld_host {
     /** Reports that the link is up (EDGEOPS_OK, detail: to what), down (reason) or that the source
      * has come to its end (EDGEOPS_DONE). */
     void (*state)(void *self, edgeops_status reason, const char *detail);
+    /** Since minor 2. Reports messages that the driver had and could not keep, such as those that
+     * came while there was no room: they are counted and shown.
+     *
+     *  @param reason  one line */
+    void (*lost)(void *self, uint64_t messages, const char *reason);
 } edgeops_hld_host;
 
 /** What a driver offers. Static, immutable. Members marked optional may be NULL. */

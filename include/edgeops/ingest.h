@@ -57,9 +57,10 @@ typedef struct edgeops_source_stats {
     edgeops_time last; /**< wall clock of the last message, 0 before the first */
     char detail[256];  /**< what the state is about: peer, or reason and next step */
     uint64_t labels;   /**< added; those that were there count as duplicates */
+    uint64_t lost; /**< messages that came and could not be kept: no room on disk and in memory */
 } edgeops_source_stats;
 #define EDGEOPS_SOURCE_STATS_INIT                                                                  \
-    { sizeof(edgeops_source_stats), EDGEOPS_SOURCE_STOPPED, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, "", 0 }
+    { sizeof(edgeops_source_stats), EDGEOPS_SOURCE_STOPPED, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, "", 0, 0 }
 
 /** Same as the INIT macro, for callers that cannot use it. Threads: any. Since 0.1. */
 EDGEOPS_API void edgeops_source_stats_init(edgeops_source_stats *stats, size_t struct_size);

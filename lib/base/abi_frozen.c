@@ -218,7 +218,7 @@ AT(dataset_layout, labels, 64);
 AT(dataset_layout, groups, 72);
 AT(dataset_layout, subsets, 80);
 
-GROWS(hld_host, 56);
+GROWS(hld_host, 64);
 AT(hld_host, struct_size, 0);
 AT(hld_host, abi_minor, 4);
 AT(hld_host, self, 8);
@@ -227,6 +227,7 @@ AT(hld_host, message, 24);
 AT(hld_host, log, 32);
 AT(hld_host, now, 40);
 AT(hld_host, state, 48);
+AT(hld_host, lost, 56);
 
 GROWS(hld_driver, 80);
 AT(hld_driver, struct_size, 0);
@@ -241,7 +242,7 @@ AT(hld_driver, stop, 56);
 AT(hld_driver, close, 64);
 AT(hld_driver, forget, 72);
 
-GROWS(source_stats, 360);
+GROWS(source_stats, 368);
 AT(source_stats, struct_size, 0);
 AT(source_stats, state, 8);
 AT(source_stats, messages, 16);
@@ -256,6 +257,7 @@ AT(source_stats, reconnects, 80);
 AT(source_stats, last, 88);
 AT(source_stats, detail, 96);
 AT(source_stats, labels, 352);
+AT(source_stats, lost, 360);
 
 GROWS(source_options, 88);
 AT(source_options, struct_size, 0);

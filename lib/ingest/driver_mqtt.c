@@ -2,7 +2,6 @@
 /* The driver `mqtt`: one subscribing link to a broker, whose messages go to the host inside Paho's
  * callback, so that they are durable before they are acknowledged. It owns the messages that came
  * when there was no room. */
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,6 +10,7 @@
 #include "edgeops/context.h"
 #include "ingest/drivers.h"
 #include "ingest/mqtt_link.h"
+#include "ingest/mqtt_release.h"
 
 /* PUBACK cannot be withheld (mqtt_conn.h). The host stops this driver before the disk is full, so
  * that the broker queues; but a message that arrives when the room has just run out is acknowledged
@@ -37,17 +37,10 @@ typedef struct mqtt {
     held **last;
     size_t held_count;
     size_t held_bytes;
-    uint64_t lost;
 } mqtt;
 
 static bool is_full(edgeops_status status) {
     return status == EDGEOPS_E_LIMIT || status == EDGEOPS_E_IO || status == EDGEOPS_E_NOMEM;
-}
-
-static void log_loss(mqtt *m, const char *what, uint64_t n) {
-    char text[160];
-    snprintf(text, sizeof(text), "no room on disk: %" PRIu64 " messages %s", n, what);
-    m->host->log(m->host->self, EDGEOPS_LOG_ERROR, text);
 }
 
 static void hold(mqtt *m, const char *topic, const void *payload, size_t size,
@@ -58,9 +51,8 @@ static void hold(mqtt *m, const char *topic, const void *payload, size_t size,
         h = eop_alloc(sizeof(*h) + size + topic_size);
     }
     if (h == NULL) {
-        if (m->lost++ == 0) {
-            log_loss(m, "wait in memory, which is full too; more are lost", m->held_count);
-        }
+        m->host->lost(m->host->self, 1,
+                      "there is no room on disk, and no more in memory for those that wait");
         return;
     }
     memcpy(h->payload, payload, size);
@@ -96,11 +88,13 @@ static edgeops_status hand_over(mqtt *m) {
 static void on_message(const char *topic, const void *payload, size_t size, bool retained,
                        void *user_data) {
     mqtt *m = user_data;
+    eop_mqtt_release(size);
     if (retained && !m->config->take_retained) {
         return;
     }
     edgeops_time now = m->host->now(m->host->self);
-    if (m->first != NULL) {
+    /* One that is too large needs no room: the host refuses it at once, and says why. */
+    if (m->first != NULL && size <= m->config->max_payload) {
         hold(m, topic, payload, size, now);
         return;
     }
@@ -123,8 +117,11 @@ static void mqtt_close(void *state) {
     if (m == NULL) {
         return;
     }
-    if (m->held_count + m->lost > 0) {
-        log_loss(m, "are lost", m->held_count + m->lost);
+    if (m->held_count > 0) {
+        char text[120];
+        snprintf(text, sizeof(text), "%zu messages that waited for room on disk are lost",
+                 m->held_count);
+        m->host->log(m->host->self, EDGEOPS_LOG_ERROR, text);
     }
     while (m->first != NULL) {
         held *next = m->first->next;

@@ -30,7 +30,7 @@
 #define MAX_COLUMNS    1024
 
 static const char replay_schema[] =
-    "{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\",\"type\":\"object\","
+    "{\"type\":\"object\","
     "\"additionalProperties\":false,\"required\":[\"path\",\"asset\"],\"properties\":{"
     "\"path\":{\"type\":\"string\",\"minLength\":1,\"description\":\"CSV file, plain or gzip\"},"
     "\"asset\":{\"type\":\"string\",\"minLength\":1,\"description\":"
@@ -56,7 +56,8 @@ static const char replay_schema[] =
     "\"true: a file without the time column is played, too\"},"
     "\"loop\":{\"type\":\"boolean\",\"default\":false},"
     "\"rewrite_time\":{\"type\":\"boolean\",\"default\":false,\"description\":"
-    "\"true: the first row happens now, the others after it as recorded\"}}}";
+    "\"true: the first row happens now, the others after it as recorded\"},"
+    "\"max_assets\":" EOP_MAX_ASSETS_SCHEMA "}}";
 
 static const char columns_schema[] =
     "{\"type\":\"object\",\"additionalProperties\":{\"type\":\"object\","

@@ -5,6 +5,17 @@
 
 #include "edgeops/driver.h"
 
+/** The largest message where the configuration has no "max_payload", and the most that it may
+ * say. */
+#define EOP_MAX_PAYLOAD (1024u * 1024)
+
+/** JSON Schema of the member that says how many assets the source may make. The host of the source
+ * keeps it: see edgeops_source_options. */
+#define EOP_MAX_ASSETS 10000
+#define EOP_MAX_ASSETS_SCHEMA                                                                      \
+    "{\"type\":\"integer\",\"minimum\":1,\"maximum\":1000000,\"default\":10000,"                   \
+    "\"description\":\"how many assets it may make\"}"
+
 #ifdef EOP_HAVE_MQTT
 extern const edgeops_hld_driver eop_driver_mqtt;
 #endif

@@ -13,14 +13,17 @@
 #include "base/time.h"
 #include "codec/json.h"
 #include "codec/schema.h"
+#include "ingest/drivers.h"
 #include "ingest/label_reader.h"
 
 #define DEFAULT_KEEP_ALIVE_S     20
 #define DEFAULT_SESSION_EXPIRY_S (7u * 86400u)
 #define MAX_TEXT                 65535 /* of any string on the wire */
+/* What a packet may have beside its payload: a topic, and as much again of properties. */
+#define MAX_BESIDE (2u * 65536u)
 
 const char eop_mqtt_schema[] =
-    "{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\",\"type\":\"object\","
+    "{\"type\":\"object\","
     "\"additionalProperties\":false,\"required\":[\"url\"],\"properties\":{"
     "\"url\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":512,\"description\":"
     "\"broker: host, host:port, tcp://, mqtt://, ssl:// or mqtts://host[:port]; default ports 1883 "
@@ -32,16 +35,14 @@ const char eop_mqtt_schema[] =
     "\"filter\":{\"type\":\"string\"},"
     "\"qos\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":2}}}]}},"
     "\"qos\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":2,\"default\":1,\"description\":"
-    "\"of filters without their own; with version 3.1.1 a 2 is subscribed as 1, which loses "
-    "nothing "
-    "in a crash\"},"
+    "\"of filters without their own; with version 3.1.1 a 2 is subscribed as 1: a crash then loses "
+    "nothing\"},"
     "\"client_id\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":256,\"description\":"
-    "\"must be the only one of its name at the broker and stay the same; default: made from the "
-    "source's name and the installation\"},"
+    "\"of no other client, and always the same; default: from the source's name and the "
+    "installation\"},"
     "\"version\":{\"enum\":[\"3.1.1\",\"5\"],\"default\":\"3.1.1\"},"
     "\"clean_session\":{\"type\":\"boolean\",\"default\":false,\"description\":"
-    "\"true: the broker forgets the subscriptions and keeps nothing while there is no "
-    "connection\"},"
+    "\"true: the broker keeps nothing while there is no connection\"},"
     "\"session_expiry\":{\"type\":\"string\",\"default\":\"7d\",\"description\":"
     "\"version 5: how long the broker keeps messages for an absent node, a duration or 'never'\"},"
     "\"keep_alive\":{\"type\":\"string\",\"default\":\"20s\",\"description\":\"1s to 18h\"},"
@@ -66,7 +67,9 @@ const char eop_mqtt_schema[] =
     "\"retained\":{\"enum\":[\"take\",\"ignore\"],\"default\":\"take\",\"description\":"
     "\"what to do with retained messages that come after subscribing\"},"
     "\"max_payload\":{\"type\":\"string\",\"default\":\"1MiB\",\"description\":"
-    "\"a larger message is a dead letter\"},"
+    "\"at most 1MiB; a larger message is a dead letter, or, with version 5, dropped by the "
+    "broker\"},"
+    "\"max_assets\":" EOP_MAX_ASSETS_SCHEMA ","
     "\"labels\":" EOP_LABELS_SCHEMA ","
     "\"payload\":{\"type\":\"object\",\"description\":\"what the messages hold\"}}}";
 
@@ -328,6 +331,15 @@ static edgeops_status take_tls(eop_mqtt_config *config, const eop_json *tls) {
     return EDGEOPS_OK;
 }
 
+/* The text was checked by who reads the payloads (source_config.c). */
+static void take_limits(eop_mqtt_config *config, const eop_json *json) {
+    const char *text = eop_json_string(json, "max_payload", NULL);
+    uint64_t given = 0;
+    bool valid = text != NULL && eop_parse_size(&given, text) && given < EOP_MAX_PAYLOAD;
+    config->max_payload = valid ? given : EOP_MAX_PAYLOAD;
+    config->max_packet = (uint32_t)config->max_payload + MAX_BESIDE;
+}
+
 static edgeops_status take_will(eop_mqtt_config *config, const eop_json *will) {
     if (will == NULL) {
         return EDGEOPS_OK;
@@ -422,6 +434,7 @@ edgeops_status eop_mqtt_config_new(eop_mqtt_config **out, const char *config_jso
     config->references = 1;
     status = take_connection(config, json);
     if (status == EDGEOPS_OK && !publisher) {
+        take_limits(config, json);
         status = take_topics(config, json);
     }
     if (status == EDGEOPS_OK) {

@@ -43,6 +43,8 @@ typedef struct eop_mqtt_config {
     int will_qos;
     bool will_retain;
     bool take_retained;
+    uint64_t max_payload; /**< of a message that is taken, bytes */
+    uint32_t max_packet;  /**< what MQTT 5 announces, 0: nothing */
     eop_mqtt_topic *topics;
     size_t topic_count;
 } eop_mqtt_config;

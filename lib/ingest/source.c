@@ -335,6 +335,18 @@ static void host_log(void *self, int level, const char *message) {
                   source->name, message);
 }
 
+static void host_lost(void *self, uint64_t messages, const char *reason) {
+    edgeops_source *source = self;
+    pthread_mutex_lock(&source->lock);
+    bool first = source->stats.lost == 0;
+    source->stats.lost += messages;
+    pthread_mutex_unlock(&source->lock);
+    if (first) {
+        eop_log_write(eop_ctx_log(source->ctx), EDGEOPS_LOG_ERROR, "source",
+                      "'%s' loses messages: %s", source->name, reason);
+    }
+}
+
 static edgeops_time host_now(void *self) {
     (void)self;
     return eop_now();
@@ -479,6 +491,7 @@ static edgeops_status source_init(edgeops_source *source, eop_json *config) {
         .log = host_log,
         .now = host_now,
         .state = host_state,
+        .lost = host_lost,
     };
     edgeops_status status =
         eop_source_payload_open(&source->payload, &source->max_payload, source->driver, config);

@@ -16,8 +16,6 @@
 #include "ingest/drivers.h"
 #include "ingest/label_reader.h"
 
-#define DEFAULT_MAX_BYTES (1024u * 1024)
-
 edgeops_status eop_source_config_check(const edgeops_hld_driver *driver, const char *config_json,
                                        eop_json **out) {
     *out = NULL;
@@ -55,9 +53,9 @@ edgeops_status eop_source_payload_open(eop_payload **payload, uint64_t *max_payl
         return status;
     }
     const char *limit = eop_json_string(config, "max_payload", NULL);
-    *max_payload = DEFAULT_MAX_BYTES;
+    *max_payload = EOP_MAX_PAYLOAD;
     if (limit != NULL && (!eop_parse_size(max_payload, limit) || *max_payload == 0 ||
-                          *max_payload > DEFAULT_MAX_BYTES)) {
+                          *max_payload > EOP_MAX_PAYLOAD)) {
         return eop_fail(EDGEOPS_E_INVALID, "source", "max_payload: '%s' is not 1 byte to 1MiB",
                         limit);
     }
@@ -99,6 +97,11 @@ static void ignore_state(void *self, edgeops_status reason, const char *detail) 
     (void)reason;
     (void)detail;
 }
+static void ignore_lost(void *self, uint64_t messages, const char *reason) {
+    (void)self;
+    (void)messages;
+    (void)reason;
+}
 
 static edgeops_time ignore_now(void *self) {
     (void)self;
@@ -115,6 +118,7 @@ edgeops_status edgeops_source_check(const char *driver_name, const char *config_
         .log = ignore_log,
         .now = ignore_now,
         .state = ignore_state,
+        .lost = ignore_lost,
     };
     const edgeops_hld_driver *driver = eop_driver_find(driver_name);
     eop_json *json = NULL;

@@ -530,6 +530,7 @@ eop_json *eop_source_describe(eop_source *s) {
     eop_json_set_integer(counters, "expired", (int64_t)stats.expired);
     eop_json_set_integer(counters, "ahead", (int64_t)atomic_load(&s->ahead));
     eop_json_set_integer(counters, "dead", (int64_t)stats.dead);
+    eop_json_set_integer(counters, "lost", (int64_t)stats.lost);
     eop_json_set_integer(counters, "reconnects", (int64_t)stats.reconnects);
     if (stats.last != 0) {
         eop_json_set_time(counters, "last", stats.last);
