@@ -248,6 +248,11 @@ static const cli_option deploy_options[] = {
     OP_FLAG("retain", "retain"),
     OP_ONE_OF("from", "now start", "WHERE", "from"),
     OPTIONS_END};
+static const cli_option skip_options[] = {
+    OP_INTEGER("count", "N", "count"),
+    OP_FLAG("refused", "refused"),
+    OP_FLAG("all", "all"),
+    OPTIONS_END};
 static const cli_option run_ls_options[] = {OP_INTEGER("limit", "N", "limit"), OPTIONS_END};
 static const cli_option run_log_options[] = {
     {"follow", CLI_FLAG, NULL, NULL, "follow", NULL, 'f', false},
@@ -423,10 +428,17 @@ static const cli_command commands[] = {
      "Counts are since the deployment was made, latencies since the daemon started. "
      "lag: samples of the asset that it has yet to predict on. late: samples that were not newer than the one before: they "
      "are stored, but have no place in a window. skipped: windows to which the workflow had nothing to say. conflicts: "
-     "predictions that are not stored since there are others for the same times. outbox: messages that the broker does not have yet. latency: from the durable "
+     "predictions that are not stored since there are others for the same times. outbox: its messages that wait for the broker. "
+     "publishing: ok; away: no link to the broker; slow: it has not acknowledged for 10 s; held: it does not take the messages of this deployment, which is tried again; "
+     "refused: it goes on, but messages were refused and are set aside (`deployment retry`, `deployment skip --refused`). latency: from the durable "
      "sample to the prediction.", arg_deployment, NULL, "deployment.show", NULL},
     {"deployment", "stop", NULL, NULL, arg_deployment, NULL, "deployment.stop", NULL},
     {"deployment", "start", NULL, NULL, arg_deployment, NULL, "deployment.start", NULL},
+    {"deployment", "retry", NULL,
+     "What was set aside since the broker refused it waits again, in its old place. A deployment that is held tries again at once, not only after its pause of 1 s to 60 s.",
+     arg_deployment, NULL, "deployment.retry", NULL},
+    {"deployment", "skip", NULL,
+     "Give one of --count, --refused and --all. The predictions stay stored in predictions/NAME.", arg_deployment, skip_options, "deployment.skip", NULL},
     {"deployment", "rm", NULL, NULL, arg_deployment, NULL, "deployment.rm", NULL},
 
     {"run", "ls", NULL, NULL, NULL, run_ls_options, "run.ls", NULL},

@@ -24,7 +24,9 @@
     {"windows", "windows", CLI_AS_TEXT}, {"predictions", "predictions", CLI_AS_TEXT}, {"errors", "errors", CLI_AS_TEXT}, \
     {"skipped", "skipped", CLI_AS_TEXT}, {"conflicts", "conflicts", CLI_AS_TEXT}, \
     {"timeouts", "timeouts", CLI_AS_TEXT}, {"restarts", "restarts", CLI_AS_TEXT}, {"late", "late", CLI_AS_TEXT}, \
-    {"lag", "lag", CLI_AS_SAMPLES}, {"outbox", "outbox", CLI_AS_TEXT}, {"latency p50", "latency_us.p50|-", CLI_AS_MICROS}, \
+    {"lag", "lag", CLI_AS_SAMPLES}, {"outbox", "outbox", CLI_AS_TEXT}, {"publishing", "publishing.state", CLI_AS_TEXT}, {"since", "publishing.since", CLI_AS_TIME}, \
+    {"refused", "publishing.refused", CLI_AS_TEXT}, {"set aside", "publishing.set_aside", CLI_AS_TEXT}, {"skipped by hand", "publishing.skipped", CLI_AS_TEXT}, \
+    {"latency p50", "latency_us.p50|-", CLI_AS_MICROS}, \
     {"latency p99", "latency_us.p99|-", CLI_AS_MICROS}, {"latency max", "latency_us.max|-", CLI_AS_MICROS}, \
     {"last at", "last.time", CLI_AS_TIME}, {"last", "last.outputs", CLI_AS_LIST}
 #define DATASET_FIELDS \
@@ -67,7 +69,7 @@ static const struct {
         {"deployments", "deployments", FIELDS({"NAME", "name", CLI_AS_TEXT}, {"MODEL", "model", CLI_AS_TEXT}, {"ASSET", "asset", CLI_AS_TEXT},
             {"STATE", "state", CLI_AS_TEXT}, {"PREDICTIONS", "predictions", CLI_AS_TEXT}, {"ERRORS", "errors", CLI_AS_TEXT},
             {"LAG", "lag", CLI_AS_SAMPLES}, {"P50", "latency_us.p50", CLI_AS_MICROS}, {"P99", "latency_us.p99", CLI_AS_MICROS},
-            {"OUTBOX", "outbox", CLI_AS_TEXT}), NULL}), NULL}},
+            {"OUTBOX", "outbox", CLI_AS_TEXT}, {"DETAIL", "detail", CLI_AS_TEXT}), NULL}), NULL}},
     {"node.set", {FIELDS({"durability", "durability", CLI_AS_TEXT}), NULL, NULL}},
     {"node.stop", {NULL, NULL, "the node is stopping"}},
     {"node.backup", {FIELDS({"backup", "path", CLI_AS_TEXT}, {"as of", "moment", CLI_AS_TIME}, {"files", "files", CLI_AS_TEXT},
@@ -198,7 +200,9 @@ static const struct {
     {"deployment.show", {FIELDS(DEPLOYMENT_FIELDS), NULL, NULL}},
     {"deployment.stop", {NULL, NULL, "stopped deployment %s"}},
     {"deployment.start", {NULL, NULL, "started deployment %s"}},
-    {"deployment.rm", {NULL, NULL, "removed deployment %s"}},
+    {"deployment.retry", {FIELDS({"wait again", "again", CLI_AS_TEXT}, {"outbox", "outbox", CLI_AS_TEXT}), NULL, NULL}},
+    {"deployment.skip", {FIELDS({"dropped", "dropped", CLI_AS_TEXT}, {"outbox", "outbox", CLI_AS_TEXT}), NULL, NULL}},
+    {"deployment.rm", {FIELDS({"not published", "dropped", CLI_AS_TEXT}), NULL, "removed deployment %s"}},
 
     {"run.ls", {NULL, ITEMS("no runs yet",
         {"ID", "id", CLI_AS_TEXT}, {"KIND", "kind", CLI_AS_TEXT}, {"STATE", "state", CLI_AS_TEXT}, {"WORKFLOW", "workflow", CLI_AS_TEXT}, {"DATASET", "dataset", CLI_AS_TEXT},

@@ -5,14 +5,22 @@
 #include "catalog/catalog.h"
 
 #include <sqlite3.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/str.h"
 #include "base/time.h"
 #include "catalog/version.h"
 
 #define LABEL_INDEX_OF_2                                                                           \
     "CREATE INDEX label_replaces ON label(replaces) WHERE replaces IS NOT NULL;"
+
+/* A row with a reason in `refused` is set aside: the broker did not take it. */
+#define OUTBOX_INDEXES_OF_3                                                                        \
+    "CREATE INDEX outbox_waiting ON outbox(destination, deployment, id) WHERE refused IS NULL;"    \
+    "CREATE INDEX outbox_refused ON outbox(destination, deployment, id)"                           \
+    " WHERE refused IS NOT NULL;"
 
 static const char schema[] =
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
@@ -34,8 +42,8 @@ static const char schema[] =
     " name TEXT NOT NULL, json TEXT NOT NULL, UNIQUE(kind, name));"
     "CREATE TABLE sequence(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE outbox(id INTEGER PRIMARY KEY AUTOINCREMENT, destination TEXT NOT NULL,"
-    " topic TEXT NOT NULL, payload BLOB NOT NULL, qos INTEGER NOT NULL, retain INTEGER NOT NULL);"
-    "CREATE INDEX outbox_destination ON outbox(destination, id);"
+    " topic TEXT NOT NULL, payload BLOB NOT NULL, qos INTEGER NOT NULL, retain INTEGER NOT NULL,"
+    " deployment TEXT NOT NULL DEFAULT '', refused TEXT);" OUTBOX_INDEXES_OF_3
     "CREATE TABLE checkpoint(deployment TEXT PRIMARY KEY, ordinal INTEGER NOT NULL, state TEXT)"
     " WITHOUT ROWID;"
     "CREATE TABLE dead_letter(id INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT NOT NULL,"
@@ -71,7 +79,16 @@ static const char version_2[] = "ALTER TABLE channel ADD COLUMN length INTEGER N
                                 "ALTER TABLE dataset ADD COLUMN spec TEXT;"
                                 "ALTER TABLE dataset ADD COLUMN profile TEXT;";
 
-static const char *const migrations[EOP_HOME_VERSION - 1] = {version_2};
+/* From version 2: messages belong to their deployment, whose name begins each payload. */
+static const char version_3[] =
+    "DROP INDEX outbox_destination;"
+    "ALTER TABLE outbox ADD COLUMN deployment TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE outbox ADD COLUMN refused TEXT;"
+    "UPDATE outbox SET deployment = substr(CAST(payload AS TEXT), 16,"
+    " instr(substr(CAST(payload AS TEXT), 16), '\"') - 1)"
+    " WHERE CAST(payload AS TEXT) LIKE '{\"deployment\":\"%';" OUTBOX_INDEXES_OF_3;
+
+static const char *const migrations[EOP_HOME_VERSION - 1] = {version_2, version_3};
 
 #define LABEL_COLUMNS                                                                              \
     "label.id, label.start, label.\"end\", label.label, label.author, label.created, "             \
@@ -140,13 +157,27 @@ static const char *const texts[EOP_CATALOG_STATEMENTS] = {
     [EOP_RECORD_REMOVE] = "DELETE FROM record WHERE kind = ? AND name = ?",
     [EOP_RECORD_NUMBER] = "INSERT INTO sequence VALUES(?, 1) ON CONFLICT(name) DO UPDATE SET"
                           " value = value + 1 RETURNING value",
-    [EOP_OUTBOX_ADD] = "INSERT INTO outbox(destination, topic, payload, qos, retain)"
-                       " VALUES(?, ?, ?, ?, ?)",
+    [EOP_OUTBOX_ADD] = "INSERT INTO outbox(destination, topic, payload, qos, retain, deployment)"
+                       " VALUES(?, ?, ?, ?, ?, ?)",
     [EOP_OUTBOX_LIST] = "SELECT id, topic, payload, qos, retain FROM outbox WHERE destination = ?"
-                        " AND id > ? ORDER BY id LIMIT ?",
-    [EOP_OUTBOX_FIND] = "SELECT destination FROM outbox WHERE id = ?",
-    [EOP_OUTBOX_REMOVE] = "DELETE FROM outbox WHERE id = ?",
-    [EOP_OUTBOX_COUNT] = "SELECT destination, COUNT(*) FROM outbox GROUP BY destination",
+                        " AND deployment = ? AND refused IS NULL AND id > ? ORDER BY id LIMIT ?",
+    [EOP_OUTBOX_REMOVE] = "DELETE FROM outbox WHERE id = ?"
+                          " RETURNING destination, deployment, refused IS NOT NULL",
+    [EOP_OUTBOX_COUNT] = "SELECT destination, deployment, COUNT(*), COUNT(refused) FROM outbox"
+                         " GROUP BY destination, deployment",
+    [EOP_OUTBOX_SET_ASIDE] = "UPDATE outbox SET refused = ? WHERE id = ? AND refused IS NULL"
+                             " RETURNING destination, deployment",
+    [EOP_OUTBOX_AGAIN] = "UPDATE outbox SET refused = NULL WHERE destination = ? AND deployment = ?"
+                         " AND refused IS NOT NULL",
+    [EOP_OUTBOX_REASON] = "SELECT refused FROM outbox WHERE destination = ? AND deployment = ?"
+                          " AND refused IS NOT NULL ORDER BY id DESC LIMIT 1",
+    [EOP_OUTBOX_DROP] =
+        "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE destination = ?"
+        " AND deployment = ? AND refused IS NULL ORDER BY id LIMIT ?)",
+    [EOP_OUTBOX_DROP_REFUSED] =
+        "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE destination = ?"
+        " AND deployment = ? AND refused IS NOT NULL ORDER BY id LIMIT ?)",
+    [EOP_OUTBOX_PURGE] = "DELETE FROM outbox WHERE destination = ?",
     [EOP_CHECKPOINT_PUT] = "INSERT INTO checkpoint VALUES(?, ?, ?) ON CONFLICT(deployment) DO"
                            " UPDATE SET ordinal = excluded.ordinal, state = excluded.state",
     [EOP_CHECKPOINT_GET] = "SELECT ordinal, state FROM checkpoint WHERE deployment = ?",
@@ -220,23 +251,52 @@ void eop_catalog_on_wal(eop_catalog *catalog, void (*fn)(void *user_data), void 
     eop_catalog_unlock(catalog);
 }
 
+eop_outbox_counter *eop_catalog_find_outbox(eop_catalog *catalog, const char *destination,
+                                            const char *deployment) {
+    for (size_t i = 0; i < catalog->outbox_count; i++) {
+        eop_outbox_counter *counter = &catalog->outbox[i];
+        if (strcmp(counter->deployment, deployment) == 0 &&
+            strcmp(counter->destination, destination) == 0) {
+            return counter;
+        }
+    }
+    return NULL;
+}
+
+edgeops_status eop_catalog_outbox_counter(eop_outbox_counter **out, eop_catalog *catalog,
+                                          const char *destination, const char *deployment) {
+    *out = eop_catalog_find_outbox(catalog, destination, deployment);
+    if (*out != NULL) {
+        return EDGEOPS_OK;
+    }
+    eop_outbox_counter fresh = {.destination = eop_strdup(destination),
+                                .deployment = eop_strdup(deployment)};
+    if (fresh.destination == NULL || fresh.deployment == NULL ||
+        !eop_grow(&catalog->outbox, &catalog->outbox_capacity, catalog->outbox_count + 1,
+                  sizeof *catalog->outbox)) {
+        eop_free(fresh.destination);
+        eop_free(fresh.deployment);
+        return eop_fail_nomem("store");
+    }
+    *out = &catalog->outbox[catalog->outbox_count++];
+    **out = fresh;
+    return EDGEOPS_OK;
+}
+
 static edgeops_status count_outbox(eop_catalog *catalog) {
     sqlite3_stmt *statement = NULL;
     edgeops_status status = eop_sql_get(&statement, &catalog->sql, EOP_OUTBOX_COUNT);
     while (status == EDGEOPS_OK &&
            (status = eop_sql_next(&catalog->sql, statement)) == EDGEOPS_OK) {
-        if (!eop_grow(&catalog->outbox, &catalog->outbox_capacity, catalog->outbox_count + 1,
-                      sizeof *catalog->outbox)) {
-            return eop_fail_nomem("store");
+        eop_outbox_counter *counter = NULL;
+        status = eop_catalog_outbox_counter(&counter, catalog, eop_sql_text(statement, 0),
+                                            eop_sql_text(statement, 1));
+        if (status == EDGEOPS_OK) {
+            counter->refused = (uint64_t)sqlite3_column_int64(statement, 3);
+            counter->waiting = (uint64_t)sqlite3_column_int64(statement, 2) - counter->refused;
         }
-        eop_outbox_counter *counter = &catalog->outbox[catalog->outbox_count];
-        counter->destination = eop_strdup(eop_sql_text(statement, 0));
-        counter->waiting = (uint64_t)sqlite3_column_int64(statement, 1);
-        if (counter->destination == NULL) {
-            return eop_fail_nomem("store");
-        }
-        catalog->outbox_count++;
     }
+    sqlite3_reset(statement);
     return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
 }
 
@@ -266,6 +326,7 @@ void eop_catalog_close(eop_catalog *catalog) {
     eop_sql_close(&catalog->sql);
     for (size_t i = 0; i < catalog->outbox_count; i++) {
         eop_free(catalog->outbox[i].destination);
+        eop_free(catalog->outbox[i].deployment);
     }
     eop_free(catalog->outbox);
     if (catalog->lock_made) {

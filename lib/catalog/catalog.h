@@ -17,10 +17,12 @@
 
 typedef struct eop_catalog eop_catalog;
 
-/** Number of messages that wait for one destination. */
+/** Numbers of messages of one deployment for one destination. */
 typedef struct eop_outbox_counter {
     char *destination;
+    char *deployment;
     uint64_t waiting;
+    uint64_t refused; /**< set aside */
 } eop_outbox_counter;
 
 struct eop_catalog {
@@ -70,9 +72,14 @@ typedef enum eop_catalog_statement {
     EOP_RECORD_NUMBER,
     EOP_OUTBOX_ADD,
     EOP_OUTBOX_LIST,
-    EOP_OUTBOX_FIND,
     EOP_OUTBOX_REMOVE,
     EOP_OUTBOX_COUNT,
+    EOP_OUTBOX_SET_ASIDE,
+    EOP_OUTBOX_AGAIN,
+    EOP_OUTBOX_REASON,
+    EOP_OUTBOX_DROP,
+    EOP_OUTBOX_DROP_REFUSED,
+    EOP_OUTBOX_PURGE,
     EOP_CHECKPOINT_PUT,
     EOP_CHECKPOINT_GET,
     EOP_CHECKPOINT_REMOVE,
@@ -124,6 +131,14 @@ edgeops_status eop_catalog_get(eop_sql_statement **out, eop_catalog *catalog,
 /** Reads a number in `meta`, 0 when it is missing. The caller holds the lock. */
 edgeops_status eop_catalog_meta(int64_t *out, eop_catalog *catalog, const char *key);
 edgeops_status eop_catalog_set_meta(eop_catalog *catalog, const char *key, int64_t value);
+
+/** The counter of a deployment's messages, made when it is missing; valid until the next one is
+ * made. The caller holds the lock. */
+edgeops_status eop_catalog_outbox_counter(eop_outbox_counter **out, eop_catalog *catalog,
+                                          const char *destination, const char *deployment);
+/** NULL when it is missing. */
+eop_outbox_counter *eop_catalog_find_outbox(eop_catalog *catalog, const char *destination,
+                                            const char *deployment);
 
 /** Loads all assets and channels into the list. */
 edgeops_status eop_catalog_load(eop_catalog *catalog, eop_asset_list *list);

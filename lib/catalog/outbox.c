@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Messages that wait for a broker and the checkpoints of deployments, in catalog.db: both change in
- * one transaction. The numbers of waiting messages are kept in memory, under the catalog's lock. */
+ * one transaction. The numbers of messages are kept in memory, under the catalog's lock: SELECT
+ * COUNT would walk all of them for each commit. */
 #include "catalog/outbox.h"
 
 #include <sqlite3.h>
@@ -8,52 +9,21 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/str.h"
 #include "catalog/catalog.h"
 
 #define OUTBOX_LIMIT 1000000u
+#define DROP_AT_ONCE 10000u
 
-/* The count is kept in memory: SELECT COUNT would walk all messages for each commit. */
-static eop_outbox_counter *find_counter(eop_catalog *catalog, const char *destination) {
-    for (size_t i = 0; i < catalog->outbox_count; i++) {
-        if (strcmp(catalog->outbox[i].destination, destination) == 0) {
-            return &catalog->outbox[i];
-        }
-    }
-    return NULL;
-}
-
-static edgeops_status need_counter(eop_outbox_counter **out, eop_catalog *catalog,
-                                   const char *destination) {
-    *out = find_counter(catalog, destination);
-    if (*out != NULL) {
-        return EDGEOPS_OK;
-    }
-    if (!eop_grow(&catalog->outbox, &catalog->outbox_capacity, catalog->outbox_count + 1,
-                  sizeof *catalog->outbox)) {
-        return eop_fail_nomem("store");
-    }
-    char *copy = eop_strdup(destination);
-    if (copy == NULL) {
-        return eop_fail_nomem("store");
-    }
-    *out = &catalog->outbox[catalog->outbox_count++];
-    **out = (eop_outbox_counter){.destination = copy};
-    return EDGEOPS_OK;
-}
-
-static edgeops_status add_message(eop_catalog *catalog, eop_outbox_message *message) {
+static edgeops_status add_message(eop_catalog *catalog, eop_outbox_counter *counter,
+                                  eop_outbox_message *message) {
     sqlite3_stmt *insert = NULL;
-    eop_outbox_counter *counter = NULL;
-    edgeops_status status = need_counter(&counter, catalog, message->destination);
-    if (status != EDGEOPS_OK) {
-        return status;
-    }
     if (counter->waiting >= OUTBOX_LIMIT) {
         return eop_fail(EDGEOPS_E_LIMIT, "store",
-                        "%u messages wait for '%s' already: is its broker there?", OUTBOX_LIMIT,
-                        message->destination);
+                        "%u messages of '%s' wait for '%s' already: does its broker take them?",
+                        OUTBOX_LIMIT, counter->deployment, counter->destination);
     }
-    status = eop_catalog_get(&insert, catalog, EOP_OUTBOX_ADD);
+    edgeops_status status = eop_catalog_get(&insert, catalog, EOP_OUTBOX_ADD);
     if (status != EDGEOPS_OK) {
         return status;
     }
@@ -62,6 +32,7 @@ static edgeops_status add_message(eop_catalog *catalog, eop_outbox_message *mess
     eop_sql_bind_blob(insert, 3, message->payload, message->size);
     eop_sql_bind_int(insert, 4, message->qos);
     eop_sql_bind_int(insert, 5, message->retain);
+    eop_sql_bind_text(insert, 6, counter->deployment);
     status = eop_sql_run(&catalog->sql, insert);
     if (status == EDGEOPS_OK) {
         message->id = (uint64_t)sqlite3_last_insert_rowid(catalog->sql.db);
@@ -91,15 +62,21 @@ edgeops_status eop_outbox_commit(eop_catalog *catalog, const char *deployment, u
     if (status != EDGEOPS_OK) {
         return status;
     }
-    for (; status == EDGEOPS_OK && added < n; added += status == EDGEOPS_OK) {
-        status = add_message(catalog, &messages[added]);
+    while (status == EDGEOPS_OK && added < n) {
+        eop_outbox_counter *counter = NULL;
+        status =
+            eop_catalog_outbox_counter(&counter, catalog, messages[added].destination, deployment);
+        if (status == EDGEOPS_OK) {
+            status = add_message(catalog, counter, &messages[added]);
+        }
+        added += status == EDGEOPS_OK;
     }
     if (status == EDGEOPS_OK) {
         status = put_checkpoint(catalog, deployment, ordinal, state_json);
     }
     status = eop_sql_end(&catalog->sql, status);
     for (size_t i = 0; status != EDGEOPS_OK && i < added; i++) {
-        find_counter(catalog, messages[i].destination)->waiting--;
+        eop_catalog_find_outbox(catalog, messages[i].destination, deployment)->waiting--;
     }
     eop_catalog_unlock(catalog);
     return status;
@@ -148,15 +125,16 @@ static edgeops_status copy_message(page *p, sqlite3_stmt *select, const char *de
 
 /* Reads at most max messages and about 1 MiB. */
 static edgeops_status read_page(page *p, eop_catalog *catalog, const char *destination,
-                                uint64_t after, size_t max) {
+                                const char *deployment, uint64_t after, size_t max) {
     sqlite3_stmt *select = NULL;
     size_t bytes = 0;
     eop_catalog_lock(catalog);
     edgeops_status status = eop_catalog_get(&select, catalog, EOP_OUTBOX_LIST);
     if (status == EDGEOPS_OK) {
         eop_sql_bind_text(select, 1, destination);
-        eop_sql_bind_int(select, 2, after > INT64_MAX ? INT64_MAX : (int64_t)after);
-        eop_sql_bind_int(select, 3, (int64_t)max);
+        eop_sql_bind_text(select, 2, deployment);
+        eop_sql_bind_int(select, 3, after > INT64_MAX ? INT64_MAX : (int64_t)after);
+        eop_sql_bind_int(select, 4, (int64_t)max);
         while (status == EDGEOPS_OK && bytes < 1024 * 1024 &&
                (status = eop_sql_next(&catalog->sql, select)) == EDGEOPS_OK) {
             status = copy_message(p, select, destination);
@@ -168,13 +146,15 @@ static edgeops_status read_page(page *p, eop_catalog *catalog, const char *desti
     return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
 }
 
-edgeops_status eop_outbox_list(eop_catalog *catalog, const char *destination, uint64_t after,
-                               size_t max, eop_outbox_fn fn, void *user_data) {
-    EOP_REQUIRE(catalog != NULL && destination != NULL && fn != NULL, "store");
+edgeops_status eop_outbox_list(eop_catalog *catalog, const char *destination,
+                               const char *deployment, uint64_t after, size_t max, eop_outbox_fn fn,
+                               void *user_data) {
+    EOP_REQUIRE(catalog != NULL && destination != NULL && deployment != NULL && fn != NULL,
+                "store");
     page p = {0};
     edgeops_status status = EDGEOPS_OK;
     while (status == EDGEOPS_OK && max > 0) {
-        status = read_page(&p, catalog, destination, after, max < 256 ? max : 256);
+        status = read_page(&p, catalog, destination, deployment, after, max < 256 ? max : 256);
         if (status != EDGEOPS_OK || p.count == 0) {
             break;
         }
@@ -190,62 +170,246 @@ edgeops_status eop_outbox_list(eop_catalog *catalog, const char *destination, ui
     return status;
 }
 
-/* Removes a message. *counter: that of its destination; NULL when there is no such message. */
-static edgeops_status remove_message(eop_outbox_counter **counter, eop_catalog *catalog,
-                                     uint64_t id) {
+/* What becomes of a row: its counter, NULL when there is no such row, and where it counted. */
+typedef struct change {
+    eop_outbox_counter *counter;
+    bool refused;
+} change;
+
+static edgeops_status remove_message(change *c, eop_catalog *catalog, uint64_t id) {
     sqlite3_stmt *statement = NULL;
-    *counter = NULL;
-    edgeops_status status = eop_catalog_get(&statement, catalog, EOP_OUTBOX_FIND);
+    edgeops_status status = eop_catalog_get(&statement, catalog, EOP_OUTBOX_REMOVE);
     if (status != EDGEOPS_OK) {
         return status;
     }
     eop_sql_bind_int(statement, 1, (int64_t)id);
     status = eop_sql_next(&catalog->sql, statement);
-    if (status != EDGEOPS_OK) {
-        return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
-    }
-    *counter = find_counter(catalog, eop_sql_text(statement, 0));
-    sqlite3_reset(statement);
-    status = eop_catalog_get(&statement, catalog, EOP_OUTBOX_REMOVE);
     if (status == EDGEOPS_OK) {
-        eop_sql_bind_int(statement, 1, (int64_t)id);
-        status = eop_sql_run(&catalog->sql, statement);
+        c->counter = eop_catalog_find_outbox(catalog, eop_sql_text(statement, 0),
+                                             eop_sql_text(statement, 1));
+        c->refused = eop_sql_int(statement, 2) != 0;
+        sqlite3_reset(statement);
     }
-    return status;
+    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
 }
 
 edgeops_status eop_outbox_done(eop_catalog *catalog, const uint64_t *ids, size_t n) {
     EOP_REQUIRE(catalog != NULL && (ids != NULL || n == 0), "store");
-    eop_outbox_counter **gone = eop_calloc(n, sizeof(eop_outbox_counter *));
-    if (gone == NULL) {
+    change *changes = eop_calloc(n, sizeof *changes);
+    if (changes == NULL) {
         return eop_fail_nomem("store");
     }
     edgeops_status status = eop_catalog_begin_as(catalog, EOP_COMMIT_LAX);
     if (status != EDGEOPS_OK) {
-        eop_free(gone);
+        eop_free(changes);
         return status;
     }
     for (size_t i = 0; status == EDGEOPS_OK && i < n; i++) {
-        status = remove_message(&gone[i], catalog, ids[i]);
+        status = remove_message(&changes[i], catalog, ids[i]);
     }
     status = eop_sql_end(&catalog->sql, status);
     for (size_t i = 0; status == EDGEOPS_OK && i < n; i++) {
-        if (gone[i] != NULL) {
-            gone[i]->waiting--;
+        if (changes[i].counter != NULL) {
+            changes[i].counter->waiting -= !changes[i].refused;
+            changes[i].counter->refused -= changes[i].refused;
         }
     }
     eop_catalog_unlock(catalog);
-    eop_free(gone);
+    eop_free(changes);
     return status;
 }
 
-edgeops_status eop_outbox_count(uint64_t *out, eop_catalog *catalog, const char *destination) {
-    EOP_REQUIRE(out != NULL && catalog != NULL && destination != NULL, "store");
-    eop_catalog_lock(catalog);
-    const eop_outbox_counter *counter = find_counter(catalog, destination);
-    *out = counter != NULL ? counter->waiting : 0;
+edgeops_status eop_outbox_set_aside(eop_catalog *catalog, uint64_t id, const char *reason) {
+    EOP_REQUIRE(catalog != NULL && reason != NULL, "store");
+    sqlite3_stmt *statement = NULL;
+    eop_outbox_counter *counter = NULL;
+    edgeops_status status = eop_catalog_begin_as(catalog, EOP_COMMIT_LAX);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    status = eop_catalog_get(&statement, catalog, EOP_OUTBOX_SET_ASIDE);
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_text(statement, 1, reason);
+        eop_sql_bind_int(statement, 2, (int64_t)id);
+        status = eop_sql_next(&catalog->sql, statement);
+    }
+    if (status == EDGEOPS_OK) {
+        counter = eop_catalog_find_outbox(catalog, eop_sql_text(statement, 0),
+                                          eop_sql_text(statement, 1));
+        sqlite3_reset(statement);
+    }
+    status = eop_sql_end(&catalog->sql, status == EDGEOPS_DONE ? EDGEOPS_OK : status);
+    if (status == EDGEOPS_OK && counter != NULL) {
+        counter->waiting--;
+        counter->refused++;
+    }
     eop_catalog_unlock(catalog);
+    return status;
+}
+
+edgeops_status eop_outbox_again(uint64_t *out, eop_catalog *catalog, const char *destination,
+                                const char *deployment) {
+    EOP_REQUIRE(out != NULL && catalog != NULL && destination != NULL && deployment != NULL,
+                "store");
+    sqlite3_stmt *update = NULL;
+    uint64_t n = 0;
+    edgeops_status status = eop_catalog_begin_as(catalog, EOP_COMMIT_LAX);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    status = eop_catalog_get(&update, catalog, EOP_OUTBOX_AGAIN);
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_text(update, 1, destination);
+        eop_sql_bind_text(update, 2, deployment);
+        status = eop_sql_run(&catalog->sql, update);
+        n = (uint64_t)eop_sql_changes(&catalog->sql);
+    }
+    status = eop_sql_end(&catalog->sql, status);
+    if (status == EDGEOPS_OK && n > 0) {
+        eop_outbox_counter *counter = eop_catalog_find_outbox(catalog, destination, deployment);
+        counter->refused -= n;
+        counter->waiting += n;
+    }
+    eop_catalog_unlock(catalog);
+    if (status == EDGEOPS_OK) {
+        *out = n;
+    }
+    return status;
+}
+
+static edgeops_status drop_some(uint64_t *out, eop_catalog *catalog, const char *destination,
+                                const char *deployment, bool refused, uint64_t max) {
+    sqlite3_stmt *drop = NULL;
+    edgeops_status status = eop_catalog_begin_as(catalog, EOP_COMMIT_LAX);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    status = eop_catalog_get(&drop, catalog, refused ? EOP_OUTBOX_DROP_REFUSED : EOP_OUTBOX_DROP);
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_text(drop, 1, destination);
+        eop_sql_bind_text(drop, 2, deployment);
+        eop_sql_bind_int(drop, 3, (int64_t)max);
+        status = eop_sql_run(&catalog->sql, drop);
+        *out = status == EDGEOPS_OK ? (uint64_t)eop_sql_changes(&catalog->sql) : 0;
+    }
+    status = eop_sql_end(&catalog->sql, status);
+    eop_outbox_counter *counter = eop_catalog_find_outbox(catalog, destination, deployment);
+    if (status == EDGEOPS_OK && counter != NULL) {
+        *(refused ? &counter->refused : &counter->waiting) -= *out;
+    }
+    eop_catalog_unlock(catalog);
+    return status;
+}
+
+edgeops_status eop_outbox_drop(uint64_t *out, eop_catalog *catalog, const char *destination,
+                               const char *deployment, bool refused, uint64_t max) {
+    EOP_REQUIRE(out != NULL && catalog != NULL && destination != NULL && deployment != NULL,
+                "store");
+    uint64_t total = 0;
+    uint64_t n = 1;
+    edgeops_status status = EDGEOPS_OK;
+    while (status == EDGEOPS_OK && n > 0 && total < max) {
+        uint64_t left = max - total;
+        n = 0;
+        status = drop_some(&n, catalog, destination, deployment, refused,
+                           left < DROP_AT_ONCE ? left : DROP_AT_ONCE);
+        total += status == EDGEOPS_OK ? n : 0;
+    }
+    *out = total;
+    return status;
+}
+
+edgeops_status eop_outbox_purge(eop_catalog *catalog, const char *destination) {
+    EOP_REQUIRE(catalog != NULL && destination != NULL, "store");
+    sqlite3_stmt *purge = NULL;
+    edgeops_status status = eop_catalog_begin_as(catalog, EOP_COMMIT_LAX);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    status = eop_catalog_get(&purge, catalog, EOP_OUTBOX_PURGE);
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_text(purge, 1, destination);
+        status = eop_sql_run(&catalog->sql, purge);
+    }
+    status = eop_sql_end(&catalog->sql, status);
+    for (size_t i = 0; status == EDGEOPS_OK && i < catalog->outbox_count; i++) {
+        eop_outbox_counter *counter = &catalog->outbox[i];
+        if (strcmp(counter->destination, destination) == 0) {
+            counter->waiting = counter->refused = 0;
+        }
+    }
+    eop_catalog_unlock(catalog);
+    return status;
+}
+
+void eop_outbox_count(eop_outbox_counts *out, eop_catalog *catalog, const char *destination,
+                      const char *deployment) {
+    eop_catalog_lock(catalog);
+    const eop_outbox_counter *counter = eop_catalog_find_outbox(catalog, destination, deployment);
+    *out = (eop_outbox_counts){.waiting = counter != NULL ? counter->waiting : 0,
+                               .refused = counter != NULL ? counter->refused : 0};
+    eop_catalog_unlock(catalog);
+}
+
+edgeops_status eop_outbox_reason(char **out, eop_catalog *catalog, const char *destination,
+                                 const char *deployment) {
+    EOP_REQUIRE(out != NULL && catalog != NULL && destination != NULL && deployment != NULL,
+                "store");
+    sqlite3_stmt *select = NULL;
+    *out = NULL;
+    eop_catalog_lock(catalog);
+    edgeops_status status = eop_catalog_get(&select, catalog, EOP_OUTBOX_REASON);
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_text(select, 1, destination);
+        eop_sql_bind_text(select, 2, deployment);
+        status = eop_sql_next(&catalog->sql, select);
+    }
+    if (status == EDGEOPS_OK) {
+        *out = eop_strdup(eop_sql_text(select, 0));
+        status = *out != NULL ? EDGEOPS_OK : eop_fail_nomem("store");
+        sqlite3_reset(select);
+    }
+    eop_catalog_unlock(catalog);
+    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+}
+
+edgeops_status eop_outbox_deployments(char ***out, size_t *count, eop_catalog *catalog,
+                                      const char *destination) {
+    char **names = NULL;
+    size_t n = 0;
+    size_t capacity = 0;
+    edgeops_status status = EDGEOPS_OK;
+    EOP_REQUIRE(out != NULL && count != NULL && catalog != NULL && destination != NULL, "store");
+    eop_catalog_lock(catalog);
+    for (size_t i = 0; status == EDGEOPS_OK && i < catalog->outbox_count; i++) {
+        const eop_outbox_counter *counter = &catalog->outbox[i];
+        if (counter->waiting + counter->refused == 0 ||
+            strcmp(counter->destination, destination) != 0) {
+            continue;
+        }
+        char *name = eop_strdup(counter->deployment);
+        if (name == NULL || !eop_grow(&names, &capacity, n + 1, sizeof *names)) {
+            eop_free(name);
+            status = eop_fail_nomem("store");
+        } else {
+            names[n++] = name;
+        }
+    }
+    eop_catalog_unlock(catalog);
+    if (status != EDGEOPS_OK) {
+        eop_outbox_free_names(names, n);
+        return status;
+    }
+    *out = names;
+    *count = n;
     return EDGEOPS_OK;
+}
+
+void eop_outbox_free_names(char **names, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        eop_free(names[i]);
+    }
+    eop_free(names);
 }
 
 /* -- checkpoints -- */

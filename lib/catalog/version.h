@@ -5,6 +5,6 @@
 
 /** The version of the homes that this program writes (`user_version` of catalog.db). A newer one is
  * refused with E_VERSION. */
-#define EOP_HOME_VERSION 2
+#define EOP_HOME_VERSION 3
 
 #endif /* EOP_CATALOG_VERSION_H */

@@ -62,7 +62,7 @@ Test(catalog_record, outbox_and_checkpoint_go_together) {
     eop_catalog *catalog = open_catalog();
     char out[4000] = "";
     uint64_t ordinal = 0;
-    uint64_t count = 0;
+    eop_outbox_counts counts;
     char *state = NULL;
     eop_outbox_message messages[3] = {
         {.destination = "m", .topic = "t/1", .payload = "one", .size = 3, .qos = 1},
@@ -78,22 +78,22 @@ Test(catalog_record, outbox_and_checkpoint_go_together) {
     cr_assert_eq(ordinal, 42);
     cr_assert_str_eq(state, "{\"n\":1}");
     eop_free(state);
-    CHECK_OK(eop_outbox_count(&count, catalog, "m"));
-    cr_assert_eq(count, 2);
-    CHECK_OK(eop_outbox_list(catalog, "m", 0, 10, take_id, out));
+    eop_outbox_count(&counts, catalog, "m", "d");
+    cr_assert_eq(counts.waiting, 2);
+    CHECK_OK(eop_outbox_list(catalog, "m", "d", 0, 10, take_id, out));
     cr_assert_str_eq(out, "1:one 3: ");
     uint64_t ids[2] = {messages[0].id, 99};
     CHECK_OK(eop_outbox_done(catalog, ids, 2));
     CHECK_OK(eop_outbox_done(catalog, ids, 2));
-    CHECK_OK(eop_outbox_count(&count, catalog, "m"));
-    cr_assert_eq(count, 1);
+    eop_outbox_count(&counts, catalog, "m", "d");
+    cr_assert_eq(counts.waiting, 1);
     for (int i = 0; i < 600; i++) {
         messages[0].id = 0;
         CHECK_OK(eop_outbox_commit(catalog, "d", 43, NULL, messages, 1));
         cr_assert(messages[0].id > messages[2].id, "ids are not used twice");
     }
     out[0] = '\0';
-    CHECK_OK(eop_outbox_list(catalog, "m", messages[0].id - 300, 300, take_id, out));
+    CHECK_OK(eop_outbox_list(catalog, "m", "d", messages[0].id - 300, 300, take_id, out));
     cr_assert(strlen(out) > 300 * 7);
     CHECK_OK(eop_checkpoint_remove(catalog, "d"));
     CHECK_CODE(EDGEOPS_E_NOTFOUND, eop_checkpoint_get(&ordinal, NULL, catalog, "d"));

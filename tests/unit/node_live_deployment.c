@@ -446,14 +446,12 @@ static void wait_source(void) {
 
 static void wait_outbox(void) {
     edgeops_duration until = eop_monotonic() + 20 * EDGEOPS_SECOND;
-    uint64_t waiting = 1;
-    while (waiting > 0) {
+    eop_outbox_counts counts = {.waiting = 1};
+    while (counts.waiting > 0) {
         cr_assert(lt(i64, eop_monotonic(), until));
         (void)!edgeops_ctx_run(fixture_ctx, 5 * EDGEOPS_MILLISECOND);
-        cr_assert(eq(
-            int,
-            eop_outbox_count(&waiting, eop_store_catalog(edgeops_node_store(fixture_node)), "line"),
-            EDGEOPS_OK));
+        eop_outbox_count(&counts, eop_store_catalog(edgeops_node_store(fixture_node)), "line",
+                         "live");
     }
 }
 

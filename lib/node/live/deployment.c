@@ -12,7 +12,6 @@
 #include "codec/message.h"
 #include "node/home/args.h"
 #include "node/home/records.h"
-#include "node/live/outbox.h"
 
 #define CHECKPOINT_EVERY EDGEOPS_SECOND
 #define RETRY_AFTER      (10 * EDGEOPS_SECOND)
@@ -226,8 +225,8 @@ typedef struct counter {
 #define COUNTER(name)                                                                              \
     { #name, offsetof(eop_deployment_counters, name) }
 static const counter counter_list[] = {
-    COUNTER(windows), COUNTER(predictions), COUNTER(errors),   COUNTER(timeouts),
-    COUNTER(skipped), COUNTER(conflicts),   COUNTER(unstored), COUNTER(late),
+    COUNTER(windows),   COUNTER(predictions), COUNTER(errors), COUNTER(timeouts), COUNTER(skipped),
+    COUNTER(conflicts), COUNTER(unstored),    COUNTER(late),   COUNTER(refused),  COUNTER(dropped),
 };
 
 static uint64_t *counter_at(eop_deployment_counters *counters, size_t i) {
@@ -244,12 +243,19 @@ static eop_json *counters_json(eop_deployment_counters *counters) {
 
 void eop_deployment_read_counters(eop_deployment *d, const eop_json *state) {
     const eop_json *json = eop_json_get(state, "counters");
+    eop_deployment_counters before = d->counters;
     for (size_t i = 0; i < EOP_COUNT(counter_list); i++) {
         int64_t value = eop_json_integer(json, counter_list[i].key, 0);
         *counter_at(&d->counters, i) = value > 0 ? (uint64_t)value : 0;
     }
     d->late_before = d->counters.late;
     d->errors_said = d->counters.errors;
+    /* These are not made again when windows are predicted again. */
+    d->counters.refused =
+        d->counters.refused > before.refused ? d->counters.refused : before.refused;
+    d->counters.dropped =
+        d->counters.dropped > before.dropped ? d->counters.dropped : before.dropped;
+    d->refused_before = d->counters.refused - (d->sink != NULL ? eop_outbox_refused(d->sink) : 0);
 }
 
 uint32_t eop_deployment_recent_errors(const eop_deployment *d) {
@@ -260,18 +266,23 @@ uint32_t eop_deployment_recent_errors(const eop_deployment *d) {
     return count;
 }
 
-static void count_late(eop_deployment *d) {
+void eop_deployment_count(eop_deployment *d) {
     eop_window_stats stats = {0};
     if (d->stage != NULL) {
         eop_stage_get_stats(d->stage, &stats);
         d->counters.late = d->late_before + stats.late;
+    }
+    if (d->sink != NULL) {
+        uint64_t refused = d->refused_before + eop_outbox_refused(d->sink);
+        d->dirty = d->dirty || refused != d->counters.refused;
+        d->counters.refused = refused;
     }
 }
 
 static edgeops_status checkpoint(eop_deployment *d, eop_outbox_message *messages, size_t n,
                                  const eop_deployment_counters *done) {
     eop_json *json = eop_window_state_json(&d->answered);
-    count_late(d);
+    eop_deployment_count(d);
     eop_deployment_counters counters = d->counters;
     counters.conflicts += done->conflicts;
     counters.unstored += done->unstored;
@@ -289,6 +300,36 @@ static edgeops_status checkpoint(eop_deployment *d, eop_outbox_message *messages
         d->checkpointed = eop_monotonic();
     }
     return status;
+}
+
+/* Of a stopped one: into the checkpoint that is there. */
+static edgeops_status rewrite_counters(eop_deployment *d) {
+    uint64_t ordinal = 0;
+    char *text = NULL;
+    eop_json *json = NULL;
+    edgeops_status status = eop_checkpoint_get(&ordinal, &text, d->node->catalog, d->name);
+    if (status == EDGEOPS_OK && text != NULL) {
+        status = eop_json_parse(&json, text, strlen(text), "checkpoint", NULL);
+    }
+    eop_free(text);
+    if (status != EDGEOPS_OK || json == NULL) {
+        return status;
+    }
+    eop_json_set(json, "counters", counters_json(&d->counters));
+    text = eop_json_print(json);
+    status = text != NULL ? eop_outbox_commit(d->node->catalog, d->name, ordinal, text, NULL, 0)
+                          : eop_fail_nomem("node");
+    eop_free(text);
+    eop_json_free(json);
+    return status;
+}
+
+edgeops_status eop_deployment_save_counters(eop_deployment *d) {
+    if (d->stage == NULL) {
+        return rewrite_counters(d);
+    }
+    d->dirty = true;
+    return d->batch.count == 0 ? checkpoint(d, NULL, 0, &(eop_deployment_counters){0}) : EDGEOPS_OK;
 }
 
 static void remember_last(eop_deployment *d, const eop_batch_item *item,
@@ -358,7 +399,7 @@ static edgeops_status commit(eop_deployment *d) {
     }
     if (status == EDGEOPS_OK) {
         if (n > 0) {
-            eop_outbox_kick(d->outbox);
+            eop_outbox_kick(d->outbox, d->sink);
         }
         tell(d, eop_monotonic());
         batch_clear(b);
@@ -449,21 +490,24 @@ static edgeops_status open_batch(eop_deployment *d) {
 edgeops_status eop_deployment_bind(eop_deployment *d, const char *source, const char *topic) {
     eop_json *record = eop_json_copy(d->record);
     eop_outbox *outbox = NULL;
+    eop_sink *sink = NULL;
     eop_json_set_string(record, "source", source);
     eop_json_set_string(record, "publish", topic);
-    edgeops_status status =
-        d->stage != NULL ? eop_outbox_acquire(&outbox, d->node, source) : EDGEOPS_OK;
+    edgeops_status status = d->stage != NULL
+                                ? eop_outbox_acquire(&outbox, &sink, d->node, source, d->name)
+                                : EDGEOPS_OK;
     if (status == EDGEOPS_OK) {
         status = eop_put_record(d->node, "deployment", d->name, record, false);
     }
     if (status != EDGEOPS_OK) {
-        eop_outbox_release(outbox);
+        eop_outbox_release(outbox, sink);
         eop_json_free(record);
         return status;
     }
     eop_json_free(d->record);
     d->record = record;
     d->outbox = outbox;
+    d->sink = sink;
     eop_log_write(node_log(d->node), EDGEOPS_LOG_INFO, "node",
                   "deployment '%s' publishes to '%s' through source '%s', which feeds its asset",
                   d->name, topic, source);
@@ -472,7 +516,16 @@ edgeops_status eop_deployment_bind(eop_deployment *d, const char *source, const 
 
 static edgeops_status open_outbox(eop_deployment *d) {
     const char *source = eop_json_string(d->record, "source", "");
-    return source[0] != '\0' ? eop_outbox_acquire(&d->outbox, d->node, source) : EDGEOPS_OK;
+    return source[0] != '\0' && d->outbox == NULL
+               ? eop_outbox_acquire(&d->outbox, &d->sink, d->node, source, d->name)
+               : EDGEOPS_OK;
+}
+
+static void close_outbox(eop_deployment *d) {
+    eop_outbox_release(d->outbox, d->sink);
+    d->outbox = NULL;
+    d->sink = NULL;
+    d->refused_before = d->counters.refused;
 }
 
 static edgeops_status declare_outputs(const eop_deployment *d) {
@@ -531,12 +584,11 @@ static edgeops_status open_stage(eop_deployment *d) {
     return status;
 }
 
+/* All but the outbox: what was predicted goes on to the broker while the stage is tried again. */
 static void close_parts(eop_deployment *d) {
-    count_late(d);
+    eop_deployment_count(d);
     eop_stage_close(d->stage);
     d->stage = NULL;
-    eop_outbox_release(d->outbox);
-    d->outbox = NULL;
     edgeops_model_close(d->model);
     d->model = NULL;
     batch_dispose(&d->batch);
@@ -560,9 +612,6 @@ static edgeops_status open_parts(eop_deployment *d) {
     if (status == EDGEOPS_OK) {
         status = declare_outputs(d);
     }
-    if (status == EDGEOPS_OK) {
-        status = open_outbox(d);
-    }
     return status == EDGEOPS_OK ? open_stage(d) : status;
 }
 
@@ -571,7 +620,10 @@ edgeops_status eop_deployment_run(eop_deployment *d) {
         return EDGEOPS_OK;
     }
     set_state(d, EOP_DEPLOYMENT_STARTING, "the worker loads the model");
-    edgeops_status status = open_parts(d);
+    edgeops_status status = open_outbox(d);
+    if (status == EDGEOPS_OK) {
+        status = open_parts(d);
+    }
     if (status != EDGEOPS_OK) {
         char *message = eop_strdup(edgeops_error_last()->message);
         const char *text = message != NULL ? message : "out of memory";
@@ -585,6 +637,7 @@ edgeops_status eop_deployment_run(eop_deployment *d) {
 }
 
 void eop_deployment_halt(eop_deployment *d) {
+    eop_deployment_count(d);
     if (d->stage != NULL) {
         if (d->batch.count > 0) {
             (void)commit(d); /* fails: the windows are predicted again after the next start */
@@ -593,6 +646,7 @@ void eop_deployment_halt(eop_deployment *d) {
         }
         close_parts(d);
     }
+    close_outbox(d);
     bool failed = d->state == EOP_DEPLOYMENT_FAILED;
     eop_run_end(d->run, failed ? EDGEOPS_E_WORKER : EDGEOPS_OK, d->detail);
     d->run = NULL;
@@ -614,6 +668,7 @@ static void say_errors(eop_deployment *d, edgeops_duration now) {
 void eop_deployment_tick(eop_deployment *d) {
     edgeops_duration now = eop_monotonic();
     say_errors(d, now);
+    eop_deployment_count(d);
     if (d->ended) {
         if (d->stage != NULL) {
             close_parts(d);

@@ -3,10 +3,10 @@
 #ifndef EOP_NODE_LIVE_DEPLOYMENT_H
 #define EOP_NODE_LIVE_DEPLOYMENT_H
 
-#include "catalog/outbox.h"
 #include "monitor/histogram.h"
 #include "node/home/models.h"
 #include "node/home/runs.h"
+#include "node/live/outbox.h"
 #include "node/live/stage.h"
 
 typedef enum eop_deployment_state {
@@ -51,6 +51,8 @@ typedef struct eop_deployment_counters {
     uint64_t conflicts; /**< predictions for whose time a different one is stored already */
     uint64_t unstored;  /**< predictions that could not be stored at all */
     uint64_t late;      /**< samples without a place in a window */
+    uint64_t refused;   /**< messages that the broker did not take, each once */
+    uint64_t dropped;   /**< messages that were skipped by hand */
 } eop_deployment_counters;
 
 #define EOP_RECENT 50u
@@ -73,15 +75,17 @@ struct eop_deployment {
     edgeops_model *model;
     eop_run *run;
     eop_stage *stage;
-    eop_outbox *outbox;
+    eop_outbox *outbox; /**< while it is to run and publishes, as sink */
+    eop_sink *sink;
     eop_batch batch;
     eop_buf payload_head;
     eop_window_state answered;
     uint64_t committed;
     eop_deployment_counters counters;
-    uint64_t late_before; /**< of counters.late: before the stage was opened */
-    uint64_t restarts;    /**< since this process runs */
-    uint64_t recent;      /**< the newest EOP_RECENT windows, a bit each: failed */
+    uint64_t late_before;    /**< of counters.late: before the stage was opened */
+    uint64_t refused_before; /**< of counters.refused: before the outbox was acquired */
+    uint64_t restarts;       /**< since this process runs */
+    uint64_t recent;         /**< the newest EOP_RECENT windows, a bit each: failed */
     uint32_t recent_count;
     uint64_t errors_said; /**< of counters.errors: written to the log */
     edgeops_duration said_at;
@@ -95,6 +99,10 @@ edgeops_status eop_deployment_run(eop_deployment *deployment);
 void eop_deployment_halt(eop_deployment *deployment);
 void eop_deployment_tick(eop_deployment *deployment);
 bool eop_deployment_enabled(const eop_deployment *deployment);
+/** Brings the counters up to date with the stage and the outbox. */
+void eop_deployment_count(eop_deployment *deployment);
+/** Makes the counters durable, at the latest with the next checkpoint. */
+edgeops_status eop_deployment_save_counters(eop_deployment *deployment);
 /** Reads the counters of the last checkpoint. */
 void eop_deployment_read_counters(eop_deployment *deployment, const eop_json *state);
 /** Of the newest windows, how many failed. */

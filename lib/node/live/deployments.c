@@ -10,7 +10,6 @@
 #include "node/home/args.h"
 #include "node/home/records.h"
 #include "node/live/deployment.h"
-#include "node/live/outbox.h"
 #include "node/live/sources.h"
 
 const eop_json *eop_deployment_record(const eop_deployment *d) {
@@ -253,7 +252,27 @@ static void remove_output(const eop_deployment *d) {
     edgeops_free(info);
 }
 
-edgeops_status eop_deployment_remove(eop_deployment *d) {
+static const char *source_of(const eop_deployment *d) {
+    return eop_json_string(d->record, "source", "");
+}
+
+static edgeops_status drop(uint64_t *dropped, const eop_deployment *d, eop_skip which,
+                           uint64_t max) {
+    uint64_t n = 0;
+    edgeops_status status = EDGEOPS_OK;
+    *dropped = 0;
+    if (which != EOP_SKIP_REFUSED) {
+        status = eop_outbox_drop(&n, d->node->catalog, source_of(d), d->name, false, max);
+        *dropped += n;
+    }
+    if (status == EDGEOPS_OK && which != EOP_SKIP_WAITING) {
+        status = eop_outbox_drop(&n, d->node->catalog, source_of(d), d->name, true, max);
+        *dropped += n;
+    }
+    return status;
+}
+
+edgeops_status eop_deployment_remove(uint64_t *dropped, eop_deployment *d) {
     edgeops_node *node = d->node;
     edgeops_status status = eop_record_remove(node->catalog, "deployment", d->name);
     if (status != EDGEOPS_OK) {
@@ -261,7 +280,10 @@ edgeops_status eop_deployment_remove(eop_deployment *d) {
     }
     eop_deployment_halt(d);
     remove_output(d);
-    status = eop_checkpoint_remove(node->catalog, d->name);
+    status = drop(dropped, d, EOP_SKIP_ALL, UINT64_MAX);
+    if (status == EDGEOPS_OK) {
+        status = eop_checkpoint_remove(node->catalog, d->name);
+    }
     for (size_t i = 0; i < node->deployment_count; i++) {
         if (node->deployments[i] == d) {
             node->deployments[i] = node->deployments[--node->deployment_count];
@@ -272,13 +294,83 @@ edgeops_status eop_deployment_remove(eop_deployment *d) {
     return status == EDGEOPS_E_NOTFOUND ? EDGEOPS_OK : status;
 }
 
-static uint64_t outbox_count(const eop_deployment *d) {
-    uint64_t count = 0;
-    const char *source = eop_json_string(d->record, "source", "");
-    if (source[0] != '\0' && eop_outbox_count(&count, d->node->catalog, source) != EDGEOPS_OK) {
-        count = 0;
+static edgeops_status check_published(const eop_deployment *d) {
+    return source_of(d)[0] != '\0'
+               ? EDGEOPS_OK
+               : eop_fail(EDGEOPS_E_INVALID, "node", "deployment '%s' is not published", d->name);
+}
+
+edgeops_status eop_deployment_retry(uint64_t *again, eop_deployment *d) {
+    edgeops_status status = check_published(d);
+    if (status == EDGEOPS_OK) {
+        status = eop_outbox_again(again, d->node->catalog, source_of(d), d->name);
     }
-    return count;
+    if (status == EDGEOPS_OK && d->sink != NULL) {
+        eop_outbox_retry(d->outbox, d->sink);
+    }
+    return status;
+}
+
+edgeops_status eop_deployment_skip(uint64_t *dropped, eop_deployment *d, eop_skip which,
+                                   uint64_t max) {
+    edgeops_status status = check_published(d);
+    *dropped = 0;
+    if (status == EDGEOPS_OK) {
+        status = drop(dropped, d, which, max);
+    }
+    if (*dropped > 0) {
+        eop_log_write(node_log(d->node), EDGEOPS_LOG_WARN, "node",
+                      "deployment '%s': %llu predictions that were not published are skipped",
+                      d->name, (unsigned long long)*dropped);
+        d->counters.dropped += *dropped;
+        edgeops_status saved = eop_deployment_save_counters(d);
+        status = status == EDGEOPS_OK ? saved : status;
+    }
+    if (d->sink != NULL) {
+        eop_outbox_retry(d->outbox, d->sink);
+    }
+    return status;
+}
+
+static char *why_refused(const eop_deployment *d, uint64_t count) {
+    char *reason = NULL;
+    edgeops_status status = eop_outbox_reason(&reason, d->node->catalog, source_of(d), d->name);
+    char *text = eop_format("%llu predictions were refused and are set aside, the last one: %s",
+                            (unsigned long long)count,
+                            status != EDGEOPS_OK ? edgeops_error_last()->message
+                            : reason != NULL     ? reason
+                                                 : "?");
+    eop_free(reason);
+    return text;
+}
+
+/* How what it predicts reaches its broker; NULL where it is not published. */
+static eop_json *publishing_json(const eop_deployment *d, const eop_outbox_counts *counts) {
+    eop_outbox_state state = {.name = "stopped"};
+    if (source_of(d)[0] == '\0') {
+        return NULL;
+    }
+    if (d->sink != NULL) {
+        eop_outbox_ask(&state, d->outbox, d->sink, counts->waiting);
+        if (counts->refused > 0 && strcmp(state.name, "ok") == 0) {
+            state.name = "refused";
+            state.reason = why_refused(d, counts->refused);
+        }
+    }
+    eop_json *json = eop_json_object();
+    eop_json_set_string(json, "state", state.name);
+    eop_json_set_string(json, "reason", state.reason);
+    if (state.lasts > 0) {
+        eop_json_set_time(json, "since", eop_now() - state.lasts);
+    } else {
+        eop_json_set_string(json, "since", NULL);
+    }
+    eop_json_set_integer(json, "set_aside", (int64_t)counts->refused);
+    eop_json_set_integer(json, "refused", (int64_t)d->counters.refused);
+    eop_json_set_integer(json, "skipped", (int64_t)d->counters.dropped);
+    eop_json_set_number(json, "oldest_s", round((double)state.oldest / 1e8) / 10.0);
+    eop_free(state.reason);
+    return json;
 }
 
 /* Not running, it lags by all that came since it was stopped. */
@@ -298,21 +390,27 @@ static uint64_t lag(const eop_deployment *d) {
     return newest > position ? newest - position : 0;
 }
 
-/* The state's own words, else how the newest windows went. */
-static void set_detail(eop_json *json, const eop_deployment *d) {
+/* The state's own words, else how the newest windows went; then what is wrong with publishing. */
+static void set_detail(eop_json *json, const eop_deployment *d, const eop_json *publishing) {
     uint32_t failed = eop_deployment_recent_errors(d);
-    char *text = NULL;
+    const char *reason = eop_json_string(publishing, "reason", NULL);
+    eop_buf text = {0};
     if (d->detail != NULL && d->detail[0] != '\0') {
-        eop_json_set_string(json, "detail", d->detail);
-        return;
+        eop_buf_puts(&text, d->detail);
+    } else if (failed > 0 && d->state == EOP_DEPLOYMENT_RUNNING) {
+        eop_buf_printf(&text,
+                       "%u of the last %u windows failed (%llu in all), the last one with: %s",
+                       failed, d->recent_count, (unsigned long long)d->counters.errors,
+                       d->last_error != NULL ? d->last_error : "?");
     }
-    if (failed > 0 && d->state == EOP_DEPLOYMENT_RUNNING) {
-        text = eop_format("%u of the last %u windows failed (%llu in all), the last one with: %s",
-                          failed, d->recent_count, (unsigned long long)d->counters.errors,
-                          d->last_error != NULL ? d->last_error : "?");
+    if (reason != NULL) {
+        eop_buf_printf(&text, "%spublishing %s: %s", text.size > 0 ? "; " : "",
+                       eop_json_string(publishing, "state", ""), reason);
     }
-    eop_json_set_string(json, "detail", text != NULL ? text : "");
-    eop_free(text);
+    char *taken = text.size > 0 ? eop_buf_take(&text) : NULL;
+    eop_json_set_string(json, "detail", taken != NULL ? taken : "");
+    eop_free(taken);
+    eop_buf_dispose(&text);
 }
 
 static double microseconds(edgeops_duration duration) {
@@ -337,16 +435,25 @@ static eop_json *latency_json(const eop_histogram *h) {
 
 eop_json *eop_deployment_brief(eop_deployment *d) {
     eop_json *json = eop_json_object();
+    eop_deployment_count(d);
+    eop_outbox_counts counts;
+    eop_outbox_count(&counts, d->node->catalog, source_of(d), d->name);
+    eop_json *publishing = publishing_json(d, &counts);
     eop_json_set_string(json, "name", d->name);
     eop_json_set_string(json, "model", eop_json_string(d->record, "model", ""));
     eop_json_set_string(json, "asset", eop_json_string(d->record, "asset", ""));
     eop_json_set_string(json, "state", eop_deployment_state_name(d));
-    set_detail(json, d);
+    set_detail(json, d, publishing);
     eop_json_set_integer(json, "predictions", (int64_t)d->counters.predictions);
     eop_json_set_integer(json, "errors", (int64_t)d->counters.errors);
     eop_json_set_integer(json, "lag", (int64_t)lag(d));
     eop_json_set(json, "latency_us", latency_json(&d->latency));
-    eop_json_set_integer(json, "outbox", (int64_t)outbox_count(d));
+    eop_json_set_integer(json, "outbox", (int64_t)counts.waiting);
+    if (publishing != NULL) {
+        eop_json_set(json, "publishing", publishing);
+    } else {
+        eop_json_set_string(json, "publishing", NULL);
+    }
     return json;
 }
 
@@ -390,11 +497,6 @@ static void set_note(eop_json *json, const eop_deployment *d) {
 
 eop_json *eop_deployment_describe(eop_deployment *d) {
     eop_json *json = eop_deployment_brief(d);
-    eop_window_stats stats = {0};
-    if (d->stage != NULL) {
-        eop_stage_get_stats(d->stage, &stats);
-        d->counters.late = d->late_before + stats.late;
-    }
     eop_json_set_bool(json, "published", eop_json_get(d->record, "source") != NULL);
     set_optional(json, "publish", eop_json_string(d->record, "publish", NULL));
     set_optional(json, "source", eop_json_string(d->record, "source", NULL));
@@ -414,7 +516,7 @@ eop_json *eop_deployment_describe(eop_deployment *d) {
     if (d->run != NULL) {
         eop_json_set_integer(json, "run", d->run->id);
     }
-    set_optional(json, "broker", d->outbox != NULL ? eop_outbox_detail(d->outbox) : NULL);
+    set_optional(json, "broker", eop_json_string(eop_json_get(json, "publishing"), "reason", NULL));
     set_optional(json, "last_error", d->last_error);
     set_note(json, d);
     if (d->last != NULL) {

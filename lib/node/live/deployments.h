@@ -16,7 +16,20 @@ eop_deployment *eop_deployment_find(edgeops_node *node, const char *name);
 /** record: taken. */
 edgeops_status eop_deployment_add(eop_deployment **out, edgeops_node *node, eop_json *record);
 edgeops_status eop_deployment_enable(eop_deployment *deployment, bool enable);
-edgeops_status eop_deployment_remove(eop_deployment *deployment);
+/** *dropped: predictions that were not published yet, which go with it. */
+edgeops_status eop_deployment_remove(uint64_t *dropped, eop_deployment *deployment);
+/** What was set aside waits again, *again of them; one that is held tries at once. */
+edgeops_status eop_deployment_retry(uint64_t *again, eop_deployment *deployment);
+
+typedef enum eop_skip {
+    EOP_SKIP_WAITING,
+    EOP_SKIP_REFUSED, /**< those that are set aside */
+    EOP_SKIP_ALL
+} eop_skip;
+/** Drops messages that were not published yet, at most max, the oldest first. *dropped: how
+ * many. */
+edgeops_status eop_deployment_skip(uint64_t *dropped, eop_deployment *deployment, eop_skip which,
+                                   uint64_t max);
 eop_json *eop_deployment_brief(eop_deployment *deployment);
 eop_json *eop_deployment_describe(eop_deployment *deployment);
 /** Of the newest windows, how many failed, and how many they are. */

@@ -172,10 +172,66 @@ static edgeops_status run_stop(edgeops_call *call, eop_json **result) {
     return enable(call, result, false);
 }
 
-static edgeops_status run_rm(edgeops_call *call, eop_json **result) {
-    (void)result;
+static void set_outbox(eop_json *result, eop_deployment *deployment) {
+    eop_json *brief = eop_deployment_brief(deployment);
+    eop_json_set_integer(result, "outbox", eop_json_integer(brief, "outbox", 0));
+    eop_json_free(brief);
+}
+
+static edgeops_status run_retry(edgeops_call *call, eop_json **result) {
+    uint64_t again = 0;
     eop_deployment *deployment = named(call);
-    return deployment != NULL ? eop_deployment_remove(deployment) : EDGEOPS_E_NOTFOUND;
+    if (deployment == NULL) {
+        return EDGEOPS_E_NOTFOUND;
+    }
+    edgeops_status status = eop_deployment_retry(&again, deployment);
+    if (status == EDGEOPS_OK) {
+        *result = eop_json_object();
+        eop_json_set_integer(*result, "again", (int64_t)again);
+        set_outbox(*result, deployment);
+    }
+    return status;
+}
+
+static edgeops_status run_skip(edgeops_call *call, eop_json **result) {
+    uint64_t dropped = 0;
+    int64_t count = eop_json_integer(call->args, "count", 0);
+    bool refused = eop_json_bool(call->args, "refused", false);
+    bool all = eop_json_bool(call->args, "all", false);
+    eop_deployment *deployment = named(call);
+    if (deployment == NULL) {
+        return EDGEOPS_E_NOTFOUND;
+    }
+    if ((count > 0) + refused + all != 1) {
+        return eop_fail(EDGEOPS_E_INVALID, "node",
+                        "say what to drop: the first messages that wait (--count N), those that "
+                        "are set aside (--refused), or --all");
+    }
+    edgeops_status status = eop_deployment_skip(&dropped, deployment,
+                                                refused ? EOP_SKIP_REFUSED
+                                                : all   ? EOP_SKIP_ALL
+                                                        : EOP_SKIP_WAITING,
+                                                count > 0 ? (uint64_t)count : UINT64_MAX);
+    if (status == EDGEOPS_OK) {
+        *result = eop_json_object();
+        eop_json_set_integer(*result, "dropped", (int64_t)dropped);
+        set_outbox(*result, deployment);
+    }
+    return status;
+}
+
+static edgeops_status run_rm(edgeops_call *call, eop_json **result) {
+    uint64_t dropped = 0;
+    eop_deployment *deployment = named(call);
+    if (deployment == NULL) {
+        return EDGEOPS_E_NOTFOUND;
+    }
+    edgeops_status status = eop_deployment_remove(&dropped, deployment);
+    if (status == EDGEOPS_OK) {
+        *result = eop_json_object();
+        eop_json_set_integer(*result, "dropped", (int64_t)dropped);
+    }
+    return status;
 }
 
 const eop_op eop_deployment_ops[] = {
@@ -184,6 +240,8 @@ const eop_op eop_deployment_ops[] = {
     {&eop_spec_deployment_show, .run = run_show},
     {&eop_spec_deployment_start, .run = run_start},
     {&eop_spec_deployment_stop, .run = run_stop},
+    {&eop_spec_deployment_retry, .run = run_retry},
+    {&eop_spec_deployment_skip, .run = run_skip},
     {&eop_spec_deployment_rm, .run = run_rm},
     {0},
 };

@@ -145,24 +145,38 @@ static void check_drivers(doctor *d) {
         found ? "" : "build with paho-mqtt3as to connect to a broker");
 }
 
-/* Predictions reach nobody: the source is stopped, or the broker is out of reach. */
+/* By the states of publishing that want something done. */
+static const char *const publishing_hints[][3] = {
+    {"away", "warn", "predictions are kept and sent when the broker is back: see 'source show'"},
+    {"slow", "warn", "predictions are kept; look after the broker, or what is between here and it"},
+    {"held", "fail",
+     "mend what the reason names (the broker's access list or limits, or deploy again with another "
+     "--publish or --qos), then 'deployment retry'; 'deployment skip' drops what waits"},
+    {"refused", "warn",
+     "'deployment retry' sends them again, 'deployment skip --refused' drops them"},
+};
+
+/* Predictions reach nobody: the source is stopped, the broker is out of reach or refuses them. */
 static void check_publishing(doctor *d, const eop_json *shown) {
     const char *source = eop_json_string(shown, "source", NULL);
-    const char *broker = eop_json_string(shown, "broker", "");
+    const eop_json *publishing = eop_json_get(shown, "publishing");
+    const char *state = eop_json_string(publishing, "state", "");
     eop_source *s = source != NULL ? eop_source_find(d->node, source) : NULL;
     if (source == NULL || !d->node->started) {
         return;
     }
     char *name = eop_format("deployment %s broker", eop_json_string(shown, "name", ""));
-    int64_t waiting = eop_json_integer(shown, "outbox", 0);
-    char *detail = eop_format("%s%s%lld predictions wait for it", broker,
-                              broker[0] != '\0' ? "; " : "", (long long)waiting);
+    char *detail =
+        eop_format("%s; %lld predictions wait for it", eop_json_string(publishing, "reason", ""),
+                   (long long)eop_json_integer(shown, "outbox", 0));
     if (s != NULL && !eop_source_enabled(s)) {
         put(d, name, "warn", "its source is stopped: no new samples come in",
             "start it with 'source start'");
-    } else if (broker[0] != '\0') {
-        put(d, name, "warn", detail,
-            "predictions are kept and sent when the broker is back: see 'source show'");
+    }
+    for (size_t i = 0; i < EOP_COUNT(publishing_hints); i++) {
+        if (strcmp(state, publishing_hints[i][0]) == 0) {
+            put(d, name, publishing_hints[i][1], detail, publishing_hints[i][2]);
+        }
     }
     eop_free(detail);
     eop_free(name);

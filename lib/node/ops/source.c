@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "catalog/dead_letter.h"
+#include "catalog/outbox.h"
 #include "node/live/deployments.h"
-#include "node/live/outbox.h"
 #include "node/live/sources.h"
 #include "node/ops/groups.h"
 
@@ -246,7 +246,7 @@ static edgeops_status run_rm(edgeops_call *call, eop_json **result) {
     }
     edgeops_status status = check_unused(call->node, eop_source_name(source));
     if (status == EDGEOPS_OK) {
-        status = eop_outbox_purge(call->node, eop_source_name(source));
+        status = eop_outbox_purge(call->node->catalog, eop_source_name(source));
     }
     return status == EDGEOPS_OK ? eop_source_remove(source) : status;
 }
