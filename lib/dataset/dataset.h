@@ -15,8 +15,13 @@
  * unit}], start, end (null when open), labelled_only, rows, labels {name: rows}; definition of one
  * that is more than rows of a range (spec.h), profile (profile.h). */
 edgeops_status eop_dataset_describe(char **json, edgeops_store *store, const char *name);
+typedef enum eop_verify_depth {
+    EOP_VERIFY_VALUES,  /**< the digest, which has the digests of blobs */
+    EOP_VERIFY_FILES,   /**< and that the files of blobs are there */
+    EOP_VERIFY_CONTENT, /**< and what is in them */
+} eop_verify_depth;
 /** edgeops_dataset_verify() that can be canceled: E_CANCELED. canceled: called now and then. */
-edgeops_status eop_dataset_verify(edgeops_store *store, const char *name,
+edgeops_status eop_dataset_verify(edgeops_store *store, const char *name, eop_verify_depth depth,
                                   bool (*canceled)(void *user_data), void *user_data);
 /** Walks the datasets by name; without profiles. */
 edgeops_status eop_dataset_list(edgeops_store *store, eop_record_fn fn, void *user_data);

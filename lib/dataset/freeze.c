@@ -427,8 +427,16 @@ static edgeops_status freeze_rows(eop_frozen *frozen, edgeops_store *store,
     return status == EDGEOPS_OK ? choose_channels(frozen, store, options) : status;
 }
 
-static edgeops_status profile_batch(size_t asset, const eop_batch *batch, void *user_data) {
-    return eop_profile_add(user_data, asset, batch);
+typedef struct look {
+    edgeops_store *store;
+    const eop_frozen *frozen;
+    eop_profile profile;
+} look;
+
+static edgeops_status look_at_batch(size_t asset, const eop_batch *batch, void *user_data) {
+    look *l = user_data;
+    edgeops_status status = eop_frozen_check_blobs(l->store, l->frozen, asset, batch, false);
+    return status == EDGEOPS_OK ? eop_profile_add(&l->profile, asset, batch) : status;
 }
 
 /* A split without rows to train on or to test with is a mistake. */
@@ -452,22 +460,22 @@ static edgeops_status check_subsets(const eop_frozen *frozen, const eop_profile 
     return EDGEOPS_OK;
 }
 
-/* Reads all values once, for digest and profile. */
+/* Reads all values once, for digest and profile, and looks whether the blobs are there. */
 static edgeops_status look_at_values(eop_frozen *frozen, edgeops_store *store) {
-    eop_profile profile;
-    edgeops_status status = eop_profile_init(&profile, frozen);
+    look l = {.store = store, .frozen = frozen};
+    edgeops_status status = eop_profile_init(&l.profile, frozen);
     if (status != EDGEOPS_OK) {
         return status;
     }
-    status = eop_frozen_digest(frozen->digest, store, frozen, profile_batch, &profile);
+    status = eop_frozen_digest(frozen->digest, store, frozen, look_at_batch, &l);
     if (status == EDGEOPS_OK) {
-        status = check_subsets(frozen, &profile);
+        status = check_subsets(frozen, &l.profile);
     }
     if (status == EDGEOPS_OK) {
-        eop_profile_finish(&profile);
-        status = eop_profile_print(&frozen->profile, &profile);
+        eop_profile_finish(&l.profile);
+        status = eop_profile_print(&frozen->profile, &l.profile);
     }
-    eop_profile_dispose(&profile);
+    eop_profile_dispose(&l.profile);
     return status;
 }
 
@@ -494,11 +502,11 @@ edgeops_status edgeops_dataset_create(edgeops_store *store,
         status = freeze_rows(&frozen, store, &o);
     }
     if (status == EDGEOPS_OK) {
-        status = look_at_values(&frozen, store);
+        /* The dataset must not survive a power cut that its rows and their blobs do not. */
+        status = eop_store_sync(store);
     }
     if (status == EDGEOPS_OK) {
-        /* The dataset must not survive a power cut that its rows do not. */
-        status = eop_store_sync(store);
+        status = look_at_values(&frozen, store);
     }
     if (status == EDGEOPS_OK) {
         status = eop_frozen_save(&frozen, eop_store_catalog(store));

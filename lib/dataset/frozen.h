@@ -107,6 +107,13 @@ void eop_part_close(eop_part_reader *reader);
 /** Fills a batch with at least one row. EDGEOPS_DONE: there are no more. */
 edgeops_status eop_part_next(eop_part_reader *reader, eop_batch *batch);
 
+/* -- blobs.c -- */
+
+/** Checks that the file of each blob of a batch is there and has its size, with `content` also its
+ * digest. E_CORRUPT: one is not, also where it is missing; the text names the sample. */
+edgeops_status eop_frozen_check_blobs(edgeops_store *store, const eop_frozen *frozen, size_t asset,
+                                      const eop_batch *batch, bool content);
+
 /* -- digest.c: the digest -- */
 
 typedef struct eop_part_hash eop_part_hash;

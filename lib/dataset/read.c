@@ -72,24 +72,28 @@ static edgeops_status check_digest(const eop_frozen *frozen, const char *digest)
 }
 
 typedef struct verification {
+    edgeops_store *store;
+    const eop_frozen *frozen;
+    eop_verify_depth depth;
     bool (*canceled)(void *user_data);
     void *user_data;
 } verification;
 
 static edgeops_status go_on(size_t asset, const eop_batch *batch, void *user_data) {
     const verification *v = user_data;
-    (void)asset;
-    (void)batch;
-    return v->canceled != NULL && v->canceled(v->user_data)
-               ? eop_fail(EDGEOPS_E_CANCELED, "store", "ended on request")
-               : EDGEOPS_OK;
+    if (v->canceled != NULL && v->canceled(v->user_data)) {
+        return eop_fail(EDGEOPS_E_CANCELED, "store", "ended on request");
+    }
+    return v->depth != EOP_VERIFY_VALUES ? eop_frozen_check_blobs(v->store, v->frozen, asset, batch,
+                                                                  v->depth == EOP_VERIFY_CONTENT)
+                                         : EDGEOPS_OK;
 }
 
-edgeops_status eop_dataset_verify(edgeops_store *store, const char *name,
+edgeops_status eop_dataset_verify(edgeops_store *store, const char *name, eop_verify_depth depth,
                                   bool (*canceled)(void *user_data), void *user_data) {
     EOP_REQUIRE(store != NULL && name != NULL, "store");
     eop_frozen frozen = {0};
-    verification v = {canceled, user_data};
+    verification v = {store, &frozen, depth, canceled, user_data};
     char digest[65];
     edgeops_status status = eop_frozen_load(&frozen, eop_store_catalog(store), name);
     if (status == EDGEOPS_OK) {
@@ -105,7 +109,7 @@ edgeops_status eop_dataset_verify(edgeops_store *store, const char *name,
 edgeops_status edgeops_dataset_verify(edgeops_store *store, const char *name) {
     EOP_REQUIRE(store != NULL && name != NULL, "store");
     EOP_STORE_REQUIRE_HERE(store);
-    return eop_dataset_verify(store, name, NULL, NULL);
+    return eop_dataset_verify(store, name, EOP_VERIFY_CONTENT, NULL, NULL);
 }
 
 /* -- all of it into memory -- */

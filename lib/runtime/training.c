@@ -221,7 +221,8 @@ static bool is_stopped(void *user_data) {
 
 static void verify_work(void *user_data) {
     edgeops_training *t = user_data;
-    note_last(&t->verified, eop_dataset_verify(t->options.store, t->dataset, is_stopped, t));
+    note_last(&t->verified,
+              eop_dataset_verify(t->options.store, t->dataset, EOP_VERIFY_VALUES, is_stopped, t));
 }
 
 static void verify_done(void *user_data) {

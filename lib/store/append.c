@@ -15,6 +15,7 @@
 #include "store/append.h"
 #include "store/birth.h"
 #include "store/blob.h"
+#include "store/blob_sync.h"
 #include "store/convert.h"
 #include "store/durable.h"
 #include "store/internal.h"
@@ -52,6 +53,7 @@ struct eop_append_scratch {
     uint64_t call;
     int64_t limit;  /* times after it are ahead of the clock */
     bool new_names; /* some assets or channels are not in the catalog yet */
+    size_t loose;   /* blobs that are not on the disk yet */
     edgeops_append_result result;
     eop_verdicts verdicts;
 };
@@ -518,6 +520,15 @@ static edgeops_status reserve_news(news **list, const eop_append_scratch *scratc
     return EDGEOPS_OK;
 }
 
+/* Blobs that are to be synced; not for their segment to be written when they are many. */
+static void note_loose(edgeops_store *store) {
+    size_t before = store->loose_blobs;
+    store->loose_blobs += store->scratch->loose;
+    if (before < EOP_BLOBS_LOOSE && store->loose_blobs >= EOP_BLOBS_LOOSE) {
+        eop_writer_wake(store);
+    }
+}
+
 /* The frame must be in the journal. */
 static size_t fill_news(news *list, edgeops_store *store) {
     const eop_append_scratch *scratch = store->scratch;
@@ -527,9 +538,14 @@ static size_t fill_news(news *list, edgeops_store *store) {
         const touch *touched = &scratch->touches[i];
         if (touched->appended > 0) {
             eop_series_note_write(touched->series, touched->all.ordinal, store->writes, durable);
+            if (EOP_LIKELY(scratch->loose == 0 &&
+                           touched->series->blobs_synced == touched->all.ordinal)) {
+                touched->series->blobs_synced = touched->series->all.ordinal;
+            }
             list[n++] = (news){touched->name, touched->series->all.ordinal};
         }
     }
+    note_loose(store);
     return n;
 }
 
@@ -554,6 +570,7 @@ static edgeops_status append_locked(edgeops_store *store, eop_append_fn fn, void
     scratch->touch_count = 0;
     scratch->call++;
     scratch->new_names = false;
+    scratch->loose = 0;
     scratch->result = (edgeops_append_result)EDGEOPS_APPEND_RESULT_INIT;
     scratch->limit = clock_limit(store);
     eop_verdicts_begin(&scratch->verdicts, verdicts);
@@ -651,16 +668,47 @@ edgeops_status eop_append_run(edgeops_append_result *result, edgeops_store *stor
 typedef struct sample_list {
     const edgeops_sample *items;
     size_t count;
-    const edgeops_blob *blobs;
+    eop_blobs blobs;
+    bool old; /* some samples were left out */
 } sample_list;
 
+/* DONE: the durability is POWER since the blobs were written, and they are not on the disk. */
 static edgeops_status take_samples(edgeops_store *store, void *input) {
-    const sample_list *samples = input;
+    sample_list *samples = input;
     edgeops_status status = EDGEOPS_OK;
-    store->scratch->converter.blobs = samples->blobs;
+    if (EOP_UNLIKELY(samples->blobs.count > 0 && !samples->blobs.synced)) {
+        if (store->power) {
+            return EDGEOPS_DONE;
+        }
+        store->scratch->loose = samples->blobs.count;
+    }
+    store->scratch->converter.blobs = samples->blobs.items;
     for (size_t i = 0; status == EDGEOPS_OK && i < samples->count; i++) {
         status = eop_append_sample(store, &samples->items[i], i);
     }
+    samples->old = store->scratch->result.appended < samples->count;
+    return status;
+}
+
+/* Files before rows. The file of a sample that is there already may have been missing: its row can be
+ * in a chunk, and the next chunk would not ask for it, so it is synced at once. */
+static edgeops_status append_blobs(edgeops_append_result *result, edgeops_store *store,
+                                   size_t bound, sample_list *list,
+                                   const edgeops_append_options *options) {
+    edgeops_status status = eop_blob_begin(&list->blobs, store, list->items, list->count);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    status = eop_append_run(result, store, bound, take_samples, list, options);
+    if (status == EDGEOPS_DONE) {
+        status = eop_blob_sync(store, &list->blobs);
+        if (status == EDGEOPS_OK) {
+            status = eop_append_run(result, store, bound, take_samples, list, options);
+        }
+    } else if (status == EDGEOPS_OK && list->old && list->blobs.fresh && !list->blobs.synced) {
+        (void)eop_blob_sync(store, &list->blobs);
+    }
+    eop_blob_end(store, &list->blobs);
     return status;
 }
 
@@ -704,9 +752,8 @@ edgeops_status edgeops_store_append(edgeops_append_result *result, edgeops_store
                                     const edgeops_append_options *options) {
     EOP_REQUIRE(store != NULL && (samples != NULL || n == 0), "store");
     EOP_STORE_REQUIRE_HERE(store);
-    sample_list list = {samples, n, NULL};
+    sample_list list = {.items = samples, .count = n};
     edgeops_append_options taken;
-    edgeops_blob *blobs = NULL;
     bool has_blobs = false;
     size_t bound = 0;
     edgeops_status status = eop_append_take(&taken, options, result);
@@ -721,17 +768,9 @@ edgeops_status edgeops_store_append(edgeops_append_result *result, edgeops_store
         eop_result_give(result, &nothing, sizeof nothing);
         return EDGEOPS_OK;
     }
-    if (EOP_LIKELY(!has_blobs)) {
-        return eop_append_run(result, store, bound, take_samples, &list, &taken);
-    }
-    status = eop_blob_begin(&blobs, store, samples, n);
-    if (status == EDGEOPS_OK) {
-        list.blobs = blobs;
-        status = eop_append_run(result, store, bound, take_samples, &list, &taken);
-        eop_blob_end(store);
-        eop_free(blobs);
-    }
-    return status;
+    return EOP_LIKELY(!has_blobs)
+               ? eop_append_run(result, store, bound, take_samples, &list, &taken)
+               : append_blobs(result, store, bound, &list, &taken);
 }
 
 edgeops_status eop_append_scratch_new(eop_append_scratch **out) {

@@ -2,192 +2,110 @@
 /* Files of blobs by digest: written before a row refers to them, swept when none does. `blob_lock`
  * is taken before any other lock: appends of blobs for reading, the sweep for writing. */
 #include "store/blob.h"
-#include "store/birth.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
-#include "base/fd.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/memory.h"
 #include "base/time.h"
 #include "base/tree.h"
 #include "store/internal.h"
+#include "store/log.h"
 #include "store/room.h"
 #include "store/scan.h"
 
-#define FOLDER      "data/blobs"
-#define DIGEST_SIZE 32u
+#define DIGEST_SIZE EOP_BLOB_DIGEST
 #define SORT_AFTER  65536u
 #define TORN_AGE    (3600 * EDGEOPS_SECOND)
 
-char *eop_blob_path(const edgeops_store *store, const uint8_t *digest) {
-    char hex[2 * DIGEST_SIZE + 1];
-    eop_hex_put(hex, digest, DIGEST_SIZE);
-    return eop_format("%s/" FOLDER "/%.2s/%s", store->home, hex, hex + 2);
-}
-
 /* -- keeping -- */
 
-static bool survives_power(edgeops_store *store) {
-    return edgeops_store_durability(store) == EDGEOPS_DURABILITY_POWER;
-}
-
-/* Makes the folder ab and those above it. */
-static edgeops_status make_folder(const edgeops_store *store, const char *path, bool power) {
-    char *folder = eop_strndup(path, (size_t)(strrchr(path, '/') - path));
-    char *all = eop_path_join(store->home, FOLDER);
-    edgeops_status status =
-        folder != NULL && all != NULL ? eop_mkdirs(folder, 0700) : eop_fail_nomem("store");
-    if (status == EDGEOPS_OK && power) {
-        status = eop_dir_sync(all);
-    }
-    if (status == EDGEOPS_OK && power) {
-        status = eop_dir_sync_parent(all);
-    }
-    eop_free(folder);
-    eop_free(all);
-    return status;
-}
-
-static edgeops_status write_file(const char *path, const void *data, size_t size, bool power) {
-    eop_replacement file;
-    edgeops_status status = eop_replacement_open(&file, path, 0600);
-    if (status != EDGEOPS_OK) {
-        return status;
-    }
-    status = eop_write_all(file.fd, data, size);
-    if (status == EDGEOPS_OK && power) {
-        return eop_replacement_commit(&file);
-    }
-    if (status == EDGEOPS_OK && rename(file.temporary, file.path) != 0) {
-        status = eop_fail_errno(errno, "store", "cannot write '%s'", path);
-    } else if (status == EDGEOPS_OK) {
-        eop_free(file.temporary);
-        file.temporary = NULL;
-    }
-    eop_replacement_dispose(&file);
-    return status;
-}
-
-/* If the file exists with all its bytes, touches it: a sweep that has begun sees by the time that
- * it is in use again. */
-static bool use_again(const char *path, size_t size, bool power) {
-    struct stat st;
-    int fd = eop_open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0) {
-        return false;
-    }
-    bool good = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size == size &&
-                futimens(fd, NULL) == 0 && (!power || fsync(fd) == 0);
-    close(fd);
-    return good;
-}
-
-static edgeops_status keep_blob(edgeops_blob *out, edgeops_store *store,
+static edgeops_status keep_blob(eop_blobs *blobs, edgeops_store *store,
                                 const edgeops_value *value) {
-    char hex[2 * DIGEST_SIZE + 1];
-    bool power = survives_power(store);
+    char hex[2 * EOP_BLOB_DIGEST + 1];
     const void *data = value->size > 0 ? value->as.data : "";
-    *out = (edgeops_blob){.size = value->size};
+    edgeops_blob *blob = &blobs->items[blobs->count++];
+    *blob = (edgeops_blob){.size = value->size};
     edgeops_status status = eop_sha256_of(hex, data, value->size);
     if (status != EDGEOPS_OK) {
         return status;
     }
-    (void)eop_hex_take(out->digest, DIGEST_SIZE, hex);
-    char *path = eop_blob_path(store, out->digest);
-    if (path == NULL) {
-        return eop_fail_nomem("store");
+    (void)eop_hex_take(blob->digest, EOP_BLOB_DIGEST, hex);
+    eop_blob_use use = eop_blob_use_again(store, blob->digest, data, value->size, blobs->synced);
+    if (use == EOP_BLOB_USED) {
+        return EDGEOPS_OK;
     }
-    if (!use_again(path, value->size, power)) {
-        status = make_folder(store, path, power);
-        if (status == EDGEOPS_OK) {
-            status = write_file(path, data, value->size, power);
-        }
+    blobs->fresh = true;
+    status = eop_blob_write(store, blob->digest, data, value->size,
+                            blobs->synced || use == EOP_BLOB_DAMAGED);
+    if (status == EDGEOPS_OK && use == EOP_BLOB_DAMAGED) {
+        eop_store_note_mended(store);
     }
-    eop_free(path);
     return status;
 }
 
-edgeops_status eop_blob_begin(edgeops_blob **out, edgeops_store *store,
-                              const edgeops_sample *samples, size_t n) {
+edgeops_status eop_blob_begin(eop_blobs *out, edgeops_store *store, const edgeops_sample *samples,
+                              size_t n) {
     size_t count = 0;
-    *out = NULL;
+    *out = (eop_blobs){.synced = edgeops_store_durability(store) == EDGEOPS_DURABILITY_POWER};
     for (size_t i = 0; i < n; i++) {
         for (size_t k = 0; k < samples[i].count; k++) {
             count += samples[i].values[k].type == EDGEOPS_TYPE_BLOB;
         }
     }
     edgeops_status status = eop_store_ready(store);
-    edgeops_blob *blobs = status == EDGEOPS_OK ? eop_calloc(count, sizeof *blobs) : NULL;
-    if (blobs == NULL) {
-        return status == EDGEOPS_OK ? eop_fail_nomem("store") : status;
+    if (status != EDGEOPS_OK) {
+        return status;
     }
-    count = 0;
+    out->items = eop_calloc(count, sizeof *out->items);
+    if (out->items == NULL) {
+        return eop_fail_nomem("store");
+    }
     pthread_rwlock_rdlock(&store->blob_lock);
     for (size_t i = 0; status == EDGEOPS_OK && i < n; i++) {
         for (size_t k = 0; status == EDGEOPS_OK && k < samples[i].count; k++) {
             if (samples[i].values[k].type == EDGEOPS_TYPE_BLOB) {
-                status = keep_blob(&blobs[count++], store, &samples[i].values[k]);
+                status = keep_blob(out, store, &samples[i].values[k]);
             }
         }
     }
     if (status != EDGEOPS_OK) {
-        pthread_rwlock_unlock(&store->blob_lock);
-        eop_free(blobs);
-        return status;
+        eop_blob_end(store, out);
     }
-    *out = blobs;
-    return EDGEOPS_OK;
+    return status;
 }
 
-void eop_blob_end(edgeops_store *store) {
-    pthread_rwlock_unlock(&store->blob_lock);
-}
-
-/* -- reading -- */
-
-edgeops_status edgeops_blob_read(void **data, size_t *size, edgeops_store *store,
-                                 const uint8_t *digest) {
-    EOP_REQUIRE(data != NULL && size != NULL, "store");
-    *data = NULL;
-    EOP_REQUIRE(store != NULL && digest != NULL, "store");
-    EOP_STORE_REQUIRE_HERE(store);
-    char hex[2 * DIGEST_SIZE + 1];
-    char wanted[2 * DIGEST_SIZE + 1];
-    char *bytes = NULL;
-    size_t count = 0;
-    *data = NULL;
-    eop_hex_put(wanted, digest, DIGEST_SIZE);
-    char *path = eop_blob_path(store, digest);
-    edgeops_status status = path != NULL ? eop_file_read(&bytes, &count, path, EDGEOPS_BLOB_MAX)
-                                         : eop_fail_nomem("store");
-    if (status == EDGEOPS_E_NOTFOUND) {
-        status = eop_fail(EDGEOPS_E_NOTFOUND, "store", "there is no blob sha256:%s", wanted);
+edgeops_status eop_blob_sync(edgeops_store *store, eop_blobs *blobs) {
+    eop_blob_folders folders = {{0}};
+    edgeops_status status = EDGEOPS_OK;
+    for (size_t i = 0; status == EDGEOPS_OK && i < blobs->count; i++) {
+        int fd = -1;
+        status = eop_blob_open(&fd, store, &blobs->items[i], false);
+        if (status == EDGEOPS_OK && fsync(fd) != 0) {
+            status = eop_fail_errno(errno, "store", "cannot sync the file of a blob");
+        }
+        if (fd >= 0) {
+            close(fd);
+        }
+        eop_blob_folders_add(&folders, blobs->items[i].digest);
     }
     if (status == EDGEOPS_OK) {
-        status = eop_sha256_of(hex, bytes, count);
+        status = eop_blob_sync_folders(store, &folders);
     }
-    if (status == EDGEOPS_OK && strcmp(hex, wanted) != 0) {
-        status = eop_fail(
-            EDGEOPS_E_CORRUPT, "store",
-            "'%s' is damaged: its bytes have another SHA-256; restore it from a backup", path);
-    }
-    eop_free(path);
-    if (status != EDGEOPS_OK) {
-        eop_free(bytes);
-        return status;
-    }
-    *data = bytes;
-    *size = count;
-    return EDGEOPS_OK;
+    blobs->synced = status == EDGEOPS_OK;
+    return status;
+}
+
+void eop_blob_end(edgeops_store *store, eop_blobs *blobs) {
+    pthread_rwlock_unlock(&store->blob_lock);
+    eop_free(blobs->items);
+    *blobs = (eop_blobs){0};
 }
 
 /* -- sweeping -- */
@@ -270,7 +188,7 @@ static edgeops_status note_file(const eop_tree_entry *entry, void *user_data) {
 }
 
 static edgeops_status list_files(digests *files, const edgeops_store *store) {
-    char *folder = eop_path_join(store->home, FOLDER);
+    char *folder = eop_path_join(store->home, EOP_BLOB_FOLDER);
     listing list = {folder, files};
     edgeops_status status = folder != NULL ? EDGEOPS_OK : eop_fail_nomem("store");
     if (status == EDGEOPS_OK && eop_file_exists(folder)) {

@@ -1,18 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Blobs: the bytes of images and the like, each stored once in HOME/data/blobs/ab/REST, where
- * abREST is their SHA-256 in hex. A file is complete before a row refers to it, and stays until
- * eop_blob_sweep() finds that no row does. A half-written file has a '.' in its name. */
+/* Blobs: the bytes of images and the like, each stored once in a file of its own (blob_file.h). A
+ * file is complete before a row refers to it, and stays until eop_blob_sweep() finds that no row
+ * does. blob_sync.h says when it is on the disk. */
 #ifndef EOP_STORE_BLOB_H
 #define EOP_STORE_BLOB_H
 
-#include "edgeops/store.h"
+#include "store/blob_file.h"
 
-/** Stores the bytes of all BLOB values of the samples. *out: an edgeops_blob for each, in order;
- * free with eop_free. After EDGEOPS_OK no sweep runs until eop_blob_end(), so that rows that refer
- * to them can be made. */
-edgeops_status eop_blob_begin(edgeops_blob **out, edgeops_store *store,
-                              const edgeops_sample *samples, size_t n);
-void eop_blob_end(edgeops_store *store);
+/** The blobs of one append. */
+typedef struct eop_blobs {
+    edgeops_blob *items; /**< for each BLOB value, in order */
+    size_t count;
+    bool synced; /**< all of them are on the disk */
+    bool fresh;  /**< some of them were not there before */
+} eop_blobs;
+
+/** Stores the bytes of all BLOB values of the samples; with durability POWER on the disk. A file
+ * with other bytes is replaced, in either durability on the disk, because rows in chunks may refer
+ * to it. After EDGEOPS_OK no sweep runs until eop_blob_end(), which frees the list, so that rows
+ * that refer to them can be made. */
+edgeops_status eop_blob_begin(eop_blobs *out, edgeops_store *store, const edgeops_sample *samples,
+                              size_t n);
+/** Between the two: brings them to the disk. */
+edgeops_status eop_blob_sync(edgeops_store *store, eop_blobs *blobs);
+void eop_blob_end(edgeops_store *store, eop_blobs *blobs);
 
 typedef struct eop_blob_stats {
     uint64_t kept; /**< files */
@@ -26,8 +37,5 @@ typedef struct eop_blob_stats {
  *  @param stats  optional
  *  @return EDGEOPS_OK; EDGEOPS_E_BUSY while a backup copies them */
 edgeops_status eop_blob_sweep(edgeops_store *store, eop_blob_stats *stats);
-
-/** Path of a blob's file, free with eop_free; NULL when memory runs out. */
-char *eop_blob_path(const edgeops_store *store, const uint8_t *digest);
 
 #endif /* EOP_STORE_BLOB_H */

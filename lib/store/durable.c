@@ -9,6 +9,7 @@
 #include "store/durable.h"
 #include "base/error.h"
 #include "store/birth.h"
+#include "store/blob_sync.h"
 #include "store/inner.h"
 #include "store/internal.h"
 #include "store/queue.h"
@@ -89,9 +90,13 @@ edgeops_status eop_store_wait_synced(edgeops_store *store, uint64_t write) {
 }
 
 edgeops_status eop_store_sync(edgeops_store *store) {
-    pthread_mutex_lock(&store->lock);
-    edgeops_status status = eop_store_wait_synced(store, store->writes);
-    pthread_mutex_unlock(&store->lock);
+    /* First, so that no row is on the disk without its blobs. */
+    edgeops_status status = eop_blob_sync_rows(store);
+    if (status == EDGEOPS_OK) {
+        pthread_mutex_lock(&store->lock);
+        status = eop_store_wait_synced(store, store->writes);
+        pthread_mutex_unlock(&store->lock);
+    }
     return status;
 }
 

@@ -12,6 +12,7 @@
 #define EOP_STORE_INTERNAL_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "base/log.h"
 #include "catalog/catalog.h"
@@ -102,6 +103,10 @@ struct edgeops_store {
     size_t backups;
     /* Taken first: for reading to make rows that refer to blobs, for writing to remove files. */
     pthread_rwlock_t blob_lock;
+    _Atomic uint64_t blob_folders[4]; /* of data/blobs: those whose names are on the disk */
+    size_t loose_blobs;   /* under `lock`: blobs of rows since the last sync of them was begun */
+    uint64_t mended;      /* under `wake_lock`: damaged files of blobs that were replaced */
+    uint64_t mended_told; /* how many of them were logged */
 
     pthread_mutex_t watch_lock;
     struct edgeops_watch *watches;

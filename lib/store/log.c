@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Logs to the host: lines about background work, and each damaged chunk once. `wake_lock` guards
- * the log and the list of damaged chunks. No lock is held while a line is written, because the log
+/* Logs to the host: lines about background work, each damaged chunk once, and how many files of
+ * blobs were mended. `wake_lock` guards the log, the list of damaged chunks and the count. No lock is held while a line is written, because the log
  * may block or call back. */
 #include "store/log.h"
 
@@ -60,7 +60,29 @@ void eop_store_note_damage(int64_t chunk, void *user_data) {
     pthread_mutex_unlock(&store->wake_lock);
 }
 
+void eop_store_note_mended(edgeops_store *store) {
+    pthread_mutex_lock(&store->wake_lock);
+    store->mended++;
+    store->woken = true;
+    pthread_cond_signal(&store->wake);
+    pthread_mutex_unlock(&store->wake_lock);
+}
+
+static void log_mended(edgeops_store *store) {
+    pthread_mutex_lock(&store->wake_lock);
+    uint64_t news = store->mended - store->mended_told;
+    store->mended_told = store->mended;
+    pthread_mutex_unlock(&store->wake_lock);
+    if (news > 0) {
+        eop_store_log(store, EDGEOPS_LOG_WARN,
+                      "%llu damaged files in '%s/data/blobs' were replaced as the same bytes were "
+                      "appended again: look after the disk",
+                      (unsigned long long)news, store->home);
+    }
+}
+
 void eop_store_log_damage(edgeops_store *store) {
+    log_mended(store);
     for (bool more = true; more;) {
         pthread_mutex_lock(&store->wake_lock);
         int64_t chunk = 0;

@@ -15,7 +15,10 @@ void eop_store_set_log(edgeops_store *store, const eop_log *log);
 /** Notes a chunk that cannot be read: it is counted, and the writer logs it once. 0: the index of
  * chunks cannot be read. Any thread, under any lock. */
 void eop_store_note_damage(int64_t chunk, void *store);
-/** The writer's thread: logs the chunks noted since the last call. */
+/** Notes that the damaged file of a blob was replaced: the writer logs it. Any thread, under any
+ * lock. */
+void eop_store_note_mended(edgeops_store *store);
+/** The writer's thread: logs what was noted since the last call. */
 void eop_store_log_damage(edgeops_store *store);
 
 #endif /* EOP_STORE_LOG_H */

@@ -11,6 +11,7 @@
 void eop_series_begin(eop_series *series) {
     series->all.ordinal = series->asset.base;
     series->stored.ordinal = series->asset.base;
+    series->blobs_synced = series->asset.base;
     series->until = INT64_MIN;
 }
 
@@ -475,6 +476,9 @@ void eop_memtable_release(eop_segment *segment) {
         if (block->series != NULL) {
             unlink_block(block);
             eop_extent_merge(&block->series->stored, &block->extent);
+            if (block->series->blobs_synced < block->extent.ordinal) {
+                block->series->blobs_synced = block->extent.ordinal;
+            }
         }
     }
 }

@@ -71,7 +71,9 @@ struct eop_series {
     uint64_t dropped; /**< rows that retention dropped */
     int64_t until;    /**< their greatest time, INT64_MIN: none; samples up to it are expired */
     eop_progress progress;
-    eop_block *blocks; /**< oldest first */
+    uint64_t blobs_synced; /**< the blobs of rows up to this ordinal are on the disk */
+    uint64_t replayed;     /**< newest ordinal that came from the journal, 0: none */
+    eop_block *blocks;     /**< oldest first */
     eop_block *newest;
     uint64_t touch; /**< number of the call that appended last, and the index in its list */
     size_t touch_index;

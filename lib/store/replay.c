@@ -164,6 +164,26 @@ static edgeops_status replay_frame(uint64_t number, const char *payload, size_t 
     return EDGEOPS_OK;
 }
 
+/* With durability POWER blobs were on the disk before their rows. With PROCESS those of the rows
+ * that came back are to be synced, and a power cut may have left them incomplete. */
+static edgeops_status note_blobs(edgeops_store *store) {
+    int64_t durability = 0;
+    edgeops_status status = eop_catalog_meta(&durability, &store->catalog, "durability");
+    for (size_t i = 0; status == EDGEOPS_OK && i < store->assets.count; i++) {
+        eop_series *series = eop_series_at(&store->assets, i);
+        bool any = false;
+        for (uint32_t k = 0; !any && k < series->asset.channel_count; k++) {
+            any = series->asset.channels[k]->type == EDGEOPS_TYPE_BLOB;
+        }
+        if (any && durability != EDGEOPS_DURABILITY_POWER) {
+            series->replayed = series->all.ordinal;
+        } else {
+            series->blobs_synced = series->all.ordinal;
+        }
+    }
+    return status;
+}
+
 edgeops_status eop_replay_journal(edgeops_store *store) {
     eop_journal_options options = {.segment_bytes = store->options.segment_bytes,
                                    .floor_bytes = store->options.free_floor_bytes};
@@ -186,6 +206,9 @@ edgeops_status eop_replay_journal(edgeops_store *store) {
         /* The last file was put aside: the segment before it takes no more rows. */
         eop_store_seal(store, store->active);
         store->active = NULL;
+    }
+    if (status == EDGEOPS_OK) {
+        status = note_blobs(store);
     }
 out:
     eop_free(folder);

@@ -14,6 +14,7 @@
 #include "store/append.h"
 #include "store/ballast.h"
 #include "store/birth.h"
+#include "store/blob_sync.h"
 #include "store/durable.h"
 #include "store/home.h"
 #include "store/internal.h"
@@ -155,6 +156,7 @@ static edgeops_status take_state(uint32_t id, const eop_state *state, void *user
         series->all.ordinal = base;
     }
     series->stored = series->all;
+    series->blobs_synced = series->all.ordinal;
     series->dropped = state->dropped;
     series->until = state->until;
     return EDGEOPS_OK;
@@ -278,6 +280,9 @@ static void destroy_locks(edgeops_store *store) {
 void edgeops_store_close(edgeops_store *store) {
     if (store == NULL || !eop_born_here(&store->birth)) {
         return;
+    }
+    if (store->thread_made) {
+        (void)eop_blob_sync_rows(store); /* what is left to do is done after the next opening */
     }
     eop_writer_stop(store);
     for (size_t i = 0; i < store->pool_count; i++) {

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/thread.h"
 #include "store/ballast.h"
+#include "store/blob_sync.h"
 #include "store/chores.h"
 #include "store/durable.h"
 #include "store/internal.h"
@@ -82,7 +83,10 @@ static edgeops_status write_oldest(edgeops_store *store) {
         return EDGEOPS_DONE;
     }
     sync_names(store);
-    edgeops_status status = eop_telemetry_write(&store->writer, segment);
+    edgeops_status status = eop_blob_sync_segment(store, segment);
+    if (status == EDGEOPS_OK) {
+        status = eop_telemetry_write(&store->writer, segment);
+    }
     if (status == EDGEOPS_OK) {
         eop_store_checkpoint_chunks(store, false);
     }
@@ -191,6 +195,7 @@ static void *run_writer(void *user_data) {
             (void)eop_store_make_spare(store);
             sync_names(store); /* also where there is no segment: the WAL must not grow */
             eop_store_log_damage(store);
+            eop_blob_sync_loose(store);
             written = write_oldest(store);
             /* Also after a failed write: dropping may make room for it. */
             dropped = drop_some(store);

@@ -44,6 +44,12 @@ void disk_watch(const char *folder, bool with_power) {
     pthread_mutex_unlock(&lock);
 }
 
+void disk_doubt(const char *folder) {
+    pthread_mutex_lock(&lock);
+    model_doubt(folder);
+    pthread_mutex_unlock(&lock);
+}
+
 void disk_set(const disk_plan *given) {
     pthread_mutex_lock(&lock);
     plan = *given;

@@ -45,6 +45,9 @@ typedef struct disk_plan {
 /** Begins to look at a folder, an absolute path without links. Syncs below it do nothing else any
  * more. power: what it holds now counts as synced, and the power can be cut. */
 void disk_watch(const char *folder, bool power);
+/** After disk_watch() with power: what is in this folder below the other, and its name, counts as
+ * written but not synced, as a process left it that was killed. */
+void disk_doubt(const char *folder);
 /** From now on, counted anew. Copied, but for the name. */
 void disk_set(const disk_plan *plan);
 /** Calls that the plan counted so far. */

@@ -220,6 +220,43 @@ static void moved(const char *from, const char *to, node *what) {
     }
 }
 
+static void doubt(node *n) {
+    for (size_t i = 0; i < n->entry_count; i++) {
+        entry *e = &n->entries[i];
+        doubt(e->what);
+        n->moves = more(n->moves, &n->move_capacity, n->move_count + 1, sizeof *n->moves);
+        n->moves[n->move_count++] = (move){NULL, e->name, e->what};
+    }
+    n->entry_count = 0;
+    if (!n->folder) {
+        n->changes = more(n->changes, &n->change_capacity, n->change_count + 1, sizeof *n->changes);
+        n->changes[n->change_count++] = (change){0, n->size, n->data};
+        n->data = NULL;
+        n->size = 0;
+    }
+}
+
+void model_doubt(const char *folder) {
+    const char *name = NULL;
+    struct stat st;
+    node *above = holder(&name, folder);
+    if (above == NULL || lstat(folder, &st) != 0) {
+        abort();
+    }
+    for (size_t i = 0; i < above->entry_count; i++) {
+        entry e = above->entries[i];
+        if (strcmp(e.name, name) == 0) {
+            doubt(e.what);
+            above->entries[i] = above->entries[--above->entry_count];
+            above->moves =
+                more(above->moves, &above->move_capacity, above->move_count + 1, sizeof(move));
+            above->moves[above->move_count++] = (move){NULL, e.name, e.what};
+            return;
+        }
+    }
+    abort();
+}
+
 void model_created(const char *path, const struct stat *st) {
     if (!is_memory(path)) {
         moved(NULL, path, add(st));

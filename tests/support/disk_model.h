@@ -11,6 +11,8 @@
 /** Takes the folder as it is, all of it synced. */
 void model_begin(const char *folder);
 void model_end(void);
+/** What is in a folder, and its name, is not synced yet. */
+void model_doubt(const char *folder);
 
 void model_created(const char *path, const struct stat *st);
 void model_written(const struct stat *st, uint64_t offset, const void *data, size_t size);

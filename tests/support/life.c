@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +30,9 @@ enum {
     SETS_MAX = 400,      /* datasets of a home */
     TEXT_MAX = 1500,     /* bytes */
     CHANNEL_EVERY = 400, /* rows: then the asset gets one more channel */
-    RESENT = 20          /* rows that are sent again at the beginning of a life */
+    RESENT = 20,         /* rows that are sent again at the beginning of a life */
+    IMAGES = 120,        /* rows with an image that are appended in a life */
+    IMAGE_MAX = 6000     /* bytes */
 };
 
 /* A dataset: it is there from `made` to `removing`, it may be there from `making` to `removed`. */
@@ -43,6 +46,7 @@ typedef struct promised_set {
 /* Shared with the process that lives. */
 typedef struct promises {
     _Atomic uint64_t acknowledged[ASSETS]; /* rows 1.. */
+    _Atomic uint64_t images;               /* rows of "cam" */
     _Atomic uint64_t old;                  /* rows of the asset that retention drops */
     _Atomic uint64_t labels;
     _Atomic uint64_t record;
@@ -59,6 +63,8 @@ static char folder[128];
 static char home[160];
 static uint8_t *there[ASSETS];               /* rows that were there after the last life */
 static uint64_t acknowledged_before[ASSETS]; /* at its end */
+static uint8_t *pictured; /* rows of "cam": what was there of their images after the last life */
+static uint64_t images_before; /* acknowledged at its end */
 static const char *const assets[ASSETS] = {"a", "b", "table"};
 
 static uint64_t roll(uint64_t *dice) {
@@ -199,11 +205,55 @@ static void *append_rows(void *data) {
     return NULL;
 }
 
-static void make_set(edgeops_store *store) {
+/* Three rows in a row have the same image, some images are empty. */
+static size_t make_image(char *image, uint64_t n) {
+    uint64_t dice = (n + 2) / 3 * 977 + 1;
+    size_t size = (size_t)(roll(&dice) % IMAGE_MAX);
+    size = dice % 11 == 0 ? 0 : size;
+    for (size_t i = 0; i < size; i++) {
+        image[i] = (char)(roll(&dice) >> 7);
+    }
+    return size;
+}
+
+/* Each row has its image twice. */
+static void *append_images(void *data) {
+    static const char *const channels[3] = {"n", "image", "again"};
+    edgeops_store *store = data;
+    char images[BATCH][IMAGE_MAX];
+    uint64_t known = atomic_load(&promised->images);
+    uint64_t next = known > RESENT ? known - RESENT : 1;
+    for (uint64_t dice = known + 1, end = next + IMAGES; next < end;) {
+        edgeops_value values[BATCH][3];
+        edgeops_sample samples[BATCH];
+        size_t n = 1 + roll(&dice) % BATCH;
+        for (size_t k = 0; k < n; k++) {
+            edgeops_value image = {.type = EDGEOPS_TYPE_BLOB, .as.data = images[k]};
+            image.size = (uint32_t)make_image(images[k], next + k);
+            values[k][0] =
+                (edgeops_value){.type = EDGEOPS_TYPE_INT64, .as.i64 = (int64_t)(next + k)};
+            values[k][1] = values[k][2] = image;
+            samples[k] = (edgeops_sample){.asset = "cam",
+                                          .time = (int64_t)(next + k) * 100,
+                                          .count = 3,
+                                          .channels = channels,
+                                          .values = values[k]};
+        }
+        must(edgeops_store_append(NULL, store, samples, n, NULL), "append images");
+        next += n;
+        if (next - 1 > known) {
+            known = next - 1;
+            atomic_store(&promised->images, known);
+        }
+    }
+    return NULL;
+}
+
+static void make_set(edgeops_store *store, bool power) {
     uint64_t i = atomic_load(&promised->sets);
     promised_set *set = &promised->set[i];
     char name[24];
-    static const char *const of[] = {"a", "b", "old"};
+    static const char *const of[] = {"a", "b", "old", "cam"};
     edgeops_dataset *opened = NULL;
     edgeops_dataset_options options = EDGEOPS_DATASET_OPTIONS_INIT;
     if (i == SETS_MAX) {
@@ -211,13 +261,15 @@ static void make_set(edgeops_store *store) {
     }
     snprintf(name, sizeof name, "s%d", (int)i);
     options.name = name;
-    options.assets = &of[i % 3];
+    options.assets = &of[i % 4];
     options.asset_count = 1;
     atomic_store(&set->state, MAKING);
     atomic_store(&promised->sets, i + 1);
     edgeops_status status = edgeops_dataset_create(store, &options);
-    if (status == EDGEOPS_E_INVALID || status == EDGEOPS_E_NOTFOUND) {
-        /* There are no rows yet, or retention dropped them, or with PROCESS a cut took them. */
+    if (status == EDGEOPS_E_INVALID || status == EDGEOPS_E_NOTFOUND ||
+        (status == EDGEOPS_E_CORRUPT && i % 4 == 3 && !power)) {
+        /* There are no rows yet, or retention dropped them, or with PROCESS a cut took them or
+         * their images. */
         atomic_store(&set->state, REMOVED);
         return;
     }
@@ -315,13 +367,13 @@ static void act(edgeops_store *store, uint64_t *dice) {
         remove_set(store, roll(dice));
         break;
     default:
-        make_set(store);
+        make_set(store, edgeops_store_durability(store) == EDGEOPS_DURABILITY_POWER);
     }
 }
 
 static void live(edgeops_durability durability, const disk_plan *plan, uint64_t seed) {
     edgeops_store_options options = EDGEOPS_STORE_OPTIONS_INIT;
-    pthread_t threads[ASSETS];
+    pthread_t threads[ASSETS + 1];
     life lives[ASSETS];
     uint64_t dice = seed * 3 + 1;
     options.segment_bytes = 1024 * 1024;
@@ -337,10 +389,13 @@ static void live(edgeops_durability durability, const disk_plan *plan, uint64_t 
             _exit(4);
         }
     }
+    if (pthread_create(&threads[ASSETS], NULL, append_images, store) != 0) {
+        _exit(4);
+    }
     for (int i = 0; i < ACTS; i++) {
         act(store, &dice);
     }
-    for (int k = 0; k < ASSETS; k++) {
+    for (int k = 0; k < ASSETS + 1; k++) {
         pthread_join(threads[k], NULL);
     }
     atomic_store(&promised->reached, false);
@@ -407,6 +462,81 @@ static void check_rows(edgeops_store *store, int asset, bool all) {
     there[asset] = seen;
 }
 
+/* Newest row of "cam" that is in chunks. */
+static uint64_t newest_in_chunks(void) {
+    char path[200];
+    sqlite3 *db = NULL;
+    sqlite3_stmt *select = NULL;
+    uint64_t newest = 0;
+    snprintf(path, sizeof path, "%s/data/telemetry.db", home);
+    if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
+        sqlite3_prepare_v2(db, "ATTACH ? AS c", -1, &select, NULL) == SQLITE_OK) {
+        snprintf(path, sizeof path, "%s/catalog.db", home);
+        sqlite3_bind_text(select, 1, path, -1, SQLITE_STATIC);
+        (void)sqlite3_step(select);
+        sqlite3_finalize(select);
+        select = NULL;
+        if (sqlite3_prepare_v2(db,
+                               "SELECT max(ord1) FROM chunk JOIN c.asset ON asset.id = chunk.asset"
+                               " WHERE name = 'cam'",
+                               -1, &select, NULL) == SQLITE_OK &&
+            sqlite3_step(select) == SQLITE_ROW) {
+            newest = (uint64_t)sqlite3_column_int64(select, 0);
+        }
+    }
+    sqlite3_finalize(select);
+    sqlite3_close(db);
+    return newest;
+}
+
+static bool image_is_whole(edgeops_store *store, const edgeops_column *column, uint64_t i,
+                           uint64_t n) {
+    char wanted[IMAGE_MAX];
+    void *data = NULL;
+    size_t size = 0;
+    edgeops_blob blob;
+    memcpy(&blob, (const char *)column->data + i * sizeof blob, sizeof blob);
+    cr_assert_eq(blob.size, make_image(wanted, n), "row %d has another image", (int)n);
+    edgeops_status status = edgeops_blob_read(&data, &size, store, blob.digest);
+    cr_assert(status == EDGEOPS_OK || status == EDGEOPS_E_NOTFOUND || status == EDGEOPS_E_CORRUPT,
+              "%s", edgeops_error_last()->message);
+    cr_assert(status != EDGEOPS_OK || (size == blob.size && memcmp(data, wanted, size) == 0));
+    edgeops_free(data);
+    return status == EDGEOPS_OK;
+}
+
+enum { GONE, ROW_ONLY, WHOLE };
+
+/* Images that were there are there; with `all` those of all rows that were acknowledged, else those
+ * of rows in chunks. */
+static void check_images(edgeops_store *store, uint64_t in_chunks, bool all) {
+    edgeops_query query = EDGEOPS_QUERY_INIT;
+    edgeops_table *table = NULL;
+    uint8_t *seen = calloc(ROWS_MAX, 1);
+    uint64_t acknowledged = atomic_load(&promised->images);
+    query.asset = "cam";
+    edgeops_status status = edgeops_store_read(&table, store, &query);
+    cr_assert(status == EDGEOPS_OK || status == EDGEOPS_E_NOTFOUND, "%s",
+              edgeops_error_last()->message);
+    for (uint64_t i = 0; table != NULL && i < table->rows; i++) {
+        uint64_t n = (uint64_t)table->columns[0].i64[i];
+        bool whole = image_is_whole(store, &table->columns[1], i, n);
+        bool lost = pictured[n] == ROW_ONLY;
+        cr_assert(whole || lost || (!all && table->ordinals[i] > in_chunks),
+                  "row %d, number %d of %d in chunks, has lost its image", (int)n,
+                  (int)table->ordinals[i], (int)in_chunks);
+        seen[n] = whole ? WHOLE : ROW_ONLY;
+    }
+    for (uint64_t n = 1; all && n <= acknowledged; n++) {
+        cr_assert(seen[n] != GONE || (n <= images_before && pictured[n] == GONE),
+                  "\"cam\" has lost row %d of %d", (int)n, (int)acknowledged);
+    }
+    edgeops_table_free(table);
+    images_before = acknowledged;
+    free(pictured);
+    pictured = seen;
+}
+
 static void check_sets(edgeops_store *store) {
     for (uint64_t i = 0; i < atomic_load(&promised->sets); i++) {
         promised_set *set = &promised->set[i];
@@ -419,6 +549,9 @@ static void check_sets(edgeops_store *store) {
                   edgeops_error_last()->message);
         cr_assert(status == EDGEOPS_OK || state != MADE, "dataset %s is lost", name);
         cr_assert(status != EDGEOPS_OK || state != REMOVED, "dataset %s is back", name);
+        if (status == EDGEOPS_OK && i % 4 == 3) {
+            CHECK_OK(edgeops_dataset_verify(store, name)); /* it reads the images, too */
+        }
         if (status == EDGEOPS_OK && set->digest[0] != '\0') {
             cr_assert_str_eq(opened->digest, set->digest);
         } else if (status == EDGEOPS_OK) {
@@ -467,11 +600,13 @@ static void look(bool all) {
     options.segment_bytes = 1024 * 1024;
     options.free_floor_bytes = 1;
     disk_watch(folder, false); /* it saves the syncs */
+    uint64_t in_chunks = newest_in_chunks();
     CHECK_OK(edgeops_store_open(&store, home, &options));
     check_sets(store);
     for (int k = 0; k < ASSETS; k++) {
         check_rows(store, k, all);
     }
+    check_images(store, in_chunks, all);
     free(read_rows(store, "old"));
     check_catalog(store, all);
     edgeops_store_close(store);
@@ -519,6 +654,8 @@ void life_begin(const char *given, life_kind given_kind) {
         there[k] = calloc(ROWS_MAX, 1);
         acknowledged_before[k] = 0;
     }
+    pictured = calloc(ROWS_MAX, 1);
+    images_before = 0;
 }
 
 void life_end(void) {
@@ -527,4 +664,6 @@ void life_end(void) {
         free(there[k]);
         there[k] = NULL;
     }
+    free(pictured);
+    pictured = NULL;
 }
