@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The folder of segments: which one is written, which is the spare, which are sealed and may go.
- * Owns the file descriptors. journal.h has the format and the order of calls; the caller's lock
- * guards everything here. */
+/* The folder of segments: which one is written, which is the spare, which are sealed and may go,
+ * and what the opening found. Owns the file descriptors. journal.h has the format and the order of
+ * calls; the caller's lock guards everything here. */
 #include "journal/journal.h"
 
 #include <errno.h>
@@ -20,6 +20,14 @@
 #include "base/memory.h"
 #include "journal/journal_file.h"
 
+enum { MISSING_MAX = 64 }; /* in a row; a name may be nonsense */
+
+/* Where the frames of a sealed segment end. */
+typedef struct segment_end {
+    uint64_t number;
+    uint64_t end;
+} segment_end;
+
 struct eop_journal {
     char *folder;
     uint64_t segment_bytes;
@@ -27,13 +35,24 @@ struct eop_journal {
     int fd; /* of the active segment, -1 for none */
     eop_segment_header active;
     uint64_t end;         /* offset of the next frame */
+    uint64_t synced;      /* of the active segment: bytes before this offset are on the disk */
+    bool closed;          /* the active segment has its closing frame */
+    uint64_t since;       /* segments from this one on are on the disk when a sync says so; those
+                             before it may lack what a crash or a failed sync lost */
     uint64_t last_number; /* the highest number ever used */
     bool has_spare;
     bool written;
     uint64_t unsynced;  /* segments before this number are on the disk */
     uint64_t in_folder; /* the folder's entry of this segment is on the disk */
+    uint64_t holds;     /* copies under way: no file is reused */
     uint64_t damaged;
-    uint64_t holds; /* copies under way: no file is reused */
+    uint64_t torn;
+    eop_place *places; /* what the opening found */
+    size_t place_count;
+    size_t place_capacity;
+    segment_end *ends; /* in order of numbers */
+    size_t end_count;
+    size_t end_capacity;
 };
 
 static char *segment_path(const eop_journal *journal, uint64_t number) {
@@ -52,6 +71,15 @@ uint64_t eop_journal_damaged(const eop_journal *journal) {
     return journal->damaged;
 }
 
+uint64_t eop_journal_torn(const eop_journal *journal) {
+    return journal->torn;
+}
+
+const eop_place *eop_journal_places(size_t *count, const eop_journal *journal) {
+    *count = journal->place_count;
+    return journal->places;
+}
+
 bool eop_journal_has_spare(const eop_journal *journal) {
     return journal->has_spare;
 }
@@ -61,7 +89,8 @@ static uint64_t frame_bytes(size_t payload) {
 }
 
 bool eop_journal_fits(const eop_journal *journal, size_t payload) {
-    return journal->fd >= 0 && frame_bytes(payload) <= journal->active.bytes - journal->end;
+    return journal->fd >= 0 &&
+           frame_bytes(payload) + EOP_FRAME_HEADER <= journal->active.bytes - journal->end;
 }
 
 /* -- opening -- */
@@ -73,9 +102,8 @@ typedef struct listing {
     const eop_journal *journal;
 } listing;
 
-/* Removes a file that a power cut or kill left half made. */
-static void remove_unfinished(const eop_journal *journal, const char *name) {
-    char *path = eop_path_join(journal->folder, name);
+/* The path is taken. */
+static void remove_file(char *path) {
     if (path != NULL) {
         unlink(path);
         eop_free(path);
@@ -85,7 +113,8 @@ static void remove_unfinished(const eop_journal *journal, const char *name) {
 static edgeops_status list_segment(const char *name, void *user_data) {
     listing *list = user_data;
     if (strcmp(name, "spare.tmp") == 0 || strcmp(name, "spare.new") == 0) {
-        remove_unfinished(list->journal, name);
+        /* A power cut or kill left it half made. */
+        remove_file(eop_path_join(list->journal->folder, name));
         return EDGEOPS_OK;
     }
     if (strlen(name) != 20 || strspn(name, "0123456789") != 16 || strcmp(name + 16, ".seg") != 0) {
@@ -119,51 +148,103 @@ void eop_journal_prefetch(const char *folder) {
 }
 
 /* Renames a segment without a sound header, so that the rest of the home can be used. */
-static edgeops_status put_aside(eop_journal *journal, const char *path) {
-    char *aside = eop_format("%s.bad", path);
-    if (aside == NULL) {
-        return eop_fail_nomem("store");
-    }
+static edgeops_status put_aside(const eop_journal *journal, uint64_t number) {
     edgeops_status status = EDGEOPS_OK;
-    if (rename(path, aside) != 0) {
+    char *path = segment_path(journal, number);
+    char *aside = path != NULL ? eop_format("%s.bad", path) : NULL;
+    if (aside == NULL) {
+        status = eop_fail_nomem("store");
+    } else if (rename(path, aside) != 0) {
         status = eop_fail_errno(errno, "store", "cannot rename '%s'", path);
     }
     eop_free(aside);
-    journal->damaged++;
+    eop_free(path);
     return status;
 }
 
-static edgeops_status replay_segment(eop_journal *journal, uint64_t number, bool last,
+static bool is_put_aside(const eop_journal *journal, uint64_t number) {
+    char *aside = eop_format("%s/%016" PRIu64 ".seg.bad", journal->folder, number);
+    bool there = aside != NULL && eop_file_exists(aside);
+    eop_free(aside);
+    return there;
+}
+
+static edgeops_status note_place(const eop_place *place, void *user_data) {
+    eop_journal *journal = user_data;
+    if (!eop_grow(&journal->places, &journal->place_capacity, journal->place_count + 1,
+                  sizeof *journal->places)) {
+        return eop_fail_nomem("store");
+    }
+    journal->places[journal->place_count++] = *place;
+    journal->damaged += place->kind != EOP_PLACE_TORN;
+    journal->torn += place->kind == EOP_PLACE_TORN ? place->bytes : 0;
+    return EDGEOPS_OK;
+}
+
+static edgeops_status note_end(eop_journal *journal, uint64_t number, uint64_t end) {
+    if (journal->end_count > 0 && journal->ends[journal->end_count - 1].number == number) {
+        journal->end_count--;
+    }
+    if (!eop_grow(&journal->ends, &journal->end_capacity, journal->end_count + 1,
+                  sizeof *journal->ends)) {
+        return eop_fail_nomem("store");
+    }
+    journal->ends[journal->end_count++] = (segment_end){number, end};
+    return EDGEOPS_OK;
+}
+
+/* Reads the header. A file that got its name but not its header may have that of an older
+ * segment. */
+static edgeops_status check_header(eop_segment_found *found, eop_segment_header *header, int fd,
+                                   const char *path) {
+    struct stat st;
+    edgeops_status status = eop_segment_check(header, fd, path);
+    if (fstat(fd, &st) != 0) {
+        return eop_fail_errno(errno, "store", "cannot read '%s'", path);
+    }
+    found->file_bytes = (uint64_t)st.st_size;
+    if (status == EDGEOPS_E_NOTFOUND || (status == EDGEOPS_OK && header->number < found->number)) {
+        found->state = EOP_SEGMENT_BLANK;
+        status = EDGEOPS_OK;
+    } else if (status == EDGEOPS_E_CORRUPT ||
+               (status == EDGEOPS_OK && header->number != found->number)) {
+        found->state = EOP_SEGMENT_BAD;
+        status = EDGEOPS_OK;
+    } else if (status == EDGEOPS_OK) {
+        found->version = header->version;
+        found->made = header->made;
+        found->before = header->before;
+        found->since = header->since;
+    }
+    return status;
+}
+
+static edgeops_status replay_segment(eop_segment_found *found, eop_journal *journal, bool last,
                                      eop_journal_fn fn, void *user_data) {
-    edgeops_status status = EDGEOPS_OK;
     eop_segment_header header = {0};
-    uint64_t end = 0;
-    int fd = -1;
-    char *path = segment_path(journal, number);
+    char *path = segment_path(journal, found->number);
     if (path == NULL) {
         return eop_fail_nomem("store");
     }
-    fd = eop_open(path, O_RDWR | O_CLOEXEC);
+    edgeops_status status = EDGEOPS_OK;
+    int fd = eop_open(path, O_RDWR | O_CLOEXEC);
     if (fd < 0) {
         status = eop_fail_errno(errno, "store", "cannot open '%s'", path);
         goto out;
     }
-    status = eop_segment_check(&header, fd, path);
-    if (status == EDGEOPS_OK && header.number != number) {
-        status =
-            eop_fail(EDGEOPS_E_CORRUPT, "store", "'%s' has the number of another segment", path);
-    }
-    if (status == EDGEOPS_E_CORRUPT) {
-        status = put_aside(journal, path);
+    status = check_header(found, &header, fd, path);
+    if (status != EDGEOPS_OK || found->state != EOP_SEGMENT_READ) {
         goto out;
     }
+    status = eop_segment_walk(&found->walked, fd, path, &header, fn, user_data);
     if (status == EDGEOPS_OK) {
-        status = eop_segment_walk(fd, path, &header, &end, &journal->damaged, fn, user_data);
+        status = note_end(journal, found->number, found->walked.end);
     }
     if (status == EDGEOPS_OK && last) {
         journal->fd = fd;
         journal->active = header;
-        journal->end = end;
+        journal->end = found->walked.end;
+        journal->closed = found->walked.closed;
         fd = -1;
     }
 out:
@@ -190,23 +271,117 @@ static edgeops_status find_spare(eop_journal *journal) {
     return EDGEOPS_OK;
 }
 
-static edgeops_status replay_segments(eop_journal *journal, uint64_t applied, eop_journal_fn fn,
-                                      void *user_data) {
+/* Numbers have no gaps: the files of from..to - 1 were lost, unless they were put aside. */
+static edgeops_status note_missing(eop_journal *journal, uint64_t from, uint64_t to) {
+    edgeops_status status = EDGEOPS_OK;
+    to = to > from && to - from > MISSING_MAX ? from + MISSING_MAX : to;
+    for (uint64_t number = from; status == EDGEOPS_OK && number < to; number++) {
+        if (!is_put_aside(journal, number)) {
+            status = note_place(&(eop_place){EOP_PLACE_MISSING, number, 0, 0}, journal);
+        }
+    }
+    return status;
+}
+
+/* Deals with the files whose header cannot be read, by what they were found to be. */
+static edgeops_status clear_unread(eop_journal *journal, const eop_segment_found *segments,
+                                   size_t count) {
+    edgeops_status status = EDGEOPS_OK;
+    for (size_t i = 0; status == EDGEOPS_OK && i < journal->place_count; i++) {
+        if (journal->places[i].kind == EOP_PLACE_HEADER) {
+            status = put_aside(journal, journal->places[i].segment);
+        }
+    }
+    /* The newest files never got a header: their numbers are used again. Those before others stay,
+     * because a number that is missing would be damage. */
+    for (size_t i = count; status == EDGEOPS_OK && i-- > 0;) {
+        if (segments[i].state != EOP_SEGMENT_BLANK || is_put_aside(journal, segments[i].number)) {
+            break;
+        }
+        remove_file(segment_path(journal, segments[i].number));
+        journal->last_number = segments[i].number - 1;
+    }
+    return status;
+}
+
+/* What the opening found incomplete stays so: syncs of later frames say nothing about it. The end
+ * of the last segment is overwritten. */
+static void note_torn(eop_journal *journal) {
+    uint64_t active = eop_journal_active(journal);
+    for (size_t i = 0; i < journal->place_count; i++) {
+        const eop_place *place = &journal->places[i];
+        bool tail = place->segment == active && place->offset == journal->end;
+        if (place->kind == EOP_PLACE_TORN && !tail) {
+            journal->since = journal->last_number + 1;
+        }
+    }
+    if (active != 0 && (journal->since > active || journal->active.version == 1)) {
+        journal->active.bytes = journal->end; /* takes no more frames */
+    }
+}
+
+static int compare_places(const void *a, const void *b) {
+    const eop_place *left = a;
+    const eop_place *right = b;
+    if (left->segment != right->segment) {
+        return left->segment < right->segment ? -1 : 1;
+    }
+    return (left->offset > right->offset) - (left->offset < right->offset);
+}
+
+static edgeops_status judge_segments(eop_journal *journal, const eop_segment_found *segments,
+                                     size_t count, uint64_t closed) {
+    edgeops_status status = eop_journal_judge(segments, count, closed, note_place, journal);
+    if (status == EDGEOPS_OK && closed > journal->last_number) {
+        status = note_missing(journal, journal->last_number + 1, closed + 1);
+        journal->last_number = closed;
+    }
+    if (status == EDGEOPS_OK) {
+        status = clear_unread(journal, segments, count);
+    }
+    if (status == EDGEOPS_OK) {
+        note_torn(journal);
+    }
+    if (status == EDGEOPS_OK && journal->place_count > 1) {
+        qsort(journal->places, journal->place_count, sizeof *journal->places, compare_places);
+    }
+    return status;
+}
+
+static edgeops_status replay_segments(eop_journal *journal, const eop_journal_options *options,
+                                      eop_journal_fn fn, void *user_data) {
     listing list = {.journal = journal};
+    eop_segment_found *segments = NULL;
+    size_t count = 0;
     edgeops_status status = eop_dir_walk(journal->folder, list_segment, &list);
-    journal->last_number = applied;
-    journal->unsynced = applied + 1;
+    if (status == EDGEOPS_OK) {
+        segments = eop_calloc(list.count + 1, sizeof *segments);
+        status = segments != NULL ? EDGEOPS_OK : eop_fail_nomem("store");
+    }
+    journal->last_number = options->applied;
+    journal->unsynced = options->applied + 1;
+    journal->since = options->applied + 1;
     for (size_t i = 0; status == EDGEOPS_OK && i < list.count; i++) {
         uint64_t number = list.numbers[i];
-        if (number <= applied) {
+        if (number <= options->applied) {
             eop_journal_retire(journal, number);
             continue;
         }
-        /* Numbers have no gaps: a missing file was lost. */
-        journal->damaged += number != journal->last_number + 1;
+        status = note_missing(journal, journal->last_number + 1, number);
         journal->last_number = number;
-        status = replay_segment(journal, number, i + 1 == list.count, fn, user_data);
+        segments[count] = (eop_segment_found){.number = number};
+        if (status == EDGEOPS_OK) {
+            status =
+                replay_segment(&segments[count++], journal, i + 1 == list.count, fn, user_data);
+        }
     }
+    if (status == EDGEOPS_OK) {
+        status = judge_segments(journal, segments, count, options->closed);
+    }
+    for (size_t i = 0; i < count; i++) {
+        eop_walked_dispose(&segments[i].walked);
+    }
+    eop_free(segments);
     eop_free(list.numbers);
     return status;
 }
@@ -240,7 +415,7 @@ edgeops_status eop_journal_open(eop_journal **out, const eop_journal_options *op
         status = find_spare(journal);
     }
     if (status == EDGEOPS_OK) {
-        status = replay_segments(journal, options->applied, fn, user_data);
+        status = replay_segments(journal, options, fn, user_data);
     }
     if (status == EDGEOPS_OK) {
         *out = journal;
@@ -258,31 +433,59 @@ void eop_journal_close(eop_journal *journal) {
     if (journal->fd >= 0) {
         close(journal->fd);
     }
+    eop_free(journal->places);
+    eop_free(journal->ends);
     eop_free(journal->folder);
     eop_free(journal);
 }
 
-static void remove_file(char *path) {
-    if (path != NULL) {
-        unlink(path);
-        eop_free(path);
+/* Two syncs: with the closing frame on the disk all before it must be there, too. */
+static edgeops_status write_closing(eop_journal *journal) {
+    char frame[EOP_FRAME_HEADER];
+    eop_journal_sync sync;
+    edgeops_status status = eop_journal_sync_begin(&sync, journal);
+    if (status == EDGEOPS_OK) {
+        status = eop_journal_sync_run(&sync, journal);
     }
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    eop_journal_sync_end(journal, &sync);
+    eop_segment_seal_frame(frame, 0, &journal->active, journal->end, journal->end);
+    status = eop_segment_write(journal->fd, journal->folder, frame, sizeof frame, journal->end);
+    if (status == EDGEOPS_OK && fdatasync(journal->fd) != 0) {
+        status = eop_fail_errno(errno, "store", "cannot sync '%s'", journal->folder);
+    }
+    if (status == EDGEOPS_OK) {
+        journal->end += sizeof frame;
+        journal->synced = journal->end;
+        journal->closed = true;
+    }
+    return status;
 }
 
-void eop_journal_settle(eop_journal *journal) {
+uint64_t eop_journal_settle(eop_journal *journal, bool pending) {
     if (journal->has_spare) {
         remove_file(eop_path_join(journal->folder, "spare.seg"));
         journal->has_spare = false;
     }
     if (journal->fd < 0) {
-        return;
+        return 0;
     }
-    if (journal->end == EOP_SEGMENT_HEADER) {
+    if (journal->end == EOP_SEGMENT_HEADER && !pending) {
         /* Nothing was written under this number, so it may be used again. */
         remove_file(segment_path(journal, journal->active.number));
-    } else if (ftruncate(journal->fd, (off_t)journal->end) == 0) {
+        return 0;
+    }
+    bool sound = journal->active.version > 1 && journal->since <= journal->active.number;
+    if (sound && !journal->closed) {
+        sound = write_closing(journal) == EDGEOPS_OK;
+    }
+    if ((!journal->closed || journal->active.bytes != journal->end) &&
+        ftruncate(journal->fd, (off_t)journal->end) == 0) {
         journal->active.bytes = journal->end;
     }
+    return sound ? journal->active.number : 0;
 }
 
 /* -- segments -- */
@@ -365,6 +568,12 @@ static edgeops_status activate_spare(eop_journal *journal, uint64_t bytes) {
     eop_segment_header header = {0};
     int fd = -1;
     uint64_t number = journal->last_number + 1;
+    bool follows = journal->fd >= 0 && journal->active.number == journal->last_number &&
+                   journal->since <= journal->last_number;
+    eop_segment_header given = {.number = number,
+                                .bytes = bytes,
+                                .before = follows ? journal->end : 0,
+                                .since = journal->since};
     char *spare = eop_path_join(journal->folder, "spare.seg");
     char *path = segment_path(journal, number);
     if (spare == NULL || path == NULL) {
@@ -378,7 +587,10 @@ static edgeops_status activate_spare(eop_journal *journal, uint64_t bytes) {
         status = eop_fail_errno(errno, "store", "cannot open '%s'", spare);
         goto out;
     }
-    status = eop_segment_begin(&header, fd, number, bytes, spare);
+    status = eop_segment_begin(&header, fd, &given, spare);
+    if (status == EDGEOPS_OK && journal->fd >= 0) {
+        status = note_end(journal, journal->active.number, journal->end);
+    }
     if (status == EDGEOPS_OK && rename(spare, path) != 0) {
         status = eop_fail_errno(errno, "store", "cannot rename '%s'", spare);
     }
@@ -390,6 +602,8 @@ static edgeops_status activate_spare(eop_journal *journal, uint64_t bytes) {
         fd = -1;
         journal->active = header;
         journal->end = EOP_SEGMENT_HEADER;
+        journal->synced = 0;
+        journal->closed = false;
         journal->last_number = number;
         journal->has_spare = false;
     }
@@ -403,7 +617,7 @@ out:
 }
 
 edgeops_status eop_journal_rotate(eop_journal *journal, size_t payload) {
-    uint64_t bytes = EOP_SEGMENT_HEADER + frame_bytes(payload);
+    uint64_t bytes = EOP_SEGMENT_HEADER + frame_bytes(payload) + EOP_FRAME_HEADER;
     if (payload > EOP_FRAME_MAX) {
         return eop_fail(EDGEOPS_E_LIMIT, "store",
                         "one append takes at most 1 GiB; split the samples");
@@ -422,6 +636,14 @@ void eop_journal_retire(eop_journal *journal, uint64_t segment) {
     char *path = segment_path(journal, segment);
     char *spare = eop_path_join(journal->folder, "spare.seg");
     struct stat st;
+    size_t gone = 0;
+    while (gone < journal->end_count && journal->ends[gone].number <= segment) {
+        gone++;
+    }
+    if (gone > 0) {
+        journal->end_count -= gone;
+        memmove(journal->ends, journal->ends + gone, journal->end_count * sizeof *journal->ends);
+    }
     if (path != NULL && spare != NULL) {
         bool fits = stat(path, &st) == 0 && (uint64_t)st.st_size == journal->segment_bytes;
         if (!journal->has_spare && journal->holds == 0 && fits && rename(path, spare) == 0) {
@@ -438,16 +660,12 @@ void eop_journal_retire(eop_journal *journal, uint64_t segment) {
 edgeops_status eop_journal_write(eop_journal *journal, eop_buf *frame) {
     static const char zeros[8];
     uint32_t size = (uint32_t)(frame->size - EOP_FRAME_HEADER);
-    uint64_t mark = journal->active.salt ^ journal->end;
     size_t padded = (size_t)frame_bytes(size);
     eop_buf_put(frame, zeros, padded - frame->size);
     if (frame->failed) {
         return eop_fail_nomem("store");
     }
-    memcpy(frame->data, &size, 4);
-    memcpy(frame->data + 8, &mark, 8);
-    uint32_t crc = eop_crc32c(eop_crc32c(0, frame->data, 4), frame->data + 8, 8 + (size_t)size);
-    memcpy(frame->data + 4, &crc, 4);
+    eop_segment_seal_frame(frame->data, size, &journal->active, journal->end, journal->synced);
     edgeops_status status =
         eop_segment_write(journal->fd, journal->folder, frame->data, padded, journal->end);
     if (status == EDGEOPS_OK) {
@@ -464,7 +682,12 @@ edgeops_status eop_journal_hold(eop_journal_pin *out, eop_journal *journal, uint
     if (path == NULL) {
         return eop_fail_nomem("store");
     }
-    *out = (eop_journal_pin){.number = number, .bytes = active ? journal->end : UINT64_MAX};
+    *out = (eop_journal_pin){.number = number,
+                             .bytes = active ? journal->end : UINT64_MAX,
+                             .end = active ? journal->end : 0};
+    for (size_t i = 0; !active && i < journal->end_count; i++) {
+        out->end = journal->ends[i].number == number ? journal->ends[i].end : out->end;
+    }
     out->fd = eop_open(path, O_RDONLY | O_CLOEXEC);
     edgeops_status status = EDGEOPS_OK;
     if (out->fd < 0) {
@@ -490,6 +713,7 @@ edgeops_status eop_journal_sync_begin(eop_journal_sync *out, const eop_journal *
     *out = (eop_journal_sync){.from = journal->unsynced, .to = journal->last_number + 1, .fd = -1};
     if (journal->fd >= 0) {
         out->to = journal->active.number;
+        out->end = journal->end;
         out->fd = eop_dup(journal->fd);
         if (out->fd < 0) {
             return eop_fail_errno(errno, "store", "cannot sync '%s'", journal->folder);
@@ -537,8 +761,18 @@ edgeops_status eop_journal_sync_run(const eop_journal_sync *sync, const eop_jour
 }
 
 void eop_journal_sync_end(eop_journal *journal, const eop_journal_sync *sync) {
+    bool active = sync->fd >= 0 && sync->to == eop_journal_active(journal);
     journal->unsynced = sync->to;
+    if (active && journal->since <= sync->to) {
+        journal->synced = sync->end;
+    }
     if (sync->folder) {
         journal->in_folder = sync->fd >= 0 ? sync->to : sync->to - 1;
     }
+}
+
+void eop_journal_sync_failed(eop_journal *journal) {
+    /* The kernel may have dropped the pages: no later sync says that they are on the disk. */
+    journal->since = journal->last_number + 1;
+    journal->synced = 0;
 }

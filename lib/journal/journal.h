@@ -4,17 +4,25 @@
  * full segment is replaced at once. Little-endian:
  *
  *   NUMBER.seg = header, frames, rest       NUMBER: 16 decimal digits, ascending, never used twice
- *   header     = "EOPJRNL1", u32 version = 1, u32 header bytes = 64, u64 number, u64 salt,
- *                u64 file bytes, zeros, u32 crc32c of the 60 bytes before
- *   frame      = u32 payload bytes (> 0), u32 crc32c of these 4 bytes, the mark and the payload,
- *                u64 mark = salt ^ offset of the frame in the file, payload (frame.h and
- *                table_frame.h), zeros up to a multiple of 8
+ *   header     = "EOPJRNL1", u32 version = 2, u32 header bytes = 64, u64 number, u64 salt,
+ *                u64 file bytes, u64 before, u64 since, u32 0, u32 crc32c of the 60 bytes before
+ *   before     = offset behind the last frame of segment NUMBER - 1; 0: not known
+ *   frame      = u32 payload bytes, u32 crc32c of the salt, these 4 bytes, the mark and the
+ *                payload, u64 mark = salt ^ (synced << 32 | offset of the frame in the file),
+ *                payload (frame.h and table_frame.h), zeros up to a multiple of 8
+ *   synced     = when the frame was written, the bytes of the file before this offset were on the
+ *                disk, and so were segments since..NUMBER - 1; 0: not known
  *   spare.seg  = the file of a future segment; its content means nothing
  *
  * One frame is one append: all of it is valid or nothing. A recycled file gets a new salt, so the
  * marks of its old frames are wrong. A reader that meets a wrong mark or checksum goes on in steps
- * of 8 bytes: so it finds sound frames behind a damaged one. The caller's lock guards the journal.
- */
+ * of 8 bytes: so it finds sound frames behind a damaged one. A frame without a payload closes the
+ * journal: all before it was on the disk when it was written, no frame follows, and the file is cut
+ * behind it. judge.h says how damage is told from what a power cut leaves.
+ *
+ * Version 1 has no salt in the checksum, no closing frame, and before, since and synced are 0.
+ *
+ * The caller's lock guards the journal. */
 #ifndef EOP_JOURNAL_JOURNAL_H
 #define EOP_JOURNAL_JOURNAL_H
 
@@ -22,8 +30,9 @@
 
 #include "base/str.h"
 #include "edgeops/types.h"
+#include "journal/judge.h"
 
-#define EOP_FRAME_HEADER 16u
+#define EOP_FRAME_HEADER 16u /* also the size of a closing frame */
 /** The largest payload of a frame; an append that needs more is refused. */
 #define EOP_FRAME_MAX (1024u * 1024u * 1024u)
 
@@ -34,6 +43,7 @@ typedef struct eop_journal_options {
     uint64_t segment_bytes;
     uint64_t floor_bytes; /**< no spare is made that would leave less of the disk free */
     uint64_t applied;     /**< segments up to this number are in chunks, on the disk */
+    uint64_t closed;      /**< the segment that the last settling closed; 0: not known */
 } eop_journal_options;
 
 /** Called for each sound frame, oldest first. Any status but EDGEOPS_OK ends the opening. */
@@ -45,13 +55,15 @@ typedef edgeops_status (*eop_journal_fn)(uint64_t segment, const char *payload, 
 void eop_journal_prefetch(const char *folder);
 
 /** Opens the folder: removes segments that are in chunks, replays the others and continues behind
- * the last sound frame. */
+ * the last sound frame. What is not sound is noted as places. */
 edgeops_status eop_journal_open(eop_journal **out, const eop_journal_options *options,
                                 eop_journal_fn fn, void *user_data);
 void eop_journal_close(eop_journal *journal);
-/** Before closing: gives the disk space back that is kept for future frames. The next opening
- * begins a new segment. */
-void eop_journal_settle(eop_journal *journal);
+/** Before closing: brings all frames to the disk, writes the closing frame and gives the disk space
+ * back that is kept for future frames. The next opening begins a new segment. pending: there are
+ * sealed segments that are not in chunks. @return the number of the closed segment; 0: none was
+ * closed, or that is not known to be on the disk */
+uint64_t eop_journal_settle(eop_journal *journal, bool pending);
 
 /** Number of the active segment, 0 when there is none. */
 uint64_t eop_journal_active(const eop_journal *journal);
@@ -59,8 +71,12 @@ uint64_t eop_journal_active(const eop_journal *journal);
 uint64_t eop_journal_used(const eop_journal *journal);
 /** Whether a frame with such a payload fits into the active segment. */
 bool eop_journal_fits(const eop_journal *journal, size_t payload);
-/** Damaged frames and files that the opening skipped. */
+/** Places that the opening found damaged. */
 uint64_t eop_journal_damaged(const eop_journal *journal);
+/** Bytes of places that it found torn. */
+uint64_t eop_journal_torn(const eop_journal *journal);
+/** What the opening found, oldest first; valid until the journal is closed. No lock is needed. */
+const eop_place *eop_journal_places(size_t *count, const eop_journal *journal);
 
 /** Begins a new segment with room for such a payload: the spare, or a new file when there is no
  * spare or it is too small. Seals the segment before. E_LIMIT when the disk has no room. */
@@ -84,7 +100,8 @@ void eop_journal_set_written(eop_journal *journal, bool written);
 typedef struct eop_journal_sync {
     uint64_t from; /**< sealed segments [from, to) */
     uint64_t to;
-    int fd; /**< of the active segment, -1 for none */
+    int fd;       /**< of the active segment, -1 for none */
+    uint64_t end; /**< of its frames */
     bool folder;
 } eop_journal_sync;
 /** Syncs all frames written so far, in three steps, so that the lock is not held while the disk is
@@ -93,12 +110,15 @@ typedef struct eop_journal_sync {
 edgeops_status eop_journal_sync_begin(eop_journal_sync *out, const eop_journal *journal);
 edgeops_status eop_journal_sync_run(const eop_journal_sync *sync, const eop_journal *journal);
 void eop_journal_sync_end(eop_journal *journal, const eop_journal_sync *sync);
+/** Instead of `end` when `run` failed: what was written so far is never taken for synced. */
+void eop_journal_sync_failed(eop_journal *journal);
 
 /** A segment as of one moment. */
 typedef struct eop_journal_pin {
     uint64_t number;
     int fd;         /**< for reading; owned */
     uint64_t bytes; /**< copy up to here: what was written so far, or all of a sealed segment */
+    uint64_t end;   /**< offset behind its last frame; 0: not known */
 } eop_journal_pin;
 /** Opens a segment for a copy. Until eop_journal_release() no file is reused for another segment,
  * so the open one keeps its content. E_NOTFOUND: its file is gone. */

@@ -16,6 +16,7 @@
 #include "base/time.h"
 
 static const char magic[8] = {'E', 'O', 'P', 'J', 'R', 'N', 'L', '1'};
+enum { VERSION = 2 };
 
 typedef struct raw_header {
     char magic[8];
@@ -24,7 +25,9 @@ typedef struct raw_header {
     uint64_t number;
     uint64_t salt;
     uint64_t bytes;
-    uint8_t zeros[20];
+    uint64_t before;
+    uint64_t since;
+    uint32_t zero;
     uint32_t crc;
 } raw_header;
 static_assert(sizeof(raw_header) == EOP_SEGMENT_HEADER, "the header of a segment has 64 bytes");
@@ -53,42 +56,72 @@ static uint64_t new_salt(uint64_t number) {
     return eop_hash64(seed, sizeof seed) | 1;
 }
 
-edgeops_status eop_segment_begin(eop_segment_header *header, int fd, uint64_t number,
-                                 uint64_t bytes, const char *path) {
-    raw_header raw = {.version = 1,
+static void take_header(eop_segment_header *header, const raw_header *raw, uint64_t size) {
+    *header = (eop_segment_header){.number = raw->number,
+                                   .salt = raw->salt,
+                                   .bytes = raw->bytes < size ? raw->bytes : size,
+                                   .made = raw->bytes,
+                                   .before = raw->before,
+                                   .since = raw->since,
+                                   .version = raw->version};
+    header->seed = raw->version > 1 ? eop_crc32c(0, &raw->salt, sizeof raw->salt) : 0;
+}
+
+edgeops_status eop_segment_begin(eop_segment_header *header, int fd,
+                                 const eop_segment_header *given, const char *path) {
+    raw_header raw = {.version = VERSION,
                       .header_bytes = EOP_SEGMENT_HEADER,
-                      .number = number,
-                      .salt = new_salt(number),
-                      .bytes = bytes};
+                      .number = given->number,
+                      .salt = new_salt(given->number),
+                      .bytes = given->bytes,
+                      .before = given->before,
+                      .since = given->since};
     memcpy(raw.magic, magic, sizeof magic);
     raw.crc = eop_crc32c(0, &raw, offsetof(raw_header, crc));
     edgeops_status status = eop_segment_write(fd, path, &raw, sizeof raw, 0);
     if (status == EDGEOPS_OK) {
-        *header = (eop_segment_header){raw.number, raw.salt, raw.bytes};
+        take_header(header, &raw, raw.bytes);
     }
     return status;
 }
 
 edgeops_status eop_segment_check(eop_segment_header *header, int fd, const char *path) {
-    raw_header raw;
+    static const raw_header zeros;
+    raw_header raw = {0};
     struct stat st;
     ssize_t n = pread(fd, &raw, sizeof raw, 0);
     if (n < 0 || fstat(fd, &st) != 0) {
         return eop_fail_errno(errno, "store", "cannot read '%s'", path);
     }
-    if ((size_t)n != sizeof raw || memcmp(raw.magic, magic, sizeof magic) != 0 ||
+    if ((size_t)n != sizeof raw || memcmp(&raw, &zeros, sizeof raw) == 0) {
+        return eop_fail(EDGEOPS_E_NOTFOUND, "store", "'%s' has no header", path);
+    }
+    if (memcmp(raw.magic, magic, sizeof magic) != 0 ||
         raw.crc != eop_crc32c(0, &raw, offsetof(raw_header, crc)) ||
         raw.header_bytes != EOP_SEGMENT_HEADER || raw.bytes < EOP_SEGMENT_HEADER) {
         return eop_fail(EDGEOPS_E_CORRUPT, "store", "'%s' is not a journal segment", path);
     }
-    if (raw.version != 1) {
+    if (raw.version == 0 || raw.version > VERSION) {
         return eop_fail(EDGEOPS_E_VERSION, "store",
-                        "'%s' has journal format %u, this program reads 1: use a newer edgeops",
-                        path, raw.version);
+                        "'%s' has journal format %u, this program reads 1 to %d: use a newer "
+                        "edgeops",
+                        path, raw.version, VERSION);
     }
-    uint64_t size = (uint64_t)st.st_size;
-    *header = (eop_segment_header){raw.number, raw.salt, raw.bytes < size ? raw.bytes : size};
+    take_header(header, &raw, (uint64_t)st.st_size);
     return EDGEOPS_OK;
+}
+
+static uint32_t frame_crc(const char *frame, uint32_t size, const eop_segment_header *header) {
+    return eop_crc32c(eop_crc32c(header->seed, frame, 4), frame + 8, 8 + (size_t)size);
+}
+
+void eop_segment_seal_frame(char *frame, uint32_t size, const eop_segment_header *header,
+                            uint64_t offset, uint64_t synced) {
+    uint64_t mark = header->salt ^ (synced << 32 | offset);
+    memcpy(frame, &size, 4);
+    memcpy(frame + 8, &mark, 8);
+    uint32_t crc = frame_crc(frame, size, header);
+    memcpy(frame + 4, &crc, 4);
 }
 
 static edgeops_status allocate_blocks(int fd, const char *path, uint64_t bytes, bool *done) {
@@ -174,56 +207,95 @@ static edgeops_status window_get(const char **out, window *w, uint64_t offset, s
     return EDGEOPS_OK;
 }
 
+typedef struct frame_found {
+    const char *payload;
+    uint32_t size;
+    uint64_t synced;
+    bool begun; /* there is the head of a frame, which may be incomplete */
+} frame_found;
+
+static uint64_t padded_bytes(uint32_t size) {
+    return (EOP_FRAME_HEADER + (uint64_t)size + 7) / 8 * 8;
+}
+
 /* DONE: there is no sound frame at offset. */
-static edgeops_status frame_at(const char **payload, uint32_t *size, window *w,
-                               const eop_segment_header *header, uint64_t offset) {
+static edgeops_status frame_at(frame_found *out, window *w, const eop_segment_header *header,
+                               uint64_t offset) {
     const char *head = NULL;
     uint32_t crc = 0;
     uint64_t mark = 0;
+    *out = (frame_found){0};
     edgeops_status status = window_get(&head, w, offset, EOP_FRAME_HEADER);
     if (status != EDGEOPS_OK) {
         return status;
     }
-    memcpy(size, head, 4);
+    memcpy(&out->size, head, 4);
     memcpy(&crc, head + 4, 4);
     memcpy(&mark, head + 8, 8);
-    if (mark != (header->salt ^ offset) || *size == 0 ||
-        *size > header->bytes - offset - EOP_FRAME_HEADER) {
+    mark ^= header->salt;
+    out->synced = mark >> 32;
+    if ((mark & UINT32_MAX) != offset || out->synced > offset ||
+        (out->size == 0 && header->version == 1)) {
         return EDGEOPS_DONE;
     }
-    status = window_get(&head, w, offset, EOP_FRAME_HEADER + *size);
+    out->begun = true;
+    if (out->size > header->bytes - offset - EOP_FRAME_HEADER) {
+        return EDGEOPS_DONE;
+    }
+    status = window_get(&head, w, offset, EOP_FRAME_HEADER + out->size);
     if (status != EDGEOPS_OK) {
         return status;
     }
-    if (eop_crc32c(eop_crc32c(0, head, 4), head + 8, 8 + (size_t)*size) != crc) {
+    if (frame_crc(head, out->size, header) != crc) {
         return EDGEOPS_DONE;
     }
-    *payload = head + EOP_FRAME_HEADER;
+    out->payload = head + EOP_FRAME_HEADER;
     return EDGEOPS_OK;
 }
 
-edgeops_status eop_segment_walk(int fd, const char *path, const eop_segment_header *header,
-                                uint64_t *end, uint64_t *damaged, eop_journal_fn fn,
+/* Notes a sound frame, and the gap before it. */
+static edgeops_status note_frame(eop_walked *out, const frame_found *frame, uint64_t offset,
+                                 const eop_segment_header *header) {
+    if (offset != out->end) {
+        if (!eop_grow(&out->gaps, &out->gap_capacity, out->gap_count + 1, sizeof *out->gaps)) {
+            return eop_fail_nomem("store");
+        }
+        out->gaps[out->gap_count++] = (eop_gap){out->end, offset};
+    }
+    uint64_t end = offset + padded_bytes(frame->size);
+    out->end = end < header->bytes ? end : header->bytes;
+    out->synced = frame->synced > out->synced ? frame->synced : out->synced;
+    out->closed = frame->size == 0;
+    out->torn = 0;
+    return EDGEOPS_OK;
+}
+
+edgeops_status eop_segment_walk(eop_walked *out, int fd, const char *path,
+                                const eop_segment_header *header, eop_journal_fn fn,
                                 void *user_data) {
     window w = {.fd = fd, .path = path, .file_bytes = header->bytes};
     edgeops_status status = EDGEOPS_OK;
     uint64_t offset = EOP_SEGMENT_HEADER;
-    *end = offset;
+    *out = (eop_walked){.end = offset};
     while (status == EDGEOPS_OK && offset + EOP_FRAME_HEADER <= header->bytes) {
-        const char *payload = NULL;
-        uint32_t size = 0;
-        status = frame_at(&payload, &size, &w, header, offset);
+        frame_found frame;
+        status = frame_at(&frame, &w, header, offset);
         if (status == EDGEOPS_DONE) {
             /* The end, or damage: frames behind it were acknowledged and must be found. */
+            if (frame.begun && frame.size > 0 && offset == out->end) {
+                uint64_t left = header->bytes - offset;
+                out->torn = padded_bytes(frame.size) < left ? padded_bytes(frame.size) : left;
+            }
             offset += 8;
             status = EDGEOPS_OK;
             continue;
         }
         if (status == EDGEOPS_OK) {
-            *damaged += offset != *end;
-            offset += (EOP_FRAME_HEADER + (uint64_t)size + 7) / 8 * 8;
-            *end = offset < header->bytes ? offset : header->bytes;
-            status = fn(header->number, payload, size, user_data);
+            status = note_frame(out, &frame, offset, header);
+            offset += padded_bytes(frame.size);
+        }
+        if (status == EDGEOPS_OK && frame.size > 0) {
+            status = fn(header->number, frame.payload, frame.size, user_data);
         }
     }
     eop_free(w.data);

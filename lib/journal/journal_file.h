@@ -11,21 +11,30 @@
 typedef struct eop_segment_header {
     uint64_t number;
     uint64_t salt;
-    uint64_t bytes;
+    uint64_t bytes;  /**< those that can be read: `made` or, if it is less, the size of the file */
+    uint64_t made;   /**< bytes of the file when it was made */
+    uint64_t before; /**< where the frames of the segment before end; 0: not known */
+    uint64_t since;  /**< the first segment that a `synced` in this one speaks of */
+    uint32_t version;
+    uint32_t seed; /**< the checksum of each frame begins with it */
 } eop_segment_header;
 
-/** Writes a header with a new salt. */
-edgeops_status eop_segment_begin(eop_segment_header *header, int fd, uint64_t number,
-                                 uint64_t bytes, const char *path);
-/** Reads the header. E_CORRUPT when the file is not a segment; E_VERSION. */
+/** Writes a header with a new salt. given: number, bytes, before and since. */
+edgeops_status eop_segment_begin(eop_segment_header *header, int fd,
+                                 const eop_segment_header *given, const char *path);
+/** Reads the header. E_CORRUPT when the file is not a segment; E_NOTFOUND when it has no header:
+ * it is too short, or there are zeros; E_VERSION. */
 edgeops_status eop_segment_check(eop_segment_header *header, int fd, const char *path);
+/** Fills in the header of a frame, before its payload; size 0: of a closing frame. */
+void eop_segment_seal_frame(char *frame, uint32_t size, const eop_segment_header *header,
+                            uint64_t offset, uint64_t synced);
 /** Makes a file with all its blocks allocated; written: also written and synced with their
  * metadata. E_LIMIT on a full disk. Leaves no file after a failure. */
 edgeops_status eop_segment_make(const char *path, uint64_t bytes, bool written);
-/** Calls fn for each sound frame. *end: offset behind the last one; *damaged grows by one for each
- * gap. */
-edgeops_status eop_segment_walk(int fd, const char *path, const eop_segment_header *header,
-                                uint64_t *end, uint64_t *damaged, eop_journal_fn fn,
+/** Calls fn for each sound frame but a closing one. Dispose *out with eop_walked_dispose(), also
+ * after a failure. */
+edgeops_status eop_segment_walk(eop_walked *out, int fd, const char *path,
+                                const eop_segment_header *header, eop_journal_fn fn,
                                 void *user_data);
 /** Writes all `size` bytes. */
 edgeops_status eop_segment_write(int fd, const char *path, const void *data, size_t size,

@@ -42,6 +42,7 @@ static edgeops_status sync_journal(edgeops_store *store) {
         eop_journal_sync_end(store->journal, &sync);
         eop_store_note_synced(store, write);
     } else {
+        eop_journal_sync_failed(store->journal);
         store->doubtful = store->writes;
         store->doubtful_segment = eop_journal_active(store->journal);
     }

@@ -31,6 +31,14 @@
 #define EOP_MEMORY_FACTOR 4 /* a segment is sealed when its rows take N times its size in memory */
 #define EOP_WAL_LIMIT     (64u * 1024 * 1024)
 #define EOP_DAMAGED_MAX   256u /* damaged chunks that are kept in mind */
+#define EOP_LOSSES_MAX    64u  /* gaps in the ordinals of the journal that are kept in mind */
+
+/* Ordinals of an asset that should be in the journal and were not when it was replayed. */
+typedef struct eop_loss {
+    uint32_t asset;
+    uint64_t first;
+    uint64_t last;
+} eop_loss;
 
 struct edgeops_store {
     eop_birth birth; /* first: see birth.h */
@@ -58,9 +66,12 @@ struct edgeops_store {
     uint64_t chunk_epoch;      /* grows when the chunks change */
     eop_lookup lookup;
     struct eop_append_scratch *scratch;
-    eop_tries writes_tried;     /* tries to put the oldest sealed segment into chunks */
-    uint64_t skipped_rows;      /* replayed rows left out: asset gone, or do not fit */
-    bool misfits;               /* some of them use channels that the catalog does not know */
+    eop_tries writes_tried;          /* tries to put the oldest sealed segment into chunks */
+    uint64_t skipped_rows;           /* replayed rows left out: asset gone, or do not fit */
+    bool misfits;                    /* some of them use channels that the catalog does not know */
+    eop_loss losses[EOP_LOSSES_MAX]; /* set by the opening, like the next one */
+    size_t loss_count;
+    int64_t journal_closed;     /* meta 'journal': the segment that was closed last; 0: not known */
     const eop_segment *written; /* the segment being written: its blocks do not change */
     uint32_t *drops;            /* removed assets whose chunks must go */
     size_t drop_count;

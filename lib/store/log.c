@@ -8,7 +8,10 @@
 #include <stdio.h>
 
 #include "base/locale.h"
+#include "base/memory.h"
 #include "store/internal.h"
+
+enum { LINES_MAX = 8 };
 
 void eop_store_log(edgeops_store *store, edgeops_log_level level, const char *format, ...) {
     char text[512];
@@ -22,6 +25,69 @@ void eop_store_log(edgeops_store *store, edgeops_log_level level, const char *fo
     eop_log_write(&log, level, "store", "%s", text);
 }
 
+void eop_store_place_text(char text[EOP_PLACE_TEXT], const eop_place *place) {
+    unsigned long long bytes = place->bytes;
+    unsigned long long at = place->offset;
+    switch (place->kind) {
+    case EOP_PLACE_TORN:
+        eop_snprintf(text, EOP_PLACE_TEXT,
+                     "has %llu bytes at byte %llu that were not complete (normal after a crash or "
+                     "power cut)",
+                     bytes, at);
+        break;
+    case EOP_PLACE_FRAMES:
+        eop_snprintf(text, EOP_PLACE_TEXT,
+                     "is damaged: samples in %llu bytes from byte %llu on cannot be read", bytes,
+                     at);
+        break;
+    case EOP_PLACE_HEADER:
+        eop_snprintf(text, EOP_PLACE_TEXT,
+                     "has a damaged header: its samples cannot be read, and it was put aside as "
+                     "*.bad");
+        break;
+    case EOP_PLACE_MISSING:
+        eop_snprintf(text, EOP_PLACE_TEXT, "is missing, with its samples");
+        break;
+    case EOP_PLACE_BEHIND:
+        eop_snprintf(text, EOP_PLACE_TEXT,
+                     "has %llu bytes behind its end at byte %llu; no sample is affected", bytes,
+                     at);
+        break;
+    case EOP_PLACE_MARK:
+        eop_snprintf(text, EOP_PLACE_TEXT,
+                     "has a damaged end: %llu bytes at byte %llu; no sample is affected", bytes,
+                     at);
+        break;
+    }
+}
+
+/* Writes a line for each place of the journal, and for each gap in its ordinals. */
+static void log_places(edgeops_store *store, const eop_log *log) {
+    size_t count = 0;
+    const eop_place *places = eop_journal_places(&count, store->journal);
+    for (size_t i = 0; i < count && i < LINES_MAX; i++) {
+        char text[EOP_PLACE_TEXT];
+        bool torn = places[i].kind == EOP_PLACE_TORN;
+        eop_store_place_text(text, &places[i]);
+        eop_log_write(log, torn ? EDGEOPS_LOG_INFO : EDGEOPS_LOG_ERROR, "store",
+                      "data/journal/%016llu.seg %s", (unsigned long long)places[i].segment, text);
+    }
+    for (size_t i = 0; count > 0 && i < store->loss_count && i < LINES_MAX; i++) {
+        const eop_loss *loss = &store->losses[i];
+        char *name = NULL;
+        pthread_mutex_lock(&store->lock);
+        const eop_asset *asset = eop_asset_list_by_id(&store->assets, loss->asset);
+        name = asset != NULL ? eop_strdup(asset->name) : NULL;
+        pthread_mutex_unlock(&store->lock);
+        if (name != NULL) {
+            eop_log_write(log, EDGEOPS_LOG_WARN, "store",
+                          "the journal lacks samples of '%s': those with the ordinals %llu to %llu",
+                          name, (unsigned long long)loss->first, (unsigned long long)loss->last);
+        }
+        eop_free(name);
+    }
+}
+
 void eop_store_set_log(edgeops_store *store, const eop_log *log) {
     pthread_mutex_lock(&store->wake_lock);
     store->log = *log;
@@ -31,6 +97,7 @@ void eop_store_set_log(edgeops_store *store, const eop_log *log) {
     pthread_mutex_unlock(&store->wake_lock);
     pthread_mutex_lock(&store->lock);
     uint64_t damaged = eop_journal_damaged(store->journal);
+    uint64_t torn = eop_journal_torn(store->journal);
     uint64_t skipped = store->skipped_rows;
     pthread_mutex_unlock(&store->lock);
     if (damaged > 0) {
@@ -38,6 +105,13 @@ void eop_store_set_log(edgeops_store *store, const eop_log *log) {
                       "the journal was damaged in %llu places; the rest was kept",
                       (unsigned long long)damaged);
     }
+    if (torn > 0) {
+        eop_log_write(log, EDGEOPS_LOG_INFO, "store",
+                      "%llu bytes at the end of the journal were not complete (normal after a "
+                      "crash or power cut)",
+                      (unsigned long long)torn);
+    }
+    log_places(store, log);
     if (skipped > 0) {
         eop_log_write(log, EDGEOPS_LOG_WARN, "store",
                       "%llu rows of the journal belong to no asset any more and were left out",

@@ -49,6 +49,14 @@ static void note_misfit(edgeops_store *store, eop_series *series, uint64_t ordin
     store->misfits = true;
 }
 
+/* Notes ordinals that are missing in front of a row. */
+static void note_loss(edgeops_store *store, const eop_series *series, uint64_t ordinal) {
+    if (ordinal != series->all.ordinal + 1 && store->loss_count < EOP_LOSSES_MAX) {
+        store->losses[store->loss_count++] =
+            (eop_loss){series->asset.id, series->all.ordinal + 1, ordinal - 1};
+    }
+}
+
 /* Decodes the columns of a block; leaves out those that no longer fit their channel. */
 static edgeops_status decode_columns(eop_rows *rows, uint32_t *channels, eop_table_frame *frame,
                                      const eop_asset *asset) {
@@ -91,6 +99,7 @@ static edgeops_status replay_table(edgeops_store *store, const char **data, cons
         store->skipped_rows += frame.rows;
         return EDGEOPS_OK;
     }
+    note_loss(store, series, frame.ordinal);
     status = eop_table_frame_keys(&rows, &frame);
     if (status == EDGEOPS_OK) {
         status = decode_columns(&rows, channels, &frame, &series->asset);
@@ -147,6 +156,7 @@ static edgeops_status replay_frame(uint64_t number, const char *payload, size_t 
             store->skipped_rows++;
             continue;
         }
+        note_loss(store, series, row.ordinal);
         if (!channels_fit(&series->asset, &row, r->cells)) {
             note_misfit(store, series, row.ordinal);
             store->skipped_rows++;
@@ -196,7 +206,11 @@ edgeops_status eop_replay_journal(edgeops_store *store) {
     }
     r->store = store;
     options.folder = folder;
-    status = eop_telemetry_applied(&options.applied, &store->writer);
+    status = eop_catalog_meta(&store->journal_closed, &store->catalog, "journal");
+    if (status == EDGEOPS_OK) {
+        options.closed = (uint64_t)store->journal_closed;
+        status = eop_telemetry_applied(&options.applied, &store->writer);
+    }
     if (status == EDGEOPS_OK) {
         status = eop_journal_open(&store->journal, &options, replay_frame, r);
     }

@@ -103,6 +103,7 @@ edgeops_status eop_store_get_stats(edgeops_store *store, eop_store_stats *stats)
         out.journal_bytes += segment->bytes;
     }
     out.damaged = eop_journal_damaged(store->journal);
+    out.torn = eop_journal_torn(store->journal);
     pthread_mutex_unlock(&store->lock);
     pthread_mutex_lock(&store->wake_lock);
     out.damaged += store->damaged_count;

@@ -17,6 +17,8 @@ typedef struct eop_store_stats {
     uint64_t floor_bytes;
     uint64_t damaged; /**< damaged places of the journal at the opening, and unreadable chunks found
                            since, at most 256 */
+    uint64_t torn;    /**< bytes of the journal that the opening found incomplete, as a crash or
+                           power cut leaves them */
 } eop_store_stats;
 edgeops_status eop_store_get_stats(edgeops_store *store, eop_store_stats *stats);
 

@@ -277,6 +277,17 @@ static void destroy_locks(edgeops_store *store) {
     pthread_mutex_destroy(&store->watch_lock);
 }
 
+/* Closes the journal on the disk. The catalog keeps the number: so a segment that is lost later is
+ * missed. */
+static void settle_journal(edgeops_store *store) {
+    if (store->journal != NULL) {
+        uint64_t closed = eop_journal_settle(store->journal, store->sealed != NULL);
+        if (closed != 0 && closed != (uint64_t)store->journal_closed) {
+            (void)eop_catalog_set_meta(&store->catalog, "journal", (int64_t)closed);
+        }
+    }
+}
+
 void edgeops_store_close(edgeops_store *store) {
     if (store == NULL || !eop_born_here(&store->birth)) {
         return;
@@ -290,10 +301,10 @@ void edgeops_store_close(edgeops_store *store) {
     }
     eop_lookup_close(&store->lookup);
     eop_telemetry_close(&store->writer);
+    settle_journal(store);
     eop_sql_close(&store->checkpoint);
     eop_catalog_close(&store->catalog);
     if (store->journal != NULL) {
-        eop_journal_settle(store->journal);
         eop_ballast_settle(store);
     }
     eop_journal_close(store->journal);

@@ -21,6 +21,7 @@
 #include "journal/journal_file.h"
 #include "journal/table_frame.h"
 #include "store/internal.h"
+#include "store/log.h"
 #include "store/rollup.h"
 #include "store/snapshot.h"
 #include "store/telemetry_db.h"
@@ -28,6 +29,8 @@
 #define HINT_SAMPLES                                                                               \
     "import these samples again where their source still has them, or restore a backup; and look " \
     "after the disk"
+
+#define SEGMENT_NAME "data/journal/%016" PRIu64 ".seg"
 
 /* Progress at the beginning of each part, in thousandths. */
 enum { AT_CHUNKS = 150, AT_JOURNAL = 750, AT_DATASETS = 800, AT_BLOBS = 900, ALL = 1000 };
@@ -440,33 +443,98 @@ static edgeops_status check_frame(uint64_t segment, const char *payload, size_t 
     return report_progress(v, AT_JOURNAL, AT_DATASETS, 0);
 }
 
+static void tell_place(verify *v, const eop_place *place, const char *more) {
+    char what[64];
+    char text[EOP_PLACE_TEXT];
+    char detail[2 * EOP_PLACE_TEXT];
+    snprintf(what, sizeof what, SEGMENT_NAME, place->segment);
+    eop_store_place_text(text, place);
+    snprintf(detail, sizeof detail, "%s%s", text, more);
+    report_finding(v, &(eop_finding){.what = what, .detail = detail, .hint = HINT_SAMPLES});
+}
+
+/* Names what the opening missed of an asset. */
+static void tell_loss(verify *v, const eop_loss *loss) {
+    char detail[128];
+    char *name = NULL;
+    pthread_mutex_lock(&v->store->lock);
+    const eop_asset *asset = eop_asset_list_by_id(&v->store->assets, loss->asset);
+    name = asset != NULL ? eop_strdup(asset->name) : NULL;
+    pthread_mutex_unlock(&v->store->lock);
+    snprintf(detail, sizeof detail, "samples are missing: the ordinals %" PRIu64 " to %" PRIu64,
+             loss->first, loss->last);
+    report_finding(
+        v, &(eop_finding){
+               .what = "data/journal", .asset = name, .detail = detail, .hint = HINT_SAMPLES});
+    eop_free(name);
+}
+
+/* What the opening found: the files may be gone by now. */
+static void tell_opening(verify *v) {
+    size_t count = 0;
+    const eop_place *places = eop_journal_places(&count, v->store->journal);
+    bool lost = false;
+    for (size_t i = 0; i < count; i++) {
+        if (places[i].kind != EOP_PLACE_TORN) {
+            tell_place(v, &places[i], "");
+            lost = true;
+        }
+    }
+    for (size_t i = 0; lost && i < v->store->loss_count; i++) {
+        tell_loss(v, &v->store->losses[i]);
+    }
+}
+
+static bool is_known_place(const verify *v, uint64_t segment, uint64_t offset) {
+    size_t count = 0;
+    const eop_place *places = eop_journal_places(&count, v->store->journal);
+    for (size_t i = 0; i < count; i++) {
+        if (places[i].segment == segment && places[i].offset == offset) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What was not yet so when the store was opened: it went bad since, because all that was written
+ * since then can be read, on the disk or not. */
+static void tell_new_place(verify *v, uint64_t segment, uint64_t from, uint64_t to) {
+    if (!is_known_place(v, segment, from)) {
+        tell_place(v, &(eop_place){EOP_PLACE_FRAMES, segment, from, to - from},
+                   "; they are still in memory and become chunks");
+    }
+}
+
 static edgeops_status check_segment(verify *v, const eop_journal_pin *pin) {
     char what[64];
     eop_segment_header header = {0};
-    uint64_t end = 0;
-    uint64_t damaged = 0;
-    snprintf(what, sizeof what, "data/journal/%016" PRIu64 ".seg", pin->number);
+    eop_walked walked = {0};
+    snprintf(what, sizeof what, SEGMENT_NAME, pin->number);
     v->bad_frames = 0;
     v->sum.segments++;
     edgeops_status status = eop_segment_check(&header, pin->fd, what);
     if (status == EDGEOPS_OK) {
         header.bytes = pin->bytes < header.bytes ? pin->bytes : header.bytes;
-        status = eop_segment_walk(pin->fd, what, &header, &end, &damaged, check_frame, v);
+        status = eop_segment_walk(&walked, pin->fd, what, &header, check_frame, v);
     }
-    if (is_damage(status)) {
+    if (is_damage(status) || status == EDGEOPS_E_NOTFOUND) {
         tell_error(v, what, HINT_SAMPLES);
-        return EDGEOPS_OK;
+        status = EDGEOPS_DONE;
     }
-    damaged += v->bad_frames;
-    damaged += pin->bytes != UINT64_MAX && end < pin->bytes;
-    if (status == EDGEOPS_OK && damaged > 0) {
-        char detail[160];
-        snprintf(detail, sizeof detail,
-                 "is damaged in %" PRIu64 " places: the samples of one append are lost in each",
-                 damaged);
+    for (size_t i = 0; status == EDGEOPS_OK && i < walked.gap_count; i++) {
+        tell_new_place(v, pin->number, walked.gaps[i].from, walked.gaps[i].to);
+    }
+    if (status == EDGEOPS_OK && walked.end < pin->end) {
+        tell_new_place(v, pin->number, walked.end, pin->end);
+    }
+    if (status == EDGEOPS_OK && v->bad_frames > 0) {
+        char detail[128];
+        snprintf(detail, sizeof detail, "has %" PRIu64 " appends that are malformed",
+                 v->bad_frames);
         report_finding(v, &(eop_finding){.what = what, .detail = detail, .hint = HINT_SAMPLES});
     }
-    return status;
+    eop_walked_dispose(&walked);
+    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
 }
 
 static edgeops_status check_journal(verify *v) {
@@ -475,6 +543,7 @@ static edgeops_status check_journal(verify *v) {
     if (v->cells == NULL) {
         return eop_fail_nomem("store");
     }
+    tell_opening(v);
     for (size_t i = 0; status == EDGEOPS_OK && i < v->at.pin_count; i++) {
         status = check_segment(v, &v->at.pins[i]);
     }

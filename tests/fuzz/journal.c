@@ -7,7 +7,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "base/hash.h"
 #include "base/memory.h"
 #include "journal/frame.h"
 #include "journal/journal_file.h"
@@ -54,14 +53,32 @@ static int make_file(const void *data, size_t size) {
     return fd;
 }
 
+static edgeops_status on_place(const eop_place *place, void *user_data) {
+    const eop_segment_header *header = user_data;
+    if (place->segment != 1 || place->offset > header->bytes ||
+        (place->kind != EOP_PLACE_FRAMES && place->bytes > header->bytes - place->offset)) {
+        abort();
+    }
+    return EDGEOPS_OK;
+}
+
 static void walk(int fd, eop_journal_fn fn, void *user_data) {
     eop_segment_header header = {0};
-    uint64_t end = 0;
-    uint64_t damaged = 0;
-    if (eop_segment_check(&header, fd, "segment") == EDGEOPS_OK &&
-        eop_segment_walk(fd, "segment", &header, &end, &damaged, fn, user_data) == EDGEOPS_OK &&
-        (end < EOP_SEGMENT_HEADER || end > header.bytes)) {
-        abort();
+    eop_segment_found found = {.number = 1};
+    if (eop_segment_check(&header, fd, "segment") == EDGEOPS_OK) {
+        if (eop_segment_walk(&found.walked, fd, "segment", &header, fn, user_data) == EDGEOPS_OK &&
+            (found.walked.end < EOP_SEGMENT_HEADER || found.walked.end > header.bytes)) {
+            abort();
+        }
+        found.version = header.version;
+        found.made = header.made;
+        found.file_bytes = header.bytes;
+        for (uint64_t closed = 0; closed < 2; closed++) {
+            if (eop_journal_judge(&found, 1, closed, on_place, &header) != EDGEOPS_OK) {
+                abort();
+            }
+        }
+        eop_walked_dispose(&found.walked);
     }
 }
 
@@ -83,14 +100,11 @@ static edgeops_status on_known(uint64_t segment, const char *payload, size_t siz
 }
 
 /* As eop_journal_write() does. */
-static void put_frame(int fd, uint64_t salt, uint64_t *at, const uint8_t *payload, uint32_t size) {
-    uint8_t frame[EOP_FRAME_HEADER + 256 + 8] = {0};
-    uint64_t mark = salt ^ *at;
-    memcpy(frame, &size, 4);
-    memcpy(frame + 8, &mark, 8);
+static void put_frame(int fd, const eop_segment_header *header, uint64_t *at,
+                      const uint8_t *payload, uint32_t size) {
+    char frame[EOP_FRAME_HEADER + 256 + 8] = {0};
     memcpy(frame + EOP_FRAME_HEADER, payload, size);
-    uint32_t crc = eop_crc32c(eop_crc32c(0, frame, 4), frame + 8, 8 + (size_t)size);
-    memcpy(frame + 4, &crc, 4);
+    eop_segment_seal_frame(frame, size, header, *at, 0);
     size_t padded = (EOP_FRAME_HEADER + (size_t)size + 7) / 8 * 8;
     if (pwrite(fd, frame, padded, (off_t)*at) != (ssize_t)padded) {
         abort();
@@ -105,12 +119,13 @@ static void damage_one(const uint8_t *data, size_t size) {
     uint8_t byte = 0;
     int fd = make_file("", 0);
     if (ftruncate(fd, 65536) != 0 ||
-        eop_segment_begin(&header, fd, 1, 65536, "segment") != EDGEOPS_OK) {
+        eop_segment_begin(&header, fd, &(eop_segment_header){.number = 1, .bytes = 65536},
+                          "segment") != EDGEOPS_OK) {
         abort();
     }
     while (g.end < data + size && g.end[0] > 0 && g.end[0] < (size_t)(data + size - g.end) &&
            at < 60000) {
-        put_frame(fd, header.salt, &at, g.end + 1, g.end[0]);
+        put_frame(fd, &header, &at, g.end + 1, g.end[0]);
         g.end += 1 + (size_t)g.end[0];
     }
     off_t offset = (data[0] | data[1] << 8) % 65536;

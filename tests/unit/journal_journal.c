@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Segment files under damage: a torn or damaged frame costs no other frame, recycled files bring
- * no old frames back, and malformed rows are refused. */
+/* Segment files under damage: a torn or damaged frame costs no other frame, damage is told from what
+ * a power cut leaves, recycled files bring no old frames back, and malformed rows are refused. */
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "base/memory.h"
 #include "folder_fixture.h"
 #include "journal/frame.h"
 #include "journal/journal.h"
+#include "journal/journal_file.h"
 
 TestSuite(journal_journal, .init = make_home, .fini = remove_home);
 
@@ -29,9 +31,14 @@ static edgeops_status on_frame(uint64_t segment, const char *payload, size_t siz
     return EDGEOPS_OK;
 }
 
+static uint64_t closed; /* what the caller remembers of the last settling */
+
 static edgeops_status open_journal(eop_journal **out, seen *s, uint64_t applied) {
-    eop_journal_options options = {
-        .folder = home, .segment_bytes = 1024 * 1024, .floor_bytes = 1, .applied = applied};
+    eop_journal_options options = {.folder = home,
+                                   .segment_bytes = 1024 * 1024,
+                                   .floor_bytes = 1,
+                                   .applied = applied,
+                                   .closed = closed};
     *s = (seen){0};
     return eop_journal_open(out, &options, on_frame, s);
 }
@@ -238,4 +245,389 @@ Test(journal_journal, malformed_rows_are_refused) {
         free(copy);
     }
     eop_buf_dispose(&buf);
+}
+
+/* -- damage and what a power cut leaves -- */
+
+static void must_sync(eop_journal *journal) {
+    eop_journal_sync sync;
+    CHECK_OK(eop_journal_sync_begin(&sync, journal));
+    CHECK_OK(eop_journal_sync_run(&sync, journal));
+    eop_journal_sync_end(journal, &sync);
+}
+
+/* As make_journal(), settled; *size: of the file. */
+static char *make_closed(uint64_t ends[FRAMES], size_t *size) {
+    eop_journal *journal = NULL;
+    char *data = NULL;
+    seen s;
+    make_journal(ends);
+    CHECK_OK(open_journal(&journal, &s, 0));
+    closed = eop_journal_settle(journal, false);
+    cr_assert_eq(closed, 1);
+    eop_journal_close(journal);
+    CHECK_OK(eop_file_read(&data, size, segment_path(1), 2 << 20));
+    cr_assert_eq(*size, ends[FRAMES - 1] + EOP_FRAME_HEADER);
+    return data;
+}
+
+static void put_back(const char *path, const char *data, size_t size) {
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    cr_assert(fd >= 0);
+    cr_assert(write(fd, data, size) == (ssize_t)size);
+    close(fd);
+}
+
+/* Opens and closes it without settling. @return frames that came out */
+static size_t look(uint64_t *damaged, uint64_t *torn, eop_place_kind *first) {
+    eop_journal *journal = NULL;
+    seen s;
+    size_t count = 0;
+    CHECK_OK(open_journal(&journal, &s, 0));
+    *damaged = eop_journal_damaged(journal);
+    *torn = eop_journal_torn(journal);
+    const eop_place *places = eop_journal_places(&count, journal);
+    if (first != NULL && count > 0) {
+        *first = places[0].kind;
+    }
+    eop_journal_close(journal);
+    return s.count;
+}
+
+Test(journal_journal, closed_journal_is_sound_and_goes_on_in_a_new_segment) {
+    uint64_t ends[FRAMES];
+    size_t size = 0;
+    eop_journal *journal = NULL;
+    seen s;
+    eop_free(make_closed(ends, &size));
+    for (int round = 0; round < 3; round++) {
+        CHECK_OK(open_journal(&journal, &s, 0));
+        cr_assert_eq(s.count, FRAMES);
+        cr_assert_eq(eop_journal_damaged(journal) + eop_journal_torn(journal), 0);
+        cr_assert_not(eop_journal_fits(journal, 0));
+        cr_assert_eq(eop_journal_settle(journal, false), 1);
+        eop_journal_close(journal);
+    }
+    CHECK_OK(open_journal(&journal, &s, 0));
+    CHECK_OK(eop_journal_rotate(journal, 0));
+    write_frame(journal, 'n', 30);
+    closed = eop_journal_settle(journal, true);
+    cr_assert_eq(closed, 2);
+    eop_journal_close(journal);
+    CHECK_OK(open_journal(&journal, &s, 0));
+    cr_assert_eq(s.count, FRAMES + 1);
+    cr_assert_eq(eop_journal_damaged(journal) + eop_journal_torn(journal), 0);
+    eop_journal_close(journal);
+}
+
+Test(journal_journal, each_damaged_byte_of_a_closed_journal_is_damage) {
+    uint64_t ends[FRAMES];
+    size_t size = 0;
+    char *data = make_closed(ends, &size);
+    for (int known = 0; known < 2; known++) {
+        closed = (uint64_t)known;
+        for (size_t at = 64; at < size; at++) {
+            uint64_t damaged = 0;
+            uint64_t torn = 0;
+            eop_place_kind kind = EOP_PLACE_TORN;
+            char flipped = (char)(data[at] ^ 1 << at % 8);
+            overwrite(segment_path(1), &flipped, 1, (off_t)at);
+            size_t count = look(&damaged, &torn, &kind);
+            bool mark = at >= ends[FRAMES - 1];
+            /* Padding holds nothing. Without its mark and with no memory of it, the journal does
+             * not look closed. */
+            if (count < FRAMES && at < ends[FRAMES - 1]) {
+                cr_assert_eq(damaged, 1, "byte %zu", at);
+                cr_assert_eq(kind, EOP_PLACE_FRAMES);
+            }
+            cr_assert(count >= FRAMES - 1);
+            cr_assert(!mark || count == FRAMES);
+            cr_assert_eq(damaged, mark ? (uint64_t)known : FRAMES - count, "byte %zu", at);
+            cr_assert(!mark || !known || kind == EOP_PLACE_MARK ||
+                      (kind == EOP_PLACE_FRAMES && at < ends[FRAMES - 1] + 4));
+            cr_assert(known == 0 || torn == 0);
+            put_back(segment_path(1), data, size);
+        }
+    }
+    eop_free(data);
+}
+
+Test(journal_journal, closed_journal_that_lost_or_got_bytes_is_damage) {
+    uint64_t ends[FRAMES];
+    size_t size = 0;
+    uint64_t damaged = 0;
+    uint64_t torn = 0;
+    eop_place_kind kind = EOP_PLACE_TORN;
+    char *data = make_closed(ends, &size);
+    char *longer = calloc(1, size + 4096);
+    memcpy(longer, data, size);
+    for (size_t cut = 64; cut < size; cut++) {
+        put_back(segment_path(1), data, cut);
+        size_t count = look(&damaged, &torn, &kind);
+        cr_assert_eq(damaged, 1, "cut at %zu", cut);
+        cr_assert_eq(torn, 0);
+        cr_assert(count == FRAMES || ends[count] > cut - 7);
+        memset(longer + cut, 0, size - cut);
+        put_back(segment_path(1), longer, size);
+        (void)look(&damaged, &torn, &kind);
+        cr_assert_eq(damaged, 1, "zeros from %zu", cut);
+        memcpy(longer, data, size);
+    }
+    for (size_t more = 1; more < 4096; more += 97) {
+        memset(longer + size, (int)more, more);
+        put_back(segment_path(1), longer, size + more);
+        cr_assert_eq(look(&damaged, &torn, &kind), FRAMES);
+        cr_assert_eq(damaged, 1);
+        cr_assert_eq(kind, EOP_PLACE_BEHIND);
+    }
+    free(longer);
+    eop_free(data);
+}
+
+Test(journal_journal, lost_segments_are_damage) {
+    eop_journal *journal = NULL;
+    uint64_t damaged = 0;
+    uint64_t torn = 0;
+    eop_place_kind kind = EOP_PLACE_TORN;
+    seen s;
+    CHECK_OK(open_journal(&journal, &s, 0));
+    for (char c = 'a'; c < 'd'; c++) {
+        CHECK_OK(eop_journal_rotate(journal, 0));
+        write_frame(journal, c, 100);
+    }
+    closed = eop_journal_settle(journal, true);
+    eop_journal_close(journal);
+    cr_assert_eq(closed, 3);
+    cr_assert_eq(unlink(segment_path(2)), 0);
+    cr_assert_eq(look(&damaged, &torn, &kind), 2);
+    cr_assert_eq(damaged, 1);
+    cr_assert_eq(kind, EOP_PLACE_MISSING);
+    cr_assert_eq(unlink(segment_path(3)), 0);
+    cr_assert_eq(look(&damaged, &torn, &kind), 1);
+    cr_assert_eq(damaged, 2);
+    cr_assert_eq(unlink(segment_path(1)), 0);
+    CHECK_OK(open_journal(&journal, &s, 0));
+    cr_assert_eq(eop_journal_damaged(journal), 3);
+    CHECK_OK(eop_journal_rotate(journal, 0));
+    cr_assert_eq(eop_journal_active(journal), 4);
+    eop_journal_close(journal);
+}
+
+/* The end of a segment that was followed by another one, and nothing was synced or closed. */
+Test(journal_journal, sealed_segment_that_lost_its_end) {
+    eop_journal *journal = NULL;
+    uint64_t damaged = 0;
+    uint64_t torn = 0;
+    uint64_t end = 0;
+    static const char zeros[2000];
+    seen s;
+    CHECK_OK(open_journal(&journal, &s, 0));
+    CHECK_OK(eop_journal_rotate(journal, 0));
+    write_frame(journal, 'a', 500);
+    end = 64 + eop_journal_used(journal);
+    write_frame(journal, 'b', 1500);
+    CHECK_OK(eop_journal_rotate(journal, 0));
+    write_frame(journal, 'c', 100);
+    overwrite(segment_path(1), zeros, sizeof zeros, (off_t)end);
+    cr_assert_eq(look(&damaged, &torn, NULL), 2);
+    cr_assert_eq(damaged, 0);
+    cr_assert_geq(torn, 1500);
+    must_sync(journal);
+    write_frame(journal, 'd', 100);
+    cr_assert_eq(look(&damaged, &torn, NULL), 3);
+    cr_assert_eq(damaged, 1);
+    cr_assert_eq(torn, 0);
+    eop_journal_close(journal);
+}
+
+/* Frames of many sectors, of which the first ones were synced. Blocks of the others land in any
+ * order. */
+Test(journal_journal, unsynced_frames_out_of_order_are_no_damage) {
+    enum { N = 8, SIZE = 9000 };
+    uint64_t ends[N];
+    uint64_t damaged = 0;
+    uint64_t torn = 0;
+    eop_journal *journal = NULL;
+    char *data = NULL;
+    size_t size = 0;
+    seen s;
+    CHECK_OK(open_journal(&journal, &s, 0));
+    CHECK_OK(eop_journal_rotate(journal, 0));
+    for (int i = 0; i < N; i++) {
+        if (i == 4) {
+            must_sync(journal);
+        }
+        write_frame(journal, (char)('a' + i), SIZE);
+        ends[i] = 64 + eop_journal_used(journal);
+    }
+    eop_journal_close(journal);
+    CHECK_OK(eop_file_read(&data, &size, segment_path(1), 2 << 20));
+    for (int i = 0; i < N; i++) {
+        static const char zeros[4096];
+        off_t block = (off_t)(ends[i] - SIZE / 2) / 4096 * 4096;
+        overwrite(segment_path(1), zeros, sizeof zeros, block);
+        cr_assert_eq(look(&damaged, &torn, NULL), N - 1);
+        cr_assert_eq(damaged, i < 4, "frame %d", i);
+        cr_assert_eq(torn > 0, i >= 4, "frame %d", i);
+        put_back(segment_path(1), data, size);
+    }
+    eop_free(data);
+}
+
+/* What was lost to a power cut is not called damage later, when the journal has been synced and
+ * closed. */
+Test(journal_journal, what_a_power_cut_took_stays_no_damage) {
+    static const char zeros[4096];
+    uint64_t damaged = 0;
+    uint64_t torn = 0;
+    eop_journal *journal = NULL;
+    seen s;
+    CHECK_OK(open_journal(&journal, &s, 0));
+    CHECK_OK(eop_journal_rotate(journal, 0));
+    for (char c = 'a'; c < 'e'; c++) {
+        write_frame(journal, c, 9000);
+    }
+    eop_journal_close(journal);
+    overwrite(segment_path(1), zeros, sizeof zeros, 4096 * 3);
+    for (char c = 'p'; c < 't'; c++) {
+        CHECK_OK(open_journal(&journal, &s, 0));
+        cr_assert_eq(eop_journal_damaged(journal), 0);
+        cr_assert_gt(eop_journal_torn(journal), 0);
+        if (!eop_journal_fits(journal, 100)) {
+            CHECK_OK(eop_journal_rotate(journal, 0));
+        }
+        write_frame(journal, c, 100);
+        must_sync(journal);
+        write_frame(journal, c, 100);
+        if (c % 2 == 0) {
+            closed = eop_journal_settle(journal, true);
+        }
+        eop_journal_close(journal);
+    }
+    cr_assert_eq(look(&damaged, &torn, NULL), 3 + 2 * 4);
+    cr_assert_eq(damaged, 0);
+}
+
+Test(journal_journal, header_that_never_arrived_is_no_damage) {
+    static const char zeros[1024];
+    uint64_t ends[FRAMES];
+    eop_journal *journal = NULL;
+    char *old = NULL;
+    size_t size = 0;
+    seen s;
+    make_journal(ends);
+    CHECK_OK(eop_file_read(&old, &size, segment_path(1), 2 << 20));
+    for (int kind = 0; kind < 4; kind++) {
+        if (kind == 3) {
+            put_back(segment_path(2), old, size); /* a recycled file with its old content */
+        } else {
+            put_back(segment_path(2), zeros, kind == 0 ? 0 : kind == 1 ? 20 : sizeof zeros);
+        }
+        CHECK_OK(open_journal(&journal, &s, 0));
+        cr_assert_eq(s.count, FRAMES, "kind %d", kind);
+        cr_assert_eq(eop_journal_damaged(journal), 0, "kind %d", kind);
+        cr_assert_eq(eop_journal_torn(journal), 64);
+        cr_assert_eq(eop_journal_active(journal), 0);
+        CHECK_OK(eop_journal_rotate(journal, 0));
+        cr_assert_eq(eop_journal_active(journal), 2, "its number is used again");
+        write_frame(journal, 'x', 10);
+        eop_journal_close(journal);
+        CHECK_OK(open_journal(&journal, &s, 0));
+        cr_assert_eq(s.count, FRAMES + 1);
+        cr_assert_eq(eop_journal_damaged(journal), 0);
+        eop_journal_close(journal);
+    }
+    eop_free(old);
+}
+
+/* Of a segment that was synced: what a later one says, or the catalog. */
+Test(journal_journal, header_that_was_lost_later_is_damage) {
+    static const char zeros[64];
+    uint64_t damaged = 0;
+    uint64_t torn = 0;
+    eop_place_kind kind = EOP_PLACE_TORN;
+    eop_journal *journal = NULL;
+    seen s;
+    CHECK_OK(open_journal(&journal, &s, 0));
+    CHECK_OK(eop_journal_rotate(journal, 0));
+    write_frame(journal, 'a', 100);
+    CHECK_OK(eop_journal_rotate(journal, 0));
+    write_frame(journal, 'b', 100);
+    must_sync(journal);
+    write_frame(journal, 'c', 100);
+    overwrite(segment_path(1), zeros, sizeof zeros, 0);
+    cr_assert_eq(look(&damaged, &torn, &kind), 2);
+    cr_assert_eq(damaged, 1);
+    cr_assert_eq(kind, EOP_PLACE_HEADER);
+    closed = eop_journal_settle(journal, true);
+    eop_journal_close(journal);
+    cr_assert_eq(closed, 2);
+    overwrite(segment_path(2), zeros, sizeof zeros, 0);
+    cr_assert_eq(look(&damaged, &torn, &kind), 0);
+    cr_assert_eq(damaged, 1);
+    cr_assert_eq(kind, EOP_PLACE_HEADER);
+}
+
+/* A segment of format 1, as it was written before. */
+static char *make_version_1(uint64_t ends[FRAMES], size_t file_bytes) {
+    struct {
+        char magic[8];
+        uint32_t version, header_bytes;
+        uint64_t number, salt, bytes;
+        uint8_t zeros[20];
+        uint32_t crc;
+    } header = {.version = 1, .header_bytes = 64, .number = 1, .salt = 77, .bytes = 1024 * 1024};
+    char *data = eop_calloc(1, file_bytes);
+    uint64_t at = 64;
+    memcpy(header.magic, "EOPJRNL1", 8);
+    header.crc = eop_crc32c(0, &header, 60);
+    memcpy(data, &header, 64);
+    for (uint32_t i = 0; i < FRAMES; i++) {
+        uint32_t size = i * 7 + 1;
+        uint64_t mark = header.salt ^ at;
+        memcpy(data + at, &size, 4);
+        memcpy(data + at + 8, &mark, 8);
+        memset(data + at + 16, 'a' + (int)i, size);
+        uint32_t crc = eop_crc32c(eop_crc32c(0, data + at, 4), data + at + 8, 8 + size);
+        memcpy(data + at + 4, &crc, 4);
+        at += (16 + size + 7) / 8 * 8;
+        ends[i] = at;
+    }
+    CHECK_OK(eop_mkdirs(home, 0700));
+    put_back(segment_path(1), data, file_bytes > 100000 ? file_bytes : at);
+    return data;
+}
+
+Test(journal_journal, format_1_is_read_and_goes_on_in_format_2) {
+    uint64_t ends[FRAMES];
+    uint64_t damaged = 0;
+    uint64_t torn = 0;
+    for (int settled = 0; settled < 2; settled++) {
+        eop_journal *journal = NULL;
+        seen s;
+        size_t size = settled ? 4096 : 1024 * 1024;
+        char *data = make_version_1(ends, size);
+        cr_assert_eq(look(&damaged, &torn, NULL), FRAMES);
+        cr_assert_eq(damaged + torn, 0);
+        /* In the last frame: only a file that was cut tells. */
+        data[ends[FRAMES - 2] + 20] ^= 4;
+        put_back(segment_path(1), data, settled ? (size_t)ends[FRAMES - 1] : size);
+        cr_assert_eq(look(&damaged, &torn, NULL), FRAMES - 1);
+        cr_assert_eq(damaged, (uint64_t)settled);
+        cr_assert_eq(torn > 0, settled == 0);
+        data[ends[FRAMES - 2] + 20] ^= 4;
+        put_back(segment_path(1), data, settled ? (size_t)ends[FRAMES - 1] : size);
+        CHECK_OK(open_journal(&journal, &s, 0));
+        cr_assert_not(eop_journal_fits(journal, 0));
+        CHECK_OK(eop_journal_rotate(journal, 0));
+        write_frame(journal, 'z', 9);
+        closed = eop_journal_settle(journal, true);
+        cr_assert_eq(closed, 2);
+        eop_journal_close(journal);
+        cr_assert_eq(look(&damaged, &torn, NULL), FRAMES + 1);
+        cr_assert_eq(damaged + torn, 0);
+        closed = 0;
+        unlink(segment_path(2));
+        eop_free(data);
+    }
 }

@@ -4,8 +4,10 @@
 
 #include <dirent.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "catalog/policy.h"
 #include "store/inner.h"
@@ -99,10 +101,9 @@ static char *newest_segment(void) {
     return path;
 }
 
-Test(node_ops_doctor, damage_of_the_journal_is_told_everywhere) {
+/* Ten rows, each an append of its own, in the journal. */
+static void import_marks(void) {
     eop_buf csv = {0};
-    char *text = NULL;
-    size_t size = 0;
     eop_buf_puts(&csv, "time,a\n");
     for (int i = 0; i < 10; i++) {
         eop_buf_printf(&csv, "%lld,MARK-%d\n", (long long)(T0 + i * EDGEOPS_SECOND), i);
@@ -111,21 +112,71 @@ Test(node_ops_doctor, damage_of_the_journal_is_told_everywhere) {
     eop_json_free(bulk(fixture_node, "data.import",
                        "{\"asset\":\"m/1\",\"time_unit\":\"ns\",\"batch\":1}", rows, NULL));
     eop_free(rows);
-    expect_check(NULL, "store", "ok", "");
-    edgeops_node_close(fixture_node);
+}
+
+/* Flips a bit of a row in the journal of the home, which is closed. */
+static void flip_mark(const char *mark) {
+    char *text = NULL;
+    size_t size = 0;
     char *path = newest_segment();
     cr_assert(eq(int, eop_file_read(&text, &size, path, (size_t)64 << 20), EDGEOPS_OK));
-    flip(path, (const char *)memmem(text, size, "MARK-5", 6) - text);
+    flip(path, (const char *)memmem(text, size, mark, strlen(mark)) - text);
     eop_free(text);
     eop_free(path);
+}
+
+Test(node_ops_doctor, damage_of_the_journal_is_told_everywhere) {
+    import_marks();
+    expect_check(NULL, "store", "ok", "");
+    edgeops_node_close(fixture_node);
+    flip_mark("MARK-5");
     log_text[0] = '\0';
     fixture_node = open_node(fixture_ctx, EDGEOPS_NODE_LOCAL);
     cr_expect(ne(ptr, strstr(log_text, "store: the journal was damaged in 1 places"), NULL), "%s",
               log_text);
+    cr_expect(ne(ptr, strstr(log_text, "samples of 'm/1': those with the ordinals 6 to 6"), NULL),
+              "%s", log_text);
     eop_json *status = must("node.status", NULL);
     cr_expect(eq(i64, eop_json_integer(eop_json_get(status, "disk"), "damaged", 0), 1));
     eop_json_free(status);
     expect_check(NULL, "store", "fail", "1 places");
+    expect_check("{\"deep\":true}", "data/journal", "fail", "asset 'm/1': samples are missing");
+}
+
+Test(node_ops_doctor, damage_of_the_last_append_is_told_when_the_journal_was_closed) {
+    import_marks();
+    edgeops_node_close(fixture_node);
+    flip_mark("MARK-9");
+    log_text[0] = '\0';
+    fixture_node = open_node(fixture_ctx, EDGEOPS_NODE_LOCAL);
+    cr_expect(ne(ptr, strstr(log_text, "store: the journal was damaged in 1 places"), NULL), "%s",
+              log_text);
+    expect_check(NULL, "store", "fail", "1 places");
+    expect_check("{\"deep\":true}", "samples", "fail", "");
+}
+
+/* The process was killed while it wrote: nothing of that was acknowledged. */
+Test(node_ops_doctor, torn_end_of_the_journal_is_no_damage) {
+    int ended = 0;
+    edgeops_node_close(fixture_node);
+    pid_t pid = fork();
+    if (pid == 0) {
+        edgeops_ctx *ctx = NULL;
+        edgeops_ctx_options options = EDGEOPS_CTX_OPTIONS_INIT;
+        cr_assert(eq(int, edgeops_ctx_new(&ctx, &options), EDGEOPS_OK));
+        fixture_ctx = ctx;
+        fixture_node = open_node(ctx, EDGEOPS_NODE_LOCAL);
+        import_marks();
+        kill(getpid(), SIGKILL);
+    }
+    cr_assert(eq(int, waitpid(pid, &ended, 0), pid));
+    cr_assert(eq(int, WIFSIGNALED(ended) ? WTERMSIG(ended) : 0, SIGKILL));
+    flip_mark("MARK-9");
+    log_text[0] = '\0';
+    fixture_node = open_node(fixture_ctx, EDGEOPS_NODE_LOCAL);
+    cr_expect(eq(str, log_text, (char *)""), "%s", log_text);
+    expect_check(NULL, "store", "ok", "bytes at the end of the journal were not complete");
+    expect_check("{\"deep\":true}", "samples", "ok", "");
 }
 
 /* As it is when others fill the disk. */

@@ -194,7 +194,8 @@ Test(store_verify, a_damaged_frame_is_told) {
     CHECK_OK(eop_store_verify(&sum, store, &handler));
     char *text = eop_buf_take(&out);
     cr_expect_eq(sum.findings, 1, "%s", text);
-    cr_expect(strstr(text, ".seg|||-1|-1|is damaged in 1 places") != NULL, "%s", text);
+    cr_expect(strstr(text, ".seg|||-1|-1|is damaged: samples in 56 bytes from byte 64") != NULL,
+              "%s", text);
     edgeops_store_close(store);
     eop_free(text);
     eop_free(path);

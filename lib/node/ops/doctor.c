@@ -102,6 +102,12 @@ static void check_store(doctor *d) {
                  (unsigned long long)aside);
         put(d, "store", "warn", detail,
             "import again what they held, then remove the files named *.bad");
+    } else if (stats.torn > 0) {
+        snprintf(detail, sizeof(detail),
+                 "no damage was found; %llu bytes at the end of the journal were not complete "
+                 "(normal after a crash or power cut)",
+                 (unsigned long long)stats.torn);
+        put(d, "store", "ok", detail, "");
     } else {
         put(d, "store", "ok", "no damage was found", "");
     }
