@@ -46,3 +46,10 @@ def new_node(trained):
         return node
 
     return make
+
+
+def pytest_sessionfinish(session, exitstatus):
+    """Skipped as a whole is a skip, not a pass."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if exitstatus == 0 and reporter and "skipped" in reporter.stats and "passed" not in reporter.stats:
+        session.exitstatus = 77

@@ -66,7 +66,7 @@ class Broker:
     name = ""
     versions = ("3.1.1", "5")
     cannot = {}
-    qos_in = qos_out = (0, 1, 2)
+    qos = (0, 1, 2)
     patience = 20  # seconds to listen
 
     def __init__(self, folder, **limits):
@@ -214,7 +214,7 @@ class Nats(Broker):
 
     name = "nats"
     versions = ("3.1.1",)
-    qos_in = qos_out = (0, 1)
+    qos = (0, 1)
     cannot = {"limits": "it announces none", "QoS 2": "it does not have it and hangs up",
               "granted QoS": "a filter with 2 is subscribed as 1 with MQTT 3.1.1, which it grants"}
 
@@ -241,4 +241,41 @@ mqtt {{ host: 127.0.0.1, port: {self.port}, no_auth_user: nobody, max_ack_pendin
         return ["nats-server", "-c", self.folder / "conf"]
 
 
-KINDS = {kind.name: kind for kind in (Mosquitto, Aedes, Mochi, Nats)}
+class Hive(Broker):
+    """HiveMQ CE from Maven Central, where EDGEOPS_TEST_HIVEMQ is set: some 110 MB, and a Java of 11 or later."""
+
+    name = "hivemq"
+    cannot = {"lower QoS 3.1.1": "it hangs up"}
+    patience = 60
+
+    @classmethod
+    def here(cls):
+        if "EDGEOPS_TEST_HIVEMQ" not in os.environ:
+            missing("hivemq: set EDGEOPS_TEST_HIVEMQ=1 to fetch and try it")
+        for program in ("java", "mvn"):
+            if not shutil.which(program, path=PATH):
+                missing(f"hivemq: {program} is not installed")
+        cls.made = once("hivemq", ["pom.xml", "Hive.java"],
+                        ["mvn", "-q", "-B", f"-Dmaven.repo.local={STORE / 'maven'}", "dependency:build-classpath",
+                         "-Dmdep.outputFile=classpath"], {})
+
+    def command(self):
+        given = self.limits
+        (self.folder / "config.xml").write_text(f"""<?xml version="1.0"?>
+<hivemq>
+  <listeners><tcp-listener><port>{self.port}</port><bind-address>127.0.0.1</bind-address></tcp-listener></listeners>
+  <anonymous-usage-statistics><enabled>false</enabled></anonymous-usage-statistics>
+  <mqtt>
+    <queued-messages><max-queue-size>1000000</max-queue-size></queued-messages>
+    <receive-maximum><server-receive-maximum>{given.get("receive_maximum", 1000)}</server-receive-maximum></receive-maximum>
+    <packets><max-packet-size>{given.get("maximum_packet", 1 << 24)}</max-packet-size></packets>
+    <quality-of-service><max-qos>{given.get("maximum_qos", 2)}</max-qos></quality-of-service>
+    <retained-messages><enabled>{str(given.get("retain", True)).lower()}</enabled></retained-messages>
+  </mqtt>
+</hivemq>
+""")
+        classpath = (self.made / "classpath").read_text().strip()
+        return ["java", "-Xmx512m", "-cp", classpath, self.made / "Hive.java", self.folder]
+
+
+KINDS = {kind.name: kind for kind in (Mosquitto, Aedes, Mochi, Nats, Hive)}

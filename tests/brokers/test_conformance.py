@@ -9,8 +9,9 @@ import time
 import pytest
 
 from harness import wait_until
+from pourer import sample
 from starters import KINDS, SCARCE
-from world import Client, Samples, World, sample
+from world import Client, Samples, World
 
 CHOSEN = os.environ.get("EDGEOPS_TEST_BROKER", "").split() or [name for name in KINDS if name != "hivemq"]
 PAIRS = [(name, version) for name in CHOSEN for version in KINDS[name].versions]
@@ -26,10 +27,9 @@ def world(request, tmp_path_factory, new_node):
         node.serve()
         w = World(broker, node, version)
         w.folder = folder
-        for qos in broker.qos_in:
+        for qos in broker.qos:
             w.add(f"q{qos}", f"in/{qos}", qos=qos)
-        for qos in broker.qos_out:
-            w.deploy(f"d{qos}", f"out/{qos}", "--qos", qos, "--source", "q1", asset="q1")
+            w.deploy(f"d{qos}", f"out/{qos}", "--qos", qos, "--source", f"q{qos}", asset=f"q{qos}")
         yield w
 
 
@@ -75,32 +75,32 @@ def test_a_refused_subscription_is_named(world):
 
 @pytest.mark.parametrize("qos", [0, 1, 2])
 def test_messages_of_each_quality_arrive_once(world, client, qos):
-    if qos not in world.broker.qos_in:
+    if qos not in world.broker.qos:
         pytest.skip(f"{world.broker.name}: {world.broker.cannot['QoS 2']}")
     before = world.rows(f"q{qos}")
     client.send(f"in/{qos}", map(sample, range(before, before + 200)), qos)
     world.arrives(f"q{qos}", before + 200)
 
 
-def test_predictions_of_each_quality_arrive(world, client):
-    first = world.rows("q1")
-    qualities = world.broker.qos_out
-    world.settled(*(f"d{qos}" for qos in qualities))
+@pytest.mark.parametrize("qos", [0, 1, 2])
+def test_predictions_of_each_quality_arrive_once(world, client, qos):
+    """One quality at a time: aedes loses messages for a subscriber that come in at once with several."""
+    if qos not in world.broker.qos:
+        pytest.skip(f"{world.broker.name}: {world.broker.cannot['QoS 2']}")
+    first = world.rows(f"q{qos}")
+    world.settled(f"d{qos}")
     with Client(world.broker, "reader") as reader:
-        reader.listen("out/#", 1)
-        client.send("in/1", map(sample, range(first, first + 100)))
-        wait_until(lambda: len(set(reader.got)) >= 100 * len(qualities), 20, "the predictions")
-        time.sleep(0.3)
-        for qos in qualities:
-            values = [json.loads(payload)["outputs"]["y"] for topic, payload, _ in reader.got if topic == f"out/{qos}"]
-            assert values == [n / 4 for n in range(first, first + 100)], f"QoS {qos}"
-    for qos in qualities:
-        shown = wait_until(lambda qos=qos: (s := world.deployment(f"d{qos}"))["outbox"] == 0 and s, 10, "an empty outbox")
-        assert shown["state"] in ("running", "waiting"), shown
+        reader.listen(f"out/{qos}", qos)
+        client.send(f"in/{qos}", map(sample, range(first, first + 100)), qos)
+        wait_until(lambda: len(set(reader.got)) >= 100, 20, lambda: f"the predictions, not {len(set(reader.got))}")
+        world.settled(f"d{qos}")
+        values = [json.loads(payload)["outputs"]["y"] for _, payload, _ in reader.got]
+    assert values == [n / 4 for n in range(first, first + 100)]
+    assert world.deployment(f"d{qos}")["state"] in ("running", "waiting")
 
 
 def test_messages_wait_for_a_node_that_was_stopped_or_killed(world, client):
-    names = [f"q{qos}" for qos in world.broker.qos_in if qos > 0]
+    names = [f"q{qos}" for qos in world.broker.qos if qos > 0]
     expected = {name: world.rows(name) for name in names}
     for end in (world.node.stop, world.node.kill):
         end()
@@ -155,7 +155,7 @@ def test_a_large_message_is_taken_and_a_too_large_one_named(world, client):
     assert world.arrives("large", 3) == [0, 1, 3]
     shown = world.show("large")
     assert shown["state"] == "running"
-    assert shown["stats"]["dead_letters"] == 1 or "drop" in text_of(shown) or "larger" in text_of(shown), shown
+    assert shown["stats"]["dead"] == 1 or "drop" in text_of(shown) or "larger" in text_of(shown), shown
     assert world.state("q1") == "running"
     world.drop("large")
 

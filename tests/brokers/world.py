@@ -8,14 +8,6 @@ import paho.mqtt.client as mqtt
 
 from harness import wait_until
 
-START_NS = 1_760_000_000_000_000_000
-
-
-def sample(n, **more):
-    """The n-th sample: its time and its value say which one it is."""
-    return json.dumps({"time": START_NS + n * 1_000_000, "seq": n, "x": n / 8, **more})
-
-
 class Client:
     """An independent MQTT client; remembers what came as (topic, payload, retained)."""
 

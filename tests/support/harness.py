@@ -24,14 +24,14 @@ def free_port():
 
 
 def wait_until(condition, seconds=20, what="condition"):
-    """Polls until the condition holds and gives its value; fails after some seconds."""
+    """Polls until the condition holds and gives its value; fails after some seconds. `what` may be a function."""
     end = time.monotonic() + seconds
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > end:
-            raise AssertionError(f"gave up after {seconds} s waiting for {what}")
+            raise AssertionError(f"gave up after {seconds} s waiting for {what() if callable(what) else what}")
         time.sleep(0.05)
 
 
