@@ -9,7 +9,7 @@
 
 typedef enum form { AS_TEXT, AS_PATH, AS_NUMBER } form;
 
-/* Option -> member of an object of the mqtt driver's configuration. */
+/* Option -> member of an object of a driver's configuration. */
 typedef struct mapping {
     const char *option, *member;
     form form;
@@ -17,6 +17,7 @@ typedef struct mapping {
 
 static const mapping connection[] = {{"url", "url", AS_TEXT},
                                      {"qos", "qos", AS_NUMBER},
+                                     {"max-assets", "max_assets", AS_NUMBER},
                                      {"mqtt-version", "version", AS_TEXT},
                                      {"client-id", "client_id", AS_TEXT},
                                      {"user", "user", AS_TEXT},

@@ -103,6 +103,7 @@ static const cli_option node_restore_options[] = {
     ONE_OF("time-unit", "s ms us ns", "UNIT", NULL, "unit of a numeric time (default: by its size)"), \
     TEXT("seq", "MEMBER", NULL, "member that distinguishes samples of one time"), \
     TEXT("values", "MEMBER", NULL, "member that holds the values (default: the message itself)"), \
+    INTEGER("max-assets", "N", NULL, "how many assets it may make (default 10000, at most 100000)"), \
     LIST("labels-topic", "FILTER", NULL, "topic filter whose messages are labels: {\"start\", \"end\", \"label\", \"author\", \"asset\"}"), \
     TEXT("labels-asset", "TEMPLATE", NULL, "whose labels they are, where the message does not say, made of the topic as in --asset")
 static const cli_option source_config_options[] = {

@@ -83,7 +83,9 @@ typedef struct edgeops_source_options {
     const char *driver;
     const char *config_json; /**< the driver's members and, for payload drivers, "payload" */
     /** Makes samples durable: edgeops_store_append(), which may get `result` and `options` as they
-     * are; else set the members of `result` that are not 0. Any thread; errors as there. */
+     * are; else set the members of `result` that are not 0. Any thread; errors as there. With
+     * EDGEOPS_E_INVALID `result` counts what was stored all the same: the message is a dead letter,
+     * the error's text its reason. */
     edgeops_status (*append)(edgeops_append_result *result, const edgeops_sample *samples, size_t n,
                              const edgeops_append_options *options, void *user_data);
     /** Optional; context's thread. Not called for the stop that the host asked for. */

@@ -13,7 +13,7 @@
  * keeps it: see edgeops_source_options. */
 #define EOP_MAX_ASSETS 10000
 #define EOP_MAX_ASSETS_SCHEMA                                                                      \
-    "{\"type\":\"integer\",\"minimum\":1,\"maximum\":1000000,\"default\":10000,"                   \
+    "{\"type\":\"integer\",\"minimum\":1,\"maximum\":100000,\"default\":10000,"                    \
     "\"description\":\"how many assets it may make\"}"
 
 #ifdef EOP_HAVE_MQTT

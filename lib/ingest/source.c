@@ -157,26 +157,19 @@ static void want_pause(edgeops_source *source, const char *reason) {
     eop_wake_send(source->wake);
 }
 
-static void count_taken(edgeops_source *source, size_t bytes, const edgeops_append_result *result) {
+/* Of a message that is refused a part may have been stored. */
+static void count(edgeops_source *source, size_t bytes, const edgeops_append_result *result,
+                  bool dead) {
     edgeops_time now = eop_now();
     pthread_mutex_lock(&source->lock);
     source->stats.messages++;
     source->stats.bytes += bytes;
+    source->stats.dead += dead;
     source->stats.samples += result->appended;
     source->stats.duplicates += result->duplicates;
     source->stats.conflicts += result->conflicts;
     source->stats.late += result->late;
     source->stats.expired += result->expired;
-    source->stats.last = now;
-    pthread_mutex_unlock(&source->lock);
-}
-
-static void count_dead(edgeops_source *source, size_t bytes) {
-    edgeops_time now = eop_now();
-    pthread_mutex_lock(&source->lock);
-    source->stats.messages++;
-    source->stats.bytes += bytes;
-    source->stats.dead++;
     source->stats.last = now;
     pthread_mutex_unlock(&source->lock);
 }
@@ -199,7 +192,6 @@ static edgeops_status append(edgeops_source *source, const edgeops_sample *sampl
 
 static void tell_dead(edgeops_source *source, const char *topic, const char *reason,
                       const void *payload, size_t size, edgeops_time arrived) {
-    count_dead(source, size);
     eop_log_write(eop_ctx_log(source->ctx), EDGEOPS_LOG_DEBUG, "source", "%s: refused from %s: %s",
                   source->name, topic, reason);
     if (source->options.on_dead_letter != NULL) {
@@ -271,10 +263,11 @@ static edgeops_status finish(edgeops_source *source, edgeops_status status, cons
                              const char *topic, const void *payload, size_t size,
                              edgeops_time arrived, const edgeops_append_result *result) {
     if (status == EDGEOPS_OK) {
-        count_taken(source, size, result);
+        count(source, size, result, false);
         return status;
     }
     if (status == EDGEOPS_E_INVALID) {
+        count(source, size, result, true);
         tell_dead(source, topic, reason, payload, size, arrived);
         return eop_fail_with(status, "source", reason);
     }

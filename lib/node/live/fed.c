@@ -13,6 +13,7 @@
 #define NOTED_MAX  131072u
 #define SAVED_MAX  16384u
 #define SAVE_EVERY (10 * EDGEOPS_SECOND)
+#define SAVE_SOON  1000u /* with no more assets than this a save costs nothing */
 #define KIND       "fed"
 #define DIGITS     16u
 
@@ -48,8 +49,28 @@ bool eop_fed_note(eop_fed *fed, uint64_t hash) {
     return fresh;
 }
 
-bool eop_fed_has(eop_fed *fed, const char *asset) {
-    uint64_t hash = eop_fed_hash(asset);
+void eop_fed_drop(eop_fed *fed, uint64_t hash) {
+    pthread_mutex_lock(&fed->lock);
+    if (eop_map_has(&fed->now, hash)) {
+        eop_map_remove(&fed->now, hash, 1);
+    }
+    pthread_mutex_unlock(&fed->lock);
+}
+
+uint64_t eop_fed_made(eop_fed *fed) {
+    pthread_mutex_lock(&fed->lock);
+    uint64_t made = fed->made;
+    pthread_mutex_unlock(&fed->lock);
+    return made;
+}
+
+void eop_fed_count_made(eop_fed *fed) {
+    pthread_mutex_lock(&fed->lock);
+    fed->made++;
+    pthread_mutex_unlock(&fed->lock);
+}
+
+bool eop_fed_has(eop_fed *fed, uint64_t hash) {
     pthread_mutex_lock(&fed->lock);
     bool found = eop_map_has(&fed->now, hash) || eop_map_has(&fed->before, hash);
     pthread_mutex_unlock(&fed->lock);
@@ -70,6 +91,9 @@ void eop_fed_load(eop_fed *fed, edgeops_node *node, const char *source) {
         uint64_t hash = strtoull(digits, NULL, 16);
         (void)add(&fed->before, hash);
     }
+    /* A record of an earlier version does not say it. */
+    fed->made = (uint64_t)eop_json_integer(record, "made", (int64_t)fed->before.count);
+    fed->saved_made = fed->made;
     pthread_mutex_unlock(&fed->lock);
     eop_json_free(record);
 }
@@ -89,25 +113,28 @@ static size_t put_hashes(eop_buf *buf, const eop_map *h, const eop_map *except, 
 void eop_fed_save(eop_fed *fed, edgeops_node *node, const char *source, bool now) {
     eop_buf buf = {0};
     edgeops_duration at = eop_monotonic();
-    if (!now && fed->saved_at != 0 && at - fed->saved_at < SAVE_EVERY) {
-        return;
-    }
     pthread_mutex_lock(&fed->lock);
     size_t count = fed->now.count;
-    if (count != fed->saved) {
+    uint64_t made = fed->made;
+    bool small = count + fed->before.count <= SAVE_SOON;
+    bool due = (count != fed->saved || made != fed->saved_made) &&
+               (now || small || fed->saved_at == 0 || at - fed->saved_at >= SAVE_EVERY);
+    if (due) {
         size_t n = put_hashes(&buf, &fed->now, NULL, 0);
         (void)put_hashes(&buf, &fed->before, &fed->now, n);
     }
     pthread_mutex_unlock(&fed->lock);
-    if (count == fed->saved) {
+    if (!due) {
         return;
     }
     char *text = eop_buf_take(&buf);
     eop_json *record = eop_json_object();
     eop_json_set_string(record, "assets", text);
+    eop_json_set_integer(record, "made", (int64_t)made);
     fed->saved_at = at;
     if (text != NULL && eop_put_record(node, KIND, source, record, false) == EDGEOPS_OK) {
         fed->saved = count; /* else the next time */
+        fed->saved_made = made;
     }
     eop_json_free(record);
     eop_free(text);

@@ -9,9 +9,11 @@
 
 #include "catalog/dead_letter.h"
 #include "catalog/record.h"
+#include "ingest/drivers.h"
 #include "ingest/source_state.h"
 #include "node/home/args.h"
 #include "node/home/records.h"
+#include "node/live/admit.h"
 #include "node/live/fed.h"
 #include "store/room.h"
 
@@ -43,7 +45,10 @@ struct eop_source {
     bool running;
     rate rate;
     eop_fed fed;
+    uint64_t max_assets;        /**< that it may make */
     atomic_uint_fast64_t ahead; /**< samples that the store found so; driver's threads */
+    atomic_bool capped;         /**< a sample was refused because of max_assets */
+    atomic_bool declare_failed; /**< said once */
     pthread_mutex_t lock;
     /* Guarded by lock: a driver's threads write them. */
     letter *letters[LETTERS_MAX];
@@ -76,7 +81,7 @@ static void declare_channels(const eop_source *s, const char *asset) {
             edgeops_status status =
                 edgeops_store_declare(s->node->store, asset,
                                       &(edgeops_channel_info){eop_json_key(c), unit, type, length});
-            if (status != EDGEOPS_OK) {
+            if (status != EDGEOPS_OK && !atomic_exchange(&s->declare_failed, true)) {
                 /* Such as a channel that exists with another type: the samples will say so, too. */
                 eop_log_write(node_log(s->node), EDGEOPS_LOG_WARN, "node", "source '%s': %s",
                               s->name, edgeops_error_last()->message);
@@ -85,21 +90,48 @@ static void declare_channels(const eop_source *s, const char *asset) {
     }
 }
 
+/* The rest of the message is stored: the source counts both. */
+static edgeops_status refuse_asset(eop_source *s) {
+    if (!atomic_exchange(&s->capped, true)) {
+        eop_log_write(node_log(s->node), EDGEOPS_LOG_WARN, "node",
+                      "source '%s' made %llu assets, as many as max_assets allows: messages for "
+                      "others become dead letters",
+                      s->name, (unsigned long long)eop_fed_made(&s->fed));
+    }
+    return eop_fail(EDGEOPS_E_INVALID, "node", "would make asset %llu; max_assets is %llu",
+                    (unsigned long long)eop_fed_made(&s->fed) + 1,
+                    (unsigned long long)s->max_assets);
+}
+
 static edgeops_status on_samples(edgeops_append_result *result, const edgeops_sample *samples,
                                  size_t n, const edgeops_append_options *options, void *user_data) {
     eop_source *s = user_data;
-    for (size_t i = 0; i < n; i++) {
-        bool same = i > 0 && strcmp(samples[i].asset, samples[i - 1].asset) == 0;
-        if (!same && eop_fed_note(&s->fed, eop_fed_hash(samples[i].asset))) {
-            declare_channels(s, samples[i].asset);
+    eop_admitted a;
+    edgeops_status status = eop_admit(&a, &s->fed, s->node->store, samples, n, s->max_assets);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    for (size_t i = 0; i < a.count; i++) {
+        bool same = i > 0 && strcmp(a.samples[i].asset, a.samples[i - 1].asset) == 0;
+        if (!same && eop_fed_note(&s->fed, eop_fed_hash(a.samples[i].asset))) {
+            declare_channels(s, a.samples[i].asset);
         }
     }
-    edgeops_status status = edgeops_store_append(result, s->node->store, samples, n, options);
+    if (a.count > 0) {
+        status = edgeops_store_append(result, s->node->store, a.samples, a.count, options);
+    }
     if (status == EDGEOPS_OK && result->ahead > 0) {
         /* The asset's clock is wrong: the sample is stored, and counted here. */
         atomic_fetch_add(&s->ahead, result->ahead);
     }
-    return status;
+    size_t refused = a.refused;
+    eop_kept_error error;
+    eop_keep_error(&error);
+    eop_admit_end(&a, &s->fed, s->node->store);
+    if (status < 0) {
+        return eop_fail_kept(&error);
+    }
+    return refused > 0 ? refuse_asset(s) : status;
 }
 
 static edgeops_status on_labels(edgeops_label_result *result, const edgeops_label *labels, size_t n,
@@ -223,6 +255,10 @@ static edgeops_status source_new(eop_source **out, edgeops_node *node, const cha
     pthread_mutex_init(&s->lock, NULL);
     eop_fed_init(&s->fed);
     atomic_init(&s->ahead, 0);
+    atomic_init(&s->capped, false);
+    atomic_init(&s->declare_failed, false);
+    s->max_assets =
+        (uint64_t)eop_json_integer(eop_json_get(record, "config"), "max_assets", EOP_MAX_ASSETS);
     s->name = eop_strdup(name);
     if (s->name == NULL) {
         source_free(s);
@@ -555,7 +591,7 @@ const eop_json *eop_source_config(const eop_source *s) {
 }
 
 bool eop_source_feeds(eop_source *s, const char *asset) {
-    return eop_fed_has(&s->fed, asset);
+    return eop_fed_has(&s->fed, eop_fed_hash(asset));
 }
 
 bool eop_source_enabled(const eop_source *s) {

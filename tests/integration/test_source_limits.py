@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a source takes from a broker that anybody may publish to has bounds: assets, memory, what is printed."""
+import json
+import re
+
+import paho.mqtt.client as mqtt
+import pytest
+
+from harness import Broker, Node, wait_until
+
+T0 = 1_760_000_000_000  # ms
+
+
+@pytest.fixture
+def publish():
+    clients = []
+
+    def send(broker, messages):
+        client = mqtt.Client(client_id=f"asset-{len(clients)}")
+        client.max_inflight_messages_set(1000)
+        client.connect("127.0.0.1", broker.port)
+        client.loop_start()
+        clients.append(client)
+        sent = [client.publish(topic, body if isinstance(body, bytes) else json.dumps(body), qos=1)
+                for topic, body in messages]
+        for message in sent:
+            message.wait_for_publish(30)
+
+    yield send
+    for client in clients:
+        client.disconnect()
+        client.loop_stop()
+
+
+def shown(node, name="plant"):
+    return node.json("source", "show", name)
+
+
+def wait_messages(node, count):
+    wait_until(lambda: shown(node)["stats"]["messages"] >= count, what=f"{count} messages")
+    return shown(node)
+
+
+def add_source(node, broker, *more):
+    node.run("source", "add", "plant", "--driver", "mqtt", "--url", broker.url, "--topic", "plant/#", "--time", "time", *more)
+    wait_until(lambda: shown(node)["state"] == "running", what="the source")
+
+
+def assets(node):
+    return {a["name"]: a["rows"] for a in node.json("asset", "ls")["items"]}
+
+
+def test_a_source_makes_no_more_assets_than_it_may(tmp_path, publish):
+    with Broker(tmp_path) as broker, Node(tmp_path) as node:
+        node.run("node", "init")
+        node.run("data", "import", "old", "--input", "-", input="time,x\n2025-01-01T00:00:00Z,1\n")
+        node.serve()
+        add_source(node, broker, "--asset", "{2}", "--max-assets", "20")
+        publish(broker, [(f"plant/a{i}", {"time": T0, "x": i}) for i in range(300)])
+        now = wait_messages(node, 300)
+        assert now["stats"]["samples"] == 20 and now["stats"]["dead"] == 280
+        assert now["dead_letters"][0]["reason"] == "would make asset 21; max_assets is 20"
+        assert now["config"]["max_assets"] == 20
+        assert len(re.findall("made 20 assets, as many as max_assets allows", node.log.read_text())) == 1, "said once"
+        # Those that are there go on, whoever made them; and a name that the store refuses costs nothing.
+        publish(broker, [("plant/a7", {"time": T0 + 1, "x": 7}), ("plant/old", {"time": T0, "x": 2}),
+                         ("plant/" + "n" * 300, {"time": T0, "x": 2})])
+        now = wait_messages(node, 303)
+        assert now["stats"]["samples"] == 22 and assets(node)["a7"] == 2 and assets(node)["old"] == 2
+        for end in (node.stop, node.kill):
+            end()
+            node.serve()
+            wait_until(lambda: shown(node)["state"] == "running", what="the source")
+            publish(broker, [("plant/new", {"time": T0, "x": 1}), ("plant/a3", {"time": T0 + 2, "x": 1})])
+            now = wait_messages(node, 2)
+            assert now["stats"]["dead"] == 1, "the count survives"
+            assert now["dead_letters"][0]["reason"] == "would make asset 21; max_assets is 20"
+        assert len(assets(node)) == 21 and assets(node)["a3"] == 2
+
+
+def test_a_replay_is_bounded_too_and_keeps_what_may_be(tmp_path):
+    file = tmp_path / "rows.csv"
+    file.write_text("time,id,x\n" + "".join(f"{T0 + i},{i % 5},{i}\n" for i in range(200)))
+    with Node(tmp_path) as node:
+        node.run("node", "init")
+        node.serve()
+        node.run("source", "add", "plant", "--driver", "replay", "--max-assets", "3", "--config",
+                 json.dumps({"path": str(file), "asset": "g{id}", "speed": 0}))
+        wait_until(lambda: shown(node)["state"] == "done", what="its end")
+        assert assets(node) == {"g0": 40, "g1": 40, "g2": 40}
+        now = shown(node)
+        assert now["stats"]["samples"] == 120 and now["stats"]["dead"] > 0
+        assert now["dead_letters"][0]["reason"] == "would make asset 4; max_assets is 3"
+
+
+def test_the_limit_of_assets_is_checked(tmp_path):
+    with Node(tmp_path) as node:
+        node.run("node", "init")
+        for value in ("0", "100001"):
+            done = node.run("source", "add", "plant", "--driver", "mqtt", "--url", "mqtt://127.0.0.1:1", "--topic", "a",
+                            "--max-assets", value, "--no-start", check=False)
+            assert done.returncode == 2 and "max_assets" in done.stderr
+
+
