@@ -3,7 +3,8 @@
  * sink has one message under way until the first is acknowledged. When a link breaks, all sinks
  * that had sent just before are suspects: on the next link each has it for itself with one message.
  * One whose message broke the link twice like that is held, and tries again with a growing pause,
- * alone. Only the message of a trial (`trying`) ends a suspicion or a hold. */
+ * alone, at first with the message behind: when the broker takes that one, only the other message is
+ * to blame. Only the message of a trial (`trying`) ends a suspicion or a hold. */
 
 #include "node/live/sinks.h"
 
@@ -59,7 +60,11 @@ struct eop_sink {
     uint64_t refused;
     uint64_t refused_id;
     uint64_t newest_id;
-    char *topic; /* of the newest message, as qos and retain */
+    uint64_t culprit; /* a message that may be alone to blame; 0: none */
+    size_t culprit_size;
+    bool probing; /* the trial is of the message behind the culprit */
+    size_t size;  /* of the newest message, as topic, qos and retain */
+    char *topic;
     uint8_t qos;
     uint8_t retain;
 };
@@ -157,8 +162,29 @@ static void end_alone(eop_sink *sink) {
     }
 }
 
+/* The broker took the message behind it. */
+static void convict(eop_sink *sink) {
+    const eop_sinks *s = sink->owner;
+    char *reason = eop_format("the broker hangs up on this message to '%s' (%zu bytes), not on the "
+                              "next one",
+                              sink->topic != NULL ? sink->topic : "?", sink->culprit_size);
+    if (reason == NULL ||
+        s->port.set_aside(sink->name, sink->culprit, reason, s->port.user_data) != EDGEOPS_OK) {
+        eop_sink_look(sink);
+    } else {
+        say(s, EDGEOPS_LOG_WARN,
+            eop_format("deployment '%s': a message is set aside: %s", sink->name, reason));
+    }
+    eop_free(reason);
+}
+
 /* The broker took, or answered, the message of a trial. */
 static void clear(eop_sink *sink) {
+    if (sink->probing) {
+        convict(sink);
+    }
+    sink->probing = false;
+    sink->culprit = 0;
     if (sink->hold != HOLD_NONE) {
         say(sink->owner, EDGEOPS_LOG_INFO,
             eop_format("deployment '%s': the broker takes its messages again", sink->name));
@@ -236,6 +262,8 @@ void eop_sinks_refused(eop_sinks *s, uint64_t id, edgeops_status status, const c
     } else {
         count_refusal(f.sink, id);
         f.sink->strikes = 0;
+        f.sink->culprit = 0;
+        f.sink->probing = false;
         hold_sink(f.sink, HOLD_REFUSED, eop_strdup(reason), now);
     }
 }
@@ -296,6 +324,8 @@ static char *hung_up(const eop_sink *sink) {
 static void blame(eop_sink *sink, bool alone, edgeops_duration now) {
     if (sink->hold != HOLD_NONE) {
         sink->trying = true; /* the next one has the link for itself */
+        sink->culprit = sink->probing ? 0 : sink->culprit;
+        sink->probing = false;
         hold_sink(sink, HOLD_HUNG_UP, alone ? hung_up(sink) : eop_strdup(sink->reason), now);
         return;
     }
@@ -303,6 +333,8 @@ static void blame(eop_sink *sink, bool alone, edgeops_duration now) {
     sink->strikes += alone;
     if (alone && sink->strikes >= STRIKES) {
         count_refusal(sink, sink->newest_id);
+        sink->culprit = sink->under_way == 1 ? sink->newest_id : 0;
+        sink->culprit_size = sink->size;
         hold_sink(sink, HOLD_HUNG_UP, hung_up(sink), now);
     }
 }
@@ -343,6 +375,7 @@ static void took_off(eop_sink *sink, const eop_outbox_message *message, edgeops_
     sink->sent = sink->newest_id = message->id;
     sink->newest = now;
     sink->trying = sink->hold != HOLD_NONE || sink->suspect;
+    sink->size = message->size;
     sink->qos = message->qos;
     sink->retain = message->retain;
     if (sink->topic == NULL || strcmp(sink->topic, message->topic) != 0) {
@@ -454,6 +487,21 @@ static void give_up(eop_sink *sink, edgeops_duration now) {
     end_alone(sink);
 }
 
+/* E_AGAIN: the sink cannot send now. */
+static edgeops_status serve_trial(eop_sink *sink, edgeops_duration now) {
+    if (sink->culprit != 0) {
+        sink->sent = sink->sent > sink->culprit ? sink->sent : sink->culprit;
+        sink->probing = true;
+        edgeops_status status = serve(sink, 1, now);
+        if (sink->trying || status != EDGEOPS_OK) {
+            return status;
+        }
+        sink->probing = false; /* there is none behind, or not one that can be sent */
+        eop_sink_look(sink);
+    }
+    return serve(sink, 1, now);
+}
+
 /* Whether one sink has the link for itself now. */
 static bool serve_alone(eop_sinks *s, edgeops_duration now) {
     if (s->alone != NULL && now - s->alone_at >= ALONE_FOR) {
@@ -468,7 +516,7 @@ static bool serve_alone(eop_sinks *s, edgeops_duration now) {
         if (sink == NULL) {
             return false;
         }
-        if (sink->trying || s->flying > 0 || serve(sink, 1, now) == EDGEOPS_E_AGAIN) {
+        if (sink->trying || s->flying > 0 || serve_trial(sink, now) == EDGEOPS_E_AGAIN) {
             return true;
         }
         if (!sink->trying && !sink->more && s->alone == sink) {
@@ -501,14 +549,17 @@ static void serve_all(eop_sinks *s, edgeops_duration now) {
         active += is_plain(sink) && (sink->more || sink->under_way > 0);
     }
     size_t share = active > 0 ? EOP_SINKS_IN_FLIGHT / active : 1;
-    s->turn++;
-    for (size_t i = 0; i < s->count; i++) {
-        eop_sink *sink = s->items[(s->turn + i) % s->count];
+    size_t first = s->turn;
+    bool again = false;
+    for (size_t i = 0; !again && i < s->count; i++) {
+        size_t at = (first + i) % s->count;
+        size_t before = s->flying;
         size_t max = 0;
-        while ((max = allowance(s, sink, share > 0 ? share : 1, now)) > 0) {
-            if (serve(sink, max, now) == EDGEOPS_E_AGAIN) {
-                return;
-            }
+        while (!again && (max = allowance(s, s->items[at], share > 0 ? share : 1, now)) > 0) {
+            again = serve(s->items[at], max, now) == EDGEOPS_E_AGAIN;
+        }
+        if (s->flying > before && s->turn == first) {
+            s->turn = at + 1; /* it was the first to send: the next one is, the next time */
         }
     }
 }
@@ -638,6 +689,7 @@ void eop_sink_retry(eop_sink *sink, edgeops_duration now) {
     eop_sink_look(sink);
     sink->retry_at = now;
     sink->pause = RETRY_FIRST;
+    sink->culprit = 0;
 }
 
 void eop_sink_ask(eop_sink_status *out, const eop_sink *sink, edgeops_duration now) {
