@@ -17,6 +17,9 @@
 /** Makes the anchor; after the first time nothing. Any thread whose signals are all blocked: Paho's
  * threads inherit the mask. */
 void eop_mqtt_anchor_make(void);
+/** Makes Paho look every 100 ms whether a ping is due, on all handles: it takes that pace from the
+ * handle that connects last, so call this when one is up. */
+void eop_mqtt_anchor_pace(void);
 /** Wakes Paho's receiving thread. Any thread; neither waits nor takes Paho's locks. */
 void eop_mqtt_anchor_wake(void);
 /** Listens on 127.0.0.1 for one client of Paho's in this process. Returns the port; 0 and -1 in *fd

@@ -27,11 +27,14 @@
 
 #define REPLY_TIMEOUT (15 * EDGEOPS_SECOND)
 /* How often Paho is woken while a connection is being made, in its first second and later. */
-#define WAKE_OFTEN        (5 * EDGEOPS_MILLISECOND)
-#define WAKE_SELDOM       (50 * EDGEOPS_MILLISECOND)
-#define DRAIN_TIMEOUT     (EDGEOPS_SECOND / 2)
-#define CLOSE_TIMEOUT     (5 * EDGEOPS_SECOND)
-#define MAX_PASSWORD_FILE 65536
+#define WAKE_OFTEN  (5 * EDGEOPS_MILLISECOND)
+#define WAKE_SELDOM (50 * EDGEOPS_MILLISECOND)
+/* Such a keep-alive would pass while Paho sleeps in its poll. */
+#define SHORT_KEEP_ALIVE_S 2
+#define WAKE_TO_PING       (200 * EDGEOPS_MILLISECOND)
+#define DRAIN_TIMEOUT      (EDGEOPS_SECOND / 2)
+#define CLOSE_TIMEOUT      (5 * EDGEOPS_SECOND)
+#define MAX_PASSWORD_FILE  65536
 
 static unsigned left_handles;
 
@@ -53,10 +56,18 @@ void eop_mqtt_conn_end(eop_mqtt_conn *conn, eop_mqtt_phase next, int code, const
     pthread_mutex_unlock(&conn->mutex);
 }
 
+void eop_mqtt_conn_heard(eop_mqtt_conn *conn) {
+    edgeops_duration now = eop_monotonic();
+    pthread_mutex_lock(&conn->mutex);
+    conn->heard = now;
+    pthread_mutex_unlock(&conn->mutex);
+}
+
 /* -- connecting -- */
 
 static void connected(eop_mqtt_conn *conn) {
     pthread_mutex_lock(&conn->mutex);
+    conn->heard = eop_monotonic();
     if (conn->phase == EOP_MQTT_OPENING) {
         conn->phase = EOP_MQTT_CONNECTED;
         pthread_cond_broadcast(&conn->cond);
@@ -87,8 +98,23 @@ static void on_failed5(void *context, MQTTAsync_failureData5 *data) {
     eop_mqtt_conn_end(context, EOP_MQTT_FAILED, code, data->message);
 }
 
+/* Paho does not say why. Where the broker was heard lately it can only have closed the connection;
+ * where it was not, the keep-alive may have run out instead. */
 static void on_lost(void *context, char *cause) {
-    eop_mqtt_conn_end(context, EOP_MQTT_LOST, 0, cause);
+    eop_mqtt_conn *conn = context;
+    char text[EOP_MQTT_REASON_SIZE];
+    (void)cause;
+    pthread_mutex_lock(&conn->mutex);
+    edgeops_duration quiet = (eop_monotonic() - conn->heard) / EDGEOPS_SECOND;
+    pthread_mutex_unlock(&conn->mutex);
+    if (quiet * 2 < conn->keep_alive_s * 3) {
+        snprintf(text, sizeof(text), "the broker closed it and gave no reason");
+    } else {
+        snprintf(text, sizeof(text),
+                 "the broker has not answered for %d s, or closed it and gave no reason",
+                 conn->keep_alive_s * 3 / 2);
+    }
+    eop_mqtt_conn_end(conn, EOP_MQTT_LOST, 0, text);
 }
 
 /* MQTT 5: the broker says why it hangs up. Paho closes the socket and says nothing more: this is
@@ -111,67 +137,6 @@ static int on_tls_error(const char *text, size_t size, void *context) {
     eop_mqtt_tls_reason(conn->tls, sizeof(conn->tls), text, size);
     pthread_mutex_unlock(&conn->mutex);
     return 1;
-}
-
-static int on_arrived(void *context, char *topic, int topic_size, MQTTAsync_message *message) {
-    eop_mqtt_conn *conn = context;
-    /* MQTT forbids a NUL in a topic; a topic_size of 0 says that there is none. */
-    bool whole = topic_size == 0 || strlen(topic) == (size_t)topic_size;
-    if (whole && conn->handler->on_message != NULL) {
-        conn->handler->on_message(topic, message->payload, (size_t)message->payloadlen,
-                                  message->retained != 0, conn->user_data);
-    }
-    MQTTAsync_freeMessage(&message);
-    MQTTAsync_free(topic);
-    return 1;
-}
-
-/* -- subscribing: one request a filter, since the list that Paho gives for several may be shorter
- * than what was asked for -- */
-
-/* The broker answered for one filter: with a QoS, or from 0x80 with a refusal. */
-static void answered(eop_mqtt_request *r, int reason) {
-    eop_mqtt_conn *conn = r->conn;
-    pthread_mutex_lock(&conn->mutex);
-    if (conn->phase == EOP_MQTT_CONNECTED) {
-        bool refused = reason >= MQTTREASONCODE_UNSPECIFIED_ERROR;
-        r->answer->granted = (uint8_t)(refused ? 0 : reason);
-        r->answer->refused = (uint8_t)(refused ? reason : 0);
-        if (refused && conn->refused++ == 0) {
-            conn->first_refused = r->answer;
-        }
-        if (--conn->unanswered == 0) {
-            conn->phase = EOP_MQTT_SUBSCRIBED;
-            pthread_cond_broadcast(&conn->cond);
-        }
-    }
-    pthread_mutex_unlock(&conn->mutex);
-}
-
-static void on_subscribed(void *context, MQTTAsync_successData *data) {
-    answered(context, data->alt.qos);
-}
-
-static void on_subscribed5(void *context, MQTTAsync_successData5 *data) {
-    answered(context, (int)data->reasonCode);
-}
-
-static void on_not_subscribed(void *context, MQTTAsync_failureData *data) {
-    eop_mqtt_request *r = context;
-    if (data->code >= MQTTREASONCODE_UNSPECIFIED_ERROR) {
-        answered(r, data->code);
-    } else {
-        eop_mqtt_conn_end(r->conn, EOP_MQTT_LOST, data->code, data->message);
-    }
-}
-
-static void on_not_subscribed5(void *context, MQTTAsync_failureData5 *data) {
-    eop_mqtt_request *r = context;
-    if (data->reasonCode >= MQTTREASONCODE_UNSPECIFIED_ERROR) {
-        answered(r, (int)data->reasonCode);
-    } else {
-        eop_mqtt_conn_end(r->conn, EOP_MQTT_LOST, data->code, data->message);
-    }
 }
 
 /* -- opening -- */
@@ -211,18 +176,26 @@ static edgeops_status make_handle(eop_mqtt_conn *conn, const eop_mqtt_conn_optio
     edgeops_status status = EDGEOPS_OK;
     MQTTAsync_createOptions create = MQTTAsync_createOptions_initializer;
     char *uri = make_uri(config, options->address);
-    char *id = eop_format("%s%s", config->client_id != NULL ? config->client_id : "edgeops",
-                          options->client_id_suffix);
+    char *id = options->client_id != NULL
+                   ? eop_strdup(options->client_id)
+                   : eop_format("%s%s", config->client_id != NULL ? config->client_id : "edgeops",
+                                options->client_id_suffix);
     if (uri == NULL || id == NULL) {
         status = eop_fail_nomem("mqtt");
         goto out;
     }
+    snprintf(conn->client_id, sizeof(conn->client_id), "%s", id);
     create.MQTTVersion = config->v5 ? MQTTVERSION_5 : MQTTVERSION_3_1_1;
     create.sendWhileDisconnected = 0;
     create.maxBufferedMessages = (int)options->in_flight + 16;
+    bool early = !config->v5 && !conn->publisher;
+    if (early) {
+        eop_mqtt_conn_take_early(conn);
+    }
     eop_fd_fill_stdio(); /* no printf() of the host into the broker's socket */
-    int code = MQTTAsync_createWithOptions(&conn->handle, uri, id, MQTTCLIENT_PERSISTENCE_NONE,
-                                           NULL, &create);
+    int code = MQTTAsync_createWithOptions(
+        &conn->handle, uri, id, early ? MQTTCLIENT_PERSISTENCE_USER : MQTTCLIENT_PERSISTENCE_NONE,
+        early ? &conn->early : NULL, &create);
     if (code != MQTTASYNC_SUCCESS) {
         status = code == EOP_PAHO_NO_MEMORY
                      ? eop_fail_nomem("mqtt")
@@ -230,7 +203,7 @@ static edgeops_status make_handle(eop_mqtt_conn *conn, const eop_mqtt_conn_optio
                                 code);
         goto out;
     }
-    MQTTAsync_setCallbacks(conn->handle, conn, on_lost, on_arrived, NULL);
+    MQTTAsync_setCallbacks(conn->handle, conn, on_lost, eop_mqtt_conn_arrived, NULL);
     if (config->v5) {
         MQTTAsync_setDisconnected(conn->handle, conn, on_disconnected);
     }
@@ -238,6 +211,14 @@ out:
     eop_free(uri);
     eop_free(id);
     return status;
+}
+
+static void add_property(MQTTProperties *properties, enum MQTTPropertyCodes code, uint32_t value) {
+    MQTTProperty property;
+    memset(&property, 0, sizeof(property));
+    property.identifier = code;
+    property.value.integer4 = value;
+    MQTTProperties_add(properties, &property);
 }
 
 /* See the head of mqtt_conn.h for why a publisher's session is never "clean" in Paho's eyes. */
@@ -257,11 +238,10 @@ static void set_session(const eop_mqtt_conn *conn, MQTTAsync_connectOptions *con
     if (conn->publisher) {
         expiry = 1;
     }
-    MQTTProperty property;
-    memset(&property, 0, sizeof(property));
-    property.identifier = MQTTPROPERTY_CODE_SESSION_EXPIRY_INTERVAL;
-    property.value.integer4 = expiry;
-    MQTTProperties_add(properties, &property);
+    add_property(properties, MQTTPROPERTY_CODE_SESSION_EXPIRY_INTERVAL, expiry);
+    if (!conn->publisher && !conn->clear) {
+        add_property(properties, MQTTPROPERTY_CODE_MAXIMUM_PACKET_SIZE, config->max_packet);
+    }
     connect->connectProperties = properties;
 }
 
@@ -282,7 +262,7 @@ static edgeops_status begin_connect(eop_mqtt_conn *conn, const char *password) {
     }
     connect.context = conn;
     set_session(conn, &connect, &properties);
-    connect.keepAliveInterval = config->keep_alive_s;
+    connect.keepAliveInterval = conn->keep_alive_s;
     connect.connectTimeout = EOP_MQTT_CONNECT_TIMEOUT_S;
     connect.automaticReconnect = 0;
     connect.username = config->user;
@@ -339,6 +319,7 @@ static void conn_free(eop_mqtt_conn *conn) {
     eop_free(conn->slots);
     eop_free(conn->requests);
     eop_free(conn->granted);
+    eop_free(conn->taken);
     eop_free(conn);
 }
 
@@ -360,7 +341,10 @@ edgeops_status eop_mqtt_conn_open(eop_mqtt_conn **out, const eop_mqtt_conn_optio
     conn->user_data = options->user_data;
     conn->publisher = options->publisher;
     conn->clear = options->clear;
+    conn->keep_alive_s =
+        options->keep_alive_s > 0 ? options->keep_alive_s : conn->config->keep_alive_s;
     eop_mqtt_terms_default(&conn->announced, conn->config);
+    conn->announced.keep_alive_s = conn->keep_alive_s;
     conn->patience = options->patience > 0 ? options->patience : REPLY_TIMEOUT;
     if (options->in_flight > 0) {
         conn->slots = eop_calloc(options->in_flight, sizeof(*conn->slots));
@@ -409,15 +393,18 @@ static bool wait_until(eop_mqtt_conn *conn, edgeops_duration deadline) {
 }
 
 /* The time of the next look at a phase that ends by itself, or has to be helped. */
-static edgeops_duration next_look(eop_mqtt_phase current, edgeops_duration begin,
+static edgeops_duration next_look(const eop_mqtt_conn *conn, edgeops_duration begin,
                                   edgeops_duration deadline) {
-    if (current != EOP_MQTT_OPENING) {
-        return deadline;
+    edgeops_duration now = eop_monotonic();
+    edgeops_duration pause = now - begin < EDGEOPS_SECOND ? WAKE_OFTEN : WAKE_SELDOM;
+    if (conn->phase != EOP_MQTT_OPENING) {
+        if (conn->keep_alive_s > SHORT_KEEP_ALIVE_S) {
+            return deadline;
+        }
+        pause = WAKE_TO_PING;
     }
     eop_mqtt_anchor_wake();
-    edgeops_duration now = eop_monotonic();
-    edgeops_duration next = now + (now - begin < EDGEOPS_SECOND ? WAKE_OFTEN : WAKE_SELDOM);
-    return next < deadline ? next : deadline;
+    return deadline - now > pause ? now + pause : deadline;
 }
 
 /* Waits while the phase is `current`. Gives E_CANCELED or E_TIMEOUT, else OK and the next phase. */
@@ -428,7 +415,7 @@ static edgeops_status wait_phase(eop_mqtt_conn *conn, eop_mqtt_phase current,
     bool late = false;
     pthread_mutex_lock(&conn->mutex);
     while (conn->phase == current && !conn->interrupted && !late) {
-        edgeops_duration look = next_look(current, begin, deadline);
+        edgeops_duration look = next_look(conn, begin, deadline);
         late = !wait_until(conn, look) && look == deadline;
     }
     *next = conn->phase;
@@ -442,8 +429,11 @@ static edgeops_status wait_phase(eop_mqtt_conn *conn, eop_mqtt_phase current,
         return eop_fail(status, "mqtt", "stopped");
     }
     if (status == EDGEOPS_E_TIMEOUT) {
-        return eop_fail(status, "mqtt", "the broker %s:%u does not answer", conn->config->host,
-                        (unsigned)conn->config->port);
+        return eop_fail(status, "mqtt",
+                        "no answer from the broker %s:%u within %.1f s; check the address and the "
+                        "firewall",
+                        conn->config->host, (unsigned)conn->config->port,
+                        (double)(eop_monotonic() - begin) / (double)EDGEOPS_SECOND);
     }
     return status;
 }
@@ -460,88 +450,29 @@ static edgeops_status explain_failure(eop_mqtt_conn *conn) {
     return eop_mqtt_explain(conn->config, code, reason, tls);
 }
 
-static bool is_shared(const char *filter) {
-    static const char share[] = "$share/";
-    return strncmp(filter, share, sizeof(share) - 1) == 0;
-}
-
-/* What the broker has said that it does not have is not asked for: some answer with a hang-up. */
-static edgeops_status check_filters(const eop_mqtt_conn *conn) {
-    const eop_mqtt_config *config = conn->config;
-    for (size_t i = 0; i < config->topic_count; i++) {
-        const char *filter = config->topics[i].filter;
-        if (!conn->announced.shared_available && is_shared(filter)) {
-            return eop_fail(EDGEOPS_E_UNSUPPORTED, "mqtt",
-                            "the broker %s:%u has no shared subscriptions: '%s' cannot be "
-                            "subscribed to, leave out $share/GROUP/",
-                            config->host, (unsigned)config->port, filter);
-        }
-        if (!conn->announced.wildcard_available && strpbrk(filter, "+#") != NULL) {
-            return eop_fail(EDGEOPS_E_UNSUPPORTED, "mqtt",
-                            "the broker %s:%u takes no wildcards: '%s' cannot be subscribed to, "
-                            "name the topics one by one",
-                            config->host, (unsigned)config->port, filter);
-        }
-    }
-    return EDGEOPS_OK;
-}
-
-static edgeops_status subscribe(eop_mqtt_conn *conn) {
-    const eop_mqtt_config *config = conn->config;
-    MQTTAsync_responseOptions response = MQTTAsync_responseOptions_initializer;
-    MQTTSubscribe_options options = MQTTSubscribe_options_initializer;
-    conn->requests = eop_calloc(config->topic_count, sizeof(*conn->requests));
-    conn->granted = eop_calloc(config->topic_count, sizeof(*conn->granted));
-    if (conn->requests == NULL || conn->granted == NULL) {
-        return eop_fail_nomem("mqtt");
-    }
-    conn->granted_count = config->topic_count;
-    pthread_mutex_lock(&conn->mutex);
-    conn->unanswered = config->topic_count;
-    pthread_mutex_unlock(&conn->mutex);
-    if (config->v5) {
-        options.retainHandling = 1; /* retained messages once, not after each reconnect */
-        response.subscribeOptions = options;
-        response.onSuccess5 = on_subscribed5;
-        response.onFailure5 = on_not_subscribed5;
-    } else {
-        response.onSuccess = on_subscribed;
-        response.onFailure = on_not_subscribed;
-    }
-    for (size_t i = 0; i < config->topic_count; i++) {
-        const eop_mqtt_topic *topic = &config->topics[i];
-        int qos = topic->qos == 2 && !config->v5 ? 1 : topic->qos;
-        conn->granted[i] = (eop_mqtt_granted){
-            .filter = topic->filter,
-            .asked = (uint8_t)qos,
-            .shared_unsure = !config->v5 && is_shared(topic->filter),
-        };
-        conn->requests[i] = (eop_mqtt_request){conn, &conn->granted[i]};
-        response.context = &conn->requests[i];
-        int code = MQTTAsync_subscribe(conn->handle, topic->filter, qos, &response);
-        if (code != MQTTASYNC_SUCCESS) {
-            return eop_fail(EDGEOPS_E_CLOSED, "mqtt",
-                            "connection to %s:%u lost while subscribing (%d)", config->host,
-                            (unsigned)config->port, code);
-        }
-    }
-    return EDGEOPS_OK;
-}
-
 static edgeops_status explain_loss(eop_mqtt_conn *conn) {
     char reason[EOP_MQTT_REASON_SIZE];
+    const char *host = conn->config->host;
+    unsigned port = conn->config->port;
     pthread_mutex_lock(&conn->mutex);
     memcpy(reason, conn->reason, sizeof(reason));
+    int code = conn->code;
     pthread_mutex_unlock(&conn->mutex);
-    return eop_fail(EDGEOPS_E_CLOSED, "mqtt", "connection to %s:%u lost%s%s", conn->config->host,
-                    (unsigned)conn->config->port, reason[0] != '\0' ? ": " : "", reason);
+    if (code == MQTTREASONCODE_SESSION_TAKEN_OVER) {
+        return eop_fail(EDGEOPS_E_CLOSED, "mqtt",
+                        "connection to %s:%u lost: another client uses the client id '%s'; set "
+                        "client_id, or end the other (%s)",
+                        host, port, conn->client_id, reason);
+    }
+    return eop_fail(EDGEOPS_E_CLOSED, "mqtt", "connection to %s:%u lost%s%s", host, port,
+                    reason[0] != '\0' ? ": " : "", reason);
 }
 
 static edgeops_status wait_subscribed(eop_mqtt_conn *conn, char *detail, size_t size) {
     const eop_mqtt_config *config = conn->config;
     eop_mqtt_phase next = EOP_MQTT_CONNECTED;
-    edgeops_status status = check_filters(conn);
-    if (status < 0 || (status = subscribe(conn)) < 0) {
+    edgeops_status status = eop_mqtt_conn_subscribe(conn);
+    if (status < 0) {
         return status;
     }
     status = wait_phase(conn, EOP_MQTT_CONNECTED, eop_monotonic() + REPLY_TIMEOUT, &next);
@@ -581,9 +512,20 @@ edgeops_status eop_mqtt_conn_wait_up(eop_mqtt_conn *conn, char *detail, size_t s
     if (next != EOP_MQTT_CONNECTED) {
         return explain_loss(conn);
     }
+    eop_mqtt_anchor_pace();
+    if (conn->announced.v5 && conn->announced.keep_alive_s < conn->keep_alive_s) {
+        return EDGEOPS_DONE;
+    }
     snprintf(detail, size, "connected to %s:%u%s", conn->config->host, (unsigned)conn->config->port,
              conn->config->tls ? " (TLS)" : "");
     return conn->publisher || conn->clear ? EDGEOPS_OK : wait_subscribed(conn, detail, size);
+}
+
+bool eop_mqtt_conn_taken_over(eop_mqtt_conn *conn) {
+    pthread_mutex_lock(&conn->mutex);
+    bool taken = conn->phase == EOP_MQTT_LOST && conn->code == MQTTREASONCODE_SESSION_TAKEN_OVER;
+    pthread_mutex_unlock(&conn->mutex);
+    return taken;
 }
 
 const eop_mqtt_announced *eop_mqtt_conn_announced(const eop_mqtt_conn *conn) {

@@ -1,14 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One connection to a broker, on a client handle of its own (mqtt_conn.c, mqtt_send.c,
- * mqtt_terms.c). With mqtt_anchor.c the only files that know Paho; the place of its rules:
+/* One connection to a broker, on a client handle of its own (mqtt_conn.c and those that share
+ * mqtt_private.h with it). With mqtt_anchor.c the only files that know Paho; the place of its rules:
  *
  * - Callbacks run on Paho's two threads under its one global mutex. So no lock of ours is held
  *   while Paho is called, and nothing waits in a callback. Lock order: Paho, link, connection.
  * - Paho 1.3.12 sends PUBACK right after the message callback, whatever it returns. What must not
  *   be lost is durable, or held, when the callback returns.
- * - In MQTT 3.1.1 a QoS 2 message is handed over only at PUBREL, after PUBREC made the broker
- *   forget it: a crash, or a fresh handle, between the two loses it. Such filters are subscribed
- *   with QoS 1; the store drops what comes twice. In MQTT 5 Paho hands over before PUBREC.
+ * - In MQTT 3.1.1 Paho's callback gets a QoS 2 message only at PUBREL, after PUBREC made the broker
+ *   forget it: a crash, or a fresh handle, between the two would lose it. Such filters are
+ *   subscribed with QoS 1; and as some brokers (aedes) deliver what they had queued as QoS 2 all
+ *   the same, mqtt_receive.c hands it over before PUBREC, where Paho offers it to its persistence.
+ *   What comes twice the store drops. In MQTT 5 Paho's callback comes before PUBREC.
+ * - A DISCONNECT from the broker (MQTT 5) makes Paho close the socket and call `disconnected`,
+ *   nothing else: that is the end of the link.
+ * - Paho pings when nothing was sent, or came, for the keep-alive, and gives up when nothing comes
+ *   for 1.5 times as long after that: a silent peer is noticed after 2.5 times the keep-alive. It
+ *   looks at most every tenth of the keep-alive of whichever handle connected last in the process,
+ *   and when a poll of a second ends: see eop_mqtt_anchor_pace(). It takes no notice of the
+ *   broker's own keep-alive in CONNACK, and does not say why it ended a link.
  * - When a QoS 1 or 2 send meets a socket error, Paho frees topic and payload but keeps them in its
  *   list of unacknowledged messages; cleaning the session, resending or destroying the handle then
  *   uses them again. So a publishing handle never has clean session set on Paho's side (MQTT 5:
@@ -75,9 +84,11 @@ typedef struct eop_mqtt_conn_options {
     eop_mqtt_config *config;
     const char *address;          /**< numeric host, used instead of the name unless TLS is on */
     const char *client_id_suffix; /**< "" or what sets this client apart */
+    const char *client_id;        /**< that the broker gave before; NULL: the configuration's */
+    uint16_t keep_alive_s;        /**< that the broker asked for before; 0: the configuration's */
     bool publisher;               /**< does not subscribe */
     bool clear;                   /**< only to make the broker forget the session */
-    edgeops_duration patience;    /**< with an answer to the attempt; 0: the default */
+    edgeops_duration patience;    /**< with an answer to the attempt; 0: 15 s */
     uint32_t in_flight;           /**< slots for sends */
     const eop_mqtt_conn_handler *handler;
     void *user_data;
@@ -87,10 +98,11 @@ typedef struct eop_mqtt_conn_options {
  * be read. */
 edgeops_status eop_mqtt_conn_open(eop_mqtt_conn **out, const eop_mqtt_conn_options *options);
 /** Waits until connected and, unless it is a publisher, subscribed. E_CANCELED when interrupted;
- * else an error whose detail is for the user. *detail: what we are connected to; at least 200
- * bytes. */
+ * EDGEOPS_DONE when the broker wants a shorter keep-alive, which Paho does not obey: close, and
+ * connect again with what it announced; else an error whose detail is for the user. *detail: what
+ * we are connected to; at least 200 bytes. */
 edgeops_status eop_mqtt_conn_wait_up(eop_mqtt_conn *conn, char *detail, size_t size);
-/** What the broker announced and granted. Valid from a good wait_up to close. */
+/** What the broker announced and granted. Valid from a wait_up without an error to close. */
 const eop_mqtt_announced *eop_mqtt_conn_announced(const eop_mqtt_conn *conn);
 const eop_mqtt_granted *eop_mqtt_conn_granted(const eop_mqtt_conn *conn, size_t *count);
 /** Waits for the end of the link: E_CANCELED when interrupted, else the reason. */
@@ -99,6 +111,8 @@ edgeops_status eop_mqtt_conn_wait_down(eop_mqtt_conn *conn);
 void eop_mqtt_conn_interrupt(eop_mqtt_conn *conn);
 /** E_AGAIN when all slots are taken or the link is down; E_INVALID. */
 edgeops_status eop_mqtt_conn_send(eop_mqtt_conn *conn, const edgeops_message *message);
+/** The broker gave our client id to another client (MQTT 5 says so). */
+bool eop_mqtt_conn_taken_over(eop_mqtt_conn *conn);
 /** QoS 2 sends were under way when the link broke (3.1.1: the broker may remember their
  * numbers). */
 bool eop_mqtt_conn_left_qos2(eop_mqtt_conn *conn);

@@ -123,6 +123,11 @@ static const refusal refusals5[] = {
     {0x88, EDGEOPS_E_BUSY, "is not available at the moment"},
     {0x89, EDGEOPS_E_BUSY, "is busy"},
     {0x8A, EDGEOPS_E_DENIED, "has banned this client"},
+    {0x8B, EDGEOPS_E_BUSY, "is shutting down"},
+    {0x97, EDGEOPS_E_BUSY, "says: quota exceeded"},
+    {0x9A, EDGEOPS_E_UNSUPPORTED, "keeps no retained messages; set retain in will to false"},
+    {0x9B, EDGEOPS_E_UNSUPPORTED, "does not take this QoS of the will; set a lower qos in will"},
+    {0x9F, EDGEOPS_E_BUSY, "says: connections come too fast"},
 };
 
 edgeops_status eop_mqtt_explain(const eop_mqtt_config *config, int code, const char *reason,
@@ -137,6 +142,12 @@ edgeops_status eop_mqtt_explain(const eop_mqtt_config *config, int code, const c
                             table[i].text);
         }
     }
+    if (code >= 0x80) {
+        char words[64];
+        eop_mqtt_reason(words, sizeof(words), code, NULL, 0);
+        return eop_fail(EDGEOPS_E_DENIED, "mqtt", "the broker %s:%u refuses the connection: %s",
+                        host, port, words);
+    }
     if (code > 0) {
         return eop_fail(EDGEOPS_E_DENIED, "mqtt", "the broker %s:%u refuses the connection (%d)",
                         host, port, code);
@@ -149,7 +160,8 @@ edgeops_status eop_mqtt_explain(const eop_mqtt_config *config, int code, const c
     }
     if (strstr(reason, "timeout") != NULL) {
         return eop_fail(EDGEOPS_E_TIMEOUT, "mqtt",
-                        "no answer from %s:%u within %d s; check the address and the firewall",
+                        "no answer from the broker %s:%u within %d s; check the address and the "
+                        "firewall",
                         host, port, EOP_MQTT_CONNECT_TIMEOUT_S);
     }
     if (strstr(reason, "completion") != NULL || strstr(reason, "socket error") != NULL) {

@@ -18,14 +18,25 @@
 
 #define BACKOFF_FIRST (500 * EDGEOPS_MILLISECOND)
 #define BACKOFF_LAST  (30 * EDGEOPS_SECOND)
+/* For so long the broker may be on its way back, and is to find us within two seconds. */
+#define YOUNG         (60 * EDGEOPS_SECOND)
+#define BACKOFF_YOUNG (1400 * EDGEOPS_MILLISECOND)
 /* A connection that lived this long was a good one: the back-off starts afresh, and lower. Two
- * clients that take each other's id away never get there. */
-#define GOOD_LIFE     (10 * EDGEOPS_SECOND)
-#define BACKOFF_AGAIN (100 * EDGEOPS_MILLISECOND)
+ * clients that take each other's id away never get there, nor where the broker says that they do,
+ * since then the pauses grow. */
+#define GOOD_LIFE      (10 * EDGEOPS_SECOND)
+#define GOOD_LIFE_TOLD (120 * EDGEOPS_SECOND)
+#define BACKOFF_AGAIN  (100 * EDGEOPS_MILLISECOND)
 /* After a connection that was made at all, the broker is there: a short wait is enough. */
 #define BACKOFF_SHORT (4 * EDGEOPS_SECOND)
-#define MAX_LEFT      256 /* with this many handles left alone only the longest back-off is used */
-#define DETAIL        256
+/* With an answer to an attempt. After one that hung the next is made only once TCP connects, which
+ * costs a broker nothing and tells soon, and waits longer for CONNACK: it may be a slow one. */
+#define PATIENCE_FIRST (1500 * EDGEOPS_MILLISECOND)
+#define PATIENCE_LAST  (15 * EDGEOPS_SECOND)
+#define PATIENCE_TCP   (1 * EDGEOPS_SECOND)
+#define BACKOFF_HUNG   (250 * EDGEOPS_MILLISECOND) /* the attempt itself was pause enough */
+#define MAX_LEFT       256 /* with this many handles left alone only the longest back-off is used */
+#define DETAIL         256
 
 struct eop_mqtt_link {
     pthread_mutex_t mutex;
@@ -44,8 +55,15 @@ struct eop_mqtt_link {
 
     /* The thread's own. */
     uint64_t attempts;
-    bool had_session; /* the broker was to keep the session of the connection before */
     bool cleared;     /* 3.1.1 publisher: the broker has no session of an earlier connection */
+    bool had_session; /* the broker was to keep the session of the connection before */
+    bool hung;        /* the last attempt got no answer */
+    bool taken_over;  /* the last connection ended so */
+    edgeops_duration patience;
+    edgeops_duration away; /* since when there is no connection */
+    edgeops_duration backoff;
+    uint16_t keep_alive_s;                  /* that the broker asked for; 0: none */
+    char client_id[EOP_MQTT_MAX_CLIENT_ID]; /* that the broker gave; "": none */
 };
 
 static void link_unref(eop_mqtt_link *link) {
@@ -73,7 +91,11 @@ static edgeops_status resolve_unwatched(eop_mqtt_link *link, char address[EOP_MQ
     if (!link->options.publisher) {
         eop_mqtt_forget_wait(link->options.config);
     }
-    edgeops_status status = eop_mqtt_resolve(link->options.config->host, link->attempts++, address);
+    const eop_mqtt_config *config = link->options.config;
+    edgeops_status status = eop_mqtt_resolve(config->host, link->attempts++, address);
+    if (status == EDGEOPS_OK && link->hung) {
+        status = eop_mqtt_reach(address, config->port, PATIENCE_TCP);
+    }
     pthread_mutex_lock(&link->mutex);
     link->resolving = false;
     stopping = link->stopping;
@@ -101,6 +123,9 @@ static eop_mqtt_conn_options conn_options(const eop_mqtt_link *link, const char 
         .config = link->options.config,
         .address = address,
         .client_id_suffix = link->options.client_id_suffix,
+        .client_id = link->client_id[0] != '\0' ? link->client_id : NULL,
+        .keep_alive_s = link->keep_alive_s,
+        .patience = link->patience,
         .publisher = link->options.publisher,
         .in_flight = link->options.in_flight,
         .handler = link->options.handler,
@@ -138,6 +163,16 @@ static bool wants_clear(const eop_mqtt_link *link) {
     return link->options.publisher && !link->options.config->v5 && !link->cleared;
 }
 
+/* What the broker gave is ours from now on: another client id would lose the session. */
+static void take_identity(eop_mqtt_link *link, const eop_mqtt_announced *announced) {
+    if (announced->client_id[0] != '\0') {
+        memcpy(link->client_id, announced->client_id, sizeof(link->client_id));
+    }
+    if (announced->keep_alive_s < link->options.config->keep_alive_s) {
+        link->keep_alive_s = announced->keep_alive_s;
+    }
+}
+
 static void report_up(eop_mqtt_link *link, eop_mqtt_conn *conn, const char *detail) {
     eop_mqtt_terms terms = {.announced = eop_mqtt_conn_announced(conn)};
     terms.granted = eop_mqtt_conn_granted(conn, &terms.granted_count);
@@ -147,23 +182,50 @@ static void report_up(eop_mqtt_link *link, eop_mqtt_conn *conn, const char *deta
     link->options.on_state(EDGEOPS_OK, detail, link->generation, &terms, link->options.user_data);
 }
 
+/* Connects. A broker that wants a shorter keep-alive is left and connected to again, with what it
+ * announced: each time it is shorter, so this ends. */
+static edgeops_status connect_once(eop_mqtt_link *link, eop_mqtt_conn **out, const char *address,
+                                   char detail[DETAIL]) {
+    edgeops_status status = EDGEOPS_DONE;
+    while (status == EDGEOPS_DONE) {
+        eop_mqtt_conn_options options = conn_options(link, address);
+        status = eop_mqtt_conn_open(out, &options);
+        if (status < 0) {
+            return status;
+        }
+        set_conn(link, *out);
+        status = eop_mqtt_conn_wait_up(*out, detail, DETAIL);
+        if (status >= 0) {
+            const eop_mqtt_announced *announced = eop_mqtt_conn_announced(*out);
+            take_identity(link, announced);
+        }
+        if (status == EDGEOPS_DONE) {
+            set_conn(link, NULL);
+            eop_mqtt_conn_close(*out);
+            *out = NULL;
+        }
+    }
+    return status;
+}
+
 /* Connects, stays until the link breaks. Gives the reason, its text in `detail`, and how long the
  * link was up. */
 static edgeops_status run_once(eop_mqtt_link *link, char detail[DETAIL], edgeops_duration *life) {
     char address[EOP_MQTT_MAX_HOST] = "";
     eop_mqtt_conn *conn = NULL;
-    eop_mqtt_conn_options options = conn_options(link, address);
     *life = 0;
+    link->taken_over = false;
     edgeops_status status = resolve_unwatched(link, address);
+    bool reached = status == EDGEOPS_OK;
     if (status == EDGEOPS_OK && wants_clear(link)) {
         status = clear_session(link, address);
     }
     if (status == EDGEOPS_OK) {
-        status = eop_mqtt_conn_open(&conn, &options);
+        status = connect_once(link, &conn, address, detail);
     }
-    if (status == EDGEOPS_OK) {
-        set_conn(link, conn);
-        status = eop_mqtt_conn_wait_up(conn, detail, DETAIL);
+    link->hung = status == EDGEOPS_E_TIMEOUT;
+    if (link->hung && reached) {
+        link->patience += link->patience / 2;
     }
     if (status == EDGEOPS_OK) {
         edgeops_duration up = eop_monotonic();
@@ -171,6 +233,7 @@ static edgeops_status run_once(eop_mqtt_link *link, char detail[DETAIL], edgeops
         status = eop_mqtt_conn_wait_down(conn);
         *life = eop_monotonic() - up;
         link->cleared = !eop_mqtt_conn_left_qos2(conn);
+        link->taken_over = eop_mqtt_conn_taken_over(conn);
     }
     if (status != EDGEOPS_E_CANCELED) {
         strncpy(detail, edgeops_error_last()->message, DETAIL - 1);
@@ -210,9 +273,46 @@ static edgeops_duration jitter(const eop_mqtt_link *link, edgeops_duration backo
     return backoff * 3 / 4 + (edgeops_duration)(random % (uint64_t)(backoff / 2));
 }
 
+/* Whether the broker may be there the next moment: what was refused, or cannot be, is not. */
+static bool may_pass(edgeops_status status) {
+    return status == EDGEOPS_E_IO || status == EDGEOPS_E_TIMEOUT || status == EDGEOPS_E_CLOSED ||
+           status == EDGEOPS_E_BUSY || status == EDGEOPS_E_NOTFOUND;
+}
+
+/* The pause before the next attempt, after a connection of that life or, with 0, a failed
+ * attempt. */
+static edgeops_duration next_pause(eop_mqtt_link *link, edgeops_status status,
+                                   edgeops_duration life) {
+    edgeops_duration now = eop_monotonic();
+    if (life > 0) {
+        link->away = now;
+        link->patience = PATIENCE_FIRST;
+    }
+    if (now - link->away > YOUNG || link->patience > PATIENCE_LAST) {
+        link->patience = PATIENCE_LAST;
+    }
+    if (life >= (link->taken_over ? GOOD_LIFE_TOLD : GOOD_LIFE)) {
+        link->backoff = BACKOFF_AGAIN;
+    } else if (life > 0 && link->backoff > BACKOFF_SHORT && !link->taken_over) {
+        link->backoff = BACKOFF_SHORT;
+    }
+    edgeops_duration pause = link->backoff;
+    if (life == 0 && may_pass(status) && now - link->away < YOUNG) {
+        edgeops_duration most = link->hung ? BACKOFF_HUNG : BACKOFF_YOUNG;
+        pause = pause < most ? pause : most;
+        /* The doubling begins when it counts. */
+        link->backoff = pause;
+    }
+    if (eop_mqtt_conn_left() >= MAX_LEFT) {
+        pause = BACKOFF_LAST;
+    }
+    link->backoff = link->backoff * 2 < BACKOFF_LAST ? link->backoff * 2 : BACKOFF_LAST;
+    return jitter(link, pause);
+}
+
 static void *control(void *argument) {
     eop_mqtt_link *link = argument;
-    edgeops_duration backoff = BACKOFF_FIRST;
+    link->away = eop_monotonic();
     while (!is_stopping(link)) {
         char detail[DETAIL] = "";
         edgeops_duration life = 0;
@@ -225,18 +325,11 @@ static void *control(void *argument) {
             snprintf(detail + used, sizeof(detail) - used,
                      "; %u client handles could not be freed, restart the program",
                      eop_mqtt_conn_left());
-            backoff = BACKOFF_LAST;
         }
         if (status != EDGEOPS_E_CANCELED) {
             link->options.on_state(status, detail, link->generation, NULL, link->options.user_data);
         }
-        if (life >= GOOD_LIFE) {
-            backoff = BACKOFF_AGAIN;
-        } else if (life > 0 && backoff > BACKOFF_SHORT) {
-            backoff = BACKOFF_SHORT;
-        }
-        sleep_until(link, eop_monotonic() + jitter(link, backoff));
-        backoff = backoff * 2 < BACKOFF_LAST ? backoff * 2 : BACKOFF_LAST;
+        sleep_until(link, eop_monotonic() + next_pause(link, status, life));
     }
     pthread_mutex_lock(&link->mutex);
     link->done = true;
@@ -260,6 +353,8 @@ edgeops_status eop_mqtt_link_start(eop_mqtt_link **out, const eop_mqtt_link_opti
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&link->cond, &attributes);
     pthread_condattr_destroy(&attributes);
+    link->backoff = BACKOFF_FIRST;
+    link->patience = PATIENCE_FIRST;
     link->references = 2;
     *out = link; /* the first callback may come before this call is over */
     edgeops_status status = eop_mqtt_thread(control, link);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What mqtt_conn.c (life of a connection), mqtt_send.c and mqtt_terms.c share. */
+/* What mqtt_conn.c (life of a connection), mqtt_subscribe.c, mqtt_receive.c, mqtt_send.c and
+ * mqtt_terms.c share. */
 #ifndef EOP_INGEST_MQTT_PRIVATE_H
 #define EOP_INGEST_MQTT_PRIVATE_H
 
@@ -43,7 +44,11 @@ struct eop_mqtt_conn {
     bool publisher;
     bool clear;
     edgeops_duration patience;
+    uint16_t keep_alive_s;
+    char client_id[64]; /* its beginning, for messages */
     MQTTAsync handle;
+    MQTTClient_persistence early; /* mqtt_receive.c */
+    uint8_t *taken;               /* a bit a number: QoS 2 messages of 3.1.1 handed over early */
     eop_mqtt_slot *slots;
     eop_mqtt_request *requests;
     eop_mqtt_granted *granted; /* written until EOP_MQTT_SUBSCRIBED */
@@ -53,8 +58,9 @@ struct eop_mqtt_conn {
     /* Guarded by mutex. */
     eop_mqtt_phase phase;
     bool interrupted;
-    bool dead;     /* user_data is gone */
-    bool poisoned; /* a send met a socket error */
+    bool dead;              /* user_data is gone */
+    bool poisoned;          /* a send met a socket error */
+    edgeops_duration heard; /* when the broker last said something that we see: no PINGRESP */
     int code;
     char reason[EOP_MQTT_REASON_SIZE]; /* of EOP_MQTT_FAILED, EOP_MQTT_LOST */
     char tls[EOP_MQTT_REASON_SIZE];    /* what OpenSSL had to say */
@@ -68,6 +74,14 @@ struct eop_mqtt_conn {
     uint32_t users; /* threads inside MQTTAsync_send */
 };
 
+/** Notes that the broker said something. */
+void eop_mqtt_conn_heard(eop_mqtt_conn *conn);
+/** Asks for the filters of the configuration; EOP_MQTT_SUBSCRIBED when all are answered. */
+edgeops_status eop_mqtt_conn_subscribe(eop_mqtt_conn *conn);
+/** Paho's message callback. */
+int eop_mqtt_conn_arrived(void *context, char *topic, int topic_size, MQTTAsync_message *message);
+/** Makes conn->early the persistence that hands QoS 2 messages over before PUBREC. */
+void eop_mqtt_conn_take_early(eop_mqtt_conn *conn);
 /** Ends the attempt or the link, unless it has ended before. */
 void eop_mqtt_conn_end(eop_mqtt_conn *conn, eop_mqtt_phase next, int code, const char *reason);
 

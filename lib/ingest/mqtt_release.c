@@ -52,6 +52,7 @@ static void answer(int listener) {
 static bool connect_client(MQTTAsync client, bool *over) {
     MQTTAsync_connectOptions options = MQTTAsync_connectOptions_initializer;
     options.MQTTVersion = MQTTVERSION_3_1_1;
+    options.keepAliveInterval = 0; /* else Paho looks less often for pings: mqtt_anchor.h */
     options.connectTimeout = (int)(PATIENCE / EDGEOPS_SECOND);
     options.onFailure = note_end;
     options.context = over;

@@ -3,6 +3,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/time.h"
 #include "ingest/mqtt_private.h"
 
 /* In 3.1.1 a broker does not say how many it takes; mosquitto hangs up at the 21st. In 5 it
@@ -11,10 +12,11 @@
 #define MAX_PENDING_QOS2 16
 
 /* Takes the slot back. Returns the id and whether its owner may still be called. */
-static bool end_send(eop_mqtt_slot *s, bool socket_error, uint64_t *id) {
+static bool end_send(eop_mqtt_slot *s, bool socket_error, bool heard, uint64_t *id) {
     eop_mqtt_conn *conn = s->conn;
     pthread_mutex_lock(&conn->mutex);
     *id = s->id;
+    conn->heard = heard ? eop_monotonic() : conn->heard;
     conn->pending--;
     conn->pending_acked -= s->qos > 0;
     conn->pending_qos2 -= s->qos == 2;
@@ -32,7 +34,7 @@ static bool end_send(eop_mqtt_slot *s, bool socket_error, uint64_t *id) {
 static void delivered(eop_mqtt_slot *s) {
     eop_mqtt_conn *conn = s->conn;
     uint64_t id = 0;
-    if (end_send(s, false, &id) && conn->handler->on_delivered != NULL) {
+    if (end_send(s, false, s->qos > 0, &id) && conn->handler->on_delivered != NULL) {
         conn->handler->on_delivered(id, conn->user_data);
     }
 }
@@ -49,7 +51,7 @@ static void on_sent5(void *context, MQTTAsync_successData5 *data) {
 
 static void on_unsent(void *context, MQTTAsync_failureData *data) {
     uint64_t id = 0;
-    (void)end_send(context, data->code != MQTTASYNC_OPERATION_INCOMPLETE, &id);
+    (void)end_send(context, data->code != MQTTASYNC_OPERATION_INCOMPLETE, false, &id);
 }
 
 /* A refused message has its end as a delivered one has: nothing of it is left in Paho, which after a
@@ -60,7 +62,7 @@ static void on_unsent5(void *context, MQTTAsync_failureData5 *data) {
     eop_mqtt_conn *conn = s->conn;
     uint64_t id = 0;
     if (data->code != 0 || data->reasonCode < MQTTREASONCODE_UNSPECIFIED_ERROR) {
-        (void)end_send(s, data->code != MQTTASYNC_OPERATION_INCOMPLETE, &id);
+        (void)end_send(s, data->code != MQTTASYNC_OPERATION_INCOMPLETE, false, &id);
         return;
     }
     char text[EOP_MQTT_REASON_SIZE];
@@ -69,7 +71,7 @@ static void on_unsent5(void *context, MQTTAsync_failureData5 *data) {
     eop_mqtt_reason(text, sizeof(text), (int)data->reasonCode,
                     said != NULL ? said->value.data.data : NULL,
                     said != NULL ? (size_t)said->value.data.len : 0);
-    if (end_send(s, false, &id) && conn->handler->on_refused != NULL) {
+    if (end_send(s, false, true, &id) && conn->handler->on_refused != NULL) {
         conn->handler->on_refused(id, eop_mqtt_refusal((int)data->reasonCode), text,
                                   conn->user_data);
     }
@@ -122,7 +124,7 @@ edgeops_status eop_mqtt_conn_send(eop_mqtt_conn *conn, const edgeops_message *me
                               message->retain, &response);
     if (code != MQTTASYNC_SUCCESS) {
         uint64_t id = 0;
-        (void)end_send(s, false, &id);
+        (void)end_send(s, false, false, &id);
     }
     pthread_mutex_lock(&conn->mutex);
     if (--conn->users == 0) {

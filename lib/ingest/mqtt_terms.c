@@ -56,7 +56,8 @@ void eop_mqtt_terms_take(eop_mqtt_announced *out, const MQTTProperties *properti
             out->maximum_packet = p->value.integer4;
             break;
         case MQTTPROPERTY_CODE_SERVER_KEEP_ALIVE:
-            out->keep_alive_s = p->value.integer2;
+            /* 0: it never gives up on a silent client. We go on asking whether it is there. */
+            out->keep_alive_s = p->value.integer2 > 0 ? p->value.integer2 : out->keep_alive_s;
             break;
         case MQTTPROPERTY_CODE_SESSION_EXPIRY_INTERVAL:
             out->session_expiry_s = p->value.integer4;

@@ -3,12 +3,18 @@
  * state. */
 #include "ingest/mqtt_thread.h"
 
+#include <errno.h>
 #include <netdb.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/fork.h"
 #include "base/locale.h"
 #include "base/thread.h"
@@ -59,6 +65,53 @@ edgeops_status eop_mqtt_resolve(const char *host, uint64_t attempt,
                           address_error(code));
     }
     freeaddrinfo(list);
+    return status;
+}
+
+static edgeops_status connect_within(int fd, const struct addrinfo *to, edgeops_duration patience) {
+    int error = 0;
+    socklen_t size = sizeof(error);
+    struct pollfd pending = {.fd = fd, .events = POLLOUT};
+    if (connect(fd, to->ai_addr, to->ai_addrlen) == 0) {
+        return EDGEOPS_OK;
+    }
+    if (errno != EINPROGRESS) {
+        return EDGEOPS_E_IO;
+    }
+    if (poll(&pending, 1, (int)(patience / EDGEOPS_MILLISECOND)) == 0) {
+        return EDGEOPS_E_TIMEOUT;
+    }
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error != 0) {
+        return EDGEOPS_E_IO;
+    }
+    return EDGEOPS_OK;
+}
+
+edgeops_status eop_mqtt_reach(const char *address, uint16_t port, edgeops_duration patience) {
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
+    struct addrinfo *to = NULL;
+    char service[8];
+    snprintf(service, sizeof(service), "%u", (unsigned)port);
+    if (getenv("http_proxy") != NULL || getenv("https_proxy") != NULL ||
+        getaddrinfo(address, service, &hints, &to) != 0) {
+        return EDGEOPS_OK; /* Paho will say what is wrong */
+    }
+    edgeops_status status = EDGEOPS_OK;
+    int fd = eop_socket(to->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd >= 0) {
+        status = connect_within(fd, to, patience);
+        close(fd);
+    }
+    freeaddrinfo(to);
+    if (status == EDGEOPS_E_TIMEOUT) {
+        return eop_fail(status, "mqtt",
+                        "no answer from the broker %s:%u; check the address and the firewall",
+                        address, (unsigned)port);
+    }
+    if (status < 0) {
+        return eop_fail(status, "mqtt", "cannot connect to %s:%u; is the broker running there?",
+                        address, (unsigned)port);
+    }
     return status;
 }
 
