@@ -20,7 +20,7 @@
 #define BACKOFF_LAST  (30 * EDGEOPS_SECOND)
 /* For so long the broker may be on its way back, and is to find us within two seconds. */
 #define YOUNG         (60 * EDGEOPS_SECOND)
-#define BACKOFF_YOUNG (1400 * EDGEOPS_MILLISECOND)
+#define BACKOFF_YOUNG (1200 * EDGEOPS_MILLISECOND)
 /* A connection that lived this long was a good one: the back-off starts afresh, and lower. Two
  * clients that take each other's id away never get there, nor where the broker says that they do,
  * since then the pauses grow. */
