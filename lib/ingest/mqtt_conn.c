@@ -25,42 +25,15 @@
 #include "ingest/mqtt_explain.h"
 #include "ingest/mqtt_private.h"
 
-#define REPLY_TIMEOUT (15 * EDGEOPS_SECOND)
-/* How often Paho is woken while a connection is being made, in its first second and later. */
-#define WAKE_OFTEN  (5 * EDGEOPS_MILLISECOND)
-#define WAKE_SELDOM (50 * EDGEOPS_MILLISECOND)
-/* Such a keep-alive would pass while Paho sleeps in its poll. */
-#define SHORT_KEEP_ALIVE_S 2
-#define WAKE_TO_PING       (200 * EDGEOPS_MILLISECOND)
-#define DRAIN_TIMEOUT      (EDGEOPS_SECOND / 2)
-#define CLOSE_TIMEOUT      (5 * EDGEOPS_SECOND)
-#define MAX_PASSWORD_FILE  65536
+#define REPLY_TIMEOUT     (15 * EDGEOPS_SECOND)
+#define DRAIN_TIMEOUT     (EDGEOPS_SECOND / 2)
+#define CLOSE_TIMEOUT     (5 * EDGEOPS_SECOND)
+#define MAX_PASSWORD_FILE 65536
 
 static unsigned left_handles;
 
 unsigned eop_mqtt_conn_left(void) {
     return __atomic_load_n(&left_handles, __ATOMIC_RELAXED);
-}
-
-void eop_mqtt_conn_end(eop_mqtt_conn *conn, eop_mqtt_phase next, int code, const char *reason) {
-    pthread_mutex_lock(&conn->mutex);
-    if (conn->phase == EOP_MQTT_OPENING || conn->phase == EOP_MQTT_CONNECTED ||
-        conn->phase == EOP_MQTT_SUBSCRIBED) {
-        conn->phase = next;
-        conn->code = code;
-        if (conn->reason[0] == '\0') {
-            snprintf(conn->reason, sizeof(conn->reason), "%s", reason != NULL ? reason : "");
-        }
-        pthread_cond_broadcast(&conn->cond);
-    }
-    pthread_mutex_unlock(&conn->mutex);
-}
-
-void eop_mqtt_conn_heard(eop_mqtt_conn *conn) {
-    edgeops_duration now = eop_monotonic();
-    pthread_mutex_lock(&conn->mutex);
-    conn->heard = now;
-    pthread_mutex_unlock(&conn->mutex);
 }
 
 /* -- connecting -- */
@@ -383,61 +356,6 @@ out:
 
 /* -- waiting -- */
 
-static bool wait_until(eop_mqtt_conn *conn, edgeops_duration deadline) {
-    if (deadline == EDGEOPS_FOREVER) {
-        return pthread_cond_wait(&conn->cond, &conn->mutex) == 0;
-    }
-    struct timespec at = {.tv_sec = (time_t)(deadline / EDGEOPS_SECOND),
-                          .tv_nsec = (long)(deadline % EDGEOPS_SECOND)};
-    return pthread_cond_timedwait(&conn->cond, &conn->mutex, &at) != ETIMEDOUT;
-}
-
-/* The time of the next look at a phase that ends by itself, or has to be helped. */
-static edgeops_duration next_look(const eop_mqtt_conn *conn, edgeops_duration begin,
-                                  edgeops_duration deadline) {
-    edgeops_duration now = eop_monotonic();
-    edgeops_duration pause = now - begin < EDGEOPS_SECOND ? WAKE_OFTEN : WAKE_SELDOM;
-    if (conn->phase != EOP_MQTT_OPENING) {
-        if (conn->keep_alive_s > SHORT_KEEP_ALIVE_S) {
-            return deadline;
-        }
-        pause = WAKE_TO_PING;
-    }
-    eop_mqtt_anchor_wake();
-    return deadline - now > pause ? now + pause : deadline;
-}
-
-/* Waits while the phase is `current`. Gives E_CANCELED or E_TIMEOUT, else OK and the next phase. */
-static edgeops_status wait_phase(eop_mqtt_conn *conn, eop_mqtt_phase current,
-                                 edgeops_duration deadline, eop_mqtt_phase *next) {
-    edgeops_status status = EDGEOPS_OK;
-    edgeops_duration begin = eop_monotonic();
-    bool late = false;
-    pthread_mutex_lock(&conn->mutex);
-    while (conn->phase == current && !conn->interrupted && !late) {
-        edgeops_duration look = next_look(conn, begin, deadline);
-        late = !wait_until(conn, look) && look == deadline;
-    }
-    *next = conn->phase;
-    if (conn->interrupted) {
-        status = EDGEOPS_E_CANCELED;
-    } else if (conn->phase == current) {
-        status = EDGEOPS_E_TIMEOUT;
-    }
-    pthread_mutex_unlock(&conn->mutex);
-    if (status == EDGEOPS_E_CANCELED) {
-        return eop_fail(status, "mqtt", "stopped");
-    }
-    if (status == EDGEOPS_E_TIMEOUT) {
-        return eop_fail(status, "mqtt",
-                        "no answer from the broker %s:%u within %.1f s; check the address and the "
-                        "firewall",
-                        conn->config->host, (unsigned)conn->config->port,
-                        (double)(eop_monotonic() - begin) / (double)EDGEOPS_SECOND);
-    }
-    return status;
-}
-
 /* Turns what Paho knows about a failed attempt into a line for the operator. */
 static edgeops_status explain_failure(eop_mqtt_conn *conn) {
     char reason[EOP_MQTT_REASON_SIZE];
@@ -475,7 +393,8 @@ static edgeops_status wait_subscribed(eop_mqtt_conn *conn, char *detail, size_t 
     if (status < 0) {
         return status;
     }
-    status = wait_phase(conn, EOP_MQTT_CONNECTED, eop_monotonic() + REPLY_TIMEOUT, &next);
+    status =
+        eop_mqtt_conn_wait_phase(conn, EOP_MQTT_CONNECTED, eop_monotonic() + REPLY_TIMEOUT, &next);
     if (status < 0) {
         return status;
     }
@@ -502,7 +421,7 @@ static edgeops_status wait_subscribed(eop_mqtt_conn *conn, char *detail, size_t 
 edgeops_status eop_mqtt_conn_wait_up(eop_mqtt_conn *conn, char *detail, size_t size) {
     eop_mqtt_phase next = EOP_MQTT_OPENING;
     edgeops_status status =
-        wait_phase(conn, EOP_MQTT_OPENING, eop_monotonic() + conn->patience, &next);
+        eop_mqtt_conn_wait_phase(conn, EOP_MQTT_OPENING, eop_monotonic() + conn->patience, &next);
     if (status < 0) {
         return status;
     }
@@ -539,7 +458,7 @@ const eop_mqtt_granted *eop_mqtt_conn_granted(const eop_mqtt_conn *conn, size_t 
 
 edgeops_status eop_mqtt_conn_wait_down(eop_mqtt_conn *conn) {
     eop_mqtt_phase next = EOP_MQTT_OPENING;
-    edgeops_status status = wait_phase(
+    edgeops_status status = eop_mqtt_conn_wait_phase(
         conn, conn->publisher ? EOP_MQTT_CONNECTED : EOP_MQTT_SUBSCRIBED, EDGEOPS_FOREVER, &next);
     return status < 0 ? status : explain_loss(conn);
 }
@@ -587,7 +506,7 @@ static void disconnect(eop_mqtt_conn *conn) {
     edgeops_duration deadline = eop_monotonic() + CLOSE_TIMEOUT;
     pthread_mutex_lock(&conn->mutex);
     while (conn->phase == EOP_MQTT_CONNECTED || conn->phase == EOP_MQTT_SUBSCRIBED) {
-        if (!wait_until(conn, deadline)) {
+        if (!eop_mqtt_conn_wait_until(conn, deadline)) {
             break;
         }
     }
@@ -600,7 +519,8 @@ void eop_mqtt_conn_close(eop_mqtt_conn *conn) {
     }
     edgeops_duration deadline = eop_monotonic() + DRAIN_TIMEOUT;
     pthread_mutex_lock(&conn->mutex);
-    while (conn->phase == EOP_MQTT_CONNECTED && conn->pending > 0 && wait_until(conn, deadline)) {
+    while (conn->phase == EOP_MQTT_CONNECTED && conn->pending > 0 &&
+           eop_mqtt_conn_wait_until(conn, deadline)) {
     }
     bool linked = conn->phase == EOP_MQTT_CONNECTED || conn->phase == EOP_MQTT_SUBSCRIBED;
     pthread_mutex_unlock(&conn->mutex);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What mqtt_conn.c (life of a connection), mqtt_subscribe.c, mqtt_receive.c, mqtt_send.c and
- * mqtt_terms.c share. */
+/* What mqtt_conn.c (life of a connection) shares with mqtt_phase.c, mqtt_subscribe.c,
+ * mqtt_receive.c, mqtt_send.c and mqtt_terms.c. */
 #ifndef EOP_INGEST_MQTT_PRIVATE_H
 #define EOP_INGEST_MQTT_PRIVATE_H
 
@@ -82,6 +82,11 @@ edgeops_status eop_mqtt_conn_subscribe(eop_mqtt_conn *conn);
 int eop_mqtt_conn_arrived(void *context, char *topic, int topic_size, MQTTAsync_message *message);
 /** Makes conn->early the persistence that hands QoS 2 messages over before PUBREC. */
 void eop_mqtt_conn_take_early(eop_mqtt_conn *conn);
+/** Waits on the condition, its mutex held; false when the deadline passed. */
+bool eop_mqtt_conn_wait_until(eop_mqtt_conn *conn, edgeops_duration deadline);
+/** Waits while the phase is `current`. Gives E_CANCELED or E_TIMEOUT, else OK and the next phase. */
+edgeops_status eop_mqtt_conn_wait_phase(eop_mqtt_conn *conn, eop_mqtt_phase current,
+                                        edgeops_duration deadline, eop_mqtt_phase *next);
 /** Ends the attempt or the link, unless it has ended before. */
 void eop_mqtt_conn_end(eop_mqtt_conn *conn, eop_mqtt_phase next, int code, const char *reason);
 
