@@ -5,8 +5,8 @@
  *
  * The power: each file remembers what was synced and what was written since; each folder what its
  * entries were when it was synced and how they were changed since. A cut keeps of a folder's
- * changes the first so many, and of a file's writes none, all, the first so many, or any of them,
- * torn at sectors of 512 bytes. A sync that is made to fail may lose what it should have brought to
+ * changes the first so many, and of a file's writes none, all, the first so many with the last one
+ * torn at sectors of 512 bytes, or in any order: each sector or page as it was after some of them. A sync that is made to fail may lose what it should have brought to
  * the disk, although it can still be read: so does a kernel. */
 #ifndef TESTS_SUPPORT_DISK_H
 #define TESTS_SUPPORT_DISK_H

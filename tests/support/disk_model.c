@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { SECTOR = 512, PATH = 512 };
+enum { SECTOR = 512, PAGE = 4096, PATH = 512 };
 
 /* A write or, with data NULL, a new size. */
 typedef struct change {
@@ -375,19 +375,62 @@ static void apply_torn(uint8_t **data, size_t *size, const change *c, uint64_t *
     }
 }
 
-/* What is kept of the changes, onto data. */
-static void settle(uint8_t **data, size_t *size, const node *n, uint64_t *dice) {
-    uint64_t how = roll(dice) % 4;
-    size_t whole = how == 0 ? 0 : how == 1 ? n->change_count : roll(dice) % (n->change_count + 1);
+/* Each block of the file as it was after some of the changes: a kernel writes pages in any order,
+ * each as it is at that moment, so one that has a later change has the earlier ones, too. */
+static void settle_blocks(uint8_t **data, size_t *size, const node *n, size_t block,
+                          uint64_t *dice) {
+    size_t most = *size;
+    size_t final = *size;
+    size_t sized = roll(dice) % (n->change_count + 1); /* changes of the size that were kept */
     for (size_t i = 0; i < n->change_count; i++) {
         const change *c = &n->changes[i];
-        if (how == 3) {
-            if (roll(dice) % 3 > 0) {
-                apply_torn(data, size, c, dice);
+        size_t end = (size_t)c->offset + (c->data != NULL ? c->size : 0);
+        most = end > most ? end : most;
+        if (i < sized) {
+            final = c->data == NULL || end > final ? end : final;
+        }
+    }
+    size_t blocks = most / block + 1;
+    size_t *kept = calloc(blocks, sizeof *kept);
+    if (kept == NULL) {
+        abort();
+    }
+    for (size_t b = 0; b < blocks; b++) {
+        uint64_t how = roll(dice) % 4;
+        kept[b] = how == 0 ? 0 : how == 1 ? n->change_count : roll(dice) % (n->change_count + 1);
+    }
+    resize(data, size, most);
+    for (size_t i = 0; i < n->change_count; i++) {
+        const change *c = &n->changes[i];
+        size_t from = (size_t)c->offset;
+        size_t end = c->data != NULL ? from + c->size : most; /* else it is zeroed */
+        for (size_t to = 0; from < end; from = to) {
+            to = (from / block + 1) * block;
+            to = to < end ? to : end;
+            if (i < kept[from / block] && c->data != NULL) {
+                memcpy(*data + from, c->data + (from - (size_t)c->offset), to - from);
+            } else if (i < kept[from / block]) {
+                memset(*data + from, 0, to - from);
             }
-        } else if (i < whole) {
+        }
+    }
+    free(kept);
+    *size = final;
+}
+
+/* What is kept of the changes, onto data: none, all, the first ones, or any blocks. */
+static void settle(uint8_t **data, size_t *size, const node *n, uint64_t *dice) {
+    uint64_t how = roll(dice) % 5;
+    size_t whole = how == 0 ? 0 : how == 1 ? n->change_count : roll(dice) % (n->change_count + 1);
+    if (how > 2) {
+        settle_blocks(data, size, n, how == 3 ? SECTOR : PAGE, dice);
+        return;
+    }
+    for (size_t i = 0; i < n->change_count && i <= whole; i++) {
+        const change *c = &n->changes[i];
+        if (i < whole) {
             apply(data, size, c, 0, c->size);
-        } else if (i == whole && how == 2) {
+        } else if (how == 2) {
             apply_torn(data, size, c, dice);
         }
     }
