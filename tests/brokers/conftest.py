@@ -49,7 +49,13 @@ def new_node(trained):
 
 
 def pytest_sessionfinish(session, exitstatus):
-    """Skipped as a whole is a skip, not a pass."""
+    """Skipped as a whole is a skip, not a pass; the last line says why."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if exitstatus == 0 and reporter and "skipped" in reporter.stats and "passed" not in reporter.stats:
         session.exitstatus = 77
+        session.config.skipped_for = "; ".join(sorted({report.longrepr[2] for report in reporter.stats["skipped"]}))
+
+
+def pytest_unconfigure(config):
+    if hasattr(config, "skipped_for"):
+        print(config.skipped_for.replace("Skipped: ", ""))

@@ -18,7 +18,7 @@ IN_FLIGHT = 256  # what a kill may have arrive twice
 # How it is refused: broker, MQTT version, what the deployment is given, what the broker announces, what is said of it.
 WAYS = {
     "acknowledged as not authorised": ("mochi", "5", ["deny/out"], {}, "authori[sz]ed"),
-    "acknowledged as not authorised by mosquitto": ("mosquitto", "5", ["deny/out"], {}, "authori[sz]ed"),
+    "acknowledged as not authorised by mosquitto": ("mosquitto", "5", ["deny/out"], {"deny": True}, "authori[sz]ed"),
     "hung up on": ("aedes", "3.1.1", ["deny/out"], {}, "hang|hung|clos|connection"),
     "hung up on by mochi": ("mochi", "3.1.1", ["deny/out"], {}, "hang|hung|clos|connection"),
     "QoS 2 where there is none": ("nats", "3.1.1", ["out/sure", "--qos", "2"], {}, "hang|hung|clos|connection|qos"),
@@ -30,9 +30,10 @@ CHOSEN = os.environ.get("EDGEOPS_TEST_BROKER", "").split()
 
 
 @pytest.fixture(scope="module", params=[way for way, row in WAYS.items() if not CHOSEN or row[0] in CHOSEN])
-def beside(request, tmp_path_factory, new_node):
+def beside(request, tmp_path_factory):
     name, version, refused, limits, said = WAYS[request.param]
     KINDS[name].here()
+    new_node = request.getfixturevalue("new_node")
     folder = tmp_path_factory.mktemp("beside")
     with KINDS[name](folder, **limits) as broker, new_node(folder) as node:
         node.serve()
