@@ -55,11 +55,12 @@ class Verdict:
     young: float = 0.0  # seconds of acknowledged rows that are gone and were not promised to stay
     unread: int = 0  # rows of images that were not promised, and whose bytes are gone
     false_damage: list = dataclasses.field(default_factory=list)
+    unmountable: bool = False
     detail: str = ""
 
     @property
     def good(self):
-        return not (self.lost or self.corrupted or self.false_damage)
+        return not (self.lost or self.corrupted or self.false_damage or self.unmountable)
 
     def __str__(self):
         bad = [f"{self.lost} lost"] * bool(self.lost) + [f"{self.corrupted} corrupted"] * bool(self.corrupted)
@@ -139,7 +140,7 @@ class Judge:
                 seen = subprocess.run([self.look, home], input=ledger.text(), text=True, check=False,
                                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         except subprocess.CalledProcessError as error:
-            return Verdict(corrupted=1, detail=f"the file system cannot be mounted: {error}")
+            return Verdict(unmountable=True, detail=f"the file system cannot be mounted: {error}")
         if seen.returncode != 0:
             return Verdict(corrupted=1, detail=f"the home does not open: {seen.stdout.strip()[-400:]}")
         return rate(json.loads(seen.stdout), failing, promises)

@@ -26,6 +26,7 @@ import machine
 import writelog
 from judge import Judge, Ledger
 
+ALONE = "EDGEOPS_POWER_SEED"
 MODES = {"process": 0, "power": 1, "switch": 2}
 KEEP_MAX = 3  # disks of one file system and one durability
 
@@ -49,6 +50,7 @@ class Tally(collections.Counter):
         self["corrupted"] += verdict.corrupted
         self["false damage"] += bool(verdict.false_damage)
         self["unread"] += verdict.unread
+        self["unmountable"] += verdict.unmountable
         self.young = max(self.young, verdict.young)
 
 
@@ -57,6 +59,7 @@ class Run:
         self.options = options
         self.work = work
         self.judge = Judge(options.build, work / "mount")
+        self.images_made = 0
         self.tallies = {}
         kernel, modules = machine.kernel(options.cache)
         self.kernel = kernel
@@ -101,36 +104,44 @@ class Run:
         cuts = sorted(dice.choice(flushes) if dice.random() < 0.3 else dice.randrange(len(log.entries) + 1)
                       for _ in range(self.options.images))
         done = 0
-        image = self.work / "image"
         for number, cut in enumerate(cuts):
             kind = writelog.KINDS[number % len(writelog.KINDS)]
             volatile = log.volatile(cut)
             with open(base, "r+b") as disk:
                 log.apply(disk, done, log.flushed(cut))
             done = log.flushed(cut)
-            kept = writelog.survivors(kind, volatile, {i: log.entries[i].size for i in volatile}, dice)
+            kept = writelog.survivors(kind, volatile, {i: log.entries[i].size for i in volatile}, dice,
+                                      machine.WHOLE[file_system])
             given = [p for i, p in promises if i < cut]
-            self.leave(base, image, log, kept)
             then = ledger.after(given)
-            verdict = self.judge.judge(image, file_system, then, given)
+            verdict = self.judge.judge(self.leave(base, log, kept), file_system, then, given)
             tally.add("images", verdict)
             if not verdict.good:
-                self.leave(base, image, log, kept)
-                self.keep(image, f"{name}-{number}-{kind}-of-{len(volatile)}-at-{cut}", file_system, then, verdict)
-        image.unlink(missing_ok=True)
+                self.keep(self.leave(base, log, kept), f"{name}-{number}-{kind}-of-{len(volatile)}-at-{cut}",
+                          file_system, then, verdict)
 
-    @staticmethod
-    def leave(base, image, log, kept):
-        copy_disk(base, image)
+    def image_of(self, disk):
+        """A copy under a name of its own, in the place of the last one: a loop device belongs to a file, and may be
+        there a little longer than its mount."""
+        for old in self.work.glob("image*"):
+            old.unlink()
+        self.images_made += 1
+        image = self.work / f"image{self.images_made}"
+        copy_disk(disk, image)
+        return image
+
+    def leave(self, base, log, kept):
+        image = self.image_of(base)
         with open(image, "r+b") as disk:
             writelog.keep(log, disk, kept)
+        return image
 
     # -- lives of homes --
 
     def combination(self, file_system, mode):
         tally = self.tallies[file_system, mode] = Tally()
         dice = random.Random(f"{self.options.seed} {file_system} {mode}")
-        disk, base, image, log = (self.work / name for name in ("disk", "base", "image", "log"))
+        disk, base, log = (self.work / name for name in ("disk", "base", "log"))
         for number in range(self.options.cuts):
             life = number % self.options.lives
             if life == 0:
@@ -145,8 +156,7 @@ class Run:
                 self.say(f"  {name}: the writer {failure.removeprefix('power: ')}")
             given = [p for p in writelog.promises_of(disk, machine.AREA_AT) if p.life == life + 1]
             then = ledger.after(given)
-            copy_disk(disk, image)
-            verdict = self.judge.judge(image, file_system, then, given)
+            verdict = self.judge.judge(self.image_of(disk), file_system, then, given)
             tally.add("cuts", verdict)
             self.say(f"{name}, life {life + 1}, cut {when}: {verdict}")
             if not verdict.good:
@@ -159,11 +169,12 @@ class Run:
             ledger = then
 
     def table(self):
-        columns = ("cuts", "images", "acknowledged", "promised", "lost", "corrupted", "false damage", "unread",
-                   "complaints")
-        print("\n| file system, durability | cuts | images of a write log | rows acknowledged | promises checked | lost "
-              "| corrupted | disks with false damage | young images without bytes | complaints of the writer "
-              "| longest young loss |\n" + "| --- " * 11 + "|")
+        columns = {"cuts": "cuts", "images": "crash images", "acknowledged": "rows acknowledged",
+                   "promised": "promises checked", "lost": "lost", "corrupted": "corrupted",
+                   "false damage": "disks with false damage", "complaints": "complaints of the writer",
+                   "unmountable": "not mountable", "unread": "young images without bytes"}
+        print("\n| file system, durability | " + " | ".join(columns.values()) + " | oldest young loss |\n"
+              + "| --- " * (len(columns) + 2) + "|")
         for (file_system, mode), tally in self.tallies.items():
             print(f"| {file_system}, {mode} | " + " | ".join(f"{tally[c]:,}" for c in columns)
                   + f" | {tally.young:.1f} s |")
@@ -204,7 +215,8 @@ def arguments():
     options.build = options.build.resolve()
     options.cache = options.cache or options.build / "power"
     options.keep = options.keep or options.build / "power-failures"
-    options.seed = random.SystemRandom().randrange(1 << 20) if options.seed is None else options.seed
+    if options.seed is None:
+        options.seed = int(os.environ.get(ALONE, random.SystemRandom().randrange(1 << 20)))
     return options
 
 
@@ -214,6 +226,9 @@ def main():
     if missing or os.geteuid() != 0:
         print("skipped: " + (f"wants {', '.join(missing)}: .ci/setup power" if missing else "mounting wants root"))
         return 77
+    if os.environ.get(ALONE) is None:
+        # In mounts of its own: a program elsewhere on the machine that copies its mounts would keep a disk in use.
+        os.execvpe("unshare", ["unshare", "--mount", sys.executable, *sys.argv], {**os.environ, ALONE: str(options.seed)})
     work = pathlib.Path(tempfile.mkdtemp(prefix="edgeops-power-", dir=options.work))
     try:
         if options.again:

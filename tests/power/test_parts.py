@@ -76,6 +76,8 @@ def test_survivors_are_writes_of_the_cache_in_their_order(kind):
             "few": 0 < len(kept) < 30, "torn": any(size < sizes[i] for i, size in kept),
             "newest": indices == list(range(100 - len(kept), 100))}[kind]
     assert kept == writelog.survivors(kind, list(sizes), sizes, random.Random(1))
+    larger = writelog.survivors(kind, list(sizes), sizes, random.Random(1), 4096)
+    assert all(size == sizes[i] or size % 4096 == 0 for i, size in larger)
 
 
 def test_promises_come_back_and_a_changed_one_does_not(log, tmp_path):

@@ -142,11 +142,11 @@ class WriteLog:
 KINDS = ("all", "none", "most", "half", "few", "torn", "newest")
 
 
-def survivors(kind, volatile, sizes, dice):
+def survivors(kind, volatile, sizes, dice, whole=SECTOR):
     """Of the writes with these indices and sizes those that reach the disk, as (index, bytes), in their order.
 
     all: the machine dies, the disk does not; none: the cache is lost; most, half, few: a random part; torn: as half,
-    and one of three is cut off at a sector; newest: the last ones before the cut, not those before them.
+    and one of three is cut off at a multiple of `whole` bytes; newest: the last ones before the cut, not those before.
     """
     if kind == "all":
         return [(i, sizes[i]) for i in volatile]
@@ -157,7 +157,7 @@ def survivors(kind, volatile, sizes, dice):
     share = {"most": 0.9, "half": 0.5, "few": 0.1, "torn": 0.5}[kind]
     kept = [(i, sizes[i]) for i in volatile if dice.random() < share]
     if kind == "torn":
-        kept = [(i, dice.randrange(0, size, SECTOR)) if size > SECTOR and dice.random() < 1 / 3 else (i, size)
+        kept = [(i, dice.randrange(0, size, whole)) if size > whole and dice.random() < 1 / 3 else (i, size)
                 for i, size in kept]
     return kept
 
