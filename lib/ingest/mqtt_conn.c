@@ -528,11 +528,13 @@ void eop_mqtt_conn_close(eop_mqtt_conn *conn) {
         disconnect(conn);
     }
     pthread_mutex_lock(&conn->mutex);
+    /* Where Paho has closed the connection it sends nothing more that could still be poisoned. */
+    bool over = conn->phase != EOP_MQTT_CONNECTED && conn->phase != EOP_MQTT_SUBSCRIBED;
     conn->phase = EOP_MQTT_CLOSED;
     while (conn->users > 0) {
         pthread_cond_wait(&conn->cond, &conn->mutex);
     }
-    bool leave = conn->poisoned || conn->pending > 0;
+    bool leave = conn->poisoned || (conn->pending > 0 && !over);
     conn->dead = true;
     pthread_mutex_unlock(&conn->mutex);
     if (leave) {

@@ -22,7 +22,8 @@
  *   list of unacknowledged messages; cleaning the session, resending or destroying the handle then
  *   uses them again. So a publishing handle never has clean session set on Paho's side (MQTT 5:
  *   clean start and an expiry of one second instead), is never connected twice, and is left alone
- *   if anything was under way when the link broke.
+ *   if a send met such an error, which its callback says. Where the broker ended the link, with
+ *   whatever under way, nothing is wrong with it.
  * - Destroying the last handle stops Paho's threads, which races with a new one being made; and its
  *   threads sleep through new connections: see mqtt_anchor.h. */
 #ifndef EOP_INGEST_MQTT_CONN_H

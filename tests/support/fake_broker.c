@@ -312,15 +312,25 @@ static void *serve(void *argument) {
 
 /* -- from outside -- */
 
-static void listen_again(fake_broker *b) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)b->port)};
-    socklen_t size = sizeof(address);
+int fake_broker_listen(int port, int backlog) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     int one = 1;
+    int tries = 0;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    b->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    setsockopt(b->listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-    cr_assert_eq(bind(b->listener, (struct sockaddr *)&address, sizeof(address)), 0);
-    cr_assert_eq(listen(b->listener, 16), 0);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+    /* The thread's poll() holds a listener that was closed until it returns. */
+    while (bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 && tries++ < 1000) {
+        poll(NULL, 0, 5);
+    }
+    cr_assert_eq(listen(fd, backlog), 0);
+    return fd;
+}
+
+static void listen_again(fake_broker *b) {
+    struct sockaddr_in address;
+    socklen_t size = sizeof(address);
+    b->listener = fake_broker_listen(b->port, 16);
     cr_assert_eq(getsockname(b->listener, (struct sockaddr *)&address, &size), 0);
     b->port = ntohs(address.sin_port);
 }
@@ -386,8 +396,9 @@ void fake_broker_hang_up(fake_broker *b, bool away) {
 }
 
 void fake_broker_back(fake_broker *b) {
+    int fd = fake_broker_listen(b->port, 16);
     pthread_mutex_lock(&b->mutex);
-    listen_again(b);
+    b->listener = fd;
     release(b);
 }
 

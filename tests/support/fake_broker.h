@@ -56,6 +56,8 @@ fake_seen fake_broker_seen(fake_broker *broker);
 /** Closes all connections; with away the port, too, until fake_broker_back(). */
 void fake_broker_hang_up(fake_broker *broker, bool away);
 void fake_broker_back(fake_broker *broker);
+/** A listener on this port of 127.0.0.1, 0: on any. */
+int fake_broker_listen(int port, int backlog);
 /** Writes bytes to all connections. */
 void fake_broker_send(fake_broker *broker, const void *bytes, size_t size);
 /** Says DISCONNECT (MQTT 5) with this reason to all, and closes the connections. */

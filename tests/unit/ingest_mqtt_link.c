@@ -419,17 +419,13 @@ Test(ingest_mqtt_link, is_back_soon_after_a_broker_that_was_not_available) {
 Test(ingest_mqtt_link, is_back_soon_after_a_void) {
     enum { FILL = 8 };
     struct sockaddr_in address = {.sin_family = AF_INET};
-    int one = 1;
     int fill[FILL];
     start(&plain, "\"a\"", "");
     WAIT_FOR(now_heard().up);
     fake_broker_hang_up(broker, true);
-    int void_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int void_ = fake_broker_listen(fake_broker_port(broker), 0);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     address.sin_port = htons((uint16_t)fake_broker_port(broker));
-    setsockopt(void_, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-    cr_assert_eq(bind(void_, (struct sockaddr *)&address, sizeof(address)), 0);
-    cr_assert_eq(listen(void_, 0), 0);
     for (int i = 0; i < FILL; i++) {
         fill[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         (void)!connect(fill[i], (struct sockaddr *)&address, sizeof(address));
