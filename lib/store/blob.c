@@ -108,6 +108,106 @@ void eop_blob_end(edgeops_store *store, eop_blobs *blobs) {
     *blobs = (eop_blobs){0};
 }
 
+/* -- rows that refer to blobs -- */
+
+/* An asset with its columns of blobs. */
+typedef struct holder {
+    uint32_t asset;
+    uint32_t count;
+    uint32_t *channels;
+} holder;
+
+typedef struct holders {
+    holder *items;
+    size_t count;
+    size_t capacity;
+} holders;
+
+static edgeops_status add_holder(holders *list, const eop_asset *asset) {
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < asset->channel_count; i++) {
+        n += asset->channels[i]->type == EDGEOPS_TYPE_BLOB;
+    }
+    if (n == 0) {
+        return EDGEOPS_OK;
+    }
+    uint32_t *channels = eop_calloc(n, sizeof *channels);
+    if (channels == NULL ||
+        !eop_grow(&list->items, &list->capacity, list->count + 1, sizeof *list->items)) {
+        eop_free(channels);
+        return eop_fail_nomem("store");
+    }
+    list->items[list->count++] = (holder){asset->id, n, channels};
+    n = 0;
+    for (uint32_t i = 0; i < asset->channel_count; i++) {
+        if (asset->channels[i]->type == EDGEOPS_TYPE_BLOB) {
+            channels[n++] = i;
+        }
+    }
+    return EDGEOPS_OK;
+}
+
+static void free_holders(holders *list) {
+    for (size_t i = 0; i < list->count; i++) {
+        eop_free(list->items[i].channels);
+    }
+    eop_free(list->items);
+}
+
+static edgeops_status list_holders(holders *list, edgeops_store *store) {
+    edgeops_status status = EDGEOPS_OK;
+    pthread_mutex_lock(&store->lock);
+    for (size_t i = 0; status == EDGEOPS_OK && i < store->assets.count; i++) {
+        status = add_holder(list, store->assets.items[i]);
+    }
+    pthread_mutex_unlock(&store->lock);
+    return status;
+}
+
+static edgeops_status walk_asset(edgeops_store *store, const holder *from, eop_blob_fn fn,
+                                 void *user_data) {
+    static const eop_chunk_filter all = {INT64_MIN, INT64_MAX, UINT64_MAX};
+    eop_selection want = {.asset = from->asset,
+                          .from = INT64_MIN,
+                          .to = INT64_MAX,
+                          .max_ordinal = UINT64_MAX,
+                          .channels = from->channels};
+    eop_scan scan = {0};
+    eop_rows rows = {0};
+    edgeops_status status = EDGEOPS_OK;
+    for (uint32_t k = 0; status == EDGEOPS_OK && k < from->count; k++) {
+        status = eop_rows_add_vector(&rows, EDGEOPS_TYPE_BLOB, 1);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_scan_open(&scan, store, &want, rows.vectors, from->count);
+        if (status == EDGEOPS_OK) {
+            status = fn(from->asset, from->channels, &scan.memory, user_data);
+        }
+        for (size_t i = 0; status == EDGEOPS_OK && i < scan.chunks.count; i++) {
+            eop_rows_clear(&rows);
+            status = eop_telemetry_read(&rows, &scan.reader, &scan.chunks.items[i], &all,
+                                        from->channels);
+            if (status == EDGEOPS_OK || eop_sql_unreadable(status)) {
+                status =
+                    fn(from->asset, from->channels, status == EDGEOPS_OK ? &rows : NULL, user_data);
+            }
+        }
+        eop_scan_dispose(&scan);
+    }
+    eop_rows_dispose(&rows);
+    return status == EDGEOPS_E_NOTFOUND ? EDGEOPS_OK : status;
+}
+
+edgeops_status eop_blob_walk(edgeops_store *store, eop_blob_fn fn, void *user_data) {
+    holders list = {0};
+    edgeops_status status = list_holders(&list, store);
+    for (size_t i = 0; status == EDGEOPS_OK && i < list.count; i++) {
+        status = walk_asset(store, &list.items[i], fn, user_data);
+    }
+    free_holders(&list);
+    return status;
+}
+
 /* -- sweeping -- */
 
 /* Digests; sorted once all are added. */
@@ -198,62 +298,15 @@ static edgeops_status list_files(digests *files, const edgeops_store *store) {
     return status;
 }
 
-/* An asset with its columns of blobs. */
-typedef struct holder {
-    uint32_t asset;
-    uint32_t count;
-    uint32_t *channels;
-} holder;
-
-typedef struct holders {
-    holder *items;
-    size_t count;
-    size_t capacity;
-} holders;
-
-static edgeops_status add_holder(holders *list, const eop_asset *asset) {
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < asset->channel_count; i++) {
-        n += asset->channels[i]->type == EDGEOPS_TYPE_BLOB;
-    }
-    if (n == 0) {
-        return EDGEOPS_OK;
-    }
-    uint32_t *channels = eop_calloc(n, sizeof *channels);
-    if (channels == NULL ||
-        !eop_grow(&list->items, &list->capacity, list->count + 1, sizeof *list->items)) {
-        eop_free(channels);
-        return eop_fail_nomem("store");
-    }
-    list->items[list->count++] = (holder){asset->id, n, channels};
-    n = 0;
-    for (uint32_t i = 0; i < asset->channel_count; i++) {
-        if (asset->channels[i]->type == EDGEOPS_TYPE_BLOB) {
-            channels[n++] = i;
-        }
-    }
-    return EDGEOPS_OK;
-}
-
-static void free_holders(holders *list) {
-    for (size_t i = 0; i < list->count; i++) {
-        eop_free(list->items[i].channels);
-    }
-    eop_free(list->items);
-}
-
-static edgeops_status list_holders(holders *list, edgeops_store *store) {
+static edgeops_status mark_rows(uint32_t asset, const uint32_t *channels, const eop_rows *rows,
+                                void *user_data) {
+    digests *used = user_data;
     edgeops_status status = EDGEOPS_OK;
-    pthread_mutex_lock(&store->lock);
-    for (size_t i = 0; status == EDGEOPS_OK && i < store->assets.count; i++) {
-        status = add_holder(list, store->assets.items[i]);
+    (void)asset;
+    (void)channels;
+    if (rows == NULL) {
+        return edgeops_error_last()->code; /* nobody knows what it refers to */
     }
-    pthread_mutex_unlock(&store->lock);
-    return status;
-}
-
-static edgeops_status mark_rows(digests *used, const eop_rows *rows) {
-    edgeops_status status = EDGEOPS_OK;
     for (size_t k = 0; k < rows->vector_count; k++) {
         const eop_vector *vector = &rows->vectors[k];
         for (size_t i = 0; status == EDGEOPS_OK && i < vector->filled; i++) {
@@ -269,38 +322,6 @@ static edgeops_status mark_rows(digests *used, const eop_rows *rows) {
         sort_digests(used);
     }
     return status;
-}
-
-static edgeops_status mark_asset(digests *used, edgeops_store *store, const holder *from) {
-    static const eop_chunk_filter all = {INT64_MIN, INT64_MAX, UINT64_MAX};
-    eop_selection want = {.asset = from->asset,
-                          .from = INT64_MIN,
-                          .to = INT64_MAX,
-                          .max_ordinal = UINT64_MAX,
-                          .channels = from->channels};
-    eop_scan scan = {0};
-    eop_rows rows = {0};
-    edgeops_status status = EDGEOPS_OK;
-    for (uint32_t k = 0; status == EDGEOPS_OK && k < from->count; k++) {
-        status = eop_rows_add_vector(&rows, EDGEOPS_TYPE_BLOB, 1);
-    }
-    if (status == EDGEOPS_OK) {
-        status = eop_scan_open(&scan, store, &want, rows.vectors, from->count);
-        if (status == EDGEOPS_OK) {
-            status = mark_rows(used, &scan.memory);
-        }
-        for (size_t i = 0; status == EDGEOPS_OK && i < scan.chunks.count; i++) {
-            eop_rows_clear(&rows);
-            status = eop_telemetry_read(&rows, &scan.reader, &scan.chunks.items[i], &all,
-                                        from->channels);
-            if (status == EDGEOPS_OK) {
-                status = mark_rows(used, &rows);
-            }
-        }
-        eop_scan_dispose(&scan);
-    }
-    eop_rows_dispose(&rows);
-    return status == EDGEOPS_E_NOTFOUND ? EDGEOPS_OK : status;
 }
 
 /* Removes a file that no row refers to, unless it was used again since `start`. */
@@ -351,21 +372,16 @@ edgeops_status eop_blob_sweep(edgeops_store *store, eop_blob_stats *stats) {
     eop_blob_stats done = {0};
     digests files = {0};
     digests used = {0};
-    holders list = {0};
     /* The clock of the file system may be a tick behind ours. */
     edgeops_time start = eop_now() - EDGEOPS_SECOND;
     edgeops_status status = list_files(&files, store);
     if (status == EDGEOPS_OK && files.count > 0) {
-        status = list_holders(&list, store);
-    }
-    for (size_t i = 0; status == EDGEOPS_OK && i < list.count; i++) {
-        status = mark_asset(&used, store, &list.items[i]);
+        status = eop_blob_walk(store, mark_rows, &used);
     }
     if (status == EDGEOPS_OK) {
         sort_digests(&used);
         status = remove_files(&done, store, &files, &used, start);
     }
-    free_holders(&list);
     eop_free(files.items);
     eop_free(used.items);
     if (status == EDGEOPS_OK && stats != NULL) {

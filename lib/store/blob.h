@@ -5,6 +5,7 @@
 #ifndef EOP_STORE_BLOB_H
 #define EOP_STORE_BLOB_H
 
+#include "column/rows.h"
 #include "store/blob_file.h"
 
 /** The blobs of one append. */
@@ -24,6 +25,14 @@ edgeops_status eop_blob_begin(eop_blobs *out, edgeops_store *store, const edgeop
 /** Between the two: brings them to the disk. */
 edgeops_status eop_blob_sync(edgeops_store *store, eop_blobs *blobs);
 void eop_blob_end(edgeops_store *store, eop_blobs *blobs);
+
+/** Called with some rows of an asset; vector k has those of channel channels[k]. rows NULL: a chunk
+ * cannot be read, the last error says why. */
+typedef edgeops_status (*eop_blob_fn)(uint32_t asset, const uint32_t *channels,
+                                      const eop_rows *rows, void *user_data);
+/** Gives all rows of all assets with channels of blobs, in memory and in chunks, a piece at a
+ * time. */
+edgeops_status eop_blob_walk(edgeops_store *store, eop_blob_fn fn, void *user_data);
 
 typedef struct eop_blob_stats {
     uint64_t kept; /**< files */

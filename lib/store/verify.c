@@ -3,20 +3,14 @@
  * a snapshot, so appends and reads go on meanwhile. */
 #include "store/verify.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/error.h"
-#include "base/fd.h"
-#include "base/file.h"
-#include "base/hash.h"
 #include "base/memory.h"
 #include "base/str.h"
-#include "base/tree.h"
 #include "column/chunk.h"
 #include "journal/journal_file.h"
 #include "journal/table_frame.h"
@@ -25,6 +19,7 @@
 #include "store/rollup.h"
 #include "store/snapshot.h"
 #include "store/telemetry_db.h"
+#include "store/verify_blob.h"
 
 #define HINT_SAMPLES                                                                               \
     "import these samples again where their source still has them, or restore a backup; and look " \
@@ -568,47 +563,14 @@ static edgeops_status check_above(verify *v) {
 
 /* -- blobs -- */
 
-/* "ab/REST": the digest in two parts. A half-written file has another name. */
-static edgeops_status check_blob(const eop_tree_entry *entry, void *user_data) {
-    verify *v = user_data;
-    char hex[65] = "";
-    if (entry->folder || strchr(entry->path, '.') != NULL) {
-        return EDGEOPS_OK;
-    }
-    char *path = eop_format("%s/data/blobs/%s", v->store->home, entry->path);
-    if (path == NULL) {
-        return eop_fail_nomem("store");
-    }
-    edgeops_status status = EDGEOPS_OK;
-    int fd = eop_open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd >= 0) {
-        status = eop_sha256_of_fd(hex, NULL, fd, path);
-        close(fd);
-        v->sum.blobs++;
-        bool same = strlen(entry->path) == 65 && strncmp(hex, entry->path, 2) == 0 &&
-                    strcmp(hex + 2, entry->path + 3) == 0;
-        if (is_damage(status) || (status == EDGEOPS_OK && !same)) {
-            char *what = eop_format("blob %s", entry->path);
-            report_finding(v, &(eop_finding){.what = what != NULL ? what : "blob",
-                                             .detail = "has other content than its name says",
-                                             .hint = HINT_SAMPLES});
-            eop_free(what);
-            status = EDGEOPS_OK;
-        }
-    }
-    eop_free(path);
-    return status == EDGEOPS_OK ? report_progress(v, AT_BLOBS, ALL, 0) : status;
+static edgeops_status on_progress_blobs(double part, void *user_data) {
+    return report_progress(user_data, AT_BLOBS, ALL, part);
 }
 
 static edgeops_status check_blobs(verify *v) {
-    char *folder = eop_path_join(v->store->home, "data/blobs");
-    if (folder == NULL) {
-        return eop_fail_nomem("store");
-    }
-    edgeops_status status =
-        eop_file_exists(folder) ? eop_tree_walk(folder, check_blob, v) : EDGEOPS_OK;
-    eop_free(folder);
-    return status;
+    eop_verify_handler handler = {
+        .finding = on_finding_above, .progress = on_progress_blobs, .user_data = v};
+    return eop_verify_blobs(&v->sum, v->store, &handler);
 }
 
 edgeops_status eop_store_verify(eop_verified *out, edgeops_store *store,
