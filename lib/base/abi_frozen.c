@@ -341,12 +341,13 @@ AT(lane_options, on_state, 32);
 AT(lane_options, on_drain, 40);
 AT(lane_options, user_data, 48);
 
-GROWS(store_options, 40);
+GROWS(store_options, 48);
 AT(store_options, struct_size, 0);
 AT(store_options, segment_bytes, 8);
 AT(store_options, free_floor_bytes, 16);
 AT(store_options, durability, 24);
 AT(store_options, ahead_limit, 32);
+AT(store_options, sync_interval, 40);
 
 GROWS(append_result, 56);
 AT(append_result, struct_size, 0);
