@@ -229,7 +229,7 @@ AT(hld_host, now, 40);
 AT(hld_host, state, 48);
 AT(hld_host, lost, 56);
 
-GROWS(hld_driver, 80);
+GROWS(hld_driver, 88);
 AT(hld_driver, struct_size, 0);
 AT(hld_driver, abi_minor, 4);
 AT(hld_driver, name, 8);
@@ -241,6 +241,7 @@ AT(hld_driver, start, 48);
 AT(hld_driver, stop, 56);
 AT(hld_driver, close, 64);
 AT(hld_driver, forget, 72);
+AT(hld_driver, describe, 80);
 
 GROWS(source_stats, 368);
 AT(source_stats, struct_size, 0);
