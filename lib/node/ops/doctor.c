@@ -172,9 +172,9 @@ static void check_publishing(doctor *d, const eop_json *shown) {
         return;
     }
     char *name = eop_format("deployment %s broker", eop_json_string(shown, "name", ""));
-    char *detail =
-        eop_format("%s; %lld predictions wait for it", eop_json_string(publishing, "reason", ""),
-                   (long long)eop_json_integer(shown, "outbox", 0));
+    char *detail = eop_format("%s; %lld predictions are not published",
+                              eop_json_string(publishing, "reason", ""),
+                              (long long)eop_json_integer(shown, "outbox", 0));
     if (s != NULL && !eop_source_enabled(s)) {
         put(d, name, "warn", "its source is stopped: no new samples come in",
             "start it with 'source start'");
