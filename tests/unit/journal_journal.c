@@ -384,6 +384,38 @@ Test(journal_journal, closed_journal_that_lost_or_got_bytes_is_damage) {
     eop_free(data);
 }
 
+Test(journal_journal, damaged_segment_is_kept_when_its_frames_are_in_chunks) {
+    enum { AT = 64 + 20 };
+    uint64_t damaged = 0;
+    uint64_t torn = 0;
+    char *data = NULL;
+    size_t size = 0;
+    char aside[200];
+    eop_journal *journal = NULL;
+    seen s;
+    CHECK_OK(open_journal(&journal, &s, 0));
+    CHECK_OK(eop_journal_rotate(journal, 0));
+    write_frame(journal, 'a', 100);
+    write_frame(journal, 'b', 100);
+    eop_journal_close(journal);
+    snprintf(aside, sizeof aside, "%s.bad", segment_path(1));
+    cr_assert_eq(look(&damaged, &torn, NULL), 2);
+    cr_assert_not(eop_file_exists(aside));
+    overwrite(segment_path(1), "x", 1, AT);
+    CHECK_OK(open_journal(&journal, &s, 0));
+    cr_assert_eq(eop_journal_damaged(journal), 1);
+    CHECK_OK(eop_journal_rotate(journal, 0));
+    eop_journal_retire(journal, 1);
+    cr_assert_not(eop_journal_has_spare(journal));
+    CHECK_OK(eop_journal_rotate(journal, 0));
+    write_frame(journal, 'c', 100);
+    eop_journal_close(journal);
+    CHECK_OK(eop_file_read(&data, &size, aside, 2 << 20));
+    cr_assert_eq(data[AT], 'x');
+    cr_assert_eq(data[AT + 120], 'b');
+    eop_free(data);
+}
+
 Test(journal_journal, lost_segments_are_damage) {
     eop_journal *journal = NULL;
     uint64_t damaged = 0;
