@@ -331,7 +331,8 @@ static void note_torn(eop_journal *journal) {
             journal->since = journal->last_number + 1;
         }
     }
-    if (active != 0 && (journal->since > active || journal->active.version == 1)) {
+    if (active != 0 &&
+        (journal->since > active || journal->active.version == 1 || journal->closed)) {
         journal->active.bytes = journal->end; /* takes no more frames */
     }
 }
@@ -497,7 +498,8 @@ uint64_t eop_journal_settle(eop_journal *journal, bool pending) {
     if (sound && !journal->closed) {
         sound = write_closing(journal) == EDGEOPS_OK;
     }
-    if ((!journal->closed || journal->active.bytes != journal->end) &&
+    struct stat st;
+    if ((fstat(journal->fd, &st) != 0 || (uint64_t)st.st_size != journal->end) &&
         ftruncate(journal->fd, (off_t)journal->end) == 0) {
         journal->active.bytes = journal->end;
     }
