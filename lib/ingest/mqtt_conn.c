@@ -25,8 +25,6 @@
 #include "ingest/mqtt_explain.h"
 #include "ingest/mqtt_private.h"
 
-#define AGAIN_FOR         (2 * EDGEOPS_SECOND)
-#define AGAIN_EVERY       (50 * EDGEOPS_MILLISECOND)
 #define REPLY_TIMEOUT     (15 * EDGEOPS_SECOND)
 #define DRAIN_TIMEOUT     (EDGEOPS_SECOND / 2)
 #define CLOSE_TIMEOUT     (5 * EDGEOPS_SECOND)
@@ -40,9 +38,12 @@ unsigned eop_mqtt_conn_left(void) {
 
 /* -- connecting -- */
 
+static bool wants_clean_session(const eop_mqtt_conn *conn) {
+    return conn->clear || (!conn->publisher && conn->config->clean_session);
+}
+
 static void connected(eop_mqtt_conn *conn) {
     pthread_mutex_lock(&conn->mutex);
-    conn->heard = eop_monotonic();
     if (conn->phase == EOP_MQTT_OPENING) {
         conn->phase = EOP_MQTT_CONNECTED;
         pthread_cond_broadcast(&conn->cond);
@@ -73,23 +74,56 @@ static void on_failed5(void *context, MQTTAsync_failureData5 *data) {
     eop_mqtt_conn_end(context, EOP_MQTT_FAILED, code, data->message);
 }
 
-/* Paho does not say why. Where the broker was heard lately it can only have closed the connection;
- * where it was not, the keep-alive may have run out instead. */
 static void on_lost(void *context, char *cause) {
-    eop_mqtt_conn *conn = context;
-    char text[EOP_MQTT_REASON_SIZE];
     (void)cause;
-    pthread_mutex_lock(&conn->mutex);
-    edgeops_duration quiet = (eop_monotonic() - conn->heard) / EDGEOPS_SECOND;
-    pthread_mutex_unlock(&conn->mutex);
-    if (quiet * 2 < conn->keep_alive_s * 3) {
-        snprintf(text, sizeof(text), "the broker closed it and gave no reason");
-    } else {
-        snprintf(text, sizeof(text),
-                 "the broker has not answered for %d s, or closed it and gave no reason",
+    eop_mqtt_conn_end(context, EOP_MQTT_LOST, 0, NULL);
+}
+
+/* Why a connection that was up has ended: called right after on_lost, see ask_for_the_reason(). Paho
+ * itself closes it when a ping is not answered, and otherwise when the socket has an error. */
+static void note_end(eop_mqtt_conn *conn, const char *message) {
+    char text[EOP_MQTT_REASON_SIZE] = "the broker closed it and gave no reason";
+    if (message != NULL && strcmp(message, "MQTTProtocol_closeSession") == 0) {
+        snprintf(text, sizeof(text), "the broker has not answered for %d s",
                  conn->keep_alive_s * 3 / 2);
     }
-    eop_mqtt_conn_end(conn, EOP_MQTT_LOST, 0, text);
+    pthread_mutex_lock(&conn->mutex);
+    if (conn->phase == EOP_MQTT_LOST && conn->reason[0] == '\0') {
+        memcpy(conn->reason, text, sizeof(text));
+    }
+    pthread_mutex_unlock(&conn->mutex);
+}
+
+static void on_ended(void *context, MQTTAsync_failureData *data) {
+    note_end(context, data->message);
+}
+
+static void on_ended5(void *context, MQTTAsync_failureData5 *data) {
+    note_end(context, data->message);
+}
+
+/* Paho says why a connection ended to the attempt's onFailure only, which it clears on success. To
+ * connect a handle that is connected sets it again and does nothing else, here on Paho's thread,
+ * after the clearing. Should the connection break before Paho looks at that request, Paho connects
+ * once more, without credentials, until the link closes the handle. */
+static void ask_for_the_reason(void *context, char *cause) {
+    eop_mqtt_conn *conn = context;
+    MQTTAsync_connectOptions connect = MQTTAsync_connectOptions_initializer;
+    MQTTAsync_connectOptions connect5 = MQTTAsync_connectOptions_initializer5;
+    MQTTAsync_SSLOptions tls = MQTTAsync_SSLOptions_initializer;
+    (void)cause;
+    if (conn->config->v5) {
+        connect = connect5;
+        connect.onFailure5 = on_ended5;
+    } else {
+        connect.MQTTVersion = MQTTVERSION_3_1_1;
+        connect.cleansession = wants_clean_session(conn);
+        connect.onFailure = on_ended;
+    }
+    connect.context = conn;
+    connect.keepAliveInterval = conn->keep_alive_s;
+    connect.ssl = conn->config->tls ? &tls : NULL;
+    (void)MQTTAsync_connect(conn->handle, &connect);
 }
 
 /* MQTT 5: the broker says why it hangs up. Paho closes the socket and says nothing more: this is
@@ -179,6 +213,7 @@ static edgeops_status make_handle(eop_mqtt_conn *conn, const eop_mqtt_conn_optio
         goto out;
     }
     MQTTAsync_setCallbacks(conn->handle, conn, on_lost, eop_mqtt_conn_arrived, NULL);
+    MQTTAsync_setConnected(conn->handle, conn, ask_for_the_reason);
     if (config->v5) {
         MQTTAsync_setDisconnected(conn->handle, conn, on_disconnected);
     }
@@ -202,7 +237,7 @@ static void set_session(const eop_mqtt_conn *conn, MQTTAsync_connectOptions *con
     const eop_mqtt_config *config = conn->config;
     if (!config->v5) {
         connect->MQTTVersion = MQTTVERSION_3_1_1;
-        connect->cleansession = conn->clear || (!conn->publisher && config->clean_session);
+        connect->cleansession = wants_clean_session(conn);
         return;
     }
     connect->cleanstart = conn->publisher || conn->clear || config->clean_session;
@@ -388,31 +423,15 @@ static edgeops_status explain_loss(eop_mqtt_conn *conn) {
                     reason[0] != '\0' ? ": " : "", reason);
 }
 
-/* Until all filters are answered; what was refused for its packet id is asked for again as the
- * broker's own messages, which have the ids, become fewer. */
-static edgeops_status subscribe(eop_mqtt_conn *conn, eop_mqtt_phase *next) {
-    edgeops_duration begun = eop_monotonic();
-    edgeops_status status = eop_mqtt_conn_subscribe(conn);
-    while (status == EDGEOPS_OK) {
-        status = eop_mqtt_conn_wait_phase(conn, EOP_MQTT_CONNECTED, begun + REPLY_TIMEOUT, next);
-        if (status < 0 || *next != EOP_MQTT_SUBSCRIBED || conn->refused == 0 ||
-            eop_monotonic() >= begun + AGAIN_FOR) {
-            return status;
-        }
-        status = eop_mqtt_conn_wait_phase(conn, EOP_MQTT_SUBSCRIBED, eop_monotonic() + AGAIN_EVERY,
-                                          next);
-        if (status == EDGEOPS_E_TIMEOUT) {
-            *next = EOP_MQTT_SUBSCRIBED;
-            status = eop_mqtt_conn_subscribe_again(conn);
-        }
-    }
-    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
-}
-
 static edgeops_status wait_subscribed(eop_mqtt_conn *conn, char *detail, size_t size) {
     const eop_mqtt_config *config = conn->config;
     eop_mqtt_phase next = EOP_MQTT_CONNECTED;
-    edgeops_status status = subscribe(conn, &next);
+    edgeops_status status = eop_mqtt_conn_subscribe(conn);
+    if (status < 0) {
+        return status;
+    }
+    status =
+        eop_mqtt_conn_wait_phase(conn, EOP_MQTT_CONNECTED, eop_monotonic() + REPLY_TIMEOUT, &next);
     if (status < 0) {
         return status;
     }
@@ -474,11 +493,34 @@ const eop_mqtt_granted *eop_mqtt_conn_granted(const eop_mqtt_conn *conn, size_t 
     return conn->granted;
 }
 
+/* While a write does not complete, Paho neither pings nor looks whether pings are answered. */
+static edgeops_status wait_publishing(eop_mqtt_conn *conn, eop_mqtt_phase *next) {
+    edgeops_duration pause = conn->keep_alive_s * EDGEOPS_SECOND / 2;
+    edgeops_status status = EDGEOPS_E_TIMEOUT;
+    while (status == EDGEOPS_E_TIMEOUT) {
+        status = eop_mqtt_conn_wait_phase(conn, EOP_MQTT_CONNECTED, eop_monotonic() + pause, next);
+        if (status == EDGEOPS_E_TIMEOUT && eop_mqtt_conn_stuck(conn)) {
+            return eop_fail(EDGEOPS_E_CLOSED, "mqtt",
+                            "connection to %s:%u lost: the broker has not answered for %d s, and "
+                            "takes no more data",
+                            conn->config->host, (unsigned)conn->config->port,
+                            conn->keep_alive_s * 5 / 2);
+        }
+    }
+    return status;
+}
+
 edgeops_status eop_mqtt_conn_wait_down(eop_mqtt_conn *conn) {
     eop_mqtt_phase next = EOP_MQTT_OPENING;
-    edgeops_status status = eop_mqtt_conn_wait_phase(
-        conn, conn->publisher ? EOP_MQTT_CONNECTED : EOP_MQTT_SUBSCRIBED, EDGEOPS_FOREVER, &next);
-    return status < 0 ? status : explain_loss(conn);
+    edgeops_status status = conn->publisher ? wait_publishing(conn, &next)
+                                            : eop_mqtt_conn_wait_phase(conn, EOP_MQTT_SUBSCRIBED,
+                                                                       EDGEOPS_FOREVER, &next);
+    if (status < 0) {
+        return status;
+    }
+    /* Takes Paho's mutex: whoever ended the connection has said why by then. */
+    (void)MQTTAsync_isConnected(conn->handle);
+    return explain_loss(conn);
 }
 
 void eop_mqtt_conn_interrupt(eop_mqtt_conn *conn) {

@@ -17,11 +17,13 @@
  *   for 1.5 times as long after that: a silent peer is noticed after 2.5 times the keep-alive. It
  *   looks at most every tenth of the keep-alive of whichever handle connected last in the process,
  *   and when a poll of a second ends: see eop_mqtt_anchor_pace(). It takes no notice of the
- *   broker's own keep-alive in CONNACK, and does not say why it ended a link.
+ *   broker's own keep-alive in CONNACK; it notices nothing while a write is under way, which
+ *   eop_mqtt_conn_stuck() makes up for where more sends wait behind that one; and it says why a link ended to who asked to connect only:
+ *   see ask_for_the_reason() in mqtt_conn.c.
  * - When a QoS 1 or 2 send meets a socket error, Paho frees topic and payload but keeps them in its
  *   list of unacknowledged messages; cleaning the session, resending or destroying the handle then
  *   uses them again. So a publishing handle never has clean session set on Paho's side (MQTT 5:
- *   clean start and an expiry of one second instead), is never connected twice, and is left alone
+ *   clean start and an expiry of one second instead), is never used after a loss, and is left alone
  *   if a send met such an error, which its callback says. Where the broker ended the link, with
  *   whatever under way, nothing is wrong with it.
  * - Destroying the last handle stops Paho's threads, which races with a new one being made; and its

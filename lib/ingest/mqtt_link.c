@@ -35,6 +35,7 @@
 #define PATIENCE_LAST  (15 * EDGEOPS_SECOND)
 #define PATIENCE_TCP   (1 * EDGEOPS_SECOND)
 #define BACKOFF_HUNG   (250 * EDGEOPS_MILLISECOND) /* the attempt itself was pause enough */
+#define REPEATS        3
 #define MAX_LEFT       256 /* with this many handles left alone only the longest back-off is used */
 #define DETAIL         256
 
@@ -55,10 +56,11 @@ struct eop_mqtt_link {
 
     /* The thread's own. */
     uint64_t attempts;
-    bool cleared;     /* 3.1.1 publisher: the broker has no session of an earlier connection */
-    bool had_session; /* the broker was to keep the session of the connection before */
-    bool hung;        /* the last attempt got no answer */
-    bool taken_over;  /* the last connection ended so */
+    bool cleared;         /* 3.1.1 publisher: the broker has no session of an earlier connection */
+    bool had_session;     /* the broker was to keep the session of the connection before */
+    bool hung;            /* the last attempt got no answer */
+    bool taken_over;      /* the last connection ended so */
+    unsigned short_lives; /* connections in a row that ended soon */
     edgeops_duration patience;
     edgeops_duration away; /* since when there is no connection */
     edgeops_duration backoff;
@@ -310,6 +312,21 @@ static edgeops_duration next_pause(eop_mqtt_link *link, edgeops_status status,
     return jitter(link, pause);
 }
 
+/* In 3.1.1 a broker cannot say that two clients have one id, or that it does not take a message: it
+ * hangs up, each time. */
+static void hint_at_repeats(eop_mqtt_link *link, edgeops_duration life, char detail[DETAIL]) {
+    if (life >= GOOD_LIFE) {
+        link->short_lives = 0;
+    }
+    if (life == 0 || life >= GOOD_LIFE || link->taken_over || ++link->short_lives < REPEATS) {
+        return;
+    }
+    size_t used = strlen(detail);
+    snprintf(detail + used, DETAIL - used, ", %u times in a row: another client may have this id%s",
+             link->short_lives,
+             link->options.publisher ? ", or it does not take what is published" : "");
+}
+
 static void *control(void *argument) {
     eop_mqtt_link *link = argument;
     link->away = eop_monotonic();
@@ -326,6 +343,7 @@ static void *control(void *argument) {
                      "; %u client handles could not be freed, restart the program",
                      eop_mqtt_conn_left());
         }
+        hint_at_repeats(link, life, detail);
         if (status != EDGEOPS_E_CANCELED) {
             link->options.on_state(status, detail, link->generation, NULL, link->options.user_data);
         }

@@ -31,13 +31,6 @@ void eop_mqtt_conn_end(eop_mqtt_conn *conn, eop_mqtt_phase next, int code, const
     pthread_mutex_unlock(&conn->mutex);
 }
 
-void eop_mqtt_conn_heard(eop_mqtt_conn *conn) {
-    edgeops_duration now = eop_monotonic();
-    pthread_mutex_lock(&conn->mutex);
-    conn->heard = now;
-    pthread_mutex_unlock(&conn->mutex);
-}
-
 bool eop_mqtt_conn_wait_until(eop_mqtt_conn *conn, edgeops_duration deadline) {
     if (deadline == EDGEOPS_FOREVER) {
         return pthread_cond_wait(&conn->cond, &conn->mutex) == 0;

@@ -26,6 +26,7 @@ typedef struct eop_mqtt_slot {
     eop_mqtt_conn *conn;
     struct eop_mqtt_slot *next; /* of the free ones */
     uint64_t id;
+    uint64_t size;
     uint8_t qos;
 } eop_mqtt_slot;
 
@@ -58,9 +59,8 @@ struct eop_mqtt_conn {
     /* Guarded by mutex. */
     eop_mqtt_phase phase;
     bool interrupted;
-    bool dead;              /* user_data is gone */
-    bool poisoned;          /* a send met a socket error */
-    edgeops_duration heard; /* when the broker last said something that we see: no PINGRESP */
+    bool dead;     /* user_data is gone */
+    bool poisoned; /* a send met a socket error */
     int code;
     char reason[EOP_MQTT_REASON_SIZE]; /* of EOP_MQTT_FAILED, EOP_MQTT_LOST */
     char tls[EOP_MQTT_REASON_SIZE];    /* what OpenSSL had to say */
@@ -71,15 +71,18 @@ struct eop_mqtt_conn {
     uint32_t pending;       /* sends that have no end yet */
     uint32_t pending_acked; /* of QoS 1 and 2 */
     uint32_t pending_qos2;
+    uint64_t pending_bytes;
+    uint64_t ended; /* sends so far */
     uint32_t users; /* threads inside MQTTAsync_send */
+
+    /* The link's thread: what waited to be written when it last looked. */
+    int waiting;
+    uint64_t waiting_ended;
+    edgeops_duration waiting_since; /* 0: nothing waits */
 };
 
-/** Notes that the broker said something. */
-void eop_mqtt_conn_heard(eop_mqtt_conn *conn);
 /** Asks for the filters of the configuration; EOP_MQTT_SUBSCRIBED when all are answered. */
 edgeops_status eop_mqtt_conn_subscribe(eop_mqtt_conn *conn);
-/** Once all are answered: asks again for those refused for their packet id; EDGEOPS_DONE: none. */
-edgeops_status eop_mqtt_conn_subscribe_again(eop_mqtt_conn *conn);
 /** Paho's message callback. */
 int eop_mqtt_conn_arrived(void *context, char *topic, int topic_size, MQTTAsync_message *message);
 /** Makes conn->early the persistence that hands QoS 2 messages over before PUBREC. */
@@ -89,6 +92,8 @@ bool eop_mqtt_conn_wait_until(eop_mqtt_conn *conn, edgeops_duration deadline);
 /** Waits while the phase is `current`. Gives E_CANCELED or E_TIMEOUT, else OK and the next phase. */
 edgeops_status eop_mqtt_conn_wait_phase(eop_mqtt_conn *conn, eop_mqtt_phase current,
                                         edgeops_duration deadline, eop_mqtt_phase *next);
+/** Whether sends wait behind one that the broker does not read, for so long that it must be gone. */
+bool eop_mqtt_conn_stuck(eop_mqtt_conn *conn);
 /** Ends the attempt or the link, unless it has ended before. */
 void eop_mqtt_conn_end(eop_mqtt_conn *conn, eop_mqtt_phase next, int code, const char *reason);
 

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "base/time.h"
 #include "ingest/mqtt_private.h"
 
 /* Of a received QoS 2 message in 3.1.1, before its number. */
@@ -24,7 +23,6 @@ int eop_mqtt_conn_arrived(void *context, char *topic, int topic_size, MQTTAsync_
     /* MQTT forbids a NUL in a topic; a topic_size of 0 says that there is none. */
     bool whole = topic_size == 0 || strlen(topic) == (size_t)topic_size;
     bool before = message->qos == 2 && is_taken(conn, (uint16_t)message->msgid);
-    eop_mqtt_conn_heard(conn);
     if (whole && !before && conn->handler->on_message != NULL) {
         conn->handler->on_message(topic, message->payload, (size_t)message->payloadlen,
                                   message->retained != 0, conn->user_data);

@@ -10,14 +10,16 @@
  * announces its receive maximum: at that number Paho would stop its sending thread for up to a
  * second, so it is never reached there. */
 #define MAX_PENDING_QOS2 16
+#define SLOWEST          (512u * 1024) /* bytes a second that a network must make */
 
 /* Takes the slot back. Returns the id and whether its owner may still be called. */
-static bool end_send(eop_mqtt_slot *s, bool socket_error, bool heard, uint64_t *id) {
+static bool end_send(eop_mqtt_slot *s, bool socket_error, uint64_t *id) {
     eop_mqtt_conn *conn = s->conn;
     pthread_mutex_lock(&conn->mutex);
     *id = s->id;
-    conn->heard = heard ? eop_monotonic() : conn->heard;
     conn->pending--;
+    conn->pending_bytes -= s->size;
+    conn->ended++;
     conn->pending_acked -= s->qos > 0;
     conn->pending_qos2 -= s->qos == 2;
     conn->poisoned = conn->poisoned || socket_error;
@@ -34,7 +36,7 @@ static bool end_send(eop_mqtt_slot *s, bool socket_error, bool heard, uint64_t *
 static void delivered(eop_mqtt_slot *s) {
     eop_mqtt_conn *conn = s->conn;
     uint64_t id = 0;
-    if (end_send(s, false, s->qos > 0, &id) && conn->handler->on_delivered != NULL) {
+    if (end_send(s, false, &id) && conn->handler->on_delivered != NULL) {
         conn->handler->on_delivered(id, conn->user_data);
     }
 }
@@ -51,7 +53,7 @@ static void on_sent5(void *context, MQTTAsync_successData5 *data) {
 
 static void on_unsent(void *context, MQTTAsync_failureData *data) {
     uint64_t id = 0;
-    (void)end_send(context, data->code != MQTTASYNC_OPERATION_INCOMPLETE, false, &id);
+    (void)end_send(context, data->code != MQTTASYNC_OPERATION_INCOMPLETE, &id);
 }
 
 /* A refused message has its end as a delivered one has: nothing of it is left in Paho, which after a
@@ -62,7 +64,7 @@ static void on_unsent5(void *context, MQTTAsync_failureData5 *data) {
     eop_mqtt_conn *conn = s->conn;
     uint64_t id = 0;
     if (data->code != 0 || data->reasonCode < MQTTREASONCODE_UNSPECIFIED_ERROR) {
-        (void)end_send(s, data->code != MQTTASYNC_OPERATION_INCOMPLETE, false, &id);
+        (void)end_send(s, data->code != MQTTASYNC_OPERATION_INCOMPLETE, &id);
         return;
     }
     char text[EOP_MQTT_REASON_SIZE];
@@ -71,7 +73,7 @@ static void on_unsent5(void *context, MQTTAsync_failureData5 *data) {
     eop_mqtt_reason(text, sizeof(text), (int)data->reasonCode,
                     said != NULL ? said->value.data.data : NULL,
                     said != NULL ? (size_t)said->value.data.len : 0);
-    if (end_send(s, false, true, &id) && conn->handler->on_refused != NULL) {
+    if (end_send(s, false, &id) && conn->handler->on_refused != NULL) {
         conn->handler->on_refused(id, eop_mqtt_refusal((int)data->reasonCode), text,
                                   conn->user_data);
     }
@@ -104,7 +106,9 @@ edgeops_status eop_mqtt_conn_send(eop_mqtt_conn *conn, const edgeops_message *me
     conn->free_slots = s->next;
     s->id = message->id;
     s->qos = message->qos;
+    s->size = message->size;
     conn->pending++;
+    conn->pending_bytes += s->size;
     conn->pending_acked += message->qos > 0;
     conn->pending_qos2 += message->qos == 2;
     conn->users++;
@@ -124,7 +128,7 @@ edgeops_status eop_mqtt_conn_send(eop_mqtt_conn *conn, const edgeops_message *me
                               message->retain, &response);
     if (code != MQTTASYNC_SUCCESS) {
         uint64_t id = 0;
-        (void)end_send(s, false, false, &id);
+        (void)end_send(s, false, &id);
     }
     pthread_mutex_lock(&conn->mutex);
     if (--conn->users == 0) {
@@ -138,6 +142,47 @@ edgeops_status eop_mqtt_conn_send(eop_mqtt_conn *conn, const edgeops_message *me
         return eop_fail_nomem("mqtt");
     }
     return eop_fail(EDGEOPS_E_AGAIN, "mqtt", "no link (%d)", code);
+}
+
+/* The first message that Paho has not begun to write; -1: it has begun all. Its list has the numbers
+ * of those (0 for QoS 0), then of those that are not acknowledged; both ascend, the first go on
+ * from the second. */
+static int first_unwritten(eop_mqtt_conn *conn) {
+    MQTTAsync_token *tokens = NULL;
+    if (MQTTAsync_getPendingTokens(conn->handle, &tokens) != MQTTASYNC_SUCCESS || tokens == NULL) {
+        return -1;
+    }
+    int first = tokens[0] == 0 ? 0 : -1;
+    for (size_t i = 1; first < 0 && tokens[i - 1] >= 0 && tokens[i] >= 0; i++) {
+        if ((uint16_t)(tokens[i] - tokens[i - 1]) > UINT16_MAX / 2) {
+            first = tokens[0];
+        }
+    }
+    MQTTAsync_free(tokens);
+    return first;
+}
+
+bool eop_mqtt_conn_stuck(eop_mqtt_conn *conn) {
+    edgeops_duration now = eop_monotonic();
+    pthread_mutex_lock(&conn->mutex);
+    uint64_t ended = conn->ended;
+    uint64_t bytes = conn->pending_bytes;
+    bool pending = conn->pending > 0;
+    pthread_mutex_unlock(&conn->mutex);
+    int waiting = pending ? first_unwritten(conn) : -1;
+    if (waiting < 0) {
+        conn->waiting_since = 0;
+        return false;
+    }
+    if (conn->waiting_since == 0 || waiting != conn->waiting || ended != conn->waiting_ended) {
+        conn->waiting = waiting;
+        conn->waiting_ended = ended;
+        conn->waiting_since = now;
+    }
+    /* As long as Paho takes to notice a silent broker; more for what a slow network takes. */
+    edgeops_duration patience = conn->keep_alive_s * EDGEOPS_SECOND * 5 / 2 +
+                                (edgeops_duration)(bytes / SLOWEST) * EDGEOPS_SECOND;
+    return now - conn->waiting_since >= patience;
 }
 
 bool eop_mqtt_conn_left_qos2(eop_mqtt_conn *conn) {

@@ -134,10 +134,6 @@ static void take_publish(fake_broker *b, connection *c, uint8_t header, const ui
         b->seen.most_under_way = b->seen.under_way;
     }
     bool meant = is_meant(&b->script, p + 2, topic);
-    if (b->script.hang_up && meant) {
-        shutdown(c->fd, SHUT_RDWR);
-        return;
-    }
     if (b->script.withhold && meant) {
         return;
     }
@@ -290,8 +286,9 @@ static void *serve(void *argument) {
         fds[0] = (struct pollfd){.fd = b->wake[0], .events = POLLIN};
         fds[1] = (struct pollfd){.fd = b->listener, .events = POLLIN};
         for (size_t i = 0; i < MAX_CONNECTIONS; i++) {
-            fds[i + 2] = (struct pollfd){
-                .fd = b->connections[i] != NULL ? b->connections[i]->fd : -1, .events = POLLIN};
+            bool reads = b->connections[i] != NULL && !b->script.frozen;
+            fds[i + 2] =
+                (struct pollfd){.fd = reads ? b->connections[i]->fd : -1, .events = POLLIN};
         }
         pthread_mutex_unlock(&b->mutex);
         poll(fds, MAX_CONNECTIONS + 2, 10);
@@ -319,10 +316,12 @@ static void *serve(void *argument) {
 int fake_broker_listen(int port, int backlog) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     int one = 1;
+    int small = 32768;
     int tries = 0;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)); /* soon full when frozen */
     /* The thread's poll() holds a listener that was closed until it returns. */
     while (bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 && tries++ < 1000) {
         poll(NULL, 0, 5);

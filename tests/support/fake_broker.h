@@ -14,6 +14,7 @@ typedef struct fake_broker fake_broker;
 /** Zero means: accepts, grants what is asked for, acknowledges. */
 typedef struct fake_script {
     bool mute;                 /* reads, and answers nothing */
+    bool frozen;               /* does not even read */
     int connack_ms;            /* CONNACK comes so late */
     uint8_t connack;           /* return code or reason */
     bool session;              /* session present */
@@ -23,7 +24,6 @@ typedef struct fake_script {
     bool withhold;           /* no PUBACK, PUBREC, PUBCOMP */
     uint8_t puback;          /* reason in PUBACK and PUBREC, MQTT 5 */
     const char *puback_text; /* and its reason string; static */
-    bool hang_up;            /* closes the connection instead of an answer */
     const char *only;        /* for topics that begin so; NULL: for all; static */
 } fake_script;
 

@@ -352,6 +352,29 @@ Test(ingest_mqtt_send, a_silent_broker_is_noticed) {
     cr_expect_not_null(strstr(t.detail, "has not answered for 1 s"), "%s", t.detail);
 }
 
+/* The same with its buffers full: there is no room for a ping. */
+Test(ingest_mqtt_send, a_frozen_broker_is_noticed) {
+    fake_script frozen = {.frozen = true};
+    run_up(&(fake_script){0}, V5 ", \"keep_alive\": \"1s\"", true);
+    fake_broker_script(broker, &frozen);
+    for (uint64_t id = 0; id < 250; id++) {
+        cr_assert_eq(send_to(id, "a", 16000, 1, 0), EDGEOPS_OK);
+    }
+    edgeops_duration begin = eop_monotonic();
+    cr_assert(test_run_until(ctx, is_down, NULL));
+    cr_expect_lt(eop_monotonic() - begin, 14 * EDGEOPS_SECOND);
+    cr_expect_not_null(strstr(t.detail, "takes no more data"), "%s", t.detail);
+    /* And nothing of it stays: it comes back, and all goes once more. */
+    fake_broker_script(broker, &(fake_script){0});
+    cr_assert(test_run_until(ctx, is_up, NULL));
+    t.delivered = 0;
+    sent = 0;
+    for (uint64_t id = 0; id < 250; id++) {
+        cr_assert_eq(send_to(id, "a", 6000, 1, 0), EDGEOPS_OK);
+    }
+    cr_assert(test_run_until(ctx, is_done, NULL));
+}
+
 Test(ingest_mqtt_send, a_takeover_is_named) {
     run_up(&(fake_script){0}, V5 ", \"client_id\": \"press\"", true);
     fake_broker_disconnect(broker, 0x8E);
