@@ -110,16 +110,16 @@ class Relay:
             return
         ways = [asyncio.ensure_future(self.pump(node_reader, broker_writer, from_node)),
                 asyncio.ensure_future(self.pump(broker_reader, node_writer, from_broker))]
-        _, rest = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         if up:
             self.note("down", f"{time.monotonic():.4f}", number)
         if ways[1].done():
             # The broker went: what the node still says until it notices is a promise, too.
             with contextlib.suppress(OSError):
                 node_writer.write_eof()
-            await asyncio.wait(rest, timeout=1)
+            await asyncio.wait(ways, timeout=1)
             self.ended.set()
-        for way in rest:
+        for way in ways:
             way.cancel()
         node_writer.transport.abort()
         broker_writer.close()

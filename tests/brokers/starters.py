@@ -68,6 +68,7 @@ class Broker:
     cannot = {}
     qos = (0, 1, 2)
     patience = 20  # seconds to listen
+    under_load = {}  # limits to run with when many messages are on their way
 
     def __init__(self, folder, **limits):
         """limits: some of the members of SCARCE."""
@@ -192,6 +193,9 @@ class Mochi(Broker):
     """From the Go module proxy, where Go is there."""
 
     name = "mochi"
+    cannot = {"a session under load": "it drops messages that a node acknowledges late or comes back for"}
+    # What it drops like that comes back from its store without a packet id, and the session can never be used again.
+    under_load = {"store": ""}
 
     @classmethod
     def here(cls):

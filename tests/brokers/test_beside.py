@@ -44,7 +44,7 @@ def beside(request, tmp_path_factory):
         w.said = said
         # Wordy's text has as many letters as the value.
         w.payload = (lambda n: json.dumps({"time": 10**18 + n, "seq": n, "x": 5000 + n})) if "large" in request.param else sample
-        w.sent = 0
+        w.sent = w.next = 0
         with Client(broker, "reader") as w.reader, Client(broker, "asset") as w.asset:
             w.reader.listen("out/fine")
             pour(w, 1)  # the first refusal may meet what is under way beside it
@@ -61,9 +61,10 @@ def shown(w):
 
 def pour(w, count, during=None):
     for at in range(0, count, 50):
-        part = range(w.sent, w.sent + min(50, count - at))
+        part = range(w.next, w.next + min(50, count - at))
         w.asset.send("in/a", map(w.payload, part))
-        w.sent = part.stop
+        w.next = part.stop
+        w.sent += len(part)
         if during and at == count // 2 // 50 * 50:
             during()
         elif count > 50:
@@ -88,13 +89,17 @@ def test_in_a_quiet_run_each_arrives_once(beside):
 def test_after_a_kill_none_is_lost_and_few_come_twice(beside):
     before = len(beside.reader.got)
     pour(beside, SAMPLES, during=lambda: (beside.node.kill(), beside.node.serve()))
-    wait_until(lambda: len(set(times(beside)[before:])) >= SAMPLES, 40,
-               lambda: f"{SAMPLES} predictions, not {len(set(times(beside)[before:]))}")
+    if "a session under load" in beside.broker.cannot:
+        time.sleep(2)
+        beside.sent = beside.rows("a")
+    beside.arrives("a", beside.sent, 40)
+    wait_until(lambda: len(set(times(beside))) >= beside.sent, 40,
+               lambda: f"{beside.sent} predictions, not {len(set(times(beside)))}")
     beside.settled("fine")
     time.sleep(1)
-    came = times(beside)[before:]
-    assert len(set(times(beside))) == beside.sent
-    assert len(came) - len(set(came)) <= IN_FLIGHT
+    came = times(beside)
+    assert len(set(came)) == beside.sent
+    assert len(came[before:]) - len(set(came[before:])) <= IN_FLIGHT
 
 
 def test_what_was_refused_is_counted_and_named(beside):

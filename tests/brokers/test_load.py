@@ -81,8 +81,9 @@ def test_what_was_acknowledged_is_stored_once_and_states_are_true(name, version,
     seed = int(os.environ.get("EDGEOPS_TEST_SEED", time.time_ns() % 1_000_000))
     print(f"EDGEOPS_TEST_SEED={seed}")
     relay_port, log = free_port(), tmp_path / "relay.log"
-    with KINDS[name](tmp_path) as broker, new_node(tmp_path) as node:
+    with KINDS[name](tmp_path, **KINDS[name].under_load) as broker, new_node(tmp_path) as node:
         relay = subprocess.Popen([sys.executable, HERE / "relay.py", str(relay_port), str(broker.port), log])
+        pourer = None
         try:
             wait_until(lambda: log.exists() and "listens" in log.read_text(), 10, "the relay")
             node.serve()
@@ -100,8 +101,9 @@ def test_what_was_acknowledged_is_stored_once_and_states_are_true(name, version,
                 time.sleep(1)
             taken = samples.stop()
         finally:
-            relay.terminate()
-            relay.wait()
+            for process in filter(None, (pourer, relay)):
+                process.kill()
+                process.wait()
         stored = w.stored("in")
     told = Log(log)
     lost = told.acknowledged - set(stored)
