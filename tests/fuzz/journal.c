@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The first byte chooses: 0 the rest is a segment file; 1 it is the payload of a frame; 2 it is
  * u16 offset, u8 bits, then frames, each u8 size and payload, of a sound segment in which that byte
- * is damaged: what comes out of it must have gone in, in this order. */
+ * is damaged: what comes out of it must have gone in, in this order, and once the segment is closed a
+ * frame that does not come out is damage. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -15,6 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static eop_cell cells[EOP_CHANNELS_MAX];
 static volatile unsigned sink;
+static uint64_t frames;  /* that came out of a walk */
+static uint64_t damaged; /* of the segment taken for a closed one */
 
 static void look_at(const eop_cell *cell, const char *data, const char *end) {
     const char *text = cell->value.as.str;
@@ -34,6 +37,7 @@ static edgeops_status on_frame(uint64_t segment, const char *payload, size_t siz
     eop_frame_row row;
     (void)segment;
     (void)user_data;
+    frames++;
     while (eop_frame_next(&row, cells, &at, payload + size) == EDGEOPS_OK) {
         if (row.cell_count > EOP_CHANNELS_MAX || at > payload + size) {
             abort();
@@ -59,12 +63,14 @@ static edgeops_status on_place(const eop_place *place, void *user_data) {
         (place->kind != EOP_PLACE_FRAMES && place->bytes > header->bytes - place->offset)) {
         abort();
     }
+    damaged += place->kind != EOP_PLACE_TORN;
     return EDGEOPS_OK;
 }
 
 static void walk(int fd, eop_journal_fn fn, void *user_data) {
     eop_segment_header header = {0};
     eop_segment_found found = {.number = 1};
+    frames = 0;
     if (eop_segment_check(&header, fd, "segment") == EDGEOPS_OK) {
         if (eop_segment_walk(&found.walked, fd, "segment", &header, fn, user_data) == EDGEOPS_OK &&
             (found.walked.end < EOP_SEGMENT_HEADER || found.walked.end > header.bytes)) {
@@ -74,6 +80,7 @@ static void walk(int fd, eop_journal_fn fn, void *user_data) {
         found.made = header.made;
         found.file_bytes = header.bytes;
         for (uint64_t closed = 0; closed < 2; closed++) {
+            damaged = 0;
             if (eop_journal_judge(&found, 1, closed, on_place, &header) != EDGEOPS_OK) {
                 abort();
             }
@@ -116,6 +123,7 @@ static void damage_one(const uint8_t *data, size_t size) {
     eop_segment_header header = {0};
     uint64_t at = EOP_SEGMENT_HEADER;
     given g = {data + 3, data + 3};
+    uint64_t count = 0;
     uint8_t byte = 0;
     int fd = make_file("", 0);
     if (ftruncate(fd, 65536) != 0 ||
@@ -127,6 +135,7 @@ static void damage_one(const uint8_t *data, size_t size) {
            at < 60000) {
         put_frame(fd, &header, &at, g.end + 1, g.end[0]);
         g.end += 1 + (size_t)g.end[0];
+        count++;
     }
     off_t offset = (data[0] | data[1] << 8) % 65536;
     if (pread(fd, &byte, 1, offset) == 1) {
@@ -136,6 +145,17 @@ static void damage_one(const uint8_t *data, size_t size) {
         }
     }
     walk(fd, on_known, &g);
+    char closing[EOP_FRAME_HEADER];
+    eop_segment_seal_frame(closing, 0, &header, at, at);
+    if (pwrite(fd, closing, sizeof closing, (off_t)at) != sizeof closing ||
+        ftruncate(fd, (off_t)at + (off_t)sizeof closing) != 0) {
+        abort();
+    }
+    g.next = data + 3;
+    walk(fd, on_known, &g);
+    if (frames < count && offset >= (off_t)EOP_SEGMENT_HEADER && damaged == 0) {
+        abort();
+    }
     close(fd);
 }
 
