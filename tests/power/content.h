@@ -24,6 +24,8 @@ typedef enum content_asset {
 /** "line/rows" comes by the sample and partly late, "line/table" by the table, "line/camera" has
  * an image in each row. */
 extern const char *const content_names[CONTENT_ASSETS];
+/** The asset that comes and goes. */
+#define CONTENT_GUEST "line/guest"
 
 edgeops_time content_time(content_asset asset, uint64_t n);
 /** Fills `out` with CONTENT_TEXT_MAX bytes at most; gives their number. */

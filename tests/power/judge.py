@@ -15,7 +15,7 @@ NOT_DATA = {"worker", "clock", "mqtt", "disk", "home"}
 class Ledger:
     """The promises to one home over all its lives.
 
-    bound: seconds after which also a home with durability PROCESS keeps what it acknowledged; None: it promises no time.
+    bound: seconds after which also a home with durability PROCESS keeps what it acknowledged; None: never.
     """
 
     def __init__(self, bound=None):
@@ -23,6 +23,7 @@ class Ledger:
         self.rows = [0] * len(ASSETS)
         self.labels = 0
         self.sets = {}  # number: (state, rows, digest)
+        self.gone = False  # the asset that comes and goes
 
     def after(self, promises):
         """The ledger at a cut, by the promises of one life, all of them given before the cut."""
@@ -34,6 +35,7 @@ class Ledger:
                 out.labels = max(out.labels, p.labels)
             if p.set_state:  # frozen or removed for good, whatever the durability
                 out.sets[p.set] = (p.set_state, p.set_rows, p.digest)
+            out.gone = p.gone
         return out
 
     def text(self):
@@ -42,7 +44,7 @@ class Ledger:
         words = {MAKING: "maybe", REMOVING: "maybe", REMOVED: "removed"}
         for number, (state, rows, digest) in sorted(self.sets.items()):
             lines.append(f"set {number} made {rows} {digest}" if state == MADE else f"set {number} {words[state]}")
-        return "\n".join(lines) + "\n"
+        return "\n".join(lines + ["gone"] * self.gone) + "\n"
 
 
 @dataclasses.dataclass
@@ -64,7 +66,8 @@ class Verdict:
 
     def __str__(self):
         bad = [f"{self.lost} lost"] * bool(self.lost) + [f"{self.corrupted} corrupted"] * bool(self.corrupted)
-        bad += [f"false damage: {'; '.join(self.false_damage)}"] * bool(self.false_damage)
+        bad += [f"false damage: {text}" for text in self.false_damage[:1]]
+        bad += [f"{len(self.false_damage) - 1} more"] * (len(self.false_damage) > 1)
         bad += [self.detail] * bool(self.detail)
         return f"{self.acknowledged} promised, " + ("; ".join(bad)[:400] if bad else "all there")
 
@@ -75,10 +78,11 @@ def youth(promises, prefixes):
     return promises[-1].time - min(gone) if gone else 0.0
 
 
-def about_images(check):
-    """Whether doctor speaks of an image, or sums up what it found: it is right where images are gone that may be."""
-    text = f"{check['name']} {check['detail']}".lower()
-    return "blob" in text or "sha256" in text or check["name"] == "samples"
+def false_alarms(failing, unread):
+    """Of the failing checks of doctor those that are not about samples whose image may be gone, where there are any."""
+    findings = [c for c in failing if c["name"] != "samples"] or failing  # it sums up the others
+    return [f"{c['name']}: {c['detail']}" for c in findings
+            if not (unread and c.get("asset") and "blob" in c["name"] + c["detail"])]
 
 
 def rate(seen, failing, promises):
@@ -93,8 +97,7 @@ def rate(seen, failing, promises):
     verdict.young = youth(promises, [a["prefix"] for a in assets])
     verdict.detail = seen["told"]
     if not verdict.corrupted:
-        verdict.false_damage = [f"{c['name']}: {c['detail']}" for c in failing
-                                if not (verdict.unread and about_images(c))]
+        verdict.false_damage = false_alarms(failing, verdict.unread)
     return verdict
 
 
@@ -136,7 +139,8 @@ class Judge:
         try:
             with mounted(image, file_system, self.folder) as folder:
                 home = folder / "home"
-                failing = self.failing(home) if home.exists() else []
+                # Cut while it was made, it is no home yet.
+                failing = self.failing(home) if (home / "catalog.db").exists() else []
                 seen = subprocess.run([self.look, home], input=ledger.text(), text=True, check=False,
                                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         except subprocess.CalledProcessError as error:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* look HOME <PROMISES: opens a home after a cut and says as JSON what of it is not as it was
  * promised. Promises are lines: "rows ASSET N", "labels N", "set N made ROWS DIGEST", "set N
- * maybe", "set N removed". What was not promised may be there or not, but not be wrong. */
+ * maybe", "set N removed", "gone". What was not promised may be there or not, but not be wrong. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +24,7 @@ typedef struct look {
     edgeops_store *store;
     uint64_t promised[CONTENT_ASSETS];
     uint64_t labels;
-    uint64_t label_last;
+    bool gone;
     wish sets[SETS_MAX];
     uint8_t seen[ROWS_MAX];
     uint64_t wrong;
@@ -57,6 +57,8 @@ static void read_wishes(look *l) {
             l->promised[asset] = rows;
         } else if (sscanf(line, "labels %llu", &n) == 1) {
             l->labels = n;
+        } else if (strcmp(line, "gone\n") == 0) {
+            l->gone = true;
         } else if (sscanf(line, "set %llu %15s %llu %64s", &n, what, &rows, digest) >= 2 &&
                    n < SETS_MAX) {
             l->sets[n].of = what[0] == 'r' ? REMOVED : strcmp(what, "made") == 0 ? MADE : MAYBE;
@@ -195,7 +197,6 @@ static edgeops_status note_label(const edgeops_label *label, void *data) {
     } else {
         l->seen[n] = 1;
     }
-    l->label_last = n > l->label_last ? n : l->label_last;
     return EDGEOPS_OK;
 }
 
@@ -265,6 +266,18 @@ static void look_at_sets(look *l) {
            (unsigned long long)bad);
 }
 
+static void look_at_guest(look *l) {
+    edgeops_query query = EDGEOPS_QUERY_INIT;
+    edgeops_table *table = NULL;
+    query.asset = CONTENT_GUEST;
+    edgeops_status status = edgeops_store_read(&table, l->store, &query);
+    edgeops_table_free(table);
+    if (status != EDGEOPS_E_NOTFOUND && (l->gone || status != EDGEOPS_OK)) {
+        tell(l, "%s: %s", CONTENT_GUEST,
+             status == EDGEOPS_OK ? "a removed asset is back" : edgeops_error_last()->message);
+    }
+}
+
 int main(int argc, char **argv) {
     look *l = calloc(1, sizeof *l);
     if (argc != 2 || l == NULL) {
@@ -283,6 +296,7 @@ int main(int argc, char **argv) {
     }
     look_at_labels(l);
     look_at_sets(l);
+    look_at_guest(l);
     printf("\"problems\": %llu, \"told\": \"", (unsigned long long)l->problems);
     for (uint64_t i = 0; i < l->problems && i < PROBLEMS_MAX; i++) {
         for (char *p = l->told[i]; *p != '\0'; p++) {

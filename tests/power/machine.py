@@ -16,8 +16,10 @@ import time
 
 QEMU = "qemu-system-x86_64"
 WANTED = {QEMU: "qemu-system-x86", "mkfs.ext4": "e2fsprogs", "mkfs.xfs": "xfsprogs", "dpkg-deb": "dpkg"}
-FILE_SYSTEMS = {"ext4": ["mkfs.ext4", "-q", "-F", "-b", "4096", "-E", "lazy_itable_init=0,lazy_journal_init=0,nodiscard"],
-                "xfs": ["mkfs.xfs", "-q", "-f", "-K"]}
+FILE_SYSTEMS = {
+    "ext4": ["mkfs.ext4", "-q", "-F", "-b", "4096", "-E", "lazy_itable_init=0,lazy_journal_init=0,nodiscard"],
+    "xfs": ["mkfs.xfs", "-q", "-f", "-K"],
+}
 # What of a write the disk does not tear. XFS wants its blocks of 4 KiB whole: it does not mount with a torn block of a
 # folder, because the newest of its parts says that the journal holds nothing newer.
 WHOLE = {"ext4": 512, "xfs": 4096}

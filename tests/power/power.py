@@ -78,8 +78,8 @@ class Run:
         self.options.keep.mkdir(parents=True, exist_ok=True)
         copy_disk(image, self.options.keep / f"{name}.img")
         (self.options.keep / f"{name}.promises").write_text(ledger.text())
-        self.say(f"  look again: {sys.argv[0]} --build {self.options.build} --again {self.options.keep / name}.img "
-                 f"--fs {file_system}")
+        self.say(f"  look again: {sys.argv[0]} --build {self.options.build} --fs {file_system} "
+                 f"--again {self.options.keep / name}.img")
 
     # -- one life --
 
@@ -179,7 +179,7 @@ class Run:
             print(f"| {file_system}, {mode} | " + " | ".join(f"{tally[c]:,}" for c in columns)
                   + f" | {tally.young:.1f} s |")
         bad = sum(tally["bad"] for tally in self.tallies.values())
-        print(f"\nseed {self.options.seed}: {bad} bad" + (f", the first ones are kept in {self.options.keep}" if bad else ""))
+        print(f"\nseed {self.options.seed}: {bad} bad" + f", the first ones are kept in {self.options.keep}" * bool(bad))
         return bad
 
 
@@ -205,7 +205,8 @@ def arguments():
     parser.add_argument("--images", type=int, default=14, help="disks from the write log of each life")
     parser.add_argument("--seconds", type=float, default=12, help="the longest life")
     parser.add_argument("--boot", type=float, default=180, help="seconds that a boot may take")
-    parser.add_argument("--bound", type=float, help="seconds of acknowledged samples that durability process may lose")
+    parser.add_argument("--bound", type=float, default=3,
+                        help="seconds of acknowledged samples that durability process may lose; README says about 2")
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--work", type=pathlib.Path, default=pathlib.Path("/dev/shm"), help="where the disks are")
     parser.add_argument("--cache", type=pathlib.Path, help="where the kernel is unpacked; default BUILD/power")
@@ -228,7 +229,8 @@ def main():
         return 77
     if os.environ.get(ALONE) is None:
         # In mounts of its own: a program elsewhere on the machine that copies its mounts would keep a disk in use.
-        os.execvpe("unshare", ["unshare", "--mount", sys.executable, *sys.argv], {**os.environ, ALONE: str(options.seed)})
+        os.execvpe("unshare", ["unshare", "--mount", sys.executable, *sys.argv],
+                   {**os.environ, ALONE: str(options.seed)})
     work = pathlib.Path(tempfile.mkdtemp(prefix="edgeops-power-", dir=options.work))
     try:
         if options.again:

@@ -38,8 +38,8 @@ typedef struct promise {
     uint64_t set;                          /**< number of the dataset that this one is about */
     uint64_t set_rows;                     /**< MADE */
     uint32_t set_state;                    /**< promise_set */
-    uint32_t reserved;
-    char digest[PROMISE_DIGEST]; /**< MADE */
+    uint32_t gone;                         /**< 1: the asset that comes and goes is removed */
+    char digest[PROMISE_DIGEST];           /**< MADE */
     uint8_t filler[PROMISE_BYTES - 168];
     uint32_t reserved_too;
     uint32_t crc; /**< CRC-32 of all before it */

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The parts of the power cuts that need no machine: the write log, what a cut leaves, promises, verdicts, the archive."""
+"""The parts of the power cuts that need no machine: the write log, what a cut leaves, promises, verdicts, archive."""
 import io
 import pathlib
 import random
@@ -15,8 +15,9 @@ import writelog  # noqa: E402
 from writelog import DISCARD, FLUSH, MADE, MAKING, REMOVED, SECTOR, Promise  # noqa: E402
 
 
-def promise(number, time=0.0, durable=False, rows=(0, 0, 0), labels=0, of=0, state=0, set_rows=0, digest=""):
-    return Promise(number, time, 1, durable, rows, labels, of, of, set_rows, state, digest)
+def promise(number, time=0.0, durable=False, rows=(0, 0, 0), labels=0, of=0, state=0, set_rows=0, gone=False,
+            digest=""):
+    return Promise(number, time, 1, durable, rows, labels, of, of, set_rows, state, gone, digest)
 
 
 def make_log(path, entries):
@@ -81,7 +82,7 @@ def test_survivors_are_writes_of_the_cache_in_their_order(kind):
 
 
 def test_promises_come_back_and_a_changed_one_does_not(log, tmp_path):
-    told = promise(7, 1.5, True, (1, 2, 3), 4, 5, MADE, 6, "ab" * 32)
+    told = promise(7, 1.5, True, (1, 2, 3), 4, 5, MADE, 6, True, "ab" * 32)
     sector = told.bytes()
     assert len(sector) == SECTOR and Promise.parse(sector) == told
     assert Promise.parse(sector[:100] + b"\1" + sector[101:]) is None and Promise.parse(b"\0" * SECTOR) is None
@@ -101,9 +102,10 @@ def test_without_durability_only_what_is_old_or_frozen_is_promised():
 
 
 def test_a_ledger_goes_on_over_the_lives_of_a_home():
-    first = judge.Ledger().after([promise(1, 1.0, True, (5, 6, 7), 2, 1, MADE, 3, "d")])
-    second = first.after([promise(2, 0.5, True, (5, 6, 9), 1, 2, MAKING), promise(3, 0.6, True, (6, 6, 9), 2, 1, REMOVED)])
-    assert second.text() == "rows 0 6\nrows 1 6\nrows 2 9\nlabels 2\nset 1 removed\nset 2 maybe\n"
+    first = judge.Ledger().after([promise(1, 1.0, True, (5, 6, 7), 2, 1, MADE, 3, digest="d")])
+    second = first.after([promise(2, 0.5, True, (5, 6, 9), 1, 2, MAKING),
+                          promise(3, 0.6, True, (6, 6, 9), 2, 1, REMOVED, gone=True)])
+    assert second.text() == "rows 0 6\nrows 1 6\nrows 2 9\nlabels 2\nset 1 removed\nset 2 maybe\ngone\n"
     assert first.after([]).text() == first.text() and first.sets[1][0] == MADE
 
 
@@ -115,7 +117,8 @@ def seen(lost=0, wrong=0, missing=0, bad=0, problems=0, prefix=10):
 
 
 def test_each_fault_makes_a_verdict_bad():
-    blob = {"name": "data/blobs/ab/cd", "detail": "has other content than its name says"}
+    blob = {"name": "blobs of image", "detail": "1 of 2 samples have lost their bytes", "asset": "line/camera"}
+    other = {"name": "blob abcd", "detail": "has other content than its name says"}
     store = {"name": "store", "detail": "1 places of the stored samples are damaged"}
     assert judge.rate(seen(), [], []).good
     assert judge.rate(seen(), [], []).acknowledged == 13
@@ -124,7 +127,9 @@ def test_each_fault_makes_a_verdict_bad():
     assert not judge.rate(seen(), [store], []).good and not judge.rate(seen(), [blob], []).good
     # The image was not promised: its row may be without bytes, and doctor says so.
     assert judge.rate(seen(missing=1), [blob], []).good
-    assert not judge.rate(seen(missing=1), [blob, store], []).good
+    assert judge.rate(seen(missing=1), [blob, {"name": "samples", "detail": "read 0 columns"}], []).good
+    assert judge.rate(seen(missing=1), [blob, store], []).false_damage == [f"store: {store['detail']}"]
+    assert not judge.rate(seen(missing=1), [other], []).good
 
 
 def test_youth_is_the_time_from_the_first_row_that_is_gone():
@@ -138,8 +143,8 @@ def test_modules_load_after_those_they_need(tmp_path):
         path = tmp_path / f"{name}.ko"
         path.write_bytes(b"\x7fELF\0depends=" + needs + b"\0" + (b"softdep=pre: " + likes + b"\0" if likes else b""))
         return path
-    paths = [module("xfs", b"libcrc32c"), module("libcrc32c", likes=b"crc32c"), module("virtio_blk", b"virtio,virtio_ring"),
-             module("virtio_ring", b"virtio"), module("virtio")]
+    paths = [module("xfs", b"libcrc32c"), module("libcrc32c", likes=b"crc32c"),
+             module("virtio_blk", b"virtio,virtio_ring"), module("virtio_ring", b"virtio"), module("virtio")]
     order = machine.in_order(("virtio_blk", "ext4", "xfs"), {path.stem.replace("_", "-"): path for path in paths})
     assert [path.stem for path in order] == ["virtio", "virtio_ring", "virtio_blk", "libcrc32c", "xfs"]
 

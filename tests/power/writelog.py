@@ -37,6 +37,7 @@ class Promise:
     set: int
     set_rows: int
     set_state: int
+    gone: bool
     digest: str
 
     @classmethod
@@ -47,15 +48,15 @@ class Promise:
         magic, number, time, life, flags, *rest = PROMISE.unpack(sector)
         if magic != PROMISE_MAGIC:
             return None
-        labels, sets, of, rows, state, _, digest = rest[3:10]
+        labels, sets, of, rows, state, gone, digest = rest[3:10]
         return cls(number, time / 1e9, life, bool(flags & DURABLE), tuple(rest[:3]), labels, sets, of, rows, state,
-                   digest.rstrip(b"\0").decode())
+                   bool(gone), digest.rstrip(b"\0").decode())
 
     def bytes(self):
         """The sector, as the writer makes it."""
         sector = PROMISE.pack(PROMISE_MAGIC, self.number, round(self.time * 1e9), self.life, DURABLE * self.durable,
-                              *self.acknowledged, self.labels, self.sets, self.set, self.set_rows, self.set_state, 0,
-                              self.digest.encode(), b"", 0, 0)[:-4]
+                              *self.acknowledged, self.labels, self.sets, self.set, self.set_rows, self.set_state,
+                              self.gone, self.digest.encode(), b"", 0, 0)[:-4]
         return sector + zlib.crc32(sector).to_bytes(4, "little")
 
 

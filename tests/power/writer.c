@@ -290,6 +290,33 @@ static void add_label(writer *w) {
     pthread_mutex_unlock(&w->lock);
 }
 
+/* The asset is removed, or gets a few rows. Removing waits for the disk, whatever the durability. */
+static void come_or_go(writer *w) {
+    static const char *const channels[] = {"n"};
+    bool comes = w->next.gone != 0; /* only this thread changes it */
+    pthread_mutex_lock(&w->lock);
+    w->next.gone = 0;
+    give_promise(w);
+    pthread_mutex_unlock(&w->lock);
+    for (int64_t i = 0; comes && i < 50; i++) {
+        edgeops_value value = {.type = EDGEOPS_TYPE_INT64, .as.i64 = i};
+        edgeops_sample sample = {.asset = CONTENT_GUEST,
+                                 .time = content_time(CONTENT_ROWS, (uint64_t)i),
+                                 .count = 1,
+                                 .channels = channels,
+                                 .values = &value};
+        must(edgeops_store_append(NULL, w->store, &sample, 1, NULL), "append to a guest");
+    }
+    if (!comes) {
+        edgeops_status status = edgeops_asset_remove(w->store, CONTENT_GUEST);
+        must(status == EDGEOPS_E_NOTFOUND ? EDGEOPS_OK : status, "remove an asset");
+        pthread_mutex_lock(&w->lock);
+        w->next.gone = 1;
+        give_promise(w);
+        pthread_mutex_unlock(&w->lock);
+    }
+}
+
 static void switch_to_power(writer *w) {
     writer_say("switching");
     must(edgeops_store_set_durability(w->store, EDGEOPS_DURABILITY_POWER), "switch");
@@ -305,13 +332,16 @@ _Noreturn static void act_for_ever(writer *w, uint64_t dice) {
         if (i == switch_at) {
             switch_to_power(w);
         }
-        switch (roll(&dice) % 6) {
+        switch (roll(&dice) % 7) {
         case 0:
             remove_set(w, roll(&dice));
             break;
         case 1:
         case 2:
             make_set(w, w->next.sets + 1); /* only this thread changes it */
+            break;
+        case 3:
+            come_or_go(w);
             break;
         default:
             add_label(w);
