@@ -3,9 +3,12 @@
 import datetime
 import json
 import os
+import pathlib
 import signal
 import socket
+import sqlite3
 import subprocess
+import tarfile
 import threading
 import time
 
@@ -234,6 +237,58 @@ def test_a_deployment_from_start_to_removal(live):
     live.run("deployment", "rm", "two")
     assert live.run("deployment", "show", "two", check=False).returncode == 3
     assert live.run("deployment", "rm", "two", check=False).returncode == 3
+
+
+def test_messages_that_wait_are_shown_and_skipped_by_hand(live):
+    live.run("source", "add", "nobody", "--driver", "mqtt", "--url", "mqtt://127.0.0.1:1", "--topic", "none/#")
+    live.run("deploy", "double", "--asset", "line/3", "--publish", "out/3", "--source", "nobody", "--name", "three")
+    live.run("data", "import", "line/3", "--input", recording(live.folder, "waits.csv", 20))
+    wait_until(lambda: live.json("deployment", "show", "three")["outbox"] == 20, what="the predictions")
+    text = live.run("deployment", "show", "three").stdout
+    assert "publishing" in text and "away" in text and "set aside" in text and "cannot connect to 127.0.0.1:1" in text
+    for command in (["deployment", "ls"], ["node", "status"]):
+        assert "publishing away: cannot connect to 127.0.0.1:1" in live.run(*command).stdout
+    doctor = {check["name"]: check for check in live.json("doctor", check=False)["checks"]}["deployment three broker"]
+    assert doctor["state"] == "warn" and "20 predictions are not published" in doctor["detail"] and "source show" in doctor["hint"]
+    nothing = live.run("deployment", "skip", "three", check=False)
+    assert nothing.returncode == 2 and "--count N" in nothing.stderr
+    assert live.run("deployment", "skip", "three", "--count", "5").stdout.split() == ["dropped", "5", "outbox", "15"]
+    assert live.json("deployment", "retry", "three") == {"again": 0, "outbox": 15}
+    assert live.json("deployment", "skip", "three", "--refused") == {"dropped": 0, "outbox": 15}
+    assert live.json("deployment", "show", "three")["publishing"]["skipped"] == 5
+    live.run("deployment", "stop", "three")
+    assert live.json("deployment", "show", "three")["publishing"]["state"] == "stopped"
+    removed = live.run("deployment", "rm", "three").stdout
+    assert "removed deployment three" in removed and "15" in removed
+    assert rows_of(live, "predictions/three") == 20
+    live.run("source", "rm", "nobody")
+
+
+def test_a_home_of_version_2_sends_what_waits_in_it(tmp_path):
+    with tarfile.open(pathlib.Path(os.environ["EDGEOPS_SOURCE_ROOT"]) / "tests/data/homes/v2.tar.gz") as tar:
+        tar.extractall(tmp_path)
+    with Broker(tmp_path) as broker, Node(tmp_path) as node:
+        with sqlite3.connect(node.home / "catalog.db") as db:  # its broker was never there
+            db.execute("UPDATE record SET json = replace(json, 'mqtt://127.0.0.1:1', ?) WHERE kind = 'source'", [broker.url])
+        db.close()
+        received, subscribed = [], threading.Event()
+        listener = mqtt.Client(client_id="listener")
+        listener.on_subscribe = lambda *_: subscribed.set()
+        listener.on_message = lambda c, u, message: received.append((message.topic, json.loads(message.payload)["outputs"]["y"]))
+        listener.connect("127.0.0.1", broker.port)
+        listener.loop_start()
+        listener.subscribe("out/#", qos=2)
+        assert subscribed.wait(20)
+        node.serve()
+        # Those of the deployment that was removed, too.
+        wait_until(lambda: len(received) >= 600, 30, lambda: f"600 messages, not {len(received)}")
+        for name in ("live", "gone"):
+            assert [y for topic, y in received if topic == f"out/{name}"] == [2 * i for i in range(300)]
+        shown = node.json("deployment", "show", "live")
+        assert shown["outbox"] == 0 and shown["publishing"]["state"] == "ok" and shown["predictions"] == 300
+        listener.loop_stop()
+        listener.disconnect()
+        assert node.stop() == 0
 
 
 def test_the_log_of_a_run_is_followed_and_the_run_canceled(live):
