@@ -98,6 +98,9 @@ static bool right_aligned(const json_value *value, cli_shape shape) {
 }
 
 static const json_value *cell(const json_value *row, const cli_field *column, json_value *key) {
+    if (strcmp(column->path, "$self") == 0) {
+        return row;
+    }
     if (strcmp(column->path, "$key") != 0) {
         return json_at(row, column->path);
     }

@@ -80,6 +80,10 @@ static void log_line(edgeops_log_level level, const char *subsystem, const char 
                  names[level <= EDGEOPS_LOG_DEBUG ? level : EDGEOPS_LOG_DEBUG], subsystem, message);
     if (n >= (int)sizeof line) {
         n = (int)sizeof line - 1;
+    }
+    if (n > 0) {
+        /* A message may quote what a stranger sent. */
+        cli_make_safe(line, (size_t)n - 1);
         line[n - 1] = '\n';
     }
     if (n > 0 && write(STDERR_FILENO, line, (size_t)n) < 0) {

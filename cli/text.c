@@ -331,6 +331,17 @@ size_t cli_width(const char *text, size_t size) {
     return width;
 }
 
+void cli_make_safe(char *text, size_t size) {
+    for (size_t i = 0; i < size; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c < 0x20 || c == 0x7F) {
+            text[i] = '?';
+        } else if (c == 0xC2 && i + 1 < size && (unsigned char)text[i + 1] < 0xA0) {
+            memcpy(text + i, "??", 2);
+        }
+    }
+}
+
 void cli_print_safe(FILE *file, const char *text, size_t size) {
     for (size_t i = 0; i < size; i++) {
         unsigned char c = (unsigned char)text[i];

@@ -62,6 +62,8 @@ void cli_human_bytes(char *buf, double bytes);
 void cli_human_seconds(char *buf, double seconds);
 /** Columns a terminal needs for UTF-8 text: one a character. */
 size_t cli_width(const char *text, size_t size);
+/** Makes control characters of UTF-8 text '?', so that nothing in data can steer a terminal. */
+void cli_make_safe(char *text, size_t size);
 /** Prints text with control characters as '?', so that nothing in data can steer a terminal. */
 void cli_print_safe(FILE *file, const char *text, size_t size);
 

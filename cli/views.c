@@ -14,9 +14,13 @@
 #define SOURCE_FIELDS \
     {"name", "name", CLI_AS_TEXT}, {"driver", "driver", CLI_AS_TEXT}, {"state", "state", CLI_AS_TEXT}, \
     {"detail", "detail", CLI_AS_TEXT}, {"enabled", "enabled", CLI_AS_TEXT}, {"config", "config", CLI_AS_TEXT}, \
+    {"guarantee", "connection.guarantee", CLI_AS_TEXT}, {"protocol", "connection.protocol", CLI_AS_TEXT}, {"client id", "connection.client_id", CLI_AS_TEXT}, \
+    {"connected since", "connection.since", CLI_AS_TIME}, {"session", "connection.session", CLI_AS_TEXT}, {"session kept for", "connection.session_expiry_s", CLI_AS_SECONDS}, \
+    {"keep-alive", "connection.keep_alive_s", CLI_AS_SECONDS}, {"larger messages", "connection.larger", CLI_AS_TEXT}, {"lost sessions", "connection.lost_sessions", CLI_AS_TEXT}, \
     {"messages", "stats.messages", CLI_AS_TEXT}, {"bytes", "stats.bytes", CLI_AS_BYTES}, {"samples", "stats.samples", CLI_AS_TEXT}, {"labels", "stats.labels", CLI_AS_TEXT}, \
     {"duplicates", "stats.duplicates", CLI_AS_TEXT}, {"conflicts", "stats.conflicts", CLI_AS_TEXT}, {"late", "stats.late", CLI_AS_TEXT}, {"ahead", "stats.ahead", CLI_AS_TEXT}, {"expired", "stats.expired", CLI_AS_TEXT}, \
     {"dead letters", "stats.dead", CLI_AS_TEXT}, {"lost messages", "stats.lost", CLI_AS_TEXT}, {"reconnects", "stats.reconnects", CLI_AS_TEXT}, {"last message", "stats.last", CLI_AS_TIME}
+#define SOURCE_WARNINGS {"warnings", "warnings", FIELDS({"WHAT", "$self", CLI_AS_TEXT}), NULL}
 #define DEPLOYMENT_FIELDS \
     {"name", "name", CLI_AS_TEXT}, {"model", "model", CLI_AS_TEXT}, {"asset", "asset", CLI_AS_TEXT}, {"publish", "publish|not published", CLI_AS_TEXT}, \
     {"source", "source", CLI_AS_TEXT}, {"broker", "broker", CLI_AS_TEXT}, {"state", "state", CLI_AS_TEXT}, {"detail", "detail", CLI_AS_TEXT}, \
@@ -79,16 +83,18 @@ static const struct {
     {"node.restore check", {FIELDS({"sound backup of node", "node", CLI_AS_TEXT}, {"as of", "created", CLI_AS_TIME}, {"files", "files", CLI_AS_TEXT},
         {"size", "bytes", CLI_AS_BYTES}), NULL, NULL}},
 
-    {"source.add", {FIELDS({"state", "state", CLI_AS_TEXT}, {"detail", "detail", CLI_AS_TEXT}), NULL, "added source %s"}},
+    {"source.add", {FIELDS({"state", "state", CLI_AS_TEXT}, {"detail", "detail", CLI_AS_TEXT}), SECTIONS(SOURCE_WARNINGS), "added source %s"}},
     {"source.ls", {NULL, ITEMS("no sources: add one with `edgeopsctl source add`",
         {"NAME", "name", CLI_AS_TEXT}, {"DRIVER", "driver", CLI_AS_TEXT}, {"STATE", "state", CLI_AS_TEXT}, {"MESSAGES", "messages", CLI_AS_TEXT},
         {"SAMPLES", "samples", CLI_AS_TEXT}, {"DEAD", "dead", CLI_AS_TEXT}, {"PER S", "rate_per_s", CLI_AS_NUMBER},
         {"DETAIL", "detail", CLI_AS_TEXT}), NULL}},
     {"source.show", {FIELDS(SOURCE_FIELDS),
-        SECTIONS({"dead letters", "dead_letters", FIELDS({"TIME", "time", CLI_AS_TIME}, {"TOPIC", "topic", CLI_AS_TEXT}, {"BYTES", "message_size", CLI_AS_TEXT},
+        SECTIONS({"filters", "connection.filters", FIELDS({"FILTER", "filter", CLI_AS_TEXT}, {"QOS ASKED", "asked", CLI_AS_TEXT}, {"GRANTED", "granted", CLI_AS_TEXT}, {"REFUSED", "refused", CLI_AS_TEXT}), NULL},
+            SOURCE_WARNINGS,
+            {"dead letters", "dead_letters", FIELDS({"TIME", "time", CLI_AS_TIME}, {"TOPIC", "topic", CLI_AS_TEXT}, {"BYTES", "message_size", CLI_AS_TEXT},
             {"REASON", "reason", CLI_AS_TEXT}), NULL}), NULL}},
     {"source.rm", {NULL, NULL, "removed source %s"}},
-    {"source.start", {FIELDS({"state", "state", CLI_AS_TEXT}, {"detail", "detail", CLI_AS_TEXT}), NULL, "started source %s"}},
+    {"source.start", {FIELDS({"state", "state", CLI_AS_TEXT}, {"detail", "detail", CLI_AS_TEXT}), SECTIONS(SOURCE_WARNINGS), "started source %s"}},
     {"source.stop", {NULL, NULL, "stopped source %s"}},
     {"node.ops", {NULL, ITEMS("no operations", {"NAME", "name", CLI_AS_TEXT}, {"ROLE", "role", CLI_AS_TEXT}, {"EFFECT", "effect", CLI_AS_TEXT}, {"SUMMARY", "summary", CLI_AS_TEXT}), NULL}},
     {"source.test", {FIELDS({"ok", "ok", CLI_AS_TEXT}, {"detail", "detail", CLI_AS_TEXT}, {"messages", "messages", CLI_AS_TEXT}, {"samples", "samples", CLI_AS_TEXT}, {"labels", "labels", CLI_AS_TEXT},

@@ -63,6 +63,10 @@ typedef struct edgeops_hld_driver {
     /** Optional; since minor 1. The source is being removed: tells the peer to keep nothing for it
      * any more. Called stopped, before close(), which does not wait for it; returns at once. */
     void (*forget)(void *state);
+    /** Optional; since minor 2. Says how it stands with the peer: calls put() with one JSON object
+     * as edgeops_source_connection() gives it, at most 1 MiB, borrowed for the call; or not at all.
+     * Any thread, from open() to close(); does not block and calls nothing of the host. */
+    void (*describe)(void *state, void (*put)(void *user_data, const char *json), void *user_data);
 } edgeops_hld_driver;
 
 /** The one symbol a plug-in exports: the index-th driver, NULL past the last or if the host's major

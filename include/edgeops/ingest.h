@@ -147,6 +147,32 @@ EDGEOPS_API void edgeops_source_stop(edgeops_source *source);
 EDGEOPS_API edgeops_status edgeops_source_get_stats(edgeops_source_stats *stats,
                                                     edgeops_source *source);
 
+/** Gives what the driver knows of its link as a JSON object. Of the driver "mqtt":
+ *
+ *      up                  whether there is a connection now
+ *      broker, tls         "host:port", and whether TLS is on
+ *      protocol            "MQTT 3.1.1" or "MQTT 5"
+ *      client_id           in force; client_id_assigned: the broker gave it
+ *      connections         made since the source was opened
+ *      lost_sessions       how often the broker had no session any more where there was one before
+ *      warnings            array of sentences, each with the next step; in any state
+ *
+ *  and, while it is up, what the broker granted:
+ *
+ *      since               when the connection was made
+ *      session             "new", "resumed", "lost" (there was one before) or "none"
+ *      session_expiry_s    how long the broker keeps it (MQTT 5; absent: for ever, or unknown)
+ *      keep_alive_s        in force
+ *      guarantee           one line: what holds with these terms
+ *      maximum_packet      bytes, announced to the broker (MQTT 5); larger: what becomes of others
+ *      filters             array of {"filter", "asked" and "granted" (QoS) or "refused" (why)}
+ *
+ *  @param json  given to the caller, free with edgeops_free(); NULL after a failure
+ *  @return EDGEOPS_OK; EDGEOPS_E_UNSUPPORTED (the driver says nothing); EDGEOPS_E_NOMEM
+ *  Threads: any. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_source_connection(char **json,
+                                                                       edgeops_source *source);
+
 /** Stops a source and has the peer forget it: an MQTT broker would keep collecting messages for the
  *  session of a source that is gone. For a source that is being removed, before
  *  edgeops_source_close(). The broker is told in the background, once, within about five seconds,

@@ -15,8 +15,10 @@ EDGEOPS_BEGIN_DECLS
  *  returns, whatever is chosen here. */
 typedef enum edgeops_durability {
     EDGEOPS_DURABILITY_DEFAULT = 0, /**< as the home was last set; PROCESS for a new home */
-    /** What was acknowledged survives kill -9 of any program. When the power fails, the newest
-     * samples may be lost; what is left is consistent. */
+    /** What was acknowledged survives kill -9 of any program. When the power fails, the samples of
+     * about the last two seconds may be lost: they are brought to the disk in the background every
+     * edgeops_store_options.sync_interval, and that takes as long as the disk needs. What is left is
+     * consistent. */
     EDGEOPS_DURABILITY_PROCESS = 1,
     /** It survives a power failure, too: an append returns when its samples are on the disk.
      * Threads that append at the same time share one sync. Cursors and watchers show only what is
@@ -37,9 +39,14 @@ typedef struct edgeops_store_options {
      * jumped. A node counts by the same rule. Default 1 day, also for a negative value;
      * EDGEOPS_FOREVER: no sample is ahead. */
     edgeops_duration ahead_limit;
+    /** With durability PROCESS new samples are synced in the background this long after they came,
+     * once for all that came meanwhile; nothing is written while none come. Default 1 s, also for a
+     * negative value; EDGEOPS_FOREVER: never, so that a power failure may take what the kernel has
+     * not written by itself, often half a minute, or the last segment. */
+    edgeops_duration sync_interval;
 } edgeops_store_options;
 #define EDGEOPS_STORE_OPTIONS_INIT                                                                 \
-    { sizeof(edgeops_store_options), 0, 0, EDGEOPS_DURABILITY_DEFAULT, 0 }
+    { sizeof(edgeops_store_options), 0, 0, EDGEOPS_DURABILITY_DEFAULT, 0, 0 }
 
 /** Same as the INIT macro, for callers that cannot use it. Threads: any. Since 0.1. */
 EDGEOPS_API void edgeops_store_options_init(edgeops_store_options *options, size_t struct_size);

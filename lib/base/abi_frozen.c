@@ -229,7 +229,7 @@ AT(hld_host, now, 40);
 AT(hld_host, state, 48);
 AT(hld_host, lost, 56);
 
-GROWS(hld_driver, 80);
+GROWS(hld_driver, 88);
 AT(hld_driver, struct_size, 0);
 AT(hld_driver, abi_minor, 4);
 AT(hld_driver, name, 8);
@@ -241,6 +241,7 @@ AT(hld_driver, start, 48);
 AT(hld_driver, stop, 56);
 AT(hld_driver, close, 64);
 AT(hld_driver, forget, 72);
+AT(hld_driver, describe, 80);
 
 GROWS(source_stats, 368);
 AT(source_stats, struct_size, 0);
@@ -341,12 +342,13 @@ AT(lane_options, on_state, 32);
 AT(lane_options, on_drain, 40);
 AT(lane_options, user_data, 48);
 
-GROWS(store_options, 40);
+GROWS(store_options, 48);
 AT(store_options, struct_size, 0);
 AT(store_options, segment_bytes, 8);
 AT(store_options, free_floor_bytes, 16);
 AT(store_options, durability, 24);
 AT(store_options, ahead_limit, 32);
+AT(store_options, sync_interval, 40);
 
 GROWS(append_result, 56);
 AT(append_result, struct_size, 0);

@@ -11,6 +11,7 @@
 #include "ingest/drivers.h"
 #include "ingest/mqtt_link.h"
 #include "ingest/mqtt_release.h"
+#include "ingest/mqtt_view.h"
 
 /* PUBACK cannot be withheld (mqtt_conn.h). The host stops this driver before the disk is full, so
  * that the broker queues; but a message that arrives when the room has just run out is acknowledged
@@ -32,6 +33,7 @@ typedef struct held {
 typedef struct mqtt {
     const edgeops_hld_host *host;
     eop_mqtt_config *config;
+    eop_mqtt_view *view;
     eop_mqtt_link *link;
     held *first;
     held **last;
@@ -89,6 +91,7 @@ static void on_message(const char *topic, const void *payload, size_t size, bool
                        void *user_data) {
     mqtt *m = user_data;
     eop_mqtt_release(size);
+    eop_mqtt_view_message(m->view, topic);
     if (retained && !m->config->take_retained) {
         return;
     }
@@ -108,7 +111,11 @@ static void on_state(edgeops_status reason, const char *detail, uint64_t generat
                      const eop_mqtt_terms *terms, void *user_data) {
     mqtt *m = user_data;
     (void)generation;
-    (void)terms;
+    if (terms != NULL) {
+        eop_mqtt_view_up(m->view, terms);
+    } else {
+        eop_mqtt_view_down(m->view, detail);
+    }
     m->host->state(m->host->self, reason, detail);
 }
 
@@ -128,6 +135,7 @@ static void mqtt_close(void *state) {
         eop_free(m->first);
         m->first = next;
     }
+    eop_mqtt_view_free(m->view);
     eop_mqtt_config_unref(m->config);
     eop_free(m);
 }
@@ -142,6 +150,9 @@ static edgeops_status mqtt_open(void **state, const edgeops_hld_host *host,
     m->host = host;
     m->last = &m->first;
     edgeops_status status = eop_mqtt_config_new(&m->config, config_json, false);
+    if (status == EDGEOPS_OK && (m->view = eop_mqtt_view_new(m->config)) == NULL) {
+        status = eop_fail_nomem("mqtt");
+    }
     if (status < 0) {
         mqtt_close(m);
         return status;
@@ -174,6 +185,7 @@ static void mqtt_stop(void *state) {
     mqtt *m = state;
     eop_mqtt_link_stop(m->link);
     m->link = NULL;
+    eop_mqtt_view_down(m->view, NULL);
     (void)hand_over(m);
 }
 
@@ -184,6 +196,18 @@ static void mqtt_forget(void *state) {
                    : !config->clean_session) {
         eop_mqtt_forget(m->config);
     }
+}
+
+static void mqtt_describe(void *state, void (*put)(void *user_data, const char *json),
+                          void *user_data) {
+    const mqtt *m = state;
+    eop_json *json = eop_mqtt_view_json(m->view);
+    char *text = eop_json_print(json);
+    if (text != NULL) {
+        put(user_data, text);
+    }
+    eop_free(text);
+    eop_json_free(json);
 }
 
 const edgeops_hld_driver eop_driver_mqtt = {
@@ -198,4 +222,5 @@ const edgeops_hld_driver eop_driver_mqtt = {
     .stop = mqtt_stop,
     .close = mqtt_close,
     .forget = mqtt_forget,
+    .describe = mqtt_describe,
 };

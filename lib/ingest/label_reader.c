@@ -164,9 +164,13 @@ static bool matches(const char *filter, const char *topic) {
     }
 }
 
+bool eop_topic_matches(const char *filter, const char *topic) {
+    return matches(without_group(filter), topic);
+}
+
 bool eop_label_reader_takes(const eop_label_reader *reader, const char *topic) {
     for (size_t i = 0; reader != NULL && i < reader->filter_count; i++) {
-        if (matches(without_group(reader->filters[i]), topic)) {
+        if (eop_topic_matches(reader->filters[i], topic)) {
             return true;
         }
     }

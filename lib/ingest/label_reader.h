@@ -41,6 +41,8 @@ void eop_label_reader_free(eop_label_reader *reader);
 
 /** Whether messages of this topic are labels. NULL: none are. */
 bool eop_label_reader_takes(const eop_label_reader *reader, const char *topic);
+/** Whether an MQTT filter, also one of a shared subscription, takes a topic. */
+bool eop_topic_matches(const char *filter, const char *topic);
 /** One message. One thread at a time for each reader.
  *
  *  @param labels  borrowed until the next call

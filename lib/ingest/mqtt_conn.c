@@ -25,6 +25,8 @@
 #include "ingest/mqtt_explain.h"
 #include "ingest/mqtt_private.h"
 
+#define AGAIN_FOR         (2 * EDGEOPS_SECOND)
+#define AGAIN_EVERY       (50 * EDGEOPS_MILLISECOND)
 #define REPLY_TIMEOUT     (15 * EDGEOPS_SECOND)
 #define DRAIN_TIMEOUT     (EDGEOPS_SECOND / 2)
 #define CLOSE_TIMEOUT     (5 * EDGEOPS_SECOND)
@@ -423,15 +425,31 @@ static edgeops_status explain_loss(eop_mqtt_conn *conn) {
                     reason[0] != '\0' ? ": " : "", reason);
 }
 
+/* Until all filters are answered; what was refused for its packet id is asked for again as the
+ * broker's own messages, which have the ids, become fewer. */
+static edgeops_status subscribe(eop_mqtt_conn *conn, eop_mqtt_phase *next) {
+    edgeops_duration begun = eop_monotonic();
+    edgeops_status status = eop_mqtt_conn_subscribe(conn);
+    while (status == EDGEOPS_OK) {
+        status = eop_mqtt_conn_wait_phase(conn, EOP_MQTT_CONNECTED, begun + REPLY_TIMEOUT, next);
+        if (status < 0 || *next != EOP_MQTT_SUBSCRIBED || conn->refused == 0 ||
+            eop_monotonic() >= begun + AGAIN_FOR) {
+            return status;
+        }
+        status = eop_mqtt_conn_wait_phase(conn, EOP_MQTT_SUBSCRIBED, eop_monotonic() + AGAIN_EVERY,
+                                          next);
+        if (status == EDGEOPS_E_TIMEOUT) {
+            *next = EOP_MQTT_SUBSCRIBED;
+            status = eop_mqtt_conn_subscribe_again(conn);
+        }
+    }
+    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+}
+
 static edgeops_status wait_subscribed(eop_mqtt_conn *conn, char *detail, size_t size) {
     const eop_mqtt_config *config = conn->config;
     eop_mqtt_phase next = EOP_MQTT_CONNECTED;
-    edgeops_status status = eop_mqtt_conn_subscribe(conn);
-    if (status < 0) {
-        return status;
-    }
-    status =
-        eop_mqtt_conn_wait_phase(conn, EOP_MQTT_CONNECTED, eop_monotonic() + REPLY_TIMEOUT, &next);
+    edgeops_status status = subscribe(conn, &next);
     if (status < 0) {
         return status;
     }

@@ -83,6 +83,8 @@ struct eop_mqtt_conn {
 
 /** Asks for the filters of the configuration; EOP_MQTT_SUBSCRIBED when all are answered. */
 edgeops_status eop_mqtt_conn_subscribe(eop_mqtt_conn *conn);
+/** Once all are answered: asks again for those refused for their packet id; EDGEOPS_DONE: none. */
+edgeops_status eop_mqtt_conn_subscribe_again(eop_mqtt_conn *conn);
 /** Paho's message callback. */
 int eop_mqtt_conn_arrived(void *context, char *topic, int topic_size, MQTTAsync_message *message);
 /** Makes conn->early the persistence that hands QoS 2 messages over before PUBREC. */

@@ -79,23 +79,30 @@ static edgeops_status check_filters(const eop_mqtt_conn *conn) {
     return EDGEOPS_OK;
 }
 
-edgeops_status eop_mqtt_conn_subscribe(eop_mqtt_conn *conn) {
+static edgeops_status make_requests(eop_mqtt_conn *conn) {
     const eop_mqtt_config *config = conn->config;
-    MQTTAsync_responseOptions response = MQTTAsync_responseOptions_initializer;
-    MQTTSubscribe_options options = MQTTSubscribe_options_initializer;
-    edgeops_status status = check_filters(conn);
-    if (status < 0) {
-        return status;
-    }
     conn->requests = eop_calloc(config->topic_count, sizeof(*conn->requests));
     conn->granted = eop_calloc(config->topic_count, sizeof(*conn->granted));
     if (conn->requests == NULL || conn->granted == NULL) {
         return eop_fail_nomem("mqtt");
     }
     conn->granted_count = config->topic_count;
-    pthread_mutex_lock(&conn->mutex);
-    conn->unanswered = config->topic_count;
-    pthread_mutex_unlock(&conn->mutex);
+    for (size_t i = 0; i < config->topic_count; i++) {
+        const eop_mqtt_topic *topic = &config->topics[i];
+        conn->granted[i] = (eop_mqtt_granted){
+            .filter = topic->filter,
+            .asked = (uint8_t)(topic->qos == 2 && !config->v5 ? 1 : topic->qos),
+            .shared_unsure = !config->v5 && is_shared(topic->filter),
+        };
+        conn->requests[i] = (eop_mqtt_request){conn, &conn->granted[i]};
+    }
+    return EDGEOPS_OK;
+}
+
+static edgeops_status request(eop_mqtt_conn *conn, eop_mqtt_request *r) {
+    const eop_mqtt_config *config = conn->config;
+    MQTTAsync_responseOptions response = MQTTAsync_responseOptions_initializer;
+    MQTTSubscribe_options options = MQTTSubscribe_options_initializer;
     if (config->v5) {
         options.retainHandling = 1; /* retained messages once, not after each reconnect */
         response.subscribeOptions = options;
@@ -105,22 +112,66 @@ edgeops_status eop_mqtt_conn_subscribe(eop_mqtt_conn *conn) {
         response.onSuccess = on_subscribed;
         response.onFailure = on_not_subscribed;
     }
-    for (size_t i = 0; i < config->topic_count; i++) {
-        const eop_mqtt_topic *topic = &config->topics[i];
-        int qos = topic->qos == 2 && !config->v5 ? 1 : topic->qos;
-        conn->granted[i] = (eop_mqtt_granted){
-            .filter = topic->filter,
-            .asked = (uint8_t)qos,
-            .shared_unsure = !config->v5 && is_shared(topic->filter),
-        };
-        conn->requests[i] = (eop_mqtt_request){conn, &conn->granted[i]};
-        response.context = &conn->requests[i];
-        int code = MQTTAsync_subscribe(conn->handle, topic->filter, qos, &response);
-        if (code != MQTTASYNC_SUCCESS) {
-            return eop_fail(EDGEOPS_E_CLOSED, "mqtt",
-                            "connection to %s:%u lost while subscribing (%d)", config->host,
-                            (unsigned)config->port, code);
-        }
+    response.context = r;
+    int code = MQTTAsync_subscribe(conn->handle, r->answer->filter, r->answer->asked, &response);
+    if (code != MQTTASYNC_SUCCESS) {
+        return eop_fail(EDGEOPS_E_CLOSED, "mqtt", "connection to %s:%u lost while subscribing (%d)",
+                        config->host, (unsigned)config->port, code);
     }
     return EDGEOPS_OK;
+}
+
+edgeops_status eop_mqtt_conn_subscribe(eop_mqtt_conn *conn) {
+    edgeops_status status = check_filters(conn);
+    if (status == EDGEOPS_OK) {
+        status = make_requests(conn);
+    }
+    if (status < 0) {
+        return status;
+    }
+    pthread_mutex_lock(&conn->mutex);
+    conn->unanswered = conn->granted_count;
+    pthread_mutex_unlock(&conn->mutex);
+    for (size_t i = 0; status == EDGEOPS_OK && i < conn->granted_count; i++) {
+        status = request(conn, &conn->requests[i]);
+    }
+    return status;
+}
+
+/* A broker that does not tell its packet ids from ours (mochi) refuses a request whose id one of
+ * its own messages has, 3.1.1 without a reason: only where it had kept messages for us. */
+static bool may_be_the_id(const eop_mqtt_conn *conn, const eop_mqtt_granted *answer) {
+    return answer->refused == MQTTREASONCODE_PACKET_IDENTIFIER_IN_USE ||
+           (answer->refused != 0 && !conn->config->v5 && conn->announced.session_present);
+}
+
+edgeops_status eop_mqtt_conn_subscribe_again(eop_mqtt_conn *conn) {
+    edgeops_status status = EDGEOPS_OK;
+    size_t n = 0;
+    for (size_t i = 0; i < conn->granted_count; i++) {
+        n += may_be_the_id(conn, &conn->granted[i]);
+    }
+    if (n == 0) {
+        return EDGEOPS_DONE;
+    }
+    pthread_mutex_lock(&conn->mutex);
+    bool up = conn->phase == EOP_MQTT_SUBSCRIBED;
+    if (up) {
+        conn->phase = EOP_MQTT_CONNECTED;
+        conn->unanswered = n;
+        conn->refused -= n;
+        conn->first_refused = NULL;
+    }
+    for (size_t i = 0; i < conn->granted_count && conn->first_refused == NULL; i++) {
+        const eop_mqtt_granted *answer = &conn->granted[i];
+        conn->first_refused = answer->refused != 0 && !may_be_the_id(conn, answer) ? answer : NULL;
+    }
+    pthread_mutex_unlock(&conn->mutex);
+    for (size_t i = 0; up && n > 0 && status == EDGEOPS_OK; i++) {
+        if (may_be_the_id(conn, conn->requests[i].answer)) {
+            n--;
+            status = request(conn, &conn->requests[i]);
+        }
+    }
+    return status;
 }

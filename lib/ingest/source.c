@@ -627,6 +627,28 @@ void edgeops_source_forget(edgeops_source *source) {
     }
 }
 
+static void keep_description(void *user_data, const char *json) {
+    char **out = user_data;
+    if (*out == NULL) {
+        *out = eop_strdup(json);
+    }
+}
+
+edgeops_status edgeops_source_connection(char **json, edgeops_source *source) {
+    EOP_REQUIRE(json != NULL, "source");
+    *json = NULL;
+    EOP_REQUIRE(source != NULL, "source");
+    EOP_REQUIRE_HERE(eop_ctx_birth(source->ctx), "source", "source");
+    const edgeops_hld_driver *driver = source->driver;
+    size_t known = offsetof(edgeops_hld_driver, describe) + sizeof(driver->describe);
+    if (driver->struct_size < known || driver->describe == NULL) {
+        return eop_fail(EDGEOPS_E_UNSUPPORTED, "source", "driver '%s' says nothing of its link",
+                        driver->name);
+    }
+    driver->describe(source->driver_state, keep_description, json);
+    return *json != NULL ? EDGEOPS_OK : eop_fail_nomem("source");
+}
+
 edgeops_status edgeops_source_get_stats(edgeops_source_stats *stats, edgeops_source *source) {
     EOP_REQUIRE(source != NULL && stats != NULL, "source");
     EOP_REQUIRE_HERE(eop_ctx_birth(source->ctx), "source", "source");

@@ -162,6 +162,19 @@ static edgeops_status put_aside(const eop_journal *journal, uint64_t number) {
     return status;
 }
 
+/* Gives a segment with damaged frames a second name, which stays when its sound frames are in chunks:
+ * somebody may want to look at it, and nobody must miss that it is there. A file system without
+ * links has the log only. */
+static void keep_copy(const eop_journal *journal, uint64_t number) {
+    char *path = segment_path(journal, number);
+    char *aside = path != NULL ? eop_format("%s.bad", path) : NULL;
+    if (aside != NULL) {
+        (void)link(path, aside);
+    }
+    eop_free(aside);
+    eop_free(path);
+}
+
 static bool is_put_aside(const eop_journal *journal, uint64_t number) {
     char *aside = eop_format("%s/%016" PRIu64 ".seg.bad", journal->folder, number);
     bool there = aside != NULL && eop_file_exists(aside);
@@ -283,13 +296,16 @@ static edgeops_status note_missing(eop_journal *journal, uint64_t from, uint64_t
     return status;
 }
 
-/* Deals with the files whose header cannot be read, by what they were found to be. */
-static edgeops_status clear_unread(eop_journal *journal, const eop_segment_found *segments,
-                                   size_t count) {
+/* Puts damaged files aside, and deals with those that never got a header. */
+static edgeops_status clear_up(eop_journal *journal, const eop_segment_found *segments,
+                               size_t count) {
     edgeops_status status = EDGEOPS_OK;
     for (size_t i = 0; status == EDGEOPS_OK && i < journal->place_count; i++) {
-        if (journal->places[i].kind == EOP_PLACE_HEADER) {
-            status = put_aside(journal, journal->places[i].segment);
+        const eop_place *place = &journal->places[i];
+        if (place->kind == EOP_PLACE_HEADER) {
+            status = put_aside(journal, place->segment);
+        } else if (place->kind == EOP_PLACE_FRAMES) {
+            keep_copy(journal, place->segment);
         }
     }
     /* The newest files never got a header: their numbers are used again. Those before others stay,
@@ -315,7 +331,8 @@ static void note_torn(eop_journal *journal) {
             journal->since = journal->last_number + 1;
         }
     }
-    if (active != 0 && (journal->since > active || journal->active.version == 1)) {
+    if (active != 0 &&
+        (journal->since > active || journal->active.version == 1 || journal->closed)) {
         journal->active.bytes = journal->end; /* takes no more frames */
     }
 }
@@ -337,7 +354,7 @@ static edgeops_status judge_segments(eop_journal *journal, const eop_segment_fou
         journal->last_number = closed;
     }
     if (status == EDGEOPS_OK) {
-        status = clear_unread(journal, segments, count);
+        status = clear_up(journal, segments, count);
     }
     if (status == EDGEOPS_OK) {
         note_torn(journal);
@@ -481,7 +498,8 @@ uint64_t eop_journal_settle(eop_journal *journal, bool pending) {
     if (sound && !journal->closed) {
         sound = write_closing(journal) == EDGEOPS_OK;
     }
-    if ((!journal->closed || journal->active.bytes != journal->end) &&
+    struct stat st;
+    if ((fstat(journal->fd, &st) != 0 || (uint64_t)st.st_size != journal->end) &&
         ftruncate(journal->fd, (off_t)journal->end) == 0) {
         journal->active.bytes = journal->end;
     }
@@ -645,7 +663,8 @@ void eop_journal_retire(eop_journal *journal, uint64_t segment) {
         memmove(journal->ends, journal->ends + gone, journal->end_count * sizeof *journal->ends);
     }
     if (path != NULL && spare != NULL) {
-        bool fits = stat(path, &st) == 0 && (uint64_t)st.st_size == journal->segment_bytes;
+        bool fits = stat(path, &st) == 0 && (uint64_t)st.st_size == journal->segment_bytes &&
+                    st.st_nlink == 1; /* else it was damaged, and a copy is kept */
         if (!journal->has_spare && journal->holds == 0 && fits && rename(path, spare) == 0) {
             journal->has_spare = true;
         } else {

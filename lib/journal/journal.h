@@ -13,6 +13,8 @@
  *   synced     = when the frame was written, the bytes of the file before this offset were on the
  *                disk, and so were segments since..NUMBER - 1; 0: not known
  *   spare.seg  = the file of a future segment; its content means nothing
+ *   NUMBER.seg.bad = a segment that was damaged: without a sound header, or a second name of one
+ *                with damaged frames; stays until somebody removes it
  *
  * One frame is one append: all of it is valid or nothing. A recycled file gets a new salt, so the
  * marks of its old frames are wrong. A reader that meets a wrong mark or checksum goes on in steps

@@ -600,6 +600,10 @@ static edgeops_status append_locked(edgeops_store *store, eop_append_fn fn, void
         status = eop_journal_write(store->journal, &scratch->frame);
         if (status == EDGEOPS_OK) {
             store->active->write = ++store->writes;
+            if (EOP_UNLIKELY(store->sync_idle)) {
+                store->sync_idle = false;
+                eop_writer_wake(store);
+            }
         }
     }
     if (status != EDGEOPS_OK) {

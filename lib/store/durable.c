@@ -3,15 +3,19 @@
  * first thread that waits for one syncs all writes made so far, without the lock. Threads that come
  * meanwhile wait for it; then one of them does the same for all of them.
  *
+ * With PROCESS nobody waits: the writer syncs a while after the first append that was not.
+ *
  * After a failed sync nobody knows what of the segment is on the disk, and another sync would not
  * tell, because the kernel may have dropped the pages. Then its rows are safe only when they are in
  * chunks, and nothing more is written to the segment. */
 #include "store/durable.h"
 #include "base/error.h"
+#include "base/time.h"
 #include "store/birth.h"
 #include "store/blob_sync.h"
 #include "store/inner.h"
 #include "store/internal.h"
+#include "store/log.h"
 #include "store/queue.h"
 
 uint64_t eop_store_durable(const edgeops_store *store) {
@@ -90,6 +94,42 @@ edgeops_status eop_store_wait_synced(edgeops_store *store, uint64_t write) {
     return status;
 }
 
+/* Under `lock`. Whether there is something to sync in the background; if not, whether the next append
+ * wakes the writer. */
+static bool is_recent(edgeops_store *store) {
+    bool wanted = !store->power && store->options.sync_interval != EDGEOPS_FOREVER;
+    bool clean = store->synced >= store->writes;
+    store->sync_idle = wanted && clean;
+    /* What is doubtful gets to the disk in chunks. */
+    return wanted && !clean && store->doubtful <= store->synced;
+}
+
+void eop_store_sync_recent(edgeops_duration *due, edgeops_store *store) {
+    edgeops_status status = EDGEOPS_OK;
+    edgeops_duration now = eop_monotonic();
+    pthread_mutex_lock(&store->lock);
+    bool recent = is_recent(store);
+    bool ripe = recent && *due != 0 && now >= *due;
+    if (ripe && !store->syncing) {
+        status = sync_journal(store);
+        recent = is_recent(store);
+    }
+    if (!recent) {
+        *due = 0;
+    } else if (*due == 0 || ripe) {
+        *due = now + store->options.sync_interval;
+    }
+    bool images = ripe && store->loose_blobs > 0;
+    pthread_mutex_unlock(&store->lock);
+    if (status != EDGEOPS_OK) {
+        eop_store_log(store, EDGEOPS_LOG_WARN, "cannot sync the journal: %s",
+                      edgeops_error_last()->message);
+    }
+    if (images) {
+        (void)eop_blob_sync_rows(store); /* who needs it tries again and reports */
+    }
+}
+
 edgeops_status eop_store_sync(edgeops_store *store) {
     /* First, so that no row is on the disk without its blobs. */
     edgeops_status status = eop_blob_sync_rows(store);
@@ -107,6 +147,7 @@ static void set_power(edgeops_store *store, bool power) {
     pthread_mutex_lock(&store->spare_lock);
     pthread_mutex_lock(&store->lock);
     store->power = power;
+    store->sync_idle = true;
     eop_journal_set_written(store->journal, power);
     pthread_mutex_unlock(&store->lock);
     pthread_mutex_unlock(&store->spare_lock);

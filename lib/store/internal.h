@@ -59,6 +59,7 @@ struct edgeops_store {
     size_t waiting;            /* appends that wait for room */
     bool power;                /* durability POWER: appends wait for the disk */
     bool syncing;              /* a thread is syncing the journal */
+    bool sync_idle;            /* the next append wakes the writer, which then syncs in time */
     uint64_t writes;           /* number of writes into the journal so far */
     uint64_t synced;           /* writes 1..synced are on the disk */
     uint64_t doubtful;         /* writes 1..doubtful are safe in chunks only */

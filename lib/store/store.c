@@ -44,6 +44,9 @@ static edgeops_status take_options(edgeops_store_options *out,
     if (out->ahead_limit <= 0) {
         out->ahead_limit = 24 * 3600 * EDGEOPS_SECOND;
     }
+    if (out->sync_interval <= 0) {
+        out->sync_interval = EDGEOPS_SECOND;
+    }
     if (out->segment_bytes == 0) {
         out->segment_bytes = 2 * MIB;
     }

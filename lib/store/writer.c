@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/thread.h"
+#include "base/time.h"
 #include "store/ballast.h"
 #include "store/blob_sync.h"
 #include "store/chores.h"
@@ -156,14 +157,16 @@ static void on_wal(void *user_data) {
     eop_writer_sync_names(user_data);
 }
 
-/* Waits for work; after a failure at most a second, because space may be free again. */
-static bool wait_for_work(edgeops_store *store, bool failed) {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += 1;
+/* Waits for work, or until `due`; after a failure at most a second, because space may be free
+ * again. */
+static bool wait_for_work(edgeops_store *store, bool failed, edgeops_duration due) {
+    edgeops_duration second = eop_monotonic() + EDGEOPS_SECOND;
+    due = failed && (due == 0 || due > second) ? second : due;
+    struct timespec until = {.tv_sec = (time_t)(due / EDGEOPS_SECOND),
+                             .tv_nsec = (long)(due % EDGEOPS_SECOND)};
     pthread_mutex_lock(&store->wake_lock);
     while (!store->woken && !store->stop) {
-        if (!failed) {
+        if (due == 0) {
             pthread_cond_wait(&store->wake, &store->wake_lock);
         } else if (pthread_cond_timedwait(&store->wake, &store->wake_lock, &until) == ETIMEDOUT) {
             break;
@@ -187,9 +190,11 @@ static void *run_writer(void *user_data) {
     edgeops_status written = EDGEOPS_OK;
     edgeops_status dropped = EDGEOPS_OK;
     edgeops_status kept = EDGEOPS_OK;
+    edgeops_duration sync_due = 0;
     bool released = false;
-    while (wait_for_work(store, written < 0 || dropped < 0)) {
+    while (wait_for_work(store, written < 0 || dropped < 0, sync_due)) {
         do {
+            eop_store_sync_recent(&sync_due, store);
             /* The spare first, so that the next rotation finds one. Under steady load there is
              * always a segment to write, so everything else has its turn after each segment. */
             (void)eop_store_make_spare(store);

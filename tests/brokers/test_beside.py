@@ -24,7 +24,7 @@ WAYS = {
     "QoS 2 where there is none": ("nats", "3.1.1", ["out/sure", "--qos", "2"], {}, "hang|hung|clos|connection|qos"),
     "larger than announced": ("mosquitto", "5", ["out/large"], {"maximum_packet": SCARCE["maximum_packet"]}, "large|packet|size"),
     "QoS 2 over the announced 1": ("mochi", "5", ["out/sure", "--qos", "2"], {"maximum_qos": 1}, "qos"),
-    "retained against the announcement": ("mochi", "5", ["out/kept", "--retain"], {"retain": False}, "retain"),
+    "retained against the announcement": ("mosquitto", "5", ["out/kept", "--retain"], {"retain": False}, "retain"),
 }
 CHOSEN = os.environ.get("EDGEOPS_TEST_BROKER", "").split()
 
@@ -105,7 +105,7 @@ def test_after_a_kill_none_is_lost_and_few_come_twice(beside):
 def test_what_was_refused_is_counted_and_named(beside):
     refused = wait_until(lambda: (d := beside.deployment("refused"))["predictions"] == beside.sent and d, 30, "the predictions")
     assert re.search(beside.said, shown(beside)), refused
-    assert refused["published"] == 0, refused
+    assert refused["publishing"]["refused"] > 0, refused
     assert refused["outbox"] == beside.sent, refused
     text = beside.node.run("doctor", check=False).stdout.lower()
     assert re.search(f"refused.*({beside.said})|({beside.said}).*refused", text, re.DOTALL), text

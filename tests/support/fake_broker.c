@@ -134,6 +134,10 @@ static void take_publish(fake_broker *b, connection *c, uint8_t header, const ui
         b->seen.most_under_way = b->seen.under_way;
     }
     bool meant = is_meant(&b->script, p + 2, topic);
+    if (b->script.hang_up && meant) {
+        shutdown(c->fd, SHUT_RDWR);
+        return;
+    }
     if (b->script.withhold && meant) {
         return;
     }

@@ -24,6 +24,7 @@ typedef struct fake_script {
     bool withhold;           /* no PUBACK, PUBREC, PUBCOMP */
     uint8_t puback;          /* reason in PUBACK and PUBREC, MQTT 5 */
     const char *puback_text; /* and its reason string; static */
+    bool hang_up;            /* closes the connection instead of an answer */
     const char *only;        /* for topics that begin so; NULL: for all; static */
 } fake_script;
 

@@ -207,6 +207,7 @@ static int try_node(void) {
     REFUSED(edgeops_source_open(&second, ctx, &what));
     REFUSED(edgeops_source_start(source));
     REFUSED(edgeops_source_get_stats(&stats, source));
+    REFUSED(edgeops_source_connection(&result, source));
     if (publisher != NULL) {
         REFUSED(edgeops_publisher_send(publisher, &message));
     }

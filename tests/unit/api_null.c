@@ -68,6 +68,7 @@ static const entry fallible[] = {
     ENTRY(set_allocator),
     ENTRY(source_check),
     ENTRY(source_get_stats),
+    ENTRY(source_connection),
     ENTRY(source_open),
     ENTRY(source_start),
     ENTRY(store_aggregate),
@@ -194,6 +195,7 @@ Test(api_null, handles_are_null_after_a_failure) {
     LEAVES_NULL(edgeops_dataset_read((edgeops_dataset **)&out, NULL, "d"));
     LEAVES_NULL(edgeops_dataset_head((edgeops_dataset **)&out, NULL, "d"));
     LEAVES_NULL(edgeops_source_open((edgeops_source **)&out, NULL, NULL));
+    LEAVES_NULL(edgeops_source_connection((char **)&out, NULL));
     LEAVES_NULL(edgeops_publisher_open((edgeops_publisher **)&out, NULL, NULL));
     LEAVES_NULL(edgeops_node_open((edgeops_node **)&out, NULL, "home", NULL));
     LEAVES_NULL(edgeops_node_call((char **)&out, NULL, "node.status", NULL, NULL));

@@ -100,6 +100,93 @@ Test(catalog_record, outbox_and_checkpoint_go_together) {
     eop_catalog_close(catalog);
 }
 
+static void expect_counts(eop_catalog *catalog, const char *deployment, uint64_t waiting,
+                          uint64_t refused) {
+    eop_outbox_counts counts;
+    eop_outbox_count(&counts, catalog, "m", deployment);
+    cr_assert_eq(counts.waiting, waiting, "%s: %d wait", deployment, (int)counts.waiting);
+    cr_assert_eq(counts.refused, refused, "%s: %d aside", deployment, (int)counts.refused);
+}
+
+static void commit_some(eop_catalog *catalog, const char *deployment, uint64_t *ids, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        eop_outbox_message message = {
+            .destination = "m", .topic = deployment, .payload = deployment, .size = 1, .qos = 1};
+        CHECK_OK(eop_outbox_commit(catalog, deployment, i, NULL, &message, 1));
+        ids[i] = message.id;
+    }
+}
+
+static void list_all(char *out, eop_catalog *catalog, const char *deployment) {
+    out[0] = '\0';
+    CHECK_OK(eop_outbox_list(catalog, "m", deployment, 0, 1000, take_id, out));
+}
+
+Test(catalog_record, messages_belong_to_their_deployment) {
+    eop_catalog *catalog = open_catalog();
+    uint64_t a[5];
+    uint64_t b[3];
+    uint64_t n = 0;
+    char out[4000];
+    char *reason = NULL;
+    commit_some(catalog, "a", a, 5);
+    commit_some(catalog, "b", b, 3);
+    list_all(out, catalog, "b");
+    cr_assert_str_eq(out, "6:b 7:b 8:b ");
+    /* Set aside: kept with the reason, over a restart, and not listed. */
+    CHECK_OK(eop_outbox_reason(&reason, catalog, "m", "a"));
+    cr_assert_null(reason);
+    CHECK_OK(eop_outbox_set_aside(catalog, a[1], "too large"));
+    CHECK_OK(eop_outbox_set_aside(catalog, a[3], "larger"));
+    CHECK_OK(eop_outbox_set_aside(catalog, a[3], "no more than once"));
+    CHECK_OK(eop_outbox_set_aside(catalog, 99, "none such"));
+    expect_counts(catalog, "a", 3, 2);
+    eop_catalog_close(catalog);
+    catalog = open_catalog();
+    expect_counts(catalog, "a", 3, 2);
+    expect_counts(catalog, "b", 3, 0);
+    list_all(out, catalog, "a");
+    cr_assert_str_eq(out, "1:a 3:a 5:a ");
+    CHECK_OK(eop_outbox_reason(&reason, catalog, "m", "a"));
+    cr_assert_str_eq(reason, "larger");
+    eop_free(reason);
+    /* It waits again in its old place. */
+    CHECK_OK(eop_outbox_again(&n, catalog, "m", "a"));
+    cr_assert_eq(n, 2);
+    expect_counts(catalog, "a", 5, 0);
+    list_all(out, catalog, "a");
+    cr_assert_str_eq(out, "1:a 2:a 3:a 4:a 5:a ");
+    CHECK_OK(eop_outbox_again(&n, catalog, "m", "a"));
+    cr_assert_eq(n, 0);
+    /* Done and dropped, each from where it counts. */
+    CHECK_OK(eop_outbox_set_aside(catalog, a[0], "x"));
+    CHECK_OK(eop_outbox_set_aside(catalog, a[1], "x"));
+    CHECK_OK(eop_outbox_done(catalog, a, 1));
+    expect_counts(catalog, "a", 3, 1);
+    CHECK_OK(eop_outbox_drop(&n, catalog, "m", "a", false, 2));
+    cr_assert_eq(n, 2);
+    expect_counts(catalog, "a", 1, 1);
+    list_all(out, catalog, "a");
+    cr_assert_str_eq(out, "5:a ");
+    CHECK_OK(eop_outbox_drop(&n, catalog, "m", "a", true, UINT64_MAX));
+    cr_assert_eq(n, 1);
+    expect_counts(catalog, "a", 1, 0);
+    expect_counts(catalog, "b", 3, 0);
+    char **names = NULL;
+    size_t count = 0;
+    CHECK_OK(eop_outbox_deployments(&names, &count, catalog, "m"));
+    cr_assert_eq(count, 2);
+    eop_outbox_free_names(names, count);
+    CHECK_OK(eop_outbox_set_aside(catalog, b[0], "x"));
+    CHECK_OK(eop_outbox_purge(catalog, "m"));
+    expect_counts(catalog, "a", 0, 0);
+    expect_counts(catalog, "b", 0, 0);
+    CHECK_OK(eop_outbox_deployments(&names, &count, catalog, "m"));
+    cr_assert_eq(count, 0);
+    eop_outbox_free_names(names, count);
+    eop_catalog_close(catalog);
+}
+
 typedef struct letters {
     size_t count;
     int64_t newest;

@@ -298,6 +298,35 @@ Test(ingest_mqtt_link, a_refused_filter_is_named_with_the_reason) {
                        now_heard().detail);
 }
 
+/* As mochi does while messages that it kept have the packet ids of the requests. */
+static void asks_again(int refusal, bool session, const char *more) {
+    fake_script script = {.suback = refusal, .session = session};
+    start(&script, "\"a\", \"b\"", more);
+    WAIT_FOR(fake_broker_seen(broker).subscribes >= 4);
+    script.suback = 0;
+    fake_broker_script(broker, &script);
+    WAIT_FOR(now_heard().up);
+    cr_expect_eq(now_heard().downs, 0);
+    cr_expect_eq(now_heard().granted[1].refused, 0);
+    cr_expect_eq(fake_broker_seen(broker).connects, 1);
+}
+
+Test(ingest_mqtt_link, a_filter_refused_for_its_packet_id_is_asked_for_again_v311) {
+    asks_again(0x80, true, "");
+}
+
+Test(ingest_mqtt_link, a_filter_refused_for_its_packet_id_is_asked_for_again_v5) {
+    asks_again(0x91, false, V5);
+}
+
+Test(ingest_mqtt_link, a_packet_id_that_stays_in_use_is_told) {
+    fake_script script = {.suback = 0x91};
+    start(&script, "\"a\"", V5);
+    WAIT_FOR(now_heard().downs > 0);
+    cr_expect_not_null(strstr(now_heard().detail, "packet identifier in use (0x91)"), "%s",
+                       now_heard().detail);
+}
+
 Test(ingest_mqtt_link, shared_filters_that_the_broker_has_not) {
     static const uint8_t properties[] = {0x2A, 0};
     fake_script script = {.properties = properties, .properties_size = sizeof(properties)};

@@ -320,6 +320,30 @@ Test(journal_journal, closed_journal_is_sound_and_goes_on_in_a_new_segment) {
     eop_journal_close(journal);
 }
 
+/* The process ended between the closing frame and the cut behind it. */
+Test(journal_journal, nothing_is_written_behind_a_closing_frame) {
+    uint64_t ends[FRAMES];
+    size_t size = 0;
+    eop_journal *journal = NULL;
+    seen s;
+    eop_free(make_closed(ends, &size));
+    cr_assert_eq(truncate(segment_path(1), 1024 * 1024), 0);
+    for (int known = 0; known < 2; known++) {
+        closed = (uint64_t)known;
+        CHECK_OK(open_journal(&journal, &s, 0));
+        cr_assert_eq(s.count, FRAMES);
+        cr_assert_eq(eop_journal_damaged(journal) + eop_journal_torn(journal), 0);
+        cr_assert_not(eop_journal_fits(journal, 0));
+        eop_journal_close(journal);
+    }
+    CHECK_OK(open_journal(&journal, &s, 0));
+    cr_assert_eq(eop_journal_settle(journal, false), 1);
+    eop_journal_close(journal);
+    struct stat st;
+    cr_assert_eq(stat(segment_path(1), &st), 0);
+    cr_assert_eq((size_t)st.st_size, size);
+}
+
 Test(journal_journal, each_damaged_byte_of_a_closed_journal_is_damage) {
     uint64_t ends[FRAMES];
     size_t size = 0;
@@ -381,6 +405,38 @@ Test(journal_journal, closed_journal_that_lost_or_got_bytes_is_damage) {
         cr_assert_eq(kind, EOP_PLACE_BEHIND);
     }
     free(longer);
+    eop_free(data);
+}
+
+Test(journal_journal, damaged_segment_is_kept_when_its_frames_are_in_chunks) {
+    enum { AT = 64 + 20 };
+    uint64_t damaged = 0;
+    uint64_t torn = 0;
+    char *data = NULL;
+    size_t size = 0;
+    char aside[200];
+    eop_journal *journal = NULL;
+    seen s;
+    CHECK_OK(open_journal(&journal, &s, 0));
+    CHECK_OK(eop_journal_rotate(journal, 0));
+    write_frame(journal, 'a', 100);
+    write_frame(journal, 'b', 100);
+    eop_journal_close(journal);
+    snprintf(aside, sizeof aside, "%s.bad", segment_path(1));
+    cr_assert_eq(look(&damaged, &torn, NULL), 2);
+    cr_assert_not(eop_file_exists(aside));
+    overwrite(segment_path(1), "x", 1, AT);
+    CHECK_OK(open_journal(&journal, &s, 0));
+    cr_assert_eq(eop_journal_damaged(journal), 1);
+    CHECK_OK(eop_journal_rotate(journal, 0));
+    eop_journal_retire(journal, 1);
+    cr_assert_not(eop_journal_has_spare(journal));
+    CHECK_OK(eop_journal_rotate(journal, 0));
+    write_frame(journal, 'c', 100);
+    eop_journal_close(journal);
+    CHECK_OK(eop_file_read(&data, &size, aside, 2 << 20));
+    cr_assert_eq(data[AT], 'x');
+    cr_assert_eq(data[AT + 120], 'b');
     eop_free(data);
 }
 

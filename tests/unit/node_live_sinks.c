@@ -15,7 +15,7 @@
 enum { MESSAGES = 4000, WIRE = 300, SINKS = 4 };
 
 typedef enum place { WAITS, ASIDE, GONE } place;
-typedef enum answer { ACK, REFUSE, HANG_UP, SILENCE } answer;
+typedef enum answer { ACK, REFUSE, HANG_UP, REFUSE_AND_HANG_UP, SILENCE } answer;
 
 typedef struct message {
     int sink;
@@ -177,9 +177,15 @@ static void answer_all(void) {
             m->got += a == ACK;
             eop_sinks_delivered(sinks, &wire[i], 1, world.now);
         }
-        if (a == REFUSE) {
+        if (a == REFUSE || a == REFUSE_AND_HANG_UP) {
             eop_sinks_refused(sinks, wire[i], world.refusal, "not for you", world.now);
-        } else if (a == HANG_UP) {
+        }
+        if (a == REFUSE_AND_HANG_UP) {
+            (void)eop_sinks_pump(sinks, world.now); /* it takes its time */
+            link_down();
+            return;
+        }
+        if (a == HANG_UP) {
             link_down();
             return;
         } else if (a == SILENCE) {
@@ -414,6 +420,32 @@ Test(node_live_sinks, who_makes_the_broker_hang_up_is_found_and_held) {
     turn(65 * EDGEOPS_SECOND);
     expect_once(0);
     expect_state(0, EOP_SINK_OK, NULL);
+}
+
+static answer refuses_a_and_hangs_up(uint64_t id) {
+    return world.messages[id].sink == 0 ? REFUSE_AND_HANG_UP : ACK;
+}
+
+Test(node_live_sinks, a_broker_that_refuses_and_hangs_up_harms_the_others_seldom) {
+    world.broker = refuses_a_and_hangs_up;
+    add(0, 300, 1);
+    add(1, 300, 1);
+    turn(5 * EDGEOPS_SECOND);
+    expect_once(1);
+    expect_state(0, EOP_SINK_HELD, "not for you");
+    int before = world.links;
+    for (int i = 0; i < 600; i++) {
+        add(1, 2, 1);
+        turn(EDGEOPS_SECOND);
+    }
+    cr_expect(world.links - before < 25, "%d links", world.links - before);
+    turn(EDGEOPS_SECOND);
+    expect_once(1);
+    expect_state(1, EOP_SINK_OK, NULL);
+    cr_expect(eq(sz, count_of(0, WAITS), 300));
+    world.broker = takes_all;
+    turn(65 * EDGEOPS_SECOND);
+    expect_once(0);
 }
 
 static answer hangs_up_on_large(uint64_t id) {

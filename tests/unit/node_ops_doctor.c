@@ -141,6 +141,11 @@ Test(node_ops_doctor, damage_of_the_journal_is_told_everywhere) {
     eop_json_free(status);
     expect_check(NULL, "store", "fail", "1 places");
     expect_check("{\"deep\":true}", "data/journal", "fail", "asset 'm/1': samples are missing");
+    /* Later lives see the file that is kept. */
+    cr_assert(eq(int, eop_store_flush(edgeops_node_store(fixture_node)), EDGEOPS_OK));
+    edgeops_node_close(fixture_node);
+    fixture_node = open_node(fixture_ctx, EDGEOPS_NODE_LOCAL);
+    expect_check(NULL, "store", "warn", "1 damaged files were put aside");
 }
 
 Test(node_ops_doctor, damage_of_the_last_append_is_told_when_the_journal_was_closed) {

@@ -4,8 +4,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/str.h"
+#include "catalog/outbox.h"
 #include "catalog/version.h"
 #include "edgeops/dataset.h"
+#include "store/inner.h"
 #include "store_fixture.h"
 
 TestSuite(store_migrate, .init = make_home, .fini = remove_home);
@@ -64,6 +67,34 @@ Test(store_migrate, home_of_version_1_reads_on) {
     cr_assert_eq(ask_sql("catalog.db", "PRAGMA user_version"), EOP_HOME_VERSION);
 }
 
+static edgeops_status check_message(const eop_outbox_message *message, void *user_data) {
+    char head[64];
+    const char *deployment = user_data;
+    snprintf(head, sizeof head, "{\"deployment\":\"%s\",", deployment);
+    cr_assert_eq(strncmp(message->payload, head, strlen(head)), 0);
+    cr_assert_eq(message->qos, strcmp(deployment, "gone") == 0 ? 2 : 1);
+    return EDGEOPS_OK;
+}
+
+Test(store_migrate, what_waits_in_version_2_belongs_to_its_deployments) {
+    unpack("v2.tar.gz");
+    static const char *const names[] = {"live", "gone"};
+    for (int round = 0; round < 2; round++) {
+        edgeops_store *store = open_store();
+        eop_catalog *catalog = eop_store_catalog(store);
+        for (int i = 0; i < 2; i++) {
+            eop_outbox_counts counts;
+            eop_outbox_count(&counts, catalog, "line", names[i]);
+            cr_assert_eq(counts.waiting, 300);
+            cr_assert_eq(counts.refused, 0);
+            CHECK_OK(eop_outbox_list(catalog, "line", names[i], 0, 1000, check_message,
+                                     (void *)(uintptr_t)names[i]));
+        }
+        edgeops_store_close(store);
+    }
+    cr_assert_eq(ask_sql("catalog.db", "PRAGMA user_version"), EOP_HOME_VERSION);
+}
+
 /* Columns of each table: where they came from must not matter. */
 static void describe(char *out, size_t size, const char *file) {
     char path[160];
@@ -97,16 +128,20 @@ Test(store_migrate, a_migrated_home_is_made_like_a_new_one) {
     static const char *const files[] = {"catalog.db", "data/telemetry.db"};
     static char migrated[2][65536];
     static char fresh[65536];
-    unpack("v1.tar.gz");
-    edgeops_store_close(open_store());
-    for (int i = 0; i < 2; i++) {
-        describe(migrated[i], sizeof *migrated, files[i]);
-    }
-    CHECK_OK(eop_remove_tree(home));
-    edgeops_store_close(open_store());
-    for (int i = 0; i < 2; i++) {
-        describe(fresh, sizeof fresh, files[i]);
-        cr_assert_str_eq(migrated[i], fresh, "%s", files[i]);
+    static const char *const homes[] = {"v1.tar.gz", "v2.tar.gz"};
+    for (int h = 0; h < 2; h++) {
+        unpack(homes[h]);
+        edgeops_store_close(open_store());
+        for (int i = 0; i < 2; i++) {
+            describe(migrated[i], sizeof *migrated, files[i]);
+        }
+        CHECK_OK(eop_remove_tree(home));
+        edgeops_store_close(open_store());
+        for (int i = 0; i < 2; i++) {
+            describe(fresh, sizeof fresh, files[i]);
+            cr_assert_str_eq(migrated[i], fresh, "%s of %s", files[i], homes[h]);
+        }
+        CHECK_OK(eop_remove_tree(home));
     }
 }
 

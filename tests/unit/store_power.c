@@ -2,12 +2,17 @@
 /* Durability POWER: the setting, which calls wait for the disk, and what a disk holds after a power
  * cut. */
 #include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/time.h"
 #include "store/internal.h"
 #include "store/log.h"
+#include "store/room.h"
+#include "store/upkeep.h"
 #include "store_fixture.h"
 #include "support/life.h"
 
@@ -138,6 +143,101 @@ Test(store_power, nothing_acknowledged_is_lost_when_the_power_goes) {
 
 Test(store_power, durability_process_is_consistent_when_the_power_goes) {
     cut_often(EDGEOPS_DURABILITY_PROCESS, 75, true);
+}
+
+/* -- durability PROCESS: the last seconds -- */
+
+enum { EARLY = 40, LATE = 5 };
+
+static bool all_synced(edgeops_store *store) {
+    pthread_mutex_lock(&store->lock);
+    bool all = store->synced == store->writes;
+    pthread_mutex_unlock(&store->lock);
+    return all;
+}
+
+/* Nothing of Criterion here. */
+static void append_until_cut(bool slowly, uint64_t seed) {
+    edgeops_store *store = NULL;
+    edgeops_store_options options = EDGEOPS_STORE_OPTIONS_INIT;
+    options.segment_bytes = 1024 * 1024;
+    options.free_floor_bytes = 1;
+    options.sync_interval = 5 * EDGEOPS_MILLISECOND;
+    disk_watch(folder, true);
+    if (edgeops_store_open(&store, home, &options) != EDGEOPS_OK) {
+        _exit(4);
+    }
+    for (int64_t i = 0; i < EARLY + LATE; i++) {
+        if (put(store, "a", i, 0, "x", f64((double)i), NULL) != EDGEOPS_OK) {
+            _exit(5);
+        }
+        /* Again and again idle, or only once. */
+        while ((slowly || i == EARLY - 1) && i < EARLY && !all_synced(store)) {
+            sched_yield();
+        }
+    }
+    disk_cut(seed);
+}
+
+/* Nobody asks for a sync: the writer does it by itself. What was synced comes back whole; what came
+ * later may be lost, and is not taken for damage. */
+Test(store_power, durability_process_loses_only_what_is_newer_than_the_interval) {
+    dice d = {31};
+    for (int i = 0; i < life_rounds(16); i++) {
+        int status = 0;
+        eop_store_stats stats = {0};
+        pid_t pid = fork();
+        cr_assert(pid >= 0);
+        if (pid == 0) {
+            append_until_cut(i % 2 == 0, roll(&d) + (uint64_t)i);
+        }
+        cr_assert_eq(waitpid(pid, &status, 0), pid);
+        cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "%x", (unsigned)status);
+        cr_assert(disk_restore(folder));
+        edgeops_store *store = open_as(EDGEOPS_DURABILITY_PROCESS);
+        edgeops_table *table = read_all(store, "a");
+        cr_assert_geq(table->rows, EARLY);
+        for (int64_t row = 0; row < EARLY; row++) {
+            cr_assert_eq(table->times[row], row);
+        }
+        edgeops_table_free(table);
+        CHECK_OK(eop_store_get_stats(store, &stats));
+        cr_assert_eq(stats.damaged, 0);
+        edgeops_store_close(store);
+        CHECK_OK(eop_remove_tree(home));
+    }
+}
+
+/* One turn of the writer. */
+static edgeops_status do_nothing(edgeops_store *store, void *data) {
+    (void)store;
+    (void)data;
+    return EDGEOPS_DONE;
+}
+
+/* While nothing comes nothing is synced, and with FOREVER nothing at all. */
+Test(store_power, an_idle_store_syncs_nothing) {
+    disk_plan count = {.calls = DISK_SYNC, .name = ".seg", .action = DISK_NOTHING};
+    for (int never = 0; never < 2; never++) {
+        edgeops_store *store = NULL;
+        edgeops_store_options options = EDGEOPS_STORE_OPTIONS_INIT;
+        options.free_floor_bytes = 1;
+        options.sync_interval = never ? EDGEOPS_FOREVER : EDGEOPS_MILLISECOND;
+        CHECK_OK(edgeops_store_open(&store, home, &options));
+        disk_watch(folder, false);
+        disk_set(&count);
+        CHECK_OK(put(store, "a", never, 0, "x", f64(1), NULL));
+        while (!never && !all_synced(store)) {
+            sched_yield();
+        }
+        for (edgeops_duration end = eop_monotonic() + 50 * EDGEOPS_MILLISECOND;
+             eop_monotonic() < end;) {
+            CHECK_OK(eop_upkeep_do(store, do_nothing, NULL, NULL, NULL));
+        }
+        cr_assert_eq(disk_counted(), never ? 0 : 1);
+        disk_release();
+        edgeops_store_close(store);
+    }
 }
 
 /* -- names -- */

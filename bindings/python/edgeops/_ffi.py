@@ -55,7 +55,7 @@ class AppendOptions(Structure):
 
 class StoreOptions(Structure):
     _fields_ = [("struct_size", c_size_t), ("segment_bytes", c_uint64), ("free_floor_bytes", c_uint64),
-                ("durability", c_int), ("ahead_limit", c_int64)]
+                ("durability", c_int), ("ahead_limit", c_int64), ("sync_interval", c_int64)]
 
 
 class Column(Structure):

@@ -448,7 +448,7 @@ eop_json *eop_deployment_brief(eop_deployment *d) {
     eop_json_set_integer(json, "errors", (int64_t)d->counters.errors);
     eop_json_set_integer(json, "lag", (int64_t)lag(d));
     eop_json_set(json, "latency_us", latency_json(&d->latency));
-    eop_json_set_integer(json, "outbox", (int64_t)counts.waiting);
+    eop_json_set_integer(json, "outbox", (int64_t)(counts.waiting + counts.refused));
     if (publishing != NULL) {
         eop_json_set(json, "publishing", publishing);
     } else {

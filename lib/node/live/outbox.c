@@ -301,7 +301,7 @@ void eop_outbox_ask(eop_outbox_state *out, const eop_outbox *o, const eop_sink *
     } else if (status.state == EOP_SINK_HELD) {
         out->name = "held";
         out->lasts = status.lasts;
-        out->reason = eop_format("refused: %s", status.reason);
+        out->reason = eop_strdup(status.reason);
     } else if (status.state == EOP_SINK_SLOW) {
         out->name = "slow";
         out->lasts = status.oldest;

@@ -19,7 +19,8 @@
 #define RETRY_LAST  (60 * EDGEOPS_SECOND)
 /* A link that breaks this soon after a message was sent may break because of it. */
 #define BLAME_SENT (5 * EDGEOPS_SECOND)
-/* The same for QoS 0, which no broker acknowledges, and when such a message is taken as accepted. */
+/* The same for QoS 0, which no broker acknowledges, and for what was refused: there are brokers that
+ * refuse a message and hang up. After QUIET such a message is done with. */
 #define BLAME_WRITTEN EDGEOPS_SECOND
 #define QUIET         (500 * EDGEOPS_MILLISECOND)
 #define STRIKES       2
@@ -50,7 +51,8 @@ struct eop_sink {
     uint32_t under_way;
     unsigned strikes; /* links that broke while only it had sent, in a row */
     edgeops_duration newest;
-    edgeops_duration wrote; /* a message of QoS 0; 0: none on this link */
+    edgeops_duration wrote;    /* a message of QoS 0; 0: none on this link */
+    edgeops_duration answered; /* with a refusal; 0: not on this link */
     hold hold;
     char *reason;
     edgeops_duration held_at;
@@ -222,6 +224,13 @@ static void hold_sink(eop_sink *sink, hold kind, char *reason, edgeops_duration 
     end_alone(sink);
 }
 
+static char *refuses(const char *topic, edgeops_status status, const char *reason) {
+    return eop_format("the broker refuses '%s': %s%s", topic != NULL ? topic : "?", reason,
+                      status == EDGEOPS_E_UNSUPPORTED
+                          ? "; deploy again with a lower --qos or without --retain"
+                          : "");
+}
+
 /* About this message only: the sink goes on without it, unless it cannot be kept. */
 static void reject(eop_sink *sink, uint64_t id, const char *reason, edgeops_duration now) {
     eop_sinks *s = sink->owner;
@@ -254,6 +263,7 @@ void eop_sinks_refused(eop_sinks *s, uint64_t id, edgeops_status status, const c
         }
         return;
     }
+    f.sink->answered = now;
     if (is_about_message(status)) {
         reject(f.sink, id, reason, now);
         if (f.sink->trying) {
@@ -264,7 +274,13 @@ void eop_sinks_refused(eop_sinks *s, uint64_t id, edgeops_status status, const c
         f.sink->strikes = 0;
         f.sink->culprit = 0;
         f.sink->probing = false;
-        hold_sink(f.sink, HOLD_REFUSED, eop_strdup(reason), now);
+        bool alone = f.sink->hold == HOLD_HUNG_UP && f.sink->trying;
+        hold_sink(f.sink, alone ? HOLD_HUNG_UP : HOLD_REFUSED,
+                  refuses(f.sink->topic, status, reason), now);
+        if (alone) { /* a while longer: the broker may hang up now */
+            s->alone = f.sink;
+            s->alone_at = now - ALONE_FOR + QUIET;
+        }
     }
 }
 
@@ -312,7 +328,8 @@ void eop_sinks_up(eop_sinks *s, edgeops_duration now) {
 
 static bool is_blamed(const eop_sink *sink, edgeops_duration now) {
     return (sink->under_way > 0 && now - sink->newest <= BLAME_SENT) ||
-           (sink->wrote != 0 && now - sink->wrote <= BLAME_WRITTEN);
+           (sink->wrote != 0 && now - sink->wrote <= BLAME_WRITTEN) ||
+           (sink->answered != 0 && now - sink->answered <= BLAME_WRITTEN);
 }
 
 static char *hung_up(const eop_sink *sink) {
@@ -326,7 +343,8 @@ static void blame(eop_sink *sink, bool alone, edgeops_duration now) {
         sink->trying = true; /* the next one has the link for itself */
         sink->culprit = sink->probing ? 0 : sink->culprit;
         sink->probing = false;
-        hold_sink(sink, HOLD_HUNG_UP, alone ? hung_up(sink) : eop_strdup(sink->reason), now);
+        hold_sink(sink, HOLD_HUNG_UP,
+                  alone && sink->answered == 0 ? hung_up(sink) : eop_strdup(sink->reason), now);
         return;
     }
     sink->suspect = true;
@@ -351,7 +369,7 @@ void eop_sinks_down(eop_sinks *s, edgeops_duration now) {
         }
         eop_sink_look(sink);
         sink->under_way = 0;
-        sink->wrote = 0;
+        sink->wrote = sink->answered = 0;
         sink->proved = sink->trying = false;
     }
     s->up = false;
@@ -410,7 +428,7 @@ static edgeops_status send_one(const eop_outbox_message *message, void *user_dat
         reject(sink, message->id, text, turn->now);
     } else {
         count_refusal(sink, message->id);
-        hold_sink(sink, HOLD_REFUSED, eop_strdup(text), turn->now);
+        hold_sink(sink, HOLD_REFUSED, refuses(message->topic, status, text), turn->now);
     }
     eop_free(reason);
     sink->trying = false;
@@ -516,7 +534,8 @@ static bool serve_alone(eop_sinks *s, edgeops_duration now) {
         if (sink == NULL) {
             return false;
         }
-        if (sink->trying || s->flying > 0 || serve_trial(sink, now) == EDGEOPS_E_AGAIN) {
+        bool waits = sink->trying || (sink->hold != HOLD_NONE && now < sink->retry_at);
+        if (waits || s->flying > 0 || serve_trial(sink, now) == EDGEOPS_E_AGAIN) {
             return true;
         }
         if (!sink->trying && !sink->more && s->alone == sink) {

@@ -5,6 +5,7 @@
 
 #include "node/live/sources.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "catalog/dead_letter.h"
@@ -14,6 +15,7 @@
 #include "node/home/args.h"
 #include "node/home/records.h"
 #include "node/live/admit.h"
+#include "node/live/connection.h"
 #include "node/live/fed.h"
 #include "store/room.h"
 
@@ -45,6 +47,7 @@ struct eop_source {
     bool running;
     rate rate;
     eop_fed fed;
+    eop_connection connection;
     uint64_t max_assets;        /**< that it may make */
     atomic_uint_fast64_t ahead; /**< samples that the store found so; driver's threads */
     atomic_bool capped;         /**< a sample was refused because of max_assets */
@@ -236,6 +239,7 @@ static void source_free(eop_source *s) {
     }
     pthread_mutex_destroy(&s->lock);
     eop_fed_dispose(&s->fed);
+    eop_connection_dispose(&s->connection);
     eop_free(s->problem);
     eop_json_free(s->record);
     eop_free(s->name);
@@ -264,6 +268,7 @@ static edgeops_status source_new(eop_source **out, edgeops_node *node, const cha
         source_free(s);
         return eop_fail_nomem("node");
     }
+    eop_connection_load(&s->connection, node, s->name);
     *out = s;
     return EDGEOPS_OK;
 }
@@ -362,6 +367,7 @@ void eop_sources_tick(edgeops_node *node) {
         eop_source *s = node->sources[i];
         flush_letters(s);
         eop_fed_save(&s->fed, node, s->name, false);
+        eop_connection_tick(&s->connection, s->source);
         if (s->source != NULL) {
             edgeops_source_stats stats = EDGEOPS_SOURCE_STATS_INIT;
             edgeops_source_get_stats(&stats, s->source);
@@ -462,16 +468,11 @@ edgeops_status eop_source_remove(eop_source *s) {
     source_free(s);
     if (name != NULL) {
         eop_fed_forget(node, name);
+        eop_connection_forget(node, name);
     }
     status = name != NULL ? eop_dead_letter_remove(node->catalog, name) : eop_fail_nomem("node");
     eop_free(name);
     return status == EDGEOPS_E_NOTFOUND ? EDGEOPS_OK : status;
-}
-
-static void put_state(eop_json *json, const eop_source *s, const edgeops_source_stats *stats) {
-    eop_json_set_string(json, "state",
-                        s->problem != NULL ? "failed" : eop_source_state_name(stats->state));
-    eop_json_set_string(json, "detail", s->problem != NULL ? s->problem : stats->detail);
 }
 
 static void get_stats(const eop_source *s, edgeops_source_stats *stats) {
@@ -481,13 +482,69 @@ static void get_stats(const eop_source *s, edgeops_source_stats *stats) {
     }
 }
 
+static void add_warning(eop_json *warnings, char *text) {
+    if (text != NULL) {
+        eop_json_append_string(warnings, text);
+    }
+    eop_free(text);
+}
+
+/* What the driver says of its link, and what an operator should know of the source. */
+static void get_connection(eop_json **connection, eop_json **warnings, eop_source *s,
+                           const edgeops_source_stats *stats) {
+    eop_connection_get(connection, warnings, &s->connection, s->source);
+    uint64_t made = eop_fed_made(&s->fed);
+    if (made >= s->max_assets) {
+        add_warning(*warnings,
+                    eop_format("made %llu assets, max_assets is %llu: a message for another one "
+                               "becomes a dead letter; see 'asset ls' for names that should not "
+                               "be there, else add the source again with a higher --max-assets",
+                               (unsigned long long)made, (unsigned long long)s->max_assets));
+    }
+    if (stats->lost > 0) {
+        add_warning(*warnings,
+                    eop_format("%llu messages came while there was no room on disk nor in memory, "
+                               "and are lost; make room",
+                               (unsigned long long)stats->lost));
+    }
+}
+
+static void put_state(eop_json *json, const eop_source *s, const edgeops_source_stats *stats) {
+    eop_json_set_string(json, "state",
+                        s->problem != NULL ? "failed" : eop_source_state_name(stats->state));
+    eop_json_set_string(json, "detail", s->problem != NULL ? s->problem : stats->detail);
+}
+
+/* The first warning in the line of a list. */
+static void put_short(eop_json *json, const eop_json *warnings) {
+    size_t n = eop_json_size(warnings);
+    if (n == 0) {
+        return;
+    }
+    char more[64] = "";
+    if (n > 1) {
+        (void)snprintf(more, sizeof(more), " (and %zu more: see 'source show')", n - 1);
+    }
+    const char *detail = eop_json_string(json, "detail", "");
+    char *text = eop_format("%s%swarning: %s%s", detail, detail[0] != '\0' ? "; " : "",
+                            eop_json_text(eop_json_first(warnings)), more);
+    eop_json_set_string(json, "detail", text != NULL ? text : detail);
+    eop_free(text);
+}
+
 eop_json *eop_source_brief(eop_source *s) {
     edgeops_source_stats stats = EDGEOPS_SOURCE_STATS_INIT;
     eop_json *json = eop_json_object();
+    eop_json *connection = NULL;
+    eop_json *warnings = NULL;
     get_stats(s, &stats);
     eop_json_set_string(json, "name", s->name);
     eop_json_set_string(json, "driver", eop_source_driver(s));
     put_state(json, s, &stats);
+    get_connection(&connection, &warnings, s, &stats);
+    put_short(json, warnings);
+    eop_json_free(connection);
+    eop_json_free(warnings);
     eop_json_set_integer(json, "messages", (int64_t)stats.messages);
     eop_json_set_integer(json, "samples", (int64_t)stats.samples);
     eop_json_set_integer(json, "labels", (int64_t)stats.labels);
@@ -547,6 +604,8 @@ eop_json *eop_source_describe(eop_source *s) {
     edgeops_source_stats stats = EDGEOPS_SOURCE_STATS_INIT;
     eop_json *json = eop_json_object();
     eop_json *counters = eop_json_object();
+    eop_json *connection = NULL;
+    eop_json *warnings = NULL;
     get_stats(s, &stats);
     eop_json_set_string(json, "name", s->name);
     eop_json_set_string(json, "driver", eop_source_driver(s));
@@ -574,6 +633,11 @@ eop_json *eop_source_describe(eop_source *s) {
         eop_json_set_string(counters, "last", NULL);
     }
     eop_json_set(json, "stats", counters);
+    get_connection(&connection, &warnings, s, &stats);
+    if (connection != NULL) {
+        eop_json_set(json, "connection", connection);
+    }
+    eop_json_set(json, "warnings", warnings);
     flush_letters(s); /* so that what went wrong a moment ago can be shown */
     return json;
 }

@@ -172,9 +172,9 @@ static void check_publishing(doctor *d, const eop_json *shown) {
         return;
     }
     char *name = eop_format("deployment %s broker", eop_json_string(shown, "name", ""));
-    char *detail =
-        eop_format("%s; %lld predictions wait for it", eop_json_string(publishing, "reason", ""),
-                   (long long)eop_json_integer(shown, "outbox", 0));
+    char *detail = eop_format("%s; %lld predictions are not published",
+                              eop_json_string(publishing, "reason", ""),
+                              (long long)eop_json_integer(shown, "outbox", 0));
     if (s != NULL && !eop_source_enabled(s)) {
         put(d, name, "warn", "its source is stopped: no new samples come in",
             "start it with 'source start'");
@@ -214,17 +214,28 @@ static void check_deployment(doctor *d, eop_deployment *deployment) {
     eop_json_free(shown);
 }
 
+/* One line where all is well, else one for each thing to know. */
+static void check_source(doctor *d, eop_source *source) {
+    eop_json *shown = eop_source_describe(source);
+    const eop_json *warnings = eop_json_get(shown, "warnings");
+    const char *state = eop_json_string(shown, "state", "");
+    char *name = eop_format("source %s", eop_source_name(source));
+    bool bad = strcmp(state, "failed") == 0 || strcmp(state, "paused") == 0;
+    bool waits = d->node->started && strcmp(state, "connecting") == 0;
+    if (bad || waits || eop_json_size(warnings) == 0) {
+        put_state(d, name, shown, bad, waits, "see 'source show' and try 'source test'");
+    }
+    for (const eop_json *w = eop_json_first(warnings); w != NULL; w = eop_json_next(w)) {
+        put(d, name, "warn", eop_json_text(w), "see 'source show'");
+    }
+    eop_free(name);
+    eop_json_free(shown);
+}
+
 static void check_parts(doctor *d) {
     const edgeops_node *node = d->node;
     for (size_t i = 0; i < node->source_count; i++) {
-        eop_json *brief = eop_source_brief(node->sources[i]);
-        const char *state = eop_json_string(brief, "state", "");
-        char *name = eop_format("source %s", eop_source_name(node->sources[i]));
-        bool bad = strcmp(state, "failed") == 0 || strcmp(state, "paused") == 0;
-        bool waits = node->started && strcmp(state, "connecting") == 0;
-        put_state(d, name, brief, bad, waits, "see 'source show' and try 'source test'");
-        eop_free(name);
-        eop_json_free(brief);
+        check_source(d, node->sources[i]);
     }
     for (size_t i = 0; i < node->deployment_count; i++) {
         check_deployment(d, node->deployments[i]);
