@@ -105,9 +105,11 @@ EDGEOPS_API void edgeops_dataset_options_init(edgeops_dataset_options *options, 
  *  @param options  borrowed for the call
  *  @return EDGEOPS_OK; EDGEOPS_E_EXISTS; EDGEOPS_E_NOTFOUND (asset, channel); EDGEOPS_E_INVALID (an
  *          option, the filter, no rows, or a channel that has another type in another asset);
- *          EDGEOPS_E_UNSUPPORTED (a reserved member is used); EDGEOPS_E_CORRUPT; EDGEOPS_E_LIMIT
- *          (disk); EDGEOPS_E_IO; EDGEOPS_E_NOMEM
- *  Threads: any. Blocks while all its rows are read and hashed. Since 0.1. */
+ *          EDGEOPS_E_UNSUPPORTED (a reserved member is used); EDGEOPS_E_CORRUPT, also when the file
+ *          of a blob that it would hold is missing or has another size: the text names the sample;
+ *          EDGEOPS_E_LIMIT (disk); EDGEOPS_E_IO; EDGEOPS_E_NOMEM
+ *  Threads: any. Blocks while all its rows are read and hashed, and while what is not on the disk
+ *  is synced. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status
 edgeops_dataset_create(edgeops_store *store, const edgeops_dataset_options *options);
 
@@ -200,11 +202,11 @@ EDGEOPS_API void edgeops_dataset_layout_init(edgeops_dataset_layout *layout, siz
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_dataset_read_into(
     edgeops_store *store, const char *name, const edgeops_dataset_layout *layout);
 
-/** Reads a frozen dataset in pieces of a few MiB and checks its digest.
+/** Reads a frozen dataset in pieces of a few MiB and checks its digest and the bytes of its blobs.
  *
- *  @return EDGEOPS_OK; EDGEOPS_E_NOTFOUND; EDGEOPS_E_CORRUPT if the values are not the frozen ones;
- *          EDGEOPS_E_IO; EDGEOPS_E_NOMEM
- *  Threads: any. Blocks while all rows are read and hashed. Since 0.1. */
+ *  @return EDGEOPS_OK; EDGEOPS_E_NOTFOUND; EDGEOPS_E_CORRUPT if the values are not the frozen ones,
+ *          or a blob is missing or damaged; EDGEOPS_E_IO; EDGEOPS_E_NOMEM
+ *  Threads: any. Blocks while all rows and blobs are read and hashed. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_dataset_verify(edgeops_store *store,
                                                                     const char *name);
 

@@ -12,13 +12,16 @@ EDGEOPS_BEGIN_DECLS
 /** What survives a crash. The home remembers it.
  *
  *  Freezing a dataset, removing an asset and removing a dataset are on the disk when the call
- *  returns, whatever is chosen here. */
+ *  returns, whatever is chosen here; a frozen dataset is there with all its samples and the bytes
+ *  of their blobs. */
 typedef enum edgeops_durability {
     EDGEOPS_DURABILITY_DEFAULT = 0, /**< as the home was last set; PROCESS for a new home */
     /** What was acknowledged survives kill -9 of any program. When the power fails, the samples of
      * about the last two seconds may be lost: they are brought to the disk in the background every
      * edgeops_store_options.sync_interval, and that takes as long as the disk needs. What is left is
-     * consistent. */
+     * consistent, but for a sample of that time that may be there without the bytes of its blob:
+     * reading them is EDGEOPS_E_NOTFOUND or EDGEOPS_E_CORRUPT then, and appending the sample or the
+     * same bytes again mends it. Before a sample is in a chunk its bytes are on the disk. */
     EDGEOPS_DURABILITY_PROCESS = 1,
     /** It survives a power failure, too: an append returns when its samples are on the disk.
      * Threads that append at the same time share one sync. Cursors and watchers show only what is
@@ -72,7 +75,8 @@ edgeops_store_open(edgeops_store **out, const char *home, const edgeops_store_op
  *  @param durability  DEFAULT changes nothing
  *  @return EDGEOPS_OK; EDGEOPS_E_INVALID for a value that is not in edgeops_durability;
  *          EDGEOPS_E_IO: it is as before
- *  Threads: any. Blocks: a sync of the journal for POWER, one transaction. Since 0.1. */
+ *  Threads: any. Blocks: for POWER a sync of the journal and of the blobs that are not on the disk
+ *  yet, one transaction. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status
 edgeops_store_set_durability(edgeops_store *store, edgeops_durability durability);
 
@@ -82,8 +86,8 @@ edgeops_store_set_durability(edgeops_store *store, edgeops_durability durability
  *  Threads: any. Since 0.1. */
 EDGEOPS_API edgeops_durability edgeops_store_durability(edgeops_store *store);
 
-/** Closes a store. Waits for the background writer. Cursors are closed before; no other call on the
- *  store may be running.
+/** Closes a store. Waits for the background writer, and syncs the blobs that are not on the disk
+ *  yet. Cursors are closed before; no other call on the store may be running.
  *
  *  @param store  NULL is allowed
  *  Threads: any. Since 0.1. */
@@ -183,8 +187,12 @@ EDGEOPS_API void edgeops_append_options_init(edgeops_append_options *options, si
  *          the writer's queue stayed full for options->wait: append again; EDGEOPS_E_IO: nothing is
  *          written. With durability POWER the samples may be there after EDGEOPS_E_IO, but perhaps
  *          not on the disk: append them again, and those that are there are duplicates
+ *  The bytes of a blob are kept once, in a file of their own. A file that is there already is
+ *  compared with them, and replaced where it differs: so a damaged one is mended.
+ *
  *  Threads: any, not inside a watcher. Blocks: one write(2); with durability POWER also one
- *  fdatasync(2), which threads that append at the same time share; when a journal segment is full
+ *  fdatasync(2), which threads that append at the same time share; for each blob hashing it and
+ *  writing its file, with POWER syncing it; when a journal segment is full
  *  and no spare one is ready, making one; at most 5 ms when the writer is behind, and options->wait
  *  when its queue is full. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_append(
@@ -372,7 +380,9 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_store_read(edgeops_table **
  *                 failure
  *  @param size    bytes of data; untouched after a failure
  *  @param digest  32 bytes: edgeops_blob.digest of a row
- *  @return EDGEOPS_OK; EDGEOPS_E_NOTFOUND; EDGEOPS_E_CORRUPT when the bytes have another SHA-256;
+ *  @return EDGEOPS_OK; EDGEOPS_E_NOTFOUND: there is no file, for a row that refers to it its bytes
+ *          are lost; EDGEOPS_E_CORRUPT when they have another SHA-256 or are not all there: append
+ *          the same bytes again, or restore the file from a backup; EDGEOPS_E_DENIED;
  *          EDGEOPS_E_NOMEM; EDGEOPS_E_IO
  *  Threads: any. Blocks while it reads and hashes the file. Since 0.1. */
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_blob_read(void **data, size_t *size,

@@ -694,8 +694,8 @@ static edgeops_status take_samples(edgeops_store *store, void *input) {
     return status;
 }
 
-/* Files before rows. The file of a sample that is there already may have been missing: its row can be
- * in a chunk, and the next chunk would not ask for it, so it is synced at once. */
+/* Files before rows. The file of a sample that is there already may have been missing: its row can
+ * be in a chunk, and the next chunk would not ask for it, so it is synced at once. */
 static edgeops_status append_blobs(edgeops_append_result *result, edgeops_store *store,
                                    size_t bound, sample_list *list,
                                    const edgeops_append_options *options) {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Brings the blobs of rows to the disk. With durability POWER an append does it itself. With PROCESS
- * they are on the disk before the rows that refer to them are in a chunk, and sooner when many have
- * come. Which ones are left to do is told by the rows: eop_series.blobs_synced. So rows that the
- * journal brought back after a crash count, too: their blobs are also read and compared with their
- * digests, because the power may have gone. A file that it left incomplete is removed, like the
- * incomplete end of the journal. */
+/* Brings the blobs of rows to the disk. With durability POWER an append does it itself. With
+ * PROCESS they are on the disk before the rows that refer to them are in a chunk, and sooner when
+ * many have come. Which ones are left to do is told by the rows: eop_series.blobs_synced. So rows
+ * that the journal brought back after a crash count, too: their blobs are also read and compared
+ * with their digests, because the power may have gone. A file that it left incomplete is removed,
+ * like the incomplete end of the journal. */
 #ifndef EOP_STORE_BLOB_SYNC_H
 #define EOP_STORE_BLOB_SYNC_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Logs to the host: lines about background work, each damaged chunk once, and how many files of
- * blobs were mended. `wake_lock` guards the log, the list of damaged chunks and the count. No lock is held while a line is written, because the log
- * may block or call back. */
+ * blobs were mended. `wake_lock` guards the log, the list of damaged chunks and the count. No lock is
+ * held while a line is written, because the log may block or call back. */
 #include "store/log.h"
 
 #include <stdarg.h>

@@ -50,8 +50,8 @@ struct eop_verify_handler {
 
 /** Checks both databases with SQLite's integrity check; that each chunk can be decoded, its order,
  * its ordinals and the statistics of each column; each frame of the journal; what handler->above
- * checks; the file of each blob, and that each row has its blobs. As of one moment, while appends and reads go on; at the speed of
- * the disk. Any thread. */
+ * checks; the file of each blob, and that each row has its blobs. As of one moment, while appends
+ * and reads go on; at the speed of the disk. Any thread. */
 edgeops_status eop_store_verify(eop_verified *out, edgeops_store *store,
                                 const eop_verify_handler *handler);
 

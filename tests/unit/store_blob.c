@@ -283,8 +283,8 @@ static void *append_on(void *data) {
     return NULL;
 }
 
-/* All that was acknowledged before the switch began or after it ended is there after a cut. held: one
- * append has begun to store its image before, and goes on after. */
+/* All that was acknowledged before the switch began or after it ended is there after a cut. held:
+ * one append has begun to store its image before, and goes on after. */
 static void switch_and_cut(uint64_t seed, bool held) {
     edgeops_store *store = NULL;
     pthread_t thread;
@@ -499,7 +499,8 @@ Test(store_blob, damaged_image_does_not_hold_back_its_chunk) {
     edgeops_store_close(store);
 }
 
-/* After a sync that failed the bytes go into a new file; only when that fails, too, the chunk waits. */
+/* After a sync that failed the bytes go into a new file; only when that fails, too, it is an
+ * error. */
 Test(store_blob, failed_sync_of_an_image_is_made_up_for) {
     char shard[4];
     edgeops_store *store = open_store();
