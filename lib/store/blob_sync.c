@@ -315,6 +315,11 @@ edgeops_status eop_blob_sync_rows(edgeops_store *store) {
         status = sync_targets(store, &list);
     }
     eop_free(list.items);
+    if (status != EDGEOPS_OK) {
+        pthread_mutex_lock(&store->lock);
+        store->loose_blobs++;
+        pthread_mutex_unlock(&store->lock);
+    }
     return status;
 }
 

@@ -187,6 +187,7 @@ static edgeops_status note_blobs(edgeops_store *store) {
         }
         if (any && durability != EDGEOPS_DURABILITY_POWER) {
             series->replayed = series->all.ordinal;
+            store->loose_blobs += series->all.ordinal > series->blobs_synced;
         } else {
             series->blobs_synced = series->all.ordinal;
         }

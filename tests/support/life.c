@@ -604,7 +604,7 @@ typedef struct findings {
 /* With PROCESS an image may have been cut short, whose row may be there. */
 static void note_finding(const eop_finding *finding, void *user_data) {
     findings *f = user_data;
-    if (f->images || strncmp(finding->what, "blob ", 5) != 0) {
+    if (f->images || strncmp(finding->what, "blob", 4) != 0) {
         snprintf(f->text, sizeof f->text, "%s: %s", finding->what, finding->detail);
     }
 }

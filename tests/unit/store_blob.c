@@ -34,7 +34,14 @@ static edgeops_status open_as(edgeops_store **store, edgeops_durability durabili
     options.segment_bytes = 1024 * 1024;
     options.free_floor_bytes = 1;
     options.durability = durability;
+    options.sync_interval = EDGEOPS_FOREVER; /* a test says when */
     return edgeops_store_open(store, home, &options);
+}
+
+static edgeops_store *open_process(void) {
+    edgeops_store *store = NULL;
+    CHECK_OK(open_as(&store, EDGEOPS_DURABILITY_PROCESS));
+    return store;
 }
 
 /* Rows 2 and 3, 4 and 5, ... have the same image. */
@@ -441,7 +448,7 @@ Test(store_blob, damaged_image_is_mended_with_power) {
 }
 
 Test(store_blob, folder_with_files_in_the_place_of_an_image_is_told) {
-    edgeops_store *store = open_store();
+    edgeops_store *store = open_process();
     CHECK_OK(put_image(store, "cam", 2));
     do_damage(store, 2, FOLDER);
     char *path = path_of(store, 2);
@@ -461,7 +468,7 @@ Test(store_blob, folder_with_files_in_the_place_of_an_image_is_told) {
 
 /* A file that cannot be opened or read is replaced like one that is damaged. */
 Test(store_blob, unreadable_image_is_replaced) {
-    edgeops_store *store = open_store();
+    edgeops_store *store = open_process();
     CHECK_OK(put_image(store, "cam", 2));
     char *path = path_of(store, 2);
     disk_watch(folder, false);
@@ -485,7 +492,7 @@ Test(store_blob, unreadable_image_is_replaced) {
 
 /* Nothing stops because of it: the rows become chunks. */
 Test(store_blob, damaged_image_does_not_hold_back_its_chunk) {
-    edgeops_store *store = open_store();
+    edgeops_store *store = open_process();
     for (damage how = EMPTY; how < DAMAGES; how++) {
         CHECK_OK(put_image(store, "cam", 2 + 2 * how));
         do_damage(store, 2 + 2 * how, how);
@@ -503,7 +510,7 @@ Test(store_blob, damaged_image_does_not_hold_back_its_chunk) {
  * error. */
 Test(store_blob, failed_sync_of_an_image_is_made_up_for) {
     char shard[4];
-    edgeops_store *store = open_store();
+    edgeops_store *store = open_process();
     CHECK_OK(put_image(store, "cam", 2));
     char *path = path_of(store, 2);
     struct stat before;
@@ -610,7 +617,7 @@ static char *verify(edgeops_store *store, uint64_t *blobs) {
 }
 
 Test(store_blob, damage_is_reported_by_asset_and_channel) {
-    edgeops_store *store = open_store();
+    edgeops_store *store = open_process();
     uint64_t blobs = 0;
     for (int n = 2; n <= 21; n++) {
         CHECK_OK(put_image(store, n <= 11 ? "cam" : "m/b", n));
@@ -638,7 +645,7 @@ Test(store_blob, damage_is_reported_by_asset_and_channel) {
 }
 
 Test(store_blob, image_without_a_sample_is_reported_without_an_asset) {
-    edgeops_store *store = open_store();
+    edgeops_store *store = open_process();
     uint64_t blobs = 0;
     CHECK_OK(put_image(store, "cam", 2));
     CHECK_OK(put_image(store, "gone", 4));
@@ -654,7 +661,7 @@ Test(store_blob, image_without_a_sample_is_reported_without_an_asset) {
 }
 
 Test(store_blob, dataset_check_reads_its_images) {
-    edgeops_store *store = open_store();
+    edgeops_store *store = open_process();
     const char *cam = "cam";
     for (int n = 2; n <= 9; n++) {
         CHECK_OK(put_image(store, "cam", n));
@@ -713,7 +720,7 @@ Test(store_blob, many_images_are_synced_each_once) {
 
 /* The writer does it without waiting for a chunk. */
 Test(store_blob, images_do_not_wait_for_ever) {
-    edgeops_store *store = open_store();
+    edgeops_store *store = open_process();
     bool done = false;
     for (int n = 0; n < (int)EOP_BLOBS_LOOSE; n++) {
         CHECK_OK(put(store, "cam", n, 0, "image",
@@ -723,6 +730,27 @@ Test(store_blob, images_do_not_wait_for_ever) {
     for (int i = 0; !done && i < 20000; i++) {
         pthread_mutex_lock(&store->lock);
         done = eop_series_find(&store->assets, "cam")->blobs_synced == EOP_BLOBS_LOOSE;
+        pthread_mutex_unlock(&store->lock);
+        usleep(1000);
+    }
+    cr_assert(done);
+    edgeops_store_close(store);
+}
+
+/* With each sync in the background, and those that a killed process left, too. */
+Test(store_blob, images_are_synced_with_their_samples) {
+    edgeops_store *store = NULL;
+    edgeops_store_options options = EDGEOPS_STORE_OPTIONS_INIT;
+    bool done = false;
+    append_and_die();
+    options.free_floor_bytes = 1;
+    options.sync_interval = EDGEOPS_MILLISECOND;
+    CHECK_OK(edgeops_store_open(&store, home, &options));
+    CHECK_OK(put_image(store, "other", 30));
+    for (int i = 0; !done && i < 20000; i++) {
+        pthread_mutex_lock(&store->lock);
+        done = eop_series_find(&store->assets, "cam")->blobs_synced == ROWS &&
+               eop_series_find(&store->assets, "other")->blobs_synced == 1;
         pthread_mutex_unlock(&store->lock);
         usleep(1000);
     }
