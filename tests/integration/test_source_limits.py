@@ -2,11 +2,15 @@
 """What a source takes from a broker that anybody may publish to has bounds: assets, memory, what is printed."""
 import json
 import re
+import resource
+import sqlite3
+import subprocess
+import time
 
 import paho.mqtt.client as mqtt
 import pytest
 
-from harness import Broker, Node, wait_until
+from harness import CTL, Broker, Node, wait_until
 
 T0 = 1_760_000_000_000  # ms
 
@@ -102,3 +106,30 @@ def test_the_limit_of_assets_is_checked(tmp_path):
             assert done.returncode == 2 and "max_assets" in done.stderr
 
 
+def test_letters_that_cannot_be_written_are_shown_and_wait(tmp_path, publish):
+    """A limit on the size of files stands for the full disk: SIGXFSZ is ignored, so that writes fail."""
+    with Broker(tmp_path) as broker, Node(tmp_path) as node:
+        node.run("node", "init")
+        with open(node.log, "wb") as log:
+            daemon = subprocess.Popen([CTL, "node", "serve"], env=node.environment(), stdout=log, stderr=log,
+                                      restore_signals=False)
+        try:
+            wait_until(lambda: node.run("source", "ls", check=False).returncode == 0, what="the daemon")
+            add_source(node, broker, "--asset", "{2}")
+            before = resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+            publish(broker, [("plant/a", b"{broken"), ("plant/a", b"a" * 2_000_000)])
+            now = wait_messages(node, 2)
+            assert [x["reason"] for x in now["dead_letters"]][0] == "2000000 bytes are over max_payload (1048576)"
+            assert len(now["dead_letters"]) == 2
+            time.sleep(1.5)
+            assert len(shown(node)["dead_letters"]) == 2, "none is forgotten"
+            with sqlite3.connect(f"file:{node.home / 'catalog.db'}?mode=ro", uri=True) as catalog:
+                assert catalog.execute("SELECT count(*) FROM dead_letter").fetchone() == (0,), "none is written"
+            catalog.close()
+            resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, before)
+            assert len(shown(node)["dead_letters"]) == 2, "and none comes twice"
+        finally:
+            daemon.kill()
+            daemon.wait()
+        node.serve()
+        assert len(shown(node)["dead_letters"]) == 2, "they are written once that goes again"

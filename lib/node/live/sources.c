@@ -56,6 +56,7 @@ struct eop_source {
     /* Guarded by lock: a driver's threads write them. */
     letter *letters[LETTERS_MAX];
     size_t letter_count;
+    bool letters_wait; /**< the catalog did not take them; loop's thread */
 };
 
 static void letter_free(letter *l) {
@@ -171,6 +172,31 @@ static void on_dead_letter(const edgeops_dead_letter *given, void *user_data) {
 
 /* -- loop -- */
 
+static eop_dead_letter row_of(const letter *l) {
+    return (eop_dead_letter){.time = l->time,
+                             .topic = l->topic,
+                             .reason = l->reason,
+                             .payload = l->payload,
+                             .payload_size = l->payload_size,
+                             .message_size = l->message_size};
+}
+
+/* Those that the catalog did not take, before the ones that came since. */
+static void put_back(eop_source *s, letter *letters[], size_t n) {
+    pthread_mutex_lock(&s->lock);
+    for (size_t i = 0; i < s->letter_count; i++) {
+        if (n < LETTERS_MAX) {
+            letters[n++] = s->letters[i];
+        } else {
+            letter_free(s->letters[i]);
+        }
+    }
+    memcpy(s->letters, letters, n * sizeof(*letters));
+    s->letter_count = n;
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* On a full disk they stay in memory: when the node ends without room they are lost. */
 static void flush_letters(eop_source *s) {
     letter *letters[LETTERS_MAX];
     eop_dead_letter rows[LETTERS_MAX];
@@ -183,21 +209,38 @@ static void flush_letters(eop_source *s) {
         return;
     }
     for (size_t i = 0; i < n; i++) {
-        rows[i] = (eop_dead_letter){.time = letters[i]->time,
-                                    .topic = letters[i]->topic,
-                                    .reason = letters[i]->reason,
-                                    .payload = letters[i]->payload,
-                                    .payload_size = letters[i]->payload_size,
-                                    .message_size = letters[i]->message_size};
+        rows[i] = row_of(letters[i]);
     }
     if (eop_dead_letter_add(s->node->catalog, s->name, rows, n) != EDGEOPS_OK) {
-        eop_log_write(node_log(s->node), EDGEOPS_LOG_WARN, "node",
-                      "%zu dead letters of source '%s' are not kept: %s", n, s->name,
-                      edgeops_error_last()->message);
+        if (!s->letters_wait) {
+            eop_log_write(node_log(s->node), EDGEOPS_LOG_WARN, "node",
+                          "dead letters of source '%s' wait in memory: %s", s->name,
+                          edgeops_error_last()->message);
+        }
+        s->letters_wait = true;
+        put_back(s, letters, n);
+        return;
     }
+    s->letters_wait = false;
     for (size_t i = 0; i < n; i++) {
         letter_free(letters[i]);
     }
+}
+
+edgeops_status eop_source_letters(eop_source *s, size_t max, eop_dead_letter_fn fn,
+                                  void *user_data) {
+    edgeops_status status = EDGEOPS_OK;
+    size_t shown = 0;
+    flush_letters(s);
+    pthread_mutex_lock(&s->lock);
+    for (size_t i = s->letter_count; status == EDGEOPS_OK && i > 0 && shown < max; i--, shown++) {
+        eop_dead_letter row = row_of(s->letters[i - 1]);
+        status = fn(&row, user_data);
+    }
+    pthread_mutex_unlock(&s->lock);
+    return status == EDGEOPS_OK && shown < max
+               ? eop_dead_letter_list(s->node->catalog, s->name, max - shown, fn, user_data)
+               : status;
 }
 
 static void set_problem(eop_source *s, const char *problem) {
@@ -638,7 +681,6 @@ eop_json *eop_source_describe(eop_source *s) {
         eop_json_set(json, "connection", connection);
     }
     eop_json_set(json, "warnings", warnings);
-    flush_letters(s); /* so that what went wrong a moment ago can be shown */
     return json;
 }
 

@@ -3,6 +3,7 @@
 #ifndef EOP_NODE_LIVE_SOURCES_H
 #define EOP_NODE_LIVE_SOURCES_H
 
+#include "catalog/dead_letter.h"
 #include "node/home/home.h"
 
 edgeops_status eop_sources_load(edgeops_node *node);
@@ -19,6 +20,10 @@ edgeops_status eop_source_enable(eop_source *source, bool enable);
 edgeops_status eop_source_remove(eop_source *source);
 eop_json *eop_source_brief(eop_source *source);
 eop_json *eop_source_describe(eop_source *source);
+/** The newest first, at most max: also those that still wait to be written. fn: calls nothing of the
+ * source. */
+edgeops_status eop_source_letters(eop_source *source, size_t max, eop_dead_letter_fn fn,
+                                  void *user_data);
 const char *eop_source_name(const eop_source *source);
 const char *eop_source_driver(const eop_source *source);
 const eop_json *eop_source_config(const eop_source *source);

@@ -3,7 +3,6 @@
  * a start waits a little for the link, so that the client sees whether it works. */
 #include <string.h>
 
-#include "catalog/dead_letter.h"
 #include "catalog/outbox.h"
 #include "node/live/deployments.h"
 #include "node/live/sources.h"
@@ -198,8 +197,7 @@ static edgeops_status run_show(edgeops_call *call, eop_json **result) {
     size_t max = (size_t)eop_json_integer(call->args, "dead_letters", 20);
     edgeops_status status = EDGEOPS_OK;
     if (max > 0) {
-        status = eop_dead_letter_list(call->node->catalog, eop_source_name(source), max,
-                                      list_letter, letters);
+        status = eop_source_letters(source, max, list_letter, letters);
     }
     eop_json_set(*result, "dead_letters", letters);
     return status;
