@@ -240,7 +240,7 @@ authorization {{ users: [
   {{ user: u, password: pw, permissions: {denied} }}
 ] }}
 no_auth_user: nobody
-mqtt {{ host: 127.0.0.1, port: {self.port}, no_auth_user: nobody, max_ack_pending: 10000 }}
+mqtt {{ host: 127.0.0.1, port: {self.port}, no_auth_user: nobody, max_ack_pending: 10000, ack_wait: "2s" }}
 """)
         return ["nats-server", "-c", self.folder / "conf"]
 

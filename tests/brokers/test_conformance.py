@@ -244,13 +244,13 @@ def test_what_the_broker_announces_is_kept(world, new_node):
             client.send("in/a", [json.dumps({"time": 10**18 + n, "seq": n, "x": 5000 if n == 3 else n}) for n in range(600)])
             wait_until(lambda: node.json("deployment", "show", "fine")["predictions"] == 600, 20, "the predictions")
             begun = time.monotonic()
-            wait_until(lambda: sum(topic == "out/fine" for topic, *_ in reader.got) >= 600, 20, "the neighbour's predictions")
+            came = lambda name: [payload for topic, payload, _ in list(reader.got) if topic == f"out/{name}"]  # noqa: E731
+            wait_until(lambda: len(came("fine")) >= 600, 20, "the neighbour's predictions")
             assert time.monotonic() - begun < 2  # a window of 10 is refilled as it empties
+            wait_until(lambda: len(came("large")) >= 599, 20, lambda: f"what is not too large, {w.deployment('large')}")
             time.sleep(0.5)
-            fine = [payload for topic, payload, _ in reader.got if topic == "out/fine"]
-            large = [payload for topic, payload, _ in reader.got if topic == "out/large"]
-            assert len(fine) == len(set(fine)) == 600
-            assert len(large) == len(set(large)) == 599
+            assert len(came("fine")) == len(set(came("fine"))) == 600
+            assert len(came("large")) == len(set(came("large"))) == 599
         said = {name: text_of(w.deployment(name)) for name in ("large", "sure", "kept")}
         assert re.search("large|packet|size", said["large"]) and "qos" in said["sure"] and "retain" in said["kept"], said
         assert w.deployment("fine")["outbox"] == 0

@@ -97,8 +97,8 @@ def test_what_was_acknowledged_is_stored_once_and_states_are_true(name, version,
             w.running("in")
             # What the broker passes on is its affair; what it has passed on is ours.
             rows = -1
-            while rows != (rows := w.rows("in")):
-                time.sleep(1)
+            while rows < acknowledged and rows != (rows := w.rows("in")):
+                time.sleep(3)
             taken = samples.stop()
         finally:
             for process in filter(None, (pourer, relay)):
