@@ -436,7 +436,7 @@ static const cli_command commands[] = {
     {"deployment", "stop", NULL, NULL, arg_deployment, NULL, "deployment.stop", NULL},
     {"deployment", "start", NULL, NULL, arg_deployment, NULL, "deployment.start", NULL},
     {"deployment", "retry", NULL,
-     "What was set aside since the broker refused it waits again, in its old place. A deployment that is held tries again at once, not only after its pause of 1 s to 60 s.",
+     "What was set aside since the broker refused it waits again, in its old place. A deployment that is held tries again at once, not only after its pause (1 s, growing to 60 s, and to 15 min where the broker hangs up).",
      arg_deployment, NULL, "deployment.retry", NULL},
     {"deployment", "skip", NULL,
      "Give one of --count, --refused and --all. The predictions stay stored in predictions/NAME.", arg_deployment, skip_options, "deployment.skip", NULL},

@@ -17,6 +17,8 @@
 
 #define RETRY_FIRST EDGEOPS_SECOND
 #define RETRY_LAST  (60 * EDGEOPS_SECOND)
+/* Of a trial that costs all a connection, and Paho a client handle. */
+#define RETRY_LAST_ALONE (15 * 60 * EDGEOPS_SECOND)
 /* A link that breaks this soon after a message was sent may break because of it. */
 #define BLAME_SENT (5 * EDGEOPS_SECOND)
 /* The same for QoS 0, which no broker acknowledges, and for what was refused: there are brokers that
@@ -47,6 +49,7 @@ struct eop_sink {
     bool more;     /* there may be messages past `sent` */
     bool proved;   /* the broker took one on this link */
     bool suspect;
+    bool blamed; /* for the end of the last link */
     bool trying; /* a message is under way that decides */
     uint32_t under_way;
     unsigned strikes; /* links that broke while only it had sent, in a row */
@@ -215,7 +218,9 @@ static void hold_sink(eop_sink *sink, hold kind, char *reason, edgeops_duration 
     if (fresh) {
         sink->held_at = now;
     }
-    sink->pause = fresh ? RETRY_FIRST : sink->pause * 2 < RETRY_LAST ? sink->pause * 2 : RETRY_LAST;
+    edgeops_duration last = kind == HOLD_HUNG_UP ? RETRY_LAST_ALONE : RETRY_LAST;
+    edgeops_duration pause = fresh ? RETRY_FIRST : sink->pause * 2;
+    sink->pause = pause < last ? pause : last;
     sink->retry_at = now + sink->pause;
     sink->hold = kind;
     eop_free(sink->reason);
@@ -322,7 +327,11 @@ void eop_sinks_up(eop_sinks *s, edgeops_duration now) {
     s->up_at = now;
     for (size_t i = 0; i < s->count; i++) {
         eop_sink *sink = s->items[i];
-        sink->retry_at = sink->hold == HOLD_HUNG_UP ? now + sink->pause : now;
+        edgeops_duration pause = sink->hold != HOLD_HUNG_UP ? 0 : sink->pause;
+        if (!sink->blamed && pause > RETRY_LAST) {
+            pause = RETRY_LAST; /* the broker was away for another reason: it may be mended */
+        }
+        sink->retry_at = now + pause;
     }
 }
 
@@ -359,12 +368,16 @@ static void blame(eop_sink *sink, bool alone, edgeops_duration now) {
 
 void eop_sinks_down(eop_sinks *s, edgeops_duration now) {
     size_t blamed = 0;
-    for (size_t i = 0; s->up && i < s->count; i++) {
+    if (!s->up) {
+        return; /* told again that there is none */
+    }
+    for (size_t i = 0; i < s->count; i++) {
         blamed += is_blamed(s->items[i], now);
     }
     for (size_t i = 0; i < s->count; i++) {
         eop_sink *sink = s->items[i];
-        if (s->up && is_blamed(sink, now)) {
+        sink->blamed = is_blamed(sink, now);
+        if (sink->blamed) {
             blame(sink, blamed == 1, now);
         }
         eop_sink_look(sink);
