@@ -86,6 +86,23 @@ static edgeops_status flush(edgeops_store *store, int64_t n) {
     return status == EDGEOPS_OK ? eop_store_flush(store) : status;
 }
 
+/* Two rows have the same image. */
+static size_t make_image(char bytes[700], int64_t n) {
+    size_t size = 500 + (size_t)(n / 2 % 200);
+    memset(bytes, 'i', size);
+    snprintf(bytes, size, "image %lld", (long long)(n / 2));
+    return size;
+}
+
+static edgeops_status append_image(edgeops_store *store, int64_t n) {
+    char bytes[700];
+    size_t size = make_image(bytes, n);
+    edgeops_status status = put(
+        store, "images", n, 0, "image",
+        (edgeops_value){.type = EDGEOPS_TYPE_BLOB, .size = (uint32_t)size, .as.data = bytes}, NULL);
+    return status == EDGEOPS_OK ? eop_store_flush(store) : status;
+}
+
 static edgeops_status create_set(edgeops_store *store, int64_t n) {
     char name[32];
     const char *asset = "base";
@@ -163,8 +180,25 @@ static void make_base(void) {
     edgeops_store_close(store);
 }
 
-/* Each of "rows" once, those of "base" as they were. */
-static void check_home(edgeops_durability durability, int64_t rows) {
+static void check_images(edgeops_store *store, int64_t rows) {
+    edgeops_table *table = read_all(store, "images");
+    cr_assert_eq(table->rows, (uint64_t)rows);
+    for (int64_t i = 0; i < rows; i++) {
+        char wanted[700];
+        edgeops_blob blob;
+        void *data = NULL;
+        size_t size = 0;
+        memcpy(&blob, (const char *)table->columns[0].data + (size_t)i * sizeof blob, sizeof blob);
+        CHECK_OK(edgeops_blob_read(&data, &size, store, blob.digest));
+        cr_assert_eq(size, make_image(wanted, i + 1));
+        cr_assert_eq(memcmp(data, wanted, size), 0);
+        edgeops_free(data);
+    }
+    edgeops_table_free(table);
+}
+
+/* Each of "rows" once, those of "base" as they were, and of "images" with its image. */
+static void check_home(edgeops_durability durability, int64_t rows, int64_t images) {
     edgeops_store *store = NULL;
     CHECK_OK(open_as(&store, durability));
     cr_assert_eq(count_rows(store, "base"), BASE);
@@ -177,6 +211,9 @@ static void check_home(edgeops_durability durability, int64_t rows) {
             cr_assert_eq(table->columns[0].i64[i], i + 1);
         }
         edgeops_table_free(table);
+    }
+    if (images > 0) {
+        check_images(store, images);
     }
     edgeops_store_close(store);
 }
@@ -246,7 +283,7 @@ static void try_deed(const char *what, deed d, const fault *f) {
         }
         if (!reached || n % 16 == 0) {
             edgeops_store_close(store);
-            check_home(f->durability, counts ? n : 0);
+            check_home(f->durability, counts ? n : 0, d == append_image ? n : 0);
             CHECK_OK(open_as(&store, f->durability));
         }
         if (!reached) {
@@ -281,7 +318,7 @@ static void try_open(const fault *f) {
             CHECK_OK(append(store, 1));
             edgeops_store_close(store);
             if (full) {
-                check_home(f->durability, 1);
+                check_home(f->durability, 1, 0);
             }
             CHECK_OK(eop_remove_tree(home));
             if (!reached) {
@@ -298,6 +335,7 @@ static void try_all(const fault *f) {
     } deeds[] = {{"append", append},
                  {"append to a new asset", append_new},
                  {"flush", flush},
+                 {"append an image and flush", append_image},
                  {"make a dataset", create_set},
                  {"open a dataset", open_set},
                  {"label", add_label},
