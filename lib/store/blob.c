@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -23,6 +24,8 @@
 #define DIGEST_SIZE EOP_BLOB_DIGEST
 #define SORT_AFTER  65536u
 #define TORN_AGE    (3600 * EDGEOPS_SECOND)
+
+enum { HOLD_MS = 200, REMOVE_RUN = 64 };
 
 /* -- keeping -- */
 
@@ -347,23 +350,44 @@ static edgeops_status remove_file(eop_blob_stats *stats, const edgeops_store *st
     return status;
 }
 
+/* Holds back appends of blobs. Not for ever: one that waits for room waits for the writer, and the
+ * writer may be who sweeps. */
+static edgeops_status hold_appends(edgeops_store *store) {
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += HOLD_MS * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000L;
+    until.tv_nsec %= 1000000000L;
+    return pthread_rwlock_timedwrlock(&store->blob_lock, &until) == 0
+               ? EDGEOPS_OK
+               : eop_fail(EDGEOPS_E_AGAIN, "store", "blobs are being appended: none is removed");
+}
+
+/* Some at a time, so that appends of blobs wait for a moment only. A backup that begins meanwhile
+ * has no row that refers to them. */
 static edgeops_status remove_files(eop_blob_stats *stats, edgeops_store *store,
                                    const digests *files, const digests *used, edgeops_time start) {
-    edgeops_status status = EDGEOPS_OK;
-    pthread_rwlock_wrlock(&store->blob_lock);
     pthread_mutex_lock(&store->lock);
-    if (store->backups > 0) {
-        status = eop_fail(EDGEOPS_E_BUSY, "store", "a backup is under way: no blob is removed");
-    }
-    for (size_t i = 0; status == EDGEOPS_OK && i < files->count; i++) {
-        if (has_digest(used, files->items[i])) {
-            stats->kept++;
-        } else {
-            status = remove_file(stats, store, files->items[i], start);
-        }
-    }
+    bool backup = store->backups > 0;
     pthread_mutex_unlock(&store->lock);
-    pthread_rwlock_unlock(&store->blob_lock);
+    edgeops_status status =
+        backup ? eop_fail(EDGEOPS_E_BUSY, "store", "a backup is under way: no blob is removed")
+               : EDGEOPS_OK;
+    for (size_t i = 0; status == EDGEOPS_OK && i < files->count;) {
+        size_t end = files->count - i > REMOVE_RUN ? i + REMOVE_RUN : files->count;
+        status = hold_appends(store);
+        if (status != EDGEOPS_OK) {
+            break;
+        }
+        for (; status == EDGEOPS_OK && i < end; i++) {
+            if (has_digest(used, files->items[i])) {
+                stats->kept++;
+            } else {
+                status = remove_file(stats, store, files->items[i], start);
+            }
+        }
+        pthread_rwlock_unlock(&store->blob_lock);
+    }
     return status;
 }
 

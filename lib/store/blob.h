@@ -44,7 +44,8 @@ typedef struct eop_blob_stats {
  * are removed.
  *
  *  @param stats  optional
- *  @return EDGEOPS_OK; EDGEOPS_E_BUSY while a backup copies them */
+ *  @return EDGEOPS_OK; EDGEOPS_E_BUSY while a backup copies them; EDGEOPS_E_AGAIN when an append of
+ *          blobs does not end */
 edgeops_status eop_blob_sweep(edgeops_store *store, eop_blob_stats *stats);
 
 #endif /* EOP_STORE_BLOB_H */

@@ -66,7 +66,11 @@ static edgeops_status retain_some(edgeops_store *store) {
 static void sweep_blobs(edgeops_store *store) {
     eop_blob_stats stats = {0};
     edgeops_status status = eop_blob_sweep(store, &stats);
-    if (status < 0 && status != EDGEOPS_E_BUSY) {
+    if (status == EDGEOPS_E_AGAIN) {
+        pthread_mutex_lock(&store->lock);
+        store->sweep_due = true; /* at the writer's next turn */
+        pthread_mutex_unlock(&store->lock);
+    } else if (status < 0 && status != EDGEOPS_E_BUSY) {
         eop_store_log(store, EDGEOPS_LOG_WARN, "blobs: %s", edgeops_error_last()->message);
     }
 }

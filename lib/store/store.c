@@ -64,6 +64,21 @@ static edgeops_status take_options(edgeops_store_options *out,
 
 /* -- opening -- */
 
+/* A sweep gets its turn also while blobs are appended all the time. */
+static int init_blob_lock(pthread_rwlock_t *lock) {
+    pthread_rwlockattr_t fair;
+    int rc = pthread_rwlockattr_init(&fair);
+    if (rc != 0) {
+        return rc;
+    }
+#ifdef __GLIBC__
+    rc = pthread_rwlockattr_setkind_np(&fair, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+#endif
+    rc = rc != 0 ? rc : pthread_rwlock_init(lock, &fair);
+    pthread_rwlockattr_destroy(&fair);
+    return rc;
+}
+
 static edgeops_status init_locks(edgeops_store *store) {
     pthread_condattr_t monotonic;
     int rc = pthread_condattr_init(&monotonic);
@@ -77,7 +92,7 @@ static edgeops_status init_locks(edgeops_store *store) {
     rc = rc != 0 ? rc : pthread_mutex_init(&store->lock, NULL);
     rc = rc != 0 ? rc : pthread_mutex_init(&store->spare_lock, NULL);
     rc = rc != 0 ? rc : pthread_rwlock_init(&store->hold, NULL);
-    rc = rc != 0 ? rc : pthread_rwlock_init(&store->blob_lock, NULL);
+    rc = rc != 0 ? rc : init_blob_lock(&store->blob_lock);
     rc = rc != 0 ? rc : pthread_mutex_init(&store->wake_lock, NULL);
     rc = rc != 0 ? rc : pthread_mutex_init(&store->pool_lock, NULL);
     rc = rc != 0 ? rc : pthread_mutex_init(&store->watch_lock, NULL);

@@ -758,6 +758,20 @@ Test(store_blob, images_are_synced_with_their_samples) {
     edgeops_store_close(store);
 }
 
+/* An append of blobs that waits for room waits for the writer, which may be who sweeps. */
+Test(store_blob, sweep_does_not_wait_for_an_append_for_ever) {
+    edgeops_store *store = open_process();
+    eop_blob_stats stats;
+    CHECK_OK(put_image(store, "cam", 2));
+    pthread_rwlock_rdlock(&store->blob_lock);
+    CHECK_CODE(EDGEOPS_E_AGAIN, eop_blob_sweep(store, &stats));
+    CHECK_OK(put_image(store, "cam", 3)); /* others go on */
+    pthread_rwlock_unlock(&store->blob_lock);
+    CHECK_OK(eop_blob_sweep(store, &stats));
+    cr_assert_eq(stats.kept, 1);
+    edgeops_store_close(store);
+}
+
 /* With power there is nothing left to do for the writer. */
 Test(store_blob, images_of_power_are_not_synced_again) {
     edgeops_store *store = NULL;
