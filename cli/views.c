@@ -98,7 +98,7 @@ static const struct {
     {"source.stop", {NULL, NULL, "stopped source %s"}},
     {"node.ops", {NULL, ITEMS("no operations", {"NAME", "name", CLI_AS_TEXT}, {"ROLE", "role", CLI_AS_TEXT}, {"EFFECT", "effect", CLI_AS_TEXT}, {"SUMMARY", "summary", CLI_AS_TEXT}), NULL}},
     {"source.test", {FIELDS({"ok", "ok", CLI_AS_TEXT}, {"detail", "detail", CLI_AS_TEXT}, {"messages", "messages", CLI_AS_TEXT}, {"samples", "samples", CLI_AS_TEXT}, {"labels", "labels", CLI_AS_TEXT},
-        {"refused", "refused", CLI_AS_TEXT}, {"first refused", "first_refused_topic", CLI_AS_TEXT}, {"because", "first_refused_reason", CLI_AS_TEXT}), NULL, NULL}},
+        {"refused", "refused", CLI_AS_TEXT}, {"first refused", "first_refused_topic", CLI_AS_TEXT}, {"because", "first_refused_reason", CLI_AS_TEXT}), SECTIONS(SOURCE_WARNINGS), NULL}},
     {"driver.ls", {NULL, ITEMS("no drivers", {"NAME", "name", CLI_AS_TEXT}, {"VERSION", "version", CLI_AS_TEXT}, {"SUMMARY", "summary", CLI_AS_TEXT}), NULL}},
     {"driver.show", {FIELDS({"name", "name", CLI_AS_TEXT}, {"version", "version", CLI_AS_TEXT}, {"summary", "summary", CLI_AS_TEXT}, {"required", "config.required", CLI_AS_LIST}),
         SECTIONS({"configuration", "config.properties", FIELDS({"MEMBER", "$key", CLI_AS_TEXT}, {"TYPE", "type", CLI_AS_TEXT}, {"DEFAULT", "default", CLI_AS_TEXT},

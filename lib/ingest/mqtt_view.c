@@ -220,11 +220,12 @@ static void warn_session(const eop_mqtt_view *view, eop_json *warnings) {
     if (view->lost_sessions > 0) {
         char at[40];
         eop_format_time(at, view->lost_at);
-        warn(warnings,
-             "the broker lost the session of client id '%s', %" PRIu64
-             " times so far, last at %s: what was sent while this source was away is lost; let the "
-             "broker keep sessions on disk, and long enough",
-             id_of(config), view->lost_sessions, at);
+        warn(
+            warnings,
+            "the broker lost the session of client id '%s', %" PRIu64
+            " time%s so far, last at %s: what was sent while this source was away is lost; let the "
+            "broker keep sessions on disk, and long enough",
+            id_of(config), view->lost_sessions, view->lost_sessions == 1 ? "" : "s", at);
     }
     if (view->up && config->v5 && !config->clean_session &&
         view->announced.session_expiry_s < config->session_expiry_s) {
@@ -324,6 +325,12 @@ static void set_guarantee(eop_json *json, const eop_mqtt_view *view) {
         eop_format_duration(kept, (edgeops_duration)expiry * EDGEOPS_SECOND);
         text =
             eop_format("each message at least once, if this source is not away for over %s", kept);
+    }
+    if (text != NULL && g.refused > 0) {
+        char *rest = text;
+        text = eop_format("%s; nothing from %zu filter%s that the broker refuses", rest, g.refused,
+                          g.refused == 1 ? "" : "s");
+        eop_free(rest);
     }
     eop_json_set_string(json, "guarantee", text);
     eop_free(text);

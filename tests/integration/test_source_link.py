@@ -92,6 +92,13 @@ def test_a_refused_filter_is_named_with_the_reason(node, add):
         assert any("refuses the filter 'secret/#': not authorized (0x87)" in w for w in now["warnings"])
 
 
+def test_a_test_of_a_source_warns_too(node):
+    with ScriptedBroker(grant=0) as broker:
+        done = node.run("source", "test", "--driver", "mqtt", "--url", broker.url, "--topic", "in/x", "--mqtt-version", "5",
+                        "--seconds", "1")
+        assert "grants QoS 0 for 'in/x'" in done.stdout
+
+
 def test_what_the_broker_shortens_is_said(node, add):
     properties = b"\x11\x00\x00\x0e\x10" + b"\x13\x00\x07" + b"\x12\x00\x04mine"  # expiry 1 h, keep-alive 7 s, client id
     with ScriptedBroker(properties=properties) as broker:

@@ -317,10 +317,26 @@ static void test_free(test_work *w) {
     eop_free(w);
 }
 
+/* What the driver warns of while the link is up, such as a lower QoS than was asked for. */
+static eop_json *test_warnings(edgeops_source *source) {
+    char *text = NULL;
+    eop_json *json = NULL;
+    const eop_json *said = NULL;
+    if (edgeops_source_connection(&text, source) == EDGEOPS_OK &&
+        eop_json_parse(&json, text, strlen(text), "connection", NULL) == EDGEOPS_OK) {
+        said = eop_json_get(json, "warnings");
+    }
+    eop_json *warnings = said != NULL ? eop_json_copy(said) : eop_json_array();
+    eop_json_free(json);
+    edgeops_free(text);
+    return warnings;
+}
+
 static void test_end(void *user_data) {
     test_work *w = user_data;
     edgeops_source_stats stats = EDGEOPS_SOURCE_STATS_INIT;
     edgeops_source_get_stats(&stats, w->source);
+    eop_json *warnings = test_warnings(w->source);
     edgeops_source_stop(w->source);
     bool ok = w->linked && stats.dead == 0;
     eop_json *result = eop_json_object();
@@ -331,6 +347,7 @@ static void test_end(void *user_data) {
     eop_json_set_integer(result, "samples", (int64_t)stats.samples);
     eop_json_set_integer(result, "labels", (int64_t)stats.labels);
     eop_json_set_integer(result, "refused", (int64_t)stats.dead);
+    eop_json_set(result, "warnings", warnings);
     if (w->reason != NULL) {
         eop_json_set_string(result, "first_refused_topic", w->topic);
         eop_json_set_string(result, "first_refused_reason", w->reason);

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is said of a link: terms, sessions, warnings. */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "ingest/mqtt_view.h"
+
+static eop_mqtt_topic topics[] = {{(char *)(uintptr_t) "a/#", 1}, {(char *)(uintptr_t) "b", 2}};
+static char id[] = "press";
+static char host[] = "broker";
+static eop_mqtt_config config;
+static eop_mqtt_announced announced;
+static eop_mqtt_granted granted[2];
+static eop_mqtt_view *view;
+
+static void setup(void) {
+    config = (eop_mqtt_config){.host = host,
+                               .port = 1883,
+                               .v5 = true,
+                               .client_id = id,
+                               .session_expiry_s = 3600,
+                               .keep_alive_s = 20,
+                               .max_payload = 1000,
+                               .topics = topics,
+                               .topic_count = 2};
+    announced = (eop_mqtt_announced){.v5 = true, .keep_alive_s = 20, .session_expiry_s = 3600};
+    granted[0] = (eop_mqtt_granted){.filter = "a/#", .asked = 1, .granted = 1};
+    granted[1] = (eop_mqtt_granted){.filter = "b", .asked = 2, .granted = 2};
+    view = eop_mqtt_view_new(&config);
+    cr_assert_not_null(view);
+}
+
+static void teardown(void) {
+    eop_mqtt_view_free(view);
+}
+
+TestSuite(ingest_mqtt_view, .init = setup, .fini = teardown, .timeout = 20);
+
+static void up(bool present) {
+    announced.session_present = present;
+    eop_mqtt_terms terms = {.announced = &announced, .granted = granted, .granted_count = 2};
+    eop_mqtt_view_up(view, &terms);
+}
+
+static void expect_text(const char *member, const char *text) {
+    eop_json *json = eop_mqtt_view_json(view);
+    cr_expect_str_eq(eop_json_string(json, member, "(none)"), text, "%s", member);
+    eop_json_free(json);
+}
+
+/* Exactly so many warnings, with that text in the first. */
+static void expect_warning(size_t count, const char *text) {
+    eop_json *json = eop_mqtt_view_json(view);
+    const eop_json *warnings = eop_json_get(json, "warnings");
+    cr_assert_eq(eop_json_size(warnings), count);
+    if (count > 0) {
+        const char *first = eop_json_text(eop_json_first(warnings));
+        cr_expect_not_null(strstr(first, text), "%s", first);
+    }
+    eop_json_free(json);
+}
+
+Test(ingest_mqtt_view, a_guarantee_follows_the_lowest_grant_and_the_session) {
+    up(false);
+    expect_text("guarantee", "each message at least once, if this source is not away for over 1h");
+    announced.session_expiry_s = UINT32_MAX;
+    up(true);
+    expect_text("guarantee", "each message at least once, as long as the broker keeps the session");
+    announced.session_expiry_s = 0;
+    up(false);
+    expect_text("guarantee", "each message at least once while connected; what is sent while this "
+                             "source is away is lost (no session)");
+    granted[1].granted = 0;
+    up(false);
+    expect_text("guarantee", "messages may be lost: QoS 0 granted");
+    granted[1].asked = 0;
+    up(false);
+    expect_text("guarantee", "messages may be lost: QoS 0 asked for");
+    granted[1].refused = 0x87;
+    announced.session_expiry_s = 3600;
+    up(true);
+    expect_text("guarantee", "each message at least once, if this source is not away for over 1h; "
+                             "nothing from 1 filter that the broker refuses");
+}
+
+Test(ingest_mqtt_view, nothing_of_a_dead_connection_is_shown) {
+    up(false);
+    eop_mqtt_view_down(view, "connection lost");
+    expect_text("guarantee", "(none)");
+    expect_text("session", "(none)");
+    expect_text("client_id", "press");
+    expect_warning(0, "");
+}
+
+Test(ingest_mqtt_view, sessions_are_new_resumed_lost_or_none) {
+    up(false);
+    expect_text("session", "new");
+    eop_mqtt_view_down(view, NULL);
+    up(true);
+    expect_text("session", "resumed");
+    eop_mqtt_view_down(view, NULL);
+    up(false);
+    expect_text("session", "lost");
+    expect_warning(1, "lost the session of client id 'press', 1 time so far");
+    announced.session_expiry_s = 0;
+    config.clean_session = true;
+    up(true);
+    up(false);
+    expect_text("session", "none");
+}
+
+Test(ingest_mqtt_view, a_qos_2_that_becomes_1_may_come_twice) {
+    granted[1].granted = 1;
+    up(false);
+    expect_warning(1, "grants QoS 1 for 'b', asked for was 2: messages may come twice");
+}
+
+Test(ingest_mqtt_view, several_filters_are_counted) {
+    granted[0].refused = 0x80;
+    granted[1].refused = 0x87;
+    up(false);
+    expect_warning(1, "refuses the filter 'a/#' and 1 more: unspecified error (0x80)");
+}
+
+Test(ingest_mqtt_view, losses_with_a_broker_that_was_away_are_no_twin) {
+    for (int i = 0; i < 5; i++) {
+        up(true);
+        eop_mqtt_view_down(view, "connection lost");
+        eop_mqtt_view_down(view, "cannot connect");
+    }
+    expect_warning(0, "");
+    for (int i = 0; i < 3; i++) {
+        up(true);
+        eop_mqtt_view_down(view, "connection lost");
+    }
+    expect_warning(1, "most often another client uses the client id 'press'");
+}
+
+Test(ingest_mqtt_view, a_limit_is_said_where_it_is_announced) {
+    up(false);
+    expect_text("larger", "a message of over 1000 bytes becomes a dead letter");
+    config.max_packet = 5000;
+    expect_text("larger", "the broker drops a packet of over 5000 bytes without telling");
+    config.v5 = false;
+    expect_text("larger", "a message of over 1000 bytes becomes a dead letter");
+}
