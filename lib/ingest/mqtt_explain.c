@@ -3,6 +3,7 @@
  * change. Tables only; no state. */
 #include "ingest/mqtt_explain.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +60,15 @@ static const struct {
     {0xA2, "wildcards are not supported"},
 };
 
+/* Whether the text says the same as words, in capitals or not; the words are letters of ASCII. */
+static bool repeats(const char *words, const char *text, size_t size) {
+    size_t i = 0;
+    while (i < size && words[i] != '\0' && (words[i] | 0x20) == (text[i] | 0x20)) {
+        i++;
+    }
+    return i == size && words[i] == '\0';
+}
+
 void eop_mqtt_reason(char *out, size_t out_size, int code, const char *said, size_t size) {
     const char *words = "no reason given";
     for (size_t i = 0; i < EOP_COUNT(reasons); i++) {
@@ -70,7 +80,8 @@ void eop_mqtt_reason(char *out, size_t out_size, int code, const char *said, siz
     if (code >= 0x80) {
         used = snprintf(out, out_size, "%s (0x%02X)", words, (unsigned)code);
     }
-    if (said == NULL || size == 0 || (size_t)used + 3 >= out_size) {
+    bool same = said != NULL && repeats(words, said, size);
+    if (said == NULL || size == 0 || same || (size_t)used + 3 >= out_size) {
         return;
     }
     char *at = out + used;

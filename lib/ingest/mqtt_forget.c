@@ -48,7 +48,7 @@ static void part_from(parting *p) {
         .patience = PATIENCE,
         .handler = &nobody,
     };
-    if (eop_mqtt_resolve(p->config->host, 0, address) < 0) {
+    if (eop_mqtt_resolve(p->config->host, 0, address, NULL) < 0) {
         return;
     }
     pthread_mutex_lock(&mutex);

@@ -56,6 +56,7 @@ struct eop_mqtt_link {
 
     /* The thread's own. */
     uint64_t attempts;
+    bool more_addresses;  /* of the name, that come before the pause */
     bool cleared;         /* 3.1.1 publisher: the broker has no session of an earlier connection */
     bool had_session;     /* the broker was to keep the session of the connection before */
     bool hung;            /* the last attempt got no answer */
@@ -94,7 +95,9 @@ static edgeops_status resolve_unwatched(eop_mqtt_link *link, char address[EOP_MQ
         eop_mqtt_forget_wait(link->options.config);
     }
     const eop_mqtt_config *config = link->options.config;
-    edgeops_status status = eop_mqtt_resolve(config->host, link->attempts++, address);
+    size_t count = 1;
+    edgeops_status status = eop_mqtt_resolve(config->host, link->attempts++, address, &count);
+    link->more_addresses = link->attempts % count != 0;
     if (status == EDGEOPS_OK && link->hung) {
         status = eop_mqtt_reach(address, config->port, PATIENCE_TCP);
     }
@@ -307,6 +310,8 @@ static edgeops_duration next_pause(eop_mqtt_link *link, edgeops_status status,
     }
     if (eop_mqtt_conn_left() >= MAX_LEFT) {
         pause = BACKOFF_LAST;
+    } else if (life == 0 && status == EDGEOPS_E_IO && link->more_addresses) {
+        return 0; /* "localhost" is ::1, too, where many brokers do not listen */
     }
     link->backoff = link->backoff * 2 < BACKOFF_LAST ? link->backoff * 2 : BACKOFF_LAST;
     return jitter(link, pause);

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -32,8 +33,8 @@ static const char *address_error(int code) {
 /* Paho resolves under its global mutex, which would stop every other link for as long as a name
  * server keeps silent. So it is given a number; with TLS, where it needs the name, at least the
  * answer is in the resolver's cache, and a name that does not exist never gets there. */
-edgeops_status eop_mqtt_resolve(const char *host, uint64_t attempt,
-                                char address[EOP_MQTT_MAX_HOST]) {
+edgeops_status eop_mqtt_resolve(const char *host, uint64_t attempt, char address[EOP_MQTT_MAX_HOST],
+                                size_t *found_count) {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
     struct addrinfo *list = NULL;
     edgeops_status status = EDGEOPS_OK;
@@ -47,6 +48,9 @@ edgeops_status eop_mqtt_resolve(const char *host, uint64_t attempt,
     size_t count = 0;
     for (struct addrinfo *a = list; a != NULL; a = a->ai_next) {
         count++;
+    }
+    if (found_count != NULL) {
+        *found_count = count;
     }
     size_t wanted = (size_t)(attempt % count);
     struct addrinfo *found = list;

@@ -11,9 +11,10 @@
 #include "edgeops/types.h"
 
 #define EOP_MQTT_MAX_HOST 64
-/** Gives one of the numeric addresses of a name, in turns by `attempt`. */
-edgeops_status eop_mqtt_resolve(const char *host, uint64_t attempt,
-                                char address[EOP_MQTT_MAX_HOST]);
+/** Gives one of the numeric addresses of a name, in turns by `attempt`, and how many there are
+ * (count may be NULL). */
+edgeops_status eop_mqtt_resolve(const char *host, uint64_t attempt, char address[EOP_MQTT_MAX_HOST],
+                                size_t *count);
 /** Whether TCP connects to a numeric address; the connection is closed at once. E_TIMEOUT, E_IO.
  * With http_proxy in the environment, which Paho obeys, always OK. */
 edgeops_status eop_mqtt_reach(const char *address, uint16_t port, edgeops_duration patience);

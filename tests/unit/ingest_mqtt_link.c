@@ -3,6 +3,8 @@
  * end, and how soon the link is back. Needs no broker program. */
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
+#include <dlfcn.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -95,17 +97,22 @@ static void teardown(void) {
 TestSuite(ingest_mqtt_link, .init = setup, .fini = teardown, .timeout = 100);
 
 /* more: further members, each with a comma before it. */
-static void start(const fake_script *script, const char *topics, const char *more) {
+static void named(const char *host, const fake_script *script, const char *topics,
+                  const char *more) {
     static const eop_mqtt_conn_handler handler = {.on_message = on_message};
     char text[1024];
     broker = fake_broker_new(script);
-    snprintf(text, sizeof(text), "{\"url\": \"mqtt://127.0.0.1:%d\", \"topics\": [%s]%s}",
+    snprintf(text, sizeof(text), "{\"url\": \"mqtt://%s:%d\", \"topics\": [%s]%s}", host,
              fake_broker_port(broker), topics, more);
     cr_assert_eq(eop_mqtt_config_new(&config, text, false), EDGEOPS_OK, "%s",
                  edgeops_error_last()->message);
     eop_mqtt_link_options options = {
         .config = config, .client_id_suffix = "", .handler = &handler, .on_state = on_state};
     cr_assert_eq(eop_mqtt_link_start(&link_, &options), EDGEOPS_OK);
+}
+
+static void start(const fake_script *script, const char *topics, const char *more) {
+    named("127.0.0.1", script, topics, more);
 }
 
 static double since(edgeops_duration begin) {
@@ -494,6 +501,31 @@ Test(ingest_mqtt_link, is_back_soon_after_a_void) {
     fake_broker_back(broker);
     WAIT_FOR(now_heard().up);
     cr_expect_lt(since(begin), 2.2, "%.2f s", since(begin));
+}
+
+/* A name with an address where nobody listens, "two.test": 127.0.0.2, then 127.0.0.1. */
+int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+                struct addrinfo **list) {
+    typedef int (*function)(const char *, const char *, const struct addrinfo *,
+                            struct addrinfo **);
+    function real = (function)dlsym(RTLD_NEXT, "getaddrinfo");
+    bool two = node != NULL && strcmp(node, "two.test") == 0;
+    int code = real(two ? "127.0.0.2" : node, service, hints, list);
+    return code == 0 && two ? real("127.0.0.1", service, hints, &(*list)->ai_next) : code;
+}
+
+Test(ingest_mqtt_link, the_next_address_is_tried_without_a_pause) {
+    named("two.test", &plain, "\"a\"", "");
+    WAIT_FOR(now_heard().up);
+    for (size_t n = 2; n <= 3; n++) {
+        fake_broker_hang_up(broker, true);
+        WAIT_FOR(!now_heard().up);
+        pause_ms(4000);
+        edgeops_duration begin = eop_monotonic();
+        fake_broker_back(broker);
+        WAIT_FOR(now_heard().up);
+        cr_expect_lt(since(begin), 2.0, "%.2f s", since(begin));
+    }
 }
 
 /* It takes CONNECT and sends CONNACK late: patience grows until it is enough. */

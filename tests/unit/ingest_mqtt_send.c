@@ -171,6 +171,14 @@ Test(ingest_mqtt_send, refused_qos) {
     refuses(0x9B, 1, EDGEOPS_E_UNSUPPORTED, "this QoS is not supported (0x9B): no two");
 }
 
+/* Many brokers repeat the code in words. */
+Test(ingest_mqtt_send, refused_with_nothing_to_add) {
+    run_up(&(fake_script){.puback = 0x87, .puback_text = "Not Authorized"}, V5, true);
+    cr_assert_eq(send_to(1, "a", 10, 1, 0), EDGEOPS_OK);
+    cr_assert(test_run_until(ctx, is_done, NULL));
+    cr_expect_str_eq(t.refused_reason, "not authorized (0x87)");
+}
+
 Test(ingest_mqtt_send, nobody_subscribed_is_no_refusal) {
     run_up(&(fake_script){.puback = 0x10}, V5, true);
     cr_assert_eq(send_to(1, "a", 10, 1, 0), EDGEOPS_OK);
