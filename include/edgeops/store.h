@@ -59,6 +59,11 @@ EDGEOPS_API void edgeops_store_options_init(edgeops_store_options *options, size
  *  A home has one open store at a time. After a crash the incomplete end of the journal is cut off;
  *  what was acknowledged is there.
  *
+ *  A home on a read-only file system, or one that this user may not write to, is opened for reading:
+ *  changes fail with EDGEOPS_E_DENIED and say why. Several processes may do so at a time, and none
+ *  can open it for writing meanwhile. The same where the disk is so full that the home's own files
+ *  cannot be opened for writing, with EDGEOPS_E_LIMIT.
+ *
  *  @param out      NULL after a failure; close with edgeops_store_close()
  *  @param home     directory, created with mode 0700
  *  @param options  NULL for defaults; copied

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -333,6 +334,26 @@ edgeops_status eop_remove_tree(const char *path) {
     return remove_at(AT_FDCWD, path, 0);
 }
 
+/* Without the lock: says who has it. A file that nobody could write to names one that ended long
+ * ago. */
+static edgeops_status fail_held(int *owner, int fd, const char *path) {
+    char text[32] = {0};
+    if (pread(fd, text, sizeof text - 1, 0) > 0) {
+        int pid = atoi(text);
+        *owner = pid > 0 && (kill(pid, 0) == 0 || errno != ESRCH) ? pid : 0;
+    }
+    return *owner > 0 ? eop_fail(EDGEOPS_E_BUSY, "base", "'%s' is held by process %d", path, *owner)
+                      : eop_fail(EDGEOPS_E_BUSY, "base", "'%s' is held by another process", path);
+}
+
+static edgeops_status take_lock(int *owner, int fd, const char *path, int how) {
+    if (flock(fd, how | LOCK_NB) == 0) {
+        return EDGEOPS_OK;
+    }
+    return errno == EWOULDBLOCK ? fail_held(owner, fd, path)
+                                : eop_fail_errno(errno, "base", "cannot lock '%s'", path);
+}
+
 edgeops_status eop_lock_file(int *out, int *owner, const char *path) {
     *out = -1;
     *owner = 0;
@@ -340,26 +361,36 @@ edgeops_status eop_lock_file(int *out, int *owner, const char *path) {
     if (fd < 0) {
         return eop_fail_errno(errno, "base", "cannot open lock '%s'", path);
     }
-    char text[32] = {0};
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        int error = errno;
-        if (error == EWOULDBLOCK && pread(fd, text, sizeof text - 1, 0) > 0) {
-            *owner = atoi(text);
-        }
+    edgeops_status status = take_lock(owner, fd, path, LOCK_EX);
+    if (status != EDGEOPS_OK) {
         close(fd);
-        if (error == EWOULDBLOCK) {
-            return *owner > 0
-                       ? eop_fail(EDGEOPS_E_BUSY, "base", "'%s' is held by process %d", path,
-                                  *owner)
-                       : eop_fail(EDGEOPS_E_BUSY, "base", "'%s' is held by another process", path);
-        }
-        return eop_fail_errno(error, "base", "cannot lock '%s'", path);
+        return status;
     }
+    char text[32] = {0};
     int n = snprintf(text, sizeof text, "%d\n", (int)getpid());
-    if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)n, 0) < 0) {
+    /* In this order: on a full disk a file that was made empty may get no block again. */
+    if (pwrite(fd, text, (size_t)n, 0) != n || ftruncate(fd, n) != 0) {
         /* The pid is a courtesy for the message of the next one; the lock holds without it (full
          * disk). */
         (void)ftruncate(fd, 0);
+    }
+    eop_fork_close(fd);
+    *out = fd;
+    return EDGEOPS_OK;
+}
+
+edgeops_status eop_lock_file_shared(int *out, int *owner, const char *path) {
+    *out = -1;
+    *owner = 0;
+    int fd = eop_open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return errno == ENOENT ? EDGEOPS_OK
+                               : eop_fail_errno(errno, "base", "cannot open lock '%s'", path);
+    }
+    edgeops_status status = take_lock(owner, fd, path, LOCK_SH);
+    if (status != EDGEOPS_OK) {
+        close(fd);
+        return status;
     }
     eop_fork_close(fd);
     *out = fd;
@@ -415,11 +446,17 @@ out:
     return status;
 }
 
-edgeops_status eop_disk_free(uint64_t *out, const char *path) {
+edgeops_status eop_disk_room(uint64_t *bytes, uint64_t *files, const char *path) {
     struct statvfs st;
     if (statvfs(path, &st) != 0) {
         return eop_fail_errno(errno, "base", "cannot tell the free disk of '%s'", path);
     }
-    *out = (uint64_t)st.f_bavail * st.f_frsize;
+    *bytes = (uint64_t)st.f_bavail * st.f_frsize;
+    *files = st.f_files > 0 ? (uint64_t)st.f_favail : UINT64_MAX; /* btrfs and others count none */
     return EDGEOPS_OK;
+}
+
+edgeops_status eop_disk_free(uint64_t *out, const char *path) {
+    uint64_t files = 0;
+    return eop_disk_room(out, &files, path);
 }

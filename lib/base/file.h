@@ -60,6 +60,9 @@ bool eop_file_exists(const char *path);
 /** Takes an exclusive flock on path (made with mode 0600) and writes this pid into it.
  *  E_BUSY: someone has it, *owner is its pid or 0. The lock lives as long as *fd. */
 edgeops_status eop_lock_file(int *fd, int *owner, const char *path);
+/** The same for one that cannot write: shared with others of its kind, without a pid. A missing file
+ * is fine, *fd is -1 then: who writes makes it first. */
+edgeops_status eop_lock_file_shared(int *fd, int *owner, const char *path);
 /** Gives it up. -1 is allowed. The child of a fork never holds it. */
 void eop_unlock_file(int fd);
 
@@ -70,7 +73,10 @@ typedef edgeops_status (*eop_dir_fn)(const char *name, void *user_data);
 /** Walks a folder in the order of names. */
 edgeops_status eop_dir_walk(const char *path, eop_dir_fn fn, void *user_data);
 
-/** Bytes free for this user on the file system of path. */
+/** Bytes and files (inodes) free for this user on the file system of path; UINT64_MAX files where it
+ * does not count them. */
+edgeops_status eop_disk_room(uint64_t *bytes, uint64_t *files, const char *path);
+/** The bytes alone. */
 edgeops_status eop_disk_free(uint64_t *out, const char *path);
 
 #endif /* EOP_BASE_FILE_H */

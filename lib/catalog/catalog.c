@@ -300,13 +300,15 @@ static edgeops_status count_outbox(eop_catalog *catalog) {
     return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
 }
 
-edgeops_status eop_catalog_open(eop_catalog *catalog, const char *path, bool make) {
+edgeops_status eop_catalog_open(eop_catalog *catalog, const char *path, bool make,
+                                const eop_access *access) {
     eop_sql_options options = {.path = path,
                                .texts = texts,
                                .count = EOP_CATALOG_STATEMENTS,
                                .version = EOP_HOME_VERSION,
                                .schema = make ? schema : NULL,
-                               .migrations = migrations};
+                               .migrations = migrations,
+                               .access = access};
     *catalog = (eop_catalog){0};
     edgeops_status status = eop_sql_open(&catalog->sql, &options);
     if (status == EDGEOPS_OK) {

@@ -104,8 +104,9 @@ typedef enum eop_catalog_statement {
     EOP_CATALOG_STATEMENTS
 } eop_catalog_statement;
 
-/** make: create the file when it is missing. */
-edgeops_status eop_catalog_open(eop_catalog *catalog, const char *path, bool make);
+/** make: create the file when it is missing. access: as for eop_sql_open(). */
+edgeops_status eop_catalog_open(eop_catalog *catalog, const char *path, bool make,
+                                const eop_access *access);
 void eop_catalog_close(eop_catalog *catalog);
 /** Sets fn, which is called with the lock held when the WAL is long enough for a checkpoint. */
 void eop_catalog_on_wal(eop_catalog *catalog, void (*fn)(void *user_data), void *user_data);

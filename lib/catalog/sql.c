@@ -9,14 +9,24 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/str.h"
 #include "catalog/sql_fork.h"
+
+/* Where a file could not be opened SQLite tried again without making it, which covers up that there
+ * is no inode for it. */
+static bool lacks_files(const eop_sql *sql) {
+    uint64_t bytes = 0;
+    uint64_t files = 0;
+    return eop_disk_room(&bytes, &files, sql->path) == EDGEOPS_OK && files == 0;
+}
 
 edgeops_status eop_sql_fail(const eop_sql *sql, int rc) {
     int os_errno = sql->db != NULL ? sqlite3_system_errno(sql->db) : 0;
@@ -35,6 +45,12 @@ edgeops_status eop_sql_fail(const eop_sql *sql, int rc) {
         if (os_errno != 0 && os_errno != ENOENT) {
             return eop_fail_errno(os_errno, "store", "'%s': %s", sql->path, text);
         }
+        if (lacks_files(sql)) {
+            return eop_fail(EDGEOPS_E_LIMIT, "store",
+                            "the file system of '%s' has room for no more files (df -i): remove "
+                            "files",
+                            sql->path);
+        }
         return eop_fail(EDGEOPS_E_IO, "store", "'%s': %s", sql->path, text);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
@@ -43,6 +59,10 @@ edgeops_status eop_sql_fail(const eop_sql *sql, int rc) {
     case SQLITE_LOCKED:
         return eop_fail(EDGEOPS_E_BUSY, "store", "'%s' is held by another program", sql->path);
     case SQLITE_READONLY:
+        if (sql->read_only != NULL) {
+            return eop_fail_with(sql->read_only->status, "store", sql->read_only->text);
+        }
+        return eop_fail(EDGEOPS_E_DENIED, "store", "'%s': %s", sql->path, text);
     case SQLITE_PERM:
     case SQLITE_AUTH:
         return eop_fail(EDGEOPS_E_DENIED, "store", "'%s': %s", sql->path, text);
@@ -172,6 +192,8 @@ static edgeops_status set_up(eop_sql *sql, const eop_sql_options *options) {
     if (status != EDGEOPS_OK) {
         return status;
     }
+    int keep = 1;
+    (void)sqlite3_file_control(sql->db, NULL, SQLITE_FCNTL_PERSIST_WAL, &keep);
     return version == 0 ? make_database(sql, options) : migrate_database(sql, options, version);
 }
 
@@ -198,8 +220,74 @@ static edgeops_status find_file(const char *path, const eop_sql_options *options
     return EDGEOPS_OK;
 }
 
+/* The path as a URI that promises SQLite that nobody changes the file. */
+static char *immutable_uri(const char *path) {
+    eop_buf uri = {0};
+    eop_buf_puts(&uri, "file:");
+    for (const char *p = path; *p != '\0'; p++) {
+        if (strchr("?#%", *p) != NULL) {
+            eop_buf_printf(&uri, "%%%02x", (unsigned)(unsigned char)*p);
+        } else {
+            eop_buf_put(&uri, p, 1);
+        }
+    }
+    eop_buf_puts(&uri, "?immutable=1");
+    eop_buf_put(&uri, "", 1);
+    if (uri.failed) {
+        eop_buf_dispose(&uri);
+        return NULL;
+    }
+    return uri.data;
+}
+
+/* SQLite wants to write a -shm file to read a WAL. A connection that has the file for itself keeps that index in its
+ * memory instead; as nobody writes, any number of them may have it "for themselves": without locks. */
+static edgeops_status open_read_only(eop_sql *sql, const eop_sql_options *options) {
+    char *wal = eop_format("%s-wal", sql->path);
+    char *uri = immutable_uri(sql->path);
+    struct stat st;
+    int version = 0;
+    edgeops_status status = EDGEOPS_OK;
+    if (wal == NULL || uri == NULL) {
+        status = eop_fail_nomem("store");
+        goto out;
+    }
+    if (stat(sql->path, &st) != 0) {
+        status = eop_fail(EDGEOPS_E_NOTFOUND, "store", "'%s' is missing, and %s", sql->path,
+                          options->access->text);
+        goto out;
+    }
+    bool has_wal = stat(wal, &st) == 0 && st.st_size > 0;
+    int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | (has_wal ? 0 : SQLITE_OPEN_URI);
+    int rc =
+        sqlite3_open_v2(has_wal ? sql->path : uri, &sql->db, flags, has_wal ? "unix-none" : NULL);
+    if (rc == SQLITE_OK) {
+        sqlite3_extended_result_codes(sql->db, 1);
+        sqlite3_db_config(sql->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    }
+    status = rc == SQLITE_OK
+                 ? eop_sql_exec(sql, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA temp_store=MEMORY;"
+                                     "PRAGMA cache_size=-256;")
+                 : eop_sql_fail(sql, rc);
+    if (status == EDGEOPS_OK) {
+        status = check_version(&version, sql, options);
+    }
+    if (status == EDGEOPS_OK && version < options->version) {
+        status =
+            eop_fail(EDGEOPS_E_VERSION, "store", "'%s' has version %d and must become %d, but %s",
+                     sql->path, version, options->version, options->access->text);
+    }
+out:
+    eop_free(wal);
+    eop_free(uri);
+    return status;
+}
+
 edgeops_status eop_sql_open(eop_sql *sql, const eop_sql_options *options) {
-    *sql = (eop_sql){.texts = options->texts, .count = options->count};
+    bool read_only = options->access != NULL && options->access->status != EDGEOPS_OK;
+    *sql = (eop_sql){.texts = options->texts,
+                     .count = options->count,
+                     .read_only = read_only ? options->access : NULL};
     edgeops_status status = EDGEOPS_OK;
     sql->path = eop_strdup(options->path);
     sql->statements = eop_calloc(options->count, sizeof(sqlite3_stmt *));
@@ -207,13 +295,18 @@ edgeops_status eop_sql_open(eop_sql *sql, const eop_sql_options *options) {
         status = eop_fail_nomem("store");
         goto out;
     }
-    status = find_file(sql->path, options);
+    eop_sql_watch_forks();
+    status = read_only ? open_read_only(sql, options) : find_file(sql->path, options);
+    if (status != EDGEOPS_OK || read_only) {
+        goto out;
+    }
+    bool alone = options->access != NULL && options->access->alone;
+    status = eop_sql_note_open(&sql->alone, sql->path, alone);
     if (status != EDGEOPS_OK) {
         goto out;
     }
-    eop_sql_watch_forks();
-    int rc =
-        sqlite3_open_v2(sql->path, &sql->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    int rc = sqlite3_open_v2(sql->path, &sql->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
+                             alone ? "unix-excl" : NULL);
     status = rc == SQLITE_OK ? set_up(sql, options) : eop_sql_fail(sql, rc);
 out:
     if (status != EDGEOPS_OK) {
@@ -227,9 +320,34 @@ void eop_sql_close(eop_sql *sql) {
         sqlite3_finalize(sql->statements[i]);
     }
     sqlite3_close(sql->db);
+    eop_sql_note_close(&sql->alone);
     eop_free(sql->statements);
     eop_free(sql->path);
     *sql = (eop_sql){0};
+}
+
+/* 4 x 4,096 pages of a WAL. */
+enum { INDEX_BYTES = 4 * 32768 };
+
+int eop_sql_reserve_index(const char *path) {
+    char *index = eop_format("%s-shm", path);
+    int fd = index != NULL ? eop_open(index, O_RDWR | O_CLOEXEC) : -1;
+    if (fd >= 0) {
+        (void)fallocate(fd, 0, 0, INDEX_BYTES); /* not every file system can */
+    }
+    eop_free(index);
+    return fd;
+}
+
+void eop_sql_drop_index(int fd, const char *path) {
+    char *index = fd >= 0 ? eop_format("%s-shm", path) : NULL;
+    if (index != NULL) {
+        (void)unlink(index);
+        eop_free(index);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
 }
 
 edgeops_status eop_sql_get(sqlite3_stmt **out, eop_sql *sql, size_t number) {
@@ -268,11 +386,17 @@ edgeops_status eop_sql_run(eop_sql *sql, sqlite3_stmt *statement) {
 }
 
 edgeops_status eop_sql_sync(eop_sql *sql) {
+    if (sql->read_only != NULL) {
+        return EDGEOPS_OK;
+    }
     int rc = sqlite3_wal_checkpoint_v2(sql->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     return rc == SQLITE_OK ? EDGEOPS_OK : eop_sql_fail(sql, rc);
 }
 
 edgeops_status eop_sql_sync_wal(const eop_sql *sql) {
+    if (sql->read_only != NULL) {
+        return EDGEOPS_OK;
+    }
     char *path = eop_format("%s-wal", sql->path);
     if (path == NULL) {
         return eop_fail_nomem("store");
@@ -291,7 +415,7 @@ edgeops_status eop_sql_sync_wal(const eop_sql *sql) {
 }
 
 edgeops_status eop_sql_set_full(eop_sql *sql, bool full) {
-    if (sql->full == full) {
+    if (sql->full == full || sql->read_only != NULL) {
         return EDGEOPS_OK;
     }
     edgeops_status status =
@@ -303,6 +427,9 @@ edgeops_status eop_sql_set_full(eop_sql *sql, bool full) {
 }
 
 edgeops_status eop_sql_begin(eop_sql *sql) {
+    if (sql->read_only != NULL) {
+        return eop_fail_with(sql->read_only->status, "store", sql->read_only->text);
+    }
     return eop_sql_exec(sql, "BEGIN IMMEDIATE");
 }
 

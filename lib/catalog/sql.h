@@ -7,12 +7,23 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "catalog/sql_fork.h"
 #include "edgeops/types.h"
 
 /** "EOPS" in the header of each database. */
 #define EOP_SQL_APPLICATION 0x454f5053
 
 #define EOP_SQL_BUSY_MS     10000
+
+/** How the databases of a home are opened. All connections of a process to one file say the same. */
+typedef struct eop_access {
+    edgeops_status
+        status;     /**< EDGEOPS_OK: it can be changed; else only read, and a change fails so */
+    char text[512]; /**< with this text, which says what to do */
+    /** The index of the WAL is in this process's memory and not in a file that is mapped: a page of that file for which
+     * the disk has no block ends the process (SIGBUS). Other programs are locked out. */
+    bool alone;
+} eop_access;
 
 /** A prepared statement: a sqlite3_stmt. Only this room and the store include sqlite3.h. */
 typedef struct sqlite3_stmt eop_sql_statement;
@@ -23,7 +34,9 @@ typedef struct eop_sql {
     const char *const *texts; /**< the statements by number; borrowed */
     eop_sql_statement **statements;
     size_t count;
-    bool full; /**< commits wait for the disk */
+    bool full;                   /**< commits wait for the disk */
+    const eop_access *read_only; /**< NULL: it can be changed */
+    eop_sql_file alone;          /**< opened alone: for the child of a fork */
 } eop_sql;
 
 typedef struct eop_sql_options {
@@ -36,12 +49,21 @@ typedef struct eop_sql_options {
     /** `version - 1` texts; the first takes version 1 to 2. Opening brings an older database up to
      * `version`, each step in a transaction. NULL: an older one is refused. */
     const char *const *migrations;
+    /** NULL: for changes, as usual. With a status nothing is written, not even a file beside it, and the caller sees to
+     * it that no other process writes meanwhile. Borrowed while the database is open. */
+    const eop_access *access;
 } eop_sql_options;
 
-/** Opens with WAL, synchronous=NORMAL and file mode 0600. E_VERSION, E_CORRUPT, E_LIMIT (disk
- * full), E_IO. */
+/** Opens with WAL, synchronous=NORMAL and file mode 0600. The file -wal stays when it is closed: on a disk without a
+ * free inode it could not be made. E_UNSUPPORTED: in the child of a fork, where the parent had the file open `alone`. E_VERSION, E_CORRUPT, E_LIMIT (disk full), E_IO. */
 edgeops_status eop_sql_open(eop_sql *sql, const eop_sql_options *options);
 void eop_sql_close(eop_sql *sql);
+/** Gives the index of the WAL, a file that SQLite maps, blocks of the disk for all that it will need: later there may be
+ * none. Call it after the first connection was opened. @return a descriptor, -1 if there is none; give it to
+ * eop_sql_drop_index() after the last connection was closed, not before, or SQLite's locks were lost */
+int eop_sql_reserve_index(const char *path);
+/** Removes the index, which the next opening makes anew. -1 is allowed. */
+void eop_sql_drop_index(int fd, const char *path);
 
 /** A statement by number, ready to bind; bound texts and BLOBs are borrowed until it has run. */
 edgeops_status eop_sql_get(eop_sql_statement **out, eop_sql *sql, size_t number);

@@ -10,6 +10,7 @@
 #include "dataset/dataset.h"
 #include "dataset/frozen.h"
 #include "store/birth.h"
+#include "store/room.h"
 
 static edgeops_status fail_no_dataset(const char *name) {
     return eop_fail(EDGEOPS_E_NOTFOUND, "store", "dataset '%s' does not exist", name);
@@ -358,6 +359,7 @@ edgeops_status edgeops_dataset_remove(edgeops_store *store, const char *name) {
     EOP_STORE_REQUIRE_HERE(store);
     eop_catalog *catalog = eop_store_catalog(store);
     eop_sql_statement *remove = NULL;
+    eop_store_make_way(store);
     edgeops_status status = eop_catalog_begin_as(catalog, EOP_COMMIT_SAFE);
     if (status != EDGEOPS_OK) {
         return status;

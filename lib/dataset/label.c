@@ -13,6 +13,7 @@
 #include "edgeops/label.h"
 #include "store/birth.h"
 #include "store/inner.h"
+#include "store/room.h"
 
 #define LABEL_MAX  256u
 #define AUTHOR_MAX 256u
@@ -291,6 +292,7 @@ edgeops_status edgeops_label_remove(edgeops_store *store, int64_t id) {
     EOP_STORE_REQUIRE_HERE(store);
     eop_catalog *catalog = eop_store_catalog(store);
     int64_t asset = 0;
+    eop_store_make_way(store);
     edgeops_status status = eop_catalog_begin(catalog);
     if (status != EDGEOPS_OK) {
         return status;

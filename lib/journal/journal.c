@@ -32,6 +32,7 @@ struct eop_journal {
     char *folder;
     uint64_t segment_bytes;
     uint64_t floor_bytes;
+    bool read_only;
     int fd; /* of the active segment, -1 for none */
     eop_segment_header active;
     uint64_t end;         /* offset of the next frame */
@@ -114,7 +115,9 @@ static edgeops_status list_segment(const char *name, void *user_data) {
     listing *list = user_data;
     if (strcmp(name, "spare.tmp") == 0 || strcmp(name, "spare.new") == 0) {
         /* A power cut or kill left it half made. */
-        remove_file(eop_path_join(list->journal->folder, name));
+        if (!list->journal->read_only) {
+            remove_file(eop_path_join(list->journal->folder, name));
+        }
         return EDGEOPS_OK;
     }
     if (strlen(name) != 20 || strspn(name, "0123456789") != 16 || strcmp(name + 16, ".seg") != 0) {
@@ -240,7 +243,7 @@ static edgeops_status replay_segment(eop_segment_found *found, eop_journal *jour
         return eop_fail_nomem("store");
     }
     edgeops_status status = EDGEOPS_OK;
-    int fd = eop_open(path, O_RDWR | O_CLOEXEC);
+    int fd = eop_open(path, (journal->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
     if (fd < 0) {
         status = eop_fail_errno(errno, "store", "cannot open '%s'", path);
         goto out;
@@ -253,7 +256,7 @@ static edgeops_status replay_segment(eop_segment_found *found, eop_journal *jour
     if (status == EDGEOPS_OK) {
         status = note_end(journal, found->number, found->walked.end);
     }
-    if (status == EDGEOPS_OK && last) {
+    if (status == EDGEOPS_OK && last && !journal->read_only) {
         journal->fd = fd;
         journal->active = header;
         journal->end = found->walked.end;
@@ -353,7 +356,7 @@ static edgeops_status judge_segments(eop_journal *journal, const eop_segment_fou
         status = note_missing(journal, journal->last_number + 1, closed + 1);
         journal->last_number = closed;
     }
-    if (status == EDGEOPS_OK) {
+    if (status == EDGEOPS_OK && !journal->read_only) {
         status = clear_up(journal, segments, count);
     }
     if (status == EDGEOPS_OK) {
@@ -381,7 +384,9 @@ static edgeops_status replay_segments(eop_journal *journal, const eop_journal_op
     for (size_t i = 0; status == EDGEOPS_OK && i < list.count; i++) {
         uint64_t number = list.numbers[i];
         if (number <= options->applied) {
-            eop_journal_retire(journal, number);
+            if (!journal->read_only) {
+                eop_journal_retire(journal, number);
+            }
             continue;
         }
         status = note_missing(journal, journal->last_number + 1, number);
@@ -422,16 +427,17 @@ edgeops_status eop_journal_open(eop_journal **out, const eop_journal_options *op
     journal->fd = -1;
     journal->segment_bytes = options->segment_bytes;
     journal->floor_bytes = options->floor_bytes;
+    journal->read_only = options->read_only;
     journal->folder = eop_strdup(options->folder);
     if (journal->folder == NULL) {
         status = eop_fail_nomem("store");
         goto out;
     }
-    status = make_folder(journal->folder);
-    if (status == EDGEOPS_OK) {
-        status = find_spare(journal);
+    if (!journal->read_only) {
+        status = make_folder(journal->folder);
+        status = status == EDGEOPS_OK ? find_spare(journal) : status;
     }
-    if (status == EDGEOPS_OK) {
+    if (status == EDGEOPS_OK && eop_file_exists(journal->folder)) {
         status = replay_segments(journal, options, fn, user_data);
     }
     if (status == EDGEOPS_OK) {

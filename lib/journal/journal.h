@@ -46,6 +46,7 @@ typedef struct eop_journal_options {
     uint64_t floor_bytes; /**< no spare is made that would leave less of the disk free */
     uint64_t applied;     /**< segments up to this number are in chunks, on the disk */
     uint64_t closed;      /**< the segment that the last settling closed; 0: not known */
+    bool read_only;       /**< nothing is made, renamed or removed; there is no active segment */
 } eop_journal_options;
 
 /** Called for each sound frame, oldest first. Any status but EDGEOPS_OK ends the opening. */

@@ -21,6 +21,7 @@
 #include "node/live/outbox.h"
 #include "node/live/sources.h"
 #include "node/ops/ops.h"
+#include "store/home.h"
 #include "store/inner.h"
 #include "store/log.h"
 #include "store/retention.h"
@@ -46,7 +47,14 @@ static void on_turn(void *user_data) {
     eop_calls_turn(node);
 }
 
-/* The free disk is checked here, once a second for all, and not by those who append. */
+static void tell_disk(const edgeops_node *node) {
+    bool full = atomic_load(&node->disk_full);
+    eop_log_write(node_log(node), full ? EDGEOPS_LOG_ERROR : EDGEOPS_LOG_WARN, "node", "%s",
+                  full ? node->disk_detail : "there is room on the disk again");
+}
+
+/* The free disk is checked here, once a second for all, and not by those who append. A node that
+ * was not started takes nothing in: there it is no news. */
 static void look_at_disk(edgeops_node *node) {
     bool was_full = atomic_load(&node->disk_full);
     bool full = eop_store_ready(node->store) != EDGEOPS_OK;
@@ -55,10 +63,9 @@ static void look_at_disk(edgeops_node *node) {
         memcpy(node->disk_detail, edgeops_error_last()->message, size);
         node->disk_detail[size] = '\0';
     }
-    if (full != was_full) {
-        eop_log_write(node_log(node), full ? EDGEOPS_LOG_ERROR : EDGEOPS_LOG_WARN, "node", "%s",
-                      full ? node->disk_detail : "there is room on the disk again");
-        atomic_store(&node->disk_full, full);
+    atomic_store(&node->disk_full, full);
+    if (full != was_full && node->started) {
+        tell_disk(node);
     }
 }
 
@@ -169,7 +176,7 @@ static edgeops_status open_local(edgeops_node *node, const edgeops_node_options 
     if (status == EDGEOPS_OK) {
         status = eop_timer_new(&node->tick, node->ctx, on_tick, node);
     }
-    if (status == EDGEOPS_OK) {
+    if (status == EDGEOPS_OK && eop_store_check_writable(node->store) == EDGEOPS_OK) {
         status = eop_runs_recover(node);
     }
     if (status == EDGEOPS_OK) {
@@ -232,9 +239,13 @@ static edgeops_duration longest_wait(const edgeops_node_options *options) {
 /* A daemon that answers is used; without one this process opens the home. E_BUSY: another process
  * has it, and may release it or answer soon. */
 static edgeops_status try_either(edgeops_node *node, const edgeops_node_options *options) {
+    eop_kept_error refused = {.error.code = EDGEOPS_OK};
     if (options->mode != EDGEOPS_NODE_LOCAL) {
         edgeops_status status = eop_client_new(&node->client, node);
-        if (status != EDGEOPS_E_NOTFOUND) {
+        if (status == EDGEOPS_E_DENIED && options->mode == EDGEOPS_NODE_AUTO) {
+            /* The socket of a daemon that was killed looks the same: who has the home then? */
+            eop_keep_error(&refused);
+        } else if (status != EDGEOPS_E_NOTFOUND) {
             return status;
         }
         if (options->mode == EDGEOPS_NODE_REMOTE) {
@@ -244,7 +255,11 @@ static edgeops_status try_either(edgeops_node *node, const edgeops_node_options 
         }
     }
     edgeops_status status = options->must_exist != 0 ? check_exists(node) : EDGEOPS_OK;
-    return status == EDGEOPS_OK ? edgeops_store_open(&node->store, node->home, NULL) : status;
+    if (status == EDGEOPS_OK) {
+        status = edgeops_store_open(&node->store, node->home, NULL);
+    }
+    return status == EDGEOPS_E_BUSY && refused.error.code != EDGEOPS_OK ? eop_fail_kept(&refused)
+                                                                        : status;
 }
 
 static edgeops_status open_either(edgeops_node *node, const edgeops_node_options *options) {
@@ -370,10 +385,16 @@ edgeops_status edgeops_node_start(edgeops_node *node) {
     EOP_REQUIRE(node != NULL, "node");
     EOP_REQUIRE_HERE(eop_ctx_birth(node->ctx), "node", "node");
     edgeops_status status = need_local(node, "edgeops_node_start()");
+    if (status == EDGEOPS_OK) {
+        status = eop_store_check_writable(node->store);
+    }
     if (status != EDGEOPS_OK || node->started) {
         return status;
     }
     node->started = true;
+    if (atomic_load(&node->disk_full)) {
+        tell_disk(node);
+    }
     eop_deployments_start(node);
     eop_sources_start(node);
     return EDGEOPS_OK;
@@ -406,10 +427,18 @@ edgeops_status edgeops_node_serve(edgeops_node *node) {
     EOP_REQUIRE(node != NULL, "node");
     EOP_REQUIRE_HERE(eop_ctx_birth(node->ctx), "node", "node");
     edgeops_status status = need_local(node, "edgeops_node_serve()");
+    if (status == EDGEOPS_OK) {
+        status = eop_store_check_writable(node->store);
+    }
     if (status != EDGEOPS_OK || node->server != NULL) {
         return status;
     }
-    return eop_server_new(&node->server, node);
+    status = eop_server_new(&node->server, node);
+    if (status == EDGEOPS_E_LIMIT) { /* the socket is a file, and there may be no inode for it */
+        eop_store_make_way(node->store);
+        status = eop_server_new(&node->server, node);
+    }
+    return status;
 }
 
 /* Not before the callback that closed the node has returned, its calls have ended and nobody turns the loop for it. */

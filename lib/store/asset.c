@@ -12,6 +12,7 @@
 #include "store/birth.h"
 #include "store/internal.h"
 #include "store/queue.h"
+#include "store/room.h"
 
 /* -- declaring -- */
 
@@ -288,6 +289,7 @@ edgeops_status edgeops_asset_remove(edgeops_store *store, const char *name) {
     EOP_REQUIRE(store != NULL && name != NULL, "store");
     EOP_STORE_REQUIRE_HERE(store);
     edgeops_status status = EDGEOPS_OK;
+    eop_store_make_way(store);
     pthread_mutex_lock(&store->lock);
     eop_series *series = eop_series_find(&store->assets, name);
     if (series == NULL) {

@@ -10,6 +10,7 @@
 #include "journal/journal_file.h"
 #include "store/internal.h"
 #include "store/log.h"
+#include "store/room.h"
 
 typedef enum state { UNKNOWN, MISSING, THERE } state;
 
@@ -55,7 +56,7 @@ void eop_ballast_keep(edgeops_store *store) {
     }
     bool there = is_there(path, bytes);
     if (!there && eop_disk_free(&free_bytes, store->home) == EDGEOPS_OK &&
-        free_bytes >= store->options.free_floor_bytes + 2 * bytes) {
+        free_bytes >= store->options.free_floor_bytes + bytes) {
         (void)unlink(path);
         there = eop_segment_make(path, bytes, false) == EDGEOPS_OK;
     }
@@ -66,21 +67,8 @@ void eop_ballast_keep(edgeops_store *store) {
     }
 }
 
-void eop_ballast_settle(edgeops_store *store) {
-    uint64_t free_bytes = 0;
-    if (get_state(store) != THERE || eop_disk_free(&free_bytes, store->home) != EDGEOPS_OK ||
-        free_bytes / 4 < store->options.free_floor_bytes) {
-        return;
-    }
-    char *path = eop_path_join(store->home, "data/" EOP_BALLAST_NAME);
-    if (path != NULL) {
-        (void)unlink(path);
-        eop_free(path);
-    }
-}
-
 bool eop_ballast_release(edgeops_store *store) {
-    if (get_state(store) != THERE) {
+    if (get_state(store) == MISSING) {
         return false;
     }
     char *path = eop_path_join(store->home, "data/" EOP_BALLAST_NAME);
@@ -96,4 +84,14 @@ bool eop_ballast_release(edgeops_store *store) {
                       "order");
     }
     return gone;
+}
+
+void eop_store_make_way(edgeops_store *store) {
+    uint64_t bytes = 0;
+    uint64_t files = 0;
+    if (store->access.status == EDGEOPS_OK &&
+        eop_disk_room(&bytes, &files, store->home) == EDGEOPS_OK &&
+        (bytes < EOP_BALLAST_MAX / 2 || files < EOP_FILES_FLOOR)) {
+        (void)eop_ballast_release(store);
+    }
 }

@@ -2,7 +2,8 @@
 /* HOME/data/ballast: disk space in reserve. On a full disk a database cannot even delete, because
  * changes go into the WAL first. So when the writer has no room, the ballast is removed, chunks are
  * written or dropped in its place, and it is made again as soon as the disk has room for it above
- * the floor. Its size is an eighth of the floor, at most EOP_BALLAST_MAX. */
+ * the floor. It stays when the store is closed: the disk may be full at the next opening. As a file
+ * it is a free inode, too. Its size is an eighth of the floor, at most EOP_BALLAST_MAX. */
 #ifndef EOP_STORE_BALLAST_H
 #define EOP_STORE_BALLAST_H
 
@@ -14,13 +15,10 @@
 /** Name of the file in data/; it does not count as taken by the home. */
 #define EOP_BALLAST_NAME "ballast"
 
-/** The writer's thread: makes the ballast when it is missing and there is room. */
+/** The writer's thread, and the closing after it has ended: makes the ballast when it is missing and there is room. */
 void eop_ballast_keep(edgeops_store *store);
-/** The writer's thread: removes the ballast. False: there was none. */
+/** Removes the ballast. False: there was none. Any thread. */
 bool eop_ballast_release(edgeops_store *store);
-/** Before closing, after the writer's thread has ended: removes the ballast when the disk has
- * plenty of room, four times the floor. On a nearly full disk it stays for the next start. */
-void eop_ballast_settle(edgeops_store *store);
 /** Whether it should exist but does not. Any thread. */
 bool eop_ballast_missing(edgeops_store *store);
 

@@ -215,5 +215,10 @@ edgeops_status eop_store_begin_durability(edgeops_store *store) {
     }
     /* All replayed segments count as one write. */
     store->writes = 1;
+    if (store->access.status != EDGEOPS_OK) {
+        set_power(store, durability == EDGEOPS_DURABILITY_POWER);
+        store->synced = store->writes; /* there is nothing that it could sync */
+        return EDGEOPS_OK;
+    }
     return edgeops_store_set_durability(store, durability);
 }

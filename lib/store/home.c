@@ -6,7 +6,10 @@
  *   2  data/telemetry.db, then its meta 'home', the same number; synced as well
  *   3  meta 'complete' of catalog.db: from now on both files must exist
  *   4  the files in data/journal and models */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,6 +25,38 @@ static edgeops_status note_entry(const char *name, void *user_data) {
     (void)name;
     *(bool *)user_data = true;
     return EDGEOPS_OK;
+}
+
+void eop_home_look(eop_access *out, const char *home) {
+    static const char *const parts[] = {"",
+                                        "lock",
+                                        "catalog.db",
+                                        "catalog.db-wal",
+                                        "data",
+                                        "data/telemetry.db",
+                                        "data/telemetry.db-wal",
+                                        "data/journal"};
+    *out = (eop_access){.status = EDGEOPS_OK};
+    for (size_t i = 0; out->status == EDGEOPS_OK && i < EOP_COUNT(parts); i++) {
+        char *path = parts[i][0] != '\0' ? eop_path_join(home, parts[i]) : eop_strdup(home);
+        int error = path != NULL && faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) != 0 ? errno : 0;
+        if (error == EROFS) {
+            *out = (eop_access){.status = EDGEOPS_E_DENIED};
+            (void)snprintf(
+                out->text, sizeof out->text,
+                "home '%.200s' is on a read-only file system: it can be read; mount it with "
+                "write access to change it",
+                home);
+        } else if (error == EACCES) {
+            *out = (eop_access){.status = EDGEOPS_E_DENIED};
+            (void)snprintf(
+                out->text, sizeof out->text,
+                "this user may not write to '%.200s': the home can be read; change it as "
+                "its owner, or with write permission",
+                path);
+        }
+        eop_free(path);
+    }
 }
 
 edgeops_status eop_home_in_use(bool *out, const char *home) {
@@ -107,7 +142,7 @@ edgeops_status eop_home_open_telemetry(edgeops_store *store) {
     if (status == EDGEOPS_OK) {
         /* A home with assets is complete, even if it is older than the mark 'complete'. */
         bool make = complete == 0 && store->assets.next_id == 1;
-        status = eop_telemetry_open(&store->writer, store->telemetry_path, make);
+        status = eop_telemetry_open(&store->writer, store->telemetry_path, make, &store->access);
     }
     if (status == EDGEOPS_OK) {
         status = join_databases(store, number, complete != 0);
@@ -119,4 +154,9 @@ edgeops_status eop_home_open_telemetry(edgeops_store *store) {
         }
     }
     return status;
+}
+
+edgeops_status eop_store_check_writable(const edgeops_store *store) {
+    const eop_access *why = &store->access;
+    return why->status == EDGEOPS_OK ? EDGEOPS_OK : eop_fail_with(why->status, "store", why->text);
 }

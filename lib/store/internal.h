@@ -46,6 +46,8 @@ struct edgeops_store {
     char *telemetry_path;
     edgeops_store_options options;
     int lock_fd;
+    int index_fds[2];  /* of the indexes of catalog.db and telemetry.db, -1 */
+    eop_access access; /* set while the store is opened, constant since */
     eop_catalog catalog;
 
     pthread_mutex_t lock;

@@ -6,8 +6,8 @@
 #include "base/error.h"
 #include "base/memory.h"
 
-edgeops_status eop_lookup_open(eop_lookup *lookup, const char *path) {
-    return eop_telemetry_open(&lookup->reader, path, false);
+edgeops_status eop_lookup_open(eop_lookup *lookup, const char *path, const eop_access *access) {
+    return eop_telemetry_open(&lookup->reader, path, false, access);
 }
 
 /* Allocated late: most stores never search, because their samples come in order. */

@@ -44,7 +44,8 @@ typedef struct eop_lookup {
     void *user_data;
 } eop_lookup;
 
-edgeops_status eop_lookup_open(eop_lookup *lookup, const char *path);
+/** access: as for eop_sql_open(). */
+edgeops_status eop_lookup_open(eop_lookup *lookup, const char *path, const eop_access *access);
 void eop_lookup_close(eop_lookup *lookup);
 /** Call after an asset was removed: drops all that is cached. */
 void eop_lookup_forget(eop_lookup *lookup);

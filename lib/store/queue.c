@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/time.h"
+#include "store/home.h"
 #include "store/internal.h"
 
 void eop_writer_wake(edgeops_store *store) {
@@ -89,6 +90,9 @@ edgeops_status eop_store_make_room(edgeops_store *store, size_t payload, edgeops
     uint64_t limit = EOP_MEMORY_FACTOR * store->options.segment_bytes;
     bool slowed = wait < 0;
     edgeops_duration deadline = 0; /* 0: not set yet */
+    if (EOP_UNLIKELY(store->access.status != EDGEOPS_OK)) {
+        return eop_store_check_writable(store);
+    }
     for (;;) {
         bool behind = store->sealed_count >= EOP_SEALED_SLOW;
         bool failing = store->writes_tried.status != EDGEOPS_OK;
@@ -163,6 +167,9 @@ static edgeops_status wait_dropped(edgeops_store *store) {
 
 edgeops_status eop_store_flush(edgeops_store *store) {
     EOP_REQUIRE(store != NULL, "store");
+    if (store->access.status != EDGEOPS_OK) {
+        return eop_store_check_writable(store);
+    }
     pthread_mutex_lock(&store->lock);
     eop_writer_wake(store);
     /* Removed assets first: without the room they free there may be no next segment. */

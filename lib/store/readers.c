@@ -20,7 +20,7 @@ edgeops_status eop_reader_take(eop_telemetry *out, edgeops_store *store) {
     if (pooled) {
         return EDGEOPS_OK;
     }
-    edgeops_status status = eop_telemetry_open(out, store->telemetry_path, false);
+    edgeops_status status = eop_telemetry_open(out, store->telemetry_path, false, &store->access);
     if (status != EDGEOPS_OK) {
         eop_reader_give(store, out);
     }

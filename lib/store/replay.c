@@ -197,7 +197,8 @@ static edgeops_status note_blobs(edgeops_store *store) {
 
 edgeops_status eop_replay_journal(edgeops_store *store) {
     eop_journal_options options = {.segment_bytes = store->options.segment_bytes,
-                                   .floor_bytes = store->options.free_floor_bytes};
+                                   .floor_bytes = store->options.free_floor_bytes,
+                                   .read_only = store->access.status != EDGEOPS_OK};
     replay *r = eop_calloc(1, sizeof *r);
     char *folder = eop_path_join(store->home, "data/journal");
     edgeops_status status = EDGEOPS_OK;

@@ -18,6 +18,7 @@
 #include "store/queue.h"
 #include "store/readers.h"
 #include "store/rollup.h"
+#include "store/room.h"
 #include "store/telemetry_db.h"
 #include "store/upkeep.h"
 #include "store/wal.h"
@@ -627,6 +628,7 @@ static edgeops_status run_dry(eop_retained *out, edgeops_store *store,
     eop_telemetry reader = {0};
     eop_retain_run *run = NULL;
     asked a = {NULL};
+    eop_store_make_way(store);
     edgeops_status status = eop_upkeep_do(store, write_requested, &a, go_on, user_data);
     bool stuck = status == EDGEOPS_OK && a.run->stuck;
     eop_retain_free(a.run);

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "store/ballast.h"
+#include "store/home.h"
 #include "store/internal.h"
 #include "store/queue.h"
 
@@ -18,9 +19,19 @@ enum { MIB = 1024 * 1024 };
 edgeops_status eop_store_ready(edgeops_store *store) {
     EOP_REQUIRE(store != NULL, "store");
     uint64_t free_bytes = 0;
-    edgeops_status status = eop_disk_free(&free_bytes, store->home);
+    uint64_t free_files = 0;
+    edgeops_status status = eop_store_check_writable(store);
+    if (status == EDGEOPS_OK) {
+        status = eop_disk_room(&free_bytes, &free_files, store->home);
+    }
     if (status != EDGEOPS_OK) {
         return status;
+    }
+    if (free_files < EOP_FILES_FLOOR) {
+        return eop_fail(EDGEOPS_E_LIMIT, "store",
+                        "the file system of '%s' has room for %llu more files (df -i) and %u must "
+                        "stay free: remove files",
+                        store->home, (unsigned long long)free_files, EOP_FILES_FLOOR);
     }
     if (free_bytes < store->options.free_floor_bytes) {
         return eop_fail(EDGEOPS_E_LIMIT, "store",

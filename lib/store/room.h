@@ -5,8 +5,14 @@
 
 #include "edgeops/store.h"
 
-/** E_LIMIT with a reason when no samples can be taken now (below the floor, or the next segment
- * cannot be made). Tries to get room each time, so call it from a timer. */
+/** With fewer files (inodes) free than that no samples are taken. */
+#define EOP_FILES_FLOOR 8u
+
+/** Before something that makes room: gives the ballast back when the disk has hardly a byte or a file free, since even
+ * that takes some. */
+void eop_store_make_way(edgeops_store *store);
+/** E_LIMIT with a reason when no samples can be taken now (below the floor, no file can be made, or
+ * the next segment cannot be made), or as eop_store_check_writable(). Tries to get room each time, so call it from a timer. */
 edgeops_status eop_store_ready(edgeops_store *store);
 typedef struct eop_store_stats {
     uint64_t assets;

@@ -40,10 +40,11 @@ static edgeops_status begin_snapshots(eop_snapshot *s) {
 
 edgeops_status eop_snapshot_take(eop_snapshot *s, edgeops_store *store) {
     *s = (eop_snapshot){.store = store};
-    eop_sql_options options = {.path = store->catalog.sql.path, .version = EOP_HOME_VERSION};
+    eop_sql_options options = {
+        .path = store->catalog.sql.path, .version = EOP_HOME_VERSION, .access = &store->access};
     edgeops_status status = eop_sql_open(&s->catalog, &options);
     if (status == EDGEOPS_OK) {
-        status = eop_telemetry_open(&s->chunks, store->telemetry_path, false);
+        status = eop_telemetry_open(&s->chunks, store->telemetry_path, false, &store->access);
     }
     if (status != EDGEOPS_OK) {
         return status;

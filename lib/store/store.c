@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Opens a store: lock file, catalog, chunks, journal, writer, in this order; closes them in
  * reverse. internal.h describes the locks. */
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@
 #include "store/memtable.h"
 #include "store/queue.h"
 #include "store/replay.h"
+#include "store/room.h"
 #include "store/telemetry.h"
 #include "store/watch.h"
 #include "store/writer.h"
@@ -103,6 +105,9 @@ static edgeops_status open_home(edgeops_store *store, const char *home) {
     int owner = 0;
     char *path = NULL;
     edgeops_status status = eop_path_absolute(&store->home, home);
+    if (status == EDGEOPS_OK) {
+        eop_home_look(&store->access, store->home);
+    }
     if (status == EDGEOPS_OK && !eop_file_exists(home)) {
         status = eop_mkdirs(home, 0700);
         if (status == EDGEOPS_OK) {
@@ -116,7 +121,9 @@ static edgeops_status open_home(edgeops_store *store, const char *home) {
     if (path == NULL) {
         return eop_fail_nomem("store");
     }
-    status = eop_lock_file(&store->lock_fd, &owner, path);
+    status = store->access.status == EDGEOPS_OK
+                 ? eop_lock_file(&store->lock_fd, &owner, path)
+                 : eop_lock_file_shared(&store->lock_fd, &owner, path);
     if (status == EDGEOPS_E_BUSY) {
         /* The owner may have locked the file but not yet written its pid. */
         status = owner > 0 ? eop_fail(EDGEOPS_E_BUSY, "store", "home '%s' is in use by process %d",
@@ -133,11 +140,11 @@ static edgeops_status open_catalog(edgeops_store *store) {
     if (path == NULL) {
         return eop_fail_nomem("store");
     }
-    eop_sql_options options = {.path = path, .version = EOP_HOME_VERSION};
+    eop_sql_options options = {.path = path, .version = EOP_HOME_VERSION, .access = &store->access};
     bool used = false;
     edgeops_status status = eop_home_in_use(&used, store->home);
     if (status == EDGEOPS_OK) {
-        status = eop_catalog_open(&store->catalog, path, !used);
+        status = eop_catalog_open(&store->catalog, path, !used, &store->access);
     }
     if (status == EDGEOPS_OK) {
         status = eop_sql_open(&store->checkpoint, &options);
@@ -187,7 +194,8 @@ static edgeops_status open_telemetry(edgeops_store *store) {
         eop_free(data);
         return eop_fail_nomem("store");
     }
-    edgeops_status status = eop_mkdirs(data, 0700);
+    edgeops_status status =
+        store->access.status == EDGEOPS_OK ? eop_mkdirs(data, 0700) : EDGEOPS_OK;
     eop_free(data);
     if (status == EDGEOPS_OK) {
         status = eop_home_open_telemetry(store);
@@ -196,7 +204,7 @@ static edgeops_status open_telemetry(edgeops_store *store) {
         status = eop_telemetry_begin_writing(&store->writer);
     }
     if (status == EDGEOPS_OK) {
-        status = eop_lookup_open(&store->lookup, store->telemetry_path);
+        status = eop_lookup_open(&store->lookup, store->telemetry_path, &store->access);
         store->lookup.on_damage = eop_store_note_damage;
         store->lookup.user_data = store;
     }
@@ -204,6 +212,77 @@ static edgeops_status open_telemetry(edgeops_store *store) {
         status = eop_telemetry_states(&store->writer, take_state, store);
     }
     return status;
+}
+
+/* With little room the index of the WAL is kept in memory, see eop_access; else its file gets all
+ * the blocks that it will need. */
+static void choose_index(edgeops_store *store) {
+    uint64_t bytes = 0;
+    uint64_t files = 0;
+    edgeops_status status = eop_disk_room(&bytes, &files, store->home);
+    store->access.alone = status == EDGEOPS_OK &&
+                          (bytes < store->options.free_floor_bytes || files < EOP_FILES_FLOOR);
+}
+
+static void reserve_indexes(edgeops_store *store) {
+    if (store->access.status == EDGEOPS_OK && !store->access.alone) {
+        store->index_fds[0] = eop_sql_reserve_index(store->catalog.sql.path);
+        store->index_fds[1] = eop_sql_reserve_index(store->telemetry_path);
+    }
+}
+
+static void drop_index(int *fd, const char *path) {
+    eop_sql_drop_index(*fd, path);
+    *fd = -1;
+}
+
+static void close_databases(edgeops_store *store) {
+    char *catalog = eop_path_join(store->home != NULL ? store->home : "", "catalog.db");
+    eop_lookup_close(&store->lookup);
+    eop_telemetry_close(&store->writer);
+    eop_sql_close(&store->checkpoint);
+    eop_catalog_close(&store->catalog);
+    drop_index(&store->index_fds[0], catalog != NULL ? catalog : "");
+    drop_index(&store->index_fds[1], store->telemetry_path);
+    eop_free(catalog);
+    eop_asset_list_dispose(&store->assets);
+    store->assets = (eop_asset_list){.item_bytes = sizeof(eop_series)};
+    eop_free(store->telemetry_path);
+    store->telemetry_path = NULL;
+    store->drop_count = 0;
+}
+
+static edgeops_status open_databases(edgeops_store *store) {
+    choose_index(store);
+    edgeops_status status = open_catalog(store);
+    if (status == EDGEOPS_OK) {
+        status = open_telemetry(store);
+    }
+    if (status == EDGEOPS_OK) {
+        reserve_indexes(store);
+    }
+    return status;
+}
+
+/* On a full disk with the space of the ballast, and where there is none, for reading alone. */
+static edgeops_status open_where_full(edgeops_store *store) {
+    edgeops_status status = open_databases(store);
+    if (status == EDGEOPS_E_LIMIT && eop_ballast_release(store)) {
+        close_databases(store);
+        status = open_databases(store);
+    }
+    if (status != EDGEOPS_E_LIMIT) {
+        return status;
+    }
+    eop_kept_error why;
+    eop_keep_error(&why);
+    close_databases(store);
+    store->access.status = EDGEOPS_E_LIMIT;
+    (void)snprintf(store->access.text, sizeof store->access.text,
+                   "the disk of '%.200s' is full, so its home was opened for reading alone: make "
+                   "room on the disk, then open it again",
+                   store->home);
+    return open_databases(store) == EDGEOPS_OK ? EDGEOPS_OK : eop_fail_kept(&why);
 }
 
 /* A power cut may take channels from the catalog. After another crash their rows must not come back
@@ -242,6 +321,7 @@ edgeops_status edgeops_store_open(edgeops_store **out, const char *home,
     }
     eop_birth_set(&store->birth);
     store->lock_fd = -1;
+    store->index_fds[0] = store->index_fds[1] = -1;
     store->wal_limit = EOP_WAL_LIMIT;
     store->assets.item_bytes = sizeof(eop_series);
     edgeops_status status = init_locks(store);
@@ -258,19 +338,18 @@ edgeops_status edgeops_store_open(edgeops_store **out, const char *home,
     }
     if (status == EDGEOPS_OK) {
         prefetch_journal(store);
-        status = open_catalog(store);
-    }
-    if (status == EDGEOPS_OK) {
-        status = open_telemetry(store);
+        status = open_where_full(store);
     }
     if (status == EDGEOPS_OK) {
         status = eop_replay_journal(store);
     }
-    if (status == EDGEOPS_OK) {
+    if (status == EDGEOPS_OK && store->access.status == EDGEOPS_OK) {
         status = eop_writer_start(store);
+        if (status == EDGEOPS_OK) {
+            bury_misfits(store);
+        }
     }
     if (status == EDGEOPS_OK) {
-        bury_misfits(store);
         status = eop_store_begin_durability(store);
     }
     if (status != EDGEOPS_OK) {
@@ -320,11 +399,7 @@ void edgeops_store_close(edgeops_store *store) {
     eop_lookup_close(&store->lookup);
     eop_telemetry_close(&store->writer);
     settle_journal(store);
-    eop_sql_close(&store->checkpoint);
-    eop_catalog_close(&store->catalog);
-    if (store->journal != NULL) {
-        eop_ballast_settle(store);
-    }
+    close_databases(store);
     eop_journal_close(store->journal);
     while (store->sealed != NULL) {
         eop_segment *next = store->sealed->next;
@@ -332,10 +407,8 @@ void edgeops_store_close(edgeops_store *store) {
         store->sealed = next;
     }
     eop_segment_free(store->active);
-    eop_asset_list_dispose(&store->assets);
     eop_append_scratch_free(store->scratch);
     eop_free(store->drops);
-    eop_free(store->telemetry_path);
     eop_free(store->home);
     eop_unlock_file(store->lock_fd);
     destroy_locks(store);

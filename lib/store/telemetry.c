@@ -116,14 +116,16 @@ static const char *const texts[STATEMENTS] = {
     [READ_END] = "COMMIT",
 };
 
-edgeops_status eop_telemetry_open(eop_telemetry *telemetry, const char *path, bool make) {
+edgeops_status eop_telemetry_open(eop_telemetry *telemetry, const char *path, bool make,
+                                  const eop_access *access) {
     eop_sql_options options = {.path = path,
                                .texts = texts,
                                .count = STATEMENTS,
                                .page_size = PAGE_SIZE,
                                .version = VERSION,
                                .schema = make ? schema : NULL,
-                               .migrations = migrations};
+                               .migrations = migrations,
+                               .access = access};
     *telemetry = (eop_telemetry){0};
     edgeops_status status = eop_sql_open(&telemetry->sql, &options);
     if (status == EDGEOPS_OK) {

@@ -33,8 +33,9 @@ typedef struct eop_telemetry {
     int64_t grown; /* bytes of columns written minus those removed since the last reset */
 } eop_telemetry;
 
-/** make: create the file when it is missing. */
-edgeops_status eop_telemetry_open(eop_telemetry *telemetry, const char *path, bool make);
+/** make: create the file when it is missing. access: as for eop_sql_open(). */
+edgeops_status eop_telemetry_open(eop_telemetry *telemetry, const char *path, bool make,
+                                  const eop_access *access);
 void eop_telemetry_close(eop_telemetry *telemetry);
 
 /** Ids of assets from this one on are rollups. */

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/time.h"
+#include "store/home.h"
 #include "store/internal.h"
 #include "store/queue.h"
 #include "store/retention.h"
@@ -22,6 +23,10 @@ void eop_store_retain(edgeops_store *store) {
 
 edgeops_status eop_upkeep_do(edgeops_store *store, eop_upkeep_fn step, void *data,
                              bool (*go_on)(void *user_data), void *user_data) {
+    edgeops_status status = eop_store_check_writable(store);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
     eop_upkeep work = {.step = step, .data = data};
     eop_upkeep **at = &store->upkeep;
     pthread_mutex_lock(&store->lock);

@@ -243,4 +243,5 @@ void eop_writer_stop(edgeops_store *store) {
     pthread_mutex_unlock(&store->wake_lock);
     pthread_join(store->thread, NULL);
     store->thread_made = false;
+    eop_ballast_keep(store);
 }

@@ -14,7 +14,7 @@ static eop_catalog *open_catalog(void) {
     char path[120];
     snprintf(path, sizeof path, "%s/catalog.db", folder);
     catalog = (eop_catalog){0};
-    CHECK_OK(eop_catalog_open(&catalog, path, true));
+    CHECK_OK(eop_catalog_open(&catalog, path, true, NULL));
     return &catalog;
 }
 

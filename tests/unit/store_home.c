@@ -216,3 +216,88 @@ Test(store_home, a_relative_home_stays_where_it_was) {
     edgeops_store_close(store);
     cr_assert_geq(size_of("data/telemetry.db"), 1);
 }
+
+static edgeops_store *open_short(void) {
+    edgeops_store *store = NULL;
+    edgeops_store_options options = EDGEOPS_STORE_OPTIONS_INIT;
+    options.free_floor_bytes = UINT64_MAX / 2; /* more than any disk has free */
+    CHECK_OK(edgeops_store_open(&store, home, &options));
+    return store;
+}
+
+static int other_program(const char *text) {
+    sqlite3 *db = NULL;
+    int rc = sqlite3_open(in_home("catalog.db"), &db);
+    rc = rc == SQLITE_OK ? sqlite3_exec(db, text, NULL, NULL, NULL) : rc;
+    sqlite3_close(db);
+    return rc;
+}
+
+/* In a process that has nothing of this one. */
+static int asked_elsewhere(const char *text) {
+    char command[640];
+    snprintf(command, sizeof command,
+             "/usr/bin/python3 -c \"import sqlite3, sys\nc = sqlite3.connect('%s', timeout=0)\n"
+             "try: c.execute('%s')\nexcept sqlite3.OperationalError as e: sys.exit(str(e) == "
+             "'database is locked')\"",
+             in_home("catalog.db"), text);
+    return WEXITSTATUS(system(command));
+}
+
+Test(store_home, with_little_room_no_file_is_mapped_and_others_are_locked_out) {
+    edgeops_store *store = open_store();
+    for (int i = 0; i < 100; i++) {
+        CHECK_OK(put(store, i % 2 ? "a" : "b", i, 0, "x", f64(i), NULL));
+    }
+    cr_assert_geq(size_of("catalog.db-shm"), 4 * 32768); /* whole from the beginning */
+    cr_assert_geq(size_of("data/telemetry.db-shm"), 4 * 32768);
+    cr_assert_eq(asked_elsewhere("SELECT * FROM meta"), 0);
+    edgeops_store_close(store);
+    cr_assert(size_of("catalog.db-shm") < 0 && size_of("data/telemetry.db-shm") < 0);
+    cr_assert(size_of("catalog.db-wal") == 0 && size_of("data/telemetry.db-wal") == 0);
+    store = open_short();
+    cr_assert_eq(count_rows(store, "a"), 50);
+    CHECK_CODE(EDGEOPS_E_LIMIT, put(store, "a", 1000, 0, "x", f64(0), NULL));
+    CHECK_OK(edgeops_asset_remove(store, "b"));
+    cr_assert_eq(count_rows(store, "a"), 50);
+    cr_assert(size_of("catalog.db-shm") < 0 && size_of("data/telemetry.db-shm") < 0);
+    cr_assert_gt(size_of("catalog.db-wal"), 0);
+    cr_assert_eq(asked_elsewhere("SELECT * FROM meta"), 1);
+    edgeops_store_close(store);
+    cr_assert_eq(other_program("SELECT * FROM meta"), SQLITE_OK);
+    store = open_store();
+    cr_assert_eq(count_rows(store, "a"), 50);
+    CHECK_OK(put(store, "b", 1, 0, "x", f64(1), NULL));
+    cr_assert_eq(count_rows(store, "b"), 1);
+    edgeops_store_close(store);
+}
+
+/* In a child of a fork SQLite has what the parent's connections knew at that moment. */
+Test(store_home, a_child_does_not_open_what_its_parent_had_open_on_a_full_disk) {
+    int ends[2];
+    char byte = 0;
+    fill_home(true);
+    cr_assert_eq(pipe(ends), 0);
+    edgeops_store *store = open_short();
+    pid_t child = fork();
+    if (child == 0) {
+        edgeops_store *own = NULL;
+        close(ends[1]);
+        (void)!read(ends[0], &byte, 1); /* until the parent closed it */
+        edgeops_status status = edgeops_store_open(&own, home, NULL);
+        bool told = strstr(edgeops_error_last()->message, "forked") != NULL;
+        home[strlen(home) - 1] ^= 1; /* another one */
+        edgeops_status other = edgeops_store_open(&own, home, NULL);
+        edgeops_store_close(own);
+        CHECK_OK(eop_remove_tree(home));
+        _exit(status == EDGEOPS_E_UNSUPPORTED && told && other == EDGEOPS_OK ? 0 : 1);
+    }
+    edgeops_store_close(store);
+    close(ends[1]);
+    int code = 0;
+    cr_assert_eq(waitpid(child, &code, 0), child);
+    cr_assert_eq(code, 0);
+    store = open_store();
+    cr_assert_eq(count_rows(store, "a"), 1);
+    edgeops_store_close(store);
+}

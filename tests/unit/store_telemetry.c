@@ -21,7 +21,7 @@ Test(store_telemetry, segment_is_applied_once) {
     eop_cell cell = {0, EDGEOPS_QUALITY_NONE, f64(1)};
     make_home();
     snprintf(path, sizeof path, "%s/telemetry.db", folder);
-    CHECK_OK(eop_telemetry_open(&telemetry, path, true));
+    CHECK_OK(eop_telemetry_open(&telemetry, path, true, NULL));
     CHECK_OK(eop_series_add(&series, &table, "a", 0));
     CHECK_OK(eop_asset_add_channel(&series->asset, "x", EDGEOPS_TYPE_FLOAT64, 1, ""));
     segment->number = 3;

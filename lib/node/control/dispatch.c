@@ -10,6 +10,8 @@
 #include "base/abi.h"
 #include "codec/schema.h"
 #include "node/control/socket_client.h"
+#include "store/home.h"
+#include "store/room.h"
 
 void edgeops_call_options_init(edgeops_call_options *options, size_t struct_size) {
     static const edgeops_call_options defaults = EDGEOPS_CALL_OPTIONS_INIT;
@@ -68,7 +70,15 @@ static edgeops_status check_local(edgeops_call *call, const char *operation,
     if ((call->op->spec->flags & EOP_OP_INPUT) == 0 && call->input >= 0) {
         return eop_fail(EDGEOPS_E_INVALID, "node", "%s takes no input", call->op->spec->name);
     }
-    return check_args(&call->args, call->op, args_json);
+    edgeops_status status = EDGEOPS_OK;
+    if (call->op->spec->effect != EOP_EFFECT_READ) {
+        status = eop_store_check_writable(call->node->store);
+    }
+    if (call->op->spec->effect == EOP_EFFECT_REMOVE ||
+        strcmp(call->op->spec->name, "retention.set") == 0) {
+        eop_store_make_way(call->node->store);
+    }
+    return status == EDGEOPS_OK ? check_args(&call->args, call->op, args_json) : status;
 }
 
 edgeops_status edgeops_node_call_start(edgeops_call **out, edgeops_node *node,

@@ -13,6 +13,7 @@
 #include "node/live/deployments.h"
 #include "node/live/sources.h"
 #include "node/ops/groups.h"
+#include "store/home.h"
 #include "store/retention.h"
 #include "store/room.h"
 
@@ -46,7 +47,9 @@ static eop_json *put(doctor *d, const char *name, const char *state, const char 
 
 static void check_home(doctor *d) {
     struct stat info;
-    if (stat(d->node->home, &info) != 0 || access(d->node->home, W_OK) != 0) {
+    if (eop_store_check_writable(d->node->store) == EDGEOPS_E_DENIED) {
+        put(d, "home", "warn", edgeops_error_last()->message, "");
+    } else if (stat(d->node->home, &info) != 0 || access(d->node->home, W_OK) != 0) {
         put(d, "home", "fail", "the home cannot be written", "check its owner and permissions");
     } else if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
         put(d, "home", "warn", "other users can look into the home", "chmod 700 it");
@@ -65,7 +68,8 @@ static void check_disk(doctor *d) {
     snprintf(detail, sizeof(detail), "%llu MiB free, nothing is taken below %llu MiB",
              (unsigned long long)(stats.free_bytes >> 20),
              (unsigned long long)(stats.floor_bytes >> 20));
-    if (atomic_load(&d->node->disk_full)) {
+    if (atomic_load(&d->node->disk_full) &&
+        eop_store_check_writable(d->node->store) != EDGEOPS_E_DENIED) {
         put(d, "disk", "fail", d->node->disk_detail,
             "make room; the sources go on by themselves then");
     } else if (stats.free_bytes < stats.floor_bytes * 4) {

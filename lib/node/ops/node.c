@@ -8,12 +8,14 @@
 #include "node/live/deployments.h"
 #include "node/live/sources.h"
 #include "node/ops/groups.h"
+#include "store/home.h"
 #include "store/room.h"
 
 static eop_json *disk_json(edgeops_node *node, const eop_store_stats *stats) {
     eop_json *disk = eop_json_object();
     bool full = atomic_load(&node->disk_full);
-    eop_json_set_string(disk, "state", full ? "full" : "ok");
+    bool fixed = eop_store_check_writable(node->store) == EDGEOPS_E_DENIED;
+    eop_json_set_string(disk, "state", fixed ? "read-only" : full ? "full" : "ok");
     if (full) {
         eop_json_set_string(disk, "detail", node->disk_detail);
     }
