@@ -674,6 +674,7 @@ void eop_deployment_tick(eop_deployment *d) {
             close_parts(d);
             d->ended = true;
         } else if (now >= d->retry_at && d->node->started && eop_deployment_enabled(d)) {
+            d->ended = false;
             (void)eop_deployment_run(d); /* its state tells */
         }
         return;
