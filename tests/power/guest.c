@@ -18,7 +18,8 @@
 
 #define DISK "/dev/vda"
 
-static void say(const char *before, const char *format, va_list arguments) {
+__attribute__((format(printf, 2, 0))) static void say(const char *before, const char *format,
+                                                      va_list arguments) {
     char line[600];
     int n = snprintf(line, sizeof line, "power: %s", before);
     n += vsnprintf(line + n, sizeof line - (size_t)n - 2, format, arguments);

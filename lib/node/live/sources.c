@@ -70,7 +70,7 @@ static void letter_free(letter *l) {
 /* -- driver's threads -- */
 
 /* The units of the configuration: the payload decoder gives values, the store keeps units. */
-static void declare_channels(const eop_source *s, const char *asset) {
+static void declare_channels(eop_source *s, const char *asset) {
     const eop_json *config = eop_json_get(s->record, "config");
     const eop_json *channels = eop_json_get(eop_json_get(config, "payload"), "channels");
     if (channels == NULL) {
