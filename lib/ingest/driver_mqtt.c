@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/time.h"
 #include "edgeops/context.h"
 #include "ingest/drivers.h"
 #include "ingest/mqtt_link.h"
@@ -91,7 +92,7 @@ static void on_message(const char *topic, const void *payload, size_t size, bool
                        void *user_data) {
     mqtt *m = user_data;
     eop_mqtt_release(size);
-    eop_mqtt_view_message(m->view, topic);
+    eop_mqtt_view_message(m->view, topic, eop_monotonic());
     if (retained && !m->config->take_retained) {
         return;
     }
@@ -112,9 +113,9 @@ static void on_state(edgeops_status reason, const char *detail, uint64_t generat
     mqtt *m = user_data;
     (void)generation;
     if (terms != NULL) {
-        eop_mqtt_view_up(m->view, terms);
+        eop_mqtt_view_up(m->view, terms, eop_monotonic());
     } else {
-        eop_mqtt_view_down(m->view, detail);
+        eop_mqtt_view_down(m->view, detail, eop_monotonic());
     }
     m->host->state(m->host->self, reason, detail);
 }
@@ -185,7 +186,7 @@ static void mqtt_stop(void *state) {
     mqtt *m = state;
     eop_mqtt_link_stop(m->link);
     m->link = NULL;
-    eop_mqtt_view_down(m->view, NULL);
+    eop_mqtt_view_down(m->view, NULL, eop_monotonic());
     (void)hand_over(m);
 }
 
@@ -201,7 +202,7 @@ static void mqtt_forget(void *state) {
 static void mqtt_describe(void *state, void (*put)(void *user_data, const char *json),
                           void *user_data) {
     const mqtt *m = state;
-    eop_json *json = eop_mqtt_view_json(m->view);
+    eop_json *json = eop_mqtt_view_json(m->view, eop_monotonic());
     char *text = eop_json_print(json);
     if (text != NULL) {
         put(user_data, text);

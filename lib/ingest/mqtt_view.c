@@ -99,7 +99,7 @@ static void judge_session(eop_mqtt_view *view) {
     view->had_session = kept;
 }
 
-void eop_mqtt_view_up(eop_mqtt_view *view, const eop_mqtt_terms *terms) {
+void eop_mqtt_view_up(eop_mqtt_view *view, const eop_mqtt_terms *terms, edgeops_duration now) {
     pthread_mutex_lock(&view->mutex);
     view->up = true;
     view->announced = *terms->announced;
@@ -107,15 +107,14 @@ void eop_mqtt_view_up(eop_mqtt_view *view, const eop_mqtt_terms *terms) {
         view->granted[i] = terms->granted[i];
     }
     view->since = eop_now();
-    view->up_at = eop_monotonic();
+    view->up_at = now;
     view->connections++;
     judge_session(view);
     pthread_mutex_unlock(&view->mutex);
 }
 
-void eop_mqtt_view_down(eop_mqtt_view *view, const char *detail) {
+void eop_mqtt_view_down(eop_mqtt_view *view, const char *detail, edgeops_duration now) {
     char taken[EOP_MQTT_REASON_SIZE];
-    edgeops_duration now = eop_monotonic();
     eop_mqtt_reason(taken, sizeof(taken), TAKEN_OVER, NULL, 0);
     pthread_mutex_lock(&view->mutex);
     if (view->up && detail != NULL) {
@@ -132,10 +131,10 @@ void eop_mqtt_view_down(eop_mqtt_view *view, const char *detail) {
     pthread_mutex_unlock(&view->mutex);
 }
 
-void eop_mqtt_view_message(eop_mqtt_view *view, const char *topic) {
+void eop_mqtt_view_message(eop_mqtt_view *view, const char *topic, edgeops_duration now) {
     const eop_mqtt_config *config = view->config;
     pthread_mutex_lock(&view->mutex);
-    view->last_at = eop_monotonic();
+    view->last_at = now;
     if (view->messages++ == 0) {
         view->first_at = view->last_at;
     }
@@ -255,9 +254,8 @@ static void warn_shared(const eop_mqtt_view *view, eop_json *warnings) {
     }
 }
 
-static void warn_silence(const eop_mqtt_view *view, eop_json *warnings) {
+static void warn_silence(const eop_mqtt_view *view, eop_json *warnings, edgeops_duration now) {
     char text[32];
-    edgeops_duration now = eop_monotonic();
     if (!view->up) {
         return;
     }
@@ -282,13 +280,13 @@ static void warn_silence(const eop_mqtt_view *view, eop_json *warnings) {
     }
 }
 
-static eop_json *make_warnings(const eop_mqtt_view *view) {
+static eop_json *make_warnings(const eop_mqtt_view *view, edgeops_duration now) {
     eop_json *warnings = eop_json_array();
     if (view->up) {
         warn_grants(view, warnings);
     }
     warn_session(view, warnings);
-    if (view->taken_at != 0 && eop_monotonic() - view->taken_at < TAKEN_SAID) {
+    if (view->taken_at != 0 && now - view->taken_at < TAKEN_SAID) {
         const char *id = id_of(view->config);
         if (view->taken_sure) {
             warn(warnings,
@@ -303,7 +301,7 @@ static eop_json *make_warnings(const eop_mqtt_view *view) {
         }
     }
     warn_shared(view, warnings);
-    warn_silence(view, warnings);
+    warn_silence(view, warnings, now);
     return warnings;
 }
 
@@ -383,7 +381,7 @@ static void set_terms(eop_json *json, const eop_mqtt_view *view) {
     eop_json_set(json, "filters", make_filters(view));
 }
 
-eop_json *eop_mqtt_view_json(eop_mqtt_view *view) {
+eop_json *eop_mqtt_view_json(eop_mqtt_view *view, edgeops_duration now) {
     const eop_mqtt_config *config = view->config;
     eop_json *json = eop_json_object();
     char *broker = eop_format("%s:%u", config->host, (unsigned)config->port);
@@ -402,7 +400,7 @@ eop_json *eop_mqtt_view_json(eop_mqtt_view *view) {
     if (view->up) {
         set_terms(json, view);
     }
-    eop_json_set(json, "warnings", make_warnings(view));
+    eop_json_set(json, "warnings", make_warnings(view, now));
     pthread_mutex_unlock(&view->mutex);
     eop_free(broker);
     return json;

@@ -133,3 +133,31 @@ def test_letters_that_cannot_be_written_are_shown_and_wait(tmp_path, publish):
             daemon.wait()
         node.serve()
         assert len(shown(node)["dead_letters"]) == 2, "they are written once that goes again"
+
+
+def memory(node, member):
+    text = re.search(rf"{member}:\s+(\d+) kB", open(f"/proc/{node.process.pid}/status").read())
+    return int(text.group(1)) // 1024
+
+
+@pytest.mark.parametrize("version", ["3.1.1", "5"])
+def test_the_memory_of_a_huge_message_is_given_back(tmp_path, publish, version):
+    """With version 5 the broker drops it: nothing is spent at all. 3.1.1 has no such word."""
+    with Broker(tmp_path, ["max_packet_size 100000000"]) as broker, Node(tmp_path) as node:
+        node.run("node", "init")
+        node.serve()
+        add_source(node, broker, "--asset", "{2}", "--mqtt-version", version)
+        publish(broker, [("plant/a", {"time": T0, "x": 1})])
+        wait_messages(node, 1)
+        before = memory(node, "VmRSS")
+        publish(broker, [("plant/a", b"a" * 60_000_000), ("plant/a", {"time": T0 + 1, "x": 1})])
+        now = wait_messages(node, 2 if version == "5" else 3)
+        if version == "5":
+            assert now["stats"]["dead"] == 0 and memory(node, "VmHWM") < before + 16
+            assert now["connection"]["maximum_packet"] == 1048576 + 131072
+            assert now["connection"]["larger"] == "the broker drops a packet of over 1179648 bytes without telling"
+        else:
+            assert now["dead_letters"][0]["reason"] == "60000000 bytes are over max_payload (1048576)"
+            assert now["connection"]["larger"] == "a message of over 1048576 bytes becomes a dead letter"
+        wait_until(lambda: memory(node, "VmRSS") < before + 16, seconds=5, what="the memory")
+        assert now["stats"]["samples"] == 2 and now["stats"]["reconnects"] == 0

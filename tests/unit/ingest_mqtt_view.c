@@ -13,6 +13,7 @@ static eop_mqtt_config config;
 static eop_mqtt_announced announced;
 static eop_mqtt_granted granted[2];
 static eop_mqtt_view *view;
+static edgeops_duration now = EDGEOPS_SECOND;
 
 static void setup(void) {
     config = (eop_mqtt_config){.host = host,
@@ -40,18 +41,18 @@ TestSuite(ingest_mqtt_view, .init = setup, .fini = teardown, .timeout = 20);
 static void up(bool present) {
     announced.session_present = present;
     eop_mqtt_terms terms = {.announced = &announced, .granted = granted, .granted_count = 2};
-    eop_mqtt_view_up(view, &terms);
+    eop_mqtt_view_up(view, &terms, now);
 }
 
 static void expect_text(const char *member, const char *text) {
-    eop_json *json = eop_mqtt_view_json(view);
+    eop_json *json = eop_mqtt_view_json(view, now);
     cr_expect_str_eq(eop_json_string(json, member, "(none)"), text, "%s", member);
     eop_json_free(json);
 }
 
 /* Exactly so many warnings, with that text in the first. */
 static void expect_warning(size_t count, const char *text) {
-    eop_json *json = eop_mqtt_view_json(view);
+    eop_json *json = eop_mqtt_view_json(view, now);
     const eop_json *warnings = eop_json_get(json, "warnings");
     cr_assert_eq(eop_json_size(warnings), count);
     if (count > 0) {
@@ -86,7 +87,7 @@ Test(ingest_mqtt_view, a_guarantee_follows_the_lowest_grant_and_the_session) {
 
 Test(ingest_mqtt_view, nothing_of_a_dead_connection_is_shown) {
     up(false);
-    eop_mqtt_view_down(view, "connection lost");
+    eop_mqtt_view_down(view, "connection lost", now);
     expect_text("guarantee", "(none)");
     expect_text("session", "(none)");
     expect_text("client_id", "press");
@@ -96,10 +97,10 @@ Test(ingest_mqtt_view, nothing_of_a_dead_connection_is_shown) {
 Test(ingest_mqtt_view, sessions_are_new_resumed_lost_or_none) {
     up(false);
     expect_text("session", "new");
-    eop_mqtt_view_down(view, NULL);
+    eop_mqtt_view_down(view, NULL, now);
     up(true);
     expect_text("session", "resumed");
-    eop_mqtt_view_down(view, NULL);
+    eop_mqtt_view_down(view, NULL, now);
     up(false);
     expect_text("session", "lost");
     expect_warning(1, "lost the session of client id 'press', 1 time so far");
@@ -126,13 +127,13 @@ Test(ingest_mqtt_view, several_filters_are_counted) {
 Test(ingest_mqtt_view, losses_with_a_broker_that_was_away_are_no_twin) {
     for (int i = 0; i < 5; i++) {
         up(true);
-        eop_mqtt_view_down(view, "connection lost");
-        eop_mqtt_view_down(view, "cannot connect");
+        eop_mqtt_view_down(view, "connection lost", now);
+        eop_mqtt_view_down(view, "cannot connect", now);
     }
     expect_warning(0, "");
     for (int i = 0; i < 3; i++) {
         up(true);
-        eop_mqtt_view_down(view, "connection lost");
+        eop_mqtt_view_down(view, "connection lost", now);
     }
     expect_warning(1, "most often another client uses the client id 'press'");
 }
@@ -144,4 +145,37 @@ Test(ingest_mqtt_view, a_limit_is_said_where_it_is_announced) {
     expect_text("larger", "the broker drops a packet of over 5000 bytes without telling");
     config.v5 = false;
     expect_text("larger", "a message of over 1000 bytes becomes a dead letter");
+}
+
+Test(ingest_mqtt_view, a_silent_link_is_said) {
+    up(false);
+    now += 59 * EDGEOPS_SECOND;
+    expect_warning(0, "");
+    now += EDGEOPS_SECOND;
+    expect_warning(1, "connected for 1m, and no message came: see whether anything is published "
+                      "to 'a/#' and 1 more");
+    /* One message a minute: a quarter of an hour is nothing yet. */
+    for (int i = 0; i < 10; i++) {
+        eop_mqtt_view_message(view, "a/b", now);
+        now += 60 * EDGEOPS_SECOND;
+    }
+    expect_warning(0, "");
+    now += 14 * 60 * EDGEOPS_SECOND;
+    expect_warning(0, "");
+    now += 5 * 60 * EDGEOPS_SECOND;
+    expect_warning(1, "no message for 20m, though the link is up");
+    eop_mqtt_view_down(view, NULL, now);
+    expect_warning(0, "");
+}
+
+Test(ingest_mqtt_view, a_twin_is_said_for_ten_minutes) {
+    up(false);
+    eop_mqtt_view_down(view, "connection lost: (session taken over (0x8E))", now);
+    expect_warning(1, "another client uses the client id 'press' and took the connection");
+    up(true);
+    now += 9 * 60 * EDGEOPS_SECOND;
+    eop_mqtt_view_message(view, "b", now);
+    expect_warning(1, "another client uses the client id");
+    now += 60 * EDGEOPS_SECOND;
+    expect_warning(0, "");
 }
