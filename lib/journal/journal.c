@@ -324,8 +324,9 @@ static edgeops_status clear_up(eop_journal *journal, const eop_segment_found *se
 }
 
 /* What the opening found incomplete stays so: syncs of later frames say nothing about it. The end
- * of the last segment is overwritten. */
-static void note_torn(eop_journal *journal) {
+ * of the last segment is overwritten. stale: this would leave old bytes behind it, in a file that
+ * says that it was made of zeros. */
+static void note_torn(eop_journal *journal, bool stale) {
     uint64_t active = eop_journal_active(journal);
     for (size_t i = 0; i < journal->place_count; i++) {
         const eop_place *place = &journal->places[i];
@@ -335,7 +336,7 @@ static void note_torn(eop_journal *journal) {
         }
     }
     if (active != 0 &&
-        (journal->since > active || journal->active.version == 1 || journal->closed)) {
+        (journal->since > active || journal->active.version == 1 || journal->closed || stale)) {
         journal->active.bytes = journal->end; /* takes no more frames */
     }
 }
@@ -360,7 +361,8 @@ static edgeops_status judge_segments(eop_journal *journal, const eop_segment_fou
         status = clear_up(journal, segments, count);
     }
     if (status == EDGEOPS_OK) {
-        note_torn(journal);
+        const eop_segment_found *last = count > 0 ? &segments[count - 1] : NULL;
+        note_torn(journal, last != NULL && last->walked.stale && journal->active.fresh);
     }
     if (status == EDGEOPS_OK && journal->place_count > 1) {
         qsort(journal->places, journal->place_count, sizeof *journal->places, compare_places);

@@ -5,7 +5,9 @@
  *
  *   NUMBER.seg = header, frames, rest       NUMBER: 16 decimal digits, ascending, never used twice
  *   header     = "EOPJRNL1", u32 version = 2, u32 header bytes = 64, u64 number, u64 salt,
- *                u64 file bytes, u64 before, u64 since, u32 0, u32 crc32c of the 60 bytes before
+ *                u64 file bytes, u64 before, u64 since, u32 fresh, u32 crc32c of the 60 bytes
+ *                before
+ *   fresh      = 1: all else of the file was 0 when the header was written; 0: not known
  *   before     = offset behind the last frame of segment NUMBER - 1; 0: not known
  *   frame      = u32 payload bytes, u32 crc32c of the salt, these 4 bytes, the mark and the
  *                payload, u64 mark = salt ^ (synced << 32 | offset of the frame in the file),
@@ -22,7 +24,8 @@
  * journal: all before it was on the disk when it was written, no frame follows, and the file is cut
  * behind it. judge.h says how damage is told from what a power cut leaves.
  *
- * Version 1 has no salt in the checksum, no closing frame, and before, since and synced are 0.
+ * Version 1 has no salt in the checksum, no closing frame, and before, since, fresh and synced are
+ * 0.
  *
  * The caller's lock guards the journal. */
 #ifndef EOP_JOURNAL_JOURNAL_H

@@ -27,7 +27,7 @@ typedef struct raw_header {
     uint64_t bytes;
     uint64_t before;
     uint64_t since;
-    uint32_t zero;
+    uint32_t fresh;
     uint32_t crc;
 } raw_header;
 static_assert(sizeof(raw_header) == EOP_SEGMENT_HEADER, "the header of a segment has 64 bytes");
@@ -63,19 +63,24 @@ static void take_header(eop_segment_header *header, const raw_header *raw, uint6
                                    .made = raw->bytes,
                                    .before = raw->before,
                                    .since = raw->since,
+                                   .fresh = raw->fresh == 1,
                                    .version = raw->version};
     header->seed = raw->version > 1 ? eop_crc32c(0, &raw->salt, sizeof raw->salt) : 0;
 }
 
 edgeops_status eop_segment_begin(eop_segment_header *header, int fd,
                                  const eop_segment_header *given, const char *path) {
+    static const raw_header zeros;
+    raw_header old = {0};
+    ssize_t n = pread(fd, &old, sizeof old, 0);
     raw_header raw = {.version = VERSION,
                       .header_bytes = EOP_SEGMENT_HEADER,
                       .number = given->number,
                       .salt = new_salt(given->number),
                       .bytes = given->bytes,
                       .before = given->before,
-                      .since = given->since};
+                      .since = given->since,
+                      .fresh = n >= 0 && memcmp(&old, &zeros, sizeof old) == 0};
     memcpy(raw.magic, magic, sizeof magic);
     raw.crc = eop_crc32c(0, &raw, offsetof(raw_header, crc));
     edgeops_status status = eop_segment_write(fd, path, &raw, sizeof raw, 0);
@@ -253,21 +258,82 @@ static edgeops_status frame_at(frame_found *out, window *w, const eop_segment_he
     return EDGEOPS_OK;
 }
 
-/* Notes a sound frame, and the gap before it. */
-static edgeops_status note_frame(eop_walked *out, const frame_found *frame, uint64_t offset,
-                                 const eop_segment_header *header) {
+/* Whether none of the sectors of [from, to) is empty as far as it lies there. */
+static edgeops_status is_written(bool *out, window *w, uint64_t from, uint64_t to) {
+    edgeops_status status = EDGEOPS_OK;
+    *out = from < to;
+    while (status == EDGEOPS_OK && *out && from < to) {
+        const char *data = NULL;
+        uint64_t end = (from / EOP_SECTOR + 1) * EOP_SECTOR;
+        size_t size = (size_t)((end < to ? end : to) - from);
+        bool any = false;
+        status = window_get(&data, w, from, size);
+        for (size_t i = 0; status == EDGEOPS_OK && !any && i < size; i++) {
+            any = data[i] != 0;
+        }
+        *out = any;
+        from += size;
+    }
+    return status;
+}
+
+/* Looks at an incomplete frame at the end. One that was cut anywhere ends with zeros. */
+static edgeops_status judge_tail(eop_walked *out, window *w, const eop_segment_header *header) {
+    frame_found frame;
+    const char *last = NULL;
+    if (out->torn == 0 || !header->fresh) {
+        return EDGEOPS_OK;
+    }
+    edgeops_status status = frame_at(&frame, w, header, out->end);
+    uint64_t end = out->end + EOP_FRAME_HEADER + frame.size;
+    if (status != EDGEOPS_DONE || end > header->bytes) {
+        return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+    }
+    status = window_get(&last, w, end - 1, 1);
+    if (status == EDGEOPS_OK && *last != 0) {
+        status = is_written(&out->whole, w, out->end, end);
+    }
+    return status;
+}
+
+/* Notes a sound frame, and the gap before it. The window may move. */
+static edgeops_status note_frame(eop_walked *out, window *w, const frame_found *frame,
+                                 uint64_t offset, const eop_segment_header *header) {
+    edgeops_status status = EDGEOPS_OK;
     if (offset != out->end) {
         if (!eop_grow(&out->gaps, &out->gap_capacity, out->gap_count + 1, sizeof *out->gaps)) {
             return eop_fail_nomem("store");
         }
-        out->gaps[out->gap_count++] = (eop_gap){out->end, offset};
+        eop_gap *gap = &out->gaps[out->gap_count++];
+        *gap = (eop_gap){.from = out->end, .to = offset};
+        if (header->fresh) {
+            status = is_written(&gap->written, w, gap->from, gap->to / EOP_SECTOR * EOP_SECTOR);
+        }
     }
     uint64_t end = offset + padded_bytes(frame->size);
     out->end = end < header->bytes ? end : header->bytes;
     out->synced = frame->synced > out->synced ? frame->synced : out->synced;
     out->closed = frame->size == 0;
     out->torn = 0;
-    return EDGEOPS_OK;
+    out->stale = false;
+    return status;
+}
+
+/* Notes what is at an offset where no frame is. */
+static edgeops_status note_none(eop_walked *out, window *w, const frame_found *frame,
+                                uint64_t offset, const eop_segment_header *header) {
+    const char *data = NULL;
+    uint64_t word = 0;
+    edgeops_status status = window_get(&data, w, offset, sizeof word);
+    if (status == EDGEOPS_OK) {
+        memcpy(&word, data, sizeof word);
+        out->stale = out->stale || word != 0;
+    }
+    if (frame->begun && frame->size > 0 && offset == out->end) {
+        uint64_t left = header->bytes - offset;
+        out->torn = padded_bytes(frame->size) < left ? padded_bytes(frame->size) : left;
+    }
+    return status;
 }
 
 edgeops_status eop_segment_walk(eop_walked *out, int fd, const char *path,
@@ -282,21 +348,24 @@ edgeops_status eop_segment_walk(eop_walked *out, int fd, const char *path,
         status = frame_at(&frame, &w, header, offset);
         if (status == EDGEOPS_DONE) {
             /* The end, or damage: frames behind it were acknowledged and must be found. */
-            if (frame.begun && frame.size > 0 && offset == out->end) {
-                uint64_t left = header->bytes - offset;
-                out->torn = padded_bytes(frame.size) < left ? padded_bytes(frame.size) : left;
-            }
+            status = note_none(out, &w, &frame, offset, header);
             offset += 8;
-            status = EDGEOPS_OK;
             continue;
         }
+        bool gap = offset != out->end;
         if (status == EDGEOPS_OK) {
-            status = note_frame(out, &frame, offset, header);
-            offset += padded_bytes(frame.size);
+            status = note_frame(out, &w, &frame, offset, header);
         }
+        if (status == EDGEOPS_OK && gap) {
+            status = frame_at(&frame, &w, header, offset);
+        }
+        offset += padded_bytes(frame.size);
         if (status == EDGEOPS_OK && frame.size > 0) {
             status = fn(header->number, frame.payload, frame.size, user_data);
         }
+    }
+    if (status == EDGEOPS_OK) {
+        status = judge_tail(out, &w, header);
     }
     eop_free(w.data);
     return status;

@@ -7,6 +7,7 @@
 #include "journal/journal.h"
 
 #define EOP_SEGMENT_HEADER 64u
+#define EOP_SECTOR         512u /* a disk writes no less at once */
 
 typedef struct eop_segment_header {
     uint64_t number;
@@ -15,11 +16,13 @@ typedef struct eop_segment_header {
     uint64_t made;   /**< bytes of the file when it was made */
     uint64_t before; /**< where the frames of the segment before end; 0: not known */
     uint64_t since;  /**< the first segment that a `synced` in this one speaks of */
+    bool fresh;      /**< the file was made of zeros */
     uint32_t version;
     uint32_t seed; /**< the checksum of each frame begins with it */
 } eop_segment_header;
 
-/** Writes a header with a new salt. given: number, bytes, before and since. */
+/** Writes a header with a new salt. given: number, bytes, before and since. A file without a header
+ * is taken for a fresh one. */
 edgeops_status eop_segment_begin(eop_segment_header *header, int fd,
                                  const eop_segment_header *given, const char *path);
 /** Reads the header. E_CORRUPT when the file is not a segment; E_NOTFOUND when it has no header:

@@ -5,8 +5,6 @@
 #include "base/memory.h"
 #include "journal/journal_file.h"
 
-enum { SECTOR = 512 };
-
 void eop_walked_dispose(eop_walked *walked) {
     eop_free(walked->gaps);
     *walked = (eop_walked){0};
@@ -49,7 +47,8 @@ static edgeops_status judge_gaps(const judge *j, uint64_t certain) {
     edgeops_status status = EDGEOPS_OK;
     for (size_t i = 0; status == EDGEOPS_OK && i < w->gap_count; i++) {
         const eop_gap *gap = &w->gaps[i];
-        bool damage = gap->from < certain || gap->from >= gap->to / SECTOR * SECTOR;
+        bool damage =
+            gap->from < certain || gap->written || gap->from >= gap->to / EOP_SECTOR * EOP_SECTOR;
         status = note_place(j, damage ? EOP_PLACE_FRAMES : EOP_PLACE_TORN, gap->from,
                             gap->to - gap->from);
     }
@@ -73,7 +72,7 @@ static edgeops_status judge_end(const judge *j, uint64_t certain) {
         return note_place(j, EOP_PLACE_BEHIND, from, s->file_bytes - from);
     }
     if (w->torn > 0) {
-        return note_place(j, EOP_PLACE_TORN, w->end, w->torn);
+        return note_place(j, w->whole ? EOP_PLACE_FRAMES : EOP_PLACE_TORN, w->end, w->torn);
     }
     if (j->next != NULL && j->next->before > w->end) {
         return note_place(j, EOP_PLACE_TORN, w->end, j->next->before - w->end);

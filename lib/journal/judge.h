@@ -7,6 +7,7 @@
  *   - all of a journal that was closed: its last segment ends with a closing frame
  *   - what is in one sector with the beginning of a sound frame, and before it: a sector gets to
  *     the disk as it was at one moment, so with a frame come all bytes that were written before
+ *   - what has no empty sector, in a file that was made of zeros
  *
  * All else may be lost by a power cut, in any order, because only a sync keeps an order. */
 #ifndef EOP_JOURNAL_JUDGE_H
@@ -39,6 +40,7 @@ typedef struct eop_place {
 typedef struct eop_gap {
     uint64_t from;
     uint64_t to;
+    bool written; /**< none of its sectors is missing */
 } eop_gap;
 
 /** What a walk found in the frames of a segment. */
@@ -46,6 +48,8 @@ typedef struct eop_walked {
     uint64_t end;    /**< offset behind the last sound frame */
     uint64_t synced; /**< the greatest of the sound frames */
     uint64_t torn;   /**< bytes of an incomplete frame at `end`; 0: none can be seen */
+    bool whole;      /**< none of the sectors of `torn` is missing */
+    bool stale;      /**< there is more than zeros behind `end` */
     bool closed;     /**< the last sound frame is a closing one */
     eop_gap *gaps;
     size_t gap_count;

@@ -101,13 +101,18 @@ Test(journal_journal, torn_tail_is_cut_at_every_offset) {
                   s.count, whole);
         cr_assert(s.count == whole || cut + 8 > ends[whole]);
         cr_assert_eq(eop_journal_damaged(journal), 0);
+        if (!eop_journal_fits(journal, 5)) {
+            CHECK_OK(eop_journal_rotate(journal, 5));
+        }
         write_frame(journal, 'z', 5);
         eop_journal_close(journal);
         size_t before = s.count;
         CHECK_OK(open_journal(&journal, &s, 0));
         cr_assert_eq(s.count, before + 1);
         cr_assert_eq(s.first[before], 'z');
+        cr_assert_eq(eop_journal_damaged(journal), 0);
         eop_journal_close(journal);
+        (void)unlink(segment_path(2));
     }
     eop_free(data);
 }
@@ -528,6 +533,59 @@ Test(journal_journal, unsynced_frames_out_of_order_are_no_damage) {
         put_back(segment_path(1), data, size);
     }
     eop_free(data);
+}
+
+/* Without a sync: in a file that was made of zeros each sector shows whether it was written, so a
+ * flipped bit is damage, also in the last frame. In a file that was used before nobody can tell. */
+Test(journal_journal, flipped_bit_is_told_from_a_lost_sector_in_a_fresh_file) {
+    enum { N = 4, SIZE = 9000 };
+    uint64_t ends[N];
+    uint64_t damaged = 0;
+    uint64_t torn = 0;
+    for (int used = 0; used < 2; used++) {
+        static const char zeros[512];
+        eop_journal *journal = NULL;
+        char *data = NULL;
+        size_t size = 0;
+        seen s;
+        CHECK_OK(open_journal(&journal, &s, 0));
+        CHECK_OK(eop_journal_rotate(journal, 0));
+        if (used) {
+            write_frame(journal, 'o', 3 * SIZE);
+            CHECK_OK(eop_journal_rotate(journal, 0));
+            eop_journal_retire(journal, 1);
+            CHECK_OK(eop_journal_rotate(journal, 0));
+            cr_assert_eq(eop_journal_active(journal), 3);
+        }
+        int number = used ? 3 : 1;
+        for (int i = 0; i < N; i++) {
+            write_frame(journal, (char)('a' + i), SIZE);
+            ends[i] = 64 + eop_journal_used(journal);
+        }
+        eop_journal_close(journal);
+        if (used) {
+            (void)unlink(segment_path(2));
+        }
+        CHECK_OK(eop_file_read(&data, &size, segment_path(number), 2 << 20));
+        for (int i = 0; i < N; i++) {
+            size_t at = (size_t)ends[i] - SIZE / 2;
+            char flipped = (char)(data[at] ^ 2);
+            overwrite(segment_path(number), &flipped, 1, (off_t)at);
+            (void)look(&damaged, &torn, NULL);
+            damaged -= (uint64_t)used * 2; /* segments 1 and 2 are not there */
+            cr_assert_eq(damaged, !used, "frame %d of a file used %d times", i, used);
+            cr_assert_eq(torn > 0, used);
+            put_back(segment_path(number), data, size);
+            overwrite(segment_path(number), zeros, sizeof zeros, (off_t)(at / 512 * 512));
+            (void)look(&damaged, &torn, NULL);
+            damaged -= (uint64_t)used * 2;
+            cr_assert_eq(damaged, 0, "frame %d of a file used %d times", i, used);
+            cr_assert_gt(torn, 0);
+            put_back(segment_path(number), data, size);
+        }
+        eop_free(data);
+        CHECK_OK(eop_remove_tree(home));
+    }
 }
 
 /* What was lost to a power cut is not called damage later, when the journal has been synced and

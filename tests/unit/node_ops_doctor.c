@@ -114,13 +114,21 @@ static void import_marks(void) {
     eop_free(rows);
 }
 
-/* Flips a bit of a row in the journal of the home, which is closed. */
-static void flip_mark(const char *mark) {
+/* Flips a bit of a row in the journal of the home, which is closed; or cuts the row off. */
+static void change_mark(const char *mark, bool cut) {
+    static const char zeros[64];
     char *text = NULL;
     size_t size = 0;
     char *path = newest_segment();
     cr_assert(eq(int, eop_file_read(&text, &size, path, (size_t)64 << 20), EDGEOPS_OK));
-    flip(path, (const char *)memmem(text, size, mark, strlen(mark)) - text);
+    off_t at = (const char *)memmem(text, size, mark, strlen(mark)) - text;
+    if (cut) {
+        int fd = open(path, O_WRONLY | O_CLOEXEC);
+        cr_assert(eq(i64, pwrite(fd, zeros, sizeof zeros, at), sizeof zeros));
+        close(fd);
+    } else {
+        flip(path, at);
+    }
     eop_free(text);
     eop_free(path);
 }
@@ -129,7 +137,7 @@ Test(node_ops_doctor, damage_of_the_journal_is_told_everywhere) {
     import_marks();
     expect_check(NULL, "store", "ok", "");
     edgeops_node_close(fixture_node);
-    flip_mark("MARK-5");
+    change_mark("MARK-5", false);
     log_text[0] = '\0';
     fixture_node = open_node(fixture_ctx, EDGEOPS_NODE_LOCAL);
     cr_expect(ne(ptr, strstr(log_text, "store: the journal was damaged in 1 places"), NULL), "%s",
@@ -151,7 +159,7 @@ Test(node_ops_doctor, damage_of_the_journal_is_told_everywhere) {
 Test(node_ops_doctor, damage_of_the_last_append_is_told_when_the_journal_was_closed) {
     import_marks();
     edgeops_node_close(fixture_node);
-    flip_mark("MARK-9");
+    change_mark("MARK-9", false);
     log_text[0] = '\0';
     fixture_node = open_node(fixture_ctx, EDGEOPS_NODE_LOCAL);
     cr_expect(ne(ptr, strstr(log_text, "store: the journal was damaged in 1 places"), NULL), "%s",
@@ -160,8 +168,7 @@ Test(node_ops_doctor, damage_of_the_last_append_is_told_when_the_journal_was_clo
     expect_check("{\"deep\":true}", "samples", "fail", "");
 }
 
-/* The process was killed while it wrote: nothing of that was acknowledged. */
-Test(node_ops_doctor, torn_end_of_the_journal_is_no_damage) {
+static void import_and_die(void) {
     int ended = 0;
     edgeops_node_close(fixture_node);
     pid_t pid = fork();
@@ -176,7 +183,20 @@ Test(node_ops_doctor, torn_end_of_the_journal_is_no_damage) {
     }
     cr_assert(eq(int, waitpid(pid, &ended, 0), pid));
     cr_assert(eq(int, WIFSIGNALED(ended) ? WTERMSIG(ended) : 0, SIGKILL));
-    flip_mark("MARK-9");
+}
+
+/* No row was cut, so each was written. */
+Test(node_ops_doctor, damage_of_the_last_append_is_told_after_a_kill) {
+    import_and_die();
+    change_mark("MARK-9", false);
+    fixture_node = open_node(fixture_ctx, EDGEOPS_NODE_LOCAL);
+    expect_check(NULL, "store", "fail", "1 places");
+}
+
+/* The process was killed while it wrote: nothing of that was acknowledged. */
+Test(node_ops_doctor, torn_end_of_the_journal_is_no_damage) {
+    import_and_die();
+    change_mark("MARK-9", true);
     log_text[0] = '\0';
     fixture_node = open_node(fixture_ctx, EDGEOPS_NODE_LOCAL);
     cr_expect(eq(str, log_text, (char *)""), "%s", log_text);
