@@ -408,13 +408,14 @@ void edgeops_node_stop(edgeops_node *node) {
     eop_sources_stop(node);
     /* What is in flight may still answer; nothing new is submitted. */
     eop_deployments_drain(node);
+    eop_outboxes_drain(node);
     if (eop_ctx_in_turn(node->ctx)) {
         halt_later(node);
         return;
     }
     edgeops_duration until = eop_monotonic() + STOP_WITHIN;
     node->turning++;
-    while (eop_deployments_busy(node) && eop_monotonic() < until) {
+    while ((eop_deployments_busy(node) || eop_outboxes_busy(node)) && eop_monotonic() < until) {
         if (eop_ctx_turn(node->ctx, 20 * EDGEOPS_MILLISECOND) != EDGEOPS_OK) {
             break;
         }

@@ -602,6 +602,33 @@ Test(node_live_sinks, a_sink_may_go_and_come_back_while_its_messages_are_under_w
     expect_once(1);
 }
 
+Test(node_live_sinks, one_that_ends_waits_for_what_is_under_way_and_sends_no_more) {
+    add(0, 1, 1);
+    turn(50 * MS);
+    silent_from = 0;
+    world.broker = silent;
+    add(0, 400, 1);
+    turn(50 * MS);
+    size_t sent = world.flying;
+    cr_expect(eq(sz, sent, EOP_SINKS_IN_FLIGHT));
+    eop_sinks_drain(sinks);
+    cr_expect(eop_sinks_busy(sinks, world.now));
+    world.broker = takes_all;
+    turn(50 * MS);
+    cr_expect(not(eop_sinks_busy(sinks, world.now)));
+    cr_expect(eq(sz, count_of(0, GONE), 1 + sent));
+    cr_expect(eq(sz, count_of(0, WAITS), 400 - sent));
+}
+
+Test(node_live_sinks, one_that_ends_does_not_wait_for_a_silent_broker) {
+    silent_from = 0;
+    world.broker = silent;
+    add(0, 1, 1);
+    turn(600 * MS);
+    eop_sinks_drain(sinks);
+    cr_expect(not(eop_sinks_busy(sinks, world.now)));
+}
+
 Test(node_live_sinks, it_says_when_it_is_due_without_an_event) {
     cr_expect(eq(i64, eop_sinks_pump(sinks, world.now), EDGEOPS_FOREVER));
     world.broker = refuses_a;

@@ -269,6 +269,21 @@ void eop_outboxes_tick(edgeops_node *node) {
     }
 }
 
+void eop_outboxes_drain(edgeops_node *node) {
+    for (eop_outbox *o = node->outboxes; o != NULL; o = o->next) {
+        eop_sinks_drain(o->sinks);
+    }
+}
+
+bool eop_outboxes_busy(const edgeops_node *node) {
+    for (const eop_outbox *o = node->outboxes; o != NULL; o = o->next) {
+        if (eop_sinks_busy(o->sinks, eop_monotonic())) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void eop_outboxes_free(edgeops_node *node) {
     while (node->outboxes != NULL) {
         eop_outbox *o = node->outboxes;

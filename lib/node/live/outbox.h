@@ -17,6 +17,10 @@ void eop_outbox_kick(eop_outbox *outbox, eop_sink *sink);
 /** Looks at all messages again, and tries at once when it is held. */
 void eop_outbox_retry(eop_outbox *outbox, eop_sink *sink);
 void eop_outboxes_tick(edgeops_node *node);
+/** Before the end: nothing more is sent, so that what is under way can be acknowledged and does not
+ * go again. */
+void eop_outboxes_drain(edgeops_node *node);
+bool eop_outboxes_busy(const edgeops_node *node);
 void eop_outboxes_free(edgeops_node *node);
 
 typedef struct eop_outbox_state {

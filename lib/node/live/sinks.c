@@ -29,6 +29,7 @@
 #define ALONE_FOR     (2 * EDGEOPS_SECOND) /* the others wait no longer for a trial */
 #define SLOW_AFTER    (10 * EDGEOPS_SECOND)
 #define SAY_EVERY     (60 * EDGEOPS_SECOND)
+#define DRAIN_FOR     (500 * EDGEOPS_MILLISECOND) /* a broker that is well needs no longer */
 #define PUMP_AGAIN    (20 * EDGEOPS_MILLISECOND)
 /* Acknowledged, but the storage cannot remove them now: with so many nothing more is sent. */
 #define ACKED_MAX 4096u
@@ -78,6 +79,7 @@ struct eop_sinks {
     eop_sinks_port port;
     bool up;
     bool slow;
+    bool draining;
     edgeops_duration up_at;
     eop_sink **items;
     size_t count;
@@ -636,10 +638,19 @@ edgeops_duration eop_sinks_pump(eop_sinks *s, edgeops_duration now) {
     remove_acked(s, now);
     settle(s, now);
     watch(s, now);
-    if (s->up && s->acked_count < ACKED_MAX - EOP_SINKS_IN_FLIGHT && !serve_alone(s, now)) {
+    if (s->up && !s->draining && s->acked_count < ACKED_MAX - EOP_SINKS_IN_FLIGHT &&
+        !serve_alone(s, now)) {
         serve_all(s, now);
     }
     return next_due(s, now);
+}
+
+void eop_sinks_drain(eop_sinks *s) {
+    s->draining = true;
+}
+
+bool eop_sinks_busy(const eop_sinks *s, edgeops_duration now) {
+    return s->up && s->flying > 0 && oldest_of(s, NULL, now) < DRAIN_FOR;
 }
 
 /* -- sinks -- */

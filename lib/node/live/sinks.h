@@ -43,6 +43,11 @@ void eop_sinks_refused(eop_sinks *sinks, uint64_t id, edgeops_status status, con
  * EDGEOPS_FOREVER: there is none. */
 edgeops_duration eop_sinks_pump(eop_sinks *sinks, edgeops_duration now);
 
+/** Sends nothing more. */
+void eop_sinks_drain(eop_sinks *sinks);
+/** Whether what was sent is about to be acknowledged. */
+bool eop_sinks_busy(const eop_sinks *sinks, edgeops_duration now);
+
 /** The sink of that name, made when it is missing. */
 edgeops_status eop_sinks_add(eop_sink **out, eop_sinks *sinks, const char *name);
 /** Its messages stay where they are. NULL is allowed. */
