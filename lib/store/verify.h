@@ -20,6 +20,7 @@ typedef struct eop_finding {
     edgeops_time last;
     const char *detail; /**< one line */
     const char *hint;   /**< what to do */
+    bool harmless;      /**< no sample is affected; not counted in eop_verified.findings */
 } eop_finding;
 
 /** What was checked. */

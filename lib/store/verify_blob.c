@@ -54,11 +54,16 @@ typedef struct check {
 
 /* -- files -- */
 
+/* Of a file that no sample needs. A power cut leaves such ones with durability PROCESS: it takes
+ * the bytes and the sample, and keeps the name. */
 static void tell_file(const check *c, const char *path, const char *detail) {
     char *what = eop_format("blob %s", path);
     c->handler->finding(&(eop_finding){.what = what != NULL ? what : "blob",
                                        .detail = detail,
-                                       .hint = "remove the file, and look after the disk"},
+                                       .hint =
+                                           "remove the file; where the power did not fail, look "
+                                           "after the disk",
+                                       .harmless = true},
                         c->handler->user_data);
     eop_free(what);
 }

@@ -204,6 +204,58 @@ Test(node_ops_doctor, torn_end_of_the_journal_is_no_damage) {
     expect_check("{\"deep\":true}", "samples", "ok", "");
 }
 
+static void put_image(const char *asset, uint8_t of) {
+    const char *channel = "image";
+    uint8_t bytes[100];
+    memset(bytes, of, sizeof bytes);
+    edgeops_value value = {.type = EDGEOPS_TYPE_BLOB, .size = sizeof bytes, .as.data = bytes};
+    edgeops_sample sample = {
+        .asset = asset, .time = of, .count = 1, .channels = &channel, .values = &value};
+    cr_assert(eq(int,
+                 edgeops_store_append(NULL, edgeops_node_store(fixture_node), &sample, 1, NULL),
+                 EDGEOPS_OK));
+}
+
+static edgeops_status empty_file(const char *path, void *user_data) {
+    const char *folder = user_data;
+    char *file = eop_path_join(folder, path);
+    cr_assert(eq(int, truncate(file, 0), 0));
+    eop_free(file);
+    return EDGEOPS_OK;
+}
+
+static edgeops_status empty_folder(const char *name, void *user_data) {
+    char *folder = eop_path_join(user_data, name);
+    edgeops_status status = eop_dir_walk(folder, empty_file, folder);
+    eop_free(folder);
+    return status;
+}
+
+/* With durability PROCESS a power cut takes both the bytes and the sample, and keeps the name. */
+Test(node_ops_doctor, empty_image_is_damage_while_a_sample_has_it) {
+    char *blobs = eop_format("%s/data/blobs", fixture_home);
+    for (uint8_t i = 1; i <= 25; i++) {
+        put_image("cam", i);
+    }
+    cr_assert(eq(int, eop_dir_walk(blobs, empty_folder, blobs), EDGEOPS_OK));
+    expect_check("{\"deep\":true}", "samples", "fail", "");
+    expect_check("{\"deep\":true}", "blobs", "fail", "25 have a damaged one");
+    cr_assert(eq(int, edgeops_asset_remove(edgeops_node_store(fixture_node), "cam"), EDGEOPS_OK));
+    expect_check("{\"deep\":true}", "samples", "ok", "");
+    eop_json *doctor = must("doctor", "{\"deep\":true}");
+    size_t warnings = 0;
+    for (const eop_json *c = eop_json_first(eop_json_get(doctor, "checks")); c != NULL;
+         c = eop_json_next(c)) {
+        bool blob = strncmp(eop_json_string(c, "name", ""), "blob ", 5) == 0;
+        warnings += blob && strcmp(eop_json_string(c, "state", ""), "warn") == 0;
+        warnings += blob && strstr(eop_json_string(c, "detail", ""), "no sample has it") != NULL;
+    }
+    cr_expect(eq(sz, warnings, (size_t)2 * 20)); /* the others are not shown */
+    cr_expect(eop_json_bool(doctor, "ok", false));
+    eop_json_free(doctor);
+    eop_free(blobs);
+}
+
 /* As it is when others fill the disk. */
 Test(node_ops_doctor, what_needs_room_is_refused_at_once_on_a_full_disk) {
     edgeops_status status = EDGEOPS_OK;
