@@ -53,6 +53,7 @@ def enter_namespace():
     return None if done.returncode == 0 else f"no mounts: {done.stderr.strip()}"
 
 
+ROOT = os.geteuid() == 0
 REASON = enter_namespace()
 pytestmark = pytest.mark.skipif(REASON is not None, reason=REASON or "")
 POWERLESS = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
@@ -104,7 +105,8 @@ class Disk:
         shutil.rmtree(self.root / "files", ignore_errors=True)
 
     def remount(self, how):
-        mount("-o", f"remount,{how}", self.root)
+        """The file system as root, else the mount of it alone."""
+        mount("-o", f"remount,{how}" if ROOT else f"remount,bind,{how}", self.root)
 
     def __enter__(self):
         return self
@@ -303,6 +305,40 @@ def test_a_home_on_a_disk_without_a_free_byte_opens_reads_and_makes_room(tmp_pat
         disk.fill()
         check_makes_room(disk, before)
         check_recovers(disk, before)
+
+
+@pytest.mark.parametrize("killed", [False, True])
+@pytest.mark.parametrize("kind", ["tmpfs", "ext4"])
+def test_a_disk_that_fills_while_the_daemon_runs_keeps_what_was_acknowledged(tmp_path, kind, killed):
+    with Disk(tmp_path, kind) as disk:
+        node = disk.node
+        make_home(node, tmp_path, False)
+        node.serve()
+        node.run("data", "import", "w", "--input", "-", input=rows(3000))
+        disk.fill()
+        before = read_all(node)
+        wait_until(lambda: node.json("node", "status")["disk"]["state"] == "full", what="the pause")
+        kept = node.run("data", "export", "w").stdout
+        taken = 0
+        many = "asset,start,label\n" + "".join(f"a,2023-11-14T22:13:20.{i:06}Z,m{i}\n" for i in range(20000))
+        for i in range(20):  # pages of a WAL, and of its index: what the files have already is used
+            taken += run(node, "label", "add", "a", "q", "--start", f"2023-11-14T22:14:{i + 20}Z").returncode == 0
+            for command, text in ((["label", "import", "-"], many), (["data", "import", f"z{i}", "--input", "-"], rows(3))):
+                done = run(node, *command, input=text)
+                assert done.returncode == 1 and "make room" in done.stderr, (command, done)
+        assert node.process.poll() is None, node.tail()
+        if killed:
+            node.kill()
+        else:
+            assert node.stop() == 0
+        assert len(node.json("label", "ls")["items"]) == 2 + taken
+        assert node.run("data", "export", "w").stdout == kept
+        after = read_all(node)
+        assert [k for k in before if before[k] != after[k]] == (["label ls", "label stats"] if taken else [])
+        disk.fill()
+        check_full(disk, after)
+        assert run(node, "asset", "rm", "w").returncode == 0
+        check_recovers(disk, after)
 
 
 @pytest.mark.parametrize("killed", [False, True])
