@@ -169,7 +169,7 @@ Test(node_live_outbox, what_is_too_large_is_set_aside_and_the_counts_stay) {
     eop_json *shown = wait_state("other", "refused", 7);
     cr_expect(eq(i64, count_of(shown, "set_aside"), 7));
     cr_expect(eq(i64, count_of(shown, "refused"), 7));
-    expect_part(shown, "detail", "7 predictions were refused and are set aside, the last one");
+    expect_part(shown, "detail", "7 of its messages are set aside, the last one");
     expect_part(shown, "detail", "the broker takes at most 330");
     eop_json_free(shown);
     expect_doctor("warn", "at most 330", "deployment skip --refused");

@@ -335,8 +335,8 @@ edgeops_status eop_deployment_skip(uint64_t *dropped, eop_deployment *d, eop_ski
 static char *why_refused(const eop_deployment *d, uint64_t count) {
     char *reason = NULL;
     edgeops_status status = eop_outbox_reason(&reason, d->node->catalog, source_of(d), d->name);
-    char *text = eop_format("%llu predictions were refused and are set aside, the last one: %s",
-                            (unsigned long long)count,
+    char *text = eop_format("%llu of its messages %s set aside, the last one: %s",
+                            (unsigned long long)count, count == 1 ? "is" : "are",
                             status != EDGEOPS_OK ? edgeops_error_last()->message
                             : reason != NULL     ? reason
                                                  : "?");
