@@ -193,8 +193,7 @@ int cli_operation(cli_call *call, const char *operation, const char *members, in
                   int output);
 
 /* -- interrupts -- */
-/** From now on SIGINT, SIGTERM and SIGHUP (unless it is ignored) stop ctx's loop; a second SIGINT or
- * SIGTERM ends the program. NULL: no loop. */
+/** From now on SIGINT and SIGTERM stop ctx's loop; a second one ends the program. NULL: no loop. */
 void cli_interrupt_watch(edgeops_ctx *ctx);
 bool cli_interrupted(void);
 

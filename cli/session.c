@@ -29,8 +29,14 @@ void cli_interrupt_watch(edgeops_ctx *ctx) {
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    struct sigaction hangup = {0};
-    if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN) { /* not nohup(1) */
+}
+
+/* For a process that owns the home. A client of a daemon ends as ever: what it began goes on. */
+static void watch_hangup(void) {
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    struct sigaction before = {0};
+    sigemptyset(&action.sa_mask);
+    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN) { /* not nohup(1) */
         sigaction(SIGHUP, &action, NULL);
     }
 }
@@ -130,6 +136,8 @@ int cli_session_open(cli_session *session, const cli_call *call, edgeops_node_mo
                                : NULL;
         code = cli_fail_last(status, hint);
         cli_session_close(session);
+    } else if (!edgeops_node_is_remote(session->node)) {
+        watch_hangup();
     }
     return code;
 }

@@ -180,3 +180,20 @@ def test_a_daemon_ends_cleanly_with_its_terminal(node):
     wait_until(lambda: os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG), what="its end")
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     assert not (node.home / "edgeops.sock").exists()
+
+
+def test_what_a_client_began_goes_on_without_its_terminal(node, tmp_path):
+    slow = ECHO.replace('    return {"n": 1}', '    import time; run.log("begun"); time.sleep(1); return {"n": 1}', 1)
+    write_workflow(tmp_path, "slow", slow)
+    node.run("data", "import", "a", "--input", "-", input=ROWS.decode())
+    node.run("workflow", "add", str(tmp_path / "slow"))
+    node.run("dataset", "create", "d", "--asset", "a")
+    node.serve()
+    client = subprocess.Popen([CTL, "train", "slow", "--dataset", "d", "--name", "m"], env=node.environment(),
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_until(lambda: "begun" in node.run("run", "log", "1", check=False).stdout, what="the training")
+    client.send_signal(signal.SIGHUP)
+    assert client.wait(timeout=15) == -signal.SIGHUP
+    wait_until(lambda: node.json("run", "show", "1")["state"] != "running", what="its end")
+    assert node.json("run", "show", "1")["state"] == "succeeded"
+    assert node.stop() == 0
