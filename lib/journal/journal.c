@@ -60,6 +60,10 @@ static char *segment_path(const eop_journal *journal, uint64_t number) {
     return eop_format("%s/%016" PRIu64 ".seg", journal->folder, number);
 }
 
+uint64_t eop_journal_closed(const eop_journal *journal) {
+    return journal->closed ? journal->active.number : 0;
+}
+
 uint64_t eop_journal_active(const eop_journal *journal) {
     return journal->fd >= 0 ? journal->active.number : 0;
 }

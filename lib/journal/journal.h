@@ -71,6 +71,8 @@ void eop_journal_close(eop_journal *journal);
  * closed, or that is not known to be on the disk */
 uint64_t eop_journal_settle(eop_journal *journal, bool pending);
 
+/** After opening: the newest segment where it has its closing frame, else 0. */
+uint64_t eop_journal_closed(const eop_journal *journal);
 /** Number of the active segment, 0 when there is none. */
 uint64_t eop_journal_active(const eop_journal *journal);
 /** Bytes of frames in the active segment. */

@@ -138,6 +138,9 @@ static edgeops_status copy_blob(const eop_tree_entry *entry, void *user_data) {
         status = eop_mkdirs(to, 0700);
     } else {
         status = eop_file_copy(NULL, from, to, entry->mode, all->b->fn, all->b->user_data);
+        if (status == EDGEOPS_E_NOTFOUND) {
+            status = EDGEOPS_OK; /* what a power cut left of it was removed a moment ago */
+        }
     }
     eop_free(from);
     eop_free(to);

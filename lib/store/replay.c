@@ -174,18 +174,22 @@ static edgeops_status replay_frame(uint64_t number, const char *payload, size_t 
     return EDGEOPS_OK;
 }
 
-/* With durability POWER blobs were on the disk before their rows. With PROCESS those of the rows
- * that came back are to be synced, and a power cut may have left them incomplete. */
+/* With durability POWER blobs were on the disk before their rows, and a close that the catalog knows
+ * of synced them. Else those of the rows that came back are to be synced, and a power cut may have
+ * left them incomplete. */
 static edgeops_status note_blobs(edgeops_store *store) {
     int64_t durability = 0;
     edgeops_status status = eop_catalog_meta(&durability, &store->catalog, "durability");
+    uint64_t closed = eop_journal_closed(store->journal);
+    bool synced = durability == EDGEOPS_DURABILITY_POWER ||
+                  (closed != 0 && closed == (uint64_t)store->journal_closed);
     for (size_t i = 0; status == EDGEOPS_OK && i < store->assets.count; i++) {
         eop_series *series = eop_series_at(&store->assets, i);
         bool any = false;
         for (uint32_t k = 0; !any && k < series->asset.channel_count; k++) {
             any = series->asset.channels[k]->type == EDGEOPS_TYPE_BLOB;
         }
-        if (any && durability != EDGEOPS_DURABILITY_POWER) {
+        if (any && !synced) {
             series->replayed = series->all.ordinal;
             store->loose_blobs += series->all.ordinal > series->blobs_synced;
         } else {

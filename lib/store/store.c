@@ -375,11 +375,11 @@ static void destroy_locks(edgeops_store *store) {
 }
 
 /* Closes the journal on the disk. The catalog keeps the number: so a segment that is lost later is
- * missed. */
-static void settle_journal(edgeops_store *store) {
+ * missed, and the blobs of its rows are known to be on the disk. */
+static void settle_journal(edgeops_store *store, bool blobs_synced) {
     if (store->journal != NULL) {
         uint64_t closed = eop_journal_settle(store->journal, store->sealed != NULL);
-        if (closed != 0 && closed != (uint64_t)store->journal_closed) {
+        if (closed != 0 && blobs_synced && closed != (uint64_t)store->journal_closed) {
             (void)eop_catalog_set_meta(&store->catalog, "journal", (int64_t)closed);
         }
     }
@@ -389,16 +389,15 @@ void edgeops_store_close(edgeops_store *store) {
     if (store == NULL || !eop_born_here(&store->birth)) {
         return;
     }
-    if (store->thread_made) {
-        (void)eop_blob_sync_rows(store); /* what is left to do is done after the next opening */
-    }
+    /* What is left to do is done after the next opening. */
+    bool blobs_synced = store->thread_made && eop_blob_sync_rows(store) == EDGEOPS_OK;
     eop_writer_stop(store);
     for (size_t i = 0; i < store->pool_count; i++) {
         eop_telemetry_close(&store->pool[i]);
     }
     eop_lookup_close(&store->lookup);
     eop_telemetry_close(&store->writer);
-    settle_journal(store);
+    settle_journal(store, blobs_synced);
     close_databases(store);
     eop_journal_close(store->journal);
     while (store->sealed != NULL) {

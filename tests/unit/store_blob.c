@@ -567,6 +567,47 @@ static void note_line(edgeops_log_level level, const char *subsystem, const char
     eop_buf_printf(user_data, "%s\n", message);
 }
 
+/* After a clean close damage is no remains of a cut: it stays as it is, to be looked at. */
+Test(store_blob, damaged_image_stays_after_a_close) {
+    edgeops_store *store = open_process();
+    bool there = false;
+    CHECK_OK(put_image(store, "cam", 2));
+    CHECK_OK(put_image(store, "cam", 4));
+    edgeops_store_close(store);
+    store = open_process();
+    do_damage(store, 2, OTHER);
+    disk_watch(folder, false);
+    disk_plan plan = {.calls = DISK_SYNC, .name = "/data/blobs/", .action = DISK_NOTHING};
+    disk_set(&plan);
+    CHECK_OK(eop_store_flush(store));
+    cr_assert_eq(disk_counted(), 0); /* nor are the others synced again */
+    disk_release();
+    CHECK_CODE(EDGEOPS_E_CORRUPT, get_image(&there, store, "cam", 2));
+    CHECK_OK(put_image(store, "cam", 3));
+    expect_image(store, "cam", 2, "after a close");
+    edgeops_store_close(store);
+}
+
+/* A close that could not sync them does not count. */
+Test(store_blob, images_that_a_close_could_not_sync_are_synced_later) {
+    edgeops_store *store = open_process();
+    disk_watch(folder, false);
+    CHECK_OK(put_image(store, "cam", 2));
+    disk_plan plan = {
+        .calls = DISK_SYNC, .name = "/data/blobs/", .nth = 1, .times = 100, .action = DISK_FAIL};
+    disk_set(&plan);
+    edgeops_store_close(store);
+    cr_assert(disk_happened());
+    plan.action = DISK_NOTHING;
+    disk_set(&plan);
+    store = open_process();
+    CHECK_OK(eop_store_flush(store));
+    cr_assert_geq(disk_counted(), 2);
+    disk_release();
+    expect_image(store, "cam", 2, "after a failed sync");
+    edgeops_store_close(store);
+}
+
 Test(store_blob, log_tells_what_a_cut_took_and_what_was_mended) {
     edgeops_store *store = NULL;
     eop_buf lines = {0};
