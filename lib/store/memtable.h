@@ -32,6 +32,8 @@ typedef struct eop_block {
     int64_t t_max;
     bool whole;         /**< sealed, and has a column for each channel of the asset */
     bool sorted;        /**< strictly ascending by (time, seq) */
+    bool splits;        /**< no chunk gets rows from both sides of `split` */
+    int64_t split;      /**< a time; set by the writer's thread under the lock */
     eop_keys *keys;     /**< of an unsorted block: finds (time, seq); made at the first search */
     eop_series *series; /**< NULL: the asset was removed while the segment was written */
     uint32_t asset_id;

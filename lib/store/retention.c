@@ -69,6 +69,8 @@ struct eop_retain_run {
     int64_t excess[EOP_POLICIES_MAX]; /* bytes that must go for policy k */
     int64_t stored[EOP_POLICIES_MAX]; /* bytes in chunks that it covers */
     int64_t recent[EOP_POLICIES_MAX]; /* memory of the rows in the journal that it covers */
+    bool exact;                       /* asked for: not only when it is worth small chunks */
+    bool marks;                       /* in the writer's thread: blocks may be marked */
     bool ripe;                        /* rows of the journal are due */
     bool stuck;                       /* they cannot be written as chunks */
     uint64_t target;                  /* the segment they are in; 0: not sealed yet */
@@ -132,19 +134,24 @@ static bool more_specific(const char *a, const char *b) {
     return size_a != size_b ? size_a > size_b : strcmp(a, b) < 0;
 }
 
-/* Under `lock`. Rows of the journal are due when all of a block are too old. They cannot go before
- * the newest of their block: so a block that grows slowly is ended once it has rows of twice the
- * age. */
+/* Under `lock`. A block with rows that are due becomes chunks that are cut between these and others.
+ * In the background that waits until all are due, or some have twice the age, because each time
+ * makes small chunks. */
 static void note_recent(eop_retain_run *run, const eop_series *series, const item *it) {
-    int64_t twice = INT64_MIN;
-    if (it->cutoff != INT64_MIN && it->cutoff > INT64_MIN + it->decides->max_age) {
-        twice = it->cutoff - it->decides->max_age;
+    int64_t oldest = it->cutoff; /* older rows make it ripe */
+    if (!run->exact && it->cutoff != INT64_MIN) {
+        bool far = it->cutoff > INT64_MIN + it->decides->max_age;
+        oldest = far ? it->cutoff - it->decides->max_age : INT64_MIN;
     }
-    for (const eop_block *block = series->blocks; block != NULL; block = block->next) {
+    for (eop_block *block = series->blocks; block != NULL; block = block->next) {
         if (block->data.rows == 0) {
             continue;
         }
-        run->ripe = run->ripe || block->t_max < it->cutoff || block->t_min < twice;
+        run->ripe = run->ripe || block->t_max < it->cutoff || block->t_min < oldest;
+        if (run->marks && block->t_min < it->cutoff && block->t_max >= it->cutoff) {
+            block->splits = true;
+            block->split = it->cutoff;
+        }
         for (size_t k = 0; k < run->policy_count; k++) {
             run->recent[k] += (it->sizes >> k & 1) != 0 ? (int64_t)block->memory : 0;
         }
@@ -283,13 +290,16 @@ static edgeops_status fill_run(eop_retain_run *run, edgeops_store *store,
     return status;
 }
 
-static edgeops_status make_run(eop_retain_run **out, edgeops_store *store,
-                               eop_telemetry *telemetry) {
+/* exact, marks: see the members. */
+static edgeops_status make_run(eop_retain_run **out, edgeops_store *store, eop_telemetry *telemetry,
+                               bool exact, bool marks) {
     eop_retain_run *run = eop_calloc(1, sizeof *run);
     *out = NULL;
     if (run == NULL) {
         return eop_fail_nomem("store");
     }
+    run->exact = exact;
+    run->marks = marks;
     run->now = eop_now();
     run->done.until = INT64_MIN;
     edgeops_status status = eop_policy_list(&store->catalog, take_policy, run);
@@ -305,7 +315,7 @@ static edgeops_status make_run(eop_retain_run **out, edgeops_store *store,
 }
 
 edgeops_status eop_retain_new(eop_retain_run **out, edgeops_store *store) {
-    return make_run(out, store, &store->writer);
+    return make_run(out, store, &store->writer, false, true);
 }
 
 /* -- rows of the journal -- */
@@ -605,25 +615,31 @@ edgeops_status eop_retain_step(edgeops_store *store, void *data) {
 
 typedef struct asked {
     eop_retain_run *run;
+    bool exact;
 } asked;
+
+/* The writer's thread. */
+static edgeops_status begin_asked(asked *a, edgeops_store *store) {
+    return a->run == NULL ? make_run(&a->run, store, &store->writer, a->exact, true) : EDGEOPS_OK;
+}
 
 static edgeops_status run_requested(edgeops_store *store, void *data) {
     asked *a = data;
-    edgeops_status status = a->run == NULL ? make_run(&a->run, store, &store->writer) : EDGEOPS_OK;
+    edgeops_status status = begin_asked(a, store);
     return status == EDGEOPS_OK ? eop_retain_step(store, a->run) : status;
 }
 
 /* Only the rows of the journal that are due become chunks, so that they are counted as such. */
 static edgeops_status write_requested(edgeops_store *store, void *data) {
     asked *a = data;
-    edgeops_status status = a->run == NULL ? make_run(&a->run, store, &store->writer) : EDGEOPS_OK;
+    edgeops_status status = begin_asked(a, store);
     if (status == EDGEOPS_OK) {
         status = a->run->ripe ? write_recent(a->run, store) : EDGEOPS_DONE;
     }
     return status;
 }
 
-static edgeops_status run_dry(eop_retained *out, edgeops_store *store,
+static edgeops_status run_dry(eop_retained *out, edgeops_store *store, bool exact,
                               bool (*go_on)(void *user_data), void *user_data) {
     eop_telemetry reader = {0};
     eop_retain_run *run = NULL;
@@ -640,7 +656,7 @@ static edgeops_status run_dry(eop_retained *out, edgeops_store *store,
     }
     status = eop_telemetry_begin(&reader);
     if (status == EDGEOPS_OK) {
-        status = make_run(&run, store, &reader);
+        status = make_run(&run, store, &reader, exact, false);
     }
     while (status == EDGEOPS_OK) {
         status = run_step(run, store, &reader, true);
@@ -660,13 +676,13 @@ static edgeops_status run_dry(eop_retained *out, edgeops_store *store,
     return status;
 }
 
-edgeops_status eop_retention_run(eop_retained *out, edgeops_store *store, bool dry,
+edgeops_status eop_retention_run(eop_retained *out, edgeops_store *store, eop_retention_how how,
                                  bool (*go_on)(void *user_data), void *user_data) {
     EOP_REQUIRE(out != NULL && store != NULL, "store");
-    if (dry) {
-        return run_dry(out, store, go_on, user_data);
+    if (how != EOP_RETENTION_DROP) {
+        return run_dry(out, store, how == EOP_RETENTION_DRY, go_on, user_data);
     }
-    asked a = {NULL};
+    asked a = {.exact = true};
     edgeops_status status = eop_upkeep_do(store, run_requested, &a, go_on, user_data);
     if (status == EDGEOPS_OK) {
         *out = a.run->done;

@@ -7,9 +7,9 @@
  * apply to them; the oldest samples are dropped first. So "*" with a size is the budget of a home.
  *
  * Whole chunks are dropped, by their newest sample: an age is a promise to keep, not to delete to
- * the second. Samples of the journal become chunks as soon as all that the journal has of their
- * asset are due, or some are twice as old as they may be: so a sample goes at the latest about three
- * times its age after its time. Samples that a dataset holds are never dropped; labels stay. An asset keeps the greatest time of its dropped samples: a sample that arrives later
+ * the second. Samples of the journal that are due become chunks of their own: when a run is asked
+ * for; in the background when all that the journal has of their asset are due, or some are twice as
+ * old as they may be. Samples that a dataset holds are never dropped; labels stay. An asset keeps the greatest time of its dropped samples: a sample that arrives later
  * and is not newer is expired, because nobody can tell whether it was stored before. */
 #ifndef EOP_STORE_RETENTION_H
 #define EOP_STORE_RETENTION_H
@@ -28,10 +28,15 @@ typedef struct eop_retained {
     bool short_of;      /**< nothing more may be dropped, but a size or the free disk is not
                              reached; or rows of the journal cannot be written as chunks */
 } eop_retained;
-/** Applies the policies now and waits for the result. dry: drops nothing; rows of the journal that
- * are due become chunks, too. go_on: called now and
- * then, false ends the run (E_CANCELED); may be NULL. E_BUSY while a dataset is being made. */
-edgeops_status eop_retention_run(eop_retained *out, edgeops_store *store, bool dry,
+typedef enum eop_retention_how {
+    EOP_RETENTION_DROP,
+    EOP_RETENTION_DRY, /**< counts what a run would drop; rows of the journal that are due become
+                            chunks, too */
+    EOP_RETENTION_LOOK /**< counts what the background would drop */
+} eop_retention_how;
+/** Applies the policies now and waits for the result. go_on: called now and then, false ends the run
+ * (E_CANCELED); may be NULL. E_BUSY while a dataset is being made. */
+edgeops_status eop_retention_run(eop_retained *out, edgeops_store *store, eop_retention_how how,
                                  bool (*go_on)(void *user_data), void *user_data);
 /** Asks the writer to apply the policies soon; call it from a timer. Any thread. */
 void eop_store_retain(edgeops_store *store);

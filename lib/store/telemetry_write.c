@@ -9,7 +9,7 @@
 #include "store/compact.h"
 #include "store/telemetry_db.h"
 
-enum { MERGE_MIN = 1024, CHUNK_MAX = 4 * 1024 * 1024 };
+enum { MERGE_MIN = 1024, CHUNK_MAX = 4 * 1024 * 1024, SPLITS_MAX = 8 };
 
 static edgeops_status write_stats(eop_telemetry *telemetry, int64_t id, const eop_vector *vector) {
     sqlite3_stmt *insert = NULL;
@@ -154,14 +154,29 @@ static edgeops_status write_state(eop_telemetry *telemetry, uint32_t asset,
     return eop_sql_run(&telemetry->sql, upsert);
 }
 
+/* The end of the rows from `from` on that are on one side of the time. */
+static size_t end_of_side(const eop_rows *data, size_t from, size_t to, int64_t split) {
+    size_t i = from + 1;
+    while (i < to && (data->times[i] < split) == (data->times[from] < split)) {
+        i++;
+    }
+    return i;
+}
+
 /* Writes rows, which are in order of arrival. Cuts before it sorts: so the ordinals of a chunk have
- * no gap, and a cursor reads each chunk once. */
+ * no gap, and a cursor reads each chunk once. split: a time at which to cut, too, a few times; may
+ * be NULL. */
 static edgeops_status write_rows(eop_telemetry *telemetry, uint32_t asset, const eop_rows *data,
-                                 bool sorted, eop_buf *buf) {
+                                 bool sorted, const int64_t *split, eop_buf *buf) {
     edgeops_status status = EDGEOPS_OK;
     size_t cut = eop_telemetry_cut(data);
-    for (size_t from = 0; status == EDGEOPS_OK && from < data->rows; from += cut) {
-        size_t to = data->rows - from > cut ? from + cut : data->rows;
+    size_t to = 0;
+    int splits = 0;
+    for (size_t from = 0; status == EDGEOPS_OK && from < data->rows; from = to) {
+        to = data->rows - from > cut ? from + cut : data->rows;
+        if (split != NULL && splits++ < SPLITS_MAX) {
+            to = end_of_side(data, from, to, *split);
+        }
         eop_rows piece = {0};
         status = sorted ? eop_rows_view(&piece, data, from, to) : EDGEOPS_DONE;
         if (status == EDGEOPS_OK) {
@@ -189,7 +204,7 @@ static edgeops_status write_rows(eop_telemetry *telemetry, uint32_t asset, const
 edgeops_status eop_telemetry_replace_rows(eop_telemetry *telemetry, uint32_t asset,
                                           const eop_rows *rows, eop_buf *buf) {
     sqlite3_stmt *update = NULL;
-    edgeops_status status = write_rows(telemetry, asset, rows, false, buf);
+    edgeops_status status = write_rows(telemetry, asset, rows, false, NULL, buf);
     if (status == EDGEOPS_OK) {
         status = eop_sql_get(&update, &telemetry->sql, STATE_GREW);
     }
@@ -201,10 +216,10 @@ edgeops_status eop_telemetry_replace_rows(eop_telemetry *telemetry, uint32_t ass
     return status;
 }
 
-/* Writes new rows of an asset, merged with the small chunks before them. */
+/* Writes new rows of an asset, merged with the small chunks before them. split: see write_rows(). */
 static edgeops_status put_rows(eop_telemetry *telemetry, uint32_t asset, const eop_rows *data,
-                               bool sorted, const eop_extent *extent, eop_buf *buf,
-                               size_t *budget) {
+                               bool sorted, const int64_t *split, const eop_extent *extent,
+                               eop_buf *buf, size_t *budget) {
     eop_rows merged = {0};
     edgeops_status status = EDGEOPS_OK;
     telemetry->grown = 0;
@@ -218,10 +233,10 @@ static edgeops_status put_rows(eop_telemetry *telemetry, uint32_t asset, const e
     if (status == EDGEOPS_OK && merged.rows > 0) {
         status = eop_rows_copy(&merged, data, 0, data->rows, NULL);
         if (status == EDGEOPS_OK) {
-            status = write_rows(telemetry, asset, &merged, false, buf);
+            status = write_rows(telemetry, asset, &merged, false, NULL, buf);
         }
     } else if (status == EDGEOPS_OK) {
-        status = write_rows(telemetry, asset, data, sorted, buf);
+        status = write_rows(telemetry, asset, data, sorted, split, buf);
     }
     if (status == EDGEOPS_OK) {
         status = write_state(telemetry, asset, extent);
@@ -242,7 +257,7 @@ edgeops_status eop_telemetry_put_rows(eop_telemetry *telemetry, uint32_t asset,
                          .first = rows->times[0],
                          .last = rows->times[n - 1],
                          .last_seq = rows->seqs[n - 1]};
-    return put_rows(telemetry, asset, rows, true, &extent, buf, &budget);
+    return put_rows(telemetry, asset, rows, true, NULL, &extent, buf, &budget);
 }
 
 static edgeops_status write_block(eop_telemetry *telemetry, eop_block *block, eop_buf *buf,
@@ -252,8 +267,10 @@ static edgeops_status write_block(eop_telemetry *telemetry, eop_block *block, eo
     if (block->data.rows == 0) {
         return EDGEOPS_OK;
     }
-    return put_rows(telemetry, block->asset_id, &block->data, block->sorted, &block->extent, buf,
-                    block->whole ? budget : &none);
+    /* What is split is not merged with what it is split from. */
+    return put_rows(telemetry, block->asset_id, &block->data, block->sorted,
+                    block->splits ? &block->split : NULL, &block->extent, buf,
+                    block->whole && !block->splits ? budget : &none);
 }
 
 /* Twice the segment's chunks, so that merging keeps up and catches up after late rows. */

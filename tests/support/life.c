@@ -328,7 +328,7 @@ static void grow_old(edgeops_store *store) {
         must(edgeops_store_append(NULL, store, &r.sample, 1, NULL), "append old");
         atomic_store(&promised->old, n);
     }
-    must(eop_retention_run(&retained, store, false, NULL, NULL), "retention");
+    must(eop_retention_run(&retained, store, EOP_RETENTION_DROP, NULL, NULL), "retention");
 }
 
 static void add_label(edgeops_store *store) {

@@ -143,7 +143,9 @@ static edgeops_status retain(edgeops_store *store, int64_t n) {
     if (status == EDGEOPS_OK) {
         status = eop_store_flush(store);
     }
-    return status == EDGEOPS_OK ? eop_retention_run(&retained, store, false, NULL, NULL) : status;
+    return status == EDGEOPS_OK
+               ? eop_retention_run(&retained, store, EOP_RETENTION_DROP, NULL, NULL)
+               : status;
 }
 
 static edgeops_status read_rows(edgeops_store *store, int64_t n) {

@@ -38,8 +38,8 @@ static void set_policy(edgeops_store *store, const char *pattern, edgeops_durati
 static eop_retained run_policies(edgeops_store *store) {
     eop_retained would = {0};
     eop_retained done = {0};
-    CHECK_OK(eop_retention_run(&would, store, true, NULL, NULL));
-    CHECK_OK(eop_retention_run(&done, store, false, NULL, NULL));
+    CHECK_OK(eop_retention_run(&would, store, EOP_RETENTION_DRY, NULL, NULL));
+    CHECK_OK(eop_retention_run(&done, store, EOP_RETENTION_DROP, NULL, NULL));
     cr_assert_eq(would.rows, done.rows);
     cr_assert_eq(would.chunks, done.chunks);
     cr_assert_eq(would.bytes, done.bytes);
@@ -351,17 +351,65 @@ Test(store_retention, a_small_size_holds_for_the_journal_too) {
     edgeops_store_close(store);
 }
 
-/* A block with new rows cannot go: it becomes a chunk once it has rows of twice the age. */
-Test(store_retention, a_slow_asset_becomes_chunks_in_time) {
+/* Rows that came in any order: a run that is asked for takes those that are due and no other. */
+Test(store_retention, old_rows_of_the_journal_go_from_between_new_ones) {
+    int64_t now = eop_now();
+    edgeops_store *store = open_store();
+    put_recent(store, "a", 20, now - 50 * HOUR);
+    put_recent(store, "a", 30, now - HOUR / 2);
+    put_recent(store, "a", 40, now - 70 * HOUR);
+    put_recent_table(store, "t", 150, now - 50 * HOUR);
+    put_recent_table(store, "t", 50, now - HOUR / 2);
+    put_recent(store, "b", 5, now - HOUR / 2);
+    set_policy(store, "*", HOUR, 0);
+    cr_assert_eq(run_policies(store).rows, 210);
+    for (int round = 0; round < 2; round++) {
+        edgeops_table *table = read_all(store, "a");
+        cr_assert_eq(table->rows, 30);
+        cr_assert_eq(table->times[0], now - HOUR / 2);
+        cr_assert_eq(table->ordinals[0], 21);
+        edgeops_table_free(table);
+        cr_assert_eq(count_rows(store, "t"), 50);
+        cr_assert_eq(count_rows(store, "b"), 5);
+        cr_assert_eq(asset_info(store, "a").dropped, 60);
+        edgeops_store_close(store);
+        store = open_store();
+    }
+    edgeops_store_close(store);
+}
+
+/* Rows that alternate do not become a chunk each. */
+Test(store_retention, mixed_rows_do_not_become_many_chunks) {
+    int64_t now = eop_now();
+    edgeops_store *store = open_store();
+    for (int64_t i = 0; i < 400; i++) {
+        put_recent(store, "a", 1, now - (i % 2 == 0 ? 50 * HOUR : HOUR / 2) + i * EDGEOPS_SECOND);
+    }
+    set_policy(store, "a", HOUR, 0);
+    eop_retained done = run_policies(store);
+    cr_assert_gt(done.rows, 0);
+    cr_assert_leq(ask_sql("data/telemetry.db", "SELECT count(*) FROM chunk"), 9);
+    cr_assert_eq(count_rows(store, "a"), 400 - done.rows);
+    edgeops_store_close(store);
+}
+
+/* The background makes no small chunk at each tick: it waits until all of a block are due, or some
+ * have twice the age. */
+Test(store_retention, the_background_waits_for_a_slow_asset) {
+    eop_retained due = {0};
     edgeops_store *store = open_store();
     put_recent(store, "a", 10, eop_now() - HOUR - HOUR / 2);
     put_recent(store, "a", 10, eop_now() - HOUR / 2);
     set_policy(store, "a", HOUR, 0);
-    cr_assert_eq(run_policies(store).rows, 0);
+    CHECK_OK(eop_retention_run(&due, store, EOP_RETENTION_LOOK, NULL, NULL));
+    cr_assert_eq(due.rows, 0);
     cr_assert_eq(ask_sql("data/telemetry.db", "SELECT count(*) FROM chunk"), 0);
     set_policy(store, "a", HOUR / 2 + 60 * EDGEOPS_SECOND, 0);
-    cr_assert_eq(run_policies(store).rows, 0);
-    cr_assert_eq(ask_sql("data/telemetry.db", "SELECT count(*) FROM chunk"), 1);
+    CHECK_OK(eop_retention_run(&due, store, EOP_RETENTION_LOOK, NULL, NULL));
+    cr_assert_eq(due.rows, 10);
+    cr_assert_eq(ask_sql("data/telemetry.db", "SELECT count(*) FROM chunk"), 2);
+    cr_assert_eq(run_policies(store).rows, 10);
+    cr_assert_eq(count_rows(store, "a"), 10);
     edgeops_store_close(store);
 }
 
@@ -603,7 +651,7 @@ Test(store_retention, aggregates_neither_stop_it_nor_miss_what_it_drops) {
                              .rollups = {60 * EDGEOPS_SECOND},
                              .rollup_count = 1};
         CHECK_OK(eop_policy_put(eop_store_catalog(store), &policy));
-        CHECK_OK(eop_retention_run(&done, store, false, NULL, NULL));
+        CHECK_OK(eop_retention_run(&done, store, EOP_RETENTION_DROP, NULL, NULL));
         dropped += done.rows;
     }
     atomic_store(&p.stop, true);

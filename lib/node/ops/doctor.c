@@ -344,7 +344,7 @@ static void check_retention(doctor *d) {
     char detail[200];
     edgeops_status status = eop_policy_list(d->node->catalog, count_policy, &policies);
     if (status == EDGEOPS_OK && policies > 0) {
-        status = eop_retention_run(&due, d->node->store, true, go_on, d);
+        status = eop_retention_run(&due, d->node->store, EOP_RETENTION_LOOK, go_on, d);
     }
     if (status == EDGEOPS_E_CANCELED || status == EDGEOPS_E_BUSY ||
         (status == EDGEOPS_OK && policies == 0)) {

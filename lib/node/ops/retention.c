@@ -150,9 +150,10 @@ static bool go_on(void *user_data) {
 
 static void retain_work(eop_job *job, void *user_data) {
     work *w = user_data;
+    bool dry = eop_json_bool(w->call->args, "dry_run", false);
     w->job = job;
     eop_job_end(job, eop_retention_run(&w->retained, w->call->node->store,
-                                       eop_json_bool(w->call->args, "dry_run", false), go_on, w));
+                                       dry ? EOP_RETENTION_DRY : EOP_RETENTION_DROP, go_on, w));
 }
 
 static eop_json *retain_result(const work *w) {
