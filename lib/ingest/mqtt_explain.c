@@ -10,6 +10,7 @@
 
 #include "base/compiler.h"
 #include "base/error.h"
+#include "base/locale.h"
 
 void eop_mqtt_tls_reason(char *out, size_t out_size, const char *text, size_t size) {
     static const char mark[] = "error:";
@@ -60,15 +61,6 @@ static const struct {
     {0xA2, "wildcards are not supported"},
 };
 
-/* Whether the text says the same as words, in capitals or not; the words are letters of ASCII. */
-static bool repeats(const char *words, const char *text, size_t size) {
-    size_t i = 0;
-    while (i < size && words[i] != '\0' && (words[i] | 0x20) == (text[i] | 0x20)) {
-        i++;
-    }
-    return i == size && words[i] == '\0';
-}
-
 void eop_mqtt_reason(char *out, size_t out_size, int code, const char *said, size_t size) {
     const char *words = "no reason given";
     for (size_t i = 0; i < EOP_COUNT(reasons); i++) {
@@ -80,7 +72,7 @@ void eop_mqtt_reason(char *out, size_t out_size, int code, const char *said, siz
     if (code >= 0x80) {
         used = snprintf(out, out_size, "%s (0x%02X)", words, (unsigned)code);
     }
-    bool same = said != NULL && repeats(words, said, size);
+    bool same = said != NULL && size == strlen(words) && eop_ascii_equal(words, said, size);
     if (said == NULL || size == 0 || same || (size_t)used + 3 >= out_size) {
         return;
     }
