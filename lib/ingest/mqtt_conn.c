@@ -44,7 +44,13 @@ static bool wants_clean_session(const eop_mqtt_conn *conn) {
     return conn->clear || (!conn->publisher && conn->config->clean_session);
 }
 
+/* Paho gives up after 2.5 times this: 1.5 times the keep-alive, as a broker does. */
+static uint16_t ping_interval(uint16_t keep_alive_s) {
+    return keep_alive_s * 3 / 5 > 0 ? (uint16_t)(keep_alive_s * 3 / 5) : 1;
+}
+
 static void connected(eop_mqtt_conn *conn) {
+    conn->ping_s = ping_interval(conn->announced.keep_alive_s);
     pthread_mutex_lock(&conn->mutex);
     if (conn->phase == EOP_MQTT_OPENING) {
         conn->phase = EOP_MQTT_CONNECTED;
@@ -81,13 +87,12 @@ static void on_lost(void *context, char *cause) {
     eop_mqtt_conn_end(context, EOP_MQTT_LOST, 0, NULL);
 }
 
-/* Why a connection that was up has ended: called right after on_lost, see ask_for_the_reason(). Paho
- * itself closes it when a ping is not answered, and otherwise when the socket has an error. */
+/* Why a connection that was up has ended: called right after on_lost, see set_watch(). Paho itself
+ * closes it when a ping is not answered, and otherwise when the socket has an error. */
 static void note_end(eop_mqtt_conn *conn, const char *message) {
     char text[EOP_MQTT_REASON_SIZE] = "the broker closed it and gave no reason";
     if (message != NULL && strcmp(message, "MQTTProtocol_closeSession") == 0) {
-        snprintf(text, sizeof(text), "the broker has not answered for %d s",
-                 conn->keep_alive_s * 3 / 2);
+        snprintf(text, sizeof(text), "the broker has not answered for %d s", conn->ping_s * 3 / 2);
     }
     pthread_mutex_lock(&conn->mutex);
     if (conn->phase == EOP_MQTT_LOST && conn->reason[0] == '\0') {
@@ -104,11 +109,12 @@ static void on_ended5(void *context, MQTTAsync_failureData5 *data) {
     note_end(context, data->message);
 }
 
-/* Paho says why a connection ended to the attempt's onFailure only, which it clears on success. To
- * connect a handle that is connected sets it again and does nothing else, here on Paho's thread,
- * after the clearing. Should the connection break before Paho looks at that request, Paho connects
- * once more, without credentials, until the link closes the handle. */
-static void ask_for_the_reason(void *context, char *cause) {
+/* Paho takes its pace of pings from what CONNECT asks for, whatever CONNACK says, and tells why a
+ * connection ended to the attempt's onFailure only, which it clears on success. To connect a handle
+ * that is connected sets both again and does nothing else, here on Paho's thread, after the
+ * clearing. Should the connection break before Paho looks at that request, Paho connects once more,
+ * without credentials, until the link closes the handle. */
+static void set_watch(void *context, char *cause) {
     eop_mqtt_conn *conn = context;
     MQTTAsync_connectOptions connect = MQTTAsync_connectOptions_initializer;
     MQTTAsync_connectOptions connect5 = MQTTAsync_connectOptions_initializer5;
@@ -123,7 +129,7 @@ static void ask_for_the_reason(void *context, char *cause) {
         connect.onFailure = on_ended;
     }
     connect.context = conn;
-    connect.keepAliveInterval = conn->keep_alive_s;
+    connect.keepAliveInterval = conn->ping_s;
     connect.ssl = conn->config->tls ? &tls : NULL;
     (void)MQTTAsync_connect(conn->handle, &connect);
 }
@@ -215,7 +221,7 @@ static edgeops_status make_handle(eop_mqtt_conn *conn, const eop_mqtt_conn_optio
         goto out;
     }
     MQTTAsync_setCallbacks(conn->handle, conn, on_lost, eop_mqtt_conn_arrived, NULL);
-    MQTTAsync_setConnected(conn->handle, conn, ask_for_the_reason);
+    MQTTAsync_setConnected(conn->handle, conn, set_watch);
     if (config->v5) {
         MQTTAsync_setDisconnected(conn->handle, conn, on_disconnected);
     }
@@ -274,7 +280,7 @@ static edgeops_status begin_connect(eop_mqtt_conn *conn, const char *password) {
     }
     connect.context = conn;
     set_session(conn, &connect, &properties);
-    connect.keepAliveInterval = conn->keep_alive_s;
+    connect.keepAliveInterval = config->keep_alive_s;
     connect.connectTimeout = EOP_MQTT_CONNECT_TIMEOUT_S;
     connect.automaticReconnect = 0;
     connect.username = config->user;
@@ -353,10 +359,7 @@ edgeops_status eop_mqtt_conn_open(eop_mqtt_conn **out, const eop_mqtt_conn_optio
     conn->user_data = options->user_data;
     conn->publisher = options->publisher;
     conn->clear = options->clear;
-    conn->keep_alive_s =
-        options->keep_alive_s > 0 ? options->keep_alive_s : conn->config->keep_alive_s;
     eop_mqtt_terms_default(&conn->announced, conn->config);
-    conn->announced.keep_alive_s = conn->keep_alive_s;
     conn->patience = options->patience > 0 ? options->patience : REPLY_TIMEOUT;
     if (options->in_flight > 0) {
         conn->slots = eop_calloc(options->in_flight, sizeof(*conn->slots));
@@ -487,9 +490,6 @@ edgeops_status eop_mqtt_conn_wait_up(eop_mqtt_conn *conn, char *detail, size_t s
         return explain_loss(conn);
     }
     eop_mqtt_anchor_pace();
-    if (conn->announced.v5 && conn->announced.keep_alive_s < conn->keep_alive_s) {
-        return EDGEOPS_DONE;
-    }
     snprintf(detail, size, "connected to %s:%u%s", conn->config->host, (unsigned)conn->config->port,
              conn->config->tls ? " (TLS)" : "");
     return conn->publisher || conn->clear ? EDGEOPS_OK : wait_subscribed(conn, detail, size);
@@ -513,7 +513,7 @@ const eop_mqtt_granted *eop_mqtt_conn_granted(const eop_mqtt_conn *conn, size_t 
 
 /* While a write does not complete, Paho neither pings nor looks whether pings are answered. */
 static edgeops_status wait_publishing(eop_mqtt_conn *conn, eop_mqtt_phase *next) {
-    edgeops_duration pause = conn->keep_alive_s * EDGEOPS_SECOND / 2;
+    edgeops_duration pause = conn->ping_s * EDGEOPS_SECOND / 2;
     edgeops_status status = EDGEOPS_E_TIMEOUT;
     while (status == EDGEOPS_E_TIMEOUT) {
         status = eop_mqtt_conn_wait_phase(conn, EOP_MQTT_CONNECTED, eop_monotonic() + pause, next);
@@ -521,8 +521,7 @@ static edgeops_status wait_publishing(eop_mqtt_conn *conn, eop_mqtt_phase *next)
             return eop_fail(EDGEOPS_E_CLOSED, "mqtt",
                             "connection to %s:%u lost: the broker has not answered for %d s, and "
                             "takes no more data",
-                            conn->config->host, (unsigned)conn->config->port,
-                            conn->keep_alive_s * 5 / 2);
+                            conn->config->host, (unsigned)conn->config->port, conn->ping_s * 5 / 2);
         }
     }
     return status;

@@ -13,13 +13,12 @@
  *   What comes twice the store drops. In MQTT 5 Paho's callback comes before PUBREC.
  * - A DISCONNECT from the broker (MQTT 5) makes Paho close the socket and call `disconnected`,
  *   nothing else: that is the end of the link.
- * - Paho pings when nothing was sent, or came, for the keep-alive, and gives up when nothing comes
- *   for 1.5 times as long after that: a silent peer is noticed after 2.5 times the keep-alive. It
- *   looks at most every tenth of the keep-alive of whichever handle connected last in the process,
- *   and when a poll of a second ends: see eop_mqtt_anchor_pace(). It takes no notice of the
- *   broker's own keep-alive in CONNACK; it notices nothing while a write is under way, which
- *   eop_mqtt_conn_stuck() makes up for where more sends wait behind that one; and it says why a link ended to who asked to connect only:
- *   see ask_for_the_reason() in mqtt_conn.c.
+ * - Paho pings when nothing was sent, or came, for an interval, and gives up when nothing comes for
+ *   1.5 intervals after that; the interval is the keep-alive that we asked for in CONNECT, whatever
+ *   CONNACK says, unless it is set again: set_watch() in mqtt_conn.c. It looks at most every tenth
+ *   of the interval of whichever handle connected last in the process, and when a poll of a second
+ *   ends: see eop_mqtt_anchor_pace(). It notices nothing while a write is under way, which
+ *   eop_mqtt_conn_stuck() makes up for where more sends wait behind that one.
  * - When a QoS 1 or 2 send meets a socket error, Paho frees topic and payload but keeps them in its
  *   list of unacknowledged messages; cleaning the session, resending or destroying the handle then
  *   uses them again. So a publishing handle never has clean session set on Paho's side (MQTT 5:
@@ -88,7 +87,6 @@ typedef struct eop_mqtt_conn_options {
     const char *address;          /**< numeric host, used instead of the name unless TLS is on */
     const char *client_id_suffix; /**< "" or what sets this client apart */
     const char *client_id;        /**< that the broker gave before; NULL: the configuration's */
-    uint16_t keep_alive_s;        /**< that the broker asked for before; 0: the configuration's */
     bool publisher;               /**< does not subscribe */
     bool clear;                   /**< only to make the broker forget the session */
     edgeops_duration patience;    /**< with an answer to the attempt; 0: 15 s */
@@ -101,9 +99,8 @@ typedef struct eop_mqtt_conn_options {
  * be read. */
 edgeops_status eop_mqtt_conn_open(eop_mqtt_conn **out, const eop_mqtt_conn_options *options);
 /** Waits until connected and, unless it is a publisher, subscribed. E_CANCELED when interrupted;
- * EDGEOPS_DONE when the broker wants a shorter keep-alive, which Paho does not obey: close, and
- * connect again with what it announced; else an error whose detail is for the user. *detail: what
- * we are connected to; at least 200 bytes. */
+ * else an error whose detail is for the user. *detail: what we are connected to; at least 200
+ * bytes. */
 edgeops_status eop_mqtt_conn_wait_up(eop_mqtt_conn *conn, char *detail, size_t size);
 /** What the broker announced and granted. Valid from a wait_up without an error to close. */
 const eop_mqtt_announced *eop_mqtt_conn_announced(const eop_mqtt_conn *conn);

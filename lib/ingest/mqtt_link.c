@@ -65,7 +65,6 @@ struct eop_mqtt_link {
     edgeops_duration patience;
     edgeops_duration away; /* since when there is no connection */
     edgeops_duration backoff;
-    uint16_t keep_alive_s;                  /* that the broker asked for; 0: none */
     char client_id[EOP_MQTT_MAX_CLIENT_ID]; /* that the broker gave; "": none */
 };
 
@@ -129,7 +128,6 @@ static eop_mqtt_conn_options conn_options(const eop_mqtt_link *link, const char 
         .address = address,
         .client_id_suffix = link->options.client_id_suffix,
         .client_id = link->client_id[0] != '\0' ? link->client_id : NULL,
-        .keep_alive_s = link->keep_alive_s,
         .patience = link->patience,
         .publisher = link->options.publisher,
         .in_flight = link->options.in_flight,
@@ -168,49 +166,17 @@ static bool wants_clear(const eop_mqtt_link *link) {
     return link->options.publisher && !link->options.config->v5 && !link->cleared;
 }
 
-/* What the broker gave is ours from now on: another client id would lose the session. */
-static void take_identity(eop_mqtt_link *link, const eop_mqtt_announced *announced) {
-    if (announced->client_id[0] != '\0') {
-        memcpy(link->client_id, announced->client_id, sizeof(link->client_id));
-    }
-    if (announced->keep_alive_s < link->options.config->keep_alive_s) {
-        link->keep_alive_s = announced->keep_alive_s;
-    }
-}
-
 static void report_up(eop_mqtt_link *link, eop_mqtt_conn *conn, const char *detail) {
     eop_mqtt_terms terms = {.announced = eop_mqtt_conn_announced(conn)};
     terms.granted = eop_mqtt_conn_granted(conn, &terms.granted_count);
     bool kept = !link->options.publisher && terms.announced->session_expiry_s > 0;
+    /* What the broker gave is ours from now on: another client id would lose the session. */
+    if (terms.announced->client_id[0] != '\0') {
+        memcpy(link->client_id, terms.announced->client_id, sizeof(link->client_id));
+    }
     terms.session_lost = link->had_session && !terms.announced->session_present;
     link->had_session = kept;
     link->options.on_state(EDGEOPS_OK, detail, link->generation, &terms, link->options.user_data);
-}
-
-/* Connects. A broker that wants a shorter keep-alive is left and connected to again, with what it
- * announced: each time it is shorter, so this ends. */
-static edgeops_status connect_once(eop_mqtt_link *link, eop_mqtt_conn **out, const char *address,
-                                   char detail[DETAIL]) {
-    edgeops_status status = EDGEOPS_DONE;
-    while (status == EDGEOPS_DONE) {
-        eop_mqtt_conn_options options = conn_options(link, address);
-        status = eop_mqtt_conn_open(out, &options);
-        if (status < 0) {
-            return status;
-        }
-        set_conn(link, *out);
-        status = eop_mqtt_conn_wait_up(*out, detail, DETAIL);
-        if (status >= 0) {
-            const eop_mqtt_announced *announced = eop_mqtt_conn_announced(*out);
-            take_identity(link, announced);
-        }
-        if (status == EDGEOPS_DONE) {
-            set_conn(link, NULL);
-            eop_mqtt_conn_close(*out);
-            *out = NULL;
-        }
-    }
-    return status;
 }
 
 /* Connects, stays until the link breaks. Gives the reason, its text in `detail`, and how long the
@@ -226,7 +192,12 @@ static edgeops_status run_once(eop_mqtt_link *link, char detail[DETAIL], edgeops
         status = clear_session(link, address);
     }
     if (status == EDGEOPS_OK) {
-        status = connect_once(link, &conn, address, detail);
+        eop_mqtt_conn_options options = conn_options(link, address);
+        status = eop_mqtt_conn_open(&conn, &options);
+    }
+    if (status == EDGEOPS_OK) {
+        set_conn(link, conn);
+        status = eop_mqtt_conn_wait_up(conn, detail, DETAIL);
     }
     link->hung = status == EDGEOPS_E_TIMEOUT;
     if (link->hung && reached) {

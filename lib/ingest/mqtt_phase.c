@@ -13,9 +13,8 @@
 /* How often Paho is woken while a connection is being made, in its first second and later. */
 #define WAKE_OFTEN  (5 * EDGEOPS_MILLISECOND)
 #define WAKE_SELDOM (50 * EDGEOPS_MILLISECOND)
-/* Such a keep-alive would pass while Paho sleeps in its poll. */
-#define SHORT_KEEP_ALIVE_S 2
-#define WAKE_TO_PING       (200 * EDGEOPS_MILLISECOND)
+/* A ping each second would be late while Paho sleeps in its poll. */
+#define WAKE_TO_PING (200 * EDGEOPS_MILLISECOND)
 
 void eop_mqtt_conn_end(eop_mqtt_conn *conn, eop_mqtt_phase next, int code, const char *reason) {
     pthread_mutex_lock(&conn->mutex);
@@ -46,7 +45,7 @@ static edgeops_duration next_look(const eop_mqtt_conn *conn, edgeops_duration be
     edgeops_duration now = eop_monotonic();
     edgeops_duration pause = now - begin < EDGEOPS_SECOND ? WAKE_OFTEN : WAKE_SELDOM;
     if (conn->phase != EOP_MQTT_OPENING) {
-        if (conn->keep_alive_s > SHORT_KEEP_ALIVE_S) {
+        if (conn->ping_s > 1) {
             return deadline;
         }
         pause = WAKE_TO_PING;

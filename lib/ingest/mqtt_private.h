@@ -45,7 +45,7 @@ struct eop_mqtt_conn {
     bool publisher;
     bool clear;
     edgeops_duration patience;
-    uint16_t keep_alive_s;
+    uint16_t ping_s;    /* how often Paho pings; written until EOP_MQTT_CONNECTED */
     char client_id[64]; /* its beginning, for messages */
     MQTTAsync handle;
     MQTTClient_persistence early; /* mqtt_receive.c */

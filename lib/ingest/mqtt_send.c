@@ -180,7 +180,7 @@ bool eop_mqtt_conn_stuck(eop_mqtt_conn *conn) {
         conn->waiting_since = now;
     }
     /* As long as Paho takes to notice a silent broker; more for what a slow network takes. */
-    edgeops_duration patience = conn->keep_alive_s * EDGEOPS_SECOND * 5 / 2 +
+    edgeops_duration patience = conn->ping_s * EDGEOPS_SECOND * 5 / 2 +
                                 (edgeops_duration)(bytes / SLOWEST) * EDGEOPS_SECOND;
     return now - conn->waiting_since >= patience;
 }
