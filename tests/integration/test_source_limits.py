@@ -149,6 +149,8 @@ def test_the_memory_of_a_huge_message_is_given_back(tmp_path, publish, version):
         add_source(node, broker, "--asset", "{2}", "--mqtt-version", version)
         publish(broker, [("plant/a", {"time": T0, "x": 1})])
         wait_messages(node, 1)
+        if re.search("lib[at]san", open(f"/proc/{node.process.pid}/maps").read()):
+            pytest.skip("a sanitizer keeps what was freed")
         before = memory(node, "VmRSS")
         publish(broker, [("plant/a", b"a" * 60_000_000), ("plant/a", {"time": T0 + 1, "x": 1})])
         now = wait_messages(node, 2 if version == "5" else 3)
