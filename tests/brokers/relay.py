@@ -8,6 +8,7 @@ It writes one line per fact to LOG, each with the monotonic time in seconds:
     up T N           connection N of the node has its SUBACK
     down T N         connection N, which was up, ended
     ack T SEQ        the node acknowledged (PUBACK or PUBREC without an error) the message with that "seq"
+    left T SEQ       the node had the message, and its connection ended before it acknowledged
 What the node wrote is read and noted also when the node is dead by then: it promised.
 """
 import asyncio
@@ -113,6 +114,7 @@ class Relay:
         await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         if up:
             self.note("down", f"{time.monotonic():.4f}", number)
+            up = False
         if ways[1].done():
             # The broker went: what the node still says until it notices is a promise, too.
             with contextlib.suppress(OSError):
@@ -121,6 +123,8 @@ class Relay:
             self.ended.set()
         for way in ways:
             way.cancel()
+        for seq in pending.values():
+            self.note("left", f"{time.monotonic():.4f}", seq)
         node_writer.transport.abort()
         broker_writer.close()
 

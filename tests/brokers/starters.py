@@ -201,7 +201,7 @@ class Mochi(Broker):
     def here(cls):
         if not shutil.which("go", path=PATH):
             missing("mochi: go is not installed")
-        places = {"GOPATH": "go", "GOCACHE": "go-cache", "GOTMPDIR": "go-tmp"}
+        places = {"GOPATH": "go", "GOCACHE": "go-cache", "GOTMPDIR": "go-tmp", "XDG_CONFIG_HOME": "go-config"}
         for place in places.values():
             (STORE / place).mkdir(parents=True, exist_ok=True)
         cls.made = once("mochi", ["go.mod", "go.sum", "main.go"], ["go", "build", "-o", "mochi", "."],

@@ -35,6 +35,7 @@ class Log:
     def __init__(self, file):
         lines = [line.split() for line in file.read_text().splitlines()]
         self.acknowledged = {int(words[2]) for words in lines if words[0] == "ack"}
+        self.left = {int(words[2]) for words in lines if words[0] == "left"} - self.acknowledged
         self.listens = [float(words[1]) for words in lines if words[0] == "listens"]
         self.ups = [float(words[1]) for words in lines if words[0] == "up"]
         # When the node went from no connection to one or more, and back.
@@ -110,6 +111,7 @@ def test_what_was_acknowledged_is_stored_once_and_states_are_true(name, version,
     untruths = [told.untruth(*one) for one in taken if one[2] is not None]
     print(f"{name} {version}: {acknowledged} messages the broker took, {reached} a second; {len(told.acknowledged)} "
           f"of them acknowledged by the node, {len(stored)} stored, {len(lost)} lost, {len(stored) - len(set(stored))} doubled; "
+          f"{len(told.left)} that the broker did not pass on again; "
           f"{len(untruths)} samples, longest untruth {max(untruths):.2f} s; back after "
           f"{', '.join(f'{s:.2f}' for s in told.returns())} s")
     assert not lost and len(stored) == len(set(stored))
