@@ -273,7 +273,9 @@ static edgeops_duration next_pause(eop_mqtt_link *link, edgeops_status status,
         link->backoff = BACKOFF_SHORT;
     }
     edgeops_duration pause = link->backoff;
-    if (life == 0 && may_pass(status) && now - link->away < YOUNG) {
+    /* A connection that ended soon may be the second restart in a row; more are a quarrel. */
+    bool young = life == 0 || (!link->taken_over && link->short_lives < REPEATS);
+    if (young && may_pass(status) && now - link->away < YOUNG) {
         edgeops_duration most = link->hung ? BACKOFF_HUNG : BACKOFF_YOUNG;
         pause = pause < most ? pause : most;
         /* The doubling begins when it counts. */

@@ -486,6 +486,16 @@ Test(ingest_mqtt_link, is_back_soon_after_a_broker_that_was_not_available) {
 }
 
 /* Nothing listens to SYN: the queue of a listener is full. */
+Test(ingest_mqtt_link, is_back_soon_after_the_second_restart_in_a_row) {
+    comes_back(2500, NULL);
+    fake_broker_hang_up(broker, true);
+    WAIT_FOR(!now_heard().up);
+    edgeops_duration begin = eop_monotonic();
+    fake_broker_back(broker);
+    WAIT_FOR(now_heard().up);
+    cr_expect_lt(since(begin), 1.7, "%.2f s", since(begin));
+}
+
 Test(ingest_mqtt_link, is_back_soon_after_a_void) {
     enum { FILL = 8 };
     struct sockaddr_in address = {.sin_family = AF_INET};
