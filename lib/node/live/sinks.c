@@ -80,6 +80,8 @@ struct eop_sinks {
     bool up;
     bool slow;
     bool draining;
+    int below;     /* the link took only messages of a lower QoS at the last pump; 3: all */
+    size_t window; /* QoS 1 and 2: what it takes, as far as is known */
     edgeops_duration up_at;
     eop_sink **items;
     size_t count;
@@ -327,6 +329,8 @@ void eop_sinks_delivered(eop_sinks *s, const uint64_t *ids, size_t n, edgeops_du
 void eop_sinks_up(eop_sinks *s, edgeops_duration now) {
     s->up = true;
     s->up_at = now;
+    s->window = EOP_SINKS_IN_FLIGHT;
+    s->below = 3;
     for (size_t i = 0; i < s->count; i++) {
         eop_sink *sink = s->items[i];
         edgeops_duration pause = sink->hold != HOLD_HUNG_UP ? 0 : sink->pause;
@@ -409,7 +413,6 @@ static void took_off(eop_sink *sink, const eop_outbox_message *message, edgeops_
     sink->newest = now;
     sink->trying = sink->hold != HOLD_NONE || sink->suspect;
     sink->size = message->size;
-    sink->qos = message->qos;
     sink->retain = message->retain;
     if (sink->topic == NULL || strcmp(sink->topic, message->topic) != 0) {
         eop_free(sink->topic);
@@ -423,6 +426,7 @@ static edgeops_status send_one(const eop_outbox_message *message, void *user_dat
     eop_sink *sink = turn->sink;
     eop_sinks *s = sink->owner;
     turn->listed++;
+    sink->qos = message->qos;
     if (find_flight(s, message->id) != NULL || is_acked(s, message->id)) {
         sink->sent = message->id;
         return EDGEOPS_OK;
@@ -575,26 +579,46 @@ static size_t allowance(const eop_sinks *s, const eop_sink *sink, size_t share,
     return mine < left ? mine : left;
 }
 
-/* The sinks in turn, each up to its share. */
-static void serve_all(eop_sinks *s, edgeops_duration now) {
+static size_t acked_flights(const eop_sinks *s) {
+    size_t n = 0;
+    for (size_t i = 0; i < s->flying; i++) {
+        n += s->flights[i].qos > 0;
+    }
+    return n;
+}
+
+static size_t share_of(const eop_sinks *s) {
     size_t active = 0;
     for (size_t i = 0; i < s->count; i++) {
         const eop_sink *sink = s->items[i];
         active += is_plain(sink) && (sink->more || sink->under_way > 0);
     }
-    size_t share = active > 0 ? EOP_SINKS_IN_FLIGHT / active : 1;
+    return active < s->window ? s->window / (active > 0 ? active : 1) : 1;
+}
+
+/* The sinks in turn, each up to its share. When the link takes no more of one quality of service, it
+ * may still take lower ones. */
+static void serve_all(eop_sinks *s, edgeops_duration now) {
+    size_t share = share_of(s);
     size_t first = s->turn;
-    bool again = false;
-    for (size_t i = 0; !again && i < s->count; i++) {
+    int below = 3;
+    for (size_t i = 0; i < s->count; i++) {
         size_t at = (first + i) % s->count;
+        eop_sink *sink = s->items[at];
         size_t before = s->flying;
         size_t max = 0;
-        while (!again && (max = allowance(s, s->items[at], share > 0 ? share : 1, now)) > 0) {
-            again = serve(s->items[at], max, now) == EDGEOPS_E_AGAIN;
+        while (sink->qos < below && (max = allowance(s, sink, share, now)) > 0) {
+            if (serve(sink, max, now) == EDGEOPS_E_AGAIN) {
+                below = sink->qos < below ? sink->qos : below;
+            }
         }
         if (s->flying > before && s->turn == first) {
             s->turn = at + 1; /* it was the first to send: the next one is, the next time */
         }
+    }
+    s->below = below;
+    if (below == 1) { /* with 2 there may be a limit for it alone */
+        s->window = acked_flights(s) > 0 ? acked_flights(s) : 1;
     }
 }
 
@@ -741,7 +765,13 @@ void eop_sink_ask(eop_sink_status *out, const eop_sink *sink, edgeops_duration n
         out->state = EOP_SINK_HELD;
         out->reason = sink->reason != NULL ? sink->reason : "out of memory";
         out->lasts = now - sink->held_at;
-    } else if (out->oldest >= SLOW_AFTER) {
+        return;
+    }
+    edgeops_duration oldest = oldest_of(sink->owner, NULL, now);
+    if (sink->qos >= sink->owner->below && sink->more && oldest > out->oldest) {
+        out->oldest = oldest; /* it waits for what another one has under way */
+    }
+    if (out->oldest >= SLOW_AFTER) {
         out->state = EOP_SINK_SLOW;
     }
 }
