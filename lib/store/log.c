@@ -61,18 +61,26 @@ void eop_store_place_text(char text[EOP_PLACE_TEXT], const eop_place *place) {
     }
 }
 
-/* Writes a line for each place of the journal, and for each gap in its ordinals. */
-static void log_places(edgeops_store *store, const eop_log *log) {
+/* Writes a line for each of the journal's places of one sort, up to some. */
+static void log_places(edgeops_store *store, const eop_log *log, bool torn) {
     size_t count = 0;
+    int lines = 0;
     const eop_place *places = eop_journal_places(&count, store->journal);
-    for (size_t i = 0; i < count && i < LINES_MAX; i++) {
+    for (size_t i = 0; i < count && lines < LINES_MAX; i++) {
         char text[EOP_PLACE_TEXT];
-        bool torn = places[i].kind == EOP_PLACE_TORN;
+        if ((places[i].kind == EOP_PLACE_TORN) != torn) {
+            continue;
+        }
         eop_store_place_text(text, &places[i]);
         eop_log_write(log, torn ? EDGEOPS_LOG_INFO : EDGEOPS_LOG_ERROR, "store",
                       "data/journal/%016llu.seg %s", (unsigned long long)places[i].segment, text);
+        lines++;
     }
-    for (size_t i = 0; count > 0 && i < store->loss_count && i < LINES_MAX; i++) {
+}
+
+/* Writes a line for each gap in the ordinals of the journal. */
+static void log_losses(edgeops_store *store, const eop_log *log) {
+    for (size_t i = 0; i < store->loss_count && i < LINES_MAX; i++) {
         const eop_loss *loss = &store->losses[i];
         char *name = NULL;
         pthread_mutex_lock(&store->lock);
@@ -111,7 +119,11 @@ void eop_store_set_log(edgeops_store *store, const eop_log *log) {
                       "crash or power cut)",
                       (unsigned long long)torn);
     }
-    log_places(store, log);
+    log_places(store, log, false);
+    log_places(store, log, true);
+    if (damaged + torn > 0) {
+        log_losses(store, log);
+    }
     if (skipped > 0) {
         eop_log_write(log, EDGEOPS_LOG_WARN, "store",
                       "%llu rows of the journal belong to no asset any more and were left out",

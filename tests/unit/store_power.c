@@ -208,6 +208,39 @@ Test(store_power, durability_process_loses_only_what_is_newer_than_the_interval)
     }
 }
 
+/* The segment takes no more rows, and what it has becomes chunks. */
+Test(store_power, a_failed_sync_in_the_background_loses_nothing) {
+    disk_plan fail = {.calls = DISK_SYNC, .name = ".seg", .nth = 1, .action = DISK_FAIL};
+    edgeops_store *store = NULL;
+    edgeops_store_options options = EDGEOPS_STORE_OPTIONS_INIT;
+    options.free_floor_bytes = 1;
+    options.sync_interval = EDGEOPS_MILLISECOND;
+    CHECK_OK(edgeops_store_open(&store, home, &options));
+    disk_watch(folder, false);
+    disk_set(&fail);
+    CHECK_OK(put(store, "a", 0, 0, "x", f64(0), NULL));
+    uint64_t first = eop_journal_active(store->journal);
+    while (!disk_happened()) {
+        sched_yield();
+    }
+    for (bool doubtful = false; !doubtful;) {
+        pthread_mutex_lock(&store->lock);
+        doubtful = store->doubtful_segment == first;
+        pthread_mutex_unlock(&store->lock);
+    }
+    CHECK_OK(put(store, "a", 1, 0, "x", f64(1), NULL));
+    while (!all_synced(store)) {
+        sched_yield();
+    }
+    cr_assert_eq(eop_journal_active(store->journal), first + 1);
+    cr_assert_eq(ask_sql("data/telemetry.db", "SELECT sum(rows) FROM chunk"), 1);
+    disk_release();
+    edgeops_store_close(store);
+    store = open_as(EDGEOPS_DURABILITY_PROCESS);
+    cr_assert_eq(count_rows(store, "a"), 2);
+    edgeops_store_close(store);
+}
+
 /* One turn of the writer. */
 static edgeops_status do_nothing(edgeops_store *store, void *data) {
     (void)store;
