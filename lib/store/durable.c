@@ -110,12 +110,6 @@ void eop_store_sync_recent(edgeops_duration *due, edgeops_store *store) {
     pthread_mutex_lock(&store->lock);
     bool recent = is_recent(store);
     bool ripe = recent && *due != 0 && now >= *due;
-    if (ripe && store->loose_blobs > 0) {
-        /* First, so that few rows are on the disk without their blobs. */
-        pthread_mutex_unlock(&store->lock);
-        (void)eop_blob_sync_rows(store); /* who needs it tries again and reports */
-        pthread_mutex_lock(&store->lock);
-    }
     if (ripe && !store->syncing) {
         status = sync_journal(store);
         recent = is_recent(store);
@@ -125,10 +119,15 @@ void eop_store_sync_recent(edgeops_duration *due, edgeops_store *store) {
     } else if (*due == 0 || ripe) {
         *due = now + store->options.sync_interval;
     }
+    bool blobs = ripe && store->loose_blobs > 0;
     pthread_mutex_unlock(&store->lock);
     if (status != EDGEOPS_OK) {
         eop_store_log(store, EDGEOPS_LOG_WARN, "cannot sync the journal: %s",
                       edgeops_error_last()->message);
+    }
+    if (blobs) {
+        /* Last, because they may take long, and samples without them do not wait for them. */
+        (void)eop_blob_sync_rows(store); /* who needs it tries again and reports */
     }
 }
 

@@ -107,15 +107,19 @@ static void *disturb(void *data) {
     eop_outbox_message message = {.destination = "m", .topic = "t", .payload = "p", .size = 1};
     (void)data;
     for (int i = 0; atomic_load(&writing) > 0; i++) {
-        const char *x = "x";
-        edgeops_value value = {.type = EDGEOPS_TYPE_FLOAT64, .as.f64 = i};
-        edgeops_sample sample = {"short-lived", i, 0, 1, &x, &value};
+        const char *names[2] = {"x", "image"};
+        char image[300] = {(char)(i / 2), (char)(i / 512)};
+        edgeops_value values[2] = {
+            {.type = EDGEOPS_TYPE_FLOAT64, .as.f64 = i},
+            {.type = EDGEOPS_TYPE_BLOB, .size = sizeof image, .as.data = image}};
+        edgeops_sample sample = {"short-lived", i, 0, 2, names, values};
         eop_store_stats stats;
         MUST(edgeops_store_append(NULL, store, &sample, 1, NULL) == EDGEOPS_OK);
         MUST(eop_outbox_commit(eop_store_catalog(store), "d", (uint64_t)i, "{}", &message, 1) ==
              EDGEOPS_OK);
         MUST(eop_store_ready(store) == EDGEOPS_OK);
         MUST(eop_store_get_stats(store, &stats) == EDGEOPS_OK);
+        MUST(i % 7 != 0 || eop_store_sync(store) == EDGEOPS_OK);
         MUST(i % 10 != 0 || eop_store_flush(store) == EDGEOPS_OK);
         MUST(i % 20 != 3 || edgeops_asset_remove(store, "short-lived") == EDGEOPS_OK);
     }
