@@ -254,6 +254,24 @@ Test(ingest_source, mqtt_without_a_broker_conforms) {
     conforms("mqtt", mqtt_config);
 }
 
+Test(ingest_source, a_driver_may_say_nothing_of_its_link) {
+    char *json = NULL;
+    write_rows(1);
+    edgeops_source_options options = collector_options(&c, "replay", replay_config(""));
+    edgeops_source *source = open_source(&options);
+    cr_expect_eq(edgeops_source_connection(&json, source), EDGEOPS_E_UNSUPPORTED);
+    cr_expect_null(json);
+    edgeops_source_close(source);
+    if (has_driver("mqtt")) {
+        options = collector_options(&c, "mqtt", mqtt_config);
+        source = open_source(&options);
+        cr_assert_eq(edgeops_source_connection(&json, source), EDGEOPS_OK);
+        cr_expect_not_null(strstr(json, "\"up\":false"), "%s", json);
+        edgeops_free(json);
+        edgeops_source_close(source);
+    }
+}
+
 Test(ingest_source, an_absent_broker_is_named) {
     if (!has_driver("mqtt")) {
         cr_skip("built without MQTT");
