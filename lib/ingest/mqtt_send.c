@@ -63,6 +63,10 @@ static void on_unsent5(void *context, MQTTAsync_failureData5 *data) {
     eop_mqtt_slot *s = context;
     eop_mqtt_conn *conn = s->conn;
     uint64_t id = 0;
+    if (data->code == 0 && data->reasonCode == MQTTREASONCODE_PACKET_IDENTIFIER_NOT_FOUND) {
+        delivered(s); /* only PUBCOMP may say so: the broker had the message with PUBREC */
+        return;
+    }
     if (data->code != 0 || data->reasonCode < MQTTREASONCODE_UNSPECIFIED_ERROR) {
         (void)end_send(s, data->code != MQTTASYNC_OPERATION_INCOMPLETE, &id);
         return;

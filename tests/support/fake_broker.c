@@ -163,12 +163,12 @@ static void take_publish(fake_broker *b, connection *c, uint8_t header, const ui
 }
 
 static void take_pubrel(fake_broker *b, connection *c, const uint8_t *p) {
-    uint8_t packet[] = {0x70, 2, p[0], p[1]};
+    uint8_t packet[] = {0x70, b->script.pubcomp != 0 ? 3 : 2, p[0], p[1], b->script.pubcomp};
     b->seen.pubrels++;
     if (!b->script.withhold) {
         c->under_way--;
         b->seen.under_way--;
-        put(c, packet, sizeof(packet));
+        put(c, packet, 2 + (size_t)packet[1]);
     }
 }
 

@@ -23,6 +23,7 @@ typedef struct fake_script {
     int suback;              /* what is granted: 0 as asked, else this + 1, or a code >= 0x80 */
     bool withhold;           /* no PUBACK, PUBREC, PUBCOMP */
     uint8_t puback;          /* reason in PUBACK and PUBREC, MQTT 5 */
+    uint8_t pubcomp;         /* reason in PUBCOMP */
     const char *puback_text; /* and its reason string; static */
     bool hang_up;            /* closes the connection instead of an answer */
     const char *only;        /* for topics that begin so; NULL: for all; static */

@@ -187,6 +187,14 @@ Test(ingest_mqtt_send, nobody_subscribed_is_no_refusal) {
     cr_expect(t.delivered == 2 && t.refused == 0);
 }
 
+/* A broker may have forgotten the number by PUBREL; the message it had. */
+Test(ingest_mqtt_send, a_forgotten_number_is_no_refusal) {
+    run_up(&(fake_script){.pubcomp = 0x92}, V5, true);
+    cr_assert_eq(send_to(1, "a", 10, 2, 0), EDGEOPS_OK);
+    cr_assert(test_run_until(ctx, is_done, NULL));
+    cr_expect(t.delivered == 1 && t.refused == 0);
+}
+
 Test(ingest_mqtt_send, a_host_that_does_not_ask_is_told_by_the_state) {
     run_up(&(fake_script){.puback = 0x97}, V5, false);
     cr_assert_eq(send_to(5, "a", 10, 1, 0), EDGEOPS_OK);
