@@ -193,7 +193,8 @@ class Mochi(Broker):
     """From the Go module proxy, where Go is there."""
 
     name = "mochi"
-    cannot = {"a session under load": "it drops messages that a node acknowledges late or comes back for"}
+    cannot = {"a session under load": "it drops messages that a node acknowledges late or comes back for",
+              "some limits": "it does not announce its maximum packet and that it retains nothing"}
     # What it drops like that comes back from its store without a packet id, and the session can never be used again.
     under_load = {"store": ""}
 
