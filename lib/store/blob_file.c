@@ -209,11 +209,31 @@ static edgeops_status check_content(int fd, const char *path, const char *wanted
     return status;
 }
 
+/* error: why there is no stat of it, 0 for none. */
+static edgeops_status check_size(const edgeops_blob *blob, const char *path, const char *hex,
+                                 const struct stat *st, int error) {
+    char why[96];
+    if (error == ENOENT) {
+        return fail_missing(hex);
+    }
+    if (error != 0) {
+        return eop_fail_errno(error, "store", "cannot read '%s'", path);
+    }
+    if (!S_ISREG(st->st_mode)) {
+        return fail_damaged(path, "it is not a regular file");
+    }
+    if ((uint64_t)st->st_size != blob->size) {
+        snprintf(why, sizeof why, "it has %llu bytes, not %llu", (unsigned long long)st->st_size,
+                 (unsigned long long)blob->size);
+        return fail_damaged(path, why);
+    }
+    return EDGEOPS_OK;
+}
+
 edgeops_status eop_blob_open(int *out, const edgeops_store *store, const edgeops_blob *blob,
                              bool content) {
     struct stat st;
     char hex[HEX_SIZE];
-    edgeops_status status = EDGEOPS_OK;
     *out = -1;
     eop_hex_put(hex, blob->digest, EOP_BLOB_DIGEST);
     char *path = eop_blob_path(store, blob->digest);
@@ -221,18 +241,9 @@ edgeops_status eop_blob_open(int *out, const edgeops_store *store, const edgeops
         return eop_fail_nomem("store");
     }
     int fd = eop_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0 && errno == ENOENT) {
-        status = fail_missing(hex);
-    } else if (fd < 0 || fstat(fd, &st) != 0) {
-        status = eop_fail_errno(errno, "store", "cannot read '%s'", path);
-    } else if (!S_ISREG(st.st_mode)) {
-        status = fail_damaged(path, "it is not a regular file");
-    } else if ((uint64_t)st.st_size != blob->size) {
-        char why[96];
-        snprintf(why, sizeof why, "it has %llu bytes, not %llu", (unsigned long long)st.st_size,
-                 (unsigned long long)blob->size);
-        status = fail_damaged(path, why);
-    } else if (content) {
+    int error = fd >= 0 && fstat(fd, &st) == 0 ? 0 : errno;
+    edgeops_status status = check_size(blob, path, hex, &st, error);
+    if (status == EDGEOPS_OK && content) {
         status = check_content(fd, path, hex);
     }
     if (status == EDGEOPS_OK) {
@@ -245,11 +256,24 @@ edgeops_status eop_blob_open(int *out, const edgeops_store *store, const edgeops
 }
 
 edgeops_status eop_blob_check(const edgeops_store *store, const edgeops_blob *blob, bool content) {
+    struct stat st;
+    char hex[HEX_SIZE];
     int fd = -1;
-    edgeops_status status = eop_blob_open(&fd, store, blob, content);
-    if (fd >= 0) {
-        close(fd);
+    if (content) {
+        edgeops_status status = eop_blob_open(&fd, store, blob, true);
+        if (fd >= 0) {
+            close(fd);
+        }
+        return status;
     }
+    eop_hex_put(hex, blob->digest, EOP_BLOB_DIGEST);
+    char *path = eop_blob_path(store, blob->digest);
+    if (path == NULL) {
+        return eop_fail_nomem("store");
+    }
+    int error = stat(path, &st) == 0 ? 0 : errno;
+    edgeops_status status = check_size(blob, path, hex, &st, error);
+    eop_free(path);
     return status;
 }
 

@@ -45,7 +45,7 @@ eop_blob_use eop_blob_use_again(edgeops_store *store, const uint8_t *digest, con
  * says what to do. */
 edgeops_status eop_blob_open(int *fd, const edgeops_store *store, const edgeops_blob *blob,
                              bool content);
-/** The same without opening it. */
+/** The same; without `content` the file is not opened. */
 edgeops_status eop_blob_check(const edgeops_store *store, const edgeops_blob *blob, bool content);
 
 /** Brings the names of the files in these folders to the disk. */
