@@ -12,7 +12,7 @@
 
 #define MS EDGEOPS_MILLISECOND
 
-enum { MESSAGES = 4000, WIRE = 300, SINKS = 4 };
+enum { MESSAGES = 4000, WIRE = 300, SINKS = 20 };
 
 typedef enum place { WAITS, ASIDE, GONE } place;
 typedef enum answer { ACK, REFUSE, HANG_UP, REFUSE_AND_HANG_UP, SILENCE } answer;
@@ -46,7 +46,8 @@ static struct {
 
 static eop_sinks *sinks;
 static eop_sink *sink[SINKS];
-static const char *const names[] = {"a", "b", "c", "d"};
+static const char *const names[SINKS] = {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j",
+                                         "k", "l", "m", "n", "o", "p", "q", "r", "s", "t"};
 
 static int sink_of(const char *name) {
     return name[0] - 'a';
@@ -561,6 +562,40 @@ Test(node_live_sinks, a_broker_that_restarts_holds_nobody) {
         expect_state(0, EOP_SINK_OK, NULL);
     }
     expect_once(0);
+}
+
+Test(node_live_sinks, many_suspects_of_qos_0_do_not_keep_all_waiting) {
+    for (int s = 0; s < SINKS; s++) {
+        add(s, 5, 0);
+    }
+    turn(50 * MS);
+    link_down();
+    for (int s = 0; s < SINKS; s++) {
+        add(s, 5, 0);
+    }
+    turn(6 * EDGEOPS_SECOND);
+    for (int s = 0; s < SINKS; s++) {
+        expect_once(s);
+    }
+}
+
+static answer hangs_up_on_t(uint64_t id) {
+    return world.messages[id].sink == SINKS - 1 ? HANG_UP : ACK;
+}
+
+Test(node_live_sinks, the_one_among_many_is_found) {
+    world.broker = hangs_up_on_t;
+    for (int i = 0; i < 40; i++) {
+        for (int s = 0; s < SINKS; s++) {
+            add(s, 2, 0);
+        }
+        turn(EDGEOPS_SECOND);
+    }
+    expect_state(SINKS - 1, EOP_SINK_HELD, "hangs up");
+    for (int s = 0; s < SINKS - 1; s++) {
+        expect_state(s, EOP_SINK_OK, NULL);
+        cr_expect(lt(sz, count_of(s, WAITS), 20));
+    }
 }
 
 Test(node_live_sinks, a_peer_that_was_silent_for_long_blames_nobody) {

@@ -26,6 +26,7 @@
 #define BLAME_WRITTEN EDGEOPS_SECOND
 #define QUIET         (500 * EDGEOPS_MILLISECOND)
 #define STRIKES       2
+#define TRIALS_FOR    (5 * EDGEOPS_SECOND) /* on a new link, until all may send */
 #define ALONE_FOR     (2 * EDGEOPS_SECOND) /* the others wait no longer for a trial */
 #define SLOW_AFTER    (10 * EDGEOPS_SECOND)
 #define SAY_EVERY     (60 * EDGEOPS_SECOND)
@@ -50,6 +51,7 @@ struct eop_sink {
     bool more;     /* there may be messages past `sent` */
     bool proved;   /* the broker took one on this link */
     bool suspect;
+    edgeops_duration tried_at;
     bool blamed; /* for the end of the last link */
     bool trying; /* a message is under way that decides */
     uint32_t under_way;
@@ -377,12 +379,15 @@ void eop_sinks_down(eop_sinks *s, edgeops_duration now) {
     if (!s->up) {
         return; /* told again that there is none */
     }
+    /* One that had the link for itself answers for it alone. */
+    const eop_sink *only = s->alone != NULL && is_blamed(s->alone, now) ? s->alone : NULL;
     for (size_t i = 0; i < s->count; i++) {
-        blamed += is_blamed(s->items[i], now);
+        eop_sink *sink = s->items[i];
+        sink->blamed = only != NULL ? sink == only : is_blamed(sink, now);
+        blamed += sink->blamed;
     }
     for (size_t i = 0; i < s->count; i++) {
         eop_sink *sink = s->items[i];
-        sink->blamed = is_blamed(sink, now);
         if (sink->blamed) {
             blame(sink, blamed == 1, now);
         }
@@ -499,7 +504,14 @@ static bool must_wait(const eop_sinks *s, const eop_sink *sink, edgeops_duration
     return false;
 }
 
-/* Suspects first, those with the fewest strikes before others. */
+static bool goes_before(const eop_sink *a, const eop_sink *b) {
+    if ((a->hold != HOLD_NONE) != (b->hold != HOLD_NONE)) {
+        return b->hold != HOLD_NONE;
+    }
+    return a->strikes != b->strikes ? a->strikes < b->strikes : a->tried_at < b->tried_at;
+}
+
+/* Suspects first: those with the fewest strikes, then those that were tried longest ago. */
 static eop_sink *choose(const eop_sinks *s, edgeops_duration now) {
     eop_sink *best = NULL;
     for (size_t i = 0; i < s->count; i++) {
@@ -509,8 +521,7 @@ static eop_sink *choose(const eop_sinks *s, edgeops_duration now) {
             (held ? now < sink->retry_at : must_wait(s, sink, now))) {
             continue;
         }
-        if (best == NULL || (best->hold != HOLD_NONE && !held) ||
-            (!held && sink->strikes < best->strikes)) {
+        if (best == NULL || goes_before(sink, best)) {
             best = sink;
         }
     }
@@ -524,8 +535,16 @@ static void give_up(eop_sink *sink, edgeops_duration now) {
     end_alone(sink);
 }
 
+/* With many suspects: those that did not get their turn go first the next time. */
+static void end_trials(eop_sinks *s) {
+    for (size_t i = 0; i < s->count; i++) {
+        s->items[i]->suspect = s->items[i]->suspect && s->items[i]->strikes > 0;
+    }
+}
+
 /* E_AGAIN: the sink cannot send now. */
 static edgeops_status serve_trial(eop_sink *sink, edgeops_duration now) {
+    sink->tried_at = now;
     if (sink->culprit != 0) {
         sink->sent = sink->sent > sink->culprit ? sink->sent : sink->culprit;
         sink->probing = true;
@@ -539,12 +558,26 @@ static edgeops_status serve_trial(eop_sink *sink, edgeops_duration now) {
     return serve(sink, 1, now);
 }
 
+/* Nobody acknowledges these: they count as under way for a moment. */
+static bool wrote_just_now(const eop_sinks *s, const eop_sink *but, edgeops_duration now) {
+    for (size_t i = 0; i < s->count; i++) {
+        const eop_sink *sink = s->items[i];
+        if (sink != but && sink->wrote != 0 && now - sink->wrote < QUIET) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Whether one sink has the link for itself now. */
 static bool serve_alone(eop_sinks *s, edgeops_duration now) {
     if (s->alone != NULL && now - s->alone_at >= ALONE_FOR) {
         give_up(s->alone, now);
     }
     for (;;) {
+        if (s->alone == NULL && now - s->up_at >= TRIALS_FOR) {
+            end_trials(s);
+        }
         if (s->alone == NULL) {
             s->alone = choose(s, now);
             s->alone_at = now;
@@ -554,7 +587,8 @@ static bool serve_alone(eop_sinks *s, edgeops_duration now) {
             return false;
         }
         bool waits = sink->trying || (sink->hold != HOLD_NONE && now < sink->retry_at);
-        if (waits || s->flying > 0 || serve_trial(sink, now) == EDGEOPS_E_AGAIN) {
+        if (waits || s->flying > 0 || wrote_just_now(s, sink, now) ||
+            serve_trial(sink, now) == EDGEOPS_E_AGAIN) {
             return true;
         }
         if (!sink->trying && !sink->more && s->alone == sink) {
@@ -650,7 +684,9 @@ static edgeops_duration due_of(const eop_sinks *s, const eop_sink *sink) {
 }
 
 static edgeops_duration next_due(const eop_sinks *s, edgeops_duration now) {
-    edgeops_duration due = s->alone != NULL ? s->alone_at + ALONE_FOR : EDGEOPS_FOREVER;
+    edgeops_duration due = s->alone == NULL   ? EDGEOPS_FOREVER
+                           : s->alone->trying ? s->alone_at + ALONE_FOR
+                                              : now + PUMP_AGAIN;
     for (size_t i = 0; i < s->count; i++) {
         edgeops_duration at = due_of(s, s->items[i]);
         due = at < due ? at : due;
