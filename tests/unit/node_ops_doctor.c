@@ -314,6 +314,17 @@ Test(node_ops_doctor, a_changed_file_of_a_workflow_or_model_is_seen) {
     eop_free(module);
 }
 
+/* 'workflow rm' refuses it while there is a model. */
+Test(node_ops_doctor, a_model_without_its_workflow_is_a_failure) {
+    make_model(1);
+    expect_check(NULL, "model m1", "ok", "sizes");
+    char *entry = eop_path_join(fixture_home, "store/workflows/index/flow@1.0.0");
+    cr_assert(eq(int, unlink(entry), 0));
+    expect_check(NULL, "model m1", "fail", "its workflow 'flow@1.0.0' is missing");
+    expect_check("{\"deep\":true}", "model m1", "fail", "its workflow 'flow@1.0.0' is missing");
+    eop_free(entry);
+}
+
 Test(node_ops_doctor, what_unfinished_work_left_is_a_warning) {
     char *folder = eop_path_join(fixture_home, "models/.tmp-77");
     cr_assert(eq(int, eop_mkdirs(folder, 0700), EDGEOPS_OK));

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "node/home/models.h"
 #include "runtime/model_file.h"
 #include "runtime/seal.h"
 
@@ -90,6 +91,23 @@ edgeops_status eop_check_model(const edgeops_node *node, const eop_json *record,
         status = check_description(folder, record);
     }
     eop_free(folder);
+    return status;
+}
+
+edgeops_status eop_check_model_workflow(const edgeops_node *node, const eop_json *record) {
+    const eop_json *needed = eop_json_get(record, "workflow");
+    const char *digest = eop_json_string(needed, "digest", "");
+    edgeops_workflow *workflow = NULL;
+    char *store = eop_workflow_store(node);
+    edgeops_status status =
+        store != NULL ? edgeops_workflow_open(&workflow, store, digest) : eop_fail_nomem("node");
+    if (status == EDGEOPS_E_NOTFOUND) {
+        status =
+            eop_fail(EDGEOPS_E_NOTFOUND, "node", "its workflow '%s@%s' is missing",
+                     eop_json_string(needed, "name", ""), eop_json_string(needed, "version", ""));
+    }
+    edgeops_workflow_close(workflow);
+    eop_free(store);
     return status;
 }
 

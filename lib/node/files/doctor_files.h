@@ -11,6 +11,8 @@
 edgeops_status eop_check_workflow(const edgeops_workflow *workflow, bool deep);
 /** All files of a model, by its record. */
 edgeops_status eop_check_model(const edgeops_node *node, const eop_json *record, bool deep);
+/** Whether the workflow of a model is installed: 'workflow rm' leaves it there while there is the model. */
+edgeops_status eop_check_model_workflow(const edgeops_node *node, const eop_json *record);
 /** Counts what unfinished work left: ".tmp-..." in a folder, which need not be there. */
 uint64_t eop_count_temporary(const char *folder);
 

@@ -392,11 +392,16 @@ static edgeops_status check_workflow(const edgeops_workflow *workflow, void *use
 static edgeops_status check_model(const char *name, const char *json, void *user_data) {
     doctor *d = user_data;
     eop_json *record = NULL;
+    const char *hint = "train it again, or restore its folder from a backup";
     edgeops_status status = eop_json_parse(&record, json, strlen(json), "model", NULL);
     if (status == EDGEOPS_OK) {
         status = eop_check_model(d->node, record, d->deep);
     }
-    put_files(d, "model", name, status, "train it again, or restore its folder from a backup");
+    if (status == EDGEOPS_OK) {
+        status = eop_check_model_workflow(d->node, record);
+        hint = "add the workflow again from its package: the model works on then";
+    }
+    put_files(d, "model", name, status, hint);
     eop_json_free(record);
     return eop_job_canceled(d->job) ? EDGEOPS_E_CANCELED : EDGEOPS_OK;
 }
