@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Publishes numbered samples with quality of service 1 at a steady rate, through the broker's restarts.
+"""Publishes numbered samples at a steady rate, through the broker's restarts.
 
-    pourer.py PORT TOPIC RATE SECONDS
+    pourer.py PORT TOPIC RATE SECONDS QOS
 
 Ends when the broker has all; prints how many those are, and how many a second it managed to send.
 """
@@ -20,7 +20,7 @@ def sample(n, **more):
 
 
 def main():
-    port, topic, rate, seconds = int(sys.argv[1]), sys.argv[2], float(sys.argv[3]), float(sys.argv[4])
+    port, topic, rate, seconds, qos = int(sys.argv[1]), sys.argv[2], float(sys.argv[3]), float(sys.argv[4]), int(sys.argv[5])
     client = mqtt.Client(client_id="pourer", clean_session=False)
     client.max_inflight_messages_set(500)
     client.reconnect_delay_set(1, 1)
@@ -37,7 +37,7 @@ def main():
     while sent < total:
         due = min(total, round((time.monotonic() - begun) * rate))
         while sent < due:
-            client.publish(topic, sample(sent), qos=1)
+            client.publish(topic, sample(sent), qos)
             sent += 1
         time.sleep(0.002)
     reached = sent / (time.monotonic() - begun)

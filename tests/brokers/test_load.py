@@ -23,7 +23,9 @@ FULL = "EDGEOPS_TEST_ROUNDS" in os.environ
 RATE, SECONDS, KILLS, RESTARTS = (2000, 20, 5, 2) if FULL else (500, 3, 1, 1)
 CHOSEN = os.environ.get("EDGEOPS_TEST_BROKER", "").split() or (
     [name for name in KINDS if name != "hivemq"] if FULL else ["aedes", "mosquitto"])
-PAIRS = [(name, version) for name in CHOSEN for version in (KINDS[name].versions if FULL else KINDS[name].versions[-1:])]
+RUNS = [(name, version, 1) for name in CHOSEN for version in (KINDS[name].versions if FULL else KINDS[name].versions[-1:])]
+if FULL and "aedes" in CHOSEN:
+    RUNS.append(("aedes", "3.1.1", 2))  # which passes what it had queued on with 2, to a subscription with 1
 HERE = pathlib.Path(__file__).resolve().parent
 GRACE_S = 0.3  # from a change to the first answer that tells of it
 BACK_S = 2.0   # from the broker's listening to the node's SUBACK
@@ -76,8 +78,8 @@ def disturb(w, dice):
             w.running("in", seconds=5)
 
 
-@pytest.mark.parametrize("name,version", PAIRS)
-def test_what_was_acknowledged_is_stored_once_and_states_are_true(name, version, tmp_path, new_node):
+@pytest.mark.parametrize("name,version,qos", RUNS)
+def test_what_was_acknowledged_is_stored_once_and_states_are_true(name, version, qos, tmp_path, new_node):
     KINDS[name].here()
     seed = int(os.environ.get("EDGEOPS_TEST_SEED", time.time_ns() % 1_000_000))
     print(f"EDGEOPS_TEST_SEED={seed}")
@@ -91,7 +93,7 @@ def test_what_was_acknowledged_is_stored_once_and_states_are_true(name, version,
             w = World(broker, node, version)
             w.add("in", "plant/in", port=relay_port)
             samples = Samples(w, "in")
-            pourer = subprocess.Popen([sys.executable, HERE / "pourer.py", str(broker.port), "plant/in", str(RATE), str(SECONDS)],
+            pourer = subprocess.Popen([sys.executable, HERE / "pourer.py", *map(str, [broker.port, "plant/in", RATE, SECONDS, qos])],
                                       stdout=subprocess.PIPE, text=True)
             disturb(w, random.Random(seed))
             acknowledged, reached = map(int, pourer.communicate(timeout=SECONDS + 90)[0].split())
@@ -109,7 +111,7 @@ def test_what_was_acknowledged_is_stored_once_and_states_are_true(name, version,
     told = Log(log)
     lost = told.acknowledged - set(stored)
     untruths = [told.untruth(*one) for one in taken if one[2] is not None]
-    print(f"{name} {version}: {acknowledged} messages the broker took, {reached} a second; {len(told.acknowledged)} "
+    print(f"{name} {version} QoS {qos}: {acknowledged} messages the broker took, {reached} a second; {len(told.acknowledged)} "
           f"of them acknowledged by the node, {len(stored)} stored, {len(lost)} lost, {len(stored) - len(set(stored))} doubled; "
           f"{len(told.left)} that the broker did not pass on again; "
           f"{len(untruths)} samples, longest untruth {max(untruths):.2f} s; back after "
