@@ -128,8 +128,8 @@ static void accept_anchor(void) {
     }
 }
 
-/* Connecting a handle that is connected changes nothing but that pace; 0 for the keep-alive makes it
- * the shortest. */
+/* Connecting a handle that is connected changes nothing but that pace; 0 for the keep-alive makes
+ * it the shortest. */
 void eop_mqtt_anchor_pace(void) {
     pthread_mutex_lock(&mutex);
     bool known = up;

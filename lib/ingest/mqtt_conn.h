@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One connection to a broker, on a client handle of its own (mqtt_conn.c and those that share
- * mqtt_private.h with it). With mqtt_anchor.c the only files that know Paho; the place of its rules:
+ * mqtt_private.h with it). With mqtt_anchor.c and mqtt_release.c the only files that know Paho; the
+ * place of its rules:
  *
  * - Callbacks run on Paho's two threads under its one global mutex. So no lock of ours is held
  *   while Paho is called, and nothing waits in a callback. Lock order: Paho, link, connection.

@@ -91,10 +91,11 @@ int eop_mqtt_conn_arrived(void *context, char *topic, int topic_size, MQTTAsync_
 void eop_mqtt_conn_take_early(eop_mqtt_conn *conn);
 /** Waits on the condition, its mutex held; false when the deadline passed. */
 bool eop_mqtt_conn_wait_until(eop_mqtt_conn *conn, edgeops_duration deadline);
-/** Waits while the phase is `current`. Gives E_CANCELED or E_TIMEOUT, else OK and the next phase. */
+/** Waits while the phase is `current`: E_CANCELED, E_TIMEOUT, or OK and the next phase. */
 edgeops_status eop_mqtt_conn_wait_phase(eop_mqtt_conn *conn, eop_mqtt_phase current,
                                         edgeops_duration deadline, eop_mqtt_phase *next);
-/** Whether sends wait behind one that the broker does not read, for so long that it must be gone. */
+/** Whether sends have waited behind one that the broker does not read for so long that it must be
+ * gone. */
 bool eop_mqtt_conn_stuck(eop_mqtt_conn *conn);
 /** Ends the attempt or the link, unless it has ended before. */
 void eop_mqtt_conn_end(eop_mqtt_conn *conn, eop_mqtt_phase next, int code, const char *reason);

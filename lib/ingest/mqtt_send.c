@@ -56,8 +56,8 @@ static void on_unsent(void *context, MQTTAsync_failureData *data) {
     (void)end_send(context, data->code != MQTTASYNC_OPERATION_INCOMPLETE, &id);
 }
 
-/* A refused message has its end as a delivered one has: nothing of it is left in Paho, which after a
- * refused PUBREC sends no PUBREL. `code` tells the two apart from a lost link, where Paho may leave
+/* A refused message has its end as a delivered one has: nothing of it is left in Paho, which after
+ * a refused PUBREC sends no PUBREL. `code` is 0 then, but not for a lost link, where Paho may leave
  * reasonCode uninitialized. 0x10, no matching subscribers, is a success. */
 static void on_unsent5(void *context, MQTTAsync_failureData5 *data) {
     eop_mqtt_slot *s = context;
@@ -148,9 +148,9 @@ edgeops_status eop_mqtt_conn_send(eop_mqtt_conn *conn, const edgeops_message *me
     return eop_fail(EDGEOPS_E_AGAIN, "mqtt", "no link (%d)", code);
 }
 
-/* The first message that Paho has not begun to write; -1: it has begun all. Its list has the numbers
- * of those (0 for QoS 0), then of those that are not acknowledged; both ascend, the first go on
- * from the second. */
+/* The first message that Paho has not begun to write; -1: it has begun all. Paho's list has the
+ * numbers of those, 0 for QoS 0, and then of those that are not acknowledged yet. Both ascend, and
+ * the ones not begun are the newer. */
 static int first_unwritten(eop_mqtt_conn *conn) {
     MQTTAsync_token *tokens = NULL;
     if (MQTTAsync_getPendingTokens(conn->handle, &tokens) != MQTTASYNC_SUCCESS || tokens == NULL) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sends messages over a link of its own and reports what the broker has and what it refuses. Paho's
- * threads only note deliveries, refusals and changes of the link under `mutex` and wake the loop;
- * the host's callbacks run on the context's thread, ends of messages over a link before its loss. */
+ * threads only note deliveries, refusals and changes of the link under `mutex` and wake the loop.
+ * The host's callbacks run on the context's thread: what became of messages before the loss of
+ * their link. */
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
