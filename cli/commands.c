@@ -11,6 +11,7 @@
 #define PATH(name, value, key, help)        {name, CLI_FILE, value, help, key, NULL, 0, false}
 #define OUTPUT(help)                        {"output", CLI_FILE, "FILE", help, NULL, NULL, 'o', false}
 #define INTEGER(name, value, key, help)     {name, CLI_INTEGER, value, help, key, NULL, 0, false}
+#define NEED_INTEGER(name, value, key, help) {name, CLI_INTEGER, value, help, key, NULL, 0, true}
 #define NUMBER(name, value, key, help)      {name, CLI_NUMBER, value, help, key, NULL, 0, false}
 #define TIME(name, key, help)               {name, CLI_TIME, "TIME", help, key, NULL, 0, false}
 #define NEED_TIME(name, key, help)          {name, CLI_TIME, "TIME", help, key, NULL, 0, true}
@@ -33,6 +34,7 @@
 #define OP_TEXT(name, value, key)           TEXT(name, value, key, NULL)
 #define OP_NEED(name, value, key)           NEED(name, value, key, NULL)
 #define OP_INTEGER(name, value, key)        INTEGER(name, value, key, NULL)
+#define OP_NEED_INTEGER(name, value, key)   NEED_INTEGER(name, value, key, NULL)
 #define OP_TIME(name, key)                  TIME(name, key, NULL)
 #define OP_NEED_TIME(name, key)             NEED_TIME(name, key, NULL)
 #define OP_DURATION(name, key)              DURATION(name, key, NULL)
@@ -110,6 +112,8 @@ static const cli_option source_config_options[] = {
     SOURCE_OPTIONS, OFF("no-start", "start", "add it stopped"), OPTIONS_END};
 static const cli_option source_test_options[] = {
     SOURCE_OPTIONS, OP_INTEGER("seconds", "N", "seconds"), OPTIONS_END};
+static const cli_option source_set_options[] = {
+    OP_NEED_INTEGER("max-assets", "N", "max_assets"), OPTIONS_END};
 static const cli_option source_show_options[] = {
     OP_INTEGER("dead-letters", "N", "dead_letters"), OPTIONS_END};
 
@@ -328,6 +332,7 @@ static const cli_command commands[] = {
     {"source", "add", NULL, NULL, arg_name, source_config_options, "source.add", cli_source_add},
     {"source", "ls", NULL, NULL, NULL, NULL, "source.ls", NULL},
     {"source", "show", NULL, NULL, arg_name, source_show_options, "source.show", NULL},
+    {"source", "set", NULL, NULL, arg_name, source_set_options, "source.set", NULL},
     {"source", "rm", NULL, NULL, arg_name, NULL, "source.rm", NULL},
     {"source", "start", NULL, NULL, arg_name, NULL, "source.start", NULL},
     {"source", "stop", NULL, NULL, arg_name, NULL, "source.stop", NULL},

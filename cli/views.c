@@ -93,6 +93,7 @@ static const struct {
             SOURCE_WARNINGS,
             {"dead letters", "dead_letters", FIELDS({"TIME", "time", CLI_AS_TIME}, {"TOPIC", "topic", CLI_AS_TEXT}, {"BYTES", "message_size", CLI_AS_TEXT},
             {"REASON", "reason", CLI_AS_TEXT}), NULL}), NULL}},
+    {"source.set", {FIELDS({"max assets", "config.max_assets", CLI_AS_TEXT}), SECTIONS(SOURCE_WARNINGS), NULL}},
     {"source.rm", {NULL, NULL, "removed source %s"}},
     {"source.start", {FIELDS({"state", "state", CLI_AS_TEXT}, {"detail", "detail", CLI_AS_TEXT}), SECTIONS(SOURCE_WARNINGS), "started source %s"}},
     {"source.stop", {NULL, NULL, "stopped source %s"}},

@@ -82,6 +82,29 @@ def test_a_source_makes_no_more_assets_than_it_may(tmp_path, publish):
         assert len(assets(node)) == 21 and assets(node)["a3"] == 2
 
 
+def test_the_limit_is_raised_while_it_runs_and_what_is_removed_counts_no_more(tmp_path, publish):
+    with Broker(tmp_path) as broker, Node(tmp_path) as node:
+        node.run("node", "init")
+        node.serve()
+        add_source(node, broker, "--asset", "{2}", "--max-assets", "2")
+        publish(broker, [(f"plant/a{i}", {"time": T0, "x": i}) for i in range(3)])
+        [warning] = wait_messages(node, 3)["warnings"]
+        assert "made 2 assets, max_assets is 2" in warning and "source set plant --max-assets N" in warning
+        assert any(c["detail"] == warning and c["state"] == "warn" for c in node.json("doctor", check=False)["checks"])
+        node.run("asset", "rm", "a0")
+        assert shown(node)["warnings"] == []
+        publish(broker, [(f"plant/{name}", {"time": T0 + 1, "x": 1}) for name in ("b0", "b1")])
+        assert wait_messages(node, 5)["stats"]["dead"] == 2 and set(assets(node)) == {"a1", "b0"}
+        assert "max assets  3" in node.run("source", "set", "plant", "--max-assets", "3").stdout
+        publish(broker, [(f"plant/{name}", {"time": T0 + 2, "x": 1}) for name in ("b1", "b2")])
+        assert wait_messages(node, 7)["stats"]["dead"] == 3 and set(assets(node)) == {"a1", "b0", "b1"}
+        node.run("source", "stop", "plant")
+        node.stop()
+        node.serve()
+        assert shown(node)["config"]["max_assets"] == 3 and shown(node)["state"] == "stopped"
+        assert "made 3 assets, max_assets is 3" in shown(node)["warnings"][0]
+
+
 def test_a_replay_is_bounded_too_and_keeps_what_may_be(tmp_path):
     file = tmp_path / "rows.csv"
     file.write_text("time,id,x\n" + "".join(f"{T0 + i},{i % 5},{i}\n" for i in range(200)))

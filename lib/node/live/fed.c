@@ -57,6 +57,21 @@ void eop_fed_drop(eop_fed *fed, uint64_t hash) {
     pthread_mutex_unlock(&fed->lock);
 }
 
+/* Which of them it made is not known: one that was there before counts as made, too. */
+void eop_fed_removed(eop_fed *fed, uint64_t hash) {
+    eop_map *maps[] = {&fed->now, &fed->before};
+    bool fed_it = false;
+    pthread_mutex_lock(&fed->lock);
+    for (size_t i = 0; i < EOP_COUNT(maps); i++) {
+        if (eop_map_has(maps[i], hash)) {
+            eop_map_remove(maps[i], hash, 1);
+            fed_it = true;
+        }
+    }
+    fed->made -= fed_it && fed->made > 0;
+    pthread_mutex_unlock(&fed->lock);
+}
+
 uint64_t eop_fed_made(eop_fed *fed) {
     pthread_mutex_lock(&fed->lock);
     uint64_t made = fed->made;

@@ -26,6 +26,8 @@ uint64_t eop_fed_hash(const char *asset);
 bool eop_fed_note(eop_fed *fed, uint64_t hash);
 /** Takes an asset out again that was noted and did not come about. Any thread. */
 void eop_fed_drop(eop_fed *fed, uint64_t hash);
+/** The asset was removed: it counts no more. Any thread. */
+void eop_fed_removed(eop_fed *fed, uint64_t hash);
 /** Any thread. */
 bool eop_fed_has(eop_fed *fed, uint64_t hash);
 /** How many assets the source made, in this process and earlier ones. Any thread. */

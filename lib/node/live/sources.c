@@ -41,17 +41,18 @@ typedef struct rate {
 struct eop_source {
     edgeops_node *node;
     char *name;
-    eop_json *record;       /**< name, driver, config, enabled, created */
+    eop_json *record;       /**< name, driver, config, enabled, created; loop's thread */
+    eop_json *channels;     /**< the configuration's, never changed: driver's threads read it */
     edgeops_source *source; /**< NULL when it cannot be opened, see problem */
     char *problem;
     bool running;
     rate rate;
     eop_fed fed;
     eop_connection connection;
-    uint64_t max_assets;        /**< that it may make */
-    atomic_uint_fast64_t ahead; /**< samples that the store found so; driver's threads */
-    atomic_bool capped;         /**< a sample was refused because of max_assets */
-    atomic_bool declare_failed; /**< said once */
+    atomic_uint_fast64_t max_assets; /**< that it may make; driver's threads read it */
+    atomic_uint_fast64_t ahead;      /**< samples that the store found so; driver's threads */
+    atomic_bool capped;              /**< a sample was refused because of max_assets */
+    atomic_bool declare_failed;      /**< said once */
     pthread_mutex_t lock;
     /* Guarded by lock: a driver's threads write them. */
     letter *letters[LETTERS_MAX];
@@ -71,12 +72,10 @@ static void letter_free(letter *l) {
 
 /* The units of the configuration: the payload decoder gives values, the store keeps units. */
 static void declare_channels(eop_source *s, const char *asset) {
-    const eop_json *config = eop_json_get(s->record, "config");
-    const eop_json *channels = eop_json_get(eop_json_get(config, "payload"), "channels");
-    if (channels == NULL) {
+    if (s->channels == NULL) {
         return;
     }
-    for (const eop_json *c = eop_json_first(channels); c != NULL; c = eop_json_next(c)) {
+    for (const eop_json *c = eop_json_first(s->channels); c != NULL; c = eop_json_next(c)) {
         const char *unit = eop_json_string(c, "unit", "");
         edgeops_type type;
         uint32_t length;
@@ -104,14 +103,15 @@ static edgeops_status refuse_asset(eop_source *s) {
     }
     return eop_fail(EDGEOPS_E_INVALID, "node", "would make asset %llu; max_assets is %llu",
                     (unsigned long long)eop_fed_made(&s->fed) + 1,
-                    (unsigned long long)s->max_assets);
+                    (unsigned long long)atomic_load(&s->max_assets));
 }
 
 static edgeops_status on_samples(edgeops_append_result *result, const edgeops_sample *samples,
                                  size_t n, const edgeops_append_options *options, void *user_data) {
     eop_source *s = user_data;
     eop_admitted a;
-    edgeops_status status = eop_admit(&a, &s->fed, s->node->store, samples, n, s->max_assets);
+    edgeops_status status =
+        eop_admit(&a, &s->fed, s->node->store, samples, n, atomic_load(&s->max_assets));
     if (status != EDGEOPS_OK) {
         return status;
     }
@@ -285,6 +285,7 @@ static void source_free(eop_source *s) {
     eop_connection_dispose(&s->connection);
     eop_free(s->problem);
     eop_json_free(s->record);
+    eop_json_free(s->channels);
     eop_free(s->name);
     eop_free(s);
 }
@@ -304,8 +305,11 @@ static edgeops_status source_new(eop_source **out, edgeops_node *node, const cha
     atomic_init(&s->ahead, 0);
     atomic_init(&s->capped, false);
     atomic_init(&s->declare_failed, false);
-    s->max_assets =
-        (uint64_t)eop_json_integer(eop_json_get(record, "config"), "max_assets", EOP_MAX_ASSETS);
+    atomic_init(&s->max_assets, (uint64_t)eop_json_integer(eop_json_get(record, "config"),
+                                                           "max_assets", EOP_MAX_ASSETS));
+    const eop_json *payload = eop_json_get(eop_json_get(record, "config"), "payload");
+    const eop_json *channels = eop_json_get(payload, "channels");
+    s->channels = channels != NULL ? eop_json_copy(channels) : NULL;
     s->name = eop_strdup(name);
     if (s->name == NULL) {
         source_free(s);
@@ -471,6 +475,29 @@ edgeops_status eop_source_add(eop_source **out, edgeops_node *node, const char *
     return status;
 }
 
+edgeops_status eop_source_set_max_assets(eop_source *s, uint64_t max) {
+    eop_json *record = eop_json_copy(s->record);
+    eop_json *config = eop_json_copy(eop_json_get(record, "config"));
+    eop_json_set_integer(config, "max_assets", (int64_t)max);
+    eop_json_set(record, "config", config);
+    edgeops_status status = eop_put_record(s->node, "source", s->name, record, false);
+    if (status == EDGEOPS_OK) {
+        eop_json_free(s->record);
+        s->record = record;
+        record = NULL;
+        atomic_store(&s->max_assets, max);
+        atomic_store(&s->capped, false);
+    }
+    eop_json_free(record);
+    return status;
+}
+
+void eop_sources_asset_removed(edgeops_node *node, const char *asset) {
+    for (size_t i = 0; i < node->source_count; i++) {
+        eop_fed_removed(&node->sources[i]->fed, eop_fed_hash(asset));
+    }
+}
+
 edgeops_status eop_source_enable(eop_source *s, bool enable) {
     if (is_enabled(s) != enable) {
         eop_json_set_bool(s->record, "enabled", enable);
@@ -537,12 +564,14 @@ static void get_connection(eop_json **connection, eop_json **warnings, eop_sourc
                            const edgeops_source_stats *stats) {
     eop_connection_get(connection, warnings, &s->connection, s->source);
     uint64_t made = eop_fed_made(&s->fed);
-    if (made >= s->max_assets) {
+    if (made >= atomic_load(&s->max_assets)) {
         add_warning(*warnings,
                     eop_format("made %llu assets, max_assets is %llu: a message for another one "
-                               "becomes a dead letter; see 'asset ls' for names that should not "
-                               "be there, else add the source again with a higher --max-assets",
-                               (unsigned long long)made, (unsigned long long)s->max_assets));
+                               "becomes a dead letter; remove those that should not be there "
+                               "('asset ls', 'asset rm'), or allow more with 'source set %s "
+                               "--max-assets N'",
+                               (unsigned long long)made,
+                               (unsigned long long)atomic_load(&s->max_assets), s->name));
     }
     if (stats->lost > 0) {
         add_warning(*warnings,

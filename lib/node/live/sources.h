@@ -15,6 +15,10 @@ eop_source *eop_source_find(edgeops_node *node, const char *name);
 /** config: copied. */
 edgeops_status eop_source_add(eop_source **out, edgeops_node *node, const char *name,
                               const char *driver, const eop_json *config, bool start);
+/** How many assets it may make, from now on. */
+edgeops_status eop_source_set_max_assets(eop_source *source, uint64_t max);
+/** Tells all sources that an asset was removed: one that made it may make another. */
+void eop_sources_asset_removed(edgeops_node *node, const char *asset);
 edgeops_status eop_source_enable(eop_source *source, bool enable);
 /** For one that nothing publishes through, with nothing left in its outbox. */
 edgeops_status eop_source_remove(eop_source *source);

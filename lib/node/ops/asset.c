@@ -170,7 +170,11 @@ static edgeops_status run_rm(edgeops_call *call, eop_json **result) {
     if (status != EDGEOPS_OK) {
         return status;
     }
-    return edgeops_asset_remove(call->node->store, name);
+    status = edgeops_asset_remove(call->node->store, name);
+    if (status == EDGEOPS_OK) {
+        eop_sources_asset_removed(call->node, name);
+    }
+    return status;
 }
 
 const eop_op eop_asset_ops[] = {

@@ -224,6 +224,19 @@ static edgeops_status run_stop(edgeops_call *call, eop_json **result) {
     return status;
 }
 
+static edgeops_status run_set(edgeops_call *call, eop_json **result) {
+    eop_source *source = named(call);
+    if (source == NULL) {
+        return EDGEOPS_E_NOTFOUND;
+    }
+    uint64_t max = (uint64_t)eop_json_integer(call->args, "max_assets", 0);
+    edgeops_status status = eop_source_set_max_assets(source, max);
+    if (status == EDGEOPS_OK) {
+        *result = eop_source_describe(source);
+    }
+    return status;
+}
+
 static edgeops_status check_unused(const edgeops_node *node, const char *source) {
     for (size_t i = 0; i < node->deployment_count; i++) {
         const eop_json *record = eop_deployment_record(node->deployments[i]);
@@ -418,9 +431,15 @@ static edgeops_status test_start(edgeops_call *call) {
 }
 
 const eop_op eop_source_ops[] = {
-    {&eop_spec_driver_ls, .run = run_driver_ls},  {&eop_spec_driver_show, .run = run_driver_show},
-    {&eop_spec_source_add, .start = add_start},   {&eop_spec_source_ls, .run = run_ls},
-    {&eop_spec_source_show, .run = run_show},     {&eop_spec_source_start, .start = start_start},
-    {&eop_spec_source_stop, .run = run_stop},     {&eop_spec_source_rm, .run = run_rm},
-    {&eop_spec_source_test, .start = test_start}, {0},
+    {&eop_spec_driver_ls, .run = run_driver_ls},
+    {&eop_spec_driver_show, .run = run_driver_show},
+    {&eop_spec_source_add, .start = add_start},
+    {&eop_spec_source_ls, .run = run_ls},
+    {&eop_spec_source_show, .run = run_show},
+    {&eop_spec_source_start, .start = start_start},
+    {&eop_spec_source_stop, .run = run_stop},
+    {&eop_spec_source_rm, .run = run_rm},
+    {&eop_spec_source_set, .run = run_set},
+    {&eop_spec_source_test, .start = test_start},
+    {0},
 };
