@@ -10,8 +10,10 @@
 
 #include "base/file.h"
 #include "catalog/outbox.h"
+#include "catalog/policy.h"
 #include "store/inner.h"
 #include "store/queue.h"
+#include "store/retention.h"
 #include "store/room.h"
 
 enum { WRITERS = 2 };
@@ -105,8 +107,11 @@ static void *follow_rows(void *data) {
 
 static void *disturb(void *data) {
     eop_outbox_message message = {.destination = "m", .topic = "t", .payload = "p", .size = 1};
+    eop_policy policy = {.pattern = "short-lived", .max_age = EDGEOPS_SECOND};
     (void)data;
+    MUST(eop_policy_put(eop_store_catalog(store), &policy) == EDGEOPS_OK);
     for (int i = 0; atomic_load(&writing) > 0; i++) {
+        eop_retained due;
         const char *names[2] = {"x", "image"};
         char image[300] = {(char)(i / 2), (char)(i / 512)};
         edgeops_value values[2] = {
@@ -121,6 +126,9 @@ static void *disturb(void *data) {
         MUST(eop_store_get_stats(store, &stats) == EDGEOPS_OK);
         MUST(i % 7 != 0 || eop_store_sync(store) == EDGEOPS_OK);
         MUST(i % 10 != 0 || eop_store_flush(store) == EDGEOPS_OK);
+        MUST(i % 6 != 5 ||
+             eop_retention_run(&due, store, i % 12 == 5 ? EOP_RETENTION_DROP : EOP_RETENTION_DRY,
+                               NULL, NULL) == EDGEOPS_OK);
         MUST(i % 20 != 3 || edgeops_asset_remove(store, "short-lived") == EDGEOPS_OK);
     }
     return NULL;
@@ -154,6 +162,7 @@ int main(void) {
     rows = fewer != NULL ? strtoull(fewer, NULL, 10) : rows;
     options.segment_bytes = 1024 * 1024;
     options.free_floor_bytes = 1;
+    options.sync_interval = EDGEOPS_MILLISECOND; /* so that it happens, too */
     MUST(mkdtemp(folder) != NULL);
     MUST(edgeops_store_open(&store, folder, &options) == EDGEOPS_OK);
     edgeops_watch *watch = NULL;
