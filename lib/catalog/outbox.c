@@ -253,7 +253,7 @@ edgeops_status eop_outbox_again(uint64_t *out, eop_catalog *catalog, const char 
                 "store");
     sqlite3_stmt *update = NULL;
     uint64_t n = 0;
-    edgeops_status status = eop_catalog_begin_as(catalog, EOP_COMMIT_LAX);
+    edgeops_status status = eop_catalog_begin(catalog);
     if (status != EDGEOPS_OK) {
         return status;
     }
@@ -280,7 +280,7 @@ edgeops_status eop_outbox_again(uint64_t *out, eop_catalog *catalog, const char 
 static edgeops_status drop_some(uint64_t *out, eop_catalog *catalog, const char *destination,
                                 const char *deployment, bool refused, uint64_t max) {
     sqlite3_stmt *drop = NULL;
-    edgeops_status status = eop_catalog_begin_as(catalog, EOP_COMMIT_LAX);
+    edgeops_status status = eop_catalog_begin(catalog);
     if (status != EDGEOPS_OK) {
         return status;
     }
@@ -322,7 +322,7 @@ edgeops_status eop_outbox_drop(uint64_t *out, eop_catalog *catalog, const char *
 edgeops_status eop_outbox_purge(eop_catalog *catalog, const char *destination) {
     EOP_REQUIRE(catalog != NULL && destination != NULL, "store");
     sqlite3_stmt *purge = NULL;
-    edgeops_status status = eop_catalog_begin_as(catalog, EOP_COMMIT_LAX);
+    edgeops_status status = eop_catalog_begin(catalog);
     if (status != EDGEOPS_OK) {
         return status;
     }

@@ -154,6 +154,10 @@ static edgeops_status adopt(eop_outbox *o) {
         eop_sink *sink = NULL;
         status = eop_record_get(&record, o->node->catalog, "deployment", names[i]);
         if (status == EDGEOPS_E_NOTFOUND) {
+            eop_log_write(node_log(o->node), EDGEOPS_LOG_INFO, "node",
+                          "publishing through '%s': what deployment '%s' left, which was removed, "
+                          "is sent",
+                          o->source, names[i]);
             status = eop_sinks_add(&sink, o->sinks, names[i]);
         }
         eop_free(record);
