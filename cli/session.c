@@ -68,7 +68,9 @@ char *cli_home(const cli_call *call) {
 
 bool cli_home_exists(const char *home) {
     char *catalog = cli_format("%s/catalog.db", home);
-    bool exists = access(catalog, F_OK) == 0;
+    char *samples = cli_format("%s/data/telemetry.db", home);
+    bool exists = access(catalog, F_OK) == 0 || access(samples, F_OK) == 0;
+    free(samples);
     free(catalog);
     return exists;
 }
@@ -133,6 +135,9 @@ int cli_session_open(cli_session *session, const cli_call *call, edgeops_node_mo
         const char *hint = status == EDGEOPS_E_BUSY && !serves
                                ? "wait until it is done, or run `edgeopsctl node serve` so that "
                                  "several commands can work at the same time"
+                           : status == EDGEOPS_E_CORRUPT
+                               ? "'edgeopsctl node restore' makes a home of a backup; "
+                                 "look after the disk"
                                : NULL;
         code = cli_fail_last(status, hint);
         cli_session_close(session);
@@ -224,6 +229,10 @@ static char *hint_for(const cli_call *call, const char *operation, edgeops_statu
                       const char *message, int64_t run) {
     if (status == EDGEOPS_E_NOTFOUND) {
         return hint_of_missing(call, operation, message);
+    }
+    if (status == EDGEOPS_E_CORRUPT && strstr(message, "telemetry.db") != NULL) {
+        return cli_strdup("'edgeopsctl doctor --deep' names the asset, channel and time range that "
+                          "cannot be read: all else can");
     }
     if (run <= 0) {
         return NULL;

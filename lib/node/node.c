@@ -207,10 +207,15 @@ static edgeops_status check_options(const edgeops_node_options *options) {
     return EDGEOPS_OK;
 }
 
+/* A home that lost its catalog is there: the store says what it lost. */
 static edgeops_status check_exists(const edgeops_node *node) {
     char *catalog = eop_node_path(node, "catalog.db", NULL);
     bool exists = catalog != NULL && eop_file_exists(catalog);
     eop_free(catalog);
+    edgeops_status status = exists ? EDGEOPS_OK : eop_home_in_use(&exists, node->home);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
     return exists ? EDGEOPS_OK
                   : eop_fail(EDGEOPS_E_NOTFOUND, "node",
                              "there is no node home in '%s'; make one with 'edgeopsctl node init'",

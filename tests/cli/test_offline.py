@@ -521,6 +521,39 @@ def test_a_backup_is_checked_and_restored(node, tmp_path):
     assert done.returncode == 3 and "manifest.json" in done.stderr
 
 
+def test_a_home_without_its_catalog_is_damaged_not_absent(tmp_path):
+    with Node(tmp_path) as node:
+        node.run("node", "init")
+        node.run("data", "import", "a", "--input", "-", input="time,x\n1,1\n2,2\n")
+        (node.home / "catalog.db").rename(node.home / "kept")
+        for words in (["doctor"], ["data", "export", "a"], ["node", "init"], ["node", "serve"]):
+            done = node.run(*words, check=False)
+            assert done.returncode == 1 and "is missing, but its home is in use" in done.stderr, words
+        assert "node restore" in node.run("doctor", check=False).stderr
+        (node.home / "kept").rename(node.home / "catalog.db")
+        assert len(node.run("data", "export", "a").stdout.splitlines()) == 3
+        (node.home / "catalog.db").write_bytes(b"x" * 4096)
+        done = node.run("doctor", check=False)
+        assert done.returncode == 1 and "not a database" in done.stderr and "node restore" in done.stderr
+
+
+def test_samples_that_cannot_be_read_say_where_to_look(tmp_path):
+    with Node(tmp_path) as node:
+        node.run("node", "init")
+        rows = "".join(f"{1700000000000 + i},{(i * 7919 % 1009) / 7},{i}\n" for i in range(30000))
+        node.run("data", "import", "a", "--input", "-", input="time,x,n\n" + rows)
+        node.run("data", "compact")
+        db = node.home / "data" / "telemetry.db"
+        data = bytearray(db.read_bytes())
+        for at in range(len(data) // 2, len(data) - 4096, 4096):
+            data[at + 2048] ^= 1
+        db.write_bytes(data)
+        done = node.run("data", "export", "a", check=False)
+        assert done.returncode == 1 and "is damaged" in done.stderr and "doctor --deep" in done.stderr
+        done = node.run("doctor", "--deep", check=False)
+        assert done.returncode == 1 and "asset 'a' channel" in done.stdout
+
+
 def test_models_and_runs_are_shown(node):
     assert "limit" in node.run("model", "ls").stdout
     shown = node.json("model", "show", "limit")
