@@ -59,17 +59,18 @@ def test_a_source_connects_and_says_so(world):
 
 
 def test_a_refused_login_or_subscription_is_named(world):
-    """Each `source add` waits 3 s for its link: both at once."""
     refused = {"wrong": ["in/wrong", {"user": "u", "password": "guess"}, "refuses user name or password|not authorised"]}
     unable = world.broker.cannot.get("refused subscription")
     if not unable:
         refused["denied"] = ["deny/in", {}, "deny/in"]
-    with concurrent.futures.ThreadPoolExecutor() as threads:
-        for name, (topic, config, _) in refused.items():
-            threads.submit(world.add, name, topic, run=False, **config)
+    with concurrent.futures.ThreadPoolExecutor() as threads:  # each `source add` waits 3 s for its link
+        added = [threads.submit(world.add, name, topic, run=False, **config) for name, (topic, config, _) in refused.items()]
+    for one in added:
+        one.result()
     for name, (_, _, words) in refused.items():
-        shown = wait_until(lambda name=name: (s := world.show(name))["detail"] and s, 10, "a reason")
-        assert shown["state"] != "running" and re.search(words, shown["detail"]), shown
+        shown = wait_until(lambda name=name, words=words: re.search(words, (s := world.show(name))["detail"] or "") and s, 10,
+                           lambda name=name: f"a reason: {world.show(name)}")
+        assert shown["state"] != "running"
     assert world.state("q1") == "running"
     world.drop(*refused)
     if unable:
