@@ -106,7 +106,7 @@ static void check_store(doctor *d) {
     } else if (aside > 0) {
         snprintf(detail, sizeof(detail), "%llu damaged files were put aside in data/journal",
                  (unsigned long long)aside);
-        put(d, "store", "warn", detail,
+        put(d, "store", "fail", detail,
             "import again what they held, then remove the files named *.bad");
     } else if (stats.torn > 0) {
         snprintf(detail, sizeof(detail),
