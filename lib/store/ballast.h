@@ -15,7 +15,8 @@
 /** Name of the file in data/; it does not count as taken by the home. */
 #define EOP_BALLAST_NAME "ballast"
 
-/** The writer's thread, and the closing after it has ended: makes the ballast when it is missing and there is room. */
+/** The writer's thread, and the closing after it has ended: makes the ballast when it is missing
+ * and there is room. */
 void eop_ballast_keep(edgeops_store *store);
 /** Removes the ballast. False: there was none. Any thread. */
 bool eop_ballast_release(edgeops_store *store);

@@ -399,7 +399,8 @@ Test(journal_journal, closed_journal_that_lost_or_got_bytes_is_damage) {
         memset(longer + cut, 0, size - cut);
         put_back(segment_path(1), longer, size);
         (void)look(&damaged, &torn, &kind);
-        cr_assert_eq(damaged, 1, "zeros from %zu", cut);
+        /* The last bytes of a checksum can be zeros already. */
+        cr_assert_eq(damaged, memcmp(longer, data, size) != 0, "zeros from %zu", cut);
         memcpy(longer, data, size);
     }
     for (size_t more = 1; more < 4096; more += 97) {
