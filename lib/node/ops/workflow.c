@@ -11,6 +11,7 @@
 #include "node/control/job.h"
 #include "node/home/models.h"
 #include "node/ops/groups.h"
+#include "store/room.h"
 
 #define UPLOAD_MAX ((uint64_t)4 << 30)
 
@@ -66,6 +67,17 @@ static edgeops_status copy_upload(eop_job *job, const add_work *w) {
     return status;
 }
 
+/* After a failure: the store knows which disk is full, and whether bytes or files are missing. */
+static edgeops_status name_full_disk(edgeops_node *node, edgeops_status status) {
+    eop_kept_error error;
+    if (status != EDGEOPS_E_LIMIT || edgeops_error_last()->os_errno == 0) {
+        return status;
+    }
+    eop_keep_error(&error);
+    return eop_store_ready(node->store) == EDGEOPS_E_LIMIT ? EDGEOPS_E_LIMIT
+                                                           : eop_fail_kept(&error);
+}
+
 static void add_work_fn(eop_job *job, void *user_data) {
     add_work *w = user_data;
     edgeops_node *node = eop_job_node(job);
@@ -77,7 +89,7 @@ static void add_work_fn(eop_job *job, void *user_data) {
         pthread_mutex_unlock(&node->workflow_lock);
     }
     w->was_there = status == EDGEOPS_DONE;
-    eop_job_end(job, status);
+    eop_job_end(job, name_full_disk(node, status));
     if (w->upload != NULL) {
         (void)unlink(w->upload);
     }
