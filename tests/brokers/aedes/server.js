@@ -32,7 +32,8 @@ const call = (method, ...given) => new Promise((resolve, reject) =>
 
 async function all (stream) {
   const found = []
-  for await (const packet of stream) found.push(pack(packet))
+  // A PUBREL without its message is nothing to begin again with.
+  for await (const packet of stream) if (packet.payload) found.push(pack(packet))
   return found
 }
 
