@@ -92,7 +92,7 @@ static void on_lost(void *context, char *cause) {
 static void note_end(eop_mqtt_conn *conn, const char *message) {
     char text[EOP_MQTT_REASON_SIZE] = "the broker closed it and gave no reason";
     if (message != NULL && strcmp(message, "MQTTProtocol_closeSession") == 0) {
-        snprintf(text, sizeof(text), "the broker has not answered for %d s", conn->ping_s * 3 / 2);
+        snprintf(text, sizeof(text), EOP_MQTT_SILENT "%d s", conn->ping_s * 3 / 2);
     }
     pthread_mutex_lock(&conn->mutex);
     if (conn->phase == EOP_MQTT_LOST && conn->reason[0] == '\0') {
@@ -144,7 +144,7 @@ static void on_disconnected(void *context, MQTTProperties *properties,
         MQTTProperties_getProperty(properties, MQTTPROPERTY_CODE_REASON_STRING);
     eop_mqtt_reason(words, sizeof(words), (int)reason, said != NULL ? said->value.data.data : NULL,
                     said != NULL ? (size_t)said->value.data.len : 0);
-    snprintf(text, sizeof(text), "the broker ended it: %s", words);
+    snprintf(text, sizeof(text), EOP_MQTT_ENDED "%s", words);
     eop_mqtt_conn_end(context, EOP_MQTT_LOST, (int)reason, text);
 }
 
@@ -519,8 +519,8 @@ static edgeops_status wait_publishing(eop_mqtt_conn *conn, eop_mqtt_phase *next)
         status = eop_mqtt_conn_wait_phase(conn, EOP_MQTT_CONNECTED, eop_monotonic() + pause, next);
         if (status == EDGEOPS_E_TIMEOUT && eop_mqtt_conn_stuck(conn)) {
             return eop_fail(EDGEOPS_E_CLOSED, "mqtt",
-                            "connection to %s:%u lost: the broker has not answered for %d s, and "
-                            "takes no more data",
+                            "connection to %s:%u lost: " EOP_MQTT_SILENT "%d s, and takes no more "
+                            "data",
                             conn->config->host, (unsigned)conn->config->port, conn->ping_s * 5 / 2);
         }
     }

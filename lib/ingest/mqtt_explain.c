@@ -3,7 +3,6 @@
  * change. Tables only; no state. */
 #include "ingest/mqtt_explain.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,9 @@
 #include "base/compiler.h"
 #include "base/error.h"
 #include "base/locale.h"
+
+#define UNSPECIFIED 0x80
+#define NO_REASON   "no reason given"
 
 void eop_mqtt_tls_reason(char *out, size_t out_size, const char *text, size_t size) {
     static const char mark[] = "error:";
@@ -31,7 +33,7 @@ static const struct {
     int code;
     const char *words;
 } reasons[] = {
-    {0x80, "unspecified error"},
+    {UNSPECIFIED, "unspecified error"},
     {0x81, "malformed packet"},
     {0x82, "protocol error"},
     {0x83, "the broker's own reason"},
@@ -62,7 +64,7 @@ static const struct {
 };
 
 void eop_mqtt_reason(char *out, size_t out_size, int code, const char *said, size_t size) {
-    const char *words = "no reason given";
+    const char *words = NO_REASON;
     for (size_t i = 0; i < EOP_COUNT(reasons); i++) {
         if (reasons[i].code == code) {
             words = reasons[i].words;
@@ -84,6 +86,14 @@ void eop_mqtt_reason(char *out, size_t out_size, int code, const char *said, siz
         *at++ = (unsigned char)*said < ' ' || *said == 0x7F ? ' ' : *said;
     }
     *at = '\0';
+}
+
+bool eop_mqtt_explained(const char *detail) {
+    char unspecified[EOP_MQTT_REASON_SIZE];
+    eop_mqtt_reason(unspecified, sizeof(unspecified), UNSPECIFIED, NULL, 0);
+    return strstr(detail, EOP_MQTT_SILENT) != NULL ||
+           (strstr(detail, EOP_MQTT_ENDED) != NULL && strstr(detail, NO_REASON) == NULL &&
+            strstr(detail, unspecified) == NULL);
 }
 
 edgeops_status eop_mqtt_refusal(int code) {

@@ -14,6 +14,7 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "base/time.h"
+#include "ingest/mqtt_explain.h"
 #include "ingest/mqtt_thread.h"
 
 #define BACKOFF_FIRST (500 * EDGEOPS_MILLISECOND)
@@ -291,7 +292,7 @@ static edgeops_duration next_pause(eop_mqtt_link *link, edgeops_status status,
 }
 
 /* In 3.1.1 a broker cannot say that two clients have one id, or that it does not take a message: it
- * hangs up, each time. */
+ * hangs up, each time. Where the reason is known there is nothing to guess. */
 static void hint_at_repeats(eop_mqtt_link *link, edgeops_duration life, char detail[DETAIL]) {
     if (life >= GOOD_LIFE) {
         link->short_lives = 0;
@@ -299,10 +300,12 @@ static void hint_at_repeats(eop_mqtt_link *link, edgeops_duration life, char det
     if (life == 0 || life >= GOOD_LIFE || link->taken_over || ++link->short_lives < REPEATS) {
         return;
     }
+    const char *guess = ": another client may have this id";
+    const char *also = link->options.publisher ? ", or it does not take what is published" : "";
     size_t used = strlen(detail);
-    snprintf(detail + used, DETAIL - used, ", %u times in a row: another client may have this id%s",
-             link->short_lives,
-             link->options.publisher ? ", or it does not take what is published" : "");
+    bool explained = eop_mqtt_explained(detail);
+    snprintf(detail + used, DETAIL - used, ", %u times in a row%s%s", link->short_lives,
+             explained ? "" : guess, explained ? "" : also);
 }
 
 static void *control(void *argument) {

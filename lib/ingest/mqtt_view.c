@@ -119,7 +119,8 @@ void eop_mqtt_view_down(eop_mqtt_view *view, const char *detail, edgeops_duratio
     pthread_mutex_lock(&view->mutex);
     if (view->up && detail != NULL) {
         bool sure = strstr(detail, taken) != NULL;
-        view->short_lives = now - view->up_at < SHORT_LIFE ? view->short_lives + 1 : 0;
+        bool brief = now - view->up_at < SHORT_LIFE && !eop_mqtt_explained(detail);
+        view->short_lives = brief ? view->short_lives + 1 : 0;
         if (sure || view->short_lives >= SHORT_RUN) {
             view->taken_at = now;
             view->taken_sure = sure;

@@ -213,6 +213,21 @@ Test(ingest_mqtt_link, hang_ups_in_a_row_are_called_that) {
     }
 }
 
+/* Shutting down, busy: the broker told why, and another client is not to blame. */
+Test(ingest_mqtt_link, ends_with_a_reason_are_not_guessed_about) {
+    static const uint8_t codes[] = {0x8B, 0x89, 0x97};
+    start(&plain, "\"a\"", V5);
+    for (size_t n = 1; n <= 3; n++) {
+        WAIT_FOR(now_heard().ups == n);
+        fake_broker_disconnect(broker, codes[n - 1]);
+        WAIT_FOR(now_heard().downs == n);
+    }
+    heard is = now_heard();
+    cr_expect_not_null(strstr(is.detail, "quota exceeded (0x97), 3 times in a row"), "%s",
+                       is.detail);
+    cr_expect_null(strstr(is.detail, "another client"), "%s", is.detail);
+}
+
 /* -- what it announces -- */
 
 Test(ingest_mqtt_link, takes_what_is_announced) {

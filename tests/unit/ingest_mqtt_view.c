@@ -138,6 +138,28 @@ Test(ingest_mqtt_view, losses_with_a_broker_that_was_away_are_no_twin) {
     expect_warning(1, "most often another client uses the client id 'press'");
 }
 
+Test(ingest_mqtt_view, ends_with_a_reason_are_no_twin) {
+    static const char *const told[] = {
+        "connection lost: the broker ended it: the broker is shutting down (0x8B)",
+        "connection lost: the broker has not answered for 4 s",
+        "connection lost: the broker ended it: ended by an administrator (0x98), 3 times in a row"};
+    for (size_t i = 0; i < 6; i++) {
+        up(true);
+        eop_mqtt_view_down(view, told[i % 3], now);
+    }
+    expect_warning(0, "");
+    static const char *const untold[] = {
+        "connection lost: the broker ended it: no reason given",
+        "connection lost: the broker ended it: unspecified error "
+        "(0x80)",
+        "connection lost: the broker closed it and gave no reason"};
+    for (size_t i = 0; i < 3; i++) {
+        up(true);
+        eop_mqtt_view_down(view, untold[i], now);
+    }
+    expect_warning(1, "most often another client uses the client id 'press'");
+}
+
 Test(ingest_mqtt_view, a_limit_is_said_where_it_is_announced) {
     up(false);
     expect_text("larger", "a message of over 1000 bytes becomes a dead letter");
