@@ -194,6 +194,39 @@ Test(node_live_outbox, what_is_too_large_is_set_aside_and_the_counts_stay) {
     eop_json_free(shown);
 }
 
+/* It is kept, and waits for a word: while nothing is sent, too. */
+Test(node_live_outbox, what_is_set_aside_is_told_while_it_is_stopped) {
+    fake_script script = {.puback = 0x90, .only = "deny/"};
+    begin(&script, "5", "deny/x", "");
+    append(7);
+    expect_state("other", "refused", 7);
+    expect_state("fine", "ok", 0);
+    must_do("deployment.stop", "{\"name\":\"other\"}");
+    expect_doctor("warn", "7 predictions are not published", "deployment retry");
+    edgeops_node_close(fixture_node); /* as without a daemon */
+    fixture_node = open_node(fixture_ctx, EDGEOPS_NODE_LOCAL);
+    eop_json *shown = wait_state("other", "stopped", 7);
+    expect_part(shown, "detail",
+                "7 of its messages are set aside, the last one: topic not accepted");
+    eop_json_free(shown);
+    expect_doctor("warn", "topic not accepted", "skip --refused");
+    cr_expect(eq(i64, SKIP("\"refused\":true", "dropped"), 7));
+    shown = show("other");
+    cr_expect(eq(str, (char *)eop_json_string(shown, "detail", "?"), ""));
+    eop_json_free(shown);
+}
+
+/* Its samples may come from elsewhere, and it publishes all the same. */
+Test(node_live_outbox, a_stopped_source_is_told_by_name) {
+    fake_script script = {0};
+    begin(&script, "3.1.1", "ok/other", "");
+    must_do("source.stop", "{\"name\":\"line\"}");
+    expect_doctor("warn", "source 'line' is stopped: no samples come in from there",
+                  "source start");
+    append(5);
+    expect_state("other", "ok", 0);
+}
+
 Test(node_live_outbox, a_quality_of_service_that_the_broker_has_not_is_told) {
     static const uint8_t properties[] = {0x24, 1};
     fake_script script = {.properties = properties, .properties_size = sizeof properties};

@@ -352,10 +352,10 @@ static eop_json *publishing_json(const eop_deployment *d, const eop_outbox_count
     }
     if (d->sink != NULL) {
         eop_outbox_ask(&state, d->outbox, d->sink, counts->waiting);
-        if (counts->refused > 0 && strcmp(state.name, "ok") == 0) {
-            state.name = "refused";
-            state.reason = why_refused(d, counts->refused);
-        }
+        state.name = counts->refused > 0 && strcmp(state.name, "ok") == 0 ? "refused" : state.name;
+    }
+    if (counts->refused > 0 && state.reason == NULL) {
+        state.reason = why_refused(d, counts->refused);
     }
     eop_json *json = eop_json_object();
     eop_json_set_string(json, "state", state.name);

@@ -166,27 +166,34 @@ static const char *const publishing_hints[][3] = {
      "--publish or --qos), then 'deployment retry'; 'deployment skip' drops what waits"},
     {"refused", "warn",
      "'deployment retry' sends them again, 'deployment skip --refused' drops them"},
+    {"stopped", "warn",
+     "'deployment retry' has them sent again when it runs, 'deployment skip --refused' drops them"},
 };
 
-/* Predictions reach nobody: the source is stopped, the broker is out of reach or refuses them. */
+/* Predictions reach nobody: the source is stopped, the broker is out of reach or refuses them. What
+ * was refused is told while nothing is sent, too. */
 static void check_publishing(doctor *d, const eop_json *shown) {
     const char *source = eop_json_string(shown, "source", NULL);
     const eop_json *publishing = eop_json_get(shown, "publishing");
     const char *state = eop_json_string(publishing, "state", "");
     eop_source *s = source != NULL ? eop_source_find(d->node, source) : NULL;
-    if (source == NULL || !d->node->started) {
+    const char *reason = eop_json_string(publishing, "reason", NULL);
+    if (source == NULL) {
         return;
     }
     char *name = eop_format("deployment %s broker", eop_json_string(shown, "name", ""));
-    char *detail = eop_format("%s; %lld predictions are not published",
-                              eop_json_string(publishing, "reason", ""),
-                              (long long)eop_json_integer(shown, "outbox", 0));
-    if (s != NULL && !eop_source_enabled(s)) {
-        put(d, name, "warn", "its source is stopped: no new samples come in",
-            "start it with 'source start'");
+    char *detail =
+        eop_format("%s; %lld predictions are not published", reason != NULL ? reason : "",
+                   (long long)eop_json_integer(shown, "outbox", 0));
+    bool runs = strcmp(eop_json_string(shown, "state", ""), "stopped") != 0;
+    if (runs && s != NULL && !eop_source_enabled(s)) {
+        /* It publishes all the same, and its samples may come from another one. */
+        char *stopped = eop_format("source '%s' is stopped: no samples come in from there", source);
+        put(d, name, "warn", stopped, "start it with 'source start'");
+        eop_free(stopped);
     }
     for (size_t i = 0; i < EOP_COUNT(publishing_hints); i++) {
-        if (strcmp(state, publishing_hints[i][0]) == 0) {
+        if (reason != NULL && strcmp(state, publishing_hints[i][0]) == 0) {
             put(d, name, publishing_hints[i][1], detail, publishing_hints[i][2]);
         }
     }
@@ -213,9 +220,7 @@ static void check_deployment(doctor *d, eop_deployment *deployment) {
     uint32_t failing = eop_deployment_failing(deployment, &of);
     bool waits = strcmp(state, "waiting") == 0 || failing * 2 > of;
     put_state(d, name, shown, bad, waits, "see 'deployment show' and the log of its run");
-    if (strcmp(state, "stopped") != 0) {
-        check_publishing(d, shown);
-    }
+    check_publishing(d, shown);
     eop_free(name);
     eop_json_free(shown);
 }
