@@ -55,7 +55,11 @@ static int pclose_none(void *handle) {
 static int put(void *handle, char *key, int count, char *buffers[], int sizes[]) {
     eop_mqtt_conn *conn = handle;
     int number = number_of(key);
-    if (number < 0 || count != 2 || sizes[1] < 4 || is_taken(conn, (unsigned)number)) {
+    if (number < 0 || count != 2 || sizes[1] < 4) {
+        return 0;
+    }
+    /* Not sent again, it is another message: aedes may give two the same number. */
+    if (is_taken(conn, (unsigned)number) && (buffers[0][0] & 8) != 0) {
         return 0;
     }
     const unsigned char *rest = (const unsigned char *)buffers[1];
