@@ -16,6 +16,7 @@
 #include "journal/table_frame.h"
 #include "store/internal.h"
 #include "store/log.h"
+#include "store/queue.h"
 #include "store/rollup.h"
 #include "store/snapshot.h"
 #include "store/telemetry_db.h"
@@ -47,6 +48,7 @@ typedef struct verify {
     size_t drop_count;
     eop_cell *cells;
     uint64_t bad_frames;
+    bool in_memory; /**< rows whose frames went bad since the opening are in memory only */
 } verify;
 
 static edgeops_status report_progress(verify *v, int from, int to, double part) {
@@ -497,6 +499,7 @@ static void tell_new_place(verify *v, uint64_t segment, uint64_t from, uint64_t 
     if (!is_known_place(v, segment, from)) {
         tell_place(v, &(eop_place){EOP_PLACE_FRAMES, segment, from, to - from},
                    "; they are still in memory and become chunks");
+        v->in_memory = true;
     }
 }
 
@@ -514,6 +517,7 @@ static edgeops_status check_segment(verify *v, const eop_journal_pin *pin) {
     }
     if (is_damage(status) || status == EDGEOPS_E_NOTFOUND) {
         tell_error(v, what, HINT_SAMPLES);
+        v->in_memory = true;
         status = EDGEOPS_DONE;
     }
     for (size_t i = 0; status == EDGEOPS_OK && i < walked.gap_count; i++) {
@@ -573,6 +577,31 @@ static edgeops_status check_blobs(verify *v) {
     return eop_verify_blobs(&v->sum, v->store, &handler);
 }
 
+/* Rows that only the memory has would be lost with the process: the journal cannot bring them back. */
+static void save_rows(verify *v) {
+    bool kept = v->store->access.status != EDGEOPS_OK; /* nothing is appended: the files have all */
+    if (v->in_memory && !kept && eop_store_flush(v->store) != EDGEOPS_OK) {
+        tell_error(
+            v, "data/journal",
+            "rows are in the memory of this process only: let it run, mend this, and check again");
+    }
+    v->in_memory = false;
+}
+
+/* Without a snapshot nothing can be checked. A file of the journal that is gone is not needed any
+ * more when its rows are in chunks. */
+static edgeops_status take_snapshot(verify *v) {
+    edgeops_status status = eop_snapshot_take(&v->at, v->store);
+    if (is_damage(status) || status == EDGEOPS_E_NOTFOUND) {
+        tell_error(v, "home", EOP_HINT_FILE);
+        eop_snapshot_release(&v->at);
+        v->in_memory = true;
+        save_rows(v);
+        status = eop_snapshot_take(&v->at, v->store) == EDGEOPS_OK ? EDGEOPS_OK : EDGEOPS_DONE;
+    }
+    return status;
+}
+
 edgeops_status eop_store_verify(eop_verified *out, edgeops_store *store,
                                 const eop_verify_handler *handler) {
     EOP_REQUIRE(store != NULL && handler != NULL, "store");
@@ -581,11 +610,7 @@ edgeops_status eop_store_verify(eop_verified *out, edgeops_store *store,
     verify v = {.store = store, .handler = handler};
     edgeops_status status = note_drops(&v);
     if (status == EDGEOPS_OK) {
-        status = eop_snapshot_take(&v.at, store);
-    }
-    if (is_damage(status) || status == EDGEOPS_E_NOTFOUND) {
-        tell_error(&v, "home", EOP_HINT_FILE);
-        status = EDGEOPS_DONE; /* nothing else can be checked without a snapshot */
+        status = take_snapshot(&v);
     }
     if (status == EDGEOPS_OK) {
         status = check_database(&v, v.at.catalog.db, "catalog.db");
@@ -600,6 +625,7 @@ edgeops_status eop_store_verify(eop_verified *out, edgeops_store *store,
         status = parts[i](&v);
     }
     eop_snapshot_release(&v.at);
+    save_rows(&v);
     forget_asset(&v);
     eop_free(v.cells);
     eop_free(v.drops);

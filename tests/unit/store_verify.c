@@ -199,6 +199,38 @@ Test(store_verify, a_damaged_frame_is_told) {
     edgeops_store_close(store);
     eop_free(text);
     eop_free(path);
+    /* The rows were in memory, and are in chunks now. */
+    text = verify(&sum);
+    cr_expect_str_eq(text, "");
+    cr_expect_eq(sum.rows, 9100);
+    eop_free(text);
+}
+
+/* While the store is open. */
+Test(store_verify, rows_of_a_segment_that_is_gone_are_saved) {
+    eop_buf out = {0};
+    eop_verified sum = {0};
+    eop_verify_handler handler = {
+        .above = eop_datasets_check, .finding = note, .progress = go_on, .user_data = &out};
+    edgeops_store *store = open_store();
+    CHECK_OK(put(store, "m/c", 500, 0, "z", f64(1), NULL));
+    uint64_t active = eop_journal_active(store->journal);
+    for (uint64_t number = active > 3 ? active - 3 : 1; number <= active; number++) {
+        char *path = eop_format("%s/data/journal/%016d.seg", home, (int)number);
+        (void)unlink(path);
+        eop_free(path);
+    }
+    CHECK_OK(eop_store_verify(&sum, store, &handler));
+    char *text = eop_buf_take(&out);
+    cr_expect_eq(sum.findings, 1, "%s", text);
+    cr_expect(strstr(text, "No such file") != NULL, "%s", text);
+    cr_expect_eq(sum.rows, 9101);
+    edgeops_store_close(store);
+    eop_free(text);
+    text = verify(&sum);
+    cr_expect_str_eq(text, "");
+    cr_expect_eq(sum.rows, 9101);
+    eop_free(text);
 }
 
 static edgeops_status end_at(double part, void *user_data) {
