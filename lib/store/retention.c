@@ -643,7 +643,7 @@ static edgeops_status run_dry(eop_retained *out, edgeops_store *store, bool exac
                               bool (*go_on)(void *user_data), void *user_data) {
     eop_telemetry reader = {0};
     eop_retain_run *run = NULL;
-    asked a = {NULL};
+    asked a = {0};
     eop_store_make_way(store);
     edgeops_status status = eop_upkeep_do(store, write_requested, &a, go_on, user_data);
     bool stuck = status == EDGEOPS_OK && a.run->stuck;

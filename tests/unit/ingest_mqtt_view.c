@@ -150,8 +150,7 @@ Test(ingest_mqtt_view, ends_with_a_reason_are_no_twin) {
     expect_warning(0, "");
     static const char *const untold[] = {
         "connection lost: the broker ended it: no reason given",
-        "connection lost: the broker ended it: unspecified error "
-        "(0x80)",
+        "connection lost: the broker ended it: unspecified error (0x80)",
         "connection lost: the broker closed it and gave no reason"};
     for (size_t i = 0; i < 3; i++) {
         up(true);
