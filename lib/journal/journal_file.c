@@ -91,16 +91,20 @@ edgeops_status eop_segment_begin(eop_segment_header *header, int fd,
 }
 
 edgeops_status eop_segment_check(eop_segment_header *header, int fd, const char *path) {
-    static const raw_header zeros;
-    raw_header raw = {0};
+    static const char zeros[EOP_SECTOR];
+    char sector[EOP_SECTOR] = {0};
+    raw_header raw;
     struct stat st;
-    ssize_t n = pread(fd, &raw, sizeof raw, 0);
+    ssize_t n = pread(fd, sector, sizeof sector, 0);
     if (n < 0 || fstat(fd, &st) != 0) {
         return eop_fail_errno(errno, "store", "cannot read '%s'", path);
     }
-    if ((size_t)n != sizeof raw || memcmp(&raw, &zeros, sizeof raw) == 0) {
+    /* A header comes before the frames, in a recycled file too: what is in one sector with it did
+     * not get to the disk without it. */
+    if ((size_t)n < sizeof raw || memcmp(sector, zeros, sizeof sector) == 0) {
         return eop_fail(EDGEOPS_E_NOTFOUND, "store", "'%s' has no header", path);
     }
+    memcpy(&raw, sector, sizeof raw);
     if (memcmp(raw.magic, magic, sizeof magic) != 0 ||
         raw.crc != eop_crc32c(0, &raw, offsetof(raw_header, crc)) ||
         raw.header_bytes != EOP_SEGMENT_HEADER || raw.bytes < EOP_SEGMENT_HEADER) {

@@ -26,7 +26,7 @@ typedef struct eop_segment_header {
 edgeops_status eop_segment_begin(eop_segment_header *header, int fd,
                                  const eop_segment_header *given, const char *path);
 /** Reads the header. E_CORRUPT when the file is not a segment; E_NOTFOUND when it has no header:
- * it is too short, or there are zeros; E_VERSION. */
+ * it is too short, or its first sector is empty; E_VERSION. */
 edgeops_status eop_segment_check(eop_segment_header *header, int fd, const char *path);
 /** Fills in the header of a frame, before its payload; size 0: of a closing frame. */
 void eop_segment_seal_frame(char *frame, uint32_t size, const eop_segment_header *header,

@@ -6,7 +6,8 @@
  *   - what a later frame of the segment says (`synced`), or a later segment says of all of it
  *   - all of a journal that was closed: its last segment ends with a closing frame
  *   - what is in one sector with the beginning of a sound frame, and before it: a sector gets to
- *     the disk as it was at one moment, so with a frame come all bytes that were written before
+ *     the disk as it was at one moment, so with a frame come all bytes that were written before;
+ *     the header of a file, too: one of zeros with bytes behind it in the first sector is damaged
  *   - what has no empty sector, in a file that was made of zeros
  *
  * All else may be lost by a power cut, in any order, because only a sync keeps an order. */
@@ -59,8 +60,8 @@ void eop_walked_dispose(eop_walked *walked);
 
 typedef enum eop_segment_state {
     EOP_SEGMENT_READ,
-    EOP_SEGMENT_BLANK, /**< it has no header, or the one of an older segment: perhaps it never got
-                            to the disk */
+    EOP_SEGMENT_BLANK, /**< its first sector is empty or has the header of an older segment:
+                            perhaps its own never got to the disk */
     EOP_SEGMENT_BAD    /**< its header is damaged */
 } eop_segment_state;
 

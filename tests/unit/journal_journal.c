@@ -683,6 +683,104 @@ Test(journal_journal, header_that_was_lost_later_is_damage) {
     cr_assert_eq(kind, EOP_PLACE_HEADER);
 }
 
+/* Segment 1, or the recycled file of it as segment 3 with old frames alone: a frame may be on its
+ * way when the process ends. synced: before the last frames. */
+static int make_unclosed(bool synced, bool recycled) {
+    eop_journal *journal = NULL;
+    seen s;
+    CHECK_OK(open_journal(&journal, &s, 0));
+    CHECK_OK(eop_journal_rotate(journal, 0));
+    write_frame(journal, 'a', 100);
+    if (synced) {
+        must_sync(journal);
+    }
+    write_frame(journal, 'b', 100);
+    write_frame(journal, 'c', 3000);
+    if (recycled) {
+        CHECK_OK(eop_journal_rotate(journal, 0));
+        write_frame(journal, 'm', 100);
+        eop_journal_retire(journal, 1);
+        CHECK_OK(eop_journal_rotate(journal, 0));
+    }
+    eop_journal_close(journal);
+    return recycled ? 3 : 1;
+}
+
+/* bytes: of the header, from `from` on; 0: one flipped bit. */
+static void damage_header(const char *path, size_t bytes, off_t from) {
+    static const char zeros[64];
+    char *data = NULL;
+    size_t size = 0;
+    if (bytes > 0) {
+        overwrite(path, zeros, bytes, from);
+        return;
+    }
+    CHECK_OK(eop_file_read(&data, &size, path, 2 << 20));
+    data[from] ^= 16;
+    overwrite(path, &data[from], 1, from);
+    eop_free(data);
+}
+
+/* Bytes behind it in its sector did not get to the disk without it. The frames cannot be told from
+ * those of the file's earlier life: they are kept and not read. */
+Test(journal_journal, lost_header_with_bytes_in_its_sector_is_damage_and_the_file_is_kept) {
+    static const struct {
+        size_t bytes;
+        off_t from;
+    } ways[] = {{64, 0}, {32, 0}, {32, 32}, {0, 0}, {0, 17}, {0, 25}, {0, 62}};
+    for (int kind = 0; kind < 4; kind++) {
+        for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+            eop_journal *journal = NULL;
+            char *before = NULL;
+            char *after = NULL;
+            char aside[200];
+            size_t size = 0;
+            size_t count = 0;
+            seen s;
+            bool recycled = kind >= 2;
+            int number = make_unclosed(kind % 2 == 1, recycled);
+            const char *path = segment_path(number);
+            damage_header(path, ways[i].bytes, ways[i].from);
+            CHECK_OK(eop_file_read(&before, &size, path, 2 << 20));
+            CHECK_OK(open_journal(&journal, &s, recycled ? 1 : 0));
+            cr_assert_eq(s.count, recycled, "no old frame comes back");
+            cr_assert_eq(eop_journal_damaged(journal), 1, "kind %d, way %zu", kind, i);
+            cr_assert_eq(eop_journal_torn(journal), 0);
+            const eop_place *places = eop_journal_places(&count, journal);
+            cr_assert_eq(count, 1);
+            cr_assert_eq(places[0].kind, EOP_PLACE_HEADER);
+            cr_assert_eq(places[0].segment, (uint64_t)number);
+            CHECK_OK(eop_journal_rotate(journal, 0));
+            cr_assert_eq(eop_journal_active(journal), (uint64_t)number + 1);
+            write_frame(journal, 'n', 50);
+            eop_journal_close(journal);
+            snprintf(aside, sizeof aside, "%s.bad", segment_path(number));
+            CHECK_OK(eop_file_read(&after, &count, aside, 2 << 20));
+            cr_assert_eq(count, size);
+            cr_assert_eq(memcmp(before, after, size), 0);
+            CHECK_OK(open_journal(&journal, &s, recycled ? 1 : 0));
+            cr_assert_eq(s.count, (size_t)recycled + 1);
+            cr_assert_eq(eop_journal_damaged(journal) + eop_journal_torn(journal), 0);
+            eop_journal_close(journal);
+            eop_free(before);
+            eop_free(after);
+            CHECK_OK(eop_remove_tree(home));
+        }
+    }
+}
+
+/* All of the first sector is empty, or the old header is there: the new one may be on its way. */
+Test(journal_journal, lost_first_sector_of_unsynced_frames_is_no_damage) {
+    static const char zeros[512];
+    uint64_t damaged = 0;
+    uint64_t torn = 0;
+    (void)make_unclosed(false, false);
+    overwrite(segment_path(1), zeros, sizeof zeros, 0);
+    cr_assert_eq(look(&damaged, &torn, NULL), 0);
+    cr_assert_eq(damaged, 0);
+    cr_assert_eq(torn, 64);
+}
+
 /* A segment of format 1, as it was written before. */
 static char *make_version_1(uint64_t ends[FRAMES], size_t file_bytes) {
     struct {
