@@ -417,7 +417,12 @@ static edgeops_status explain_loss(eop_mqtt_conn *conn) {
     pthread_mutex_lock(&conn->mutex);
     memcpy(reason, conn->reason, sizeof(reason));
     int code = conn->code;
+    bool broken = conn->phase == EOP_MQTT_BROKEN;
     pthread_mutex_unlock(&conn->mutex);
+    if (broken) {
+        return eop_fail(EDGEOPS_E_PROTOCOL, "mqtt", "connection to %s:%u ended: %s", host, port,
+                        reason);
+    }
     if (code == MQTTREASONCODE_SESSION_TAKEN_OVER) {
         return eop_fail(EDGEOPS_E_CLOSED, "mqtt",
                         "connection to %s:%u lost: another client uses the client id '%s'; set "

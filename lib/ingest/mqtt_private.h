@@ -19,6 +19,7 @@ typedef enum {
     EOP_MQTT_SUBSCRIBED,
     EOP_MQTT_FAILED,
     EOP_MQTT_LOST,
+    EOP_MQTT_BROKEN, /* ended by us: the broker breaks the protocol */
     EOP_MQTT_CLOSED
 } eop_mqtt_phase;
 
@@ -62,7 +63,7 @@ struct eop_mqtt_conn {
     bool dead;     /* user_data is gone */
     bool poisoned; /* a send met a socket error */
     int code;
-    char reason[EOP_MQTT_REASON_SIZE]; /* of EOP_MQTT_FAILED, EOP_MQTT_LOST */
+    char reason[EOP_MQTT_REASON_SIZE]; /* of FAILED, LOST, BROKEN */
     char tls[EOP_MQTT_REASON_SIZE];    /* what OpenSSL had to say */
     size_t unanswered;                 /* filters */
     size_t refused;

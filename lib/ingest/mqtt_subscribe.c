@@ -8,9 +8,16 @@
 #include "base/memory.h"
 #include "ingest/mqtt_private.h"
 
+#define MALFORMED "the broker's answer to SUBSCRIBE is malformed"
+#define NOT_ONE   (-1) /* codes for one filter */
+
 /* The broker answered for one filter: with a QoS, or from 0x80 with a refusal. */
 static void answered(eop_mqtt_request *r, int reason) {
     eop_mqtt_conn *conn = r->conn;
+    if (reason < 0 || (reason > 2 && reason < MQTTREASONCODE_UNSPECIFIED_ERROR) || reason > 0xFF) {
+        eop_mqtt_conn_end(conn, EOP_MQTT_BROKEN, 0, MALFORMED);
+        return;
+    }
     pthread_mutex_lock(&conn->mutex);
     if (conn->phase == EOP_MQTT_CONNECTED) {
         bool refused = reason >= MQTTREASONCODE_UNSPECIFIED_ERROR;
@@ -27,12 +34,14 @@ static void answered(eop_mqtt_request *r, int reason) {
     pthread_mutex_unlock(&conn->mutex);
 }
 
+/* For one code Paho fills alt.qos, for more alt.qosList, and does not say which. Either fills all of
+ * the int, and half of an address is neither a QoS nor a refusal. */
 static void on_subscribed(void *context, MQTTAsync_successData *data) {
     answered(context, data->alt.qos);
 }
 
 static void on_subscribed5(void *context, MQTTAsync_successData5 *data) {
-    answered(context, (int)data->reasonCode);
+    answered(context, data->alt.sub.reasonCodeCount == 1 ? (int)data->reasonCode : NOT_ONE);
 }
 
 static void on_not_subscribed(void *context, MQTTAsync_failureData *data) {

@@ -106,12 +106,12 @@ static void take_subscribe(fake_broker *b, connection *c, const uint8_t *p, size
     if (b->script.suback != 0) {
         code = (uint8_t)(b->script.suback >= 0x80 ? b->script.suback : b->script.suback - 1);
     }
-    uint8_t packet[] = {0x90, 4, p[0], p[1], 0, code};
-    if (!c->v5) {
-        packet[1] = 3;
-        packet[4] = code;
-    }
-    put(c, packet, c->v5 ? 6 : 5);
+    size_t codes = b->script.suback_codes != 0 ? b->script.suback_codes - 1 : 1;
+    size_t head = c->v5 ? 5 : 4;
+    uint8_t packet[64] = {0x90, (uint8_t)(head - 2 + codes), p[0], p[1], 0};
+    cr_assert_leq(head + codes, sizeof(packet));
+    memset(packet + head, code, codes);
+    put(c, packet, head + codes);
 }
 
 static bool is_meant(const fake_script *script, const uint8_t *topic, size_t size) {

@@ -322,6 +322,47 @@ Test(ingest_mqtt_link, a_refused_filter_is_named_with_the_reason) {
                        now_heard().detail);
 }
 
+/* More codes than filters were asked for, or one that is neither a QoS nor a refusal: no answer to
+ * go by, nor one to ask for many times a second. */
+static void malformed(const fake_script *script, const char *more) {
+    start(script, "\"a\", \"b\"", more);
+    WAIT_FOR(now_heard().downs > 0);
+    cr_expect_eq(now_heard().reason, EDGEOPS_E_PROTOCOL);
+    cr_expect_not_null(
+        strstr(now_heard().detail, ": the broker's answer to SUBSCRIBE is malformed"), "%s",
+        now_heard().detail);
+    pause_ms(4000);
+    cr_expect_eq(now_heard().ups, 0);
+    cr_expect_leq(fake_broker_seen(broker).connects, 4);
+    WAIT_FOR(fake_broker_seen(broker).live == 0);
+    /* The end is said, or the broker would publish the will. */
+    cr_expect_eq(fake_broker_seen(broker).disconnects, fake_broker_seen(broker).connects);
+}
+
+Test(ingest_mqtt_link, too_many_codes_for_a_filter_are_malformed_v311) {
+    malformed(&(fake_script){.suback = 1 + 1, .suback_codes = 20 + 1}, "");
+}
+
+Test(ingest_mqtt_link, two_codes_for_a_filter_are_malformed_v311) {
+    malformed(&(fake_script){.suback_codes = 2 + 1}, "");
+}
+
+Test(ingest_mqtt_link, too_many_codes_for_a_filter_are_malformed_v5) {
+    malformed(&(fake_script){.suback = 1 + 1, .suback_codes = 20 + 1}, V5);
+}
+
+Test(ingest_mqtt_link, refusals_for_one_filter_are_malformed_v5) {
+    malformed(&(fake_script){.suback = 0x87, .suback_codes = 2 + 1}, V5);
+}
+
+Test(ingest_mqtt_link, a_qos_of_three_is_malformed_v311) {
+    malformed(&(fake_script){.suback = 3 + 1}, "");
+}
+
+Test(ingest_mqtt_link, a_qos_of_three_is_malformed_v5) {
+    malformed(&(fake_script){.suback = 3 + 1}, V5);
+}
+
 /* As mochi does while messages that it kept have the packet ids of the requests. */
 static void asks_again(int refusal, bool session, const char *more) {
     fake_script script = {.suback = refusal, .session = session};
