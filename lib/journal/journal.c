@@ -223,9 +223,12 @@ static edgeops_status check_header(eop_segment_found *found, eop_segment_header 
         return eop_fail_errno(errno, "store", "cannot read '%s'", path);
     }
     found->file_bytes = (uint64_t)st.st_size;
-    if (status == EDGEOPS_E_NOTFOUND || (status == EDGEOPS_OK && header->number < found->number)) {
+    if (status == EDGEOPS_E_NOTFOUND) {
+        bool synced = false;
+        status = eop_segment_proves_sync(&synced, fd, path, found->file_bytes);
+        found->state = synced ? EOP_SEGMENT_BAD : EOP_SEGMENT_BLANK;
+    } else if (status == EDGEOPS_OK && header->number < found->number) {
         found->state = EOP_SEGMENT_BLANK;
-        status = EDGEOPS_OK;
     } else if (status == EDGEOPS_E_CORRUPT ||
                (status == EDGEOPS_OK && header->number != found->number)) {
         found->state = EOP_SEGMENT_BAD;

@@ -374,3 +374,51 @@ edgeops_status eop_segment_walk(eop_walked *out, int fd, const char *path,
     eop_free(w.data);
     return status;
 }
+
+/* The head of a frame of which the salt is not known. */
+typedef struct loose_head {
+    uint64_t offset;
+    uint64_t mark;
+    uint32_t size;
+} loose_head;
+
+/* *out: the head behind frame a. Frames of one salt have marks that differ by their offsets, and by
+ * `synced`, which lies in front of them. */
+static bool is_followed(loose_head *out, const window *w, const loose_head *a) {
+    char head[EOP_FRAME_HEADER];
+    uint64_t offset = a->offset + padded_bytes(a->size);
+    if (a->size == 0 || offset + sizeof head > w->file_bytes ||
+        pread(w->fd, head, sizeof head, (off_t)offset) != (ssize_t)sizeof head) {
+        return false;
+    }
+    *out = (loose_head){.offset = offset};
+    memcpy(&out->size, head, 4);
+    memcpy(&out->mark, head + 8, 8);
+    uint64_t other = (a->mark ^ out->mark) ^ (a->offset ^ offset);
+    return (other & UINT32_MAX) == 0 && (other >> 32) % 8 == 0 && other >> 32 < 2 * offset;
+}
+
+edgeops_status eop_segment_proves_sync(bool *out, int fd, const char *path, uint64_t file_bytes) {
+    window w = {.fd = fd, .path = path, .file_bytes = file_bytes};
+    edgeops_status status = EDGEOPS_OK;
+    uint64_t offset = EOP_SECTOR;
+    *out = false;
+    while (status == EDGEOPS_OK && !*out && offset + EOP_FRAME_HEADER <= file_bytes) {
+        const char *head = NULL;
+        loose_head found[3] = {{.offset = offset}};
+        status = window_get(&head, &w, offset, EOP_FRAME_HEADER);
+        if (status == EDGEOPS_OK) {
+            memcpy(&found[0].size, head, 4);
+            memcpy(&found[0].mark, head + 8, 8);
+        }
+        offset += 8;
+        if (status == EDGEOPS_OK && is_followed(&found[1], &w, &found[0]) &&
+            is_followed(&found[2], &w, &found[1])) {
+            *out = (found[0].mark ^ found[1].mark) >> 32 != 0 ||
+                   (found[1].mark ^ found[2].mark) >> 32 != 0;
+            offset = found[1].offset;
+        }
+    }
+    eop_free(w.data);
+    return status;
+}

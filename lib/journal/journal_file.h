@@ -28,6 +28,10 @@ edgeops_status eop_segment_begin(eop_segment_header *header, int fd,
 /** Reads the header. E_CORRUPT when the file is not a segment; E_NOTFOUND when it has no header:
  * it is too short, or its first sector is empty; E_VERSION. */
 edgeops_status eop_segment_check(eop_segment_header *header, int fd, const char *path);
+/** Of a file with an empty first sector: whether a frame says that something was synced, and so the
+ * header was. Without the salt no checksum can be checked: three frames in a row must agree on it,
+ * and not on `synced`. False when there are none such. */
+edgeops_status eop_segment_proves_sync(bool *out, int fd, const char *path, uint64_t file_bytes);
 /** Fills in the header of a frame, before its payload; size 0: of a closing frame. */
 void eop_segment_seal_frame(char *frame, uint32_t size, const eop_segment_header *header,
                             uint64_t offset, uint64_t synced);

@@ -70,7 +70,12 @@ static edgeops_status on_place(const eop_place *place, void *user_data) {
 static void walk(int fd, eop_journal_fn fn, void *user_data) {
     eop_segment_header header = {0};
     eop_segment_found found = {.number = 1};
+    bool synced = false;
     frames = 0;
+    if (eop_segment_proves_sync(&synced, fd, "segment", (uint64_t)lseek(fd, 0, SEEK_END)) !=
+        EDGEOPS_OK) {
+        abort();
+    }
     if (eop_segment_check(&header, fd, "segment") == EDGEOPS_OK) {
         if (eop_segment_walk(&found.walked, fd, "segment", &header, fn, user_data) == EDGEOPS_OK &&
             (found.walked.end < EOP_SEGMENT_HEADER || found.walked.end > header.bytes)) {
