@@ -85,6 +85,17 @@ const eop_place *eop_journal_places(size_t *count, const eop_journal *journal) {
     return journal->places;
 }
 
+bool eop_journal_knows(const eop_journal *journal, const eop_place *place) {
+    for (size_t i = 0; i < journal->place_count; i++) {
+        const eop_place *known = &journal->places[i];
+        if (known->segment == place->segment && known->offset == place->offset &&
+            known->bytes == place->bytes) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool eop_journal_has_spare(const eop_journal *journal) {
     return journal->has_spare;
 }

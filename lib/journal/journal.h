@@ -85,6 +85,8 @@ uint64_t eop_journal_damaged(const eop_journal *journal);
 uint64_t eop_journal_torn(const eop_journal *journal);
 /** What the opening found, oldest first; valid until the journal is closed. No lock is needed. */
 const eop_place *eop_journal_places(size_t *count, const eop_journal *journal);
+/** Whether the opening found the same bytes damaged or torn. No lock is needed. */
+bool eop_journal_knows(const eop_journal *journal, const eop_place *place);
 
 /** Begins a new segment with room for such a payload: the spare, or a new file when there is no
  * spare or it is too small. Seals the segment before. E_LIMIT when the disk has no room. */

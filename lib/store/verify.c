@@ -482,23 +482,12 @@ static void tell_opening(verify *v) {
     }
 }
 
-static bool is_known_place(const verify *v, uint64_t segment, uint64_t offset) {
-    size_t count = 0;
-    const eop_place *places = eop_journal_places(&count, v->store->journal);
-    for (size_t i = 0; i < count; i++) {
-        if (places[i].segment == segment && places[i].offset == offset) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* What was not yet so when the store was opened: it went bad since, because all that was written
  * since then can be read, on the disk or not. */
 static void tell_new_place(verify *v, uint64_t segment, uint64_t from, uint64_t to) {
-    if (!is_known_place(v, segment, from)) {
-        tell_place(v, &(eop_place){EOP_PLACE_FRAMES, segment, from, to - from},
-                   "; they are still in memory and become chunks");
+    eop_place place = {EOP_PLACE_FRAMES, segment, from, to - from};
+    if (!eop_journal_knows(v->store->journal, &place)) {
+        tell_place(v, &place, "; they are still in memory and become chunks");
         v->in_memory = true;
     }
 }

@@ -90,6 +90,52 @@ Test(node_ops_backup, a_restored_home_goes_on) {
     must_do("train", "{\"workflow\":\"flow\",\"dataset\":\"d1\",\"name\":\"m2\"}");
 }
 
+static int harm_segment(const eop_tree_entry *entry, bool remove) {
+    char *path = eop_format("%s/data/journal/%s", fixture_home, entry->path);
+    char byte = 0;
+    int done = -1;
+    if (remove) {
+        done = unlink(path);
+    } else {
+        int fd = open(path, O_RDWR | O_CLOEXEC);
+        if (fd >= 0 && pread(fd, &byte, 1, 64 + 20) == 1) {
+            byte ^= 1;
+            done = pwrite(fd, &byte, 1, 64 + 20) == 1 ? 0 : -1;
+        }
+        close(fd);
+    }
+    eop_free(path);
+    return done;
+}
+
+static edgeops_status harm_entry(const eop_tree_entry *entry, void *user_data) {
+    if (strcmp(entry->path, "spare.seg") != 0) {
+        cr_assert(eq(int, harm_segment(entry, *(bool *)user_data), 0), "%s", entry->path);
+    }
+    return EDGEOPS_OK;
+}
+
+/* Under the running node, which has the rows in memory. */
+static void lose_journal(bool remove) {
+    import_rows(700);
+    char *journal = eop_path_join(fixture_home, "data/journal");
+    cr_assert(eq(int, eop_tree_walk(journal, harm_entry, &remove), EDGEOPS_OK));
+    eop_free(journal);
+    back_up();
+    go_on_with_copy();
+    eop_json *r = must("asset.show", "{\"name\":\"m/1\"}");
+    cr_expect(eq(i64, eop_json_integer(r, "rows", 0), 700));
+    eop_json_free(r);
+}
+
+Test(node_ops_backup, has_rows_of_a_damaged_journal) {
+    lose_journal(false);
+}
+
+Test(node_ops_backup, has_rows_of_a_journal_that_is_gone) {
+    lose_journal(true);
+}
+
 Test(node_ops_backup, damage_is_found_by_name_and_nothing_appears) {
     static const char *const files[] = {"catalog.db", "data/telemetry.db",
                                         "models/m1/files/model.pkl", "files.list"};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A backup of a store in use has all that was acknowledged before, and nothing half done. */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -217,6 +218,190 @@ Test(store_backup, a_kill_on_the_way_leaves_the_home_as_it_was) {
         check_rows(store, "a", 20000);
         edgeops_store_close(store);
     }
+}
+
+/* -- a journal that goes bad under a running store -- */
+
+enum { FRAME = 56 }; /* bytes of a frame with one INT64 */
+
+static char *active_path(edgeops_store *store) {
+    return eop_format("%s/data/journal/%016d.seg", home, (int)eop_journal_active(store->journal));
+}
+
+/* Negative: counted from the end of the frames. */
+static void flip(edgeops_store *store, int offset) {
+    char *path = active_path(store);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    off_t at = offset >= 0 ? offset : 64 + (off_t)eop_journal_used(store->journal) + offset;
+    char byte = 0;
+    cr_assert_geq(fd, 0, "%s", path);
+    cr_assert_eq(pread(fd, &byte, 1, at), 1);
+    byte ^= 0x10;
+    cr_assert_eq(pwrite(fd, &byte, 1, at), 1);
+    close(fd);
+    eop_free(path);
+}
+
+static void flip_header(edgeops_store *store) {
+    flip(store, 16);
+}
+
+static void flip_first(edgeops_store *store) {
+    flip(store, 64 + 16 + 5);
+}
+
+static void flip_middle(edgeops_store *store) {
+    flip(store, 64 + 300 * FRAME + 20);
+}
+
+static void flip_last(edgeops_store *store) {
+    flip(store, -FRAME + 16 + 5);
+}
+
+static void cut_in_frames(edgeops_store *store) {
+    char *path = active_path(store);
+    cr_assert_eq(truncate(path, 64 + 100 * FRAME), 0);
+    eop_free(path);
+}
+
+static void cut_all(edgeops_store *store) {
+    char *path = active_path(store);
+    cr_assert_eq(truncate(path, 0), 0);
+    eop_free(path);
+}
+
+static void remove_file(edgeops_store *store) {
+    char *path = active_path(store);
+    cr_assert_eq(unlink(path), 0);
+    eop_free(path);
+}
+
+static void count_moment(void *user_data) {
+    ++*(int *)user_data;
+}
+
+/* Into an empty folder; returns how many moments were chosen, one for each copy. */
+static int copy_counted(edgeops_store *store) {
+    int moments = 0;
+    snprintf(copy, sizeof copy, "%s/copy", folder);
+    CHECK_OK(eop_remove_tree(copy));
+    CHECK_OK(eop_mkdirs(copy, 0700));
+    CHECK_OK(eop_store_backup(store, copy, NULL, count_moment, &moments));
+    cr_assert_eq(store->backups, 0);
+    return moments;
+}
+
+static void check_copy(uint64_t rows) {
+    char first[sizeof home];
+    eop_store_stats stats;
+    strcpy(first, home);
+    edgeops_store *store = open_copy();
+    CHECK_OK(eop_store_get_stats(store, &stats));
+    cr_expect_eq(stats.damaged, 0);
+    check_rows(store, "a", rows);
+    edgeops_store_close(store);
+    strcpy(home, first);
+}
+
+Test(store_backup, has_what_the_journal_lost_while_the_store_was_open) {
+    static void (*const harms[])(edgeops_store *) = {
+        flip_header, flip_first, flip_middle, flip_last, cut_in_frames, cut_all, remove_file};
+    edgeops_store *store = open_store();
+    int rows = 0;
+    for (size_t i = 0; i < EOP_COUNT(harms); i++) {
+        fill(store, "a", rows, rows + 700);
+        rows += 700;
+        harms[i](store);
+        /* No moment can be chosen while a file is missing. */
+        cr_expect_eq(copy_counted(store), harms[i] == remove_file ? 1 : 2, "harm %d", (int)i);
+        check_copy((uint64_t)rows);
+        /* The home is sound again, too. */
+        cr_expect_eq(copy_counted(store), 1, "harm %d", (int)i);
+    }
+    edgeops_store_close(store);
+    store = open_store();
+    check_rows(store, "a", (uint64_t)rows);
+    edgeops_store_close(store);
+}
+
+Test(store_backup, leaves_a_bad_segment_without_rows) {
+    static void (*const harms[])(edgeops_store *) = {flip_header, cut_all, remove_file};
+    edgeops_store *store = open_store();
+    fill(store, "a", 0, 10);
+    for (int i = 0; i < (int)EOP_COUNT(harms); i++) {
+        CHECK_OK(eop_store_flush(store));
+        harms[i](store);
+        (void)copy_counted(store);
+        check_copy(10 + 10 * (uint64_t)i);
+        fill(store, "a", 10 + 10 * i, 20 + 10 * i);
+        cr_expect_eq(copy_counted(store), 1, "harm %d", i);
+        check_copy(20 + 10 * (uint64_t)i);
+    }
+    edgeops_store_close(store);
+}
+
+/* The store itself has no more than that. */
+Test(store_backup, copies_what_was_damaged_at_the_opening_once) {
+    pid_t child = fork();
+    cr_assert_geq(child, 0);
+    if (child == 0) {
+        edgeops_store *killed = open_store();
+        fill(killed, "a", 0, 700);
+        flip_middle(killed);
+        _exit(0);
+    }
+    cr_assert_eq(waitpid(child, NULL, 0), child);
+    edgeops_store *store = open_store();
+    cr_assert_eq(count_rows(store, "a"), 699);
+    cr_expect_eq(copy_counted(store), 1);
+    /* A second frame beside the first one is not known. */
+    flip(store, 64 + 301 * FRAME + 20);
+    cr_expect_eq(copy_counted(store), 2);
+    edgeops_store_close(store);
+    store = open_copy();
+    cr_expect_eq(count_rows(store, "a"), 699);
+    edgeops_store_close(store);
+}
+
+static void flip_each_time(void *user_data) {
+    flip_header(user_data);
+}
+
+static void cut_each_time(void *user_data) {
+    cut_all(user_data);
+}
+
+Test(store_backup, tells_a_journal_that_stays_bad) {
+    static void (*const harms[])(void *) = {flip_each_time, cut_each_time};
+    edgeops_store *store = open_store();
+    for (size_t i = 0; i < EOP_COUNT(harms); i++) {
+        fill(store, "a", (int)i * 700, (int)i * 700 + 700);
+        snprintf(copy, sizeof copy, "%s/copy-%d", folder, (int)i);
+        CHECK_OK(eop_mkdirs(copy, 0700));
+        CHECK_CODE(EDGEOPS_E_CORRUPT, eop_store_backup(store, copy, NULL, harms[i], store));
+        char *path = active_path(store);
+        const char *text = edgeops_error_last()->message;
+        cr_expect(strstr(text, path) != NULL, "%s", text);
+        cr_expect(strstr(text, "'doctor --deep'") != NULL, "%s", text);
+        cr_assert_eq(store->backups, 0);
+        eop_free(path);
+    }
+    (void)copy_counted(store);
+    check_copy(1400);
+    edgeops_store_close(store);
+}
+
+Test(store_backup, of_a_sound_home_under_load_is_copied_once) {
+    load l = {.store = open_store()};
+    pthread_t thread;
+    cr_assert_eq(pthread_create(&thread, NULL, append_on, &l), 0);
+    for (int round = 0; round < 20; round++) {
+        usleep(5000);
+        cr_expect_eq(copy_counted(l.store), 1, "round %d", round);
+    }
+    atomic_store(&l.stop, true);
+    pthread_join(thread, NULL);
+    edgeops_store_close(l.store);
 }
 
 /* -- every allocation fails once -- */
