@@ -435,13 +435,13 @@ static const cli_command commands[] = {
      "lag: samples of the asset that it has yet to predict on. late: samples that were not newer than the one before: they "
      "are stored, but have no place in a window. skipped: windows to which the workflow had nothing to say. conflicts: "
      "predictions that are not stored since there are others for the same times. outbox: its messages that the broker does not have: they wait or are set aside. "
-     "publishing: ok; away: no link to the broker; slow: it has not acknowledged for 10 s; held: it does not take the messages of this deployment, which is tried again; "
+     "publishing: ok; away: no link to the broker; slow: it has not acknowledged for 10 s, and after 60 s the connection is made again; held: it does not take the messages of this deployment, which is tried again; "
      "refused: it goes on, but messages were refused and are set aside (`deployment retry`, `deployment skip --refused`). latency: from the durable "
      "sample to the prediction.", arg_deployment, NULL, "deployment.show", NULL},
     {"deployment", "stop", NULL, NULL, arg_deployment, NULL, "deployment.stop", NULL},
     {"deployment", "start", NULL, NULL, arg_deployment, NULL, "deployment.start", NULL},
     {"deployment", "retry", NULL,
-     "What was set aside since the broker refused it waits again, in its old place. A deployment that is held tries again at once, not only after its pause (1 s, growing to 60 s, and to 15 min where the broker hangs up).",
+     "What was set aside since the broker refused it waits again, in its old place. A deployment that is held tries again at once, not only after its pause (1 s, growing to 60 s, and to 15 min where the broker hangs up). For one that is slow the connection is made again at once, and what was not acknowledged goes again.",
      arg_deployment, NULL, "deployment.retry", NULL},
     {"deployment", "skip", NULL,
      "Give one of --count, --refused and --all. The predictions stay stored in predictions/NAME.", arg_deployment, skip_options, "deployment.skip", NULL},

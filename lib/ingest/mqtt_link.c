@@ -49,6 +49,7 @@ struct eop_mqtt_link {
     int references; /* the owner's and the thread's */
     bool stopping;
     bool hung_up;
+    bool renewing;  /* the connection is to end, and another to be made */
     bool resolving; /* the thread may take long, and then touches nothing of the owner's */
     bool done;
     eop_mqtt_conn *conn;
@@ -62,6 +63,7 @@ struct eop_mqtt_link {
     bool had_session;     /* the broker was to keep the session of the connection before */
     bool hung;            /* the last attempt got no answer */
     bool taken_over;      /* the last connection ended so */
+    bool renewed;         /* we ended it ourselves */
     unsigned short_lives; /* connections in a row that ended soon */
     edgeops_duration patience;
     edgeops_duration away; /* since when there is no connection */
@@ -180,13 +182,27 @@ static void report_up(eop_mqtt_link *link, eop_mqtt_conn *conn, const char *deta
     link->options.on_state(EDGEOPS_OK, detail, link->generation, &terms, link->options.user_data);
 }
 
+/* Why the connection ended: it may be our own doing. */
+static edgeops_status take_end(eop_mqtt_link *link, edgeops_status status) {
+    pthread_mutex_lock(&link->mutex);
+    link->renewed =
+        link->renewing && status == EDGEOPS_E_CANCELED && !link->stopping && !link->hung_up;
+    link->renewing = false;
+    pthread_mutex_unlock(&link->mutex);
+    return link->renewed
+               ? eop_fail(EDGEOPS_E_CLOSED, "mqtt",
+                          "the broker did not acknowledge a message for long: the connection is "
+                          "made again")
+               : status;
+}
+
 /* Connects, stays until the link breaks. Gives the reason, its text in `detail`, and how long the
  * link was up. */
 static edgeops_status run_once(eop_mqtt_link *link, char detail[DETAIL], edgeops_duration *life) {
     char address[EOP_MQTT_MAX_HOST] = "";
     eop_mqtt_conn *conn = NULL;
     *life = 0;
-    link->taken_over = false;
+    link->taken_over = link->renewed = false;
     edgeops_status status = resolve_unwatched(link, address);
     bool reached = status == EDGEOPS_OK;
     if (status == EDGEOPS_OK && wants_clear(link)) {
@@ -207,7 +223,7 @@ static edgeops_status run_once(eop_mqtt_link *link, char detail[DETAIL], edgeops
     if (status == EDGEOPS_OK) {
         edgeops_duration up = eop_monotonic();
         report_up(link, conn, detail);
-        status = eop_mqtt_conn_wait_down(conn);
+        status = take_end(link, eop_mqtt_conn_wait_down(conn));
         *life = eop_monotonic() - up;
         link->cleared = !eop_mqtt_conn_left_qos2(conn);
         link->taken_over = eop_mqtt_conn_taken_over(conn);
@@ -297,7 +313,8 @@ static void hint_at_repeats(eop_mqtt_link *link, edgeops_duration life, char det
     if (life >= GOOD_LIFE) {
         link->short_lives = 0;
     }
-    if (life == 0 || life >= GOOD_LIFE || link->taken_over || ++link->short_lives < REPEATS) {
+    if (life == 0 || life >= GOOD_LIFE || link->taken_over || link->renewed ||
+        ++link->short_lives < REPEATS) {
         return;
     }
     const char *guess = ": another client may have this id";
@@ -372,6 +389,15 @@ void eop_mqtt_link_hang_up(eop_mqtt_link *link) {
         eop_mqtt_conn_interrupt(link->conn);
     }
     pthread_cond_broadcast(&link->cond);
+    pthread_mutex_unlock(&link->mutex);
+}
+
+void eop_mqtt_link_renew(eop_mqtt_link *link, uint64_t generation) {
+    pthread_mutex_lock(&link->mutex);
+    if (link->conn != NULL && link->generation == generation) {
+        link->renewing = true;
+        eop_mqtt_conn_interrupt(link->conn);
+    }
     pthread_mutex_unlock(&link->mutex);
 }
 

@@ -27,6 +27,9 @@ typedef struct eop_mqtt_link_options {
 edgeops_status eop_mqtt_link_start(eop_mqtt_link **out, const eop_mqtt_link_options *options);
 /** Disconnects soon and stays away until stopped. Any thread, callbacks too. */
 void eop_mqtt_link_hang_up(eop_mqtt_link *link);
+/** Ends the connection of that generation, when it is the current one, and makes another: what is
+ * under way on it is not waited for any longer. Any thread. */
+void eop_mqtt_link_renew(eop_mqtt_link *link, uint64_t generation);
 /** Sends over the connection of that generation; E_AGAIN when it is not the current one. */
 edgeops_status eop_mqtt_link_send(eop_mqtt_link *link, uint64_t generation,
                                   const edgeops_message *message);

@@ -16,6 +16,7 @@
 #include "codec/json.h"
 #include "edgeops/ingest.h"
 #include "ingest/mqtt_link.h"
+#include "ingest/publisher.h"
 #include "platform/platform.h"
 
 #define DEFAULT_IN_FLIGHT 256
@@ -223,6 +224,12 @@ edgeops_status edgeops_publisher_send(edgeops_publisher *publisher,
     edgeops_status status = eop_mqtt_link_send(publisher->link, publisher->generation, message);
     publisher->outstanding += status == EDGEOPS_OK;
     return status;
+}
+
+void eop_publisher_renew(edgeops_publisher *publisher) {
+    if (publisher->generation != 0 && publisher->link != NULL) {
+        eop_mqtt_link_renew(publisher->link, publisher->generation);
+    }
 }
 
 /* -- life -- */

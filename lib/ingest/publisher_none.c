@@ -5,6 +5,7 @@
 #include "base/abi.h"
 #include "base/error.h"
 #include "edgeops/ingest.h"
+#include "ingest/publisher.h"
 
 void edgeops_publisher_options_init(edgeops_publisher_options *options, size_t struct_size) {
     static const edgeops_publisher_options defaults = EDGEOPS_PUBLISHER_OPTIONS_INIT;
@@ -25,6 +26,10 @@ edgeops_status edgeops_publisher_send(edgeops_publisher *publisher,
     (void)publisher;
     (void)message;
     return eop_fail(EDGEOPS_E_UNSUPPORTED, "publisher", "this libedgeops was built without MQTT");
+}
+
+void eop_publisher_renew(edgeops_publisher *publisher) {
+    (void)publisher;
 }
 
 void edgeops_publisher_close(edgeops_publisher *publisher) {

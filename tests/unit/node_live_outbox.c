@@ -262,6 +262,24 @@ Test(node_live_outbox, a_broker_that_hangs_up_on_one_is_found_out) {
     expect_state("other", "ok", 0);
 }
 
+Test(node_live_outbox, what_is_not_acknowledged_goes_again_at_a_word) {
+    fake_script script = {.withhold = true, .only = "mute/"};
+    begin(&script, "3.1.1", "mute/x", "");
+    append(30);
+    expect_state("fine", "ok", 0);
+    expect_state("other", "slow", 30);
+    script.withhold = false;
+    fake_broker_script(broker, &script);
+    size_t connects = fake_broker_seen(broker).connects;
+    (void)RETRY("again");
+    expect_state("other", "ok", 0);
+    expect_state("fine", "ok", 0);
+    cr_expect(eq(sz, fake_broker_seen(broker).connects, connects + 1));
+    eop_json *shown = show("other");
+    cr_expect(eq(i64, count_of(shown, "refused"), 0));
+    eop_json_free(shown);
+}
+
 Test(node_live_outbox, a_broker_that_does_not_acknowledge_is_shown_as_such) {
     fake_script script = {.withhold = true, .only = "mute/"};
     begin(&script, "3.1.1", "mute/x", "");
@@ -269,7 +287,7 @@ Test(node_live_outbox, a_broker_that_does_not_acknowledge_is_shown_as_such) {
     expect_state("fine", "ok", 0);
     eop_json *shown = wait_state("other", "slow", 30);
     expect_part(shown, "detail", "has not acknowledged for 1");
-    expect_part(shown, "detail", "30 predictions wait");
+    expect_part(shown, "detail", "30 predictions wait; the connection is made again in 5");
     eop_json_free(shown);
     expect_doctor("warn", "has not acknowledged", "look after the broker");
     append(10);

@@ -37,6 +37,7 @@ static struct {
     bool up;
     edgeops_duration back_at; /* link: a while after it broke */
     int links;
+    bool renews; /* the link, at the end of the step */
     bool storage_fails;
     edgeops_status refusal; /* what REFUSE says */
     edgeops_status at_once; /* what send() says of sink 0 */
@@ -117,6 +118,11 @@ static edgeops_status set_aside(const char *name, uint64_t id, const char *reaso
     return EDGEOPS_OK;
 }
 
+static void renew(void *user_data) {
+    (void)user_data;
+    world.renews = true;
+}
+
 static void say(edgeops_log_level level, const char *text, void *user_data) {
     (void)level;
     (void)user_data;
@@ -130,7 +136,7 @@ static answer takes_all(uint64_t id) {
 }
 
 static void enter(void) {
-    eop_sinks_port port = {list, send_message, done, set_aside, say, NULL};
+    eop_sinks_port port = {list, send_message, done, set_aside, renew, say, NULL};
     memset(&world, 0, sizeof world);
     world.now = 1000 * EDGEOPS_SECOND;
     world.receive_maximum = WIRE;
@@ -165,6 +171,7 @@ static void link_up(void) {
 static void link_down(void) {
     world.up = false;
     world.flying = 0;
+    world.renews = false;
     world.back_at = world.now + 100 * MS;
     eop_sinks_down(sinks, world.now);
 }
@@ -207,6 +214,9 @@ static void turn(edgeops_duration time) {
         }
         (void)eop_sinks_pump(sinks, world.now);
         answer_all();
+        if (world.renews) {
+            link_down();
+        }
     }
 }
 
@@ -283,6 +293,109 @@ Test(node_live_sinks, one_that_is_not_acknowledged_leaves_room_for_the_others) {
     expect_once(0);
     expect_state(0, EOP_SINK_OK, NULL);
     cr_expect(ne(ptr, strstr(world.log, "acknowledges again"), NULL), "%s", world.log);
+}
+
+static uint64_t lost_id;
+static int lost_links; /* it is never acknowledged over so many */
+
+static answer loses_one(uint64_t id) {
+    return id == lost_id && world.links <= lost_links ? SILENCE : ACK;
+}
+
+static void lose(uint64_t id, int links) {
+    lost_id = id;
+    lost_links = links;
+    world.broker = loses_one;
+}
+
+Test(node_live_sinks, a_message_that_is_not_acknowledged_goes_again_over_a_new_link) {
+    lose(2, 1);
+    add(0, 100, 1);
+    add(1, 100, 1);
+    turn(59 * EDGEOPS_SECOND);
+    expect_state(0, EOP_SINK_SLOW, NULL);
+    expect_once(1);
+    cr_expect(le(i64, ask(0).renews, 2 * EDGEOPS_SECOND));
+    cr_expect(eq(int, world.links, 1));
+    turn(2 * EDGEOPS_SECOND);
+    cr_expect(eq(int, world.links, 2));
+    expect_once(0);
+    expect_state(0, EOP_SINK_OK, NULL);
+    turn(600 * EDGEOPS_SECOND);
+    cr_expect(eq(int, world.links, 2));
+}
+
+Test(node_live_sinks, one_that_is_never_acknowledged_costs_a_link_less_and_less_often) {
+    lose(2, 10000);
+    add(0, 100, 1);
+    turn(6 * 3600 * EDGEOPS_SECOND);
+    /* After 1, 2, 4, 8 and 15 minutes, and each 15 more. */
+    cr_expect(world.links >= 26 && world.links <= 28, "%d links", world.links);
+    cr_expect(eq(sz, count_of(0, WAITS), 1));
+    cr_expect(eq(u64, ask(0).refused, 0), "our own doing counts against nobody");
+    /* It helps: the next time it is a minute again. */
+    lose(0, 0);
+    turn(20 * 60 * EDGEOPS_SECOND);
+    expect_once(0);
+    int links = world.links;
+    add(0, 2, 1);
+    lose(world.count, links);
+    turn(62 * EDGEOPS_SECOND);
+    cr_expect(eq(int, world.links, links + 1));
+    expect_once(0);
+}
+
+Test(node_live_sinks, one_that_is_slow_is_sent_again_at_a_word) {
+    lose(2, 1);
+    add(0, 100, 1);
+    turn(5 * EDGEOPS_SECOND);
+    eop_sink_retry(sink[0], world.now);
+    turn(EDGEOPS_SECOND);
+    cr_expect(eq(int, world.links, 1), "it may still come");
+    turn(5 * EDGEOPS_SECOND);
+    eop_sink_retry(sink[0], world.now);
+    eop_sink_retry(sink[0], world.now);
+    turn(EDGEOPS_SECOND);
+    cr_expect(eq(int, world.links, 2));
+    expect_once(0);
+}
+
+/* It has just sent when we end the link. */
+Test(node_live_sinks, a_link_that_we_end_counts_against_nobody) {
+    world.broker = silent_for_a;
+    add(0, 3, 1);
+    add(1, 100, 1);
+    for (int i = 0; i < 5; i++) {
+        turn(12 * EDGEOPS_SECOND);
+        add(0, 1, 1);
+        turn(EDGEOPS_SECOND);
+        eop_sink_retry(sink[0], world.now);
+        add(1, 1, 1);
+        turn(EDGEOPS_SECOND);
+        cr_expect(eq(int, world.links, i + 2));
+        expect_once(1);
+        expect_state(0, EOP_SINK_OK, NULL);
+    }
+    world.broker = takes_all;
+    turn(EDGEOPS_SECOND);
+    expect_once(0);
+}
+
+Test(node_live_sinks, a_receive_maximum_of_one_is_free_again_over_a_new_link) {
+    world.receive_maximum = 1;
+    lose(1, 3);
+    add(0, 1, 1);
+    turn(50 * MS);
+    add(1, 50, 1);
+    turn(11 * EDGEOPS_SECOND);
+    expect_state(1, EOP_SINK_SLOW, NULL);
+    eop_sink_retry(sink[1], world.now);
+    turn(EDGEOPS_SECOND);
+    cr_expect(eq(int, world.links, 2));
+    turn(240 * EDGEOPS_SECOND);
+    cr_expect(eq(int, world.links, 4));
+    expect_once(0);
+    expect_once(1);
 }
 
 Test(node_live_sinks, a_small_receive_maximum_is_shared) {

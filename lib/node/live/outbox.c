@@ -9,6 +9,7 @@
 
 #include "catalog/outbox.h"
 #include "catalog/record.h"
+#include "ingest/publisher.h"
 #include "node/live/sources.h"
 
 #define ASIDE_MAX 1000u /* of one deployment */
@@ -69,6 +70,11 @@ static edgeops_status set_aside(const char *sink, uint64_t id, const char *reaso
         return eop_fail(EDGEOPS_E_LIMIT, "node", "%u messages are set aside already", ASIDE_MAX);
     }
     return eop_outbox_set_aside(o->node->catalog, id, reason);
+}
+
+static void renew(void *user_data) {
+    eop_outbox *o = user_data;
+    eop_publisher_renew(o->publisher);
 }
 
 static void say(edgeops_log_level level, const char *text, void *user_data) {
@@ -188,6 +194,7 @@ static edgeops_status outbox_new(eop_outbox **out, edgeops_node *node, const cha
                            .send = send_message,
                            .done = remove_messages,
                            .set_aside = set_aside,
+                           .renew = renew,
                            .say = say,
                            .user_data = o};
     o->node = node;
@@ -325,8 +332,9 @@ void eop_outbox_ask(eop_outbox_state *out, const eop_outbox *o, const eop_sink *
         out->name = "slow";
         out->lasts = status.oldest;
         out->reason = eop_format("the broker of source '%s' has not acknowledged for %lld s; %llu "
-                                 "predictions wait",
+                                 "predictions wait; the connection is made again in %lld s",
                                  o->source, (long long)(status.oldest / EDGEOPS_SECOND),
-                                 (unsigned long long)waiting);
+                                 (unsigned long long)waiting,
+                                 (long long)(status.renews / EDGEOPS_SECOND) + 1);
     }
 }

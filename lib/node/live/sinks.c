@@ -68,6 +68,28 @@ edgeops_duration eop_sinks_oldest(const eop_sinks *s, const eop_sink *sink, edge
     return oldest;
 }
 
+edgeops_duration eop_sinks_renew_due(const eop_sinks *s, edgeops_duration now) {
+    edgeops_duration oldest = eop_sinks_oldest(s, NULL, now);
+    if (oldest == 0 || !s->up || s->renewing || s->draining) {
+        return EDGEOPS_FOREVER;
+    }
+    edgeops_duration due = now - oldest + EOP_SINK_RENEW_AFTER;
+    return due > s->renew_at ? due : s->renew_at;
+}
+
+void eop_sinks_renew(eop_sinks *s, edgeops_duration now) {
+    edgeops_duration next = s->renew_pause * 2;
+    next = next > EOP_SINK_RENEW_AFTER ? next : EOP_SINK_RENEW_AFTER;
+    s->renew_pause = next < EOP_SINK_RENEW_LAST ? next : EOP_SINK_RENEW_LAST;
+    s->renew_at = now + s->renew_pause;
+    s->renewing = true;
+    eop_sinks_say(s, EDGEOPS_LOG_WARN,
+                  eop_format("the broker has not acknowledged a message for %lld s: the connection "
+                             "is made again, and what was not acknowledged sent again",
+                             (long long)(eop_sinks_oldest(s, NULL, now) / EDGEOPS_SECOND)));
+    s->port.renew(s->port.user_data);
+}
+
 bool eop_sinks_acked(const eop_sinks *s, uint64_t id) {
     for (size_t i = 0; i < s->acked_count; i++) {
         if (s->acked[i] == id) {
@@ -275,7 +297,7 @@ void eop_sinks_up(eop_sinks *s, edgeops_duration now) {
     s->up_at = now;
     s->window = EOP_SINKS_IN_FLIGHT;
     s->below = 3;
-    for (size_t i = 0; i < s->count; i++) {
+    for (size_t i = 0; !s->renewed && i < s->count; i++) {
         eop_sink *sink = s->items[i];
         edgeops_duration pause = sink->hold != EOP_HOLD_HUNG_UP ? 0 : sink->pause;
         if (!sink->blamed && pause > RETRY_LAST) {
@@ -283,6 +305,7 @@ void eop_sinks_up(eop_sinks *s, edgeops_duration now) {
         }
         sink->retry_at = now + pause;
     }
+    s->renewed = false;
 }
 
 static bool is_blamed(const eop_sink *sink, edgeops_duration now) {
@@ -318,6 +341,8 @@ static void blame(eop_sink *sink, bool alone, edgeops_duration now) {
 
 void eop_sinks_down(eop_sinks *s, edgeops_duration now) {
     size_t blamed = 0;
+    s->renewed = s->renewing;
+    s->renewing = false;
     if (!s->up) {
         return; /* told again that there is none */
     }
@@ -325,7 +350,7 @@ void eop_sinks_down(eop_sinks *s, edgeops_duration now) {
     const eop_sink *only = s->alone != NULL && is_blamed(s->alone, now) ? s->alone : NULL;
     for (size_t i = 0; i < s->count; i++) {
         eop_sink *sink = s->items[i];
-        sink->blamed = only != NULL ? sink == only : is_blamed(sink, now);
+        sink->blamed = !s->renewed && (only != NULL ? sink == only : is_blamed(sink, now));
         blamed += sink->blamed;
     }
     for (size_t i = 0; i < s->count; i++) {
@@ -336,7 +361,8 @@ void eop_sinks_down(eop_sinks *s, edgeops_duration now) {
         eop_sink_look(sink);
         sink->under_way = 0;
         sink->wrote = sink->answered = 0;
-        sink->proved = sink->trying = false;
+        sink->proved = sink->proved && s->renewed;
+        sink->trying = false;
     }
     s->up = false;
     s->alone = NULL;
@@ -424,7 +450,19 @@ void eop_sink_kick(eop_sink *sink) {
     sink->more = true;
 }
 
+/* How long it has waited for an acknowledgement: of its own messages, or of one that is in the way. */
+static edgeops_duration waits_for(const eop_sink *sink, edgeops_duration now) {
+    edgeops_duration own = eop_sinks_oldest(sink->owner, sink, now);
+    edgeops_duration any = eop_sinks_oldest(sink->owner, NULL, now);
+    return sink->qos >= sink->owner->below && sink->more && any > own ? any : own;
+}
+
 void eop_sink_retry(eop_sink *sink, edgeops_duration now) {
+    eop_sinks *s = sink->owner;
+    if (s->up && !s->renewing && waits_for(sink, now) >= EOP_SINK_SLOW_AFTER) {
+        s->renew_pause = 0;
+        eop_sinks_renew(s, now);
+    }
     eop_sink_look(sink);
     sink->retry_at = now;
     sink->pause = EOP_SINK_RETRY_FIRST;
@@ -440,11 +478,10 @@ void eop_sink_ask(eop_sink_status *out, const eop_sink *sink, edgeops_duration n
         out->lasts = now - sink->held_at;
         return;
     }
-    edgeops_duration oldest = eop_sinks_oldest(sink->owner, NULL, now);
-    if (sink->qos >= sink->owner->below && sink->more && oldest > out->oldest) {
-        out->oldest = oldest; /* it waits for what another one has under way */
-    }
+    out->oldest = waits_for(sink, now);
     if (out->oldest >= EOP_SINK_SLOW_AFTER) {
+        edgeops_duration due = eop_sinks_renew_due(sink->owner, now);
         out->state = EOP_SINK_SLOW;
+        out->renews = due > now && due != EDGEOPS_FOREVER ? due - now : 0;
     }
 }

@@ -25,6 +25,9 @@ typedef struct eop_sinks_port {
     edgeops_status (*done)(const uint64_t *ids, size_t n, void *user_data);
     /** Keeps a message that the broker does not take, so that it is not listed any more. */
     edgeops_status (*set_aside)(const char *sink, uint64_t id, const char *reason, void *user_data);
+    /** Ends the link soon and makes it again, which eop_sinks_down() and _up() tell. Calls nothing
+     * back. */
+    void (*renew)(void *user_data);
     void (*say)(edgeops_log_level level, const char *text, void *user_data);
     void *user_data;
 } eop_sinks_port;
@@ -56,7 +59,7 @@ void eop_sinks_remove(eop_sinks *sinks, eop_sink *sink);
 void eop_sink_look(eop_sink *sink);
 /** There are new messages. */
 void eop_sink_kick(eop_sink *sink);
-/** One that is held tries again at the next pump. */
+/** One that is held tries again at the next pump; for one that is slow the link is made again. */
 void eop_sink_retry(eop_sink *sink, edgeops_duration now);
 
 typedef enum eop_sink_state {
@@ -70,6 +73,7 @@ typedef struct eop_sink_status {
     const char *reason;      /**< of HELD; borrowed until the sinks are used again */
     edgeops_duration lasts;  /**< HELD: since when */
     edgeops_duration oldest; /**< age of the oldest message under way, but for QoS 0; 0: none */
+    edgeops_duration renews; /**< SLOW: in so long the link is made again */
     uint64_t refused;        /**< messages, since the sink was added; each once */
 } eop_sink_status;
 void eop_sink_ask(eop_sink_status *out, const eop_sink *sink, edgeops_duration now);

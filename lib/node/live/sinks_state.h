@@ -11,6 +11,10 @@
 #define EOP_SINK_QUIET       (500 * EDGEOPS_MILLISECOND)
 #define EOP_SINK_ALONE_FOR   (2 * EDGEOPS_SECOND) /* the others wait no longer for a trial */
 #define EOP_SINK_SLOW_AFTER  (10 * EDGEOPS_SECOND)
+/* With a message that is not acknowledged for so long the link is made again, so that it is sent
+ * again; with a growing pause while that does not help. */
+#define EOP_SINK_RENEW_AFTER (60 * EDGEOPS_SECOND)
+#define EOP_SINK_RENEW_LAST  (15 * 60 * EDGEOPS_SECOND)
 /* Acknowledged, but the storage cannot remove them now: with so many nothing more is sent. */
 #define EOP_SINK_ACKED_MAX 4096u
 
@@ -64,6 +68,10 @@ struct eop_sinks {
     int below;     /* the link took only messages of a lower QoS at the last pump; 3: all */
     size_t window; /* QoS 1 and 2: what it takes, as far as is known */
     edgeops_duration up_at;
+    bool renewing;             /* the link is about to end, by our own doing */
+    bool renewed;              /* the last one ended so */
+    edgeops_duration renew_at; /* not before */
+    edgeops_duration renew_pause;
     eop_sink **items;
     size_t count;
     size_t capacity;
@@ -84,6 +92,10 @@ eop_flight *eop_sinks_find(eop_sinks *sinks, uint64_t id);
 /** Age of the oldest message that the broker should acknowledge, 0: none; sink NULL: of any. */
 edgeops_duration eop_sinks_oldest(const eop_sinks *sinks, const eop_sink *sink,
                                   edgeops_duration now);
+/** When the link is to be made again; EDGEOPS_FOREVER: nothing waits for an acknowledgement. */
+edgeops_duration eop_sinks_renew_due(const eop_sinks *sinks, edgeops_duration now);
+/** Asks for the next link; that this one ends counts against no sink. */
+void eop_sinks_renew(eop_sinks *sinks, edgeops_duration now);
 /** Whether the broker has it, though the storage lists it still. */
 bool eop_sinks_acked(const eop_sinks *sinks, uint64_t id);
 void eop_sinks_remove_acked(eop_sinks *sinks, edgeops_duration now);

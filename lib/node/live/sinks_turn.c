@@ -271,6 +271,21 @@ static void watch(eop_sinks *s, edgeops_duration now) {
     }
 }
 
+/* The broker acknowledged soon after the last renewal: the next need is a new one. */
+static bool is_well(const eop_sinks *s, edgeops_duration now) {
+    return s->up && now - s->up_at >= EOP_SINK_RENEW_AFTER &&
+           eop_sinks_oldest(s, NULL, now) < EOP_SINK_RENEW_AFTER / 2;
+}
+
+static void renew(eop_sinks *s, edgeops_duration now) {
+    if (is_well(s, now)) {
+        s->renew_pause = 0;
+    }
+    if (now >= eop_sinks_renew_due(s, now)) {
+        eop_sinks_renew(s, now);
+    }
+}
+
 static edgeops_duration due_of(const eop_sinks *s, const eop_sink *sink) {
     if (sink->trying) {
         return sink->under_way == 0 && sink->wrote != 0 ? sink->wrote + EOP_SINK_QUIET
@@ -288,6 +303,8 @@ static edgeops_duration next_due(const eop_sinks *s, edgeops_duration now) {
     edgeops_duration due = s->alone == NULL   ? EDGEOPS_FOREVER
                            : s->alone->trying ? s->alone_at + EOP_SINK_ALONE_FOR
                                               : now + PUMP_AGAIN;
+    edgeops_duration renewal = eop_sinks_renew_due(s, now);
+    due = renewal < due ? renewal : due;
     for (size_t i = 0; i < s->count; i++) {
         edgeops_duration at = due_of(s, s->items[i]);
         due = at < due ? at : due;
@@ -299,6 +316,7 @@ edgeops_duration eop_sinks_pump(eop_sinks *s, edgeops_duration now) {
     eop_sinks_remove_acked(s, now);
     settle(s, now);
     watch(s, now);
+    renew(s, now);
     if (s->up && !s->draining && s->acked_count < EOP_SINK_ACKED_MAX - EOP_SINKS_IN_FLIGHT &&
         !serve_alone(s, now)) {
         serve_all(s, now);

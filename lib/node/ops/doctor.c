@@ -160,7 +160,9 @@ static void check_drivers(doctor *d) {
 /* By the states of publishing that want something done. */
 static const char *const publishing_hints[][3] = {
     {"away", "warn", "predictions are kept and sent when the broker is back: see 'source show'"},
-    {"slow", "warn", "predictions are kept; look after the broker, or what is between here and it"},
+    {"slow", "warn",
+     "predictions are kept; look after the broker, or what is between here and it; 'deployment "
+     "retry' makes the connection again at once"},
     {"held", "fail",
      "mend what the reason names (the broker's access list or limits, or deploy again with another "
      "--publish or --qos), then 'deployment retry'; 'deployment skip' drops what waits"},
