@@ -68,8 +68,12 @@ static void on_connected(void *context, MQTTAsync_successData *data) {
 static void on_connected5(void *context, MQTTAsync_successData5 *data) {
     eop_mqtt_conn *conn = context;
     conn->announced.session_present = data->alt.connect.sessionPresent != 0;
-    eop_mqtt_terms_take(&conn->announced, &data->properties);
-    connected(conn);
+    char why[EOP_MQTT_REASON_SIZE];
+    if (eop_mqtt_terms_take(&conn->announced, &data->properties, why, sizeof(why))) {
+        connected(conn);
+    } else {
+        eop_mqtt_conn_end(conn, EOP_MQTT_BROKEN, 0, why);
+    }
 }
 
 static void on_failed(void *context, MQTTAsync_failureData *data) {
@@ -440,6 +444,11 @@ static edgeops_status subscribe(eop_mqtt_conn *conn, eop_mqtt_phase *next) {
     edgeops_status status = eop_mqtt_conn_subscribe(conn);
     while (status == EDGEOPS_OK) {
         status = eop_mqtt_conn_wait_phase(conn, EOP_MQTT_CONNECTED, begun + REPLY_TIMEOUT, next);
+        if (status == EDGEOPS_E_TIMEOUT) {
+            return eop_fail(status, "mqtt", "the broker %s:%u has not answered SUBSCRIBE for %d s",
+                            conn->config->host, (unsigned)conn->config->port,
+                            (int)((eop_monotonic() - begun) / EDGEOPS_SECOND));
+        }
         if (status < 0 || *next != EOP_MQTT_SUBSCRIBED || conn->refused == 0 ||
             eop_monotonic() >= begun + AGAIN_FOR) {
             return status;

@@ -103,8 +103,9 @@ void eop_mqtt_conn_end(eop_mqtt_conn *conn, eop_mqtt_phase next, int code, const
 
 /** What holds without a word of the broker's. */
 void eop_mqtt_terms_default(eop_mqtt_announced *out, const eop_mqtt_config *config);
-/** What CONNACK's properties say instead. */
-void eop_mqtt_terms_take(eop_mqtt_announced *out, const MQTTProperties *properties);
+/** What CONNACK's properties say instead; false, and why, where they say what MQTT forbids. */
+bool eop_mqtt_terms_take(eop_mqtt_announced *out, const MQTTProperties *properties, char *why,
+                         size_t size);
 /** E_LIMIT or E_UNSUPPORTED for a message that the broker has said that it does not take. */
 edgeops_status eop_mqtt_terms_check(const eop_mqtt_announced *announced,
                                     const edgeops_message *message);

@@ -33,12 +33,35 @@ static void take_client_id(eop_mqtt_announced *out, const MQTTProperty *property
     }
 }
 
-void eop_mqtt_terms_take(eop_mqtt_announced *out, const MQTTProperties *properties) {
+/* Brokers may leave a limit out, not set one with which nothing goes. A maximum QoS of 2 is forbidden,
+ * too, but brokers that announce it are in use, and they mean what it says. */
+static bool is_forbidden(char *why, size_t size, const MQTTProperty *p) {
+    const char *limit = NULL;
+    unsigned value = 0;
+    if (p->identifier == MQTTPROPERTY_CODE_RECEIVE_MAXIMUM && p->value.integer2 == 0) {
+        limit = "receive maximum";
+    } else if (p->identifier == MQTTPROPERTY_CODE_MAXIMUM_PACKET_SIZE && p->value.integer4 == 0) {
+        limit = "maximum packet size";
+    } else if (p->identifier == MQTTPROPERTY_CODE_MAXIMUM_QOS && p->value.byte > 2) {
+        limit = "maximum QoS";
+        value = p->value.byte;
+    }
+    if (limit != NULL) {
+        snprintf(why, size, "the broker announces a %s of %u, which MQTT forbids", limit, value);
+    }
+    return limit != NULL;
+}
+
+bool eop_mqtt_terms_take(eop_mqtt_announced *out, const MQTTProperties *properties, char *why,
+                         size_t size) {
     for (int i = 0; i < properties->count; i++) {
         const MQTTProperty *p = &properties->array[i];
+        if (is_forbidden(why, size, p)) {
+            return false;
+        }
         switch (p->identifier) {
         case MQTTPROPERTY_CODE_RECEIVE_MAXIMUM:
-            out->receive_maximum = p->value.integer2 > 0 ? p->value.integer2 : 1;
+            out->receive_maximum = p->value.integer2;
             break;
         case MQTTPROPERTY_CODE_MAXIMUM_QOS:
             out->maximum_qos = p->value.byte;
@@ -69,6 +92,7 @@ void eop_mqtt_terms_take(eop_mqtt_announced *out, const MQTTProperties *properti
             break;
         }
     }
+    return true;
 }
 
 /* Fixed header, topic, packet identifier, the length of no properties, payload. */

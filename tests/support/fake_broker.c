@@ -200,7 +200,7 @@ static void take_packet(fake_broker *b, connection *c, uint8_t header, const uin
         b->seen.pubcomps++;
         break;
     case 8:
-        if (!b->script.mute) {
+        if (!b->script.mute && !b->script.no_suback) {
             take_subscribe(b, c, p, size);
         }
         break;

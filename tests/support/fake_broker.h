@@ -22,6 +22,7 @@ typedef struct fake_script {
     size_t properties_size;
     int suback;              /* what is granted: 0 as asked, else this + 1, or a code >= 0x80 */
     size_t suback_codes;     /* in a SUBACK: 0 one, else this - 1 */
+    bool no_suback;          /* SUBSCRIBE is not answered */
     bool withhold;           /* no PUBACK, PUBREC, PUBCOMP */
     uint8_t puback;          /* reason in PUBACK and PUBREC, MQTT 5 */
     uint8_t pubcomp;         /* reason in PUBCOMP */

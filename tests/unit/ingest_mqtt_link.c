@@ -298,6 +298,48 @@ Test(ingest_mqtt_link, tells_the_broker_how_large_a_packet_may_be) {
     cr_expect_eq(fake_broker_seen(broker).maximum_packet, 10 * 1024 + 128 * 1024);
 }
 
+/* Limits with which nothing could be sent, or that there are not: said, and no reason to wait. */
+static void forbidden(const uint8_t *properties, size_t size, const char *what) {
+    char words[128];
+    start(&(fake_script){.properties = properties, .properties_size = size}, "\"a\"", V5);
+    WAIT_FOR(now_heard().downs > 0);
+    cr_expect_eq(now_heard().reason, EDGEOPS_E_PROTOCOL);
+    snprintf(words, sizeof(words), ": the broker announces a %s, which MQTT forbids", what);
+    cr_expect_not_null(strstr(now_heard().detail, words), "%s", now_heard().detail);
+    pause_ms(3000);
+    cr_expect_eq(now_heard().ups, 0);
+    cr_expect_leq(fake_broker_seen(broker).connects, 4);
+    WAIT_FOR(fake_broker_seen(broker).live == 0);
+    cr_expect_eq(fake_broker_seen(broker).disconnects, fake_broker_seen(broker).connects);
+    edgeops_duration begin = eop_monotonic();
+    eop_mqtt_link_stop(link_);
+    link_ = NULL;
+    cr_expect_lt(since(begin), 1.0, "%.2f s", since(begin));
+}
+
+Test(ingest_mqtt_link, a_receive_maximum_of_0_is_forbidden) {
+    static const uint8_t properties[] = {0x21, 0, 0};
+    forbidden(properties, sizeof(properties), "receive maximum of 0");
+}
+
+Test(ingest_mqtt_link, a_maximum_packet_size_of_0_is_forbidden) {
+    static const uint8_t properties[] = {0x25, 1, 0x27, 0, 0, 0, 0};
+    forbidden(properties, sizeof(properties), "maximum packet size of 0");
+}
+
+Test(ingest_mqtt_link, a_maximum_qos_of_3_is_forbidden) {
+    static const uint8_t properties[] = {0x24, 3};
+    forbidden(properties, sizeof(properties), "maximum QoS of 3");
+}
+
+Test(ingest_mqtt_link, a_maximum_qos_of_2_is_no_limit) {
+    static const uint8_t properties[] = {0x24, 2};
+    start(&(fake_script){.properties = properties, .properties_size = sizeof(properties)}, "\"a\"",
+          V5);
+    WAIT_FOR(now_heard().up);
+    cr_expect_eq(now_heard().announced.maximum_qos, 2);
+}
+
 /* -- what it grants -- */
 
 Test(ingest_mqtt_link, a_lower_qos_is_reported) {
@@ -361,6 +403,28 @@ Test(ingest_mqtt_link, a_qos_of_three_is_malformed_v311) {
 
 Test(ingest_mqtt_link, a_qos_of_three_is_malformed_v5) {
     malformed(&(fake_script){.suback = 3 + 1}, V5);
+}
+
+/* It is reached and has said so: nothing is wrong with the address or the firewall. */
+static void never_answers_subscribe(const char *more) {
+    start(&(fake_script){.no_suback = true}, "\"a\"", more);
+    WAIT_FOR(now_heard().downs > 0);
+    heard is = now_heard();
+    cr_expect_eq(is.reason, EDGEOPS_E_TIMEOUT);
+    cr_expect_not_null(strstr(is.detail, "has not answered SUBSCRIBE for 15 s"), "%s", is.detail);
+    cr_expect_null(strstr(is.detail, "firewall"), "%s", is.detail);
+    edgeops_duration begin = eop_monotonic();
+    eop_mqtt_link_stop(link_);
+    link_ = NULL;
+    cr_expect_lt(since(begin), 2.0, "%.2f s", since(begin));
+}
+
+Test(ingest_mqtt_link, a_subscribe_that_is_not_answered_is_told_v311) {
+    never_answers_subscribe("");
+}
+
+Test(ingest_mqtt_link, a_subscribe_that_is_not_answered_is_told_v5) {
+    never_answers_subscribe(V5);
 }
 
 /* As mochi does while messages that it kept have the packet ids of the requests. */
