@@ -207,7 +207,7 @@ static const struct {
     {"deployment.show", {FIELDS(DEPLOYMENT_FIELDS), NULL, NULL}},
     {"deployment.stop", {NULL, NULL, "stopped deployment %s"}},
     {"deployment.start", {NULL, NULL, "started deployment %s"}},
-    {"deployment.retry", {FIELDS({"wait again", "again", CLI_AS_TEXT}, {"outbox", "outbox", CLI_AS_TEXT}), NULL, NULL}},
+    {"deployment.retry", {FIELDS({"wait again", "again", CLI_AS_TEXT}, {"tries now", "now", CLI_AS_TEXT}, {"outbox", "outbox", CLI_AS_TEXT}), NULL, NULL}},
     {"deployment.skip", {FIELDS({"dropped", "dropped", CLI_AS_TEXT}, {"outbox", "outbox", CLI_AS_TEXT}), NULL, NULL}},
     {"deployment.rm", {FIELDS({"not published", "dropped", CLI_AS_TEXT}), NULL, "removed deployment %s"}},
 

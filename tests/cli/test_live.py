@@ -253,11 +253,13 @@ def test_messages_that_wait_are_shown_and_skipped_by_hand(live):
     nothing = live.run("deployment", "skip", "three", check=False)
     assert nothing.returncode == 2 and "--count N" in nothing.stderr
     assert live.run("deployment", "skip", "three", "--count", "5").stdout.split() == ["dropped", "5", "outbox", "15"]
-    assert live.json("deployment", "retry", "three") == {"again": 0, "outbox": 15}
+    assert live.json("deployment", "retry", "three") == {"again": 0, "now": False, "outbox": 15}
     assert live.json("deployment", "skip", "three", "--refused") == {"dropped": 0, "outbox": 15}
     assert live.json("deployment", "show", "three")["publishing"]["skipped"] == 5
     live.run("deployment", "stop", "three")
     assert live.json("deployment", "show", "three")["publishing"]["state"] == "stopped"
+    doctor = {check["name"]: check for check in live.json("doctor", check=False)["checks"]}["deployment three broker"]
+    assert doctor["state"] == "warn" and doctor["detail"] == "15 predictions wait and are not sent" and "deployment start" in doctor["hint"]
     removed = live.run("deployment", "rm", "three").stdout
     assert "removed deployment three" in removed and "15" in removed
     assert rows_of(live, "predictions/three") == 20

@@ -149,7 +149,10 @@ Test(node_live_outbox, one_that_is_not_authorised_is_held_and_told) {
     cr_expect(eq(i64, SKIP("\"refused\":true", "outbox"), 50));
     script.puback = 0;
     fake_broker_script(broker, &script);
-    cr_expect(eq(i64, RETRY("again"), 0));
+    eop_json *retried = must("deployment.retry", "{\"name\":\"other\"}");
+    cr_expect(eq(i64, eop_json_integer(retried, "again", -1), 0));
+    cr_expect(eop_json_bool(retried, "now", false), "it tries at once");
+    eop_json_free(retried);
     shown = wait_state("other", "ok", 0);
     expect_part(shown, "detail", "");
     cr_expect(eq(i64, count_of(shown, "skipped"), 10));
@@ -256,6 +259,15 @@ Test(node_live_outbox, a_broker_that_hangs_up_on_one_is_found_out) {
     expect_state("fine", "ok", 0);
     append(40);
     expect_state("fine", "ok", 0);
+    /* The next trial ends the link of all: the others are told whose it was. */
+    shown = wait_state("fine", "away", 0);
+    expect_part(shown, "detail", "the broker hung up on a message of deployment 'other'; the link");
+    eop_json_free(shown);
+    expect_state("fine", "ok", 0);
+    /* Stopped by hand: what is left is told. */
+    must_do("deployment.stop", "{\"name\":\"other\"}");
+    expect_doctor("warn", "80 predictions wait and are not sent", "'deployment start'");
+    must_do("deployment.start", "{\"name\":\"other\"}");
     script.hang_up = false;
     fake_broker_script(broker, &script);
     (void)RETRY("again");

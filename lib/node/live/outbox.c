@@ -321,8 +321,13 @@ void eop_outbox_ask(eop_outbox_state *out, const eop_outbox *o, const eop_sink *
     if (!o->up) {
         out->name = "away";
         out->lasts = now - o->since;
+        const char *culprit = eop_sinks_hung_up_on(o->sinks);
         out->reason = status.state == EOP_SINK_HELD
                           ? eop_format("%s; before that: %s", detail, status.reason)
+                      : culprit != NULL
+                          ? eop_format("the broker hung up on a message of deployment '%s'; the "
+                                       "link comes back",
+                                       culprit)
                           : eop_strdup(detail);
     } else if (status.state == EOP_SINK_HELD) {
         out->name = "held";

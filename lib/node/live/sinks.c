@@ -343,6 +343,7 @@ void eop_sinks_down(eop_sinks *s, edgeops_duration now) {
     size_t blamed = 0;
     s->renewed = s->renewing;
     s->renewing = false;
+    s->hung_up_on = NULL;
     if (!s->up) {
         return; /* told again that there is none */
     }
@@ -357,6 +358,8 @@ void eop_sinks_down(eop_sinks *s, edgeops_duration now) {
         eop_sink *sink = s->items[i];
         if (sink->blamed) {
             blame(sink, blamed == 1, now);
+            bool held = blamed == 1 && sink->hold == EOP_HOLD_HUNG_UP;
+            s->hung_up_on = held ? sink : s->hung_up_on;
         }
         eop_sink_look(sink);
         sink->under_way = 0;
@@ -367,6 +370,10 @@ void eop_sinks_down(eop_sinks *s, edgeops_duration now) {
     s->up = false;
     s->alone = NULL;
     s->flying = 0;
+}
+
+const char *eop_sinks_hung_up_on(const eop_sinks *s) {
+    return !s->up && s->hung_up_on != NULL ? s->hung_up_on->name : NULL;
 }
 
 void eop_sinks_drain(eop_sinks *s) {
@@ -435,6 +442,7 @@ void eop_sinks_remove(eop_sinks *s, eop_sink *sink) {
         if (s->items[i] == sink) {
             s->items[i] = s->items[--s->count];
             eop_sink_end_alone(sink);
+            s->hung_up_on = s->hung_up_on != sink ? s->hung_up_on : NULL;
             sink_free(sink);
             return;
         }

@@ -39,6 +39,8 @@ void eop_sinks_free(eop_sinks *sinks);
 void eop_sinks_up(eop_sinks *sinks, edgeops_duration now);
 /** The link broke: what was not acknowledged is sent again. */
 void eop_sinks_down(eop_sinks *sinks, edgeops_duration now);
+/** The sink on whose message the broker ended the link that is to come back; NULL: not so. Borrowed. */
+const char *eop_sinks_hung_up_on(const eop_sinks *sinks);
 void eop_sinks_delivered(eop_sinks *sinks, const uint64_t *ids, size_t n, edgeops_duration now);
 void eop_sinks_refused(eop_sinks *sinks, uint64_t id, edgeops_status status, const char *reason,
                        edgeops_duration now);

@@ -76,7 +76,8 @@ struct eop_sinks {
     size_t count;
     size_t capacity;
     size_t turn;
-    eop_sink *alone; /* has the link for itself */
+    eop_sink *hung_up_on; /* held, and alone to blame for the end of the last link; or NULL */
+    eop_sink *alone;      /* has the link for itself */
     edgeops_duration alone_at;
     eop_flight flights[EOP_SINKS_IN_FLIGHT];
     size_t flying;

@@ -178,16 +178,29 @@ static void set_outbox(eop_json *result, eop_deployment *deployment) {
     eop_json_free(brief);
 }
 
+/* Whether there is something that a retry sends at once. */
+static bool retries_now(eop_deployment *deployment) {
+    eop_json *brief = eop_deployment_brief(deployment);
+    const eop_json *publishing = eop_json_get(brief, "publishing");
+    const char *state = eop_json_string(publishing, "state", "");
+    bool now =
+        strcmp(state, "held") == 0 || strcmp(state, "slow") == 0 || strcmp(state, "refused") == 0;
+    eop_json_free(brief);
+    return now;
+}
+
 static edgeops_status run_retry(edgeops_call *call, eop_json **result) {
     uint64_t again = 0;
     eop_deployment *deployment = named(call);
     if (deployment == NULL) {
         return EDGEOPS_E_NOTFOUND;
     }
+    bool now = retries_now(deployment);
     edgeops_status status = eop_deployment_retry(&again, deployment);
     if (status == EDGEOPS_OK) {
         *result = eop_json_object();
         eop_json_set_integer(*result, "again", (int64_t)again);
+        eop_json_set_bool(*result, "now", now);
         set_outbox(*result, deployment);
     }
     return status;

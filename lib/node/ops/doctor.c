@@ -184,9 +184,9 @@ static void check_publishing(doctor *d, const eop_json *shown) {
         return;
     }
     char *name = eop_format("deployment %s broker", eop_json_string(shown, "name", ""));
+    long long outbox = (long long)eop_json_integer(shown, "outbox", 0);
     char *detail =
-        eop_format("%s; %lld predictions are not published", reason != NULL ? reason : "",
-                   (long long)eop_json_integer(shown, "outbox", 0));
+        eop_format("%s; %lld predictions are not published", reason != NULL ? reason : "", outbox);
     bool runs = strcmp(eop_json_string(shown, "state", ""), "stopped") != 0;
     if (runs && s != NULL && !eop_source_enabled(s)) {
         /* It publishes all the same, and its samples may come from another one. */
@@ -198,6 +198,13 @@ static void check_publishing(doctor *d, const eop_json *shown) {
         if (reason != NULL && strcmp(state, publishing_hints[i][0]) == 0) {
             put(d, name, publishing_hints[i][1], detail, publishing_hints[i][2]);
         }
+    }
+    if (reason == NULL && outbox > 0 && strcmp(state, "stopped") == 0) {
+        char *waits = eop_format("%lld predictions wait and are not sent", outbox);
+        put(d, name, "warn", waits,
+            "they are sent once it runs: 'deployment start', and the daemon; 'deployment skip' "
+            "drops them");
+        eop_free(waits);
     }
     eop_free(detail);
     eop_free(name);
