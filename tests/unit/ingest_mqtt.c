@@ -515,7 +515,7 @@ static bool lost_one(void *unused) {
     return stats_now().lost == 1;
 }
 
-TestSuite(ingest_mqtt_memory, .fini = teardown, .timeout = 60);
+TestSuite(ingest_mqtt_memory, .fini = teardown, .timeout = 100);
 
 /* No room on disk, and none for this one in memory. */
 Test(ingest_mqtt_memory, what_can_be_kept_nowhere_is_counted) {
