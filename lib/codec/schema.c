@@ -134,17 +134,29 @@ static bool has_type(const eop_json *json, const char *type) {
     return strcmp(type, words[kind]) == 0;
 }
 
-static bool check_type(checker *c, const eop_json *types, const eop_json *json) {
-    const char *one = eop_json_text(types);
-    if (one != NULL) {
-        return has_type(json, one) || complain_value(c, eop_type_phrase(one), json);
+/* The default of a string shows what such a string looks like: of a duration, a size. */
+static void put_type(eop_buf *wanted, const char *type, const eop_json *schema) {
+    const eop_json *example = eop_json_get(schema, "default");
+    const char *text = eop_json_text(example);
+    eop_buf_puts(wanted, eop_type_phrase(type));
+    if (strcmp(type, "string") == 0 && text != NULL && text[0] != '\0') {
+        eop_buf_puts(wanted, " such as ");
+        eop_put_brief(wanted, example);
     }
+}
+
+static bool check_type(checker *c, const eop_json *schema, const eop_json *json) {
+    const eop_json *types = eop_json_get(schema, "type");
+    const char *one = eop_json_text(types);
     eop_buf wanted = {0};
-    bool fits = false;
+    bool fits = types == NULL || (one != NULL && has_type(json, one));
+    if (!fits && one != NULL) {
+        put_type(&wanted, one, schema);
+    }
     for (const eop_json *t = eop_json_first(types); t != NULL; t = eop_json_next(t)) {
         fits = fits || has_type(json, eop_json_text(t));
         eop_buf_puts(&wanted, wanted.size > 0 ? " or " : "");
-        eop_buf_puts(&wanted, eop_type_phrase(eop_json_text(t)));
+        put_type(&wanted, eop_json_text(t), schema);
     }
     if (!fits) {
         if (wanted.failed) {
@@ -470,7 +482,7 @@ static bool check_keywords(checker *c, const eop_json *schema, const eop_json *j
     if (reference != NULL && !check(c, eop_schema_resolve(c->root, reference), json)) {
         return false;
     }
-    if ((keyword = eop_json_get(schema, "type")) != NULL && !check_type(c, keyword, json)) {
+    if (!check_type(c, schema, json)) {
         return false;
     }
     if ((keyword = eop_json_get(schema, "enum")) != NULL && !check_enum(c, keyword, json)) {

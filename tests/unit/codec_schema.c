@@ -42,6 +42,15 @@ Test(codec_schema, types) {
     fails("{\"type\":[\"string\",\"null\"]}", "{}",
           "doc:1:1: the document must be a string or null, not an object");
     fails("{\"properties\":{\"a\":false}}", "{\"a\":1}", "doc:1:6: /a is not allowed");
+    fits("{\"type\":\"string\",\"default\":\"20s\"}", "\"5s\"");
+    fails("{\"type\":\"string\",\"default\":\"20s\"}", "5",
+          "doc:1:1: the document must be a string such as '20s', not 5");
+    fails("{\"type\":[\"null\",\"string\"],\"default\":\"1MiB\"}", "[]",
+          "doc:1:1: the document must be null or a string such as '1MiB', not an array");
+    fails("{\"type\":\"string\",\"default\":\"\"}", "5",
+          "doc:1:1: the document must be a string, not 5");
+    fails("{\"type\":\"number\",\"default\":\"7\"}", "[]",
+          "doc:1:1: the document must be a number, not an array");
 }
 
 Test(codec_schema, unknown_and_missing_keys_are_named) {
