@@ -50,7 +50,7 @@ struct eop_mqtt_conn {
     char client_id[64]; /* its beginning, for messages */
     MQTTAsync handle;
     MQTTClient_persistence early; /* mqtt_receive.c */
-    uint8_t *taken;               /* a bit a number: QoS 2 messages of 3.1.1 handed over early */
+    uint64_t *taken;              /* a hash a number: QoS 2 messages of 3.1.1 handed over early */
     eop_mqtt_slot *slots;
     eop_mqtt_request *requests;
     eop_mqtt_granted *granted; /* written until EOP_MQTT_SUBSCRIBED */

@@ -8,21 +8,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/memory.h"
 #include "ingest/mqtt_private.h"
 
 /* Of a received QoS 2 message in 3.1.1, before its number. */
 #define KEY "r-"
 
-static bool is_taken(const eop_mqtt_conn *conn, unsigned number) {
-    return conn->taken != NULL && (conn->taken[number / 8] >> number % 8 & 1) != 0;
+/* What was handed over early by that number: a hash of topic, number and payload; 0: nothing. */
+static uint64_t taken_by(const eop_mqtt_conn *conn, unsigned number) {
+    return conn->taken != NULL ? conn->taken[number] : 0;
 }
 
 int eop_mqtt_conn_arrived(void *context, char *topic, int topic_size, MQTTAsync_message *message) {
     eop_mqtt_conn *conn = context;
     /* MQTT forbids a NUL in a topic; a topic_size of 0 says that there is none. */
     bool whole = topic_size == 0 || strlen(topic) == (size_t)topic_size;
-    bool before = message->qos == 2 && is_taken(conn, (uint16_t)message->msgid);
+    bool before = message->qos == 2 && taken_by(conn, (uint16_t)message->msgid) != 0;
     if (whole && !before && conn->handler->on_message != NULL) {
         conn->handler->on_message(topic, message->payload, (size_t)message->payloadlen,
                                   message->retained != 0, conn->user_data);
@@ -58,25 +60,27 @@ static int put(void *handle, char *key, int count, char *buffers[], int sizes[])
     if (number < 0 || count != 2 || sizes[1] < 4) {
         return 0;
     }
-    /* Not sent again, it is another message: aedes may give two the same number. */
-    if (is_taken(conn, (unsigned)number) && (buffers[0][0] & 8) != 0) {
-        return 0;
-    }
     const unsigned char *rest = (const unsigned char *)buffers[1];
     size_t size = (size_t)sizes[1];
+    uint64_t hash = eop_hash64(rest, size) | 1;
+    /* Only what is the same was sent again. aedes may give two messages under way one number, and
+     * passes on the DUP of who published, so that it tells nothing. */
+    if (taken_by(conn, (unsigned)number) == hash) {
+        return 0;
+    }
     size_t topic_size = (size_t)rest[0] << 8 | rest[1];
     if (topic_size + 4 > size || memchr(rest + 2, 0, topic_size) != NULL ||
         conn->handler->on_message == NULL) {
         return 0;
     }
     if (conn->taken == NULL) {
-        conn->taken = eop_calloc(1, (UINT16_MAX + 1) / 8);
+        conn->taken = eop_calloc(UINT16_MAX + 1, sizeof(*conn->taken));
     }
     char *topic = eop_alloc(topic_size + 1);
     if (topic != NULL && conn->taken != NULL) {
         memcpy(topic, rest + 2, topic_size);
         topic[topic_size] = '\0';
-        conn->taken[number / 8] |= (uint8_t)(1u << number % 8);
+        conn->taken[number] = hash;
         conn->handler->on_message(topic, rest + 4 + topic_size, size - 4 - topic_size,
                                   (buffers[0][0] & 1) != 0, conn->user_data);
     }
@@ -97,7 +101,7 @@ static int take_away(void *handle, char *key) {
     eop_mqtt_conn *conn = handle;
     int number = number_of(key);
     if (number >= 0 && conn->taken != NULL) {
-        conn->taken[number / 8] &= (uint8_t) ~(1u << number % 8);
+        conn->taken[number] = 0;
     }
     return 0;
 }

@@ -13,6 +13,7 @@ What the node wrote is read and noted also when the node is dead by then: it pro
 """
 import asyncio
 import contextlib
+import itertools
 import re
 import sys
 import time
@@ -87,7 +88,8 @@ class Relay:
             if kind == CONNECT:
                 version = body[2 + int.from_bytes(body[:2], "big")]
             elif kind in (PUBACK, PUBREC):
-                seq = pending.pop(int.from_bytes(body[:2], "big"), None)
+                seqs = pending.get(int.from_bytes(body[:2], "big"))
+                seq = seqs.pop(0) if seqs else None
                 if seq is not None and (len(body) < 3 or body[2] < 0x80):
                     self.note("ack", f"{time.monotonic():.4f}", seq)
 
@@ -101,7 +103,8 @@ class Relay:
                 topic = 2 + int.from_bytes(body[:2], "big")
                 seq = SEQ.search(body, topic + 2)
                 if seq:
-                    pending[int.from_bytes(body[topic:topic + 2], "big")] = int(seq[1])
+                    # aedes may give two messages under way one number: the oldest is answered first.
+                    pending.setdefault(int.from_bytes(body[topic:topic + 2], "big"), []).append(int(seq[1]))
 
         try:
             broker_reader, broker_writer = await asyncio.open_connection("127.0.0.1", self.broker)
@@ -123,7 +126,7 @@ class Relay:
             self.ended.set()
         for way in ways:
             way.cancel()
-        for seq in pending.values():
+        for seq in itertools.chain.from_iterable(pending.values()):
             self.note("left", f"{time.monotonic():.4f}", seq)
         node_writer.transport.abort()
         broker_writer.close()
