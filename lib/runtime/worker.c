@@ -206,6 +206,8 @@ static void on_close(eop_link *link, edgeops_status reason, void *user_data) {
     if (reason == EDGEOPS_E_PROTOCOL) {
         eop_worker_kill(worker, EDGEOPS_E_WORKER,
                         "the worker broke the protocol: garbage on descriptor 3");
+    } else if (reason == EDGEOPS_E_NOMEM) {
+        eop_worker_kill(worker, EDGEOPS_E_NOMEM, "out of memory while the worker was heard");
     }
     /* Usually the worker died: its exit comes in a moment and says more. */
     eop_timer_start(worker->grace, GRACE, 0);

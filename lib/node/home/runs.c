@@ -36,7 +36,11 @@ eop_json *eop_usage_json(const edgeops_usage *usage) {
 
 static int open_append(const char *directory, const char *name) {
     char *path = eop_path_join(directory, name);
-    int fd = path != NULL ? eop_open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600) : -1;
+    if (path == NULL) {
+        errno = ENOMEM;
+        return -1;
+    }
+    int fd = eop_open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     eop_free(path);
     return fd;
 }
