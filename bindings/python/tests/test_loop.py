@@ -156,7 +156,10 @@ works = [lambda: node.call("node.status"), lambda: node.run(0.01), lambda: store
          lambda: store.append("a", [random.getrandbits(40)], {"x": [1.0]}), lambda: store.label("a", "l", 1),
          lambda: store.assets(), lambda: node.call_start("node.status").result(5), lambda: store.labels(limit=20)]
 
+go = threading.Event()
+
 def fire():
+    go.wait()
     while not stop:
         time.sleep(random.random() * 0.004)
         os.kill(os.getpid(), signal.SIGINT)
@@ -168,30 +171,36 @@ def beside():
         except edgeops.BusyError:
             time.sleep(0.01)
 
+def storm(done):
+    while not stop:
+        try:
+            go.set()
+            while time.monotonic() < end:
+                random.choice(works)()
+                done.append(1)
+            stop.append(1)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        except KeyboardInterrupt as reason:
+            try:
+                ends[type(reason).__name__] = ends.get(type(reason).__name__, 0) + 1
+            except KeyboardInterrupt:
+                pass
+        except edgeops.BusyError:
+            pass
+
 threads = [threading.Thread(target=fire), threading.Thread(target=beside)]
 for thread in threads:
     thread.start()
-end, done = time.monotonic() + 4, 0
-while time.monotonic() < end:
+end, done = time.monotonic() + 4, []
+while signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
     try:
-        while time.monotonic() < end:
-            random.choice(works)()
-            done += 1
-    except KeyboardInterrupt as reason:
-        try:
-            ends[type(reason).__name__] = ends.get(type(reason).__name__, 0) + 1
-        except KeyboardInterrupt:
-            pass
-    except edgeops.BusyError:
-        pass
-while not stop or any(thread.is_alive() for thread in threads):
-    try:
-        stop.append(1)
+        storm(done)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        for thread in threads:
-            thread.join()
     except KeyboardInterrupt:
-        pass
+        pass # it came between two statements of the storm
+for thread in threads:
+    thread.join()
+done = len(done)
 assert ends["KeyboardInterrupt"] > 100 and ends["Interrupted"] > 10 and done > 100, (ends, done)
 assert node.call("node.status")["home"]
 cursor.close()
