@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "base/time.h"
 #include "store/birth.h"
+#include "store/blob.h"
 
 void edgeops_dataset_options_init(edgeops_dataset_options *options, size_t struct_size) {
     static const edgeops_dataset_options defaults = EDGEOPS_DATASET_OPTIONS_INIT;
@@ -507,6 +508,9 @@ edgeops_status edgeops_dataset_create(edgeops_store *store,
     }
     if (status == EDGEOPS_OK) {
         status = look_at_values(&frozen, store);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_blob_settle(store); /* the blobs that were seen there are on the disk now */
     }
     if (status == EDGEOPS_OK) {
         status = eop_frozen_save(&frozen, eop_store_catalog(store));

@@ -25,7 +25,7 @@
 #define SORT_AFTER  65536u
 #define TORN_AGE    (3600 * EDGEOPS_SECOND)
 
-enum { HOLD_MS = 200, REMOVE_RUN = 64 };
+enum { HOLD_MS = 200, SETTLE_TRIES = 100, REMOVE_RUN = 64 };
 
 /* -- keeping -- */
 
@@ -352,15 +352,25 @@ static edgeops_status remove_file(eop_blob_stats *stats, const edgeops_store *st
 
 /* Holds back appends of blobs. Not for ever: one that waits for room waits for the writer, and the
  * writer may be who sweeps. */
-static edgeops_status hold_appends(edgeops_store *store) {
+static bool hold_appends(edgeops_store *store) {
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_nsec += HOLD_MS * 1000000L;
     until.tv_sec += until.tv_nsec / 1000000000L;
     until.tv_nsec %= 1000000000L;
-    return pthread_rwlock_timedwrlock(&store->blob_lock, &until) == 0
-               ? EDGEOPS_OK
-               : eop_fail(EDGEOPS_E_AGAIN, "store", "blobs are being appended: none is removed");
+    return pthread_rwlock_timedwrlock(&store->blob_lock, &until) == 0;
+}
+
+edgeops_status eop_blob_settle(edgeops_store *store) {
+    bool held = false;
+    for (int i = 0; !held && i < SETTLE_TRIES; i++) {
+        held = hold_appends(store);
+    }
+    if (!held) {
+        return eop_fail(EDGEOPS_E_AGAIN, "store", "an append of blobs does not end: try again");
+    }
+    pthread_rwlock_unlock(&store->blob_lock);
+    return EDGEOPS_OK;
 }
 
 /* Some at a time, so that appends of blobs wait for a moment only. A backup that begins meanwhile
@@ -375,8 +385,9 @@ static edgeops_status remove_files(eop_blob_stats *stats, edgeops_store *store,
                : EDGEOPS_OK;
     for (size_t i = 0; status == EDGEOPS_OK && i < files->count;) {
         size_t end = files->count - i > REMOVE_RUN ? i + REMOVE_RUN : files->count;
-        status = hold_appends(store);
-        if (status != EDGEOPS_OK) {
+        if (!hold_appends(store)) {
+            status =
+                eop_fail(EDGEOPS_E_AGAIN, "store", "blobs are being appended: no more are removed");
             break;
         }
         for (; status == EDGEOPS_OK && i < end; i++) {

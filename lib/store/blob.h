@@ -25,6 +25,10 @@ edgeops_status eop_blob_begin(eop_blobs *out, edgeops_store *store, const edgeop
 /** Between the two: brings them to the disk. */
 edgeops_status eop_blob_sync(edgeops_store *store, eop_blobs *blobs);
 void eop_blob_end(edgeops_store *store, eop_blobs *blobs);
+/** Waits until the appends of blobs that are under way have ended, some 20 s at most. One of them
+ * may have brought back the file of a row that counts as synced: it is seen at once, and on the
+ * disk when the append ends. E_AGAIN. Not on the writer's thread. */
+edgeops_status eop_blob_settle(edgeops_store *store);
 
 /** Called with some rows of an asset; vector k has those of channel channels[k]. rows NULL: a chunk
  * cannot be read, the last error says why. */
