@@ -799,7 +799,7 @@ Test(journal_journal, lost_first_sectors_are_damage_when_later_frames_were_synce
         eop_journal_close(journal);
         overwrite(segment_path(1), zeros, kind < 2 ? 512 : sizeof zeros, 0);
         cr_assert_eq(look(&damaged, &torn, NULL), 0);
-        cr_assert_eq(damaged, kind % 2, "kind %d", kind);
+        cr_assert_eq(damaged, (uint64_t)(kind % 2), "kind %d", kind);
         cr_assert_eq(torn, kind % 2 == 1 ? 0 : 64);
         snprintf(aside, sizeof aside, "%s.bad", segment_path(1));
         cr_assert_eq(eop_file_exists(aside), kind % 2 == 1);
