@@ -57,7 +57,7 @@ struct eop_journal {
 };
 
 static char *segment_path(const eop_journal *journal, uint64_t number) {
-    return eop_format("%s/%016" PRIu64 ".seg", journal->folder, number);
+    return eop_format("%s/" EOP_SEGMENT_NAME, journal->folder, number);
 }
 
 uint64_t eop_journal_closed(const eop_journal *journal) {
@@ -194,7 +194,7 @@ static void keep_copy(const eop_journal *journal, uint64_t number) {
 }
 
 static bool is_put_aside(const eop_journal *journal, uint64_t number) {
-    char *aside = eop_format("%s/%016" PRIu64 ".seg.bad", journal->folder, number);
+    char *aside = eop_format("%s/" EOP_SEGMENT_NAME ".bad", journal->folder, number);
     bool there = aside != NULL && eop_file_exists(aside);
     eop_free(aside);
     return there;

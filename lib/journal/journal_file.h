@@ -4,8 +4,12 @@
 #ifndef EOP_JOURNAL_JOURNAL_FILE_H
 #define EOP_JOURNAL_JOURNAL_FILE_H
 
+#include <inttypes.h>
+
 #include "journal/journal.h"
 
+/** The name of the file of a segment, by its number (uint64_t). */
+#define EOP_SEGMENT_NAME   "%016" PRIu64 ".seg"
 #define EOP_SEGMENT_HEADER 64u
 #define EOP_SECTOR         512u /* a disk writes no less at once */
 

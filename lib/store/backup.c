@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <sqlite3.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -163,8 +162,8 @@ static edgeops_status check_copy(backup *b, const eop_journal_pin *pin, const ch
 }
 
 static edgeops_status copy_segment(backup *b, const eop_journal_pin *pin) {
-    char *to = eop_format("%s/data/journal/%016" PRIu64 ".seg", b->folder, pin->number);
-    char *from = eop_format("%s/data/journal/%016" PRIu64 ".seg", b->from.store->home, pin->number);
+    char *to = eop_format("%s/data/journal/" EOP_SEGMENT_NAME, b->folder, pin->number);
+    char *from = eop_format("%s/data/journal/" EOP_SEGMENT_NAME, b->from.store->home, pin->number);
     edgeops_status status =
         to != NULL && from != NULL
             ? eop_file_copy_fd(NULL, pin->fd, pin->bytes, to, 0600, b->fn, b->user_data)

@@ -9,6 +9,7 @@
 
 #include "base/locale.h"
 #include "base/memory.h"
+#include "journal/journal_file.h"
 #include "store/internal.h"
 
 enum { LINES_MAX = 8 };
@@ -73,7 +74,7 @@ static void log_places(edgeops_store *store, const eop_log *log, bool torn) {
         }
         eop_store_place_text(text, &places[i]);
         eop_log_write(log, torn ? EDGEOPS_LOG_INFO : EDGEOPS_LOG_ERROR, "store",
-                      "data/journal/%016llu.seg %s", (unsigned long long)places[i].segment, text);
+                      "data/journal/" EOP_SEGMENT_NAME " %s", places[i].segment, text);
         lines++;
     }
 }

@@ -26,7 +26,7 @@
     "import these samples again where their source still has them, or restore a backup; and look " \
     "after the disk"
 
-#define SEGMENT_NAME "data/journal/%016" PRIu64 ".seg"
+#define SEGMENT_NAME "data/journal/" EOP_SEGMENT_NAME
 
 /* Progress at the beginning of each part, in thousandths. */
 enum { AT_CHUNKS = 150, AT_JOURNAL = 750, AT_DATASETS = 800, AT_BLOBS = 900, ALL = 1000 };

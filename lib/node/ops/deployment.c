@@ -179,30 +179,28 @@ static void set_outbox(eop_json *result, eop_deployment *deployment) {
 }
 
 /* Whether there is something that a retry sends at once. */
-static bool retries_now(eop_deployment *deployment) {
-    eop_json *brief = eop_deployment_brief(deployment);
-    const eop_json *publishing = eop_json_get(brief, "publishing");
-    const char *state = eop_json_string(publishing, "state", "");
-    bool now =
-        strcmp(state, "held") == 0 || strcmp(state, "slow") == 0 || strcmp(state, "refused") == 0;
-    eop_json_free(brief);
-    return now;
+static bool retries_now(const eop_json *brief) {
+    const char *state = eop_json_string(eop_json_get(brief, "publishing"), "state", "");
+    return strcmp(state, "held") == 0 || strcmp(state, "slow") == 0 ||
+           strcmp(state, "refused") == 0;
 }
 
+/* What was set aside waits again, so the outbox has as many messages as before. */
 static edgeops_status run_retry(edgeops_call *call, eop_json **result) {
     uint64_t again = 0;
     eop_deployment *deployment = named(call);
     if (deployment == NULL) {
         return EDGEOPS_E_NOTFOUND;
     }
-    bool now = retries_now(deployment);
+    eop_json *brief = eop_deployment_brief(deployment);
     edgeops_status status = eop_deployment_retry(&again, deployment);
     if (status == EDGEOPS_OK) {
         *result = eop_json_object();
         eop_json_set_integer(*result, "again", (int64_t)again);
-        eop_json_set_bool(*result, "now", now);
-        set_outbox(*result, deployment);
+        eop_json_set_bool(*result, "now", retries_now(brief));
+        eop_json_set_integer(*result, "outbox", eop_json_integer(brief, "outbox", 0));
     }
+    eop_json_free(brief);
     return status;
 }
 
