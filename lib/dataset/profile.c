@@ -44,13 +44,18 @@ edgeops_status eop_profile_init(eop_profile *p, const eop_frozen *frozen) {
 
 /* -- times, labels, subsets -- */
 
+uint64_t eop_profile_sum(uint64_t a, uint64_t b) {
+    return a > INT64_MAX || b > INT64_MAX - a ? INT64_MAX : a + b;
+}
+
 static void add_time(eop_profile_asset *asset, int64_t time, uint64_t limit) {
     uint64_t pause = (uint64_t)time - (uint64_t)asset->last;
     if (pause == 0) {
         asset->same_time++;
     } else if (pause > limit) {
+        pause = eop_profile_sum(pause, 0);
         asset->gaps++;
-        asset->gap_total += pause;
+        asset->gap_total = eop_profile_sum(asset->gap_total, pause);
         asset->longest_gap = pause > asset->longest_gap ? pause : asset->longest_gap;
     }
 }

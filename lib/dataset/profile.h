@@ -4,7 +4,9 @@
  *   {"rows", "first", "last",
  *    "subsets": {"train", "test", "validation"}          rows; only with a split
  *    "gaps": {"count", "longest_ns", "total_ns"},        pauses longer than 10 times the median
- *                                                        time from one row of the asset to the next
+ *                                                        time from one row of the asset to the next;
+ *                                                        a pause and the sum of all are at most
+ *                                                        2^63 - 1 ns, 292 years
  *    "same_time"                                         rows with the time of the one before
  *    "assets": [{"name", "rows", "first", "last", "interval_ns", "gaps", "longest_gap_ns",
  *                "same_time"}], "assets_left_out"        the first 100; interval_ns: the median
@@ -61,7 +63,7 @@ typedef struct eop_profile_asset {
     int32_t last_label;
     uint8_t last_subset;
     uint64_t gaps;
-    uint64_t longest_gap;
+    uint64_t longest_gap; /**< like gap_total at most INT64_MAX */
     uint64_t gap_total;
     uint64_t same_time;
     uint64_t subset_rows[3];
@@ -115,6 +117,8 @@ edgeops_status eop_profile_init(eop_profile *profile, const eop_frozen *frozen);
 void eop_profile_dispose(eop_profile *profile);
 /** Adds the next batch of an asset; assets come one after the other. */
 edgeops_status eop_profile_add(eop_profile *profile, size_t asset, const eop_batch *batch);
+/** Sum of two spans of time, at most INT64_MAX: longer ones count as that. */
+uint64_t eop_profile_sum(uint64_t a, uint64_t b);
 /** Call after the last batch, before printing. */
 void eop_profile_finish(eop_profile *profile);
 /** *json: given to the caller, free with eop_free. */

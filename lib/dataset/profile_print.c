@@ -48,7 +48,7 @@ static void put_times(eop_json *root, const eop_profile *p) {
             all.first = a->first < all.first ? a->first : all.first;
             all.last = a->last > all.last ? a->last : all.last;
             all.gaps += a->gaps;
-            all.gap_total += a->gap_total;
+            all.gap_total = eop_profile_sum(all.gap_total, a->gap_total);
             all.longest_gap = a->longest_gap > all.longest_gap ? a->longest_gap : all.longest_gap;
             all.same_time += a->same_time;
         }

@@ -129,6 +129,47 @@ Test(dataset_profile, tells_what_is_in_a_dataset) {
     edgeops_store_close(store);
 }
 
+/* Ten rows a second apart from each of the times on. */
+static void fill_at(edgeops_store *store, const char *asset, const edgeops_time *starts, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        for (int k = 0; k < 10; k++) {
+            edgeops_time time = starts[i] + k * EDGEOPS_SECOND;
+            CHECK_OK(put(store, asset, time, 0, "x", f64(k), NULL));
+        }
+    }
+}
+
+Test(dataset_profile, pauses_of_centuries_do_not_run_over) {
+    /* The first pause of "all" is 2^64 ns but for 20 s, those of "old" are 250 years each. */
+    static const edgeops_time all[] = {EDGEOPS_TIME_MIN, EDGEOPS_TIME_MAX - 20 * EDGEOPS_SECOND};
+    static const edgeops_time old[] = {-EDGEOPS_TIME_MAX / 10 * 9, 0, EDGEOPS_TIME_MAX / 10 * 9};
+    static const char *const assets[] = {"all", "old", "older"};
+    edgeops_store *store = open_store();
+    fill_at(store, "all", all, 2);
+    fill_at(store, "old", old, 3);
+    fill_at(store, "older", old, 2);
+    for (size_t n = 1; n <= 4; n++) {
+        edgeops_dataset_options options = EDGEOPS_DATASET_OPTIONS_INIT;
+        options.name = n == 4 ? "both" : assets[n - 1];
+        options.assets = n == 4 ? assets : &assets[n - 1];
+        options.asset_count = n == 4 ? 3 : 1;
+        CHECK_OK(edgeops_dataset_create(store, &options));
+        eop_json *root = profile_of(store, options.name);
+        const eop_json *profile = eop_json_get(root, "profile");
+        const eop_json *gaps = eop_json_get(profile, "gaps");
+        int64_t one = EDGEOPS_TIME_MAX / 10 * 9 - 9 * EDGEOPS_SECOND;
+        bool single = n == 3;
+        cr_expect_eq(eop_json_integer(gaps, "count", 0), n == 4 ? 4 : n == 2 ? 2 : 1);
+        cr_expect_eq(eop_json_integer(gaps, "longest_ns", 0), n == 1 || n == 4 ? INT64_MAX : one);
+        cr_expect_eq(eop_json_integer(gaps, "total_ns", 0), single ? one : INT64_MAX);
+        const eop_json *first = eop_json_first(eop_json_get(profile, "assets"));
+        cr_expect_eq(eop_json_integer(first, "longest_gap_ns", 0),
+                     n == 1 || n == 4 ? INT64_MAX : one);
+        eop_json_free(root);
+    }
+    edgeops_store_close(store);
+}
+
 static bool warns(edgeops_store *store, const char *name, const char *kind) {
     eop_json *root = profile_of(store, name);
     const eop_json *profile = eop_json_get(root, "profile");
