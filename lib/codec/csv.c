@@ -35,6 +35,7 @@ typedef struct span {
 } span;
 
 struct eop_csv_reader {
+    eop_records records;
     eop_input *input;
     char *what;
     uint64_t line; /* first line of the record */
@@ -51,7 +52,7 @@ struct eop_csv_reader {
     size_t count;
     span *spans;
     size_t span_capacity;
-    eop_csv_field *fields;
+    eop_field *fields;
     size_t field_capacity;
     uint8_t meaning[256];
 };
@@ -60,9 +61,30 @@ static edgeops_status refuse(const eop_csv_reader *r, edgeops_status code, const
     return eop_fail(code, "csv", "%s:%llu: %s", r->what, (unsigned long long)r->line, problem);
 }
 
-edgeops_status eop_csv_open(eop_csv_reader **out, int fd, int cancel_fd, char separator,
-                            const char *what) {
+static edgeops_status records_next(eop_records *records, const eop_field **fields, size_t *count) {
+    return eop_csv_next((eop_csv_reader *)records, fields, count);
+}
+
+static uint64_t records_line(const eop_records *records) {
+    return eop_csv_line((const eop_csv_reader *)records);
+}
+
+static uint64_t records_offset(const eop_records *records) {
+    return eop_csv_offset((const eop_csv_reader *)records);
+}
+
+static void records_close(eop_records *records) {
+    eop_csv_close((eop_csv_reader *)records);
+}
+
+eop_records *eop_csv_records(eop_csv_reader *reader) {
+    return &reader->records;
+}
+
+edgeops_status eop_csv_open(eop_csv_reader **out, int fd, int cancel_fd,
+                            const eop_csv_dialect *dialect, const char *what) {
     *out = NULL;
+    char separator = dialect->separator != NULL ? dialect->separator[0] : ',';
     if (separator == '\0' || separator == '"' || separator == '\n' || separator == '\r' ||
         (unsigned char)separator >= 0x80) {
         return eop_fail(EDGEOPS_E_INVALID, "csv",
@@ -72,6 +94,10 @@ edgeops_status eop_csv_open(eop_csv_reader **out, int fd, int cancel_fd, char se
     if (r == NULL) {
         return eop_fail_nomem("csv");
     }
+    r->records = (eop_records){.next = records_next,
+                               .line = records_line,
+                               .offset = records_offset,
+                               .close = records_close};
     r->what = eop_strdup(what != NULL ? what : "csv");
     r->capacity = FIRST_BUFFER;
     r->buffer = eop_alloc(r->capacity + 1);
@@ -307,7 +333,7 @@ static edgeops_status give_fields(eop_csv_reader *r) {
             size = join_pairs(text, size);
         }
         text[size] = '\0';
-        r->fields[i] = (eop_csv_field){text, size, s->quoted};
+        r->fields[i] = (eop_field){text, size, s->quoted ? EOP_FIELD_QUOTED : EOP_FIELD_PLAIN};
     }
     return EDGEOPS_OK;
 }
@@ -338,7 +364,7 @@ static edgeops_status take_record(eop_csv_reader *r) {
     return status;
 }
 
-edgeops_status eop_csv_next(eop_csv_reader *reader, const eop_csv_field **fields, size_t *count) {
+edgeops_status eop_csv_next(eop_csv_reader *reader, const eop_field **fields, size_t *count) {
     eop_csv_reader *r = reader;
     edgeops_status status = EDGEOPS_OK;
     if (r->line == 0) {

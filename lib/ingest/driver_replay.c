@@ -21,7 +21,7 @@
 #include "base/time.h"
 #include "codec/json.h"
 #include "codec/schema.h"
-#include "codec/table_csv.h"
+#include "codec/table_reader.h"
 #include "codec/value.h"
 #include "edgeops/context.h"
 #include "ingest/drivers.h"
@@ -75,10 +75,10 @@ typedef struct replay {
     edgeops_duration longest_pause; /* EDGEOPS_FOREVER: all are waited for */
     bool loop;
     bool rewrite_time;
-    eop_csv_samples_options csv; /* its texts belong to config */
-    eop_csv_column *columns;
+    eop_table_options csv; /* its texts belong to config */
+    eop_table_column *columns;
     const char **skip;
-    eop_csv_condition *where;
+    eop_table_condition *where;
 
     pthread_t thread;
     bool running; /* the thread is to be joined */
@@ -88,8 +88,8 @@ typedef struct replay {
 
     /* The thread's own; kept while stopped, so that a start goes on where it was. */
     int fd;
-    eop_csv_samples *samples;
-    eop_csv_row row;
+    eop_table_reader *samples;
+    eop_table_row row;
     bool has_row; /* read and not yet taken */
     bool placed;  /* first_time and the rest are set */
     edgeops_time first_time;
@@ -160,7 +160,7 @@ static bool wait_for_row(replay *r) {
         double due = (double)++r->paced / r->rate * 1e9;
         return sleep_until(r, r->begun + (edgeops_duration)(due < 1e18 ? due : 1e18));
     }
-    if (r->speed <= 0 || !eop_csv_samples_timed(r->samples)) {
+    if (r->speed <= 0 || !eop_table_reader_timed(r->samples)) {
         return !is_stopping(r);
     }
     leave_pause_out(r);
@@ -170,7 +170,7 @@ static bool wait_for_row(replay *r) {
 /* -- the file -- */
 
 static void close_file(replay *r) {
-    eop_csv_samples_close(r->samples);
+    eop_table_reader_close(r->samples);
     r->samples = NULL;
     if (r->fd >= 0) {
         close(r->fd);
@@ -188,7 +188,7 @@ static edgeops_status open_file(replay *r) {
         return eop_fail_errno(errno, "replay", "cannot open '%s'", r->path);
     }
     r->csv.start = r->host->now(r->host->self); /* where the file has no times */
-    return eop_csv_samples_open(&r->samples, r->fd, &r->csv);
+    return eop_table_reader_open(&r->samples, r->fd, &r->csv);
 }
 
 /* Sends the row that was read. OK; E_CLOSED: stop now; E_LIMIT and the like: the host stops us. */
@@ -210,7 +210,7 @@ static edgeops_status send_row(replay *r) {
 static edgeops_status play(replay *r) {
     for (;;) {
         if (!r->has_row) {
-            edgeops_status status = eop_csv_samples_next(r->samples, &r->row);
+            edgeops_status status = eop_table_reader_next(r->samples, &r->row);
             if (status != EDGEOPS_OK) {
                 return status;
             }
@@ -335,7 +335,7 @@ static edgeops_status take_columns(replay *r) {
         return eop_fail_nomem("replay");
     }
     for (const eop_json *c = eop_json_first(columns); c != NULL; c = eop_json_next(c)) {
-        eop_csv_column *column = &r->columns[r->csv.column_count++];
+        eop_table_column *column = &r->columns[r->csv.column_count++];
         column->name = eop_json_key(c);
         edgeops_status status =
             eop_type_read(&column->type, &column->length, eop_json_string(c, "type", ""),
@@ -359,7 +359,7 @@ static edgeops_status take_where(replay *r) {
         return eop_fail_nomem("replay");
     }
     for (const eop_json *w = eop_json_first(where); w != NULL; w = eop_json_next(w)) {
-        r->where[r->csv.where_count++] = (eop_csv_condition){eop_json_key(w), eop_json_text(w)};
+        r->where[r->csv.where_count++] = (eop_table_condition){eop_json_key(w), eop_json_text(w)};
     }
     r->csv.where = r->where;
     return EDGEOPS_OK;
@@ -374,10 +374,10 @@ static edgeops_status take_config(replay *r) {
     r->csv.what = r->path;
     r->csv.asset = eop_json_string(r->config, "asset", "");
     r->csv.time_column = eop_json_string(r->config, "time_column", "time");
-    r->csv.time_unit = eop_json_string(r->config, "time_unit", NULL);
+    r->csv.rules.times.unit = eop_json_string(r->config, "time_unit", NULL);
     r->csv.time_optional = eop_json_bool(r->config, "time_optional", false);
     r->csv.as_text = eop_json_bool(r->config, "as_text", false);
-    r->csv.separator = eop_json_string(r->config, "separator", ",")[0];
+    r->csv.dialect.separator = eop_json_string(r->config, "separator", ",");
     const char *pause = eop_json_string(r->config, "longest_pause", NULL);
     r->longest_pause = EDGEOPS_FOREVER;
     if (pause != NULL && (!eop_parse_duration(&r->longest_pause, pause) || r->longest_pause < 0)) {

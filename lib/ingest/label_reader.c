@@ -10,7 +10,7 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "codec/payload.h"
-#include "codec/table_csv.h"
+#include "codec/time_text.h"
 
 #define LABELS_MAX 10000u
 #define SOURCE_MAX 256u
@@ -22,7 +22,7 @@ struct eop_label_reader {
     eop_payload *payload;
     char **filters;
     size_t filter_count;
-    char *unit; /**< NULL: by magnitude */
+    eop_times *times; /**< by the configured unit */
     char *kind;
     char *source;
     edgeops_label *labels;
@@ -40,7 +40,7 @@ void eop_label_reader_free(eop_label_reader *reader) {
     }
     eop_free(reader->filters);
     eop_payload_free(reader->payload);
-    eop_free(reader->unit);
+    eop_times_free(reader->times);
     eop_free(reader->kind);
     eop_free(reader->source);
     eop_free(reader->labels);
@@ -107,12 +107,11 @@ edgeops_status eop_label_reader_new(eop_label_reader **out, const eop_json *conf
     if (reader == NULL) {
         return eop_fail_nomem("source");
     }
-    const char *unit = eop_json_string(config, "time_unit", NULL);
-    reader->unit = unit != NULL ? eop_strdup(unit) : NULL;
+    const eop_times_options times = {.unit = eop_json_string(config, "time_unit", NULL)};
     reader->kind = eop_strdup(kind);
     reader->source = eop_strdup(source);
-    edgeops_status status = EDGEOPS_OK;
-    if (reader->kind == NULL || reader->source == NULL || (unit != NULL && reader->unit == NULL)) {
+    edgeops_status status = eop_times_new(&reader->times, &times);
+    if (status == EDGEOPS_OK && (reader->kind == NULL || reader->source == NULL)) {
         status = eop_fail_nomem("source");
     }
     if (status == EDGEOPS_OK) {
@@ -191,7 +190,7 @@ static const edgeops_value *part_of(const edgeops_sample *sample, part which) {
 
 static edgeops_status read_time(edgeops_time *out, const eop_label_reader *reader,
                                 const edgeops_value *value, const char *what, size_t index) {
-    if (!eop_csv_time(out, value->as.str, value->size, reader->unit)) {
+    if (!eop_time_text(out, NULL, reader->times, value->as.str, value->size)) {
         return eop_fail(EDGEOPS_E_INVALID, "source", "label %zu: %s '%.*s' is not a time",
                         index + 1, what, value->size < 40 ? (int)value->size : 40, value->as.str);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is read, written by eop_csv_put() and read again is the same. */
 #include "codec/csv.h"
+#include "codec/rules.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void put_record(eop_buf *buf, const eop_csv_field *fields, size_t count) {
+static void put_record(eop_buf *buf, const eop_field *fields, size_t count) {
     for (size_t i = 0; i < count; i++) {
         edgeops_value value;
         const char *text = fields[i].text;
@@ -19,24 +20,25 @@ static void put_record(eop_buf *buf, const eop_csv_field *fields, size_t count) 
             eop_utf8_valid(text, fields[i].size) != fields[i].size) {
             abort();
         }
-        edgeops_type type = eop_text_type(text, fields[i].size);
+        edgeops_type type = eop_rules_type(NULL, text, fields[i].size);
         if (fields[i].size <= 65536 && type != EDGEOPS_TYPE_NULL &&
-            !eop_text_value(&value, type, text, fields[i].size)) {
+            !eop_rules_value(NULL, &value, type, text, fields[i].size)) {
             abort();
         }
         eop_buf_puts(buf, i > 0 ? "," : "");
-        eop_csv_put(buf, fields[i].size > 0 || fields[i].quoted ? text : NULL, fields[i].size, ',');
+        eop_csv_put(buf, fields[i].size > 0 || fields[i].kind == EOP_FIELD_QUOTED ? text : NULL,
+                    fields[i].size, ',');
     }
     eop_buf_puts(buf, "\n");
 }
 
 static edgeops_status rewrite(eop_buf *buf, const void *data, size_t size) {
     eop_csv_reader *reader = NULL;
-    const eop_csv_field *fields = NULL;
+    const eop_field *fields = NULL;
     size_t count = 0;
     int fd = memfd_create("csv", MFD_CLOEXEC);
     if (fd < 0 || eop_write_all(fd, data, size) != EDGEOPS_OK || lseek(fd, 0, SEEK_SET) != 0 ||
-        eop_csv_open(&reader, fd, 0, ',', "fuzz") != EDGEOPS_OK) {
+        eop_csv_open(&reader, fd, 0, &(eop_csv_dialect){0}, "fuzz") != EDGEOPS_OK) {
         abort();
     }
     edgeops_status status = EDGEOPS_OK;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "codec/csv.h"
+#include "codec/rules.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
@@ -26,16 +27,19 @@ static int file_of(const void *data, size_t size) {
 
 /* All records as "[a][b]q\n", q for a quoted field, then the status and, for an error, its text. */
 static void dump(eop_buf *out, int fd, char separator) {
+    const char text[] = {separator, 0};
     eop_csv_reader *reader = NULL;
-    const eop_csv_field *fields = NULL;
+    const eop_field *fields = NULL;
     size_t count = 0;
-    edgeops_status status = eop_csv_open(&reader, fd, 0, separator, "f");
+    edgeops_status status =
+        eop_csv_open(&reader, fd, 0, &(eop_csv_dialect){.separator = text}, "f");
     cr_assert_eq(status, EDGEOPS_OK);
     while ((status = eop_csv_next(reader, &fields, &count)) == EDGEOPS_OK) {
         eop_buf_printf(out, "%d:", (int)eop_csv_line(reader));
         for (size_t i = 0; i < count; i++) {
             cr_expect_eq(strlen(fields[i].text), fields[i].size);
-            eop_buf_printf(out, "[%s]%s", fields[i].text, fields[i].quoted ? "q" : "");
+            eop_buf_printf(out, "[%s]%s", fields[i].text,
+                           fields[i].kind == EOP_FIELD_QUOTED ? "q" : "");
         }
         eop_buf_puts(out, "\n");
     }
@@ -104,7 +108,8 @@ Test(codec_csv, other_separators) {
     dump(&out, file_of("a;b,c\n", 6), ';');
     dump(&out, file_of("a\tb\n", 4), '\t');
     cr_expect_str_eq(out.data, "1:[a][b,c]\n1:[a][b]\n");
-    cr_expect_eq(eop_csv_open(&reader, 0, 0, '"', "f"), EDGEOPS_E_INVALID);
+    cr_expect_eq(eop_csv_open(&reader, 0, 0, &(eop_csv_dialect){.separator = "\""}, "f"),
+                 EDGEOPS_E_INVALID);
     cr_expect_null(reader);
     eop_buf_dispose(&out);
 }
@@ -227,14 +232,14 @@ Test(codec_csv, any_split_of_the_input_reads_the_same) {
 Test(codec_csv, a_long_file_goes_through_bounded_memory) {
     eop_buf text = {0};
     eop_csv_reader *reader = NULL;
-    const eop_csv_field *fields = NULL;
+    const eop_field *fields = NULL;
     size_t count = 0;
     size_t records = 0;
     for (int i = 0; i < 100000; i++) {
         eop_buf_printf(&text, "%d,%d.5,\"x,%d\"\n", i, i, i);
     }
     int fd = file_of(text.data, text.size);
-    cr_assert_eq(eop_csv_open(&reader, fd, 0, ',', "f"), EDGEOPS_OK);
+    cr_assert_eq(eop_csv_open(&reader, fd, 0, &(eop_csv_dialect){0}, "f"), EDGEOPS_OK);
     edgeops_status status = EDGEOPS_OK;
     while ((status = eop_csv_next(reader, &fields, &count)) == EDGEOPS_OK) {
         char wanted[32];
@@ -256,7 +261,7 @@ Test(codec_csv, what_was_put_is_read_back) {
                                         " lead", "end ", "",     "\"",   "\xc3\xa9"};
     eop_buf text = {0};
     eop_csv_reader *reader = NULL;
-    const eop_csv_field *fields = NULL;
+    const eop_field *fields = NULL;
     size_t count = 0;
     size_t n = sizeof(texts) / sizeof(texts[0]);
     for (size_t i = 0; i < n; i++) {
@@ -265,13 +270,13 @@ Test(codec_csv, what_was_put_is_read_back) {
     }
     eop_csv_put(&text, NULL, 0, ',');
     int fd = file_of(text.data, text.size);
-    cr_assert_eq(eop_csv_open(&reader, fd, 0, ',', "f"), EDGEOPS_OK);
+    cr_assert_eq(eop_csv_open(&reader, fd, 0, &(eop_csv_dialect){0}, "f"), EDGEOPS_OK);
     cr_assert_eq(eop_csv_next(reader, &fields, &count), EDGEOPS_OK);
     cr_assert_eq(count, n + 1);
     for (size_t i = 0; i < n; i++) {
         cr_expect_str_eq(fields[i].text, texts[i]);
     }
-    cr_expect(fields[7].quoted && !fields[n].quoted);
+    cr_expect(fields[7].kind == EOP_FIELD_QUOTED && fields[n].kind != EOP_FIELD_QUOTED);
     eop_csv_close(reader);
     close(fd);
     eop_buf_dispose(&text);
@@ -314,13 +319,13 @@ Test(codec_csv, types_of_texts) {
         {"2026-01-02", EDGEOPS_TYPE_STRING},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        cr_expect_eq(eop_text_type(cases[i].text, strlen(cases[i].text)), cases[i].type, "'%s'",
-                     cases[i].text);
+        cr_expect_eq(eop_rules_type(NULL, cases[i].text, strlen(cases[i].text)), cases[i].type,
+                     "'%s'", cases[i].text);
     }
 }
 
 static bool value_of(edgeops_value *out, edgeops_type type, const char *text) {
-    return eop_text_value(out, type, text, strlen(text));
+    return eop_rules_value(NULL, out, type, text, strlen(text));
 }
 
 Test(codec_csv, values_of_texts) {

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "codec/csv.h"
 #include "codec/payload.h"
+#include "codec/rules.h"
 #include "codec/value.h"
 
 static const char *text_of(const edgeops_value *value,
@@ -36,19 +36,19 @@ Test(codec_value, numbers_survive_their_text) {
             if (eop_type_is_float(type) && isnan(eop_value_double(&value))) {
                 continue;
             }
-            cr_assert(eop_text_value(&back, type, text, strlen(text)), "%s", text);
+            cr_assert(eop_rules_value(NULL, &back, type, text, strlen(text)), "%s", text);
             cr_assert_eq(back.type, type);
             cr_assert_eq(memcmp(&back.as, &value.as, eop_type_width(type)), 0, "%s %s",
                          eop_type_name(type), text);
         }
     }
     edgeops_value value;
-    cr_assert_not(eop_text_value(&value, EDGEOPS_TYPE_INT8, "128", 3));
-    cr_assert_not(eop_text_value(&value, EDGEOPS_TYPE_UINT8, "-1", 2));
-    cr_assert_not(eop_text_value(&value, EDGEOPS_TYPE_UINT64, "18446744073709551616", 20));
-    cr_assert_not(eop_text_value(&value, EDGEOPS_TYPE_INT32, "1.5", 3));
-    cr_assert_not(eop_text_value(&value, EDGEOPS_TYPE_FLOAT32, "1e39", 4));
-    cr_assert(eop_text_value(&value, EDGEOPS_TYPE_UINT16, " ", 1));
+    cr_assert_not(eop_rules_value(NULL, &value, EDGEOPS_TYPE_INT8, "128", 3));
+    cr_assert_not(eop_rules_value(NULL, &value, EDGEOPS_TYPE_UINT8, "-1", 2));
+    cr_assert_not(eop_rules_value(NULL, &value, EDGEOPS_TYPE_UINT64, "18446744073709551616", 20));
+    cr_assert_not(eop_rules_value(NULL, &value, EDGEOPS_TYPE_INT32, "1.5", 3));
+    cr_assert_not(eop_rules_value(NULL, &value, EDGEOPS_TYPE_FLOAT32, "1e39", 4));
+    cr_assert(eop_rules_value(NULL, &value, EDGEOPS_TYPE_UINT16, " ", 1));
     cr_assert_eq(value.type, EDGEOPS_TYPE_NULL);
 }
 
@@ -60,19 +60,20 @@ Test(codec_value, array_is_one_field) {
     const char *text = text_of(&value, eop_value_put_text);
     cr_assert_str_eq(text, "[0.1,-Infinity,3]");
     edgeops_value read;
-    cr_assert(eop_text_array(&read, back, EDGEOPS_TYPE_FLOAT32, 3, text, strlen(text)));
+    cr_assert(eop_rules_array(NULL, &read, back, EDGEOPS_TYPE_FLOAT32, 3, text, strlen(text)));
     cr_assert_eq(read.size, sizeof elements);
     cr_assert_eq(memcmp(back, elements, sizeof elements), 0);
     cr_assert_str_eq(text_of(&value, eop_value_put_json), "[0.1,null,3]");
-    cr_assert(eop_text_array(&read, back, EDGEOPS_TYPE_FLOAT32, 3, " [ 1 , 2,3 ] ", 13));
+    cr_assert(eop_rules_array(NULL, &read, back, EDGEOPS_TYPE_FLOAT32, 3, " [ 1 , 2,3 ] ", 13));
     cr_assert_eq(back[1], 2);
-    cr_assert(eop_text_array(&read, back, EDGEOPS_TYPE_FLOAT32, 3, "", 0));
+    cr_assert(eop_rules_array(NULL, &read, back, EDGEOPS_TYPE_FLOAT32, 3, "", 0));
     cr_assert_eq(read.type, EDGEOPS_TYPE_NULL);
     static const char *const bad[] = {"[1,2]", "[1,2,3,4]", "1,2,3", "[1,2,3",  "[1,,3]",  "[1,2,]",
                                       "[]",    "[",         "]",     "[a,b,c]", "[1,2,3]]"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        cr_assert_not(eop_text_array(&read, back, EDGEOPS_TYPE_FLOAT32, 3, bad[i], strlen(bad[i])),
-                      "%s", bad[i]);
+        cr_assert_not(
+            eop_rules_array(NULL, &read, back, EDGEOPS_TYPE_FLOAT32, 3, bad[i], strlen(bad[i])),
+            "%s", bad[i]);
     }
 }
 

@@ -4,7 +4,7 @@
 #define EOP_NODE_FILES_IMPORT_H
 
 #include "base/map.h"
-#include "codec/table_csv.h"
+#include "codec/table_reader.h"
 #include "node/control/call.h"
 #include "node/control/job.h"
 
@@ -17,8 +17,8 @@ typedef struct eop_import_label {
 
 typedef struct eop_import {
     edgeops_call *call;
-    eop_csv_samples_options options;
-    eop_csv_column *columns;
+    eop_table_options options;
+    eop_table_column *columns;
     const char **skip;
     size_t batch;
     /* the rows of a batch; offsets stand for texts and pointers until it is complete */

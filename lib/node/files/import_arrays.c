@@ -62,11 +62,11 @@ static edgeops_status take_table(eop_import *w, const edgeops_table *table) {
 }
 
 edgeops_status eop_import_arrays(eop_job *job, eop_import *w, int fd, const char *channel) {
-    const eop_csv_samples_options *o = &w->options;
+    const eop_table_options *o = &w->options;
     const eop_npz_options options = {.what = o->what,
                                      .asset = o->asset,
                                      .time_array = o->time_column,
-                                     .time_unit = o->time_unit,
+                                     .time_unit = o->rules.times.unit,
                                      .start = o->start,
                                      .period = o->period,
                                      .seq_array = o->seq_column,

@@ -2,17 +2,17 @@
 /* CSV, plain or gzip: one row a sample. */
 #include "node/files/import_csv.h"
 
-static edgeops_status take_rows(eop_job *job, eop_import *w, eop_csv_samples *csv) {
+static edgeops_status take_rows(eop_job *job, eop_import *w, eop_table_reader *csv) {
     edgeops_status status = EDGEOPS_OK;
     while (status == EDGEOPS_OK && !eop_job_canceled(job)) {
-        eop_csv_row row;
-        status = eop_csv_samples_next(csv, &row);
+        eop_table_row row;
+        status = eop_table_reader_next(csv, &row);
         if (status == EDGEOPS_OK) {
             status = eop_import_put(w, &row.sample);
         }
         if (status == EDGEOPS_OK && eop_import_is_full(w)) {
             status = eop_import_flush(w);
-            eop_import_report(job, w, eop_csv_samples_offset(csv), 0);
+            eop_import_report(job, w, eop_table_reader_offset(csv), 0);
         }
     }
     if (status == EDGEOPS_DONE) {
@@ -23,11 +23,11 @@ static edgeops_status take_rows(eop_job *job, eop_import *w, eop_csv_samples *cs
 }
 
 edgeops_status eop_import_csv(eop_job *job, eop_import *w, int fd) {
-    eop_csv_samples *csv = NULL;
-    edgeops_status status = eop_csv_samples_open(&csv, fd, &w->options);
+    eop_table_reader *csv = NULL;
+    edgeops_status status = eop_table_reader_open(&csv, fd, &w->options);
     if (status == EDGEOPS_OK) {
         status = take_rows(job, w, csv);
     }
-    eop_csv_samples_close(csv);
+    eop_table_reader_close(csv);
     return status;
 }

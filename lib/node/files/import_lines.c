@@ -72,8 +72,8 @@ static eop_payload *line_reader(eop_import *w, edgeops_status *status) {
     if (w->options.time_column != NULL) {
         eop_json_set_string(config, "time", w->options.time_column);
     }
-    if (w->options.time_unit != NULL) {
-        eop_json_set_string(config, "time_unit", w->options.time_unit);
+    if (w->options.rules.times.unit != NULL) {
+        eop_json_set_string(config, "time_unit", w->options.rules.times.unit);
     }
     if (w->options.seq_column != NULL) {
         eop_json_set_string(config, "seq", w->options.seq_column);

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "codec/table_csv.h"
+#include "codec/table_reader.h"
 #include "node/control/job.h"
 #include "node/files/slices.h"
 #include "node/home/inputs.h"
@@ -195,7 +195,7 @@ static edgeops_status flush_block(csv_blocks *c) {
     return status;
 }
 
-static edgeops_status put_csv_row(csv_blocks *c, const eop_csv_row *row) {
+static edgeops_status put_csv_row(csv_blocks *c, const eop_table_row *row) {
     const edgeops_manifest *m = c->p->manifest;
     int32_t group = 0;
     int32_t label = -1;
@@ -230,17 +230,17 @@ static edgeops_status put_csv_row(csv_blocks *c, const eop_csv_row *row) {
     return status;
 }
 
-static edgeops_status read_csv_rows(csv_blocks *c, int fd, const eop_csv_samples_options *options) {
-    eop_csv_samples *csv = NULL;
-    edgeops_status status = eop_csv_samples_open(&csv, fd, options);
+static edgeops_status read_csv_rows(csv_blocks *c, int fd, const eop_table_options *options) {
+    eop_table_reader *csv = NULL;
+    edgeops_status status = eop_table_reader_open(&csv, fd, options);
     while (status == EDGEOPS_OK && !eop_job_canceled(c->job)) {
-        eop_csv_row row;
-        status = eop_csv_samples_next(csv, &row);
+        eop_table_row row;
+        status = eop_table_reader_next(csv, &row);
         if (status == EDGEOPS_OK) {
             status = put_csv_row(c, &row);
         }
     }
-    eop_csv_samples_close(csv);
+    eop_table_reader_close(csv);
     if (eop_job_canceled(c->job)) {
         return canceled();
     }
@@ -251,7 +251,7 @@ static edgeops_status read_csv(eop_job *job, eop_predict *p) {
     const eop_json *args = p->call->args;
     const edgeops_manifest *m = p->manifest;
     csv_blocks *c = eop_calloc(1, sizeof(*c));
-    eop_csv_column *columns = eop_calloc(m->input_count, sizeof(*columns));
+    eop_table_column *columns = eop_calloc(m->input_count, sizeof(*columns));
     edgeops_status status = EDGEOPS_OK;
     if (c == NULL || columns == NULL) {
         status = eop_fail_nomem("node");
@@ -266,20 +266,19 @@ static edgeops_status read_csv(eop_job *job, eop_predict *p) {
         status = eop_job_check_input(job);
     }
     for (size_t i = 0; i < m->input_count; i++) {
-        columns[i] = (eop_csv_column){m->inputs[i].name, m->inputs[i].type, m->inputs[i].length};
+        columns[i] = (eop_table_column){m->inputs[i].name, m->inputs[i].type, m->inputs[i].length};
     }
     if (status == EDGEOPS_OK) {
         const char *time = eop_json_string(args, "time_column", NULL);
-        eop_csv_samples_options options = {
-            .what = eop_json_string(args, "what", "input"),
-            .asset = "input",
-            .time_column = time != NULL ? time : "time",
-            .time_optional = time == NULL && m->window.period == 0,
-            .label_column = eop_json_string(args, "label_column", NULL),
-            .group_column = eop_json_string(args, "group_column", NULL),
-            .columns = columns,
-            .column_count = m->input_count,
-            .cancel_fd = eop_job_cancel_fd(job)};
+        eop_table_options options = {.what = eop_json_string(args, "what", "input"),
+                                     .asset = "input",
+                                     .time_column = time != NULL ? time : "time",
+                                     .time_optional = time == NULL && m->window.period == 0,
+                                     .label_column = eop_json_string(args, "label_column", NULL),
+                                     .group_column = eop_json_string(args, "group_column", NULL),
+                                     .columns = columns,
+                                     .column_count = m->input_count,
+                                     .cancel_fd = eop_job_cancel_fd(job)};
         status = read_csv_rows(c, p->call->input, &options);
     }
 out:

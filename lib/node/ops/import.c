@@ -127,8 +127,8 @@ static edgeops_status read_columns(eop_import *w, const eop_json *columns) {
             return eop_fail(EDGEOPS_E_INVALID, "node",
                             "columns: '%s' has a unit and no type; give both", eop_json_key(c));
         }
-        eop_csv_column *column = &w->columns[w->options.column_count++];
-        *column = (eop_csv_column){eop_json_key(c), EDGEOPS_TYPE_NULL, 1};
+        eop_table_column *column = &w->columns[w->options.column_count++];
+        *column = (eop_table_column){eop_json_key(c), EDGEOPS_TYPE_NULL, 1};
         if (type != NULL) {
             edgeops_status status =
                 eop_type_read(&column->type, &column->length, type, "columns/", column->name);
@@ -144,7 +144,7 @@ static edgeops_status read_columns(eop_import *w, const eop_json *columns) {
 static edgeops_status read_times(eop_import *w, const eop_json *args) {
     const char *period = eop_json_string(args, "period", NULL);
     w->options.time_column = eop_json_string(args, "time_column", NULL);
-    w->options.time_unit = eop_json_string(args, "time_unit", NULL);
+    w->options.rules.times.unit = eop_json_string(args, "time_unit", NULL);
     bool generated = eop_json_get(args, "start") != NULL;
     if (generated && w->options.time_column != NULL) {
         return eop_fail(EDGEOPS_E_INVALID, "node", "start and time_column exclude each other");
@@ -163,7 +163,7 @@ static edgeops_status read_times(eop_import *w, const eop_json *args) {
 static edgeops_status read_args(eop_import *w, const eop_json *args) {
     const char *separator = eop_json_string(args, "separator", ",");
     w->options.what = eop_json_string(args, "what", "input");
-    w->options.separator = strcmp(separator, "tab") == 0 ? '\t' : separator[0];
+    w->options.dialect.separator = strcmp(separator, "tab") == 0 ? "\t" : separator;
     w->options.asset = eop_json_string(args, "asset", "");
     w->options.seq_column = eop_json_string(args, "seq_column", NULL);
     w->options.label_column = eop_json_string(args, "label_column", NULL);

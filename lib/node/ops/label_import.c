@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "codec/csv.h"
-#include "codec/table_csv.h"
+#include "codec/time_text.h"
 #include "node/control/job.h"
 #include "node/files/predict.h"
 #include "node/ops/groups.h"
@@ -38,7 +38,7 @@ static void import_free(import_work *w) {
 }
 
 static edgeops_status read_header(import_work *w, eop_csv_reader *csv) {
-    const eop_csv_field *fields = NULL;
+    const eop_field *fields = NULL;
     size_t n = 0;
     edgeops_status status = eop_csv_next(csv, &fields, &n);
     if (status == EDGEOPS_DONE) {
@@ -95,7 +95,7 @@ static edgeops_status keep(import_work *w, const char **out, const char *text) {
     return status;
 }
 
-static const char *field_of(const import_work *w, const eop_csv_field *fields, size_t n, int column,
+static const char *field_of(const import_work *w, const eop_field *fields, size_t n, int column,
                             const char *otherwise) {
     size_t at = w->at[column];
     return at < n && fields[at].size > 0 ? fields[at].text : otherwise;
@@ -103,8 +103,8 @@ static const char *field_of(const import_work *w, const eop_csv_field *fields, s
 
 static edgeops_status read_times(edgeops_label *row, const char *start, const char *end,
                                  uint64_t line) {
-    if (!eop_csv_time(&row->start, start, strlen(start), NULL) ||
-        !eop_csv_time(&row->end, end, strlen(end), NULL)) {
+    if (!eop_time_text(&row->start, NULL, NULL, start, strlen(start)) ||
+        !eop_time_text(&row->end, NULL, NULL, end, strlen(end))) {
         return eop_fail(EDGEOPS_E_INVALID, "node",
                         "labels:%llu: start '%.40s' or end '%.40s' is not a time",
                         (unsigned long long)line, start, end);
@@ -116,7 +116,7 @@ static edgeops_status read_times(edgeops_label *row, const char *start, const ch
     return EDGEOPS_OK;
 }
 
-static edgeops_status take_record(import_work *w, const eop_csv_field *fields, size_t n,
+static edgeops_status take_record(import_work *w, const eop_field *fields, size_t n,
                                   uint64_t line) {
     edgeops_label row = {.source = w->source};
     const char *start = field_of(w, fields, n, COLUMN_START, "");
@@ -148,12 +148,12 @@ static edgeops_status take_record(import_work *w, const eop_csv_field *fields, s
 static edgeops_status read_labels(eop_job *job, import_work *w) {
     eop_csv_reader *csv = NULL;
     edgeops_status status =
-        eop_csv_open(&csv, w->call->input, eop_job_cancel_fd(job), ',', "labels");
+        eop_csv_open(&csv, w->call->input, eop_job_cancel_fd(job), &(eop_csv_dialect){0}, "labels");
     if (status == EDGEOPS_OK) {
         status = read_header(w, csv);
     }
     while (status == EDGEOPS_OK && !eop_job_canceled(job)) {
-        const eop_csv_field *fields = NULL;
+        const eop_field *fields = NULL;
         size_t n = 0;
         status = eop_csv_next(csv, &fields, &n);
         if (status == EDGEOPS_OK) {

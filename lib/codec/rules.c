@@ -5,13 +5,52 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/error.h"
 #include "base/locale.h"
-#include "codec/csv.h"
+#include "base/memory.h"
+#include "base/type.h"
 #include "codec/number.h"
+#include "codec/rules.h"
 
 #define MAX_STRING  65536
 #define TWO_53      ((uint64_t)1 << 53)
 #define NUMBER_SIZE 400
+
+struct eop_rules {
+    eop_times *times;
+};
+
+edgeops_status eop_rules_new(eop_rules **out, const eop_rules_options *options) {
+    *out = NULL;
+    eop_rules *rules = eop_calloc(1, sizeof(*rules));
+    if (rules == NULL) {
+        return eop_fail_nomem("codec");
+    }
+    edgeops_status status = eop_times_new(&rules->times, &options->times);
+    if (status != EDGEOPS_OK) {
+        eop_rules_free(rules);
+        return status;
+    }
+    *out = rules;
+    return EDGEOPS_OK;
+}
+
+void eop_rules_free(eop_rules *rules) {
+    if (rules != NULL) {
+        eop_times_free(rules->times);
+        eop_free(rules);
+    }
+}
+
+const eop_times *eop_rules_times(const eop_rules *rules) {
+    return rules != NULL ? rules->times : NULL;
+}
+
+const char *eop_rules_null(const eop_rules *rules, const char *text, size_t size) {
+    (void)rules;
+    (void)text;
+    return size == 0 ? "" : NULL;
+}
 
 static void trim(const char **text, size_t *size) {
     while (*size > 0 && (**text == ' ' || **text == '\t')) {
@@ -89,7 +128,8 @@ static bool to_number(edgeops_value *out, edgeops_type type, const char *text, s
            eop_value_convert(out, &value, type);
 }
 
-edgeops_type eop_text_type(const char *text, size_t size) {
+edgeops_type eop_rules_type(const eop_rules *rules, const char *text, size_t size) {
+    (void)rules;
     eop_decimal d;
     double real = 0.0;
     int64_t integer = 0;
@@ -109,7 +149,9 @@ edgeops_type eop_text_type(const char *text, size_t size) {
     return is_bool(&integer, text, size) ? EDGEOPS_TYPE_BOOL : EDGEOPS_TYPE_STRING;
 }
 
-bool eop_text_value(edgeops_value *out, edgeops_type type, const char *text, size_t size) {
+bool eop_rules_value(const eop_rules *rules, edgeops_value *out, edgeops_type type,
+                     const char *text, size_t size) {
+    (void)rules;
     const char *whole = text;
     size_t whole_size = size;
     edgeops_value value = {.type = type};
@@ -148,8 +190,9 @@ bool eop_text_value(edgeops_value *out, edgeops_type type, const char *text, siz
     return ok;
 }
 
-bool eop_text_array(edgeops_value *out, void *elements, edgeops_type type, uint32_t length,
-                    const char *text, size_t size) {
+bool eop_rules_array(const eop_rules *rules, edgeops_value *out, void *elements, edgeops_type type,
+                     uint32_t length, const char *text, size_t size) {
+    (void)rules;
     char *at = elements;
     size_t width = eop_type_width(type);
     uint32_t n = 0;

@@ -2,7 +2,7 @@
 /* Rows of CSV to samples. The header gives each column its role; the first rows are kept and looked
  * at for the types that are not given. Assets are kept in a table by name, each with its last time
  * and open label. One row at a time: what it borrows is valid until the next. */
-#include "codec/table_csv.h"
+#include "codec/table_reader.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +12,6 @@
 #include "base/map.h"
 #include "base/memory.h"
 #include "base/str.h"
-#include "base/time.h"
 #include "base/type.h"
 #include "codec/csv.h"
 
@@ -42,7 +41,7 @@ typedef struct record {
     struct record *next;
     uint64_t line;
     size_t count;
-    eop_csv_field fields[];
+    eop_field fields[];
 } record;
 
 typedef struct asset {
@@ -61,14 +60,14 @@ typedef struct piece {
     size_t column;
 } piece;
 
-struct eop_csv_samples {
-    eop_csv_samples_options options;
+struct eop_table_reader {
+    eop_table_options options;
     char *what;
-    char *time_unit;
-    eop_csv_reader *reader;
+    eop_rules *rules;
+    eop_records *records;
     column *columns;
     size_t column_count;
-    eop_csv_column *channels;
+    eop_table_column *channels;
     size_t channel_count;
     size_t *where; /* columns of options.where */
     piece *pieces;
@@ -88,78 +87,9 @@ struct eop_csv_samples {
     size_t flushed; /* assets whose last run was given */
 };
 
-/* -- times -- */
-
-static int unit_digits(const char *unit) {
-    return strcmp(unit, "s") == 0    ? 9
-           : strcmp(unit, "ms") == 0 ? 6
-           : strcmp(unit, "us") == 0 ? 3
-                                     : 0;
-}
-
-/* By magnitude, as message payloads do. */
-static int guess_digits(uint64_t whole) {
-    return whole < 100000000000u         ? 9
-           : whole < 100000000000000u    ? 6
-           : whole < 100000000000000000u ? 3
-                                         : 0;
-}
-
-/* "[-]digits[.digits]" times 10^digits, exactly; what is finer than a nanosecond is cut. */
-static bool decimal_time(edgeops_time *out, const char *text, size_t size, const char *unit) {
-    size_t i = 0;
-    bool negative = size > 0 && text[0] == '-';
-    uint64_t whole = 0;
-    int64_t value = 0;
-    int64_t fraction = 0;
-    i += negative;
-    size_t start = i;
-    for (; i < size && text[i] >= '0' && text[i] <= '9'; i++) {
-        if (__builtin_mul_overflow(whole, 10u, &whole) ||
-            __builtin_add_overflow(whole, (uint64_t)(text[i] - '0'), &whole)) {
-            return false;
-        }
-    }
-    if (i == start || whole > INT64_MAX) {
-        return false;
-    }
-    int digits = unit != NULL ? unit_digits(unit) : guess_digits(whole);
-    int left = digits;
-    if (i < size && text[i] == '.') {
-        i++;
-        for (; i < size && text[i] >= '0' && text[i] <= '9'; i++) {
-            if (left > 0) {
-                fraction = fraction * 10 + (text[i] - '0');
-                left--;
-            }
-        }
-    }
-    if (i != size) {
-        return false;
-    }
-    value = (int64_t)whole;
-    for (int d = 0; d < digits; d++) {
-        if (__builtin_mul_overflow(value, 10, &value)) {
-            return false;
-        }
-    }
-    for (; left > 0; left--) {
-        fraction *= 10;
-    }
-    if (__builtin_add_overflow(value, fraction, &value)) {
-        return false;
-    }
-    *out = negative ? -value : value;
-    return true;
-}
-
-bool eop_csv_time(edgeops_time *out, const char *text, size_t size, const char *unit) {
-    return decimal_time(out, text, size, unit) || eop_parse_time(out, text, size);
-}
-
 /* -- the header -- */
 
-static size_t find_column(const eop_csv_samples *s, const char *name, size_t size) {
+static size_t find_column(const eop_table_reader *s, const char *name, size_t size) {
     size_t i = 0;
     while (i < s->column_count &&
            (strlen(s->columns[i].name) != size || memcmp(s->columns[i].name, name, size) != 0)) {
@@ -168,7 +98,7 @@ static size_t find_column(const eop_csv_samples *s, const char *name, size_t siz
     return i;
 }
 
-static edgeops_status no_column(const eop_csv_samples *s, const char *name, size_t size) {
+static edgeops_status no_column(const eop_table_reader *s, const char *name, size_t size) {
     eop_buf list = {0};
     for (size_t i = 0; i < s->column_count && i < 20; i++) {
         eop_buf_printf(&list, "%s%s", i > 0 ? ", " : "", s->columns[i].name);
@@ -180,10 +110,10 @@ static edgeops_status no_column(const eop_csv_samples *s, const char *name, size
     return status;
 }
 
-static edgeops_status read_header(eop_csv_samples *s) {
-    const eop_csv_field *fields = NULL;
+static edgeops_status read_header(eop_table_reader *s) {
+    const eop_field *fields = NULL;
     size_t count = 0;
-    edgeops_status status = eop_csv_next(s->reader, &fields, &count);
+    edgeops_status status = s->records->next(s->records, &fields, &count);
     if (status == EDGEOPS_DONE) {
         return eop_fail(EDGEOPS_E_INVALID, "csv", "%s: empty; a header with column names is needed",
                         s->what);
@@ -212,7 +142,7 @@ static edgeops_status read_header(eop_csv_samples *s) {
     return EDGEOPS_OK;
 }
 
-static edgeops_status set_role(eop_csv_samples *s, const char *name, role what) {
+static edgeops_status set_role(eop_table_reader *s, const char *name, role what) {
     if (name == NULL) {
         return EDGEOPS_OK;
     }
@@ -230,7 +160,7 @@ static edgeops_status set_role(eop_csv_samples *s, const char *name, role what) 
 
 /* -- the asset's name -- */
 
-static edgeops_status add_piece(eop_csv_samples *s, const char *text, size_t size, size_t index) {
+static edgeops_status add_piece(eop_table_reader *s, const char *text, size_t size, size_t index) {
     if (!eop_grow(&s->pieces, &s->piece_capacity, s->piece_count + 1, sizeof(*s->pieces))) {
         return eop_fail_nomem("csv");
     }
@@ -244,7 +174,7 @@ static edgeops_status add_piece(eop_csv_samples *s, const char *text, size_t siz
     return EDGEOPS_OK;
 }
 
-static edgeops_status parse_asset(eop_csv_samples *s, const char *pattern) {
+static edgeops_status parse_asset(eop_table_reader *s, const char *pattern) {
     const char *p = pattern;
     while (*p != '\0') {
         size_t plain = strcspn(p, "{}");
@@ -274,7 +204,7 @@ static edgeops_status parse_asset(eop_csv_samples *s, const char *pattern) {
 
 /* -- the columns' roles and types -- */
 
-static edgeops_status set_where(eop_csv_samples *s, const eop_csv_samples_options *o) {
+static edgeops_status set_where(eop_table_reader *s, const eop_table_options *o) {
     s->where = eop_calloc(o->where_count, sizeof(*s->where));
     if (s->where == NULL) {
         return eop_fail_nomem("csv");
@@ -289,7 +219,7 @@ static edgeops_status set_where(eop_csv_samples *s, const eop_csv_samples_option
     return EDGEOPS_OK;
 }
 
-static void make_texts(eop_csv_samples *s, const eop_csv_samples_options *o) {
+static void make_texts(eop_table_reader *s, const eop_table_options *o) {
     for (size_t i = 0; i < s->column_count; i++) {
         s->columns[i].text = true;
         s->columns[i].type = EDGEOPS_TYPE_STRING;
@@ -299,7 +229,7 @@ static void make_texts(eop_csv_samples *s, const eop_csv_samples_options *o) {
     }
 }
 
-static edgeops_status set_roles(eop_csv_samples *s, const eop_csv_samples_options *o) {
+static edgeops_status set_roles(eop_table_reader *s, const eop_table_options *o) {
     edgeops_status status = parse_asset(s, o->asset);
     const char *time = o->time_column;
     if (time != NULL && o->time_optional && find_column(s, time, strlen(time)) == s->column_count) {
@@ -332,7 +262,7 @@ static edgeops_status set_roles(eop_csv_samples *s, const eop_csv_samples_option
     return set_where(s, o);
 }
 
-static edgeops_status set_channels(eop_csv_samples *s) {
+static edgeops_status set_channels(eop_table_reader *s) {
     s->channels = eop_calloc(s->column_count, sizeof(*s->channels));
     s->names = eop_calloc(s->column_count, sizeof(*s->names));
     s->values = eop_calloc(s->column_count, sizeof(*s->values));
@@ -356,7 +286,7 @@ static edgeops_status set_channels(eop_csv_samples *s) {
                             MAX_CHANNELS);
         }
         c->channel = s->channel_count++;
-        s->channels[c->channel] = (eop_csv_column){c->name, c->type, c->length};
+        s->channels[c->channel] = (eop_table_column){c->name, c->type, c->length};
         if (c->length > 1) {
             c->elements = eop_realloc_array(NULL, c->length, eop_type_width(c->type));
             if (c->elements == NULL) {
@@ -371,8 +301,8 @@ static edgeops_status set_channels(eop_csv_samples *s) {
     return EDGEOPS_OK;
 }
 
-static edgeops_type type_of(const eop_csv_field *field) {
-    edgeops_type type = eop_text_type(field->text, field->size);
+static edgeops_type type_of(const eop_table_reader *s, const eop_field *field) {
+    edgeops_type type = eop_rules_type(s->rules, field->text, field->size);
     return type == EDGEOPS_TYPE_INT64 ? EDGEOPS_TYPE_FLOAT64 : type;
 }
 
@@ -380,25 +310,25 @@ static edgeops_type join(edgeops_type a, edgeops_type b) {
     return a == EDGEOPS_TYPE_NULL || a == b ? b : b == EDGEOPS_TYPE_NULL ? a : EDGEOPS_TYPE_STRING;
 }
 
-static edgeops_status keep_record(eop_csv_samples *s, const eop_csv_field *fields, size_t count) {
+static edgeops_status keep_record(eop_table_reader *s, const eop_field *fields, size_t count) {
     size_t size = 0;
     for (size_t i = 0; i < count; i++) {
         size += fields[i].size + 1;
     }
-    size_t total = sizeof(record) + count * sizeof(eop_csv_field) + size;
+    size_t total = sizeof(record) + count * sizeof(eop_field) + size;
     record *r = eop_alloc(total);
     if (r == NULL) {
         return eop_fail_nomem("csv");
     }
     char *text = (char *)(r->fields + count);
     for (size_t i = 0; i < count; i++) {
-        r->fields[i] = (eop_csv_field){text, fields[i].size, fields[i].quoted};
+        r->fields[i] = (eop_field){text, fields[i].size, fields[i].kind};
         memcpy(text, fields[i].text, fields[i].size);
         text[fields[i].size] = '\0';
         text += fields[i].size + 1;
     }
     r->next = NULL;
-    r->line = eop_csv_line(s->reader);
+    r->line = s->records->line(s->records);
     r->count = count;
     *s->last = r;
     s->last = &r->next;
@@ -406,7 +336,7 @@ static edgeops_status keep_record(eop_csv_samples *s, const eop_csv_field *field
     return EDGEOPS_OK;
 }
 
-static bool types_are_known(const eop_csv_samples *s) {
+static bool types_are_known(const eop_table_reader *s) {
     size_t i = 0;
     while (i < s->channel_count && s->channels[i].type != EDGEOPS_TYPE_NULL) {
         i++;
@@ -415,18 +345,18 @@ static bool types_are_known(const eop_csv_samples *s) {
 }
 
 /* Looks at the first rows; errors in them come when it is their turn. */
-static edgeops_status sniff(eop_csv_samples *s) {
+static edgeops_status sniff(eop_table_reader *s) {
     if (types_are_known(s)) {
         return EDGEOPS_OK; /* rows that come slowly, through a pipe, are not waited for */
     }
     edgeops_type *found = eop_calloc(s->column_count, sizeof(*found));
     edgeops_status status = found != NULL ? EDGEOPS_OK : eop_fail_nomem("csv");
     for (size_t n = 0; n < SNIFF_ROWS && s->kept_bytes < SNIFF_BYTES && status == EDGEOPS_OK; n++) {
-        const eop_csv_field *fields = NULL;
+        const eop_field *fields = NULL;
         size_t count = 0;
-        status = eop_csv_next(s->reader, &fields, &count);
+        status = s->records->next(s->records, &fields, &count);
         for (size_t i = 0; i < count && i < s->column_count && status == EDGEOPS_OK; i++) {
-            found[i] = join(found[i], type_of(&fields[i]));
+            found[i] = join(found[i], type_of(s, &fields[i]));
         }
         if (status == EDGEOPS_OK) {
             status = keep_record(s, fields, count);
@@ -445,7 +375,7 @@ static edgeops_status sniff(eop_csv_samples *s) {
 
 /* -- assets -- */
 
-static asset *known_asset(const eop_csv_samples *s, uint64_t hash, const char *name) {
+static asset *known_asset(const eop_table_reader *s, uint64_t hash, const char *name) {
     size_t step = 0;
     uintptr_t i;
     while ((i = eop_map_next(&s->by_name, hash, &step)) != 0) {
@@ -456,7 +386,7 @@ static asset *known_asset(const eop_csv_samples *s, uint64_t hash, const char *n
     return NULL;
 }
 
-static edgeops_status add_asset(eop_csv_samples *s, uint64_t hash, const char *name,
+static edgeops_status add_asset(eop_table_reader *s, uint64_t hash, const char *name,
                                 uint64_t line) {
     if (s->asset_count == MAX_ASSETS) {
         return eop_fail(EDGEOPS_E_LIMIT, "csv", "%s:%llu: over %d assets", s->what,
@@ -475,7 +405,7 @@ static edgeops_status add_asset(eop_csv_samples *s, uint64_t hash, const char *n
     return EDGEOPS_OK;
 }
 
-static edgeops_status find_asset(eop_csv_samples *s, const record *r, asset **out) {
+static edgeops_status find_asset(eop_table_reader *s, const record *r, asset **out) {
     eop_buf_clear(&s->name);
     for (size_t i = 0; i < s->piece_count; i++) {
         const piece *p = &s->pieces[i];
@@ -505,7 +435,7 @@ static edgeops_status find_asset(eop_csv_samples *s, const record *r, asset **ou
 
 /* -- labels -- */
 
-static edgeops_status end_run(eop_csv_samples *s, asset *a) {
+static edgeops_status end_run(eop_table_reader *s, asset *a) {
     edgeops_status status = EDGEOPS_OK;
     if (a->label != NULL && s->options.on_label != NULL) {
         edgeops_time end = a->label_last < EDGEOPS_TIME_MAX ? a->label_last + 1 : EDGEOPS_TIME_MAX;
@@ -516,7 +446,8 @@ static edgeops_status end_run(eop_csv_samples *s, asset *a) {
     return status;
 }
 
-static edgeops_status step_run(eop_csv_samples *s, asset *a, const char *label, edgeops_time time) {
+static edgeops_status step_run(eop_table_reader *s, asset *a, const char *label,
+                               edgeops_time time) {
     if (a->label != NULL && label != NULL && strcmp(a->label, label) == 0 &&
         time >= a->label_last) {
         a->label_last = time;
@@ -537,13 +468,13 @@ static edgeops_status step_run(eop_csv_samples *s, asset *a, const char *label, 
 /* -- rows -- */
 
 /* Takes the next record: a kept one, or one made of what the reader gives. */
-static edgeops_status next_record(eop_csv_samples *s) {
+static edgeops_status next_record(eop_table_reader *s) {
     eop_free(s->current);
     s->current = NULL;
     if (s->first == NULL) {
-        const eop_csv_field *fields = NULL;
+        const eop_field *fields = NULL;
         size_t count = 0;
-        edgeops_status status = eop_csv_next(s->reader, &fields, &count);
+        edgeops_status status = s->records->next(s->records, &fields, &count);
         if (status != EDGEOPS_OK) {
             return status;
         }
@@ -559,15 +490,15 @@ static edgeops_status next_record(eop_csv_samples *s) {
     return EDGEOPS_OK;
 }
 
-static edgeops_status bad_field(const eop_csv_samples *s, const record *r, size_t i,
+static edgeops_status bad_field(const eop_table_reader *s, const record *r, size_t i,
                                 const char *wanted) {
-    const eop_csv_field *field = &r->fields[i];
+    const eop_field *field = &r->fields[i];
     int shown = field->size > 60 ? 60 : (int)field->size;
     return eop_fail(EDGEOPS_E_INVALID, "csv", "%s:%llu: column '%s': '%.*s' is not %s", s->what,
                     (unsigned long long)r->line, s->columns[i].name, shown, field->text, wanted);
 }
 
-static edgeops_status bad_value(const eop_csv_samples *s, const record *r, size_t i) {
+static edgeops_status bad_value(const eop_table_reader *s, const record *r, size_t i) {
     const column *c = &s->columns[i];
     char type[EOP_TYPE_TEXT], text[EOP_TYPE_TEXT + 40];
     if (c->type == EDGEOPS_TYPE_BOOL) {
@@ -581,23 +512,24 @@ static edgeops_status bad_value(const eop_csv_samples *s, const record *r, size_
     return bad_field(s, r, i, text);
 }
 
-static edgeops_status take_channel(eop_csv_samples *s, const record *r, size_t i,
+static edgeops_status take_channel(eop_table_reader *s, const record *r, size_t i,
                                    edgeops_sample *sample) {
     column *c = &s->columns[i];
-    const eop_csv_field *field = &r->fields[i];
+    const eop_field *field = &r->fields[i];
     edgeops_value value = {0};
-    if (field->size == 0 && !(field->quoted && c->type == EDGEOPS_TYPE_STRING)) {
+    if (field->size == 0 && !(field->kind == EOP_FIELD_QUOTED && c->type == EDGEOPS_TYPE_STRING)) {
         return EDGEOPS_OK;
     }
     if (c->type == EDGEOPS_TYPE_NULL) {
-        c->type = type_of(field);
+        c->type = type_of(s, field);
         s->channels[c->channel].type = c->type;
     }
     if (field->size == 0) {
         value = (edgeops_value){.type = EDGEOPS_TYPE_STRING, .as.str = field->text};
-    } else if (c->length > 1 ? !eop_text_array(&value, c->elements, c->type, c->length, field->text,
-                                               field->size)
-                             : !eop_text_value(&value, c->type, field->text, field->size)) {
+    } else if (c->length > 1
+                   ? !eop_rules_array(s->rules, &value, c->elements, c->type, c->length,
+                                      field->text, field->size)
+                   : !eop_rules_value(s->rules, &value, c->type, field->text, field->size)) {
         return bad_value(s, r, i);
     }
     s->names[sample->count] = c->name;
@@ -606,9 +538,9 @@ static edgeops_status take_channel(eop_csv_samples *s, const record *r, size_t i
     return EDGEOPS_OK;
 }
 
-static edgeops_status take_field(eop_csv_samples *s, const record *r, size_t i, eop_csv_row *row,
+static edgeops_status take_field(eop_table_reader *s, const record *r, size_t i, eop_table_row *row,
                                  bool *has_seq) {
-    const eop_csv_field *field = &r->fields[i];
+    const eop_field *field = &r->fields[i];
     edgeops_value value = {0};
     if (s->columns[i].text && s->columns[i].role != CHANNEL) {
         edgeops_status status = take_channel(s, r, i, &row->sample);
@@ -620,13 +552,14 @@ static edgeops_status take_field(eop_csv_samples *s, const record *r, size_t i, 
     case CHANNEL:
         return take_channel(s, r, i, &row->sample);
     case TIME:
-        if (!eop_csv_time(&row->sample.time, field->text, field->size, s->time_unit)) {
+        if (!eop_time_text(&row->sample.time, NULL, eop_rules_times(s->rules), field->text,
+                           field->size)) {
             return bad_field(s, r, i, "a time (ISO 8601 or a number)");
         }
         return EDGEOPS_OK;
     case SEQ:
         if (field->size == 0 ||
-            !eop_text_value(&value, EDGEOPS_TYPE_INT64, field->text, field->size)) {
+            !eop_rules_value(s->rules, &value, EDGEOPS_TYPE_INT64, field->text, field->size)) {
             return bad_field(s, r, i, "a sequence number");
         }
         row->sample.seq = value.as.i64;
@@ -648,7 +581,7 @@ static edgeops_status take_field(eop_csv_samples *s, const record *r, size_t i, 
 }
 
 /* The time of a row where no column has it, and its number among rows of one time. */
-static edgeops_status place_row(eop_csv_samples *s, asset *a, eop_csv_row *row, bool has_time,
+static edgeops_status place_row(eop_table_reader *s, asset *a, eop_table_row *row, bool has_time,
                                 bool has_seq) {
     edgeops_sample *sample = &row->sample;
     if (!has_time) {
@@ -669,7 +602,7 @@ static edgeops_status place_row(eop_csv_samples *s, asset *a, eop_csv_row *row, 
     return EDGEOPS_OK;
 }
 
-static bool is_wanted(const eop_csv_samples *s, const record *r) {
+static bool is_wanted(const eop_table_reader *s, const record *r) {
     size_t i = 0;
     while (i < s->options.where_count &&
            strcmp(r->fields[s->where[i]].text, s->options.where[i].text) == 0) {
@@ -678,7 +611,7 @@ static bool is_wanted(const eop_csv_samples *s, const record *r) {
     return i == s->options.where_count;
 }
 
-static edgeops_status make_row(eop_csv_samples *s, eop_csv_row *row) {
+static edgeops_status make_row(eop_table_reader *s, eop_table_row *row) {
     const record *r = s->current;
     asset *a = NULL;
     bool has_seq = false;
@@ -705,7 +638,7 @@ static edgeops_status make_row(eop_csv_samples *s, eop_csv_row *row) {
     return step_run(s, a, row->label, row->sample.time);
 }
 
-static edgeops_status flush_runs(eop_csv_samples *s) {
+static edgeops_status flush_runs(eop_table_reader *s) {
     while (s->flushed < s->asset_count) {
         edgeops_status status = end_run(s, &s->assets[s->flushed++]);
         if (status != EDGEOPS_OK) {
@@ -715,7 +648,7 @@ static edgeops_status flush_runs(eop_csv_samples *s) {
     return EDGEOPS_DONE;
 }
 
-edgeops_status eop_csv_samples_next(eop_csv_samples *samples, eop_csv_row *row) {
+edgeops_status eop_table_reader_next(eop_table_reader *samples, eop_table_row *row) {
     edgeops_status status = EDGEOPS_OK;
     do {
         status = next_record(samples);
@@ -731,27 +664,22 @@ edgeops_status eop_csv_samples_next(eop_csv_samples *samples, eop_csv_row *row) 
 
 /* -- life -- */
 
-static edgeops_status samples_init(eop_csv_samples *s, int fd, const eop_csv_samples_options *o) {
+static edgeops_status samples_init(eop_table_reader *s, int fd, const eop_table_options *o) {
     s->what = eop_strdup(o->what != NULL ? o->what : "csv");
     if (s->what == NULL) {
         return eop_fail_nomem("csv");
     }
-    if (o->time_unit != NULL) {
-        if (unit_digits(o->time_unit) == 0 && strcmp(o->time_unit, "ns") != 0) {
-            return eop_fail(EDGEOPS_E_INVALID, "csv", "time unit '%s' is not one of s, ms, us, ns",
-                            o->time_unit);
-        }
-        s->time_unit = eop_strdup(o->time_unit);
-        if (s->time_unit == NULL) {
-            return eop_fail_nomem("csv");
-        }
+    edgeops_status status = eop_rules_new(&s->rules, &o->rules);
+    if (status < 0) {
+        return status;
     }
     if (o->period < 0) {
         return eop_fail(EDGEOPS_E_INVALID, "csv", "the period is negative");
     }
     s->options.period = o->period > 0 ? o->period : DEFAULT_PERIOD;
-    edgeops_status status = eop_csv_open(&s->reader, fd, o->cancel_fd,
-                                         o->separator != '\0' ? o->separator : ',', s->what);
+    eop_csv_reader *csv = NULL;
+    status = eop_csv_open(&csv, fd, o->cancel_fd, &o->dialect, s->what);
+    s->records = status == EDGEOPS_OK ? eop_csv_records(csv) : NULL;
     if (status < 0 || (status = read_header(s)) < 0 || (status = set_roles(s, o)) < 0 ||
         (status = set_channels(s)) < 0) {
         return status;
@@ -759,13 +687,13 @@ static edgeops_status samples_init(eop_csv_samples *s, int fd, const eop_csv_sam
     return sniff(s);
 }
 
-edgeops_status eop_csv_samples_open(eop_csv_samples **out, int fd,
-                                    const eop_csv_samples_options *options) {
+edgeops_status eop_table_reader_open(eop_table_reader **out, int fd,
+                                     const eop_table_options *options) {
     *out = NULL;
     if (options->asset == NULL || options->asset[0] == '\0') {
         return eop_fail(EDGEOPS_E_INVALID, "csv", "the name of the asset is missing");
     }
-    eop_csv_samples *s = eop_calloc(1, sizeof(*s));
+    eop_table_reader *s = eop_calloc(1, sizeof(*s));
     if (s == NULL) {
         return eop_fail_nomem("csv");
     }
@@ -773,27 +701,32 @@ edgeops_status eop_csv_samples_open(eop_csv_samples **out, int fd,
     s->options = *options;
     edgeops_status status = samples_init(s, fd, options);
     if (status < 0) {
-        eop_csv_samples_close(s);
+        eop_table_reader_close(s);
         return status;
     }
     *out = s;
     return EDGEOPS_OK;
 }
 
-bool eop_csv_samples_timed(const eop_csv_samples *samples) {
+bool eop_table_reader_timed(const eop_table_reader *samples) {
     return samples->options.time_column != NULL;
 }
 
-size_t eop_csv_samples_channels(const eop_csv_samples *samples, const eop_csv_column **out) {
+size_t eop_table_reader_channels(const eop_table_reader *samples, const eop_table_column **out) {
     *out = samples->channels;
     return samples->channel_count;
 }
 
-uint64_t eop_csv_samples_offset(const eop_csv_samples *samples) {
-    return eop_csv_offset(samples->reader);
+uint64_t eop_table_reader_offset(const eop_table_reader *samples) {
+    return samples->records->offset(samples->records);
 }
 
-void eop_csv_samples_close(eop_csv_samples *s) {
+eop_json *eop_table_reader_report(const eop_table_reader *samples) {
+    (void)samples;
+    return eop_json_object();
+}
+
+void eop_table_reader_close(eop_table_reader *s) {
     if (s == NULL) {
         return;
     }
@@ -823,8 +756,10 @@ void eop_csv_samples_close(eop_csv_samples *s) {
     eop_free(s->where);
     eop_free(s->pieces);
     eop_buf_dispose(&s->name);
-    eop_csv_close(s->reader);
+    if (s->records != NULL) {
+        s->records->close(s->records);
+    }
     eop_free(s->what);
-    eop_free(s->time_unit);
+    eop_rules_free(s->rules);
     eop_free(s);
 }
