@@ -29,8 +29,8 @@ typedef struct eop_records eop_records;
 /** A source of records: the first member of what implements it. One thread. */
 struct eop_records {
     /** The next record. EDGEOPS_DONE at the end. EDGEOPS_E_INVALID and E_LIMIT with file, line and
-     * reason: this record is bad, the next call goes on behind it. Else (E_CORRUPT, E_IO, E_NOMEM)
-     * only close. */
+     * reason: this record is bad, the next call goes on behind it. Else (E_CORRUPT, E_UNSUPPORTED,
+     * E_IO, E_NOMEM) only close. */
     edgeops_status (*next)(eop_records *records, const eop_field **fields, size_t *count);
     /** Names of the fields so far; they only become more. NULL: the records have no names, the first
      * one may be a header. */
