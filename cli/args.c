@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_OPTIONS 48
+#define MAX_OPTIONS 64
 
 /* What getopt_long needs, made of the tables: the command's options first, then the global ones. */
 typedef struct grammar {
@@ -19,6 +19,9 @@ typedef struct grammar {
 
 static void add_options(grammar *g, const cli_option *options, char **at) {
     for (; options != NULL && options->name != NULL && g->count < MAX_OPTIONS; options++) {
+        if (options->kind == CLI_HEADING) {
+            continue;
+        }
         bool value = options->kind != CLI_FLAG && options->kind != CLI_OFF;
         g->by_index[g->count] = options;
         g->longs[g->count] = (struct option){options->name, value, NULL, 256 + (int)g->count};
@@ -110,6 +113,11 @@ static bool keep_option(cli_call *call, const cli_option *option, const char *te
     }
     if (option->kind == CLI_PAIRS && (strchr(text, '=') == NULL || text[0] == '=')) {
         *code = cli_usage(call, "--%s wants %s, not '%s'", option->name, option->value, text);
+        return false;
+    }
+    if (option->kind == CLI_COLUMNS && cli_get_nth(call, option->name, 1) != NULL) {
+        *code = cli_usage(call, "--%s is given at most twice: the date's, then the clock's",
+                          option->name);
         return false;
     }
     call->given = cli_realloc(call->given, call->given_count + 1, sizeof *call->given);

@@ -92,6 +92,19 @@ static void put_member(cli_text *out, const char *key) {
     }
 }
 
+static void put_words(cli_text *out, const char *text) {
+    for (const char *at = text;; at++) {
+        size_t size = strcspn(at, ",");
+        cli_puts(out, at == text ? "[" : ",");
+        json_put_string(out, at, size);
+        at += size;
+        if (*at == 0) {
+            break;
+        }
+    }
+    cli_puts(out, "]");
+}
+
 static void put_option(cli_text *out, const cli_call *call, const cli_option *option) {
     put_member(out, option->key);
     const char *text = cli_get(call, option->name, "");
@@ -118,6 +131,16 @@ static void put_option(cli_text *out, const cli_call *call, const cli_option *op
             json_put_string(out, text, strlen(text));
         }
         cli_puts(out, "]");
+        break;
+    case CLI_WORDS:
+        put_words(out, text);
+        break;
+    case CLI_COLUMNS:
+        text = cli_get_nth(call, option->name, 0);
+        json_put_string(out, text, strlen(text));
+        if ((text = cli_get_nth(call, option->name, 1)) != NULL) {
+            json_put_member(out, "clock_column", text);
+        }
         break;
     case CLI_PAIRS:
         cli_puts(out, "{");

@@ -20,12 +20,15 @@ typedef enum cli_kind {
     CLI_TIME,     /**< ISO 8601 or nanoseconds since 1970 */
     CLI_DURATION, /**< such as 20ms */
     CLI_LIST,     /**< may be given again; as an argument: an array */
-    CLI_PAIRS     /**< NAME=VALUE, may be given again; as an argument: an object */
+    CLI_WORDS,    /**< texts with commas between them; as an argument: an array */
+    CLI_COLUMNS,  /**< column of the time; given twice: of the date, and clock_column */
+    CLI_PAIRS,    /**< NAME=VALUE, may be given again; as an argument: an object */
+    CLI_HEADING   /**< no option: a line in the help, over the options that follow */
 } cli_kind;
 
 /** An option of a command. Ends with a NULL name. */
 typedef struct cli_option {
-    const char *name;
+    const char *name; /**< of a CLI_HEADING: its text */
     cli_kind kind;
     const char *value;   /**< what the value is called in the help */
     const char *help;    /**< with a key: what is added to the operation's text (operations.h) */

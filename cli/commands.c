@@ -18,6 +18,8 @@
 #define DURATION(name, key, help)           {name, CLI_DURATION, "DURATION", help, key, NULL, 0, false}
 #define LIST(name, value, key, help)        {name, CLI_LIST, value, help, key, NULL, 0, false}
 #define PAIRS(name, value, key, help)       {name, CLI_PAIRS, value, help, key, NULL, 0, false}
+#define WORDS(name, value, key, help)       {name, CLI_WORDS, value, help, key, NULL, 0, false}
+#define HEADING(text)                       {text, CLI_HEADING, NULL, NULL, NULL, NULL, 0, false}
 #define ONE_OF(name, choices, value, key, help) {name, CLI_TEXT, value, help, key, choices, 0, false}
 #define OPTIONS_END                         {NULL, 0, NULL, NULL, NULL, NULL, 0, false}
 
@@ -39,6 +41,7 @@
 #define OP_NEED_TIME(name, key)             NEED_TIME(name, key, NULL)
 #define OP_DURATION(name, key)              DURATION(name, key, NULL)
 #define OP_LIST(name, value, key)           LIST(name, value, key, NULL)
+#define OP_WORDS(name, value, key)          WORDS(name, value, key, NULL)
 #define OP_PAIRS(name, value, key)          PAIRS(name, value, key, NULL)
 #define OP_ONE_OF(name, choices, value, key) ONE_OF(name, choices, value, key, NULL)
 #define OP_ARG(name, key)                   ARG(name, key, NULL)
@@ -127,19 +130,45 @@ static const cli_argument asset_rename_channel_args[] = {
 static const cli_argument data_import_args[] = {
     OP_ARG("ASSET", "asset"),
     ARG_FILE_MAYBE("FILE", "the same as --input"), ARGS_END};
+/* The arguments that operations include from "reading" of lib/node/ops/common.json. */
+#define OP_BAD_ROWS OP_ONE_OF("bad-rows", "error skip", "WHAT", "bad_rows")
+#define OP_TIMES \
+    HEADING("Times"), \
+    {"time-column", CLI_COLUMNS, "NAME", "given twice: that of the date and that of the time of day", "time_column", NULL, 0, false}, \
+    OP_ONE_OF("time-unit", "s ms us ns", "UNIT", "time_unit"), \
+    OP_TEXT("time-format", "FORMAT", "time_format"), \
+    OP_TEXT("time-zone", "ZONE", "time_zone")
+#define OP_DIALECT \
+    HEADING("How texts are written"), \
+    OP_TEXT("separator", "CHARS", "separator"), \
+    OP_TEXT("quote", "CHAR", "quote"), \
+    OP_TEXT("escape", "CHAR", "escape"), \
+    OP_TEXT("comment", "CHAR", "comment"), \
+    OP_INTEGER("skip-rows", "LINES", "skip_rows"), \
+    OP_FLAG("no-header", "no_header"), \
+    OP_WORDS("names", "NAME,NAME...", "names"), \
+    OP_LIST("null", "WORD", "null"), \
+    OP_ONE_OF("nan", "null value", "WHAT", "nan"), \
+    OP_ONE_OF("decimal", ". ,", "CHAR", "decimal"), \
+    OP_TEXT("thousands", "CHAR", "thousands")
 static const cli_option data_import_options[] = {
     {"input", CLI_FILE, "FILE", "CSV, JSON lines (both also .gz), .npz or .npy; - is standard input", NULL, NULL, 'i', false},
     ONE_OF("format", "csv jsonl npz npy", "FORMAT", "format", "default: by the ending of FILE, else csv"),
-    OP_TEXT("time-column", "NAME", "time_column"),
-    OP_ONE_OF("time-unit", "s ms us ns", "UNIT", "time_unit"),
+    OP_INTEGER("batch", "ROWS", "batch"),
+    OP_BAD_ROWS,
+    HEADING("Columns"),
+    LIST("column", "NAME=TYPE[:UNIT]", NULL, "type (float64, float32, int8..64, uint8..64, bool, string, or such as float32[4096]) and unit of a column, such as temp=float64:degC"),
+    OP_LIST("skip-column", "NAME", "skip_columns"),
+    OP_TEXT("label-column", "NAME", "label_column"),
+    OP_TEXT("seq-column", "NAME", "seq_column"),
+    OP_FLAG("text", "as_text"),
+    OP_TEXT("channel-column", "NAME", "channel_column"),
+    OP_TEXT("value-column", "NAME", "value_column"),
+    OP_TEXT("column-pattern", "PATTERN", "column_pattern"),
+    OP_TIMES,
     OP_TIME("start", "start"),
     OP_DURATION("period", "period"),
-    LIST("column", "NAME=TYPE[:UNIT]", NULL, "type (float64, float32, int8..64, uint8..64, bool, string, or such as float32[4096]) and unit of a column"),
-    OP_LIST("skip-column", "NAME", "skip_columns"),
-    OP_TEXT("seq-column", "NAME", "seq_column"),
-    OP_TEXT("label-column", "NAME", "label_column"),
-    OP_TEXT("separator", "CHAR", "separator"),
-    OP_INTEGER("batch", "ROWS", "batch"),
+    OP_DIALECT,
     OPTIONS_END};
 static const cli_option data_export_options[] = {
     OP_LIST("channel", "NAME", "channels"),

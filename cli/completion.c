@@ -17,12 +17,13 @@ static void put_words(const cli_language *language, const char *noun) {
 }
 
 static bool takes_value(const cli_option *option) {
-    return option->kind != CLI_FLAG && option->kind != CLI_OFF;
+    return option->kind != CLI_FLAG && option->kind != CLI_OFF && option->kind != CLI_HEADING;
 }
 
 static void put_options(const cli_option *options, bool with_value_only) {
     for (; options != NULL && options->name != NULL; options++) {
-        if (takes_value(options) || !with_value_only) {
+        bool heading = options->kind == CLI_HEADING;
+        if (!heading && (takes_value(options) || !with_value_only)) {
             printf(" --%s", options->name);
         }
         if (with_value_only && takes_value(options) && options->letter != 0) {

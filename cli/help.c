@@ -45,6 +45,10 @@ static void print_entry(FILE *file, const char *left, const char *right) {
 
 static void print_options(FILE *file, const cli_command *command, const cli_option *options) {
     for (; options != NULL && options->name != NULL; options++) {
+        if (options->kind == CLI_HEADING) {
+            fprintf(file, "\n%s:\n", options->name);
+            continue;
+        }
         bool value =
             options->value != NULL && options->kind != CLI_FLAG && options->kind != CLI_OFF;
         char letter[] = {'-', options->letter, ',', ' ', 0};

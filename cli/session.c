@@ -243,12 +243,20 @@ static char *hint_for(const cli_call *call, const char *operation, edgeops_statu
     return cli_format("%sthe whole log: edgeopsctl run log %lld", longer, (long long)run);
 }
 
+/* What the node says of arguments begins with the operation's name: "data.import: ...". */
+static bool is_about_arguments(const char *operation, const char *message) {
+    size_t size = strlen(operation);
+    return strncmp(message, operation, size) == 0 && message[size] == ':';
+}
+
 /* Wrong arguments are wrong usage. Wrong contents of a file, a thing in the wrong state and what a
  * run found out after it had begun are failures. */
-static int exit_code_for(const char *operation, edgeops_status status, int input, int64_t run) {
+static int exit_code_for(const char *operation, edgeops_status status, const char *message,
+                         int input, int64_t run) {
     bool judged = input >= 0 || run > 0 || strcmp(operation, "run.cancel") == 0 ||
                   strcmp(operation, "workflow.add") == 0;
-    return status == EDGEOPS_E_INVALID && !judged ? CLI_USAGE : cli_exit_code(status);
+    bool usage = !judged || is_about_arguments(operation, message);
+    return status == EDGEOPS_E_INVALID && usage ? CLI_USAGE : cli_exit_code(status);
 }
 
 static int fail_call(const cli_call *call, const char *operation, edgeops_status status,
@@ -260,8 +268,8 @@ static int fail_call(const cli_call *call, const char *operation, edgeops_status
     }
     char *hint = hint_for(call, operation, status, message, run);
     char *told = hint != NULL ? without_list(message) : cli_strdup(message);
-    int code =
-        cli_fail_status(exit_code_for(operation, status, input, run), status, hint, "%s", told);
+    int code = cli_fail_status(exit_code_for(operation, status, message, input, run), status, hint,
+                               "%s", told);
     free(told);
     free(hint);
     return code;

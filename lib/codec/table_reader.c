@@ -286,7 +286,7 @@ static edgeops_status set_channels(eop_table_reader *s) {
                             MAX_CHANNELS);
         }
         c->channel = s->channel_count++;
-        s->channels[c->channel] = (eop_table_column){c->name, c->type, c->length};
+        s->channels[c->channel] = (eop_table_column){c->name, c->type, c->length, NULL};
         if (c->length > 1) {
             c->elements = eop_realloc_array(NULL, c->length, eop_type_width(c->type));
             if (c->elements == NULL) {

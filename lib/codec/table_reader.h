@@ -17,7 +17,8 @@
 typedef struct eop_table_column {
     const char *name;
     edgeops_type type;
-    uint32_t length; /**< elements of an array; 0 reads as 1 */
+    uint32_t length;  /**< elements of an array; 0 reads as 1 */
+    const char *unit; /**< given, or found in a row of units; NULL: none */
 } eop_table_column;
 
 /** A run of one label in consecutive rows of an asset: [start, end). Anything but EDGEOPS_OK is
@@ -35,6 +36,10 @@ typedef struct eop_table_condition {
  * is no such asset. */
 typedef bool (*eop_table_known_fn)(const char *asset, const char *channel, edgeops_type *type,
                                    uint32_t *length, void *user_data);
+
+/** A row that was left out, for a list of all of them; as for eop_report_bad(). */
+typedef void (*eop_table_bad_fn)(uint64_t line, const char *column, const char *reason,
+                                 const char *text, size_t size, void *user_data);
 
 typedef enum eop_table_format { EOP_TABLE_CSV, EOP_TABLE_JSON_LINES } eop_table_format;
 typedef enum eop_bad_rows {
@@ -74,6 +79,7 @@ typedef struct eop_table_options {
     eop_bad_rows bad_rows;
     eop_table_label_fn on_label; /**< optional */
     eop_table_known_fn on_known; /**< optional */
+    eop_table_bad_fn on_bad;     /**< optional; with EOP_BAD_SKIP, each bad row */
     void *user_data;
     bool time_optional; /**< without a column `time_column`: as if that were NULL */
     bool as_text; /**< all columns but `skip` are string channels of what they hold, those of time,

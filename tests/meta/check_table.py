@@ -10,8 +10,10 @@ import subprocess
 import sys
 import tempfile
 
+PLACES = {"type": "object", "description": "where", "properties": {"floor": {"type": "integer", "description": "which floor"},
+                                                                   "room": {"type": "integer", "description": "never taken"}}}
 SOUND = {
-    "summary": "count the lamps", "role": "viewer", "effect": "read", "flags": ["output"],
+    "summary": "count the lamps", "role": "viewer", "effect": "read", "flags": ["output"], "include": ["places"],
     "args": {"type": "object", "additionalProperties": False, "required": ["room"],
              "properties": {"room": {"$ref": "#/$defs/text", "description": "which room"},
                             "unit": {"enum": ["piece", "pair"], "default": "piece", "description": "what is counted"}}},
@@ -51,17 +53,26 @@ FAULTS = {
     "a keyword that is not checked": with_value({"type": "integer", "multipleOf": 2}, "result", "properties", "lit"),
     "a result that is a list": with_value({"type": "array", "items": {"type": "integer"}}, "result"),
     "an event without a type": with_value({"type": "object", "additionalProperties": False}, "events", 0),
+    "something to include that there is not": with_value(["lamps"], "include"),
     "a reference to nothing": with_value({"$ref": "#/$defs/lamp"}, "result", "properties", "lit"),
 }
 
 
 def build(folder, op, function=FUNCTION):
     """How table.py ends for one operation."""
-    (folder / "common.json").write_text(json.dumps({"$defs": {"text": {"type": "string", "minLength": 1}}}))
+    (folder / "common.json").write_text(json.dumps({"$defs": {"text": {"type": "string", "minLength": 1},
+                                                              "places": PLACES}}))
     (folder / "lamp.json").write_text(json.dumps({"operations": {"lamp.count": op}}))
     (folder / "lamp.c").write_text(function)
     return subprocess.run([sys.executable, sys.argv[1], "table", folder / "out.c", folder / "out.h", "--", folder / "common.json",
                            folder / "lamp.json", folder / "lamp.c"], capture_output=True, text=True)
+
+
+def made(folder):
+    """The arguments as the node will read them."""
+    text = (folder / "out.c").read_text()
+    start = text.index("args_lamp_count[] = {") + len("args_lamp_count[] = {")
+    return bytes(int(n) for n in text[start:text.index("}", start)].split(",")).decode()
 
 
 def main():
@@ -71,6 +82,8 @@ def main():
         done = build(folder, SOUND)
         if done.returncode != 0:
             bad.append(f"a sound operation: {done.stderr}")
+        elif not all(text in made(folder) for text in ('"floor"', "which floor", "which room")) or "never taken" in made(folder):
+            bad.append("what is included is not among the arguments, or wins over them")
         faults = {fault: (change, FUNCTION) for fault, change in FAULTS.items()}
         faults["no function"] = (lambda op: None, "{0},\n")
         faults["two functions"] = (lambda op: None, FUNCTION + FUNCTION)

@@ -52,6 +52,7 @@ static const char *type_of(cli_kind kind) {
     case CLI_NUMBER:
         return "number";
     case CLI_LIST:
+    case CLI_WORDS:
         return "array";
     case CLI_PAIRS:
         return "object";
@@ -99,7 +100,8 @@ static void check_key(const cli_command *c, const char *name, const char *key, c
         check_words(where, schema, choices);
     }
     /* The text stands in the table. A command adds only what it does itself. */
-    cr_expect(help == NULL || kind == CLI_OFF || strncmp(help, "default: ", 9) == 0,
+    cr_expect(help == NULL || kind == CLI_OFF || kind == CLI_COLUMNS ||
+                  strncmp(help, "default: ", 9) == 0,
               "%s: '%s' stands in the table already", where, help);
     char *text = cli_explain(c, key, kind, help);
     cr_expect(text[0] != '\0', "%s has no text", where);
@@ -154,6 +156,45 @@ Test(cli_commands, ask_for_what_their_operation_needs) {
             for (const eop_json *r = eop_json_first(required); r != NULL; r = eop_json_next(r)) {
                 cr_expect(gives(c, eop_json_text(r)), "%s needs '%s'", c->operation,
                           eop_json_text(r));
+            }
+            eop_json_free(args);
+        }
+    }
+}
+
+/* Those that the command makes by itself. */
+static bool is_made(const char *key) {
+    static const char *const made[] = {"what", "columns", "clock_column"};
+    size_t i = 0;
+    while (i < CLI_COUNT(made) && strcmp(made[i], key) != 0) {
+        i++;
+    }
+    return i < CLI_COUNT(made);
+}
+
+static bool takes(const cli_command *c, const char *key) {
+    bool found = false;
+    for (const cli_option *o = c->options; o != NULL && o->name != NULL; o++) {
+        found = found || (o->key != NULL && strcmp(o->key, key) == 0);
+    }
+    for (const cli_argument *a = c->arguments; a != NULL && a->name != NULL; a++) {
+        found = found || (a->key != NULL && strcmp(a->key, key) == 0);
+    }
+    return found;
+}
+
+Test(cli_commands, an_import_can_be_told_all_that_its_operation_takes) {
+    for (const cli_command *c = cli_all_commands.commands; c->noun != NULL; c++) {
+        for (size_t i = 0; c->operation != NULL && eop_op_specs[i] != NULL; i++) {
+            if (strcmp(eop_op_specs[i]->name, c->operation) != 0 ||
+                strcmp(c->operation, "data.import") != 0) {
+                continue;
+            }
+            eop_json *args = parsed(eop_op_specs[i]->args);
+            const eop_json *properties = eop_json_get(args, "properties");
+            for (const eop_json *p = eop_json_first(properties); p != NULL; p = eop_json_next(p)) {
+                cr_expect(is_made(eop_json_key(p)) || takes(c, eop_json_key(p)),
+                          "%s: no option for '%s'", c->operation, eop_json_key(p));
             }
             eop_json_free(args);
         }

@@ -84,27 +84,16 @@ edgeops_status eop_import_flush_labels(eop_import *w) {
 /* -- samples -- */
 
 static edgeops_status declare_units(eop_import *w, const char *asset) {
-    const eop_json *columns = eop_json_get(w->call->args, "columns");
-    for (const eop_json *c = columns != NULL ? eop_json_first(columns) : NULL; c != NULL;
-         c = eop_json_next(c)) {
-        const char *unit = eop_json_string(c, "unit", NULL);
-        const char *word = eop_json_string(c, "type", NULL);
-        edgeops_type type;
-        uint32_t length;
-        if (word == NULL) {
-            continue;
-        }
-        edgeops_status status = eop_type_read(&type, &length, word, "columns/", eop_json_key(c));
-        if (status == EDGEOPS_OK && unit != NULL) {
-            status =
-                edgeops_store_declare(w->call->node->store, asset,
-                                      &(edgeops_channel_info){eop_json_key(c), unit, type, length});
-        }
-        if (status != EDGEOPS_OK) {
-            return status;
+    edgeops_status status = EDGEOPS_OK;
+    for (size_t i = 0; i < w->args.options.column_count && status == EDGEOPS_OK; i++) {
+        const eop_table_column *c = &w->args.columns[i];
+        if (c->type != EDGEOPS_TYPE_NULL && c->unit != NULL) {
+            status = edgeops_store_declare(
+                w->call->node->store, asset,
+                &(edgeops_channel_info){c->name, c->unit, c->type, c->length});
         }
     }
-    return EDGEOPS_OK;
+    return status;
 }
 
 edgeops_status eop_import_asset(eop_import *w, const char *asset) {

@@ -4,7 +4,7 @@
 #define EOP_NODE_FILES_IMPORT_H
 
 #include "base/map.h"
-#include "codec/table_reader.h"
+#include "codec/table_options.h"
 #include "node/control/call.h"
 #include "node/control/job.h"
 
@@ -17,9 +17,7 @@ typedef struct eop_import_label {
 
 typedef struct eop_import {
     edgeops_call *call;
-    eop_table_options options;
-    eop_table_column *columns;
-    const char **skip;
+    eop_table_args args;
     size_t batch;
     /* the rows of a batch; offsets stand for texts and pointers until it is complete */
     edgeops_sample *samples;

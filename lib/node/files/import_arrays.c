@@ -18,7 +18,7 @@ static edgeops_status end_run(eop_import *w, label_run *run) {
     edgeops_status status = EDGEOPS_OK;
     if (run->label != NULL) {
         edgeops_time end = run->last < EDGEOPS_TIME_MAX ? run->last + 1 : run->last;
-        status = eop_import_label_run(w->options.asset, run->start, end, run->label, w);
+        status = eop_import_label_run(w->args.options.asset, run->start, end, run->label, w);
     }
     eop_free(run->label);
     run->label = NULL;
@@ -62,7 +62,7 @@ static edgeops_status take_table(eop_import *w, const edgeops_table *table) {
 }
 
 edgeops_status eop_import_arrays(eop_job *job, eop_import *w, int fd, const char *channel) {
-    const eop_table_options *o = &w->options;
+    const eop_table_options *o = &w->args.options;
     const eop_npz_options options = {.what = o->what,
                                      .asset = o->asset,
                                      .time_array = o->time_column,

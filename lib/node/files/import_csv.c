@@ -24,7 +24,7 @@ static edgeops_status take_rows(eop_job *job, eop_import *w, eop_table_reader *c
 
 edgeops_status eop_import_csv(eop_job *job, eop_import *w, int fd) {
     eop_table_reader *csv = NULL;
-    edgeops_status status = eop_table_reader_open(&csv, fd, &w->options);
+    edgeops_status status = eop_table_reader_open(&csv, fd, &w->args.options);
     if (status == EDGEOPS_OK) {
         status = take_rows(job, w, csv);
     }

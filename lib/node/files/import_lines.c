@@ -51,15 +51,15 @@ static edgeops_status take_line(eop_import *w, eop_payload *payload, const char 
     if (size == 0) {
         return EDGEOPS_OK;
     }
-    edgeops_status status =
-        eop_payload_decode(payload, w->options.asset, line, size, EDGEOPS_TIME_MIN, &samples, &n);
+    edgeops_status status = eop_payload_decode(payload, w->args.options.asset, line, size,
+                                               EDGEOPS_TIME_MIN, &samples, &n);
     for (size_t i = 0; status == EDGEOPS_OK && i < n; i++) {
         status = samples[i].time != EDGEOPS_TIME_MIN
                      ? put_borrowed(w, &samples[i])
                      : eop_fail(EDGEOPS_E_INVALID, "node", "there is no time");
     }
     if (status == EDGEOPS_E_INVALID || status == EDGEOPS_E_LIMIT) {
-        status = eop_fail(status, "node", "%s:%llu: %s", w->options.what,
+        status = eop_fail(status, "node", "%s:%llu: %s", w->args.options.what,
                           (unsigned long long)number, edgeops_error_last()->message);
     }
     return status;
@@ -69,14 +69,14 @@ static eop_payload *line_reader(eop_import *w, edgeops_status *status) {
     const eop_json *columns = eop_json_get(w->call->args, "columns");
     eop_payload *payload = NULL;
     eop_json *config = eop_json_object();
-    if (w->options.time_column != NULL) {
-        eop_json_set_string(config, "time", w->options.time_column);
+    if (w->args.options.time_column != NULL) {
+        eop_json_set_string(config, "time", w->args.options.time_column);
     }
-    if (w->options.rules.times.unit != NULL) {
-        eop_json_set_string(config, "time_unit", w->options.rules.times.unit);
+    if (w->args.options.rules.times.unit != NULL) {
+        eop_json_set_string(config, "time_unit", w->args.options.rules.times.unit);
     }
-    if (w->options.seq_column != NULL) {
-        eop_json_set_string(config, "seq", w->options.seq_column);
+    if (w->args.options.seq_column != NULL) {
+        eop_json_set_string(config, "seq", w->args.options.seq_column);
     }
     if (columns != NULL) {
         eop_json_set(config, "channels", eop_json_copy(columns));
@@ -107,7 +107,7 @@ static edgeops_status take_whole_lines(eop_import *w, eop_payload *payload, eop_
     buf->size -= at;
     if (status == EDGEOPS_OK && buf->size > LINE_MAX) {
         status = eop_fail(EDGEOPS_E_LIMIT, "node", "%s:%llu: the line is longer than 1 MiB",
-                          w->options.what, (unsigned long long)*number + 1);
+                          w->args.options.what, (unsigned long long)*number + 1);
     }
     return status;
 }
@@ -118,15 +118,15 @@ edgeops_status eop_import_lines(eop_job *job, eop_import *w, int fd) {
     uint64_t number = 0;
     size_t got = 1;
     edgeops_status status = EDGEOPS_OK;
-    if (w->options.label_column != NULL || w->options.skip_count > 0 ||
-        w->options.time_column == NULL || strchr(w->options.asset, '{') != NULL) {
+    if (w->args.options.label_column != NULL || w->args.options.skip_count > 0 ||
+        w->args.options.time_column == NULL || strchr(w->args.options.asset, '{') != NULL) {
         return eop_fail(EDGEOPS_E_INVALID, "node",
                         "jsonl: rows have a time and one asset; labels and columns to skip are for "
                         "csv");
     }
     eop_payload *payload = line_reader(w, &status);
     if (status == EDGEOPS_OK) {
-        status = eop_input_open(&input, fd, w->options.cancel_fd, w->options.what);
+        status = eop_input_open(&input, fd, w->args.options.cancel_fd, w->args.options.what);
     }
     while (status == EDGEOPS_OK && got > 0 && !eop_job_canceled(job)) {
         char *place = eop_buf_reserve(&buf, 65536);

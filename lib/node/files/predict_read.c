@@ -266,7 +266,8 @@ static edgeops_status read_csv(eop_job *job, eop_predict *p) {
         status = eop_job_check_input(job);
     }
     for (size_t i = 0; i < m->input_count; i++) {
-        columns[i] = (eop_table_column){m->inputs[i].name, m->inputs[i].type, m->inputs[i].length};
+        columns[i] = (eop_table_column){
+            .name = m->inputs[i].name, .type = m->inputs[i].type, .length = m->inputs[i].length};
     }
     if (status == EDGEOPS_OK) {
         const char *time = eop_json_string(args, "time_column", NULL);

@@ -30,8 +30,7 @@ static void import_free(eop_import *w) {
     eop_free(w->labels);
     eop_free(w->assets);
     eop_map_dispose(&w->known);
-    eop_free(w->columns);
-    eop_free(w->skip);
+    eop_table_args_dispose(&w->args);
     eop_free(w->samples);
     eop_free(w->first);
     eop_free(w->asset_at);
@@ -43,7 +42,7 @@ static void import_free(eop_import *w) {
 
 /* A .npy has no name for what it holds: that of the one column, or "value". */
 static const char *only_channel(const eop_import *w) {
-    return w->options.column_count > 0 ? w->columns[0].name : "value";
+    return w->args.options.column_count > 0 ? w->args.columns[0].name : "value";
 }
 
 static edgeops_status take(eop_job *job, eop_import *w, int fd) {
@@ -61,14 +60,14 @@ static edgeops_status take(eop_job *job, eop_import *w, int fd) {
 static void work(eop_job *job, void *user_data) {
     eop_import *w = user_data;
     edgeops_status status = EDGEOPS_OK;
-    if (w->options.label_column != NULL) {
+    if (w->args.options.label_column != NULL) {
         status = edgeops_label_list(NULL, w->call->node->store, NULL, eop_import_know_label, w);
     }
     if (status == EDGEOPS_OK) {
         status = eop_job_check_input(job);
     }
     if (status == EDGEOPS_OK) {
-        w->options.cancel_fd = eop_job_cancel_fd(job);
+        w->args.options.cancel_fd = eop_job_cancel_fd(job);
         status = take(job, w, w->call->input);
     }
     eop_job_end(job, status);
@@ -113,72 +112,22 @@ static void done(eop_job *job, void *user_data) {
     import_free(w);
 }
 
-/* Units without a type would need the type that is only known later. */
-static edgeops_status read_columns(eop_import *w, const eop_json *columns) {
-    size_t n = columns != NULL ? eop_json_size(columns) : 0;
-    w->columns = eop_calloc(n + 1, sizeof(*w->columns));
-    if (w->columns == NULL) {
-        return eop_fail_nomem("node");
-    }
-    for (const eop_json *c = n > 0 ? eop_json_first(columns) : NULL; c != NULL;
-         c = eop_json_next(c)) {
-        const char *type = eop_json_string(c, "type", NULL);
-        if (type == NULL && eop_json_get(c, "unit") != NULL) {
-            return eop_fail(EDGEOPS_E_INVALID, "node",
-                            "columns: '%s' has a unit and no type; give both", eop_json_key(c));
-        }
-        eop_table_column *column = &w->columns[w->options.column_count++];
-        *column = (eop_table_column){eop_json_key(c), EDGEOPS_TYPE_NULL, 1};
-        if (type != NULL) {
-            edgeops_status status =
-                eop_type_read(&column->type, &column->length, type, "columns/", column->name);
-            if (status != EDGEOPS_OK) {
-                return status;
-            }
-        }
-    }
-    w->options.columns = w->columns;
-    return EDGEOPS_OK;
-}
-
-static edgeops_status read_times(eop_import *w, const eop_json *args) {
-    const char *period = eop_json_string(args, "period", NULL);
-    w->options.time_column = eop_json_string(args, "time_column", NULL);
-    w->options.rules.times.unit = eop_json_string(args, "time_unit", NULL);
-    bool generated = eop_json_get(args, "start") != NULL;
-    if (generated && w->options.time_column != NULL) {
-        return eop_fail(EDGEOPS_E_INVALID, "node", "start and time_column exclude each other");
-    }
-    if (!generated && w->options.time_column == NULL) {
-        w->options.time_column =
-            strcmp(eop_json_string(args, "format", "csv"), "npz") == 0 ? "times" : "time";
-    }
-    if (period != NULL && !eop_parse_duration(&w->options.period, period)) {
-        return eop_fail(EDGEOPS_E_INVALID, "node", "period: '%.32s' is not a duration such as 20ms",
-                        period);
-    }
-    return eop_arg_time(&w->options.start, args, "start", 0);
-}
-
 static edgeops_status read_args(eop_import *w, const eop_json *args) {
-    const char *separator = eop_json_string(args, "separator", ",");
-    w->options.what = eop_json_string(args, "what", "input");
-    w->options.dialect.separator = strcmp(separator, "tab") == 0 ? "\t" : separator;
-    w->options.asset = eop_json_string(args, "asset", "");
-    w->options.seq_column = eop_json_string(args, "seq_column", NULL);
-    w->options.label_column = eop_json_string(args, "label_column", NULL);
-    w->options.on_label = w->options.label_column != NULL ? eop_import_label_run : NULL;
-    w->options.user_data = w;
+    const char *format = eop_json_string(args, "format", "csv");
+    edgeops_status status = eop_table_args_read(&w->args, args, w->call->op->spec->name);
+    eop_table_options *o = &w->args.options;
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    o->what = eop_json_string(args, "what", "input");
+    o->asset = eop_json_string(args, "asset", "");
+    o->on_label = o->label_column != NULL ? eop_import_label_run : NULL;
+    o->user_data = w;
+    if (o->time_column == NULL && eop_json_get(args, "start") == NULL) {
+        o->time_column = strcmp(format, "npz") == 0 ? "times" : "time";
+    }
     w->batch = (size_t)eop_json_integer(args, "batch", 1000);
-    edgeops_status status = read_times(w, args);
-    if (status == EDGEOPS_OK) {
-        status = read_columns(w, eop_json_get(args, "columns"));
-    }
-    if (status == EDGEOPS_OK) {
-        status = eop_arg_strings(&w->skip, &w->options.skip_count, args, "skip_columns");
-        w->options.skip = w->skip;
-    }
-    return status;
+    return EDGEOPS_OK;
 }
 
 edgeops_status eop_import_start(edgeops_call *call) {

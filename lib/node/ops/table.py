@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks the JSON files of the operations and makes C of them: table.py table|help OUT... -- FILE...
+"""Checks the JSON files of the operations and makes C of them: table.py table|help|schema OUT... -- FILE...
 
 table OUT.c OUT.h   what the node knows of each operation; every one must be bound to a function in one of the C files
 help OUT.c          what the command line says of them and their arguments
+schema OUT.c SYMBOL HEADER   one schema with an "include" (of a driver's configuration) as a C array
 
 An operation has a summary, a role, an effect, the schemas of its arguments, its result and its events, and flags. One that
 lacks any of these, or whose schemas leave open what may come, does not build. $refs are resolved here, so that each schema
-stands for itself; #/$defs/NAME is found in the same file or in common.json.
+stands for itself; #/$defs/NAME is found in the same file or in common.json. "include": ["NAME"] adds the properties of
+#/$defs/NAME to the arguments, those of the operation itself win.
 """
 import json
 import pathlib
@@ -16,7 +18,7 @@ import sys
 ROLES = ("viewer", "operator", "engineer", "admin")
 EFFECTS = ("read", "change", "remove")
 FLAGS = ("input", "output", "optional", "daemon", "detached")
-MEMBERS = {"summary", "role", "effect", "flags", "args", "result", "events"}
+MEMBERS = {"summary", "role", "effect", "flags", "include", "args", "result", "events"}
 # Those that codec/schema.c checks, and annotations.
 KEYWORDS = {"type", "properties", "required", "additionalProperties", "items", "enum", "const", "default", "minimum", "maximum",
             "exclusiveMinimum", "exclusiveMaximum", "minLength", "maxLength", "pattern", "minItems", "maxItems", "uniqueItems",
@@ -42,6 +44,16 @@ def resolve(schema, defs, where, depth=0):
         rest = {key: value for key, value in schema.items() if key != "$ref"}
         return {**resolve(defs[name], defs, where, depth + 1), **resolve(rest, defs, where, depth)}
     return {key: resolve(value, defs, where, depth) for key, value in schema.items()}
+
+
+def included(schema, names, defs, where):
+    """The schema of an object with the properties of others behind its own."""
+    properties = dict(schema.get("properties", {}))
+    for name in names:
+        if "properties" not in defs.get(name, {}):
+            fail(where, f"there is no object #/$defs/{name} to include")
+        properties = {**properties, **{key: value for key, value in defs[name]["properties"].items() if key not in properties}}
+    return {**schema, "properties": properties}
 
 
 def is_object(schema):
@@ -121,9 +133,12 @@ def load(paths):
             fail(path, f"#/$defs/{name} is in common.json, too")
         for name, op in group["operations"].items():
             where = f"{path.name}: {name}"
+            defs = {**shared, **own}
             if name in found or not re.fullmatch(r"[a-z]+(\.[a-z]+([-_][a-z]+)?)?", name):
                 fail(where, "is there twice or has no sound name")
-            found[name] = {key: resolve(value, {**shared, **own}, where) if key in ("args", "result", "events") else value
+            if isinstance(op.get("args"), dict):
+                op["args"] = included(op["args"], op.get("include", []), defs, where)
+            found[name] = {key: resolve(value, defs, where) if key in ("args", "result", "events") else value
                            for key, value in op.items()}
             check_operation(found[name], where)
     return found
@@ -137,11 +152,11 @@ def quoted(text):
     return json.dumps(text, ensure_ascii=False) if text is not None else "NULL"
 
 
-def array(name, value):
+def array(name, value, kind="static const"):
     """A JSON text as a C array: C11 promises string literals of 4,095 bytes only."""
     data = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\0"
     lines = [",".join(map(str, data[i:i + 40])) for i in range(0, len(data), 40)]
-    return f"static const char {name}[] = {{\n" + ",\n".join(lines) + "};\n"
+    return f"{kind} char {name}[] = {{\n" + ",\n".join(lines) + "};\n"
 
 
 def flags_of(op):
@@ -197,9 +212,21 @@ def write_help(found, target):
     pathlib.Path(target).write_text("".join(lines), encoding="utf-8")
 
 
+def write_schema(target, name, header, paths):
+    common, source = (json.loads(pathlib.Path(path).read_text(encoding="utf-8")) for path in paths)
+    schema = included(source, source.pop("include", []), common["$defs"], paths[1])
+    schema = resolve(schema, common["$defs"], paths[1])
+    check_args(schema, paths[1])
+    pathlib.Path(target).write_text("/* SPDX-License-Identifier: Apache-2.0 */\n/* Made by table.py. */\n"
+                                    f'#include "{header}"\n\n{array(name, schema, "const")}', encoding="utf-8")
+
+
 def main():
     split = sys.argv.index("--")
     mode, targets, files = sys.argv[1], sys.argv[2:split], sys.argv[split + 1:]
+    if mode == "schema":
+        write_schema(*targets, files)
+        return
     found = load([path for path in files if path.endswith(".json")])
     if mode == "help":
         write_help(found, *targets)
