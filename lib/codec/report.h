@@ -24,6 +24,8 @@ void eop_report_value(eop_report *report, size_t channel);
 void eop_report_null(eop_report *report, size_t channel, const char *word);
 /** The time of a row that was taken. Cheap. */
 void eop_report_time(eop_report *report, edgeops_time time, const eop_time_seen *seen);
+/** The zone of times without one of their own; NULL: UTC is assumed. */
+void eop_report_zone(eop_report *report, const char *name);
 /** A row that was left out. column, text: NULL where it is not one field's. */
 void eop_report_bad(eop_report *report, uint64_t line, const char *column, const char *reason,
                     const char *text, size_t size);
@@ -37,6 +39,8 @@ void eop_report_note(eop_report *report, const char *format, ...);
 
 /** {"channels": [{"name", "type", "why", "unit"?, "values", "nulls", "words": {"NA": 3}}],
  *   "first"?, "last"?: times, "times": {"form", "unit"?, "zone", "repeated"?, "missing"?},
+ *   (form: "iso", "compact", "number", "format" or "several"; zone: a name, "UTC", "in the text", or
+ *   "UTC (assumed)"),
  *   "skipped": bad rows, "reasons": [{"reason", "rows"}],
  *   "bad_rows": [{"line", "column"?, "reason", "text"?}], "notes": [...], "warnings": [...]}
  * NULL: no memory. */

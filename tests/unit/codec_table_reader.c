@@ -78,7 +78,7 @@ static void at_end(void) {
 
 Test(codec_table_reader, types_follow_from_the_rows) {
     eop_table_options o = defaults();
-    open_text("time,i,f,b,s,mixed,empty\n1,1,2.5,true,x,1,\n2,2,3,false,y,z,\n3,,nan,,,,\n", &o);
+    open_text("time,i,f,b,s,mixed,empty\n1,1,2.5,true,x,1,\n2,2,3,false,y,z,\n3,,7,,,,\n", &o);
     const eop_table_column *channels = NULL;
     cr_assert_eq(eop_table_reader_channels(samples, &channels), 6);
     cr_expect_eq(channels[0].type, EDGEOPS_TYPE_FLOAT64);
