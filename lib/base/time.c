@@ -26,9 +26,8 @@ edgeops_duration eop_monotonic(void) {
     return (edgeops_duration)t.tv_sec * NS + t.tv_nsec;
 }
 
-/* Days since 1970-01-01 of a date of the proleptic Gregorian calendar, counted in 400-year eras
- * that start on 1 March. */
-static int64_t days_from_civil(int64_t year, unsigned month, unsigned day) {
+/* Counted in 400-year eras that start on 1 March. */
+int64_t eop_days_from_civil(int64_t year, unsigned month, unsigned day) {
     year -= month <= 2;
     int64_t era = (year >= 0 ? year : year - 399) / 400;
     int64_t of_era = year - era * 400;
@@ -36,7 +35,7 @@ static int64_t days_from_civil(int64_t year, unsigned month, unsigned day) {
     return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
 }
 
-static void civil_from_days(int64_t days, int64_t *year, unsigned *month, unsigned *day) {
+void eop_civil_from_days(int64_t days, int64_t *year, unsigned *month, unsigned *day) {
     days += 719468;
     int64_t era = (days >= 0 ? days : days - 146096) / 146097;
     int64_t doe = days - era * 146097;
@@ -46,119 +45,6 @@ static void civil_from_days(int64_t days, int64_t *year, unsigned *month, unsign
     *day = (unsigned)(doy - (153 * mp + 2) / 5 + 1);
     *month = (unsigned)(mp < 10 ? mp + 3 : mp - 9);
     *year = yoe + era * 400 + (*month <= 2);
-}
-
-/* Exactly n digits. */
-static bool digits(unsigned *out, const char **p, const char *end, int n) {
-    unsigned value = 0;
-    for (int i = 0; i < n; i++) {
-        if (*p == end || **p < '0' || **p > '9') {
-            return false;
-        }
-        value = value * 10 + (unsigned)(**p - '0');
-        ++*p;
-    }
-    *out = value;
-    return true;
-}
-
-static bool literal(const char **p, const char *end, char c) {
-    if (*p == end || **p != c) {
-        return false;
-    }
-    ++*p;
-    return true;
-}
-
-static bool fraction(int64_t *ns, const char **p, const char *end) {
-    *ns = 0;
-    if (*p == end || (**p != '.' && **p != ',')) {
-        return true;
-    }
-    ++*p;
-    int64_t unit = NS / 10;
-    int n = 0;
-    for (; *p < end && **p >= '0' && **p <= '9'; ++*p, n++) {
-        if (n == 9) {
-            return false;
-        }
-        *ns += (**p - '0') * unit;
-        unit /= 10;
-    }
-    return n > 0;
-}
-
-static bool zone(int64_t *offset_s, const char **p, const char *end) {
-    *offset_s = 0;
-    if (*p == end) {
-        return true;
-    }
-    if (**p == 'Z' || **p == 'z') {
-        ++*p;
-        return true;
-    }
-    if (**p != '+' && **p != '-') {
-        return false;
-    }
-    int sign = **p == '-' ? -1 : 1;
-    ++*p;
-    unsigned h;
-    unsigned m;
-    if (!digits(&h, p, end, 2)) {
-        return false;
-    }
-    (void)literal(p, end, ':');
-    if (!digits(&m, p, end, 2) || h > 23 || m > 59) {
-        return false;
-    }
-    *offset_s = sign * (int64_t)(h * 3600 + m * 60);
-    return true;
-}
-
-bool eop_parse_time(edgeops_time *out, const char *text, size_t size) {
-    static const unsigned char month_days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    const char *p = text;
-    const char *end = text + size;
-    unsigned year;
-    unsigned month;
-    unsigned day;
-    unsigned hour;
-    unsigned minute;
-    unsigned second;
-    int64_t ns;
-    int64_t offset_s;
-    if (!digits(&year, &p, end, 4) || !literal(&p, end, '-') || !digits(&month, &p, end, 2) ||
-        !literal(&p, end, '-') || !digits(&day, &p, end, 2) || p == end ||
-        (*p != 'T' && *p != 't' && *p != ' ')) {
-        return false;
-    }
-    p++;
-    if (!digits(&hour, &p, end, 2) || !literal(&p, end, ':') || !digits(&minute, &p, end, 2) ||
-        !literal(&p, end, ':') || !digits(&second, &p, end, 2) || !fraction(&ns, &p, end) ||
-        !zone(&offset_s, &p, end) || p != end) {
-        return false;
-    }
-    if (month < 1 || month > 12 || day < 1 || hour > 23 || minute > 59 || second > 59) {
-        return false;
-    }
-    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    if (day > month_days[month - 1] + (month == 2 && leap ? 1u : 0u)) {
-        return false;
-    }
-    int64_t s =
-        days_from_civil(year, month, day) * DAY_S + hour * 3600 + minute * 60 + second - offset_s;
-    int64_t t;
-    /* Before 1970 the fraction counts up from a negative second; both parts get one sign, so that
-     * the product alone does not leave int64 where the sum does not. */
-    if (s < 0 && ns > 0) {
-        s += 1;
-        ns -= NS;
-    }
-    if (__builtin_mul_overflow(s, NS, &t) || __builtin_add_overflow(t, ns, &t)) {
-        return false;
-    }
-    *out = t;
-    return true;
 }
 
 size_t eop_format_time(char *buf, edgeops_time time) {
@@ -177,7 +63,7 @@ size_t eop_format_time(char *buf, edgeops_time time) {
     int64_t year;
     unsigned month;
     unsigned day;
-    civil_from_days(days, &year, &month, &day);
+    eop_civil_from_days(days, &year, &month, &day);
     int n = snprintf(buf, 40, "%04d-%02u-%02uT%02d:%02d:%02d", (int)year, month, day,
                      (int)(of_day / 3600), (int)(of_day / 60 % 60), (int)(of_day % 60));
     size_t used = (size_t)n;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The two clocks, and the texts for times, durations and rates. */
+/* The two clocks, the calendar, and the texts for times, durations and rates. Times are read by
+ * codec/time_text.h. */
 #ifndef EOP_BASE_TIME_H
 #define EOP_BASE_TIME_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "edgeops/types.h"
 
@@ -13,10 +15,9 @@ edgeops_time eop_now(void);
 /** For deadlines and durations. */
 edgeops_duration eop_monotonic(void);
 
-/** ISO 8601 "2026-01-02T03:04:05[.fraction][Z|+hh:mm|-hh:mm]": 'T' or a blank, 0..9 digits of
- * fraction, no zone is UTC, second 60 refused. False when malformed, not a calendar date or outside
- * int64. */
-bool eop_parse_time(edgeops_time *out, const char *text, size_t size);
+/** Days since 1970-01-01 of a date of the proleptic Gregorian calendar; month and day are sound. */
+int64_t eop_days_from_civil(int64_t year, unsigned month, unsigned day);
+void eop_civil_from_days(int64_t days, int64_t *year, unsigned *month, unsigned *day);
 /** "2026-01-02T03:04:05.123456789Z"; trailing zeros of the fraction cut in groups of three. buf >=
  * 40 bytes. */
 size_t eop_format_time(char *buf, edgeops_time time);

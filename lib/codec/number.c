@@ -267,21 +267,21 @@ bool eop_decimal_value(edgeops_value *out, edgeops_type type, const eop_decimal 
     return false;
 }
 
-static int guess_power(const eop_decimal *decimal) {
+eop_time_unit eop_decimal_unit(const eop_decimal *decimal) {
     uint64_t whole = 0;
     bool fraction = false;
     if (!to_integer(&whole, &fraction, decimal, decimal->exponent)) {
-        return 0;
+        return EOP_UNIT_NS;
     }
-    return whole < 100000000000u         ? 9
-           : whole < 100000000000000u    ? 6
-           : whole < 100000000000000000u ? 3
-                                         : 0;
+    return whole < 100000000000u         ? EOP_UNIT_S
+           : whole < 100000000000000u    ? EOP_UNIT_MS
+           : whole < 100000000000000000u ? EOP_UNIT_US
+                                         : EOP_UNIT_NS;
 }
 
 bool eop_decimal_time(edgeops_time *out, const eop_decimal *decimal, eop_time_unit unit) {
     static const int powers[] = {0, 9, 6, 3, 0};
-    int power = unit == EOP_UNIT_GUESS ? guess_power(decimal) : powers[unit];
+    int power = powers[unit == EOP_UNIT_GUESS ? eop_decimal_unit(decimal) : unit];
     uint64_t magnitude = 0;
     bool fraction = false;
     return to_integer(&magnitude, &fraction, decimal, decimal->exponent + power) &&

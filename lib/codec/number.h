@@ -66,6 +66,8 @@ typedef enum eop_time_unit {
     EOP_UNIT_US,
     EOP_UNIT_NS
 } eop_time_unit;
+/** The unit that EOP_UNIT_GUESS takes for this number. */
+eop_time_unit eop_decimal_unit(const eop_decimal *decimal);
 /** Exact; digits past the nanosecond are cut off. False beyond int64 ns. */
 bool eop_decimal_time(edgeops_time *out, const eop_decimal *decimal, eop_time_unit unit);
 

@@ -16,6 +16,7 @@
 #include "codec/json.h"
 #include "codec/json_reader.h"
 #include "codec/payload_members.h"
+#include "codec/time_text.h"
 #include "codec/value.h"
 
 #define MAX_BYTES    ((size_t)1 << 20)
@@ -359,7 +360,7 @@ static edgeops_status put_time(eop_payload *p, eop_token token, bool *timed) {
     if (token == EOP_TOKEN_NUMBER) {
         ok = eop_decimal_time(&sample->time, &r->number, p->config.time_unit);
     } else if (token == EOP_TOKEN_STRING) {
-        ok = eop_parse_time(&sample->time, r->raw, r->raw_size);
+        ok = eop_time_text(&sample->time, NULL, NULL, r->raw, r->raw_size);
     }
     if (!ok) {
         size_t size = r->at - r->start;

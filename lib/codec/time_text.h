@@ -11,7 +11,7 @@
 #include "edgeops/types.h"
 
 typedef enum eop_time_form {
-    EOP_TIME_ISO,     /**< 2026-01-31T12:00:00Z and its shorter forms */
+    EOP_TIME_ISO,     /**< 2026-01-31T12:00:00Z and its other forms */
     EOP_TIME_COMPACT, /**< 20260131, 202601311200, 20260131120000 */
     EOP_TIME_NUMBER,  /**< since 1970; `unit` says of what */
     EOP_TIME_FORMAT   /**< by the user's format */
@@ -21,7 +21,7 @@ typedef enum eop_time_form {
 typedef struct eop_time_seen {
     eop_time_form form;
     eop_time_unit unit; /**< of EOP_TIME_NUMBER: the one that was taken, never EOP_UNIT_GUESS */
-    bool zoned;         /**< it has a zone of its own */
+    bool zoned;         /**< it has a zone of its own, or is EOP_TIME_NUMBER, which counts in UTC */
     bool repeated; /**< local time that the clocks showed twice: `second` is the other reading */
     bool missing;  /**< local time that the clocks left out: read with the offset before it */
     edgeops_time second;
@@ -29,17 +29,33 @@ typedef struct eop_time_seen {
 
 /** Texts are copied. Zero means default. */
 typedef struct eop_times_options {
-    const char *format; /**< strptime's words, such as "%d.%m.%Y %H:%M:%S"; NULL: by its look */
-    const char *unit;   /**< "s", "ms", "us", "ns" of numbers; NULL: by magnitude, dates as dates */
-    const char *zone;   /**< of times without one: "Europe/Vienna", "+02:00"; NULL: UTC */
+    const char *format; /**< strptime's words (time_format.h), such as "%d.%m.%Y %H:%M:%S"; then a
+                             time is nothing else, also a number; NULL: by its look */
+    const char *unit; /**< "s", "ms", "us", "ns" of numbers; NULL: compact dates are dates, else by
+                             magnitude (number.h) */
+    const char *zone; /**< of times without one (zone.h): "Europe/Vienna", "+02:00"; NULL: UTC */
 } eop_times_options;
 
 typedef struct eop_times eop_times;
-/** E_INVALID: the format, the unit or the zone is none, or the system has no file of that zone. */
+/** E_INVALID: the format, the unit or the zone is none, or both a format and a unit are given;
+ * E_NOTFOUND: the system has no zone files; E_NOMEM; E_IO. */
 edgeops_status eop_times_new(eop_times **out, const eop_times_options *options);
 void eop_times_free(eop_times *times);
 
 /** Any thread; blanks around it do not count. times: NULL for the defaults. seen: optional.
+ *
+ *  By their look are read:
+ *  - ISO 8601: 2026-01-31T12:00:00.5Z with 'T' or blanks, '.' or ',', a fraction of any length (cut
+ *    behind nine digits), seconds, minutes or the whole clock left out, 24:00, one digit for month,
+ *    day and hour (2026-1-5 7:05), 2026-01, 2026-031, 2026-W05-6, the basic forms 20260131T120000Z
+ *    and 20260131120000Z, '/' or '.' in the date (2026/01/31)
+ *  - behind it, also after blanks: Z, UTC, GMT, +02, +0200, +02:00, +01:05:21, and then a name in
+ *    brackets, which does not count; a date alone takes Z, UTC, GMT and +02:00
+ *  - compact dates of 1900 to 2100: 20260131, 202601311200, 20260131120000[.5], also 20260131.0
+ *  - numbers since 1970 with sign, fraction ('.' or ',') and exponent
+ *
+ *  Second 60 is refused. A local time that comes twice is the first one (seen->second has the other),
+ *  one that the clocks left out is read with the offset before the change.
  *
  *  @return false: it is no time, or outside int64 ns (1677 to 2262) */
 bool eop_time_text(edgeops_time *out, eop_time_seen *seen, const eop_times *times, const char *text,

@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "base/time.h"
+#include "codec/time_text.h"
 #include "runtime/model_file.h"
 #include "runtime/runtime.h"
 #include "runtime/seal.h"
@@ -54,7 +54,7 @@ static edgeops_status fill_info(edgeops_model *model) {
         .size_bytes = (uint64_t)eop_json_integer(model->json, "size_bytes", 0),
         .json = model->text,
     };
-    if (!eop_parse_time(&model->info.created, created, strlen(created))) {
+    if (!eop_time_text(&model->info.created, NULL, NULL, created, strlen(created))) {
         return eop_fail(EDGEOPS_E_CORRUPT, "runtime",
                         "the model in '%s' was created at '%.40s', which is not a time",
                         model->directory, created);

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codec/time_text.h"
+
 static bool parse_ns(edgeops_time *out, const char *text) {
     char *end = NULL;
     if ((text[0] < '0' || text[0] > '9') && text[0] != '-') {
@@ -28,7 +30,7 @@ edgeops_status eop_arg_time(edgeops_time *out, const eop_json *args, const char 
         *out = otherwise;
         return EDGEOPS_OK;
     }
-    if (eop_parse_time(out, text, strlen(text)) || parse_ns(out, text)) {
+    if (parse_ns(out, text) || eop_time_text(out, NULL, NULL, text, strlen(text))) {
         return EDGEOPS_OK;
     }
     return eop_fail(EDGEOPS_E_INVALID, "node",
