@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* RFC 4180 records from a descriptor. Bytes are looked up in a table and scanned in place; a
- * record's fields point into the buffer, which grows up to the limit of one record. */
+/* Records of RFC 4180 and its dialects from a descriptor. Bytes are looked up in a table and scanned
+ * in place; a record's fields point into the buffer, which grows up to the limit of one record.
+ * A bad record ends with its first line: what follows is read afresh, so that a stray quote costs
+ * the line that it is in. */
 #include "codec/csv.h"
 
 #include <string.h>
@@ -14,7 +16,7 @@
 #define FIRST_BUFFER ((size_t)128 << 10)
 
 /* What a byte means; the first two may be in any field. */
-enum { PLAIN, HIGH, SEPARATOR, QUOTE, NEWLINE, RETURN, NUL };
+enum { PLAIN, HIGH, SEPARATOR, QUOTE, ESCAPE, NEWLINE, RETURN, FEED, NUL };
 
 typedef enum scan_state {
     AT_FIELD,
@@ -22,16 +24,20 @@ typedef enum scan_state {
     IN_QUOTED,
     AFTER_QUOTE, /* a quote in a quoted field: its end, or half of a pair */
     AFTER_RETURN,
+    IN_LINE, /* a line that is left out, whatever is in it */
     AFTER_RECORD
 } scan_state;
+
+/* The first end of a line decides for the file. */
+typedef enum line_ends { UNKNOWN, FEEDS, RETURNS } line_ends;
 
 /* Where a field lies in its record, quotes left out. */
 typedef struct span {
     uint32_t start;
     uint32_t end;
     bool quoted;
-    bool pairs; /* holds "" */
-    bool high;  /* holds bytes beyond ASCII */
+    bool marked; /* holds "" or an escape */
+    bool high;   /* holds bytes beyond ASCII */
 } span;
 
 struct eop_csv_reader {
@@ -48,12 +54,25 @@ struct eop_csv_reader {
     /* The scan of the record so far; all relative to `at`, so that the buffer may move. */
     size_t scanned;
     scan_state state;
+    scan_state before; /* the carriage return */
+    size_t returned;   /* behind the first carriage return of the record's end */
     span now;
     size_t count;
     span *spans;
     size_t span_capacity;
     eop_field *fields;
     size_t field_capacity;
+    /* How the text is written. */
+    line_ends ends;
+    bool blanks; /* any run of blanks parts fields */
+    char second; /* of the separator; '\0': it has one character */
+    char quote;
+    char escape;
+    char comment;
+    uint64_t skip_rows; /* still to come */
+    size_t width;       /* fields of the first record */
+    bool refused;       /* the record at hand is bad */
+    bool whole;         /* and known to its end; else only its first line is left out */
     uint8_t meaning[256];
 };
 
@@ -81,15 +100,77 @@ eop_records *eop_csv_records(eop_csv_reader *reader) {
     return &reader->records;
 }
 
+/* Bytes up to the end of the first line, or of the record. */
+static size_t text_size(const eop_csv_reader *r) {
+    const char *text = r->buffer + r->at;
+    size_t size = 0;
+    if (r->whole) {
+        size = r->scanned;
+        size -= size > 0 && text[size - 1] == (r->ends == RETURNS ? '\r' : '\n');
+    } else {
+        while (size < r->size - r->at && text[size] != '\n' &&
+               (text[size] != '\r' || r->ends == FEEDS)) {
+            size++;
+        }
+    }
+    while (size > 0 && text[size - 1] == '\r') {
+        size--;
+    }
+    return size;
+}
+
+static const char *records_text(const eop_records *records, size_t *size) {
+    const eop_csv_reader *r = (const eop_csv_reader *)records;
+    *size = r->refused ? text_size(r) : 0;
+    return r->refused ? r->buffer + r->at : NULL;
+}
+
+static edgeops_status check_dialect(const eop_csv_reader *r, const char *separator) {
+    const char signs[] = {separator[0], r->second, r->quote, r->escape, r->comment};
+    size_t n = sizeof(signs);
+    for (size_t i = 0; i < n; i++) {
+        bool wrong = signs[i] == '\n' || signs[i] == '\r' || (unsigned char)signs[i] >= 0x80;
+        for (size_t k = i == 0 ? 2 : i + 1; k < n; k++) {
+            wrong = wrong || (signs[i] != '\0' && signs[i] == signs[k]);
+        }
+        if (wrong) {
+            return eop_fail(EDGEOPS_E_INVALID, "csv",
+                            "this character cannot part fields, quote, escape or begin a comment: "
+                            "the signs must differ and be ASCII; ',', ';' and tab are usual");
+        }
+    }
+    if (separator[0] == '\0' || (separator[1] != '\0' && separator[2] != '\0')) {
+        return eop_fail(
+            EDGEOPS_E_INVALID, "csv",
+            "the separator must have one or two characters; ',', ';' and tab are usual");
+    }
+    return EDGEOPS_OK;
+}
+
+static edgeops_status set_dialect(eop_csv_reader *r, const eop_csv_dialect *dialect) {
+    const char *separator = dialect->separator != NULL ? dialect->separator : ",";
+    r->blanks = strcmp(separator, " ") == 0;
+    r->second = separator[0] != '\0' ? separator[1] : '\0';
+    r->quote = dialect->quote != '\0' ? dialect->quote : '"';
+    r->escape = dialect->escape != r->quote ? dialect->escape : '\0'; /* "" is a quote anyway */
+    r->comment = dialect->comment;
+    r->skip_rows = dialect->skip_rows;
+    memset(r->meaning + 0x80, HIGH, 0x80);
+    r->meaning[(unsigned char)r->escape] = ESCAPE;
+    r->meaning[0] = NUL;
+    r->meaning[(unsigned char)r->quote] = QUOTE;
+    r->meaning['\n'] = NEWLINE;
+    r->meaning['\r'] = RETURN;
+    r->meaning[(unsigned char)separator[0]] = SEPARATOR;
+    if (r->blanks) {
+        r->meaning['\t'] = SEPARATOR;
+    }
+    return check_dialect(r, separator);
+}
+
 edgeops_status eop_csv_open(eop_csv_reader **out, int fd, int cancel_fd,
                             const eop_csv_dialect *dialect, const char *what) {
     *out = NULL;
-    char separator = dialect->separator != NULL ? dialect->separator[0] : ',';
-    if (separator == '\0' || separator == '"' || separator == '\n' || separator == '\r' ||
-        (unsigned char)separator >= 0x80) {
-        return eop_fail(EDGEOPS_E_INVALID, "csv",
-                        "this character cannot part fields; ',', ';' and tab are usual");
-    }
     eop_csv_reader *r = eop_calloc(1, sizeof(*r));
     if (r == NULL) {
         return eop_fail_nomem("csv");
@@ -97,21 +178,15 @@ edgeops_status eop_csv_open(eop_csv_reader **out, int fd, int cancel_fd,
     r->records = (eop_records){.next = records_next,
                                .line = records_line,
                                .offset = records_offset,
-                               .close = records_close};
+                               .close = records_close,
+                               .text = records_text};
     r->what = eop_strdup(what != NULL ? what : "csv");
     r->capacity = FIRST_BUFFER;
     r->buffer = eop_alloc(r->capacity + 1);
     r->next_line = 1;
-    memset(r->meaning + 0x80, HIGH, 0x80);
-    r->meaning[0] = NUL;
-    r->meaning['"'] = QUOTE;
-    r->meaning['\n'] = NEWLINE;
-    r->meaning['\r'] = RETURN;
-    r->meaning[(unsigned char)separator] = SEPARATOR;
-    edgeops_status status = EDGEOPS_OK;
-    if (r->what == NULL || r->buffer == NULL) {
-        status = eop_fail_nomem("csv");
-    } else {
+    edgeops_status status =
+        r->what == NULL || r->buffer == NULL ? eop_fail_nomem("csv") : set_dialect(r, dialect);
+    if (status == EDGEOPS_OK) {
         status = eop_input_open(&r->input, fd, cancel_fd, r->what);
     }
     if (status != EDGEOPS_OK) {
@@ -124,6 +199,10 @@ edgeops_status eop_csv_open(eop_csv_reader **out, int fd, int cancel_fd,
 
 /* Makes room behind what is there and reads on. */
 static edgeops_status refill(eop_csv_reader *r) {
+    if (r->state == IN_LINE) {
+        r->at += r->scanned;
+        r->scanned = 0;
+    }
     size_t held = r->size - r->at;
     if (held > MAX_RECORD) {
         return refuse(r, EDGEOPS_E_LIMIT, "the record is over 1 MiB; is a closing quote missing?");
@@ -160,6 +239,9 @@ static edgeops_status skip_mark(eop_csv_reader *r) {
         r->at = 3;
     } else if (r->size >= 2 &&
                (memcmp(r->buffer, "\xff\xfe", 2) == 0 || memcmp(r->buffer, "\xfe\xff", 2) == 0)) {
+        r->at = r->size;
+        r->at_end = true;
+        r->line = 1;
         return eop_fail(EDGEOPS_E_INVALID, "csv", "%s: this is UTF-16; save it as UTF-8", r->what);
     }
     return EDGEOPS_OK;
@@ -194,11 +276,11 @@ static const char *skip_plain(const uint8_t *meaning, const char *p, const char 
     return p;
 }
 
-/* The next byte that matters in a quoted field: the quote, or a NUL. */
+/* The next byte that matters in a quoted field: the quote, an escape or a NUL. */
 static const char *skip_quoted(eop_csv_reader *r, const char *p, const char *end) {
     for (; p < end; p++) {
         uint8_t m = r->meaning[(unsigned char)*p];
-        if (m == QUOTE || m == NUL) {
+        if (m == QUOTE || m == ESCAPE || m == NUL) {
             break;
         }
         r->next_line += m == NEWLINE;
@@ -207,71 +289,219 @@ static const char *skip_quoted(eop_csv_reader *r, const char *p, const char *end
     return p;
 }
 
-/* Reads what follows a field at p: its separator or the end of the record, else an error. */
-static edgeops_status take_separator(eop_csv_reader *r, const char *base, const char *p) {
-    switch (r->meaning[(unsigned char)*p]) {
+static const char *skip_line(const eop_csv_reader *r, const char *p, const char *end) {
+    while (p < end && r->meaning[(unsigned char)*p] != NEWLINE &&
+           r->meaning[(unsigned char)*p] != RETURN && r->meaning[(unsigned char)*p] != FEED) {
+        p++;
+    }
+    return p;
+}
+
+/* The first record, or a line above it, ends with a carriage return alone: so do all. */
+static void choose_returns(eop_csv_reader *r, const char *base) {
+    r->ends = RETURNS;
+    r->meaning['\r'] = NEWLINE;
+    r->meaning['\n'] = FEED;
+    r->next_line = r->line;
+    for (size_t i = 0; i + 1 < r->returned; i++) {
+        r->next_line += base[i] == '\r';
+    }
+}
+
+/* Refuses what follows a field and does not end it. */
+static edgeops_status refuse_byte(eop_csv_reader *r, uint8_t meaning) {
+    switch (meaning) {
     case QUOTE:
         return refuse(r, EDGEOPS_E_INVALID,
                       "a quote inside a field that is not quoted; write the field as \"...\" and "
                       "the quote as \"\"");
+    case FEED:
+        return refuse(r, EDGEOPS_E_INVALID,
+                      "a line feed inside a field that is not quoted; the lines of this file end "
+                      "with a carriage return alone");
     case NUL:
         return refuse(r, EDGEOPS_E_INVALID, "a NUL byte; is this a text file?");
-    case PLAIN:
-    case HIGH:
-        return refuse(r, EDGEOPS_E_INVALID,
-                      "text behind a closing quote; a quote inside a field is written \"\"");
     default:
-        r->state = *p == '\r' ? AFTER_RETURN : *p == '\n' ? AFTER_RECORD : AT_FIELD;
-        return end_field(r, (size_t)(p - base) - (r->now.quoted ? 1 : 0));
+        break;
     }
+    if (r->next_line != r->line) {
+        return eop_fail(EDGEOPS_E_INVALID, "csv",
+                        "%s:%llu: the quotes that open here reach to line %llu, where text is "
+                        "behind them; a quote inside a field is written \"\"",
+                        r->what, (unsigned long long)r->line, (unsigned long long)r->next_line);
+    }
+    return refuse(r, EDGEOPS_E_INVALID,
+                  "text behind a closing quote; a quote inside a field is written \"\"");
 }
 
-/* One step of the scan: a field's content, or the byte behind it. */
-static edgeops_status step(eop_csv_reader *r, const char *base, const char **at, const char *end) {
-    const char *p = *at;
-    edgeops_status status = EDGEOPS_OK;
-    switch (r->state) {
-    case AT_FIELD:
-        r->now = (span){.start = (uint32_t)(p - base), .quoted = *p == '"'};
-        r->state = r->now.quoted ? IN_QUOTED : IN_PLAIN;
-        r->now.start += r->now.quoted;
-        p += r->now.quoted;
-        break;
-    case IN_QUOTED:
-        p = skip_quoted(r, p, end);
-        if (p < end && *p == '\0') {
-            status = refuse(r, EDGEOPS_E_INVALID, "a NUL byte; is this a text file?");
-        } else if (p < end) {
-            r->state = AFTER_QUOTE;
-            p++;
+/* Reads what follows a field at *at: its separator or the end of the record, else an error.
+ * EDGEOPS_DONE: more bytes are needed. */
+static edgeops_status take_separator(eop_csv_reader *r, const char *base, const char **at,
+                                     const char *end) {
+    const char *p = (*at)++;
+    uint8_t m = r->meaning[(unsigned char)*p];
+    if (m == SEPARATOR && r->second != '\0') {
+        if (p + 1 == end && !r->at_end) {
+            *at = p;
+            return EDGEOPS_DONE;
         }
-        break;
-    case AFTER_QUOTE:
-        if (*p == '"') {
-            r->now.pairs = true;
-            r->state = IN_QUOTED;
-        } else {
-            status = take_separator(r, base, p);
+        if (p + 1 == end || p[1] != r->second) {
+            return r->state == IN_PLAIN ? EDGEOPS_OK : refuse_byte(r, PLAIN);
         }
-        p++;
+        ++*at;
+    }
+    switch (m) {
+    case SEPARATOR:
+        r->state = AT_FIELD;
         break;
-    case IN_PLAIN:
-        p = skip_plain(r->meaning, p, end, &r->now.high);
-        if (p < end) {
-            status = take_separator(r, base, p);
-            p++;
-        }
-        break;
-    default: /* AFTER_RETURN */
-        if (*p != '\n') {
-            status =
-                refuse(r, EDGEOPS_E_INVALID, "a carriage return inside a field that is not quoted");
-        }
+    case NEWLINE:
         r->state = AFTER_RECORD;
+        break;
+    case RETURN:
+        r->before = r->state;
+        r->state = AFTER_RETURN;
+        r->returned = (size_t)(*at - base);
+        break;
+    default:
+        return refuse_byte(r, m);
+    }
+    return end_field(r, (size_t)(p - base) - (r->now.quoted ? 1 : 0));
+}
+
+/* The escape character and the one behind it. */
+static edgeops_status take_escape(eop_csv_reader *r, const char **at, const char *end) {
+    if (*at + 1 == end) {
+        return r->at_end ? refuse(r, EDGEOPS_E_INVALID, "the file ends behind an escape character")
+                         : EDGEOPS_DONE;
+    }
+    uint8_t m = r->meaning[(unsigned char)(*at)[1]];
+    if (m == NUL) {
+        return refuse_byte(r, NUL);
+    }
+    r->now.marked = true;
+    r->now.high = r->now.high || m == HIGH;
+    r->next_line += m == NEWLINE;
+    *at += 2;
+    return EDGEOPS_OK;
+}
+
+/* What follows a carriage return. Several before a line feed are what a careless writer made of one
+ * end of a line. */
+static edgeops_status after_return(eop_csv_reader *r, const char *base, const char **at) {
+    if (**at == '\r') {
+        ++*at;
+        return EDGEOPS_OK;
+    }
+    if (**at == '\n') {
+        ++*at;
+        r->state = AFTER_RECORD;
+        return EDGEOPS_OK;
+    }
+    if (r->ends == UNKNOWN) {
+        *at = base + r->returned;
+        r->state = AFTER_RECORD;
+        choose_returns(r, base);
+        return EDGEOPS_OK;
+    }
+    if (r->before == IN_LINE) {
+        r->state = IN_LINE;
+        return EDGEOPS_OK;
+    }
+    return refuse(r, EDGEOPS_E_INVALID, "a carriage return inside a field that is not quoted");
+}
+
+/* The start of a field, or of a comment. Runs of blanks hold no empty fields. */
+static void begin_field(eop_csv_reader *r, const char *base, const char **at, const char *end) {
+    const char *p = *at;
+    if (p == base && r->comment != '\0' && *p == r->comment) {
+        r->state = IN_LINE;
+        return;
+    }
+    while (r->blanks && p < end && r->meaning[(unsigned char)*p] == SEPARATOR) {
         p++;
     }
     *at = p;
-    return status;
+    if (p == end) {
+        return;
+    }
+    uint8_t m = r->meaning[(unsigned char)*p];
+    if (r->blanks && (m == NEWLINE || m == RETURN)) {
+        *at = p + 1;
+        r->before = AT_FIELD;
+        r->state = m == NEWLINE ? AFTER_RECORD : AFTER_RETURN;
+        r->returned = (size_t)(*at - base);
+        return;
+    }
+    bool quoted = m == QUOTE;
+    *at += quoted;
+    r->now = (span){.start = (uint32_t)(*at - base), .quoted = quoted};
+    r->state = quoted ? IN_QUOTED : IN_PLAIN;
+}
+
+/* A field without quotes, or the rest of it. */
+static edgeops_status take_plain(eop_csv_reader *r, const char *base, const char **at,
+                                 const char *end) {
+    *at = skip_plain(r->meaning, *at, end, &r->now.high);
+    if (*at == end) {
+        return EDGEOPS_OK;
+    }
+    return r->meaning[(unsigned char)**at] == ESCAPE ? take_escape(r, at, end)
+                                                     : take_separator(r, base, at, end);
+}
+
+static edgeops_status take_quoted(eop_csv_reader *r, const char **at, const char *end) {
+    *at = skip_quoted(r, *at, end);
+    if (*at == end) {
+        return EDGEOPS_OK;
+    }
+    switch (r->meaning[(unsigned char)**at]) {
+    case ESCAPE:
+        return take_escape(r, at, end);
+    case NUL:
+        return refuse_byte(r, NUL);
+    default:
+        ++*at;
+        r->state = AFTER_QUOTE;
+        return EDGEOPS_OK;
+    }
+}
+
+/* A line that is left out, up to its end. */
+static void pass_line(eop_csv_reader *r, const char *base, const char **at, const char *end) {
+    *at = skip_line(r, *at, end);
+    if (*at < end) {
+        uint8_t m = r->meaning[(unsigned char)**at];
+        ++*at;
+        r->before = IN_LINE;
+        r->state = m == RETURN ? AFTER_RETURN : AFTER_RECORD;
+        r->returned = (size_t)(*at - base);
+    }
+}
+
+/* One step of the scan: a field, a part of one, or the byte behind it. */
+static edgeops_status step(eop_csv_reader *r, const char *base, const char **at, const char *end) {
+    switch (r->state) {
+    case AT_FIELD:
+        begin_field(r, base, at, end);
+        return r->state == IN_PLAIN ? take_plain(r, base, at, end) : EDGEOPS_OK;
+    case IN_PLAIN:
+        return take_plain(r, base, at, end);
+    case IN_QUOTED:
+        return take_quoted(r, at, end);
+    case AFTER_QUOTE:
+        if (**at != r->quote) {
+            return take_separator(r, base, at, end);
+        }
+        ++*at;
+        r->now.marked = true;
+        r->state = IN_QUOTED;
+        return EDGEOPS_OK;
+    case IN_LINE:
+        pass_line(r, base, at, end);
+        return EDGEOPS_OK;
+    default:
+        return after_return(r, base, at);
+    }
 }
 
 /* Scans on. EDGEOPS_OK: a whole record, the next one begins at r->scanned; EDGEOPS_DONE: more bytes
@@ -290,27 +520,30 @@ static edgeops_status scan(eop_csv_reader *r) {
 
 /* The descriptor is at its end: what is open is the last record. */
 static edgeops_status scan_end(eop_csv_reader *r) {
-    if (r->scanned == 0) {
-        return EDGEOPS_DONE;
-    }
     switch (r->state) {
     case IN_QUOTED:
         return refuse(r, EDGEOPS_E_INVALID, "the file ends inside quotes");
     case AFTER_RETURN:
+    case IN_LINE:
         return EDGEOPS_OK;
     case AT_FIELD:
         r->now = (span){.start = (uint32_t)r->scanned};
-        return end_field(r, r->scanned);
+        return r->blanks ? EDGEOPS_OK : end_field(r, r->scanned);
     default:
         return end_field(r, r->scanned - (r->state == AFTER_QUOTE ? 1 : 0));
     }
 }
 
-static size_t join_pairs(char *text, size_t size) {
+/* Takes escapes and the second of each pair of quotes out. */
+static size_t unmark(const eop_csv_reader *r, bool quoted, char *text, size_t size) {
     size_t w = 0;
     for (size_t i = 0; i < size; i++) {
-        text[w++] = text[i];
-        i += text[i] == '"';
+        if (r->escape != '\0' && text[i] == r->escape) {
+            text[w++] = text[++i];
+        } else {
+            text[w++] = text[i];
+            i += quoted && text[i] == r->quote;
+        }
     }
     return w;
 }
@@ -322,15 +555,18 @@ static edgeops_status give_fields(eop_csv_reader *r) {
     char *base = r->buffer + r->at;
     for (size_t i = 0; i < r->count; i++) {
         const span *s = &r->spans[i];
-        char *text = base + s->start;
-        size_t size = s->end - s->start;
-        if (s->high && eop_utf8_valid(text, size) != size) {
+        if (s->high && eop_utf8_valid(base + s->start, s->end - s->start) != s->end - s->start) {
             return eop_fail(EDGEOPS_E_INVALID, "csv",
                             "%s:%llu: field %zu is not UTF-8; convert the file first", r->what,
                             (unsigned long long)r->line, i + 1);
         }
-        if (s->pairs) {
-            size = join_pairs(text, size);
+    }
+    for (size_t i = 0; i < r->count; i++) {
+        const span *s = &r->spans[i];
+        char *text = base + s->start;
+        size_t size = s->end - s->start;
+        if (s->marked) {
+            size = unmark(r, s->quoted, text, size);
         }
         text[size] = '\0';
         r->fields[i] = (eop_field){text, size, s->quoted ? EOP_FIELD_QUOTED : EOP_FIELD_PLAIN};
@@ -341,7 +577,7 @@ static edgeops_status give_fields(eop_csv_reader *r) {
 static void begin_record(eop_csv_reader *r) {
     r->at += r->scanned;
     r->scanned = 0;
-    r->state = AT_FIELD;
+    r->state = r->skip_rows > 0 ? IN_LINE : AT_FIELD;
     r->count = 0;
     r->line = r->next_line;
 }
@@ -351,17 +587,87 @@ static edgeops_status take_record(eop_csv_reader *r) {
     while (status == EDGEOPS_DONE && !r->at_end) {
         status = refill(r);
         if (status == EDGEOPS_OK) {
-            status = r->at_end ? EDGEOPS_DONE : scan(r);
+            status = scan(r);
         }
     }
-    if (status == EDGEOPS_DONE) {
-        return scan_end(r);
+    if (status == EDGEOPS_DONE && r->scanned > 0) {
+        status = scan_end(r);
     }
-    if (status == EDGEOPS_OK && r->scanned > MAX_RECORD) {
-        return refuse(r, EDGEOPS_E_LIMIT, "the record is over 1 MiB");
+    if (status == EDGEOPS_OK && r->scanned > MAX_RECORD && r->count > 0) {
+        status = refuse(r, EDGEOPS_E_LIMIT, "the record is over 1 MiB");
     }
-    r->next_line++;
+    if (status == EDGEOPS_OK) {
+        r->next_line++;
+        r->ends = r->ends == UNKNOWN ? FEEDS : r->ends;
+    }
     return status;
+}
+
+/* The next record begins behind the first line of the one that was refused. */
+static edgeops_status recover(eop_csv_reader *r) {
+    r->refused = false;
+    if (r->whole) {
+        return EDGEOPS_OK;
+    }
+    r->scanned = 0;
+    r->state = IN_LINE;
+    r->count = 0;
+    r->next_line = r->line;
+    return take_record(r);
+}
+
+/* Lines that are records each, made one by a quote in the first and one in the last: nobody can
+ * know what was meant. */
+static bool is_torn(const eop_csv_reader *r) {
+    const char *p = r->buffer + r->at;
+    const char *end = p + r->scanned;
+    const uint64_t lines = r->next_line - r->line;
+    if (r->blanks || lines < 2 || r->width < 2 || (r->width == 2 && lines < 3)) {
+        return false;
+    }
+    while (end > p && (end[-1] == '\n' || end[-1] == '\r')) {
+        end--;
+    }
+    size_t fields = 1;
+    for (; p < end && fields <= r->width; p++) {
+        uint8_t m = r->meaning[(unsigned char)*p];
+        fields += m == SEPARATOR && (r->second == '\0' || p[1] == r->second);
+        if (m == NEWLINE) {
+            if (fields != r->width) {
+                return false;
+            }
+            fields = 1;
+        }
+    }
+    return fields == r->width;
+}
+
+static edgeops_status check_record(eop_csv_reader *r) {
+    if (is_torn(r)) {
+        return eop_fail(EDGEOPS_E_INVALID, "csv",
+                        "%s:%llu: quotes make one record of lines %llu to %llu, and each of them "
+                        "has as many fields as the first record; is there a quote too many?",
+                        r->what, (unsigned long long)r->line, (unsigned long long)r->line,
+                        (unsigned long long)r->next_line - 1);
+    }
+    r->width = r->width > 0 ? r->width : r->count;
+    return give_fields(r);
+}
+
+/* The next record that is not blank. */
+static edgeops_status find_record(eop_csv_reader *r) {
+    edgeops_status status = EDGEOPS_OK;
+    bool blank = true;
+    while (status == EDGEOPS_OK && blank) {
+        const bool skip = r->skip_rows > 0;
+        begin_record(r);
+        status = take_record(r);
+        r->skip_rows -= skip;
+        blank = r->count == 0 ||
+                (r->count == 1 && !r->spans[0].quoted && r->spans[0].start == r->spans[0].end);
+    }
+    r->whole = status == EDGEOPS_OK;
+    return status == EDGEOPS_OK ? check_record(r) : status;
 }
 
 edgeops_status eop_csv_next(eop_csv_reader *reader, const eop_field **fields, size_t *count) {
@@ -369,15 +675,12 @@ edgeops_status eop_csv_next(eop_csv_reader *reader, const eop_field **fields, si
     edgeops_status status = EDGEOPS_OK;
     if (r->line == 0) {
         status = skip_mark(r);
+    } else if (r->refused) {
+        status = recover(r);
     }
-    while (status == EDGEOPS_OK) {
-        begin_record(r);
-        status = take_record(r);
-        bool blank = r->count == 1 && !r->spans[0].quoted && r->spans[0].start == r->spans[0].end;
-        if (status == EDGEOPS_OK && !blank) {
-            status = give_fields(r);
-            break;
-        }
+    if (status == EDGEOPS_OK) {
+        status = find_record(r);
+        r->refused = status == EDGEOPS_E_INVALID || status == EDGEOPS_E_LIMIT;
     }
     if (status == EDGEOPS_OK) {
         *fields = r->fields;

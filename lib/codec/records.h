@@ -40,6 +40,9 @@ struct eop_records {
     /** Bytes of the (compressed) input taken so far: progress. */
     uint64_t (*offset)(const eop_records *records);
     void (*close)(eop_records *records);
+    /** The line of the record that was refused last, as it was read and without its end (of a huge
+     * one the beginning); borrowed until the next record. NULL: there is none. */
+    const char *(*text)(const eop_records *records, size_t *size);
 };
 
 #endif /* EOP_CODEC_RECORDS_H */
