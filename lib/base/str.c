@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "base/locale.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -267,10 +268,23 @@ static size_t format_special(char *buf, double value) {
     return 0;
 }
 
+/* A whole number with all its digits, as people write it: 5142800, not 5.1428e+06. */
+static bool is_whole_below(double value, double limit) {
+    return value < limit && value > -limit && value == (double)(int64_t)value;
+}
+
+static size_t format_whole(char *buf, double value) {
+    const char *sign = signbit(value) && value == 0 ? "-" : "";
+    return (size_t)snprintf(buf, 32, "%s%" PRId64, sign, (int64_t)value);
+}
+
 size_t eop_format_double(char *buf, double value) {
     size_t special = format_special(buf, value);
     if (special > 0) {
         return special;
+    }
+    if (is_whole_below(value, 1e15)) {
+        return format_whole(buf, value);
     }
     /* Most measured values have few digits: the first precision that reads back the same is the
      * shortest. */
@@ -288,6 +302,9 @@ size_t eop_format_float(char *buf, float value) {
     size_t special = format_special(buf, (double)value);
     if (special > 0) {
         return special;
+    }
+    if (is_whole_below((double)value, 1e9)) {
+        return format_whole(buf, (double)value);
     }
     int n = 0;
     for (int precision = 6; precision <= 9; precision++) {

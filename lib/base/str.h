@@ -51,10 +51,11 @@ bool eop_glob(const char *pattern, const char *text);
 
 /** "16 MiB", "512KiB", "1000", "2GB" -> bytes. False when malformed or over 2^63. */
 bool eop_parse_size(uint64_t *out, const char *text);
-/** Decimal text of 15 digits, or the 17 at most that it takes to give back the same double; "NaN",
- * "Infinity", "-Infinity". buf >= 32 bytes. */
+/** The shortest decimal text that gives back the same double, 17 digits at most; a whole number
+ * below 1e15 without an exponent: "5142800", "-0"; "NaN", "Infinity", "-Infinity". buf >= 32
+ * bytes. */
 size_t eop_format_double(char *buf, double value);
-/** The same for a float: 6 to 9 digits. */
+/** The same for a float: 9 digits at most, a whole number below 1e9 without an exponent. */
 size_t eop_format_float(char *buf, float value);
 
 #endif /* EOP_BASE_STR_H */

@@ -104,6 +104,28 @@ Test(base_str, text_of_a_double_reads_back_the_same_bits) {
     }
 }
 
+Test(base_str, whole_numbers_have_all_their_digits) {
+    static const struct {
+        double value;
+        const char *text, *as_float;
+    } cases[] = {{5142800, "5142800", "5142800"},
+                 {-1000000, "-1000000", "-1000000"},
+                 {16777217, "16777217", "16777216"},
+                 {999999999999999, "999999999999999", "1e+15"},
+                 {1e15, "1e+15", "1e+15"},
+                 {-9007199254740993, "-9007199254740992", "-9.007199e+15"},
+                 {0, "0", "0"},
+                 {1e-7, "1e-07", "1e-07"},
+                 {123456789.5, "123456789.5", "123456792"}};
+    char text[32];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        eop_format_double(text, cases[i].value);
+        cr_assert(eq(str, text, (char *)cases[i].text));
+        eop_format_float(text, (float)cases[i].value);
+        cr_assert(eq(str, text, (char *)cases[i].as_float));
+    }
+}
+
 Test(base_str, an_error_is_one_line_and_keeps_whole_characters) {
     cr_assert(eq(int, eop_fail(EDGEOPS_E_NOTFOUND, "store", "asset '%s' does\nnot exist", "a"),
                  EDGEOPS_E_NOTFOUND));
