@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "codec/csv.h"
-#include "codec/rules.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
-#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -462,70 +460,4 @@ Test(codec_csv, what_was_put_is_read_back) {
     eop_csv_close(reader);
     close(fd);
     eop_buf_dispose(&text);
-}
-
-Test(codec_csv, types_of_texts) {
-    static const struct {
-        const char *text;
-        edgeops_type type;
-    } cases[] = {
-        {"", EDGEOPS_TYPE_NULL},
-        {"  ", EDGEOPS_TYPE_NULL},
-        {"0", EDGEOPS_TYPE_INT64},
-        {"-12", EDGEOPS_TYPE_INT64},
-        {" 5 ", EDGEOPS_TYPE_INT64},
-        {"9223372036854775807", EDGEOPS_TYPE_INT64},
-        {"9223372036854775808", EDGEOPS_TYPE_STRING},
-        {"12345678901234567890", EDGEOPS_TYPE_STRING},
-        {"007", EDGEOPS_TYPE_STRING},
-        {"+49", EDGEOPS_TYPE_STRING},
-        {"-0", EDGEOPS_TYPE_FLOAT64},
-        {"1.5", EDGEOPS_TYPE_FLOAT64},
-        {"+1.5e+03", EDGEOPS_TYPE_FLOAT64},
-        {".5", EDGEOPS_TYPE_FLOAT64},
-        {"5.", EDGEOPS_TYPE_FLOAT64},
-        {"1e3", EDGEOPS_TYPE_FLOAT64},
-        {"1e999", EDGEOPS_TYPE_STRING},
-        {"nan", EDGEOPS_TYPE_FLOAT64},
-        {"-Inf", EDGEOPS_TYPE_FLOAT64},
-        {"Infinity", EDGEOPS_TYPE_FLOAT64},
-        {"true", EDGEOPS_TYPE_BOOL},
-        {"False", EDGEOPS_TYPE_BOOL},
-        {"tRUE", EDGEOPS_TYPE_STRING},
-        {"1,5", EDGEOPS_TYPE_STRING},
-        {"0x10", EDGEOPS_TYPE_STRING},
-        {"1e", EDGEOPS_TYPE_STRING},
-        {"-", EDGEOPS_TYPE_STRING},
-        {".", EDGEOPS_TYPE_STRING},
-        {"1 2", EDGEOPS_TYPE_STRING},
-        {"2026-01-02", EDGEOPS_TYPE_STRING},
-    };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        cr_expect_eq(eop_rules_type(NULL, cases[i].text, strlen(cases[i].text)), cases[i].type,
-                     "'%s'", cases[i].text);
-    }
-}
-
-static bool value_of(edgeops_value *out, edgeops_type type, const char *text) {
-    return eop_rules_value(NULL, out, type, text, strlen(text));
-}
-
-Test(codec_csv, values_of_texts) {
-    edgeops_value v = {0};
-    cr_expect(value_of(&v, EDGEOPS_TYPE_FLOAT64, "0.1") && v.as.f64 == 0.1);
-    cr_expect(value_of(&v, EDGEOPS_TYPE_FLOAT64, "-0") && v.as.f64 == 0.0 && signbit(v.as.f64));
-    cr_expect(value_of(&v, EDGEOPS_TYPE_FLOAT64, "NaN") && isnan(v.as.f64));
-    cr_expect(value_of(&v, EDGEOPS_TYPE_FLOAT64, "-inf") && v.as.f64 == -(double)INFINITY);
-    cr_expect(value_of(&v, EDGEOPS_TYPE_FLOAT64, "9007199254740994") &&
-              v.as.f64 == 9007199254740994.0);
-    cr_expect_not(value_of(&v, EDGEOPS_TYPE_FLOAT64, "9007199254740993"));
-    cr_expect_not(value_of(&v, EDGEOPS_TYPE_FLOAT64, "x"));
-    cr_expect(value_of(&v, EDGEOPS_TYPE_INT64, "-9223372036854775808") && v.as.i64 == INT64_MIN);
-    cr_expect_not(value_of(&v, EDGEOPS_TYPE_INT64, "1.0"));
-    cr_expect(value_of(&v, EDGEOPS_TYPE_BOOL, "TRUE") && v.as.i64 == 1);
-    cr_expect(value_of(&v, EDGEOPS_TYPE_BOOL, "0") && v.as.i64 == 0);
-    cr_expect_not(value_of(&v, EDGEOPS_TYPE_BOOL, "2"));
-    cr_expect(value_of(&v, EDGEOPS_TYPE_STRING, " 007 ") && v.size == 5);
-    cr_expect(value_of(&v, EDGEOPS_TYPE_INT64, " ") && v.type == EDGEOPS_TYPE_NULL);
-    cr_expect(value_of(&v, EDGEOPS_TYPE_STRING, "") && v.type == EDGEOPS_TYPE_NULL);
 }

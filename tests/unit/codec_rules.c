@@ -200,3 +200,63 @@ Test(codec_rules, arrays_have_points_and_values) {
     cr_assert(eop_rules_array(rules, &v, memory, EDGEOPS_TYPE_FLOAT64, 3, "", 0));
     cr_expect_eq(v.type, EDGEOPS_TYPE_NULL);
 }
+
+Test(codec_rules, types_of_texts) {
+    static const struct {
+        const char *text;
+        edgeops_type type;
+    } cases[] = {
+        {"", EDGEOPS_TYPE_NULL},
+        {"  ", EDGEOPS_TYPE_NULL},
+        {"0", EDGEOPS_TYPE_INT64},
+        {"-12", EDGEOPS_TYPE_INT64},
+        {" 5 ", EDGEOPS_TYPE_INT64},
+        {"9223372036854775807", EDGEOPS_TYPE_INT64},
+        {"9223372036854775808", EDGEOPS_TYPE_STRING},
+        {"12345678901234567890", EDGEOPS_TYPE_STRING},
+        {"007", EDGEOPS_TYPE_STRING},
+        {"+49", EDGEOPS_TYPE_STRING},
+        {"-0", EDGEOPS_TYPE_FLOAT64},
+        {"1.5", EDGEOPS_TYPE_FLOAT64},
+        {"+1.5e+03", EDGEOPS_TYPE_FLOAT64},
+        {".5", EDGEOPS_TYPE_FLOAT64},
+        {"5.", EDGEOPS_TYPE_FLOAT64},
+        {"1e3", EDGEOPS_TYPE_FLOAT64},
+        {"1e999", EDGEOPS_TYPE_STRING},
+        {"nan", EDGEOPS_TYPE_NULL},
+        {"-Inf", EDGEOPS_TYPE_FLOAT64},
+        {"Infinity", EDGEOPS_TYPE_FLOAT64},
+        {"true", EDGEOPS_TYPE_BOOL},
+        {"False", EDGEOPS_TYPE_BOOL},
+        {"tRUE", EDGEOPS_TYPE_STRING},
+        {"1,5", EDGEOPS_TYPE_STRING},
+        {"0x10", EDGEOPS_TYPE_STRING},
+        {"1e", EDGEOPS_TYPE_STRING},
+        {"-", EDGEOPS_TYPE_NULL},
+        {".", EDGEOPS_TYPE_STRING},
+        {"1 2", EDGEOPS_TYPE_STRING},
+        {"2026-01-02", EDGEOPS_TYPE_STRING},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        cr_expect_eq(type(cases[i].text), cases[i].type, "'%s'", cases[i].text);
+    }
+}
+
+Test(codec_rules, values_of_texts) {
+    edgeops_value v = {0};
+    cr_expect(value(&v, EDGEOPS_TYPE_FLOAT64, "0.1") && v.as.f64 == 0.1);
+    cr_expect(value(&v, EDGEOPS_TYPE_FLOAT64, "-0") && v.as.f64 == 0.0 && signbit(v.as.f64));
+    cr_expect(value(&v, EDGEOPS_TYPE_FLOAT64, "-inf") && v.as.f64 == -(double)INFINITY);
+    cr_expect(value(&v, EDGEOPS_TYPE_FLOAT64, "9007199254740994") &&
+              v.as.f64 == 9007199254740994.0);
+    cr_expect_not(value(&v, EDGEOPS_TYPE_FLOAT64, "9007199254740993"));
+    cr_expect_not(value(&v, EDGEOPS_TYPE_FLOAT64, "x"));
+    cr_expect(value(&v, EDGEOPS_TYPE_INT64, "-9223372036854775808") && v.as.i64 == INT64_MIN);
+    cr_expect_not(value(&v, EDGEOPS_TYPE_INT64, "1.5"));
+    cr_expect(value(&v, EDGEOPS_TYPE_BOOL, "TRUE") && v.as.i64 == 1);
+    cr_expect(value(&v, EDGEOPS_TYPE_BOOL, "0") && v.as.i64 == 0);
+    cr_expect_not(value(&v, EDGEOPS_TYPE_BOOL, "2"));
+    cr_expect(value(&v, EDGEOPS_TYPE_STRING, " 007 ") && v.size == 5);
+    cr_expect(value(&v, EDGEOPS_TYPE_INT64, " ") && v.type == EDGEOPS_TYPE_NULL);
+    cr_expect(value(&v, EDGEOPS_TYPE_STRING, "") && v.type == EDGEOPS_TYPE_NULL);
+}
