@@ -19,6 +19,7 @@
     {"keep-alive", "connection.keep_alive_s", CLI_AS_SECONDS}, {"larger messages", "connection.larger", CLI_AS_TEXT}, {"lost sessions", "connection.lost_sessions", CLI_AS_TEXT}, \
     {"messages", "stats.messages", CLI_AS_TEXT}, {"bytes", "stats.bytes", CLI_AS_BYTES}, {"samples", "stats.samples", CLI_AS_TEXT}, {"labels", "stats.labels", CLI_AS_TEXT}, \
     {"duplicates", "stats.duplicates", CLI_AS_TEXT}, {"conflicts", "stats.conflicts", CLI_AS_TEXT}, {"late", "stats.late", CLI_AS_TEXT}, {"ahead", "stats.ahead", CLI_AS_TEXT}, {"expired", "stats.expired", CLI_AS_TEXT}, \
+    {"without a time", "stats.untimed", CLI_AS_TEXT}, {"clock not set", "stats.unset_clock", CLI_AS_TEXT}, {"retained again", "stats.retained_repeats", CLI_AS_TEXT}, {"unmatched", "stats.unmatched", CLI_AS_TEXT}, \
     {"dead letters", "stats.dead", CLI_AS_TEXT}, {"lost messages", "stats.lost", CLI_AS_TEXT}, {"reconnects", "stats.reconnects", CLI_AS_TEXT}, {"last message", "stats.last", CLI_AS_TIME}
 #define SOURCE_WARNINGS {"warnings", "warnings", FIELDS({"WHAT", "$self", CLI_AS_TEXT}), NULL}
 #define DEPLOYMENT_FIELDS \
@@ -65,7 +66,7 @@ static const struct {
         {"version", "version", CLI_AS_TEXT}, {"layer", "layer", CLI_AS_TEXT}, {"durability", "durability", CLI_AS_TEXT}, {"home", "home", CLI_AS_TEXT}, {"mode", "mode", CLI_AS_TEXT},
         {"pid", "pid", CLI_AS_TEXT}, {"up for", "uptime_s", CLI_AS_SECONDS}, {"memory", "memory_bytes", CLI_AS_BYTES},
         {"disk", "disk.state", CLI_AS_TEXT}, {"disk detail", "disk.detail", CLI_AS_TEXT}, {"disk used", "disk.used_bytes", CLI_AS_BYTES}, {"disk free", "disk.free_bytes", CLI_AS_BYTES},
-        {"assets", "assets", CLI_AS_TEXT}, {"samples", "samples", CLI_AS_TEXT}, {"running runs", "runs.running", CLI_AS_TEXT}),
+        {"assets", "assets", CLI_AS_TEXT}, {"samples", "samples", CLI_AS_TEXT}, {"clock", "clock.detail", CLI_AS_TEXT}, {"running runs", "runs.running", CLI_AS_TEXT}),
         SECTIONS(
         {"sources", "sources", FIELDS({"NAME", "name", CLI_AS_TEXT}, {"DRIVER", "driver", CLI_AS_TEXT}, {"STATE", "state", CLI_AS_TEXT},
             {"MESSAGES", "messages", CLI_AS_TEXT}, {"SAMPLES", "samples", CLI_AS_TEXT}, {"DEAD", "dead", CLI_AS_TEXT},

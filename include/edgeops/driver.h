@@ -9,7 +9,7 @@
 EDGEOPS_BEGIN_DECLS
 
 #define EDGEOPS_HLD_ABI_MAJOR 1u /* +1: plug-ins must be rebuilt */
-#define EDGEOPS_HLD_ABI_MINOR 2u /* +1: fields appended to either table */
+#define EDGEOPS_HLD_ABI_MINOR 3u /* +1: fields appended to either table */
 
 /** What the host offers. Valid from open() to close(). Every member: any thread. */
 typedef struct edgeops_hld_host {
@@ -40,6 +40,23 @@ typedef struct edgeops_hld_host {
      *
      *  @param reason  one line */
     void (*lost)(void *self, uint64_t messages, const char *reason);
+    /** Since minor 3. As message(), for one that the peer had kept and gives at each connection, such
+     * as a retained MQTT message. The one that was taken last from this topic, if it has no time of
+     * its own, is not taken again: EDGEOPS_OK, and counted. */
+    edgeops_status (*kept)(void *self, const char *topic, const void *payload, size_t size,
+                           edgeops_time arrived);
+    /** Since minor 3. Reports a message that the configuration does not ask for, such as one for a
+     * subscription that the peer kept of an earlier source: counted, a dead letter.
+     *
+     *  @param reason  one line */
+    void (*stray)(void *self, const char *topic, const void *payload, size_t size,
+                  edgeops_time arrived, const char *reason);
+    /** Since minor 3. Not 0: this source has never had a link. What the peer keeps under its name is
+     * not its own: the driver has the peer drop it, takes nothing of it, and calls begun(). */
+    int (*fresh)(void *self);
+    /** Since minor 3. From now on the peer keeps things for this source; durable when it returns
+     * EDGEOPS_OK. EDGEOPS_E_IO: not noted, try again later and subscribe to nothing before. */
+    edgeops_status (*begun)(void *self);
 } edgeops_hld_host;
 
 /** What a driver offers. Static, immutable. Members marked optional may be NULL. */

@@ -228,6 +228,10 @@ AT(hld_host, log, 32);
 AT(hld_host, now, 40);
 AT(hld_host, state, 48);
 AT(hld_host, lost, 56);
+AT(hld_host, kept, 64);
+AT(hld_host, stray, 72);
+AT(hld_host, fresh, 80);
+AT(hld_host, begun, 88);
 
 GROWS(hld_driver, 88);
 AT(hld_driver, struct_size, 0);
@@ -259,6 +263,10 @@ AT(source_stats, last, 88);
 AT(source_stats, detail, 96);
 AT(source_stats, labels, 352);
 AT(source_stats, lost, 360);
+AT(source_stats, retained_repeats, 368);
+AT(source_stats, unmatched, 376);
+AT(source_stats, untimed, 384);
+AT(source_stats, unset_clock, 392);
 
 GROWS(source_options, 88);
 AT(source_options, struct_size, 0);
@@ -272,6 +280,7 @@ AT(source_options, user_data, 56);
 AT(source_options, ready, 64);
 AT(source_options, instance, 72);
 AT(source_options, label, 80);
+AT(source_options, memory, 88);
 
 GROWS(publisher_options, 56);
 AT(publisher_options, struct_size, 0);

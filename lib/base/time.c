@@ -20,6 +20,10 @@ edgeops_time eop_now(void) {
     return (edgeops_time)t.tv_sec * NS + t.tv_nsec;
 }
 
+bool eop_clock_unset(edgeops_time now) {
+    return now < (edgeops_time)1704067200 * EDGEOPS_SECOND;
+}
+
 edgeops_duration eop_monotonic(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);

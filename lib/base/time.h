@@ -12,6 +12,8 @@
 
 /** Wall clock, UTC. */
 edgeops_time eop_now(void);
+/** Whether a wall clock that says this was never set: before the year 2024. */
+bool eop_clock_unset(edgeops_time now);
 /** For deadlines and durations. */
 edgeops_duration eop_monotonic(void);
 

@@ -2,6 +2,7 @@
 /* The driver `mqtt`: one subscribing link to a broker, whose messages go to the host inside Paho's
  * callback, so that they are durable before they are acknowledged. It owns the messages that came
  * when there was no room. */
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 #include "base/time.h"
 #include "edgeops/context.h"
 #include "ingest/drivers.h"
+#include "ingest/label_reader.h"
 #include "ingest/mqtt_link.h"
 #include "ingest/mqtt_release.h"
 #include "ingest/mqtt_view.h"
@@ -25,6 +27,7 @@ typedef struct held {
     struct held *next;
     edgeops_time arrived;
     size_t size;
+    bool retained;
     const char *topic; /* behind the payload */
     char payload[];
 } held;
@@ -40,13 +43,16 @@ typedef struct mqtt {
     held **last;
     size_t held_count;
     size_t held_bytes;
+    atomic_bool fresh;  /* never had a link: what comes is of another one's session */
+    bool dropped;       /* the link's thread: such a session was there */
+    bool strays_logged; /* Paho's thread */
 } mqtt;
 
 static bool is_full(edgeops_status status) {
     return status == EDGEOPS_E_LIMIT || status == EDGEOPS_E_IO || status == EDGEOPS_E_NOMEM;
 }
 
-static void hold(mqtt *m, const char *topic, const void *payload, size_t size,
+static void hold(mqtt *m, const char *topic, const void *payload, size_t size, bool retained,
                  edgeops_time arrived) {
     size_t topic_size = strlen(topic) + 1;
     held *h = NULL;
@@ -63,6 +69,7 @@ static void hold(mqtt *m, const char *topic, const void *payload, size_t size,
     h->topic = h->payload + size;
     h->size = size;
     h->arrived = arrived;
+    h->retained = retained;
     h->next = NULL;
     *m->last = h;
     m->last = &h->next;
@@ -70,12 +77,18 @@ static void hold(mqtt *m, const char *topic, const void *payload, size_t size,
     m->held_bytes += size;
 }
 
+static edgeops_status hand(const mqtt *m, const char *topic, const void *payload, size_t size,
+                           bool retained, edgeops_time arrived) {
+    const edgeops_hld_host *host = m->host;
+    return retained ? host->kept(host->self, topic, payload, size, arrived)
+                    : host->message(host->self, topic, payload, size, arrived);
+}
+
 /* Hands the held messages to the host until it takes no more. */
 static edgeops_status hand_over(mqtt *m) {
     while (m->first != NULL) {
         held *h = m->first;
-        edgeops_status status =
-            m->host->message(m->host->self, h->topic, h->payload, h->size, h->arrived);
+        edgeops_status status = hand(m, h->topic, h->payload, h->size, h->retained, h->arrived);
         if (is_full(status) || status == EDGEOPS_E_CLOSED) {
             return status;
         }
@@ -88,10 +101,41 @@ static edgeops_status hand_over(mqtt *m) {
     return EDGEOPS_OK;
 }
 
+static bool is_asked_for(const mqtt *m, const char *topic) {
+    const eop_mqtt_config *config = m->config;
+    for (size_t i = 0; i < config->topic_count; i++) {
+        if (eop_topic_matches(config->topics[i].filter, topic)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A session that the broker kept may have subscriptions of a configuration that is gone. */
+static void tell_stray(mqtt *m, const char *topic, const void *payload, size_t size) {
+    if (!m->strays_logged) {
+        char text[200];
+        m->strays_logged = true;
+        snprintf(text, sizeof(text), "takes no messages of '%.100s': none of its filters has it",
+                 topic);
+        m->host->log(m->host->self, EDGEOPS_LOG_WARN, text);
+    }
+    m->host->stray(m->host->self, topic, payload, size, m->host->now(m->host->self),
+                   "none of the source's topic filters has this topic: the broker kept another "
+                   "subscription of this client id");
+}
+
 static void on_message(const char *topic, const void *payload, size_t size, bool retained,
                        void *user_data) {
     mqtt *m = user_data;
     eop_mqtt_release(size);
+    if (atomic_load(&m->fresh)) {
+        return;
+    }
+    if (!is_asked_for(m, topic)) {
+        tell_stray(m, topic, payload, size);
+        return;
+    }
     eop_mqtt_view_message(m->view, topic, eop_monotonic());
     if (retained && !m->config->take_retained) {
         return;
@@ -99,13 +143,41 @@ static void on_message(const char *topic, const void *payload, size_t size, bool
     edgeops_time now = m->host->now(m->host->self);
     /* One that is too large needs no room: the host refuses it at once, and says why. */
     if (m->first != NULL && size <= m->config->max_payload) {
-        hold(m, topic, payload, size, now);
+        hold(m, topic, payload, size, retained, now);
         return;
     }
-    if (is_full(m->host->message(m->host->self, topic, payload, size, now))) {
-        hold(m, topic, payload, size, now);
+    if (is_full(hand(m, topic, payload, size, retained, now))) {
+        hold(m, topic, payload, size, retained, now);
         eop_mqtt_link_hang_up(m->link);
     }
+}
+
+/* The first link of a source: the broker may have a session that one of the same client id left,
+ * with messages of its filters. */
+static edgeops_status on_session(bool resumed, void *user_data) {
+    mqtt *m = user_data;
+    const edgeops_hld_host *host = m->host;
+    if (!atomic_load(&m->fresh)) {
+        return EDGEOPS_OK;
+    }
+    if (resumed && !m->dropped) {
+        char text[320];
+        m->dropped = true;
+        snprintf(text, sizeof(text),
+                 "the broker has a session of client id '%.200s' that is not of this source: it is "
+                 "dropped, with the messages in it",
+                 m->config->client_id != NULL ? m->config->client_id : "");
+        host->log(host->self, EDGEOPS_LOG_WARN, text);
+        return EDGEOPS_DONE;
+    }
+    edgeops_status status = host->begun(host->self);
+    if (status == EDGEOPS_OK) {
+        atomic_store(&m->fresh, false);
+    }
+    return status == EDGEOPS_OK
+               ? status
+               : eop_fail(EDGEOPS_E_IO, "mqtt", "cannot note that the link was made: %s",
+                          edgeops_error_last()->message);
 }
 
 static void on_state(edgeops_status reason, const char *detail, uint64_t generation,
@@ -168,6 +240,8 @@ static edgeops_status mqtt_start(void *state) {
     if (m->link != NULL) {
         return EDGEOPS_OK;
     }
+    atomic_store(&m->fresh, m->host->fresh(m->host->self) != 0);
+    m->dropped = false;
     edgeops_status status = hand_over(m);
     if (status < 0) {
         return status;
@@ -177,6 +251,7 @@ static edgeops_status mqtt_start(void *state) {
         .client_id_suffix = "",
         .handler = &handler,
         .on_state = on_state,
+        .on_session = on_session,
         .user_data = m,
     };
     return eop_mqtt_link_start(&m->link, &options);

@@ -360,6 +360,7 @@ edgeops_status eop_mqtt_conn_open(eop_mqtt_conn **out, const eop_mqtt_conn_optio
     }
     conn->config = eop_mqtt_config_ref(options->config);
     conn->handler = options->handler;
+    conn->on_session = options->on_session;
     conn->user_data = options->user_data;
     conn->publisher = options->publisher;
     conn->clear = options->clear;
@@ -506,7 +507,13 @@ edgeops_status eop_mqtt_conn_wait_up(eop_mqtt_conn *conn, char *detail, size_t s
     eop_mqtt_anchor_pace();
     snprintf(detail, size, "connected to %s:%u%s", conn->config->host, (unsigned)conn->config->port,
              conn->config->tls ? " (TLS)" : "");
-    return conn->publisher || conn->clear ? EDGEOPS_OK : wait_subscribed(conn, detail, size);
+    if (conn->publisher || conn->clear) {
+        return EDGEOPS_OK;
+    }
+    status = conn->on_session != NULL
+                 ? conn->on_session(conn->announced.session_present, conn->user_data)
+                 : EDGEOPS_OK;
+    return status == EDGEOPS_OK ? wait_subscribed(conn, detail, size) : status;
 }
 
 bool eop_mqtt_conn_taken_over(eop_mqtt_conn *conn) {

@@ -93,6 +93,9 @@ typedef struct eop_mqtt_conn_options {
     edgeops_duration patience;    /**< with an answer to the attempt; 0: 15 s */
     uint32_t in_flight;           /**< slots for sends */
     const eop_mqtt_conn_handler *handler;
+    /** The waiting thread, no lock held: connected, before anything is subscribed to. An error ends
+     * the attempt and is what wait_up gives. resumed: the broker had kept a session. NULL: go on. */
+    edgeops_status (*on_session)(bool resumed, void *user_data);
     void *user_data;
 } eop_mqtt_conn_options;
 
@@ -100,7 +103,7 @@ typedef struct eop_mqtt_conn_options {
  * be read. */
 edgeops_status eop_mqtt_conn_open(eop_mqtt_conn **out, const eop_mqtt_conn_options *options);
 /** Waits until connected and, unless it is a publisher, subscribed. E_CANCELED when interrupted;
- * else an error whose detail is for the user. *detail: what we are connected to; at least 200
+ * what on_session gave; else an error whose detail is for the user. *detail: what we are connected to; at least 200
  * bytes. */
 edgeops_status eop_mqtt_conn_wait_up(eop_mqtt_conn *conn, char *detail, size_t size);
 /** What the broker announced and granted. Valid from a wait_up without an error to close. */

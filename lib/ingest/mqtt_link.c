@@ -60,6 +60,7 @@ struct eop_mqtt_link {
     uint64_t attempts;
     bool more_addresses;  /* of the name, that come before the pause */
     bool cleared;         /* 3.1.1 publisher: the broker has no session of an earlier connection */
+    bool unwanted;        /* it has one of somebody else: that is to be cleared */
     bool had_session;     /* the broker was to keep the session of the connection before */
     bool hung;            /* the last attempt got no answer */
     bool taken_over;      /* the last connection ended so */
@@ -135,6 +136,7 @@ static eop_mqtt_conn_options conn_options(const eop_mqtt_link *link, const char 
         .publisher = link->options.publisher,
         .in_flight = link->options.in_flight,
         .handler = link->options.handler,
+        .on_session = link->options.on_session,
         .user_data = link->options.user_data,
     };
 }
@@ -148,6 +150,7 @@ static edgeops_status clear_session(eop_mqtt_link *link, const char *address) {
     eop_mqtt_conn_options options = conn_options(link, address);
     options.clear = true;
     options.in_flight = 0;
+    options.on_session = NULL;
     edgeops_status status = eop_mqtt_conn_open(&conn, &options);
     if (status == EDGEOPS_OK) {
         set_conn(link, conn);
@@ -156,6 +159,7 @@ static edgeops_status clear_session(eop_mqtt_link *link, const char *address) {
     }
     if (status == EDGEOPS_OK) {
         link->cleared = true;
+        link->unwanted = false;
     }
     /* Closing may set another error's text, and no error. */
     char reason[1024];
@@ -166,7 +170,38 @@ static edgeops_status clear_session(eop_mqtt_link *link, const char *address) {
 }
 
 static bool wants_clear(const eop_mqtt_link *link) {
-    return link->options.publisher && !link->options.config->v5 && !link->cleared;
+    return link->unwanted ||
+           (link->options.publisher && !link->options.config->v5 && !link->cleared);
+}
+
+static edgeops_status connect_once(eop_mqtt_conn **conn, eop_mqtt_link *link, const char *address,
+                                   char detail[DETAIL]) {
+    edgeops_status status = wants_clear(link) ? clear_session(link, address) : EDGEOPS_OK;
+    if (status == EDGEOPS_OK) {
+        eop_mqtt_conn_options options = conn_options(link, address);
+        status = eop_mqtt_conn_open(conn, &options);
+    }
+    if (status == EDGEOPS_OK) {
+        set_conn(link, *conn);
+        status = eop_mqtt_conn_wait_up(*conn, detail, DETAIL);
+    }
+    return status;
+}
+
+/* Once more, where the broker had a session that is not ours: its messages are nobody's. */
+static edgeops_status connect_clean(eop_mqtt_conn **conn, eop_mqtt_link *link, const char *address,
+                                    char detail[DETAIL]) {
+    edgeops_status status = connect_once(conn, link, address, detail);
+    if (status == EDGEOPS_DONE) {
+        set_conn(link, NULL);
+        eop_mqtt_conn_close(*conn);
+        *conn = NULL;
+        link->unwanted = true;
+        status = connect_once(conn, link, address, detail);
+    }
+    return status == EDGEOPS_DONE
+               ? eop_fail(EDGEOPS_E_PROTOCOL, "mqtt", "the broker does not drop the session")
+               : status;
 }
 
 static void report_up(eop_mqtt_link *link, eop_mqtt_conn *conn, const char *detail) {
@@ -205,16 +240,8 @@ static edgeops_status run_once(eop_mqtt_link *link, char detail[DETAIL], edgeops
     link->taken_over = link->renewed = false;
     edgeops_status status = resolve_unwatched(link, address);
     bool reached = status == EDGEOPS_OK;
-    if (status == EDGEOPS_OK && wants_clear(link)) {
-        status = clear_session(link, address);
-    }
     if (status == EDGEOPS_OK) {
-        eop_mqtt_conn_options options = conn_options(link, address);
-        status = eop_mqtt_conn_open(&conn, &options);
-    }
-    if (status == EDGEOPS_OK) {
-        set_conn(link, conn);
-        status = eop_mqtt_conn_wait_up(conn, detail, DETAIL);
+        status = connect_clean(&conn, link, address, detail);
     }
     link->hung = status == EDGEOPS_E_TIMEOUT;
     if (link->hung && reached) {
@@ -317,7 +344,10 @@ static void hint_at_repeats(eop_mqtt_link *link, edgeops_duration life, char det
         ++link->short_lives < REPEATS) {
         return;
     }
-    const char *guess = ": another client may have this id";
+    char guess[128];
+    const char *id = link->options.config->client_id;
+    snprintf(guess, sizeof(guess), ": another client may have this client id%s%.80s%s",
+             id != NULL ? " '" : "", id != NULL ? id : "", id != NULL ? "'" : "");
     const char *also = link->options.publisher ? ", or it does not take what is published" : "";
     size_t used = strlen(detail);
     bool explained = eop_mqtt_explained(detail);

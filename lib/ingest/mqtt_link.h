@@ -20,6 +20,10 @@ typedef struct eop_mqtt_link_options {
      * (reason; terms is NULL). */
     void (*on_state)(edgeops_status reason, const char *detail, uint64_t generation,
                      const eop_mqtt_terms *terms, void *user_data);
+    /** Link's thread, no lock held: connected, before anything is subscribed to. EDGEOPS_OK: go on;
+     * EDGEOPS_DONE: have the broker drop the session and connect again, which `resumed` says once
+     * only; an error: try again later. NULL: go on. */
+    edgeops_status (*on_session)(bool resumed, void *user_data);
     void *user_data;
 } eop_mqtt_link_options;
 

@@ -42,6 +42,7 @@ struct eop_mqtt_conn {
     pthread_cond_t cond;
     eop_mqtt_config *config;
     const eop_mqtt_conn_handler *handler;
+    edgeops_status (*on_session)(bool resumed, void *user_data);
     void *user_data;
     bool publisher;
     bool clear;

@@ -113,7 +113,9 @@ static edgeops_status request(eop_mqtt_conn *conn, eop_mqtt_request *r) {
     MQTTAsync_responseOptions response = MQTTAsync_responseOptions_initializer;
     MQTTSubscribe_options options = MQTTSubscribe_options_initializer;
     if (config->v5) {
-        options.retainHandling = 1; /* retained messages once, not after each reconnect */
+        /* At each reconnect: what changed while this side was away may be there only. The host
+         * knows what it has taken before. */
+        options.retainHandling = 0;
         response.subscribeOptions = options;
         response.onSuccess5 = on_subscribed5;
         response.onFailure5 = on_not_subscribed5;

@@ -281,7 +281,7 @@ static edgeops_status publisher_init(edgeops_publisher *p) {
     }
     eop_mqtt_link_options options = {
         .config = p->config,
-        .client_id_suffix = "-out",
+        .client_id_suffix = EOP_PUBLISHER_SUFFIX,
         .publisher = true,
         .in_flight = p->options.in_flight,
         .handler = &handler,

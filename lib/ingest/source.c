@@ -18,6 +18,7 @@
 #include "ingest/drivers.h"
 #include "ingest/label_reader.h"
 #include "ingest/source_config.h"
+#include "ingest/source_memory.h"
 #include "ingest/source_state.h"
 #include "platform/platform.h"
 
@@ -26,6 +27,7 @@
 #define DEAD_PAYLOAD   512
 #define READY_INTERVAL EDGEOPS_SECOND
 #define RETRY_INTERVAL (2 * EDGEOPS_SECOND)
+#define YEAR_2000      ((edgeops_time)946684800 * EDGEOPS_SECOND)
 
 typedef struct event {
     edgeops_source_state state;
@@ -51,6 +53,7 @@ struct edgeops_source {
 
     pthread_mutex_t gate; /* around decode and append: order, and the payload's one thread */
     bool taking;
+    eop_source_memory *memory;
 
     pthread_mutex_t lock; /* the rest; innermost */
     edgeops_source_stats stats;
@@ -157,14 +160,30 @@ static void want_pause(edgeops_source *source, const char *reason) {
     eop_wake_send(source->wake);
 }
 
+/* What is to know of a message beside the samples that it gave. */
+typedef struct arrival {
+    edgeops_time at;
+    bool kept;            /* the peer had kept it: it may have been taken before */
+    bool repeat;          /* it was */
+    uint64_t untimed;     /* samples that have the time of arrival */
+    uint64_t unset_clock; /* samples whose time is that of a clock that was not set */
+} arrival;
+
+static uint64_t least(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
 /* Of a message that is refused a part may have been stored. */
 static void count(edgeops_source *source, size_t bytes, const edgeops_append_result *result,
-                  bool dead) {
+                  const arrival *came, bool dead) {
     edgeops_time now = eop_now();
     pthread_mutex_lock(&source->lock);
     source->stats.messages++;
     source->stats.bytes += bytes;
     source->stats.dead += dead;
+    source->stats.retained_repeats += came->repeat;
+    source->stats.untimed += least(came->untimed, result->appended);
+    source->stats.unset_clock += least(came->unset_clock, result->appended);
     source->stats.samples += result->appended;
     source->stats.duplicates += result->duplicates;
     source->stats.conflicts += result->conflicts;
@@ -172,6 +191,15 @@ static void count(edgeops_source *source, size_t bytes, const edgeops_append_res
     source->stats.expired += result->expired;
     source->stats.last = now;
     pthread_mutex_unlock(&source->lock);
+}
+
+static void look_at_times(arrival *came, const edgeops_sample *samples, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        edgeops_time time = samples[i].time;
+        bool untimed = time == came->at;
+        came->untimed += untimed;
+        came->unset_clock += time < YEAR_2000 || (untimed && eop_clock_unset(time));
+    }
 }
 
 /* Appends. E_INVALID: the samples are at fault; any other error: there is no room now. */
@@ -185,7 +213,13 @@ static edgeops_status append(edgeops_source *source, const edgeops_sample *sampl
          * a limit, and trying again would never help. */
         *result = (edgeops_append_result)EDGEOPS_APPEND_RESULT_INIT;
         status = options->append(result, samples, n, NULL, options->user_data);
-        return status == EDGEOPS_E_LIMIT ? EDGEOPS_E_INVALID : status;
+        status = status == EDGEOPS_E_LIMIT ? EDGEOPS_E_INVALID : status;
+    }
+    if (status >= 0 && result->conflicts > 0) {
+        return eop_fail(EDGEOPS_E_INVALID, "source",
+                        "%llu of its samples contradict stored ones: same asset, time and seq, "
+                        "other values",
+                        (unsigned long long)result->conflicts);
     }
     return status < 0 ? status : EDGEOPS_OK;
 }
@@ -238,8 +272,7 @@ static edgeops_status take_labels(edgeops_source *source, const char *topic, con
 
 /* Under the gate. E_INVALID with the reason as the error's text: a dead letter. */
 static edgeops_status take_message(edgeops_source *source, const char *topic, const void *payload,
-                                   size_t size, edgeops_time arrived,
-                                   edgeops_append_result *result) {
+                                   size_t size, arrival *came, edgeops_append_result *result) {
     const edgeops_sample *samples = NULL;
     size_t n = 0;
     if (size > source->max_payload) {
@@ -250,25 +283,43 @@ static edgeops_status take_message(edgeops_source *source, const char *topic, co
         return take_labels(source, topic, payload, size, result);
     }
     edgeops_status status =
-        eop_payload_decode(source->payload, topic, payload, size, arrived, &samples, &n);
+        eop_payload_decode(source->payload, topic, payload, size, came->at, &samples, &n);
     if (status < 0) {
         return status == EDGEOPS_E_NOMEM ? status : EDGEOPS_E_INVALID;
     }
+    look_at_times(came, samples, n);
     return append(source, samples, n, result);
+}
+
+/* Under the gate. What has a time of its own the store knows when it comes again. What has none is
+ * remembered by its topic, also when it came as it was published: the peer may keep it. */
+static edgeops_status take_once(edgeops_source *source, const char *topic, const void *payload,
+                                size_t size, arrival *came, edgeops_append_result *result) {
+    eop_seen seen;
+    bool same = eop_source_memory_look(source->memory, &seen, topic, payload, size);
+    if (same && came->kept) {
+        came->repeat = true;
+        return EDGEOPS_OK;
+    }
+    edgeops_status status = take_message(source, topic, payload, size, came, result);
+    if (status == EDGEOPS_OK && came->untimed > 0) {
+        eop_source_memory_note(source->memory, &seen, topic, payload, size);
+    }
+    return status;
 }
 
 /* The common end of both ways in, behind the gate: reports to the driver, the counters and the
  * context. */
 static edgeops_status finish(edgeops_source *source, edgeops_status status, const char *reason,
                              const char *topic, const void *payload, size_t size,
-                             edgeops_time arrived, const edgeops_append_result *result) {
+                             const arrival *came, const edgeops_append_result *result) {
     if (status == EDGEOPS_OK) {
-        count(source, size, result, false);
+        count(source, size, result, came, false);
         return status;
     }
     if (status == EDGEOPS_E_INVALID) {
-        count(source, size, result, true);
-        tell_dead(source, topic, reason, payload, size, arrived);
+        count(source, size, result, came, true);
+        tell_dead(source, topic, reason, payload, size, came->at);
         return eop_fail_with(status, "source", reason);
     }
     want_pause(source, reason);
@@ -277,9 +328,8 @@ static edgeops_status finish(edgeops_source *source, edgeops_status status, cons
                          "source", reason);
 }
 
-static edgeops_status host_message(void *self, const char *topic, const void *payload, size_t size,
-                                   edgeops_time arrived) {
-    edgeops_source *source = self;
+static edgeops_status take(edgeops_source *source, const char *topic, const void *payload,
+                           size_t size, arrival *came) {
     edgeops_append_result result = EDGEOPS_APPEND_RESULT_INIT;
     char reason[DETAIL];
     if (source->payload == NULL) {
@@ -291,15 +341,58 @@ static edgeops_status host_message(void *self, const char *topic, const void *pa
         pthread_mutex_unlock(&source->gate);
         return eop_fail(EDGEOPS_E_CLOSED, "source", "source '%s' is stopped", source->name);
     }
-    edgeops_status status = take_message(source, topic, payload, size, arrived, &result);
+    edgeops_status status = take_once(source, topic, payload, size, came, &result);
     copy_text(reason, status < 0 ? edgeops_error_last()->message : "");
     pthread_mutex_unlock(&source->gate);
-    return finish(source, status, reason, topic, payload, size, arrived, &result);
+    return finish(source, status, reason, topic, payload, size, came, &result);
+}
+
+static edgeops_status host_message(void *self, const char *topic, const void *payload, size_t size,
+                                   edgeops_time arrived) {
+    arrival came = {.at = arrived};
+    return take(self, topic, payload, size, &came);
+}
+
+static edgeops_status host_kept(void *self, const char *topic, const void *payload, size_t size,
+                                edgeops_time arrived) {
+    arrival came = {.at = arrived, .kept = true};
+    return take(self, topic, payload, size, &came);
+}
+
+static void host_stray(void *self, const char *topic, const void *payload, size_t size,
+                       edgeops_time arrived, const char *reason) {
+    edgeops_source *source = self;
+    const edgeops_append_result nothing = EDGEOPS_APPEND_RESULT_INIT;
+    const arrival came = {.at = arrived};
+    char text[DETAIL];
+    copy_text(text, reason);
+    count(source, size, &nothing, &came, true);
+    pthread_mutex_lock(&source->lock);
+    source->stats.unmatched++;
+    pthread_mutex_unlock(&source->lock);
+    tell_dead(source, topic, text, payload, size, arrived);
+}
+
+static int host_fresh(void *self) {
+    edgeops_source *source = self;
+    pthread_mutex_lock(&source->gate);
+    bool fresh = eop_source_memory_fresh(source->memory);
+    pthread_mutex_unlock(&source->gate);
+    return fresh;
+}
+
+static edgeops_status host_begun(void *self) {
+    edgeops_source *source = self;
+    pthread_mutex_lock(&source->gate);
+    edgeops_status status = eop_source_memory_begun(source->memory);
+    pthread_mutex_unlock(&source->gate);
+    return status == EDGEOPS_OK ? status : EDGEOPS_E_IO;
 }
 
 static edgeops_status host_emit(void *self, const edgeops_sample *samples, size_t n) {
     edgeops_source *source = self;
     edgeops_append_result result = EDGEOPS_APPEND_RESULT_INIT;
+    arrival came = {.at = eop_now()};
     eop_buf text = {0};
     char reason[DETAIL];
     if (n == 0) {
@@ -310,6 +403,7 @@ static edgeops_status host_emit(void *self, const edgeops_sample *samples, size_
         pthread_mutex_unlock(&source->gate);
         return eop_fail(EDGEOPS_E_CLOSED, "source", "source '%s' is stopped", source->name);
     }
+    look_at_times(&came, samples, n);
     edgeops_status status = append(source, samples, n, &result);
     copy_text(reason, status < 0 ? edgeops_error_last()->message : "");
     pthread_mutex_unlock(&source->gate);
@@ -317,7 +411,7 @@ static edgeops_status host_emit(void *self, const edgeops_sample *samples, size_
         eop_message_put_sample(&text, &samples[0], NULL);
     }
     status = finish(source, status, reason, samples[0].asset, text.data,
-                    text.failed ? 0 : text.size, eop_now(), &result);
+                    text.failed ? 0 : text.size, &came, &result);
     eop_buf_dispose(&text);
     return status;
 }
@@ -432,6 +526,7 @@ static void source_free(edgeops_source *source) {
     eop_wake_free(source->wake);
     eop_payload_free(source->payload);
     eop_label_reader_free(source->labels);
+    eop_source_memory_free(source->memory);
     eop_free(source->name);
     pthread_mutex_destroy(&source->gate);
     pthread_mutex_destroy(&source->lock);
@@ -485,6 +580,10 @@ static edgeops_status source_init(edgeops_source *source, eop_json *config) {
         .now = host_now,
         .state = host_state,
         .lost = host_lost,
+        .kept = host_kept,
+        .stray = host_stray,
+        .fresh = host_fresh,
+        .begun = host_begun,
     };
     edgeops_status status =
         eop_source_payload_open(&source->payload, &source->max_payload, source->driver, config);
@@ -495,8 +594,9 @@ static edgeops_status source_init(edgeops_source *source, eop_json *config) {
     if (status == EDGEOPS_OK && source->labels != NULL && options->label == NULL) {
         status = eop_fail(EDGEOPS_E_INVALID, "source", "labels: this program takes no labels");
     }
-    if (status < 0 || (status = eop_source_client_id(config, source->driver, source->name,
-                                                     options->instance)) < 0) {
+    if (status < 0 || (status = eop_source_memory_new(&source->memory, options->memory)) < 0 ||
+        (status = eop_source_client_id(config, source->driver, source->name, options->instance)) <
+            0) {
         return status;
     }
     text = eop_json_print(config);
@@ -561,6 +661,7 @@ edgeops_status edgeops_source_open(edgeops_source **out, edgeops_ctx *ctx,
     source->options.driver = NULL;
     source->options.config_json = NULL;
     source->options.instance = NULL;
+    source->options.memory = NULL;
     *out = source;
     source = NULL;
 out:

@@ -103,6 +103,20 @@ static void ignore_lost(void *self, uint64_t messages, const char *reason) {
     (void)reason;
 }
 
+static void ignore_stray(void *self, const char *topic, const void *payload, size_t size,
+                         edgeops_time arrived, const char *reason) {
+    (void)ignore_message(self, topic, payload, size, arrived);
+    (void)reason;
+}
+static int ignore_fresh(void *self) {
+    (void)self;
+    return 0;
+}
+static edgeops_status ignore_begun(void *self) {
+    (void)self;
+    return EDGEOPS_OK;
+}
+
 static edgeops_time ignore_now(void *self) {
     (void)self;
     return eop_now();
@@ -119,6 +133,10 @@ edgeops_status edgeops_source_check(const char *driver_name, const char *config_
         .now = ignore_now,
         .state = ignore_state,
         .lost = ignore_lost,
+        .kept = ignore_message,
+        .stray = ignore_stray,
+        .fresh = ignore_fresh,
+        .begun = ignore_begun,
     };
     const edgeops_hld_driver *driver = eop_driver_find(driver_name);
     eop_json *json = NULL;

@@ -20,6 +20,7 @@
 #include "node/live/feed.h"
 #include "node/live/outbox.h"
 #include "node/live/sources.h"
+#include "node/live/told.h"
 #include "node/ops/ops.h"
 #include "store/home.h"
 #include "store/inner.h"
@@ -69,6 +70,19 @@ static void look_at_disk(edgeops_node *node) {
     }
 }
 
+/* Its start, or the end of it, is news: samples without a time of their own get what it says. */
+static void look_at_clock(edgeops_node *node) {
+    edgeops_time now = eop_now();
+    bool unset = eop_clock_unset(now);
+    if (unset != node->clock_unset) {
+        char *text = unset ? eop_tell_clock(now) : NULL;
+        eop_log_write(node_log(node), EDGEOPS_LOG_WARN, "node", "%s",
+                      text != NULL ? text : "this node's clock is set now");
+        eop_free(text);
+    }
+    node->clock_unset = unset;
+}
+
 /* Retention runs in the background. On a full disk it is what makes room. */
 static void retain(edgeops_node *node) {
     edgeops_duration every = atomic_load(&node->disk_full) ? RETAIN_FULL : RETAIN_EVERY;
@@ -82,6 +96,9 @@ static void retain(edgeops_node *node) {
 static void on_tick(void *user_data) {
     edgeops_node *node = user_data;
     look_at_disk(node);
+    if (node->started) {
+        look_at_clock(node);
+    }
     retain(node);
     eop_sources_tick(node);
     eop_deployments_tick(node);
@@ -400,6 +417,7 @@ edgeops_status edgeops_node_start(edgeops_node *node) {
     if (atomic_load(&node->disk_full)) {
         tell_disk(node);
     }
+    look_at_clock(node);
     eop_deployments_start(node);
     eop_sources_start(node);
     return EDGEOPS_OK;

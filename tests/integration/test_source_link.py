@@ -155,7 +155,9 @@ def test_a_share_that_may_be_taken_literally_is_said(node, add):
         assert any("$share/g/in/+" in w for w in shown(node, "share")["warnings"])
         broker.publish("in/x", b'{"x": 1}')
         wait_until(lambda: shown(node, "share")["stats"]["messages"] == 2, what="the message")
-        assert shown(node, "share")["warnings"] == []
+        now = shown(node, "share")
+        assert not any("$share" in w for w in now["warnings"])
+        assert now["stats"]["unmatched"] == 1 and now["stats"]["samples"] == 1, "no filter asks for other/x"
 
 
 def test_a_client_of_the_same_id_is_said(node, add):

@@ -207,8 +207,9 @@ Test(ingest_mqtt_link, hang_ups_in_a_row_are_called_that) {
         WAIT_FOR(now_heard().ups == n);
         fake_broker_hang_up(broker, false);
         WAIT_FOR(now_heard().downs == n);
-        cr_expect_eq(strstr(now_heard().detail, "3 times in a row: another client may have this "
-                                                "id") != NULL,
+        cr_expect_eq(strstr(now_heard().detail,
+                            "3 times in a row: another client may have this client "
+                            "id") != NULL,
                      n == 3, "%s", now_heard().detail);
     }
 }

@@ -62,6 +62,7 @@ struct edgeops_node {
     edgeops_time retained; /**< monotonic; when retention was asked for last */
     atomic_bool disk_full;
     char disk_detail[256];
+    bool clock_unset; /**< when it was last looked at */
 
     edgeops_call *calls; /**< in the order in which they came */
     edgeops_call *calls_last;

@@ -6,8 +6,10 @@
 
 #include <string.h>
 
+#include "base/locale.h"
 #include "catalog/record.h"
 #include "edgeops/ingest.h"
+#include "ingest/publisher.h"
 #include "node/home/records.h"
 
 #define KIND "session"
@@ -117,6 +119,56 @@ void eop_connection_get(eop_json **out, eop_json **warnings, eop_connection *c,
         }
     }
     *out = json;
+}
+
+/* Of "host:port" the host; names of this machine's own loopback are one. */
+static char *host_of(const char *broker) {
+    static const char *const here[] = {"localhost", "127.0.0.1", "::1", "ip6-localhost"};
+    const char *colon = strrchr(broker, ':');
+    size_t size = colon != NULL ? (size_t)(colon - broker) : strlen(broker);
+    for (size_t i = 0; i < EOP_COUNT(here); i++) {
+        if (strlen(here[i]) == size && eop_ascii_equal(broker, here[i], size)) {
+            return eop_strdup(here[0]);
+        }
+    }
+    return eop_strndup(broker, size);
+}
+
+static bool same_broker(const char *a, const char *b) {
+    char *host_a = host_of(a);
+    char *host_b = host_of(b);
+    const char *port_a = strrchr(a, ':');
+    const char *port_b = strrchr(b, ':');
+    bool same = host_a != NULL && host_b != NULL && port_a != NULL && port_b != NULL &&
+                strcmp(port_a, port_b) == 0 && strlen(host_a) == strlen(host_b) &&
+                eop_ascii_equal(host_a, host_b, strlen(host_a));
+    eop_free(host_a);
+    eop_free(host_b);
+    return same;
+}
+
+/* What a source publishes goes through a client of its own: the id with EOP_PUBLISHER_SUFFIX. */
+static bool same_client(const char *a, const char *b) {
+    size_t size = strlen(a);
+    return strncmp(b, a, size) == 0 &&
+           (b[size] == '\0' || strcmp(b + size, EOP_PUBLISHER_SUFFIX) == 0);
+}
+
+char *eop_connection_shared(edgeops_source *a, edgeops_source *b) {
+    eop_json *json_a = ask(a);
+    eop_json *json_b = ask(b);
+    const char *id_a = eop_json_string(json_a, "client_id", "");
+    const char *id_b = eop_json_string(json_b, "client_id", "");
+    const char *broker = eop_json_string(json_b, "broker", "");
+    char *shared = NULL;
+    if (id_a[0] != '\0' && id_b[0] != '\0' &&
+        same_broker(eop_json_string(json_a, "broker", ""), broker) &&
+        (same_client(id_a, id_b) || same_client(id_b, id_a))) {
+        shared = eop_format("'%s' at %s", id_b, broker);
+    }
+    eop_json_free(json_a);
+    eop_json_free(json_b);
+    return shared;
 }
 
 void eop_connection_forget(edgeops_node *node, const char *name) {

@@ -24,6 +24,9 @@ void eop_connection_tick(eop_connection *c, edgeops_source *source);
  * driver says nothing. *warnings: an array. Both given to the caller. source: NULL is allowed. */
 void eop_connection_get(eop_json **out, eop_json **warnings, eop_connection *c,
                         edgeops_source *source);
+/** "'ID' at HOST:PORT" where both sources are, or publish as, one client of one peer; free with
+ * eop_free. NULL: they are not, or it is not known; sources may be NULL. */
+char *eop_connection_shared(edgeops_source *a, edgeops_source *b);
 /** Removes the record of a source that is removed. */
 void eop_connection_forget(edgeops_node *node, const char *name);
 

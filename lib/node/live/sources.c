@@ -11,12 +11,14 @@
 #include "catalog/dead_letter.h"
 #include "catalog/record.h"
 #include "ingest/drivers.h"
+#include "ingest/source_memory.h"
 #include "ingest/source_state.h"
 #include "node/home/args.h"
 #include "node/home/records.h"
 #include "node/live/admit.h"
 #include "node/live/connection.h"
 #include "node/live/fed.h"
+#include "node/live/told.h"
 #include "store/room.h"
 
 #define LETTERS_MAX    256u
@@ -57,6 +59,7 @@ struct eop_source {
     /* Guarded by lock: a driver's threads write them. */
     letter *letters[LETTERS_MAX];
     size_t letter_count;
+    char *conflict;    /**< the first sample that contradicted a stored one; NULL: none */
     bool letters_wait; /**< the catalog did not take them; loop's thread */
 };
 
@@ -106,6 +109,23 @@ static edgeops_status refuse_asset(eop_source *s) {
                     (unsigned long long)atomic_load(&s->max_assets));
 }
 
+/* The rest of the message is stored, as above. */
+static edgeops_status refuse_conflict(eop_source *s, const edgeops_sample *samples, size_t n) {
+    char *text = eop_tell_conflict(s->node->store, samples, n);
+    if (text == NULL) {
+        return EDGEOPS_OK; /* the source has words of its own */
+    }
+    edgeops_status status = eop_fail(EDGEOPS_E_INVALID, "node", "contradicts the store: %s", text);
+    pthread_mutex_lock(&s->lock);
+    if (s->conflict == NULL) {
+        s->conflict = text;
+        text = NULL;
+    }
+    pthread_mutex_unlock(&s->lock);
+    eop_free(text);
+    return status;
+}
+
 static edgeops_status on_samples(edgeops_append_result *result, const edgeops_sample *samples,
                                  size_t n, const edgeops_append_options *options, void *user_data) {
     eop_source *s = user_data;
@@ -127,6 +147,9 @@ static edgeops_status on_samples(edgeops_append_result *result, const edgeops_sa
     if (status == EDGEOPS_OK && result->ahead > 0) {
         /* The asset's clock is wrong: the sample is stored, and counted here. */
         atomic_fetch_add(&s->ahead, result->ahead);
+    }
+    if (status == EDGEOPS_OK && result->conflicts > 0) {
+        status = refuse_conflict(s, a.samples, a.count);
     }
     size_t refused = a.refused;
     eop_kept_error error;
@@ -248,11 +271,17 @@ static void set_problem(eop_source *s, const char *problem) {
     s->problem = problem != NULL ? eop_strdup(problem) : NULL;
 }
 
+static char *memory_path(const edgeops_node *node, const char *name) {
+    return eop_node_path(node, "sources", name);
+}
+
 static edgeops_status open_source(eop_source *s) {
     edgeops_status status = EDGEOPS_OK;
     char *config = eop_json_print(eop_json_get(s->record, "config"));
-    if (config == NULL) {
-        return eop_fail_nomem("node");
+    char *memory = memory_path(s->node, s->name);
+    if (config == NULL || memory == NULL) {
+        status = eop_fail_nomem("node");
+        goto out;
     }
     edgeops_source_options options = EDGEOPS_SOURCE_OPTIONS_INIT;
     options.name = s->name;
@@ -264,8 +293,11 @@ static edgeops_status open_source(eop_source *s) {
     options.instance = s->node->id;
     options.on_dead_letter = on_dead_letter;
     options.user_data = s;
+    options.memory = memory;
     status = edgeops_source_open(&s->source, s->node->ctx, &options);
+out:
     eop_free(config);
+    eop_free(memory);
     return status;
 }
 
@@ -284,6 +316,7 @@ static void source_free(eop_source *s) {
     eop_fed_dispose(&s->fed);
     eop_connection_dispose(&s->connection);
     eop_free(s->problem);
+    eop_free(s->conflict);
     eop_json_free(s->record);
     eop_json_free(s->channels);
     eop_free(s->name);
@@ -364,11 +397,46 @@ static bool is_enabled(const eop_source *s) {
     return eop_json_bool(s->record, "enabled", true);
 }
 
+/* Another source of this client id at this broker, which lets in only one of them at a time and
+ * keeps one session for both. `enabled_only`: of those that are to run. */
+static edgeops_status check_client(const eop_source *s, bool enabled_only) {
+    const edgeops_node *node = s->node;
+    for (size_t i = 0; i < node->source_count; i++) {
+        const eop_source *other = node->sources[i];
+        if (other == s || (enabled_only && !is_enabled(other))) {
+            continue;
+        }
+        char *client = eop_connection_shared(s->source, other->source);
+        if (client != NULL) {
+            edgeops_status status = eop_fail(
+                EDGEOPS_E_EXISTS, "node",
+                "source '%s' has the client id %s: a broker lets in one client of an id at a time; "
+                "give each source its own (client_id), or leave it out",
+                other->name, client);
+            eop_free(client);
+            return status;
+        }
+    }
+    return EDGEOPS_OK;
+}
+
+static bool others_run(const eop_source *s) {
+    for (size_t i = 0; i < s->node->source_count; i++) {
+        if (s->node->sources[i] != s && s->node->sources[i]->running) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static edgeops_status start_source(eop_source *s) {
     if (s->running || !s->node->started || !is_enabled(s)) {
         return EDGEOPS_OK;
     }
     edgeops_status status = s->source != NULL ? EDGEOPS_OK : open_source(s);
+    if (status == EDGEOPS_OK && others_run(s)) {
+        status = check_client(s, true);
+    }
     if (status == EDGEOPS_OK) {
         status = edgeops_source_start(s->source);
     }
@@ -448,6 +516,38 @@ static eop_json *new_record(const char *name, const char *driver, const eop_json
     return record;
 }
 
+static bool is_there(const edgeops_node *node, const char *name) {
+    for (size_t i = 0; i < node->source_count; i++) {
+        if (strcmp(node->sources[i]->name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What the broker keeps under its client id is not its own: the source's memory says so before the
+ * source is there. */
+static edgeops_status make_memory(edgeops_node *node, const char *name) {
+    char *folder = eop_node_path(node, "sources", NULL);
+    char *path = memory_path(node, name);
+    edgeops_status status =
+        folder != NULL && path != NULL ? eop_mkdirs(folder, 0700) : eop_fail_nomem("node");
+    if (status == EDGEOPS_OK) {
+        status = eop_source_memory_make(path);
+    }
+    eop_free(folder);
+    eop_free(path);
+    return status;
+}
+
+static void remove_memory(const edgeops_node *node, const char *name) {
+    char *path = memory_path(node, name);
+    if (path != NULL) {
+        eop_source_memory_remove(path);
+    }
+    eop_free(path);
+}
+
 edgeops_status eop_source_add(eop_source **out, edgeops_node *node, const char *name,
                               const char *driver, const eop_json *config, bool start) {
     eop_source *s = NULL;
@@ -458,8 +558,15 @@ edgeops_status eop_source_add(eop_source **out, edgeops_node *node, const char *
     if (status == EDGEOPS_OK) {
         status = source_new(&s, node, name, new_record(name, driver, config, start));
     }
+    bool fresh = status == EDGEOPS_OK && !is_there(node, name);
+    if (fresh) {
+        status = make_memory(node, name);
+    }
     if (status == EDGEOPS_OK) {
         status = open_source(s);
+    }
+    if (status == EDGEOPS_OK && fresh) {
+        status = check_client(s, false);
     }
     if (status == EDGEOPS_OK) {
         status = eop_put_record(node, "source", name, s->record, true);
@@ -470,6 +577,11 @@ edgeops_status eop_source_add(eop_source **out, edgeops_node *node, const char *
         s = NULL;
         /* The source exists now: a failed start is shown as its state. */
         (void)start_source(*out);
+    } else if (fresh) {
+        eop_kept_error error;
+        eop_keep_error(&error);
+        remove_memory(node, name);
+        status = eop_fail_kept(&error);
     }
     source_free(s);
     return status;
@@ -499,6 +611,12 @@ void eop_sources_asset_removed(edgeops_node *node, const char *asset) {
 }
 
 edgeops_status eop_source_enable(eop_source *s, bool enable) {
+    if (enable && !is_enabled(s)) {
+        edgeops_status status = check_client(s, true);
+        if (status != EDGEOPS_OK) {
+            return status;
+        }
+    }
     if (is_enabled(s) != enable) {
         eop_json_set_bool(s->record, "enabled", enable);
         edgeops_status status = eop_put_record(s->node, "source", s->name, s->record, false);
@@ -539,6 +657,7 @@ edgeops_status eop_source_remove(eop_source *s) {
     if (name != NULL) {
         eop_fed_forget(node, name);
         eop_connection_forget(node, name);
+        remove_memory(node, name);
     }
     status = name != NULL ? eop_dead_letter_remove(node->catalog, name) : eop_fail_nomem("node");
     eop_free(name);
@@ -552,33 +671,25 @@ static void get_stats(const eop_source *s, edgeops_source_stats *stats) {
     }
 }
 
-static void add_warning(eop_json *warnings, char *text) {
-    if (text != NULL) {
-        eop_json_append_string(warnings, text);
-    }
-    eop_free(text);
-}
-
 /* What the driver says of its link, and what an operator should know of the source. */
 static void get_connection(eop_json **connection, eop_json **warnings, eop_source *s,
                            const edgeops_source_stats *stats) {
     eop_connection_get(connection, warnings, &s->connection, s->source);
-    uint64_t made = eop_fed_made(&s->fed);
-    if (made >= atomic_load(&s->max_assets)) {
-        add_warning(*warnings,
-                    eop_format("made %llu assets, max_assets is %llu: a message for another one "
-                               "becomes a dead letter; remove those that should not be there "
-                               "('asset ls', 'asset rm'), or allow more with 'source set %s "
-                               "--max-assets N'",
-                               (unsigned long long)made,
-                               (unsigned long long)atomic_load(&s->max_assets), s->name));
-    }
-    if (stats->lost > 0) {
-        add_warning(*warnings,
-                    eop_format("%llu messages came while there was no room on disk nor in memory, "
-                               "and are lost; make room",
-                               (unsigned long long)stats->lost));
-    }
+    pthread_mutex_lock(&s->lock);
+    const char *conflict = s->conflict; /* once set it stays */
+    pthread_mutex_unlock(&s->lock);
+    eop_told told = {
+        .name = s->name,
+        .config = eop_source_config(s),
+        .running = s->running,
+        .now = eop_now(),
+        .ahead = atomic_load(&s->ahead),
+        .made = eop_fed_made(&s->fed),
+        .max_assets = atomic_load(&s->max_assets),
+        .conflict = conflict,
+        .stats = stats,
+    };
+    eop_tell_source(*warnings, &told);
 }
 
 static void put_state(eop_json *json, const eop_source *s, const edgeops_source_stats *stats) {
@@ -696,6 +807,10 @@ eop_json *eop_source_describe(eop_source *s) {
     eop_json_set_integer(counters, "late", (int64_t)stats.late);
     eop_json_set_integer(counters, "expired", (int64_t)stats.expired);
     eop_json_set_integer(counters, "ahead", (int64_t)atomic_load(&s->ahead));
+    eop_json_set_integer(counters, "untimed", (int64_t)stats.untimed);
+    eop_json_set_integer(counters, "unset_clock", (int64_t)stats.unset_clock);
+    eop_json_set_integer(counters, "retained_repeats", (int64_t)stats.retained_repeats);
+    eop_json_set_integer(counters, "unmatched", (int64_t)stats.unmatched);
     eop_json_set_integer(counters, "dead", (int64_t)stats.dead);
     eop_json_set_integer(counters, "lost", (int64_t)stats.lost);
     eop_json_set_integer(counters, "reconnects", (int64_t)stats.reconnects);

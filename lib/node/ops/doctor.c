@@ -19,7 +19,6 @@
 
 #define FINDINGS_MAX 200
 #define HARMLESS_MAX 20 /* of those that are no damage */
-#define YEAR_2024    ((edgeops_time)1704067200 * EDGEOPS_SECOND)
 
 typedef struct doctor {
     edgeops_call *call;
@@ -124,7 +123,7 @@ static void check_clock(doctor *d) {
     char text[40];
     edgeops_time now = eop_now();
     eop_format_time(text, now);
-    if (now < YEAR_2024) {
+    if (eop_clock_unset(now)) {
         put(d, "clock", "fail", text, "set the clock: samples without a time get this one");
     } else {
         put(d, "clock", "ok", text, "");

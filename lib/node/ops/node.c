@@ -7,6 +7,7 @@
 #include "monitor/memory.h"
 #include "node/live/deployments.h"
 #include "node/live/sources.h"
+#include "node/live/told.h"
 #include "node/ops/groups.h"
 #include "store/home.h"
 #include "store/room.h"
@@ -24,6 +25,19 @@ static eop_json *disk_json(edgeops_node *node, const eop_store_stats *stats) {
     eop_json_set_integer(disk, "used_bytes", (int64_t)stats->disk_bytes);
     eop_json_set_integer(disk, "damaged", (int64_t)stats->damaged);
     return disk;
+}
+
+static eop_json *clock_json(void) {
+    edgeops_time now = eop_now();
+    eop_json *clock = eop_json_object();
+    char *detail = eop_tell_clock(now);
+    eop_json_set_string(clock, "state", eop_clock_unset(now) ? "unset" : "ok");
+    eop_json_set_time(clock, "time", now);
+    if (detail != NULL) {
+        eop_json_set_string(clock, "detail", detail);
+    }
+    eop_free(detail);
+    return clock;
 }
 
 static const char *durability_name(edgeops_node *node) {
@@ -54,6 +68,7 @@ static edgeops_status run_status(edgeops_call *call, eop_json **result) {
     if (eop_memory_resident(&memory) == EDGEOPS_OK) {
         eop_json_set_integer(json, "memory_bytes", (int64_t)memory);
     }
+    eop_json_set(json, "clock", clock_json());
     eop_json_set(json, "disk", disk_json(node, &stats));
     eop_json_set_integer(json, "assets", (int64_t)stats.assets);
     eop_json_set_integer(json, "samples", (int64_t)stats.samples);
