@@ -23,6 +23,12 @@ void eop_reader_init(eop_reader *reader, const char *text, size_t size, uint32_t
     reader->expect = VALUE;
 }
 
+void eop_reader_seek(eop_reader *reader, size_t at) {
+    reader->at = at;
+    reader->depth = 0;
+    reader->expect = VALUE;
+}
+
 static eop_token fail_at(eop_reader *r, size_t at, const char *problem) {
     r->start = at;
     r->problem = problem;

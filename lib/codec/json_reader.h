@@ -47,6 +47,9 @@ typedef struct eop_reader {
 /** text: borrowed. max_depth: 1..EOP_READER_DEPTH. */
 void eop_reader_init(eop_reader *reader, const char *text, size_t size, uint32_t max_depth);
 eop_token eop_reader_next(eop_reader *reader);
+/** Goes to a value that begins at byte `at` and was read before: the next token is its first, and
+ * END comes behind it. */
+void eop_reader_seek(eop_reader *reader, size_t at);
 
 /** Writes the text of a KEY or STRING token's raw, at most raw_size bytes, without a NUL at its
  * end; \u0000 gives a NUL byte inside.

@@ -69,6 +69,7 @@ static void give_channel_role(eop_member *m, const eop_payload_config *config, c
         m->role = EOP_MEMBER_BAD_NAME; /* a NUL inside */
     } else if (listed != NULL) {
         m->role = EOP_MEMBER_CHANNEL;
+        m->listed = true;
         m->channel = listed->name;
         m->type = (uint8_t)listed->type;
         m->length = listed->length;
@@ -84,6 +85,17 @@ static void give_channel_role(eop_member *m, const eop_payload_config *config, c
     }
 }
 
+/* A member that names the asset is a channel only where it is listed. */
+static void give_asset_role(eop_member *m, const eop_payload_config *config) {
+    for (size_t i = 0; i < config->asset_member_count; i++) {
+        if (is_path(config->asset_members[i], m->path, m->size)) {
+            m->channel = m->listed ? m->channel : NULL;
+            m->role = EOP_MEMBER_ASSET;
+            m->part = (uint8_t)i;
+        }
+    }
+}
+
 static void give_role(eop_member *m, const eop_payload_config *config) {
     size_t prefix = config->values_size;
     m->role = EOP_MEMBER_IGNORED;
@@ -96,6 +108,9 @@ static void give_role(eop_member *m, const eop_payload_config *config) {
     } else if (m->size > prefix && memcmp(m->path, config->values, prefix) == 0 &&
                m->path[prefix] == '.') {
         give_channel_role(m, config, m->path + prefix + 1);
+    }
+    if (m->role != EOP_MEMBER_TIME && m->role != EOP_MEMBER_SEQ) {
+        give_asset_role(m, config);
     }
 }
 

@@ -4,17 +4,19 @@
 #define EOP_CODEC_PAYLOAD_MEMBERS_H
 
 #include "base/map.h"
-#include "codec/number.h"
 #include "codec/payload.h"
+#include "codec/rules.h"
 
 #define EOP_PATH_BYTES    512 /* a longer path names no channel and is not kept */
 #define EOP_CHANNEL_BYTES 128
 #define EOP_ASSET_BYTES   200
+#define EOP_ASSET_MEMBERS 8 /* in the asset's template */
 
 typedef enum eop_member_role {
     EOP_MEMBER_CHANNEL,
     EOP_MEMBER_TIME,
     EOP_MEMBER_SEQ,
+    EOP_MEMBER_ASSET,    /* names the asset; a channel as well when `channel` is not NULL */
     EOP_MEMBER_QUALITY,  /* of the value of `channel` */
     EOP_MEMBER_IGNORED,  /* outside "values", or new and "new_channels" is "ignore" */
     EOP_MEMBER_UNLISTED, /* new and "new_channels" is "refuse" */
@@ -32,6 +34,8 @@ typedef struct eop_member {
     uint32_t size;
     uint8_t role;
     uint8_t type;    /**< edgeops_type; EDGEOPS_TYPE_NULL: by its value */
+    uint8_t part;    /**< for EOP_MEMBER_ASSET: index in the config's asset_members */
+    bool listed;     /**< the config lists the channel */
     uint32_t length; /**< elements of an array, else 1 */
     char path[];     /**< NUL-terminated */
 } eop_member;
@@ -48,20 +52,51 @@ typedef struct eop_channel {
 
 typedef enum eop_new_channels { EOP_NEW_ADD, EOP_NEW_IGNORE, EOP_NEW_REFUSE } eop_new_channels;
 
-/** A piece of the asset's template. */
+/** A piece of a template. */
 typedef struct eop_piece {
     char *text; /**< NULL: see level */
-    int level;  /**< of the topic, from 1; 0: the whole topic */
+    int level;  /**< of the topic, from 1; 0: the whole topic; -1 - i: member i of the message */
 } eop_piece;
 
-typedef struct eop_payload_config {
+/** The name of an asset or of a channel, made of the topic and of members. */
+typedef struct eop_template {
     eop_piece *pieces;
-    size_t piece_count;
+    size_t count;
+    size_t capacity;
+} eop_template;
+
+typedef enum eop_payload_format {
+    EOP_FORMAT_JSON,
+    EOP_FORMAT_VALUE,
+    EOP_FORMAT_DATABUS
+} eop_payload_format;
+
+/** How the elements of a list are told apart: paths within an element, "" for none. */
+typedef struct eop_list_config {
+    bool given;  /**< the config has "list" */
+    char *name;  /**< NULL: by "id", "name" or "tag" where all have it; "": elements are samples */
+    char *value; /**< "": each member of an element is a channel of its own */
+    char *time;  /**< in place of the config's time */
+    char *quality;
+    char *extended; /**< a code of 16 bits that counts before `quality`: a databus' qx */
+} eop_list_config;
+
+typedef struct eop_payload_config {
+    eop_payload_format format;
+    eop_template asset;
+    eop_template channel;                   /**< of EOP_FORMAT_VALUE */
+    char *asset_members[EOP_ASSET_MEMBERS]; /**< paths that the asset's template names */
+    size_t asset_member_count;
+    eop_list_config list;
     char *time; /**< path; "" for none */
     char *seq;
     char *values;
     size_t values_size;
+    eop_rules *rules; /**< of texts and times */
     eop_time_unit time_unit;
+    bool times_plain;     /**< neither a format nor a zone of times is given */
+    bool untimed_refused; /**< a sample without a time is refused, else it has that of arrival */
+    bool bad_time_is_missing; /**< what is not a time counts as none */
     eop_new_channels new_channels;
     bool non_finite_null;
     bool has_qualities;
@@ -73,8 +108,16 @@ typedef struct eop_payload_config {
 edgeops_status eop_payload_config_read(eop_payload_config *config, const char *config_json);
 void eop_payload_config_dispose(eop_payload_config *config);
 
-/** Puts the asset's name for a topic; at most EOP_ASSET_BYTES and a NUL. E_INVALID. */
-edgeops_status eop_payload_asset(const eop_payload_config *config, char *asset, const char *topic);
+/** A text that is borrowed; NULL: none. */
+typedef struct eop_part {
+    const char *text;
+    size_t size;
+} eop_part;
+
+/** Puts a name for a topic; at most `most` bytes and a NUL. parts: of the members, by index; all that
+ * the template names are there. what: "asset" or "channel", for the error. E_INVALID. */
+edgeops_status eop_template_fill(const eop_template *template, char *name, size_t most,
+                                 const char *what, const char *topic, const eop_part *parts);
 
 /** The members met so far. Bounded: forgets all at eop_members_trim() when there are too many. */
 typedef struct eop_members {
