@@ -74,7 +74,7 @@ typedef struct cli_field {
 /** A table made of an array or of an object's members. Ends with NULL columns. */
 typedef struct cli_section {
     const char *title; /**< NULL: none */
-    const char *path;  /**< "a.b#20": only the last 20 rows, the others counted */
+    const char *path;  /**< "a.b#20": only the last 20 rows, "a.b#+20" the first; all are counted */
     const cli_field *columns;
     const char *empty; /**< printed when there is no row; NULL: nothing is printed */
 } cli_section;
@@ -181,6 +181,10 @@ bool cli_home_exists(const char *home);
 int cli_context(edgeops_ctx **out, const cli_call *call, edgeops_log_level level);
 /** Opens the node; exit code, the error is reported. */
 int cli_session_open(cli_session *session, const cli_call *call, edgeops_node_mode mode);
+/** The same for a command that reads *input. Where no daemon runs and it is a pipe, all of it is read
+ * first and *input becomes a file, to be closed by the caller beside the one given: whoever writes
+ * it may need the same home. */
+int cli_session_open_with(cli_session *session, const cli_call *call, int *input);
 void cli_session_close(cli_session *session);
 /** Calls an operation, with progress and Ctrl-C; *result: free it.
  * Exit code, the error is reported. on_event: NULL shows progress. */
@@ -241,12 +245,21 @@ int cli_output_open(cli_output *output, const char *path);
 int cli_output_close(cli_output *output, int code);
 /** Closes fd, except -1 and the standard descriptors. */
 void cli_close(int fd);
+/** Whether another process of this machine writes it: a pipe, or a socket that serves as one. */
+bool cli_is_pipe(int fd);
+/** Reads all of fd into memory or an unnamed file; *out: close it. */
+int cli_spool(int *out, int fd);
 /** Reads a text of at most limit bytes, NUL-terminated; free it. */
 int cli_read_file(char **out, size_t *size, const char *path, size_t limit);
 /** Whether the reader of this pipe or socket has gone. */
 bool cli_reader_gone(int fd);
 /** Appends the member "what", by which the node names the input in its errors. */
 void cli_put_input_name(cli_text *out, const char *path);
+/** Appends the format (and for .tsv the separator) that the ending of an input's name gives, where
+ * no option does. An ending that says nothing is wrong usage; none at all is CSV. */
+int cli_put_input_format(cli_text *out, const cli_call *call, const char *path);
+/** The same for --output, with "gzip" where the command has it: the formats are those of --format. */
+int cli_put_output_format(cli_text *out, const cli_call *call, const char *path);
 /** A path that means the same to a daemon with another working directory. Free it. */
 char *cli_absolute(const char *path);
 

@@ -31,11 +31,14 @@ static int put_columns(cli_text *out, const cli_call *call) {
         char *name = cli_strndup(text, (size_t)(equals - text));
         char *type = cli_strndup(equals + 1, strcspn(equals + 1, ":"));
         const char *unit = strchr(equals, ':');
-        bool known = is_type(type);
+        bool found_out = *type == 0 && unit != NULL && unit[1] != 0;
+        bool known = found_out || is_type(type);
         cli_puts(out, i == 0 ? (out->size > 0 ? ",\"columns\":{" : "\"columns\":{") : "");
         json_put_key(out, name);
         cli_puts(out, "{");
-        json_put_member(out, "type", type);
+        if (!found_out) {
+            json_put_member(out, "type", type);
+        }
         if (unit != NULL) {
             json_put_member(out, "unit", unit + 1);
         }
@@ -56,28 +59,78 @@ static int put_columns(cli_text *out, const cli_call *call) {
     return CLI_OK;
 }
 
-static bool ends_with(const char *text, size_t size, const char *ending) {
-    size_t n = strlen(ending);
-    return size >= n && memcmp(text + size - n, ending, n) == 0;
+static void print_texts(FILE *file, const char *kind, const json_value *texts) {
+    for (const json_value *t = texts != NULL ? texts->first : NULL; t != NULL; t = t->next) {
+        fputs(kind, file);
+        cli_print_safe(file, t->text, t->size);
+        fputc('\n', file);
+    }
 }
 
-/* The format that a file's name gives, where --format gives none. */
-static void put_format(cli_text *out, const cli_call *call, const char *path, bool gzip) {
-    static const char *const formats[] = {"csv", "jsonl", "npy", "npz"};
-    size_t size = strlen(path);
-    bool packed = ends_with(path, size, ".gz");
-    size -= packed ? 3 : 0;
-    for (size_t i = 0; !cli_has(call, "format") && i < CLI_COUNT(formats); i++) {
-        char ending[8];
-        snprintf(ending, sizeof ending, ".%s", formats[i]);
-        if (ends_with(path, size, ending)) {
-            json_put_member(out, "format", formats[i]);
-        }
+/* What a person should know of an import, beside its numbers. Rows that are not stored since others
+ * are make it fail, unless that was asked for. */
+static int tell_import(const cli_call *call, const char *result) {
+    json_document *document = json_parse(result, strlen(result), NULL, NULL);
+    const json_value *root = document != NULL ? json_root(document) : NULL;
+    const json_value *warnings = json_at(root, "warnings");
+    bool conflicts = strcmp(json_text(root, "conflicts", "0"), "0") != 0;
+    if (!call->globals.json && !call->globals.quiet) {
+        print_texts(stdout, "note: ", json_at(root, "notes"));
+        fflush(stdout);
     }
-    if (gzip && packed && !cli_has(call, "gzip")) {
-        json_put_key(out, "gzip");
-        cli_puts(out, "true");
+    if (!call->globals.json) {
+        print_texts(stderr, "edgeopsctl: warning: ", warnings);
     }
+    json_free(document);
+    return conflicts && strcmp(cli_get(call, "conflicts", "error"), "keep") != 0 ? CLI_FAILED
+                                                                                 : CLI_OK;
+}
+
+static int import(const cli_call *call, const char *members, int input, int output) {
+    cli_session session;
+    int given = input;
+    int code = cli_session_open_with(&session, call, &input);
+    if (code != CLI_OK) {
+        return code;
+    }
+    char *arguments = cli_format("{%s}", members), *result = NULL;
+    code = cli_session_call(&result, &session, "data.import", arguments, input, output, NULL, NULL);
+    if (code == CLI_OK) {
+        cli_show(stdout, call, "data.import", result);
+        code = tell_import(call, result);
+    }
+    free(result);
+    free(arguments);
+    if (input != given) {
+        cli_close(input);
+    }
+    cli_session_close(&session);
+    return code;
+}
+
+/* The list of refused rows is kept whatever becomes of the import. */
+static int import_with_list(const cli_call *call, cli_text *members, int input) {
+    const char *list = cli_get(call, "bad-rows-file", NULL);
+    cli_output output = {.fd = -1};
+    if (list == NULL) {
+        return import(call, cli_text_get(members), input, -1);
+    }
+    if (strcmp(cli_get(call, "bad-rows", "skip"), "skip") != 0) {
+        return cli_usage(call, "--bad-rows-file goes with --bad-rows skip");
+    }
+    if (strcmp(list, "-") == 0) {
+        return cli_usage(call, "--bad-rows-file wants a file: standard output is the result's");
+    }
+    if (!cli_has(call, "bad-rows")) {
+        json_put_member(members, "bad_rows", "skip");
+    }
+    int code = cli_output_open(&output, list);
+    if (code == CLI_OK) {
+        code = import(call, cli_text_get(members), input, output.fd);
+        int closed = cli_output_close(&output, CLI_OK);
+        code = code == CLI_OK ? closed : code;
+    }
+    return code;
 }
 
 int cli_data_import(cli_call *call) {
@@ -87,15 +140,17 @@ int cli_data_import(cli_call *call) {
     }
     cli_text members = {0};
     cli_put_arguments(&members, call);
-    put_format(&members, call, path, false);
     cli_put_input_name(&members, path);
-    int code = put_columns(&members, call);
+    int code = cli_put_input_format(&members, call, path);
+    if (code == CLI_OK) {
+        code = put_columns(&members, call);
+    }
     int input = -1;
     if (code == CLI_OK) {
         code = cli_open_input(&input, path);
     }
     if (code == CLI_OK) {
-        code = cli_operation(call, "data.import", cli_text_get(&members), input, -1);
+        code = import_with_list(call, &members, input);
     }
     cli_close(input);
     cli_text_dispose(&members);
@@ -113,18 +168,20 @@ static int open_rows(cli_output *out, const cli_call *call) {
 
 int cli_data_export(cli_call *call) {
     cli_output output = {.fd = -1};
-    int code = open_rows(&output, call);
-    if (code != CLI_OK) {
-        return code;
-    }
     cli_text members = {0};
     cli_put_arguments(&members, call);
+    int code = cli_put_output_format(&members, call, cli_get(call, "output", "-"));
+    if (code == CLI_OK) {
+        code = open_rows(&output, call);
+    }
+    if (code != CLI_OK) {
+        cli_text_dispose(&members);
+        return code;
+    }
     bool rows_only = output.fd == STDOUT_FILENO;
-    const char *operation = call->command->operation;
-    put_format(&members, call, cli_get(call, "output", "-"), true);
     bool quiet = call->globals.quiet;
     call->globals.quiet = quiet || rows_only;
-    code = cli_operation(call, operation, cli_text_get(&members), -1, output.fd);
+    code = cli_operation(call, call->command->operation, cli_text_get(&members), -1, output.fd);
     call->globals.quiet = quiet;
     code = cli_output_close(&output, code);
     cli_text_dispose(&members);

@@ -143,7 +143,8 @@ static void warn_of_errors(const char *result) {
 
 static int predict(cli_call *call, const char *members, int input, int output) {
     cli_session session;
-    int code = cli_session_open(&session, call, EDGEOPS_NODE_AUTO);
+    int given = input;
+    int code = cli_session_open_with(&session, call, &input);
     if (code != CLI_OK) {
         return code;
     }
@@ -160,6 +161,9 @@ static int predict(cli_call *call, const char *members, int input, int output) {
     }
     free(result);
     free(arguments);
+    if (input != given) {
+        cli_close(input);
+    }
     cli_session_close(&session);
     return code;
 }
@@ -174,8 +178,12 @@ int cli_predict(cli_call *call) {
     }
     int input = -1;
     cli_output output = {.fd = -1};
+    cli_text members = {0};
     bool apart = !call->globals.json || cli_has(call, "output");
-    if (cli_has(call, "input")) {
+    cli_put_arguments(&members, call);
+    code = cli_put_output_format(&members, call, cli_get(call, "output", "-"));
+    if (code == CLI_OK && cli_has(call, "input")) {
+        cli_put_input_name(&members, cli_get(call, "input", "-"));
         code = cli_open_input(&input, cli_get(call, "input", "-"));
     }
     if (code == CLI_OK && call->globals.json && strcmp(cli_get(call, "output", ""), "-") == 0) {
@@ -186,14 +194,9 @@ int cli_predict(cli_call *call) {
         code = cli_output_open(&output, apart ? cli_get(call, "output", "-") : "/dev/null");
     }
     if (code == CLI_OK) {
-        cli_text members = {0};
-        cli_put_arguments(&members, call);
-        if (cli_has(call, "input")) {
-            cli_put_input_name(&members, cli_get(call, "input", "-"));
-        }
         code = predict(call, cli_text_get(&members), input, output.fd);
-        cli_text_dispose(&members);
     }
+    cli_text_dispose(&members);
     cli_close(input);
     return cli_output_close(&output, code);
 }

@@ -154,8 +154,11 @@ static const cli_argument data_import_args[] = {
 static const cli_option data_import_options[] = {
     {"input", CLI_FILE, "FILE", "CSV, JSON lines (both also .gz), .npz or .npy; - is standard input", NULL, NULL, 'i', false},
     ONE_OF("format", "csv jsonl npz npy", "FORMAT", "format", "default: by the ending of FILE, else csv"),
-    OP_INTEGER("batch", "ROWS", "batch"),
+    OP_FLAG("dry-run", "dry_run"),
     OP_BAD_ROWS,
+    PATH("bad-rows-file", "FILE", NULL, "leave bad rows out and write all of them there as CSV: line, column, reason, text"),
+    ONE_OF("conflicts", "error keep", "WHAT", NULL, "rows whose time and seq are stored with other values are never stored; such an import fails (error, the default) or not (keep what is there)"),
+    OP_INTEGER("batch", "ROWS", "batch"),
     HEADING("Columns"),
     LIST("column", "NAME=TYPE[:UNIT]", NULL, "type (float64, float32, int8..64, uint8..64, bool, string, or such as float32[4096]) and unit of a column, such as temp=float64:degC"),
     OP_LIST("skip-column", "NAME", "skip_columns"),
@@ -270,7 +273,7 @@ static const cli_option predict_options[] = {
     OP_TEXT("time-column", "NAME", "time_column"),
     OP_TEXT("label-column", "NAME", "label_column"),
     OP_TEXT("group-column", "NAME", "group_column"),
-    OP_ONE_OF("format", "csv jsonl", "FORMAT", "format"),
+    ONE_OF("format", "csv jsonl", "FORMAT", "format", "default: by the ending of --output, else csv"),
     OUTPUT("where predictions go (default: standard output; with --json: nowhere)"),
     OPTIONS_END};
 static const cli_option deploy_options[] = {

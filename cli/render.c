@@ -13,7 +13,7 @@ static void put_joined(cli_text *out, const json_value *value) {
     for (const json_value *v = value->first; v != NULL; v = v->next) {
         cli_puts(out, v == value->first ? "" : ", ");
         if (value->kind == JSON_OBJECT) {
-            cli_putf(out, "%s=", v->key);
+            cli_putf(out, "%s=", v->key[0] != 0 ? v->key : "(empty)");
         }
         if (v->kind >= JSON_ARRAY) {
             cli_put(out, v->raw, v->raw_size);
@@ -191,8 +191,9 @@ static void grid_dispose(grid *g) {
     free(g->texts);
 }
 
-/* The last rows of them, `skip` left out. */
-static void print_table(FILE *file, const json_value *rows, size_t skip, const cli_field *columns) {
+/* `most` rows of them, `skip` left out first. */
+static void print_table(FILE *file, const json_value *rows, size_t skip, size_t most,
+                        const cli_field *columns) {
     size_t count = 0;
     while (columns[count].title != NULL) {
         count++;
@@ -202,10 +203,11 @@ static void print_table(FILE *file, const json_value *rows, size_t skip, const c
         g.titles[c] = columns[c].title;
     }
     for (const json_value *row = rows->first; row != NULL; row = row->next) {
-        if (skip > 0) {
-            skip--;
+        if (skip > 0 || most == 0) {
+            skip -= skip > 0;
             continue;
         }
+        most--;
         for (size_t c = 0; c < count; c++) {
             json_value key;
             grid_add(&g, cell(row, &columns[c], &key), columns[c].shape);
@@ -280,14 +282,16 @@ static void print_sections(FILE *file, const json_value *root, const cli_section
         if (any) {
             fputc('\n', file);
         }
-        size_t most = s->path[size] == '#' ? strtoul(s->path + size + 1, NULL, 10) : rows->count;
-        size_t skip = rows->count > most ? rows->count - most : 0;
-        if (s->title != NULL && skip > 0) {
-            fprintf(file, "%s (the last %zu of %zu):\n", s->title, most, rows->count);
+        bool cut = s->path[size] == '#', first = cut && s->path[size + 1] == '+';
+        size_t most = cut ? strtoul(s->path + size + 1, NULL, 10) : rows->count;
+        size_t over = rows->count > most ? rows->count - most : 0;
+        if (s->title != NULL && over > 0) {
+            fprintf(file, "%s (the %s %zu of %zu):\n", s->title, first ? "first" : "last", most,
+                    rows->count);
         } else if (s->title != NULL) {
             fprintf(file, "%s:\n", s->title);
         }
-        print_table(file, rows, skip, s->columns);
+        print_table(file, rows, first ? 0 : over, most, s->columns);
         any = true;
     }
 }

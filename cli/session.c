@@ -107,32 +107,40 @@ int cli_context(edgeops_ctx **out, const cli_call *call, edgeops_log_level level
     return status == EDGEOPS_OK ? CLI_OK : cli_fail_last(status, NULL);
 }
 
-int cli_session_open(cli_session *session, const cli_call *call, edgeops_node_mode mode) {
+/* All but the node. */
+static int prepare(cli_session *session, const cli_call *call, edgeops_log_level level) {
     *session = (cli_session){.call = call, .home = cli_home(call)};
+    int code = CLI_OK;
     if (!cli_home_exists(session->home)) {
         char *hint = cli_format("make one: edgeopsctl --home '%s' node init", session->home);
-        int code = cli_fail(CLI_NOTFOUND, hint, "there is no node home at '%s'", session->home);
+        code = cli_fail(CLI_NOTFOUND, hint, "there is no node home at '%s'", session->home);
         free(hint);
-        cli_session_close(session);
-        return code;
+    } else {
+        code = cli_context(&session->ctx, call, level);
     }
-    bool serves = mode == EDGEOPS_NODE_LOCAL;
-    int code = cli_context(&session->ctx, call, serves ? EDGEOPS_LOG_INFO : EDGEOPS_LOG_ERROR);
     if (code != CLI_OK) {
         cli_session_close(session);
-        return code;
     }
-    cli_interrupt_watch(session->ctx);
+    return code;
+}
+
+static edgeops_status open_node(cli_session *session, edgeops_node_mode mode) {
     edgeops_node_options options = EDGEOPS_NODE_OPTIONS_INIT;
     options.mode = mode;
     options.must_exist = 1;
-    edgeops_status status =
-        edgeops_node_open(&session->node, session->ctx, session->home, &options);
+    return edgeops_node_open(&session->node, session->ctx, session->home, &options);
+}
+
+/* Opens the node of a session that is prepared. */
+static int finish_open(cli_session *session, edgeops_node_mode mode) {
+    int code = CLI_OK;
+    cli_interrupt_watch(session->ctx);
+    edgeops_status status = open_node(session, mode);
     if (status == EDGEOPS_E_NOTFOUND && mode == EDGEOPS_NODE_REMOTE) {
         code = cli_fail(CLI_NOTFOUND, NULL, "no daemon runs on '%s'", session->home);
         cli_session_close(session);
     } else if (status != EDGEOPS_OK) {
-        const char *hint = status == EDGEOPS_E_BUSY && !serves
+        const char *hint = status == EDGEOPS_E_BUSY && mode != EDGEOPS_NODE_LOCAL
                                ? "wait until it is done, or run `edgeopsctl node serve` so that "
                                  "several commands can work at the same time"
                            : status == EDGEOPS_E_CORRUPT
@@ -145,6 +153,29 @@ int cli_session_open(cli_session *session, const cli_call *call, edgeops_node_mo
         watch_hangup();
     }
     return code;
+}
+
+int cli_session_open(cli_session *session, const cli_call *call, edgeops_node_mode mode) {
+    bool serves = mode == EDGEOPS_NODE_LOCAL;
+    int code = prepare(session, call, serves ? EDGEOPS_LOG_INFO : EDGEOPS_LOG_ERROR);
+    return code == CLI_OK ? finish_open(session, mode) : code;
+}
+
+int cli_session_open_with(cli_session *session, const cli_call *call, int *input) {
+    int code = prepare(session, call, EDGEOPS_LOG_ERROR);
+    if (code != CLI_OK || !cli_is_pipe(*input)) {
+        return code == CLI_OK ? finish_open(session, EDGEOPS_NODE_AUTO) : code;
+    }
+    if (open_node(session, EDGEOPS_NODE_REMOTE) == EDGEOPS_OK) {
+        cli_interrupt_watch(session->ctx);
+        return CLI_OK; /* it takes the input as it comes */
+    }
+    code = cli_spool(input, *input); /* Ctrl-C ends the program as long as nothing is open */
+    if (code != CLI_OK) {
+        cli_session_close(session);
+        return code;
+    }
+    return finish_open(session, EDGEOPS_NODE_AUTO);
 }
 
 void cli_session_close(cli_session *session) {
@@ -342,7 +373,8 @@ int cli_session_call_until(char **result, cli_session *session, const char *oper
 int cli_operation(cli_call *call, const char *operation, const char *members, int input,
                   int output) {
     cli_session session;
-    int code = cli_session_open(&session, call, EDGEOPS_NODE_AUTO);
+    int given = input;
+    int code = cli_session_open_with(&session, call, &input);
     if (code != CLI_OK) {
         return code;
     }
@@ -356,6 +388,9 @@ int cli_operation(cli_call *call, const char *operation, const char *members, in
         cli_show(stderr, call, operation, result);
     }
     free(result);
+    if (input != given) {
+        cli_close(input);
+    }
     cli_session_close(&session);
     return code;
 }

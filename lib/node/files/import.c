@@ -68,7 +68,8 @@ edgeops_status eop_import_flush_labels(eop_import *w) {
                                     .author = "import",
                                     .source = "import"};
     }
-    status = edgeops_label_add(NULL, w->call->node->store, labels, w->label_count);
+    status = w->dry_run ? EDGEOPS_OK
+                        : edgeops_label_add(NULL, w->call->node->store, labels, w->label_count);
     eop_free(labels);
     if (status == EDGEOPS_OK) {
         w->labelled += w->label_count;
@@ -83,19 +84,6 @@ edgeops_status eop_import_flush_labels(eop_import *w) {
 
 /* -- samples -- */
 
-static edgeops_status declare_units(eop_import *w, const char *asset) {
-    edgeops_status status = EDGEOPS_OK;
-    for (size_t i = 0; i < w->args.options.column_count && status == EDGEOPS_OK; i++) {
-        const eop_table_column *c = &w->args.columns[i];
-        if (c->type != EDGEOPS_TYPE_NULL && c->unit != NULL) {
-            status = edgeops_store_declare(
-                w->call->node->store, asset,
-                &(edgeops_channel_info){c->name, c->unit, c->type, c->length});
-        }
-    }
-    return status;
-}
-
 edgeops_status eop_import_asset(eop_import *w, const char *asset) {
     bool fresh = false;
     edgeops_status status = know(w, label_hash(asset, 0, -1, "asset"), &fresh);
@@ -109,10 +97,10 @@ edgeops_status eop_import_asset(eop_import *w, const char *asset) {
         return eop_fail_nomem("node");
     }
     w->assets[w->asset_count++] = copy;
-    return declare_units(w, asset);
+    return EDGEOPS_OK;
 }
 
-edgeops_status eop_import_put(eop_import *w, const edgeops_sample *sample) {
+edgeops_status eop_import_put(eop_import *w, const edgeops_sample *sample, uint64_t line) {
     size_t n = w->value_count + sample->count;
     bool same = w->sample_count > 0 &&
                 strcmp(w->text.data + w->asset_at[w->sample_count - 1], sample->asset) == 0;
@@ -121,6 +109,7 @@ edgeops_status eop_import_put(eop_import *w, const edgeops_sample *sample) {
         return eop_fail_nomem("node");
     }
     w->first[w->sample_count] = w->value_count;
+    w->lines[w->sample_count] = line;
     if (same) {
         w->asset_at[w->sample_count] = w->asset_at[w->sample_count - 1];
     } else {
@@ -151,17 +140,8 @@ bool eop_import_is_full(const eop_import *w) {
     return w->sample_count == w->batch || w->value_count >= BATCH_VALUES_MAX;
 }
 
-void eop_import_add(eop_import *w, const edgeops_append_result *result) {
-    w->sum.appended += result->appended;
-    w->sum.duplicates += result->duplicates;
-    w->sum.conflicts += result->conflicts;
-    w->sum.late += result->late;
-    w->sum.expired += result->expired;
-}
-
-edgeops_status eop_import_flush(eop_import *w) {
-    edgeops_append_result result = EDGEOPS_APPEND_RESULT_INIT;
-    edgeops_status status = EDGEOPS_OK;
+/* The samples of the batch, whose texts do not move any more. */
+static void complete_batch(eop_import *w) {
     for (size_t i = 0; i < w->value_count; i++) {
         if (w->values[i].type == EDGEOPS_TYPE_STRING || w->values[i].size > 0) {
             w->values[i].as.data = w->text.data + w->values[i].as.u64;
@@ -172,15 +152,24 @@ edgeops_status eop_import_flush(eop_import *w) {
         w->samples[i].channels = w->names + w->first[i];
         w->samples[i].values = w->values + w->first[i];
     }
-    if (w->sample_count > 0) {
-        status = eop_store_ready(w->call->node->store);
-    }
-    if (w->sample_count > 0 && status == EDGEOPS_OK) {
-        status =
-            edgeops_store_append(&result, w->call->node->store, w->samples, w->sample_count, NULL);
+}
+
+edgeops_status eop_import_flush(eop_import *w) {
+    edgeops_append_result result = EDGEOPS_APPEND_RESULT_INIT;
+    edgeops_store *store = w->call->node->store;
+    edgeops_status status = EDGEOPS_OK;
+    complete_batch(w);
+    if (w->sample_count > 0 && !w->dry_run) {
+        status = eop_store_ready(store);
+        if (status == EDGEOPS_OK) {
+            status = edgeops_store_append(&result, store, w->samples, w->sample_count, NULL);
+        }
+        if (status == EDGEOPS_OK) {
+            eop_import_add(w, &result);
+            status = result.conflicts > 0 ? eop_import_conflicts(w) : EDGEOPS_OK;
+        }
     }
     if (status == EDGEOPS_OK) {
-        eop_import_add(w, &result);
         status = eop_import_flush_labels(w);
     }
     w->sample_count = w->value_count = 0;
@@ -188,9 +177,8 @@ edgeops_status eop_import_flush(eop_import *w) {
     return status;
 }
 
-/* bytes: of the input; total: rows, 0 where they are not known. */
-void eop_import_report(eop_job *job, const eop_import *w, uint64_t bytes, uint64_t total) {
-    if (eop_job_due(job)) {
+void eop_import_progress(const eop_import *w, uint64_t bytes, uint64_t total) {
+    if (eop_job_due(w->job)) {
         eop_json *event = eop_json_object();
         eop_json_set_string(event, "type", "progress");
         eop_json_set_integer(event, "rows", (int64_t)w->rows);
@@ -199,6 +187,6 @@ void eop_import_report(eop_job *job, const eop_import *w, uint64_t bytes, uint64
         } else {
             eop_json_set_integer(event, "bytes", (int64_t)bytes);
         }
-        eop_job_event(job, event);
+        eop_job_event(w->job, event);
     }
 }

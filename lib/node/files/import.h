@@ -7,7 +7,6 @@
 #include "codec/table_options.h"
 #include "node/control/call.h"
 #include "node/control/job.h"
-
 typedef struct eop_import_label {
     char *asset;
     char *label;
@@ -15,14 +14,19 @@ typedef struct eop_import_label {
     edgeops_time end;
 } eop_import_label;
 
+#define EOP_IMPORT_CONFLICTS 10u /* that are shown */
+
 typedef struct eop_import {
     edgeops_call *call;
+    eop_job *job;
     eop_table_args args;
+    bool dry_run; /**< nothing is stored */
     size_t batch;
     /* the rows of a batch; offsets stand for texts and pointers until it is complete */
     edgeops_sample *samples;
     size_t *first; /**< value of each sample */
     size_t *asset_at;
+    uint64_t *lines;
     size_t sample_count;
     const char **names;
     edgeops_value *values;
@@ -40,29 +44,54 @@ typedef struct eop_import {
     char **kept; /**< names of channels that a decoder only lends */
     size_t kept_count;
     size_t kept_capacity;
+    edgeops_asset_info *info; /**< of the asset that was asked for last; NULL: none */
+    eop_json *conflicts;      /**< the first of them */
+    eop_json *report;         /**< of the reader: report.h; NULL: none */
+    eop_json *warnings;       /**< beside those of the report */
+    eop_buf bad;              /**< CSV of refused rows that waits for the output */
+    edgeops_status bad_status;
     uint64_t rows;
     uint64_t labelled;
     edgeops_append_result sum;
 } eop_import;
 
-/** Puts a row into the batch. The names of its channels must stay until the batch is stored. */
-edgeops_status eop_import_put(eop_import *w, const edgeops_sample *sample);
+/** Puts a row into the batch. The names of its channels must stay until the batch is stored. line:
+ * of the input, 0 where it has none. */
+edgeops_status eop_import_put(eop_import *w, const edgeops_sample *sample, uint64_t line);
 /** Whether the batch is full. */
 bool eop_import_is_full(const eop_import *w);
 /** Stores the batch and the labels so far. */
 edgeops_status eop_import_flush(eop_import *w);
 /** Stores the labels so far. */
 edgeops_status eop_import_flush_labels(eop_import *w);
-/** Adds up what an append did. */
-void eop_import_add(eop_import *w, const edgeops_append_result *result);
 /** The rows that follow are of this asset. */
 edgeops_status eop_import_asset(eop_import *w, const char *asset);
+/** Declares what rows alone do not: channels without a value whose type is known, and units. Once,
+ * behind the last row. */
+edgeops_status eop_import_declare(eop_import *w, const eop_table_column *channels, size_t count);
+/** An eop_table_known_fn; user_data: the import. */
+bool eop_import_known(const char *asset, const char *channel, edgeops_type *type, uint32_t *length,
+                      void *user_data);
+/** An eop_table_bad_fn: a line of the list of refused rows, where the call has an output for it. */
+void eop_import_bad(uint64_t line, const char *column, const char *reason, const char *text,
+                    size_t size, void *user_data);
+/** Writes what waits of that list. */
+edgeops_status eop_import_flush_bad(eop_import *w);
 /** A label, unless it is there already. */
 edgeops_status eop_import_label_run(const char *asset, edgeops_time start, edgeops_time end,
                                     const char *label, void *import);
 /** Notes a label that the store has already. user_data: the import. */
 edgeops_status eop_import_know_label(const edgeops_label *label, void *user_data);
+/** Adds up what an append did. */
+void eop_import_add(eop_import *w, const edgeops_append_result *result);
+/** Looks up what is stored where the rows of the batch say something else, by appending them once
+ * more: what is there is recognised. Not in a dry run. */
+edgeops_status eop_import_conflicts(eop_import *w);
+/** The same for a table that was just stored. */
+edgeops_status eop_import_table_conflicts(eop_import *w, const edgeops_table *table);
+/** Puts the sentence about all of them among the warnings. */
+void eop_import_tell_conflicts(eop_import *w);
 /** bytes: of the input so far; total: rows, 0 where they are not known. */
-void eop_import_report(eop_job *job, const eop_import *w, uint64_t bytes, uint64_t total);
+void eop_import_progress(const eop_import *w, uint64_t bytes, uint64_t total);
 
 #endif /* EOP_NODE_FILES_IMPORT_H */

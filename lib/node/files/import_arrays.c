@@ -2,6 +2,7 @@
 /* NumPy arrays: a .npz, as data.export writes it, or a .npy. */
 #include "node/files/import_arrays.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "codec/table_npz.h"
@@ -47,21 +48,60 @@ static edgeops_status take_labels(eop_import *w, label_run *run, const eop_npz *
     return status;
 }
 
-static edgeops_status take_table(eop_import *w, const edgeops_table *table) {
+/* A dry run has no store that would refuse a value. */
+static edgeops_status check_column(eop_import *w, const edgeops_table *table,
+                                   const edgeops_column *column) {
+    edgeops_type type = column->type;
+    uint32_t length = column->length;
+    bool known = eop_import_known(table->asset, column->name, &type, &length, w);
+    for (uint64_t i = 0;
+         known && (type != column->type || length != column->length) && i < table->rows; i++) {
+        edgeops_value value = edgeops_column_value(column, i);
+        edgeops_value converted;
+        bool null = value.type == EDGEOPS_TYPE_NULL;
+        bool fits =
+            length == column->length && (length > 1 || eop_value_convert(&converted, &value, type));
+        if (!null && !fits) {
+            char wanted[EOP_TYPE_TEXT];
+            return eop_fail(EDGEOPS_E_INVALID, "node",
+                            "%s: row %" PRIu64 " of channel '%s' does not fit: it is %s in '%s'",
+                            w->args.options.what, w->rows + i + 1, column->name,
+                            eop_type_text(wanted, type, length), table->asset);
+        }
+    }
+    return EDGEOPS_OK;
+}
+
+static edgeops_status store_table(eop_import *w, const edgeops_table *table) {
     edgeops_append_result result = EDGEOPS_APPEND_RESULT_INIT;
-    edgeops_status status = eop_store_ready(w->call->node->store);
+    edgeops_store *store = w->call->node->store;
+    edgeops_status status = eop_store_ready(store);
     if (status == EDGEOPS_OK) {
-        status = edgeops_store_append_tables(&result, w->call->node->store, table, 1, NULL);
+        status = edgeops_store_append_tables(&result, store, table, 1, NULL);
     }
     if (status == EDGEOPS_OK) {
         eop_import_add(w, &result);
+        status = result.conflicts > 0 ? eop_import_table_conflicts(w, table) : EDGEOPS_OK;
+    }
+    return status;
+}
+
+static edgeops_status take_table(eop_import *w, const edgeops_table *table) {
+    edgeops_status status = EDGEOPS_OK;
+    for (size_t i = 0; w->dry_run && i < table->column_count && status == EDGEOPS_OK; i++) {
+        status = check_column(w, table, &table->columns[i]);
+    }
+    if (!w->dry_run) {
+        status = store_table(w, table);
+    }
+    if (status == EDGEOPS_OK) {
         w->rows += table->rows;
         status = eop_import_flush_labels(w);
     }
     return status;
 }
 
-edgeops_status eop_import_arrays(eop_job *job, eop_import *w, int fd, const char *channel) {
+edgeops_status eop_import_arrays(eop_import *w, int fd, const char *channel) {
     const eop_table_options *o = &w->args.options;
     const eop_npz_options options = {.what = o->what,
                                      .asset = o->asset,
@@ -86,13 +126,13 @@ edgeops_status eop_import_arrays(eop_job *job, eop_import *w, int fd, const char
     if (status == EDGEOPS_OK) {
         status = eop_npz_open(&npz, fd, &options);
     }
-    while (status == EDGEOPS_OK && !eop_job_canceled(job) &&
+    while (status == EDGEOPS_OK && !eop_job_canceled(w->job) &&
            (status = eop_npz_next(npz, &table)) == EDGEOPS_OK) {
         status = take_table(w, table);
         if (status == EDGEOPS_OK && o->label_column != NULL) {
             status = take_labels(w, &run, npz, table);
         }
-        eop_import_report(job, w, 0, eop_npz_rows(npz));
+        eop_import_progress(w, 0, eop_npz_rows(npz));
     }
     if (status == EDGEOPS_DONE) {
         status = end_run(w, &run);

@@ -6,6 +6,6 @@
 #include "node/files/import.h"
 
 /** All of the input. channel: of a .npy; NULL: a .npz. */
-edgeops_status eop_import_arrays(eop_job *job, eop_import *w, int fd, const char *channel);
+edgeops_status eop_import_arrays(eop_import *w, int fd, const char *channel);
 
 #endif /* EOP_NODE_FILES_IMPORT_ARRAYS_H */

@@ -30,7 +30,7 @@ static const char *keep_name(eop_import *w, size_t at, const char *name) {
 
 static edgeops_status put_borrowed(eop_import *w, const edgeops_sample *sample) {
     size_t first = w->value_count;
-    edgeops_status status = eop_import_put(w, sample);
+    edgeops_status status = eop_import_put(w, sample, 0);
     for (size_t i = 0; status == EDGEOPS_OK && i < sample->count; i++) {
         w->names[first + i] = keep_name(w, i, sample->channels[i]);
         status = w->names[first + i] != NULL ? EDGEOPS_OK : eop_fail_nomem("node");
@@ -134,7 +134,7 @@ edgeops_status eop_import_lines(eop_job *job, eop_import *w, int fd) {
         if (status == EDGEOPS_OK) {
             buf.size += got;
             status = take_whole_lines(w, payload, &buf, &number, got == 0);
-            eop_import_report(job, w, eop_input_taken(input), 0);
+            eop_import_progress(w, eop_input_taken(input), 0);
         }
     }
     if (status == EDGEOPS_OK) {

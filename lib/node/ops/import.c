@@ -8,8 +8,8 @@
 
 #include "node/control/job.h"
 #include "node/files/import_arrays.h"
-#include "node/files/import_csv.h"
 #include "node/files/import_lines.h"
+#include "node/files/import_table.h"
 #include "node/ops/groups.h"
 
 static void import_free(eop_import *w) {
@@ -30,10 +30,16 @@ static void import_free(eop_import *w) {
     eop_free(w->labels);
     eop_free(w->assets);
     eop_map_dispose(&w->known);
+    edgeops_free(w->info);
+    eop_json_free(w->conflicts);
+    eop_json_free(w->report);
+    eop_json_free(w->warnings);
+    eop_buf_dispose(&w->bad);
     eop_table_args_dispose(&w->args);
     eop_free(w->samples);
     eop_free(w->first);
     eop_free(w->asset_at);
+    eop_free(w->lines);
     eop_free(w->names);
     eop_free(w->values);
     eop_buf_dispose(&w->text);
@@ -45,21 +51,22 @@ static const char *only_channel(const eop_import *w) {
     return w->args.options.column_count > 0 ? w->args.columns[0].name : "value";
 }
 
-static edgeops_status take(eop_job *job, eop_import *w, int fd) {
+static edgeops_status take(eop_import *w, int fd) {
     const char *format = eop_json_string(w->call->args, "format", "csv");
     if (strcmp(format, "jsonl") == 0) {
-        return eop_import_lines(job, w, fd);
+        return eop_import_lines(w->job, w, fd);
     }
     if (strcmp(format, "npz") == 0) {
-        return eop_import_arrays(job, w, fd, NULL);
+        return eop_import_arrays(w, fd, NULL);
     }
-    return strcmp(format, "npy") == 0 ? eop_import_arrays(job, w, fd, only_channel(w))
-                                      : eop_import_csv(job, w, fd);
+    return strcmp(format, "npy") == 0 ? eop_import_arrays(w, fd, only_channel(w))
+                                      : eop_import_rows(w, fd);
 }
 
 static void work(eop_job *job, void *user_data) {
     eop_import *w = user_data;
     edgeops_status status = EDGEOPS_OK;
+    w->job = job;
     if (w->args.options.label_column != NULL) {
         status = edgeops_label_list(NULL, w->call->node->store, NULL, eop_import_know_label, w);
     }
@@ -68,16 +75,18 @@ static void work(eop_job *job, void *user_data) {
     }
     if (status == EDGEOPS_OK) {
         w->args.options.cancel_fd = eop_job_cancel_fd(job);
-        status = take(job, w, w->call->input);
+        status = take(w, w->call->input);
     }
     eop_job_end(job, status);
 }
 
-/* Batches are stored as they fill: what came before the end is there. */
+/* What came before the end is there. */
 static void tell_stored(const eop_import *w, edgeops_status status) {
     uint64_t there = w->sum.appended + w->sum.duplicates;
     const char *said = edgeops_error_last()->message;
-    if (there > 0) {
+    if (w->dry_run) {
+        (void)!eop_fail(status, "node", "%s; a dry run stores nothing", said);
+    } else if (there > 0) {
         (void)!eop_fail(status, "node",
                         "%s; %llu rows before it are stored: importing all of it again is safe, "
                         "rows that are there are recognised",
@@ -87,24 +96,59 @@ static void tell_stored(const eop_import *w, edgeops_status status) {
     }
 }
 
+static void put_counts(eop_json *result, const eop_import *w) {
+    const struct {
+        const char *name;
+        uint64_t value;
+    } counts[] = {{"rows", w->rows},
+                  {"appended", w->sum.appended},
+                  {"duplicates", w->sum.duplicates},
+                  {"conflicts", w->sum.conflicts},
+                  {"late", w->sum.late},
+                  {"expired", w->sum.expired},
+                  {"labels", w->labelled}};
+    eop_json *assets = eop_json_array();
+    for (size_t i = 0; i < EOP_COUNT(counts); i++) {
+        eop_json_set_integer(result, counts[i].name, (int64_t)counts[i].value);
+    }
+    for (size_t i = 0; i < w->asset_count; i++) {
+        eop_json_append_string(assets, w->assets[i]);
+    }
+    eop_json_set(result, "assets", assets);
+    if (w->dry_run) {
+        eop_json_set_bool(result, "dry_run", true);
+    }
+}
+
+/* The reader's report and what the store said. */
+static void put_report(eop_json *result, eop_import *w) {
+    eop_json *warnings = eop_json_array();
+    const eop_json *told = eop_json_get(w->report, "warnings");
+    for (const eop_json *m = eop_json_first(w->report); m != NULL; m = eop_json_next(m)) {
+        eop_json_set(result, eop_json_key(m), eop_json_copy(m));
+    }
+    for (const eop_json *t = eop_json_first(told); t != NULL; t = eop_json_next(t)) {
+        eop_json_append_string(warnings, eop_json_text(t));
+    }
+    eop_import_tell_conflicts(w);
+    for (const eop_json *t = eop_json_first(w->warnings); t != NULL; t = eop_json_next(t)) {
+        eop_json_append_string(warnings, eop_json_text(t));
+    }
+    eop_json_set(result, "warnings", warnings);
+    if (w->conflicts != NULL) {
+        eop_json_set(result, "conflicting", w->conflicts);
+        w->conflicts = NULL;
+    }
+}
+
 static void done(eop_job *job, void *user_data) {
     eop_import *w = user_data;
     edgeops_status status = eop_job_status(job);
     eop_json *result = NULL;
     if (status == EDGEOPS_OK) {
         result = eop_json_object();
-        eop_json *assets = eop_json_array();
-        eop_json_set_integer(result, "rows", (int64_t)w->rows);
-        eop_json_set_integer(result, "appended", (int64_t)w->sum.appended);
-        eop_json_set_integer(result, "duplicates", (int64_t)w->sum.duplicates);
-        eop_json_set_integer(result, "conflicts", (int64_t)w->sum.conflicts);
-        eop_json_set_integer(result, "late", (int64_t)w->sum.late);
-        eop_json_set_integer(result, "expired", (int64_t)w->sum.expired);
-        eop_json_set_integer(result, "labels", (int64_t)w->labelled);
-        for (size_t i = 0; i < w->asset_count; i++) {
-            eop_json_append_string(assets, w->assets[i]);
-        }
-        eop_json_set(result, "assets", assets);
+        put_counts(result, w);
+        put_report(result, w);
     } else {
         tell_stored(w, status);
     }
@@ -127,6 +171,7 @@ static edgeops_status read_args(eop_import *w, const eop_json *args) {
         o->time_column = strcmp(format, "npz") == 0 ? "times" : "time";
     }
     w->batch = (size_t)eop_json_integer(args, "batch", 1000);
+    w->dry_run = eop_json_bool(args, "dry_run", false);
     return EDGEOPS_OK;
 }
 
@@ -141,7 +186,10 @@ edgeops_status eop_import_start(edgeops_call *call) {
         w->samples = eop_calloc(w->batch, sizeof(*w->samples));
         w->first = eop_calloc(w->batch, sizeof(*w->first));
         w->asset_at = eop_calloc(w->batch, sizeof(*w->asset_at));
-        if (w->samples == NULL || w->first == NULL || w->asset_at == NULL) {
+        w->lines = eop_calloc(w->batch, sizeof(*w->lines));
+        w->warnings = eop_json_array();
+        if (w->samples == NULL || w->first == NULL || w->asset_at == NULL || w->lines == NULL ||
+            w->warnings == NULL) {
             status = eop_fail_nomem("node");
         }
     }

@@ -8,7 +8,7 @@ schema OUT.c SYMBOL HEADER   one schema with an "include" (of a driver's configu
 An operation has a summary, a role, an effect, the schemas of its arguments, its result and its events, and flags. One that
 lacks any of these, or whose schemas leave open what may come, does not build. $refs are resolved here, so that each schema
 stands for itself; #/$defs/NAME is found in the same file or in common.json. "include": ["NAME"] adds the properties of
-#/$defs/NAME to the arguments, those of the operation itself win.
+#/$defs/NAME to the arguments, within a result to that; those of the operation itself win.
 """
 import json
 import pathlib
@@ -48,6 +48,8 @@ def resolve(schema, defs, where, depth=0):
 
 def included(schema, names, defs, where):
     """The schema of an object with the properties of others behind its own."""
+    if not names:
+        return schema
     properties = dict(schema.get("properties", {}))
     for name in names:
         if "properties" not in defs.get(name, {}):
@@ -138,6 +140,8 @@ def load(paths):
                 fail(where, "is there twice or has no sound name")
             if isinstance(op.get("args"), dict):
                 op["args"] = included(op["args"], op.get("include", []), defs, where)
+            if isinstance(op.get("result"), dict):
+                op["result"] = included(op["result"], op["result"].pop("include", []), defs, where)
             found[name] = {key: resolve(value, defs, where) if key in ("args", "result", "events") else value
                            for key, value in op.items()}
             check_operation(found[name], where)

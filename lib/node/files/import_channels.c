@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The channels of the assets that an import fills: what the store has decided of them already, and
+ * what is declared behind the last row. */
+#include <string.h>
+
+#include "node/files/import.h"
+
+/* What is known of the asset: kept, since questions about one come together. NULL: there is none. */
+static const edgeops_asset_info *info_of(eop_import *w, const char *asset) {
+    if (w->info == NULL || strcmp(w->info->name, asset) != 0) {
+        edgeops_free(w->info);
+        w->info = NULL;
+        (void)!edgeops_asset_get(&w->info, w->call->node->store, asset);
+    }
+    return w->info;
+}
+
+static const edgeops_channel_info *channel_of(eop_import *w, const char *asset, const char *name) {
+    const edgeops_asset_info *info = info_of(w, asset);
+    for (size_t i = 0; info != NULL && i < info->channel_count; i++) {
+        if (strcmp(info->channels[i].name, name) == 0) {
+            return &info->channels[i];
+        }
+    }
+    return NULL;
+}
+
+bool eop_import_known(const char *asset, const char *channel, edgeops_type *type, uint32_t *length,
+                      void *user_data) {
+    const edgeops_channel_info *found = channel_of(user_data, asset, channel);
+    if (found != NULL) {
+        *type = found->type;
+        *length = found->length;
+    }
+    return found != NULL;
+}
+
+static const eop_table_column *given_column(const eop_import *w, const char *name) {
+    for (size_t i = 0; i < w->args.options.column_count; i++) {
+        if (strcmp(w->args.columns[i].name, name) == 0) {
+            return &w->args.columns[i];
+        }
+    }
+    return NULL;
+}
+
+static void warn_of_unit(eop_import *w, const char *asset, const edgeops_channel_info *stored,
+                         const char *unit) {
+    char *text =
+        eop_format("channel '%s' of '%s' is in '%s', the input says '%s': the unit stays as "
+                   "it is; see that the values fit it",
+                   stored->name, asset, stored->unit, unit);
+    if (text != NULL) {
+        eop_json_append_string(w->warnings, text);
+    }
+    eop_free(text);
+}
+
+/* A unit that was given is set; one that was found is, where there is none. */
+static edgeops_status declare(eop_import *w, const char *asset, const eop_table_column *column) {
+    const edgeops_channel_info *stored = channel_of(w, asset, column->name);
+    const eop_table_column *given = given_column(w, column->name);
+    const char *unit = given != NULL && given->unit != NULL ? given->unit : column->unit;
+    bool asked = given != NULL && (given->unit != NULL || given->type != EDGEOPS_TYPE_NULL);
+    if (stored == NULL && !asked && w->asset_count > 1) {
+        return EDGEOPS_OK; /* a channel of another of the assets */
+    }
+    if (stored != NULL && (unit == NULL || strcmp(unit, stored->unit) == 0)) {
+        return EDGEOPS_OK;
+    }
+    if (stored != NULL && stored->unit[0] != '\0' && (given == NULL || given->unit == NULL)) {
+        warn_of_unit(w, asset, stored, unit);
+        return EDGEOPS_OK;
+    }
+    edgeops_channel_info info = {column->name, unit, column->type, column->length};
+    if (stored != NULL) {
+        info.type = stored->type;
+        info.length = stored->length;
+    }
+    return w->dry_run || info.type == EDGEOPS_TYPE_NULL
+               ? EDGEOPS_OK
+               : edgeops_store_declare(w->call->node->store, asset, &info);
+}
+
+edgeops_status eop_import_declare(eop_import *w, const eop_table_column *channels, size_t count) {
+    const eop_table_options *o = &w->args.options;
+    edgeops_status status = EDGEOPS_OK;
+    if (w->asset_count == 0 && strchr(o->asset, '{') == NULL && o->column_pattern == NULL) {
+        status = eop_import_asset(w, o->asset); /* no row, but perhaps channels */
+    }
+    for (size_t a = 0; a < w->asset_count; a++) {
+        edgeops_free(w->info);
+        w->info = NULL;
+        for (size_t c = 0; c < count && status == EDGEOPS_OK; c++) {
+            status = declare(w, w->assets[a], &channels[c]);
+        }
+    }
+    return status;
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an import could not store because the store says something else of the same asset, time and
+ * seq: counted, and the first of them with both values. Appends give verdicts only when asked, which
+ * costs; so only a batch with conflicts is appended again. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "codec/value.h"
+#include "node/files/import.h"
+
+void eop_import_add(eop_import *w, const edgeops_append_result *result) {
+    w->sum.appended += result->appended;
+    w->sum.duplicates += result->duplicates;
+    w->sum.conflicts += result->conflicts;
+    w->sum.late += result->late;
+    w->sum.expired += result->expired;
+    w->sum.ahead += result->ahead;
+}
+
+static bool is_full(eop_import *w) {
+    if (w->conflicts == NULL) {
+        w->conflicts = eop_json_array();
+    }
+    return eop_json_size(w->conflicts) >= EOP_IMPORT_CONFLICTS;
+}
+
+static void put_conflict(eop_import *w, const edgeops_verdict *verdict, const char *asset,
+                         edgeops_time time, int64_t seq, uint64_t line,
+                         const edgeops_value *value) {
+    eop_json *item = eop_json_object();
+    eop_json_set_string(item, "asset", asset);
+    eop_json_set_time(item, "time", time);
+    eop_json_set_integer(item, "seq", seq);
+    if (line > 0) {
+        eop_json_set_integer(item, "line", (int64_t)line);
+    }
+    eop_json_set_string(item, "channel", verdict->channel);
+    eop_json_set(item, "stored", eop_value_json(&verdict->stored));
+    eop_json_set(item, "new", eop_value_json(value));
+    eop_json_append(w->conflicts, item);
+}
+
+static edgeops_value sample_value(const edgeops_sample *sample, const char *channel) {
+    for (size_t i = 0; i < sample->count; i++) {
+        if (strcmp(sample->channels[i], channel) == 0) {
+            return sample->values[i];
+        }
+    }
+    return (edgeops_value){.type = EDGEOPS_TYPE_NULL};
+}
+
+edgeops_status eop_import_conflicts(eop_import *w) {
+    edgeops_append_result result = EDGEOPS_APPEND_RESULT_INIT;
+    edgeops_append_options options = EDGEOPS_APPEND_OPTIONS_INIT;
+    options.verdicts = 1;
+    if (is_full(w)) {
+        return EDGEOPS_OK;
+    }
+    edgeops_status status =
+        edgeops_store_append(&result, w->call->node->store, w->samples, w->sample_count, &options);
+    for (size_t i = 0; status == EDGEOPS_OK && i < result.verdict_count && !is_full(w); i++) {
+        const edgeops_verdict *verdict = &result.verdicts[i];
+        const edgeops_sample *sample = &w->samples[i];
+        if (verdict->outcome == EDGEOPS_OUTCOME_CONFLICT) {
+            edgeops_value value = sample_value(sample, verdict->channel);
+            put_conflict(w, verdict, sample->asset, sample->time, sample->seq, w->lines[i], &value);
+        }
+    }
+    edgeops_free(result.verdicts);
+    return status;
+}
+
+static edgeops_value table_value(const edgeops_table *table, uint64_t row, const char *channel) {
+    for (size_t i = 0; i < table->column_count; i++) {
+        if (strcmp(table->columns[i].name, channel) == 0) {
+            return edgeops_column_value(&table->columns[i], row);
+        }
+    }
+    return (edgeops_value){.type = EDGEOPS_TYPE_NULL};
+}
+
+edgeops_status eop_import_table_conflicts(eop_import *w, const edgeops_table *table) {
+    edgeops_append_result result = EDGEOPS_APPEND_RESULT_INIT;
+    edgeops_append_options options = EDGEOPS_APPEND_OPTIONS_INIT;
+    options.verdicts = 1;
+    if (is_full(w)) {
+        return EDGEOPS_OK;
+    }
+    edgeops_status status =
+        edgeops_store_append_tables(&result, w->call->node->store, table, 1, &options);
+    for (uint64_t i = 0; status == EDGEOPS_OK && i < result.verdict_count && !is_full(w); i++) {
+        const edgeops_verdict *verdict = &result.verdicts[i];
+        if (verdict->outcome == EDGEOPS_OUTCOME_CONFLICT) {
+            edgeops_value value = table_value(table, i, verdict->channel);
+            put_conflict(w, verdict, table->asset, table->times[i],
+                         table->seqs != NULL ? table->seqs[i] : 0, 0, &value);
+        }
+    }
+    edgeops_free(result.verdicts);
+    return status;
+}
+
+static void put_shown(eop_buf *buf, const eop_json *item, const char *key) {
+    char *text = eop_json_print(eop_json_get(item, key));
+    eop_buf_printf(buf, "%.80s", text != NULL ? text : "?");
+    eop_free(text);
+}
+
+void eop_import_tell_conflicts(eop_import *w) {
+    const eop_json *first = eop_json_first(w->conflicts);
+    eop_buf buf = {0};
+    if (w->sum.conflicts == 0) {
+        return;
+    }
+    eop_buf_printf(&buf,
+                   "%" PRIu64 " rows are not stored: the store has other values for their time and "
+                   "seq",
+                   w->sum.conflicts);
+    if (first != NULL) {
+        eop_buf_printf(&buf, "; the first, %s of '%s', channel '%s': stored ",
+                       eop_json_string(first, "time", "?"), eop_json_string(first, "asset", "?"),
+                       eop_json_string(first, "channel", "?"));
+        put_shown(&buf, first, "stored");
+        eop_buf_puts(&buf, ", new ");
+        put_shown(&buf, first, "new");
+    }
+    eop_buf_puts(&buf, "; import them as another asset, tell them apart by a seq_column, or remove "
+                       "what is stored");
+    eop_json_append_string(w->warnings, buf.failed ? "out of memory" : buf.data);
+    eop_buf_dispose(&buf);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* CSV and JSON lines, plain or compressed: one row a sample. */
+#include "node/files/import_table.h"
+
+static edgeops_status take_rows(eop_import *w, eop_table_reader *reader) {
+    edgeops_status status = EDGEOPS_OK;
+    while (status == EDGEOPS_OK && w->bad_status == EDGEOPS_OK && !eop_job_canceled(w->job)) {
+        eop_table_row row;
+        status = eop_table_reader_next(reader, &row);
+        if (status == EDGEOPS_OK) {
+            status = eop_import_put(w, &row.sample, row.line);
+        }
+        if (status == EDGEOPS_OK && eop_import_is_full(w)) {
+            status = eop_import_flush(w);
+            eop_import_progress(w, eop_table_reader_offset(reader), 0);
+        }
+    }
+    return eop_job_canceled(w->job) ? eop_fail(EDGEOPS_E_CANCELED, "node", "ended on request")
+                                    : status;
+}
+
+/* A bad row ends the import: the good ones before it are stored. */
+static edgeops_status keep_good(eop_import *w) {
+    eop_kept_error kept;
+    eop_keep_error(&kept);
+    edgeops_status status = eop_import_flush(w);
+    return status == EDGEOPS_OK ? eop_fail_kept(&kept) : status;
+}
+
+static edgeops_status read_rows(eop_import *w, eop_table_reader *reader) {
+    const eop_table_column *channels = NULL;
+    edgeops_status status = take_rows(w, reader);
+    if (status == EDGEOPS_DONE) {
+        status = eop_import_flush(w);
+    } else if (status == EDGEOPS_E_INVALID || status == EDGEOPS_E_LIMIT) {
+        status = keep_good(w);
+    }
+    if (status == EDGEOPS_OK) {
+        size_t count = eop_table_reader_channels(reader, &channels);
+        status = eop_import_declare(w, channels, count);
+    }
+    return status;
+}
+
+/* The list of refused rows is of use, whatever became of the others. */
+static edgeops_status end_list(eop_import *w, edgeops_status status) {
+    eop_kept_error kept;
+    eop_keep_error(&kept);
+    edgeops_status written = eop_import_flush_bad(w);
+    return status != EDGEOPS_OK && written == EDGEOPS_OK ? eop_fail_kept(&kept) : written;
+}
+
+edgeops_status eop_import_rows(eop_import *w, int fd) {
+    eop_table_reader *reader = NULL;
+    eop_table_options *o = &w->args.options;
+    o->on_known = eop_import_known;
+    o->on_bad = eop_import_bad;
+    if (w->call->output >= 0) {
+        eop_buf_puts(&w->bad, "line,column,reason,text\n");
+    }
+    edgeops_status status = eop_table_reader_open(&reader, fd, o);
+    if (status == EDGEOPS_OK) {
+        status = read_rows(w, reader);
+        w->report = eop_table_reader_report(reader);
+    }
+    eop_table_reader_close(reader);
+    return end_list(w, status);
+}
