@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bytes of a descriptor, gunzipped where they are gzip: several members one after the other, and
- * the zeros that pad a tape block. Reads what is there and waits for no more. */
+/* Bytes of a descriptor, unpacked where they are compressed: several members one after the other,
+ * and the zeros that pad a tape block. Reads what is there and waits for no more than its first
+ * bytes, which tell what it is. */
 #include "codec/input.h"
 
-#include <limits.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "codec/deflate.h"
+#include "codec/decompress.h"
 
 #define BUFFER_BYTES ((size_t)64 << 10)
 
@@ -19,12 +19,13 @@ struct eop_input {
     const char *what;
     uint64_t taken;
     bool sniffed;
-    bool at_end;    /* of the descriptor */
-    bool gzip;      /* z is alive */
-    bool in_member; /* of the gzip file: its trailer has not come yet */
-    size_t used;    /* of buffer: given away or inflated */
+    bool at_end;  /* of the descriptor */
+    bool checked; /* what was unpacked begins like a text */
+    eop_packing packing;
+    eop_decompress *packed;
+    bool in_member; /* of compressed data: its end has not come yet */
+    size_t used;    /* of buffer: given away or unpacked */
     size_t filled;
-    z_stream z;
     unsigned char buffer[BUFFER_BYTES];
 };
 
@@ -60,78 +61,146 @@ static edgeops_status fill(eop_input *in, size_t want) {
     return EDGEOPS_OK;
 }
 
-static bool at_gzip(const eop_input *in) {
-    return in->filled - in->used >= 2 && in->buffer[in->used] == 0x1f &&
-           in->buffer[in->used + 1] == 0x8b;
+typedef struct foreign {
+    const char *magic;
+    size_t size;
+    const char *name; /* what it is, and what to do */
+} foreign;
+
+#define MAGIC(text) text, sizeof(text) - 1
+
+/* What people hand in that is no text, each by bytes that no text has. */
+static const foreign foreigners[] = {
+    {MAGIC("PK\x03\x04"), "a zip archive; unpack it and take the file in it"},
+    {MAGIC("PAR1\x15"), "a Parquet file; give it a name that ends in .parquet, or save it as CSV"},
+    {MAGIC("ARROW1\0"), "an Arrow file; give it a name that ends in .arrow, or save it as CSV"},
+    {MAGIC("\x93NUMPY"), "a NumPy file; give it a name that ends in .npy, or save it as CSV"},
+    {MAGIC("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), "a spreadsheet (xls); save the sheet as CSV"},
+    {MAGIC("\x89HDF\r\n\x1a\n"), "an HDF5 file; save the table as CSV"},
+    {MAGIC("SQLite format 3\0"), "an SQLite database; export the table as CSV"},
+    {MAGIC("\x04\x22\x4d\x18"), "lz4 data; unpack it first: lz4 -d FILE"},
+    {MAGIC("\x1f\x9d"), "data of compress (.Z); unpack it first: uncompress FILE"},
+    {MAGIC("LZIP\x01"), "lzip data; unpack it first: lzip -d FILE"},
+    {MAGIC("7z\xbc\xaf\x27\x1c"), "a 7z archive; unpack it and take the file in it"},
+    {MAGIC("Rar!\x1a\x07"), "a rar archive; unpack it and take the file in it"},
+};
+
+/* A byte more could tell. */
+static bool may_be_foreign(const void *data, size_t size) {
+    bool may = false;
+    for (size_t i = 0; i < sizeof(foreigners) / sizeof(foreigners[0]); i++) {
+        const foreign *f = &foreigners[i];
+        may = may || (size < f->size && memcmp(data, f->magic, size) == 0);
+    }
+    return may;
+}
+
+/* A zip by the name of its first member, which follows 30 bytes. */
+static const char *name_zip(const char *data, size_t size) {
+    const char *first = data + (size < 30 ? size : 30);
+    const size_t left = size - (size_t)(first - data);
+    if (left >= 4 && (memcmp(first, "[Con", 4) == 0 || memcmp(first, "xl/", 3) == 0 ||
+                      memcmp(first, "_rel", 4) == 0)) {
+        return "a spreadsheet (xlsx); save the sheet as CSV";
+    }
+    return memmem(first, left < 256 ? left : 256, ".npy", 4) != NULL
+               ? "a NumPy archive; give it a name that ends in .npz, or save it as CSV"
+               : foreigners[0].name;
+}
+
+/* Refuses what is known to be no text. */
+static edgeops_status check_text(const eop_input *in, const char *data, size_t size) {
+    const char *name = NULL;
+    for (size_t i = 0; i < sizeof(foreigners) / sizeof(foreigners[0]) && name == NULL; i++) {
+        const foreign *f = &foreigners[i];
+        if (size >= f->size && memcmp(data, f->magic, f->size) == 0) {
+            name = i == 0 ? name_zip(data, size) : f->name;
+        }
+    }
+    if (size >= 262 && memcmp(data + 257, "ustar", 5) == 0 && memchr(data, 0, 257) != NULL) {
+        name = "a tar archive; unpack it and take the file in it";
+    }
+    return name == NULL
+               ? EDGEOPS_OK
+               : eop_fail(EDGEOPS_E_UNSUPPORTED, "codec", "%s: this is %s", in->what, name);
+}
+
+/* What the next bytes are, by as few of them as can tell. */
+static edgeops_status next_kind(eop_input *in, eop_packing *packing) {
+    bool more = true;
+    edgeops_status status = fill(in, 1);
+    while (status == EDGEOPS_OK && more) {
+        const unsigned char *data = in->buffer + in->used;
+        const size_t held = in->filled - in->used;
+        *packing = eop_decompress_kind(data, held, &more);
+        more = (more || may_be_foreign(data, held)) && !in->at_end;
+        status = more ? fill(in, held + 1) : EDGEOPS_OK;
+    }
+    return status;
 }
 
 static edgeops_status sniff(eop_input *in) {
-    edgeops_status status = fill(in, 2);
-    if (status != EDGEOPS_OK) {
-        return status;
+    edgeops_status status = next_kind(in, &in->packing);
+    if (status == EDGEOPS_OK && in->filled >= 4 && memcmp(in->buffer, "PK\x03\x04", 4) == 0) {
+        status = fill(in, 512); /* for the names in it */
     }
-    in->sniffed = true;
-    if (!at_gzip(in)) {
-        return EDGEOPS_OK;
+    if (status == EDGEOPS_OK) {
+        status = check_text(in, (const char *)in->buffer, in->filled);
     }
-    status = eop_inflate_begin(&in->z, MAX_WBITS + 32);
-    if (status != EDGEOPS_OK) {
-        return status;
+    if (status == EDGEOPS_OK && in->packing != EOP_PACKED_NOT) {
+        in->in_member = true;
+        status = eop_decompress_new(&in->packed, in->packing, in->what);
     }
-    in->gzip = true;
-    in->in_member = true;
-    return EDGEOPS_OK;
+    in->sniffed = status == EDGEOPS_OK;
+    return status;
 }
 
 /* Behind a member comes another one, or zeros that pad a tape block, or nothing. */
 static edgeops_status next_member(eop_input *in) {
-    edgeops_status status = fill(in, 2);
+    edgeops_status status = fill(in, 1);
     while (status == EDGEOPS_OK && in->used < in->filled && in->buffer[in->used] == 0) {
         in->used++;
-        status = fill(in, 2);
+        status = fill(in, 1);
+    }
+    eop_packing packing = EOP_PACKED_NOT;
+    if (status == EDGEOPS_OK && in->used < in->filled) {
+        status = next_kind(in, &packing);
     }
     if (status != EDGEOPS_OK || in->used == in->filled) {
         return status;
     }
-    if (!at_gzip(in) || inflateReset(&in->z) != Z_OK) {
-        return eop_fail(EDGEOPS_E_CORRUPT, "codec", "%s: there is something behind the gzip data",
-                        in->what);
+    if (packing != in->packing) {
+        return eop_fail(EDGEOPS_E_CORRUPT, "codec", "%s: there is something behind the %s data",
+                        in->what, eop_decompress_name(in->packing));
     }
     in->in_member = true;
-    return EDGEOPS_OK;
+    return eop_decompress_again(in->packed);
 }
 
-static edgeops_status inflate_some(eop_input *in, char *data, size_t size, size_t *got) {
-    in->z.next_out = (unsigned char *)data;
-    in->z.avail_out = size < UINT_MAX ? (uInt)size : UINT_MAX;
-    const uInt room = in->z.avail_out;
-    while (in->in_member && in->z.avail_out == room) {
-        edgeops_status status = fill(in, 1);
-        if (status != EDGEOPS_OK) {
-            return status;
-        }
-        if (in->used == in->filled) {
-            return eop_fail(EDGEOPS_E_CORRUPT, "codec", "%s: the gzip data ends too early",
-                            in->what);
-        }
-        in->z.next_in = in->buffer + in->used;
-        in->z.avail_in = (uInt)(in->filled - in->used);
-        int rc = inflate(&in->z, Z_NO_FLUSH);
-        in->used = in->filled - in->z.avail_in;
-        if (rc == Z_STREAM_END) {
+/* Gives what the library still holds before it reads on: whoever writes a pipe may wait. */
+static edgeops_status unpack_some(eop_input *in, char *data, size_t size, size_t *got) {
+    eop_decompress_io io = {.out = (unsigned char *)data, .out_size = size};
+    while (in->in_member && io.out_size == size) {
+        io.in = in->buffer + in->used;
+        io.in_size = in->filled - in->used;
+        const bool starved = io.in_size == 0;
+        edgeops_status status = eop_decompress_some(in->packed, &io);
+        in->used = in->filled - io.in_size;
+        if (status == EDGEOPS_DONE) {
             in->in_member = false;
             status = next_member(in);
-            if (status != EDGEOPS_OK) {
-                return status;
+        } else if (status == EDGEOPS_OK && starved && io.out_size == size) {
+            status = fill(in, 1);
+            if (status == EDGEOPS_OK && in->used == in->filled) {
+                return eop_fail(EDGEOPS_E_CORRUPT, "codec", "%s: the %s data ends too early",
+                                in->what, eop_decompress_name(in->packing));
             }
-        } else if (rc == Z_MEM_ERROR) {
-            return eop_fail_nomem("codec");
-        } else if (rc != Z_OK && rc != Z_BUF_ERROR) {
-            return eop_fail(EDGEOPS_E_CORRUPT, "codec", "%s: broken gzip data (%s)", in->what,
-                            in->z.msg != NULL ? in->z.msg : "unknown format");
+        }
+        if (status < 0) {
+            return status;
         }
     }
-    *got = room - in->z.avail_out;
+    *got = size - io.out_size;
     return EDGEOPS_OK;
 }
 
@@ -150,14 +219,17 @@ edgeops_status eop_input_open(eop_input **out, int fd, int cancel_fd, const char
 }
 
 edgeops_status eop_input_read(eop_input *input, char *data, size_t size, size_t *got) {
-    if (!input->sniffed) {
-        edgeops_status status = sniff(input);
-        if (status != EDGEOPS_OK) {
-            return status;
-        }
+    edgeops_status status = input->sniffed ? EDGEOPS_OK : sniff(input);
+    if (status != EDGEOPS_OK) {
+        return status;
     }
-    if (input->gzip) {
-        return inflate_some(input, data, size, got);
+    if (input->packed != NULL) {
+        status = unpack_some(input, data, size, got);
+        if (status == EDGEOPS_OK && !input->checked) {
+            input->checked = true;
+            status = check_text(input, data, *got);
+        }
+        return status;
     }
     size_t held = input->filled - input->used;
     if (held == 0) {
@@ -176,8 +248,8 @@ uint64_t eop_input_taken(const eop_input *input) {
 }
 
 void eop_input_close(eop_input *input) {
-    if (input != NULL && input->gzip) {
-        inflateEnd(&input->z);
+    if (input != NULL) {
+        eop_decompress_free(input->packed);
     }
     eop_free(input);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bytes of a descriptor, gunzipped where it is gzip (RFC 1952). */
+/* Bytes of a descriptor, unpacked where they are gzip, bzip2, xz or zstd. */
 #ifndef EOP_CODEC_INPUT_H
 #define EOP_CODEC_INPUT_H
 
@@ -15,7 +15,8 @@ typedef struct eop_input eop_input;
  * eop_read_some(). */
 edgeops_status eop_input_open(eop_input **out, int fd, int cancel_fd, const char *what);
 /** Reads what is there, at most size bytes, at least one; *got is 0 at the end only.
- *  E_IO; E_CANCELED; E_CORRUPT for bad or cut gzip data. */
+ *  E_IO; E_CANCELED; E_CORRUPT for bad or cut compressed data; E_UNSUPPORTED for what is known not
+ *  to be text (zip, tar, Parquet, spreadsheets, other compressions), with what to do. */
 edgeops_status eop_input_read(eop_input *input, char *data, size_t size, size_t *got);
 /** Bytes taken from the descriptor. */
 uint64_t eop_input_taken(const eop_input *input);

@@ -15,7 +15,8 @@ MAY_USE = {room: set(filter(None, below.split(","))) for room, below in (arg.spl
 OWNERS = {
     "uv.h": {"platform"}, "dlfcn.h": {"platform"},
     "cjson/cJSON.h": {"codec"}, "zlib.h": {"codec"},
-    "sqlite3.h": {"catalog", "store"}, "zstd.h": {"column"},
+    "sqlite3.h": {"catalog", "store"}, "zstd.h": {"column", "codec"}, "zstd_errors.h": {"codec"},
+    "bzlib.h": {"codec"}, "lzma.h": {"codec"},
     "archive.h": {"workflow"}, "archive_entry.h": {"workflow"},
     "Python.h": {"worker"},
 }
