@@ -98,12 +98,8 @@ static bool keep_option(cli_call *call, const cli_option *option, const char *te
                           option->kind == CLI_INTEGER ? " whole" : "", text);
         return false;
     }
-    if (option->kind == CLI_TIME && !cli_parse_time(&time, text) &&
-        !cli_parse_integer(&integer, text)) {
-        *code = cli_usage(call,
-                          "--%s wants a time such as 2026-01-31T08:00:00Z, or nanoseconds since "
-                          "1970, not '%s'",
-                          option->name, text);
+    if (option->kind == CLI_TIME && edgeops_time_parse(&time, text) != EDGEOPS_OK) {
+        *code = cli_usage(call, "--%s: %s", option->name, edgeops_error_last()->message);
         return false;
     }
     if (option->kind == CLI_DURATION &&

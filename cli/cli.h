@@ -17,7 +17,7 @@ typedef enum cli_kind {
     CLI_FILE, /**< text, completed with file names */
     CLI_INTEGER,
     CLI_NUMBER,
-    CLI_TIME,     /**< ISO 8601 or nanoseconds since 1970 */
+    CLI_TIME,     /**< what edgeops_time_parse() reads */
     CLI_DURATION, /**< such as 20ms */
     CLI_LIST,     /**< may be given again; as an argument: an array */
     CLI_WORDS,    /**< texts with commas between them; as an argument: an array */

@@ -308,7 +308,7 @@ static const cli_option simulate_options[] = {
     TEXT("seed", "N", NULL, "seed of the model (default 1)"),
     TEXT("rate", "HZ", NULL, "samples a second of asset time; how fast they are sent is --speed (1: at this rate by the wall clock)"),
     TEXT("speed", "X", NULL, "times real time, 0: as fast as it goes (default 0; with --broker 1, but 0 with --count and without --rate)"),
-    TEXT("start", "TIME", NULL, "time of the first sample, or now (default: 2026-01-01; with --broker so that the last one is of now)"),
+    TEXT("start", "TIME", NULL, "time of the first sample, such as 2026-01-31, now or -1h (default: 2026-01-01; with --broker so that the last one is of now)"),
     TEXT("asset", "NAME", NULL, "name of the asset, in labels and on standard output"),
     ONE_OF("format", "csv jsonl", "FORMAT", NULL, "how samples are written to standard output (default csv)"),
     PATH("labels", "FILE", NULL, "write the labels there as CSV, as they become known"),

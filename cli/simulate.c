@@ -71,11 +71,8 @@ static int read_numbers(simulation *s, edgeops_virtual_options *options) {
     if (start == NULL && broker) {
         return start_live(s, options);
     }
-    if (start != NULL && strcmp(start, "now") == 0) {
-        options->start = cli_now();
-    } else if (start != NULL && !cli_parse_time(&options->start, start)) {
-        return cli_usage(call, "--start wants a time such as 2026-01-31T08:00:00Z, not '%s'",
-                         start);
+    if (start != NULL && edgeops_time_parse(&options->start, start) != EDGEOPS_OK) {
+        return cli_usage(call, "--start: %s", edgeops_error_last()->message);
     }
     return CLI_OK;
 }

@@ -48,8 +48,6 @@ const char *cli_nearest(const char *typed, const char *const *words, size_t coun
 bool cli_parse_seconds(double *out, const char *text);
 bool cli_parse_number(double *out, const char *text);
 bool cli_parse_integer(int64_t *out, const char *text);
-/** ISO 8601 with 'T' or blank, up to 9 digits of fraction, zone Z, +hh:mm or none (UTC). */
-bool cli_parse_time(edgeops_time *out, const char *text);
 /** "2026-01-02T03:04:05.123456789Z"; buf >= 40 bytes. */
 void cli_format_time(char *buf, edgeops_time time);
 edgeops_time cli_now(void);

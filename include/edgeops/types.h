@@ -135,6 +135,24 @@ typedef enum edgeops_label_rule {
     EDGEOPS_LABEL_RULE_LAST = 2      /**< reserved: the label of the newest row */
 } edgeops_label_rule;
 
+/** Reads a moment from text, as the operations' `start` and `end` do:
+ *  - ISO 8601: "2026-01-31T12:00:00.5Z" and its shorter forms such as "2026-01-31 12:00" and
+ *    "2026-01-31", the basic form "20260131T120000Z", offsets such as "+02", "+0200", "+02:00"; UTC
+ *    where there is none; digits of a fraction behind the ninth are cut off
+ *  - dates as digits alone: "20260131", "202601311200", "20260131120000", of 1900 to 2100
+ *  - numbers since 1970, also with a fraction or an exponent: of seconds below 1e11, of milliseconds
+ *    below 1e14, of microseconds below 1e17, else of nanoseconds. One below 1e8 that is not 0 is
+ *    refused: it may be a year or a count of anything
+ *  - "now", and durations before and after it: "-1h", "+30m", "now-1d" (units ns, us, ms, s, m, min,
+ *    h, d)
+ *
+ *  @param out   untouched on failure
+ *  @param text  blanks around a time do not count
+ *  @return EDGEOPS_OK; EDGEOPS_E_INVALID: not a time, or outside int64 (1677 to 2262)
+ *  Threads: any. Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_time_parse(edgeops_time *out,
+                                                                const char *text);
+
 /** Frees memory that a call gave to the caller, where the call says so.
  *
  *  @param memory  NULL is allowed

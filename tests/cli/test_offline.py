@@ -118,6 +118,24 @@ def test_import_counts_what_is_there_already(node):
     assert node.run("asset", "show", "twice", check=False).returncode == 3
 
 
+def test_moments_are_given_as_people_write_them(node, tmp_path):
+    now = int(time.time())
+    (tmp_path / "recent.csv").write_text("time,x\n" + "".join(f"{now - 7200 + i * 600},{i}\n" for i in range(12)))
+    node.run("data", "import", "recent", tmp_path / "recent.csv")
+
+    def rows(*options):
+        out = node.run("data", "export", "recent", "--format", "jsonl", *options).stdout
+        return [json.loads(line)["x"] for line in out.splitlines()]
+    assert rows("--end", "-1h") == rows("--start=now-1d", "--end=now-1h") == rows("--end", str(now - 3595)) == list(range(7))
+    assert rows("--start", str((now - 3605) * 1000)) == [6, 7, 8, 9, 10, 11] and rows("--start", "+10m") == []
+    for given in ("2025-01-01T00:00:58", "20250101T000058Z", "2025-01-01 01:00:58+01", "1735689658", "20250101000058"):
+        lines = node.run("data", "export", "seed", "--format", "jsonl", "--start", given, "--end", "2025-01-02").stdout
+        assert [json.loads(line)["x"] for line in lines.splitlines()] == [58, 59], given
+    for unclear in ("2025", "1000", "yesterday", "2025-02-30"):
+        done = node.run("data", "export", "seed", "--start", unclear, check=False)
+        assert done.returncode == 2 and f"--start: '{unclear}' is not a time" in done.stderr
+
+
 def test_export_head_and_stats_agree(node, tmp_path):
     rows = list(csv.DictReader(io.StringIO(node.run("data", "export", "seed").stdout)))
     assert [float(row["x"]) for row in rows] == list(range(60))

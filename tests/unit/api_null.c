@@ -78,6 +78,7 @@ static const entry fallible[] = {
     ENTRY(store_declare),
     ENTRY(store_open),
     ENTRY(store_read),
+    ENTRY(time_parse),
     ENTRY(store_read_into),
     ENTRY(store_set_durability),
     ENTRY(table_arrow),

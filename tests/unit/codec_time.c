@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/time.h"
+#include "codec/when.h"
 
 typedef struct time_case {
     const char *text;
@@ -347,6 +348,58 @@ Test(codec_time, the_repeated_and_the_missing_hour) {
     cr_assert(read_time(&time, &seen, times, "2024-03-31 03:00"));
     cr_assert(!seen.repeated && !seen.missing);
     eop_times_free(times);
+}
+
+Test(codec_time, moments_that_people_give) {
+    static const time_case cases[] = {
+        {"now", "2026-03-01T12:00:00Z"},
+        {"now-1d", "2026-02-28T12:00:00Z"},
+        {"now+90s", "2026-03-01T12:01:30Z"},
+        {"-1h", "2026-03-01T11:00:00Z"},
+        {"-30m", "2026-03-01T11:30:00Z"},
+        {"-1.5h", "2026-03-01T10:30:00Z"},
+        {"+2 h", "2026-03-01T14:00:00Z"},
+        {"2026-01-31", "2026-01-31T00:00:00Z"},
+        {"2026-01-31 08:30+02", "2026-01-31T06:30:00Z"},
+        {"20260131", "2026-01-31T00:00:00Z"},
+        {"1769848200", "2026-01-31T08:30:00Z"},
+        {"1769848200000", "2026-01-31T08:30:00Z"},
+        {"1769848200000000001", "2026-01-31T08:30:00.000000001Z"},
+        {"1.7698482E9", "2026-01-31T08:30:00Z"},
+        {"100000000", "1973-03-03T09:46:40Z"},
+        {"0", "1970-01-01T00:00:00Z"},
+        /* a year, seconds, nanoseconds? */
+        {"2026"},
+        {"1000"},
+        {"-86400"},
+        {"99999999"},
+        {"now "},
+        {"nowish"},
+        {"now1h"},
+        {"-1"},
+        {"-1 week"},
+        {"-9999999d"},
+        {"yesterday"},
+        {""},
+    };
+    const edgeops_time now = INT64_C(1772366400000000000);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[40] = "";
+        edgeops_time time = 42;
+        bool good = eop_when(&time, cases[i].text, now);
+        cr_expect_eq(good, cases[i].time != NULL, "%s", cases[i].text);
+        if (good && cases[i].time != NULL) {
+            eop_format_time(text, time);
+            cr_expect_str_eq(text, cases[i].time, "%s became %s", cases[i].text, text);
+        } else {
+            cr_expect_eq(time, 42, "%s", cases[i].text);
+        }
+    }
+    edgeops_time time = 0;
+    cr_expect_eq(edgeops_time_parse(&time, "2026-03-01T12"), EDGEOPS_OK);
+    cr_expect_eq(time, now);
+    cr_expect_eq(edgeops_time_parse(&time, "2026"), EDGEOPS_E_INVALID);
+    cr_expect_not_null(strstr(edgeops_error_last()->message, "'2026' is not a time"));
 }
 
 /* -- files of zones that nobody has -- */

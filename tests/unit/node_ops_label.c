@@ -130,7 +130,7 @@ Test(node_ops_label, many_at_once_all_or_none) {
     cr_expect(eq(sz, labels_now(), 4));
     must_fail(EDGEOPS_E_INVALID, "label.add_many",
               "{\"asset\":\"m/1\",\"items\":[{\"start\":\"0\",\"label\":\"p\"},"
-              "{\"start\":\"5\",\"end\":\"4\",\"label\":\"p\"}]}",
+              "{\"start\":\"2026-01-05\",\"end\":\"2026-01-04\",\"label\":\"p\"}]}",
               "before it starts");
     must_fail(EDGEOPS_E_INVALID, "label.add_many",
               "{\"items\":[{\"start\":\"0\",\"label\":\"p\"}]}", "items/0");
@@ -139,9 +139,11 @@ Test(node_ops_label, many_at_once_all_or_none) {
 }
 
 Test(node_ops_label, a_correction_says_only_what_was_wrong) {
-    must_do("label.add", "{\"asset\":\"m/1\",\"start\":\"10\",\"end\":\"20\",\"label\":\"l\","
-                         "\"author\":\"ann\"}");
-    eop_json *r = must("label.correct", "{\"id\":3,\"end\":\"30\",\"source\":\"cli\"}");
+    must_do("label.add",
+            "{\"asset\":\"m/1\",\"start\":\"2026-01-10\",\"end\":\"1768867200\",\"label\":\"l\","
+            "\"author\":\"ann\"}");
+    eop_json *r =
+        must("label.correct", "{\"id\":3,\"end\":\"1769731200000000030\",\"source\":\"cli\"}");
     cr_expect(eq(i64, eop_json_integer(r, "id", 0), 4));
     eop_json_free(r);
     r = must("label.history", "{\"id\":4}");
@@ -154,10 +156,12 @@ Test(node_ops_label, a_correction_says_only_what_was_wrong) {
     cr_expect(eq(str, (char *)eop_json_string(new, "label", ""), "l"));
     cr_expect(eq(str, (char *)eop_json_string(new, "author", ""), "ann"));
     cr_expect(eq(str, (char *)eop_json_string(new, "source", ""), "cli"));
-    cr_expect(eq(str, (char *)eop_json_string(new, "end", ""), "1970-01-01T00:00:00.000000030Z"));
+    cr_expect(eq(str, (char *)eop_json_string(new, "end", ""), "2026-01-30T00:00:00.000000030Z"));
     eop_json_free(r);
     must_fail(EDGEOPS_E_INVALID, "label.correct", "{\"id\":4}", "say what is right");
-    must_fail(EDGEOPS_E_INVALID, "label.correct", "{\"id\":4,\"end\":\"5\"}", "before it starts");
+    must_fail(EDGEOPS_E_INVALID, "label.correct", "{\"id\":4,\"end\":\"20260105\"}",
+              "before it starts");
+    must_fail(EDGEOPS_E_INVALID, "label.correct", "{\"id\":4,\"end\":\"5\"}", "'5' is not a time");
     must_fail(EDGEOPS_E_NOTFOUND, "label.correct", "{\"id\":3,\"label\":\"x\"}", "by label 4");
     must_fail(EDGEOPS_E_INVALID, "label.history", "{}", "one of asset and id");
 }

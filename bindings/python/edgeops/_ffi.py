@@ -274,6 +274,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "edgeops_version_string": (c_char_p, []),
     "edgeops_error_last": (POINTER(ErrorDetail), []),
     "edgeops_free": (None, [c_void_p]),
+    "edgeops_time_parse": (c_int, [POINTER(c_int64), c_char_p]),
     "edgeops_ctx_new": (c_int, [_OUT, c_void_p]),
     "edgeops_ctx_stop": (None, [c_void_p]),
     "edgeops_ctx_fd": (c_int, [c_void_p]),

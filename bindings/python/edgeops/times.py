@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Times in: int64 nanoseconds since 1970 UTC, exactly, or an exception.
 
-Taken are ints (nanoseconds), datetime64 of any unit (UTC), datetime and pandas.Timestamp with a time zone, and ISO 8601 text
-(UTC unless it has an offset). Floats are refused, since 1.7e9 could be seconds, and a double has no nanoseconds of this
+Taken are ints (nanoseconds), datetime64 of any unit (UTC), datetime and pandas.Timestamp with a time zone, and text by the
+rules of all readers: ISO 8601 (UTC unless it has an offset), "now", "-1h" (edgeops_time_parse() in types.h). Floats are refused, since 1.7e9 could be seconds, and a double has no nanoseconds of this
 century: from_seconds() converts them by a rule. NaT, what int64 nanoseconds do not reach (1677 to 2262) and fractions of a
-nanosecond are refused.
+nanosecond (but of text, where they are cut off) are refused.
 """
 from __future__ import annotations
 
+import ctypes
 import datetime
 import re
 from typing import Any, Union
@@ -15,11 +16,12 @@ from typing import Any, Union
 import numpy as np
 import numpy.typing as npt
 
+from . import _ffi
+
 TimeLike = Union[int, str, np.datetime64, np.integer[Any], datetime.datetime]
 Times = npt.NDArray[np.int64]
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
-_OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)$")
 _LEAST, _GREATEST = -2**63, 2**63 - 1
 _FLOAT = ("times are int64 nanoseconds since 1970 UTC or datetime64, not floats; edgeops.from_seconds(times) converts "
           "seconds, to the nearest nanosecond")
@@ -51,18 +53,12 @@ def _exact(times: Any) -> Times:
 
 
 def _text(text: str) -> int:
-    """ISO 8601; UTC unless it ends with an offset."""
-    shown, shift = text.strip(), 0
-    if shown.endswith(("Z", "z")):
-        shown = shown[:-1]
-    elif "T" in shown or " " in shown:
-        offset = _OFFSET.search(shown)
-        if offset:
-            shown = shown[:offset.start()]
-            shift = (1 if offset[1] == "+" else -1) * (int(offset[2]) * 60 + int(offset[3])) * 60 * 10**9
-    if not re.match(r"\d{4}", shown):
-        raise ValueError(f"{text!r} is not a time such as 2026-01-31T12:00:00Z")
-    return _fits(int(_exact(np.array(np.datetime64(shown)))[0]) - shift, text)
+    """By the library's rules: what edgeops_time_parse() reads."""
+    time = ctypes.c_int64()
+    status = _ffi.lib.edgeops_time_parse(ctypes.byref(time), text.replace("\0", "?").encode(errors="replace"))
+    if status != 0:
+        raise ValueError(str(_ffi.last_error(status)))
+    return time.value
 
 
 def nanoseconds(time: TimeLike) -> int:
@@ -95,6 +91,13 @@ def _moment(time: datetime.datetime) -> int:
     return _fits((passed.days * 86400 + passed.seconds) * 10**9 + passed.microseconds * 1000, time)
 
 
+def _given(time: TimeLike) -> int:
+    """The time of a sample is one that does not move."""
+    if isinstance(time, str) and re.match(r"\s*(now|[+-].*[a-z]$)", time):
+        raise ValueError(f"{time!r} is not the time of a sample; it counts from now")
+    return nanoseconds(time)
+
+
 def times_of(times: Any) -> Times:
     """Times of any of these forms as int64[n], contiguous. TypeError, ValueError."""
     if isinstance(times, np.ma.MaskedArray):
@@ -118,8 +121,7 @@ def times_of(times: Any) -> Times:
     if kind in "iu":
         return np.ascontiguousarray(array, np.int64)
     if kind in "OU":
-        return np.fromiter((nanoseconds(time) for time in array.tolist()) if kind == "U" else map(nanoseconds, array),
-                           np.int64, len(array))
+        return np.fromiter(map(_given, array.tolist() if kind == "U" else array), np.int64, len(array))
     if kind == "f":
         raise TypeError(_FLOAT)
     raise TypeError(f"times have the type {array.dtype}, expected int64 nanoseconds since 1970 UTC or datetime64")

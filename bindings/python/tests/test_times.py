@@ -70,6 +70,12 @@ def test_one_time():
     assert nanoseconds(datetime.datetime(1969, 12, 31, 23, 59, 59, 999999, datetime.timezone.utc)) == -1000
     assert nanoseconds("2026-01-01 00:00:00.000000001") == nanoseconds("2026-01-01") + 1
     assert nanoseconds("2026-01-01T01:30-0130") == nanoseconds("2026-01-01T03:00Z")
+    assert nanoseconds("2026-01-01 02:00+02") == nanoseconds("20260101") == nanoseconds("1767225600.0")
+    assert nanoseconds("2026-01-01T00:00:00.0000000019") == nanoseconds("2026-01-01") + 1
+    assert abs(nanoseconds("now-1h") - (time.time_ns() - 3600 * 10**9)) < 60 * 10**9
+    for bad in ("soon", "", "2026", "2026-13-01", "2026-01-01\0", "2026-01-01T00:00:00 CET"):
+        with pytest.raises(ValueError, match="is not a time"):
+            nanoseconds(bad)
     assert nanoseconds(-2**63) == -2**63 and nanoseconds(2**63 - 1) == 2**63 - 1
     with pytest.raises(ValueError, match="time zone"):
         nanoseconds(datetime.datetime(2026, 1, 1))

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "codec/number.h"
-#include "codec/time_text.h"
+#include "codec/when.h"
 #include "node/home/args.h"
 
 static void free_names(char **names) {
@@ -116,8 +116,7 @@ static edgeops_status read_share(const char *text, uint32_t by, double *part, ed
     if (parse_part(part, text)) {
         return EDGEOPS_OK;
     }
-    if (by == EDGEOPS_SPLIT_TIME && (text[0] < '0' || strpbrk(text, "-T") != NULL) &&
-        eop_time_text(time, NULL, NULL, text, strlen(text)) && *time != 0) {
+    if (by == EDGEOPS_SPLIT_TIME && eop_when(time, text, eop_now()) && *time != 0) {
         return EDGEOPS_OK;
     }
     if (by == EDGEOPS_SPLIT_GROUP && text[0] != '\0' && !(text[0] >= '0' && text[0] <= '9')) {

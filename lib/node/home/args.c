@@ -3,25 +3,8 @@
 
 #include "node/home/args.h"
 
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "codec/time_text.h"
-
-static bool parse_ns(edgeops_time *out, const char *text) {
-    char *end = NULL;
-    if ((text[0] < '0' || text[0] > '9') && text[0] != '-') {
-        return false;
-    }
-    errno = 0;
-    long long value = strtoll(text, &end, 10);
-    if (errno != 0 || *end != '\0' || end == text) {
-        return false;
-    }
-    *out = value;
-    return true;
-}
+#include "base/time.h"
+#include "codec/when.h"
 
 edgeops_status eop_arg_time(edgeops_time *out, const eop_json *args, const char *key,
                             edgeops_time otherwise) {
@@ -30,12 +13,11 @@ edgeops_status eop_arg_time(edgeops_time *out, const eop_json *args, const char 
         *out = otherwise;
         return EDGEOPS_OK;
     }
-    if (parse_ns(out, text) || eop_time_text(out, NULL, NULL, text, strlen(text))) {
+    if (eop_when(out, text, eop_now())) {
         return EDGEOPS_OK;
     }
-    return eop_fail(EDGEOPS_E_INVALID, "node",
-                    "%s: '%.64s' is not a time; write 2026-01-31T12:00:00Z or integer nanoseconds",
-                    key, text);
+    return eop_fail(EDGEOPS_E_INVALID, "node", "%s: '%.64s' is not a time; " EOP_WHEN_FORMS, key,
+                    text);
 }
 
 edgeops_status eop_arg_strings(const char ***out, size_t *count, const eop_json *args,

@@ -9,7 +9,7 @@
 /** The note of a thing that would run if a daemon ran it. */
 #define EOP_NOTE_NOT_STARTED "starts with 'edgeopsctl node serve'"
 
-/** ISO 8601 or integer nanoseconds, as text; absent: otherwise. E_INVALID names the key. */
+/** A text that edgeops_time_parse() reads; absent: otherwise. E_INVALID names the key. */
 edgeops_status eop_arg_time(edgeops_time *out, const eop_json *args, const char *key,
                             edgeops_time otherwise);
 /** Texts of an array, borrowed from args; *out free with eop_free, NULL when absent or empty. */
