@@ -27,9 +27,23 @@ static const mapping tls[] = {{"ca", "ca", AS_PATH},
                               {"cert", "cert", AS_PATH},
                               {"key", "key", AS_PATH},
                               {NULL, NULL, AS_TEXT}};
-static const mapping payload[] = {{"asset", "asset", AS_TEXT},         {"time", "time", AS_TEXT},
-                                  {"time-unit", "time_unit", AS_TEXT}, {"seq", "seq", AS_TEXT},
-                                  {"values", "values", AS_TEXT},       {NULL, NULL, AS_TEXT}};
+static const mapping payload[] = {{"format", "format", AS_TEXT},
+                                  {"asset", "asset", AS_TEXT},
+                                  {"channel", "channel", AS_TEXT},
+                                  {"time", "time", AS_TEXT},
+                                  {"time-unit", "time_unit", AS_TEXT},
+                                  {"time-format", "time_format", AS_TEXT},
+                                  {"time-zone", "time_zone", AS_TEXT},
+                                  {"on-missing-time", "on_missing_time", AS_TEXT},
+                                  {"seq", "seq", AS_TEXT},
+                                  {"values", "values", AS_TEXT},
+                                  {"decimal", "decimal", AS_TEXT},
+                                  {NULL, NULL, AS_TEXT}};
+static const mapping list[] = {{"list-name", "name", AS_TEXT},
+                               {"list-value", "value", AS_TEXT},
+                               {"list-time", "time", AS_TEXT},
+                               {"list-quality", "quality", AS_TEXT},
+                               {NULL, NULL, AS_TEXT}};
 
 static const mapping labels[] = {{"labels-asset", "asset", AS_TEXT}, {NULL, NULL, AS_TEXT}};
 
@@ -108,17 +122,42 @@ static void put_rest(cli_text *out, const cli_call *call, const json_value *base
     cli_text_dispose(&kept);
 }
 
-/* "topics" of the filters that an option gave; nothing when it gave none. */
-static void put_filters(cli_text *out, const cli_call *call, const char *option) {
-    const char *filter;
-    for (size_t i = 0; (filter = cli_get_nth(call, option, i)) != NULL; i++) {
+/* An array of what an option that may be repeated gave; nothing when it gave none. */
+static void put_array(cli_text *out, const cli_call *call, const char *option, const char *member) {
+    const char *text;
+    for (size_t i = 0; (text = cli_get_nth(call, option, i)) != NULL; i++) {
         if (i == 0) {
-            json_put_key(out, "topics");
+            json_put_key(out, member);
         }
         cli_puts(out, i == 0 ? "[" : ",");
-        json_put_string(out, filter, strlen(filter));
+        json_put_string(out, text, strlen(text));
     }
     cli_puts(out, cli_has(call, option) ? "]" : "");
+}
+
+static void put_payload(cli_text *out, const cli_call *call, const json_value *base) {
+    bool lists = any_given(call, list);
+    if (base == NULL && !lists && !any_given(call, payload) && !cli_has(call, "null")) {
+        return;
+    }
+    json_put_key(out, "payload");
+    cli_puts(out, "{");
+    for (const json_value *m = base != NULL ? base->first : NULL; m != NULL; m = m->next) {
+        const mapping *by = mapped_to(payload, m->key);
+        bool replaced = (by != NULL && cli_has(call, by->option)) ||
+                        (lists && strcmp(m->key, "list") == 0) ||
+                        (cli_has(call, "null") && strcmp(m->key, "null") == 0);
+        if (!replaced) {
+            json_put_key(out, m->key);
+            cli_put(out, m->raw, m->raw_size);
+        }
+    }
+    put_mapped(out, call, NULL, payload);
+    if (lists) {
+        put_object(out, call, "list", json_at(base, "list"), list);
+    }
+    put_array(out, call, "null", "null");
+    cli_puts(out, "}");
 }
 
 static void put_labels(cli_text *out, const cli_call *call, const json_value *base) {
@@ -136,7 +175,7 @@ static void put_labels(cli_text *out, const cli_call *call, const json_value *ba
         }
     }
     put_mapped(out, call, NULL, labels);
-    put_filters(out, call, "labels-topic");
+    put_array(out, call, "labels-topic", "topics");
     cli_puts(out, "}");
 }
 
@@ -174,9 +213,9 @@ static int put_source(cli_text *out, const cli_call *call) {
     cli_put_arguments(out, call);
     cli_puts(out, ",\"config\":{");
     put_rest(out, call, base);
-    put_filters(out, call, "topic");
+    put_array(out, call, "topic", "topics");
     put_object(out, call, "tls", json_at(base, "tls"), tls);
-    put_object(out, call, "payload", json_at(base, "payload"), payload);
+    put_payload(out, call, json_at(base, "payload"));
     put_labels(out, call, json_at(base, "labels"));
     cli_puts(out, "}");
     json_free(document);

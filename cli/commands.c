@@ -103,11 +103,22 @@ static const cli_option node_restore_options[] = {
     PATH("ca", "FILE", NULL, "certificates to trust (PEM)"), \
     PATH("cert", "FILE", NULL, "client certificate (PEM)"), \
     PATH("key", "FILE", NULL, "key of the client certificate (PEM)"), \
-    TEXT("asset", "TEMPLATE", NULL, "asset name made of the topic: {2} is its second level, {topic} all of it (the default)"), \
-    TEXT("time", "MEMBER", NULL, "member of the message that holds the time (default: time of arrival)"), \
+    ONE_OF("format", "json value databus", "FORMAT", NULL, "what messages are: JSON objects (default), one bare value such as 21.5, or those of Siemens' databus"), \
+    TEXT("asset", "TEMPLATE", NULL, "asset name: {2} is the second level of the topic, {topic} all of it (the default), {device} or {meta.id} a member of the message"), \
+    TEXT("channel", "TEMPLATE", NULL, "of --format value: channel name made of the topic, such as {3} (default value)"), \
+    TEXT("time", "MEMBER", NULL, "member of the message that holds the time (default: 'time', else the time of arrival)"), \
     ONE_OF("time-unit", "s ms us ns", "UNIT", NULL, "unit of a numeric time (default: by its size)"), \
+    TEXT("time-format", "FORMAT", NULL, "how times are written, such as '%d.%m.%Y %H:%M:%S' (default: ISO 8601 or a number)"), \
+    TEXT("time-zone", "NAME", NULL, "time zone of times without one, such as Europe/Vienna (default: UTC)"), \
+    ONE_OF("on-missing-time", "refuse arrival", "WHAT", NULL, "a message without its time: a dead letter, or the time of arrival, counted (default: refuse with --time)"), \
     TEXT("seq", "MEMBER", NULL, "member that distinguishes samples of one time"), \
-    TEXT("values", "MEMBER", NULL, "member that holds the values (default: the message itself)"), \
+    TEXT("values", "MEMBER", NULL, "member that holds the values (default: the message itself); a list there gives a sample for each element, or channels"), \
+    TEXT("list-name", "MEMBER", NULL, "member that names the elements of a list: each is a channel; '' makes samples of them"), \
+    TEXT("list-value", "MEMBER", NULL, "member with an element's value"), \
+    TEXT("list-time", "MEMBER", NULL, "member with an element's time (default: as --time)"), \
+    TEXT("list-quality", "MEMBER", NULL, "member with the quality code of an element's value"), \
+    LIST("null", "WORD", NULL, "text that means no value among numbers, beside NA, null, - and the like"), \
+    ONE_OF("decimal", ". ,", "SIGN", NULL, "decimal sign of numbers in quotes (default .)"), \
     INTEGER("max-assets", "N", NULL, "how many assets it may make (default 10000, at most 100000)"), \
     LIST("labels-topic", "FILTER", NULL, "topic filter whose messages are labels: {\"start\", \"end\", \"label\", \"author\", \"asset\"}"), \
     TEXT("labels-asset", "TEMPLATE", NULL, "whose labels they are, where the message does not say, made of the topic as in --asset")

@@ -196,9 +196,7 @@ static void count(edgeops_source *source, size_t bytes, const edgeops_append_res
 static void look_at_times(arrival *came, const edgeops_sample *samples, size_t n) {
     for (size_t i = 0; i < n; i++) {
         edgeops_time time = samples[i].time;
-        bool untimed = time == came->at;
-        came->untimed += untimed;
-        came->unset_clock += time < YEAR_2000 || (untimed && eop_clock_unset(time));
+        came->unset_clock += time < YEAR_2000 || (time == came->at && eop_clock_unset(time));
     }
 }
 
@@ -287,6 +285,7 @@ static edgeops_status take_message(edgeops_source *source, const char *topic, co
     if (status < 0) {
         return status == EDGEOPS_E_NOMEM ? status : EDGEOPS_E_INVALID;
     }
+    came->untimed = eop_payload_arrived_count(source->payload);
     look_at_times(came, samples, n);
     return append(source, samples, n, result);
 }
