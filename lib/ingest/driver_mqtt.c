@@ -46,6 +46,7 @@ typedef struct mqtt {
     atomic_bool fresh;  /* never had a link: what comes is of another one's session */
     bool dropped;       /* the link's thread: such a session was there */
     bool strays_logged; /* Paho's thread */
+    size_t matched;     /* Paho's thread: the filter that had the last topic */
 } mqtt;
 
 static bool is_full(edgeops_status status) {
@@ -101,10 +102,12 @@ static edgeops_status hand_over(mqtt *m) {
     return EDGEOPS_OK;
 }
 
-static bool is_asked_for(const mqtt *m, const char *topic) {
+static bool is_asked_for(mqtt *m, const char *topic) {
     const eop_mqtt_config *config = m->config;
     for (size_t i = 0; i < config->topic_count; i++) {
-        if (eop_topic_matches(config->topics[i].filter, topic)) {
+        size_t at = (m->matched + i) % config->topic_count;
+        if (eop_topic_matches(config->topics[at].filter, topic)) {
+            m->matched = at;
             return true;
         }
     }

@@ -302,7 +302,14 @@ static edgeops_status take_once(edgeops_source *source, const char *topic, const
     }
     edgeops_status status = take_message(source, topic, payload, size, came, result);
     if (status == EDGEOPS_OK && came->untimed > 0) {
+        bool full = eop_source_memory_full(source->memory);
         eop_source_memory_note(source->memory, &seen, topic, payload, size);
+        if (!full && eop_source_memory_full(source->memory)) {
+            eop_log_write(eop_ctx_log(source->ctx), EDGEOPS_LOG_WARN, "source",
+                          "'%s' has %u topics of messages without a time: retained ones of further "
+                          "topics are taken again at each connection",
+                          source->name, EOP_SOURCE_TOPICS_MAX);
+        }
     }
     return status;
 }
