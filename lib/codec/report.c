@@ -212,6 +212,7 @@ uint64_t eop_report_bad_count(const eop_report *report) {
     return report->bad;
 }
 
+EOP_PRINTF(2, 0)
 static void add_sentence(tallies *t, const char *format, va_list args) {
     char *text = eop_vformat(format, args);
     if (text != NULL) {
