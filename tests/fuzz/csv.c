@@ -96,13 +96,12 @@ static void read_all(const void *data, size_t size, const eop_csv_dialect *diale
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     eop_buf first = {0};
     eop_buf second = {0};
-    if (rewrite(&first, data, size) == EDGEOPS_DONE && first.size > 0 && first.size < (1 << 20)) {
-        /* A byte order mark in the middle may come to stand in front. */
-        if (memcmp(first.data, "\xef\xbb\xbf", first.size < 3 ? first.size : 3) != 0 &&
-            (rewrite(&second, first.data, first.size) != EDGEOPS_DONE ||
-             second.size != first.size || memcmp(first.data, second.data, first.size) != 0)) {
-            abort();
-        }
+    /* A record in front, so that what comes first is no byte order mark and names no format. */
+    eop_buf_puts(&first, "x\n");
+    if (rewrite(&first, data, size) == EDGEOPS_DONE && first.size < (1 << 20) &&
+        (rewrite(&second, first.data, first.size) != EDGEOPS_DONE || second.size != first.size ||
+         memcmp(first.data, second.data, first.size) != 0)) {
+        abort();
     }
     static const eop_csv_dialect dialects[] = {{0},
                                                {.separator = ", ", .quote = '\'', .escape = '\\'},
