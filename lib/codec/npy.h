@@ -7,18 +7,42 @@
 #include "edgeops/types.h"
 
 #define EOP_NPY_HEADER_MAX ((size_t)64 * 1024)
+#define EOP_NPY_NAME_MAX   128u /* bytes of a field's name */
 
-/** What an array of one or two dimensions holds. */
+/** What one element is, and what becomes of it. */
+typedef struct eop_npy_element {
+    edgeops_type type;   /**< STRING: texts of `characters`; else a type with a width */
+    uint32_t characters; /**< STRING */
+    bool ucs4;           /**< STRING: 4 bytes a character, else 1 (ASCII); ends at the first 0 */
+    bool half;           /**< FLOAT32 of a float16 */
+    bool time;           /**< INT64 of a datetime64 */
+    bool span;           /**< INT64 of a timedelta64 */
+    int64_t count;       /**< time, span: of the units below in one count */
+    int64_t ns;          /**< time, span: ns of a unit; 0: `months` or `parts` say it */
+    uint32_t months;     /**< time: months of a unit; else 0 */
+    int64_t parts;       /**< time, span: units in a nanosecond; else 0 */
+    bool swapped;        /**< in the other byte order */
+    bool gap;            /**< bytes between fields */
+    size_t item_bytes;   /**< in the file */
+} eop_npy_element;
+
+/** A field of a row. An array without fields is one field without a name. */
+typedef struct eop_npy_field {
+    char name[EOP_NPY_NAME_MAX + 1];
+    eop_npy_element element;
+    uint32_t length; /**< elements a row, 1 for a scalar */
+    size_t offset;   /**< in the row */
+} eop_npy_field;
+
+/** What an array holds. Dispose it after a good read. */
 typedef struct eop_npy {
-    edgeops_type type; /**< STRING: texts of `characters`; else a type with a width */
-    uint32_t characters;
-    bool ucs4;         /**< STRING: 4 bytes a character, else 1 (ASCII); ends at the first 0 */
-    bool time;         /**< INT64: of a datetime64 in `unit_ns` */
-    int64_t unit_ns;   /**< 1, 1000, 1,000,000 or 1,000,000,000; 0 where `time` is not set */
-    size_t item_bytes; /**< of one element */
-    bool swapped;      /**< elements are in the other byte order */
-    uint64_t rows;     /**< first dimension; 1 for an array without one */
-    uint32_t length;   /**< second dimension, 1 without one */
+    eop_npy_field *fields;
+    size_t field_count;
+    bool structured;     /**< its fields have names */
+    bool fortran;        /**< column by column: the first element of all rows, then the second */
+    uint32_t dimensions; /**< 0, 1 or 2 */
+    uint64_t rows;       /**< first dimension; 1 for an array without one */
+    size_t row_bytes;
     size_t header_bytes;
 } eop_npy;
 
@@ -28,8 +52,13 @@ const char *eop_npy_descr(edgeops_type type);
  * dimension. */
 void eop_npy_put_header(eop_buf *buf, const char *descr, uint64_t rows, uint32_t length);
 /** Reads a header from the front of data. DONE: data is too short, header_bytes is how much is
- * needed at least. E_UNSUPPORTED for objects, fields, complex numbers, Fortran order and more than
- * two dimensions; E_CORRUPT. what: names the array in errors. */
+ * needed at least. E_UNSUPPORTED for objects, complex numbers, fields in fields and more than two
+ * dimensions; E_CORRUPT; E_NOMEM. what: names the array in errors. */
 edgeops_status eop_npy_read_header(eop_npy *out, const char *data, size_t size, const char *what);
+void eop_npy_dispose(eop_npy *npy);
+
+/** The nanoseconds of a count of a datetime64 or timedelta64; parts of a nanosecond are cut off.
+ * False beyond int64; not for NaT (INT64_MIN). */
+bool eop_npy_time(int64_t *out, const eop_npy_element *element, int64_t count);
 
 #endif /* EOP_CODEC_NPY_H */

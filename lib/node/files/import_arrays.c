@@ -106,7 +106,7 @@ edgeops_status eop_import_arrays(eop_import *w, int fd, const char *channel) {
     const eop_npz_options options = {.what = o->what,
                                      .asset = o->asset,
                                      .time_array = o->time_column,
-                                     .time_unit = o->rules.times.unit,
+                                     .times = o->rules.times,
                                      .start = o->start,
                                      .period = o->period,
                                      .seq_array = o->seq_column,

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the reader of arrays share: the arrays of a file and what each is for.
+ * table_npz.c makes rows of them, npz_roles.c decides. */
+#ifndef EOP_CODEC_NPZ_PARTS_H
+#define EOP_CODEC_NPZ_PARTS_H
+
+#include "codec/npz_times.h"
+#include "codec/table_npz.h"
+
+typedef enum eop_npz_role {
+    EOP_NPZ_CHANNEL,
+    EOP_NPZ_TIMES,
+    EOP_NPZ_SEQS,
+    EOP_NPZ_LABELS,
+    EOP_NPZ_ASSETS,
+    EOP_NPZ_VALID,
+    EOP_NPZ_QUALITY,
+    EOP_NPZ_SKIPPED
+} eop_npz_role;
+
+/** An array, a field of one, or a column of one in two dimensions; and its rows of the batch. */
+typedef struct eop_npz_array {
+    char *name;
+    const char *channel; /**< inside name */
+    eop_npz_role role;
+    eop_npz_source *source; /**< NULL: it was not opened */
+    size_t field;
+    uint32_t first;  /**< element */
+    uint32_t length; /**< elements */
+    void *data;      /**< of a type with a width */
+    uint32_t *offsets;
+    eop_buf text;
+    uint8_t *valid; /**< what is no NaT, and not masked; NULL: all are there */
+    struct eop_npz_array *mask;
+    struct eop_npz_array *codes;
+    uint16_t *quality;
+} eop_npz_array;
+
+struct eop_npz {
+    eop_npz_options options;
+    int fd;
+    eop_zip zip;
+    eop_npz_source **sources;
+    size_t source_count;
+    eop_npz_array *arrays;
+    size_t count;
+    size_t capacity;
+    uint64_t rows;
+    eop_times *times_rules;
+    eop_npz_times by_time_as;
+    eop_report *report;
+    eop_npz_array *by_time;
+    eop_npz_array *by_seq;
+    eop_npz_array *labels;
+    eop_npz_array *assets;
+    eop_table_column *channels;
+    eop_npz_array **channel_arrays;
+    size_t channel_count;
+    /* rows */
+    size_t batch;
+    uint64_t at;   /**< rows before the batch */
+    size_t filled; /**< rows of the batch */
+    size_t given;  /**< of those */
+    size_t first;  /**< row of the batch that the last table begins with */
+    edgeops_time *times;
+    int64_t *seqs;
+    bool any;               /**< a row was given */
+    edgeops_time last_time; /**< of it */
+    int64_t last_seq;
+    eop_buf asset;
+    edgeops_column *columns;
+    edgeops_table table;
+};
+
+/** What an element of it is. */
+static inline const eop_npy_field *eop_npz_field(const eop_npz_array *a) {
+    return &a->source->npy.fields[a->field];
+}
+edgeops_status eop_npz_invalid(const eop_npz *npz, const eop_npz_array *a, const char *why);
+/** Opens what is not left out and splits it into arrays. */
+edgeops_status eop_npz_open_arrays(eop_npz *npz);
+/** Decides what each array is for, and makes the list of channels. */
+edgeops_status eop_npz_set_roles(eop_npz *npz);
+
+#endif /* EOP_CODEC_NPZ_PARTS_H */
