@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "codec/npy.h"
+#include "codec/table_npz.h"
 #include "codec/value.h"
 #include "node/control/job.h"
 #include "node/files/slices.h"
@@ -166,6 +167,7 @@ typedef struct asset_work {
     edgeops_summary *summary;
     uint64_t max_ordinal;
     uint64_t rows;
+    bool has_quality; /* a code in the channel that was written last */
 } asset_work;
 
 typedef edgeops_status (*slice_fn)(asset_work *w, const edgeops_table *table, uint64_t first,
@@ -200,9 +202,17 @@ static edgeops_status put_times(asset_work *w, const edgeops_table *table, uint6
     return eop_array_put(w->a, values + first, (size_t)(table->rows - first) * sizeof *values);
 }
 
+static void look_at_quality(asset_work *w, const edgeops_table *table, uint64_t first) {
+    const uint16_t *quality = table->columns[0].quality;
+    for (uint64_t i = first; quality != NULL && !w->has_quality && i < table->rows; i++) {
+        w->has_quality = quality[i] != EDGEOPS_QUALITY_NONE;
+    }
+}
+
 static edgeops_status put_numbers(asset_work *w, const edgeops_table *table, uint64_t first,
                                   void *user_data) {
     size_t row_bytes = *(const size_t *)user_data;
+    look_at_quality(w, table, first);
     return eop_array_put(w->a, (const char *)table->columns[0].data + first * row_bytes,
                          (size_t)(table->rows - first) * row_bytes);
 }
@@ -222,6 +232,21 @@ static edgeops_status put_valid(asset_work *w, const edgeops_table *table, uint6
     return status;
 }
 
+static edgeops_status put_quality(asset_work *w, const edgeops_table *table, uint64_t first,
+                                  void *user_data) {
+    static const uint16_t none = EDGEOPS_QUALITY_NONE;
+    const uint16_t *quality = table->columns[0].quality;
+    edgeops_status status = EDGEOPS_OK;
+    (void)user_data;
+    if (quality != NULL) {
+        return eop_array_put(w->a, quality + first, (size_t)(table->rows - first) * sizeof none);
+    }
+    for (uint64_t i = first; status == EDGEOPS_OK && i < table->rows; i++) {
+        status = eop_array_put(w->a, &none, sizeof none);
+    }
+    return status;
+}
+
 typedef struct text_work {
     eop_wide_texts array;
     eop_buf text;
@@ -233,6 +258,7 @@ static edgeops_status put_texts(asset_work *w, const edgeops_table *table, uint6
                                 void *user_data) {
     text_work *t = user_data;
     edgeops_status status = EDGEOPS_OK;
+    look_at_quality(w, table, first);
     for (uint64_t row = first; status == EDGEOPS_OK && row < table->rows; row++) {
         eop_buf_clear(&t->text);
         if (t->labels != NULL) {
@@ -276,48 +302,68 @@ static edgeops_status write_texts(asset_work *w, const char *name, const char *c
     return status == EDGEOPS_OK ? eop_array_end(w->a) : status;
 }
 
+/* The array of a channel: names that mean something else stand behind "channel/". */
+static char *array_name(const asset_work *w, const char *channel) {
+    return eop_format("%s%s", w->a->npz && eop_npz_name_is_taken(channel) ? "channel/" : "",
+                      channel);
+}
+
 static edgeops_status write_channel(asset_work *w, size_t number) {
     const edgeops_channel_info *info = &w->summary->channels[number];
     const char *descr = eop_npy_descr(info->type);
-    if (descr == NULL) {
-        return write_texts(w, info->name, info->name);
+    char *name = array_name(w, info->name);
+    edgeops_status status = name != NULL ? EDGEOPS_OK : eop_fail_nomem("node");
+    w->has_quality = false;
+    if (status == EDGEOPS_OK && descr == NULL) {
+        status = write_texts(w, name, info->name);
+    } else if (status == EDGEOPS_OK) {
+        size_t row_bytes = eop_type_width(info->type) * (info->length > 1 ? info->length : 1);
+        status = eop_array_begin(w->a, name, descr, w->rows, info->length > 1 ? info->length : 0,
+                                 row_bytes);
+        if (status == EDGEOPS_OK) {
+            status = each_slice(w, info->name, put_numbers, &row_bytes);
+        }
+        if (status == EDGEOPS_OK) {
+            status = eop_array_end(w->a);
+        }
     }
-    size_t row_bytes = eop_type_width(info->type) * (info->length > 1 ? info->length : 1);
-    edgeops_status status = eop_array_begin(w->a, info->name, descr, w->rows,
-                                            info->length > 1 ? info->length : 0, row_bytes);
-    if (status == EDGEOPS_OK) {
-        status = each_slice(w, info->name, put_numbers, &row_bytes);
-    }
-    return status == EDGEOPS_OK ? eop_array_end(w->a) : status;
+    eop_free(name);
+    return status;
 }
 
-static edgeops_status write_valid(asset_work *w, size_t number) {
+/* An array beside that of a channel. */
+static edgeops_status write_beside(asset_work *w, size_t number, const char *kind,
+                                   const char *descr, size_t bytes, slice_fn put) {
     const edgeops_channel_info *info = &w->summary->channels[number];
-    char *name = eop_format("valid/%s", info->name);
-    edgeops_status status =
-        name != NULL ? eop_array_begin(w->a, name, "|b1", w->rows, 0, 1) : eop_fail_nomem("node");
+    char *name = eop_format("%s/%s", kind, info->name);
+    edgeops_status status = name != NULL ? eop_array_begin(w->a, name, descr, w->rows, 0, bytes)
+                                         : eop_fail_nomem("node");
     eop_free(name);
     if (status == EDGEOPS_OK) {
-        status = each_slice(w, info->name, put_valid, NULL);
+        status = each_slice(w, info->name, put, NULL);
     }
     return status == EDGEOPS_OK ? eop_array_end(w->a) : status;
 }
 
-static edgeops_status check_names(const asset_work *w) {
-    static const char *const taken[] = {"times", "seqs", "labels"};
-    if (!w->a->npz && w->summary->channel_count != 1) {
+static bool has_nulls(const asset_work *w, size_t number) {
+    const edgeops_summary *s = w->summary;
+    return s->bucket_count > 0 && s->buckets[0].channels[number].nulls > 0;
+}
+
+/* A .npy has one array and no masks. Nulls of floats are NaN there, as NumPy's users expect. */
+static edgeops_status check_npy(const asset_work *w) {
+    const edgeops_channel_info *info = w->summary->channels;
+    if (w->a->npz) {
+        return EDGEOPS_OK;
+    }
+    if (w->summary->channel_count != 1) {
         return eop_fail(EDGEOPS_E_INVALID, "node",
                         "a .npy file holds one channel: choose it with --channel, or write a .npz");
     }
-    for (size_t k = 0; w->a->npz && k < w->summary->channel_count; k++) {
-        for (size_t i = 0; i < EOP_COUNT(taken); i++) {
-            if (strcmp(w->summary->channels[k].name, taken[i]) == 0) {
-                return eop_fail(EDGEOPS_E_EXISTS, "node",
-                                "channel '%s' would stand for the array of that name in the .npz: "
-                                "choose the others with --channel",
-                                taken[i]);
-            }
-        }
+    if (has_nulls(w, 0) && !eop_type_is_float(info->type)) {
+        return eop_fail(EDGEOPS_E_INVALID, "node",
+                        "channel '%s' has nulls, and %s has none in a .npy: write a .npz",
+                        info->name, eop_type_name(info->type));
     }
     return EDGEOPS_OK;
 }
@@ -337,20 +383,18 @@ static edgeops_status write_keys(asset_work *w) {
     return status;
 }
 
-static bool has_nulls(const asset_work *w, size_t number) {
-    const edgeops_summary *s = w->summary;
-    return s->bucket_count > 0 && s->buckets[0].channels[number].nulls > 0;
-}
-
 static edgeops_status write_all(asset_work *w) {
-    edgeops_status status = check_names(w);
+    edgeops_status status = check_npy(w);
     if (status == EDGEOPS_OK && w->a->npz && w->summary->channel_count > 0) {
         status = write_keys(w);
     }
     for (size_t k = 0; status == EDGEOPS_OK && k < w->summary->channel_count; k++) {
         status = write_channel(w, k);
         if (status == EDGEOPS_OK && w->a->npz && has_nulls(w, k)) {
-            status = write_valid(w, k);
+            status = write_beside(w, k, "valid", "|b1", 1, put_valid);
+        }
+        if (status == EDGEOPS_OK && w->a->npz && w->has_quality) {
+            status = write_beside(w, k, "quality", "<u2", sizeof(uint16_t), put_quality);
         }
     }
     if (status == EDGEOPS_OK && w->what->with_labels && w->a->npz &&

@@ -46,8 +46,9 @@ typedef struct eop_asset_arrays {
     edgeops_time end;
     bool with_labels;
 } eop_asset_arrays;
-/** times int64 (ns), seqs int64, each channel under its name, `valid/NAME` bool for one that has
- * nulls, labels with with_labels; in a .npy the one channel. *rows: how many. */
+/** times int64 (ns), seqs int64, each channel under its name or as `channel/NAME` where that means
+ * something else, `valid/NAME` bool for one that has nulls, `quality/NAME` uint16 for one with
+ * codes, labels with with_labels; in a .npy the one channel. *rows: how many. */
 edgeops_status eop_asset_arrays_write(uint64_t *rows, eop_arrays *a, const eop_asset_arrays *what);
 /** X float64[rows, columns], y texts, times int64 (ns), groups, split where there is one,
  * columns. */
