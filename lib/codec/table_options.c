@@ -11,6 +11,7 @@
 #include "base/time.h"
 #include "base/type.h"
 #include "codec/value.h"
+#include "codec/when.h"
 
 static edgeops_status take_texts(const char ***out, size_t *count, const eop_json *json,
                                  const char *key) {
@@ -178,11 +179,8 @@ static edgeops_status take_times(eop_table_args *a, const eop_json *json) {
         return eop_fail(EDGEOPS_E_INVALID, "codec",
                         "period: '%.32s' is not a duration such as 20ms", period);
     }
-    if (start != NULL && !eop_int64_text(&o->start, start, strlen(start)) &&
-        !eop_time_text(&o->start, NULL, NULL, start, strlen(start))) {
-        return eop_fail(EDGEOPS_E_INVALID, "codec",
-                        "start: '%.64s' is not a time; write 2026-01-31T12:00:00Z or integer "
-                        "nanoseconds",
+    if (start != NULL && !eop_when(&o->start, start, eop_now())) {
+        return eop_fail(EDGEOPS_E_INVALID, "codec", "start: '%.64s' is not a time; " EOP_WHEN_FORMS,
                         start);
     }
     return EDGEOPS_OK;

@@ -363,3 +363,16 @@ bool eop_time_text(edgeops_time *out, eop_time_seen *seen, const eop_times *time
     return (read_iso(&parts, text, size) && from_parts(out, seen, times, &parts, EOP_TIME_ISO)) ||
            read_comma(out, seen, times, text, size);
 }
+
+bool eop_time_end(edgeops_time *out, eop_time_seen *seen, const eop_times *times,
+                  edgeops_time start, const char *text, size_t size) {
+    eop_time_seen mine;
+    seen = seen != NULL ? seen : &mine;
+    if (!eop_time_text(out, seen, times, text, size)) {
+        return false;
+    }
+    if (seen->repeated && *out < start) {
+        *out = seen->second;
+    }
+    return true;
+}

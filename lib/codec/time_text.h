@@ -60,6 +60,9 @@ void eop_times_free(eop_times *times);
  *  @return false: it is no time, or outside int64 ns (1677 to 2262) */
 bool eop_time_text(edgeops_time *out, eop_time_seen *seen, const eop_times *times, const char *text,
                    size_t size);
+/** The end of what began at `start`: of a local time that came twice the one that is not before it. */
+bool eop_time_end(edgeops_time *out, eop_time_seen *seen, const eop_times *times,
+                  edgeops_time start, const char *text, size_t size);
 /** A number that was scanned: JSON's. `text` is what eop_decimal_scan() took. */
 bool eop_time_number(edgeops_time *out, eop_time_seen *seen, const eop_times *times,
                      const eop_decimal *decimal, const char *text, size_t size);

@@ -10,7 +10,7 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "codec/payload.h"
-#include "codec/time_text.h"
+#include "codec/rules.h"
 
 #define LABELS_MAX 10000u
 #define SOURCE_MAX 256u
@@ -22,7 +22,7 @@ struct eop_label_reader {
     eop_payload *payload;
     char **filters;
     size_t filter_count;
-    eop_times *times; /**< by the configured unit */
+    eop_times *times;
     char *kind;
     char *source;
     edgeops_label *labels;
@@ -107,7 +107,9 @@ edgeops_status eop_label_reader_new(eop_label_reader **out, const eop_json *conf
     if (reader == NULL) {
         return eop_fail_nomem("source");
     }
-    const eop_times_options times = {.unit = eop_json_string(config, "time_unit", NULL)};
+    const eop_times_options times = {.unit = eop_json_string(config, "time_unit", NULL),
+                                     .format = eop_json_string(config, "time_format", NULL),
+                                     .zone = eop_json_string(config, "time_zone", NULL)};
     reader->kind = eop_strdup(kind);
     reader->source = eop_strdup(source);
     edgeops_status status = eop_times_new(&reader->times, &times);
@@ -188,11 +190,21 @@ static const edgeops_value *part_of(const edgeops_sample *sample, part which) {
     return NULL;
 }
 
-static edgeops_status read_time(edgeops_time *out, const eop_label_reader *reader,
-                                const edgeops_value *value, const char *what, size_t index) {
-    if (!eop_time_text(out, NULL, reader->times, value->as.str, value->size)) {
-        return eop_fail(EDGEOPS_E_INVALID, "source", "label %zu: %s '%.*s' is not a time",
-                        index + 1, what, value->size < 40 ? (int)value->size : 40, value->as.str);
+static edgeops_status bad_time(const edgeops_value *value, const char *what, size_t index) {
+    return eop_fail(EDGEOPS_E_INVALID, "source", "label %zu: %s '%.*s' is not a time", index + 1,
+                    what, value->size < 40 ? (int)value->size : 40, value->as.str);
+}
+
+static edgeops_status read_times(edgeops_label *out, const eop_label_reader *reader,
+                                 const edgeops_value *start, const edgeops_value *end,
+                                 size_t index) {
+    if (!eop_time_text(&out->start, NULL, reader->times, start->as.str, start->size)) {
+        return bad_time(start, "start", index);
+    }
+    out->end = out->start;
+    if (end != NULL && eop_rules_null(NULL, end->as.str, end->size) == NULL &&
+        !eop_time_end(&out->end, NULL, reader->times, out->start, end->as.str, end->size)) {
+        return bad_time(end, "end", index);
     }
     return EDGEOPS_OK;
 }
@@ -218,11 +230,7 @@ static edgeops_status read_label(eop_label_reader *reader, edgeops_label *out, s
                         label == NULL ? "text" : "start");
     }
     *out = (edgeops_label){.source = reader->from};
-    edgeops_status status = read_time(&out->start, reader, start, "start", index);
-    out->end = out->start;
-    if (status == EDGEOPS_OK && end != NULL) {
-        status = read_time(&out->end, reader, end, "end", index);
-    }
+    edgeops_status status = read_times(out, reader, start, end, index);
     texts[0] = asset != NULL ? keep(reader, asset->as.str, asset->size)
                              : keep(reader, sample->asset, strlen(sample->asset));
     texts[1] = keep(reader, label->as.str, label->size);

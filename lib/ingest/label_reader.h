@@ -12,7 +12,7 @@
 
 /* clang-format off */
 #define EOP_LABELS_MEMBER(key, text) \
-    "\"" key "\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":256,\"default\":\"" key "\",\"description\":\"" text "\"}"
+    "\"" key "\":{\"type\":\"string\",\"maxLength\":256,\"default\":\"" key "\",\"description\":\"" text "\"}"
 /** JSON Schema of a source's "labels" member. */
 #define EOP_LABELS_SCHEMA \
     "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"topics\"],\"description\":" \
@@ -24,11 +24,13 @@
     "\"members\":{\"type\":\"object\",\"additionalProperties\":false,\"description\":" \
     "\"members of the message; dots part levels\",\"properties\":{" \
     EOP_LABELS_MEMBER("asset", "may be absent") "," \
-    EOP_LABELS_MEMBER("start", "ISO 8601 or a number; absent: the member time") "," \
+    EOP_LABELS_MEMBER("start", "as times in payload; absent: the member time") "," \
     EOP_LABELS_MEMBER("end", "absent: a point in time") "," \
     EOP_LABELS_MEMBER("label", "what is said") "," \
     EOP_LABELS_MEMBER("author", "may be absent") "}}," \
-    "\"time_unit\":{\"enum\":[\"s\",\"ms\",\"us\",\"ns\"],\"description\":\"of times that are numbers; default: by magnitude\"}}}"
+    "\"time_unit\":{\"enum\":[\"s\",\"ms\",\"us\",\"ns\"],\"description\":\"of numbers; default: by size\"}," \
+    "\"time_format\":{\"type\":\"string\",\"description\":\"as in payload\"}," \
+    "\"time_zone\":{\"type\":\"string\"}}}"
 /* clang-format on */
 
 typedef struct eop_label_reader eop_label_reader;

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -72,6 +73,44 @@ Test(ingest_label_reader, members_have_other_names) {
     r = make("{\"topics\":[\"#\"],\"asset\":\"a\",\"members\":{\"start\":\"time\"}}");
     expect(r, "{\"time\":5,\"label\":\"c\"}",
            "a|5000000000|5000000000|c||mqtt:line/plant/m7/labels;");
+    eop_label_reader_free(r);
+}
+
+Test(ingest_label_reader, times_by_format_and_in_a_zone) {
+    eop_label_reader *r =
+        make("{\"topics\":[\"#\"],\"asset\":\"a\",\"time_format\":\"%d.%m.%Y %H:%M\","
+             "\"time_zone\":\"+02:00\"}");
+    expect(r, "{\"start\":\"01.01.2026 02:00\",\"end\":\"01.01.2026 03:00\",\"label\":\"x\"}",
+           "a|1767225600000000000|1767229200000000000|x||mqtt:line/plant/m7/labels;");
+    refuse(r, "{\"start\":\"2026-01-01T00:00:00Z\",\"label\":\"x\"}",
+           "start '2026-01-01T00:00:00Z'");
+    eop_label_reader_free(r);
+    r = make("{\"topics\":[\"#\"],\"asset\":\"a\"}");
+    expect(r, "{\"start\":\"20260101\",\"end\":\"2026-01-01 01:00\",\"label\":\"x\"}",
+           "a|1767225600000000000|1767229200000000000|x||mqtt:line/plant/m7/labels;");
+    expect(r, "{\"start\":\"1767225600\",\"end\":\"N/A\",\"label\":\"NA\"}",
+           "a|1767225600000000000|1767225600000000000|NA||mqtt:line/plant/m7/labels;");
+    eop_label_reader_free(r);
+    eop_json *json = NULL;
+    const char *const bad[] = {"{\"topics\":[\"#\"],\"time_zone\":\"Nowhere/City\"}",
+                               "{\"topics\":[\"#\"],\"time_format\":\"%d.%Q\"}",
+                               "{\"topics\":[\"#\"],\"time_format\":\"%d\",\"time_unit\":\"s\"}"};
+    for (size_t i = 0; i < 3; i++) {
+        cr_assert_eq(eop_json_parse(&json, bad[i], strlen(bad[i]), "labels", NULL), EDGEOPS_OK);
+        cr_expect_lt(eop_label_reader_new(&r, json, "mqtt", "line"), 0, "%s", bad[i]);
+        cr_expect_null(r);
+        eop_json_free(json);
+    }
+}
+
+Test(ingest_label_reader, the_end_in_a_repeated_hour) {
+    if (access("/usr/share/zoneinfo/Europe/Vienna", R_OK) != 0) {
+        cr_skip_test("no zone files are installed (package tzdata)");
+    }
+    eop_label_reader *r =
+        make("{\"topics\":[\"#\"],\"asset\":\"a\",\"time_zone\":\"Europe/Vienna\"}");
+    expect(r, "{\"start\":\"2023-10-29 02:50\",\"end\":\"2023-10-29 02:10\",\"label\":\"x\"}",
+           "a|1698540600000000000|1698541800000000000|x||mqtt:line/plant/m7/labels;");
     eop_label_reader_free(r);
 }
 
