@@ -338,7 +338,7 @@ static const cli_option replay_options[] = {
     LIST("where", "NAME=VALUE", NULL, "only rows with this text in that column"),
     TEXT("label-column", "NAME", NULL, "column with labels; it is not sent"),
     PATH("labels", "FILE", NULL, "write the labels there as CSV: runs of equal text are intervals"),
-    TEXT("separator", "CHAR", NULL, "between fields: , ; | or tab (default ,)"),
+    TEXT("separator", "CHAR", NULL, "between fields: one or two characters such as , ; |, or tab or blank (default ,)"),
     TEXT("count", "N", NULL, "how many rows at most"),
     TEXT("speed", "X", NULL, "times the speed of the recording, 0: as fast as it goes (default 1, on standard output 0)"),
     TEXT("rate", "HZ", NULL, "rows a second, instead of the recording's times"),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Plays a CSV file back as if its asset sent it now: as a source of a node, and for `simulate
+/* Plays a CSV file or JSON lines back as if its asset sent it now: as a source of a node, and for `simulate
  * replay`. Each running source has a thread that reads, waits until a row is due and emits it.
  * Others touch what that thread owns only before it starts and after it was joined; `mutex` guards
  * only `stopping`. */
@@ -21,49 +21,11 @@
 #include "base/time.h"
 #include "codec/json.h"
 #include "codec/schema.h"
-#include "codec/table_reader.h"
-#include "codec/value.h"
+#include "codec/table_options.h"
 #include "edgeops/context.h"
 #include "ingest/drivers.h"
 
 #define RETRY_INTERVAL (2 * EDGEOPS_SECOND)
-#define MAX_COLUMNS    1024
-
-static const char replay_schema[] =
-    "{\"type\":\"object\","
-    "\"additionalProperties\":false,\"required\":[\"path\",\"asset\"],\"properties\":{"
-    "\"path\":{\"type\":\"string\",\"minLength\":1,\"description\":\"CSV file, plain or gzip\"},"
-    "\"asset\":{\"type\":\"string\",\"minLength\":1,\"description\":"
-    "\"name of the asset; {column} is filled from the row\"},"
-    "\"time_column\":{\"type\":\"string\",\"default\":\"time\"},"
-    "\"time_unit\":{\"enum\":[\"s\",\"ms\",\"us\",\"ns\"],\"description\":"
-    "\"of a time column of numbers; default: by magnitude\"},"
-    "\"columns\":{\"type\":\"object\",\"description\":"
-    "\"types that are not to be found out: {\\\"name\\\": {\\\"type\\\": \\\"float64\\\"}}\"},"
-    "\"skip_columns\":{\"type\":\"array\",\"maxItems\":1024,\"items\":{\"type\":\"string\"}},"
-    "\"separator\":{\"enum\":[\",\",\";\",\"\\t\",\"|\"],\"default\":\",\"},"
-    "\"speed\":{\"type\":\"number\",\"minimum\":0,\"maximum\":1000000,\"default\":1,"
-    "\"description\":\"1: as recorded, 10: ten times as fast, 0: as fast as it goes\"},"
-    "\"rate\":{\"type\":\"number\",\"exclusiveMinimum\":0,\"maximum\":1000000000,"
-    "\"description\":\"rows a second, instead of the times that were recorded\"},"
-    "\"longest_pause\":{\"type\":\"string\",\"description\":\"such as 5s: a longer pause of the "
-    "recording, or a jump back, is not waited for\"},"
-    "\"where\":{\"type\":\"object\",\"additionalProperties\":{\"type\":\"string\"},"
-    "\"description\":\"only rows with these texts in these columns\"},"
-    "\"as_text\":{\"type\":\"boolean\",\"default\":false,\"description\":\"true: each column, also "
-    "that of the time, is a string channel of what is written there\"},"
-    "\"time_optional\":{\"type\":\"boolean\",\"default\":false,\"description\":"
-    "\"true: a file without the time column is played, too\"},"
-    "\"loop\":{\"type\":\"boolean\",\"default\":false},"
-    "\"rewrite_time\":{\"type\":\"boolean\",\"default\":false,\"description\":"
-    "\"true: the first row happens now, the others after it as recorded\"},"
-    "\"max_assets\":" EOP_MAX_ASSETS_SCHEMA "}}";
-
-static const char columns_schema[] =
-    "{\"type\":\"object\",\"additionalProperties\":{\"type\":\"object\","
-    "\"additionalProperties\":false,\"required\":[\"type\"],\"properties\":{"
-    "\"type\":" EOP_TYPE_SCHEMA ","
-    "\"unit\":{\"type\":\"string\"}}}}";
 
 typedef struct replay {
     const edgeops_hld_host *host;
@@ -75,9 +37,8 @@ typedef struct replay {
     edgeops_duration longest_pause; /* EDGEOPS_FOREVER: all are waited for */
     bool loop;
     bool rewrite_time;
-    eop_table_options csv; /* its texts belong to config */
-    eop_table_column *columns;
-    const char **skip;
+    bool starts;          /* the configuration says when */
+    eop_table_args table; /* its texts belong to config */
     eop_table_condition *where;
 
     pthread_t thread;
@@ -187,8 +148,10 @@ static edgeops_status open_file(replay *r) {
     if (r->fd < 0) {
         return eop_fail_errno(errno, "replay", "cannot open '%s'", r->path);
     }
-    r->csv.start = r->host->now(r->host->self); /* where the file has no times */
-    return eop_table_reader_open(&r->samples, r->fd, &r->csv);
+    if (!r->starts) {
+        r->table.options.start = r->host->now(r->host->self); /* where the file has no times */
+    }
+    return eop_table_reader_open(&r->samples, r->fd, &r->table.options);
 }
 
 /* Sends the row that was read. OK; E_CLOSED: stop now; E_LIMIT and the like: the host stops us. */
@@ -308,48 +271,12 @@ static void replay_close(void *state) {
     replay_stop(r);
     close_file(r);
     eop_json_free(r->config);
-    eop_free(r->columns);
-    eop_free(r->skip);
+    eop_table_args_dispose(&r->table);
     eop_free(r->where);
     eop_free(r->file);
     pthread_cond_destroy(&r->cond);
     pthread_mutex_destroy(&r->mutex);
     eop_free(r);
-}
-
-static edgeops_status take_columns(replay *r) {
-    const eop_json *columns = eop_json_get(r->config, "columns");
-    const eop_json *skip = eop_json_get(r->config, "skip_columns");
-    if (columns != NULL) {
-        edgeops_status status = eop_schema_check_text(columns_schema, columns, NULL, 0, "columns");
-        if (status < 0) {
-            return status;
-        }
-    }
-    if (eop_json_size(columns) > MAX_COLUMNS) {
-        return eop_fail(EDGEOPS_E_INVALID, "replay", "columns: over %d of them", MAX_COLUMNS);
-    }
-    r->columns = eop_calloc(eop_json_size(columns), sizeof(*r->columns));
-    r->skip = eop_calloc(eop_json_size(skip), sizeof(*r->skip));
-    if (r->columns == NULL || r->skip == NULL) {
-        return eop_fail_nomem("replay");
-    }
-    for (const eop_json *c = eop_json_first(columns); c != NULL; c = eop_json_next(c)) {
-        eop_table_column *column = &r->columns[r->csv.column_count++];
-        column->name = eop_json_key(c);
-        edgeops_status status =
-            eop_type_read(&column->type, &column->length, eop_json_string(c, "type", ""),
-                          "columns/", column->name);
-        if (status < 0) {
-            return status;
-        }
-    }
-    for (const eop_json *c = eop_json_first(skip); c != NULL; c = eop_json_next(c)) {
-        r->skip[r->csv.skip_count++] = eop_json_text(c);
-    }
-    r->csv.columns = r->columns;
-    r->csv.skip = r->skip;
-    return EDGEOPS_OK;
 }
 
 static edgeops_status take_where(replay *r) {
@@ -359,9 +286,10 @@ static edgeops_status take_where(replay *r) {
         return eop_fail_nomem("replay");
     }
     for (const eop_json *w = eop_json_first(where); w != NULL; w = eop_json_next(w)) {
-        r->where[r->csv.where_count++] = (eop_table_condition){eop_json_key(w), eop_json_text(w)};
+        r->where[r->table.options.where_count++] =
+            (eop_table_condition){eop_json_key(w), eop_json_text(w)};
     }
-    r->csv.where = r->where;
+    r->table.options.where = r->where;
     return EDGEOPS_OK;
 }
 
@@ -371,13 +299,17 @@ static edgeops_status take_config(replay *r) {
     r->rate = eop_json_number(r->config, "rate", 0);
     r->loop = eop_json_bool(r->config, "loop", false);
     r->rewrite_time = eop_json_bool(r->config, "rewrite_time", false);
-    r->csv.what = r->path;
-    r->csv.asset = eop_json_string(r->config, "asset", "");
-    r->csv.time_column = eop_json_string(r->config, "time_column", "time");
-    r->csv.rules.times.unit = eop_json_string(r->config, "time_unit", NULL);
-    r->csv.time_optional = eop_json_bool(r->config, "time_optional", false);
-    r->csv.as_text = eop_json_bool(r->config, "as_text", false);
-    r->csv.dialect.separator = eop_json_string(r->config, "separator", ",");
+    eop_table_options *o = &r->table.options;
+    o->what = r->path;
+    o->asset = eop_json_string(r->config, "asset", "");
+    o->format = strcmp(eop_json_string(r->config, "format", "csv"), "jsonl") == 0
+                    ? EOP_TABLE_JSON_LINES
+                    : EOP_TABLE_CSV;
+    o->time_optional = eop_json_bool(r->config, "time_optional", false);
+    r->starts = eop_json_get(r->config, "start") != NULL;
+    if (o->time_column == NULL && !r->starts) {
+        o->time_column = "time";
+    }
     const char *pause = eop_json_string(r->config, "longest_pause", NULL);
     r->longest_pause = EDGEOPS_FOREVER;
     if (pause != NULL && (!eop_parse_duration(&r->longest_pause, pause) || r->longest_pause < 0)) {
@@ -405,11 +337,11 @@ static edgeops_status replay_open(void **state, const edgeops_hld_host *host,
     edgeops_status status =
         eop_json_parse(&r->config, config_json, strlen(config_json), "config", NULL);
     if (status == EDGEOPS_OK) {
-        status = eop_schema_check_text(replay_schema, r->config, config_json, strlen(config_json),
-                                       "config");
+        status = eop_schema_check_text(eop_replay_schema, r->config, config_json,
+                                       strlen(config_json), "config");
     }
     if (status == EDGEOPS_OK) {
-        status = take_columns(r);
+        status = eop_table_args_read(&r->table, r->config, "config");
     }
     if (status == EDGEOPS_OK) {
         status = take_where(r);
@@ -430,8 +362,8 @@ const edgeops_hld_driver eop_driver_replay = {
     .abi_minor = EDGEOPS_HLD_ABI_MINOR,
     .name = "replay",
     .version = "1.0.0",
-    .summary = "Plays a CSV file back as live data",
-    .config_schema_json = replay_schema,
+    .summary = "Plays a CSV file or JSON lines back as live data",
+    .config_schema_json = eop_replay_schema,
     .open = replay_open,
     .start = replay_start,
     .stop = replay_stop,

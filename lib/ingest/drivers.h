@@ -19,6 +19,8 @@
 #ifdef EOP_HAVE_MQTT
 extern const edgeops_hld_driver eop_driver_mqtt;
 #endif
+/** Of its configuration; made of replay.schema.json. */
+extern const char eop_replay_schema[];
 extern const edgeops_hld_driver eop_driver_replay;
 
 /** The built-in driver of that name; NULL: there is none. */

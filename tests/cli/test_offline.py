@@ -490,7 +490,7 @@ def test_tables_tell_of_values_that_are_not_finite(node, tmp_path):
     table = tmp_path / "odd.csv"
     table.write_text("time,a,b\n1970-01-01T00:00:01Z,nan,1\n1970-01-01T00:00:02Z,inf,2\n"
                      "1970-01-01T00:00:03Z,5,3\n")
-    node.run("data", "import", "odd", "--input", table)
+    node.run("data", "import", "odd", "--input", table, "--nan", "value")
     node.run("dataset", "create", "odd", "--asset", "odd")
     shown = (node.run("data", "stats", "odd").stdout, node.run("dataset", "show", "odd").stdout)
     for text in shown:
