@@ -20,6 +20,16 @@ static const char *const configs[] = {
     "\"bool\"},\"c\":{\"type\":\"string\"},\"d\":{}}}",
     "{\"asset\":\"a\",\"new_channels\":\"refuse\",\"time\":\"\",\"seq\":\"\",\"channels\":{\"a\":{}"
     "}}",
+    "{\"asset\":\"{d}/{/m/i}\",\"values\":\"r\",\"time\":\"t\",\"on_missing_time\":\"arrival\","
+    "\"channels\":{\"d\":{\"type\":\"string\"},\"a\":{\"type\":\"int16[2]\"}}}",
+    "{\"asset\":\"{d}\",\"values\":\"r.v\",\"list\":{\"name\":\"i\",\"value\":\"v\",\"time\":\"t\","
+    "\"quality\":\"q\"},\"channels\":{\"x\":{\"from\":\"1\"}},\"null\":[\"no\"],\"decimal\":\",\"}",
+    "{\"format\":\"databus\",\"asset\":\"a\"}",
+    "{\"format\":\"value\",\"asset\":\"a\",\"channel\":\"{1}\",\"channels\":{\"f\":{},\"b\":{"
+    "\"type\":"
+    "\"bool\"},\"v\":{\"type\":\"int8[2]\"}}}",
+    "{\"asset\":\"{i}\",\"values\":\"v\",\"list\":{\"name\":\"\"},\"time_format\":\"%d.%m.%y %H\","
+    "\"time_zone\":\"+05:30\"}",
 };
 #define CONFIGS (sizeof(configs) / sizeof(configs[0]))
 
@@ -48,6 +58,11 @@ static void check_samples(const edgeops_sample *samples, size_t n) {
         }
         for (size_t k = 0; k < samples[i].count; k++) {
             const char *name = samples[i].channels[k];
+            for (size_t j = k < 64 ? 0 : k; j < k; j++) {
+                if (strcmp(name, samples[i].channels[j]) == 0) {
+                    abort();
+                }
+            }
             if (!eop_name_valid(name, strlen(name), 128) ||
                 samples[i].values[k].type == EDGEOPS_TYPE_NULL) {
                 abort();
@@ -86,6 +101,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     edgeops_status status =
         eop_payload_decode(payloads[which], topic, data + skip, size - skip, 0, &samples, &n);
     if (status == EDGEOPS_OK) {
+        if (eop_payload_arrived_count(payloads[which]) > n) {
+            abort();
+        }
         check_samples(samples, n);
     } else {
         check_reason();
