@@ -179,6 +179,12 @@ void eop_report_time(eop_report *report, edgeops_time time, const eop_time_seen 
     }
 }
 
+bool eop_report_range(const eop_report *report, edgeops_time *first, edgeops_time *last) {
+    *first = report->first;
+    *last = report->last;
+    return report->times > 0;
+}
+
 void eop_report_zone(eop_report *report, const char *name) {
     set_text(&report->zone, name);
 }

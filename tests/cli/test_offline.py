@@ -488,7 +488,7 @@ def test_every_type_goes_in_and_out_and_names_change(node, tmp_path):
 
 def test_tables_tell_of_values_that_are_not_finite(node, tmp_path):
     table = tmp_path / "odd.csv"
-    table.write_text("time,a,b\n1970-01-01T00:00:01Z,nan,1\n1970-01-01T00:00:02Z,inf,2\n"
+    table.write_text("time,a,b\n1970-01-01T00:00:01Z,-inf,1\n1970-01-01T00:00:02Z,inf,2\n"
                      "1970-01-01T00:00:03Z,5,3\n")
     node.run("data", "import", "odd", "--input", table, "--nan", "value")
     node.run("dataset", "create", "odd", "--asset", "odd")

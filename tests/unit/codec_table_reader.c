@@ -188,7 +188,6 @@ Test(codec_table_reader, headers_are_checked) {
     eop_table_options o = defaults();
     refuses("", &o, "empty");
     refuses("zeit,x\n", &o, "no column 'time'; it has zeit, x");
-    refuses("time,x,x\n", &o, "twice");
     refuses("time\n1\n", &o, "channel");
     refuses("time,a//b\n", &o, "a//b");
     o.asset = "w/{who}";

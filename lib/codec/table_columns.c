@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The columns of a table: names from the header, from the options or from their places, made
+ * different where the file repeats them, and what stands behind a name (column_name.h). */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/locale.h"
+#include "base/memory.h"
+#include "codec/column_name.h"
+#include "codec/table_parts.h"
+
+#define SHOWN_NAMES 20
+#define HINT_ROWS   64
+
+size_t eop_table_find(const eop_table_reader *s, const char *name, size_t size) {
+    for (size_t i = 0; i < s->column_count; i++) {
+        if (strlen(s->columns[i].raw) == size && memcmp(s->columns[i].raw, name, size) == 0) {
+            return i;
+        }
+    }
+    for (size_t i = 0; i < s->column_count; i++) {
+        if (strlen(s->columns[i].name) == size && memcmp(s->columns[i].name, name, size) == 0) {
+            return i;
+        }
+    }
+    return EOP_NOWHERE;
+}
+
+/* -- what may be the matter -- */
+
+static bool has_cell(const eop_record *r, const char *name, size_t size) {
+    for (size_t i = 0; i < r->count; i++) {
+        if (r->fields[i].size == size && eop_ascii_equal(r->fields[i].text, name, size)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The line of the real header, when lines stand above it: one that has the name, else the first
+ * that is as wide as most behind it. 0: the header is where it should be. */
+static uint64_t real_header(const eop_table_reader *s, const char *name, size_t size) {
+    size_t rows = 0;
+    size_t width = s->column_count;
+    for (const eop_kept *k = s->first; k != NULL && rows < HINT_ROWS; k = k->next, rows++) {
+        if (has_cell(&k->record, name, size)) {
+            return k->record.line;
+        }
+        width = k->record.count > 0 ? k->record.count : width;
+    }
+    if (width <= s->column_count) {
+        return 0;
+    }
+    const eop_kept *k = s->first;
+    while (k != NULL && k->record.count != width) {
+        k = k->next;
+    }
+    return k != NULL ? k->record.line : 0;
+}
+
+static void put_hint(eop_table_reader *s, eop_buf *out, const char *name, size_t size) {
+    uint64_t line = 0;
+    if (!s->is_json && !s->options.no_header && eop_table_look(s, HINT_ROWS) == EDGEOPS_OK) {
+        line = real_header(s, name, size);
+    }
+    if (line > 1) {
+        eop_buf_printf(out, "; if the names are in line %llu: --skip-rows %llu",
+                       (unsigned long long)line, (unsigned long long)line - 1);
+    } else if (s->column_count == 1 && strpbrk(s->columns[0].raw, ";\t|") != NULL) {
+        char sign = *strpbrk(s->columns[0].raw, ";\t|");
+        eop_buf_printf(out, "; if '%s' parts the fields: --separator '%s'",
+                       sign == '\t'  ? "tab"
+                       : sign == ';' ? ";"
+                                     : "|",
+                       sign == '\t'  ? "tab"
+                       : sign == ';' ? ";"
+                                     : "|");
+    } else if (!s->is_json && !s->options.no_header) {
+        eop_buf_puts(out, "; without a header: --no-header");
+    }
+}
+
+edgeops_status eop_table_no_column(eop_table_reader *s, const char *name, size_t size) {
+    eop_buf list = {0};
+    for (size_t i = 0; i < s->column_count && i < SHOWN_NAMES; i++) {
+        eop_buf_printf(&list, "%s%s", i > 0 ? ", " : "", s->columns[i].raw);
+    }
+    eop_buf_printf(&list, "%s",
+                   s->column_count > SHOWN_NAMES ? ", ..."
+                   : s->column_count == 0        ? "none"
+                                                 : "");
+    put_hint(s, &list, name, size);
+    edgeops_status status =
+        eop_fail(EDGEOPS_E_INVALID, "table", "%s: there is no column '%.*s'; it has %s", s->what,
+                 (int)size, name, list.data != NULL ? list.data : "");
+    eop_buf_dispose(&list);
+    return status;
+}
+
+/* -- columns -- */
+
+static edgeops_status nul_in_name(const eop_table_reader *s) {
+    return eop_fail(EDGEOPS_E_INVALID, "table", "%s:%llu: a name with a NUL byte", s->what,
+                    (unsigned long long)s->header_line);
+}
+
+static bool is_unnamed(const char *text, size_t size) {
+    static const char pandas[] = "Unnamed: ";
+    if (size < sizeof pandas - 1 || memcmp(text, pandas, sizeof pandas - 1) != 0) {
+        return size == 0;
+    }
+    return strspn(text + sizeof pandas - 1, "0123456789") == size - (sizeof pandas - 1);
+}
+
+/* A name that no column has: the text, or with _2, _3, ... */
+static char *unique_name(const eop_table_reader *s, const char *text, size_t size) {
+    char *name = eop_strndup(text, size);
+    for (size_t n = 2; name != NULL && eop_table_find(s, name, strlen(name)) != EOP_NOWHERE; n++) {
+        eop_free(name);
+        name = eop_format("%.*s_%zu", (int)size, text, n);
+    }
+    return name;
+}
+
+/* Takes the suffix off. */
+static edgeops_status split_name(eop_table_reader *s, eop_reader_column *c) {
+    eop_column_name parts;
+    bool found = eop_column_name_read(&parts, c->raw, strlen(c->raw));
+    if (found && parts.quality && eop_table_find(s, c->raw, parts.size) == EOP_NOWHERE) {
+        found = false; /* what comes later in the header is looked at again: link_quality() */
+    }
+    c->name = eop_strndup(c->raw, found && !parts.quality ? parts.size : strlen(c->raw));
+    if (c->name == NULL) {
+        return eop_fail_nomem("table");
+    }
+    if (found && !parts.quality) {
+        c->cell.type = parts.type;
+        c->cell.length = parts.length;
+        c->cell.rules = s->own_rules;
+        c->why = EOP_WHY_HEADER;
+    }
+    return EDGEOPS_OK;
+}
+
+static edgeops_status add_column(eop_table_reader *s, const eop_field *cell) {
+    const char *text = cell->text;
+    size_t size = cell->size;
+    while (cell->kind == EOP_FIELD_PLAIN && size > 0 && (*text == ' ' || *text == '\t')) {
+        text++;
+        size--;
+    }
+    while (cell->kind == EOP_FIELD_PLAIN && size > 0 &&
+           (text[size - 1] == ' ' || text[size - 1] == '\t')) {
+        size--;
+    }
+    if (memchr(text, '\0', size) != NULL) {
+        return nul_in_name(s);
+    }
+    if (!eop_grow(&s->columns, &s->column_capacity, s->column_count + 1, sizeof(*s->columns))) {
+        return eop_fail_nomem("table");
+    }
+    char place[32];
+    bool nameless = !s->is_json && is_unnamed(text, size);
+    if (nameless) {
+        size = (size_t)snprintf(place, sizeof place, "column_%zu", s->column_count + 1);
+        text = place;
+    }
+    eop_reader_column *c = &s->columns[s->column_count];
+    *c = (eop_reader_column){.role = EOP_ROLE_CHANNEL,
+                             .channel = EOP_NOWHERE,
+                             .quality = EOP_NOWHERE,
+                             .nameless = nameless,
+                             .cell = {.length = 1, .rules = s->rules, .report = EOP_NOWHERE}};
+    c->raw = unique_name(s, text, size);
+    if (c->raw == NULL) {
+        return eop_fail_nomem("table");
+    }
+    if (strlen(c->raw) != size) {
+        eop_report_note(s->report, "column '%.*s' is there again: the one in place %zu is '%s'",
+                        (int)size, text, s->column_count + 1, c->raw);
+    }
+    edgeops_status status = split_name(s, c);
+    s->column_count++; /* also half made, for the end */
+    return status;
+}
+
+/* "x:quality" has the codes of "x", wherever that stands. */
+static void link_quality(eop_table_reader *s, size_t first) {
+    for (size_t i = first; i < s->column_count; i++) {
+        eop_column_name parts;
+        const char *raw = s->columns[i].raw;
+        if (!eop_column_name_read(&parts, raw, strlen(raw)) || !parts.quality) {
+            continue;
+        }
+        for (size_t k = 0; k < s->column_count; k++) {
+            eop_reader_column *of = &s->columns[k];
+            if (k != i && of->role == EOP_ROLE_CHANNEL && strlen(of->name) == parts.size &&
+                memcmp(of->name, raw, parts.size) == 0) {
+                of->quality = i;
+                s->columns[i].role = EOP_ROLE_QUALITY;
+                s->has_qualities = true;
+                break;
+            }
+        }
+    }
+}
+
+/* -- the header -- */
+
+static edgeops_status given_names(eop_table_reader *s, size_t count) {
+    const eop_table_options *o = &s->options;
+    char place[32];
+    if (o->name_count > 0 && o->name_count != count) {
+        return eop_fail(EDGEOPS_E_INVALID, "table", "%s: %zu names are given for %zu columns",
+                        s->what, o->name_count, count);
+    }
+    for (size_t i = 0; i < count; i++) {
+        (void)snprintf(place, sizeof place, "c%zu", i + 1);
+        const char *name = o->name_count > 0 ? o->names[i] : place;
+        eop_field cell = {name, strlen(name), EOP_FIELD_QUOTED};
+        edgeops_status status = add_column(s, &cell);
+        if (status != EDGEOPS_OK) {
+            return status;
+        }
+    }
+    return EDGEOPS_OK;
+}
+
+static edgeops_status csv_header(eop_table_reader *s) {
+    edgeops_status status = eop_table_look(s, 1);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    if (s->first == NULL) {
+        return eop_fail(EDGEOPS_E_INVALID, "table",
+                        "%s: empty; a header with column names is needed", s->what);
+    }
+    const eop_record *r = &s->first->record;
+    if (r->status != EDGEOPS_OK) {
+        return eop_fail_with(r->status, "table", r->message);
+    }
+    s->header_line = r->line;
+    if (s->options.no_header || s->options.name_count > 0) {
+        status = given_names(s, r->count);
+    }
+    for (size_t i = 0; s->column_count < r->count && status == EDGEOPS_OK; i++) {
+        status = add_column(s, &r->fields[i]);
+    }
+    if (!s->options.no_header) {
+        s->header = s->first; /* which is also asked for what it looks like */
+        s->first = NULL;
+        s->last = &s->first;
+        s->kept_bytes = 0;
+    }
+    return status;
+}
+
+edgeops_status eop_table_grow(eop_table_reader *s) {
+    size_t count = 0;
+    size_t first = s->column_count;
+    const char *const *names = s->records->names(s->records, &count);
+    edgeops_status status = EDGEOPS_OK;
+    while (s->column_count < count && status == EDGEOPS_OK) {
+        const char *name = names[s->column_count];
+        status = add_column(s, &(eop_field){name, strlen(name), EOP_FIELD_TEXT});
+    }
+    link_quality(s, first);
+    return status;
+}
+
+edgeops_status eop_table_read_header(eop_table_reader *s) {
+    edgeops_status status = EDGEOPS_OK;
+    if (s->is_json) {
+        status = eop_table_look(s, 1);
+        return status == EDGEOPS_OK ? eop_table_grow(s) : status;
+    }
+    status = csv_header(s);
+    if (status == EDGEOPS_OK) {
+        link_quality(s, 0);
+    }
+    return status;
+}
