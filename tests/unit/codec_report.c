@@ -56,7 +56,7 @@ Test(codec_report, channels_count_values_and_nulls_by_word) {
 
 Test(codec_report, times_have_a_range_a_form_and_a_zone) {
     eop_time_seen iso = {.form = EOP_TIME_ISO, .missing = true};
-    eop_time_seen number = {.form = EOP_TIME_NUMBER, .unit = EOP_UNIT_MS};
+    eop_time_seen number = {.form = EOP_TIME_NUMBER, .unit = EOP_UNIT_MS, .zoned = true};
     eop_report_time(report, 5000000000, &iso);
     eop_report_time(report, 1000000000, &iso);
     json = eop_report_json(report);
