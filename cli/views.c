@@ -104,7 +104,8 @@ static const struct {
     {"driver.ls", {NULL, ITEMS("no drivers", {"NAME", "name", CLI_AS_TEXT}, {"VERSION", "version", CLI_AS_TEXT}, {"SUMMARY", "summary", CLI_AS_TEXT}), NULL}},
     {"driver.show", {FIELDS({"name", "name", CLI_AS_TEXT}, {"version", "version", CLI_AS_TEXT}, {"summary", "summary", CLI_AS_TEXT}, {"required", "config.required", CLI_AS_LIST}),
         SECTIONS({"configuration", "config.properties", FIELDS({"MEMBER", "$key", CLI_AS_TEXT}, {"TYPE", "type", CLI_AS_TEXT}, {"DEFAULT", "default", CLI_AS_TEXT},
-            {"DESCRIPTION", "description", CLI_AS_TEXT}), NULL}), NULL}},
+            {"DESCRIPTION", "description", CLI_AS_TEXT}), NULL}, {"payload", "config.properties.payload.properties", FIELDS({"MEMBER", "$key", CLI_AS_TEXT}, {"TYPE", "type", CLI_AS_TEXT},
+            {"DEFAULT", "default", CLI_AS_TEXT}, {"DESCRIPTION", "description", CLI_AS_TEXT}), NULL}), NULL}},
 
     {"asset.ls", {NULL, ITEMS("no assets: bring data in with `edgeopsctl data import` or a source",
         {"NAME", "name", CLI_AS_TEXT}, {"ROWS", "rows", CLI_AS_TEXT}, {"CHANNELS", "channels", CLI_AS_TEXT}, {"FIRST", "first", CLI_AS_TIME}, {"LAST", "last", CLI_AS_TIME}), NULL}},

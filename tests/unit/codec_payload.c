@@ -88,6 +88,72 @@ Test(codec_payload, time_stamps_are_exact) {
     has_time("{\"time\":\"\"}", "5", ARRIVED);
 }
 
+Test(codec_payload, an_hour_that_comes_twice_is_the_one_nearer_to_the_arrival) {
+    eop_payload *payload = make("{\"time_zone\":\"Europe/Vienna\"}");
+    static const struct {
+        const char *text;
+        edgeops_time arrived, wanted;
+    } all[] = {{"2024-10-27 02:30:00", 1729989010, 1729989000},
+               {"2024-10-27 02:30:00", 1729992605, 1729992600},
+               {"2024-10-27 02:30:00", 1729993000, 1729992600},
+               {"2024-10-27T02:30:00+01:00", 1729989010, 1729992600},
+               {"2024-07-01 12:00", 0, 1719828000},
+               {"2024-10-27 02:30:00Z", 0, 1729996200}};
+    for (size_t i = 0; i < EOP_COUNT(all); i++) {
+        const edgeops_sample *samples = NULL;
+        size_t n = 0;
+        char message[80];
+        snprintf(message, sizeof(message), "{\"x\":1,\"time\":\"%s\"}", all[i].text);
+        cr_assert_eq(eop_payload_decode(payload, "t", message, strlen(message),
+                                        all[i].arrived * EDGEOPS_SECOND, &samples, &n),
+                     EDGEOPS_OK, "%s: %s", message, edgeops_error_last()->message);
+        cr_expect_eq(samples[0].time, all[i].wanted * EDGEOPS_SECOND, "%s: %lld", message,
+                     (long long)samples[0].time);
+    }
+    eop_payload_free(payload);
+}
+
+Test(codec_payload, times_have_the_forms_of_tables) {
+    has_time(NULL, "\"1657533977\"", 1657533977000000000);
+    has_time(NULL, "\"1657533977810\"", 1657533977810000000);
+    has_time(NULL, "20220711", 1657497600000000000);
+    has_time(NULL, "\"2022-07-11T12:06+0200\"", 1657533960000000000);
+    has_time(NULL, "\"2022-07-11 12:06:17+02\"", 1657533977000000000);
+    has_time(NULL, "\"2022-07-11T10:06:17,5Z\"", 1657533977500000000);
+    has_time(NULL, "\"2022\\/07\\/11 10:06:17\"", 1657533977000000000);
+    has_time("{\"time_format\":\"%d.%m.%Y %H:%M\",\"time_zone\":\"+02:00\"}",
+             "\"11.07.2022 12:06\"", 1657533960000000000);
+}
+
+Test(codec_payload, a_mark_of_utf8_in_front_does_not_count) {
+    gives(NULL, "\xef\xbb\xbf{\"time\":1,\"x\":1}",
+          "t {\"time\":\"1970-01-01T00:00:01Z\",\"x\":1}");
+    gives(NULL, "\xef\xbb\xbf{\"time\":1,\"x\":[{\"y\":1}]}",
+          "t {\"time\":\"1970-01-01T00:00:01Z\",\"x.0.y\":1}");
+    gives("{\"format\":\"value\"}",
+          "\xef\xbb\xbf"
+          "5",
+          "t {\"time\":\"1970-01-01T00:00:01.000000005Z\",\"value\":5}");
+}
+
+Test(codec_payload, texts_are_numbers_where_numbers_are_listed) {
+    const char *config = "{\"null\":[\"err\"],\"channels\":{\"f\":{},\"g\":{\"type\":\"float32\"},"
+                         "\"i\":{\"type\":\"int8\"},\"b\":{\"type\":\"bool\"}}}";
+    gives(config, "{\"time\":1,\"f\":\"21.5\",\"g\":\"1e3\",\"i\":\"-7\",\"b\":\"True\"}",
+          "t {\"time\":\"1970-01-01T00:00:01Z\",\"f\":21.5,\"g\":1000,\"i\":-7,\"b\":true}");
+    gives(config, "{\"time\":1,\"f\":\"NA\",\"g\":\"-\",\"i\":\"err\",\"b\":\"\",\"s\":\"NA\"}",
+          "t {\"time\":\"1970-01-01T00:00:01Z\",\"s\":\"NA\"}");
+    gives(config, "{\"f\":\"Infinity\"}",
+          "byte 5, member 'f': Infinity stands where a number belongs; \"non_finite\": \"null\" "
+          "takes it as missing");
+    gives(config, "{\"f\":\"1,5\"}",
+          "byte 5, member 'f': the text '1,5' stands where a number belongs");
+    gives(config, "{\"i\":\"300\"}",
+          "byte 5, member 'i': the text '300' stands where a number belongs");
+    gives("{\"decimal\":\",\",\"channels\":{\"f\":{}}}", "{\"time\":1,\"f\":\"1,5\",\"g\":2.5}",
+          "t {\"time\":\"1970-01-01T00:00:01Z\",\"f\":1.5,\"g\":2.5}");
+}
+
 Test(codec_payload, bad_time_stamps_are_refused) {
     gives(NULL, "{\"time\":\"noon\",\"x\":1}",
           "byte 8, member 'time': \"noon\" is not a time stamp (ISO 8601 text, or a number between "
@@ -211,7 +277,9 @@ Test(codec_payload, one_object_serves_many_topics) {
 
 Test(codec_payload, broken_json_is_refused_with_its_place) {
     gives(NULL, "", "byte 0: nothing but blanks");
-    gives(NULL, "5", "byte 0: a message is one object or an array of objects");
+    gives(NULL, "5",
+          "byte 0: a message is one object or an array of objects; \"format\": \"value\" takes a "
+          "bare value");
     gives(NULL, "{\"x\":1}x", "byte 7: more text behind the value");
     gives(NULL, "{\"x\":1,", "byte 7, member 'x': the text ends too early");
     gives(NULL, "{\"x\":1 \"y\":2}", "byte 7, member 'x': a comma or '}' is missing");
@@ -429,51 +497,12 @@ Test(codec_payload, payloads_of_other_systems_decode_or_are_refused) {
     corpus_each("json-torture/JSONTestSuite/test_parsing", decode_file);
 }
 
-/* Fails the Nth allocation; the rest is malloc. */
-static long fail_at;
-static long allocations;
-
-static void *test_alloc(void *user_data, size_t size) {
-    (void)user_data;
-    return ++allocations == fail_at ? NULL : malloc(size);
-}
-
-static void *test_realloc(void *user_data, void *memory, size_t size) {
-    (void)user_data;
-    return ++allocations == fail_at ? NULL : realloc(memory, size);
-}
-
-static void test_free(void *user_data, void *memory) {
-    (void)user_data;
-    free(memory);
-}
-
 Test(codec_payload, every_failed_allocation_is_an_error) {
-    edgeops_allocator allocator = {test_alloc, test_realloc, test_free, NULL};
-    const char *message = "[{\"a\":1,\"b\":\"x\\n\"},{\"c\":{\"d\":[1,2]}}]";
-    cr_assert_eq(edgeops_set_allocator(&allocator), EDGEOPS_OK);
-    bool done = false;
-    for (fail_at = 1; !done; fail_at++) {
-        eop_payload *payload = NULL;
-        const edgeops_sample *samples = NULL;
-        size_t n = 0;
-        allocations = 0;
-        edgeops_status status =
-            eop_payload_new(&payload, "{\"asset\":\"a/{1}\",\"channels\":{\"a\":{}}}");
-        if (status == EDGEOPS_OK) {
-            status = eop_payload_decode(payload, "t", message, strlen(message), 0, &samples, &n);
-            if (status == EDGEOPS_E_NOMEM) { /* and it goes on afterwards */
-                cr_expect_eq(
-                    eop_payload_decode(payload, "t", message, strlen(message), 0, &samples, &n),
-                    EDGEOPS_OK);
-                cr_expect_eq(n, 2);
-            }
-        }
-        cr_assert(status == EDGEOPS_OK || status == EDGEOPS_E_NOMEM, "%s",
-                  edgeops_error_last()->message);
-        done = allocations < fail_at;
-        cr_expect(status == EDGEOPS_OK || !done);
-        eop_payload_free(payload);
-    }
-    cr_expect_gt(fail_at, 20);
+    each_allocation_fails("{\"asset\":\"a/{1}\",\"channels\":{\"a\":{}}}",
+                          "[{\"a\":1,\"b\":\"x\\n\"},{\"c\":{\"d\":[1,2]}}]", 2);
+}
+
+Test(codec_payload, every_failed_allocation_is_an_error_where_a_member_names_the_asset) {
+    each_allocation_fails("{\"asset\":\"{b}\",\"null\":[\"q\"],\"time_zone\":\"+01:00\"}",
+                          "[{\"a\":1,\"b\":\"x\\u0041\"}]", 1);
 }

@@ -4,6 +4,7 @@
 #define EOP_TEST_CODEC_PAYLOAD_HELP_H
 
 #include <criterion/criterion.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -67,6 +68,54 @@ static inline void config_refused(const char *config, const char *wanted) {
     cr_expect_eq(eop_payload_new(&payload, config), EDGEOPS_E_INVALID, "%s", config);
     cr_expect_null(payload);
     cr_expect_str_eq(edgeops_error_last()->message, wanted);
+}
+
+/* Fails the Nth allocation; the rest is malloc. */
+static long fail_at;
+static long allocations;
+
+static inline void *test_alloc(void *user_data, size_t size) {
+    (void)user_data;
+    return ++allocations == fail_at ? NULL : malloc(size);
+}
+
+static inline void *test_realloc(void *user_data, void *memory, size_t size) {
+    (void)user_data;
+    return ++allocations == fail_at ? NULL : realloc(memory, size);
+}
+
+static inline void test_free(void *user_data, void *memory) {
+    (void)user_data;
+    free(memory);
+}
+
+/* Each allocation fails in turn: an error, and the same decoder goes on afterwards. */
+static inline void each_allocation_fails(const char *config, const char *message, size_t wanted) {
+    edgeops_allocator allocator = {test_alloc, test_realloc, test_free, NULL};
+    cr_assert_eq(edgeops_set_allocator(&allocator), EDGEOPS_OK);
+    bool done = false;
+    for (fail_at = 1; !done; fail_at++) {
+        eop_payload *payload = NULL;
+        const edgeops_sample *samples = NULL;
+        size_t n = 0;
+        allocations = 0;
+        edgeops_status status = eop_payload_new(&payload, config);
+        if (status == EDGEOPS_OK) {
+            status = eop_payload_decode(payload, "t", message, strlen(message), 0, &samples, &n);
+            if (status == EDGEOPS_E_NOMEM) {
+                cr_expect_eq(
+                    eop_payload_decode(payload, "t", message, strlen(message), 0, &samples, &n),
+                    EDGEOPS_OK);
+                cr_expect_eq(n, wanted);
+            }
+        }
+        cr_assert(status == EDGEOPS_OK || status == EDGEOPS_E_NOMEM, "%s",
+                  edgeops_error_last()->message);
+        done = allocations < fail_at;
+        cr_expect(status == EDGEOPS_OK || !done);
+        eop_payload_free(payload);
+    }
+    cr_expect_gt(fail_at, 20);
 }
 
 #endif /* EOP_TEST_CODEC_PAYLOAD_HELP_H */

@@ -243,6 +243,20 @@ Test(codec_payload_list, names_that_are_missing_or_come_twice_are_refused) {
           "byte 37, member 'q': \"good\" is not a quality code from 0 to 65534");
 }
 
+Test(codec_payload_list, lists_on_the_way_to_the_values_keep_their_elements_apart) {
+    const char *message =
+        "{\"m\":[{\"name\":\"cpu\",\"time\":1,\"f\":{\"used\":5}},{\"f\":{\"used\":6},"
+        "\"time\":1,\"name\":\"mem\"}]}";
+    gives("{\"values\":\"m.f\"}", message,
+          "byte 5, member 'm': its elements have a name, 'name': make the asset's name of it, or "
+          "\"list\": {\"name\": \"\"} takes each as a sample");
+    gives("{\"values\":\"m.f\",\"asset\":\"{1}/{name}\"}", message,
+          "t/cpu " T(1) "\"used\":5}\nt/mem " T(1) "\"used\":6}");
+    gives("{\"values\":\"m.f\",\"list\":{\"name\":\"\"}}", message,
+          "t " T(1) "\"used\":5}\nt {\"time\":\"1970-01-01T00:00:01Z\",\"seq\":1,\"used\":6}");
+    gives("{\"values\":\"m.cpu.f\"}", message, "t " T(1) "\"used\":5}");
+}
+
 Test(codec_payload_list, samples_or_channels_is_never_guessed) {
     const char *message = "{\"r\":[{\"id\":7,\"ts\":1,\"x\":1},{\"id\":8,\"ts\":2,\"x\":2}]}";
     gives(
@@ -366,4 +380,13 @@ Test(codec_payload_list, what_has_the_time_of_arrival_is_counted) {
           "arrival");
     config_refused("{\"time\":\"\",\"on_missing_time\":\"refuse\"}",
                    "payload: /on_missing_time is \"refuse\", and /time names no member");
+}
+
+Test(codec_payload_list, every_failed_allocation_is_an_error) {
+    each_allocation_fails(
+        "{\"asset\":\"{d}\",\"values\":\"v\",\"list\":{\"name\":\"id\",\"value\":\"x\","
+        "\"quality\":\"q\"},\"channels\":{\"a\":{\"type\":\"int8[2]\"}}}",
+        "{\"d\":\"a\\/1\",\"v\":[{\"id\":\"a\",\"x\":[1,2],\"q\":1},{\"id\":"
+        "\"b\",\"x\":2,\"time\":5},{\"id\":\"c\",\"x\":\"\\t\",\"d\":\"e\"}]}",
+        3);
 }

@@ -90,3 +90,7 @@ Test(codec_payload_value, it_has_the_time_of_arrival_and_is_counted) {
     cr_expect_eq(eop_payload_arrived_count(payload), 1);
     eop_payload_free(payload);
 }
+
+Test(codec_payload_value, every_failed_allocation_is_an_error) {
+    each_allocation_fails("{\"format\":\"value\",\"channel\":\"{1}\"}", "\"a\\nb\"", 1);
+}
