@@ -253,11 +253,15 @@ int cli_spool(int *out, int fd);
 int cli_read_file(char **out, size_t *size, const char *path, size_t limit);
 /** Whether the reader of this pipe or socket has gone. */
 bool cli_reader_gone(int fd);
+/** What a person should know of an input beside its numbers: notes into `file`, unless quiet, and
+ * warnings. report: of the answer; NULL: none. */
+void cli_tell_report(const cli_call *call, FILE *file, const json_value *report);
 /** Appends the member "what", by which the node names the input in its errors. */
 void cli_put_input_name(cli_text *out, const char *path);
 /** Appends the format (and for .tsv the separator) that the ending of an input's name gives, where
- * no option does. An ending that says nothing is wrong usage; none at all is CSV. */
-int cli_put_input_format(cli_text *out, const cli_call *call, const char *path);
+ * the option ("format") does not. An ending that says nothing, or a format that the command does not
+ * take, is wrong usage; none at all is CSV. */
+int cli_put_input_format(cli_text *out, const cli_call *call, const char *option, const char *path);
 /** The same for --output, with "gzip" where the command has it: the formats are those of --format. */
 int cli_put_output_format(cli_text *out, const cli_call *call, const char *path);
 /** A path that means the same to a daemon with another working directory. Free it. */

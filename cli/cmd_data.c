@@ -67,20 +67,23 @@ static void print_texts(FILE *file, const char *kind, const json_value *texts) {
     }
 }
 
+void cli_tell_report(const cli_call *call, FILE *file, const json_value *report) {
+    if (!call->globals.json && !call->globals.quiet) {
+        print_texts(file, "note: ", json_at(report, "notes"));
+        fflush(file);
+    }
+    if (!call->globals.json) {
+        print_texts(stderr, "edgeopsctl: warning: ", json_at(report, "warnings"));
+    }
+}
+
 /* What a person should know of an import, beside its numbers. Rows that are not stored since others
  * are make it fail, unless that was asked for. */
 static int tell_import(const cli_call *call, const char *result) {
     json_document *document = json_parse(result, strlen(result), NULL, NULL);
     const json_value *root = document != NULL ? json_root(document) : NULL;
-    const json_value *warnings = json_at(root, "warnings");
     bool conflicts = strcmp(json_text(root, "conflicts", "0"), "0") != 0;
-    if (!call->globals.json && !call->globals.quiet) {
-        print_texts(stdout, "note: ", json_at(root, "notes"));
-        fflush(stdout);
-    }
-    if (!call->globals.json) {
-        print_texts(stderr, "edgeopsctl: warning: ", warnings);
-    }
+    cli_tell_report(call, stdout, root);
     json_free(document);
     return conflicts && strcmp(cli_get(call, "conflicts", "error"), "keep") != 0 ? CLI_FAILED
                                                                                  : CLI_OK;
@@ -141,7 +144,7 @@ int cli_data_import(cli_call *call) {
     cli_text members = {0};
     cli_put_arguments(&members, call);
     cli_put_input_name(&members, path);
-    int code = cli_put_input_format(&members, call, path);
+    int code = cli_put_input_format(&members, call, "format", path);
     if (code == CLI_OK) {
         code = put_columns(&members, call);
     }
@@ -240,14 +243,42 @@ int cli_label_history(cli_call *call) {
     return code;
 }
 
+static int import_labels(const cli_call *call, const char *members, int input) {
+    cli_session session;
+    int given = input;
+    int code = cli_session_open_with(&session, call, &input);
+    if (code != CLI_OK) {
+        return code;
+    }
+    char *arguments = cli_format("{%s}", members), *result = NULL;
+    code = cli_session_call(&result, &session, "label.import", arguments, input, -1, NULL, NULL);
+    if (code == CLI_OK) {
+        json_document *document = json_parse(result, strlen(result), NULL, NULL);
+        cli_show(stdout, call, "label.import", result);
+        cli_tell_report(call, stdout, document != NULL ? json_root(document) : NULL);
+        json_free(document);
+    }
+    free(result);
+    free(arguments);
+    if (input != given) {
+        cli_close(input);
+    }
+    cli_session_close(&session);
+    return code;
+}
+
 int cli_label_import(cli_call *call) {
+    const char *path = cli_arg(call, 0);
     cli_text members = {0};
     cli_put_arguments(&members, call);
-    cli_put_input_name(&members, cli_arg(call, 0));
+    cli_put_input_name(&members, path);
     int input = -1;
-    int code = cli_open_input(&input, cli_arg(call, 0));
+    int code = cli_put_input_format(&members, call, "format", path);
     if (code == CLI_OK) {
-        code = cli_operation(call, "label.import", cli_text_get(&members), input, -1);
+        code = cli_open_input(&input, path);
+    }
+    if (code == CLI_OK) {
+        code = import_labels(call, cli_text_get(&members), input);
     }
     cli_close(input);
     cli_text_dispose(&members);

@@ -116,10 +116,10 @@ static int check_inputs(const cli_call *call) {
     if (given != 1) {
         return cli_usage(call, "give one of --input FILE, --dataset NAME and --asset NAME");
     }
-    static const char *const with[][2] = {{"start", "asset"},       {"end", "asset"},
-                                          {"follow", "asset"},      {"from", "follow"},
-                                          {"time-column", "input"}, {"label-column", "input"},
-                                          {"group-column", "input"}};
+    static const char *const with[][2] = {
+        {"start", "asset"},        {"end", "asset"},          {"follow", "asset"},
+        {"from", "follow"},        {"time-column", "input"},  {"label-column", "input"},
+        {"group-column", "input"}, {"input-format", "input"}, {"bad-rows", "input"}};
     for (size_t i = 0; i < CLI_COUNT(with); i++) {
         if (cli_has(call, with[i][0]) && !cli_has(call, with[i][1])) {
             return cli_usage(call, "--%s goes with --%s only", with[i][0], with[i][1]);
@@ -128,10 +128,12 @@ static int check_inputs(const cli_call *call) {
     return CLI_OK;
 }
 
-/* Windows that could not be predicted; the node calls it a failure when none could. */
-static void warn_of_errors(const char *result) {
+/* Windows that could not be predicted; the node calls it a failure when none could. And what was met
+ * in the input: standard output may be that of the predictions. */
+static void warn_of_errors(const cli_call *call, const char *result) {
     json_document *document = json_parse(result, strlen(result), NULL, NULL);
     const json_value *root = document != NULL ? json_root(document) : NULL;
+    cli_tell_report(call, stderr, json_at(root, "input"));
     const char *errors = json_text(root, "errors", "0");
     if (strcmp(errors, "0") != 0) {
         cli_warn("%s of %s predictions failed (see: edgeopsctl run log %s); the first: %s", errors,
@@ -156,7 +158,7 @@ static int predict(cli_call *call, const char *members, int input, int output) {
             cli_show(beside ? stderr : stdout, call, "predict", result);
         }
         if (!call->globals.json) {
-            warn_of_errors(result);
+            warn_of_errors(call, result);
         }
     }
     free(result);
@@ -183,8 +185,10 @@ int cli_predict(cli_call *call) {
     cli_put_arguments(&members, call);
     code = cli_put_output_format(&members, call, cli_get(call, "output", "-"));
     if (code == CLI_OK && cli_has(call, "input")) {
-        cli_put_input_name(&members, cli_get(call, "input", "-"));
-        code = cli_open_input(&input, cli_get(call, "input", "-"));
+        const char *path = cli_get(call, "input", "-");
+        cli_put_input_name(&members, path);
+        code = cli_put_input_format(&members, call, "input-format", path);
+        code = code == CLI_OK ? cli_open_input(&input, path) : code;
     }
     if (code == CLI_OK && call->globals.json && strcmp(cli_get(call, "output", ""), "-") == 0) {
         code = cli_usage(call, "--json and --output - would mix rows and the result");

@@ -143,12 +143,14 @@ static const cli_argument data_import_args[] = {
     ARG_FILE_MAYBE("FILE", "the same as --input"), ARGS_END};
 /* The arguments that operations include from "reading" of lib/node/ops/common.json. */
 #define OP_BAD_ROWS OP_ONE_OF("bad-rows", "error skip", "WHAT", "bad_rows")
-#define OP_TIMES \
-    HEADING("Times"), \
-    {"time-column", CLI_COLUMNS, "NAME", "given twice: that of the date and that of the time of day", "time_column", NULL, 0, false}, \
+#define OP_TIME_FORMS \
     OP_ONE_OF("time-unit", "s ms us ns", "UNIT", "time_unit"), \
     OP_TEXT("time-format", "FORMAT", "time_format"), \
     OP_TEXT("time-zone", "ZONE", "time_zone")
+#define OP_TIMES \
+    HEADING("Times"), \
+    {"time-column", CLI_COLUMNS, "NAME", "given twice: that of the date and that of the time of day", "time_column", NULL, 0, false}, \
+    OP_TIME_FORMS
 #define OP_DIALECT \
     HEADING("How texts are written"), \
     OP_TEXT("separator", "CHARS", "separator"), \
@@ -216,8 +218,21 @@ static const cli_option label_add_options[] = {
     OP_NEED_TIME("start", "start"), OP_TIME("end", "end"),
     OP_TEXT("author", "NAME", "author"), OPTIONS_END};
 static const cli_argument label_import_args[] = {
-    ARG_FILE("FILE", "CSV with the columns asset, start, end, label, author; - is standard input"), ARGS_END};
-static const cli_option label_import_options[] = {OP_TEXT("asset", "NAME", "asset"), OPTIONS_END};
+    ARG_FILE("FILE", "CSV or JSON lines (also .gz) with the columns asset, start, end, label, author; - is standard input"), ARGS_END};
+static const cli_option label_import_options[] = {
+    OP_TEXT("asset", "NAME", "asset"),
+    ONE_OF("format", "csv jsonl", "FORMAT", "format", "default: by the ending of FILE, else csv"),
+    OP_BAD_ROWS,
+    HEADING("Columns"),
+    OP_TEXT("asset-column", "NAME", "asset_column"),
+    OP_TEXT("start-column", "NAME", "start_column"),
+    OP_TEXT("end-column", "NAME", "end_column"),
+    OP_TEXT("label-column", "NAME", "label_column"),
+    OP_TEXT("author-column", "NAME", "author_column"),
+    HEADING("Times"),
+    OP_TIME_FORMS,
+    OP_DIALECT,
+    OPTIONS_END};
 static const cli_argument label_correct_args[] = {OP_ARG_INTEGER("ID", "id"), ARGS_END};
 static const cli_option label_correct_options[] = {
     OP_TEXT("label", "TEXT", "label"),
@@ -273,7 +288,7 @@ static const cli_option train_options[] = {
     OP_PAIRS("param", "NAME=VALUE", "params"),
     OP_TEXT("name", "NAME", "name"), OPTIONS_END};
 static const cli_option predict_options[] = {
-    {"input", CLI_FILE, "FILE", "predict on a CSV or CSV.gz, - is standard input", NULL, NULL, 'i', false},
+    {"input", CLI_FILE, "FILE", "predict on CSV or JSON lines (also .gz), - is standard input", NULL, NULL, 'i', false},
     OP_TEXT("dataset", "NAME", "dataset"),
     OP_ONE_OF("part", "train test validation all", "PART", "part"),
     OP_TEXT("asset", "NAME", "asset"),
@@ -281,11 +296,15 @@ static const cli_option predict_options[] = {
     OP_TIME("end", "end"),
     FLAG("follow", NULL, "with --asset: predict on what comes in, until Ctrl-C"),
     OP_ONE_OF("from", "now start", "WHERE", "from"),
-    OP_TEXT("time-column", "NAME", "time_column"),
-    OP_TEXT("label-column", "NAME", "label_column"),
-    OP_TEXT("group-column", "NAME", "group_column"),
     ONE_OF("format", "csv jsonl", "FORMAT", "format", "default: by the ending of --output, else csv"),
     OUTPUT("where predictions go (default: standard output; with --json: nowhere)"),
+    HEADING("On an input"),
+    ONE_OF("input-format", "csv jsonl", "FORMAT", "input_format", "default: by the ending of FILE, else csv"),
+    OP_TEXT("label-column", "NAME", "label_column"),
+    OP_TEXT("group-column", "NAME", "group_column"),
+    OP_BAD_ROWS,
+    OP_TIMES,
+    OP_DIALECT,
     OPTIONS_END};
 static const cli_option deploy_options[] = {
     OP_NEED("asset", "NAME", "asset"),

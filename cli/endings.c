@@ -54,36 +54,17 @@ static const char *ending_of(const char *path, size_t *size, const char **packin
     return NULL;
 }
 
-int cli_put_input_format(cli_text *out, const cli_call *call, const char *path) {
-    size_t size = 0, i = 0;
-    const char *packing = NULL, *ending = ending_of(path, &size, &packing);
-    if (cli_has(call, "format") || ending == NULL || strncmp(path, "/dev/", 5) == 0) {
-        return CLI_OK;
-    }
-    while (i < CLI_COUNT(inputs) && !is_one(ending, size, inputs[i].ending)) {
-        i++;
-    }
-    if (i == CLI_COUNT(inputs)) {
-        return cli_usage(
-            call,
-            "%s: the ending .%.*s says nothing of the format: give --format csv, jsonl, "
-            "npz or npy, or use one of .csv .tsv .txt .dat .jsonl .ndjson .npz .npy, "
-            "packed also .gz .bz2 .xz .zst",
-            path, (int)size, ending);
-    }
-    json_put_member(out, "format", inputs[i].format);
-    if (inputs[i].tab && !cli_has(call, "separator")) {
-        json_put_member(out, "separator", "tab");
-    }
-    return CLI_OK;
-}
-
-/* The words of --format of the command. */
-static const char *formats_of(const cli_command *command) {
+/* The option of the command that says a format. */
+static const cli_option *format_option(const cli_command *command, const char *name) {
     const cli_option *o = command->options;
-    while (o->name != NULL && strcmp(o->name, "format") != 0) {
+    while (o->name != NULL && strcmp(o->name, name) != 0) {
         o++;
     }
+    return o;
+}
+
+static const char *formats_of(const cli_command *command, const char *name) {
+    const cli_option *o = format_option(command, name);
     return o->choices != NULL ? o->choices : "";
 }
 
@@ -106,9 +87,39 @@ static const char *find_word(const char *words, const char *text, size_t size) {
     return NULL;
 }
 
+int cli_put_input_format(cli_text *out, const cli_call *call, const char *option,
+                         const char *path) {
+    size_t size = 0, i = 0;
+    const char *packing = NULL, *ending = ending_of(path, &size, &packing);
+    const char *formats = formats_of(call->command, option);
+    if (cli_has(call, option) || ending == NULL || strncmp(path, "/dev/", 5) == 0) {
+        return CLI_OK;
+    }
+    while (i < CLI_COUNT(inputs) &&
+           !(is_one(ending, size, inputs[i].ending) &&
+             find_word(formats, inputs[i].format, strlen(inputs[i].format)) != NULL)) {
+        i++;
+    }
+    if (i == CLI_COUNT(inputs)) {
+        bool arrays = find_word(formats, "npz", 3) != NULL;
+        return cli_usage(call,
+                         "%s: the ending .%.*s says nothing of the format: give --%s %s, or use "
+                         "one of .csv .tsv .txt .dat .jsonl .ndjson%s, packed also .gz .bz2 .xz "
+                         ".zst",
+                         path, (int)size, ending, option,
+                         arrays ? "csv, jsonl, npz or npy" : "csv or jsonl",
+                         arrays ? " .npz .npy" : "");
+    }
+    json_put_member(out, format_option(call->command, option)->key, inputs[i].format);
+    if (inputs[i].tab && !cli_has(call, "separator")) {
+        json_put_member(out, "separator", "tab");
+    }
+    return CLI_OK;
+}
+
 static int fail_ending(const cli_call *call, const char *path, bool gzip) {
     cli_text list = {0};
-    for (const char *at = formats_of(call->command); *at != 0; at += strspn(at, " ")) {
+    for (const char *at = formats_of(call->command, "format"); *at != 0; at += strspn(at, " ")) {
         size_t n = strcspn(at, " ");
         bool rows = is_one(at, n, "csv") || is_one(at, n, "jsonl");
         cli_putf(&list, " .%.*s", (int)n, at);
@@ -136,7 +147,8 @@ int cli_put_output_format(cli_text *out, const cli_call *call, const char *path)
     if (packing != NULL && !(packed && gzip)) {
         return fail_ending(call, path, gzip);
     }
-    const char *format = ending != NULL ? find_word(formats_of(call->command), ending, size) : NULL;
+    const char *format =
+        ending != NULL ? find_word(formats_of(call->command, "format"), ending, size) : NULL;
     if (!cli_has(call, "format")) {
         if (format == NULL) {
             return fail_ending(call, path, gzip);

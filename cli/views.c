@@ -54,6 +54,11 @@
 #define USAGE_FIELDS \
     {"wall time", "usage.wall_s", CLI_AS_SECONDS}, {"processor", "usage.user_s", CLI_AS_SECONDS}, {"memory peak", "usage.peak_memory_bytes", CLI_AS_BYTES}
 
+/* Of a report; at: "" or the path of its member. */
+#define BAD_ROWS(at) \
+    {"rows that were left out", at "reasons#+10", FIELDS({"ROWS", "rows", CLI_AS_TEXT}, {"REASON", "reason", CLI_AS_TEXT}), NULL}, \
+    {"of them", at "bad_rows#+5", FIELDS({"LINE", "line", CLI_AS_TEXT}, {"COLUMN", "column", CLI_AS_TEXT}, {"TEXT", "text", CLI_AS_TEXT}, {"REASON", "reason", CLI_AS_TEXT}), NULL}
+
 #define LABEL_FIELDS \
     {"ID", "id", CLI_AS_TEXT}, {"ASSET", "asset", CLI_AS_TEXT}, {"START", "start", CLI_AS_TIME}, {"END", "end", CLI_AS_TIME}, \
     {"LABEL", "label", CLI_AS_TEXT}, {"AUTHOR", "author", CLI_AS_TEXT}, {"SOURCE", "source", CLI_AS_TEXT}
@@ -122,8 +127,7 @@ static const struct {
         {"left out", "skipped", CLI_AS_TEXT}, {"first", "first", CLI_AS_TIME}, {"last", "last", CLI_AS_TIME}, {"assets", "assets", CLI_AS_LIST}),
         SECTIONS({"channels", "channels#+40", FIELDS({"NAME", "name", CLI_AS_TEXT}, {"TYPE", "type", CLI_AS_TEXT}, {"UNIT", "unit", CLI_AS_TEXT}, {"VALUES", "values", CLI_AS_TEXT},
             {"NULLS", "nulls", CLI_AS_TEXT}, {"WRITTEN AS", "words", CLI_AS_LIST}, {"WHY", "why", CLI_AS_TEXT}), NULL},
-        {"rows that were left out", "reasons#+10", FIELDS({"ROWS", "rows", CLI_AS_TEXT}, {"REASON", "reason", CLI_AS_TEXT}), NULL},
-        {"of them", "bad_rows#+5", FIELDS({"LINE", "line", CLI_AS_TEXT}, {"COLUMN", "column", CLI_AS_TEXT}, {"TEXT", "text", CLI_AS_TEXT}, {"REASON", "reason", CLI_AS_TEXT}), NULL},
+        BAD_ROWS(""),
         {"rows in conflict with what is stored", "conflicting#+5", FIELDS({"TIME", "time", CLI_AS_TEXT}, {"ASSET", "asset", CLI_AS_TEXT}, {"CHANNEL", "channel", CLI_AS_TEXT},
             {"STORED", "stored", CLI_AS_TEXT}, {"NEW", "new", CLI_AS_TEXT}), NULL}), NULL}},
     {"data.export", {FIELDS({"rows", "rows", CLI_AS_TEXT}), NULL, NULL}},
@@ -149,7 +153,8 @@ static const struct {
 
     {"label.add", {FIELDS({"id", "id", CLI_AS_TEXT}), NULL, NULL}},
     {"label.correct", {FIELDS({"id", "id", CLI_AS_TEXT}, {"replaces", "replaces", CLI_AS_TEXT}), NULL, NULL}},
-    {"label.import", {FIELDS({"labels", "labels", CLI_AS_TEXT}, {"duplicates", "duplicates", CLI_AS_TEXT}), NULL, NULL}},
+    {"label.import", {FIELDS({"labels", "labels", CLI_AS_TEXT}, {"duplicates", "duplicates", CLI_AS_TEXT}, {"left out", "skipped", CLI_AS_TEXT}, {"first", "first", CLI_AS_TIME},
+        {"last", "last", CLI_AS_TIME}), SECTIONS(BAD_ROWS("")), NULL}},
     {"label.ls", {FIELDS({"more: go on with --after", "next", CLI_AS_TEXT}),
         ITEMS("no labels: add some with `edgeopsctl label add` or `label import`", LABEL_FIELDS), NULL}},
     {"label.history", {FIELDS({"more: go on with --after", "next", CLI_AS_TEXT}),
@@ -194,8 +199,9 @@ static const struct {
 
     {"train", {FIELDS({"model", "model", CLI_AS_TEXT}, {"run", "run", CLI_AS_TEXT}, {"metrics", "metrics", CLI_AS_LIST}, USAGE_FIELDS), NULL, NULL}},
     {"predict", {FIELDS({"windows", "windows", CLI_AS_TEXT}, {"predictions", "predictions", CLI_AS_TEXT}, {"errors", "errors", CLI_AS_TEXT}, {"skipped", "skipped", CLI_AS_TEXT},
+        {"rows left out", "input.skipped", CLI_AS_TEXT},
         {"time", "seconds", CLI_AS_SECONDS}, {"labelled", "metrics.labelled", CLI_AS_TEXT}, {"accuracy", "metrics.accuracy", CLI_AS_RATIO}, {"macro F1", "metrics.macro_f1", CLI_AS_RATIO}),
-        SECTIONS({NULL, "metrics.per_class", FIELDS({"CLASS", "$key", CLI_AS_TEXT}, {"PRECISION", "precision", CLI_AS_RATIO}, {"RECALL", "recall", CLI_AS_RATIO},
+        SECTIONS(BAD_ROWS("input."), {NULL, "metrics.per_class", FIELDS({"CLASS", "$key", CLI_AS_TEXT}, {"PRECISION", "precision", CLI_AS_RATIO}, {"RECALL", "recall", CLI_AS_RATIO},
             {"F1", "f1", CLI_AS_RATIO}, {"SUPPORT", "support", CLI_AS_TEXT}), NULL}), NULL}},
     {"model.ls", {NULL, ITEMS("no models: make one with `edgeopsctl train`",
         {"NAME", "name", CLI_AS_TEXT}, {"WORKFLOW", "workflow", CLI_AS_TEXT}, {"VERSION", "version", CLI_AS_TEXT}, {"DATASET", "dataset", CLI_AS_TEXT},

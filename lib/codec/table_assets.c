@@ -159,10 +159,11 @@ edgeops_status eop_table_time(eop_table_reader *s, edgeops_time *out, eop_time_s
     }
     const char *column =
         s->time_at < s->column_count ? s->columns[s->time_at].raw : s->options.time_column;
-    return eop_table_bad(s, column, "not a time (ISO 8601 or a number)", field,
-                         s->options.rules.times.format == NULL
-                             ? "; in another form: --time-format, such as '%d.%m.%Y %H:%M:%S'"
-                             : "");
+    bool by_format = s->options.rules.times.format != NULL;
+    return eop_table_bad(
+        s, column,
+        by_format ? "not a time of the given format" : "not a time (ISO 8601 or a number)", field,
+        by_format ? "" : "; in another form: --time-format, such as '%d.%m.%Y %H:%M:%S'");
 }
 
 /* -- sequence, label, group -- */
@@ -196,14 +197,17 @@ edgeops_status eop_table_heads(eop_table_reader *s, eop_table_row *row) {
 
 /* -- the place of a row -- */
 
-/* Of an hour that the clocks show twice: the first pass, until the times of the asset step back.
- * Times that never stood still so far, such as those of hourly data, do so at the same time, too. */
+/* Of an hour that the clocks show twice: the first pass, until the times of the asset step back, by
+ * not much more than that hour: rows may also lie in another order. Times that never stood still so
+ * far, such as those of hourly data, do so at the same time, too. */
 static edgeops_time choose_pass(const eop_reader_asset *a, edgeops_time time,
                                 const eop_time_seen *seen) {
     if (!seen->repeated || a->rows == 0) {
         return time;
     }
-    return a->time > time || (a->time == time && !a->stood_still) ? seen->second : time;
+    edgeops_duration back;
+    bool near = !__builtin_sub_overflow(a->time, time, &back) && back < 2 * (seen->second - time);
+    return (back > 0 && near) || (back == 0 && !a->stood_still) ? seen->second : time;
 }
 
 static void note_zone(eop_table_reader *s, const eop_time_seen *seen) {

@@ -215,7 +215,8 @@ struct eop_table_reader {
     eop_buf long_label;    /* its label, then its group */
     bool again;            /* the record at hand begins the next row */
 
-    bool is_bad; /* the last error is a bad row's */
+    uint64_t valueless; /* rows that were not given, since they have no value */
+    bool is_bad;        /* the last error is a bad row's */
     bool said_zone;
     bool said_blank;
     bool said_extra;

@@ -168,8 +168,20 @@ static void warn_of_times(const eop_table_reader *s) {
                     from, to);
 }
 
+edgeops_status eop_table_reader_refuse(eop_table_reader *reader, const char *column,
+                                       const char *reason, const char *text, size_t size) {
+    const eop_field field = {.text = text, .size = size};
+    edgeops_status status = eop_table_bad(reader, column, reason, text != NULL ? &field : NULL, "");
+    reader->is_bad = false; /* the row itself was read */
+    return reader->options.bad_rows == EOP_BAD_SKIP ? EDGEOPS_OK : status;
+}
+
 eop_json *eop_table_reader_report(const eop_table_reader *reader) {
     warn_of_times(reader);
+    if (reader->valueless > 0) {
+        eop_report_note(reader->report, "%llu rows have no value in any channel and are not taken",
+                        (unsigned long long)reader->valueless);
+    }
     return eop_report_json(reader->report);
 }
 

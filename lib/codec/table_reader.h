@@ -81,6 +81,7 @@ typedef struct eop_table_options {
     eop_table_known_fn on_known; /**< optional */
     eop_table_bad_fn on_bad;     /**< optional; with EOP_BAD_SKIP, each bad row */
     void *user_data;
+    bool only_given;    /**< what `columns` does not list is no channel and may hold anything */
     bool time_optional; /**< without a column `time_column`: as if that were NULL */
     bool as_text; /**< all columns but `skip` are string channels of what they hold, those of time,
                        label and the asset's name too */
@@ -123,6 +124,12 @@ edgeops_status eop_table_reader_open(eop_table_reader **out, int fd,
  *  EDGEOPS_E_INVALID with file and line: the row is left out, the next call goes on behind it
  * unless the text itself is broken */
 edgeops_status eop_table_reader_next(eop_table_reader *reader, eop_table_row *row);
+/** The row that was given last is bad after all, by the rules of who asked for it: reports it.
+ *
+ *  @param column, text  NULL where it is not one field's
+ *  @return with EOP_BAD_SKIP EDGEOPS_OK; else E_INVALID with file, line, column and reason */
+edgeops_status eop_table_reader_refuse(eop_table_reader *reader, const char *column,
+                                       const char *reason, const char *text, size_t size);
 /** False: no column has the time. */
 bool eop_table_reader_timed(const eop_table_reader *reader);
 /** The channels in the order of the file, also those without a value so far; borrowed until the next

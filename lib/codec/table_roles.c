@@ -218,6 +218,13 @@ static edgeops_status take_given(eop_table_reader *s, const eop_table_column *gi
     return EDGEOPS_OK;
 }
 
+static void skip_others(eop_table_reader *s) {
+    for (size_t i = 0; i < s->column_count; i++) {
+        eop_reader_column *c = &s->columns[i];
+        c->role = c->role == EOP_ROLE_CHANNEL && c->why != EOP_WHY_GIVEN ? EOP_ROLE_SKIP : c->role;
+    }
+}
+
 static void make_texts(eop_table_reader *s) {
     const eop_table_options *o = &s->options;
     for (size_t i = 0; i < s->column_count; i++) {
@@ -288,6 +295,9 @@ edgeops_status eop_table_set_roles(eop_table_reader *s) {
     }
     if (status == EDGEOPS_OK) {
         status = take_patterns(s);
+    }
+    if (o->only_given) {
+        skip_others(s);
     }
     if (o->as_text) {
         make_texts(s);

@@ -206,6 +206,7 @@ edgeops_status eop_table_next_wide(eop_table_reader *s, eop_table_row *row) {
             if (status != EDGEOPS_OK || row->sample.count > 0) {
                 return status;
             }
+            s->valueless += s->part_count == 1;
         }
         bool wanted = false;
         s->next_part = SIZE_MAX;

@@ -85,6 +85,7 @@ typedef struct eop_predict {
     uint64_t errors;
     uint64_t skipped;
     char *first_error; /**< of a window */
+    eop_json *input;   /**< what the reading thread met in an input; NULL: nothing was read */
     eop_score score;
 } eop_predict;
 

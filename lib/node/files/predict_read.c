@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The reading thread of a batch prediction: CSV, dataset or an asset's range, as blocks. */
+/* The reading thread of a batch prediction: a file, a dataset or an asset's range, as blocks. */
 #include "node/files/predict_read.h"
 
 #include <string.h>
 
-#include "codec/table_reader.h"
+#include "codec/table_options.h"
 #include "node/control/job.h"
 #include "node/files/slices.h"
 #include "node/home/inputs.h"
@@ -175,9 +175,9 @@ static edgeops_status read_asset(eop_job *job, eop_predict *p, const char *asset
     return status;
 }
 
-/* -- CSV -- */
+/* -- CSV and JSON lines -- */
 
-typedef struct csv_blocks {
+typedef struct table_blocks {
     eop_predict *p;
     eop_job *job;
     eop_rows *rows;
@@ -185,9 +185,9 @@ typedef struct csv_blocks {
     edgeops_value *values; /**< one row, in the order of the inputs */
     uint64_t ordinal;
     int32_t group;
-} csv_blocks;
+} table_blocks;
 
-static edgeops_status flush_block(csv_blocks *c) {
+static edgeops_status flush_block(table_blocks *c) {
     const edgeops_table *table = eop_rows_table(c->rows);
     eop_block block = {table, 0, table->rows, c->labels, (uint32_t)c->group, false};
     edgeops_status status = hand_over(c->job, c->p, &block);
@@ -195,7 +195,7 @@ static edgeops_status flush_block(csv_blocks *c) {
     return status;
 }
 
-static edgeops_status put_csv_row(csv_blocks *c, const eop_table_row *row) {
+static edgeops_status put_row(table_blocks *c, const eop_table_row *row) {
     const edgeops_manifest *m = c->p->manifest;
     int32_t group = 0;
     int32_t label = -1;
@@ -230,60 +230,100 @@ static edgeops_status put_csv_row(csv_blocks *c, const eop_table_row *row) {
     return status;
 }
 
-static edgeops_status read_csv_rows(csv_blocks *c, int fd, const eop_table_options *options) {
-    eop_table_reader *csv = NULL;
-    edgeops_status status = eop_table_reader_open(&csv, fd, options);
-    while (status == EDGEOPS_OK && !eop_job_canceled(c->job)) {
-        eop_table_row row;
-        status = eop_table_reader_next(csv, &row);
-        if (status == EDGEOPS_OK) {
-            status = put_csv_row(c, &row);
+/* CSV says so before the first row; JSON lines may have a member late. */
+static edgeops_status check_inputs(const table_blocks *c, const eop_table_reader *reader) {
+    const edgeops_manifest *m = c->p->manifest;
+    const eop_table_column *channels = NULL;
+    size_t n = eop_table_reader_channels(reader, &channels);
+    for (size_t i = 0; i < m->input_count; i++) {
+        bool found = false;
+        for (size_t j = 0; j < n; j++) {
+            found = found || strcmp(channels[j].name, m->inputs[i].name) == 0;
+        }
+        if (!found) {
+            return eop_fail(EDGEOPS_E_INVALID, "node",
+                            "%s: no record has '%s', which the model takes",
+                            eop_json_string(c->p->call->args, "what", "input"), m->inputs[i].name);
         }
     }
-    eop_table_reader_close(csv);
+    return EDGEOPS_OK;
+}
+
+static edgeops_status read_rows(table_blocks *c, int fd, const eop_table_options *options) {
+    eop_table_reader *reader = NULL;
+    edgeops_status status = eop_table_reader_open(&reader, fd, options);
+    while (status == EDGEOPS_OK && !eop_job_canceled(c->job)) {
+        eop_table_row row;
+        status = eop_table_reader_next(reader, &row);
+        if (status == EDGEOPS_OK) {
+            status = put_row(c, &row);
+        }
+    }
+    if (status == EDGEOPS_DONE) {
+        c->p->input = eop_table_reader_report(reader);
+        status = check_inputs(c, reader);
+        status = status == EDGEOPS_OK ? EDGEOPS_DONE : status;
+    }
+    eop_table_reader_close(reader);
     if (eop_job_canceled(c->job)) {
         return canceled();
     }
     return status == EDGEOPS_DONE ? flush_block(c) : status;
 }
 
-static edgeops_status read_csv(eop_job *job, eop_predict *p) {
+/* The model's inputs are the columns, whatever else the file has. */
+static edgeops_status set_options(eop_table_options *o, eop_table_column **columns,
+                                  const eop_job *job, const eop_predict *p) {
     const eop_json *args = p->call->args;
     const edgeops_manifest *m = p->manifest;
-    csv_blocks *c = eop_calloc(1, sizeof(*c));
-    eop_table_column *columns = eop_calloc(m->input_count, sizeof(*columns));
-    edgeops_status status = EDGEOPS_OK;
-    if (c == NULL || columns == NULL) {
-        status = eop_fail_nomem("node");
-        goto out;
+    *columns = eop_calloc(m->input_count, sizeof(**columns));
+    if (*columns == NULL) {
+        return eop_fail_nomem("node");
     }
-    c->p = p;
-    c->job = job;
-    c->values = eop_calloc(m->input_count, sizeof(*c->values));
-    status = c->values != NULL ? eop_rows_new(&c->rows, m->inputs, m->input_count)
-                               : eop_fail_nomem("node");
+    for (size_t i = 0; i < m->input_count; i++) {
+        (*columns)[i] = (eop_table_column){
+            .name = m->inputs[i].name, .type = m->inputs[i].type, .length = m->inputs[i].length};
+    }
+    o->what = eop_json_string(args, "what", "input");
+    o->asset = "input";
+    o->format = strcmp(eop_json_string(args, "input_format", "csv"), "jsonl") == 0
+                    ? EOP_TABLE_JSON_LINES
+                    : EOP_TABLE_CSV;
+    o->time_optional = o->time_column == NULL && m->window.period == 0;
+    o->time_column = o->time_column != NULL ? o->time_column : "time";
+    o->group_column = eop_json_string(args, "group_column", NULL);
+    o->columns = *columns;
+    o->only_given = true;
+    o->column_count = m->input_count;
+    o->cancel_fd = eop_job_cancel_fd(job);
+    return EDGEOPS_OK;
+}
+
+static edgeops_status read_input(eop_job *job, eop_predict *p) {
+    const edgeops_manifest *m = p->manifest;
+    eop_table_args args = {0};
+    eop_table_column *columns = NULL;
+    table_blocks *c = eop_calloc(1, sizeof(*c));
+    edgeops_status status =
+        c != NULL ? eop_table_args_read(&args, p->call->args, "predict") : eop_fail_nomem("node");
+    if (status == EDGEOPS_OK) {
+        c->p = p;
+        c->job = job;
+        c->values = eop_calloc(m->input_count, sizeof(*c->values));
+        status = c->values != NULL ? eop_rows_new(&c->rows, m->inputs, m->input_count)
+                                   : eop_fail_nomem("node");
+    }
+    if (status == EDGEOPS_OK) {
+        status = set_options(&args.options, &columns, job, p);
+    }
     if (status == EDGEOPS_OK) {
         status = eop_job_check_input(job);
     }
-    for (size_t i = 0; i < m->input_count; i++) {
-        columns[i] = (eop_table_column){
-            .name = m->inputs[i].name, .type = m->inputs[i].type, .length = m->inputs[i].length};
-    }
     if (status == EDGEOPS_OK) {
-        const char *time = eop_json_string(args, "time_column", NULL);
-        eop_table_options options = {.what = eop_json_string(args, "what", "input"),
-                                     .asset = "input",
-                                     .time_column = time != NULL ? time : "time",
-                                     .time_optional = time == NULL && m->window.period == 0,
-                                     .label_column = eop_json_string(args, "label_column", NULL),
-                                     .group_column = eop_json_string(args, "group_column", NULL),
-                                     .columns = columns,
-                                     .column_count = m->input_count,
-                                     .cancel_fd = eop_job_cancel_fd(job)};
-        status = read_csv_rows(c, p->call->input, &options);
+        status = read_rows(c, p->call->input, &args.options);
     }
-out:
     eop_free(columns);
+    eop_table_args_dispose(&args);
     if (c != NULL) {
         eop_rows_free(c->rows);
         eop_free(c->values);
@@ -298,7 +338,7 @@ void eop_predict_read(eop_job *job, void *user_data) {
     const char *asset = eop_json_string(p->call->args, "asset", NULL);
     edgeops_status status = dataset != NULL ? read_dataset(job, p, dataset)
                             : asset != NULL ? read_asset(job, p, asset)
-                                            : read_csv(job, p);
+                                            : read_input(job, p);
     eop_job_end(job, status);
     pthread_mutex_lock(&p->lock);
     p->read_all = true;

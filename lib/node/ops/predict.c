@@ -32,6 +32,7 @@ static void predict_free(eop_predict *p) {
     eop_buf_dispose(&p->queue);
     eop_free(p->message);
     eop_free(p->first_error);
+    eop_json_free(p->input);
     eop_free(p);
 }
 
@@ -77,6 +78,20 @@ static eop_json *summary(const eop_predict *p) {
     return result;
 }
 
+/* What was met in the input; the run keeps how many rows were left out. */
+static void give_input(eop_predict *p, eop_json *result) {
+    int64_t skipped = eop_json_integer(p->input, "skipped", 0);
+    const eop_json *reasons = eop_json_get(p->input, "reasons");
+    if (skipped > 0) {
+        eop_run_log(p->run, "%lld rows of the input were left out: the first since: %s",
+                    (long long)skipped, eop_json_string(eop_json_first(reasons), "reason", "-"));
+    }
+    if (p->input != NULL) {
+        eop_json_set(result, "input", p->input);
+        p->input = NULL;
+    }
+}
+
 /* No window could be predicted: the call itself fails, for those who only look at its end. */
 static void fail_all(eop_predict *p) {
     char *message =
@@ -97,6 +112,7 @@ static void finish(eop_predict *p) {
     if (p->status == EDGEOPS_OK) {
         eop_json *result = summary(p);
         eop_json_set(p->run->record, "summary", eop_json_copy(result));
+        give_input(p, result);
         if (p->errors > 0 && p->predictions + p->skipped == 0) {
             fail_all(p);
             eop_json_free(result);
@@ -340,18 +356,40 @@ static edgeops_status open_lane(eop_predict *p) {
     return edgeops_lane_open(&p->lane, runtime, p->model, &options);
 }
 
+/* What says how an input is read would be ignored without one. */
+static edgeops_status check_reading(const edgeops_call *call) {
+    static const char *const others[] = {"model", "dataset", "part",   "asset",
+                                         "start", "end",     "format", "what"};
+    for (const eop_json *m = eop_json_first(call->args); m != NULL; m = eop_json_next(m)) {
+        bool known = false;
+        for (size_t i = 0; i < EOP_COUNT(others); i++) {
+            known = known || strcmp(eop_json_key(m), others[i]) == 0;
+        }
+        if (!known) {
+            return eop_fail(EDGEOPS_E_INVALID, "node", "%s goes with an input only",
+                            eop_json_key(m));
+        }
+    }
+    return EDGEOPS_OK;
+}
+
 static edgeops_status check_args(const edgeops_call *call) {
     bool dataset = eop_json_get(call->args, "dataset") != NULL;
     bool asset = eop_json_get(call->args, "asset") != NULL;
     bool input = call->input >= 0;
     if ((int)dataset + (int)asset + (int)input != 1) {
         return eop_fail(EDGEOPS_E_INVALID, "node",
-                        "predict on what? Give one of dataset, asset or an input with CSV");
+                        "predict on what? Give one of dataset, asset or an input with CSV or "
+                        "JSON lines");
     }
     if (!dataset && eop_json_get(call->args, "part") != NULL) {
         return eop_fail(EDGEOPS_E_INVALID, "node", "a part goes with a dataset");
     }
-    return EDGEOPS_OK;
+    if (!asset &&
+        (eop_json_get(call->args, "start") != NULL || eop_json_get(call->args, "end") != NULL)) {
+        return eop_fail(EDGEOPS_E_INVALID, "node", "start and end go with an asset");
+    }
+    return input ? EDGEOPS_OK : check_reading(call);
 }
 
 static edgeops_status open_model(eop_predict *p) {
