@@ -264,11 +264,8 @@ static eop_json *channel_json(const channel *c) {
 
 static const char *zone_of(const eop_report *report) {
     uint64_t numbers = report->forms[EOP_TIME_NUMBER];
-    if (numbers >= report->times) {
-        return "UTC";
-    }
-    if (report->zoned >= report->times) {
-        return "in the text";
+    if (report->zoned + numbers >= report->times) {
+        return report->zoned > 0 ? "in the text" : "UTC";
     }
     return report->zone != NULL ? report->zone : "UTC (assumed)";
 }

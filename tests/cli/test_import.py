@@ -175,3 +175,11 @@ def test_the_list_of_bad_rows_has_all_of_them(node, tmp_path):
     assert answer["skipped"] == 150 and len(answer["bad_rows"]) == 100 and count(node, "a") == 150
     rows = list(csv.DictReader(listed.open()))
     assert len(rows) == 150 and rows[0]["line"] == "3" and rows[0]["reason"]
+
+
+def test_a_new_asset_has_its_channels_in_the_order_of_the_file(node):
+    """Also where the first rows lack some: whoever exports again gets the columns as they were."""
+    node.run("data", "import", "a", "-", input="time,c,a,b\n" + "2026-02-01T00:00:00Z,,,3\n2026-02-01T00:00:01Z,1,2,3\n")
+    assert node.json("data", "head", "a")["columns"] == ["time", "c", "a", "b"]
+    node.run("data", "import", "a", "-", input="time,x,a\n" + "2026-02-01T00:00:02Z,,3\n2026-02-01T00:00:03Z,1,2\n")
+    assert node.json("data", "head", "a")["columns"] == ["time", "c", "a", "b", "x"]

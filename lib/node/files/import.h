@@ -69,6 +69,9 @@ edgeops_status eop_import_asset(eop_import *w, const char *asset);
 /** Declares what rows alone do not: channels without a value whose type is known, and units. Once,
  * behind the last row. */
 edgeops_status eop_import_declare(eop_import *w, const eop_table_column *channels, size_t count);
+/** Declares the channels of an asset that the store does not have yet, before its first rows. Does
+ * nothing where several assets come. */
+edgeops_status eop_import_order(eop_import *w, const eop_table_column *channels, size_t count);
 /** An eop_table_known_fn; user_data: the import. */
 bool eop_import_known(const char *asset, const char *channel, edgeops_type *type, uint32_t *length,
                       void *user_data);

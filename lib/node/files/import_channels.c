@@ -82,6 +82,18 @@ static edgeops_status declare(eop_import *w, const char *asset, const eop_table_
                : edgeops_store_declare(w->call->node->store, asset, &info);
 }
 
+edgeops_status eop_import_order(eop_import *w, const eop_table_column *channels, size_t count) {
+    edgeops_status status = EDGEOPS_OK;
+    if (w->asset_count != 1 || w->args.options.column_pattern != NULL ||
+        info_of(w, w->assets[0]) != NULL) {
+        return EDGEOPS_OK;
+    }
+    for (size_t c = 0; c < count && status == EDGEOPS_OK; c++) {
+        status = declare(w, w->assets[0], &channels[c]);
+    }
+    return status;
+}
+
 edgeops_status eop_import_declare(eop_import *w, const eop_table_column *channels, size_t count) {
     const eop_table_options *o = &w->args.options;
     edgeops_status status = EDGEOPS_OK;

@@ -2,6 +2,17 @@
 /* CSV and JSON lines, plain or compressed: one row a sample. */
 #include "node/files/import_table.h"
 
+/* A new asset has its channels in the order of the file, whichever its first rows hold. */
+static edgeops_status flush_rows(eop_import *w, const eop_table_reader *reader) {
+    edgeops_status status = EDGEOPS_OK;
+    if (w->sum.appended == 0 && w->sample_count > 0) {
+        const eop_table_column *channels = NULL;
+        size_t count = eop_table_reader_channels(reader, &channels);
+        status = eop_import_order(w, channels, count);
+    }
+    return status == EDGEOPS_OK ? eop_import_flush(w) : status;
+}
+
 static edgeops_status take_rows(eop_import *w, eop_table_reader *reader) {
     edgeops_status status = EDGEOPS_OK;
     while (status == EDGEOPS_OK && w->bad_status == EDGEOPS_OK && !eop_job_canceled(w->job)) {
@@ -11,7 +22,7 @@ static edgeops_status take_rows(eop_import *w, eop_table_reader *reader) {
             status = eop_import_put(w, &row.sample, row.line);
         }
         if (status == EDGEOPS_OK && eop_import_is_full(w)) {
-            status = eop_import_flush(w);
+            status = flush_rows(w, reader);
             eop_import_progress(w, eop_table_reader_offset(reader), 0);
         }
     }
@@ -20,10 +31,10 @@ static edgeops_status take_rows(eop_import *w, eop_table_reader *reader) {
 }
 
 /* A bad row ends the import: the good ones before it are stored. */
-static edgeops_status keep_good(eop_import *w) {
+static edgeops_status keep_good(eop_import *w, const eop_table_reader *reader) {
     eop_kept_error kept;
     eop_keep_error(&kept);
-    edgeops_status status = eop_import_flush(w);
+    edgeops_status status = flush_rows(w, reader);
     return status == EDGEOPS_OK ? eop_fail_kept(&kept) : status;
 }
 
@@ -31,9 +42,9 @@ static edgeops_status read_rows(eop_import *w, eop_table_reader *reader) {
     const eop_table_column *channels = NULL;
     edgeops_status status = take_rows(w, reader);
     if (status == EDGEOPS_DONE) {
-        status = eop_import_flush(w);
+        status = flush_rows(w, reader);
     } else if (status == EDGEOPS_E_INVALID || status == EDGEOPS_E_LIMIT) {
-        status = keep_good(w);
+        status = keep_good(w, reader);
     }
     if (status == EDGEOPS_OK) {
         size_t count = eop_table_reader_channels(reader, &channels);
