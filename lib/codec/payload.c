@@ -99,6 +99,9 @@ static void begin_message(eop_payload *p, const char *data, size_t size) {
     eop_buf_clear(&p->names);
     eop_reader_init(&p->reader, data, size, EOP_PAYLOAD_DEPTH);
     p->reader.words = true;
+    if (size >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0) {
+        p->reader.at = 3; /* a mark of UTF-8 */
+    }
 }
 
 static void give_back(eop_payload *p) {

@@ -466,22 +466,40 @@ static uint32_t next_level(const eop_payload *p, uint32_t object, const char *pa
 static edgeops_status descend(eop_payload *p, const scope *s, uint32_t node, const char *full,
                               const char *path);
 
+/* An element of a list on the way; path: what is behind it, of the config's `full`. */
+static edgeops_status descend_element(eop_payload *p, const scope *outer, uint32_t element,
+                                      const char *full, const char *path) {
+    scope s = {outer, full, path > full ? (size_t)(path - full) - 1 : 0, element, 0, 0, {0}};
+    if (*path == '\0') {
+        s.prefix_size = strlen(full);
+    }
+    look_around(p, &s, false);
+    return descend(p, &s, element, full, path);
+}
+
 /* A list on the way to the values: by name or place where the path says so, else each element. */
 static edgeops_status descend_list(eop_payload *p, const scope *s, uint32_t list, const char *full,
                                    const char *path) {
     size_t level = strcspn(path, ".");
     uint32_t element = find_element(p, list, path, level);
+    int by = p->config.list.name == NULL ? named_by(p, list) : UNNAMED;
     edgeops_status status = EDGEOPS_OK;
     if (element != NOWHERE) {
-        return descend(p, s, element, full, path + level + (path[level] == '.'));
+        path += level + (path[level] == '.');
+        return p->nodes[element].token == EOP_TOKEN_OBJECT
+                   ? descend_element(p, s, element, full, path)
+                   : descend(p, s, element, full, path);
+    }
+    if (by != UNNAMED) {
+        point_at(p, list);
+        return eop_payload_refuse(p, EDGEOPS_E_INVALID,
+                                  "its elements have a name, '%s': make the asset's name of it, or "
+                                  "\"list\": {\"name\": \"\"} takes each as a sample",
+                                  by >= 0 ? name_words[by] : "id, name or tag");
     }
     for (uint32_t c = list + 1; status == EDGEOPS_OK && c < next_of(p, list); c = next_of(p, c)) {
-        scope inner = {s, full, path > full ? (size_t)(path - full) - 1 : 0, c, 0, 0, {0}};
-        if (p->nodes[c].token != EOP_TOKEN_OBJECT) {
-            return refuse_element(p, list, c);
-        }
-        look_around(p, &inner, false);
-        status = descend(p, &inner, c, full, path);
+        status = p->nodes[c].token == EOP_TOKEN_OBJECT ? descend_element(p, s, c, full, path)
+                                                       : refuse_element(p, list, c);
     }
     return status;
 }
@@ -524,7 +542,8 @@ static edgeops_status take_root(eop_payload *p) {
     if (p->nodes[0].token != EOP_TOKEN_ARRAY) {
         point_at(p, 0);
         return eop_payload_refuse(p, EDGEOPS_E_INVALID,
-                                  "a message is one object or an array of objects");
+                                  "a message is one object or an array of objects; \"format\": "
+                                  "\"value\" takes a bare value");
     }
     if (p->config.list.given && p->config.values_size == 0) {
         return take_list(p, NULL, 0);

@@ -93,8 +93,8 @@ static edgeops_status put_any(eop_payload *p, const eop_member *m, const char *t
 }
 
 edgeops_status eop_payload_read_value(eop_payload *p) {
-    const char *text = p->reader.text;
-    size_t size = p->reader.size;
+    const char *text = p->reader.text + p->reader.at;
+    size_t size = p->reader.size - p->reader.at;
     size_t first = 0;
     eop_member *m = NULL;
     trim(&text, &size);

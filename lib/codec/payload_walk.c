@@ -511,12 +511,13 @@ edgeops_status eop_payload_put_member(eop_payload *p, const eop_member *m, eop_t
 EOP_INLINE edgeops_status take_time(eop_payload *p, eop_token token, edgeops_time *out,
                                     bool *timed) {
     const eop_reader *r = &p->reader;
-    if (p->config.times_plain) {
-        *timed =
-            token == EOP_TOKEN_STRING
-                ? eop_time_text(out, NULL, eop_rules_times(p->config.rules), r->raw, r->raw_size)
-                : token == EOP_TOKEN_NUMBER && p->config.time_unit != EOP_UNIT_GUESS &&
-                      eop_decimal_time(out, &r->number, p->config.time_unit);
+    const eop_times *times = eop_rules_times(p->config.rules);
+    if (p->config.times_plain && token == EOP_TOKEN_STRING) {
+        *timed = eop_time_text(out, NULL, times, r->raw, r->raw_size);
+    } else if (p->config.times_plain && token == EOP_TOKEN_NUMBER) {
+        *timed = p->config.time_unit != EOP_UNIT_GUESS
+                     ? eop_decimal_time(out, &r->number, p->config.time_unit)
+                     : eop_time_number(out, NULL, times, &r->number, r->raw, r->raw_size);
     }
     return *timed ? EDGEOPS_OK : eop_payload_read_time(p, token, out, timed);
 }
@@ -732,7 +733,8 @@ edgeops_status eop_payload_walk(eop_payload *p) {
         return eop_payload_refuse_json(p);
     default:
         return eop_payload_refuse(p, EDGEOPS_E_INVALID,
-                                  "a message is one object or an array of objects");
+                                  "a message is one object or an array of objects; \"format\": "
+                                  "\"value\" takes a bare value");
     }
     if (status == EDGEOPS_OK && eop_reader_next(&p->reader) != EOP_TOKEN_END) {
         return eop_payload_refuse_json(p);

@@ -264,8 +264,11 @@ static eop_json *channel_json(const channel *c) {
 
 static const char *zone_of(const eop_report *report) {
     uint64_t numbers = report->forms[EOP_TIME_NUMBER];
-    if (report->zoned + numbers >= report->times) {
-        return report->zoned > 0 ? "in the text" : "UTC";
+    if (numbers >= report->times) {
+        return "UTC";
+    }
+    if (report->zoned >= report->times) {
+        return "in the text";
     }
     return report->zone != NULL ? report->zone : "UTC (assumed)";
 }

@@ -209,6 +209,7 @@ static edgeops_status put_value(eop_table_reader *s, eop_long_channel *l) {
     }
     l->in_row = s->long_row;
     if (value->type == EDGEOPS_TYPE_NULL) {
+        s->long_null = field->size > 0 ? l->name : s->long_null;
         return EDGEOPS_OK;
     }
     if (s->has_qualities) {
@@ -231,6 +232,7 @@ static void begin_row(eop_table_reader *s, size_t asset, const eop_table_row *he
     s->is_open = true;
     s->long_asset = asset;
     s->long_values = 0;
+    s->long_null = NULL;
     eop_buf_clear(&s->texts);
     eop_buf_clear(&s->long_label);
     s->head = *head;
@@ -284,6 +286,7 @@ static edgeops_status give_row(eop_table_reader *s, eop_table_row *row) {
     row->sample.values = s->values;
     row->sample.qualities = s->has_qualities ? s->qualities : NULL;
     row->sample.count = s->long_values;
+    eop_table_give_null(row, &s->long_null);
     edgeops_status status =
         eop_table_place(s, a, row, s->head.sample.time, s->is_timed ? &s->seen : NULL);
     return status == EDGEOPS_OK ? eop_table_step_run(s, a, row->label, row->sample.time) : status;

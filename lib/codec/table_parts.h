@@ -105,9 +105,10 @@ typedef struct eop_reader_part {
     const char *asset; /* as the columns name it; "" without a pattern */
     size_t first;      /* in `order` */
     size_t count;
-    size_t of;     /* index of its asset in the record at hand */
-    size_t at;     /* in `values` */
-    size_t values; /* of them */
+    size_t of;        /* index of its asset in the record at hand */
+    size_t at;        /* in `values` */
+    size_t values;    /* of them */
+    const char *null; /* a channel whose value there is a word for null; NULL: there is none */
 } eop_reader_part;
 
 /* A channel of the long format. */
@@ -209,9 +210,10 @@ struct eop_table_reader {
     bool is_open;       /* there is one */
     size_t long_asset;
     size_t long_values;
-    eop_buf texts;      /* strings of the row */
-    eop_buf long_label; /* its label, then its group */
-    bool again;         /* the record at hand begins the next row */
+    const char *long_null; /* a channel whose value in the row is a word for null */
+    eop_buf texts;         /* strings of the row */
+    eop_buf long_label;    /* its label, then its group */
+    bool again;            /* the record at hand begins the next row */
 
     uint64_t valueless; /* rows that were not given, since they have no value */
     bool is_bad;        /* the last error is a bad row's */
@@ -324,6 +326,8 @@ edgeops_status eop_table_flush_runs(eop_table_reader *s);
 /* The record at hand is one of the wanted, with as many fields as it should have. *out is false for
  * one that counts for nothing. */
 edgeops_status eop_table_check_record(eop_table_reader *s, bool *out);
+/* Gives a row without a value, but with a word for null, as a row of nulls: the null was sent. */
+void eop_table_give_null(eop_table_row *row, const char *const *channel);
 /* The code in a column of codes; EDGEOPS_QUALITY_NONE without one. */
 edgeops_status eop_table_quality(eop_table_reader *s, size_t at, uint16_t *out);
 /* The next row of the wide and of the long format. */

@@ -92,25 +92,33 @@ typedef struct eop_table_options {
 
 /** One row. Borrowed until the next call. */
 typedef struct eop_table_row {
-    edgeops_sample sample; /**< only the channels that are not null */
-    const char *label;     /**< NULL: no column, or an empty field */
-    const char *group;     /**< NULL: no column */
-    uint64_t line;
+    /** The channels that are not null; of a row that has a word for null and no value, one null. */
+    edgeops_sample sample;
+    const char *label; /**< NULL: no column, or an empty field */
+    const char *group; /**< NULL: no column */
+    uint64_t line;     /**< of its (first) record */
 } eop_table_row;
 
 typedef struct eop_table_reader eop_table_reader;
 
-/** Reads the header and the first rows, from which the types follow that are not given: a column
- * of numbers is float64 (as in JSON messages), "true" and "false" bool, all else string; a column
- * that is empty there gets the type of its first value. The columns of time, sequence, label,
- * group and those in the asset's name are not channels unless `columns` lists them.
+/** Reads the header and the first rows. A channel's type is, in this order, the one in `columns`,
+ * the one behind its name in the header (column_name.h), the one that the asset has decided
+ * (on_known), or found from the first rows, words for null aside: numbers are float64 (as in JSON
+ * messages; int64 where float64 does not hold one), "true" and "false" bool, all else string; a
+ * channel without a value there gets the type of its first one. The columns of time, sequence,
+ * label, group and those in the asset's name are not channels unless `columns` lists them. Without a
+ * column "time" one whose name says so and whose first rows are times is taken. Repeated names get a
+ * number, those without a name that of their place; rows of units, types and comments below the
+ * header, rows of separators and empty fields behind the last column cost nothing. A header of
+ * numbers is refused. All that is decided is in the report.
  *
  *  @param fd  stays the caller's; plain or gzip
  *  @return EDGEOPS_OK; EDGEOPS_E_INVALID (what is wrong with which column or line); E_NOMEM; E_IO
  */
 edgeops_status eop_table_reader_open(eop_table_reader **out, int fd,
                                      const eop_table_options *options);
-/** The next row that has a value; rows without any are left out, but their label counts.
+/** The next row that has a value or a word for null; rows without any are left out, but their label
+ * counts.
  *
  *  @return EDGEOPS_OK; EDGEOPS_DONE at the end, after the last label runs were given;
  *  EDGEOPS_E_INVALID with file and line: the row is left out, the next call goes on behind it
@@ -124,7 +132,8 @@ edgeops_status eop_table_reader_refuse(eop_table_reader *reader, const char *col
                                        const char *reason, const char *text, size_t size);
 /** False: no column has the time. */
 bool eop_table_reader_timed(const eop_table_reader *reader);
-/** The channels in the order of the file, as far as their types are known. */
+/** The channels in the order of the file, also those without a value so far; borrowed until the next
+ * row. */
 size_t eop_table_reader_channels(const eop_table_reader *reader, const eop_table_column **out);
 /** Bytes of the (compressed) input taken so far: progress. */
 uint64_t eop_table_reader_offset(const eop_table_reader *reader);

@@ -91,9 +91,19 @@ edgeops_status eop_table_quality(eop_table_reader *s, size_t at, uint16_t *out) 
     return EDGEOPS_OK;
 }
 
+void eop_table_give_null(eop_table_row *row, const char *const *channel) {
+    static const edgeops_value null = {.type = EDGEOPS_TYPE_NULL};
+    if (row->sample.count == 0 && *channel != NULL) {
+        row->sample.channels = channel;
+        row->sample.values = &null;
+        row->sample.qualities = NULL;
+        row->sample.count = 1;
+    }
+}
+
 /* Puts the value of a column behind the n that the record has so far. */
-static edgeops_status take_value(eop_table_reader *s, const eop_reader_asset *a, size_t i,
-                                 size_t *n) {
+static edgeops_status take_value(eop_table_reader *s, eop_reader_part *part, size_t i, size_t *n) {
+    const eop_reader_asset *a = &s->assets[part->of];
     eop_reader_column *c = &s->columns[i];
     const eop_field *field = &s->record.fields[i];
     if (c->cell.type == EDGEOPS_TYPE_NULL && field->size > 0) {
@@ -119,6 +129,7 @@ static edgeops_status take_value(eop_table_reader *s, const eop_reader_asset *a,
         return eop_table_bad_cell(s, c->raw, type, length, field);
     }
     if (s->values[*n].type == EDGEOPS_TYPE_NULL) {
+        part->null = field->size > 0 ? c->name : part->null;
         return EDGEOPS_OK;
     }
     edgeops_status status =
@@ -133,9 +144,10 @@ static edgeops_status take_values(eop_table_reader *s) {
         eop_reader_part *part = &s->parts[p];
         edgeops_status status = eop_table_asset(s, &part->of, part->asset);
         part->at = n;
+        part->null = NULL;
         for (size_t k = 0; k < part->count && status == EDGEOPS_OK; k++) {
             size_t i = s->order[part->first + k];
-            status = i < s->record.count ? take_value(s, &s->assets[part->of], i, &n) : EDGEOPS_OK;
+            status = i < s->record.count ? take_value(s, part, i, &n) : EDGEOPS_OK;
         }
         if (status != EDGEOPS_OK) {
             return status;
@@ -177,7 +189,8 @@ static edgeops_status give_part(eop_table_reader *s, eop_table_row *row) {
     row->sample.values = s->values + part->at;
     row->sample.qualities = s->has_qualities ? s->qualities + part->at : NULL;
     row->sample.count = part->values;
-    if (part->values == 0 && s->part_count > 1 && row->label == NULL && a->label == NULL &&
+    eop_table_give_null(row, &part->null);
+    if (row->sample.count == 0 && s->part_count > 1 && row->label == NULL && a->label == NULL &&
         s->is_timed) {
         return EDGEOPS_OK; /* nothing of this asset */
     }

@@ -337,6 +337,40 @@ static bool read_comma(edgeops_time *out, eop_time_seen *seen, const eop_times *
            eop_time_number(out, seen, times, &decimal, copy, size);
 }
 
+static unsigned two_digits(const char *p) {
+    unsigned tens = (unsigned)(unsigned char)p[0] - '0';
+    unsigned ones = (unsigned)(unsigned char)p[1] - '0';
+    return tens < 10 && ones < 10 ? tens * 10 + ones : 1000;
+}
+
+/* 2026-01-31T12:00:00Z, with a fraction or without, by its places: what most senders write. Anything
+ * else is left to read_iso(), which gives the same. */
+static bool read_usual(edgeops_time *out, const char *text, size_t size) {
+    int64_t days = 0;
+    int64_t ns = 0;
+    if (size < 20 || size > 30 || text[size - 1] != 'Z' || text[10] != 'T' || text[4] != '-' ||
+        text[7] != '-' || text[13] != ':' || text[16] != ':' || size == 21 ||
+        (size > 20 && text[19] != '.')) {
+        return false;
+    }
+    unsigned year = two_digits(text) * 100 + two_digits(text + 2);
+    unsigned hour = two_digits(text + 11);
+    unsigned minute = two_digits(text + 14);
+    unsigned second = two_digits(text + 17);
+    if (year > 9999 || hour > 23 || minute > 59 || second > 59 ||
+        !eop_date_days(&days, year, two_digits(text + 5), two_digits(text + 8))) {
+        return false;
+    }
+    for (size_t i = 20; i < 29; i++) {
+        unsigned digit = i < size - 1 ? (unsigned)(unsigned char)text[i] - '0' : 0;
+        if (digit > 9) {
+            return false;
+        }
+        ns = ns * 10 + digit;
+    }
+    return to_time(out, days * EOP_DAY_S + hour * 3600 + minute * 60 + second, ns);
+}
+
 bool eop_time_text(edgeops_time *out, eop_time_seen *seen, const eop_times *times, const char *text,
                    size_t size) {
     eop_time_parts parts;
@@ -355,7 +389,13 @@ bool eop_time_text(edgeops_time *out, eop_time_seen *seen, const eop_times *time
         return eop_time_format_read(&parts, times->format, text, size) &&
                from_parts(out, seen, times, &parts, EOP_TIME_FORMAT);
     }
-    /* The most usual look is not scanned as a number first. */
+    if (read_usual(out, text, size)) {
+        if (seen != NULL) {
+            *seen = (eop_time_seen){.form = EOP_TIME_ISO, .zoned = true};
+        }
+        return true;
+    }
+    /* A date is not scanned as a number first. */
     bool dated = size > 4 && text[4] == '-' && eop_is_digit(text[3]);
     if (!dated && eop_decimal_scan(&decimal, text, size) == size) {
         return eop_time_number(out, seen, times, &decimal, text, size);

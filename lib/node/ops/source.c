@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "catalog/outbox.h"
+#include "codec/payload.h"
 #include "node/live/deployments.h"
 #include "node/live/sources.h"
 #include "node/ops/groups.h"
@@ -39,6 +40,24 @@ static edgeops_status match(const edgeops_hld_driver *driver, void *user_data) {
     return EDGEOPS_OK;
 }
 
+/* The host reads payloads, for all drivers alike: in place of the member that takes their options,
+ * what they are. */
+static edgeops_status show_payload(eop_json *schema) {
+    eop_json *payload = NULL;
+    const eop_json *properties = eop_json_get(schema, "properties");
+    if (eop_json_get(properties, "payload") == NULL) {
+        return EDGEOPS_OK;
+    }
+    edgeops_status status = eop_json_parse(&payload, eop_payload_schema, strlen(eop_payload_schema),
+                                           "payload schema", NULL);
+    if (status == EDGEOPS_OK) {
+        eop_json *shown = eop_json_copy(properties);
+        eop_json_set(shown, "payload", payload);
+        eop_json_set(schema, "properties", shown);
+    }
+    return status;
+}
+
 static edgeops_status run_driver_show(edgeops_call *call, eop_json **result) {
     wanted w = {eop_json_string(call->args, "name", ""), NULL};
     eop_json *schema = NULL;
@@ -50,6 +69,9 @@ static edgeops_status run_driver_show(edgeops_call *call, eop_json **result) {
     if (status == EDGEOPS_OK) {
         const char *text = w.driver->config_schema_json;
         status = eop_json_parse(&schema, text, strlen(text), "driver schema", NULL);
+    }
+    if (status == EDGEOPS_OK && (status = show_payload(schema)) != EDGEOPS_OK) {
+        eop_json_free(schema);
     }
     if (status == EDGEOPS_OK) {
         *result = eop_json_object();
