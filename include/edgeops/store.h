@@ -646,6 +646,83 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_channel_rename(edgeops_stor
                                                                     const char *from,
                                                                     const char *to);
 
+/** What to make of a channel. Append-only. Zero means default for every member but struct_size,
+ *  asset, channel and type. */
+typedef struct edgeops_retype_options {
+    size_t struct_size;
+    const char *asset;
+    const char *channel;
+    edgeops_type type; /**< not BLOB */
+    uint32_t length;   /**< the channel's, which is also the default */
+    /** Texts that become null when texts become numbers or bools, such as "NA". Without a text here
+     * none does. */
+    const char *const *nulls;
+    size_t null_count;
+    uint32_t dry_run;  /**< not 0: only looks whether it can be done, and changes nothing */
+    uint32_t reserved; /**< 0, else EDGEOPS_E_INVALID */
+    /** Optional; called now and then by the calling thread, with no lock held. Anything but
+     * EDGEOPS_OK ends the call with EDGEOPS_E_CANCELED and leaves the channel as it was.
+     *
+     *  @param part  0..1 */
+    edgeops_status (*progress)(double part, void *user_data);
+    void *user_data;
+} edgeops_retype_options;
+#define EDGEOPS_RETYPE_OPTIONS_INIT                                                                \
+    { sizeof(edgeops_retype_options), NULL, NULL, EDGEOPS_TYPE_NULL, 0, NULL, 0, 0, 0, NULL, NULL }
+
+/** Same as the INIT macro, for callers that cannot use it. Threads: any. Since 0.1. */
+EDGEOPS_API void edgeops_retype_options_init(edgeops_retype_options *options, size_t struct_size);
+
+/** What a change of type met, as of its beginning. Start with the INIT macro or the _init function.
+ *  Append-only. */
+typedef struct edgeops_retype_result {
+    size_t struct_size;
+    uint64_t rows;      /**< samples of the asset */
+    uint64_t values;    /**< of the channel that are not null */
+    uint64_t nulled;    /**< of them: became null, see edgeops_retype_options.nulls */
+    uint64_t respelled; /**< of them: texts that are written in another way now, "1.50" as 1.5 */
+    edgeops_type was;   /**< the type before */
+    uint32_t was_length;
+} edgeops_retype_result;
+#define EDGEOPS_RETYPE_RESULT_INIT                                                                 \
+    { sizeof(edgeops_retype_result), 0, 0, 0, 0, EDGEOPS_TYPE_NULL, 0 }
+
+/** Same as the INIT macro, for callers that cannot use it. Threads: any. Since 0.1. */
+EDGEOPS_API void edgeops_retype_result_init(edgeops_retype_result *result, size_t struct_size);
+
+/** Gives a channel another type, such as one whose type was decided by a first value that was not
+ *  like the others. Name, unit, place among the channels, nulls and quality codes stay; rows and
+ *  ordinals too. What is written stays as it is until the new column is there: a program that is
+ *  killed at any moment leaves the old type or the new one, with all values.
+ *
+ *  No value may change. A number or bool becomes another number or bool only where it is exactly
+ *  that and would come back: 1.5 is no int64, 0.1 no float32, 2^53 + 1 no float64. A text becomes a
+ *  number where it is one in any spelling that an import takes for a number: "1e3" and "1.50" are,
+ *  "007", "+5" and "" are not, nor are digits that the type does not hold exactly; a fraction
+ *  becomes the nearest float, as in an import. "NaN", "Infinity" and "-Infinity" are floats. true
+ *  and false in any case, 1 and 0 are bools. What becomes text is written as in a CSV export.
+ *  Elements of an array follow the rule for numbers; their number stays.
+ *
+ *  Reads and appends go on meanwhile. Near the end appends wait until what the journal has is in
+ *  chunks, some 100 ms, or are EDGEOPS_E_AGAIN where they may not wait. Values of both types are
+ *  taken as edgeops_store_append() says, by the type that the channel has at the moment. A cursor
+ *  goes on with the new type; a read that begins in the moment of the change may be
+ *  EDGEOPS_E_AGAIN. Rollups that retention made of numbers stay those of the channel. Each change
+ *  takes one of the 1,024 channels that an asset may have.
+ *
+ *  @param result   optional; untouched after a failure
+ *  @param options  borrowed for the call. The type it has already: nothing is done
+ *  @return EDGEOPS_OK; EDGEOPS_E_NOTFOUND (asset, channel); EDGEOPS_E_INVALID: a value does not fit
+ *          (the message shows the first one with its time and seq, and how many there are), or types
+ *          that cannot become one another; EDGEOPS_E_BUSY: a dataset holds the channel (the message
+ *          names all that do), or such a change is under way; EDGEOPS_E_LIMIT: over 1,024 channels,
+ *          or the disk; EDGEOPS_E_CANCELED; EDGEOPS_E_CORRUPT: a chunk cannot be read;
+ *          EDGEOPS_E_IO; EDGEOPS_E_NOMEM
+ *  Threads: any. Blocks until it is done: all rows of the channel are read twice and written once.
+ *  Since 0.1. */
+EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_channel_retype(
+    edgeops_retype_result *result, edgeops_store *store, const edgeops_retype_options *options);
+
 /** Removes an asset with its samples and labels. They are gone when the call returns; the
  *  background writer frees the disk later. If an asset of the same name is made later, its ordinals
  *  continue after the last one of this asset.

@@ -374,6 +374,28 @@ AT(append_options, wait, 8);
 AT(append_options, verdicts, 16);
 AT(append_options, reserved, 20);
 
+GROWS(retype_options, 72);
+AT(retype_options, struct_size, 0);
+AT(retype_options, asset, 8);
+AT(retype_options, channel, 16);
+AT(retype_options, type, 24);
+AT(retype_options, length, 28);
+AT(retype_options, nulls, 32);
+AT(retype_options, null_count, 40);
+AT(retype_options, dry_run, 48);
+AT(retype_options, reserved, 52);
+AT(retype_options, progress, 56);
+AT(retype_options, user_data, 64);
+
+GROWS(retype_result, 48);
+AT(retype_result, struct_size, 0);
+AT(retype_result, rows, 8);
+AT(retype_result, values, 16);
+AT(retype_result, nulled, 24);
+AT(retype_result, respelled, 32);
+AT(retype_result, was, 40);
+AT(retype_result, was_length, 44);
+
 GROWS(cursor_options, 40);
 AT(cursor_options, struct_size, 0);
 AT(cursor_options, asset, 8);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/locale.h"
 #include "base/memory.h"
 
 static void free_channel(eop_channel *channel) {
@@ -106,6 +107,73 @@ eop_channel *eop_asset_channel(const eop_asset *asset, const char *name) {
     return eop_names_find(&asset->by_name, name, eop_names_hash(name));
 }
 
+eop_channel *eop_asset_next_channel(const eop_asset *asset, uint32_t *place) {
+    while (*place < asset->channel_count) {
+        eop_channel *channel = asset->channels[(*place)++];
+        if (channel->heir) {
+            continue;
+        }
+        while (channel->successor != 0) {
+            channel = asset->channels[channel->successor];
+        }
+        if (channel->state == EOP_CHANNEL_LIVE) {
+            return channel;
+        }
+    }
+    return NULL;
+}
+
+/* -- hidden channels -- */
+
+static const char state_letters[] = {[EOP_CHANNEL_LIVE] = '?',
+                                     [EOP_CHANNEL_NEW] = 'n',
+                                     [EOP_CHANNEL_OLD] = 'o',
+                                     [EOP_CHANNEL_GONE] = 'g'};
+
+void eop_hidden_name(char out[EOP_HIDDEN_NAME], eop_channel_state state, uint32_t position,
+                     uint32_t successor) {
+    eop_snprintf(out, EOP_HIDDEN_NAME, "\x01%c%u>%u", state_letters[state], position, successor);
+}
+
+bool eop_hidden_name_read(eop_channel_state *state, uint32_t *successor, const char *name) {
+    const char *letter =
+        name[0] == '\x01' && name[1] != '\0' ? memchr(state_letters, name[1], 4) : NULL;
+    const char *at = letter != NULL ? strchr(name, '>') : NULL;
+    uint32_t n = 0;
+    if (at == NULL) {
+        return false;
+    }
+    for (at++; *at >= '0' && *at <= '9' && n < EOP_CHANNELS_MAX; at++) {
+        n = n * 10 + (uint32_t)(*at - '0');
+    }
+    *state = (eop_channel_state)(letter - state_letters);
+    *successor = n;
+    return *at == '\0' && n < EOP_CHANNELS_MAX;
+}
+
+void eop_asset_hide(eop_asset *asset, eop_channel *channel, eop_channel_state state,
+                    uint32_t successor) {
+    if (channel->state == EOP_CHANNEL_LIVE) {
+        eop_names_remove(&asset->by_name, channel, channel->hash);
+        asset->hidden_count++;
+    }
+    channel->state = state;
+    channel->successor = successor;
+    asset->layout_count = 0;
+    asset->version++;
+}
+
+void eop_asset_unhide(eop_asset *asset, eop_channel *channel) {
+    channel->hash = eop_names_hash(channel->name);
+    channel->state = EOP_CHANNEL_LIVE;
+    asset->hidden_count--;
+    eop_names_add(&asset->by_name, channel, channel->hash);
+    asset->layout_count = 0;
+    asset->version++;
+}
+
+/* -- adding and dropping -- */
+
 edgeops_status eop_asset_add_channel(eop_asset *asset, const char *name, edgeops_type type,
                                      uint32_t length, const char *unit) {
     if (asset->channel_count >= EOP_CHANNELS_MAX) {
@@ -138,7 +206,11 @@ edgeops_status eop_asset_add_channel(eop_asset *asset, const char *name, edgeops
 void eop_asset_drop_channels(eop_asset *asset, uint32_t n) {
     while (asset->channel_count > n) {
         eop_channel *channel = asset->channels[--asset->channel_count];
-        eop_names_remove(&asset->by_name, channel, channel->hash);
+        if (channel->state == EOP_CHANNEL_LIVE) {
+            eop_names_remove(&asset->by_name, channel, channel->hash);
+        } else {
+            asset->hidden_count--;
+        }
         free_channel(channel);
         asset->version++;
         asset->layout_count = 0;

@@ -13,6 +13,15 @@
 #define EOP_ASSET_NAME_MAX   200u
 #define EOP_CHANNEL_NAME_MAX 128u
 
+/** What is at a position. A channel that changes its type gets a new position (store/retype.h); its
+ * earlier ones are hidden: they have no name that anybody can give. */
+typedef enum eop_channel_state {
+    EOP_CHANNEL_LIVE,
+    EOP_CHANNEL_NEW, /**< hidden; is being filled */
+    EOP_CHANNEL_OLD, /**< hidden; its cells are to be removed */
+    EOP_CHANNEL_GONE /**< hidden; has no cells */
+} eop_channel_state;
+
 typedef struct eop_channel {
     char *name; /* first: eop_names */
     char *unit;
@@ -21,13 +30,17 @@ typedef struct eop_channel {
     uint32_t position; /**< in the asset */
     uint64_t hash;
     uint64_t stamp; /**< of the last sample that set it, to find a name given twice */
+    eop_channel_state state;
+    uint32_t successor; /**< OLD, GONE: the position that its values went to; 0: none */
+    bool heir;          /**< some channel's successor */
 } eop_channel;
 
 typedef struct eop_asset {
     char *name; /* first: eop_names */
     uint64_t hash;
     uint32_t id;
-    uint32_t channel_count;
+    uint32_t channel_count; /**< with the hidden ones */
+    uint32_t hidden_count;
     eop_channel **channels; /**< by position */
     size_t channel_capacity;
     eop_names by_name;
@@ -61,10 +74,29 @@ edgeops_status eop_asset_list_add(eop_asset **out, eop_asset_list *list, const c
 /** Removes the asset and frees it. */
 void eop_asset_list_remove(eop_asset_list *list, eop_asset *asset);
 
+/** Never a hidden one. */
 eop_channel *eop_asset_channel(const eop_asset *asset, const char *name);
+/** Walks the channels that are not hidden, in the order in which they were first made, whatever
+ * positions they have now. *place: 0 at the beginning. NULL: no more. */
+eop_channel *eop_asset_next_channel(const eop_asset *asset, uint32_t *place);
+/** How many of them there are. */
+static inline uint32_t eop_asset_shown(const eop_asset *asset) {
+    return asset->channel_count - asset->hidden_count;
+}
 /** Adds a channel at the next position. E_LIMIT. */
 edgeops_status eop_asset_add_channel(eop_asset *asset, const char *name, edgeops_type type,
                                      uint32_t length, const char *unit);
+/** The catalog's name for a hidden channel: with a control character, as no channel may have. */
+#define EOP_HIDDEN_NAME 32u
+void eop_hidden_name(char out[EOP_HIDDEN_NAME], eop_channel_state state, uint32_t position,
+                     uint32_t successor);
+/** Whether it is such a name, and what it says. */
+bool eop_hidden_name_read(eop_channel_state *state, uint32_t *successor, const char *name);
+/** Hides a channel; its name stays. successor: a position behind it, 0: none. */
+void eop_asset_hide(eop_asset *asset, eop_channel *channel, eop_channel_state state,
+                    uint32_t successor);
+/** Shows a hidden channel under the name it has. Cannot fail: eop_map_reserve() has made room. */
+void eop_asset_unhide(eop_asset *asset, eop_channel *channel);
 /** Removes trailing channels until n remain. */
 void eop_asset_drop_channels(eop_asset *asset, uint32_t n);
 /** Whether a value, which is not null, has the channel's type and length. */

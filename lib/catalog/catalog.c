@@ -199,6 +199,10 @@ static const char *const texts[EOP_CATALOG_STATEMENTS] = {
     [EOP_DATASET_HOLDS] = "SELECT dataset.name FROM dataset JOIN dataset_asset ON"
                           " dataset_asset.dataset = dataset.id WHERE dataset_asset.asset = ?"
                           " ORDER BY dataset.name LIMIT 1",
+    [EOP_DATASET_HOLDS_CHANNEL] =
+        "SELECT DISTINCT dataset.name FROM dataset_column JOIN dataset ON"
+        " dataset.id = dataset_column.dataset WHERE dataset_column.asset = ?"
+        " AND dataset_column.channel = ? ORDER BY dataset.name",
     [EOP_DATASET_PINS] = "SELECT start, \"end\", max_ordinal FROM dataset_asset JOIN dataset ON"
                          " dataset.id = dataset_asset.dataset WHERE asset = ?",
     [EOP_DATASET_ASSET_ADD] = "INSERT INTO dataset_asset VALUES(?, ?, ?, ?, ?, ?)",
@@ -420,6 +424,31 @@ static edgeops_status load_assets(eop_catalog *catalog, eop_asset_list *list) {
     return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
 }
 
+/* Of a channel that was being filled when the program ended nothing is shown, and what there is of
+ * it is removed. */
+static void load_hidden(eop_asset *asset, const char *name) {
+    eop_channel_state state = EOP_CHANNEL_LIVE;
+    uint32_t successor = 0;
+    if (eop_hidden_name_read(&state, &successor, name)) {
+        eop_asset_hide(asset, asset->channels[asset->channel_count - 1],
+                       state == EOP_CHANNEL_GONE ? state : EOP_CHANNEL_OLD, successor);
+    }
+}
+
+static edgeops_status link_successors(const eop_catalog *catalog, const eop_asset *asset) {
+    for (uint32_t i = 0; i < asset->channel_count; i++) {
+        uint32_t successor = asset->channels[i]->successor;
+        if (successor != 0 && (successor <= i || successor >= asset->channel_count)) {
+            return eop_fail(EDGEOPS_E_CORRUPT, "store", "'%s': a channel is out of place",
+                            catalog->sql.path);
+        }
+        if (successor != 0) {
+            asset->channels[successor]->heir = true;
+        }
+    }
+    return EDGEOPS_OK;
+}
+
 static edgeops_status load_channels(eop_catalog *catalog, eop_asset_list *list) {
     sqlite3_stmt *statement = NULL;
     edgeops_status status = eop_catalog_get(&statement, catalog, EOP_CHANNEL_LIST);
@@ -435,10 +464,17 @@ static edgeops_status load_channels(eop_catalog *catalog, eop_asset_list *list) 
         } else {
             status = eop_asset_add_channel(asset, eop_sql_text(statement, 2), (edgeops_type)type,
                                            (uint32_t)length, eop_sql_text(statement, 4));
+            if (status == EDGEOPS_OK) {
+                load_hidden(asset, eop_sql_text(statement, 2));
+            }
         }
     }
     sqlite3_reset(statement);
-    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+    status = status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+    for (size_t i = 0; status == EDGEOPS_OK && i < list->count; i++) {
+        status = link_successors(catalog, list->items[i]);
+    }
+    return status;
 }
 
 edgeops_status eop_catalog_load(eop_catalog *catalog, eop_asset_list *list) {

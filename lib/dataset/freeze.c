@@ -239,8 +239,9 @@ static int by_channel(const void *a, const void *b) {
  * nodes with the same data. */
 static edgeops_status common_channels(eop_frozen *frozen, const eop_asset *const *assets) {
     size_t capacity = 0;
-    for (uint32_t p = 0; p < assets[0]->channel_count; p++) {
-        const eop_channel *channel = assets[0]->channels[p];
+    uint32_t place = 0;
+    const eop_channel *channel = NULL;
+    while ((channel = eop_asset_next_channel(assets[0], &place)) != NULL) {
         bool common = true;
         for (size_t i = 1; common && i < frozen->asset_count; i++) {
             common = eop_asset_channel(assets[i], channel->name) != NULL;

@@ -156,16 +156,17 @@ static const char *keep_text(char **at, const char *text) {
 /* Copies an asset into one block, so that no lock is held while the host reads it. */
 static edgeops_status copy_asset(edgeops_asset_info **out, const eop_series *series) {
     size_t bytes = sizeof **out + strlen(series->asset.name) + 1;
-    for (uint32_t i = 0; i < series->asset.channel_count; i++) {
-        bytes += sizeof(edgeops_channel_info) + strlen(series->asset.channels[i]->name) +
-                 strlen(series->asset.channels[i]->unit) + 2;
+    uint32_t place = 0;
+    const eop_channel *channel = NULL;
+    while ((channel = eop_asset_next_channel(&series->asset, &place)) != NULL) {
+        bytes += sizeof(edgeops_channel_info) + strlen(channel->name) + strlen(channel->unit) + 2;
     }
     edgeops_asset_info *info = eop_calloc(1, bytes);
     if (info == NULL) {
         return eop_fail_nomem("store");
     }
     edgeops_channel_info *channels = (edgeops_channel_info *)(info + 1);
-    char *at = (char *)(channels + series->asset.channel_count);
+    char *at = (char *)(channels + eop_asset_shown(&series->asset));
     *info = (edgeops_asset_info){.name = keep_text(&at, series->asset.name),
                                  .rows = series->all.rows,
                                  .last_ordinal = series->all.ordinal,
@@ -173,14 +174,14 @@ static edgeops_status copy_asset(edgeops_asset_info **out, const eop_series *ser
                                  .last = series->all.rows > 0 ? series->all.last : 0,
                                  .dropped = series->dropped,
                                  .dropped_until = series->dropped > 0 ? series->until : 0,
-                                 .channel_count = series->asset.channel_count,
+                                 .channel_count = eop_asset_shown(&series->asset),
                                  .channels = channels};
-    for (uint32_t i = 0; i < series->asset.channel_count; i++) {
-        const eop_channel *channel = series->asset.channels[i];
-        channels[i].name = keep_text(&at, channel->name);
-        channels[i].unit = keep_text(&at, channel->unit);
-        channels[i].type = channel->type;
-        channels[i].length = channel->length;
+    place = 0;
+    for (; (channel = eop_asset_next_channel(&series->asset, &place)) != NULL; channels++) {
+        channels->name = keep_text(&at, channel->name);
+        channels->unit = keep_text(&at, channel->unit);
+        channels->type = channel->type;
+        channels->length = channel->length;
     }
     *out = info;
     return EDGEOPS_OK;

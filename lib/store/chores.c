@@ -9,6 +9,7 @@
 #include "store/internal.h"
 #include "store/log.h"
 #include "store/retention.h"
+#include "store/retype.h"
 #include "store/upkeep.h"
 
 void eop_chores_stop(edgeops_store *store) {
@@ -75,6 +76,20 @@ static void sweep_blobs(edgeops_store *store) {
     }
 }
 
+/* What cannot be purged now stays until the next opening: it takes room only. */
+static edgeops_status purge_some(edgeops_store *store) {
+    edgeops_status status = eop_retype_purge(store);
+    if (status < 0) {
+        eop_store_log(store, EDGEOPS_LOG_WARN, "cannot make room of an earlier type: %s",
+                      edgeops_error_last()->message);
+        pthread_mutex_lock(&store->lock);
+        store->purge_due = false;
+        pthread_mutex_unlock(&store->lock);
+        return EDGEOPS_DONE;
+    }
+    return status;
+}
+
 edgeops_status eop_chores_some(edgeops_store *store) {
     pthread_mutex_lock(&store->lock);
     bool swept = store->sweep_due;
@@ -88,6 +103,8 @@ edgeops_status eop_chores_some(edgeops_store *store) {
         sweep_blobs(store);
     }
     edgeops_status retained = due ? retain_some(store) : EDGEOPS_DONE;
-    return status == EDGEOPS_OK || retained == EDGEOPS_OK || work != NULL ? EDGEOPS_OK
-                                                                          : EDGEOPS_DONE;
+    edgeops_status purged = work == NULL ? purge_some(store) : EDGEOPS_DONE;
+    return status == EDGEOPS_OK || retained == EDGEOPS_OK || purged == EDGEOPS_OK || work != NULL
+               ? EDGEOPS_OK
+               : EDGEOPS_DONE;
 }

@@ -125,7 +125,8 @@ static edgeops_status set_columns(edgeops_cursor *cursor) {
         return EDGEOPS_OK;
     }
     cursor->known = false;
-    size_t count = cursor->all_channels ? asset->channel_count : cursor->name_count;
+    size_t count = cursor->all_channels ? eop_asset_shown(asset) : cursor->name_count;
+    uint32_t place = 0;
     edgeops_channel_info *infos = eop_calloc(count, sizeof *infos);
     edgeops_status status = EDGEOPS_OK;
     if (infos == NULL ||
@@ -135,8 +136,9 @@ static edgeops_status set_columns(edgeops_cursor *cursor) {
     eop_rows_dispose(&cursor->table.rows);
     eop_rows_dispose(&cursor->chunk);
     for (size_t k = 0; status == EDGEOPS_OK && k < count; k++) {
-        const eop_channel *channel =
-            cursor->all_channels ? asset->channels[k] : eop_asset_channel(asset, cursor->names[k]);
+        const eop_channel *channel = cursor->all_channels
+                                         ? eop_asset_next_channel(asset, &place)
+                                         : eop_asset_channel(asset, cursor->names[k]);
         if (channel != NULL) {
             infos[k] = (edgeops_channel_info){channel->name, channel->unit, channel->type,
                                               channel->length};
@@ -286,15 +288,30 @@ static edgeops_status next_in_memory(edgeops_cursor *cursor, size_t max_rows, bo
     return status;
 }
 
-/* Reads rows older than the memtable: rows leave it only after their chunk is written. *passed: the
- * chunk is damaged and `next` is behind it. */
-static edgeops_status next_in_chunks(bool *passed, edgeops_cursor *cursor, size_t max_rows,
+/* Whether what was read without the lock has the channels of the asset: one that changes its type
+ * leaves its position. */
+static bool is_current(const edgeops_cursor *cursor) {
+    pthread_mutex_lock(&cursor->store->lock);
+    bool current = cursor->epoch == cursor->store->assets.epoch &&
+                   cursor->version == cursor->series->asset.version;
+    pthread_mutex_unlock(&cursor->store->lock);
+    return current;
+}
+
+/* Reads rows older than the memtable: rows leave it only after their chunk is written. *again: call
+ * it again; the chunk is damaged and `next` is behind it, or the channels changed. */
+static edgeops_status next_in_chunks(bool *again, edgeops_cursor *cursor, size_t max_rows,
                                      uint32_t asset) {
     eop_chunk_info chunk = {0};
     edgeops_status status = read_chunk(&chunk, cursor, asset);
-    *passed = eop_sql_unreadable(status) && chunk.id != 0 && chunk.ord1 >= cursor->next &&
-              chunk.ord1 < INT64_MAX;
-    if (*passed) {
+    *again = status >= 0 && !is_current(cursor);
+    if (*again) {
+        eop_rows_clear(&cursor->chunk);
+        return EDGEOPS_DONE;
+    }
+    *again = eop_sql_unreadable(status) && chunk.id != 0 && chunk.ord1 >= cursor->next &&
+             chunk.ord1 < INT64_MAX;
+    if (*again) {
         eop_store_note_damage(chunk.id, cursor->store);
         skip_to(cursor, chunk.ord1 + 1);
         return EDGEOPS_DONE;
@@ -321,14 +338,14 @@ edgeops_status edgeops_cursor_next(const edgeops_table **block, edgeops_cursor *
     uint64_t skipped = cursor->skipped;
     uint32_t asset = 0;
     edgeops_status status = EDGEOPS_OK;
-    bool passed = false;
+    bool again = false;
     do {
         status = next_in_memory(cursor, max_rows, false, &asset);
-        passed = false;
+        again = false;
         if (status == EDGEOPS_DONE && asset != 0) {
-            status = next_in_chunks(&passed, cursor, max_rows, asset);
+            status = next_in_chunks(&again, cursor, max_rows, asset);
         }
-    } while (passed);
+    } while (again);
     if (status == EDGEOPS_DONE) {
         return status;
     }

@@ -40,6 +40,13 @@ typedef struct eop_loss {
     uint64_t last;
 } eop_loss;
 
+/* The position whose cells the writer removes; see retype.h. */
+typedef struct eop_purging {
+    uint32_t asset; /* 0: none */
+    uint32_t position;
+    uint64_t next; /* chunks that end before this ordinal are done */
+} eop_purging;
+
 struct edgeops_store {
     eop_birth birth; /* first: see birth.h */
     char *home;
@@ -82,6 +89,9 @@ struct edgeops_store {
     eop_tries drops_tried; /* tries to drop the chunks of removed assets */
     bool shrink_due;       /* the file can be made shorter */
     bool sweep_due;        /* rows were dropped: blobs may be unused */
+    bool purge_due;        /* positions of channels may have cells to remove */
+    bool still;            /* appends wait: a channel is changing its type */
+    eop_purging purging;   /* the writer's thread only */
 
     pthread_rwlock_t hold; /* the writer drops no rows while it is held */
     struct eop_upkeep *upkeep;

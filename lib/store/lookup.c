@@ -135,7 +135,7 @@ static edgeops_status decode_chunk(eop_rows *rows, eop_lookup *lookup, const eop
     uint32_t channels[EOP_CHANNELS_MAX];
     edgeops_status status = EDGEOPS_OK;
     for (uint32_t i = 0; status == EDGEOPS_OK && i < asset->channel_count; i++) {
-        channels[i] = i;
+        channels[i] = asset->channels[i]->state == EOP_CHANNEL_LIVE ? i : UINT32_MAX;
         status = eop_rows_add_vector(rows, asset->channels[i]->type, asset->channels[i]->length);
     }
     if (status == EDGEOPS_OK) {

@@ -94,6 +94,13 @@ edgeops_status eop_store_make_room(edgeops_store *store, size_t payload, edgeops
         return eop_store_check_writable(store);
     }
     for (;;) {
+        while (EOP_UNLIKELY(store->still)) {
+            deadline = deadline != 0 ? deadline : deadline_in(wait < 0 ? 0 : wait);
+            if (wait < 0 || !wait_for_room(store, deadline)) {
+                return eop_fail(EDGEOPS_E_AGAIN, "store",
+                                "a channel is changing its type: append again in a moment");
+            }
+        }
         bool behind = store->sealed_count >= EOP_SEALED_SLOW;
         bool failing = store->writes_tried.status != EDGEOPS_OK;
         bool fits = eop_journal_fits(store->journal, payload) && store->active->memory < limit &&

@@ -101,7 +101,8 @@ edgeops_status eop_store_read_rows(eop_rows *rows, edgeops_store *store,
 
 static edgeops_status resolve_channels(eop_request *request, const eop_asset *asset,
                                        const edgeops_query *query) {
-    size_t count = query->channels != NULL ? query->channel_count : asset->channel_count;
+    size_t count = query->channels != NULL ? query->channel_count : eop_asset_shown(asset);
+    uint32_t place = 0;
     edgeops_channel_info *infos = eop_calloc(count, sizeof *infos);
     request->channels = eop_calloc(count, sizeof *request->channels);
     edgeops_status status =
@@ -109,7 +110,7 @@ static edgeops_status resolve_channels(eop_request *request, const eop_asset *as
     for (size_t k = 0; status == EDGEOPS_OK && k < count; k++) {
         const eop_channel *channel = query->channels != NULL
                                          ? eop_asset_channel(asset, query->channels[k])
-                                         : asset->channels[k];
+                                         : eop_asset_next_channel(asset, &place);
         if (channel == NULL) {
             status = eop_fail_no_channel(query->asset, query->channels[k]);
             break;

@@ -269,6 +269,104 @@ edgeops_status eop_rollup_chunk(edgeops_store *store, eop_telemetry *telemetry, 
     return status;
 }
 
+/* -- a channel that gets another position -- */
+
+static edgeops_status move_cells(eop_telemetry *telemetry, int64_t chunk, uint32_t from,
+                                 uint32_t to) {
+    static const statement of_channels[] = {CELLS_MOVE, STATS_MOVE};
+    uint64_t bytes = 0;
+    edgeops_status status =
+        eop_telemetry_cell_bytes(&bytes, telemetry, chunk, 4 * from, 4 * from + 3);
+    telemetry->grown += (int64_t)bytes;
+    for (size_t i = 0; status == EDGEOPS_OK && i < EOP_COUNT(of_channels); i++) {
+        sqlite3_stmt *insert = NULL;
+        status = eop_sql_get(&insert, &telemetry->sql, of_channels[i]);
+        if (status == EDGEOPS_OK) {
+            eop_sql_bind_int(insert, 1, eop_cell_id(chunk, 4 * from));
+            eop_sql_bind_int(insert, 2, eop_cell_id(chunk, 4 * from + 3));
+            eop_sql_bind_int(insert, 3, 4 * ((int64_t)to - from));
+            status = eop_sql_run(&telemetry->sql, insert);
+        }
+    }
+    return status;
+}
+
+/* What a channel's change of position does with the chunks of one rollup. */
+typedef struct change {
+    uint32_t from; /* UINT32_MAX: nothing is copied */
+    uint32_t to;   /* its cells are removed first */
+} change;
+
+static edgeops_status change_chunk(eop_telemetry *telemetry, int64_t chunk, const change *c) {
+    const void *blob = NULL;
+    size_t size = 0;
+    edgeops_status status = EDGEOPS_OK;
+    bool fits = c->to < EOP_ROLLUP_CHANNELS;
+    if (fits) {
+        status = eop_telemetry_remove_cells(telemetry, chunk, 4 * c->to, 4 * c->to + 3);
+    }
+    if (status != EDGEOPS_OK || c->from >= EOP_ROLLUP_CHANNELS) {
+        return status;
+    }
+    if (fits) {
+        return move_cells(telemetry, chunk, c->from, c->to);
+    }
+    const eop_chunk_info info = {.id = chunk};
+    status = eop_telemetry_cell(&blob, &size, telemetry, &info, 4 * c->from);
+    eop_sql_reset(&telemetry->sql);
+    return status == EDGEOPS_OK
+               ? eop_fail(EDGEOPS_E_LIMIT, "store",
+                          "only the first %u channels of an asset have rollups, and this one would "
+                          "lose its own",
+                          EOP_ROLLUP_CHANNELS)
+           : status == EDGEOPS_DONE ? EDGEOPS_OK
+                                    : status;
+}
+
+static edgeops_status change_rollup(eop_telemetry *telemetry, uint32_t id, const change *c) {
+    eop_chunk_list list = {0};
+    telemetry->grown = 0;
+    edgeops_status status = eop_telemetry_find(&list, telemetry, id, INT64_MIN, INT64_MAX);
+    for (size_t i = 0; status == EDGEOPS_OK && i < list.count; i++) {
+        status = change_chunk(telemetry, list.items[i].id, c);
+    }
+    eop_free(list.items);
+    return status == EDGEOPS_OK ? eop_telemetry_note_grown(telemetry, id) : status;
+}
+
+static edgeops_status change_rollups(eop_telemetry *telemetry, uint32_t asset, const change *c) {
+    sqlite3_stmt *select = NULL;
+    uint32_t ids[EOP_ROLLUPS_OF_ASSET];
+    size_t count = 0;
+    edgeops_status status = eop_sql_get(&select, &telemetry->sql, ROLLUP_LIST);
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_int(select, 1, asset);
+    }
+    while (status == EDGEOPS_OK && (status = eop_sql_next(&telemetry->sql, select)) == EDGEOPS_OK) {
+        if (count == EOP_ROLLUPS_OF_ASSET) {
+            status = eop_fail(EDGEOPS_E_LIMIT, "store", "an asset has over %u rollups",
+                              EOP_ROLLUPS_OF_ASSET);
+            break;
+        }
+        ids[count++] = (uint32_t)sqlite3_column_int64(select, 0);
+    }
+    eop_sql_rewind(select);
+    status = status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+    for (size_t i = 0; status == EDGEOPS_OK && i < count; i++) {
+        status = change_rollup(telemetry, ids[i], c);
+    }
+    return status;
+}
+
+edgeops_status eop_rollup_copy(eop_telemetry *telemetry, uint32_t asset, uint32_t from, uint32_t to,
+                               bool with) {
+    return change_rollups(telemetry, asset, &(change){with ? from : UINT32_MAX, to});
+}
+
+edgeops_status eop_rollup_forget(eop_telemetry *telemetry, uint32_t asset, uint32_t position) {
+    return change_rollups(telemetry, asset, &(change){UINT32_MAX, position});
+}
+
 /* -- reading -- */
 
 /* Finds the longest period that divides `every`. DONE: there is none. */

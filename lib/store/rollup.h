@@ -13,7 +13,8 @@
 
 #include "store/telemetry.h"
 
-#define EOP_ROLLUP_CHANNELS (EOP_CHANNELS_MAX / 4)
+#define EOP_ROLLUP_CHANNELS  (EOP_CHANNELS_MAX / 4)
+#define EOP_ROLLUPS_OF_ASSET 1024u /**< periods that it ever had */
 
 typedef struct eop_rollup_cell {
     double min;
@@ -50,5 +51,13 @@ edgeops_status eop_rollup_read(eop_rollup *rollup, edgeops_store *store, eop_tel
 edgeops_status eop_rollup_chunk(edgeops_store *store, eop_telemetry *telemetry, uint32_t asset,
                                 const eop_chunk_info *chunk, const edgeops_duration *periods,
                                 size_t count, eop_buf *buf);
+
+/** In a transaction of the writer: the rollups of a channel that gets another position become those
+ * of that one, in place of what it has; those of the old one stay. with: false only removes.
+ * E_LIMIT: it has some, and the new position can have none. */
+edgeops_status eop_rollup_copy(eop_telemetry *telemetry, uint32_t asset, uint32_t from, uint32_t to,
+                               bool with);
+/** In a transaction of the writer: removes the rollups of a position. */
+edgeops_status eop_rollup_forget(eop_telemetry *telemetry, uint32_t asset, uint32_t position);
 
 #endif /* EOP_STORE_ROLLUP_H */

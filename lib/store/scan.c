@@ -77,11 +77,30 @@ static edgeops_status copy_memtable(eop_scan *scan, uint64_t applied) {
     return status;
 }
 
+/* Positions are found before the snapshot begins; a channel that changed its type in between has
+ * left its one. */
+static edgeops_status check_channels(const eop_scan *scan) {
+    const eop_asset *asset = eop_asset_list_by_id(&scan->store->assets, scan->want.asset);
+    size_t n = scan->column_count + scan->want.condition_count;
+    for (size_t k = 0; asset != NULL && k < n; k++) {
+        uint32_t at = scan->channels[k];
+        if (at < asset->channel_count && asset->channels[at]->state != EOP_CHANNEL_LIVE) {
+            return eop_fail(EDGEOPS_E_AGAIN, "store",
+                            "asset '%s': a channel has just changed its type; read again",
+                            asset->name);
+        }
+    }
+    return EDGEOPS_OK;
+}
+
 /* Begins the snapshot and copies the memtable's rows that are not in it. */
 static edgeops_status take_snapshot(eop_scan *scan) {
     uint64_t applied = 0;
     pthread_mutex_lock(&scan->store->lock);
-    edgeops_status status = eop_telemetry_begin(&scan->reader);
+    edgeops_status status = check_channels(scan);
+    if (status == EDGEOPS_OK) {
+        status = eop_telemetry_begin(&scan->reader);
+    }
     if (status == EDGEOPS_OK) {
         status = eop_telemetry_applied(&applied, &scan->reader);
     }

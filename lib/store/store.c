@@ -24,6 +24,7 @@
 #include "store/memtable.h"
 #include "store/queue.h"
 #include "store/replay.h"
+#include "store/retype.h"
 #include "store/room.h"
 #include "store/telemetry.h"
 #include "store/watch.h"
@@ -155,6 +156,7 @@ static edgeops_status open_catalog(edgeops_store *store) {
     for (size_t i = 0; status == EDGEOPS_OK && i < store->assets.count; i++) {
         eop_series_begin(eop_series_at(&store->assets, i));
     }
+    store->purge_due = status == EDGEOPS_OK && eop_retype_purge_due(store);
     eop_free(path);
     return status;
 }

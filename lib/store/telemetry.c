@@ -111,6 +111,9 @@ static const char *const texts[STATEMENTS] = {
     [ROLLUP_LIST] = "SELECT id, period FROM rollup WHERE asset = ? ORDER BY period",
     [ROLLUP_REMOVE] = "DELETE FROM rollup WHERE id = ?",
     [ROLLUP_ORDINAL] = "SELECT ordinal FROM state WHERE asset = ?",
+    [CELLS_MOVE] = "INSERT INTO cell SELECT id + ?3, data FROM cell WHERE id BETWEEN ?1 AND ?2",
+    [STATS_MOVE] = "INSERT INTO stat SELECT id + ?3, count, nulls, min, max, sum FROM stat"
+                   " WHERE id BETWEEN ?1 AND ?2",
     [FREE_PAGES] = "PRAGMA freelist_count",
     [READ_BEGIN] = "BEGIN",
     [READ_END] = "COMMIT",

@@ -54,6 +54,8 @@ typedef enum statement {
     ROLLUP_LIST,
     ROLLUP_REMOVE,
     ROLLUP_ORDINAL,
+    CELLS_MOVE,
+    STATS_MOVE,
     FREE_PAGES,
     READ_BEGIN,
     READ_END,
@@ -67,8 +69,20 @@ edgeops_status eop_telemetry_take_info(eop_chunk_info *info, eop_sql_statement *
 edgeops_status eop_telemetry_know_ids(eop_telemetry *telemetry);
 /** Bytes of a chunk's columns. */
 edgeops_status eop_telemetry_chunk_bytes(uint64_t *out, eop_telemetry *telemetry, int64_t id);
+/** The same of the cells of some slots, first..last. */
+edgeops_status eop_telemetry_cell_bytes(uint64_t *out, eop_telemetry *telemetry, int64_t chunk,
+                                        uint32_t first, uint32_t last);
 /** Inside a transaction: removes a chunk with its cells and reduces telemetry->grown. */
 edgeops_status eop_telemetry_remove_chunk(eop_telemetry *telemetry, int64_t id);
+
+/** The same with the cells of some slots, first..last. */
+edgeops_status eop_telemetry_remove_cells(eop_telemetry *telemetry, int64_t chunk, uint32_t first,
+                                          uint32_t last);
+/** Inside a transaction: writes all rows of a chunk's channel, in place of what there is. */
+edgeops_status eop_telemetry_put_cell(eop_telemetry *telemetry, int64_t chunk, uint32_t slot,
+                                      const eop_vector *vector, eop_buf *buf);
+/** Inside a transaction: adds telemetry->grown to the bytes of the asset. */
+edgeops_status eop_telemetry_note_grown(eop_telemetry *telemetry, uint32_t asset);
 
 /** Writes rows in order of arrival as chunks, in place of removed ones: of the state only the bytes
  * change. */

@@ -39,12 +39,13 @@ edgeops_status eop_telemetry_know_ids(eop_telemetry *telemetry) {
     return status;
 }
 
-edgeops_status eop_telemetry_chunk_bytes(uint64_t *out, eop_telemetry *telemetry, int64_t id) {
+edgeops_status eop_telemetry_cell_bytes(uint64_t *out, eop_telemetry *telemetry, int64_t chunk,
+                                        uint32_t first, uint32_t last) {
     sqlite3_stmt *select = NULL;
     edgeops_status status = eop_sql_get(&select, &telemetry->sql, CHUNK_BYTES);
     if (status == EDGEOPS_OK) {
-        eop_sql_bind_int(select, 1, eop_cell_id(id, 0));
-        eop_sql_bind_int(select, 2, eop_cell_id(id, SLOT_LAST));
+        eop_sql_bind_int(select, 1, eop_cell_id(chunk, first));
+        eop_sql_bind_int(select, 2, eop_cell_id(chunk, last));
         status = eop_sql_next(&telemetry->sql, select);
     }
     if (status == EDGEOPS_OK) {
@@ -54,22 +55,33 @@ edgeops_status eop_telemetry_chunk_bytes(uint64_t *out, eop_telemetry *telemetry
     return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
 }
 
-edgeops_status eop_telemetry_remove_chunk(eop_telemetry *telemetry, int64_t id) {
+edgeops_status eop_telemetry_chunk_bytes(uint64_t *out, eop_telemetry *telemetry, int64_t id) {
+    return eop_telemetry_cell_bytes(out, telemetry, id, 0, SLOT_LAST);
+}
+
+edgeops_status eop_telemetry_remove_cells(eop_telemetry *telemetry, int64_t chunk, uint32_t first,
+                                          uint32_t last) {
     static const statement of_channels[] = {CELLS_REMOVE, STATS_REMOVE};
-    sqlite3_stmt *remove = NULL;
     uint64_t bytes = 0;
-    edgeops_status status = eop_telemetry_know_ids(telemetry);
-    if (status == EDGEOPS_OK) {
-        status = eop_telemetry_chunk_bytes(&bytes, telemetry, id);
-        telemetry->grown -= (int64_t)bytes;
-    }
+    edgeops_status status = eop_telemetry_cell_bytes(&bytes, telemetry, chunk, first, last);
+    telemetry->grown -= (int64_t)bytes;
     for (size_t i = 0; status == EDGEOPS_OK && i < EOP_COUNT(of_channels); i++) {
+        sqlite3_stmt *remove = NULL;
         status = eop_sql_get(&remove, &telemetry->sql, of_channels[i]);
         if (status == EDGEOPS_OK) {
-            eop_sql_bind_int(remove, 1, eop_cell_id(id, 0));
-            eop_sql_bind_int(remove, 2, eop_cell_id(id, SLOT_LAST));
+            eop_sql_bind_int(remove, 1, eop_cell_id(chunk, first));
+            eop_sql_bind_int(remove, 2, eop_cell_id(chunk, last));
             status = eop_sql_run(&telemetry->sql, remove);
         }
+    }
+    return status;
+}
+
+edgeops_status eop_telemetry_remove_chunk(eop_telemetry *telemetry, int64_t id) {
+    sqlite3_stmt *remove = NULL;
+    edgeops_status status = eop_telemetry_know_ids(telemetry);
+    if (status == EDGEOPS_OK) {
+        status = eop_telemetry_remove_cells(telemetry, id, 0, SLOT_LAST);
     }
     if (status == EDGEOPS_OK) {
         status = eop_sql_get(&remove, &telemetry->sql, CHUNK_REMOVE);

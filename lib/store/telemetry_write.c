@@ -51,20 +51,31 @@ static edgeops_status write_cell(eop_telemetry *telemetry, int64_t id, const eop
     return status;
 }
 
+static edgeops_status write_channel(eop_telemetry *telemetry, int64_t chunk, uint32_t slot,
+                                    const eop_vector *vector, eop_buf *buf) {
+    int64_t id = eop_cell_id(chunk, slot);
+    eop_buf_clear(buf);
+    eop_chunk_encode(buf, vector);
+    edgeops_status status = write_cell(telemetry, id, buf);
+    return status == EDGEOPS_OK ? write_stats(telemetry, id, vector) : status;
+}
+
+edgeops_status eop_telemetry_put_cell(eop_telemetry *telemetry, int64_t chunk, uint32_t slot,
+                                      const eop_vector *vector, eop_buf *buf) {
+    edgeops_status status = eop_telemetry_remove_cells(telemetry, chunk, slot, slot);
+    return status == EDGEOPS_OK && vector->nulls < vector->filled
+               ? write_channel(telemetry, chunk, slot, vector, buf)
+               : status;
+}
+
 static edgeops_status write_cells(eop_telemetry *telemetry, int64_t chunk, const eop_rows *rows,
                                   eop_buf *buf) {
     for (size_t k = 0; k < rows->vector_count; k++) {
         const eop_vector *vector = &rows->vectors[k];
-        int64_t id = eop_cell_id(chunk, (uint32_t)k);
         if (vector->nulls == rows->rows) {
             continue;
         }
-        eop_buf_clear(buf);
-        eop_chunk_encode(buf, vector);
-        edgeops_status status = write_cell(telemetry, id, buf);
-        if (status == EDGEOPS_OK) {
-            status = write_stats(telemetry, id, vector);
-        }
+        edgeops_status status = write_channel(telemetry, chunk, (uint32_t)k, vector, buf);
         if (status != EDGEOPS_OK) {
             return status;
         }
@@ -203,11 +214,13 @@ static edgeops_status write_rows(eop_telemetry *telemetry, uint32_t asset, const
 
 edgeops_status eop_telemetry_replace_rows(eop_telemetry *telemetry, uint32_t asset,
                                           const eop_rows *rows, eop_buf *buf) {
-    sqlite3_stmt *update = NULL;
     edgeops_status status = write_rows(telemetry, asset, rows, false, NULL, buf);
-    if (status == EDGEOPS_OK) {
-        status = eop_sql_get(&update, &telemetry->sql, STATE_GREW);
-    }
+    return status == EDGEOPS_OK ? eop_telemetry_note_grown(telemetry, asset) : status;
+}
+
+edgeops_status eop_telemetry_note_grown(eop_telemetry *telemetry, uint32_t asset) {
+    sqlite3_stmt *update = NULL;
+    edgeops_status status = eop_sql_get(&update, &telemetry->sql, STATE_GREW);
     if (status == EDGEOPS_OK) {
         eop_sql_bind_int(update, 1, asset);
         eop_sql_bind_int(update, 2, telemetry->grown);

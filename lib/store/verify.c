@@ -170,7 +170,8 @@ static bool copy_asset(verify *v, const eop_asset *asset) {
         const eop_channel *channel = asset->channels[v->channel_count];
         v->types[v->channel_count] = channel->type;
         v->lengths[v->channel_count] = channel->length;
-        v->channels[v->channel_count] = eop_strdup(channel->name);
+        v->channels[v->channel_count] =
+            eop_strdup(channel->state == EOP_CHANNEL_LIVE ? channel->name : "(an earlier type)");
         if (v->channels[v->channel_count] == NULL) {
             return false;
         }

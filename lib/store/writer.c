@@ -226,7 +226,8 @@ edgeops_status eop_writer_start(edgeops_store *store) {
     }
     store->thread_made = true;
     eop_catalog_on_wal(&store->catalog, on_wal, store);
-    if (store->sealed != NULL || store->drop_count > 0 || eop_ballast_missing(store)) {
+    if (store->sealed != NULL || store->drop_count > 0 || store->purge_due ||
+        eop_ballast_missing(store)) {
         eop_writer_wake(store);
     }
     return EDGEOPS_OK;

@@ -153,7 +153,7 @@ def test_a_share_that_may_be_taken_literally_is_said(node, add):
         broker.publish("other/x", b'{"x": 1}')
         wait_until(lambda: shown(node, "share")["stats"]["messages"] == 1, what="the message")
         assert any("$share/g/in/+" in w for w in shown(node, "share")["warnings"])
-        broker.publish("in/x", b'{"x": 1}')
+        broker.publish("in/x", b'{"x": 1, "time": "2025-01-01T00:00:00Z"}')
         wait_until(lambda: shown(node, "share")["stats"]["messages"] == 2, what="the message")
         now = shown(node, "share")
         assert not any("$share" in w for w in now["warnings"])

@@ -101,6 +101,10 @@ static edgeops_status with_append(void *given) {
     return edgeops_store_append(NULL, store, NULL, 0, given);
 }
 
+static edgeops_status with_retype(void *given) {
+    return edgeops_channel_retype(NULL, store, given);
+}
+
 static edgeops_status with_cursor(void *given) {
     edgeops_cursor *made = NULL;
     edgeops_status status = edgeops_cursor_open(&made, store, given);
@@ -206,6 +210,7 @@ static const grown all[] = {
     OPTIONS(query, QUERY, with_query, EDGEOPS_E_INVALID),  /* asset is missing */
     OPTIONS(layout, LAYOUT, with_layout, EDGEOPS_E_LIMIT), /* capacity is 0 */
     OPTIONS(append_options, APPEND_OPTIONS, with_append, EDGEOPS_OK),
+    OPTIONS(retype_options, RETYPE_OPTIONS, with_retype, EDGEOPS_E_INVALID), /* asset is missing */
     OPTIONS(cursor_options, CURSOR_OPTIONS, with_cursor, EDGEOPS_E_INVALID), /* asset is missing */
     OPTIONS(label_query, LABEL_QUERY, with_label_query, EDGEOPS_OK),
     OPTIONS(dataset_options, DATASET_OPTIONS, with_dataset, EDGEOPS_E_INVALID),
@@ -308,6 +313,14 @@ static edgeops_status give_nothing(void *given) {
     return edgeops_store_append(given, store, NULL, 0, NULL);
 }
 
+static edgeops_status give_retype(void *given) {
+    edgeops_retype_options options = EDGEOPS_RETYPE_OPTIONS_INIT;
+    options.asset = "a";
+    options.channel = "x";
+    options.type = EDGEOPS_TYPE_FLOAT64;
+    return edgeops_channel_retype(given, store, &options);
+}
+
 static edgeops_status give_label(void *given) {
     static edgeops_time now;
     now++;
@@ -323,6 +336,7 @@ static const grown results[] = {
     OPTIONS(append_result, APPEND_RESULT, give_append, EDGEOPS_OK),
     OPTIONS(append_result, APPEND_RESULT, give_table, EDGEOPS_OK),
     OPTIONS(append_result, APPEND_RESULT, give_nothing, EDGEOPS_OK),
+    OPTIONS(retype_result, RETYPE_RESULT, give_retype, EDGEOPS_OK),
     OPTIONS(label_result, LABEL_RESULT, give_label, EDGEOPS_OK),
     OPTIONS(source_stats, SOURCE_STATS, give_stats, EDGEOPS_OK),
 };

@@ -171,6 +171,8 @@ static int try_store(void) {
     REFUSED(edgeops_store_aggregate((edgeops_summary **)&made, store, &query, 0));
     REFUSED(edgeops_asset_rename(store, "a", "b"));
     REFUSED(edgeops_channel_rename(store, "a", "x", "y"));
+    REFUSED(edgeops_channel_retype(
+        NULL, store, &(edgeops_retype_options){sizeof(edgeops_retype_options), "a", "x"}));
     REFUSED(edgeops_asset_remove(store, "a"));
     REFUSED(edgeops_label_add(&id, store, NULL, 0));
     REFUSED(edgeops_label_add_new(NULL, store, NULL, 0));

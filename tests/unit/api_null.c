@@ -30,6 +30,7 @@ static const entry fallible[] = {
     ENTRY(asset_rename),
     ENTRY(blob_read),
     ENTRY(channel_rename),
+    ENTRY(channel_retype),
     ENTRY(ctx_dispatch),
     ENTRY(ctx_new),
     ENTRY(cursor_next),
@@ -134,6 +135,8 @@ static const entry harmless[] = {
     ENTRY(publisher_close),
     ENTRY(publisher_options_init),
     ENTRY(query_init),
+    ENTRY(retype_options_init),
+    ENTRY(retype_result_init),
     ENTRY(runtime_free),
     ENTRY(runtime_options_init),
     ENTRY(source_close),
@@ -323,6 +326,14 @@ Test(api_null_members, of_queries_labels_and_datasets) {
     label = (edgeops_label){.label = "y"};
     REFUSES(edgeops_label_add(NULL, store, &label, 1));
     REFUSES(edgeops_dataset_create(store, &dataset));
+    edgeops_retype_options retype = EDGEOPS_RETYPE_OPTIONS_INIT;
+    retype.asset = "a";
+    REFUSES(edgeops_channel_retype(NULL, store, &retype));
+    retype.channel = "x";
+    retype.null_count = 1;
+    REFUSES(edgeops_channel_retype(NULL, store, &retype));
+    retype.nulls = &none;
+    REFUSES(edgeops_channel_retype(NULL, store, &retype));
     dataset.name = "d";
     dataset.asset_count = 1;
     REFUSES(edgeops_dataset_create(store, &dataset));

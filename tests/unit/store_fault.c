@@ -148,6 +148,17 @@ static edgeops_status retain(edgeops_store *store, int64_t n) {
                : status;
 }
 
+static edgeops_status set_type(edgeops_store *store, int64_t n) {
+    char asset[32];
+    edgeops_retype_options options = EDGEOPS_RETYPE_OPTIONS_INIT;
+    snprintf(asset, sizeof asset, "typed/%lld", (long long)n);
+    options.asset = asset;
+    options.channel = "x";
+    options.type = EDGEOPS_TYPE_FLOAT64;
+    edgeops_status status = put(store, asset, n, 0, "x", i64(n), NULL);
+    return status == EDGEOPS_OK ? edgeops_channel_retype(NULL, store, &options) : status;
+}
+
 static edgeops_status read_rows(edgeops_store *store, int64_t n) {
     edgeops_query query = EDGEOPS_QUERY_INIT;
     edgeops_table *table = NULL;
@@ -343,6 +354,7 @@ static void try_all(const fault *f) {
                  {"label", add_label},
                  {"remove an asset", remove_asset},
                  {"retention", retain},
+                 {"change a type", set_type},
                  {"read", read_rows}};
     disk_watch(folder, false);
     for (size_t i = 0; i < EOP_COUNT(deeds); i++) {

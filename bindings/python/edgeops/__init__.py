@@ -13,7 +13,7 @@ from .labels import Label, Labeled, NewLabel
 from .node import Node, Prediction, restore, workflow_check, workflow_pack
 from .predictor import Predictor
 from .reads import Aggregate, Bucket
-from .store import Appended, Asset, Channel, Store, Verdict
+from .store import Appended, Asset, Channel, Retyped, Store, Verdict
 from .table import Table
 from .times import from_seconds, nanoseconds
 from .watch import Watch
@@ -24,6 +24,6 @@ __all__ = [
     "AgainError", "Aggregate", "Appended", "Asset", "Blob", "Bucket", "BusyError", "Call", "CanceledError", "Channel",
     "ClosedError", "CorruptError", "Cursor", "DatasetArrays", "DeadlineError", "DeniedError", "Error", "ExistsError",
     "InternalError", "Interrupted", "InvalidError", "IoError", "Label", "Labeled", "LimitError", "NO_QUALITY", "NewLabel",
-    "Node", "NotFoundError", "OutOfMemoryError", "Prediction", "Predictor", "ProtocolError", "Store", "Table", "UnsupportedError",
+    "Node", "NotFoundError", "OutOfMemoryError", "Prediction", "Predictor", "ProtocolError", "Retyped", "Store", "Table", "UnsupportedError",
     "Verdict", "VersionError", "Watch", "WorkerError", "aio", "from_seconds", "nanoseconds", "restore", "workflow_check", "workflow_pack",
 ]

@@ -79,6 +79,20 @@ class Query(Structure):
                 ("limit", c_uint64), ("last", c_uint64), ("conditions", POINTER(Condition)), ("condition_count", c_size_t)]
 
 
+PROGRESS_FN = CFUNCTYPE(c_int, c_double, c_void_p)
+
+
+class RetypeOptions(Structure):
+    _fields_ = [("struct_size", c_size_t), ("asset", c_char_p), ("channel", c_char_p), ("type", c_int),
+                ("length", c_uint32), ("nulls", POINTER(c_char_p)), ("null_count", c_size_t), ("dry_run", c_uint32),
+                ("reserved", c_uint32), ("progress", PROGRESS_FN), ("user_data", c_void_p)]
+
+
+class RetypeResult(Structure):
+    _fields_ = [("struct_size", c_size_t), ("rows", c_uint64), ("values", c_uint64), ("nulled", c_uint64),
+                ("respelled", c_uint64), ("was", c_int), ("was_length", c_uint32)]
+
+
 class CursorOptions(Structure):
     _fields_ = [("struct_size", c_size_t), ("asset", c_char_p), ("channels", POINTER(c_char_p)),
                 ("channel_count", c_size_t), ("after", c_uint64)]
@@ -253,6 +267,7 @@ WATCH_FN = CFUNCTYPE(None, c_char_p, c_uint64, c_void_p)
 STRUCTS: dict[str, type[Structure]] = {
     "edgeops_error": ErrorDetail, "edgeops_value": Value, "edgeops_sample": Sample,
     "edgeops_verdict": Verdict, "edgeops_append_result": AppendResult, "edgeops_append_options": AppendOptions,
+    "edgeops_retype_options": RetypeOptions, "edgeops_retype_result": RetypeResult,
     "edgeops_cursor_options": CursorOptions, "edgeops_store_options": StoreOptions, "edgeops_column": Column,
     "edgeops_table": TableHeader, "edgeops_condition": Condition, "edgeops_query": Query, "edgeops_layout": Layout,
     "edgeops_channel_info": ChannelInfo, "edgeops_asset_info": AssetInfo, "edgeops_aggregate": Aggregate,
@@ -310,6 +325,9 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "edgeops_asset_list": (c_int, [c_void_p, c_char_p, ASSET_FN, c_void_p]),
     "edgeops_asset_rename": (c_int, [c_void_p, c_char_p, c_char_p]),
     "edgeops_channel_rename": (c_int, [c_void_p, c_char_p, c_char_p, c_char_p]),
+    "edgeops_channel_retype": (c_int, [POINTER(RetypeResult), c_void_p, POINTER(RetypeOptions)]),
+    "edgeops_retype_options_init": (None, [POINTER(RetypeOptions), c_size_t]),
+    "edgeops_retype_result_init": (None, [POINTER(RetypeResult), c_size_t]),
     "edgeops_asset_remove": (c_int, [c_void_p, c_char_p]),
     "edgeops_watch_open": (c_int, [_OUT, c_void_p, WATCH_FN, c_void_p]),
     "edgeops_watch_close": (None, [c_void_p]),

@@ -13,7 +13,7 @@ import numpy as np
 from . import _ffi
 from ._ffi import check, lib
 from ._handle import Handle
-from ._handle import Handle
+from ._signals import Shield
 from .columns import TYPE_NAMES, TYPES, Array, Blob, Typed, bytes_of, column_of, samples_of, table_of, with_quality
 from .cursor import Cursor
 from .datasets import Datasets
@@ -45,6 +45,28 @@ class Verdict(NamedTuple):
     """Of a conflict: what is stored of that channel, None for nothing."""
     quality: int
     """Of a conflict: the quality code that is stored."""
+
+
+class Retyped(NamedTuple):
+    """What a change of type met."""
+
+    was: str
+    """The type before, such as "int64"."""
+    rows: int
+    """Samples of the asset."""
+    values: int
+    """Of the channel, that are not null."""
+    nulled: int
+    """Of them: texts that became null."""
+    respelled: int
+    """Of them: texts that are written in another way now, "1.50" as 1.5."""
+
+
+def _type_of(type: str) -> tuple[int, int]:
+    match = re.fullmatch(r"([a-z0-9]+)(?:\[([1-9]\d{0,5})\])?", type)
+    if match is None or match[1] not in TYPES:
+        raise ValueError(f"'{type}' is not a type: {', '.join(TYPES)}, or such as float32[4096]")
+    return TYPES[match[1]], int(match[2] or 1)
 
 
 class Appended(NamedTuple):
@@ -249,13 +271,49 @@ class Store(Reads, Labels, Datasets):
         type: "float64", "float32", "int8" to "int64", "uint8" to "uint64", "bool", "string", "blob", or such as
         "float32[4096]" for a channel of arrays.
         """
-        match = re.fullmatch(r"([a-z0-9]+)(?:\[([1-9]\d{0,5})\])?", type)
-        if match is None or match[1] not in TYPES:
-            raise ValueError(f"'{type}' is not a type: {', '.join(TYPES)}, or such as float32[4096]")
-        info = _ffi.ChannelInfo(_ffi.name_bytes(channel, "a channel"), _ffi.name_bytes(unit, "a unit"), TYPES[match[1]],
-                                int(match[2] or 1))
+        info = _ffi.ChannelInfo(_ffi.name_bytes(channel, "a channel"), _ffi.name_bytes(unit, "a unit"),
+                                *_type_of(type))
         with self._using():
             check(lib.edgeops_store_declare(self._pointer, _ffi.name_bytes(asset, "an asset"), ctypes.byref(info)))
+
+    def set_type(self, asset: str, channel: str, type: str, nulls: Sequence[str] = (), dry_run: bool = False,
+                 progress: Optional[Callable[[float], object]] = None) -> Retyped:
+        """Gives a channel another type, such as one whose type was decided by a first value unlike the others.
+
+        No value changes: 1.5 does not become an int64, 2**53 + 1 no float64, and texts become numbers only where an import
+        would take them for numbers. Nulls, quality codes and the order of channels stay. InvalidError: a value does not
+        fit, the message shows the first one; BusyError: a dataset holds the channel, the message names all that do;
+        NotFoundError. Killed at any moment it leaves the old type or the new one.
+
+        type: as for declare(); an array keeps its length.
+        nulls: texts that become null where texts become numbers, such as ["NA"].
+        dry_run: only look whether it can be done.
+        progress: called now and then with 0..1; what it raises ends the change, and the channel stays as it was.
+        """
+        kind, length = _type_of(type)
+        words = (ctypes.c_char_p * len(nulls))(*[_ffi.name_bytes(word, "a text that becomes null") for word in nulls])
+        failures: list[BaseException] = []
+
+        def report(part: float, _: Any) -> int:
+            try:
+                if progress is not None:
+                    progress(part)
+                return 0
+            except BaseException as failure:  # it comes out below
+                failures.append(failure)
+                return -100  # EDGEOPS_E_USER: any but 0 ends the call
+
+        options = _ffi.RetypeOptions(ctypes.sizeof(_ffi.RetypeOptions), _ffi.name_bytes(asset, "an asset"),
+                                     _ffi.name_bytes(channel, "a channel"), kind, length, words, len(nulls), dry_run, 0,
+                                     _ffi.PROGRESS_FN(report), None)
+        result = _ffi.RetypeResult(ctypes.sizeof(_ffi.RetypeResult))
+        with self._using(), Shield():
+            status = lib.edgeops_channel_retype(ctypes.byref(result), self._pointer, ctypes.byref(options))
+        if failures:
+            raise failures.pop()
+        check(status)
+        was = TYPE_NAMES[result.was] + (f"[{result.was_length}]" if result.was_length > 1 else "")
+        return Retyped(was, result.rows, result.values, result.nulled, result.respelled)
 
     # -- out -----------------------------------------------------------------------------------------
 

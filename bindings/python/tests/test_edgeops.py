@@ -106,6 +106,40 @@ def test_renamed_assets_and_channels_keep_their_samples(node):
         node.store.read("old")
 
 
+def test_a_channel_gets_another_type(node):
+    store = node.store
+    store.append("t", [1, 2, 3], {"x": np.array([1, 2, 3]), "s": ["1.50", "NA", "3"]})
+    parts = []
+    done = store.set_type("t", "x", "float64", progress=parts.append)
+    assert done == edgeops.Retyped("int64", 3, 3, 0, 0) and parts == sorted(parts) and parts
+    assert store.read("t")["x"].tolist() == [1.0, 2.0, 3.0]
+    assert [c.name for c in store.asset("t").channels] == ["x", "s"]
+    with pytest.raises(edgeops.InvalidError, match="'NA' is not a float64"):
+        store.set_type("t", "s", "float64")
+    assert store.set_type("t", "s", "float64", nulls=["NA"], dry_run=True).nulled == 1
+    assert store.read("t")["s"].tolist() == ["1.50", "NA", "3"]
+    assert store.set_type("t", "s", "float64", nulls=["NA"]) == edgeops.Retyped("string", 3, 3, 1, 1)
+    assert store.read("t").valid["s"].tolist() == [True, False, True]
+    store.create_dataset("d", ["t"])
+    with pytest.raises(edgeops.BusyError, match="hold it as it is: d;"):
+        store.set_type("t", "x", "int64")
+    with pytest.raises(ValueError, match="is not a type"):
+        store.set_type("t", "x", "double")
+    with pytest.raises(TypeError, match="a text that becomes null"):
+        store.set_type("t", "x", "int64", nulls=[None])
+
+
+def test_a_change_of_type_ends_with_what_its_progress_raises(node):
+    node.store.append("t", [1], {"x": np.array([1])})
+
+    def stop(part):
+        raise KeyError(part)
+
+    with pytest.raises(KeyError):
+        node.store.set_type("t", "x", "float64", progress=stop)
+    assert node.store.read("t")["x"].dtype == np.int64
+
+
 def test_arrays_outlive_their_table(node):
     node.store.append("m", np.arange(100000), {"x": np.arange(100000.0)})
     x = node.store.read("m")["x"]

@@ -105,7 +105,8 @@ edgeops_status eop_import_put(eop_import *w, const edgeops_sample *sample, uint6
     bool same = w->sample_count > 0 &&
                 strcmp(w->text.data + w->asset_at[w->sample_count - 1], sample->asset) == 0;
     if (!eop_grow(&w->values, &w->value_capacity, n, sizeof(*w->values)) ||
-        !eop_grow(&w->names, &w->name_capacity, n, sizeof(*w->names))) {
+        !eop_grow(&w->names, &w->name_capacity, n, sizeof(*w->names)) ||
+        !eop_grow(&w->qualities, &w->quality_capacity, n, sizeof(*w->qualities))) {
         return eop_fail_nomem("node");
     }
     w->first[w->sample_count] = w->value_count;
@@ -128,10 +129,13 @@ edgeops_status eop_import_put(eop_import *w, const edgeops_sample *sample, uint6
             value.as.u64 = at;
         }
         w->names[w->value_count] = sample->channels[i];
+        w->qualities[w->value_count] =
+            sample->qualities != NULL ? sample->qualities[i] : EDGEOPS_QUALITY_NONE;
         w->values[w->value_count++] = value;
     }
     w->samples[w->sample_count++] =
         (edgeops_sample){.time = sample->time, .seq = sample->seq, .count = sample->count};
+    w->has_qualities = w->has_qualities || sample->qualities != NULL;
     w->rows++;
     return w->text.failed ? eop_fail_nomem("node") : EDGEOPS_OK;
 }
@@ -151,6 +155,7 @@ static void complete_batch(eop_import *w) {
         w->samples[i].asset = w->text.data + w->asset_at[i];
         w->samples[i].channels = w->names + w->first[i];
         w->samples[i].values = w->values + w->first[i];
+        w->samples[i].qualities = w->has_qualities ? w->qualities + w->first[i] : NULL;
     }
 }
 
@@ -173,6 +178,7 @@ edgeops_status eop_import_flush(eop_import *w) {
         status = eop_import_flush_labels(w);
     }
     w->sample_count = w->value_count = 0;
+    w->has_qualities = false;
     eop_buf_clear(&w->text);
     return status;
 }

@@ -30,9 +30,12 @@ typedef struct eop_import {
     size_t sample_count;
     const char **names;
     edgeops_value *values;
+    uint16_t *qualities; /**< one a value */
     size_t value_count;
     size_t value_capacity;
     size_t name_capacity;
+    size_t quality_capacity;
+    bool has_qualities; /**< one of the batch is a code */
     eop_buf text;
     eop_import_label *labels;
     size_t label_count;
@@ -41,9 +44,6 @@ typedef struct eop_import {
     char **assets;
     size_t asset_count;
     size_t asset_capacity;
-    char **kept; /**< names of channels that a decoder only lends */
-    size_t kept_count;
-    size_t kept_capacity;
     edgeops_asset_info *info; /**< of the asset that was asked for last; NULL: none */
     eop_json *conflicts;      /**< the first of them */
     eop_json *report;         /**< of the reader: report.h; NULL: none */

@@ -45,9 +45,9 @@ static void warn_assets(eop_json *warnings, const eop_told *t) {
     }
 }
 
-/* Whether the configuration says that messages have a time member. */
-static bool expects_time(const eop_json *config) {
-    return eop_json_string(eop_json_get(config, "payload"), "time", "")[0] != '\0';
+/* Whether it was asked for that what has no time gets that of arrival. */
+static bool chose_arrival(const eop_json *config) {
+    return eop_json_get(eop_json_get(config, "payload"), "on_missing_time") != NULL;
 }
 
 static void warn_times(eop_json *warnings, const eop_told *t) {
@@ -62,7 +62,7 @@ static void warn_times(eop_json *warnings, const eop_told *t) {
             warnings,
             "%" PRIu64 " samples are stored under a clock that was not set (before the year 2000, "
             "or when this node's clock was not): set the clock of who sends them, or of this node; "
-            "'data head' shows them, and 'data export' with --end 2000-01-01 takes them out",
+            "'data export ASSET --end 2024-01-01' shows them",
             s->unset_clock);
     }
     if (t->ahead > 0) {
@@ -72,13 +72,12 @@ static void warn_times(eop_json *warnings, const eop_told *t) {
              "wrong, or this node's; set it. They are stored under the time that they say",
              t->ahead);
     }
-    if (s->untimed > 0 && (s->untimed < s->samples || expects_time(t->config))) {
-        warn(
-            warnings,
-            "%" PRIu64 " of %" PRIu64 " samples had no time of their own and are stored under the "
-            "time of arrival: name the member that has it (--time), or have all messages sent with "
-            "one",
-            s->untimed, s->samples);
+    if (s->untimed > 0 && s->untimed < s->samples && !chose_arrival(t->config)) {
+        warn(warnings,
+             "%" PRIu64 " of %" PRIu64 " samples had no time of their own and are stored under the "
+             "time of arrival: have all messages sent with one; with --time MEMBER those that have "
+             "none become dead letters",
+             s->untimed, s->samples);
     }
 }
 

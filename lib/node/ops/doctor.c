@@ -247,6 +247,13 @@ static void check_source(doctor *d, eop_source *source) {
     for (const eop_json *w = eop_json_first(warnings); w != NULL; w = eop_json_next(w)) {
         put(d, name, "warn", eop_json_text(w), "see 'source show'");
     }
+    int64_t dead = eop_json_integer(eop_json_get(shown, "stats"), "dead", 0);
+    if (dead > 0) {
+        char detail[96];
+        snprintf(detail, sizeof(detail), "%lld messages could not be taken since the node started",
+                 (long long)dead);
+        put(d, name, "warn", detail, "'source show' has them as dead letters, with the reasons");
+    }
     eop_free(name);
     eop_json_free(shown);
 }

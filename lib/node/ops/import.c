@@ -8,7 +8,6 @@
 
 #include "node/control/job.h"
 #include "node/files/import_arrays.h"
-#include "node/files/import_lines.h"
 #include "node/files/import_table.h"
 #include "node/ops/groups.h"
 
@@ -23,10 +22,6 @@ static void import_free(eop_import *w) {
     for (size_t i = 0; i < w->asset_count; i++) {
         eop_free(w->assets[i]);
     }
-    for (size_t i = 0; i < w->kept_count; i++) {
-        eop_free(w->kept[i]);
-    }
-    eop_free(w->kept);
     eop_free(w->labels);
     eop_free(w->assets);
     eop_map_dispose(&w->known);
@@ -42,6 +37,7 @@ static void import_free(eop_import *w) {
     eop_free(w->lines);
     eop_free(w->names);
     eop_free(w->values);
+    eop_free(w->qualities);
     eop_buf_dispose(&w->text);
     eop_free(w);
 }
@@ -53,9 +49,6 @@ static const char *only_channel(const eop_import *w) {
 
 static edgeops_status take(eop_import *w, int fd) {
     const char *format = eop_json_string(w->call->args, "format", "csv");
-    if (strcmp(format, "jsonl") == 0) {
-        return eop_import_lines(w->job, w, fd);
-    }
     if (strcmp(format, "npz") == 0) {
         return eop_import_arrays(w, fd, NULL);
     }
@@ -170,6 +163,7 @@ static edgeops_status read_args(eop_import *w, const eop_json *args) {
     if (o->time_column == NULL && eop_json_get(args, "start") == NULL) {
         o->time_column = strcmp(format, "npz") == 0 ? "times" : "time";
     }
+    o->format = strcmp(format, "jsonl") == 0 ? EOP_TABLE_JSON_LINES : EOP_TABLE_CSV;
     w->batch = (size_t)eop_json_integer(args, "batch", 1000);
     w->dry_run = eop_json_bool(args, "dry_run", false);
     return EDGEOPS_OK;
