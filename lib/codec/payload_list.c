@@ -145,12 +145,26 @@ static uint32_t find_path(const eop_payload *p, uint32_t object, const char *pat
     return NOWHERE;
 }
 
+static bool is_integer(const eop_payload *p, uint32_t node) {
+    const char *end = p->reader.text + p->reader.size;
+    for (const char *c = p->reader.text + p->nodes[node].at; c < end; c++) {
+        if (*c == '.' || *c == 'e' || *c == 'E') {
+            return false;
+        }
+        if (*c != '-' && (*c < '0' || *c > '9')) {
+            break;
+        }
+    }
+    return p->nodes[node].token == EOP_TOKEN_NUMBER;
+}
+
+/* Of an element: what names it, a text or an integer. */
 static uint32_t name_node(const eop_payload *p, uint32_t element, int by) {
     const char *name = p->config.list.name;
     uint32_t node = name != NULL ? find_path(p, element, name, strlen(name))
                                  : find_word(p, element, name_words[by]);
-    bool good = node != NOWHERE && (p->nodes[node].token == EOP_TOKEN_STRING ||
-                                    p->nodes[node].token == EOP_TOKEN_NUMBER);
+    bool good =
+        node != NOWHERE && (p->nodes[node].token == EOP_TOKEN_STRING || is_integer(p, node));
     return good ? node : NOWHERE;
 }
 
@@ -223,11 +237,6 @@ static edgeops_status read_name(eop_payload *p, uint32_t element, int by, eop_pa
     point_at(p, node);
     if (seek(p, node) == EOP_TOKEN_NUMBER) {
         *out = (eop_part){p->reader.raw, p->reader.raw_size};
-        status =
-            eop_decimal_is_integer(&p->reader.number)
-                ? EDGEOPS_OK
-                : eop_payload_refuse(p, EDGEOPS_E_INVALID,
-                                     "it names an element: a text or an integer belongs there");
     } else if (!eop_payload_text(p, &out->text, &out->size)) {
         return eop_fail_nomem("payload");
     } else if (out->size == 0) {
@@ -623,30 +632,44 @@ static edgeops_status put_element(eop_payload *p, uint32_t element, int by, size
     return status == EDGEOPS_OK ? put_quality(p, element, path) : status;
 }
 
-/* A list of objects inside the values, which would lose what tells its elements apart. */
-static edgeops_status check_times(eop_payload *p, uint32_t list, size_t path) {
+/* What an element calls its time: the config's word, or one that is usual; NULL: it has none. */
+static const char *own_time(const eop_payload *p, uint32_t element) {
+    const char *const words[] = {p->config.time, "ts", "time", "timestamp"};
+    for (size_t i = 0; i < EOP_COUNT(words); i++) {
+        uint32_t node = words[i][0] != '\0' ? find_path(p, element, words[i], strlen(words[i]))
+                                            : (uint32_t)NOWHERE;
+        if (node != NOWHERE && (p->nodes[node].token == EOP_TOKEN_STRING ||
+                                p->nodes[node].token == EOP_TOKEN_NUMBER)) {
+            return words[i];
+        }
+    }
+    return NULL;
+}
+
+/* A list of objects among the values: would be lost what tells its elements apart? Only where new
+ * channels are added: else the config lists what is wanted of it. */
+static edgeops_status check_list(eop_payload *p, uint32_t list, size_t path, int by) {
     char quoted[EOP_QUOTE_BYTES];
-    const char *time = p->config.time;
-    for (uint32_t c = list + 1; time[0] != '\0' && c < next_of(p, list); c = next_of(p, c)) {
-        if (p->nodes[c].token == EOP_TOKEN_OBJECT &&
-            find_path(p, c, time, strlen(time)) != NOWHERE) {
+    if (p->config.new_channels != EOP_NEW_ADD) {
+        return EDGEOPS_OK;
+    }
+    for (uint32_t c = list + 1; c < next_of(p, list); c = next_of(p, c)) {
+        const char *time = p->nodes[c].token == EOP_TOKEN_OBJECT ? own_time(p, c) : NULL;
+        if (time != NULL) {
             p->reader.start = p->nodes[list].at;
             return eop_payload_refuse(p, EDGEOPS_E_INVALID,
                                       "its elements have a time each, in '%s': \"values\": \"%s\" "
-                                      "takes them",
+                                      "and \"time\" take them",
                                       time, eop_quote(quoted, p->path, path));
         }
     }
-    return EDGEOPS_OK;
+    return by == SOME_NAMED ? refuse_unnamed(p, list) : EDGEOPS_OK;
 }
 
 static edgeops_status put_list(eop_payload *p, uint32_t list, size_t path) {
     int by = named_by(p, list);
     uint32_t place = 0;
-    edgeops_status status = check_times(p, list, path);
-    if (status == EDGEOPS_OK && by == SOME_NAMED) {
-        status = refuse_unnamed(p, list);
-    }
+    edgeops_status status = check_list(p, list, path, by);
     for (uint32_t c = list + 1; status == EDGEOPS_OK && c < next_of(p, list); c = next_of(p, c)) {
         char index[16];
         if (by >= 0) {

@@ -153,7 +153,15 @@ Test(codec_payload_list, elements_with_times_are_never_told_apart_by_place) {
     gives(NULL,
           "{\"device\":\"p1\",\"readings\":[{\"time\":1,\"temp\":5},{\"time\":2,\"temp\":6}]}",
           "byte 26, member 'readings': its elements have a time each, in 'time': \"values\": "
-          "\"readings\" takes them");
+          "\"readings\" and \"time\" take them");
+    gives(
+        NULL, "{\"a\":{\"vals\":[{\"id\":\"101\",\"val\":1,\"ts\":\"2024-01-01\"}]}}",
+        "byte 13, member 'a.vals': its elements have a time each, in 'ts': \"values\": \"a.vals\" "
+        "and \"time\" take them");
+    gives("{\"new_channels\":\"ignore\",\"channels\":{\"x\":{},\"q\":{\"from\":\"log.b.n\"}}}",
+          "{\"time\":1,\"x\":2,\"log\":[{\"ts\":1,\"id\":\"a\",\"n\":3},{\"id\":\"b\",\"n\":4}],"
+          "\"more\":[{\"ts\":1,\"n\":3},{\"id\":\"b\",\"n\":4}]}",
+          "t " T(1) "\"x\":2,\"q\":4}");
     gives(NULL, "{\"time\":1,\"a\":[{\"x\":5},{\"x\":6}]}", "t " T(1) "\"a.0.x\":5,\"a.1.x\":6}");
 }
 
@@ -225,7 +233,7 @@ Test(codec_payload_list, names_that_are_missing_or_come_twice_are_refused) {
     gives(config, "{\"time\":1,\"v\":[{\"id\":null,\"val\":1}]}",
           "byte 15, member 'v': element 0 of the list has no 'id', which names it");
     gives(config, "{\"time\":1,\"v\":[{\"id\":1.5,\"val\":1}]}",
-          "byte 21, member 'id': it names an element: a text or an integer belongs there");
+          "byte 15, member 'v': element 0 of the list has no 'id', which names it");
     gives(config, "{\"time\":1,\"v\":[{\"id\":\"\",\"val\":1}]}",
           "byte 21, member 'id': an element's name is empty");
     gives(config, "{\"time\":1,\"v\":[{\"id\":\"a\",\"val\":1},{\"id\":\"a\",\"val\":2}]}",
@@ -389,4 +397,151 @@ Test(codec_payload_list, every_failed_allocation_is_an_error) {
         "{\"d\":\"a\\/1\",\"v\":[{\"id\":\"a\",\"x\":[1,2],\"q\":1},{\"id\":"
         "\"b\",\"x\":2,\"time\":5},{\"id\":\"c\",\"x\":\"\\t\",\"d\":\"e\"}]}",
         3);
+}
+
+/* -- one set of values in each of the shapes -- */
+
+#define ASSETS   3
+#define TIMES    4
+#define CHANNELS 3
+
+/* A value for each asset, time and channel, 0 for none: what a message is made of, and what it gives. */
+typedef struct truth {
+    int values[ASSETS][TIMES][CHANNELS];
+} truth;
+
+static uint64_t state = 0x9e3779b97f4a7c15u;
+
+static unsigned below(unsigned n) { /* xorshift64 */
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return (unsigned)(state % n);
+}
+
+static void invent(truth *t) {
+    memset(t, 0, sizeof(*t));
+    for (size_t i = 0; i < 1 + below(ASSETS * TIMES * CHANNELS); i++) {
+        t->values[below(ASSETS)][below(TIMES)][below(CHANNELS)] = 1 + (int)below(1000);
+    }
+}
+
+/* The members of an object in any order. */
+static void put_shuffled(eop_buf *out, char members[][64], size_t n) {
+    eop_buf_puts(out, "{");
+    for (size_t i = 0; i < n; i++) {
+        size_t pick = i + below((unsigned)(n - i));
+        char swap[64];
+        memcpy(swap, members[i], sizeof(swap));
+        memcpy(members[i], members[pick], sizeof(swap));
+        memcpy(members[pick], swap, sizeof(swap));
+        eop_buf_printf(out, "%s%s", i > 0 ? "," : "", members[i]);
+    }
+    eop_buf_puts(out, "}");
+}
+
+/* An object for each asset and time, with its channels as members. */
+static void put_objects(eop_buf *out, const truth *t) {
+    bool any = false;
+    for (unsigned at = 0; at < ASSETS * TIMES; at++) {
+        const int *values = t->values[at / TIMES][at % TIMES];
+        char members[CHANNELS + 2][64];
+        size_t n = 2;
+        snprintf(members[0], 64, "\"who\":\"a%u\"", at / TIMES);
+        snprintf(members[1], 64, "\"ts\":%u", at % TIMES + 1);
+        for (unsigned c = 0; c < CHANNELS; c++) {
+            if (values[c] != 0) {
+                snprintf(members[n++], 64, "\"c%u\":%d", c, values[c]);
+            }
+        }
+        if (n > 2) {
+            eop_buf_puts(out, any ? "," : "");
+            put_shuffled(out, members, n);
+            any = true;
+        }
+    }
+}
+
+/* An element for each value. */
+static void put_elements(eop_buf *out, const truth *t) {
+    bool any = false;
+    for (unsigned at = 0; at < ASSETS * TIMES * CHANNELS; at++) {
+        unsigned of = (at * 7 + 5) % (ASSETS * TIMES * CHANNELS); /* all over the place */
+        unsigned asset = of / (TIMES * CHANNELS);
+        unsigned time = of / CHANNELS % TIMES;
+        unsigned channel = of % CHANNELS;
+        char members[4][64];
+        if (t->values[asset][time][channel] == 0) {
+            continue;
+        }
+        snprintf(members[0], 64, "\"who\":\"a%u\"", asset);
+        snprintf(members[1], 64, "\"ts\":%u", time + 1);
+        snprintf(members[2], 64, "\"id\":\"c%u\"", channel);
+        snprintf(members[3], 64, "\"val\":%d", t->values[asset][time][channel]);
+        eop_buf_puts(out, any ? "," : "");
+        put_shuffled(out, members, 4);
+        any = true;
+    }
+}
+
+static void same_truth(eop_payload *payload, const char *message, const truth *wanted) {
+    const edgeops_sample *samples = NULL;
+    size_t n = 0;
+    truth got = {0};
+    cr_assert_eq(eop_payload_decode(payload, "t", message, strlen(message), 0, &samples, &n),
+                 EDGEOPS_OK, "%s: %s", message, edgeops_error_last()->message);
+    for (size_t i = 0; i < n; i++) {
+        for (size_t j = 0; j < i; j++) {
+            cr_assert(samples[i].time != samples[j].time ||
+                          strcmp(samples[i].asset, samples[j].asset) != 0,
+                      "%s: two samples of one time", message);
+        }
+        for (size_t k = 0; k < samples[i].count; k++) {
+            int *value = &got.values[samples[i].asset[1] - '0'][samples[i].time / EDGEOPS_SECOND -
+                                                                1][samples[i].channels[k][1] - '0'];
+            cr_assert_eq(*value, 0);
+            *value = (int)samples[i].values[k].as.f64;
+        }
+    }
+    cr_assert_eq(memcmp(&got, wanted, sizeof(got)), 0, "%s", message);
+}
+
+Test(codec_payload_list, each_shape_gives_the_same_samples) {
+    eop_payload *plain = make("{\"asset\":\"{who}\",\"time\":\"ts\"}");
+    eop_payload *readings = make("{\"asset\":\"{who}\",\"time\":\"ts\",\"values\":\"r\"}");
+    eop_payload *named = make("{\"asset\":\"{who}\",\"time\":\"ts\",\"values\":\"r.v\","
+                              "\"list\":{\"name\":\"id\",\"value\":\"val\"}}");
+    eop_payload *databus = make("{\"asset\":\"{who}\",\"format\":\"databus\"}");
+    eop_buf objects = {0};
+    eop_buf elements = {0};
+    eop_buf message = {0};
+    for (int round = 0; round < 500; round++) {
+        truth t;
+        invent(&t);
+        eop_buf_clear(&objects);
+        eop_buf_clear(&elements);
+        put_objects(&objects, &t);
+        put_elements(&elements, &t);
+        eop_buf_clear(&message);
+        eop_buf_printf(&message, "[%s]", objects.data);
+        same_truth(plain, message.data, &t);
+        eop_buf_clear(&message);
+        eop_buf_printf(&message, "{\"ts\":99,\"r\":[%s],\"who\":\"z\"}", objects.data);
+        same_truth(readings, message.data, &t);
+        eop_buf_clear(&message);
+        eop_buf_printf(&message, "{\"who\":5,\"r\":{\"v\":[%s]}}", elements.data);
+        same_truth(named, message.data, &t);
+        eop_buf_clear(&message);
+        eop_buf_printf(&message, "{\"who\":5,\"%s\":[%s%s%s],\"ts\":99}",
+                       round % 2 == 0 ? "vals" : "records", round % 2 == 0 ? "" : "{\"vals\":[",
+                       elements.data, round % 2 == 0 ? "" : "]}");
+        same_truth(databus, message.data, &t);
+    }
+    eop_buf_dispose(&objects);
+    eop_buf_dispose(&elements);
+    eop_buf_dispose(&message);
+    eop_payload_free(plain);
+    eop_payload_free(readings);
+    eop_payload_free(named);
+    eop_payload_free(databus);
 }
