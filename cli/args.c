@@ -314,7 +314,10 @@ static int check_arguments(const cli_call *call) {
     }
     for (const cli_option *o = call->command->options; o != NULL && o->name != NULL; o++) {
         if (o->required && !cli_has(call, o->name)) {
-            return cli_usage(call, "--%s %s is missing: %s", o->name, o->value, o->help);
+            char *help = cli_explain(call->command, o->key, o->kind, o->help);
+            int code = cli_usage(call, "--%s %s is missing: %s", o->name, o->value, help);
+            free(help);
+            return code;
         }
     }
     return taken < given ? cli_usage(call, "'%s' is one argument too many", call->arguments[taken])

@@ -137,6 +137,14 @@ static const cli_argument asset_rename_channel_args[] = {
     OP_ARG("ASSET", "name"), OP_ARG("OLD", "channel"),
     OP_ARG("NEW", "to"), ARGS_END};
 
+static const cli_argument asset_set_args[] = {OP_ARG("ASSET", "name"), ARGS_END};
+static const cli_option asset_set_options[] = {
+    OP_NEED("channel", "NAME", "channel"),
+    OP_TEXT("type", "TYPE", "type"),
+    OP_TEXT("unit", "UNIT", "unit"),
+    OP_LIST("null", "TEXT", "nulls"),
+    OP_FLAG("dry-run", "dry_run"), OPTIONS_END};
+
 /* -- data and labels -- */
 static const cli_argument data_import_args[] = {
     OP_ARG("ASSET", "asset"),
@@ -407,6 +415,11 @@ static const cli_command commands[] = {
     {"asset", "show", NULL, NULL, arg_name, NULL, "asset.show", NULL},
     {"asset", "rename", NULL, NULL, asset_rename_args, NULL, "asset.rename", NULL},
     {"asset", "rename-channel", NULL, NULL, asset_rename_channel_args, NULL, "asset.rename-channel", NULL},
+    {"asset", "set", NULL,
+     "For a type that was decided by a first value unlike the others. No value changes: 1.5 does not become an int64, nor 2^53 + 1 a "
+     "float64; a text becomes a number where an import would take it for one (007 is none), or null where --null names it. Others go on "
+     "reading and writing meanwhile; a node that is killed has the old type or the new one.",
+     asset_set_args, asset_set_options, "asset.set", NULL},
     {"asset", "rm", NULL, NULL, arg_name, NULL, "asset.rm", NULL},
 
     {"data", "import", NULL,

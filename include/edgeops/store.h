@@ -678,7 +678,7 @@ EDGEOPS_API void edgeops_retype_options_init(edgeops_retype_options *options, si
 typedef struct edgeops_retype_result {
     size_t struct_size;
     uint64_t rows;      /**< samples of the asset */
-    uint64_t values;    /**< of the channel that are not null */
+    uint64_t values;    /**< of the channel that are not null; 0 where it has the type already */
     uint64_t nulled;    /**< of them: became null, see edgeops_retype_options.nulls */
     uint64_t respelled; /**< of them: texts that are written in another way now, "1.50" as 1.5 */
     edgeops_type was;   /**< the type before */

@@ -187,6 +187,7 @@ static edgeops_status look_at(eop_retype_look *out, target *t, edgeops_store *st
     out->sum.was = t->was;
     out->sum.was_length = t->was_length;
     if (t->was == t->rule.type) {
+        out->sum.rows = t->rows;
         return EDGEOPS_OK;
     }
     eop_catalog_lock(&store->catalog);

@@ -486,6 +486,40 @@ def test_every_type_goes_in_and_out_and_names_change(node, tmp_path):
     node.run("asset", "rm", "line/typed")
 
 
+def test_a_type_that_was_guessed_too_early_can_be_changed(node, tmp_path):
+    node.run("data", "import", "early", "--input", "-", "--column", "n=int64:bar", "--column", "s=string",
+             input="time,n,s\n2025-01-01T00:00:00Z,5,1.50\n2025-01-01T00:00:01Z,7,NA\n2025-01-01T00:00:02Z,-3,2\n")
+    looked = node.json("asset", "set", "early", "--channel", "s", "--type", "float64", "--dry-run")
+    assert looked["dry_run"] and len(looked["in_the_way"]) == 1
+    assert "the value of 2025-01-01T00:00:01Z (seq 0): 'NA' is not a float64" in looked["in_the_way"][0]
+    refused = node.run("asset", "set", "early", "--channel", "s", "--type", "float64", check=False)
+    assert refused.returncode == 2 and "'NA' is not a float64" in refused.stderr
+    done = node.json("asset", "set", "early", "--channel", "s", "--type", "float64", "--null", "NA", "--unit", "K")
+    assert (done["was"], done["type"], done["unit"]) == ("string", "float64", "K")
+    assert (done["rows"], done["values"], done["nulled"], done["respelled"]) == (3, 3, 1, 1)
+    done = node.json("asset", "set", "early", "--channel", "n", "--type", "float64")
+    assert done["unit"] == "bar" and done["in_the_way"] == [] and done["sources"] == []
+    node.run("data", "import", "early", "--input", "-", input="time,n,s\n2025-01-01T00:00:03Z,0.5,4\n")
+    out = tmp_path / "early.csv"
+    node.run("data", "export", "early", "-o", out)
+    lines = [line.split(",")[-2:] for line in out.read_text().splitlines()]
+    assert [line[0] for line in lines[1:]] == ["5", "7", "-3", "0.5"]
+    assert [line[1] for line in lines[1:]] == ["1.5", "", "2", "4"]
+    node.run("dataset", "create", "early", "--asset", "early", "--channel", "n")
+    held = node.run("asset", "set", "early", "--channel", "n", "--type", "float32", check=False)
+    assert held.returncode == 4 and "these datasets hold it as it is: early;" in held.stderr
+    assert "early" in node.json("asset", "set", "early", "--channel", "n", "--type", "float32", "--dry-run")["in_the_way"][0]
+    node.run("asset", "set", "early", "--channel", "s", "--type", "string")
+    assert node.run("asset", "set", "early", "--channel", "none", "--type", "string", check=False).returncode == 3
+    for wrong in (["--type", "double"], []):
+        assert node.run("asset", "set", "early", "--channel", "s", *wrong, check=False).returncode in (1, 2)
+    missing = node.run("asset", "set", "early", "--type", "string", check=False)
+    assert missing.returncode == 2 and "name of one of its channels" in missing.stderr
+    assert node.run("doctor", "--deep").returncode == 0
+    node.run("dataset", "rm", "early")
+    node.run("asset", "rm", "early")
+
+
 def test_tables_tell_of_values_that_are_not_finite(node, tmp_path):
     table = tmp_path / "odd.csv"
     table.write_text("time,a,b\n1970-01-01T00:00:01Z,-inf,1\n1970-01-01T00:00:02Z,inf,2\n"

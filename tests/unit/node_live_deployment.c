@@ -337,6 +337,46 @@ Test(node_live_deployment, predictions_that_stand_in_the_way_are_told) {
     wait_text("live", "note", "37 predictions are not stored");
 }
 
+/* Row i of "m/2", whose channel a began with a whole number. */
+static edgeops_status append_typed(size_t i, double a) {
+    static const char *const names[] = {"a", "b"};
+    bool whole = (double)(int64_t)a == a;
+    edgeops_value values[] = {{.type = EDGEOPS_TYPE_INT64, .as.i64 = (int64_t)a},
+                              {.type = EDGEOPS_TYPE_FLOAT64, .as.f64 = 1.5}};
+    if (!whole) {
+        values[0] = (edgeops_value){.type = EDGEOPS_TYPE_FLOAT64, .as.f64 = a};
+    }
+    edgeops_sample sample = {
+        "m/2", T0 + (edgeops_time)(100 + i) * EDGEOPS_SECOND, 0, 2, names, values, NULL};
+    return edgeops_store_append(NULL, edgeops_node_store(fixture_node), &sample, 1, NULL);
+}
+
+Test(node_live_deployment, goes_on_when_a_channel_changes_its_type) {
+    expected_asset = "m/2";
+    make_model(1);
+    start();
+    for (size_t i = 20; i < 30; i++) {
+        cr_assert(eq(int, append_typed(i, (double)i), EDGEOPS_OK));
+    }
+    must_do("deploy", "{\"model\":\"m1\",\"asset\":\"m/2\",\"name\":\"live\",\"from\":\"start\"}");
+    run_until(&seen.count, 10);
+    cr_assert(eq(int, append_typed(30, 30.5), EDGEOPS_E_INVALID));
+    must_fail(EDGEOPS_E_BUSY, "asset.set",
+              "{\"name\":\"m/2\",\"channel\":\"a\",\"type\":\"string\"}",
+              "deployment 'live' takes channel 'a' as float64; stop it first");
+    must_fail(EDGEOPS_E_BUSY, "asset.set",
+              "{\"name\":\"predictions/live\",\"channel\":\"score\",\"type\":\"string\"}",
+              "deployment 'live' writes asset 'predictions/live'; remove it first");
+    must_do("asset.set", "{\"name\":\"m/2\",\"channel\":\"a\",\"type\":\"float64\"}");
+    for (size_t i = 30; i < 40; i++) {
+        cr_assert(eq(int, append_typed(i, (double)i + 0.5), EDGEOPS_OK));
+    }
+    run_until(&seen.count, 20);
+    expect_times(20, 20);
+    cr_expect(eq(sz, seen.errors, 0));
+    cr_expect(eq(i64, rows_of("predictions/live"), 20));
+}
+
 Test(node_live_deployment, a_dead_worker_is_replaced) {
     import_rows(40);
     must_do("dataset.create", "{\"name\":\"d1\",\"assets\":[\"m/1\"]}");

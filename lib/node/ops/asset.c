@@ -2,11 +2,17 @@
 /* asset.*: what the store has of each asset, and who feeds and uses it. */
 #include <string.h>
 
+#include "base/column_view.h"
+#include "catalog/catalog.h"
 #include "catalog/policy.h"
+#include "codec/value.h"
+#include "node/control/job.h"
+#include "node/live/deployment.h"
 #include "node/live/deployments.h"
 #include "node/live/sources.h"
 #include "node/ops/groups.h"
 #include "store/retention.h"
+#include "store/retype.h"
 
 static eop_json *times_of(const edgeops_asset_info *info) {
     eop_json *json = eop_json_object();
@@ -163,6 +169,219 @@ static edgeops_status run_rename_channel(edgeops_call *call, eop_json **result) 
     return status;
 }
 
+/* -- another type or unit -- */
+
+typedef struct work {
+    edgeops_call *call;
+    eop_job *job;
+    edgeops_retype_options options;
+    edgeops_retype_result sum;
+    const char **nulls;
+    char *unit; /**< that it has now */
+    eop_json *in_the_way;
+} work;
+
+static void free_work(work *w) {
+    eop_free(w->unit);
+    eop_free(w->nulls);
+    eop_json_free(w->in_the_way);
+    eop_free(w);
+}
+
+/* Deployments that could not go on with the type: one that takes another as input, and one that
+ * writes the channel. Each in a sentence. */
+static edgeops_status look_at_deployments(work *w) {
+    const edgeops_retype_options *o = &w->options;
+    const edgeops_node *node = w->call->node;
+    for (size_t i = 0; i < node->deployment_count; i++) {
+        const eop_deployment *d = node->deployments[i];
+        char *text = NULL;
+        if (strcmp(d->output, o->asset) == 0) {
+            text =
+                eop_format("deployment '%s' writes asset '%s'; remove it first", d->name, o->asset);
+            eop_json_append_string(w->in_the_way, text);
+        }
+        const edgeops_manifest *m =
+            d->model != NULL && strcmp(eop_json_string(d->record, "asset", ""), o->asset) == 0
+                ? edgeops_model_info_of(d->model)->manifest
+                : NULL;
+        for (size_t k = 0; m != NULL && text == NULL && k < m->input_count; k++) {
+            if (strcmp(m->inputs[k].name, o->channel) == 0 &&
+                !eop_type_widens(o->type, m->inputs[k].type)) {
+                text = eop_format("deployment '%s' takes channel '%s' as %s; stop it first",
+                                  d->name, o->channel, eop_type_name(m->inputs[k].type));
+                eop_json_append_string(w->in_the_way, text);
+            }
+        }
+        eop_free(text);
+    }
+    const eop_json *first = eop_json_first(w->in_the_way);
+    return first == NULL || o->dry_run != 0
+               ? EDGEOPS_OK
+               : eop_fail(EDGEOPS_E_BUSY, "node", "%s", eop_json_text(first));
+}
+
+static edgeops_status on_retype(double part, void *user_data) {
+    work *w = user_data;
+    if (eop_job_due(w->job)) {
+        eop_json *event = eop_json_object();
+        eop_json_set_string(event, "type", "progress");
+        eop_json_set_number(event, "progress", part);
+        eop_job_event(w->job, event);
+    }
+    return eop_job_canceled(w->job) ? EDGEOPS_E_CANCELED : EDGEOPS_OK;
+}
+
+static edgeops_status try_type(work *w) {
+    eop_retype_look look;
+    edgeops_status status = eop_retype_look_at(&look, w->call->node->store, &w->options);
+    if (status == EDGEOPS_OK) {
+        w->sum = look.sum;
+        if (look.datasets != NULL) {
+            char *text = eop_format("these datasets hold the channel: %s", look.datasets);
+            eop_json_append_string(w->in_the_way, text);
+            eop_free(text);
+        }
+        if (look.misfit != NULL) {
+            char *text = eop_format("%s; %llu values do not fit in all", look.misfit,
+                                    (unsigned long long)look.misfits);
+            eop_json_append_string(w->in_the_way, text);
+            eop_free(text);
+        }
+    }
+    eop_retype_look_dispose(&look);
+    return status;
+}
+
+static edgeops_status set_unit(work *w, const char *unit) {
+    const edgeops_channel_info channel = {w->options.channel, unit, w->options.type,
+                                          w->options.length};
+    edgeops_status status = edgeops_store_declare(w->call->node->store, w->options.asset, &channel);
+    if (status == EDGEOPS_OK) {
+        eop_free(w->unit);
+        w->unit = eop_strdup(unit);
+        status = w->unit != NULL ? EDGEOPS_OK : eop_fail_nomem("node");
+    }
+    return status;
+}
+
+static void set_work(eop_job *job, void *user_data) {
+    work *w = user_data;
+    const char *unit = eop_json_string(w->call->args, "unit", NULL);
+    w->job = job;
+    edgeops_status status =
+        w->options.dry_run != 0
+            ? try_type(w)
+            : edgeops_channel_retype(&w->sum, w->call->node->store, &w->options);
+    if (status == EDGEOPS_OK && unit != NULL && w->options.dry_run == 0) {
+        status = set_unit(w, unit);
+    }
+    eop_job_end(job, status);
+}
+
+static eop_json *set_result(work *w) {
+    const edgeops_retype_options *o = &w->options;
+    eop_json *json = eop_json_object();
+    char type[EOP_TYPE_TEXT];
+    eop_json_set_string(json, "name", o->asset);
+    eop_json_set_string(json, "channel", o->channel);
+    eop_json_set_string(json, "type", eop_type_text(type, o->type, o->length));
+    eop_json_set_string(json, "was", eop_type_text(type, w->sum.was, w->sum.was_length));
+    eop_json_set_string(json, "unit", w->unit);
+    eop_json_set_integer(json, "rows", (int64_t)w->sum.rows);
+    eop_json_set_integer(json, "values", (int64_t)w->sum.values);
+    eop_json_set_integer(json, "nulled", (int64_t)w->sum.nulled);
+    eop_json_set_integer(json, "respelled", (int64_t)w->sum.respelled);
+    eop_json_set_bool(json, "dry_run", o->dry_run != 0);
+    eop_json_set(json, "in_the_way", w->in_the_way);
+    w->in_the_way = NULL;
+    eop_json_set(json, "sources", feeding(w->call, o->asset));
+    return json;
+}
+
+static void set_done(eop_job *job, void *user_data) {
+    work *w = user_data;
+    edgeops_status status = eop_job_status(job);
+    eop_call_finish(w->call, status, status == EDGEOPS_OK ? set_result(w) : NULL);
+    free_work(w);
+}
+
+/* What the channel has now is what is not given. */
+static edgeops_status take_channel(work *w) {
+    edgeops_retype_options *o = &w->options;
+    edgeops_asset_info *info = NULL;
+    size_t at = 0;
+    edgeops_status status = edgeops_asset_get(&info, w->call->node->store, o->asset);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    while (at < info->channel_count && strcmp(info->channels[at].name, o->channel) != 0) {
+        at++;
+    }
+    if (at == info->channel_count) {
+        status = eop_fail_no_channel(o->asset, o->channel);
+    } else {
+        const char *type = eop_json_string(w->call->args, "type", NULL);
+        o->type = info->channels[at].type;
+        o->length = info->channels[at].length;
+        w->unit = eop_strdup(info->channels[at].unit);
+        if (type != NULL) {
+            status = eop_type_read(&o->type, &o->length, type, "type of ", o->channel);
+        }
+        status = status == EDGEOPS_OK && w->unit == NULL ? eop_fail_nomem("node") : status;
+    }
+    edgeops_free(info);
+    return status;
+}
+
+static edgeops_status take_nulls(work *w) {
+    const eop_json *nulls = eop_json_get(w->call->args, "nulls");
+    size_t n = 0;
+    w->nulls = eop_calloc(eop_json_size(nulls) + 1, sizeof *w->nulls);
+    if (w->nulls == NULL) {
+        return eop_fail_nomem("node");
+    }
+    for (const eop_json *item = eop_json_first(nulls); item != NULL; item = eop_json_next(item)) {
+        w->nulls[n++] = eop_json_text(item);
+    }
+    w->options.nulls = w->nulls;
+    w->options.null_count = n;
+    return EDGEOPS_OK;
+}
+
+static edgeops_status set_start(edgeops_call *call) {
+    if (eop_json_get(call->args, "type") == NULL && eop_json_get(call->args, "unit") == NULL) {
+        return eop_fail(EDGEOPS_E_INVALID, "node", "give a type or a unit to set");
+    }
+    work *w = eop_calloc(1, sizeof *w);
+    if (w == NULL) {
+        return eop_fail_nomem("node");
+    }
+    w->call = call;
+    w->in_the_way = eop_json_array();
+    w->sum = (edgeops_retype_result)EDGEOPS_RETYPE_RESULT_INIT;
+    w->options = (edgeops_retype_options)EDGEOPS_RETYPE_OPTIONS_INIT;
+    w->options.asset = eop_json_string(call->args, "name", "");
+    w->options.channel = eop_json_string(call->args, "channel", "");
+    w->options.dry_run = eop_json_bool(call->args, "dry_run", false) ? 1 : 0;
+    w->options.progress = on_retype;
+    w->options.user_data = w;
+    edgeops_status status = take_channel(w);
+    if (status == EDGEOPS_OK) {
+        status = take_nulls(w);
+    }
+    if (status == EDGEOPS_OK) {
+        status = look_at_deployments(w);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_job_start(NULL, call->node, call, set_work, set_done, w);
+    }
+    if (status != EDGEOPS_OK) {
+        free_work(w);
+    }
+    return status;
+}
+
 static edgeops_status run_rm(edgeops_call *call, eop_json **result) {
     (void)result;
     const char *name = eop_json_string(call->args, "name", "");
@@ -180,6 +399,7 @@ static edgeops_status run_rm(edgeops_call *call, eop_json **result) {
 const eop_op eop_asset_ops[] = {
     {&eop_spec_asset_ls, .run = run_ls},
     {&eop_spec_asset_show, .run = run_show},
+    {&eop_spec_asset_set, .start = set_start},
     {&eop_spec_asset_rm, .run = run_rm},
     {&eop_spec_asset_rename, .run = run_rename},
     {&eop_spec_asset_rename_channel, .run = run_rename_channel},
