@@ -340,7 +340,7 @@ static bool read_comma(edgeops_time *out, eop_time_seen *seen, const eop_times *
 static unsigned two_digits(const char *p) {
     unsigned tens = (unsigned)(unsigned char)p[0] - '0';
     unsigned ones = (unsigned)(unsigned char)p[1] - '0';
-    return tens < 10 && ones < 10 ? tens * 10 + ones : 1000;
+    return tens < 10 && ones < 10 ? tens * 10 + ones : 100000;
 }
 
 /* 2026-01-31T12:00:00Z, with a fraction or without, by its places: what most senders write. Anything
