@@ -68,7 +68,9 @@ static edgeops_status add_asset(eop_table_reader *s, uint64_t hash, const char *
     return ask_types(s, a);
 }
 
-static void put_name(eop_table_reader *s, const char *part) {
+/* EOP_NOWHERE, or the piece whose column is empty. */
+static size_t put_name(eop_table_reader *s, const char *part) {
+    size_t empty = EOP_NOWHERE;
     eop_buf_clear(&s->name);
     for (size_t i = 0; i < s->piece_count; i++) {
         const eop_reader_piece *p = &s->pieces[i];
@@ -76,11 +78,14 @@ static void put_name(eop_table_reader *s, const char *part) {
             eop_buf_puts(&s->name, p->text);
         } else if (p->kind == EOP_PIECE_PART) {
             eop_buf_puts(&s->name, part);
-        } else if (p->column < s->record.count) {
+        } else if (p->column < s->record.count && s->record.fields[p->column].size > 0) {
             const eop_field *f = &s->record.fields[p->column];
             eop_buf_put(&s->name, f->text, f->size);
+        } else {
+            empty = i;
         }
     }
+    return empty;
 }
 
 edgeops_status eop_table_asset(eop_table_reader *s, size_t *out, const char *part) {
@@ -88,9 +93,13 @@ edgeops_status eop_table_asset(eop_table_reader *s, size_t *out, const char *par
         *out = 0;
         return EDGEOPS_OK;
     }
-    put_name(s, part);
+    size_t empty = put_name(s, part);
     if (s->name.failed) {
         return eop_fail_nomem("table");
+    }
+    if (empty != EOP_NOWHERE) {
+        const eop_field nothing = {"", 0, EOP_FIELD_PLAIN};
+        return eop_table_bad(s, s->pieces[empty].text, "no part of an asset's name", &nothing, "");
     }
     if (s->name.size == 0 || !eop_name_valid(s->name.data, s->name.size, MAX_ASSET)) {
         const eop_field text = {s->name.size > 0 ? s->name.data : "", s->name.size,
@@ -236,7 +245,11 @@ static edgeops_status count_time(eop_table_reader *s, eop_reader_asset *a, edgeo
     if (!eop_stamps_add(&a->seen, time, &before)) {
         return eop_fail_nomem("table");
     }
-    s->seen_total++;
+    if (++s->seen_total == MAX_SEEN) {
+        for (size_t i = 0; i < s->asset_count; i++) {
+            eop_stamps_dispose(&s->assets[i].seen);
+        }
+    }
     *seq = (int64_t)before;
     return EDGEOPS_OK;
 }

@@ -9,7 +9,9 @@
 #include "base/memory.h"
 #include "codec/table_parts.h"
 
-#define LEADING 5u /* rows below the header that need not be data */
+#define LEADING   5u /* rows below the header that need not be data */
+#define YEAR_1980 INT64_C(315532800000000000)
+#define YEAR_2101 INT64_C(4133980800000000000)
 
 static bool same_name(const char *a, const char *b) {
     return strlen(a) == strlen(b) && eop_ascii_equal(a, b, strlen(a));
@@ -33,9 +35,8 @@ static bool is_year(const char *text, size_t size) {
            year <= 2200;
 }
 
-static cells look_at_header(const eop_table_reader *s) {
+static cells look_at(const eop_table_reader *s, const eop_record *r) {
     cells c = {.years = true, .consecutive = true};
-    const eop_record *r = &s->header->record;
     double before = 0;
     for (size_t i = 0; i < r->count; i++) {
         const eop_field *f = &r->fields[i];
@@ -69,7 +70,7 @@ edgeops_status eop_table_check_header(eop_table_reader *s) {
     if (s->header == NULL) {
         return EDGEOPS_OK;
     }
-    cells c = look_at_header(s);
+    cells c = look_at(s, &s->header->record);
     unsigned long long line = s->header_line;
     if (c.numbers * 2 <= c.count || c.numbers == 0) {
         return EDGEOPS_OK;
@@ -91,14 +92,55 @@ edgeops_status eop_table_check_header(eop_table_reader *s) {
     return EDGEOPS_OK;
 }
 
+/* Most records may have another number of fields than the header. */
+edgeops_status eop_table_check_width(eop_table_reader *s) {
+    size_t fit = 0, wide = 0;
+    const eop_kept *first = NULL;
+    if (s->header == NULL) {
+        return EDGEOPS_OK;
+    }
+    for (const eop_kept *k = s->first; k != NULL; k = k->next) {
+        size_t width = k->record.status == EDGEOPS_OK ? eop_record_width(&k->record) : 0;
+        fit += width > 0 && width <= s->column_count;
+        wide += width > s->column_count;
+        first = first == NULL && width > s->column_count ? k : first;
+    }
+    if (wide == 0 || wide <= fit) {
+        return EDGEOPS_OK;
+    }
+    size_t width = eop_record_width(&first->record);
+    unsigned long long line = first->record.line;
+    bool is_r = fit == 0 && wide > 1 && first == s->first && width == s->column_count + 1 &&
+                look_at(s, &first->record).numbers > 0;
+    s->width_hint =
+        is_r ? eop_format("%s:%llu: the header has a name less than the rows, perhaps that of the "
+                          "first column: --names NAME,...",
+                          s->what, (unsigned long long)s->header_line)
+             : eop_format("%s:%llu: %zu fields, the header in line %llu has %zu: if the names are "
+                          "in line %llu: --skip-rows %llu",
+                          s->what, line, width, (unsigned long long)s->header_line, s->column_count,
+                          line, line - 1);
+    if (s->width_hint == NULL) {
+        return eop_fail_nomem("table");
+    }
+    bool is_known = !s->is_timed || s->time_at != EOP_NOWHERE; /* else there is a better message */
+    return fit == 0 && wide > 1 && is_known
+               ? eop_fail(EDGEOPS_E_INVALID, "table", "%s", s->width_hint)
+               : EDGEOPS_OK;
+}
+
 /* -- the time -- */
 
 static bool is_time(eop_table_reader *s, const eop_record *r, size_t date, size_t clock) {
     edgeops_time time = 0;
     const eop_field *field = &r->fields[date];
     const eop_times *times = eop_rules_times(s->rules);
+    eop_time_seen seen = {0};
     if (clock == EOP_NOWHERE) {
-        return eop_time_text(&time, NULL, times, field->text, field->size);
+        /* Small numbers may be anything, unless the column is called "time" or was given. */
+        return eop_time_text(&time, &seen, times, field->text, field->size) &&
+               (seen.form != EOP_TIME_NUMBER || s->columns[date].role == EOP_ROLE_TIME ||
+                (time >= YEAR_1980 && time < YEAR_2101));
     }
     eop_buf_clear(&s->joined);
     eop_buf_put(&s->joined, field->text, field->size);

@@ -150,6 +150,7 @@ struct eop_table_reader {
     size_t column_capacity;
     uint64_t header_line;
     eop_kept *header; /* NULL: there is none */
+    char *width_hint; /* why records have more fields than the header; NULL: they do not */
     bool named;       /* an option names a column that is there, so that the header is one */
     size_t time_at;
     size_t clock_at;
@@ -262,6 +263,7 @@ edgeops_status eop_table_set_roles(eop_table_reader *s);
 
 /* Decides from the first look what the options leave open. In this order. */
 edgeops_status eop_table_check_header(eop_table_reader *s);
+edgeops_status eop_table_check_width(eop_table_reader *s);
 edgeops_status eop_table_guess_time(eop_table_reader *s);
 edgeops_status eop_table_guess_decimal(eop_table_reader *s);
 

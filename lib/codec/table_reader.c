@@ -93,8 +93,8 @@ static edgeops_status reader_init(eop_table_reader *s, int fd) {
     if ((status = make_rules(s)) < 0 || (status = open_records(s, fd)) < 0 ||
         (status = eop_table_read_header(s)) < 0 || (status = eop_table_set_roles(s)) < 0 ||
         (status = look(s)) < 0 || (status = eop_table_check_header(s)) < 0 ||
-        (status = eop_table_guess_time(s)) < 0 || (status = eop_table_guess_decimal(s)) < 0 ||
-        (status = eop_table_skip_below(s)) < 0) {
+        (status = eop_table_check_width(s)) < 0 || (status = eop_table_guess_time(s)) < 0 ||
+        (status = eop_table_guess_decimal(s)) < 0 || (status = eop_table_skip_below(s)) < 0) {
         return status;
     }
     if (s->options.rules.times.zone != NULL) {
@@ -176,8 +176,29 @@ edgeops_status eop_table_reader_refuse(eop_table_reader *reader, const char *col
     return reader->options.bad_rows == EOP_BAD_SKIP ? EDGEOPS_OK : status;
 }
 
+/* What the options name and no line had: JSON lines and the long format may still have it. */
+static void warn_of_given(const eop_table_reader *s) {
+    for (size_t i = 0; i < s->options.column_count; i++) {
+        const char *name = s->options.columns[i].name;
+        size_t channel = 0;
+        while (channel < s->channel_count && strcmp(s->channels[channel].name, name) != 0) {
+            channel++;
+        }
+        if (channel == s->channel_count && eop_table_find(s, name, strlen(name)) == EOP_NOWHERE) {
+            eop_report_warn(s->report, "nothing is called '%s', which has a type given", name);
+        }
+    }
+    for (size_t i = 0; i < s->options.skip_count; i++) {
+        const char *name = s->options.skip[i];
+        if (eop_table_find(s, name, strlen(name)) == EOP_NOWHERE) {
+            eop_report_warn(s->report, "nothing is called '%s', which is to be left out", name);
+        }
+    }
+}
+
 eop_json *eop_table_reader_report(const eop_table_reader *reader) {
     warn_of_times(reader);
+    warn_of_given(reader);
     if (reader->valueless > 0) {
         eop_report_note(reader->report, "%llu rows have no value in any channel and are not taken",
                         (unsigned long long)reader->valueless);
@@ -221,6 +242,7 @@ static void free_lists(eop_table_reader *s) {
         eop_table_drop(s);
     }
     eop_free(s->header);
+    eop_free(s->width_hint);
     eop_free(s->current);
     eop_free(s->assets);
     eop_free(s->columns);

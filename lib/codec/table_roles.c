@@ -182,10 +182,20 @@ static edgeops_status take_pattern(eop_table_reader *s, size_t i) {
 }
 
 static edgeops_status take_patterns(eop_table_reader *s) {
+    bool has_part = false;
     if (s->options.column_pattern == NULL) {
         return EDGEOPS_OK;
     }
     edgeops_status status = check_pattern(s->options.column_pattern);
+    for (size_t i = 0; i < s->piece_count; i++) {
+        has_part = has_part || s->pieces[i].kind == EOP_PIECE_PART;
+    }
+    if (status == EDGEOPS_OK && !has_part) {
+        return eop_fail(EDGEOPS_E_INVALID, "table",
+                        "asset '%s': with a column pattern the name needs {asset}, such as "
+                        "'plant/{asset}'",
+                        s->options.asset);
+    }
     for (size_t i = 0; i < s->column_count && status == EDGEOPS_OK; i++) {
         status = take_pattern(s, i);
     }

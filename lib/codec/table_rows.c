@@ -27,6 +27,12 @@ static size_t least_fields(const eop_table_reader *s) {
     return n;
 }
 
+/* Behind "file:line: ". */
+static const char *width_hint(const eop_table_reader *s) {
+    const char *hint = strstr(s->width_hint + strlen(s->what), ": ");
+    return hint != NULL ? hint + 2 : s->width_hint;
+}
+
 static edgeops_status check_count(eop_table_reader *s) {
     const eop_record *r = &s->record;
     char hint[64];
@@ -39,6 +45,9 @@ static edgeops_status check_count(eop_table_reader *s) {
                             (unsigned long long)r->line);
         }
         return EDGEOPS_OK;
+    }
+    if (!fewer && s->width_hint != NULL) {
+        return eop_table_bad(s, NULL, "too many fields", NULL, width_hint(s));
     }
     (void)eop_snprintf(hint, sizeof hint, "%zu fields, the %s has %zu", r->count,
                        s->header != NULL ? "header" : "first row", s->column_count);

@@ -169,6 +169,11 @@ static void find_type(eop_table_reader *s, size_t i) {
                         "channel");
         return;
     }
+    if (strcmp(c->raw, "seq") == 0 && f.numbers > 0 && f.integers == f.numbers && f.nulls > 0 &&
+        s->seq_at == EOP_NOWHERE && c->why == EOP_WHY_FOUND) {
+        eop_report_warn(s->report, "column 'seq' does not have a number in each row and is a "
+                                   "channel; --seq-column seq if it is not");
+    }
     eop_table_decide(s, c, &f);
 }
 

@@ -32,8 +32,11 @@ Test(codec_table_guess, the_column_of_the_time) {
         table_notes(text);
         are("1577836800.0 ");
     }
-    table_refuses("ts,date,x\n1,2020-01-01,1\n", &o, "both could have the time");
+    table_refuses("ts,date,x\n1600000000,2020-01-01,1\n", &o, "both could have the time");
     table_refuses("x,date\n1,monday\n", &o, "what 'date' has are not times");
+    table_refuses("x,date\n1,18282\n", &o, "what 'date' has are not times");
+    table_open("x,ts\n1,1600000000\n", &o);
+    are("1600000000.0 ");
     table_open("time,date\n1,2020-01-01\n", &o);
     are("1.0 ");
     o.time_column = "when";

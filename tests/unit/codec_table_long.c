@@ -91,6 +91,9 @@ Test(codec_table_long, wide_files_of_several_assets) {
     table_open("time,temp (p1),temp (p2)\n1,1,2\n", &o);
     table_expect("plant/p1 1.0 temp=1\nplant/p2 1.0 temp=2\n");
     table_refuses("time,temp\n1,1\n", &o, "does not fit the pattern");
+    o.asset = "plant";
+    table_refuses("time,temp (p1)\n1,1\n", &o, "the name needs {asset}");
+    o.asset = "plant/{asset}";
     o.column_pattern = "{asset}{channel}";
     table_refuses("time,temp\n1,1\n", &o, "a text between");
     o.column_pattern = "{asset}.{channel}";
@@ -124,6 +127,27 @@ Test(codec_table_long, json_lines_by_the_same_rules) {
     table_open("{\"time\":1,\"x\":1}\n{\"time\":2,\"x\":\"2\"}\n{\"time\":3,\"x\":\"NA\"}\n", &o);
     table_expect("a 1.0 x='1'\na 2.0 x='2'\na 3.0 x='NA'\n");
     table_warns("column 'x' became text");
+}
+
+Test(codec_table_long, an_empty_part_of_a_name_is_no_asset) {
+    eop_table_options o = table_options();
+    o.asset = "w{who}";
+    table_open("time,who,x\n1,,1\n2,a,2\n", &o);
+    table_expect("bad\nwa 2.0 x=2\n");
+    o.format = EOP_TABLE_JSON_LINES;
+    table_open("{\"time\":1,\"x\":1}\n{\"time\":2,\"x\":1,\"who\":\"a\"}\n", &o);
+    table_expect("bad\nwa 2.0 x=1\n");
+}
+
+Test(codec_table_long, what_is_given_and_never_there_is_said) {
+    eop_table_options o = as_json();
+    const eop_table_column given[] = {{"x", EDGEOPS_TYPE_INT64}, {"y", EDGEOPS_TYPE_INT64}};
+    o.columns = given;
+    o.column_count = 2;
+    table_open("{\"time\":1,\"x\":1,\"seq\":1}\n{\"time\":2,\"x\":1}\n", &o);
+    table_warns("nothing is called 'y'");
+    cr_expect(!table_says("warnings", "'x'"));
+    table_warns("column 'seq' does not have a number in each row");
 }
 
 Test(codec_table_long, members_that_come_later_become_channels) {

@@ -182,6 +182,17 @@ Test(codec_table_rows, lines_above_the_header) {
     table_refuses(text, &o, "--skip-rows 1");
     table_refuses("Exported by logger 7\nSerial,12\ntime,x\n1,1\n2,2\n", &o, "--skip-rows 2");
     table_refuses("time;x\n1;1\n", &o, "--separator ';'");
+    o.time_column = NULL;
+    table_refuses("\"w\",\"t\"\n\"1\",2,3\n\"2\",3,4\n", &o, "a name less than the rows");
+    table_refuses("logger 7\nt,x\n1,2\n2,3\n", &o, "--skip-rows 1");
+    table_open("logger 7\nserial 5\nt,x\n1,2\n2,3\n3,4\n", &o);
+    eop_table_row row;
+    cr_assert_eq(eop_table_reader_next(table, &row), EDGEOPS_E_INVALID);
+    cr_expect_not_null(strstr(edgeops_error_last()->message, "t.csv:3: 2 fields, the header in "
+                                                             "line 1 has 1"),
+                       "%s", edgeops_error_last()->message);
+    cr_expect_not_null(strstr(edgeops_error_last()->message, "--skip-rows 2"));
+    o.time_column = "time";
     o.dialect.skip_rows = 1;
     table_open(text, &o);
     table_expect("a 1717765200050000000.0 RECORD=1 temp=28.5\n");
