@@ -71,7 +71,7 @@ static const struct {
         {"version", "version", CLI_AS_TEXT}, {"layer", "layer", CLI_AS_TEXT}, {"durability", "durability", CLI_AS_TEXT}, {"home", "home", CLI_AS_TEXT}, {"mode", "mode", CLI_AS_TEXT},
         {"pid", "pid", CLI_AS_TEXT}, {"up for", "uptime_s", CLI_AS_SECONDS}, {"memory", "memory_bytes", CLI_AS_BYTES},
         {"disk", "disk.state", CLI_AS_TEXT}, {"disk detail", "disk.detail", CLI_AS_TEXT}, {"disk used", "disk.used_bytes", CLI_AS_BYTES}, {"disk free", "disk.free_bytes", CLI_AS_BYTES},
-        {"assets", "assets", CLI_AS_TEXT}, {"samples", "samples", CLI_AS_TEXT}, {"clock", "clock.detail", CLI_AS_TEXT}, {"running runs", "runs.running", CLI_AS_TEXT}),
+        {"assets", "assets", CLI_AS_TEXT}, {"samples", "samples", CLI_AS_TEXT}, {"clock", "clock.detail|ok", CLI_AS_TEXT}, {"samples, clock not set", "clock.unset_samples", CLI_AS_TEXT}, {"samples ahead of clock", "clock.ahead_samples", CLI_AS_TEXT}, {"running runs", "runs.running", CLI_AS_TEXT}),
         SECTIONS(
         {"sources", "sources", FIELDS({"NAME", "name", CLI_AS_TEXT}, {"DRIVER", "driver", CLI_AS_TEXT}, {"STATE", "state", CLI_AS_TEXT},
             {"MESSAGES", "messages", CLI_AS_TEXT}, {"SAMPLES", "samples", CLI_AS_TEXT}, {"DEAD", "dead", CLI_AS_TEXT},

@@ -236,7 +236,9 @@ def test_a_source_takes_nothing_of_one_that_had_its_name(world, version, clean_e
     wait_until(lambda: values(node, "old/a") == [1], what="a sample")
     broker.stop()
     wait_until(lambda: shown(node)["state"] == "connecting", what="the loss")
+    client_id = shown(node)["connection"]["client_id"]
     node.run("source", "rm", "s")
+    assert f"of client id '{client_id}' at 127.0.0.1:{broker.port}" in node.tail()
     time.sleep(0.3)
     # The new one is there before the broker is, and outlives the node's end: it is still new at its first link.
     add(node, broker, topic="new/#", version=version, wait=False)
@@ -388,7 +390,7 @@ def test_a_clock_that_is_not_set_is_said_wherever_one_looks(world, tmp_path):
     subprocess.run([compiler, "-shared", "-fPIC", "-o", tmp_path / "clock.so", tmp_path / "clock.c"], check=True)
     broker = new_broker()
     add(node, broker)
-    assert node.json("node", "status")["clock"]["state"] == "ok" and "not set" not in node.run("node", "status").stdout
+    assert node.json("node", "status")["clock"]["state"] == "ok" and "is not set" not in node.run("node", "status").stdout
     node.stop()
     plain = node.environment
     node.environment = lambda: {**plain(), "LD_PRELOAD": str(tmp_path / "clock.so")}
@@ -405,6 +407,8 @@ def test_a_clock_that_is_not_set_is_said_wherever_one_looks(world, tmp_path):
     assert any(w.startswith("2 samples are stored under a clock that was not set") for w in now["warnings"])
     status = node.json("node", "status")
     assert status["clock"]["state"] == "unset" and "2001-01-01" in status["clock"]["detail"]
+    # One whose clock is right is far ahead of this one.
+    assert (status["clock"]["unset_samples"], status["clock"]["ahead_samples"]) == (2, 1) and status["sources"][0]["unset_clock"] == 2
     assert "clock" in node.run("node", "status").stdout and "clock says 2001-01-01" in node.tail()
     checks = node.json("doctor", check=False)["checks"]
     assert any(c["name"] == "source s" and "clock that was not set" in c["detail"] for c in checks)

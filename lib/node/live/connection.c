@@ -171,6 +171,17 @@ char *eop_connection_shared(edgeops_source *a, edgeops_source *b) {
     return shared;
 }
 
+char *eop_connection_left(eop_connection *c, edgeops_source *source) {
+    eop_json *json = ask(source);
+    bool had = c->kept != NULL || eop_json_integer(json, "connections", 0) > 0;
+    char *left = json != NULL && had && !eop_json_bool(json, "up", false)
+                     ? eop_format("'%s' at %s", eop_json_string(json, "client_id", ""),
+                                  eop_json_string(json, "broker", ""))
+                     : NULL;
+    eop_json_free(json);
+    return left;
+}
+
 void eop_connection_forget(edgeops_node *node, const char *name) {
     (void)eop_record_remove(node->catalog, KIND, name); /* there may be none */
 }

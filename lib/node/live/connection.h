@@ -27,6 +27,9 @@ void eop_connection_get(eop_json **out, eop_json **warnings, eop_connection *c,
 /** "'ID' at HOST:PORT" where both sources are, or publish as, one client of one peer; free with
  * eop_free. NULL: they are not, or it is not known; sources may be NULL. */
 char *eop_connection_shared(edgeops_source *a, edgeops_source *b);
+/** "'ID' at HOST:PORT" where the peer has a session of the source and there is no link over which it
+ * could be ended; free with eop_free. Else NULL. */
+char *eop_connection_left(eop_connection *c, edgeops_source *source);
 /** Removes the record of a source that is removed. */
 void eop_connection_forget(edgeops_node *node, const char *name);
 

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "catalog/dead_letter.h"
 #include "catalog/record.h"
 #include "ingest/drivers.h"
 #include "ingest/source_memory.h"
@@ -18,21 +17,9 @@
 #include "node/live/admit.h"
 #include "node/live/connection.h"
 #include "node/live/fed.h"
+#include "node/live/letters.h"
 #include "node/live/told.h"
 #include "store/room.h"
-
-#define LETTERS_MAX    256u
-#define LETTER_PAYLOAD 512u
-#define LETTER_TOPIC   1024u
-
-typedef struct letter {
-    edgeops_time time;
-    char *topic;
-    char *reason;
-    unsigned char payload[LETTER_PAYLOAD];
-    size_t payload_size;
-    uint64_t message_size;
-} letter;
 
 /** How fast a counter grows, sampled by the node's tick. */
 typedef struct rate {
@@ -56,22 +43,24 @@ struct eop_source {
     atomic_bool capped;              /**< a sample was refused because of max_assets */
     atomic_bool declare_failed;      /**< said once */
     pthread_mutex_t lock;
-    /* Guarded by lock: a driver's threads write them. */
-    letter *letters[LETTERS_MAX];
-    size_t letter_count;
-    char *conflict;    /**< the first sample that contradicted a stored one; NULL: none */
-    bool letters_wait; /**< the catalog did not take them; loop's thread */
+    /* Guarded by lock: a driver's threads write them, once. NULL: there was none. */
+    char *conflict; /**< the first sample that contradicted a stored one */
+    char *declared; /**< the first channel whose unit or type is not as configured */
+    eop_letters letters;
 };
 
-static void letter_free(letter *l) {
-    if (l != NULL) {
-        eop_free(l->topic);
-        eop_free(l->reason);
-        eop_free(l);
-    }
-}
-
 /* -- driver's threads -- */
+
+/* Keeps the first of its kind. text: taken. */
+static void note_once(eop_source *s, char **kept, char *text) {
+    pthread_mutex_lock(&s->lock);
+    if (*kept == NULL) {
+        *kept = text;
+        text = NULL;
+    }
+    pthread_mutex_unlock(&s->lock);
+    eop_free(text);
+}
 
 /* The units of the configuration: the payload decoder gives values, the store keeps units. */
 static void declare_channels(eop_source *s, const char *asset) {
@@ -91,6 +80,7 @@ static void declare_channels(eop_source *s, const char *asset) {
                 /* Such as a channel that exists with another type: the samples will say so, too. */
                 eop_log_write(node_log(s->node), EDGEOPS_LOG_WARN, "node", "source '%s': %s",
                               s->name, edgeops_error_last()->message);
+                note_once(s, &s->declared, eop_strdup(edgeops_error_last()->message));
             }
         }
     }
@@ -116,13 +106,7 @@ static edgeops_status refuse_conflict(eop_source *s, const edgeops_sample *sampl
         return EDGEOPS_OK; /* the source has words of its own */
     }
     edgeops_status status = eop_fail(EDGEOPS_E_INVALID, "node", "contradicts the store: %s", text);
-    pthread_mutex_lock(&s->lock);
-    if (s->conflict == NULL) {
-        s->conflict = text;
-        text = NULL;
-    }
-    pthread_mutex_unlock(&s->lock);
-    eop_free(text);
+    note_once(s, &s->conflict, text);
     return status;
 }
 
@@ -174,96 +158,18 @@ static edgeops_status on_ready(void *user_data) {
 
 static void on_dead_letter(const edgeops_dead_letter *given, void *user_data) {
     eop_source *s = user_data;
-    letter *l = eop_calloc(1, sizeof(*l));
-    if (l == NULL) {
-        return;
-    }
-    l->time = given->time;
-    l->topic = eop_strndup(given->topic, strnlen(given->topic, LETTER_TOPIC));
-    l->reason = eop_strdup(given->reason);
-    l->payload_size = given->payload_size < LETTER_PAYLOAD ? given->payload_size : LETTER_PAYLOAD;
-    memcpy(l->payload, given->payload, l->payload_size);
-    l->message_size = given->message_size;
-    pthread_mutex_lock(&s->lock);
-    if (l->topic != NULL && l->reason != NULL && s->letter_count < LETTERS_MAX) {
-        s->letters[s->letter_count++] = l;
-        l = NULL;
-    }
-    pthread_mutex_unlock(&s->lock);
-    letter_free(l); /* over the limit: the source counts it, its content is not kept */
+    eop_letters_put(&s->letters, given);
 }
 
 /* -- loop -- */
 
-static eop_dead_letter row_of(const letter *l) {
-    return (eop_dead_letter){.time = l->time,
-                             .topic = l->topic,
-                             .reason = l->reason,
-                             .payload = l->payload,
-                             .payload_size = l->payload_size,
-                             .message_size = l->message_size};
-}
-
-/* Those that the catalog did not take, before the ones that came since. */
-static void put_back(eop_source *s, letter *letters[], size_t n) {
-    pthread_mutex_lock(&s->lock);
-    for (size_t i = 0; i < s->letter_count; i++) {
-        if (n < LETTERS_MAX) {
-            letters[n++] = s->letters[i];
-        } else {
-            letter_free(s->letters[i]);
-        }
-    }
-    memcpy(s->letters, letters, n * sizeof(*letters));
-    s->letter_count = n;
-    pthread_mutex_unlock(&s->lock);
-}
-
-/* On a full disk they stay in memory: when the node ends without room they are lost. */
 static void flush_letters(eop_source *s) {
-    letter *letters[LETTERS_MAX];
-    eop_dead_letter rows[LETTERS_MAX];
-    pthread_mutex_lock(&s->lock);
-    size_t n = s->letter_count;
-    memcpy(letters, s->letters, n * sizeof(*letters));
-    s->letter_count = 0;
-    pthread_mutex_unlock(&s->lock);
-    if (n == 0) {
-        return;
-    }
-    for (size_t i = 0; i < n; i++) {
-        rows[i] = row_of(letters[i]);
-    }
-    if (eop_dead_letter_add(s->node->catalog, s->name, rows, n) != EDGEOPS_OK) {
-        if (!s->letters_wait) {
-            eop_log_write(node_log(s->node), EDGEOPS_LOG_WARN, "node",
-                          "dead letters of source '%s' wait in memory: %s", s->name,
-                          edgeops_error_last()->message);
-        }
-        s->letters_wait = true;
-        put_back(s, letters, n);
-        return;
-    }
-    s->letters_wait = false;
-    for (size_t i = 0; i < n; i++) {
-        letter_free(letters[i]);
-    }
+    eop_letters_flush(&s->letters, s->node, s->name);
 }
 
 edgeops_status eop_source_letters(eop_source *s, size_t max, eop_dead_letter_fn fn,
                                   void *user_data) {
-    edgeops_status status = EDGEOPS_OK;
-    size_t shown = 0;
-    flush_letters(s);
-    pthread_mutex_lock(&s->lock);
-    for (size_t i = s->letter_count; status == EDGEOPS_OK && i > 0 && shown < max; i--, shown++) {
-        eop_dead_letter row = row_of(s->letters[i - 1]);
-        status = fn(&row, user_data);
-    }
-    pthread_mutex_unlock(&s->lock);
-    return status == EDGEOPS_OK && shown < max
-               ? eop_dead_letter_list(s->node->catalog, s->name, max - shown, fn, user_data)
-               : status;
+    return eop_letters_list(&s->letters, s->node, s->name, max, fn, user_data);
 }
 
 static void set_problem(eop_source *s, const char *problem) {
@@ -309,14 +215,13 @@ static void source_free(eop_source *s) {
     if (s->source != NULL) {
         flush_letters(s);
     }
-    for (size_t i = 0; i < s->letter_count; i++) {
-        letter_free(s->letters[i]);
-    }
+    eop_letters_dispose(&s->letters);
     pthread_mutex_destroy(&s->lock);
     eop_fed_dispose(&s->fed);
     eop_connection_dispose(&s->connection);
     eop_free(s->problem);
     eop_free(s->conflict);
+    eop_free(s->declared);
     eop_json_free(s->record);
     eop_json_free(s->channels);
     eop_free(s->name);
@@ -335,6 +240,7 @@ static edgeops_status source_new(eop_source **out, edgeops_node *node, const cha
     s->record = record;
     pthread_mutex_init(&s->lock, NULL);
     eop_fed_init(&s->fed);
+    eop_letters_init(&s->letters);
     atomic_init(&s->ahead, 0);
     atomic_init(&s->capped, false);
     atomic_init(&s->declare_failed, false);
@@ -652,6 +558,17 @@ edgeops_status eop_source_remove(eop_source *s) {
         }
     }
     char *name = eop_strdup(s->name);
+    bool clean = eop_json_bool(eop_source_config(s), "clean_session", false);
+    char *left = clean ? NULL : eop_connection_left(&s->connection, s->source);
+    if (left != NULL) {
+        eop_log_write(
+            node_log(node), EDGEOPS_LOG_WARN, "node",
+            "source '%s' is removed while there is no link: the broker may go on to keep a "
+            "session, with messages in it, of client id %s; end it there. A new source of "
+            "this id drops it",
+            s->name, left);
+    }
+    eop_free(left);
     edgeops_source_forget(s->source);
     source_free(s);
     if (name != NULL) {
@@ -676,7 +593,8 @@ static void get_connection(eop_json **connection, eop_json **warnings, eop_sourc
                            const edgeops_source_stats *stats) {
     eop_connection_get(connection, warnings, &s->connection, s->source);
     pthread_mutex_lock(&s->lock);
-    const char *conflict = s->conflict; /* once set it stays */
+    const char *conflict = s->conflict; /* once set they stay */
+    const char *declared = s->declared;
     pthread_mutex_unlock(&s->lock);
     eop_told told = {
         .name = s->name,
@@ -687,6 +605,7 @@ static void get_connection(eop_json **connection, eop_json **warnings, eop_sourc
         .made = eop_fed_made(&s->fed),
         .max_assets = atomic_load(&s->max_assets),
         .conflict = conflict,
+        .declared = declared,
         .stats = stats,
     };
     eop_tell_source(*warnings, &told);
@@ -731,6 +650,10 @@ eop_json *eop_source_brief(eop_source *s) {
     eop_json_set_integer(json, "messages", (int64_t)stats.messages);
     eop_json_set_integer(json, "samples", (int64_t)stats.samples);
     eop_json_set_integer(json, "labels", (int64_t)stats.labels);
+    eop_json_set_integer(json, "conflicts", (int64_t)stats.conflicts);
+    eop_json_set_integer(json, "untimed", (int64_t)stats.untimed);
+    eop_json_set_integer(json, "unset_clock", (int64_t)stats.unset_clock);
+    eop_json_set_integer(json, "ahead", (int64_t)atomic_load(&s->ahead));
     eop_json_set_integer(json, "dead", (int64_t)stats.dead);
     eop_json_set_number(json, "rate_per_s", (double)(int64_t)(s->rate.per_s * 10.0 + 0.5) / 10.0);
     return json;

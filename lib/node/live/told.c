@@ -98,6 +98,12 @@ static void warn_lost(eop_json *warnings, const eop_told *t) {
             "or send them in one message; where a clock is too coarse, send a seq",
             s->conflicts, t->conflict != NULL ? t->conflict : "see the dead letters");
     }
+    if (t->declared != NULL) {
+        warn(warnings,
+             "a channel of this source's configuration is another one in the store: %s; change "
+             "\"channels\" (a source that is added anew), or give the samples another asset",
+             t->declared);
+    }
     if (s->unmatched > 0) {
         warn(warnings,
              "%" PRIu64

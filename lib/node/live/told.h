@@ -16,6 +16,8 @@ typedef struct eop_told {
     uint64_t made;        /**< assets */
     uint64_t max_assets;  /**< that it may make */
     const char *conflict; /**< the first one; NULL: none */
+    const char
+        *declared; /**< why a unit or type of the configuration does not hold; NULL: all do */
     const edgeops_source_stats *stats;
 } eop_told;
 

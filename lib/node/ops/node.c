@@ -27,12 +27,14 @@ static eop_json *disk_json(edgeops_node *node, const eop_store_stats *stats) {
     return disk;
 }
 
-static eop_json *clock_json(void) {
+static eop_json *clock_json(int64_t unset, int64_t ahead) {
     edgeops_time now = eop_now();
     eop_json *clock = eop_json_object();
     char *detail = eop_tell_clock(now);
     eop_json_set_string(clock, "state", eop_clock_unset(now) ? "unset" : "ok");
     eop_json_set_time(clock, "time", now);
+    eop_json_set_integer(clock, "unset_samples", unset);
+    eop_json_set_integer(clock, "ahead_samples", ahead);
     if (detail != NULL) {
         eop_json_set_string(clock, "detail", detail);
     }
@@ -68,13 +70,18 @@ static edgeops_status run_status(edgeops_call *call, eop_json **result) {
     if (eop_memory_resident(&memory) == EDGEOPS_OK) {
         eop_json_set_integer(json, "memory_bytes", (int64_t)memory);
     }
-    eop_json_set(json, "clock", clock_json());
     eop_json_set(json, "disk", disk_json(node, &stats));
     eop_json_set_integer(json, "assets", (int64_t)stats.assets);
     eop_json_set_integer(json, "samples", (int64_t)stats.samples);
+    int64_t unset = 0;
+    int64_t ahead = 0;
     for (size_t i = 0; i < node->source_count; i++) {
-        eop_json_append(sources, eop_source_brief(node->sources[i]));
+        eop_json *brief = eop_source_brief(node->sources[i]);
+        unset += eop_json_integer(brief, "unset_clock", 0);
+        ahead += eop_json_integer(brief, "ahead", 0);
+        eop_json_append(sources, brief);
     }
+    eop_json_set(json, "clock", clock_json(unset, ahead));
     for (size_t i = 0; i < node->deployment_count; i++) {
         eop_json_append(deployments, eop_deployment_brief(node->deployments[i]));
     }
