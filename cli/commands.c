@@ -173,8 +173,8 @@ static const cli_argument data_import_args[] = {
     OP_ONE_OF("decimal", ". ,", "CHAR", "decimal"), \
     OP_TEXT("thousands", "CHAR", "thousands")
 static const cli_option data_import_options[] = {
-    {"input", CLI_FILE, "FILE", "CSV, JSON lines (both also .gz), .npz or .npy; - is standard input", NULL, NULL, 'i', false},
-    ONE_OF("format", "csv jsonl npz npy", "FORMAT", "format", "default: by the ending of FILE, else csv"),
+    {"input", CLI_FILE, "FILE", "CSV or JSON lines (also packed: .gz .bz2 .xz .zst), .npz, .npy, Parquet or Arrow; - is standard input", NULL, NULL, 'i', false},
+    ONE_OF("format", "csv jsonl npz npy parquet arrow", "FORMAT", "format", "default: by the ending of FILE, else csv"),
     OP_FLAG("dry-run", "dry_run"),
     OP_BAD_ROWS,
     PATH("bad-rows-file", "FILE", NULL, "leave bad rows out and write all of them there as CSV: line, column, reason, text"),

@@ -11,10 +11,11 @@
 static const struct {
     const char *ending, *format;
     bool tab;
-} inputs[] = {{"csv", "csv", false},     {"tsv", "csv", true},       {"tab", "csv", true},
-              {"txt", "csv", false},     {"dat", "csv", false},      {"data", "csv", false},
-              {"jsonl", "jsonl", false}, {"ndjson", "jsonl", false}, {"npz", "npz", false},
-              {"npy", "npy", false}};
+} inputs[] = {{"csv", "csv", false},     {"tsv", "csv", true},          {"tab", "csv", true},
+              {"txt", "csv", false},     {"dat", "csv", false},         {"data", "csv", false},
+              {"jsonl", "jsonl", false}, {"ndjson", "jsonl", false},    {"npz", "npz", false},
+              {"npy", "npy", false},     {"parquet", "parquet", false}, {"pq", "parquet", false},
+              {"arrow", "arrow", false}, {"feather", "arrow", false},   {"ipc", "arrow", false}};
 
 static const char *const packings[] = {"gz", "bz2", "xz", "zst"};
 

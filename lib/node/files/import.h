@@ -3,10 +3,12 @@
 #ifndef EOP_NODE_FILES_IMPORT_H
 #define EOP_NODE_FILES_IMPORT_H
 
+#include "base/error.h"
 #include "base/map.h"
 #include "codec/table_options.h"
 #include "node/control/call.h"
 #include "node/control/job.h"
+#include "node/files/arrow.h"
 typedef struct eop_import_label {
     char *asset;
     char *label;
@@ -48,7 +50,13 @@ typedef struct eop_import {
     eop_json *conflicts;      /**< the first of them */
     eop_json *report;         /**< of the reader: report.h; NULL: none */
     eop_json *warnings;       /**< beside those of the report */
-    eop_buf bad;              /**< CSV of refused rows that waits for the output */
+    eop_arrow *arrow;         /**< that makes CSV of the input; NULL: none */
+    int arrow_data;           /**< its CSV; 0: none */
+    int arrow_plan;           /**< what it says before */
+    eop_json *plan;
+    edgeops_status status; /**< of the job, while the program ends */
+    eop_kept_error kept;
+    eop_buf bad; /**< CSV of refused rows that waits for the output */
     edgeops_status bad_status;
     uint64_t rows;
     uint64_t labelled;

@@ -5,9 +5,11 @@
 #include "node/ops/import.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "node/control/job.h"
 #include "node/files/import_arrays.h"
+#include "node/files/import_arrow.h"
 #include "node/files/import_table.h"
 #include "node/ops/groups.h"
 
@@ -29,6 +31,14 @@ static void import_free(eop_import *w) {
     eop_json_free(w->conflicts);
     eop_json_free(w->report);
     eop_json_free(w->warnings);
+    eop_arrow_free(w->arrow);
+    if (w->arrow_data > 0) {
+        close(w->arrow_data);
+    }
+    if (w->arrow_plan > 0) {
+        close(w->arrow_plan);
+    }
+    eop_json_free(w->plan);
     eop_buf_dispose(&w->bad);
     eop_table_args_dispose(&w->args);
     eop_free(w->samples);
@@ -51,6 +61,9 @@ static edgeops_status take(eop_import *w, int fd) {
     const char *format = eop_json_string(w->call->args, "format", "csv");
     if (strcmp(format, "npz") == 0) {
         return eop_import_arrays(w, fd, NULL);
+    }
+    if (w->arrow != NULL) {
+        return eop_import_arrow(w);
     }
     return strcmp(format, "npy") == 0 ? eop_import_arrays(w, fd, only_channel(w))
                                       : eop_import_rows(w, fd);
@@ -134,10 +147,17 @@ static void put_report(eop_json *result, eop_import *w) {
     }
 }
 
-static void done(eop_job *job, void *user_data) {
+/* A file that the program could not read is the reason, whatever the job made of its end. */
+static void finish(void *user_data) {
     eop_import *w = user_data;
-    edgeops_status status = eop_job_status(job);
     eop_json *result = NULL;
+    edgeops_status status = EDGEOPS_OK;
+    if (w->arrow != NULL && w->status != EDGEOPS_E_CANCELED) {
+        status = eop_arrow_result(w->arrow, w->args.options.what);
+    }
+    if (status == EDGEOPS_OK && w->status != EDGEOPS_OK) {
+        status = eop_fail_kept(&w->kept);
+    }
     if (status == EDGEOPS_OK) {
         result = eop_json_object();
         put_counts(result, w);
@@ -149,9 +169,57 @@ static void done(eop_job *job, void *user_data) {
     import_free(w);
 }
 
+static void done(eop_job *job, void *user_data) {
+    eop_import *w = user_data;
+    w->status = eop_job_status(job);
+    eop_keep_error(&w->kept);
+    if (w->arrow == NULL) {
+        finish(w);
+        return;
+    }
+    if (w->status != EDGEOPS_OK) {
+        eop_arrow_kill(w->arrow);
+    }
+    eop_arrow_wait(w->arrow, finish, w);
+}
+
+/* Options that say nothing to a format are refused: they were meant for something. */
+static edgeops_status check_format(const eop_json *args, const char *format) {
+    static const struct {
+        const char *option, *formats;
+    } fits[] = {{"separator", "csv"},
+                {"quote", "csv"},
+                {"escape", "csv"},
+                {"comment", "csv"},
+                {"skip_rows", "csv"},
+                {"no_header", "csv"},
+                {"names", "csv npy"},
+                {"decimal", "csv jsonl"},
+                {"thousands", "csv jsonl"},
+                {"null", "csv jsonl"},
+                {"as_text", "csv jsonl"},
+                {"nan", "csv jsonl parquet arrow"},
+                {"bad_rows", "csv jsonl parquet arrow"},
+                {"clock_column", "csv jsonl parquet arrow"},
+                {"channel_column", "csv jsonl parquet arrow"},
+                {"value_column", "csv jsonl parquet arrow"},
+                {"column_pattern", "csv jsonl parquet arrow"}};
+    for (size_t i = 0; i < EOP_COUNT(fits); i++) {
+        if (eop_json_get(args, fits[i].option) != NULL && strstr(fits[i].formats, format) == NULL) {
+            return eop_fail(EDGEOPS_E_INVALID, "node",
+                            "data.import: %s is for these formats: %s; this is %s", fits[i].option,
+                            fits[i].formats, format);
+        }
+    }
+    return EDGEOPS_OK;
+}
+
 static edgeops_status read_args(eop_import *w, const eop_json *args) {
     const char *format = eop_json_string(args, "format", "csv");
-    edgeops_status status = eop_table_args_read(&w->args, args, w->call->op->spec->name);
+    edgeops_status status = check_format(args, format);
+    if (status == EDGEOPS_OK) {
+        status = eop_table_args_read(&w->args, args, w->call->op->spec->name);
+    }
     eop_table_options *o = &w->args.options;
     if (status != EDGEOPS_OK) {
         return status;
@@ -186,6 +254,10 @@ edgeops_status eop_import_start(edgeops_call *call) {
             w->warnings == NULL) {
             status = eop_fail_nomem("node");
         }
+    }
+    const char *format = eop_json_string(call->args, "format", "csv");
+    if (status == EDGEOPS_OK && (strcmp(format, "parquet") == 0 || strcmp(format, "arrow") == 0)) {
+        status = eop_import_arrow_start(w);
     }
     if (status == EDGEOPS_OK) {
         status = eop_job_start(NULL, call->node, call, work, done, w);

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Parquet and Arrow files by way of CSV: a program of ours (lib/worker/arrow.py) runs beside a job,
+ * with pyarrow where the interpreter has it. It is started and ends on the loop; the job only reads
+ * or writes a pipe of it. */
+#ifndef EOP_NODE_FILES_ARROW_H
+#define EOP_NODE_FILES_ARROW_H
+
+#include "node/home/home.h"
+
+typedef struct eop_arrow eop_arrow;
+
+/** Loop. Starts it.
+ *
+ *  @param mode     "read" or "write"
+ *  @param options  JSON, see arrow.py
+ *  @param fds      its descriptors 0, 1 and 3, copied; fds[2] is -1 for none
+ *  @return EDGEOPS_OK; E_NOTFOUND: no such program or interpreter; E_IO; E_NOMEM */
+edgeops_status eop_arrow_start(eop_arrow **out, edgeops_node *node, const char *mode,
+                               const eop_json *options, const int fds[3]);
+/** Loop. Kills it: nothing more is wanted of it. */
+void eop_arrow_kill(eop_arrow *arrow);
+/** Loop. Calls fn once it has ended, in this call if it has. */
+void eop_arrow_wait(eop_arrow *arrow, eop_fn fn, void *user_data);
+/** After its end. EDGEOPS_OK, also when it was killed or ended because its pipe was closed; else
+ * E_INVALID or E_UNSUPPORTED with what it said. what: the file. */
+edgeops_status eop_arrow_result(const eop_arrow *arrow, const char *what);
+void eop_arrow_free(eop_arrow *arrow);
+
+#endif /* EOP_NODE_FILES_ARROW_H */

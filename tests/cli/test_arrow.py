@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Parquet and Arrow through the program, with pyarrow in an environment of its own: EDGEOPS_PYTHON, or BUILD/pyarrow, which is
+made where CI=true."""
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from harness import BUILD, Node
+
+MAKE = """
+import datetime, decimal, sys
+import pyarrow as pa, pyarrow.parquet as pq
+at = [1_700_000_000_123_456_789 + i * 1000 for i in range(3)]
+table = pa.table({
+    "time": pa.array(at, pa.timestamp("ns", "Europe/Vienna")),
+    "x": pa.array([1.5, None, float("nan")]), "f": pa.array([0.1, -0.0, float("-inf")], pa.float32()),
+    "i": pa.array([2**53 + 1, None, -5]), "u": pa.array([2**64 - 1, 0, 1], pa.uint64()), "b": pa.array([True, None, False]),
+    "s": pa.array(['a,b"q\\n', "", None]), "digits": pa.array(["007", "NA", "1"]), "word": pa.array(["k", "m", "k"]).dictionary_encode(),
+    "dec": pa.array([decimal.Decimal("1.25"), None, decimal.Decimal("2.50")]), "day": pa.array([datetime.date(2024, 1, 1)] * 3),
+    "when": pa.array([1, 2, None], pa.timestamp("us")), "lasts": pa.array([1, 2, 3], pa.duration("ms")),
+    "block": pa.array([[1.0, 2.5], [float("nan"), 3], None]), "pair": pa.array([[1, 2], [3, 4], [5, 6]], pa.list_(pa.int16(), 2)),
+    "in": pa.array([{"a": 1, "b": "x"}, None, {"a": 3, "b": "z"}]), "half": pa.array([1.5, 2, None], pa.float16()), "none": pa.nulls(3),
+    "x:float32": pa.array([1.0, 2.0, 3.0]), "blob": pa.array([b"1", b"2", b"3"]),
+})
+table = table.cast(pa.schema([f.with_metadata({"unit": "degC"}) if f.name == "x" else f for f in table.schema]))
+folder = sys.argv[1]
+pq.write_table(table, folder + "/a.parquet")
+with pa.ipc.new_file(folder + "/a.arrow", table.schema) as out:
+    out.write_table(table)
+with pa.ipc.new_stream(folder + "/a.ipc", table.schema) as out:
+    out.write_table(table)
+pq.write_table(pa.table({"stamp": pa.array([1, 2], pa.timestamp("s")), "v": [1, 2]}), folder + "/naive.parquet")
+pq.write_table(pa.table({"time": pa.array(range(300_000)), "v": pa.array([float(i) for i in range(300_000)])}), folder + "/long.parquet")
+"""
+TYPES = {"x": "float64", "f": "float32", "i": "int64", "u": "uint64", "b": "bool", "s": "string", "digits": "string",
+         "word": "string", "dec": "float64", "day": "string", "when": "int64", "lasts": "int64", "block": "float64[2]",
+         "pair": "int16[2]", "in.a": "int64", "in.b": "string", "half": "float32", "x:float32": "float64"}
+
+
+@pytest.fixture(scope="module")
+def python():
+    given, made = os.environ.get("EDGEOPS_PYTHON"), BUILD / "pyarrow"
+    if not given and not made.exists():
+        if os.environ.get("CI") != "true":
+            pytest.skip(f"pyarrow is not there: /usr/bin/python3 -m venv {made} && {made}/bin/pip install pyarrow")
+        subprocess.run(["/usr/bin/python3", "-m", "venv", made], check=True)
+        subprocess.run([made / "bin/pip", "install", "-q", "pyarrow"], check=True)
+    return given or str(made / "bin/python3")
+
+
+@pytest.fixture
+def node(tmp_path, python, monkeypatch):
+    monkeypatch.setenv("EDGEOPS_PYTHON", python)
+    subprocess.run([python, "-c", MAKE, str(tmp_path)], check=True)
+    with Node(tmp_path) as node:
+        node.run("node", "init", "-q")
+        yield node
+
+
+def rows_of(node, asset):
+    answer = node.json("data", "head", asset)
+    return [dict(zip(answer["columns"], row)) for row in answer["rows"]]
+
+
+@pytest.mark.parametrize("served", [False, True])
+@pytest.mark.parametrize("name", ["a.parquet", "a.arrow", "a.ipc"])
+def test_a_file_comes_in_as_it_is(node, tmp_path, name, served):
+    if served:
+        node.serve()
+    answer = node.json("data", "import", "a", tmp_path / name, "--skip-column", "blob")
+    assert answer["appended"] == 3
+    assert any("decimal" in note for note in answer["notes"]) and any("'none'" in note for note in answer["notes"])
+    channels = {c["name"]: c for c in node.json("asset", "show", "a")["channels"]}
+    assert {name: c["type"] for name, c in channels.items()} == TYPES
+    assert (channels["x"]["unit"], channels["when"]["unit"], channels["i"]["unit"]) == ("degC", "ns", "")
+    first, second, third = rows_of(node, "a")
+    assert first["time"] == "2023-11-14T22:13:20.123456789Z"
+    assert (first["x"], second["x"], third["x"]) == (1.5, None, "NaN")
+    assert (first["i"], second["i"], first["u"]) == ("9007199254740993", None, "18446744073709551615")
+    assert (first["s"], second["s"], third["s"]) == ('a,b"q\n', "", None)
+    assert [r["digits"] for r in (first, second, third)] == ["007", "NA", "1"]
+    assert (first["block"], third["block"], third["pair"]) == ([1, 2.5], None, [5, 6])
+    assert (second["in.a"], second["half"], third["f"], first["lasts"]) == (None, 2, "-Infinity", 1000000)
+
+
+def test_what_no_channel_holds_is_named(node, tmp_path):
+    done = node.run("data", "import", "a", tmp_path / "a.parquet", check=False)
+    assert done.returncode == 1 and "'blob' is binary" in done.stderr and "skip_columns" in done.stderr
+    assert node.json("asset", "ls")["items"] == []
+
+
+def test_the_time_is_found_and_has_a_zone(node, tmp_path):
+    answer = node.json("data", "import", "a", tmp_path / "naive.parquet", "--time-zone", "+02:00")
+    assert answer["first"] == "1969-12-31T22:00:01Z" and any("'stamp'" in note for note in answer["notes"])
+    answer = node.json("data", "import", "b", tmp_path / "naive.parquet")
+    assert answer["first"] == "1970-01-01T00:00:01Z"
+
+
+def test_damage_is_told(node, tmp_path):
+    whole = (tmp_path / "long.parquet").read_bytes()
+    (tmp_path / "cut.parquet").write_bytes(whole[:5000])
+    (tmp_path / "no.parquet").write_bytes(b"time,x\n1,2\n")
+    middle = len(whole) // 2
+    (tmp_path / "bad.parquet").write_bytes(whole[:middle] + bytes(64) + whole[middle + 64:])
+    for name in ("cut.parquet", "no.parquet"):
+        done = node.run("data", "import", "a", tmp_path / name, check=False)
+        assert done.returncode == 1 and name in done.stderr and "no row was stored" in done.stderr, done
+    done = node.run("data", "import", "a", tmp_path / "bad.parquet", "--time-unit", "ms", check=False)
+    assert done.returncode in (0, 1) and "Traceback" not in done.stderr  # a page without a checksum may be read
+
+
+def test_options_of_texts_are_refused(node, tmp_path):
+    done = node.run("data", "import", "a", tmp_path / "naive.parquet", "--separator", ";", check=False)
+    assert done.returncode == 2 and "separator" in done.stderr
+
+
+def test_a_bad_row_is_left_out_and_a_dry_run_stores_nothing(node, tmp_path):
+    answer = node.json("data", "import", "a", tmp_path / "long.parquet", "--time-unit", "ms", "--dry-run", "--column", "v=int8",
+                       "--bad-rows", "skip")
+    assert answer["rows"] == 128 and answer["skipped"] == 300_000 - 128
+    assert node.json("asset", "ls")["items"] == []
+
+
+def test_a_pipe_is_read_too(node, tmp_path):
+    with open(tmp_path / "long.parquet", "rb") as file:
+        data = file.read()
+    for format in ("parquet",):
+        done = subprocess.run([os.fspath(BUILD / "cli/edgeopsctl"), "--json", "data", "import", "a", "-", "--format", format,
+                               "--time-unit", "ms"], env=node.environment(), input=data, capture_output=True, timeout=120)
+        assert done.returncode == 0 and json.loads(done.stdout)["appended"] == 300_000, done
+
+
+def test_without_pyarrow_the_way_is_told(node, tmp_path, monkeypatch):
+    monkeypatch.setenv("EDGEOPS_PYTHON", sys.executable if "pyarrow" not in sys.modules else "/usr/bin/python3")
+    try:
+        import pyarrow  # noqa: F401
+        pytest.skip("this interpreter has pyarrow")
+    except ImportError:
+        pass
+    done = node.run("data", "import", "a", tmp_path / "naive.parquet", check=False)
+    assert done.returncode == 1 and "pip install pyarrow" in done.stderr and "EDGEOPS_PYTHON" in done.stderr
+    monkeypatch.setenv("EDGEOPS_PYTHON", "/no/such/python")
+    done = node.run("data", "import", "a", tmp_path / "naive.parquet", check=False)
+    assert done.returncode != 0 and "/no/such/python" in done.stderr
