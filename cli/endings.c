@@ -102,14 +102,13 @@ int cli_put_input_format(cli_text *out, const cli_call *call, const char *option
         i++;
     }
     if (i == CLI_COUNT(inputs)) {
-        bool arrays = find_word(formats, "npz", 3) != NULL;
-        return cli_usage(call,
-                         "%s: the ending .%.*s says nothing of the format: give --%s %s, or use "
-                         "one of .csv .tsv .txt .dat .jsonl .ndjson%s, packed also .gz .bz2 .xz "
-                         ".zst",
-                         path, (int)size, ending, option,
-                         arrays ? "csv, jsonl, npz or npy" : "csv or jsonl",
-                         arrays ? " .npz .npy" : "");
+        return cli_usage(
+            call,
+            "%s: the ending .%.*s says nothing of the format: give --%s, one of %s, or "
+            "use one of .csv .tsv .txt .dat .jsonl .ndjson%s, packed also .gz .bz2 .xz "
+            ".zst",
+            path, (int)size, ending, option, formats,
+            find_word(formats, "npz", 3) != NULL ? " .npz .npy .parquet .arrow .feather" : "");
     }
     json_put_member(out, format_option(call->command, option)->key, inputs[i].format);
     if (inputs[i].tab && !cli_has(call, "separator")) {
