@@ -59,8 +59,9 @@
  *    member with the value, else NAME.member for each. Elements of one asset and time become one sample.
  *  - with "list"."name": "", each element is a sample; those of one asset and time count up from the
  *    message's sequence number.
- *  - without "list": channels where all elements have a member id, name or tag and no time, samples where
- *    none has; what could be both is refused.
+ *  - without "list": channels where all elements have a member id, name, tag or the like (tagname, key,
+ *    sensor, signal, metric, variable, channel, device, in any case) and no time, samples where none has;
+ *    what could be both is refused.
  * Time, sequence number and members of the asset's name are an element's own, else those around it.
  * "list"."time" is an element's time where it is called otherwise than the message's. Lists elsewhere give
  * "a.NAME.member" where all elements have a name, "a.0.member" where none has; elements with times of their

@@ -16,7 +16,11 @@
 
 /* What names the elements of a list. */
 enum { UNNAMED = -1, SOME_NAMED = -2 };
-static const char *const name_words[] = {"id", "name", "tag"};
+/* Of the first STRICT_WORDS it is an error when only some elements have them. */
+static const char *const name_words[] = {"id",     "name",     "tag",     "tagname",  "key",
+                                         "sensor", "signal",   "metric",  "variable", "channel",
+                                         "device", "sensorid", "deviceid"};
+#define STRICT_WORDS 4
 
 /* An object that what is inside it may share: the message, or an element of a list on the way. */
 typedef struct scope {
@@ -113,10 +117,23 @@ static bool is_list_of_objects(const eop_payload *p, uint32_t list) {
     return p->nodes[list].token == EOP_TOKEN_ARRAY && p->nodes[list].count > 0;
 }
 
+/* A key says the same as a word but for case, '_' and '-': "Tag_Name". */
+static bool says(const char *key, size_t size, const char *word) {
+    for (size_t i = 0; i < size; i++) {
+        if (key[i] == '_' || key[i] == '-') {
+            continue;
+        }
+        if (*word == '\0' || !eop_ascii_equal(&key[i], word, 1)) {
+            return false;
+        }
+        word++;
+    }
+    return *word == '\0';
+}
+
 static uint32_t find_word(const eop_payload *p, uint32_t object, const char *word) {
     for (uint32_t c = object + 1; c < next_of(p, object); c = next_of(p, c)) {
-        if (p->nodes[c].key_size == strlen(word) &&
-            eop_ascii_equal(p->nodes[c].key, word, p->nodes[c].key_size)) {
+        if (says(p->nodes[c].key, p->nodes[c].key_size, word)) {
             return c;
         }
     }
@@ -173,7 +190,7 @@ static bool names_asset(const eop_payload *p, const char *word) {
     for (size_t i = 0; i < p->config.asset_member_count; i++) {
         const char *dot = strrchr(p->config.asset_members[i], '.');
         const char *last = dot != NULL ? dot + 1 : p->config.asset_members[i];
-        if (strlen(last) == strlen(word) && eop_ascii_equal(last, word, strlen(word))) {
+        if (says(last, strlen(last), word)) {
             return true;
         }
     }
@@ -196,13 +213,26 @@ static int named_by(const eop_payload *p, uint32_t list) {
         return UNNAMED;
     }
     for (int by = 0; by < (given != NULL ? 1 : (int)EOP_COUNT(name_words)); by++) {
-        uint32_t n = given == NULL && names_asset(p, name_words[by]) ? 0 : count_named(p, list, by);
+        bool strict = given != NULL || by < STRICT_WORDS;
+        if ((given == NULL && names_asset(p, name_words[by])) ||
+            (!strict && name_node(p, list + 1, by) == NOWHERE)) {
+            continue;
+        }
+        uint32_t n = count_named(p, list, by);
         if (n == p->nodes[list].count) {
             return by;
         }
-        some = n > 0 ? SOME_NAMED : some;
+        some = strict && n > 0 ? SOME_NAMED : some;
     }
     return some;
+}
+
+/* How the elements of a list call what names them. */
+static const char *naming_key(const eop_payload *p, uint32_t list, int by,
+                              char quoted[EOP_QUOTE_BYTES]) {
+    uint32_t node = by >= 0 ? name_node(p, list + 1, by) : (uint32_t)NOWHERE;
+    return node != NOWHERE ? eop_quote(quoted, p->nodes[node].key, p->nodes[node].key_size)
+                           : "id, name or tag";
 }
 
 static edgeops_status refuse_unnamed(eop_payload *p, uint32_t list) {
@@ -431,12 +461,14 @@ static edgeops_status take_list(eop_payload *p, const scope *outer, uint32_t lis
         }
         look_around(p, &s, true);
         if (by >= 0 && config->name == NULL && s.time != NOWHERE) {
+            char quoted[EOP_QUOTE_BYTES];
+            const char *key = naming_key(p, list, by, quoted);
             point_at(p, list);
             return eop_payload_refuse(
                 p, EDGEOPS_E_INVALID,
                 "its elements have both '%s' and a time: \"list\": {\"name\": \"%s\"} makes "
                 "channels of them, \"list\": {\"name\": \"\"} samples",
-                name_words[by], name_words[by]);
+                key, key);
         }
         status = add_entry(p, &s, c, by);
     }
@@ -491,6 +523,7 @@ static edgeops_status descend_list(eop_payload *p, const scope *s, uint32_t list
                                    const char *path) {
     size_t level = strcspn(path, ".");
     uint32_t element = find_element(p, list, path, level);
+    char quoted[EOP_QUOTE_BYTES];
     int by = p->config.list.name == NULL ? named_by(p, list) : UNNAMED;
     edgeops_status status = EDGEOPS_OK;
     if (element != NOWHERE) {
@@ -504,7 +537,7 @@ static edgeops_status descend_list(eop_payload *p, const scope *s, uint32_t list
         return eop_payload_refuse(p, EDGEOPS_E_INVALID,
                                   "its elements have a name, '%s': make the asset's name of it, or "
                                   "\"list\": {\"name\": \"\"} takes each as a sample",
-                                  by >= 0 ? name_words[by] : "id, name or tag");
+                                  naming_key(p, list, by, quoted));
     }
     for (uint32_t c = list + 1; status == EDGEOPS_OK && c < next_of(p, list); c = next_of(p, c)) {
         status = p->nodes[c].token == EOP_TOKEN_OBJECT ? descend_element(p, s, c, full, path)

@@ -170,6 +170,13 @@ Test(codec_payload_list, elements_with_times_are_never_told_apart_by_place) {
 Test(codec_payload_list, elements_are_channels_by_the_member_that_names_them) {
     gives(NULL, "{\"time\":1,\"vals\":[{\"id\":\"101\",\"val\":11},{\"val\":22,\"id\":\"102\"}]}",
           "t " T(1) "\"vals.101.val\":11,\"vals.102.val\":22}");
+    gives("{\"values\":\"v\"}",
+          "{\"time\":1,\"v\":[{\"Tag_Name\":\"a\",\"x\":1},{\"Tag_Name\":\"b\",\"x\":2}]}",
+          "t " T(1) "\"a.x\":1,\"b.x\":2}");
+    gives(NULL, "{\"time\":1,\"v\":[{\"sensorId\":4,\"x\":1},{\"sensorId\":5,\"x\":2}]}",
+          "t " T(1) "\"v.4.x\":1,\"v.5.x\":2}");
+    gives(NULL, "{\"time\":1,\"v\":[{\"key\":4,\"x\":1},{\"x\":2}]}",
+          "t " T(1) "\"v.0.key\":4,\"v.0.x\":1,\"v.1.x\":2}");
     gives("{\"values\":\"vals\"}",
           "{\"vals\":[{\"val\":11,\"ID\":101},{\"ID\":102,\"val\":22}],\"time\":1}",
           "t " T(1) "\"101.val\":11,\"102.val\":22}");
@@ -271,6 +278,9 @@ Test(codec_payload_list, samples_or_channels_is_never_guessed) {
         "{\"values\":\"r\",\"time\":\"ts\"}", message,
         "byte 5, member 'r': its elements have both 'id' and a time: \"list\": {\"name\": \"id\"} "
         "makes channels of them, \"list\": {\"name\": \"\"} samples");
+    gives("{\"values\":\"r\"}", "{\"r\":[{\"Sensor\":7,\"time\":1,\"x\":1}]}",
+          "byte 5, member 'r': its elements have both 'Sensor' and a time: \"list\": {\"name\": "
+          "\"Sensor\"} makes channels of them, \"list\": {\"name\": \"\"} samples");
     gives("{\"values\":\"r\",\"time\":\"ts\",\"list\":{\"name\":\"\"}}", message,
           "t " T(1) "\"id\":7,\"x\":1}\nt " T(2) "\"id\":8,\"x\":2}");
     gives("{\"values\":\"r\",\"time\":\"ts\",\"list\":{\"name\":\"id\"}}", message,
