@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One call of the decoder: chooses how a message is read, and hands out what came of it. What a call
- * gives out lives in the decoder's memory until the next call, so that no sample costs an
+/* One call of the decoder: chooses how a message is read, and hands out what came of it. What a
+ * call gives out lives in the decoder's memory until the next call, so that no sample costs an
  * allocation. */
 #include "codec/payload.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The decoder's memory, for the files that it is made of: payload.c (a call), payload_walk.c (members
- * of one object, as they come), payload_list.c (messages with lists, which are read as a whole first)
- * and payload_value.c (one value). One thread. */
+/* The decoder's memory, for the files that it is made of: payload.c (a call), payload_walk.c
+ * (members of one object, as they come), payload_list.c (messages with lists, which are read as a
+ * whole first) and payload_value.c (one value). One thread. */
 #ifndef EOP_CODEC_PAYLOAD_DECODER_H
 #define EOP_CODEC_PAYLOAD_DECODER_H
 
@@ -141,8 +141,8 @@ edgeops_status eop_payload_end(eop_payload *p, size_t first, size_t start);
 /* Refuses a sample without a time, or counts it. */
 edgeops_status eop_payload_untimed(eop_payload *p);
 
-/* An object is a sample, an array of objects many; the first token is not taken yet. When it meets an
- * object in a list it sets has_lists and stops. */
+/* An object is a sample, an array of objects many; the first token is not taken yet. When it meets
+ * an object in a list it sets has_lists and stops. */
 edgeops_status eop_payload_walk(eop_payload *p);
 /* payload_list.c: the same for a message of any shape. */
 edgeops_status eop_payload_read_lists(eop_payload *p);

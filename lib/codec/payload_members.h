@@ -114,8 +114,8 @@ typedef struct eop_part {
     size_t size;
 } eop_part;
 
-/** Puts a name for a topic; at most `most` bytes and a NUL. parts: of the members, by index; all that
- * the template names are there. what: "asset" or "channel", for the error. E_INVALID. */
+/** Puts a name for a topic; at most `most` bytes and a NUL. parts: of the members, by index; all
+ * that the template names are there. what: "asset" or "channel", for the error. E_INVALID. */
 edgeops_status eop_template_fill(const eop_template *template, char *name, size_t most,
                                  const char *what, const char *topic, const eop_part *parts);
 

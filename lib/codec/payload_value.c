@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Messages that are one bare value: 21.5, true, ON, a text, an array for a channel that is listed as
- * one. JSON's scalars are read as in an object; all else is a text, which the rules of tables
+/* Messages that are one bare value: 21.5, true, ON, a text, an array for a channel that is listed
+ * as one. JSON's scalars are read as in an object; all else is a text, which the rules of tables
  * (rules.h) read. The topic names asset and channel, the time is that of arrival. */
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The members of one object to one sample, in one pass over the strict reader's tokens: the hot path.
- * Members are looked up by path (payload_members.c) and get their role once. All memory is the
- * decoder's (payload_decoder.h). */
+/* The members of one object to one sample, in one pass over the strict reader's tokens: the hot
+ * path. Members are looked up by path (payload_members.c) and get their role once. All memory is
+ * the decoder's (payload_decoder.h). */
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -144,8 +144,8 @@ static bool bool_word(edgeops_value *value, const char *text, size_t size) {
     return false;
 }
 
-/* A text for a channel that is listed as a number or a bool: many write what JavaScript would round,
- * or cannot write otherwise. */
+/* A text for a channel that is listed as a number or a bool: many write what JavaScript would
+ * round, or cannot write otherwise. */
 static edgeops_status put_quoted(eop_payload *p, const eop_member *m, const char *text,
                                  size_t size) {
     char quoted[EOP_QUOTE_BYTES];

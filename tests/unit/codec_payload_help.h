@@ -21,8 +21,8 @@ static inline eop_payload *make(const char *config) {
     return payload;
 }
 
-/* "asset {...}" a sample, with "qualities q q" behind it where it has any ("-": none of this value),
- * or the error's text. */
+/* "asset {...}" a sample, with "qualities q q" behind it where it has any ("-": none of this
+ * value), or the error's text. */
 static inline void put_decoded(eop_buf *out, eop_payload *payload, const char *topic,
                                const void *message, size_t size) {
     const edgeops_sample *samples = NULL;

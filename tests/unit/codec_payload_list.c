@@ -415,7 +415,8 @@ Test(codec_payload_list, every_failed_allocation_is_an_error) {
 #define TIMES    4
 #define CHANNELS 3
 
-/* A value for each asset, time and channel, 0 for none: what a message is made of, and what it gives. */
+/* A value for each asset, time and channel, 0 for none: what a message is made of, and what it
+ * gives. */
 typedef struct truth {
     int values[ASSETS][TIMES][CHANNELS];
 } truth;
