@@ -28,7 +28,7 @@ typedef enum scan_state {
     AFTER_RECORD
 } scan_state;
 
-/* The first end of a line decides for the file. */
+/* The first ends of lines decide for the file. */
 typedef enum line_ends { UNKNOWN, FEEDS, RETURNS } line_ends;
 
 /* Where a field lies in its record, quotes left out. */
@@ -297,7 +297,26 @@ static const char *skip_line(const eop_csv_reader *r, const char *p, const char 
     return p;
 }
 
-/* The first record, or a line above it, ends with a carriage return alone: so do all. */
+/* The first record, or a line above it, ends with a carriage return alone: so do all where the next
+ * line does, and one more follows. A single one may be a stray one. EDGEOPS_DONE: more bytes are
+ * needed. */
+static edgeops_status look_for_returns(const eop_csv_reader *r, const char *base, const char *p,
+                                       const char *end, bool *found) {
+    *found = (size_t)(p - base) > r->returned;
+    while (!*found && p < end && *p != '\n' && *p != '\r') {
+        p++;
+    }
+    if (*found || (p < end && *p == '\n')) {
+        return EDGEOPS_OK;
+    }
+    if (p + 1 < end) {
+        *found = p[1] != '\n';
+        return EDGEOPS_OK;
+    }
+    return r->at_end ? EDGEOPS_OK : EDGEOPS_DONE;
+}
+
+/* They do. */
 static void choose_returns(eop_csv_reader *r, const char *base) {
     r->ends = RETURNS;
     r->meaning['\r'] = NEWLINE;
@@ -387,7 +406,8 @@ static edgeops_status take_escape(eop_csv_reader *r, const char **at, const char
 
 /* What follows a carriage return. Several before a line feed are what a careless writer made of one
  * end of a line. */
-static edgeops_status after_return(eop_csv_reader *r, const char *base, const char **at) {
+static edgeops_status after_return(eop_csv_reader *r, const char *base, const char **at,
+                                   const char *end) {
     if (**at == '\r') {
         ++*at;
         return EDGEOPS_OK;
@@ -398,10 +418,17 @@ static edgeops_status after_return(eop_csv_reader *r, const char *base, const ch
         return EDGEOPS_OK;
     }
     if (r->ends == UNKNOWN) {
-        *at = base + r->returned;
-        r->state = AFTER_RECORD;
-        choose_returns(r, base);
-        return EDGEOPS_OK;
+        bool found = false;
+        edgeops_status status = look_for_returns(r, base, *at, end, &found);
+        if (found) {
+            *at = base + r->returned;
+            r->state = AFTER_RECORD;
+            choose_returns(r, base);
+        }
+        if (found || status != EDGEOPS_OK) {
+            return status;
+        }
+        r->ends = FEEDS;
     }
     if (r->before == IN_LINE) {
         r->state = IN_LINE;
@@ -500,7 +527,7 @@ static edgeops_status step(eop_csv_reader *r, const char *base, const char **at,
         pass_line(r, base, at, end);
         return EDGEOPS_OK;
     default:
-        return after_return(r, base, at);
+        return after_return(r, base, at, end);
     }
 }
 

@@ -26,9 +26,9 @@ typedef struct eop_csv_dialect {
 
 /** Reads CSV, RFC 4180 and its dialects, plain or compressed (recognised by its first bytes), from a
  * descriptor with bounded memory. A UTF-8 BOM is skipped; records may hold at most 1 MiB and 4,096
- * fields. Lines end with a line feed, with carriage returns before it or not. Where the first line
- * ends with a carriage return alone, all do, and a line feed outside quotes is an error; else a
- * carriage return alone is one. */
+ * fields. Lines end with a line feed, with carriage returns before it or not. Where the first two
+ * of three lines or more end with a carriage return alone, all do, and a line feed outside quotes is
+ * an error; else a carriage return alone is one. */
 typedef struct eop_csv_reader eop_csv_reader;
 /** fd stays the caller's; read from its position. cancel_fd: as for eop_read_some(). what: for
  * errors ("file.csv:17: ..."). */

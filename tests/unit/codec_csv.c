@@ -140,7 +140,11 @@ Test(codec_csv, errors_tell_the_line) {
     READS_AS("a\na\rb\n",
              "1:[a]\nEDGEOPS_E_INVALID f:2: a carriage return inside a field that is not quoted");
     READS_AS("a\rb\n",
-             "1:[a]\nEDGEOPS_E_INVALID f:2: a line feed inside a field that is not quoted; "
+             "EDGEOPS_E_INVALID f:1: a carriage return inside a field that is not quoted");
+    READS_AS("a\rb\r", /* too few to tell */
+             "EDGEOPS_E_INVALID f:1: a carriage return inside a field that is not quoted");
+    READS_AS("a\rb\rc\n",
+             "1:[a]\n2:[b]\nEDGEOPS_E_INVALID f:3: a line feed inside a field that is not quoted; "
              "the lines of this file end with a carriage return alone");
     READS_AS("\"a\nb\"c\n",
              "EDGEOPS_E_INVALID f:1: the quotes that open here reach to line 2, where text is "
@@ -193,7 +197,7 @@ Test(codec_csv, runs_of_blanks_part_fields) {
     READS_ALL_AS("  a \t b\n\n \t\n1 2  \n\t3 \"4 5\" \r\n6",
                  "1[a][b] 4[1][2] 5[3][4 5]q 6[6] =", " ");
     READS_ALL_AS(" ", "=", " ");
-    READS_ALL_AS("a \rb c\r", "1[a] 2[b][c] =", " ");
+    READS_ALL_AS("a \rb c\r\r d", "1[a] 2[b][c] 4[d] =", " ");
 }
 
 Test(codec_csv, quote_escape_and_comment) {
@@ -214,11 +218,23 @@ Test(codec_csv, lines_above_the_header) {
 
 Test(codec_csv, carriage_returns_end_lines_where_the_first_does) {
     READS_ALL_AS("a,b\r\"c\rd\",e\r\rf,g", "1[a][b] 2[c\rd]q[e] 5[f][g] =");
-    READS_ALL_AS("\"a\rb\",c\rd\r", "1[a\rb]q[c] 3[d] =");
+    READS_ALL_AS("\"a\rb\",c\rd\re\r", "1[a\rb]q[c] 3[d] 4[e] =");
+    READS_ALL_AS("a\rb\rc", "1[a] 2[b] 3[c] =");
+    READS_ALL_AS("a\r\rb", "1[a] 3[b] =");
     READS_ALL_AS("\"a\rb\",c\nd\r\ne\n", "1[a\rb]q[c] 2[d] 3[e] =");
     READS_ALL_AS("a\r\r\nb\r\r\r\nc\r\r", "1[a] 2[b] 3[c] =");
-    READS_ALL_AS("a\rb\nc\rd\r", "1[a] 2!b! 3[c] 4[d] =");
+    READS_ALL_AS("a\rb\rc\nd\re\r", "1[a] 2[b] 3!c! 4[d] 5[e] =");
     READS_ALL_AS("a\nb\rc\nd\n", "1[a] 2!b\rc! 3[d] =");
+}
+
+/* A single one may be a stray one: with fewer than three lines nobody can tell. */
+Test(codec_csv, a_stray_carriage_return_is_none_of_them) {
+    READS_ALL_AS("a\rb\nc\rd\re\n", "1!a\rb! 2!c\rd\re! =");
+    READS_ALL_AS("a\rb\r\nc\n", "1!a\rb! 2[c] =");
+    READS_ALL_AS("a\rb\r", "1!a\rb! =");
+    READS_ALL_AS("a\rb", "1!a\rb! =");
+    READS_ALL_AS("# x\ry\nb\n", "2[b] =", .comment = '#');
+    READS_ALL_AS("x\ry\nb\n", "2[b] =", .skip_rows = 1);
 }
 
 Test(codec_csv, a_bad_record_costs_its_first_line) {
