@@ -179,6 +179,22 @@ void eop_report_time(eop_report *report, edgeops_time time, const eop_time_seen 
     }
 }
 
+void eop_report_clocks(eop_report *report) {
+    if (report->repeated > 0) {
+        eop_report_note(
+            report,
+            "%llu times lie in an hour that the clocks showed twice: taken as its first "
+            "pass until the times of the asset step back, then as the second",
+            (unsigned long long)report->repeated);
+    }
+    if (report->missing > 0) {
+        eop_report_warn(report,
+                        "%llu times lie in an hour that the clocks left out, read by the clock "
+                        "before it: is the time zone right?",
+                        (unsigned long long)report->missing);
+    }
+}
+
 bool eop_report_range(const eop_report *report, edgeops_time *first, edgeops_time *last) {
     *first = report->first;
     *last = report->last;

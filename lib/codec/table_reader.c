@@ -199,6 +199,7 @@ static void warn_of_given(const eop_table_reader *s) {
 eop_json *eop_table_reader_report(const eop_table_reader *reader) {
     warn_of_times(reader);
     warn_of_given(reader);
+    eop_report_clocks(reader->report);
     if (reader->valueless > 0) {
         eop_report_note(reader->report, "%llu rows have no value in any channel and are not taken",
                         (unsigned long long)reader->valueless);
