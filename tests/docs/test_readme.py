@@ -11,7 +11,7 @@ from harness import ROOT, Broker, wait_until
 
 TEXT = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", TEXT, re.M | re.S)
-COMMANDS, EMBED, OFFLINE, SERVE, LIVE, KEEP, WORKFLOW, PYTHON, BENCHMARK = range(9)
+COMMANDS, EMBED, OFFLINE, IMPORT, SERVE, LIVE, KEEP, WORKFLOW, PYTHON, BENCHMARK = range(10)
 
 
 class Reader:
@@ -50,7 +50,7 @@ def reader(tmp_path_factory):
 def test_the_first_block_is_the_two_commands():
     assert BLOCKS[COMMANDS].splitlines() == ["sh examples/demo.sh", "sh tests/run.sh"]
     assert TEXT.index("```sh") == TEXT.index("```"), "the first fenced block holds the two commands"
-    assert len(BLOCKS) == 9
+    assert len(BLOCKS) == 10
 
 
 def test_the_program_shown_is_the_one_that_is_built():
@@ -83,6 +83,13 @@ def test_embedding(reader):
 def test_the_command_line(reader):
     out = reader.type(BLOCKS[OFFLINE])
     assert "accuracy" in out
+
+
+def test_what_the_field_sends(reader):
+    out = reader.type(BLOCKS[IMPORT])
+    assert "has the units" in out
+    assert "2026-10-24T21:30:00Z" in out and "NA=1" in out
+    assert (reader.clone / "refused.csv").read_text().splitlines()[1].startswith("3,temp,")
 
 
 def test_live_data(reader):
