@@ -59,7 +59,18 @@ static uint64_t real_header(const eop_table_reader *s, const char *name, size_t 
     return k != NULL ? k->record.line : 0;
 }
 
-static void put_hint(eop_table_reader *s, eop_buf *out, const char *name, size_t size) {
+/* A header of one column that has a sign which parts fields elsewhere. */
+static const char *other_separator(const eop_table_reader *s) {
+    const char *raw = s->column_count == 1 && !s->is_json ? s->columns[0].raw : "";
+    const char *sign = strpbrk(raw, ";\t|");
+    const char *blank = strchr(raw, ' ');
+    if (sign != NULL) {
+        return *sign == ';' ? ";" : *sign == '|' ? "|" : "tab";
+    }
+    return blank != NULL && strchr(blank + 1, ' ') != NULL ? "blank" : NULL;
+}
+
+void eop_table_put_hint(eop_table_reader *s, eop_buf *out, const char *name, size_t size) {
     uint64_t line = 0;
     if (!s->is_json && !s->options.no_header && eop_table_look(s, HINT_ROWS) == EDGEOPS_OK) {
         line = real_header(s, name, size);
@@ -67,15 +78,9 @@ static void put_hint(eop_table_reader *s, eop_buf *out, const char *name, size_t
     if (line > 1) {
         eop_buf_printf(out, "; if the names are in line %llu: --skip-rows %llu",
                        (unsigned long long)line, (unsigned long long)line - 1);
-    } else if (s->column_count == 1 && strpbrk(s->columns[0].raw, ";\t|") != NULL) {
-        char sign = *strpbrk(s->columns[0].raw, ";\t|");
-        eop_buf_printf(out, "; if '%s' parts the fields: --separator '%s'",
-                       sign == '\t'  ? "tab"
-                       : sign == ';' ? ";"
-                                     : "|",
-                       sign == '\t'  ? "tab"
-                       : sign == ';' ? ";"
-                                     : "|");
+    } else if (other_separator(s) != NULL) {
+        eop_buf_printf(out, "; if '%s' parts the fields: --separator '%s'", other_separator(s),
+                       other_separator(s));
     } else if (!s->is_json && !s->options.no_header) {
         eop_buf_puts(out, "; without a header: --no-header");
     }
@@ -90,7 +95,7 @@ edgeops_status eop_table_no_column(eop_table_reader *s, const char *name, size_t
                    s->column_count > SHOWN_NAMES ? ", ..."
                    : s->column_count == 0        ? "none"
                                                  : "");
-    put_hint(s, &list, name, size);
+    eop_table_put_hint(s, &list, name, size);
     edgeops_status status =
         eop_fail(EDGEOPS_E_INVALID, "table", "%s: there is no column '%.*s'; it has %s", s->what,
                  (int)size, name, list.data != NULL ? list.data : "");

@@ -250,6 +250,8 @@ edgeops_status eop_table_bad_record(eop_table_reader *s);
 size_t eop_table_find(const eop_table_reader *s, const char *name, size_t size);
 /* E_INVALID with the columns that there are and what may be the matter. */
 edgeops_status eop_table_no_column(eop_table_reader *s, const char *name, size_t size);
+/* Adds what may be the matter with a header that lacks the name: "; if ...: --skip-rows 2". */
+void eop_table_put_hint(eop_table_reader *s, eop_buf *out, const char *name, size_t size);
 /* The header, or what stands for one. JSON lines: the names of the first look. */
 edgeops_status eop_table_read_header(eop_table_reader *s);
 /* Columns of names that came since. JSON lines. */

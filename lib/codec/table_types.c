@@ -216,12 +216,23 @@ static const char *reason_of(const eop_reader_column *c) {
                                    : reasons[c->why];
 }
 
+static edgeops_status bad_name(eop_table_reader *s, const char *name) {
+    eop_buf hint = {0};
+    size_t size = strlen(name);
+    size_t shown = eop_utf8_valid(name, size > MAX_NAME ? 60 : size);
+    eop_table_put_hint(s, &hint, name, size);
+    edgeops_status status =
+        eop_fail(EDGEOPS_E_INVALID, "table",
+                 "%s:%llu: '%.*s%s' is not a valid name for a channel; rename or skip the column%s",
+                 s->what, (unsigned long long)s->header_line, (int)shown, name,
+                 shown < size ? "..." : "", hint.data != NULL ? hint.data : "");
+    eop_buf_dispose(&hint);
+    return status;
+}
+
 edgeops_status eop_table_add_channel(eop_table_reader *s, size_t *out, eop_reader_column *c) {
     if (!eop_name_valid(c->name, strlen(c->name), MAX_NAME)) {
-        return eop_fail(
-            EDGEOPS_E_INVALID, "table",
-            "%s:%llu: '%s' is not a valid name for a channel; rename or skip the column", s->what,
-            (unsigned long long)s->header_line, c->name);
+        return bad_name(s, c->name);
     }
     if (s->channel_count == EOP_TABLE_CHANNELS && s->options.column_pattern == NULL) {
         return eop_fail(EDGEOPS_E_INVALID, "table",

@@ -6,7 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "codec/table_reader.h"
+#include "edgeops/context.h"
 
 static int fd = -1;
 static eop_table_reader *samples;
@@ -250,4 +252,84 @@ Test(codec_table_reader, times_are_exact) {
         edgeops_time time = 0;
         cr_expect(!eop_time_text(&time, NULL, NULL, bad[i], strlen(bad[i])), "%s", bad[i]);
     }
+}
+
+/* Fails the Nth allocation; the rest is malloc. */
+static long fail_at;
+static long allocations;
+
+static void *test_alloc(void *user_data, size_t size) {
+    (void)user_data;
+    return ++allocations == fail_at ? NULL : malloc(size);
+}
+
+static void *test_realloc(void *user_data, void *memory, size_t size) {
+    (void)user_data;
+    return ++allocations == fail_at ? NULL : realloc(memory, size);
+}
+
+static void test_free(void *user_data, void *memory) {
+    (void)user_data;
+    free(memory);
+}
+
+/* Reads all of it and makes the report. */
+static edgeops_status read_through(const eop_table_options *o) {
+    eop_table_row row;
+    labels[0] = '\0';
+    lseek(fd, 0, SEEK_SET);
+    edgeops_status status = eop_table_reader_open(&samples, fd, o);
+    while (status == EDGEOPS_OK) {
+        status = eop_table_reader_next(samples, &row);
+    }
+    if (samples != NULL) {
+        eop_json_free(eop_table_reader_report(samples));
+    }
+    eop_table_reader_close(samples);
+    samples = NULL;
+    return status;
+}
+
+static void fails_cleanly(const char *text, const eop_table_options *o) {
+    if (fd >= 0) {
+        close(fd);
+    }
+    write_text(text);
+    for (fail_at = 1;; fail_at++) {
+        allocations = 0;
+        edgeops_status status = read_through(o);
+        if (allocations < fail_at) {
+            cr_expect_eq(status, EDGEOPS_DONE, "%s", edgeops_error_last()->message);
+            break;
+        }
+        cr_assert(status == EDGEOPS_DONE || status == EDGEOPS_E_NOMEM, "%ld: %s", fail_at,
+                  edgeops_error_last()->message);
+    }
+    cr_expect_gt(fail_at, 40);
+}
+
+Test(codec_table_reader, every_failed_allocation_is_an_error) {
+    edgeops_allocator allocator = {test_alloc, test_realloc, test_free, NULL};
+    cr_assert_eq(edgeops_set_allocator(&allocator), EDGEOPS_OK);
+    eop_table_options o = {.what = "t.csv", .asset = "{who}", .on_label = on_label};
+    o.time_column = "Date";
+    o.clock_column = "Time";
+    o.label_column = "l";
+    o.dialect.separator = ";";
+    o.bad_rows = EOP_BAD_SKIP;
+    fails_cleanly("Date;Time;who;l;x;x;y:int8;x:quality;\n;;;;K;m;;;\n"
+                  "2020-01-01;10:00;a;on;1,5;;1;3;\n2020-01-01;09:00;b;on;2,5;NA;2;;\n;;;;\n"
+                  "2020-01-01;10:00;a;off;oops;7;3;;\n2020-01-01;10:00;a;off;7;7;3;;late\n",
+                  &o);
+    o = (eop_table_options){.asset = "{dev}", .time_column = "time", .on_label = on_label};
+    o.channel_column = "name";
+    o.value_column = "value";
+    o.label_column = "l";
+    fails_cleanly("time,dev,name,value,unit,note,l\n1,a,t,5,K,,on\n1,a,s,text,,,on\n"
+                  "2,b,t,6,K,,\n",
+                  &o);
+    o = (eop_table_options){.asset = "{asset}", .time_column = "time"};
+    o.column_pattern = "{asset}.{channel}";
+    o.format = EOP_TABLE_JSON_LINES;
+    fails_cleanly("{\"time\":1,\"a.x\":1,\"b.x\":\"t\"}\n{\"time\":2,\"c.y\":7}\n", &o);
 }
