@@ -7,6 +7,7 @@ also NaN, which is how pandas marks a missing number. In a NumPy array NaN is a 
 from __future__ import annotations
 
 import ctypes
+import datetime
 from typing import Any, Callable, NamedTuple, Optional
 
 import numpy as np
@@ -30,6 +31,23 @@ _VALUE = np.dtype([("type", np.int32), ("size", np.uint32), ("bits", np.int64)])
 _SAMPLE = np.dtype([("asset", np.uintp), ("time", np.int64), ("seq", np.int64), ("count", np.uintp), ("channels", np.uintp),
                     ("values", np.uintp), ("qualities", np.uintp)])
 _SCALARS = ((bool, np.bool_, "bool"), (int, np.integer, "int"), (float, np.floating, "float"), (str, np.str_, "str"))
+
+
+# What to do about values that no channel holds, by the kind of their dtype.
+_ADVICE = {"M": "; times go in as int64 nanoseconds: edgeops.times.times_of(values)",
+           "m": "; durations go in as numbers of a unit that you choose: values / np.timedelta64(1, 's')",
+           "c": "; make two channels of it, of values.real and of values.imag",
+           "f": "; values.astype(np.float64) rounds them", "S": "; values.astype(str) makes text of them"}
+
+
+def _advice(item: Any) -> str:
+    if isinstance(item, (datetime.datetime, datetime.date, np.datetime64)):
+        return "; times go in as int64 nanoseconds: edgeops.nanoseconds(value)"
+    if isinstance(item, (datetime.timedelta, np.timedelta64)):
+        return _ADVICE["m"]
+    if isinstance(item, (complex, np.complexfloating)):
+        return _ADVICE["c"]
+    return "; float(value) rounds it, str(value) keeps it" if type(item).__name__ in ("Decimal", "Fraction") else ""
 
 
 class Blob(NamedTuple):
@@ -69,7 +87,7 @@ def column_of(name: str, given: Any, n: int, fetch: Fetch) -> Typed:
         raise ValueError(f"channel '{name}' has the shape {array.shape}, expected ({n},) or ({n}, length)")
     if mask is not None and mask.ndim == 2:
         mask = _whole_rows(name, mask)
-    if array.dtype.kind in "OU":
+    if array.dtype.kind in "OUT":
         return _from_objects(name, array, mask, fetch)
     return _from_numbers(name, array, mask)
 
@@ -77,7 +95,7 @@ def column_of(name: str, given: Any, n: int, fetch: Fetch) -> Typed:
 def with_quality(column: Typed, codes: Any) -> Typed:
     """The column with the quality codes of its rows, 0..65535. TypeError, ValueError."""
     n = len(column.data) - (column.kind == "string")
-    given = np.asarray(codes)
+    given = _with_missing(codes, NO_QUALITY)
     if given.dtype.kind not in "iu" and given.size:
         raise TypeError(f"channel '{column.name}': quality codes are whole numbers, not {given.dtype}")
     if given.shape not in ((), (n,)):
@@ -85,6 +103,19 @@ def with_quality(column: Typed, codes: Any) -> Typed:
     if given.size and not 0 <= int(given.min()) <= int(given.max()) <= NO_QUALITY:
         raise ValueError(f"channel '{column.name}': quality codes are 0 to {NO_QUALITY}")
     return column._replace(quality=np.ascontiguousarray(np.broadcast_to(given.astype(np.uint16), (n,))))
+
+
+def _with_missing(given: Any, instead: int) -> Array:
+    """Whole numbers as an array, with `instead` for those that are masked or missing."""
+    if isinstance(given, np.ma.MaskedArray):
+        return np.where(np.ma.getmaskarray(given), instead, given.data) if given.dtype.kind in "iu" else np.asarray(given.data)
+    if hasattr(given, "isna") and hasattr(given, "to_numpy"):
+        values, mask = _from_pandas(given)
+        values = np.asarray(values)
+        return np.where(mask, instead, values) if mask.any() and values.dtype.kind in "iu" else values
+    if isinstance(given, (list, tuple)) and any(isinstance(item, (bool, np.bool_)) for item in given):
+        return np.zeros(len(given), np.bool_)
+    return np.asarray(given)
 
 
 def _objects(items: list[Any]) -> Array:
@@ -128,8 +159,7 @@ def _from_numbers(name: str, array: Array, mask: Optional[Array]) -> Typed:
     number = _NUMBERS.get(dtype)
     if number is None:
         if kind != "f" or dtype.itemsize > 8:
-            advice = "; times go in as int64 nanoseconds" if kind in "mM" else ""
-            raise TypeError(f"channel '{name}' has the type {array.dtype}, expected numbers, bool or str{advice}")
+            raise TypeError(f"channel '{name}' has the type {array.dtype}, expected numbers, bool or str{_ADVICE.get(kind, '')}")
         dtype, number = np.dtype(np.float32), "float32"  # of float16, exactly
     data = np.ascontiguousarray(array, dtype)
     return Typed(name, number, data.shape[1] if data.ndim == 2 else 1, data, b"", _valid(mask), None)
@@ -147,7 +177,8 @@ def _kind(name: str, row: int, item: Any) -> str:
         return "blob"
     if isinstance(item, (np.ndarray, list, tuple)):
         return "array"
-    raise TypeError(f"channel '{name}' has a {type(item).__name__} at {row}, expected a number, bool, str, bytes or None")
+    raise TypeError(f"channel '{name}' has a {type(item).__name__} at {row}, expected a number, bool, str, bytes or None"
+                    f"{_advice(item)}")
 
 
 def _from_objects(name: str, array: Array, mask: Optional[Array], fetch: Fetch) -> Typed:
@@ -173,6 +204,14 @@ def _from_objects(name: str, array: Array, mask: Optional[Array], fetch: Fetch) 
     return _from_numbers(name, _numbers(name, items, kinds), missing)
 
 
+def _is_double(number: Any) -> bool:
+    """Whether a whole number is one that float64 has."""
+    try:
+        return int(float(number)) == int(number)
+    except OverflowError:
+        return False
+
+
 def _numbers(name: str, items: list[Any], kinds: set[str]) -> Array:
     """Python numbers as an array; nulls are 0."""
     if kinds == {"bool"}:
@@ -184,8 +223,10 @@ def _numbers(name: str, items: list[Any], kinds: set[str]) -> Array:
             raise ValueError(f"channel '{name}' has whole numbers that neither int64 nor uint64 holds")
         return np.array(whole, np.uint64 if greatest >= 2**63 else np.int64)
     for item in items:
-        if isinstance(item, (int, np.integer)) and int(float(item)) != int(item):
+        if isinstance(item, (int, np.integer)) and not _is_double(item):
             raise ValueError(f"channel '{name}' mixes floats with {item}, which a float64 cannot hold")
+        if isinstance(item, np.longdouble) and float(item) != item and item == item:
+            raise ValueError(f"channel '{name}' has {item}, which a float64 cannot hold; float(value) rounds it")
     return np.array([0.0 if item is None else float(item) for item in items], np.float64)
 
 
@@ -198,17 +239,77 @@ def _from_texts(name: str, items: list[Any], missing: Array) -> Typed:
     return Typed(name, "string", 1, ends.astype(np.uint32), b"".join(texts), _valid(missing), None)
 
 
+def _row_of(name: str, item: Any) -> Optional[Array]:
+    """One row of a channel of arrays; None: all of it is masked."""
+    if isinstance(item, np.ma.MaskedArray):
+        masked = _whole_rows(name, np.ma.getmaskarray(item).reshape(1, -1))
+        return None if masked[0] else np.asarray(item.data)
+    row = np.asarray(item)
+    if isinstance(item, (list, tuple)) and row.ndim == 1:
+        if row.dtype.kind != "b" and any(isinstance(value, (bool, np.bool_)) for value in item):
+            raise TypeError(f"channel '{name}' mixes bools and numbers in an array")
+        if row.dtype.kind == "f" and any(isinstance(value, (int, np.integer)) and not _is_double(value) for value in item):
+            raise ValueError(f"channel '{name}' mixes floats with whole numbers that a float64 cannot hold")
+    if row.dtype.kind not in "fiu" and row.ndim == 1 and row.size:
+        raise TypeError(f"channel '{name}': arrays have numbers, not {row.dtype}")
+    return row
+
+
 def _from_rows(name: str, items: list[Any], missing: Array) -> Typed:
     """A list of arrays, of one length and type."""
-    rows = [np.asarray(item) for item in items if item is not None]
-    if {row.shape for row in rows} != {rows[0].shape} or rows[0].ndim != 1:
-        raise ValueError(f"channel '{name}' has arrays of shapes {sorted({row.shape for row in rows})}, expected one length")
-    stacked = np.stack(rows)
-    if any((held.astype(row.dtype) != row).any() for held, row in zip(stacked, rows) if row.dtype.kind in "iu"):
-        raise ValueError(f"channel '{name}' mixes floats with whole numbers that a float64 cannot hold")
+    rows = [None if item is None else _row_of(name, item) for item in items]
+    missing = missing | np.fromiter((row is None for row in rows), np.bool_, len(rows))
+    held = [row for row in rows if row is not None]
+    if not held:
+        raise TypeError(f"channel '{name}': all arrays are masked, so that their type is not known")
+    if {row.shape for row in held} != {held[0].shape} or held[0].ndim != 1:
+        raise ValueError(f"channel '{name}' has arrays of shapes {sorted({row.shape for row in held})}, expected one length")
+    stacked = np.stack(held)
+    for row in held:
+        if row.dtype.kind in "iu" and stacked.dtype.kind == "f" and not all(map(_is_double, row.tolist())):
+            raise ValueError(f"channel '{name}' mixes floats with whole numbers that a float64 cannot hold")
     data = np.zeros((len(items), stacked.shape[1]), stacked.dtype)
     data[~missing] = stacked
     return _from_numbers(name, data, missing)
+
+
+def window_of(given: Any) -> Array:
+    """The numbers of a window as float64, exactly; null is NaN. TypeError, ValueError."""
+    mask: Optional[Array] = None
+    if isinstance(given, np.ma.MaskedArray):
+        mask, given = np.ma.getmaskarray(given), given.data
+    elif hasattr(given, "isna") and hasattr(given, "to_numpy"):
+        given, mask = _from_pandas(given)
+    # NumPy would make floats of text, and of large whole numbers beside a float, in a list.
+    array = np.asarray(given, object if isinstance(given, (list, tuple)) else None)
+    kind = array.dtype.kind
+    if kind in "OUT":
+        items = [_window_item(item) for item in array.reshape(-1).tolist()]
+        out = np.array(items, np.float64).reshape(array.shape)
+    elif (kind in "iu" and array.size and max(-int(array.min()), int(array.max())) > 2**53
+          and not all(map(_is_double, array.reshape(-1).tolist()))):
+        raise ValueError("the window has whole numbers that a float64 cannot hold; values.astype(np.float64) rounds them")
+    elif kind in "biu" or (kind == "f" and array.dtype.itemsize <= 8):
+        out = np.array(array, np.float64)
+    else:
+        raise TypeError(f"the window has the type {array.dtype}, expected numbers{_ADVICE.get(kind, '')}")
+    if mask is not None and mask.any():
+        out = np.where(mask, np.nan, out)
+    return np.ascontiguousarray(out)
+
+
+def _window_item(item: Any) -> float:
+    if _missing(item):
+        return float("nan")
+    if isinstance(item, (bool, np.bool_, int, np.integer)) and not _is_double(item):
+        raise ValueError(f"the window has {item}, which a float64 cannot hold; float(value) rounds it")
+    if isinstance(item, np.longdouble) and float(item) != item and item == item:
+        raise ValueError(f"the window has {item}, which a float64 cannot hold; float(value) rounds it")
+    if isinstance(item, (bool, np.bool_, int, np.integer, float, np.floating)):
+        return float(item)
+    if isinstance(item, str):
+        raise ValueError(f"the window has the text {item!r}, expected numbers; float(value) reads it")
+    raise TypeError(f"the window has a {type(item).__name__}, expected numbers{_advice(item)}")
 
 
 def bytes_of(columns: list[Typed], n: int) -> int:

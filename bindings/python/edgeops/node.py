@@ -2,7 +2,6 @@
 """A node: everything the command line can do, and live predictions."""
 from __future__ import annotations
 
-import csv
 import ctypes
 import itertools
 import json
@@ -20,6 +19,7 @@ from ._ffi import check, lib
 from ._handle import Handle
 from ._loop import Loop
 from .call import Call, Done, Event
+from .columns import Typed, column_of
 from .errors import BusyError, Interrupted, UnsupportedError
 from .predictor import Predictor
 from .query import value_of
@@ -288,16 +288,20 @@ class Node(Handle):
                        ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         """Predicts on arrays: name of an input -> n numbers, bools or texts; gives rows and summary as predict().
 
-        times: as Store.append(), None where the workflow cuts its windows by rows. A NaN and a None are null. Inputs that are
-        arrays are read from the store: append them and predict on the asset.
+        channels: values as Store.append() takes them; a NaN, a None and what is masked are null, and a row of nulls alone gets
+        no prediction. times: as Store.append(), None where the workflow cuts its windows by rows: a second apart from 1970 on.
+        Inputs that are arrays are read from the store: append them and predict on the asset.
         """
-        columns = {name: np.asarray(values) for name, values in channels.items()}
-        if any(column.ndim != 1 for column in columns.values()) or len({len(c) for c in columns.values()}) != 1:
-            raise ValueError("the channels are arrays of one length and one dimension")
-        if "time" in columns:
+        n = len(next(iter(channels.values()), ()))
+        columns = [column_of(name, values, n, _no_blob) for name, values in channels.items()]
+        if not columns or any(column.length != 1 or column.kind == "blob" or column.data.ndim != 1 for column in columns):
+            raise ValueError("the channels are numbers, bools or texts, one for each row; predict on an asset where they are arrays")
+        if "time" in channels:
             raise ValueError("an input that is called time would stand for the times; predict on an asset")
-        cells = [[_cell(value) for value in column.tolist()] for column in columns.values()]
-        heads = list(columns)
+        cells = [_cells(column) for column in columns]
+        if len(columns) == 1 and times is None:  # an empty line would be no row
+            cells = [[cell or '""' for cell in cells[0]]]
+        heads = [_quoted(column.name) for column in columns]
         if times is not None:
             stamps = times_of(times)
             if len(stamps) != len(cells[0]):
@@ -305,9 +309,7 @@ class Node(Handle):
             heads.insert(0, "time")
             cells.insert(0, [f"{text}Z" for text in np.datetime_as_string(stamps.view("datetime64[ns]")).tolist()])
         with tempfile.NamedTemporaryFile("w", suffix=".csv", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(heads)
-            writer.writerows(zip(*cells))
+            file.writelines(",".join(row) + "\n" for row in itertools.chain([heads], zip(*cells)))
             file.flush()
             return self.predict(model, csv_file=file.name)
 
@@ -316,10 +318,24 @@ _numbers = itertools.count(1)
 _nodes: "weakref.WeakValueDictionary[int, Node]" = weakref.WeakValueDictionary()
 
 
-def _cell(value: Any) -> str:
-    if value is None or value != value:
-        return ""
-    return ("false", "true")[value] if isinstance(value, bool) else value if isinstance(value, str) else repr(value)
+def _no_blob(blob: Any) -> bytes:
+    raise TypeError("a blob is no input of predict_arrays(); append it and predict on the asset")
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
+
+
+def _cells(column: Typed) -> list[str]:
+    """The fields of a CSV file. A null is an empty one, a text is always quoted."""
+    if column.kind == "string":
+        ends = column.data.tolist()
+        cells = [_quoted(column.text[start:end].decode()) for start, end in zip(ends, ends[1:])]
+    elif column.kind == "bool":
+        cells = [("false", "true")[value] for value in column.data.tolist()]
+    else:
+        cells = ["" if value != value else repr(value) for value in column.data.tolist()]
+    return cells if column.valid is None else [cell if valid else "" for cell, valid in zip(cells, column.valid.tolist())]
 
 
 def _given(arguments: dict[str, Any]) -> dict[str, Any]:

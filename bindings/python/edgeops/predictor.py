@@ -9,11 +9,10 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Any, Optional, Union
 
-import numpy as np
-
 from . import _ffi
 from ._ffi import check, lib
 from ._handle import Handle
+from .columns import window_of
 from .errors import AgainError, ClosedError, Error, make_error
 from .query import value_of
 from .times import times_of
@@ -81,12 +80,13 @@ class Predictor(Handle):
     def predict(self, values: Any, times: Any = None) -> Outputs:
         """Predicts on one window and waits: name of an output -> its value, None when there was nothing to say.
 
-        values: [rows, inputs] numbers in the order of `inputs`, or [inputs] for a window of one row; NaN is null. times: rows
+        values: [rows, inputs] numbers in the order of `inputs`, or [inputs] for a window of one row; NaN, None and what is
+        masked is null; text, times and whole numbers that float64 does not have are refused. times: rows
         times, ascending, as Store.append() takes them; None, for a window of one row only: now. WorkerError (the workflow
         raised or died, or the model does not load); DeadlineError; InvalidError for a number that an input does not hold. Ctrl-C
         is KeyboardInterrupt at once, the answer is dropped.
         """
-        window = np.ascontiguousarray(values, np.float64)
+        window = window_of(values)
         if window.ndim == 1 and self.rows == 1:
             window = window.reshape(1, -1)
         if window.shape != (self.rows, len(self.inputs)):

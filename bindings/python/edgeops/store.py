@@ -216,9 +216,9 @@ class Store(Reads, Labels, Datasets):
         values, qualities, seqs = {}, {}, None
         for name in table.columns:
             if isinstance(name, str) and name.endswith(":quality") and name[:-8] in table.columns:
-                qualities[name[:-8]] = table[name].to_numpy()
+                qualities[name[:-8]] = table[name]
             elif name == "seq" and not self._has_channel(asset, "seq"):
-                seqs = table[name].to_numpy()
+                seqs = table[name]
             else:
                 values[name] = table[name]
         return self.append(asset, table.index, values, seqs, qualities, verdicts)

@@ -75,7 +75,8 @@ def nanoseconds(time: TimeLike) -> int:
         return int(_exact(np.array(time))[0])
     if isinstance(time, datetime.datetime):
         return _moment(time)
-    raise TypeError(f"a time is an int of nanoseconds, datetime64, datetime or str, not {type(time).__name__}")
+    advice = "; np.datetime64(value) is its beginning, UTC" if isinstance(time, datetime.date) else ""
+    raise TypeError(f"a time is an int of nanoseconds, datetime64, datetime or str, not {type(time).__name__}{advice}")
 
 
 def _moment(time: datetime.datetime) -> int:
@@ -98,12 +99,28 @@ def _given(time: TimeLike) -> int:
     return nanoseconds(time)
 
 
+def _is_mixed(items: Any) -> bool:
+    """Whether NumPy would make one type of what is in a list: texts of ints, or one unit of several, which may wrap."""
+    kinds = set(map(type, items))
+    return len(kinds) > 1 or (kinds == {np.datetime64} and len({item.dtype for item in items}) > 1)
+
+
+def _all_there(given: Any, what: str) -> Any:
+    """Without a mask; a masked or missing one is refused."""
+    if isinstance(given, np.ma.MaskedArray):
+        if np.ma.getmaskarray(given).any():
+            raise ValueError(f"a {what} is masked; leave its row out")
+        return given.data
+    if hasattr(given, "isna") and hasattr(given, "to_numpy") and bool(np.any(given.isna())):
+        raise ValueError(f"a {what} is missing; leave its row out")
+    return given
+
+
 def times_of(times: Any) -> Times:
     """Times of any of these forms as int64[n], contiguous. TypeError, ValueError."""
-    if isinstance(times, np.ma.MaskedArray):
-        if np.ma.getmaskarray(times).any():
-            raise ValueError("a time is masked; leave its row out")
-        times = times.data
+    times = _all_there(times, "time")
+    if isinstance(times, (list, tuple)) and _is_mixed(times):
+        return np.fromiter(map(_given, times), np.int64, len(times))
     kind = getattr(times, "dtype", None)
     if getattr(kind, "tz", None) is not None:  # pandas: UTC comes out where a datetime64 dtype is asked for
         times = np.asarray(times, f"datetime64[{getattr(kind, 'unit', 'ns')}]")
@@ -129,9 +146,18 @@ def times_of(times: Any) -> Times:
 
 def numbers_of(given: Any, n: int, what: str) -> Times:
     """n whole numbers, such as seqs, as int64; floats are refused, since their fraction would be lost. TypeError, ValueError."""
-    array = np.asarray(given)
+    given = _all_there(given, what.rstrip("s"))
+    if isinstance(given, (list, tuple)) and any(isinstance(item, (bool, np.bool_)) for item in given):
+        raise TypeError(f"{what} are whole numbers, not bools")
+    number = getattr(getattr(given, "dtype", None), "numpy_dtype", None)  # of a nullable array of pandas
+    array = given.to_numpy(dtype=number) if isinstance(number, np.dtype) and number.kind in "iu" else np.asarray(given)
+    if isinstance(given, (list, tuple)) and given and all(isinstance(item, (int, np.integer)) for item in given):
+        if not _LEAST <= min(given) <= max(given) <= _GREATEST:
+            raise ValueError(f"{what} must be at most {_GREATEST} and at least {_LEAST}")
+        array = np.asarray([int(item) for item in given], np.int64)
     if array.dtype.kind not in "iu" and array.size:
-        raise TypeError(f"{what} are whole numbers, not {array.dtype}")
+        advice = "; np.asarray(values).astype(np.int64) cuts fractions off" if array.dtype.kind == "f" else ""
+        raise TypeError(f"{what} are whole numbers, not {array.dtype}{advice}")
     if array.ndim > 1 or (array.ndim == 1 and len(array) != n):
         raise ValueError(f"{what} have the shape {array.shape}, expected ({n},)")
     if array.dtype.kind == "u" and array.size and int(array.max()) > _GREATEST:
@@ -145,6 +171,9 @@ def from_seconds(seconds: Any) -> Times:
     A float64 of today is a multiple of 2^-22 s, 238 ns: that is as near as a time can be that once was such a float.
     ValueError for NaN, infinities and what is outside 1677 to 2262.
     """
+    seconds = _all_there(seconds, "time")
+    if isinstance(seconds, (list, tuple)) and any(isinstance(item, (bool, np.bool_)) for item in seconds):
+        raise TypeError("seconds are numbers, not bools")
     given = np.asarray(seconds)
     if given.dtype.kind not in "fiu" or given.dtype.itemsize > 8:
         raise TypeError(f"seconds are numbers, not {given.dtype}")

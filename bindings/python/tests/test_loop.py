@@ -456,6 +456,12 @@ def test_predictions_on_arrays(node, tmp_path):
     for bad in ({"x": [[1.0]]}, {"x": [1.0], "y": [1.0, 2.0]}, {}, {"time": [1]}):
         with pytest.raises(ValueError):
             node.predict_arrays(model, bad)
+    for bad in ({"x": np.array(["2026"], "datetime64[Y]")}, {"x": [1, "a"]}, {"x": [1j]}, {"x": [b"a"]}):
+        with pytest.raises((TypeError, ValueError)):
+            node.predict_arrays(model, bad)
+    rows, summary = node.predict_arrays(model, {"x": np.ma.array([1.5, 9.0, 0.25], mask=[0, 1, 0])})
+    assert [row["outputs"]["twice"] for row in rows] == [3.0, 0.5] and rows[1]["time"] == "1970-01-01T00:00:02Z"
+    assert summary["input"]["notes"] == ["1 rows have no value in any channel and are not taken"]
     with pytest.raises(ValueError):
         node.predict_arrays(model, {"x": x}, times=[1])
 

@@ -47,6 +47,28 @@ def test_what_is_no_time_is_refused(given, kind):
         times_of(given)
 
 
+@pytest.mark.parametrize("given, ns", [
+    (["2024-01-01", 5], [1704067200 * 10**9, 5]), ([np.datetime64("2024-01-01"), 5], [1704067200 * 10**9, 5]),
+    ([np.datetime64("1970-01-02"), np.datetime64(7, "ns")], [86400 * 10**9, 7]), ([5, np.uint64(2**63 - 1)], [5, 2**63 - 1]),
+    (np.array([5, "2024-01-01"], object), [5, 1704067200 * 10**9]), (np.arange(6, dtype=">i8")[::-2], [5, 3, 1]),
+    (np.asfortranarray(np.arange(6, dtype=np.uint16).reshape(2, 3))[1], [3, 4, 5]),
+])
+def test_each_time_of_a_mixed_list_goes_by_its_own_rule(given, ns):
+    assert times_of(given).tolist() == ns
+
+
+@pytest.mark.parametrize("given, words", [
+    ([True, 5], "not a bool"), ([5, 2.5], "from_seconds"), ([5, None], "not NoneType"),
+    ([np.datetime64("9999", "Y"), np.datetime64(7, "ns")], "outside 1677 to 2262"),
+    ([np.datetime64("2024-01-01"), datetime.datetime(2024, 1, 1)], "no time zone"),
+    ([datetime.date(2024, 1, 1)], r"np\.datetime64\(value\)"), ([np.datetime64("NaT"), 5], "NaT"),
+    (np.ma.array(["2024"], "datetime64[Y]", mask=[1]), "masked"), (np.float16([1]), "from_seconds"), ([2**70, 5], "outside 1677"),
+])
+def test_a_mixed_list_hides_no_time_that_is_none(given, words):
+    with pytest.raises((TypeError, ValueError), match=words):
+        times_of(given)
+
+
 def test_floats_are_refused_with_advice(store):
     with pytest.raises(TypeError, match="from_seconds"):
         store.append("a", [1.7e9], {"x": [1.0]})
@@ -98,12 +120,47 @@ def test_pandas_times():
         times_of(pandas.Series([pandas.Timestamp("2026-01-01", tz="UTC"), pandas.NaT]))
 
 
+@pytest.mark.parametrize("given, words", [
+    (np.ma.array([1, 2], mask=[0, 1]), "a seq is masked"), ([1, True], "not bools"), ([2**63, 1], "at most"), ([-2**63 - 1, 1], "at most"),
+    ([1.0, 2], "cuts fractions off"), (np.array([1, 2], "datetime64[s]"), "whole numbers"), ([None, 1], "whole numbers"),
+])
+def test_seqs_that_are_not_there_or_no_numbers_are_refused(given, words):
+    with pytest.raises((TypeError, ValueError), match=words):
+        numbers_of(given, 2, "seqs")
+
+
+def test_nullable_seqs_times_and_codes_of_pandas(store):
+    pandas = pytest.importorskip("pandas")
+    for kind in ("Int64", "UInt16"):
+        assert numbers_of(pandas.array([1, 2], kind), 2, "seqs").tolist() == [1, 2]
+        assert times_of(pandas.Series(pandas.array([1, 2], kind))).tolist() == [1, 2]
+        for call in (lambda given: numbers_of(given, 2, "seqs"), times_of):
+            with pytest.raises(ValueError, match="is missing; leave its row out"):
+                call(pandas.array([1, None], kind))
+    with pytest.raises(ValueError, match="missing"):
+        times_of(pandas.Series([pandas.Timestamp("2024-01-01"), None]))
+    with pytest.raises(ValueError, match="missing"):
+        from_seconds(pandas.array([1.5, None], "Float64"))
+    with pytest.raises(TypeError, match="not Period"):
+        times_of(pandas.period_range("2024", periods=2, freq="D"))
+    store.append("p", [1, 2, 3], {"x": [1.0, 2.0, 3.0], "y": [1.0, 2.0, 3.0]}, qualities={
+        "x": pandas.array([5, None, 7], "Int64"), "y": np.ma.array([5, 6, 7], mask=[0, 1, 0])})
+    for name in "xy":
+        assert store.read("p").quality[name].tolist() == [5, edgeops.NO_QUALITY, 7]
+
+
+def test_seconds_hide_no_bool_and_nothing_masked():
+    for bad in ([True, 1.5], np.ma.array([1.5], mask=[1]), np.array([1.5], np.longdouble), ["1.5"], [1j]):
+        with pytest.raises((TypeError, ValueError)):
+            from_seconds(bad)
+
+
 def test_seqs_and_codes_are_whole_numbers(store):
     assert numbers_of(7, 3, "seqs").tolist() == [7, 7, 7]
     for bad in ([0.2, 0.4], np.array([1.0, 2.0]), ["1", "2"], [True, False], [1], [[1, 2]], np.array([2**63, 0], np.uint64)):
         with pytest.raises((TypeError, ValueError)):
             store.append("a", [1, 2], {"x": [1.0, 2.0]}, seqs=bad)
-    for bad in ([0.5, 1], [-1, 0], [65536, 0], [1]):
+    for bad in ([0.5, 1], [-1, 0], [65536, 0], [1], [True, 1]):
         with pytest.raises((TypeError, ValueError)):
             store.append("a", [1, 2], {"x": [1.0, 2.0]}, qualities={"x": bad})
     assert store.assets() == []

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Values come in with their nulls or are refused, and what was read goes back in as it was."""
+import datetime
+import decimal
 import mmap
 
 import numpy as np
@@ -7,6 +9,7 @@ import pytest
 
 import edgeops
 from edgeops import Blob
+from edgeops.columns import window_of
 
 NAN_BITS = 0x7FF8000000000123
 
@@ -121,6 +124,52 @@ def test_values_that_no_channel_holds_are_refused(store, values):
     with pytest.raises((TypeError, ValueError)):
         store.append("a", [1, 2], {"x": values})
     assert store.assets() == []
+
+
+@pytest.mark.parametrize("values, words", [
+    ([np.longdouble("0.1"), 1.0], "float64 cannot hold"), ([np.datetime64("2026-01-01"), 1], r"edgeops\.nanoseconds"),
+    ([datetime.datetime(2026, 1, 1), None], r"edgeops\.nanoseconds"), ([datetime.timedelta(1), None], "of a unit"),
+    ([decimal.Decimal("0.1"), 1], "rounds it"), ([1j, 2], "two channels"), (np.array([1j, 2]), "two channels"),
+    (np.array(["2026", "2027"], "datetime64[Y]"), "times_of"), (np.array([1, 2], "timedelta64[s]"), "of a unit"),
+    (np.array([b"a", b"b"]), r"astype\(str\)"), (np.array([1, 2], np.longdouble), "rounds them"), ([True, 1], "mixes bool and int"),
+    ([[1, True], [1, 2]], "bools and numbers"), ([[2**53 + 1, 0.5], [1, 2]], "float64 cannot hold"),
+    ([np.array([2**64 - 1], np.uint64), np.array([0.5])], "float64 cannot hold"), ([np.array([True]), np.array([5])], "not bool"),
+    ([np.ma.array([1, 2], mask=[1, 0]), [3, 4]], "masked and some not"), ([["1", "2"], ["3", "4"]], "not <U1"),
+])
+def test_what_would_change_in_secret_is_refused_with_advice(store, values, words):
+    with pytest.raises((TypeError, ValueError), match=words):
+        store.append("a", [1, 2], {"x": values})
+    assert store.assets() == []
+
+
+def test_kinds_that_go_in_as_they_are(store):
+    store.append("k", [1, 2], {
+        "masked": [np.ma.array([1, 2], mask=[1, 1]), [3, 4]], "large": np.array([2**63, 1], ">u8"), "whole": [2**63, None],
+        "mixed": [1, 0.5], "flags": np.array([1, 0, 1], bool)[::2], "object": np.array([np.int8(3), None], object),
+        "half": np.float16([1.5, -0.0]), "texts": np.array(["\u00fc", ""]), "narrow": np.array([1, 2], ">f4")[::-1]})
+    table = store.read("k")
+    assert table.types == {"masked": "int64[2]", "large": "uint64", "whole": "uint64", "mixed": "float64", "flags": "bool",
+                           "object": "int64", "half": "float32", "texts": "string", "narrow": "float32"}
+    assert table.valid["masked"].tolist() == [False, True] and table["large"].tolist() == [2**63, 1]
+    assert table["half"].tolist() == [1.5, 0.0] and np.signbit(table["half"][1]) and table["narrow"].tolist() == [2.0, 1.0]
+    assert table["mixed"].tolist() == [1.0, 0.5] and table["texts"].tolist() == ["\u00fc", ""]
+
+
+def test_windows_are_exact():
+    nan = float("nan")
+    for given, wanted in (([1, 2.5], [1, 2.5]), ([None, True], [nan, 1]), (np.ma.array([1, 2], mask=[0, 1]), [1, nan]),
+                          (np.float16([1.5]), [1.5]), (np.array([2**63], np.uint64), [2.0**63]), (np.array([3, 4], ">i2"), [3, 4]),
+                          (np.asfortranarray([[1, 2], [3, 4]]), [[1, 2], [3, 4]])):
+        made = window_of(given)
+        assert made.dtype == np.float64 and made.flags.c_contiguous and np.array_equal(made, wanted, equal_nan=True)
+    for bad, words in (([2**53 + 1], "cannot hold"), (np.array([2**53 + 1]), "cannot hold"), (["1"], "text '1'"),
+                       (np.array(["2026"], "datetime64[s]"), "times_of"), ([1j], "two channels"), (np.array([1j]), "two channels"),
+                       ([decimal.Decimal(1)], "rounds it"), (np.array([1], np.longdouble), "rounds them"), ([np.longdouble("0.1")], "cannot hold")):
+        with pytest.raises((TypeError, ValueError), match=words):
+            window_of(bad)
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"a": pandas.array([1, None], "Int64"), "b": [1.5, 2]})
+    assert np.array_equal(window_of(frame), [[1, 1.5], [nan, 2]], equal_nan=True)
 
 
 def test_foreign_layouts_are_taken_as_what_they_say(store):
