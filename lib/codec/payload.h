@@ -59,6 +59,7 @@
  *  - with "list"."name", elements are channels by that member, a text or an integer: NAME with
  *    "value", the member with the value, else NAME.member for each. Elements of one asset and time
  *    become one sample.
+ *    A message that is an object with "name" and "value" is such an element itself.
  *  - with "list"."name": "", each element is a sample; those of one asset and time count up from
  *    the message's sequence number.
  *  - without "list": channels where all elements have a member id, name, tag or the like (tagname,

@@ -164,6 +164,14 @@ static edgeops_status take_list(eop_payload *p, const scope *outer, uint32_t lis
     return status;
 }
 
+/* A message that is itself what elements of its lists would be: {"tag": "T1", "value": 21.5}. */
+static bool is_element(const eop_payload *p, uint32_t object) {
+    const eop_list_config *list = &p->config.list;
+    return p->config.values_size == 0 && list->value[0] != '\0' && list->name != NULL &&
+           eop_tree_is_named(p, object, 0) &&
+           eop_tree_find_path(p, object, list->value, strlen(list->value)) != EOP_NOWHERE;
+}
+
 static edgeops_status take_values(eop_payload *p, const scope *s, uint32_t node) {
     if (p->nodes[node].token == EOP_TOKEN_ARRAY) {
         return take_list(p, s, node);
@@ -175,7 +183,7 @@ static edgeops_status take_values(eop_payload *p, const scope *s, uint32_t node)
         eop_tree_point(p, node);
         return eop_payload_refuse(p, EDGEOPS_E_INVALID, "it is an object, where a list belongs");
     }
-    return add_entry(p, s, node, EOP_UNNAMED);
+    return add_entry(p, s, node, is_element(p, node) ? 0 : EOP_UNNAMED);
 }
 
 /* The member with that path, else one that begins it; *used: bytes of its key. */

@@ -157,6 +157,10 @@ static uint32_t name_node(const eop_payload *p, uint32_t element, int by) {
     return good ? node : EOP_NOWHERE;
 }
 
+bool eop_tree_is_named(const eop_payload *p, uint32_t element, int by) {
+    return name_node(p, element, by) != EOP_NOWHERE;
+}
+
 /* The asset's name is made of it. */
 static bool names_asset(const eop_payload *p, const char *word) {
     for (size_t i = 0; i < p->config.asset_member_count; i++) {

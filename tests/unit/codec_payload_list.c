@@ -196,6 +196,23 @@ Test(codec_payload_list, elements_are_channels_by_the_member_that_names_them) {
           "t " T(1) "\"speed\":7} qualities 192");
 }
 
+Test(codec_payload_list, a_message_may_be_one_element) {
+    const char *config = "{\"asset\":\"{plc}\",\"list\":{\"name\":\"tag\",\"value\":\"value\","
+                         "\"quality\":\"q\"}}";
+    gives(config,
+          "{\"value\":21.5,\"unit\":\"C\",\"tag\":\"T1\",\"q\":192,\"time\":1,\"plc\":\"p\"}",
+          "p " T(1) "\"T1\":21.5} qualities 192");
+    gives(config,
+          "[{\"tag\":\"T1\",\"value\":1,\"time\":1,\"plc\":\"p\"},{\"tag\":\"T2\",\"value\":2,"
+          "\"time\":1,"
+          "\"plc\":\"p\"},{\"tag\":\"T1\",\"value\":3,\"time\":1,\"plc\":\"r\"}]",
+          "p " T(1) "\"T1\":1,\"T2\":2}\nr " T(1) "\"T1\":3}");
+    gives(config, "{\"value\":21.5,\"tag\":[1],\"time\":1,\"plc\":\"p\"}",
+          "p " T(1) "\"value\":21.5,\"tag.0\":1}");
+    gives(config, "{\"value\":null,\"tag\":\"T1\",\"time\":1,\"plc\":\"p\"}",
+          "byte 0: the sample has no values");
+}
+
 Test(codec_payload_list, a_place_never_stands_for_a_name) {
     const char *config =
         "{\"values\":\"vals\",\"quality\":\"qc\",\"new_channels\":\"ignore\","

@@ -76,6 +76,14 @@ Test(ingest_label_reader, members_have_other_names) {
     eop_label_reader_free(r);
 }
 
+Test(ingest_label_reader, a_member_names_the_asset) {
+    eop_label_reader *r = make("{\"topics\":[\"#\"],\"asset\":\"{2}/{meta.line}\"}");
+    expect(r, "{\"start\":1,\"label\":\"ok\",\"meta\":{\"line\":7}}",
+           "m7/7|1000000000|1000000000|ok||mqtt:line/plant/m7/labels;");
+    refuse(r, "{\"start\":1,\"label\":\"ok\"}", "meta.line");
+    eop_label_reader_free(r);
+}
+
 Test(ingest_label_reader, times_by_format_and_in_a_zone) {
     eop_label_reader *r =
         make("{\"topics\":[\"#\"],\"asset\":\"a\",\"time_format\":\"%d.%m.%Y %H:%M\","
