@@ -131,6 +131,9 @@ def test_moments_are_given_as_people_write_them(node, tmp_path):
     for given in ("2025-01-01T00:00:58", "20250101T000058Z", "2025-01-01 01:00:58+01", "1735689658", "20250101000058"):
         lines = node.run("data", "export", "seed", "--format", "jsonl", "--start", given, "--end", "2025-01-02").stdout
         assert [json.loads(line)["x"] for line in lines.splitlines()] == [58, 59], given
+    split = node.json("dataset", "create", "at-noon", "--asset", "seed", "--start", "20250101", "--split", "time:2025-01-01 00:00:40")
+    assert split["profile"]["subsets"] == {"train": 40, "test": 20, "validation": 0}
+    node.run("dataset", "rm", "at-noon")
     for unclear in ("2025", "1000", "yesterday", "2025-02-30"):
         done = node.run("data", "export", "seed", "--start", unclear, check=False)
         assert done.returncode == 2 and f"--start: '{unclear}' is not a time" in done.stderr

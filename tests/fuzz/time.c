@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "base/time.h"
+#include "codec/when.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -42,6 +43,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (eop_time_text(&time, NULL, NULL, text, size)) {
         read_again(time);
     }
+    char *moment = eop_strndup(text, size);
+    if (moment != NULL && eop_when(&time, moment, INT64_C(1772366400000000000))) {
+        read_again(time);
+    }
+    eop_free(moment);
     const char *first = size > 0 ? memchr(text, '\n', size) : NULL;
     size_t left = first != NULL ? size - (size_t)(first + 1 - text) : 0;
     const char *second = left > 0 ? memchr(first + 1, '\n', left) : NULL;

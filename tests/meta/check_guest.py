@@ -10,6 +10,7 @@ import sys
 THREADS = "use base/thread.h: helper threads block the host's signals"
 DESCRIPTORS = "use base/fd.h: 0 to 2 are the host's, open or closed"
 LOCALE = "use base/locale.h, base/str.h or codec/number.h: nothing depends on the host's locale"
+ZONES = "use codec/zone.h: the host's time zone plays no part, and TZ is not ours"
 ABORTS = "return an error: a guest does not end the host"
 CALLS = {
     "pthread_create": (THREADS, {"base/thread.c"}),
@@ -24,6 +25,7 @@ CALLS = {
         "strcasecmp", "strncasecmp", "strcoll", "strxfrm", "strftime", "strptime", "localeconv", "nl_langinfo",
         "strerror", "strerror_r", "strsignal", "strerrordesc_np", "mbstowcs", "wcstombs", "mbrtowc", "towlower",
         "towupper")},
+    **{name: (ZONES, set()) for name in ("tzset", "localtime", "localtime_r", "mktime", "timelocal", "ctime", "ctime_r")},
     **{name: (ABORTS, set()) for name in ("assert", "abort", "exit", "_exit", "quick_exit", "raise")},
     **{name: ("the host's process is not ours to change", set()) for name in (
         "setlocale", "chdir", "fchdir", "umask", "setenv", "putenv", "signal", "setrlimit", "fork", "vfork", "daemon",
