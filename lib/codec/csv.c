@@ -344,10 +344,10 @@ static edgeops_status refuse_byte(eop_csv_reader *r, uint8_t meaning) {
         break;
     }
     if (r->next_line != r->line) {
-        return eop_fail(EDGEOPS_E_INVALID, "csv",
-                        "%s:%llu: the quotes that open here reach to line %llu, where text is "
-                        "behind them; a quote inside a field is written \"\"",
-                        r->what, (unsigned long long)r->line, (unsigned long long)r->next_line);
+        return refuse(
+            r, EDGEOPS_E_INVALID,
+            "the quotes that open here reach over lines to one where text is behind them; "
+            "a quote inside a field is written \"\"");
     }
     return refuse(r, EDGEOPS_E_INVALID,
                   "text behind a closing quote; a quote inside a field is written \"\"");
@@ -698,11 +698,9 @@ static bool is_torn(const eop_csv_reader *r) {
 
 static edgeops_status check_record(eop_csv_reader *r) {
     if (is_torn(r)) {
-        return eop_fail(EDGEOPS_E_INVALID, "csv",
-                        "%s:%llu: quotes make one record of lines %llu to %llu, and each of them "
-                        "has as many fields as the first record; is there a quote too many?",
-                        r->what, (unsigned long long)r->line, (unsigned long long)r->line,
-                        (unsigned long long)r->next_line - 1);
+        return refuse(r, EDGEOPS_E_INVALID,
+                      "quotes make one record of lines that each have as many fields as the first "
+                      "record; is there a quote too many?");
     }
     r->width = r->width > 0 ? r->width : r->count;
     return give_fields(r);

@@ -33,9 +33,23 @@ static const char *width_hint(const eop_table_reader *s) {
     return hint != NULL ? hint + 2 : s->width_hint;
 }
 
+/* The record as it could be written: what is left out may be mended and read again. NULL: no memory. */
+static const eop_field *whole_text(eop_table_reader *s, eop_field *out) {
+    eop_buf_clear(&s->joined);
+    for (size_t i = 0; i < s->record.count; i++) {
+        const eop_field *f = &s->record.fields[i];
+        bool absent = f->size == 0 && f->kind != EOP_FIELD_QUOTED;
+        eop_buf_put(&s->joined, ",", i > 0 ? 1 : 0);
+        eop_csv_put(&s->joined, absent ? NULL : f->text, f->size, ',');
+    }
+    *out = (eop_field){s->joined.data, s->joined.size, EOP_FIELD_PLAIN};
+    return s->joined.failed || s->joined.data == NULL ? NULL : out;
+}
+
 static edgeops_status check_count(eop_table_reader *s) {
     const eop_record *r = &s->record;
     char hint[64];
+    eop_field text;
     bool fewer = r->count < s->column_count;
     if (fewer ? r->count >= least_fields(s) : eop_record_width(r) <= s->column_count) {
         if (!fewer && !s->said_extra) {
@@ -47,11 +61,12 @@ static edgeops_status check_count(eop_table_reader *s) {
         return EDGEOPS_OK;
     }
     if (!fewer && s->width_hint != NULL) {
-        return eop_table_bad(s, NULL, "too many fields", NULL, width_hint(s));
+        return eop_table_bad(s, NULL, "too many fields", whole_text(s, &text), width_hint(s));
     }
     (void)eop_snprintf(hint, sizeof hint, "%zu fields, the %s has %zu", r->count,
                        s->header != NULL ? "header" : "first row", s->column_count);
-    return eop_table_bad(s, NULL, fewer ? "too few fields" : "too many fields", NULL, hint);
+    return eop_table_bad(s, NULL, fewer ? "too few fields" : "too many fields",
+                         whole_text(s, &text), hint);
 }
 
 edgeops_status eop_table_check_record(eop_table_reader *s, bool *out) {

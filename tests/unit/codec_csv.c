@@ -147,8 +147,8 @@ Test(codec_csv, errors_tell_the_line) {
              "1:[a]\n2:[b]\nEDGEOPS_E_INVALID f:3: a line feed inside a field that is not quoted; "
              "the lines of this file end with a carriage return alone");
     READS_AS("\"a\nb\"c\n",
-             "EDGEOPS_E_INVALID f:1: the quotes that open here reach to line 2, where text is "
-             "behind them; a quote inside a field is written \"\"");
+             "EDGEOPS_E_INVALID f:1: the quotes that open here reach over lines to one where "
+             "text is behind them; a quote inside a field is written \"\"");
     READS_AS("a\0b\n", "EDGEOPS_E_INVALID f:1: a NUL byte; is this a text file?");
     READS_AS("\"a\0b\"\n", "EDGEOPS_E_INVALID f:1: a NUL byte; is this a text file?");
     READS_AS("a,\xff\n", "EDGEOPS_E_INVALID f:1: field 2 is not UTF-8; convert the file first");
