@@ -102,11 +102,18 @@ static edgeops_status hand_over(mqtt *m) {
     return EDGEOPS_OK;
 }
 
+/* Brokers have prefixes of their own beside $share, such as $queue/FILTER and $exclusive/FILTER. */
+static bool has_topic(const char *filter, const char *topic) {
+    const char *rest =
+        filter[0] == '$' && strncmp(filter, "$share/", 7) != 0 ? strchr(filter, '/') : NULL;
+    return eop_topic_matches(filter, topic) || (rest != NULL && eop_topic_matches(rest + 1, topic));
+}
+
 static bool is_asked_for(mqtt *m, const char *topic) {
     const eop_mqtt_config *config = m->config;
     for (size_t i = 0; i < config->topic_count; i++) {
         size_t at = (m->matched + i) % config->topic_count;
-        if (eop_topic_matches(config->topics[at].filter, topic)) {
+        if (has_topic(config->topics[at].filter, topic)) {
             m->matched = at;
             return true;
         }

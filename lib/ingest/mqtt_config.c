@@ -65,7 +65,7 @@ const char eop_mqtt_schema[] =
     "\"retain\":{\"type\":\"boolean\",\"default\":false}},\"description\":"
     "\"what the broker publishes when the connection breaks\"},"
     "\"retained\":{\"enum\":[\"take\",\"ignore\"],\"default\":\"take\",\"description\":"
-    "\"what to do with retained messages that come after subscribing\"},"
+    "\"retained messages that come after subscribing; take: each once\"},"
     "\"max_payload\":{\"type\":\"string\",\"default\":\"1MiB\",\"description\":"
     "\"at most 1MiB; a larger message is a dead letter, or, with version 5, dropped by the "
     "broker\"},"

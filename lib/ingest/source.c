@@ -287,11 +287,17 @@ static edgeops_status take_message(edgeops_source *source, const char *topic, co
     }
     came->untimed = eop_payload_arrived_count(source->payload);
     look_at_times(came, samples, n);
-    return append(source, samples, n, result);
+    status = append(source, samples, n, result);
+    if (status == EDGEOPS_OK && came->kept && result->duplicates == n) {
+        came->repeat = true;
+        result->duplicates = 0;
+    }
+    return status;
 }
 
-/* Under the gate. What has a time of its own the store knows when it comes again. What has none is
- * remembered by its topic, also when it came as it was published: the peer may keep it. */
+/* Under the gate. What has a time of its own the store knows when it comes again, unless it is too
+ * old for the store. What has none is remembered by its topic, also when it came as it was published:
+ * the peer may keep it. */
 static edgeops_status take_once(edgeops_source *source, const char *topic, const void *payload,
                                 size_t size, arrival *came, edgeops_append_result *result) {
     eop_seen seen;
@@ -301,7 +307,7 @@ static edgeops_status take_once(edgeops_source *source, const char *topic, const
         return EDGEOPS_OK;
     }
     edgeops_status status = take_message(source, topic, payload, size, came, result);
-    if (status == EDGEOPS_OK && came->untimed > 0) {
+    if (status == EDGEOPS_OK && (came->untimed > 0 || (came->kept && result->expired > 0))) {
         bool full = eop_source_memory_full(source->memory);
         eop_source_memory_note(source->memory, &seen, topic, payload, size);
         if (!full && eop_source_memory_full(source->memory)) {

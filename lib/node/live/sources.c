@@ -303,16 +303,23 @@ static bool is_enabled(const eop_source *s) {
     return eop_json_bool(s->record, "enabled", true);
 }
 
+static bool is_any(const eop_source *s) {
+    (void)s;
+    return true;
+}
+
+static bool is_running(const eop_source *s) {
+    return s->running;
+}
+
 /* Another source of this client id at this broker, which lets in only one of them at a time and
- * keeps one session for both. `enabled_only`: of those that are to run. */
-static edgeops_status check_client(const eop_source *s, bool enabled_only) {
+ * keeps one session for both. */
+static edgeops_status check_client(const eop_source *s, bool (*counts)(const eop_source *other)) {
     const edgeops_node *node = s->node;
     for (size_t i = 0; i < node->source_count; i++) {
         const eop_source *other = node->sources[i];
-        if (other == s || (enabled_only && !is_enabled(other))) {
-            continue;
-        }
-        char *client = eop_connection_shared(s->source, other->source);
+        char *client =
+            other != s && counts(other) ? eop_connection_shared(s->source, other->source) : NULL;
         if (client != NULL) {
             edgeops_status status = eop_fail(
                 EDGEOPS_E_EXISTS, "node",
@@ -326,22 +333,13 @@ static edgeops_status check_client(const eop_source *s, bool enabled_only) {
     return EDGEOPS_OK;
 }
 
-static bool others_run(const eop_source *s) {
-    for (size_t i = 0; i < s->node->source_count; i++) {
-        if (s->node->sources[i] != s && s->node->sources[i]->running) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static edgeops_status start_source(eop_source *s) {
     if (s->running || !s->node->started || !is_enabled(s)) {
         return EDGEOPS_OK;
     }
     edgeops_status status = s->source != NULL ? EDGEOPS_OK : open_source(s);
-    if (status == EDGEOPS_OK && others_run(s)) {
-        status = check_client(s, true);
+    if (status == EDGEOPS_OK) {
+        status = check_client(s, is_running);
     }
     if (status == EDGEOPS_OK) {
         status = edgeops_source_start(s->source);
@@ -472,7 +470,7 @@ edgeops_status eop_source_add(eop_source **out, edgeops_node *node, const char *
         status = open_source(s);
     }
     if (status == EDGEOPS_OK && fresh) {
-        status = check_client(s, false);
+        status = check_client(s, is_any);
     }
     if (status == EDGEOPS_OK) {
         status = eop_put_record(node, "source", name, s->record, true);
@@ -518,7 +516,7 @@ void eop_sources_asset_removed(edgeops_node *node, const char *asset) {
 
 edgeops_status eop_source_enable(eop_source *s, bool enable) {
     if (enable && !is_enabled(s)) {
-        edgeops_status status = check_client(s, true);
+        edgeops_status status = check_client(s, is_enabled);
         if (status != EDGEOPS_OK) {
             return status;
         }
