@@ -63,7 +63,13 @@ edgeops_status eop_table_bad_cell(eop_table_reader *s, const char *column, edgeo
         (void)snprintf(reason, sizeof reason, "not %s %s%s", eop_type_article(type),
                        eop_type_text(name, type, length), length > 1 ? ", such as [1,2]" : "");
     }
-    if (type != EDGEOPS_TYPE_STRING && length == 1) {
+    if (type == EDGEOPS_TYPE_FLOAT64 && length == 1 &&
+        eop_rules_type(NULL, field->text, field->size) == EDGEOPS_TYPE_INT64) {
+        (void)snprintf(hint, sizeof hint,
+                       ", which has 53 bits: --column %.80s=int64, or =string if these are not "
+                       "numbers",
+                       column);
+    } else if (type != EDGEOPS_TYPE_STRING && length == 1) {
         (void)snprintf(hint, sizeof hint,
                        "; if it means no value: --null '%.*s'; if the column has texts: --column "
                        "%.80s=string; to leave such rows out: --bad-rows skip",

@@ -124,7 +124,6 @@ typedef struct eop_long_channel {
 typedef struct eop_found {
     size_t numbers;
     size_t integers; /* of the numbers */
-    size_t wide;     /* of the integers: float64 does not hold them */
     size_t dates;    /* of the integers: they look like dates */
     size_t bools;
     size_t texts;
@@ -280,7 +279,7 @@ edgeops_status eop_table_skip_below(eop_table_reader *s);
 edgeops_status eop_table_find_types(eop_table_reader *s);
 /* Channels of columns that came since. JSON lines. */
 edgeops_status eop_table_set_channels(eop_table_reader *s);
-/* What a field is; INT64 only where float64 does not hold it. *length: of an array. */
+/* What a field is; all numbers are FLOAT64. *length: of an array. */
 edgeops_type eop_table_field_type(const eop_table_reader *s, const eop_rules *rules,
                                   const eop_field *field, uint32_t *length);
 /* Adds a field to what a channel's values are. */

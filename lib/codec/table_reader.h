@@ -104,7 +104,7 @@ typedef struct eop_table_reader eop_table_reader;
 /** Reads the header and the first rows. A channel's type is, in this order, the one in `columns`,
  * the one behind its name in the header (column_name.h), the one that the asset has decided
  * (on_known), or found from the first rows, words for null aside: numbers are float64 (as in JSON
- * messages; int64 where float64 does not hold one), "true" and "false" bool, all else string; a
+ * messages), "true" and "false" bool, all else string; a
  * channel without a value there gets the type of its first one. The columns of time, sequence,
  * label, group and those in the asset's name are not channels unless `columns` lists them. Without a
  * column "time" one whose name says so and whose first rows are times is taken. Repeated names get a

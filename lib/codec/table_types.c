@@ -20,11 +20,6 @@ static uint32_t array_length(const char *text, size_t size) {
     return n;
 }
 
-static bool is_wide(const char *text, size_t size) {
-    edgeops_value value = {0};
-    return !eop_rules_value(NULL, &value, EDGEOPS_TYPE_FLOAT64, text, size);
-}
-
 edgeops_type eop_table_field_type(const eop_table_reader *s, const eop_rules *rules,
                                   const eop_field *field, uint32_t *length) {
     *length = 1;
@@ -41,8 +36,7 @@ edgeops_type eop_table_field_type(const eop_table_reader *s, const eop_rules *ru
     }
     edgeops_type type = eop_rules_type(s->is_json && s->json_rules != NULL ? s->json_rules : rules,
                                        field->text, field->size);
-    return type == EDGEOPS_TYPE_INT64 && !is_wide(field->text, field->size) ? EDGEOPS_TYPE_FLOAT64
-                                                                            : type;
+    return type == EDGEOPS_TYPE_INT64 ? EDGEOPS_TYPE_FLOAT64 : type;
 }
 
 static bool is_date(const eop_field *f) {
@@ -58,11 +52,6 @@ void eop_table_see(const eop_table_reader *s, eop_found *f, const eop_rules *rul
     switch (eop_table_field_type(s, rules, field, &length)) {
     case EDGEOPS_TYPE_NULL:
         f->nulls++;
-        break;
-    case EDGEOPS_TYPE_INT64:
-        f->wide++;
-        f->integers++;
-        f->numbers++;
         break;
     case EDGEOPS_TYPE_FLOAT64:
         if (length > 1 || (s->is_json && field->text[0] == '[')) {
@@ -91,7 +80,6 @@ static const char *why_of(const eop_found *f) {
            : f->bools > 0 && f->numbers > 0 ? "found: numbers and bools"
            : f->bools > 0                   ? "found: true and false"
            : f->arrays > 0                  ? "found: arrays of numbers"
-           : f->wide > 0                    ? "found: whole numbers beyond 2^53"
            : f->numbers > 0                 ? "found: all values are numbers"
                                             : "no value in the first rows";
 }
@@ -113,7 +101,7 @@ static edgeops_type type_of(const eop_found *f, uint32_t *length) {
     if (f->bools > 0) {
         return EDGEOPS_TYPE_BOOL;
     }
-    return f->wide > 0 && f->integers == f->numbers ? EDGEOPS_TYPE_INT64 : EDGEOPS_TYPE_FLOAT64;
+    return EDGEOPS_TYPE_FLOAT64;
 }
 
 /* -- columns -- */

@@ -117,7 +117,7 @@ Test(codec_table_long, json_lines_by_the_same_rules) {
     eop_table_options o = as_json();
     table_open("{\"time\":1,\"x\":1,\"id\":\"007\",\"ok\":true}\n"
                "{\"time\":1,\"x\":null,\"id\":\"\"}\n"
-               "{\"time\":2,\"x\":\"NA\",\"n\":9007199254740993}\n"
+               "{\"time\":2,\"x\":\"NA\",\"n:int64\":9007199254740993}\n"
                "{\"time\":3,\"x\":\"NA\"}\n{\"time\":\"soon\",\"x\":1}\n{\"x\":1}\n{}\n",
                &o);
     table_expect("a 1.0 x=1 id='007' ok=true\na 1.1 id=''\na 2.0 n=9007199254740993\n"

@@ -107,10 +107,14 @@ Test(codec_table_types, each_asset_is_asked_for_its_own) {
     cr_expect_str_eq(table_rows(), "a 1.0 id='7'\nb 1.0 id=7\nbad\na 2.0 id='x'\n");
 }
 
-Test(codec_table_types, values_beyond_float64_stay_whole) {
+Test(codec_table_types, values_beyond_float64_need_a_type) {
     eop_table_options o = table_options();
+    eop_table_row row;
     table_open("time,n\n1,9007199254740993\n2,5\n", &o);
-    table_type("n", "int64", "beyond 2^53");
+    cr_assert_eq(eop_table_reader_next(table, &row), EDGEOPS_E_INVALID);
+    cr_expect_not_null(strstr(edgeops_error_last()->message, "'9007199254740993'"));
+    cr_expect_not_null(strstr(edgeops_error_last()->message, "--column n=int64"));
+    table_open("time,n:int64\n1,9007199254740993\n2,5\n", &o);
     table_expect("a 1.0 n=9007199254740993\na 2.0 n=5\n");
 }
 
