@@ -57,6 +57,13 @@ typedef struct edgeops_hld_host {
     /** Since minor 3. From now on the peer keeps things for this source; durable when it returns
      * EDGEOPS_OK. EDGEOPS_E_IO: not noted, try again later and subscribe to nothing before. */
     edgeops_status (*begun)(void *self);
+    /** Since minor 3. Reports a piece of the input that the driver could not read, such as a row of a
+     * file: counted, a dead letter.
+     *
+     *  @param topic   where it came from, such as the file
+     *  @param reason  one line */
+    void (*refused)(void *self, const char *topic, const void *payload, size_t size,
+                    edgeops_time arrived, const char *reason);
 } edgeops_hld_host;
 
 /** What a driver offers. Static, immutable. Members marked optional may be NULL. */

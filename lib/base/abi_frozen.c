@@ -232,6 +232,7 @@ AT(hld_host, kept, 64);
 AT(hld_host, stray, 72);
 AT(hld_host, fresh, 80);
 AT(hld_host, begun, 88);
+AT(hld_host, refused, 96);
 
 GROWS(hld_driver, 88);
 AT(hld_driver, struct_size, 0);

@@ -8,7 +8,6 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,6 +15,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/locale.h"
 #include "base/memory.h"
 #include "base/thread.h"
 #include "base/time.h"
@@ -58,6 +58,7 @@ typedef struct replay {
     edgeops_time previous;  /* of the row before */
     edgeops_duration begun; /* monotonic: when first_time was due */
     uint64_t rows;
+    uint64_t bad;   /* that were left out */
     uint64_t paced; /* rows since `begun` */
 } replay;
 
@@ -140,7 +141,30 @@ static void close_file(replay *r) {
     r->has_row = false;
     r->placed = false;
     r->shift = 0;
-    r->rows = 0;
+    r->rows = r->bad = 0;
+}
+
+/* A row that is left out: a dead letter. */
+static void on_bad(uint64_t line, const char *column, const char *reason, const char *text,
+                   size_t size, void *user_data) {
+    replay *r = user_data;
+    char said[256];
+    (void)eop_snprintf(said, sizeof(said), "line %" PRIu64 "%s%.80s%s: %.120s", line,
+                       column != NULL ? ", column '" : "", column != NULL ? column : "",
+                       column != NULL ? "'" : "", reason);
+    r->bad++;
+    r->host->refused(r->host->self, r->path, text != NULL ? text : "", text != NULL ? size : 0,
+                     r->host->now(r->host->self), said);
+}
+
+/* What the reader would have a person look at. */
+static void tell_warnings(const replay *r) {
+    eop_json *report = eop_table_reader_report(r->samples);
+    const eop_json *warnings = eop_json_get(report, "warnings");
+    for (const eop_json *w = eop_json_first(warnings); w != NULL; w = eop_json_next(w)) {
+        r->host->log(r->host->self, 1, eop_json_text(w));
+    }
+    eop_json_free(report);
 }
 
 static edgeops_status open_file(replay *r) {
@@ -151,7 +175,11 @@ static edgeops_status open_file(replay *r) {
     if (!r->starts) {
         r->table.options.start = r->host->now(r->host->self); /* where the file has no times */
     }
-    return eop_table_reader_open(&r->samples, r->fd, &r->table.options);
+    edgeops_status status = eop_table_reader_open(&r->samples, r->fd, &r->table.options);
+    if (status == EDGEOPS_OK) {
+        tell_warnings(r);
+    }
+    return status;
 }
 
 /* Sends the row that was read. OK; E_CLOSED: stop now; E_LIMIT and the like: the host stops us. */
@@ -187,8 +215,13 @@ static edgeops_status play(replay *r) {
 }
 
 static void report_end(replay *r) {
-    char detail[160];
-    snprintf(detail, sizeof(detail), "%" PRIu64 " rows of '%.100s' played", r->rows, r->path);
+    char detail[200];
+    char left[48] = "";
+    if (r->bad > 0) {
+        (void)eop_snprintf(left, sizeof(left), ", %" PRIu64 " left out", r->bad);
+    }
+    (void)eop_snprintf(detail, sizeof(detail), "%" PRIu64 " rows of '%.100s' played%s", r->rows,
+                       r->path, left);
     r->host->state(r->host->self, EDGEOPS_DONE, detail);
 }
 
@@ -305,6 +338,8 @@ static edgeops_status take_config(replay *r) {
     o->format = strcmp(eop_json_string(r->config, "format", "csv"), "jsonl") == 0
                     ? EOP_TABLE_JSON_LINES
                     : EOP_TABLE_CSV;
+    o->on_bad = on_bad;
+    o->user_data = r;
     o->time_optional = eop_json_bool(r->config, "time_optional", false);
     r->starts = eop_json_get(r->config, "start") != NULL;
     if (o->time_column == NULL && !r->starts) {

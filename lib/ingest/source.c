@@ -371,18 +371,24 @@ static edgeops_status host_kept(void *self, const char *topic, const void *paylo
     return take(self, topic, payload, size, &came);
 }
 
-static void host_stray(void *self, const char *topic, const void *payload, size_t size,
-                       edgeops_time arrived, const char *reason) {
+static void host_refused(void *self, const char *topic, const void *payload, size_t size,
+                         edgeops_time arrived, const char *reason) {
     edgeops_source *source = self;
     const edgeops_append_result nothing = EDGEOPS_APPEND_RESULT_INIT;
     const arrival came = {.at = arrived};
     char text[DETAIL];
     copy_text(text, reason);
     count(source, size, &nothing, &came, true);
+    tell_dead(source, topic, text, payload, size, arrived);
+}
+
+static void host_stray(void *self, const char *topic, const void *payload, size_t size,
+                       edgeops_time arrived, const char *reason) {
+    edgeops_source *source = self;
     pthread_mutex_lock(&source->lock);
     source->stats.unmatched++;
     pthread_mutex_unlock(&source->lock);
-    tell_dead(source, topic, text, payload, size, arrived);
+    host_refused(self, topic, payload, size, arrived, reason);
 }
 
 static int host_fresh(void *self) {
@@ -596,6 +602,7 @@ static edgeops_status source_init(edgeops_source *source, eop_json *config) {
         .stray = host_stray,
         .fresh = host_fresh,
         .begun = host_begun,
+        .refused = host_refused,
     };
     edgeops_status status =
         eop_source_payload_open(&source->payload, &source->max_payload, source->driver, config);

@@ -137,6 +137,7 @@ edgeops_status edgeops_source_check(const char *driver_name, const char *config_
         .stray = ignore_stray,
         .fresh = ignore_fresh,
         .begun = ignore_begun,
+        .refused = ignore_stray,
     };
     const edgeops_hld_driver *driver = eop_driver_find(driver_name);
     eop_json *json = NULL;

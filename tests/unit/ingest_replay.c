@@ -94,6 +94,39 @@ Test(ingest_replay, reads_gzip) {
     expect_three();
 }
 
+Test(ingest_replay, takes_the_options_of_all_readers) {
+    write_text("logger 7\ntime;who;x\n24.10.2026 23:30:00;ann;1,5\n24.10.2026 23:45:00;ann;-999\n"
+               "24.10.2026 23:50:00;ann;2,5\n");
+    start(", \"separator\": \";\", \"decimal\": \",\", \"skip_rows\": 1, \"null\": [\"-999\"], "
+          "\"time_format\": \"%d.%m.%Y %H:%M:%S\", \"time_zone\": \"+02:00\", \"speed\": 0");
+    cr_assert(test_run_state(ctx, source, EDGEOPS_SOURCE_DONE));
+    cr_expect_eq(c.samples[0].value, 1.5);
+    cr_expect_eq(c.samples[0].time, 1792877400 * EDGEOPS_SECOND);
+}
+
+Test(ingest_replay, json_lines_are_played) {
+    write_text(
+        "{\"time\": 1, \"who\": \"ann\", \"x\": 4}\n{\"time\": 2, \"who\": \"bob\", \"x\": 5}\n");
+    start(", \"format\": \"jsonl\", \"speed\": 0");
+    cr_assert(test_run_state(ctx, source, EDGEOPS_SOURCE_DONE));
+    cr_assert_eq(collector_count(&c), 2);
+    cr_expect_str_eq(c.samples[1].asset, "watch/bob");
+    cr_expect_eq(c.samples[1].value, 5);
+}
+
+Test(ingest_replay, bad_rows_are_dead_letters_on_request) {
+    edgeops_source_stats stats = EDGEOPS_SOURCE_STATS_INIT;
+    write_text("time,who,x\n1,ann,1\n2,ann,hot\n3,ann,3\n");
+    start(", \"columns\": {\"x\": {\"type\": \"float64\"}}, \"bad_rows\": \"skip\", \"speed\": 0");
+    cr_assert(test_run_state(ctx, source, EDGEOPS_SOURCE_DONE));
+    edgeops_source_get_stats(&stats, source);
+    cr_expect_eq(stats.dead, 1);
+    cr_expect_eq(stats.unmatched, 0);
+    cr_expect_not_null(strstr(stats.detail, "2 rows"), "%s", stats.detail);
+    cr_expect_not_null(strstr(stats.detail, "1 left out"), "%s", stats.detail);
+    cr_expect_eq(collector_count(&c), 2);
+}
+
 Test(ingest_replay, keeps_the_pace) {
     write_text("time,who,x\n0,a,1\n100,a,2\n200,a,3\n300,a,4\n");
     edgeops_duration begin = eop_monotonic();
