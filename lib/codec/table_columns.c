@@ -213,9 +213,14 @@ static void link_quality(eop_table_reader *s, size_t first) {
 
 /* -- the header -- */
 
-static edgeops_status given_names(eop_table_reader *s, size_t count) {
+static edgeops_status given_names(eop_table_reader *s, const eop_record *r) {
     const eop_table_options *o = &s->options;
     char place[32];
+    size_t count = r->count;
+    /* A separator at the end of each record makes no column. */
+    if (o->name_count > 0 && o->name_count < count && o->name_count >= eop_record_width(r)) {
+        count = o->name_count;
+    }
     if (o->name_count > 0 && o->name_count != count) {
         return eop_fail(EDGEOPS_E_INVALID, "table", "%s: %zu names are given for %zu columns",
                         s->what, o->name_count, count);
@@ -247,10 +252,11 @@ static edgeops_status csv_header(eop_table_reader *s) {
     }
     s->header_line = r->line;
     if (s->options.no_header || s->options.name_count > 0) {
-        status = given_names(s, r->count);
-    }
-    for (size_t i = 0; s->column_count < r->count && status == EDGEOPS_OK; i++) {
-        status = add_column(s, &r->fields[i]);
+        status = given_names(s, r);
+    } else {
+        for (size_t i = 0; i < r->count && status == EDGEOPS_OK; i++) {
+            status = add_column(s, &r->fields[i]);
+        }
     }
     if (!s->options.no_header) {
         s->header = s->first; /* which is also asked for what it looks like */

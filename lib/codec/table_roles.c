@@ -161,7 +161,12 @@ static edgeops_status take_pattern(eop_table_reader *s, size_t i) {
     const char *channel = NULL;
     size_t asset_size = 0, channel_size = 0;
     eop_reader_column *c = &s->columns[i];
-    if (c->role != EOP_ROLE_CHANNEL || c->nameless || c->part != NULL) {
+    if (c->role != EOP_ROLE_CHANNEL || c->part != NULL) {
+        return EDGEOPS_OK;
+    }
+    if (c->nameless) {
+        c->role = EOP_ROLE_SKIP;
+        eop_report_note(s->report, "the column without a name in place %zu is left out", i + 1);
         return EDGEOPS_OK;
     }
     if (!match_pattern(pattern, c->name, &asset, &asset_size, &channel, &channel_size)) {

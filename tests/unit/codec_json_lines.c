@@ -130,7 +130,7 @@ Test(codec_json_lines, sizes) {
             eop_buf data = {0};
             eop_buf_puts(&data, array ? "[{\"a\":1},{\"t\":\"" : "{\"a\":1}\n{\"t\":\"");
             for (size_t k = 0; k < sizes[i]; k++) {
-                eop_buf_put(&data, "xyz" + k % 3, 1);
+                eop_buf_put(&data, &"xyz"[k % 3], 1);
             }
             eop_buf_puts(&data, array ? "\"},{\"a\":2}]" : "\"}\n{\"a\":2}\n");
             char *got = dump(data.data, data.size);
