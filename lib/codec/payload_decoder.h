@@ -104,6 +104,21 @@ struct eop_payload {
     size_t entry_capacity;
 };
 
+/* A place in a list as the level of a path; returns its size. */
+#define EOP_PLACE_BYTES 10
+static inline size_t eop_payload_place(char out[EOP_PLACE_BYTES], uint32_t place) {
+    char digits[EOP_PLACE_BYTES];
+    size_t n = 0;
+    do {
+        digits[n++] = (char)('0' + place % 10);
+        place /= 10;
+    } while (place > 0);
+    for (size_t i = 0; i < n; i++) {
+        out[i] = digits[n - 1 - i];
+    }
+    return n;
+}
+
 /* Refuses a message: "byte 17, member 'a.b': ..." */
 EOP_PRINTF(3, 4)
 edgeops_status eop_payload_refuse(const eop_payload *p, edgeops_status code, const char *format,

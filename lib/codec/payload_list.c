@@ -3,7 +3,6 @@
  * member may come behind what it is about; payload_entries.c finds what is a sample, or a part of
  * one; here entries of one asset and time become a sample, with their values. Elements of lists go
  * by the member that names them, never by place. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -117,12 +116,12 @@ static edgeops_status put_list(eop_payload *p, uint32_t list, size_t path) {
     edgeops_status status = check_list(p, list, path, by);
     for (uint32_t c = list + 1; status == EDGEOPS_OK && c < eop_tree_next(p, list);
          c = eop_tree_next(p, c)) {
-        char index[16];
+        char index[EOP_PLACE_BYTES];
         if (by >= 0) {
             status = put_element(p, c, by, path);
             continue;
         }
-        size_t size = (size_t)snprintf(index, sizeof(index), "%u", (unsigned)place++);
+        size_t size = eop_payload_place(index, place++);
         status = put_value(p, c, join(p, path, index, size));
     }
     return status;

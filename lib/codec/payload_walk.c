@@ -524,7 +524,6 @@ EOP_INLINE edgeops_status take_time(eop_payload *p, eop_token token, edgeops_tim
 
 static edgeops_status take_scalar(eop_payload *p, const eop_member *m, eop_token token,
                                   sample_state *state) {
-    edgeops_sample *sample = &p->samples[p->sample_count];
     if (m == NULL) {
         return EDGEOPS_OK;
     }
@@ -532,9 +531,9 @@ static edgeops_status take_scalar(eop_payload *p, const eop_member *m, eop_token
     case EOP_MEMBER_CHANNEL:
         return put_channel(p, m, token);
     case EOP_MEMBER_TIME:
-        return take_time(p, token, &sample->time, &state->timed);
+        return take_time(p, token, &p->samples[p->sample_count].time, &state->timed);
     case EOP_MEMBER_SEQ:
-        return eop_payload_read_seq(p, token, &sample->seq, &state->numbered);
+        return eop_payload_read_seq(p, token, &p->samples[p->sample_count].seq, &state->numbered);
     case EOP_MEMBER_ASSET: {
         size_t used = p->text_used;
         edgeops_status status = eop_payload_read_part(p, token, &p->parts[m->part]);
@@ -589,7 +588,7 @@ static edgeops_status take_members(eop_payload *p, sample_state *state) {
     p->nests[0] = (eop_nest){0};
     while (status == EDGEOPS_OK && p->depth > 0) {
         eop_nest *at = &p->nests[p->depth - 1];
-        char index[16];
+        char index[EOP_PLACE_BYTES];
         const char *key = index;
         size_t key_size = 0;
         eop_token token = eop_reader_next(&p->reader);
@@ -601,7 +600,7 @@ static edgeops_status take_members(eop_payload *p, sample_state *state) {
             return eop_payload_refuse_json(p);
         }
         if (at->array) {
-            key_size = (size_t)snprintf(index, sizeof(index), "%u", (unsigned)at->index++);
+            key_size = eop_payload_place(index, at->index++);
         } else {
             if (!eop_payload_text(p, &key, &key_size)) {
                 return eop_fail_nomem("payload");
@@ -674,7 +673,8 @@ static edgeops_status take_sample(eop_payload *p, bool in_array) {
     if (status == EDGEOPS_OK) {
         status = take_members(p, &state);
     }
-    if (status == EDGEOPS_OK) {
+    bool plain = !p->config.has_qualities && p->value_count > first;
+    if (status == EDGEOPS_OK && !plain) {
         status = eop_payload_end(p, first, start);
     }
     if (status == EDGEOPS_OK && !state.timed) {

@@ -128,9 +128,9 @@ def test_a_message_without_its_time_is_refused_or_counted(field, options, dead, 
 
 
 def test_texts_for_numbers_and_local_times(field):
-    config = {"payload": {"channels": {"f": {}, "i": {"type": "int64"}, "b": {"type": "bool"}}, "null": ["kaputt"]}}
+    config = {"payload": {"channels": {"f": {}, "i": {"type": "int64"}, "b": {"type": "bool"}}}}
     field.add("s", "--topic", "a", "--time-zone", "Europe/Vienna", "--time-format", "%d.%m.%Y %H:%M:%S", "--decimal", ",",
-              "--config", json.dumps(config))
+              "--null", "kaputt", "--config", json.dumps(config))
     field.send("s", "a", {"time": "01.07.2024 12:00:00", "f": "1234,5", "i": "12", "b": "true"},
                {"time": "01.12.2024 12:00:00", "f": "kaputt", "i": "NA", "b": 1},
                {"time": "01.12.2024 12:00:01", "f": "warm"}, {"time": "2024-12-01", "f": 1})
