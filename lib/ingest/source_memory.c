@@ -250,8 +250,8 @@ edgeops_status eop_source_memory_new(eop_source_memory **out, const char *path) 
         return eop_fail_nomem("source");
     }
     memory->fd = -1;
-    memory->path = path != NULL ? eop_strdup(path) : NULL;
-    return path == NULL || memory->path != NULL ? EDGEOPS_OK : eop_fail_nomem("source");
+    /* The host may be in another folder when it is needed. */
+    return path != NULL ? eop_path_absolute(&memory->path, path) : EDGEOPS_OK;
 }
 
 void eop_source_memory_free(eop_source_memory *memory) {

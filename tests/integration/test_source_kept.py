@@ -332,6 +332,20 @@ def test_two_sources_of_one_client_id_are_refused(world, tmp_path):
     assert "client id 'press-1'" in failed["detail"] and ("'second'" in failed["detail"] or "'third'" in failed["detail"])
 
 
+@pytest.mark.parametrize("version", ["3.1.1", "5"])
+def test_another_node_with_the_client_id_is_named(world, tmp_path, version):
+    node, new_broker = world
+    broker = new_broker()
+    with Node(tmp_path, "other") as other:
+        other.run("node", "init")
+        other.serve()
+        for one in (node, other):
+            add(one, broker, "--client-id", "press-1", version=version, wait=False)
+        for one in (node, other):
+            wait_until(lambda: "client id 'press-1'" in " ".join([shown(one)["detail"], *shown(one)["warnings"]]), 40, "the word")
+            assert "client id 'press-1'" in one.run("source", "ls").stdout
+
+
 # -- what cannot be right --
 
 

@@ -7,12 +7,14 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/error.h"
 #include "base/time.h"
 #include "edgeops/ingest.h"
 #include "ingest/mqtt_link.h"
@@ -69,6 +71,21 @@ static void on_state(edgeops_status reason, const char *detail, uint64_t generat
     pthread_mutex_unlock(&h.mutex);
 }
 
+/* What on_session gives, one after the other; 0: there is none. */
+static atomic_int verdicts[4];
+static atomic_size_t judged;
+static atomic_bool resumed_first;
+
+static edgeops_status on_session(bool resumed, void *user_data) {
+    (void)user_data;
+    size_t i = atomic_fetch_add(&judged, 1);
+    if (i == 0) {
+        atomic_store(&resumed_first, resumed);
+    }
+    int verdict = i < 4 ? atomic_load(&verdicts[i]) : 0;
+    return verdict < 0 ? eop_fail(verdict, "test", "not noted") : (edgeops_status)verdict;
+}
+
 static void on_message(const char *topic, const void *payload, size_t size, bool retained,
                        void *user_data) {
     (void)user_data;
@@ -112,7 +129,12 @@ static void named(const char *host, const fake_script *script, const char *topic
     cr_assert_eq(eop_mqtt_config_new(&config, text, false), EDGEOPS_OK, "%s",
                  edgeops_error_last()->message);
     eop_mqtt_link_options options = {
-        .config = config, .client_id_suffix = "", .handler = &handler, .on_state = on_state};
+        .config = config,
+        .client_id_suffix = "",
+        .handler = &handler,
+        .on_state = on_state,
+        .on_session = on_session,
+    };
     cr_assert_eq(eop_mqtt_link_start(&link_, &options), EDGEOPS_OK);
 }
 
@@ -141,6 +163,56 @@ static void pause_ms(long ms) {
 
 static const fake_script plain = {0};
 #define V5 ", \"version\": \"5\", \"client_id\": \"line-3\""
+
+/* -- whose session it is -- */
+
+/* The broker is asked to drop it, with a connection that subscribes to nothing. */
+static void drops_a_session(const char *more) {
+    fake_script script = {.session = true};
+    atomic_store(&verdicts[0], EDGEOPS_DONE);
+    start(&script, "\"a\", \"b\"", more);
+    WAIT_FOR(now_heard().up);
+    fake_seen seen = fake_broker_seen(broker);
+    cr_expect(atomic_load(&resumed_first));
+    cr_expect_eq(atomic_load(&judged), 2);
+    cr_expect_eq(seen.connects, 3);
+    cr_expect_eq(seen.subscribes, 2);
+    cr_expect_eq(now_heard().downs, 0, "nothing was lost");
+    fake_broker_hang_up(broker, false);
+    WAIT_FOR(now_heard().ups == 2);
+    cr_expect_eq(fake_broker_seen(broker).connects, 4, "from then on it is ours");
+}
+
+Test(ingest_mqtt_link, session_of_another_is_dropped) {
+    drops_a_session("");
+}
+
+Test(ingest_mqtt_link, session_of_another_is_dropped_v5) {
+    drops_a_session(V5);
+}
+
+Test(ingest_mqtt_link, session_that_cannot_be_noted_is_not_subscribed_to) {
+    atomic_store(&verdicts[0], EDGEOPS_E_IO);
+    atomic_store(&verdicts[1], EDGEOPS_E_IO);
+    start(&plain, "\"a\"", "");
+    WAIT_FOR(now_heard().downs == 2);
+    cr_expect_eq(fake_broker_seen(broker).subscribes, 0);
+    cr_expect_eq(now_heard().reason, EDGEOPS_E_IO);
+    cr_expect_not_null(strstr(now_heard().detail, "not noted"));
+    WAIT_FOR(now_heard().up);
+    cr_expect_eq(fake_broker_seen(broker).subscribes, 1);
+}
+
+Test(ingest_mqtt_link, session_that_is_never_dropped_is_said) {
+    fake_script script = {.session = true};
+    atomic_store(&verdicts[0], EDGEOPS_DONE);
+    atomic_store(&verdicts[1], EDGEOPS_DONE);
+    start(&script, "\"a\"", "");
+    WAIT_FOR(now_heard().downs == 1);
+    cr_expect_eq(now_heard().reason, EDGEOPS_E_PROTOCOL);
+    cr_expect_eq(fake_broker_seen(broker).subscribes, 0);
+    WAIT_FOR(now_heard().up);
+}
 
 /* -- the broker ends it -- */
 
