@@ -41,11 +41,15 @@ bool eop_column_name_read(eop_column_name *out, const char *text, size_t size) {
 
 bool eop_column_name_is_taken(const char *name) {
     static const char *const taken[] = {"time", "seq", "label", "asset"};
+    static const char pandas[] = "Unnamed: "; /* what it calls a column without a name */
     eop_column_name parts;
     for (size_t i = 0; i < EOP_COUNT(taken); i++) {
         if (strcmp(name, taken[i]) == 0) {
             return true;
         }
+    }
+    if (strncmp(name, pandas, sizeof pandas - 1) == 0) {
+        return true;
     }
     return eop_column_name_read(&parts, name, strlen(name));
 }

@@ -177,20 +177,7 @@ edgeops_status eop_table_time(eop_table_reader *s, edgeops_time *out, eop_time_s
 
 /* -- sequence, label, group -- */
 
-edgeops_status eop_table_heads(eop_table_reader *s, eop_table_row *row) {
-    edgeops_value value = {0};
-    if (s->seq_at != EOP_NOWHERE) {
-        const eop_field *field = field_at(s, s->seq_at);
-        if (field->size == 0 ||
-            !eop_rules_value(s->rules, &value, EDGEOPS_TYPE_INT64, field->text, field->size) ||
-            value.type != EDGEOPS_TYPE_INT64) {
-            return eop_table_bad(s, s->columns[s->seq_at].raw, "not a sequence number", field,
-                                 s->options.seq_column == NULL
-                                     ? "; --column seq=float64 makes the column a channel"
-                                     : "");
-        }
-        row->sample.seq = value.as.i64;
-    }
+static edgeops_status take_label(eop_table_reader *s, eop_table_row *row) {
     if (s->label_at != EOP_NOWHERE) {
         const eop_field *field = field_at(s, s->label_at);
         if (field->size > MAX_LABEL || strlen(field->text) != field->size) {
@@ -202,6 +189,29 @@ edgeops_status eop_table_heads(eop_table_reader *s, eop_table_row *row) {
         row->group = field_at(s, s->group_at)->text;
     }
     return EDGEOPS_OK;
+}
+
+edgeops_status eop_table_heads(eop_table_reader *s, eop_table_row *row) {
+    edgeops_value value = {0};
+    if (s->seq_at != EOP_NOWHERE) {
+        const eop_field *field = field_at(s, s->seq_at);
+        /* Of JSON the rows without the member are counted. */
+        s->seq_missing = field->kind == EOP_FIELD_ABSENT ||
+                         (s->is_json && field->kind == EOP_FIELD_PLAIN && field->size == 0);
+        if (s->seq_missing) {
+            return take_label(s, row);
+        }
+        if (field->size == 0 ||
+            !eop_rules_value(s->rules, &value, EDGEOPS_TYPE_INT64, field->text, field->size) ||
+            value.type != EDGEOPS_TYPE_INT64) {
+            return eop_table_bad(s, s->columns[s->seq_at].raw, "not a sequence number", field,
+                                 s->options.seq_column == NULL
+                                     ? "; --column seq=float64 makes the column a channel"
+                                     : "");
+        }
+        row->sample.seq = value.as.i64;
+    }
+    return take_label(s, row);
 }
 
 /* -- the place of a row -- */
@@ -276,8 +286,11 @@ edgeops_status eop_table_place(eop_table_reader *s, eop_reader_asset *a, eop_tab
         time = choose_pass(a, time, seen);
         note_zone(s, seen);
     }
-    if (status == EDGEOPS_OK && s->seq_at == EOP_NOWHERE && seen != NULL) {
-        status = count_time(s, a, time, &sample->seq);
+    bool counted = s->seq_at == EOP_NOWHERE || s->seq_missing;
+    if (status == EDGEOPS_OK && seen != NULL && (counted || s->is_json)) {
+        int64_t seq = 0;
+        status = count_time(s, a, time, &seq);
+        sample->seq = counted ? seq : sample->seq;
     }
     if (status != EDGEOPS_OK) {
         return status;

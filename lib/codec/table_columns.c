@@ -118,10 +118,23 @@ static bool is_unnamed(const char *text, size_t size) {
     return strspn(text + sizeof pandas - 1, "0123456789") == size - (sizeof pandas - 1);
 }
 
+static bool is_raw(const eop_table_reader *s, const char *name) {
+    size_t i = 0;
+    while (i < s->column_count && strcmp(s->columns[i].raw, name) != 0) {
+        i++;
+    }
+    return i < s->column_count;
+}
+
+static bool is_name(const eop_table_reader *s, const char *name) {
+    return eop_table_find(s, name, strlen(name)) != EOP_NOWHERE;
+}
+
 /* A name that no column has: the text, or with _2, _3, ... */
-static char *unique_name(const eop_table_reader *s, const char *text, size_t size) {
+static char *unique_name(const eop_table_reader *s, const char *text, size_t size,
+                         bool (*is_there)(const eop_table_reader *s, const char *name)) {
     char *name = eop_strndup(text, size);
-    for (size_t n = 2; name != NULL && eop_table_find(s, name, strlen(name)) != EOP_NOWHERE; n++) {
+    for (size_t n = 2; name != NULL && is_there(s, name); n++) {
         eop_free(name);
         name = eop_format("%.*s_%zu", (int)size, text, n);
     }
@@ -135,7 +148,12 @@ static edgeops_status split_name(eop_table_reader *s, eop_reader_column *c) {
     if (found && parts.quality && eop_table_find(s, c->raw, parts.size) == EOP_NOWHERE) {
         found = false; /* what comes later in the header is looked at again: link_quality() */
     }
-    c->name = eop_strndup(c->raw, found && !parts.quality ? parts.size : strlen(c->raw));
+    size_t size = found && !parts.quality ? parts.size : strlen(c->raw);
+    c->name = eop_strndup(c->raw, size);
+    if (c->name != NULL && !eop_column_name_is_taken(c->name)) {
+        eop_free(c->name); /* of "x" and "x:float64" both are channels */
+        c->name = unique_name(s, c->raw, size, is_name);
+    }
     if (c->name == NULL) {
         return eop_fail_nomem("table");
     }
@@ -177,7 +195,7 @@ static edgeops_status add_column(eop_table_reader *s, const eop_field *cell) {
                              .quality = EOP_NOWHERE,
                              .nameless = nameless,
                              .cell = {.length = 1, .rules = s->rules, .report = EOP_NOWHERE}};
-    c->raw = unique_name(s, text, size);
+    c->raw = unique_name(s, text, size, is_raw);
     if (c->raw == NULL) {
         return eop_fail_nomem("table");
     }
@@ -190,6 +208,21 @@ static edgeops_status add_column(eop_table_reader *s, const eop_field *cell) {
     return status;
 }
 
+/* The channel of a name; of two the one with a type behind it: beside "time:float64", "time" is the
+ * time. */
+static size_t find_channel(const eop_table_reader *s, const char *name, size_t size) {
+    size_t found = EOP_NOWHERE;
+    for (size_t i = 0; i < s->column_count; i++) {
+        const eop_reader_column *c = &s->columns[i];
+        if (c->role == EOP_ROLE_CHANNEL && strlen(c->name) == size &&
+            memcmp(c->name, name, size) == 0 &&
+            (found == EOP_NOWHERE || c->why == EOP_WHY_HEADER)) {
+            found = i;
+        }
+    }
+    return found;
+}
+
 /* "x:quality" has the codes of "x", wherever that stands. */
 static void link_quality(eop_table_reader *s, size_t first) {
     for (size_t i = first; i < s->column_count; i++) {
@@ -198,15 +231,11 @@ static void link_quality(eop_table_reader *s, size_t first) {
         if (!eop_column_name_read(&parts, raw, strlen(raw)) || !parts.quality) {
             continue;
         }
-        for (size_t k = 0; k < s->column_count; k++) {
-            eop_reader_column *of = &s->columns[k];
-            if (k != i && of->role == EOP_ROLE_CHANNEL && strlen(of->name) == parts.size &&
-                memcmp(of->name, raw, parts.size) == 0) {
-                of->quality = i;
-                s->columns[i].role = EOP_ROLE_QUALITY;
-                s->has_qualities = true;
-                break;
-            }
+        size_t of = find_channel(s, raw, parts.size);
+        if (of != EOP_NOWHERE && of != i) {
+            s->columns[of].quality = i;
+            s->columns[i].role = EOP_ROLE_QUALITY;
+            s->has_qualities = true;
         }
     }
 }

@@ -217,6 +217,7 @@ struct eop_table_reader {
 
     uint64_t valueless; /* rows that were not given, since they have no value */
     bool is_bad;        /* the last error is a bad row's */
+    bool seq_missing;   /* the record has no sequence number */
     bool said_zone;
     bool said_blank;
     bool said_extra;

@@ -289,6 +289,29 @@ static edgeops_status set_time(eop_table_reader *s) {
                                 : status;
 }
 
+/* Beside a channel "label:float64" a column "label" is no channel, but what exports call so. "seq" is
+ * looked at with its values. */
+static void set_beside(eop_table_reader *s) {
+    static const char *const names[] = {"label", "asset", "time"};
+    for (size_t k = 0; k < EOP_COUNT(names) && !s->options.as_text; k++) {
+        size_t plain = eop_table_find(s, names[k], strlen(names[k]));
+        for (size_t i = 0; plain != EOP_NOWHERE && i < s->column_count; i++) {
+            eop_reader_column *c = &s->columns[plain];
+            if (i != plain && s->columns[i].why == EOP_WHY_HEADER && c->why == EOP_WHY_FOUND &&
+                c->role == EOP_ROLE_CHANNEL && strcmp(s->columns[i].name, names[k]) == 0) {
+                c->role = EOP_ROLE_SKIP;
+                eop_report_note(s->report,
+                                "column '%s' stands beside the channel '%s' and is left out; "
+                                "%s takes it",
+                                c->raw, s->columns[i].raw,
+                                k == 0   ? "--label-column label"
+                                : k == 1 ? "{asset} in the asset's name"
+                                         : "--time-column time");
+            }
+        }
+    }
+}
+
 edgeops_status eop_table_set_roles(eop_table_reader *s) {
     const eop_table_options *o = &s->options;
     edgeops_status status = s->piece_count == 0 ? parse_asset(s, o->asset) : EDGEOPS_OK;
@@ -314,6 +337,7 @@ edgeops_status eop_table_set_roles(eop_table_reader *s) {
     if (o->only_given) {
         skip_others(s);
     }
+    set_beside(s);
     if (o->as_text) {
         make_texts(s);
     }

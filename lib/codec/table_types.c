@@ -106,11 +106,12 @@ static edgeops_type type_of(const eop_found *f, uint32_t *length) {
 
 /* -- columns -- */
 
-/* A column of sequence numbers by its name and its values. */
+/* A column of sequence numbers by its name and its values. Lines of JSON may be without: exports
+ * leave out a 0. */
 static bool is_seq(const eop_table_reader *s, const eop_reader_column *c, const eop_found *f) {
     return s->seq_at == EOP_NOWHERE && !s->options.as_text && c->why == EOP_WHY_FOUND &&
            strcmp(c->raw, "seq") == 0 && f->numbers > 0 && f->integers == f->numbers &&
-           f->bools + f->texts + f->arrays + f->nulls == 0;
+           f->bools + f->texts + f->arrays == 0 && (f->nulls == 0 || s->is_json);
 }
 
 static void warn_of(eop_table_reader *s, const eop_reader_column *c, const eop_found *f) {

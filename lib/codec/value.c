@@ -74,6 +74,16 @@ static void put_array(eop_buf *buf, const edgeops_value *value, put_fn put) {
     eop_buf_puts(buf, "]");
 }
 
+/* Digits alone would read as an int64. */
+static void put_double(eop_buf *buf, double value) {
+    char text[40];
+    size_t size = eop_format_double(text, value);
+    eop_buf_put(buf, text, size);
+    if (fabs(value) > TWO_53 && strspn(text, "-0123456789") == size) {
+        eop_buf_put(buf, ".0", 2);
+    }
+}
+
 void eop_value_put_text(eop_buf *buf, const edgeops_value *value) {
     char text[EOP_VALUE_TEXT];
     if (value->type == EDGEOPS_TYPE_STRING) {
@@ -82,6 +92,8 @@ void eop_value_put_text(eop_buf *buf, const edgeops_value *value) {
         put_blob(buf, value);
     } else if (eop_value_is_array(value)) {
         put_array(buf, value, eop_value_put_text);
+    } else if (value->type == EDGEOPS_TYPE_FLOAT64) {
+        put_double(buf, value->as.f64);
     } else {
         eop_buf_put(buf, text, eop_value_format(text, value));
     }
@@ -91,16 +103,6 @@ void eop_value_put_text(eop_buf *buf, const edgeops_value *value) {
 static bool has_json(const edgeops_value *value) {
     return value->type != EDGEOPS_TYPE_NULL &&
            (!eop_type_is_float(value->type) || isfinite(eop_value_double(value)));
-}
-
-/* Digits alone would read as an int64. */
-static void put_double(eop_buf *buf, double value) {
-    char text[40];
-    size_t size = eop_format_double(text, value);
-    eop_buf_put(buf, text, size);
-    if (fabs(value) > TWO_53 && strspn(text, "-0123456789") == size) {
-        eop_buf_put(buf, ".0", 2);
-    }
 }
 
 void eop_value_put_json(eop_buf *buf, const edgeops_value *value) {
@@ -114,10 +116,33 @@ void eop_value_put_json(eop_buf *buf, const edgeops_value *value) {
         put_array(buf, value, eop_value_put_json);
     } else if (!has_json(value)) {
         eop_buf_puts(buf, "null");
-    } else if (value->type == EDGEOPS_TYPE_FLOAT64) {
-        put_double(buf, value->as.f64);
     } else {
         eop_value_put_text(buf, value);
+    }
+}
+
+static bool has_json_elements(const edgeops_value *value) {
+    size_t width = eop_type_width(value->type);
+    uint32_t n = eop_type_is_float(value->type) ? eop_value_length(value) : 0;
+    for (uint32_t i = 0; i < n; i++) {
+        edgeops_value element =
+            eop_value_load(value->type, (const char *)value->as.data + i * width);
+        if (!has_json(&element)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void eop_value_put_json_whole(eop_buf *buf, const edgeops_value *value) {
+    bool whole = eop_value_is_array(value) ? has_json_elements(value)
+                                           : !eop_type_is_float(value->type) || has_json(value);
+    if (whole) {
+        eop_value_put_json(buf, value);
+    } else {
+        eop_buf_put(buf, "\"", 1);
+        eop_value_put_text(buf, value);
+        eop_buf_put(buf, "\"", 1);
     }
 }
 

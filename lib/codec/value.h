@@ -12,6 +12,9 @@ void eop_value_put_text(eop_buf *buf, const edgeops_value *value);
 /** As JSON text: integers with all their digits; float64 never as digits alone where they would read
  * as an int64 beyond 2^53, and null where it is not finite; a blob as "sha256:HEX:SIZE". */
 void eop_value_put_json(eop_buf *buf, const edgeops_value *value);
+/** The same without a loss: what is not finite as a string: "NaN", "Infinity", "-Infinity", an array
+ * with such an element as "[1,NaN]". A reader must know the type (column_name.h). */
+void eop_value_put_json_whole(eop_buf *buf, const edgeops_value *value);
 /** As JSON for a program: the same, but integers beyond 2^53 as strings of digits. NULL when there
  * is no memory. */
 eop_json *eop_value_json(const edgeops_value *value);
