@@ -50,17 +50,48 @@ edgeops_status eop_import_label_run(const char *asset, edgeops_time start, edgeo
     return EDGEOPS_OK;
 }
 
+static bool has_asset(const eop_import *w, const char *name) {
+    edgeops_asset_info *info = NULL;
+    bool found = edgeops_asset_get(&info, w->call->node->store, name) == EDGEOPS_OK;
+    edgeops_free(info);
+    return found;
+}
+
+/* Those of assets that have no sample yet come to the end: one may come still. */
+static size_t count_ready(eop_import *w) {
+    size_t ready = 0;
+    for (size_t i = 0; i < w->label_count; i++) {
+        const char *asset = w->labels[i].asset;
+        if ((i > 0 && ready == i && strcmp(asset, w->labels[i - 1].asset) == 0) ||
+            has_asset(w, asset)) {
+            eop_import_label label = w->labels[i];
+            w->labels[i] = w->labels[ready];
+            w->labels[ready++] = label;
+        }
+    }
+    return ready;
+}
+
+static void drop_labels(eop_import *w, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        eop_free(w->labels[i].asset);
+        eop_free(w->labels[i].label);
+    }
+    w->label_count -= n;
+    memmove(w->labels, w->labels + n, w->label_count * sizeof(*w->labels));
+}
+
 edgeops_status eop_import_flush_labels(eop_import *w) {
-    edgeops_label *labels = NULL;
+    size_t n = w->dry_run ? w->label_count : count_ready(w);
     edgeops_status status = EDGEOPS_OK;
-    if (w->label_count == 0) {
+    if (n == 0) {
         return EDGEOPS_OK;
     }
-    labels = eop_calloc(w->label_count, sizeof(*labels));
+    edgeops_label *labels = eop_calloc(n, sizeof(*labels));
     if (labels == NULL) {
         return eop_fail_nomem("node");
     }
-    for (size_t i = 0; i < w->label_count; i++) {
+    for (size_t i = 0; i < n; i++) {
         labels[i] = (edgeops_label){.asset = w->labels[i].asset,
                                     .start = w->labels[i].start,
                                     .end = w->labels[i].end,
@@ -68,16 +99,11 @@ edgeops_status eop_import_flush_labels(eop_import *w) {
                                     .author = "import",
                                     .source = "import"};
     }
-    status = w->dry_run ? EDGEOPS_OK
-                        : edgeops_label_add(NULL, w->call->node->store, labels, w->label_count);
+    status = w->dry_run ? EDGEOPS_OK : edgeops_label_add(NULL, w->call->node->store, labels, n);
     eop_free(labels);
     if (status == EDGEOPS_OK) {
-        w->labelled += w->label_count;
-        for (size_t i = 0; i < w->label_count; i++) {
-            eop_free(w->labels[i].asset);
-            eop_free(w->labels[i].label);
-        }
-        w->label_count = 0;
+        w->labelled += n;
+        drop_labels(w, n);
     }
     return status;
 }

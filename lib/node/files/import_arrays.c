@@ -10,20 +10,35 @@
 
 /* Runs of equal labels in consecutive rows. */
 typedef struct label_run {
+    char *asset;
     char *label;
     edgeops_time start;
     edgeops_time last;
 } label_run;
 
+static void end_run_early(label_run *run) {
+    eop_free(run->asset);
+    eop_free(run->label);
+    run->asset = NULL;
+    run->label = NULL;
+}
+
 static edgeops_status end_run(eop_import *w, label_run *run) {
     edgeops_status status = EDGEOPS_OK;
     if (run->label != NULL) {
         edgeops_time end = run->last < EDGEOPS_TIME_MAX ? run->last + 1 : run->last;
-        status = eop_import_label_run(w->args.options.asset, run->start, end, run->label, w);
+        status = eop_import_label_run(run->asset, run->start, end, run->label, w);
     }
-    eop_free(run->label);
-    run->label = NULL;
+    end_run_early(run);
     return status;
+}
+
+static edgeops_status begin_run(label_run *run, const edgeops_table *table, uint64_t row,
+                                const char *text, size_t size) {
+    run->asset = eop_strdup(table->asset);
+    run->label = eop_strndup(text, size);
+    run->start = table->times[row];
+    return run->asset != NULL && run->label != NULL ? EDGEOPS_OK : eop_fail_nomem("node");
 }
 
 static edgeops_status take_labels(eop_import *w, label_run *run, const eop_npz *npz,
@@ -33,15 +48,14 @@ static edgeops_status take_labels(eop_import *w, label_run *run, const eop_npz *
         const char *text = NULL;
         size_t size = 0;
         eop_npz_label(npz, i, &text, &size);
-        bool same =
-            run->label != NULL && strlen(run->label) == size && memcmp(run->label, text, size) == 0;
+        bool same = run->label != NULL && strlen(run->label) == size &&
+                    memcmp(run->label, text, size) == 0 && table->times[i] >= run->last &&
+                    (i > 0 || strcmp(run->asset, table->asset) == 0);
         if (!same) {
             status = end_run(w, run);
         }
         if (!same && size > 0 && status == EDGEOPS_OK) {
-            run->label = eop_strndup(text, size);
-            run->start = table->times[i];
-            status = run->label != NULL ? EDGEOPS_OK : eop_fail_nomem("node");
+            status = begin_run(run, table, i, text, size);
         }
         run->last = table->times[i];
     }
@@ -101,6 +115,62 @@ static edgeops_status take_table(eop_import *w, const edgeops_table *table) {
     return status;
 }
 
+/* Types that are given come before the first row; a name that no array has is an error. */
+static edgeops_status declare_given(eop_import *w, const eop_npz *npz, const char *asset) {
+    const eop_table_options *o = &w->args.options;
+    const eop_table_column *channels = NULL;
+    size_t count = eop_npz_channels(npz, &channels);
+    edgeops_status status = EDGEOPS_OK;
+    for (size_t i = 0; i < o->column_count && status == EDGEOPS_OK; i++) {
+        const eop_table_column *c = &o->columns[i];
+        size_t k = 0;
+        while (k < count && strcmp(channels[k].name, c->name) != 0) {
+            k++;
+        }
+        if (k == count) {
+            status = eop_fail(EDGEOPS_E_INVALID, "node", "%s has no array '%s' that is a channel",
+                              o->what, c->name);
+        } else if (!w->dry_run && c->type != EDGEOPS_TYPE_NULL) {
+            const edgeops_channel_info info = {c->name, c->unit, c->type, c->length};
+            status = edgeops_store_declare(w->call->node->store, asset, &info);
+        }
+    }
+    return status;
+}
+
+/* The asset of a table: known from here on. */
+static edgeops_status take_asset(eop_import *w, const eop_npz *npz, const edgeops_table *table) {
+    size_t known = w->asset_count;
+    edgeops_status status = eop_import_asset(w, table->asset);
+    return status == EDGEOPS_OK && w->asset_count > known ? declare_given(w, npz, table->asset)
+                                                          : status;
+}
+
+static edgeops_status take_tables(eop_import *w, eop_npz *npz) {
+    const edgeops_table *table = NULL;
+    label_run run = {0};
+    edgeops_status status = EDGEOPS_OK;
+    while (status == EDGEOPS_OK && !eop_job_canceled(w->job) &&
+           (status = eop_npz_next(npz, &table)) == EDGEOPS_OK) {
+        status = take_asset(w, npz, table);
+        if (status == EDGEOPS_OK) {
+            status = take_table(w, table);
+        }
+        if (status == EDGEOPS_OK && w->args.options.label_column != NULL) {
+            status = take_labels(w, &run, npz, table);
+        }
+        eop_import_progress(w, 0, eop_npz_rows(npz));
+    }
+    if (status == EDGEOPS_DONE) {
+        status = end_run(w, &run);
+        status = status == EDGEOPS_OK ? eop_import_flush_labels(w) : status;
+    } else if (status == EDGEOPS_OK) {
+        status = eop_fail(EDGEOPS_E_CANCELED, "node", "ended on request");
+    }
+    end_run_early(&run);
+    return status;
+}
+
 edgeops_status eop_import_arrays(eop_import *w, int fd, const char *channel) {
     const eop_table_options *o = &w->args.options;
     const eop_npz_options options = {.what = o->what,
@@ -112,35 +182,23 @@ edgeops_status eop_import_arrays(eop_import *w, int fd, const char *channel) {
                                      .seq_array = o->seq_column,
                                      .label_array = o->label_column,
                                      .channel = channel,
+                                     .names = o->names,
+                                     .name_count = o->name_count,
                                      .skip = o->skip,
                                      .skip_count = o->skip_count,
                                      .cancel_fd = o->cancel_fd};
     eop_npz *npz = NULL;
-    const edgeops_table *table = NULL;
-    label_run run = {0};
-    if (channel != NULL && o->time_column != NULL) {
-        return eop_fail(EDGEOPS_E_INVALID, "node",
-                        "a .npy has no times: say start, and period if it is not 1s");
+    const eop_table_column *channels = NULL;
+    edgeops_status status = eop_npz_open(&npz, fd, &options);
+    if (status != EDGEOPS_OK) {
+        return status;
     }
-    edgeops_status status = eop_import_asset(w, o->asset);
+    status = take_tables(w, npz);
     if (status == EDGEOPS_OK) {
-        status = eop_npz_open(&npz, fd, &options);
+        size_t count = eop_npz_channels(npz, &channels);
+        status = eop_import_declare(w, channels, count);
     }
-    while (status == EDGEOPS_OK && !eop_job_canceled(w->job) &&
-           (status = eop_npz_next(npz, &table)) == EDGEOPS_OK) {
-        status = take_table(w, table);
-        if (status == EDGEOPS_OK && o->label_column != NULL) {
-            status = take_labels(w, &run, npz, table);
-        }
-        eop_import_progress(w, 0, eop_npz_rows(npz));
-    }
-    if (status == EDGEOPS_DONE) {
-        status = end_run(w, &run);
-        status = status == EDGEOPS_OK ? eop_import_flush_labels(w) : status;
-    } else if (status == EDGEOPS_OK) {
-        status = eop_fail(EDGEOPS_E_CANCELED, "node", "ended on request");
-    }
-    eop_free(run.label);
+    w->report = eop_npz_report(npz);
     eop_npz_close(npz);
     return status;
 }

@@ -137,6 +137,15 @@ static void put_report(eop_json *result, eop_import *w) {
         eop_json_append_string(warnings, eop_json_text(t));
     }
     eop_import_tell_conflicts(w);
+    if (w->label_count > 0) {
+        char *text = eop_format("%zu labels are of assets without a sample, such as '%s', and are "
+                                "left out",
+                                w->label_count, w->labels[0].asset);
+        if (text != NULL) {
+            eop_json_append_string(w->warnings, text);
+        }
+        eop_free(text);
+    }
     for (const eop_json *t = eop_json_first(w->warnings); t != NULL; t = eop_json_next(t)) {
         eop_json_append_string(warnings, eop_json_text(t));
     }
