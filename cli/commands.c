@@ -284,7 +284,8 @@ static const cli_option dataset_create_options[] = {
     OP_TEXT("block", "DURATION", "block"),
     OPTIONS_END};
 static const cli_option dataset_export_options[] = {
-    ONE_OF("format", "csv npz", "FORMAT", "format", "default: by the ending of FILE, else csv"), OUTPUT("where to (default: standard output)"), OPTIONS_END};
+    ONE_OF("format", "csv jsonl npz", "FORMAT", "format", "default: by the ending of FILE, else csv"),
+    FLAG("gzip", "gzip", "default: by the ending of FILE"), OUTPUT("where to (default: standard output)"), OPTIONS_END};
 static const cli_argument workflow_init_args[] = {ARG_FILE("DIR", "folder to make"), ARGS_END};
 static const cli_option workflow_init_options[] = {
     TEXT("name", "NAME", NULL, "name of the workflow (default: that of the folder)"), OPTIONS_END};
@@ -426,6 +427,9 @@ static const cli_command commands[] = {
      "The first row names the columns. Rows that are there already are counted, not doubled.",
      data_import_args, data_import_options, "data.import", cli_data_import},
     {"data", "export", NULL,
+     "`data import` reads each of them back as it was. In csv and jsonl a type stands behind a channel's name (n:int64) where a "
+     "reader would take another one, x:quality has the quality codes of x, seq what distinguishes rows of one time. A blob is the "
+     "text that names it; NaN loses its sign and payload there, not in a .npz. "
      "A .npz has times and seqs (int64), each channel as an array of its name, valid/NAME for one with nulls, and labels with "
      "--labels; numpy.load() reads it. A .npy holds one channel.", arg_asset, data_export_options, "data.export", cli_data_export},
     {"data", "head", NULL, NULL, arg_asset, data_head_options, "data.head", cli_data_head},
@@ -477,6 +481,8 @@ static const cli_command commands[] = {
      "The same digest means the same training data; what else differs is how they were described.", arg_two_datasets, NULL, "dataset.diff", NULL},
     {"dataset", "rm", NULL, NULL, arg_name, NULL, "dataset.rm", NULL},
     {"dataset", "export", NULL,
+     "csv and jsonl have asset, time, the channels and label, named as by `data export`; "
+     "`data import '{asset}' FILE --label-column label` reads them back. "
      "A .npz has X float64[rows, columns], y (labels as text), times (int64 ns), groups (assets), columns and, of a dataset with "
      "a split, split. numpy.load() reads it.", arg_name, dataset_export_options, "dataset.export", cli_data_export},
 

@@ -2,16 +2,15 @@
 /* dataset.*: long work, such as creating and exporting, runs as a job. */
 #include <string.h>
 
-#include "codec/csv.h"
 #include "dataset/dataset.h"
 #include "node/control/job.h"
 #include "node/files/arrays.h"
 #include "node/files/dataset_diff.h"
 #include "node/files/dataset_options.h"
+#include "node/files/table_write.h"
+#include "node/files/text_out.h"
 #include "node/ops/groups.h"
 #include "store/room.h"
-
-#define FLUSH_BYTES 65536u
 
 static edgeops_status describe(eop_json **result, edgeops_node *node, const char *name) {
     char *json = NULL;
@@ -76,77 +75,75 @@ static edgeops_status create_start(edgeops_call *call) {
 typedef struct export_work {
     edgeops_call *call;
     edgeops_dataset *dataset;
-    eop_buf buf;
+    eop_text_out out;
     uint64_t rows;
 } export_work;
 
-static edgeops_status write_out(eop_job *job, export_work *w, size_t above) {
-    if (w->buf.failed) {
+static void export_free(export_work *w) {
+    edgeops_dataset_free(w->dataset);
+    eop_text_out_dispose(&w->out);
+    eop_free(w);
+}
+
+static const char *label_of(const edgeops_dataset *d, const edgeops_dataset_part *part,
+                            uint64_t row) {
+    int32_t label = part->labels != NULL ? part->labels[row] : -1;
+    return label >= 0 ? d->label_names[label] : NULL;
+}
+
+static edgeops_status open_writer(eop_table_writer **out, const edgeops_dataset *d, bool jsonl) {
+    const eop_table_shape shape = {.json_lines = jsonl, .with_asset = true, .with_labels = true};
+    const edgeops_table *first = d->part_count > 0 ? d->parts[0].table : NULL;
+    size_t n = first != NULL ? first->column_count : 0;
+    edgeops_channel_info *channels = eop_calloc(n + 1, sizeof *channels);
+    if (channels == NULL) {
         return eop_fail_nomem("node");
     }
-    if (w->buf.size <= above) {
-        return EDGEOPS_OK;
+    for (size_t k = 0; k < n; k++) {
+        const edgeops_column *c = &first->columns[k];
+        channels[k] = (edgeops_channel_info){
+            .name = c->name, .unit = c->unit, .type = c->type, .length = c->length};
     }
-    edgeops_status status = eop_job_write(job, w->call->output, w->buf.data, w->buf.size);
-    eop_buf_clear(&w->buf);
+    edgeops_status status = eop_table_writer_new(out, &shape, channels, n);
+    eop_free(channels);
     return status;
 }
 
-static void put_text(eop_buf *buf, const char *text) {
-    eop_csv_put(buf, text, text != NULL ? strlen(text) : 0, ',');
-}
-
-static void put_row(export_work *w, const edgeops_dataset_part *part, uint64_t row) {
-    char time[40];
-    const edgeops_table *table = part->table;
-    int32_t label = part->labels != NULL ? part->labels[row] : -1;
-    put_text(&w->buf, table->asset);
-    eop_buf_puts(&w->buf, ",");
-    eop_buf_put(&w->buf, time, eop_format_time(time, table->times[row]));
-    for (size_t c = 0; c < table->column_count; c++) {
-        edgeops_value value = edgeops_column_value(&table->columns[c], row);
-        eop_buf_puts(&w->buf, ",");
-        if (value.type == EDGEOPS_TYPE_STRING) {
-            eop_csv_put(&w->buf, value.as.str, value.size, ',');
-        } else {
-            eop_value_put_text(&w->buf, &value);
-        }
-    }
-    eop_buf_puts(&w->buf, ",");
-    put_text(&w->buf, label >= 0 ? w->dataset->label_names[label] : NULL);
-    eop_buf_puts(&w->buf, "\n");
-    w->rows++;
-}
-
-static edgeops_status export_rows(eop_job *job, export_work *w) {
+static edgeops_status export_rows(eop_job *job, export_work *w, bool jsonl) {
     const edgeops_dataset *d = w->dataset;
-    edgeops_status status = EDGEOPS_OK;
-    eop_buf_puts(&w->buf, "asset,time");
-    for (size_t c = 0; d->part_count > 0 && c < d->parts[0].table->column_count; c++) {
-        eop_buf_puts(&w->buf, ",");
-        put_text(&w->buf, d->parts[0].table->columns[c].name);
+    eop_table_writer *writer = NULL;
+    edgeops_status status = open_writer(&writer, d, jsonl);
+    for (size_t p = 0; p < d->part_count && status == EDGEOPS_OK; p++) {
+        eop_table_writer_look(writer, d->parts[p].table, 0);
     }
-    eop_buf_puts(&w->buf, ",label\n");
+    if (status == EDGEOPS_OK) {
+        status = eop_table_writer_head(writer, &w->out.text);
+    }
     for (size_t p = 0; p < d->part_count; p++) {
-        for (uint64_t r = 0; r < d->parts[p].table->rows && status == EDGEOPS_OK; r++) {
-            put_row(w, &d->parts[p], r);
-            status = write_out(job, w, FLUSH_BYTES);
+        const edgeops_dataset_part *part = &d->parts[p];
+        for (uint64_t r = 0; r < part->table->rows && status == EDGEOPS_OK; r++) {
+            eop_table_writer_row(writer, &w->out.text, part->table, r, label_of(d, part, r));
+            w->rows++;
+            status = eop_text_out_row(&w->out, job);
         }
     }
-    return status == EDGEOPS_OK ? write_out(job, w, 0) : status;
+    eop_table_writer_free(writer);
+    return status == EDGEOPS_OK ? eop_text_out_finish(&w->out, job) : status;
 }
 
 static void export_work_fn(eop_job *job, void *user_data) {
     export_work *w = user_data;
     const char *name = eop_json_string(w->call->args, "name", "");
-    if (strcmp(eop_json_string(w->call->args, "format", "csv"), "npz") == 0) {
+    const char *format = eop_json_string(w->call->args, "format", "csv");
+    if (strcmp(format, "npz") == 0) {
         eop_arrays arrays = {.job = job, .output = w->call->output, .npz = true};
         eop_job_end(job, eop_dataset_arrays_write(&w->rows, &arrays, w->call->node->store, name));
         eop_arrays_dispose(&arrays);
         return;
     }
     edgeops_status status = edgeops_dataset_read(&w->dataset, w->call->node->store, name);
-    eop_job_end(job, status == EDGEOPS_OK ? export_rows(job, w) : status);
+    bool jsonl = strcmp(format, "jsonl") == 0;
+    eop_job_end(job, status == EDGEOPS_OK ? export_rows(job, w, jsonl) : status);
 }
 
 static void export_done(eop_job *job, void *user_data) {
@@ -158,9 +155,7 @@ static void export_done(eop_job *job, void *user_data) {
         eop_json_set_integer(result, "rows", (int64_t)w->rows);
     }
     eop_call_finish(w->call, status, result);
-    edgeops_dataset_free(w->dataset);
-    eop_buf_dispose(&w->buf);
-    eop_free(w);
+    export_free(w);
 }
 
 static edgeops_status export_start(edgeops_call *call) {
@@ -169,9 +164,18 @@ static edgeops_status export_start(edgeops_call *call) {
         return eop_fail_nomem("node");
     }
     w->call = call;
-    edgeops_status status = eop_job_start(NULL, call->node, call, export_work_fn, export_done, w);
+    w->out.output = call->output;
+    edgeops_status status = EDGEOPS_OK;
+    if (eop_json_bool(call->args, "gzip", false)) {
+        status = strcmp(eop_json_string(call->args, "format", "csv"), "npz") == 0
+                     ? eop_fail(EDGEOPS_E_INVALID, "node", "gzip is for csv and jsonl, not for npz")
+                     : eop_gzip_new(&w->out.gzip);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_job_start(NULL, call->node, call, export_work_fn, export_done, w);
+    }
     if (status != EDGEOPS_OK) {
-        eop_free(w);
+        export_free(w);
     }
     return status;
 }
