@@ -115,7 +115,7 @@ static edgeops_status take_table(eop_import *w, const edgeops_table *table) {
     return status;
 }
 
-/* Types that are given come before the first row; a name that no array has is an error. */
+/* Types that are given and are not the array's come before the first row; a name that no array has is an error. */
 static edgeops_status declare_given(eop_import *w, const eop_npz *npz, const char *asset) {
     const eop_table_options *o = &w->args.options;
     const eop_table_column *channels = NULL;
@@ -130,7 +130,7 @@ static edgeops_status declare_given(eop_import *w, const eop_npz *npz, const cha
         if (k == count) {
             status = eop_fail(EDGEOPS_E_INVALID, "node", "%s has no array '%s' that is a channel",
                               o->what, c->name);
-        } else if (!w->dry_run && c->type != EDGEOPS_TYPE_NULL) {
+        } else if (!w->dry_run && c->type != EDGEOPS_TYPE_NULL && c->type != channels[k].type) {
             const edgeops_channel_info info = {c->name, c->unit, c->type, c->length};
             status = edgeops_store_declare(w->call->node->store, asset, &info);
         }

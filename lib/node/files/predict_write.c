@@ -4,8 +4,10 @@
 
 #include <string.h>
 
+#include "codec/column_name.h"
 #include "codec/csv.h"
 #include "codec/message.h"
+#include "node/files/table_write.h"
 #include "node/home/args.h"
 
 size_t eop_predict_compared(const edgeops_manifest *m) {
@@ -29,6 +31,26 @@ static void put_text(eop_buf *buf, const char *text) {
     eop_csv_put(buf, text, text != NULL ? strlen(text) : 0, ',');
 }
 
+/* An output of the name of another column has its type behind it, as channels of exports. */
+static bool is_taken(const eop_predict *p, const char *name) {
+    eop_column_name parts;
+    return strcmp(name, "time") == 0 || strcmp(name, "error") == 0 ||
+           (p->with_group && strcmp(name, "asset") == 0) ||
+           (p->with_label && strcmp(name, "label") == 0) ||
+           eop_column_name_read(&parts, name, strlen(name));
+}
+
+static void put_output_name(eop_predict *p, const edgeops_port *output) {
+    eop_buf name = {0};
+    eop_column_name_put(&name, output->name,
+                        is_taken(p, output->name) ? output->type : EDGEOPS_TYPE_NULL, 1);
+    if (!name.failed) {
+        eop_csv_put(&p->rows, name.data, name.size, ',');
+    }
+    p->rows.failed = p->rows.failed || name.failed;
+    eop_buf_dispose(&name);
+}
+
 void eop_predict_put_header(eop_predict *p) {
     if (p->jsonl) {
         return;
@@ -36,7 +58,7 @@ void eop_predict_put_header(eop_predict *p) {
     eop_buf_puts(&p->rows, p->with_group ? "time,asset" : "time");
     for (size_t i = 0; i < p->manifest->output_count; i++) {
         eop_buf_puts(&p->rows, ",");
-        put_text(&p->rows, p->manifest->outputs[i].name);
+        put_output_name(p, &p->manifest->outputs[i]);
     }
     eop_buf_puts(&p->rows, p->with_label ? ",label,error\n" : ",error\n");
 }
@@ -51,10 +73,8 @@ static void put_csv(eop_predict *p, const edgeops_prediction *answer, const char
     }
     for (size_t i = 0; i < p->manifest->output_count; i++) {
         eop_buf_puts(buf, ",");
-        if (i < answer->count && answer->values[i].type == EDGEOPS_TYPE_STRING) {
-            eop_csv_put(buf, answer->values[i].as.str, answer->values[i].size, ',');
-        } else if (i < answer->count) {
-            eop_value_put_text(buf, &answer->values[i]);
+        if (i < answer->count) {
+            eop_table_put_field(buf, &answer->values[i]);
         }
     }
     if (p->with_label) {

@@ -250,7 +250,7 @@ static uint16_t quality_of(const edgeops_column *from, uint64_t row) {
     return from->quality != NULL ? from->quality[row] : EDGEOPS_QUALITY_NONE;
 }
 
-static void put_csv_value(eop_buf *out, const edgeops_value *value) {
+void eop_table_put_field(eop_buf *out, const edgeops_value *value) {
     if (value->type == EDGEOPS_TYPE_STRING) {
         eop_csv_put(out, value->as.str, value->size, ',');
     } else if (eop_value_is_array(value)) {
@@ -276,7 +276,7 @@ static void put_csv_row(eop_table_writer *w, eop_buf *out, const edgeops_table *
     for (size_t k = 0; k < w->count; k++) {
         edgeops_value value = edgeops_column_value(&table->columns[k], row);
         eop_buf_put(out, ",", 1);
-        put_csv_value(out, &value);
+        eop_table_put_field(out, &value);
         if (w->columns[k].has_quality) {
             uint16_t quality = quality_of(&table->columns[k], row);
             eop_buf_put(out, ",", 1);

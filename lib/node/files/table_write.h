@@ -31,4 +31,7 @@ edgeops_status eop_table_writer_head(eop_table_writer *writer, eop_buf *out);
 void eop_table_writer_row(eop_table_writer *writer, eop_buf *out, const edgeops_table *table,
                           uint64_t row, const char *label);
 
+/** A value as a field of CSV, quoted where it must be. */
+void eop_table_put_field(eop_buf *out, const edgeops_value *value);
+
 #endif /* EOP_NODE_FILES_TABLE_WRITE_H */
