@@ -238,19 +238,37 @@ edgeops_status eop_table_add_channel(eop_table_reader *s, size_t *out, eop_reade
     return eop_table_reserve(s, s->channel_count);
 }
 
+static bool is_taken(const eop_table_reader *s, const eop_reader_column *c) {
+    for (size_t i = 0; i < s->column_count; i++) {
+        const eop_reader_column *other = &s->columns[i];
+        if (other != c && other->channel != EOP_NOWHERE && strcmp(other->name, c->name) == 0 &&
+            strcmp(other->part != NULL ? other->part : "", c->part != NULL ? c->part : "") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Two channels of one name, such as "x" and "x:float64": the later one gets another. */
 static edgeops_status part_names(eop_table_reader *s, eop_reader_column *c) {
-    for (size_t n = 2, i = 0; i < s->channel_count; i++) {
-        if (strcmp(s->channels[i].name, c->name) == 0 && c->part == NULL) {
-            char *name = eop_format("%s_%zu", c->raw, n++);
-            if (name == NULL) {
-                return eop_fail_nomem("table");
-            }
-            eop_report_note(s->report, "column '%s' is there again and becomes '%s'", c->raw, name);
-            eop_free(c->name);
-            c->name = name;
-            i = SIZE_MAX; /* from the start */
+    char *before = NULL;
+    for (size_t n = 2; is_taken(s, c); n++) {
+        char *name = eop_format("%s_%zu", before != NULL ? before : c->name, n);
+        if (name == NULL) {
+            eop_free(before);
+            return eop_fail_nomem("table");
         }
+        if (before == NULL) {
+            before = c->name;
+        } else {
+            eop_free(c->name);
+        }
+        c->name = name;
+    }
+    if (before != NULL) {
+        eop_report_note(s->report, "channel '%s' is there again: column '%s' becomes '%s'", before,
+                        c->raw, c->name);
+        eop_free(before);
     }
     return EDGEOPS_OK;
 }
@@ -334,7 +352,10 @@ edgeops_status eop_table_find_types(eop_table_reader *s) {
             find_type(s, i);
         }
     }
-    edgeops_status status = eop_table_set_channels(s);
+    edgeops_status status = eop_table_reserve(s, 1); /* JSON lines may have no channel so far */
+    if (status == EDGEOPS_OK) {
+        status = eop_table_set_channels(s);
+    }
     if (status == EDGEOPS_OK && s->order_count == 0 && !s->is_json) {
         return eop_fail(EDGEOPS_E_INVALID, "table", "%s: no column is left that could be a channel",
                         s->what);

@@ -91,6 +91,10 @@ Test(codec_table_long, wide_files_of_several_assets) {
     table_open("time,temp (p1),temp (p2)\n1,1,2\n", &o);
     table_expect("plant/p1 1.0 temp=1\nplant/p2 1.0 temp=2\n");
     table_refuses("time,temp\n1,1\n", &o, "does not fit the pattern");
+    o.column_pattern = "{asset}.{channel}";
+    table_open("time,p1.x,p2.x,p1.x:int8\n1,1,2,3\n", &o);
+    table_expect("plant/p1 1.0 x=1 x_2=3\nplant/p2 1.0 x=2\n");
+    o.column_pattern = "{channel} ({asset})";
     o.asset = "plant";
     table_refuses("time,temp (p1)\n1,1\n", &o, "the name needs {asset}");
     o.asset = "plant/{asset}";

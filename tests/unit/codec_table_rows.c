@@ -89,6 +89,9 @@ Test(codec_table_rows, names_that_come_again_get_a_number) {
     table_open("time,x,x,x_2,x\n1,2,3,4,5\n", &o);
     table_expect("a 1.0 x=2 x_2=3 x_2_2=4 x_3=5\n");
     table_notes("column 'x' is there again: the one in place 3 is 'x_2'");
+    table_open("time,x,x:int8,x_2\n1,2,3,4\n", &o);
+    table_expect("a 1.0 x=2 x_2=3 x_2_2=4\n");
+    table_notes("channel 'x' is there again: column 'x:int8' becomes 'x_2'");
     table_open("time, x , y:int8\n1,2,3\n", &o);
     table_expect("a 1.0 x=2 y=3\n");
 }
