@@ -567,7 +567,7 @@ static edgeops_status take_member(eop_payload *p, const char *key, size_t key_si
         return EDGEOPS_DONE;
     }
     if (token == EOP_TOKEN_OBJECT || token == EOP_TOKEN_ARRAY) {
-        if (m != NULL && m->role == EOP_MEMBER_ASSET && m->channel == NULL) {
+        if (m != NULL && m->role == EOP_MEMBER_ASSET) {
             return eop_payload_read_part(p, token, &p->parts[m->part]);
         }
         open_nest(p, path, size, token == EOP_TOKEN_ARRAY);

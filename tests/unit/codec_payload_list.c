@@ -30,6 +30,9 @@ Test(codec_payload_list, a_member_that_names_the_asset_is_a_channel_only_where_i
     gives("{\"asset\":\"{id}\",\"channels\":{\"id\":{\"type\":\"string\"}}}",
           "{\"id\":\"a\\\\b\",\"time\":1,\"s\":\"\\n\"}",
           "a\\b " T(1) "\"id\":\"a\\\\b\",\"s\":\"\\n\"}");
+    gives("{\"asset\":\"{id}\",\"channels\":{\"id\":{\"type\":\"string\"}}}",
+          "{\"id\":{\"a\":1},\"x\":2}",
+          "byte 6, member 'id': an object names no asset: a text or an integer belongs there");
     gives("{\"asset\":\"{id}\",\"new_channels\":\"refuse\",\"channels\":{\"x\":{}}}",
           "{\"id\":\"a\",\"time\":1,\"x\":5}", "a " T(1) "\"x\":5}");
     gives("{\"asset\":\"{h.id}\",\"values\":\"v\"}",
