@@ -706,8 +706,7 @@ EDGEOPS_API void edgeops_retype_result_init(edgeops_retype_result *result, size_
  *  Reads and appends go on meanwhile. Near the end appends wait until what the journal has is in
  *  chunks, some 100 ms, or are EDGEOPS_E_AGAIN where they may not wait. Values of both types are
  *  taken as edgeops_store_append() says, by the type that the channel has at the moment. A cursor
- *  goes on with the new type; a read that begins in the moment of the change may be
- *  EDGEOPS_E_AGAIN. Rollups that retention made of numbers stay those of the channel. Each change
+ *  goes on with the new type. Rollups that retention made of numbers stay those of the channel. Each change
  *  takes one of the 1,024 channels that an asset may have.
  *
  *  @param result   optional; untouched after a failure

@@ -530,15 +530,8 @@ static void finish_buckets(summary *s) {
     }
 }
 
-edgeops_status edgeops_store_aggregate(edgeops_summary **out, edgeops_store *store,
-                                       const edgeops_query *query, edgeops_duration every) {
-    EOP_REQUIRE(out != NULL, "store");
-    *out = NULL;
-    EOP_REQUIRE(store != NULL && query != NULL, "store");
-    EOP_STORE_REQUIRE_HERE(store);
-    if (every < 0) {
-        return eop_fail(EDGEOPS_E_INVALID, "store", "the length of a bucket is negative");
-    }
+static edgeops_status aggregate_once(edgeops_summary **out, edgeops_store *store,
+                                     const edgeops_query *query, edgeops_duration every) {
     eop_request request;
     summary *s = eop_calloc(1, sizeof *s);
     if (s == NULL) {
@@ -565,4 +558,20 @@ edgeops_status edgeops_store_aggregate(edgeops_summary **out, edgeops_store *sto
     finish_buckets(s);
     *out = &s->view;
     return EDGEOPS_OK;
+}
+
+edgeops_status edgeops_store_aggregate(edgeops_summary **out, edgeops_store *store,
+                                       const edgeops_query *query, edgeops_duration every) {
+    EOP_REQUIRE(out != NULL, "store");
+    *out = NULL;
+    EOP_REQUIRE(store != NULL && query != NULL, "store");
+    EOP_STORE_REQUIRE_HERE(store);
+    if (every < 0) {
+        return eop_fail(EDGEOPS_E_INVALID, "store", "the length of a bucket is negative");
+    }
+    edgeops_status status = EDGEOPS_E_AGAIN;
+    while (status == EDGEOPS_E_AGAIN) {
+        status = aggregate_once(out, store, query, every);
+    }
+    return status;
 }

@@ -204,12 +204,8 @@ edgeops_status eop_request_init(eop_request *request, edgeops_store *store,
 
 /* -- the public calls -- */
 
-edgeops_status edgeops_store_read(edgeops_table **out, edgeops_store *store,
-                                  const edgeops_query *query) {
-    EOP_REQUIRE(out != NULL, "store");
-    *out = NULL;
-    EOP_REQUIRE(store != NULL && query != NULL, "store");
-    EOP_STORE_REQUIRE_HERE(store);
+static edgeops_status read_once(edgeops_table **out, edgeops_store *store,
+                                const edgeops_query *query) {
     eop_request request;
     edgeops_status status = eop_request_init(&request, store, query);
     if (status == EDGEOPS_OK && !request.none) {
@@ -226,10 +222,20 @@ edgeops_status edgeops_store_read(edgeops_table **out, edgeops_store *store,
     return status;
 }
 
-edgeops_status edgeops_store_count(uint64_t *out, edgeops_store *store,
-                                   const edgeops_query *query) {
-    EOP_REQUIRE(out != NULL && store != NULL && query != NULL, "store");
+edgeops_status edgeops_store_read(edgeops_table **out, edgeops_store *store,
+                                  const edgeops_query *query) {
+    EOP_REQUIRE(out != NULL, "store");
+    *out = NULL;
+    EOP_REQUIRE(store != NULL && query != NULL, "store");
     EOP_STORE_REQUIRE_HERE(store);
+    edgeops_status status = EDGEOPS_E_AGAIN;
+    while (status == EDGEOPS_E_AGAIN) {
+        status = read_once(out, store, query);
+    }
+    return status;
+}
+
+static edgeops_status count_once(uint64_t *out, edgeops_store *store, const edgeops_query *query) {
     eop_request request;
     uint64_t rows = 0;
     edgeops_status status = eop_request_init(&request, store, query);
@@ -248,4 +254,15 @@ edgeops_status edgeops_store_count(uint64_t *out, edgeops_store *store,
     }
     *out = rows;
     return EDGEOPS_OK;
+}
+
+edgeops_status edgeops_store_count(uint64_t *out, edgeops_store *store,
+                                   const edgeops_query *query) {
+    EOP_REQUIRE(out != NULL && store != NULL && query != NULL, "store");
+    EOP_STORE_REQUIRE_HERE(store);
+    edgeops_status status = EDGEOPS_E_AGAIN;
+    while (status == EDGEOPS_E_AGAIN) {
+        status = count_once(out, store, query);
+    }
+    return status;
 }

@@ -32,7 +32,10 @@ typedef struct eop_request {
     eop_condition conditions[EOP_CONDITIONS_MAX];
     eop_table *table; /**< names and columns, no rows */
 } eop_request;
-/** The request must not be moved, and must be disposed of also after a failure. The conditions
+/** What is read by a request may be E_AGAIN: a channel has changed its type since the request was
+ * resolved. Resolve it anew.
+ *
+ * The request must not be moved, and must be disposed of also after a failure. The conditions
  * borrow from the query. E_NOTFOUND, E_INVALID, E_LIMIT. */
 edgeops_status eop_request_init(eop_request *request, edgeops_store *store,
                                 const edgeops_query *query);

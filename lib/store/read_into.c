@@ -262,19 +262,12 @@ edgeops_status eop_read_into_rows(eop_read_into *r, const eop_rows *rows) {
     return put_slice(r, NULL, &slice);
 }
 
-edgeops_status edgeops_store_read_into(uint64_t *rows, edgeops_store *store,
-                                       const edgeops_query *query, const edgeops_layout *given) {
-    EOP_REQUIRE(rows != NULL && store != NULL && query != NULL && given != NULL, "store");
-    EOP_STORE_REQUIRE_HERE(store);
-    edgeops_layout layout = EDGEOPS_LAYOUT_INIT;
+static edgeops_status read_into_once(uint64_t *rows, edgeops_store *store,
+                                     const edgeops_query *query, const edgeops_layout *layout) {
     eop_read_into r = {0};
     eop_request request;
     const char **names = NULL;
-    edgeops_status status = EOP_STRUCT_TAKE(&layout, given, "store", EDGEOPS_LAYOUT_INIT);
-    if (status != EDGEOPS_OK) {
-        return status;
-    }
-    status = eop_request_init(&request, store, query);
+    edgeops_status status = eop_request_init(&request, store, query);
     size_t count = status == EDGEOPS_OK ? request.table->view.column_count : 0;
     if (status == EDGEOPS_OK) {
         names = eop_calloc(count, sizeof *names);
@@ -284,7 +277,7 @@ edgeops_status edgeops_store_read_into(uint64_t *rows, edgeops_store *store,
         names[k] = request.table->view.columns[k].name;
     }
     if (status == EDGEOPS_OK) {
-        status = eop_read_into_init(&r, &layout, request.table->rows.vectors, names, count);
+        status = eop_read_into_init(&r, layout, request.table->rows.vectors, names, count);
     }
     if (status == EDGEOPS_OK && !request.none) {
         status = eop_read_into_scan(&r, store, &request.want, request.table->rows.vectors);
@@ -295,5 +288,21 @@ edgeops_status edgeops_store_read_into(uint64_t *rows, edgeops_store *store,
     eop_read_into_dispose(&r);
     eop_request_dispose(&request);
     eop_free(names);
+    return status;
+}
+
+edgeops_status edgeops_store_read_into(uint64_t *rows, edgeops_store *store,
+                                       const edgeops_query *query, const edgeops_layout *given) {
+    EOP_REQUIRE(rows != NULL && store != NULL && query != NULL && given != NULL, "store");
+    EOP_STORE_REQUIRE_HERE(store);
+    edgeops_layout layout = EDGEOPS_LAYOUT_INIT;
+    edgeops_status status = EOP_STRUCT_TAKE(&layout, given, "store", EDGEOPS_LAYOUT_INIT);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    status = EDGEOPS_E_AGAIN;
+    while (status == EDGEOPS_E_AGAIN) {
+        status = read_into_once(rows, store, query, &layout);
+    }
     return status;
 }

@@ -132,8 +132,8 @@ static edgeops_status look_at_block(eop_retype_look *look, const edgeops_retype_
     look->sum.rows += table->rows;
     if (vector->type != t->was) {
         return eop_fail(EDGEOPS_E_BUSY, "store",
-                        "asset '%s', channel '%s': its type is being changed already",
-                        options->asset, options->channel);
+                        "asset '%s', channel '%s' has changed meanwhile; try again", options->asset,
+                        options->channel);
     }
     for (size_t i = 0; status == EDGEOPS_OK && i < table->rows; i++) {
         edgeops_value value = eop_vector_value(vector, i);

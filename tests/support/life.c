@@ -331,6 +331,25 @@ static void grow_old(edgeops_store *store) {
     must(eop_retention_run(&retained, store, EOP_RETENTION_DROP, NULL, NULL), "retention");
 }
 
+/* The numbers of one asset are whole numbers, then floats, and so on. */
+static void change_type(edgeops_store *store) {
+    edgeops_asset_info *info = NULL;
+    edgeops_retype_options options = EDGEOPS_RETYPE_OPTIONS_INIT;
+    edgeops_status status = edgeops_asset_get(&info, store, "table");
+    if (status == EDGEOPS_E_NOTFOUND || (status == EDGEOPS_OK && info->channel_count == 0)) {
+        edgeops_free(info);
+        return; /* there is no row yet */
+    }
+    must(status, "asset");
+    options.asset = "table";
+    options.channel = info->channels[0].name;
+    options.type =
+        info->channels[0].type == EDGEOPS_TYPE_INT64 ? EDGEOPS_TYPE_FLOAT64 : EDGEOPS_TYPE_INT64;
+    status = edgeops_channel_retype(NULL, store, &options);
+    must(status == EDGEOPS_E_LIMIT ? EDGEOPS_OK : status, "change a type");
+    edgeops_free(info);
+}
+
 static void add_label(edgeops_store *store) {
     edgeops_label label = {.asset = assets[0], .end = 10, .label = "good"};
     edgeops_status status = edgeops_label_add(NULL, store, &label, 1);
@@ -343,7 +362,7 @@ static void add_label(edgeops_store *store) {
 static void act(edgeops_store *store, uint64_t *dice) {
     char json[48];
     uint64_t n = 0;
-    uint64_t what = roll(dice) % 9;
+    uint64_t what = roll(dice) % 10;
     what = kind == LIFE_RETAINING ? 5 : kind == LIFE_FLUSHING ? 0 : what;
     switch (what) {
     case 0:
@@ -367,6 +386,9 @@ static void act(edgeops_store *store, uint64_t *dice) {
         break;
     case 6:
         remove_set(store, roll(dice));
+        break;
+    case 9:
+        change_type(store);
         break;
     default:
         make_set(store, edgeops_store_durability(store) == EDGEOPS_DURABILITY_POWER);
@@ -417,7 +439,9 @@ static void live(edgeops_durability durability, const disk_plan *plan, uint64_t 
     } while (0)
 
 static void check_row(const edgeops_table *table, uint64_t i, uint8_t *seen) {
-    uint64_t n = (uint64_t)table->columns[0].i64[i];
+    const edgeops_column *number = &table->columns[0];
+    uint64_t n =
+        number->type == EDGEOPS_TYPE_INT64 ? (uint64_t)number->i64[i] : (uint64_t)number->f64[i];
     const edgeops_column *text = &table->columns[1];
     cr_assert(n >= 1 && n < ROWS_MAX, "asset %s has a row %lld", table->asset, (long long)n);
     cr_assert_eq(seen[n], 0, "asset %s has row %d twice", table->asset, (int)n);

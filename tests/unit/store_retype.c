@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/column_view.h"
+#include "base/file.h"
 #include "catalog/policy.h"
 #include "edgeops/dataset.h"
 #include "store/backup.h"
@@ -411,7 +412,7 @@ Test(store_retype, what_a_dataset_holds_stays) {
 
 static edgeops_status give_up(double part, void *user_data) {
     *(double *)user_data = part;
-    return part >= 0.4 ? EDGEOPS_E_CANCELED : EDGEOPS_OK;
+    return part > 0.4 ? EDGEOPS_E_CANCELED : EDGEOPS_OK;
 }
 
 Test(store_retype, a_canceled_one_leaves_the_old_type) {
@@ -426,17 +427,174 @@ Test(store_retype, a_canceled_one_leaves_the_old_type) {
     options.type = EDGEOPS_TYPE_FLOAT64;
     options.progress = give_up;
     options.user_data = &part;
-    /* It may be done before it is asked again. */
-    edgeops_status status = edgeops_channel_retype(NULL, store, &options);
-    cr_assert(status == EDGEOPS_OK || status == EDGEOPS_E_CANCELED);
+    eop_store_hold_rows(store); /* the writer waits before it switches */
+    CHECK_CODE(EDGEOPS_E_CANCELED, edgeops_channel_retype(NULL, store, &options));
+    eop_store_release_rows(store);
+    cr_assert(part > 0.4);
     wait_purged(store);
-    cr_assert_eq(check_rows(store, ROWS),
-                 status == EDGEOPS_OK ? EDGEOPS_TYPE_FLOAT64 : EDGEOPS_TYPE_INT64);
+    cr_assert_eq(check_rows(store, ROWS), EDGEOPS_TYPE_INT64);
     check_sound(store);
+    CHECK_OK(retype(store, "a", "x", EDGEOPS_TYPE_FLOAT64));
+    cr_assert_eq(check_rows(store, ROWS), EDGEOPS_TYPE_FLOAT64);
     edgeops_store_close(store);
 }
 
 /* -- beside others -- */
+
+/* Does something between filling and switching, for which the writer waits while rows are held. */
+typedef struct meanwhile {
+    edgeops_store *store;
+    void (*deed)(edgeops_store *store);
+    int done;
+} meanwhile;
+
+static edgeops_status do_meanwhile(double part, void *user_data) {
+    meanwhile *m = user_data;
+    if (part > 0.4 && m->done++ == 0) {
+        m->deed(m->store);
+        eop_store_release_rows(m->store);
+    }
+    return EDGEOPS_OK;
+}
+
+static edgeops_store *open_with_rows(void) {
+    edgeops_store *store = open_store();
+    for (int64_t n = 0; n < ROWS; n++) {
+        CHECK_OK(put(store, "w", n, 0, "x", i64(n), NULL));
+    }
+    return store;
+}
+
+static edgeops_status retype_while(edgeops_store *store, void (*deed)(edgeops_store *store)) {
+    meanwhile m = {.store = store, .deed = deed};
+    edgeops_retype_options options = EDGEOPS_RETYPE_OPTIONS_INIT;
+    options.asset = "w";
+    options.channel = "x";
+    options.type = EDGEOPS_TYPE_FLOAT64;
+    options.progress = do_meanwhile;
+    options.user_data = &m;
+    eop_store_hold_rows(store);
+    edgeops_status status = edgeops_channel_retype(NULL, store, &options);
+    cr_assert(m.done > 0);
+    return status;
+}
+
+static edgeops_type type_of(edgeops_store *store, const char *asset, const char *channel) {
+    edgeops_asset_info *info = NULL;
+    edgeops_type type = EDGEOPS_TYPE_NULL;
+    CHECK_OK(edgeops_asset_get(&info, store, asset));
+    for (size_t i = 0; i < info->channel_count; i++) {
+        type = strcmp(info->channels[i].name, channel) == 0 ? info->channels[i].type : type;
+    }
+    edgeops_free(info);
+    return type;
+}
+
+static void back_up(edgeops_store *store) {
+    char copy[200];
+    snprintf(copy, sizeof copy, "%s/copy", folder);
+    CHECK_OK(eop_mkdirs(copy, 0700));
+    CHECK_OK(eop_store_backup(store, copy, NULL, NULL, NULL));
+}
+
+Test(store_retype, a_backup_meanwhile_has_the_old_type) {
+    edgeops_store *store = open_with_rows();
+    CHECK_OK(retype_while(store, back_up));
+    cr_assert_eq(type_of(store, "w", "x"), EDGEOPS_TYPE_FLOAT64);
+    edgeops_store_close(store);
+    char copy[200];
+    snprintf(copy, sizeof copy, "%s/copy", folder);
+    CHECK_OK(edgeops_store_open(&store, copy, NULL));
+    edgeops_table *table = read_all(store, "w");
+    cr_assert_eq(table->rows, ROWS);
+    cr_assert_eq(table->column_count, 1);
+    for (uint64_t i = 0; i < table->rows; i++) {
+        cr_assert_eq(table->columns[0].i64[i], (int64_t)i);
+    }
+    edgeops_table_free(table);
+    wait_purged(store);
+    check_sound(store);
+    CHECK_OK(retype(store, "w", "x", EDGEOPS_TYPE_STRING));
+    cr_assert_eq(type_of(store, "w", "x"), EDGEOPS_TYPE_STRING);
+    edgeops_store_close(store);
+}
+
+static void freeze(edgeops_store *store) {
+    edgeops_dataset_options options = EDGEOPS_DATASET_OPTIONS_INIT;
+    static const char *const assets[] = {"w"};
+    options.name = "late";
+    options.assets = assets;
+    options.asset_count = 1;
+    CHECK_OK(edgeops_dataset_create(store, &options));
+}
+
+Test(store_retype, a_dataset_made_meanwhile_keeps_the_old_type) {
+    edgeops_dataset *set = NULL;
+    edgeops_store *store = open_with_rows();
+    CHECK_CODE(EDGEOPS_E_BUSY, retype_while(store, freeze));
+    cr_assert(strstr(edgeops_error_last()->message, ": late;") != NULL);
+    cr_assert_eq(type_of(store, "w", "x"), EDGEOPS_TYPE_INT64);
+    wait_purged(store);
+    CHECK_OK(edgeops_dataset_read(&set, store, "late"));
+    cr_assert_eq(set->rows, ROWS);
+    edgeops_dataset_free(set);
+    check_sound(store);
+    edgeops_store_close(store);
+}
+
+static void rename_both(edgeops_store *store) {
+    CHECK_OK(edgeops_channel_rename(store, "w", "x", "y"));
+    CHECK_OK(edgeops_asset_rename(store, "w", "v"));
+    CHECK_CODE(EDGEOPS_E_BUSY, retype(store, "v", "y", EDGEOPS_TYPE_STRING));
+    CHECK_OK(put(store, "v", ROWS, 0, "y", i64(ROWS), NULL));
+    CHECK_OK(put(store, "v", ROWS, 1, "z", i64(0), NULL));
+}
+
+Test(store_retype, new_names_and_rows_meanwhile_stay) {
+    edgeops_store *store = open_with_rows();
+    CHECK_OK(retype_while(store, rename_both));
+    cr_assert_eq(type_of(store, "v", "y"), EDGEOPS_TYPE_FLOAT64);
+    cr_assert_eq(type_of(store, "v", "z"), EDGEOPS_TYPE_INT64);
+    CHECK_CODE(EDGEOPS_E_NOTFOUND, retype(store, "v", "x", EDGEOPS_TYPE_STRING));
+    edgeops_table *table = read_all(store, "v");
+    cr_assert_eq(table->rows, ROWS + 2);
+    cr_assert_eq(table->columns[0].f64[ROWS], (double)ROWS);
+    cr_assert_eq(table->columns[0].valid[ROWS + 1], 0);
+    edgeops_table_free(table);
+    wait_purged(store);
+    check_sound(store);
+    edgeops_store_close(store);
+}
+
+static void put_misfit(edgeops_store *store) {
+    CHECK_OK(put(store, "w", ROWS, 0, "x", i64((INT64_C(1) << 53) + 1), NULL));
+}
+
+Test(store_retype, a_value_that_comes_meanwhile_may_stop_it) {
+    edgeops_store *store = open_with_rows();
+    CHECK_CODE(EDGEOPS_E_INVALID, retype_while(store, put_misfit));
+    cr_assert(strstr(edgeops_error_last()->message, "came meanwhile: 9007199254740993") != NULL);
+    cr_assert_eq(type_of(store, "w", "x"), EDGEOPS_TYPE_INT64);
+    CHECK_OK(put(store, "w", ROWS + 1, 0, "x", i64(5), NULL)); /* appends go on */
+    wait_purged(store);
+    cr_assert_eq(count_rows(store, "w"), ROWS + 2);
+    check_sound(store);
+    edgeops_store_close(store);
+}
+
+static void remove_it(edgeops_store *store) {
+    CHECK_OK(edgeops_asset_remove(store, "w"));
+    CHECK_OK(put(store, "w", 1, 0, "x", text("another"), NULL));
+}
+
+Test(store_retype, an_asset_that_is_removed_meanwhile_is_gone) {
+    edgeops_store *store = open_with_rows();
+    CHECK_CODE(EDGEOPS_E_NOTFOUND, retype_while(store, remove_it));
+    wait_purged(store);
+    cr_assert_eq(count_rows(store, "w"), 1);
+    check_sound(store);
+    edgeops_store_close(store);
+}
 
 typedef struct feed {
     edgeops_store *store;

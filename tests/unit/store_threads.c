@@ -12,6 +12,7 @@
 #include "catalog/outbox.h"
 #include "catalog/policy.h"
 #include "store/inner.h"
+#include "store/internal.h"
 #include "store/queue.h"
 #include "store/retention.h"
 #include "store/room.h"
@@ -105,6 +106,29 @@ static void *follow_rows(void *data) {
     return NULL;
 }
 
+static int changes; /* of a type */
+
+/* Halves are exact in both types. Each change takes a position. */
+static void change_type(int n) {
+    edgeops_retype_options options = EDGEOPS_RETYPE_OPTIONS_INIT;
+    options.asset = "b";
+    options.channel = "x";
+    options.type = n % 2 == 0 ? EDGEOPS_TYPE_FLOAT32 : EDGEOPS_TYPE_FLOAT64;
+    edgeops_status status = edgeops_channel_retype(NULL, store, &options);
+    MUST(status == EDGEOPS_OK || status == EDGEOPS_E_NOTFOUND);
+    changes += status == EDGEOPS_OK;
+}
+
+/* Until the cells of earlier types are gone. */
+static void wait_purged(void) {
+    for (bool due = true; due;) {
+        MUST(eop_store_flush(store) == EDGEOPS_OK);
+        pthread_mutex_lock(&store->lock);
+        due = store->purge_due;
+        pthread_mutex_unlock(&store->lock);
+    }
+}
+
 static void *disturb(void *data) {
     eop_outbox_message message = {.destination = "m", .topic = "t", .payload = "p", .size = 1};
     eop_policy policy = {.pattern = "short-lived", .max_age = EDGEOPS_SECOND};
@@ -129,6 +153,9 @@ static void *disturb(void *data) {
         MUST(i % 6 != 5 ||
              eop_retention_run(&due, store, i % 12 == 5 ? EOP_RETENTION_DROP : EOP_RETENTION_DRY,
                                NULL, NULL) == EDGEOPS_OK);
+        if (i % 16 == 9 && i < 1600) {
+            change_type(i / 16);
+        }
         MUST(i % 20 != 3 || edgeops_asset_remove(store, "short-lived") == EDGEOPS_OK);
     }
     return NULL;
@@ -180,7 +207,8 @@ int main(void) {
     MUST(atomic_load(&told[0]) == rows && atomic_load(&told[1]) == rows);
     edgeops_status removed = edgeops_asset_remove(store, "short-lived");
     MUST(removed == EDGEOPS_OK || removed == EDGEOPS_E_NOTFOUND);
-    MUST(eop_store_flush(store) == EDGEOPS_OK);
+    wait_purged();
+    MUST(changes > 0);
     edgeops_watch_close(watch);
     edgeops_store_close(store);
     check_nothing_left(folder);
