@@ -51,6 +51,12 @@ bool eop_table_cell(eop_table_reader *s, edgeops_value *out, eop_cell_rules *cel
     return true;
 }
 
+static bool is_comma_number(const eop_field *field) {
+    const char *comma = memchr(field->text, ',', field->size);
+    return comma != NULL && field->size < 40 &&
+           strspn(field->text, "+-0123456789.,eE") == field->size;
+}
+
 edgeops_status eop_table_bad_cell(eop_table_reader *s, const char *column, edgeops_type type,
                                   uint32_t length, const eop_field *field) {
     char name[EOP_TYPE_TEXT], reason[EOP_TYPE_TEXT + 40], hint[256] = "";
@@ -69,6 +75,11 @@ edgeops_status eop_table_bad_cell(eop_table_reader *s, const char *column, edgeo
                        ", which has 53 bits: --column %.80s=int64, or =string if these are not "
                        "numbers",
                        column);
+    } else if (type != EDGEOPS_TYPE_STRING && length == 1 && s->options.rules.decimal == '\0' &&
+               is_comma_number(field)) {
+        (void)snprintf(hint, sizeof hint,
+                       "; if the comma is before the decimals: --decimal , (if it parts thousands: "
+                       "--thousands ,)");
     } else if (type != EDGEOPS_TYPE_STRING && length == 1) {
         (void)snprintf(hint, sizeof hint,
                        "; if it means no value: --null '%.*s'; if the column has texts: --column "

@@ -157,6 +157,10 @@ static edgeops_status split_name(eop_table_reader *s, eop_reader_column *c) {
     if (c->name == NULL) {
         return eop_fail_nomem("table");
     }
+    if (strlen(c->name) != size) {
+        eop_report_note(s->report, "channel '%.*s' is there again: column '%s' becomes '%s'",
+                        (int)size, c->raw, c->raw, c->name);
+    }
     if (found && !parts.quality) {
         c->cell.type = parts.type;
         c->cell.length = parts.length;

@@ -226,6 +226,14 @@ static edgeops_status take_candidate(eop_table_reader *s) {
             found = found == EOP_NOWHERE ? at : found;
         }
     }
+    if (s->options.no_header && s->options.name_count == 0) {
+        for (size_t i = 0; i < s->column_count; i++) {
+            if (fits(s, i, EOP_NOWHERE)) {
+                other = found != EOP_NOWHERE ? i : other;
+                found = found == EOP_NOWHERE ? i : found;
+            }
+        }
+    }
     if (found != EOP_NOWHERE && other == EOP_NOWHERE) {
         s->time_at = found;
         s->columns[found].role = EOP_ROLE_TIME;

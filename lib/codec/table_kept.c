@@ -23,6 +23,40 @@ size_t eop_record_width(const eop_record *r) {
     return n;
 }
 
+bool eop_table_is_header(const eop_table_reader *s, const eop_record *r) {
+    const eop_record *header = s->header != NULL ? &s->header->record : NULL;
+    if (header == NULL || r->count != header->count || r->count < 2) {
+        return false;
+    }
+    for (size_t i = 0; i < r->count; i++) {
+        if (r->fields[i].size != header->fields[i].size ||
+            memcmp(r->fields[i].text, header->fields[i].text, r->fields[i].size) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void eop_table_note_header(eop_table_reader *s, const eop_record *r) {
+    eop_report_note(s->report, "line %llu has the header again and is left out",
+                    (unsigned long long)r->line);
+}
+
+void eop_table_drop_headers(eop_table_reader *s) {
+    eop_kept **at = &s->first;
+    while (*at != NULL) {
+        eop_kept *k = *at;
+        if (k->record.status == EDGEOPS_OK && eop_table_is_header(s, &k->record)) {
+            eop_table_note_header(s, &k->record);
+            *at = k->next;
+            eop_free(k);
+        } else {
+            at = &k->next;
+        }
+    }
+    s->last = at;
+}
+
 edgeops_status eop_table_keep(eop_table_reader *s, const eop_record *record) {
     size_t size = record->message != NULL ? strlen(record->message) + 1 : 0;
     for (size_t i = 0; i < record->count; i++) {

@@ -235,6 +235,11 @@ void eop_table_drop(eop_table_reader *s);
 edgeops_status eop_table_keep(eop_table_reader *s, const eop_record *record);
 /* All fields are empty, and at least two. */
 bool eop_record_is_blank(const eop_record *r);
+/* Files that were put behind each other have their header again. */
+bool eop_table_is_header(const eop_table_reader *s, const eop_record *r);
+void eop_table_note_header(eop_table_reader *s, const eop_record *r);
+/* Takes such records out of the kept ones. */
+void eop_table_drop_headers(eop_table_reader *s);
 /* Fields up to the last that is not empty. */
 size_t eop_record_width(const eop_record *r);
 /* Refuses the record at hand as a bad row: reports it, sets is_bad. column: NULL where it is not one

@@ -81,6 +81,7 @@ static edgeops_status look(eop_table_reader *s) {
     if (status == EDGEOPS_OK && s->is_json) {
         status = eop_table_grow(s);
     }
+    eop_table_drop_headers(s);
     return status == EDGEOPS_OK && s->column_count != columns ? eop_table_set_roles(s) : status;
 }
 

@@ -86,6 +86,9 @@ edgeops_status eop_table_check_record(eop_table_reader *s, bool *out) {
                             (unsigned long long)r->line);
         }
         return EDGEOPS_OK;
+    } else if (eop_table_is_header(s, r)) {
+        eop_table_note_header(s, r);
+        return EDGEOPS_OK;
     } else if (r->count != s->column_count) {
         status = check_count(s);
     }

@@ -151,6 +151,8 @@ Test(codec_table_long, what_is_given_and_never_there_is_said) {
     table_open("{\"time\":1,\"x\":1,\"seq\":1}\n{\"time\":2,\"x\":1}\n", &o);
     table_warns("nothing is called 'y'");
     cr_expect(!table_says("warnings", "'x'"));
+    o = table_options();
+    table_open("time,seq,x\n1,1,5\n2,,6\n", &o);
     table_warns("column 'seq' does not have a number in each row");
 }
 

@@ -110,7 +110,15 @@ Test(codec_table_rows, without_a_header) {
     o.time_column = "c1";
     table_open("1,2.5\n2,3.5\n", &o);
     table_expect("a 1.0 c2=2.5\na 2.0 c2=3.5\n");
-    o.no_header = false;
+    o = table_options();
+    o.rules.times.unit = NULL;
+    o.no_header = true;
+    table_open("7,2026-01-01T00:00:00Z,on\n8,2026-01-01T00:00:01Z,off\n", &o);
+    table_notes("column 'c2' has the time");
+    table_expect("a 1767225600000000000.0 c1=7 c3='on'\na 1767225601000000000.0 c1=8 c3='off'\n");
+    table_refuses("1,2\n3,4\n", &o, "no column 'time'; it has c1, c2");
+    o = table_options();
+    o.names = names;
     o.name_count = 3;
     o.time_column = "time";
     table_open("t,a,b\n1,2.5,a\n", &o);
@@ -201,6 +209,28 @@ Test(codec_table_rows, lines_above_the_header) {
     table_expect("a 1717765200050000000.0 RECORD=1 temp=28.5\n");
     table_notes("line 3 has the units");
     table_notes("column 'TIMESTAMP' has the time");
+}
+
+Test(codec_table_rows, files_behind_each_other) {
+    eop_table_options o = table_options();
+    table_open("time,x\n1,1\ntime,x\n2,2\n", &o);
+    table_expect("a 1.0 x=1\na 2.0 x=2\n");
+    table_type("x", "float64", "numbers");
+    table_notes("line 3 has the header again");
+    table_is_calm();
+}
+
+Test(codec_table_rows, a_comma_in_a_number_is_told_of) {
+    eop_table_options o = table_options();
+    eop_table_row row;
+    const eop_table_column given[] = {{"x", EDGEOPS_TYPE_FLOAT64}};
+    o.columns = given;
+    o.column_count = 1;
+    table_open("time,x\n1,1\n2,\"1,5\"\n", &o);
+    cr_assert_eq(eop_table_reader_next(table, &row), EDGEOPS_OK);
+    cr_assert_eq(eop_table_reader_next(table, &row), EDGEOPS_E_INVALID);
+    cr_expect_not_null(strstr(edgeops_error_last()->message, "--decimal ,"), "%s",
+                       edgeops_error_last()->message);
 }
 
 Test(codec_table_rows, where_and_texts_as_before) {
