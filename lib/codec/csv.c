@@ -187,7 +187,7 @@ edgeops_status eop_csv_open(eop_csv_reader **out, int fd, int cancel_fd,
     edgeops_status status =
         r->what == NULL || r->buffer == NULL ? eop_fail_nomem("csv") : set_dialect(r, dialect);
     if (status == EDGEOPS_OK) {
-        status = eop_input_open(&r->input, fd, cancel_fd, r->what);
+        status = eop_input_open(&r->input, fd, cancel_fd, r->what, EOP_INPUT_TEXT);
     }
     if (status != EDGEOPS_OK) {
         eop_csv_close(r);

@@ -17,6 +17,7 @@ struct eop_input {
     int fd;
     int cancel_fd;
     const char *what;
+    bool is_text;
     uint64_t taken;
     bool sniffed;
     bool at_end;  /* of the descriptor */
@@ -111,6 +112,9 @@ static const char *name_zip(const char *data, size_t size) {
 /* Refuses what is known to be no text. */
 static edgeops_status check_text(const eop_input *in, const char *data, size_t size) {
     const char *name = NULL;
+    if (!in->is_text) {
+        return EDGEOPS_OK;
+    }
     for (size_t i = 0; i < sizeof(foreigners) / sizeof(foreigners[0]) && name == NULL; i++) {
         const foreign *f = &foreigners[i];
         if (size >= f->size && memcmp(data, f->magic, f->size) == 0) {
@@ -204,7 +208,8 @@ static edgeops_status unpack_some(eop_input *in, char *data, size_t size, size_t
     return EDGEOPS_OK;
 }
 
-edgeops_status eop_input_open(eop_input **out, int fd, int cancel_fd, const char *what) {
+edgeops_status eop_input_open(eop_input **out, int fd, int cancel_fd, const char *what,
+                              eop_input_kind kind) {
     *out = NULL;
     eop_input *in = eop_alloc(sizeof(*in));
     if (in == NULL) {
@@ -214,6 +219,7 @@ edgeops_status eop_input_open(eop_input **out, int fd, int cancel_fd, const char
     in->fd = fd;
     in->cancel_fd = cancel_fd;
     in->what = what;
+    in->is_text = kind == EOP_INPUT_TEXT;
     *out = in;
     return EDGEOPS_OK;
 }

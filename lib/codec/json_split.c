@@ -53,7 +53,7 @@ edgeops_status eop_json_split_open(eop_json_split **out, int fd, int cancel_fd, 
     edgeops_status status =
         s->buffer != NULL && s->what != NULL ? EDGEOPS_OK : eop_fail_nomem("json");
     if (status == EDGEOPS_OK) {
-        status = eop_input_open(&s->input, fd, cancel_fd, s->what);
+        status = eop_input_open(&s->input, fd, cancel_fd, s->what, EOP_INPUT_TEXT);
     }
     if (status != EDGEOPS_OK) {
         eop_json_split_close(s);

@@ -162,7 +162,7 @@ static edgeops_status add_place(eop_payload_config *config, eop_template *templa
 static edgeops_status read_template(eop_payload_config *config, eop_template *template,
                                     const char *key, const char *text) {
     edgeops_status status = EDGEOPS_OK;
-    while (*text != '\0' && status == EDGEOPS_OK) {
+    while (status == EDGEOPS_OK && *text != '\0') {
         size_t literal = strcspn(text, "{}");
         status = add_piece(template, text, literal, 0);
         text += literal;

@@ -177,7 +177,7 @@ static edgeops_status open_unpacker(eop_tar *t) {
         return eop_fail_errno(errno, "workflow", "cannot read '%s'", t->what);
     }
     if (magic[0] == 0x1f && magic[1] == 0x8b) {
-        return eop_input_open(&t->gzip, t->fd, 0, t->what);
+        return eop_input_open(&t->gzip, t->fd, 0, t->what, EOP_INPUT_BYTES);
     }
     if (magic[0] == 0xfd) {
         edgeops_status status = eop_xz_check_window(t->fd, t->packed, WINDOW_MAX, t->what);

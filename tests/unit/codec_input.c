@@ -140,7 +140,7 @@ static edgeops_status read_all(eop_buf *out, int fd, size_t step) {
     eop_input *in = NULL;
     char data[4096];
     size_t got = 1;
-    cr_assert_eq(eop_input_open(&in, fd, 0, "f"), EDGEOPS_OK);
+    cr_assert_eq(eop_input_open(&in, fd, 0, "f", EOP_INPUT_TEXT), EDGEOPS_OK);
     edgeops_status status = EDGEOPS_OK;
     while (status == EDGEOPS_OK && got > 0) {
         status = eop_input_read(in, data, step, &got);
@@ -346,7 +346,7 @@ Test(codec_input, what_is_there_is_given, .timeout = 60) {
     size_t got = 0;
     eop_input *in = NULL;
     cr_assert_eq(pipe(fds), 0);
-    cr_assert_eq(eop_input_open(&in, fds[0], 0, "f"), EDGEOPS_OK);
+    cr_assert_eq(eop_input_open(&in, fds[0], 0, "f", EOP_INPUT_TEXT), EDGEOPS_OK);
     cr_assert_eq(write(fds[1], "h\n", 2), 2);
     cr_expect_eq(eop_input_read(in, data, sizeof(data), &got), EDGEOPS_OK);
     cr_expect_eq(got, 2);
