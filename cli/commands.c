@@ -361,6 +361,8 @@ static const cli_option replay_options[] = {
     TEXT("asset-column", "NAME", NULL, "column that names the asset; it is not sent"),
     TEXT("time-column", "NAME", NULL, "column with the time, sent as member \"time\" (default time)"),
     ONE_OF("time-unit", "s ms us ns", "UNIT", NULL, "unit of a numeric time (default: by its size)"),
+    TEXT("time-format", "FORMAT", NULL, "how times are written, such as '%d.%m.%Y %H:%M:%S'; they are sent as ISO 8601 then"),
+    TEXT("time-zone", "ZONE", NULL, "zone of times that have none, such as Europe/Vienna; they are sent in UTC then"),
     LIST("column", "NAME", NULL, "send only this column"),
     LIST("skip-column", "NAME", NULL, "leave a column out"),
     LIST("where", "NAME=VALUE", NULL, "only rows with this text in that column"),

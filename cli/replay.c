@@ -91,6 +91,13 @@ static char *make_message(cli_replay_state *r, const edgeops_sample *row) {
         json_put_member(&out, "asset", row->asset);
     }
     const char *time = cell(&size, row, r->time_column);
+    char utc[40];
+    if (cli_has(r->call, "time-format") || cli_has(r->call, "time-zone")) {
+        /* Who takes the message does not know of these. */
+        cli_format_time(utc, row->time);
+        time = utc;
+        size = strlen(utc);
+    }
     put_cell(&out, "time", time, size);
     bool own_seq = false;
     for (size_t i = 0, hint = 0; i < row->count; i++) {

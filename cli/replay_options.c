@@ -123,8 +123,12 @@ static char *make_config(const cli_replay_state *r, const char *asset) {
                     strcmp(cli_arg(call, 0), "-") == 0 ? "/dev/stdin" : cli_arg(call, 0));
     json_put_member(&out, "asset", asset != NULL ? asset : "recording");
     json_put_member(&out, "time_column", r->time_column);
-    if (cli_has(call, "time-unit")) {
-        json_put_member(&out, "time_unit", cli_get(call, "time-unit", ""));
+    static const char *const times[][2] = {
+        {"time-unit", "time_unit"}, {"time-format", "time_format"}, {"time-zone", "time_zone"}};
+    for (size_t i = 0; i < CLI_COUNT(times); i++) {
+        if (cli_has(call, times[i][0])) {
+            json_put_member(&out, times[i][1], cli_get(call, times[i][0], ""));
+        }
     }
     json_put_member(&out, "separator", separator);
     json_put_member(&out, "longest_pause", LONGEST_PAUSE);

@@ -117,6 +117,14 @@ def test_local_times_around_changes_of_the_clocks(node):
     assert rows == ["2024-03-31T00:30:00Z", "2024-03-31T01:15:00Z", "2024-03-31T01:30:00Z"]
 
 
+def test_a_replay_of_local_times_sends_utc(node):
+    text = "when,x\n28.01.2018 00:15,1\n28.01.2018 00:16,2\n"
+    done = node.run("simulate", "replay", "-", "--time-column", "when", "--time-format", "%d.%m.%Y %H:%M", "--time-zone",
+                    "+01:00", input=text)
+    assert [json.loads(line) for line in done.stdout.splitlines()] == [
+        {"time": "2018-01-27T23:15:00Z", "x": 1}, {"time": "2018-01-27T23:16:00Z", "x": 2}]
+
+
 # -- predictions --
 
 def classes(done):
