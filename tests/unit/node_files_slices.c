@@ -91,6 +91,24 @@ Test(node_files_slices, a_slice_that_is_full_may_be_the_last) {
     expect_rows(32768);
 }
 
+Test(node_files_slices, a_change_of_type_between_slices_is_told) {
+    eop_slices *slices = NULL;
+    const edgeops_table *table = NULL;
+    uint64_t first = 0;
+    edgeops_retype_options options = EDGEOPS_RETYPE_OPTIONS_INIT;
+    append(70000, each, none);
+    cr_assert(
+        eq(int, eop_slices_open(&slices, store(), "x", NULL, 0, EDGEOPS_TIME_MIN, EDGEOPS_TIME_MAX),
+           EDGEOPS_OK));
+    cr_assert(eq(int, eop_slices_next(slices, &table, &first), EDGEOPS_OK));
+    options.asset = "x";
+    options.channel = "v";
+    options.type = EDGEOPS_TYPE_INT64;
+    cr_assert(eq(int, edgeops_channel_retype(NULL, store(), &options), EDGEOPS_OK));
+    cr_expect(eq(int, eop_slices_next(slices, &table, &first), EDGEOPS_E_AGAIN));
+    eop_slices_close(slices);
+}
+
 Test(node_files_slices, an_unknown_asset_is_told) {
     eop_slices *slices = NULL;
     cr_expect(

@@ -14,6 +14,9 @@ struct eop_slices {
     edgeops_table *table;
     bool begun;
     bool ended;
+    edgeops_type *types; /**< of the columns of the first slice */
+    uint32_t *lengths;
+    size_t column_count;
     edgeops_time time; /**< of the last row that was given */
     int64_t seq;
 };
@@ -69,11 +72,41 @@ static uint64_t skip_given(const eop_slices *s) {
     return i;
 }
 
+/* Whoever takes the slices goes by the types of the first one. E_AGAIN: one has changed. */
+static edgeops_status check_types(eop_slices *s) {
+    size_t n = s->table->column_count;
+    if (s->types == NULL) {
+        s->types = eop_calloc(n + 1, sizeof *s->types);
+        s->lengths = eop_calloc(n + 1, sizeof *s->lengths);
+        if (s->types == NULL || s->lengths == NULL) {
+            return eop_fail_nomem("node");
+        }
+        for (size_t k = 0; k < n; k++) {
+            s->types[k] = s->table->columns[k].type;
+            s->lengths[k] = s->table->columns[k].length;
+        }
+        s->column_count = n;
+    }
+    for (size_t k = 0; k < n && k < s->column_count; k++) {
+        const edgeops_column *c = &s->table->columns[k];
+        if (c->type != s->types[k] || c->length != s->lengths[k]) {
+            return eop_fail(
+                EDGEOPS_E_AGAIN, "node",
+                "channel '%s' of asset '%s' has changed its type meanwhile; begin again", c->name,
+                s->asset);
+        }
+    }
+    return EDGEOPS_OK;
+}
+
 edgeops_status eop_slices_next(eop_slices *s, const edgeops_table **table, uint64_t *first) {
     while (!s->ended) {
         edgeops_table_free(s->table);
         s->table = NULL;
         edgeops_status status = edgeops_store_read(&s->table, s->store, &s->query);
+        if (status == EDGEOPS_OK) {
+            status = check_types(s);
+        }
         if (status != EDGEOPS_OK) {
             return status;
         }
@@ -97,6 +130,8 @@ edgeops_status eop_slices_next(eop_slices *s, const edgeops_table **table, uint6
 void eop_slices_close(eop_slices *s) {
     if (s != NULL) {
         edgeops_table_free(s->table);
+        eop_free(s->types);
+        eop_free(s->lengths);
         eop_free(s->asset);
         eop_free(s);
     }

@@ -14,7 +14,7 @@ edgeops_status eop_slices_open(eop_slices **out, edgeops_store *store, const cha
 /** Only rows that had arrived up to this one. Before the first slice. */
 void eop_slices_limit(eop_slices *slices, uint64_t max_ordinal);
 /** Rows *first .. table->rows, at least one; borrowed until the next call. EDGEOPS_DONE at the
- * end. */
+ * end. E_AGAIN: a channel has another type than in the slices before. */
 edgeops_status eop_slices_next(eop_slices *slices, const edgeops_table **table, uint64_t *first);
 void eop_slices_close(eop_slices *slices);
 
