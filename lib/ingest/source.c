@@ -8,6 +8,8 @@
 
 #include "base/abi.h"
 #include "base/error.h"
+#include "base/hash.h"
+#include "base/map.h"
 #include "base/memory.h"
 #include "base/str.h"
 #include "base/time.h"
@@ -27,6 +29,7 @@
 #define DEAD_PAYLOAD   512
 #define READY_INTERVAL EDGEOPS_SECOND
 #define RETRY_INTERVAL (2 * EDGEOPS_SECOND)
+#define UNREADABLE_MAX 4096
 #define YEAR_2000      ((edgeops_time)946684800 * EDGEOPS_SECOND)
 
 typedef struct event {
@@ -54,6 +57,7 @@ struct edgeops_source {
     pthread_mutex_t gate; /* around decode and append: order, and the payload's one thread */
     bool taking;
     eop_source_memory *memory;
+    eop_map unreadable; /* kept messages that were told as dead letters: at most UNREADABLE_MAX */
 
     pthread_mutex_t lock; /* the rest; innermost */
     edgeops_source_stats stats;
@@ -165,6 +169,7 @@ typedef struct arrival {
     edgeops_time at;
     bool kept;            /* the peer had kept it: it may have been taken before */
     bool repeat;          /* it was */
+    bool unreadable;      /* and will be so when it comes again */
     uint64_t untimed;     /* samples that have the time of arrival */
     uint64_t unset_clock; /* samples whose time is that of a clock that was not set */
 } arrival;
@@ -274,6 +279,7 @@ static edgeops_status take_message(edgeops_source *source, const char *topic, co
     const edgeops_sample *samples = NULL;
     size_t n = 0;
     if (size > source->max_payload) {
+        came->unreadable = true;
         return eop_fail(EDGEOPS_E_INVALID, "source", "%zu bytes are over max_payload (%llu)", size,
                         (unsigned long long)source->max_payload);
     }
@@ -283,6 +289,7 @@ static edgeops_status take_message(edgeops_source *source, const char *topic, co
     edgeops_status status =
         eop_payload_decode(source->payload, topic, payload, size, came->at, &samples, &n);
     if (status < 0) {
+        came->unreadable = status != EDGEOPS_E_NOMEM;
         return status == EDGEOPS_E_NOMEM ? status : EDGEOPS_E_INVALID;
     }
     came->untimed = eop_payload_arrived_count(source->payload);
@@ -293,6 +300,19 @@ static edgeops_status take_message(edgeops_source *source, const char *topic, co
         result->duplicates = 0;
     }
     return status;
+}
+
+/* Under the gate. A message that cannot be read is told once and not with each connection. True: it
+ * was told. */
+static bool is_told(edgeops_source *source, const char *topic, const void *payload, size_t size) {
+    bool fresh = true;
+    uint64_t parts[] = {eop_hash64(topic, strlen(topic)), eop_hash64(payload, size)};
+    uint64_t hash = eop_hash64(parts, sizeof(parts));
+    if (eop_map_has(&source->unreadable, hash)) {
+        return true;
+    }
+    return source->unreadable.count < UNREADABLE_MAX &&
+           eop_map_note(&source->unreadable, hash, &fresh) && !fresh;
 }
 
 /* Under the gate. What has a time of its own the store knows when it comes again, unless it is too
@@ -307,6 +327,10 @@ static edgeops_status take_once(edgeops_source *source, const char *topic, const
         return EDGEOPS_OK;
     }
     edgeops_status status = take_message(source, topic, payload, size, came, result);
+    if (came->kept && came->unreadable && is_told(source, topic, payload, size)) {
+        came->repeat = true;
+        return EDGEOPS_OK;
+    }
     if (status == EDGEOPS_OK && (came->untimed > 0 || (came->kept && result->expired > 0))) {
         bool full = eop_source_memory_full(source->memory);
         eop_source_memory_note(source->memory, &seen, topic, payload, size);
@@ -545,6 +569,7 @@ static void source_free(edgeops_source *source) {
     eop_payload_free(source->payload);
     eop_label_reader_free(source->labels);
     eop_source_memory_free(source->memory);
+    eop_map_dispose(&source->unreadable);
     eop_free(source->name);
     pthread_mutex_destroy(&source->gate);
     pthread_mutex_destroy(&source->lock);

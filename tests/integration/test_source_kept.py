@@ -181,6 +181,22 @@ def test_several_topics_of_one_asset_and_lists(world):
     wait_until(lambda: sorted(values(node, "all")) == [1, 2, 2, 3], what="a value that another topic had last")
 
 
+def test_a_retained_message_that_cannot_be_read_is_one_dead_letter(world):
+    node, new_broker = world
+    broker = new_broker()
+    publish(broker, "in/broken", "{not json", retain=True)
+    publish(broker, "in/a", {"v": 1}, retain=True)
+    add(node, broker)
+    wait_until(lambda: stats(node)["dead"] == 1, what="the dead letter")
+    for n in (1, 2, 3):
+        again(node, broker, "source")
+        wait_until(lambda: stats(node)["retained_repeats"] == 2 * n, what="both again")
+    now = wait_until(lambda: (lambda s: s if s["dead_letters"] else None)(shown(node)), what="the letter")
+    assert len(now["dead_letters"]) == 1 and now["stats"]["dead"] == 1
+    publish(broker, "in/broken", "{not json")
+    wait_until(lambda: stats(node)["dead"] == 2, what="a message of its own, which is told")
+
+
 @pytest.mark.parametrize("version", ["3.1.1", "5"])
 def test_kill_at_any_moment_loses_no_retained_value(world, version):
     node, new_broker = world
