@@ -486,7 +486,8 @@ static const cli_command commands[] = {
      "csv and jsonl have asset, time, the channels and label, named as by `data export`; "
      "`data import '{asset}' FILE --label-column label` reads them back. "
      "A .npz has X float64[rows, columns], y (labels as text), times (int64 ns), groups (assets), columns and, of a dataset with "
-     "a split, split. numpy.load() reads it.", arg_name, dataset_export_options, "dataset.export", cli_data_export},
+     "a split, split; numpy.load() reads it, and `data import '{groups}' FILE --label-column y` as channels of float64 whose NaN "
+     "is null.", arg_name, dataset_export_options, "dataset.export", cli_data_export},
 
     {"workflow", "init", "write the skeleton of a workflow",
      "Makes DIR with workflow.json, README.md and NAME_workflow.py ('-' of the name as '_'; my-workflow makes my_workflow.py), "

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of the reader of arrays share: the arrays of a file and what each is for.
- * table_npz.c makes rows of them, npz_roles.c decides. */
+ * npz_roles.c decides, npz_dataset.c knows datasets, table_npz.c makes rows. */
 #ifndef EOP_CODEC_NPZ_PARTS_H
 #define EOP_CODEC_NPZ_PARTS_H
 
 #include "codec/npz_times.h"
 #include "codec/table_npz.h"
+#include "codec/table_stamps.h"
 
 typedef enum eop_npz_role {
     EOP_NPZ_CHANNEL,
@@ -31,6 +32,7 @@ typedef struct eop_npz_array {
     uint32_t *offsets;
     eop_buf text;
     uint8_t *valid; /**< what is no NaT, and not masked; NULL: all are there */
+    bool nan_is_null;
     struct eop_npz_array *mask;
     struct eop_npz_array *codes;
     uint16_t *quality;
@@ -49,6 +51,7 @@ struct eop_npz {
     eop_times *times_rules;
     eop_npz_times by_time_as;
     eop_report *report;
+    bool is_dataset;
     eop_npz_array *by_time;
     eop_npz_array *by_seq;
     eop_npz_array *labels;
@@ -64,9 +67,8 @@ struct eop_npz {
     size_t first;  /**< row of the batch that the last table begins with */
     edgeops_time *times;
     int64_t *seqs;
-    bool any;               /**< a row was given */
-    edgeops_time last_time; /**< of it */
-    int64_t last_seq;
+    eop_stamps seen;    /**< times, where rows of one time are counted */
+    eop_buf last_asset; /**< text of the last row that was */
     eop_buf asset;
     edgeops_column *columns;
     edgeops_table table;
@@ -77,6 +79,12 @@ static inline const eop_npy_field *eop_npz_field(const eop_npz_array *a) {
     return &a->source->npy.fields[a->field];
 }
 edgeops_status eop_npz_invalid(const eop_npz *npz, const eop_npz_array *a, const char *why);
+eop_npz_array *eop_npz_find(const eop_npz *npz, const char *name);
+/** Adds one like another; the name is copied. Moves the arrays. */
+edgeops_status eop_npz_add_array(eop_npz *npz, const char *name, size_t size,
+                                 const eop_npz_array *like);
+/** Splits what dataset.export wrote into the channels that it has; else nothing. */
+edgeops_status eop_npz_split_dataset(eop_npz *npz);
 /** Opens what is not left out and splits it into arrays. */
 edgeops_status eop_npz_open_arrays(eop_npz *npz);
 /** Decides what each array is for, and makes the list of channels. */

@@ -41,8 +41,8 @@ bool eop_npz_name_is_taken(const char *name) {
 
 /* -- opening -- */
 
-static edgeops_status add_array(eop_npz *npz, const char *name, size_t size,
-                                const eop_npz_array *like) {
+edgeops_status eop_npz_add_array(eop_npz *npz, const char *name, size_t size,
+                                 const eop_npz_array *like) {
     if (!eop_grow(&npz->arrays, &npz->capacity, npz->count + 1, sizeof *npz->arrays)) {
         return eop_fail_nomem("codec");
     }
@@ -75,7 +75,7 @@ static edgeops_status split_source(eop_npz *npz, eop_npz_source *s) {
             const eop_npz_array like = {.source = s, .field = i, .length = field->length};
             if (!field->element.gap) {
                 const char *name = n < o->name_count ? o->names[n] : field->name;
-                status = add_array(npz, name, strlen(name), &like);
+                status = eop_npz_add_array(npz, name, strlen(name), &like);
                 n++;
             }
         }
@@ -86,13 +86,14 @@ static edgeops_status split_source(eop_npz *npz, eop_npz_source *s) {
     if (o->name_count > 1 || (o->name_count == 1 && length == 1)) {
         for (uint32_t i = 0; i < o->name_count && i < length && status == EDGEOPS_OK; i++) {
             const eop_npz_array like = {.source = s, .first = i, .length = 1};
-            status = add_array(npz, o->names[i], strlen(o->names[i]), &like);
+            status = eop_npz_add_array(npz, o->names[i], strlen(o->names[i]), &like);
         }
         return status == EDGEOPS_OK && o->name_count != length ? wrong_names(npz, s, length)
                                                                : status;
     }
     const char *name = o->name_count == 1 ? o->names[0] : s->name;
-    return add_array(npz, name, strlen(name), &(eop_npz_array){.source = s, .length = length});
+    return eop_npz_add_array(npz, name, strlen(name),
+                             &(eop_npz_array){.source = s, .length = length});
 }
 
 static edgeops_status open_source(eop_npz *npz, const char *name, size_t size,
@@ -147,7 +148,7 @@ static edgeops_status open_entry(eop_npz *npz, const eop_zip_entry *entry) {
     }
     edgeops_status status =
         is_left_out(npz, name)
-            ? add_array(npz, name, size - 4, &(eop_npz_array){.role = EOP_NPZ_SKIPPED})
+            ? eop_npz_add_array(npz, name, size - 4, &(eop_npz_array){.role = EOP_NPZ_SKIPPED})
             : open_source(npz, name, size - 4, entry);
     eop_free(name);
     return status;
@@ -196,7 +197,7 @@ edgeops_status eop_npz_open_arrays(eop_npz *npz) {
 
 /* -- roles -- */
 
-static eop_npz_array *find_array(const eop_npz *npz, const char *name) {
+eop_npz_array *eop_npz_find(const eop_npz *npz, const char *name) {
     for (size_t i = 0; name != NULL && i < npz->count; i++) {
         if (npz->arrays[i].role != EOP_NPZ_SKIPPED && strcmp(npz->arrays[i].name, name) == 0) {
             return &npz->arrays[i];
@@ -228,36 +229,37 @@ static bool is_one_text(const eop_npz_array *a) {
 
 static edgeops_status set_times(eop_npz *npz) {
     const char *name = npz->options.time_array;
-    eop_npz_array *a = find_array(npz, name);
+    eop_npz_array *a = eop_npz_find(npz, name);
     if (name == NULL) {
         return EDGEOPS_OK;
     }
     if (a == NULL && (strcmp(name, "times") == 0 || strcmp(name, "time") == 0)) {
-        a = find_array(npz, strcmp(name, "times") == 0 ? "time" : "times");
+        a = eop_npz_find(npz, strcmp(name, "times") == 0 ? "time" : "times");
     }
     if (a == NULL) {
         return no_array(npz, name);
     }
     a->role = EOP_NPZ_TIMES;
     npz->by_time = a;
-    npz->by_time_as = (eop_npz_times){
-        .what = npz->options.what,
-        .name = a->name,
-        .rules = npz->times_rules,
-        .given = npz->options.times.unit != NULL || npz->options.times.format != NULL,
-        .ns = strcmp(a->name, "times") == 0 && find_array(npz, "seqs") != NULL,
-        .report = npz->report};
+    npz->by_time_as = (eop_npz_times){.what = npz->options.what,
+                                      .name = a->name,
+                                      .rules = npz->times_rules,
+                                      .given = npz->options.times.unit != NULL ||
+                                               npz->options.times.format != NULL,
+                                      .ns = strcmp(a->name, "times") == 0 &&
+                                            (npz->is_dataset || eop_npz_find(npz, "seqs") != NULL),
+                                      .report = npz->report};
     return eop_npz_times_check(&npz->by_time_as, eop_npz_field(a));
 }
 
 static edgeops_status set_seqs(eop_npz *npz) {
     const char *name = npz->options.seq_array;
-    eop_npz_array *a = find_array(npz, name != NULL ? name : "seqs");
+    eop_npz_array *a = eop_npz_find(npz, name != NULL ? name : "seqs");
     if (name != NULL && a == NULL && strcmp(name, "seqs") != 0) {
         return no_array(npz, name);
     }
     if (name == NULL && a == NULL) {
-        a = find_array(npz, "seq");
+        a = eop_npz_find(npz, "seq");
         a = a != NULL && is_whole_number(a) ? a : NULL;
     }
     if (a == NULL || a->role != EOP_NPZ_CHANNEL) {
@@ -274,7 +276,7 @@ static edgeops_status set_seqs(eop_npz *npz) {
 
 static edgeops_status set_texts(eop_npz *npz, const char *name, eop_npz_role role,
                                 eop_npz_array **out) {
-    eop_npz_array *a = find_array(npz, name);
+    eop_npz_array *a = eop_npz_find(npz, name);
     if (name == NULL) {
         return EDGEOPS_OK;
     }

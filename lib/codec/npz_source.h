@@ -20,6 +20,7 @@ typedef struct eop_npz_source {
     char *rows;     /**< of the batch; all of an array that is read whole */
     uint64_t first; /**< row that the batch begins with */
     uint64_t next;  /**< row behind it */
+    bool used;      /**< by an array that is read in step with the others */
 } eop_npz_source;
 
 /** Reads the header. name and stream are taken; dispose it in any case. */

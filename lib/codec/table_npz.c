@@ -3,6 +3,7 @@
  * memory does not grow with the file. A batch of several assets is given in pieces. */
 #include "codec/table_npz.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -37,7 +38,7 @@ static bool prepare_array(eop_npz_array *a, size_t batch) {
         a->data = eop_calloc(batch, width);
         done = a->data != NULL;
     }
-    if (a->mask != NULL || has_counts(a)) {
+    if (a->mask != NULL || has_counts(a) || a->nan_is_null) {
         a->valid = eop_calloc(batch, 1);
         done = done && a->valid != NULL;
     }
@@ -53,6 +54,9 @@ static edgeops_status measure_row(const eop_npz *npz, size_t *out) {
     size_t bytes = 16;
     bool fits = true;
     for (size_t i = 0; i < npz->source_count; i++) {
+        if (!npz->sources[i]->used) {
+            continue;
+        }
         fits = fits && eop_add_size(&bytes, bytes, npz->sources[i]->npy.row_bytes);
     }
     for (size_t i = 0; i < npz->count; i++) {
@@ -69,8 +73,23 @@ static edgeops_status measure_row(const eop_npz *npz, size_t *out) {
                            npz->options.what);
 }
 
+static edgeops_status prepare_sources(eop_npz *npz) {
+    edgeops_status status = EDGEOPS_OK;
+    for (size_t i = 0; i < npz->source_count && status == EDGEOPS_OK; i++) {
+        if (npz->sources[i]->used) {
+            status = eop_npz_source_prepare(npz->sources[i], npz->batch);
+        }
+    }
+    return status;
+}
+
 static edgeops_status prepare_arrays(eop_npz *npz) {
     size_t row_bytes = 0;
+    for (size_t i = 0; i < npz->count; i++) {
+        if (npz->arrays[i].role != EOP_NPZ_SKIPPED) {
+            npz->arrays[i].source->used = true;
+        }
+    }
     edgeops_status status = measure_row(npz, &row_bytes);
     if (status != EDGEOPS_OK) {
         return status;
@@ -83,9 +102,7 @@ static edgeops_status prepare_arrays(eop_npz *npz) {
     if (npz->times == NULL || npz->seqs == NULL || npz->columns == NULL) {
         return eop_fail_nomem("codec");
     }
-    for (size_t i = 0; i < npz->source_count && status == EDGEOPS_OK; i++) {
-        status = eop_npz_source_prepare(npz->sources[i], npz->batch);
-    }
+    status = prepare_sources(npz);
     for (size_t i = 0; i < npz->count && status == EDGEOPS_OK; i++) {
         if (has_data(&npz->arrays[i]) && !prepare_array(&npz->arrays[i], npz->batch)) {
             status = eop_fail_nomem("codec");
@@ -110,6 +127,9 @@ edgeops_status eop_npz_open(eop_npz **out, int fd, const eop_npz_options *option
                                 : eop_fail_nomem("codec");
     if (status == EDGEOPS_OK) {
         status = eop_npz_open_arrays(npz);
+    }
+    if (status == EDGEOPS_OK && npz->options.channel == NULL) {
+        status = eop_npz_split_dataset(npz);
     }
     if (status == EDGEOPS_OK) {
         status = eop_npz_set_roles(npz);
@@ -146,7 +166,9 @@ void eop_npz_close(eop_npz *npz) {
     eop_zip_dispose(&npz->zip);
     eop_times_free(npz->times_rules);
     eop_report_free(npz->report);
+    eop_stamps_dispose(&npz->seen);
     eop_buf_dispose(&npz->asset);
+    eop_buf_dispose(&npz->last_asset);
     eop_free(npz->sources);
     eop_free(npz->arrays);
     eop_free(npz->channels);
@@ -200,6 +222,11 @@ static edgeops_status take_array(eop_npz *npz, eop_npz_array *a, size_t n) {
         return take_texts(npz, a, n);
     }
     eop_npz_source_take(a->data, a->source, eop_npz_field(a), a->first, a->length, n);
+    for (size_t i = 0; a->nan_is_null && i < n; i++) {
+        double value = 0;
+        memcpy(&value, (const char *)a->data + i * sizeof value, sizeof value);
+        a->valid[i] = !isnan(value);
+    }
     return has_counts(a) ? count_ns(npz, a, n) : EDGEOPS_OK;
 }
 
@@ -241,28 +268,58 @@ static edgeops_status make_times(eop_npz *npz, size_t n) {
     return EDGEOPS_OK;
 }
 
-/* Rows of one time of an asset count up. */
+static bool same_text(const eop_npz_array *a, size_t i, size_t k) {
+    size_t size = a->offsets[i + 1] - a->offsets[i];
+    return size == a->offsets[k + 1] - a->offsets[k] &&
+           memcmp(a->text.data + a->offsets[i], a->text.data + a->offsets[k], size) == 0;
+}
+
+/* Whether a row is of another asset than the one before it, also in the batch before. */
+static bool is_other_asset(const eop_npz *npz, size_t i) {
+    const eop_npz_array *a = npz->assets;
+    if (a == NULL || i > 0) {
+        return a != NULL && !same_text(a, i, i - 1);
+    }
+    size_t size = a->offsets[1] - a->offsets[0];
+    return size != npz->last_asset.size ||
+           (size > 0 && memcmp(npz->last_asset.data, a->text.data, size) != 0);
+}
+
+/* Rows of one time count up, wherever they stand; those of several assets as long as the asset is
+ * the same. */
+static edgeops_status count_times(eop_npz *npz, size_t n) {
+    const eop_npz_array *a = npz->assets;
+    for (size_t i = 0; i < n && npz->by_time != NULL; i++) {
+        uint64_t before = 0;
+        if (is_other_asset(npz, i)) {
+            eop_stamps_dispose(&npz->seen);
+            npz->seen = (eop_stamps){0};
+        }
+        if (!eop_stamps_add(&npz->seen, npz->times[i], &before)) {
+            return eop_fail_nomem("codec");
+        }
+        npz->seqs[i] = (int64_t)before;
+    }
+    eop_buf_clear(&npz->last_asset);
+    if (a != NULL && a->text.data != NULL) {
+        eop_buf_put(&npz->last_asset, a->text.data + a->offsets[n - 1],
+                    a->offsets[n] - a->offsets[n - 1]);
+    }
+    return npz->last_asset.failed ? eop_fail_nomem("codec") : EDGEOPS_OK;
+}
+
 static edgeops_status make_seqs(eop_npz *npz, size_t n) {
     const eop_npz_array *a = npz->by_seq;
     edgeops_type type = a != NULL ? eop_npz_field(a)->element.type : EDGEOPS_TYPE_INT64;
-    for (size_t i = 0; i < n; i++) {
-        if (a != NULL) {
-            edgeops_value value =
-                eop_value_load(type, (const char *)a->data + i * eop_type_width(type));
-            if (eop_type_is_unsigned(type) && value.as.u64 > INT64_MAX) {
-                return bad_row(npz, a, i, "is beyond int64");
-            }
-            npz->seqs[i] = value.as.i64;
-        } else {
-            int64_t before = i > 0 ? npz->seqs[i - 1] : npz->last_seq;
-            bool again = (i > 0 || npz->any) && npz->times[i] == npz->last_time;
-            npz->seqs[i] = again ? before + 1 : 0;
+    for (size_t i = 0; a != NULL && i < n; i++) {
+        edgeops_value value =
+            eop_value_load(type, (const char *)a->data + i * eop_type_width(type));
+        if (eop_type_is_unsigned(type) && value.as.u64 > INT64_MAX) {
+            return bad_row(npz, a, i, "is beyond int64");
         }
-        npz->any = true;
-        npz->last_time = npz->times[i];
-        npz->last_seq = npz->seqs[i];
+        npz->seqs[i] = value.as.i64;
     }
-    return EDGEOPS_OK;
+    return a == NULL ? count_times(npz, n) : EDGEOPS_OK;
 }
 
 static void count_values(eop_npz *npz, size_t n) {
@@ -281,7 +338,7 @@ static void count_values(eop_npz *npz, size_t n) {
 static edgeops_status read_batch(eop_npz *npz, size_t n) {
     edgeops_status status = EDGEOPS_OK;
     for (size_t i = 0; status == EDGEOPS_OK && i < npz->source_count; i++) {
-        status = eop_npz_source_read(npz->sources[i], n);
+        status = npz->sources[i]->used ? eop_npz_source_read(npz->sources[i], n) : EDGEOPS_OK;
     }
     for (size_t i = 0; status == EDGEOPS_OK && i < npz->count; i++) {
         if (has_data(&npz->arrays[i])) {
@@ -306,12 +363,6 @@ static edgeops_status read_batch(eop_npz *npz, size_t n) {
 }
 
 /* -- tables -- */
-
-static bool same_text(const eop_npz_array *a, size_t i, size_t k) {
-    size_t size = a->offsets[i + 1] - a->offsets[i];
-    return size == a->offsets[k + 1] - a->offsets[k] &&
-           memcmp(a->text.data + a->offsets[i], a->text.data + a->offsets[k], size) == 0;
-}
 
 /* The rows of one asset from `first` on. */
 static size_t run_length(const eop_npz *npz, size_t first) {

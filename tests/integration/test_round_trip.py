@@ -299,6 +299,33 @@ def test_a_dataset_comes_back_from(home, format):
                 assert first_difference(want, got) is None, f"{asset}: {first_difference(want, got)}: {said}"
 
 
+def test_the_arrays_of_a_dataset_come_back_as_float64(home):
+    for seed in list(SEEDS)[:40]:
+        rng = random.Random(seed + 4 * 10**6)
+        names = rng.sample(NAMES, 3)
+        assets = [f"matrix-{seed}/{name}" for name in ("a", "b c")]
+        for asset in assets:
+            n = rng.randrange(1, 40)
+            columns = {name: [rng.choice([None, round(rng.uniform(-9, 9), 3), 5142800.0]) for _ in range(n)] for name in names}
+            for name in names:
+                columns[name][0] = 1.5
+            home.store.append(asset, np.cumsum([rng.choice([0, 10**9]) for _ in range(n)]), columns, range(n))
+            edgeops_label(home.store, asset, 0, 5 * 10**9, rng.choice(WORDS))
+        home.node.call("dataset.create", name=f"matrix-{seed}", assets=assets, split=rng.choice([None, "group:0.5"]))
+        data, back = home.export("dataset.export", name=f"matrix-{seed}", format="npz"), home.fresh()
+        done = home.take(data, back + "/{groups}", format="npz", label_column="y")
+        assert any("this is a dataset" in note for note in done["notes"])
+        for asset in assets:
+            want, got = home.store.read(asset), home.store.read(f"{back}/{asset}")
+            at = np.any([np.isfinite(want[name]) for name in names], axis=0)
+            assert want.times_ns.tolist() == got.times_ns.tolist() and got.types.keys() <= set(names), seed
+            for name in got.keys():
+                assert np.array_equal(want[name][at], got[name][at], equal_nan=True), (seed, name)
+                assert got.valid[name] is None or np.array_equal(got.valid[name], np.isfinite(got[name])), (seed, name)
+            labels = [labels_in(home.export("data.export", asset=of, labels=True), "csv") for of in (asset, f"{back}/{asset}")]
+            assert labels[0] == labels[1], seed
+
+
 def test_one_channel_comes_back_from_npy(home):
     for seed in list(SEEDS)[:60]:
         rng = random.Random(seed + 3 * 10**6)

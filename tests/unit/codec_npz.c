@@ -511,3 +511,49 @@ Test(codec_npz, assets_are_named_by_an_array) {
     cr_assert_eq(eop_npz_next(o.npz, &o.table), EDGEOPS_DONE);
     close_npy(&o);
 }
+
+Test(codec_npz, rows_of_one_time_count_up_wherever_they_stand) {
+    static const int64_t times[] = {1, 2, 1, 2, 3, 1};
+    static const double x[] = {1, 2, 3, 4, 5, 6};
+    static const int64_t wanted[] = {0, 0, 1, 1, 0, 2};
+    const eop_npz_options options = {.what = "f.npz", .asset = "a", .time_array = "times"};
+    const part parts[] = {{"times", "<M8[s]", times, 8}, {"x", "<f8", x, 8}};
+    opened o;
+    cr_assert_eq(open_parts(&o, parts, 2, 6, &options), EDGEOPS_OK);
+    cr_assert_eq(memcmp(o.table->seqs, wanted, sizeof wanted), 0);
+    close_npy(&o);
+}
+
+/* Heads of every kind with bytes changed: an error or other values, nothing worse. */
+Test(codec_npz, damaged_heads_are_told) {
+    static const struct {
+        const char *descr, *shape;
+        bool fortran;
+    } kinds[] = {{"[('time', '<i8'), ('', '|V2'), ('x', '<f4', (2,)), ('w', '<U2')]", "9,", false},
+                 {"<i2", "40, 3", true},
+                 {"<M8[25s]", "30,", false},
+                 {">f2", "120,", false},
+                 {"|S4", "60,", false}};
+    static char data[240];
+    uint64_t state = 777;
+    size_t refused = 0;
+    eop_buf bytes = {0};
+    for (int round = 0; round < 3000; round++) {
+        size_t k = (size_t)round % 5;
+        make_npy(&bytes, kinds[k].descr, kinds[k].fortran, kinds[k].shape, data, sizeof data);
+        for (int i = 0; i <= round % 3; i++) {
+            state = state * 6364136223846793005u + 1442695040888963407u;
+            bytes.data[(size_t)(state >> 33) % (bytes.size - sizeof data)] = (char)(state >> 20);
+        }
+        opened o;
+        const eop_npz_options options = {.time_array = k == 0 ? "time" : NULL};
+        edgeops_status status = open_npy(&o, &bytes, &options);
+        while (status == EDGEOPS_OK) {
+            status = eop_npz_next(o.npz, &o.table);
+        }
+        refused += status != EDGEOPS_DONE;
+        close_npy(&o);
+    }
+    cr_assert_gt(refused, 1000);
+    eop_buf_dispose(&bytes);
+}
