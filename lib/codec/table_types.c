@@ -134,7 +134,26 @@ static void warn_of(eop_table_reader *s, const eop_reader_column *c, const eop_f
     }
 }
 
+void eop_table_ask_asset(eop_table_reader *s, eop_reader_column *c, const char *asset) {
+    edgeops_type type = EDGEOPS_TYPE_NULL;
+    uint32_t length = 1;
+    if (s->options.on_known == NULL || c->why > EOP_WHY_FOUND || c->text ||
+        !s->options.on_known(asset, c->name, &type, &length, s->options.user_data) ||
+        type == EDGEOPS_TYPE_NULL || type == EDGEOPS_TYPE_BLOB) {
+        return;
+    }
+    c->cell.type = type;
+    c->cell.length = length > 1 ? length : 1;
+    c->why = EOP_WHY_ASSET;
+}
+
 void eop_table_decide(eop_table_reader *s, eop_reader_column *c, const eop_found *f) {
+    if (s->one_asset) {
+        eop_table_ask_asset(s, c, s->options.asset);
+    }
+    if (c->why != EOP_WHY_FOUND) {
+        return;
+    }
     c->cell.type = type_of(f, &c->cell.length);
     c->found = why_of(f);
     warn_of(s, c, f);
@@ -164,19 +183,6 @@ static void find_type(eop_table_reader *s, size_t i) {
                                    "channel; --seq-column seq if it is not");
     }
     eop_table_decide(s, c, &f);
-}
-
-void eop_table_ask_asset(eop_table_reader *s, eop_reader_column *c, const char *asset) {
-    edgeops_type type = EDGEOPS_TYPE_NULL;
-    uint32_t length = 1;
-    if (s->options.on_known == NULL || c->why > EOP_WHY_FOUND || c->text ||
-        !s->options.on_known(asset, c->name, &type, &length, s->options.user_data) ||
-        type == EDGEOPS_TYPE_NULL || type == EDGEOPS_TYPE_BLOB) {
-        return;
-    }
-    c->cell.type = type;
-    c->cell.length = length > 1 ? length : 1;
-    c->why = EOP_WHY_ASSET;
 }
 
 /* -- channels -- */

@@ -95,6 +95,11 @@ Test(codec_table_types, who_decides) {
     table_type("id2", "string", "in the header");
     table_type("f", "float64", "found");
     cr_expect_str_eq(eop_json_string(table_channel("g"), "unit", ""), "bar");
+    table_open("time,id\n1,1\n2,2\n3,x\n",
+               &(eop_table_options){.asset = "a", .time_column = "time", .on_known = known});
+    table_type("id", "string", "of the asset");
+    table_is_calm();
+    table_open("time,g:float32,h:float32,id,id2:string,f\n1,1,1,1,1,1\n", &o);
     table_notes("column 'h:float32' is the channel 'h' of type float32");
     table_expect("a 1.0 g=1 h=1 id='1' id2='1' f=1\n");
 }
