@@ -69,10 +69,11 @@ struct eop_csv_reader {
     char quote;
     char escape;
     char comment;
-    uint64_t skip_rows; /* still to come */
-    size_t width;       /* fields of the first record */
-    bool refused;       /* the record at hand is bad */
-    bool whole;         /* and known to its end; else only its first line is left out */
+    uint64_t skip_rows;        /* still to come */
+    size_t width;              /* fields of the first record */
+    uint8_t kinds[MAX_FIELDS]; /* of the first line of one that has several */
+    bool refused;              /* the record at hand is bad */
+    bool whole;                /* and known to its end; else only its first line is left out */
     uint8_t meaning[256];
 };
 
@@ -670,30 +671,66 @@ static edgeops_status recover(eop_csv_reader *r) {
     return take_record(r);
 }
 
+enum { NOTHING, NUMBER, TEXT };
+
+/* What a field begins like, whatever quotes are there. */
+static uint8_t kind_of(const eop_csv_reader *r, const char *p, const char *end) {
+    while (p < end && (*p == ' ' || *p == r->quote)) {
+        p++;
+    }
+    if (p == end || r->meaning[(unsigned char)*p] == SEPARATOR ||
+        r->meaning[(unsigned char)*p] == NEWLINE || *p == '\r') {
+        return NOTHING;
+    }
+    return strchr("+-.0123456789", *p) != NULL ? NUMBER : TEXT;
+}
+
+/* Whether a line has as many fields as the first record, and numbers where the first line has them.
+ * *numbers: there are some. */
+static bool line_fits(eop_csv_reader *r, const char *p, const char *end, bool first,
+                      bool *numbers) {
+    for (size_t field = 0; field < r->width; field++) {
+        uint8_t kind = kind_of(r, p, end);
+        r->kinds[field] = first ? kind : r->kinds[field];
+        if (kind + r->kinds[field] == NUMBER + TEXT) {
+            return false;
+        }
+        *numbers = *numbers || (!first && kind == NUMBER && r->kinds[field] == NUMBER);
+        while (p < end && (r->meaning[(unsigned char)*p] != SEPARATOR ||
+                           (r->second != '\0' && (p + 1 == end || p[1] != r->second)))) {
+            p++;
+        }
+        if (p >= end) {
+            return field + 1 == r->width;
+        }
+        p += r->second != '\0' ? 2 : 1;
+    }
+    return false;
+}
+
 /* Lines that are records each, made one by a quote in the first and one in the last: nobody can
- * know what was meant. */
-static bool is_torn(const eop_csv_reader *r) {
+ * know what was meant. A text of several lines is hardly like that. */
+static bool is_torn(eop_csv_reader *r) {
     const char *p = r->buffer + r->at;
     const char *end = p + r->scanned;
     const uint64_t lines = r->next_line - r->line;
     if (r->blanks || lines < 2 || r->width < 2 || (r->width == 2 && lines < 3)) {
         return false;
     }
-    while (end > p && (end[-1] == '\n' || end[-1] == '\r')) {
-        end--;
-    }
-    size_t fields = 1;
-    for (; p < end && fields <= r->width; p++) {
-        uint8_t m = r->meaning[(unsigned char)*p];
-        fields += m == SEPARATOR && (r->second == '\0' || p[1] == r->second);
-        if (m == NEWLINE) {
-            if (fields != r->width) {
-                return false;
-            }
-            fields = 1;
+    bool first = true;
+    bool numbers = false;
+    while (p < end) {
+        const char *line = p;
+        while (p < end && r->meaning[(unsigned char)*p] != NEWLINE) {
+            p++;
         }
+        if (!line_fits(r, line, p, first, &numbers)) {
+            return false;
+        }
+        first = false;
+        p++;
     }
-    return fields == r->width;
+    return numbers;
 }
 
 static edgeops_status check_record(eop_csv_reader *r) {

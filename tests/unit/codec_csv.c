@@ -252,6 +252,9 @@ Test(codec_csv, records_that_quotes_make_one_are_refused_together) {
     READS_ALL_AS("a,b,c\n1,2,\"3\n4,5,6\"", "1[a][b][c] 2!1,2,\"3\n4,5,6\"! =");
     READS_ALL_AS("a,b\n1,\"x\ny, z\"\n2,\"x\n\ny, z\"\n",
                  "1[a][b] 2[1][x\ny, z]q 4[2][x\n\ny, z]q =");
+    READS_ALL_AS("id,n,text\n1,2,\"Street 5\n12345, Town, Land\"\nA,b,\"c\nd,e,f\"\n",
+                 "1[id][n][text] 2[1][2][Street 5\n12345, Town, Land]q 4[A][b][c\nd,e,f]q =");
+    READS_ALL_AS("a, b, c\n1, , \"x\n2, 3, y\"\n", "1[a][b][c] 2!1, , \"x\n2, 3, y\"! =", ", ");
     READS_ALL_AS("a,b,c\n1,\"x\ny\nz\",2\n", "1[a][b][c] 2[1][x\ny\nz]q[2] =");
     READS_ALL_AS("\"a\nb\nc\"\n\"d\ne\nf\"\n", "1[a\nb\nc]q 4[d\ne\nf]q =");
 }
