@@ -128,7 +128,10 @@ static void take_amounts(cli_progress *progress, const json_value *event) {
             cli_putf(&progress->amounts, "  %s %s", amount, amounts[i]);
         }
     }
-    show_state(progress, false);
+    /* How far rows have come is for who watches, not for a log. */
+    if (progress->terminal || progress->amounts.size == 0) {
+        show_state(progress, false);
+    }
 }
 
 static void take_metric(cli_progress *progress, const json_value *event) {

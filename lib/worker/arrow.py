@@ -56,22 +56,23 @@ def seekable(file):
 
 
 def batches_of(pa, file):
-    """Schema and an iterator of record batches of a Parquet file, or an Arrow file or stream."""
+    """Schema, an iterator of record batches and the number of rows, None if unknown, of a Parquet file, or an Arrow file or
+    stream."""
     head = file.read(6)
     file.seek(0)
     if head[:4] == b"PAR1":
         import pyarrow.parquet
         parquet = pyarrow.parquet.ParquetFile(file, memory_map=False)
-        return parquet.schema_arrow, parquet.iter_batches(batch_size=ROWS)
+        return parquet.schema_arrow, parquet.iter_batches(batch_size=ROWS), parquet.metadata.num_rows
     if head[:4] == b"FEA1":
         raise Wrong("this is the first version of Feather, which is no longer written: save it again as Parquet")
     if head == b"ARROW1":
         reader = pa.ipc.open_file(file)
-        return reader.schema, (reader.get_batch(i) for i in range(reader.num_record_batches))
+        return reader.schema, (reader.get_batch(i) for i in range(reader.num_record_batches)), None
     if head[:4] != b"\xff\xff\xff\xff":
         raise Wrong("this is neither Parquet nor Arrow")
     reader = pa.ipc.open_stream(file)
-    return reader.schema, iter(reader)
+    return reader.schema, iter(reader), None
 
 
 # -- reading: each column becomes one that CSV holds exactly -------------------------------------
@@ -261,7 +262,7 @@ def plan(pa, schema, options, first):
 
 def read(options):
     pa = load()
-    schema, batches = batches_of(pa, seekable(os.fdopen(0, "rb")))
+    schema, batches, rows = batches_of(pa, seekable(os.fdopen(0, "rb")))
     first = next(batches, None)
     columns, notes, time = plan(pa, schema, options, first)
     stored = {}
@@ -271,7 +272,7 @@ def read(options):
         if column.kind or column.unit:
             stored[name] = {key: value for key, value in (("type", column.kind), ("unit", column.unit)) if value}
     with os.fdopen(3, "w", encoding="utf-8") as out:
-        json.dump({"columns": stored, "notes": notes, "time": time}, out)
+        json.dump({"columns": stored, "notes": notes, "time": time, "rows": rows}, out)
     target = os.fdopen(1, "wb")
     with io.StringIO(newline="") as line:
         csv.writer(line, lineterminator="\n").writerow([header_of(column) for column in columns])

@@ -23,7 +23,9 @@ static edgeops_status take_rows(eop_import *w, eop_table_reader *reader) {
         }
         if (status == EDGEOPS_OK && eop_import_is_full(w)) {
             status = flush_rows(w, reader);
-            eop_import_progress(w, eop_table_reader_offset(reader), 0);
+            /* Of what a program makes of a file the rows are known, but not the bytes. */
+            uint64_t bytes = w->plan == NULL ? eop_table_reader_offset(reader) : 0;
+            eop_import_progress(w, bytes, (uint64_t)eop_json_integer(w->plan, "rows", 0));
         }
     }
     return eop_job_canceled(w->job) ? eop_fail(EDGEOPS_E_CANCELED, "node", "ended on request")
