@@ -198,7 +198,7 @@ static const cli_option data_export_options[] = {
     OP_LIST("channel", "NAME", "channels"),
     OP_TIME("start", "start"),
     OP_TIME("end", "end"),
-    ONE_OF("format", "csv jsonl npy npz", "FORMAT", "format", "default: by the ending of FILE, else csv"),
+    ONE_OF("format", "csv jsonl npy npz parquet arrow", "FORMAT", "format", "default: by the ending of FILE, else csv"),
     FLAG("gzip", "gzip", "default: by the ending of FILE"),
     OP_FLAG("labels", "labels"),
     OP_FLAG("seq", "seq"),

@@ -117,6 +117,19 @@ int cli_put_input_format(cli_text *out, const cli_call *call, const char *option
     return CLI_OK;
 }
 
+/* The format that an ending names, in its own or another word; NULL: none that can be written. */
+static const char *output_format(const cli_command *command, const char *ending, size_t size) {
+    const char *formats = formats_of(command, "format");
+    for (size_t i = 0; i < CLI_COUNT(inputs); i++) {
+        bool own = strcmp(inputs[i].format, "csv") != 0 || is_one(ending, size, "csv");
+        if (own && is_one(ending, size, inputs[i].ending) &&
+            find_word(formats, inputs[i].format, strlen(inputs[i].format)) != NULL) {
+            return inputs[i].format;
+        }
+    }
+    return NULL;
+}
+
 static int fail_ending(const cli_call *call, const char *path, bool gzip) {
     cli_text list = {0};
     for (const char *at = formats_of(call->command, "format"); *at != 0; at += strspn(at, " ")) {
@@ -147,15 +160,12 @@ int cli_put_output_format(cli_text *out, const cli_call *call, const char *path)
     if (packing != NULL && !(packed && gzip)) {
         return fail_ending(call, path, gzip);
     }
-    const char *format =
-        ending != NULL ? find_word(formats_of(call->command, "format"), ending, size) : NULL;
+    const char *format = ending != NULL ? output_format(call->command, ending, size) : NULL;
     if (!cli_has(call, "format")) {
         if (format == NULL) {
             return fail_ending(call, path, gzip);
         }
-        char *word = cli_strndup(format, size);
-        json_put_member(out, "format", word);
-        free(word);
+        json_put_member(out, "format", format);
     }
     if (packed && !cli_has(call, "gzip")) {
         json_put_key(out, "gzip");

@@ -265,12 +265,14 @@ def read(options):
     schema, batches, rows = batches_of(pa, seekable(os.fdopen(0, "rb")))
     first = next(batches, None)
     columns, notes, time = plan(pa, schema, options, first)
-    stored = {}
+    stored, cells = {}, {header_of(column) for column in columns}
     for column in columns:
         match = SUFFIX.match(header_of(column))
-        name = match[1] if match and match[2] else header_of(column)
-        if column.kind or column.unit:
-            stored[name] = {key: value for key, value in (("type", column.kind), ("unit", column.unit)) if value}
+        typed = bool(match and match[2])  # the header says its type; a plain column may have the bare name
+        name = match[1] if typed else header_of(column)
+        said = {key: value for key, value in (("type", None if typed else column.kind), ("unit", column.unit)) if value}
+        if said and not (typed and name in cells):
+            stored[name] = said
     with os.fdopen(3, "w", encoding="utf-8") as out:
         json.dump({"columns": stored, "notes": notes, "time": time, "rows": rows}, out)
     target = os.fdopen(1, "wb")

@@ -86,6 +86,36 @@ def test_a_file_comes_in_as_it_is(node, tmp_path, name, served):
     assert (second["in.a"], second["half"], third["f"], first["lasts"]) == (None, 2, "-Infinity", 1000000)
 
 
+@pytest.mark.parametrize("served", [False, True])
+@pytest.mark.parametrize("name", ["out.parquet", "out.arrow", "out.feather"])
+def test_an_export_comes_back_as_it_was(node, tmp_path, name, served):
+    node.run("data", "import", "a", tmp_path / "a.parquet", "--skip-column", "blob")
+    odd = ('{"time":5,"seq":7,"label:string":"no","time:float64":4.5,"seq:int64":9,"q":1,"q:quality":192}\n'
+           '{"time":5,"seq":8,"label:string":null,"time:float64":null,"seq:int64":-9,"q":2,"q:quality":null}\n')
+    node.run("data", "import", "odd", "-", "--format", "jsonl", input=odd)
+    node.run("label", "add", "a", "good", "--start", "2023-11-14T22:13:20.123457Z", "--end", "2023-11-15T00:00:00Z")
+    if served:
+        node.serve()
+    for asset in ("a", "odd"):
+        done = node.json("data", "export", asset, "--labels", "-o", tmp_path / name)
+        assert done["rows"] == (3 if asset == "a" else 2)
+        back = node.json("data", "import", f"{asset}-back", tmp_path / name, "--label-column", "label")
+        assert back["labels"] == (1 if asset == "a" else 0), back
+        assert node.run("data", "export", asset).stdout == node.run("data", "export", f"{asset}-back").stdout
+        channels = [node.json("asset", "show", of)["channels"] for of in (asset, f"{asset}-back")]
+        assert channels[0] == channels[1]
+
+
+def test_an_export_without_rows_and_one_that_cannot_be_written(node, tmp_path):
+    node.run("data", "import", "a", tmp_path / "naive.parquet")
+    node.run("data", "export", "a", "--start", "2030-01-01T00:00:00Z", "-o", tmp_path / "none.parquet")
+    assert node.json("data", "import", "b", tmp_path / "none.parquet")["rows"] == 0
+    done = node.run("data", "export", "a", "--gzip", "-o", tmp_path / "x.parquet", check=False)
+    assert done.returncode == 2 and "gzip" in done.stderr and not (tmp_path / "x.parquet").exists()
+    done = node.run("data", "export", "nobody", "-o", tmp_path / "x.parquet", check=False)
+    assert done.returncode == 3 and not (tmp_path / "x.parquet").exists()
+
+
 def test_what_no_channel_holds_is_named(node, tmp_path):
     done = node.run("data", "import", "a", tmp_path / "a.parquet", check=False)
     assert done.returncode == 1 and "'blob' is binary" in done.stderr and "skip_columns" in done.stderr
@@ -140,8 +170,11 @@ def test_without_pyarrow_the_way_is_told(node, tmp_path, monkeypatch):
         pytest.skip("this interpreter has pyarrow")
     except ImportError:
         pass
-    done = node.run("data", "import", "a", tmp_path / "naive.parquet", check=False)
-    assert done.returncode == 1 and "pip install pyarrow" in done.stderr and "EDGEOPS_PYTHON" in done.stderr
+    node.run("data", "import", "a", "-", input="time,x\n1,2\n")
+    for arguments in (["import", "a", tmp_path / "naive.parquet"], ["export", "a", "-o", tmp_path / "out.parquet"]):
+        done = node.run("data", *arguments, check=False)
+        assert done.returncode == 1 and "pip install pyarrow" in done.stderr and "EDGEOPS_PYTHON" in done.stderr
+    assert not (tmp_path / "out.parquet").exists()
     monkeypatch.setenv("EDGEOPS_PYTHON", "/no/such/python")
     done = node.run("data", "import", "a", tmp_path / "naive.parquet", check=False)
     assert done.returncode != 0 and "/no/such/python" in done.stderr

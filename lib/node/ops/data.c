@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* data.*: samples in and out as bulk, and a look at them. */
+#include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/error.h"
+#include "base/fd.h"
 #include "codec/value.h"
 #include "node/control/job.h"
 #include "node/files/arrays.h"
+#include "node/files/arrow.h"
 #include "node/files/slices.h"
 #include "node/files/table_write.h"
 #include "node/files/text_out.h"
@@ -30,6 +36,10 @@ typedef struct export_work {
     uint64_t last_ordinal;
     eop_text_out out;
     uint64_t rows;
+    eop_arrow *arrow;      /* makes Parquet or Arrow of the rows; NULL: none */
+    int arrow_rows;        /* where it reads them; 0: closed */
+    edgeops_status status; /* of the job, while the program ends */
+    eop_kept_error kept;
 } export_work;
 
 static void export_free(export_work *w) {
@@ -37,6 +47,10 @@ static void export_free(export_work *w) {
     eop_table_writer_free(w->writer);
     edgeops_table_free(w->head);
     eop_text_out_dispose(&w->out);
+    if (w->arrow_rows > 0) {
+        close(w->arrow_rows);
+    }
+    eop_arrow_free(w->arrow);
     eop_free(w->channels);
     eop_free(w->names);
     eop_free(w);
@@ -163,19 +177,91 @@ static edgeops_status export_arrays(eop_job *job, export_work *w) {
 static void export_work_fn(eop_job *job, void *user_data) {
     export_work *w = user_data;
     bool arrays = w->format[0] == 'n';
-    eop_job_end(job, arrays ? export_arrays(job, w) : export_rows(job, w));
+    edgeops_status status = arrays ? export_arrays(job, w) : export_rows(job, w);
+    if (status == EDGEOPS_OK && w->arrow_rows > 0) {
+        close(w->arrow_rows); /* the end of the rows; without it no whole file is made */
+        w->arrow_rows = 0;
+    }
+    eop_job_end(job, status);
 }
 
-static void export_done(eop_job *job, void *user_data) {
+static void export_finish(void *user_data) {
     export_work *w = user_data;
-    edgeops_status status = eop_job_status(job);
+    edgeops_status status = EDGEOPS_OK;
     eop_json *result = NULL;
+    if (w->arrow != NULL && w->status != EDGEOPS_E_CANCELED) {
+        status = eop_arrow_result(w->arrow, w->format);
+    }
+    if (status == EDGEOPS_OK && w->status != EDGEOPS_OK) {
+        status = eop_fail_kept(&w->kept);
+    }
     if (status == EDGEOPS_OK) {
         result = eop_json_object();
         eop_json_set_integer(result, "rows", (int64_t)w->rows);
     }
     eop_call_finish(w->call, status, result);
     export_free(w);
+}
+
+static void export_done(eop_job *job, void *user_data) {
+    export_work *w = user_data;
+    w->status = eop_job_status(job);
+    eop_keep_error(&w->kept);
+    if (w->arrow == NULL) {
+        export_finish(w);
+        return;
+    }
+    if (w->status != EDGEOPS_OK) {
+        eop_arrow_kill(w->arrow);
+    }
+    eop_arrow_wait(w->arrow, export_finish, w);
+}
+
+/* {"format", "asset", "channels": {"name": [type, unit]}} */
+static edgeops_status arrow_options(eop_json **out, const export_work *w) {
+    const char *asset = eop_json_string(w->call->args, "asset", "");
+    edgeops_asset_info *info = NULL;
+    edgeops_status status = edgeops_asset_get(&info, w->call->node->store, asset);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    eop_json *options = eop_json_object();
+    eop_json *channels = eop_json_object();
+    eop_json_set_string(options, "format", w->format);
+    eop_json_set_string(options, "asset", asset);
+    for (size_t i = 0; i < info->channel_count; i++) {
+        const edgeops_channel_info *c = &info->channels[i];
+        char type[EOP_TYPE_TEXT];
+        eop_json *pair = eop_json_array();
+        bool blob = c->type == EDGEOPS_TYPE_BLOB;
+        eop_json_append_string(pair, blob ? "string" : eop_type_text(type, c->type, c->length));
+        eop_json_append_string(pair, c->unit);
+        eop_json_set(channels, c->name, pair);
+    }
+    eop_json_set(options, "channels", channels);
+    edgeops_free(info);
+    *out = options;
+    return EDGEOPS_OK;
+}
+
+/* The rows go to a program as CSV, which writes the file. */
+static edgeops_status start_arrow(export_work *w) {
+    eop_json *options = NULL;
+    int ends[2] = {-1, -1};
+    edgeops_status status = arrow_options(&options, w);
+    if (status == EDGEOPS_OK && eop_pipe2(ends, O_CLOEXEC) != 0) {
+        status = eop_fail_errno(errno, "node", "a pipe to a program");
+    }
+    if (status == EDGEOPS_OK) {
+        const int fds[3] = {ends[0], w->call->output, -1};
+        status = eop_arrow_start(&w->arrow, w->call->node, "write", options, fds);
+    }
+    if (ends[0] >= 0) {
+        close(ends[0]);
+        w->arrow_rows = w->out.output = ends[1];
+    }
+    eop_json_free(options);
+    return status;
 }
 
 static edgeops_status export_start(edgeops_call *call) {
@@ -197,9 +283,14 @@ static edgeops_status export_start(edgeops_call *call) {
         status = eop_arg_strings(&w->channels, &w->channel_count, call->args, "channels");
     }
     if (status == EDGEOPS_OK && eop_json_bool(call->args, "gzip", false)) {
-        status = w->format[0] == 'n' ? eop_fail(EDGEOPS_E_INVALID, "node",
-                                                "gzip is for csv and jsonl, not for %s", w->format)
-                                     : eop_gzip_new(&w->out.gzip);
+        bool text = strcmp(w->format, "csv") == 0 || w->rows_as.json_lines;
+        status = !text ? eop_fail(EDGEOPS_E_INVALID, "node",
+                                  "gzip is for csv and jsonl, not for %s", w->format)
+                       : eop_gzip_new(&w->out.gzip);
+    }
+    if (status == EDGEOPS_OK &&
+        (strcmp(w->format, "parquet") == 0 || strcmp(w->format, "arrow") == 0)) {
+        status = start_arrow(w);
     }
     if (status == EDGEOPS_OK) {
         status = eop_job_start(NULL, call->node, call, export_work_fn, export_done, w);
