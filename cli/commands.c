@@ -139,7 +139,7 @@ static const cli_argument asset_rename_channel_args[] = {
 
 static const cli_argument asset_set_args[] = {OP_ARG("ASSET", "name"), ARGS_END};
 static const cli_option asset_set_options[] = {
-    OP_NEED("channel", "NAME", "channel"),
+    OP_TEXT("channel", "NAME", "channel"),
     OP_TEXT("type", "TYPE", "type"),
     OP_TEXT("unit", "UNIT", "unit"),
     OP_LIST("null", "TEXT", "nulls"),

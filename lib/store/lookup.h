@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Finds a sample in the chunks by (time, seq), to tell whether a sample out of order is stored
  * already. Caches where an asset has chunks, and the chunks decoded last, so that a second import
- * of the same data does not read the same chunk for every row. A chunk never changes, but it may be
- * merged with others: each search works on one snapshot, and begins again when a chunk is gone.
+ * of the same data does not read the same chunk for every row. What a chunk has of a channel never
+ * changes, but it may be merged with others: each search works on one snapshot, and begins again when a chunk is gone.
  * Under the store's lock. */
 #ifndef EOP_STORE_LOOKUP_H
 #define EOP_STORE_LOOKUP_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Gives a channel another type: looks, reserves a position, and lets the background writer fill it
- * and switch to it; retype.h describes the steps. The caller's thread waits for the writer's, so the
- * job needs no lock of its own; what others see of it is under the store's. */
+ * and switch to it; retype.h describes the steps. The caller's thread waits for the writer's, so
+ * that the job needs no lock of its own; what others see of it is under the store's. */
 #include "store/retype.h"
 
 #include <string.h>
@@ -399,8 +399,8 @@ static edgeops_status switch_names(job *j, eop_asset *asset) {
     return EDGEOPS_OK;
 }
 
-/* Under `lock`. DONE: not yet, rows of the asset are in the journal only; appends wait until the writer
- * has made chunks of them. */
+/* Under `lock`. DONE: not yet, rows of the asset are in the journal only; appends wait until the
+ * writer has made chunks of them. */
 static edgeops_status try_switch(job *j) {
     edgeops_store *store = j->store;
     eop_series *series = eop_series_by_id(&store->assets, j->t.asset);

@@ -516,9 +516,13 @@ def test_a_type_that_was_guessed_too_early_can_be_changed(node, tmp_path):
     node.run("asset", "set", "early", "--channel", "s", "--type", "string")
     assert node.run("asset", "set", "early", "--channel", "none", "--type", "string", check=False).returncode == 3
     for wrong in (["--type", "double"], []):
-        assert node.run("asset", "set", "early", "--channel", "s", *wrong, check=False).returncode in (1, 2)
+        assert node.run("asset", "set", "early", "--channel", "s", *wrong, check=False).returncode == 2
     missing = node.run("asset", "set", "early", "--type", "string", check=False)
-    assert missing.returncode == 2 and "name of one of its channels" in missing.stderr
+    assert missing.returncode == 2 and "which channel? give --channel NAME, or --type NAME=TYPE" in missing.stderr
+    required = node.run("source", "set", "none", check=False)
+    assert required.returncode == 2 and "how many assets" in required.stderr
+    done = node.json("asset", "set", "early", "--type", "s=float64", "--dry-run")
+    assert (done["channel"], done["was"], done["type"]) == ("s", "string", "float64")
     assert node.run("doctor", "--deep").returncode == 0
     node.run("dataset", "rm", "early")
     node.run("asset", "rm", "early")

@@ -176,12 +176,15 @@ typedef struct work {
     eop_job *job;
     edgeops_retype_options options;
     edgeops_retype_result sum;
+    char *channel;
+    const char *type; /**< NULL: it stays */
     const char **nulls;
     char *unit; /**< that it has now */
     eop_json *in_the_way;
 } work;
 
 static void free_work(work *w) {
+    eop_free(w->channel);
     eop_free(w->unit);
     eop_free(w->nulls);
     eop_json_free(w->in_the_way);
@@ -306,6 +309,23 @@ static void set_done(eop_job *job, void *user_data) {
     free_work(w);
 }
 
+/* The channel and its type are given apart, or as "CHANNEL=TYPE". */
+static edgeops_status name_channel(work *w) {
+    const eop_json *args = w->call->args;
+    const char *channel = eop_json_string(args, "channel", NULL);
+    w->type = eop_json_string(args, "type", NULL);
+    const char *equals = channel == NULL && w->type != NULL ? strrchr(w->type, '=') : NULL;
+    if (channel == NULL && equals == NULL) {
+        return eop_fail(EDGEOPS_E_INVALID, "node",
+                        "which channel? give --channel NAME, or --type NAME=TYPE");
+    }
+    w->channel =
+        channel != NULL ? eop_strdup(channel) : eop_strndup(w->type, (size_t)(equals - w->type));
+    w->type = channel != NULL ? w->type : equals + 1;
+    w->options.channel = w->channel;
+    return w->channel != NULL ? EDGEOPS_OK : eop_fail_nomem("node");
+}
+
 /* What the channel has now is what is not given. */
 static edgeops_status take_channel(work *w) {
     edgeops_retype_options *o = &w->options;
@@ -321,12 +341,11 @@ static edgeops_status take_channel(work *w) {
     if (at == info->channel_count) {
         status = eop_fail_no_channel(o->asset, o->channel);
     } else {
-        const char *type = eop_json_string(w->call->args, "type", NULL);
         o->type = info->channels[at].type;
         o->length = info->channels[at].length;
         w->unit = eop_strdup(info->channels[at].unit);
-        if (type != NULL) {
-            status = eop_type_read(&o->type, &o->length, type, "type of ", o->channel);
+        if (w->type != NULL) {
+            status = eop_type_read(&o->type, &o->length, w->type, "type of ", o->channel);
         }
         status = status == EDGEOPS_OK && w->unit == NULL ? eop_fail_nomem("node") : status;
     }
@@ -362,11 +381,13 @@ static edgeops_status set_start(edgeops_call *call) {
     w->sum = (edgeops_retype_result)EDGEOPS_RETYPE_RESULT_INIT;
     w->options = (edgeops_retype_options)EDGEOPS_RETYPE_OPTIONS_INIT;
     w->options.asset = eop_json_string(call->args, "name", "");
-    w->options.channel = eop_json_string(call->args, "channel", "");
     w->options.dry_run = eop_json_bool(call->args, "dry_run", false) ? 1 : 0;
     w->options.progress = on_retype;
     w->options.user_data = w;
-    edgeops_status status = take_channel(w);
+    edgeops_status status = name_channel(w);
+    if (status == EDGEOPS_OK) {
+        status = take_channel(w);
+    }
     if (status == EDGEOPS_OK) {
         status = take_nulls(w);
     }
