@@ -431,7 +431,7 @@ static const cli_command commands[] = {
     {"data", "export", NULL,
      "`data import` reads each of them back as it was. In csv and jsonl a type stands behind a channel's name (n:int64) where a "
      "reader would take another one, x:quality has the quality codes of x, seq what distinguishes rows of one time. A blob is the "
-     "text that names it; NaN loses its sign and payload there, not in a .npz. "
+     "text that names it; NaN loses its sign and payload there, not in a .npz; a row of over 1 MiB of text is not read back. "
      "A .npz has times and seqs (int64), each channel as an array of its name, valid/NAME for one with nulls, and labels with "
      "--labels; numpy.load() reads it. A .npy holds one channel.", arg_asset, data_export_options, "data.export", cli_data_export},
     {"data", "head", NULL, NULL, arg_asset, data_head_options, "data.head", cli_data_head},

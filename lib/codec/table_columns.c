@@ -317,7 +317,14 @@ edgeops_status eop_table_read_header(eop_table_reader *s) {
     edgeops_status status = EDGEOPS_OK;
     if (s->is_json) {
         status = eop_table_look(s, 1);
-        return status == EDGEOPS_OK ? eop_table_grow(s) : status;
+        if (status == EDGEOPS_OK) {
+            status = eop_table_grow(s);
+        }
+        bool is_bad = s->first != NULL && s->first->record.status != EDGEOPS_OK;
+        return status == EDGEOPS_OK && s->column_count == 0 && is_bad &&
+                       s->options.bad_rows == EOP_BAD_ERROR
+                   ? eop_fail_with(s->first->record.status, "table", s->first->record.message)
+                   : status;
     }
     status = csv_header(s);
     if (status == EDGEOPS_OK) {

@@ -564,6 +564,19 @@ def test_predict_on_a_file_a_dataset_and_an_asset(node, tmp_path):
     assert done.returncode == 3 and "nope" in done.stderr
 
 
+def test_predictions_have_no_two_columns_of_one_name(node, tmp_path):
+    code = THRESHOLD.replace('"class": "high"', '"label": "high"').replace('"score": x', '"error": x, "asset": 1')
+    node.run("workflow", "add", write_workflow(
+        node.folder, "names", code, parameters=PARAMETERS, label={"name": "label", "classes": ["low", "high"]},
+        outputs=[{"name": "label", "type": "string"}, {"name": "error", "type": "float64"}, {"name": "asset", "type": "int64"}]))
+    node.run("train", "names", "--dataset", "seed", "--name", "names")
+    node.run("predict", "names", "--dataset", "seed", "--output", tmp_path / "p.csv")
+    header, first = (tmp_path / "p.csv").read_text().splitlines()[:2]
+    assert header == "time,asset,label:string,error:float64,asset:int64,label,error"
+    assert first == "2025-01-01T00:00:00Z,seed,low,0,1,low,"
+    node.run("workflow", "rm", "names", check=False)
+
+
 def test_a_backup_is_checked_and_restored(node, tmp_path):
     target = tmp_path / "backup"
     done = node.json("node", "backup", target)

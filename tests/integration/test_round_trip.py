@@ -349,6 +349,16 @@ def test_a_npy_has_no_nulls_but_of_floats(home):
     assert array[0] == 1.5 and np.isnan(array[1])
 
 
+def test_a_row_of_over_a_mib_comes_back_from_arrays_and_is_named_else(home):
+    home.store.append("wide", [1, 2], {"x": np.random.default_rng(1).standard_normal((2, 65536))})
+    for format in ("csv", "jsonl"):
+        with pytest.raises(edgeops.Error, match="1 MiB"):
+            home.take(home.export("data.export", asset="wide", format=format), home.fresh(), format=format)
+    target = home.fresh()
+    home.take(home.export("data.export", asset="wide", format="npz"), target, format="npz")
+    assert first_difference(content(home.store, "wide", True, True), content(home.store, target, True, True)) is None
+
+
 def test_usual_exports_have_plain_names(home):
     home.store.append("usual", np.arange(3) * 10**9, {"temp": [20.5, None, 5142800.0], "on": [True, False, None],
                                                       "state": ["a", "NA", None], "n": np.arange(3, dtype=np.int16)})
