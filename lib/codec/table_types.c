@@ -84,6 +84,12 @@ static const char *why_of(const eop_found *f) {
                                             : "no value in the first rows";
 }
 
+/* Where bad rows are left out, a few texts among numbers are such rows. */
+static bool mostly_numbers(const eop_table_reader *s, const eop_found *f) {
+    return s->options.bad_rows == EOP_BAD_SKIP && f->texts > 0 && f->bools + f->arrays == 0 &&
+           f->numbers / 4 >= f->texts;
+}
+
 static edgeops_type type_of(const eop_found *f, uint32_t *length) {
     *length = 1;
     size_t kinds = (f->numbers > 0) + (f->bools > 0) + (f->texts > 0) + (f->arrays > 0);
@@ -152,6 +158,16 @@ void eop_table_decide(eop_table_reader *s, eop_reader_column *c, const eop_found
         eop_table_ask_asset(s, c, s->options.asset);
     }
     if (c->why != EOP_WHY_FOUND) {
+        return;
+    }
+    if (mostly_numbers(s, f)) {
+        c->cell.type = EDGEOPS_TYPE_FLOAT64;
+        c->found = "found: most values are numbers";
+        eop_report_warn(s->report,
+                        "column '%s' is taken as numbers: %zu of its first %zu values are, rows "
+                        "such as line %llu are left out: --column %s=string if it has texts",
+                        c->raw, f->numbers, f->numbers + f->texts, (unsigned long long)f->text_line,
+                        c->raw);
         return;
     }
     c->cell.type = type_of(f, &c->cell.length);

@@ -33,6 +33,21 @@ Test(codec_table_rows, bad_rows_are_left_out_and_counted) {
     cr_expect_not_null(strstr(refused, "7 n:int8 not an int8 400|"), "%s", refused);
 }
 
+/* A torn value among the first rows is no reason to take all of them for texts. */
+Test(codec_table_rows, a_torn_value_does_not_make_a_column_text) {
+    eop_table_options o = table_options();
+    o.bad_rows = EOP_BAD_SKIP;
+    table_open("time,x,code\n1,1,1\n2,1.2.3,A\n3,3,2\n4,4,3\n5,5,B\n6,6,7\n", &o);
+    table_expect("a 1.0 x=1 code='1'\na 3.0 x=3 code='2'\na 4.0 x=4 code='3'\n"
+                 "a 5.0 x=5 code='B'\na 6.0 x=6 code='7'\n");
+    table_type("x", "float64", "most values are numbers");
+    table_type("code", "string", "numbers and texts");
+    table_warns("column 'x' is taken as numbers: 5 of its first 6 values are, rows such as line 3");
+    o.bad_rows = EOP_BAD_ERROR;
+    table_open("time,x\n1,1\n2,1.2.3\n3,3\n4,4\n5,5\n6,6\n", &o);
+    table_type("x", "string", "numbers and texts");
+}
+
 /* One value that cannot be read takes the whole row. */
 Test(codec_table_rows, a_row_is_good_or_bad_as_a_whole) {
     eop_table_options o = table_options();
