@@ -134,6 +134,25 @@ def test_a_retained_message_is_taken_once(world, client):
     world.drop("unwanted")
 
 
+def test_a_retained_value_without_a_time_is_taken_once(world, client):
+    client.send("in/still", [b'{"x": 1}'], retain=True)
+    world.add("still", "in/still", "--on-missing-time", "arrival")
+    world.arrives("still", 1)
+    for end in (world.node.stop, world.node.kill):
+        end()
+        world.node.serve()
+        world.running("still")
+        wait_until(lambda: world.show("still")["stats"]["retained_repeats"] == 1, 20, "it again")
+        world.arrives("still", 1)
+    world.node.stop()
+    client.send("in/still", [b'{"x": 2}'], retain=True)
+    world.node.serve()
+    world.running("still")
+    assert world.arrives("still", 2) == [8, 16]
+    client.send("in/still", [b""], retain=True)
+    world.drop("still")
+
+
 def test_the_will_tells_of_a_death_and_of_no_other_end(world):
     world.add("mortal", "in/mortal", will={"topic": "wills/mortal", "payload": "gone", "qos": 1})
     with Client(world.broker, "mourner") as mourner:
