@@ -69,6 +69,8 @@ class Loader:
                 return None, str(error)
             out.seek(0)
             rows = [row[1:] for row in csv.reader(io.TextIOWrapper(out, "utf-8", newline=""))]
+        # An export says the type behind a name where its values alone would not bring it back: that is not of the file.
+        rows[0] = [cell.removesuffix(":string") for cell in rows[0]]
         return rows, answer
 
 
