@@ -170,7 +170,8 @@ def test_datasets_and_tables_become_pandas(node):
     pandas = pytest.importorskip("pandas")
     for asset in ("m/1", "m/2"):
         node.store.append(asset, np.arange(100), {"x": np.arange(100.0), "i": np.array([None] + list(range(99)), object)})
-    node.call("label.add", asset="m/1", label="good", start="10", end="20")
+    node.call("label.add", asset="m/1", label="good", start="1970-01-01T00:00:00.00000001Z",
+              end="1970-01-01T00:00:00.00000002Z")
     node.call("dataset.create", name="d", assets=["m/*"])
     data = node.store.dataset("d", ["x"])
     assert data.values.shape == (200, 1) and data.group_names == ["m/1", "m/2"] and (data.label_codes == 0).sum() == 10
