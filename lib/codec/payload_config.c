@@ -294,6 +294,7 @@ static edgeops_status read_rules(eop_payload_config *config, const eop_json *jso
         words[options.null_count++] = eop_json_text(w);
     }
     edgeops_status status = eop_rules_new(&config->rules, &options);
+    config->times = eop_rules_times(config->rules);
     config->time_unit =
         (eop_time_unit)index_of(units, EOP_COUNT(units), eop_json_string(json, "time_unit", ""));
     config->times_plain = options.times.format == NULL && options.times.zone == NULL;

@@ -92,7 +92,8 @@ typedef struct eop_payload_config {
     char *seq;
     char *values;
     size_t values_size;
-    eop_rules *rules; /**< of texts and times */
+    eop_rules *rules;       /**< of texts and times */
+    const eop_times *times; /**< those of the rules */
     eop_time_unit time_unit;
     bool times_plain;     /**< neither a format nor a zone of times is given */
     bool untimed_refused; /**< a sample without a time is refused, else it has that of arrival */

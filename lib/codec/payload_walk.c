@@ -276,7 +276,7 @@ edgeops_status eop_payload_read_time(eop_payload *p, eop_token token, edgeops_ti
                                      bool *timed) {
     char quoted[EOP_QUOTE_BYTES];
     const eop_reader *r = &p->reader;
-    const eop_times *times = eop_rules_times(p->config.rules);
+    const eop_times *times = p->config.times;
     eop_time_seen known = {0};
     eop_time_seen *seen = p->config.times_plain ? NULL : &known; /* it costs */
     const char *text = NULL;
@@ -511,7 +511,7 @@ edgeops_status eop_payload_put_member(eop_payload *p, const eop_member *m, eop_t
 EOP_INLINE edgeops_status take_time(eop_payload *p, eop_token token, edgeops_time *out,
                                     bool *timed) {
     const eop_reader *r = &p->reader;
-    const eop_times *times = eop_rules_times(p->config.rules);
+    const eop_times *times = p->config.times;
     if (p->config.times_plain && token == EOP_TOKEN_STRING) {
         *timed = eop_time_text(out, NULL, times, r->raw, r->raw_size);
     } else if (p->config.times_plain && token == EOP_TOKEN_NUMBER) {
