@@ -297,8 +297,8 @@ static void put_json_value(eop_table_writer *w, eop_buf *out, const edgeops_tabl
     const column *c = &w->columns[k];
     edgeops_value value = edgeops_column_value(&table->columns[k], row);
     uint16_t quality = quality_of(&table->columns[k], row);
-    /* A channel without any value is in the first row, so that its type is known. */
-    if (value.type == EDGEOPS_TYPE_NULL && (c->has_value || w->rows_put > 0)) {
+    /* All channels are in the first row, so that their order and types are known. */
+    if (value.type == EDGEOPS_TYPE_NULL && w->rows_put > 0) {
         return;
     }
     eop_buf_put(out, c->key.data, c->key.size);
