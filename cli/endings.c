@@ -93,7 +93,14 @@ int cli_put_input_format(cli_text *out, const cli_call *call, const char *option
     size_t size = 0, i = 0;
     const char *packing = NULL, *ending = ending_of(path, &size, &packing);
     const char *formats = formats_of(call->command, option);
-    if (cli_has(call, option) || ending == NULL || strncmp(path, "/dev/", 5) == 0) {
+    if (cli_has(call, option) || strcmp(path, "-") == 0 || strncmp(path, "/dev/", 5) == 0) {
+        return CLI_OK;
+    }
+    if (ending == NULL) {
+        if (!call->globals.quiet && !call->globals.json) {
+            cli_print_safe(stderr, path, strlen(path));
+            fprintf(stderr, " has no ending and is read as CSV; --%s says otherwise\n", option);
+        }
         return CLI_OK;
     }
     while (i < CLI_COUNT(inputs) &&

@@ -52,7 +52,8 @@ def test_what_may_separate_is_readable(node, tmp_path):
 def test_the_ending_says_the_format(node, tmp_path, name, separator):
     table = tmp_path / name
     table.write_text((HEAD + row(1, 20)).replace(",", separator))
-    node.run("data", "import", "a", table)
+    done = node.run("data", "import", "a", table)
+    assert ("--format says otherwise" in done.stderr) == (name == "plain")
     assert node.json("data", "head", "a")["columns"] == ["time", "temp", "state"]
 
 
