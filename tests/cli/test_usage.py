@@ -160,7 +160,7 @@ def test_completion_loads_and_knows_nouns_verbs_options_and_choices(tmp_path):
     assert complete("edgeopsctl --home /x --json workflow pa") == {"pack"}
     assert {"--driver", "--topic", "--json"} <= complete("edgeopsctl source add x --")
     assert complete("edgeopsctl train w --data") == {"--dataset"}
-    assert complete("edgeopsctl data export a --format ") == {"csv", "jsonl", "npy", "npz"}
+    assert complete("edgeopsctl data export a --format ") == {"arrow", "csv", "jsonl", "npy", "npz", "parquet"}
     (tmp_path / "recording.csv").touch()
     assert complete(f"edgeopsctl simulate replay {tmp_path}/rec") == {f"{tmp_path}/recording.csv"}
 
