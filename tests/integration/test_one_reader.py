@@ -103,7 +103,7 @@ def field(text, separator, quote_all, quote='"'):
 def csv_rows(rows, rng, options):
     """Rows of (text or None for nothing) as CSV in a random dialect; adds the options that it needs."""
     separator = rng.choice([",", ";", "|", "\t"])
-    quote_all, end = rng.random() < 0.3, rng.choice(["\n", "\r\n", "\r"])
+    quote_all, end = rng.random() < 0.3, rng.choice(["\n", "\r\n", "\r"] if len(rows) > 3 else ["\n", "\r\n"])
     quote = rng.choice(['"', '"', "'"])
     if separator != ",":
         options += ["--separator", "tab" if separator == "\t" else separator]

@@ -94,9 +94,10 @@ static void tell_stored(const eop_import *w, edgeops_status status) {
         (void)!eop_fail(status, "node", "%s; a dry run stores nothing", said);
     } else if (there > 0) {
         (void)!eop_fail(status, "node",
-                        "%s; %llu rows before it are stored: importing all of it again is safe, "
+                        "%s; %llu row%s before it %s stored: importing all of it again is safe, "
                         "rows that are there are recognised",
-                        said, (unsigned long long)there);
+                        said, (unsigned long long)there, there == 1 ? "" : "s",
+                        there == 1 ? "is" : "are");
     } else {
         (void)!eop_fail(status, "node", "%s; no row was stored", said);
     }
