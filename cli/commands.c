@@ -202,6 +202,7 @@ static const cli_option data_export_options[] = {
     FLAG("gzip", "gzip", "default: by the ending of FILE"),
     OP_FLAG("labels", "labels"),
     OP_FLAG("seq", "seq"),
+    OP_FLAG("plain-names", "plain_names"),
     OUTPUT("where to (default: standard output)"),
     OPTIONS_END};
 static const cli_option data_aggregate_options[] = {
@@ -285,7 +286,8 @@ static const cli_option dataset_create_options[] = {
     OPTIONS_END};
 static const cli_option dataset_export_options[] = {
     ONE_OF("format", "csv jsonl npz", "FORMAT", "format", "default: by the ending of FILE, else csv"),
-    FLAG("gzip", "gzip", "default: by the ending of FILE"), OUTPUT("where to (default: standard output)"), OPTIONS_END};
+    FLAG("gzip", "gzip", "default: by the ending of FILE"),
+    OP_FLAG("plain-names", "plain_names"), OUTPUT("where to (default: standard output)"), OPTIONS_END};
 static const cli_argument workflow_init_args[] = {ARG_FILE("DIR", "folder to make"), ARGS_END};
 static const cli_option workflow_init_options[] = {
     TEXT("name", "NAME", NULL, "name of the workflow (default: that of the folder)"), OPTIONS_END};

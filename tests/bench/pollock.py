@@ -64,13 +64,12 @@ class Loader:
                                         start="2024-01-01T00:00:00Z", period="1s", bad_rows="skip",
                                         **arguments_of(parameters))
                 # In the order of the file: an asset has its channels in the order in which they got values.
-                self.node.call("data.export", output=out.fileno(), asset=asset, channels=[c["name"] for c in answer["channels"]])
+                self.node.call("data.export", output=out.fileno(), asset=asset, plain_names=True,
+                               channels=[c["name"] for c in answer["channels"]])
             except edgeops.Error as error:
                 return None, str(error)
             out.seek(0)
             rows = [row[1:] for row in csv.reader(io.TextIOWrapper(out, "utf-8", newline=""))]
-        # An export says the type behind a name where its values alone would not bring it back: that is not of the file.
-        rows[0] = [cell.removesuffix(":string") for cell in rows[0]]
         return rows, answer
 
 

@@ -187,3 +187,15 @@ def test_a_new_asset_has_its_channels_in_the_order_of_the_file(node):
     assert node.json("data", "head", "a")["columns"] == ["time", "c", "a", "b"]
     node.run("data", "import", "a", "-", input="time,x,a\n" + "2026-02-01T00:00:02Z,,3\n2026-02-01T00:00:03Z,1,2\n")
     assert node.json("data", "head", "a")["columns"] == ["time", "c", "a", "b", "x"]
+
+
+def test_exports_for_other_programs_have_plain_names(node, tmp_path):
+    text = "time,n:int64,empty:string,seq:float64\n2026-02-01T00:00:00Z,12,,5\n"
+    node.run("data", "import", "a", "-", input=text)
+    node.run("dataset", "create", "d", "--asset", "a")
+    assert node.run("data", "export", "a").stdout == text
+    plain = node.run("data", "export", "a", "--plain-names").stdout
+    assert plain.splitlines()[0] == "time,n,empty,seq:float64"  # two columns of one name are never written
+    assert json.loads(node.run("data", "export", "a", "--plain-names", "--format", "jsonl").stdout)["n"] == 12
+    header = node.run("dataset", "export", "d", "--plain-names").stdout.splitlines()[0].split(",")
+    assert "n" in header and "n:int64" not in header

@@ -179,9 +179,9 @@ void eop_table_writer_look(eop_table_writer *w, const edgeops_table *table, uint
 
 /* -- the head -- */
 
-static bool needs_type(const column *c) {
-    if (eop_column_name_is_taken(c->name)) {
-        return true;
+static bool needs_type(const eop_table_writer *w, const column *c) {
+    if (eop_column_name_is_taken(c->name) || w->format.plain_names) {
+        return eop_column_name_is_taken(c->name);
     }
     switch (c->type) {
     case EDGEOPS_TYPE_BLOB:
@@ -206,7 +206,7 @@ static void put_json_key(eop_buf *key, const eop_buf *name) {
 static edgeops_status make_keys(eop_table_writer *w, column *c) {
     eop_buf name = {0};
     eop_buf quality = {0};
-    eop_column_name_put(&name, c->name, needs_type(c) ? c->type : EDGEOPS_TYPE_NULL, c->length);
+    eop_column_name_put(&name, c->name, needs_type(w, c) ? c->type : EDGEOPS_TYPE_NULL, c->length);
     eop_column_name_put_quality(&quality, c->name);
     bool done = !name.failed && !quality.failed;
     if (done && w->format.json_lines) {

@@ -14,6 +14,7 @@ typedef struct eop_table_shape {
     bool with_asset;  /**< a column for the asset's name */
     bool with_seq;    /**< sequence numbers also where a reader counts the same ones */
     bool with_labels; /**< a column for the label */
+    bool plain_names; /**< no types but where two columns would have one name */
 } eop_table_shape;
 
 typedef struct eop_table_writer eop_table_writer;

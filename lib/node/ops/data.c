@@ -275,6 +275,7 @@ static edgeops_status export_start(edgeops_call *call) {
     w->rows_as.json_lines = strcmp(w->format, "jsonl") == 0;
     w->rows_as.with_labels = eop_json_bool(call->args, "labels", false);
     w->rows_as.with_seq = eop_json_bool(call->args, "seq", false);
+    w->rows_as.plain_names = eop_json_bool(call->args, "plain_names", false);
     edgeops_status status = eop_arg_time(&w->start, call->args, "start", EDGEOPS_TIME_MIN);
     if (status == EDGEOPS_OK) {
         status = eop_arg_time(&w->end, call->args, "end", EDGEOPS_TIME_MAX);

@@ -91,8 +91,10 @@ static const char *label_of(const edgeops_dataset *d, const edgeops_dataset_part
     return label >= 0 ? d->label_names[label] : NULL;
 }
 
-static edgeops_status open_writer(eop_table_writer **out, const edgeops_dataset *d, bool jsonl) {
-    const eop_table_shape shape = {.json_lines = jsonl, .with_asset = true, .with_labels = true};
+static edgeops_status open_writer(eop_table_writer **out, const edgeops_dataset *d, bool jsonl,
+                                  bool plain_names) {
+    const eop_table_shape shape = {
+        .json_lines = jsonl, .with_asset = true, .with_labels = true, .plain_names = plain_names};
     const edgeops_table *first = d->part_count > 0 ? d->parts[0].table : NULL;
     size_t n = first != NULL ? first->column_count : 0;
     edgeops_channel_info *channels = eop_calloc(n + 1, sizeof *channels);
@@ -112,7 +114,8 @@ static edgeops_status open_writer(eop_table_writer **out, const edgeops_dataset 
 static edgeops_status export_rows(eop_job *job, export_work *w, bool jsonl) {
     const edgeops_dataset *d = w->dataset;
     eop_table_writer *writer = NULL;
-    edgeops_status status = open_writer(&writer, d, jsonl);
+    edgeops_status status =
+        open_writer(&writer, d, jsonl, eop_json_bool(w->call->args, "plain_names", false));
     for (size_t p = 0; p < d->part_count && status == EDGEOPS_OK; p++) {
         eop_table_writer_look(writer, d->parts[p].table, 0);
     }
