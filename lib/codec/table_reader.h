@@ -92,7 +92,8 @@ typedef struct eop_table_options {
 
 /** One row. Borrowed until the next call. */
 typedef struct eop_table_row {
-    /** The channels that are not null; of a row that has a word for null and no value, one null. */
+    /** The channels that are not null; of a row without a value one null, where it has a word for
+     * null or an empty field of a column with its type in the header. */
     edgeops_sample sample;
     const char *label; /**< NULL: no column, or an empty field */
     const char *group; /**< NULL: no column */

@@ -156,7 +156,10 @@ static edgeops_status take_value(eop_table_reader *s, eop_reader_part *part, siz
         return eop_table_bad_cell(s, c->raw, type, length, field);
     }
     if (s->values[*n].type == EDGEOPS_TYPE_NULL) {
-        part->null = field->size > 0 ? c->name : part->null;
+        /* Our own output gives a channel its type where an empty field stands for a null. */
+        bool is_said = field->size > 0 || (c->why == EOP_WHY_HEADER && s->part_count == 1 &&
+                                           field->kind != EOP_FIELD_ABSENT);
+        part->null = is_said ? c->name : part->null;
         return EDGEOPS_OK;
     }
     edgeops_status status =

@@ -74,6 +74,17 @@ Test(codec_table_rows, what_is_empty_costs_nothing) {
     cr_expect_str_eq(table_rows(), "bad\n");
 }
 
+/* An export has no other sign for it, and arrays with masks give the same. */
+Test(codec_table_rows, a_row_of_nulls_is_one_where_the_header_has_a_type) {
+    eop_table_options o = table_options();
+    table_open("time,x,y\n1,1,2\n2,,\n3,NA,\n4,3,4\n", &o);
+    table_expect("a 1.0 x=1 y=2\na 3.0 x=null\na 4.0 x=3 y=4\n");
+    table_open("time,x:float64,y\n1,1,2\n2,,\n3,,5\n", &o);
+    table_expect("a 1.0 x=1 y=2\na 2.0 x=null\na 3.0 y=5\n");
+    table_open("time,s:string\n1,on\n2,\n3,\"\"\n", &o);
+    table_expect("a 1.0 s='on'\na 2.0 s=null\na 3.0 s=''\n");
+}
+
 /* Without a column of the time each row has its place, also an empty one. */
 Test(codec_table_rows, empty_rows_take_their_time) {
     eop_table_options o = table_options();

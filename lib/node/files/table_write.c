@@ -33,6 +33,7 @@ struct eop_table_writer {
     eop_table_shape format;
     bool put_seq; /* in each row */
     bool has_seq; /* one that is not 0 */
+    bool has_null_row;
     column *columns;
     size_t count;
     /* the look */
@@ -97,6 +98,16 @@ static bool is_text(const eop_table_writer *w, const edgeops_value *value) {
 
 static bool is_special(const edgeops_value *value) {
     return eop_type_is_float(value->type) && value->size == 0 && !isfinite(eop_value_double(value));
+}
+
+/* A reader leaves such a row out, unless a channel with a type says that it is null. */
+static bool is_null_row(const eop_table_writer *w, const edgeops_table *table, uint64_t row) {
+    size_t k = 0;
+    while (k < w->count &&
+           edgeops_column_value(&table->columns[k], row).type == EDGEOPS_TYPE_NULL) {
+        k++;
+    }
+    return k == w->count;
 }
 
 static void look_at_quality(column *c, const uint16_t *quality, uint64_t first, uint64_t rows) {
@@ -171,6 +182,9 @@ static void look_at_seqs(eop_table_writer *w, const edgeops_table *table, uint64
 void eop_table_writer_look(eop_table_writer *w, const edgeops_table *table, uint64_t first) {
     uint64_t first_rows = first_rows_of(w, table, first);
     look_at_seqs(w, table, first);
+    for (uint64_t i = first; !w->has_null_row && i < table->rows; i++) {
+        w->has_null_row = is_null_row(w, table, i);
+    }
     for (size_t k = 0; k < w->count && k < table->column_count; k++) {
         look_at_column(w, &w->columns[k], &table->columns[k], first, table->rows, first_rows);
         look_at_quality(&w->columns[k], table->columns[k].quality, first, table->rows);
@@ -182,6 +196,9 @@ void eop_table_writer_look(eop_table_writer *w, const edgeops_table *table, uint
 static bool needs_type(const eop_table_writer *w, const column *c) {
     if (eop_column_name_is_taken(c->name) || w->format.plain_names) {
         return eop_column_name_is_taken(c->name);
+    }
+    if (w->has_null_row && c == w->columns) {
+        return true;
     }
     switch (c->type) {
     case EDGEOPS_TYPE_BLOB:
@@ -298,7 +315,8 @@ static void put_json_value(eop_table_writer *w, eop_buf *out, const edgeops_tabl
     edgeops_value value = edgeops_column_value(&table->columns[k], row);
     uint16_t quality = quality_of(&table->columns[k], row);
     /* All channels are in the first row, so that their order and types are known. */
-    if (value.type == EDGEOPS_TYPE_NULL && w->rows_put > 0) {
+    if (value.type == EDGEOPS_TYPE_NULL && w->rows_put > 0 &&
+        (k > 0 || !is_null_row(w, table, row))) {
         return;
     }
     eop_buf_put(out, c->key.data, c->key.size);
