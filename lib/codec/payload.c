@@ -44,6 +44,7 @@ void eop_payload_free(eop_payload *payload) {
     eop_buf_dispose(&payload->names);
     eop_free(payload->text);
     eop_free(payload->nodes);
+    eop_free(payload->keys);
     eop_free(payload->entries);
     eop_free(payload);
 }
@@ -109,6 +110,11 @@ static void give_back(eop_payload *p) {
         eop_free(p->nodes);
         p->nodes = NULL;
         p->node_capacity = 0;
+    }
+    if (p->key_capacity > KEPT_NODES) {
+        eop_free(p->keys);
+        p->keys = NULL;
+        p->key_capacity = 0;
     }
     if (p->entry_capacity > KEPT_NODES) {
         eop_free(p->entries);

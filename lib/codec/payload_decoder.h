@@ -99,6 +99,8 @@ struct eop_payload {
     eop_node *nodes;
     size_t node_count;
     size_t node_capacity;
+    eop_part *keys; /* of the object that has just ended */
+    size_t key_capacity;
     eop_entry *entries;
     size_t entry_count;
     size_t entry_capacity;

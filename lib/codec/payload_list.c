@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/memory.h"
 #include "codec/payload_tree.h"
 
 /* Puts a level behind the first `prefix` bytes of the path; returns its new size. */
@@ -31,8 +32,29 @@ static edgeops_status put_members(eop_payload *p, uint32_t object, size_t path) 
     return status;
 }
 
-/* The code of the value that was put last, or of a null. */
-static edgeops_status put_quality(eop_payload *p, uint32_t element, size_t path) {
+/* A list or an object gave several values: each has the code of the whole, unless it has its own. */
+static edgeops_status spread_rate(eop_payload *p, size_t first_value, size_t first_rate) {
+    size_t own = p->rate_count - 1;
+    uint16_t code = p->rates[own].code;
+    for (size_t k = first_value; k < p->value_count; k++) {
+        bool rated = false;
+        for (size_t i = first_rate; i <= own && !rated; i++) {
+            rated = p->rates[i].channel == p->channels[k];
+        }
+        if (rated) {
+            continue;
+        }
+        if (!eop_grow(&p->rates, &p->rate_capacity, p->rate_count + 1, sizeof(*p->rates))) {
+            return eop_fail_nomem("payload");
+        }
+        p->rates[p->rate_count++] = (eop_rate){p->channels[k], code};
+    }
+    return EDGEOPS_OK;
+}
+
+/* The code of the values that were put last, from the given ones on, or of a null. */
+static edgeops_status put_quality(eop_payload *p, uint32_t element, size_t path, size_t first_value,
+                                  size_t first_rate) {
     const eop_list_config *list = &p->config.list;
     const char *const members[] = {list->extended, list->quality};
     eop_member *m =
@@ -44,7 +66,8 @@ static edgeops_status put_quality(eop_payload *p, uint32_t element, size_t path)
         if (node != EOP_NOWHERE && p->nodes[node].token != EOP_TOKEN_NULL) {
             eop_tree_point(p, node);
             bool qc = i == 1 && p->config.quality_is_qc;
-            return eop_payload_put_rate(p, m, eop_tree_seek(p, node), qc);
+            edgeops_status status = eop_payload_put_rate(p, m, eop_tree_seek(p, node), qc);
+            return status == EDGEOPS_OK ? spread_rate(p, first_value, first_rate) : status;
         }
     }
     return EDGEOPS_OK;
@@ -71,8 +94,10 @@ static edgeops_status put_element(eop_payload *p, uint32_t element, int by, size
     if (value == EOP_NOWHERE) {
         return EDGEOPS_OK; /* as a null */
     }
+    size_t first_value = p->value_count;
+    size_t first_rate = p->rate_count;
     status = put_value(p, value, path);
-    return status == EDGEOPS_OK ? put_quality(p, element, path) : status;
+    return status == EDGEOPS_OK ? put_quality(p, element, path, first_value, first_rate) : status;
 }
 
 /* What an element calls its time: the config's word, or one that is usual; NULL: it has none. */

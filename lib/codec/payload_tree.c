@@ -2,6 +2,7 @@
 /* A message as a whole: its values in the order of the text, each with where it ends, so that a
  * member may be looked at before what stands in front of it. Values themselves are read where they
  * lie. Knows what names the elements of a list. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -14,6 +15,8 @@ static const char *const name_words[] = {"id",     "name",     "tag",     "tagna
                                          "sensor", "signal",   "metric",  "variable", "channel",
                                          "device", "sensorid", "deviceid"};
 #define STRICT_WORDS 4
+
+#define KEYS_FEW     16 /* of an object: compared each with each */
 
 eop_token eop_tree_seek(eop_payload *p, uint32_t node) {
     eop_reader_seek(&p->reader, p->nodes[node].at);
@@ -36,6 +39,53 @@ static edgeops_status add_node(eop_payload *p, const char *key, size_t key_size,
                                          .end = (uint32_t)p->node_count + 1,
                                          .token = (uint8_t)token};
     p->node_count++;
+    return EDGEOPS_OK;
+}
+
+static edgeops_status refuse_key(eop_payload *p, uint32_t object, const eop_part *key) {
+    p->reader.start = p->nodes[object].at;
+    p->member = key->text;
+    p->member_size = key->size;
+    return eop_payload_refuse(p, EDGEOPS_E_INVALID, "it is there twice in one object");
+}
+
+static int by_key(const void *a, const void *b) {
+    const eop_part *x = a;
+    const eop_part *y = b;
+    int order = (x->size > y->size) - (x->size < y->size);
+    return order != 0 ? order : memcmp(x->text, y->text, x->size);
+}
+
+/* A member that an object has twice is refused, as in a message without lists: which of the two is
+ * meant nobody can say. */
+static edgeops_status check_keys(eop_payload *p, uint32_t object) {
+    size_t n = 0;
+    size_t count = p->nodes[object].count;
+    if (count < 2 || p->nodes[object].token != EOP_TOKEN_OBJECT) {
+        return EDGEOPS_OK;
+    }
+    if (!eop_grow(&p->keys, &p->key_capacity, count, sizeof(*p->keys))) {
+        return eop_fail_nomem("payload");
+    }
+    for (uint32_t c = object + 1; c < p->node_count; c = eop_tree_next(p, c)) {
+        p->keys[n++] = (eop_part){p->nodes[c].key, p->nodes[c].key_size};
+    }
+    for (size_t i = 1; n <= KEYS_FEW && i < n; i++) {
+        for (size_t k = 0; k < i; k++) {
+            if (p->keys[i].size == p->keys[k].size &&
+                memcmp(p->keys[i].text, p->keys[k].text, p->keys[i].size) == 0) {
+                return refuse_key(p, object, &p->keys[i]);
+            }
+        }
+    }
+    if (n > KEYS_FEW) {
+        qsort(p->keys, n, sizeof(*p->keys), by_key);
+        for (size_t i = 1; i < n; i++) {
+            if (by_key(&p->keys[i], &p->keys[i - 1]) == 0) {
+                return refuse_key(p, object, &p->keys[i]);
+            }
+        }
+    }
     return EDGEOPS_OK;
 }
 
@@ -64,6 +114,7 @@ edgeops_status eop_tree_read(eop_payload *p) {
         case EOP_TOKEN_OBJECT_END:
         case EOP_TOKEN_ARRAY_END:
             p->nodes[open[--depth]].end = (uint32_t)p->node_count;
+            status = check_keys(p, open[depth]);
             continue;
         default:
             break;

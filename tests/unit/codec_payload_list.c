@@ -253,6 +253,57 @@ Test(codec_payload_list, elements_of_one_time_are_one_sample) {
           "t " T(4) "\"1\":1}\nt " T(3) "\"2\":5}");
 }
 
+Test(codec_payload_list, a_code_goes_with_every_value_of_its_element) {
+    const char *config = "{\"values\":\"v\",\"quality\":\"qc\",\"list\":{\"name\":\"id\","
+                         "\"value\":\"val\",\"quality\":\"q\"}}";
+    gives(config,
+          "{\"time\":3,\"v\":[{\"id\":1,\"q\":0,\"val\":[7,null,true]},{\"id\":2,\"val\":[8]},{"
+          "\"q\":3,"
+          "\"val\":{\"x\":1,\"y\":[2]},\"id\":3},{\"id\":4,\"val\":[],\"q\":1}]}",
+          "t " T(3) "\"1.0\":7,\"1.2\":true,\"2.0\":8,\"3.x\":1,\"3.y.0\":2} qualities 0 0 - 192 "
+                    "192");
+    gives(config,
+          "{\"time\":3,\"v\":[{\"id\":1,\"q\":3,\"val\":[{\"id\":\"a\",\"q\":0,\"val\":1},"
+          "{\"id\":\"b\",\"val\":2}]}]}",
+          "t " T(3) "\"1.a\":1,\"1.b\":2} qualities 0 192");
+}
+
+Test(codec_payload_list, a_member_that_comes_twice_is_refused_wherever_it_stands) {
+    const char *config = "{\"asset\":\"{d}\",\"values\":\"v\",\"list\":{\"name\":\"id\",\"value\":"
+                         "\"val\",\"quality\":\"q\"}}";
+    const char *const doubled[][2] = {
+        {"{\"d\":\"a\",\"time\":1,\"time\":2,\"v\":[{\"id\":1,\"val\":1}]}",
+         "byte 0, member 'time'"},
+        {"{\"d\":\"a\",\"time\":1,\"v\":[{\"id\":1,\"val\":1}],\"d\":\"b\"}", "byte 0, member 'd'"},
+        {"{\"d\":\"a\",\"time\":1,\"v\":[{\"id\":1,\"val\":1}],\"v\":[]}", "byte 0, member 'v'"},
+        {"{\"d\":\"a\",\"time\":1,\"v\":[{\"id\":1,\"val\":1,\"id\":2}]}", "byte 23, member 'id'"},
+        {"{\"d\":\"a\",\"time\":1,\"v\":[{\"val\":2,\"id\":1,\"val\":1}]}",
+         "byte 23, member 'val'"},
+        {"{\"d\":\"a\",\"time\":1,\"v\":[{\"q\":2,\"id\":1,\"q\":2,\"val\":1}]}",
+         "byte 23, member 'q'"},
+        {"{\"d\":\"a\",\"time\":1,\"m\":{\"x\":1,\"\\u0078\":1},\"v\":[{\"id\":1,\"val\":1}]}",
+         "byte 22, member 'x'"},
+    };
+    for (size_t i = 0; i < EOP_COUNT(doubled); i++) {
+        char reason[96];
+        snprintf(reason, sizeof(reason), "%s: it is there twice in one object", doubled[i][1]);
+        gives(config, doubled[i][0], reason);
+    }
+    /* Objects of many members are compared in another way. */
+    char message[2048];
+    for (int last = 39; last < 41; last++) {
+        int at =
+            snprintf(message, sizeof(message), "{\"d\":\"a\",\"time\":1,\"m\":{\"k%d\":0", last);
+        for (int i = 0; i < 40; i++) {
+            at += snprintf(message + at, sizeof(message) - (size_t)at, ",\"k%d\":%d", i, i);
+        }
+        snprintf(message + at, sizeof(message) - (size_t)at, "},\"v\":[{\"id\":1,\"val\":1}]}");
+        gives(config, message,
+              last == 39 ? "byte 22, member 'k39': it is there twice in one object"
+                         : "a " T(1) "\"1\":1}");
+    }
+}
+
 Test(codec_payload_list, names_that_are_missing_or_come_twice_are_refused) {
     const char *config = "{\"values\":\"v\",\"list\":{\"name\":\"id\",\"value\":\"val\"}}";
     gives(config, "{\"time\":1,\"v\":[{\"id\":\"a\",\"val\":1},{\"val\":2}]}",
