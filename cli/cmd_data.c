@@ -89,7 +89,7 @@ static int tell_import(const cli_call *call, const char *result) {
                                                                                  : CLI_OK;
 }
 
-static int import(const cli_call *call, const char *members, int input, int output) {
+static int import_rows(const cli_call *call, const char *members, int input, int output) {
     cli_session session;
     int given = input;
     int code = cli_session_open_with(&session, call, &input);
@@ -111,8 +111,10 @@ static int import(const cli_call *call, const char *members, int input, int outp
     return code;
 }
 
+typedef int (*import_fn)(const cli_call *call, const char *members, int input, int output);
+
 /* The list of refused rows is kept whatever becomes of the import. */
-static int import_with_list(const cli_call *call, cli_text *members, int input) {
+static int import_with_list(const cli_call *call, cli_text *members, int input, import_fn import) {
     const char *list = cli_get(call, "bad-rows-file", NULL);
     cli_output output = {.fd = -1};
     if (list == NULL) {
@@ -153,7 +155,7 @@ int cli_data_import(cli_call *call) {
         code = cli_open_input(&input, path);
     }
     if (code == CLI_OK) {
-        code = import_with_list(call, &members, input);
+        code = import_with_list(call, &members, input, import_rows);
     }
     cli_close(input);
     cli_text_dispose(&members);
@@ -243,7 +245,7 @@ int cli_label_history(cli_call *call) {
     return code;
 }
 
-static int import_labels(const cli_call *call, const char *members, int input) {
+static int import_labels(const cli_call *call, const char *members, int input, int output) {
     cli_session session;
     int given = input;
     int code = cli_session_open_with(&session, call, &input);
@@ -251,7 +253,8 @@ static int import_labels(const cli_call *call, const char *members, int input) {
         return code;
     }
     char *arguments = cli_format("{%s}", members), *result = NULL;
-    code = cli_session_call(&result, &session, "label.import", arguments, input, -1, NULL, NULL);
+    code =
+        cli_session_call(&result, &session, "label.import", arguments, input, output, NULL, NULL);
     if (code == CLI_OK) {
         json_document *document = json_parse(result, strlen(result), NULL, NULL);
         cli_show(stdout, call, "label.import", result);
@@ -278,7 +281,7 @@ int cli_label_import(cli_call *call) {
         code = cli_open_input(&input, path);
     }
     if (code == CLI_OK) {
-        code = import_labels(call, cli_text_get(&members), input);
+        code = import_with_list(call, &members, input, import_labels);
     }
     cli_close(input);
     cli_text_dispose(&members);

@@ -151,6 +151,7 @@ static const cli_argument data_import_args[] = {
     ARG_FILE_MAYBE("FILE", "the same as --input"), ARGS_END};
 /* The arguments that operations include from "reading" of lib/node/ops/common.json. */
 #define OP_BAD_ROWS OP_ONE_OF("bad-rows", "error skip", "WHAT", "bad_rows")
+#define BAD_ROWS_FILE PATH("bad-rows-file", "FILE", NULL, "leave bad rows out and write all of them there as CSV: line, column, reason, text")
 #define OP_TIME_FORMS \
     OP_ONE_OF("time-unit", "s ms us ns", "UNIT", "time_unit"), \
     OP_TEXT("time-format", "FORMAT", "time_format"), \
@@ -177,7 +178,7 @@ static const cli_option data_import_options[] = {
     ONE_OF("format", "csv jsonl npz npy parquet arrow", "FORMAT", "format", "default: by the ending of FILE, else csv"),
     OP_FLAG("dry-run", "dry_run"),
     OP_BAD_ROWS,
-    PATH("bad-rows-file", "FILE", NULL, "leave bad rows out and write all of them there as CSV: line, column, reason, text"),
+    BAD_ROWS_FILE,
     ONE_OF("conflicts", "error keep", "WHAT", NULL, "rows whose time and seq are stored with other values are never stored; such an import fails (error, the default) or not (keep what is there)"),
     OP_INTEGER("batch", "ROWS", "batch"),
     HEADING("Columns"),
@@ -231,7 +232,9 @@ static const cli_argument label_import_args[] = {
 static const cli_option label_import_options[] = {
     OP_TEXT("asset", "NAME", "asset"),
     ONE_OF("format", "csv jsonl", "FORMAT", "format", "default: by the ending of FILE, else csv"),
+    OP_FLAG("dry-run", "dry_run"),
     OP_BAD_ROWS,
+    BAD_ROWS_FILE,
     HEADING("Columns"),
     OP_TEXT("asset-column", "NAME", "asset_column"),
     OP_TEXT("start-column", "NAME", "start_column"),

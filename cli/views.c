@@ -157,7 +157,7 @@ static const struct {
 
     {"label.add", {FIELDS({"id", "id", CLI_AS_TEXT}), NULL, NULL}},
     {"label.correct", {FIELDS({"id", "id", CLI_AS_TEXT}, {"replaces", "replaces", CLI_AS_TEXT}), NULL, NULL}},
-    {"label.import", {FIELDS({"labels", "labels", CLI_AS_TEXT}, {"duplicates", "duplicates", CLI_AS_TEXT}, {"left out", "skipped", CLI_AS_TEXT}, {"first", "first", CLI_AS_TIME},
+    {"label.import", {FIELDS({"dry run", "dry_run", CLI_AS_TEXT}, {"labels", "labels", CLI_AS_TEXT}, {"duplicates", "duplicates", CLI_AS_TEXT}, {"left out", "skipped", CLI_AS_TEXT}, {"first", "first", CLI_AS_TIME},
         {"last", "last", CLI_AS_TIME}), SECTIONS(BAD_ROWS("")), NULL}},
     {"label.ls", {FIELDS({"more: go on with --after", "next", CLI_AS_TEXT}),
         ITEMS("no labels: add some with `edgeopsctl label add` or `label import`", LABEL_FIELDS), NULL}},

@@ -153,6 +153,21 @@ static edgeops_status add_all(int64_t *first_id, edgeops_label_result *result, e
     return status;
 }
 
+edgeops_status eop_label_try_new(edgeops_label_result *result, edgeops_store *store,
+                                 const edgeops_label *labels, size_t n) {
+    eop_catalog *catalog = eop_store_catalog(store);
+    int64_t first = 0;
+    edgeops_status status = check_all(labels, n);
+    if (status == EDGEOPS_OK && n > 0) {
+        status = eop_catalog_begin(catalog);
+        if (status == EDGEOPS_OK) {
+            status = add_all(&first, result, catalog, labels, n, true);
+            status = eop_catalog_end(catalog, status == EDGEOPS_OK ? EDGEOPS_DONE : status);
+        }
+    }
+    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+}
+
 static edgeops_status add_labels(int64_t *first_id, edgeops_label_result *result,
                                  edgeops_store *store, const edgeops_label *labels, size_t n,
                                  bool new_only) {

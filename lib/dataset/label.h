@@ -6,6 +6,7 @@
 
 #include "catalog/catalog.h"
 #include "catalog/names.h"
+#include "edgeops/label.h"
 
 typedef struct eop_label_name {
     char *name; /* first: eop_names */
@@ -55,6 +56,10 @@ typedef struct eop_label_stats_options {
  * eop_free. */
 edgeops_status eop_label_stats(char **json, edgeops_store *store,
                                const eop_label_stats_options *options);
+
+/** What edgeops_label_add_new() would do, which is then taken back: nothing changes. */
+edgeops_status eop_label_try_new(edgeops_label_result *result, edgeops_store *store,
+                                 const edgeops_label *labels, size_t n);
 
 /** Under the catalog's lock: the id of an asset. E_NOTFOUND. */
 edgeops_status eop_label_asset(int64_t *id, eop_catalog *catalog, const char *name);

@@ -55,6 +55,34 @@ def test_labels_of_a_shift_book(node, tmp_path):
     assert again["times"]["form"] == "format" and again["times"]["zone"] == "+01:00"
 
 
+def test_a_dry_run_of_a_label_file_adds_nothing(node, tmp_path):
+    """What it says is what the import then does, also of labels that the file has twice."""
+    file = tmp_path / "tried.csv"
+    file.write_text("asset,start,label\n" + "".join(f"m/1,2026-05-0{day}T00:00:00Z,tried\n" for day in (1, 2, 2, 3)))
+    version = node.json("label", "ls")["version"]
+    told = node.json("label", "import", file, "--dry-run")
+    assert (told["dry_run"], told["labels"], told["duplicates"], told["first"]) == (True, 3, 1, "2026-05-01T00:00:00Z")
+    assert labels_of(node, "tried") == [] and node.json("label", "ls")["version"] == version
+    done = node.json("label", "import", file)
+    assert "dry_run" not in done and (done["labels"], done["duplicates"]) == (3, 1) and len(labels_of(node, "tried")) == 3
+    again = node.json("label", "import", file, "--dry-run")
+    assert (again["labels"], again["duplicates"]) == (0, 4)
+    file.write_text("asset,start,label\nm/9,2026-05-01T00:00:00Z,tried\n")
+    assert node.run("label", "import", file, "--dry-run", check=False).returncode != 0
+
+
+def test_the_list_of_bad_rows_of_a_label_file_has_all_of_them(node, tmp_path):
+    file, listed = tmp_path / "listed.csv", tmp_path / "bad.csv"
+    file.write_text("asset,start,label\n" + "".join(
+        f"m/{1 if i % 2 else 9},{'soon' if i % 3 == 0 else f'2026-06-01T00:{i % 60:02}:00Z'},listed\n" for i in range(240)))
+    told = node.json("label", "import", file, "--bad-rows-file", listed)
+    rows = list(csv.DictReader(listed.open()))
+    assert told["skipped"] == len(rows) == 160 and len(told["bad_rows"]) == 100
+    assert {(row["column"], row["text"]) for row in rows} == {("start", "soon"), ("asset", "m/9")}
+    done = node.run("label", "import", file, "--bad-rows", "error", "--bad-rows-file", listed, check=False)
+    assert done.returncode == 2 and "--bad-rows skip" in done.stderr
+
+
 def test_bad_rows_of_a_label_file(node, tmp_path):
     file = tmp_path / "some.csv"
     file.write_text("start,end,label,asset\n2026-04-01,2026-04-02,good,m/1\nsoon,,late,m/1\n2026-04-03,later,late,m/1\n"

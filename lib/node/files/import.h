@@ -9,6 +9,8 @@
 #include "node/control/call.h"
 #include "node/control/job.h"
 #include "node/files/arrow.h"
+#include "node/files/bad_list.h"
+
 typedef struct eop_import_label {
     char *asset;
     char *label;
@@ -56,8 +58,7 @@ typedef struct eop_import {
     eop_json *plan;
     edgeops_status status; /**< of the job, while the program ends */
     eop_kept_error kept;
-    eop_buf bad; /**< CSV of refused rows that waits for the output */
-    edgeops_status bad_status;
+    eop_bad_list bad;
     uint64_t rows;
     uint64_t labelled;
     edgeops_append_result sum;
@@ -83,11 +84,6 @@ edgeops_status eop_import_order(eop_import *w, const eop_table_column *channels,
 /** An eop_table_known_fn; user_data: the import. */
 bool eop_import_known(const char *asset, const char *channel, edgeops_type *type, uint32_t *length,
                       void *user_data);
-/** An eop_table_bad_fn: a line of the list of refused rows, where the call has an output for it. */
-void eop_import_bad(uint64_t line, const char *column, const char *reason, const char *text,
-                    size_t size, void *user_data);
-/** Writes what waits of that list. */
-edgeops_status eop_import_flush_bad(eop_import *w);
 /** A label, unless it is there already. */
 edgeops_status eop_import_label_run(const char *asset, edgeops_time start, edgeops_time end,
                                     const char *label, void *import);

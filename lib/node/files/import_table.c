@@ -15,7 +15,7 @@ static edgeops_status flush_rows(eop_import *w, const eop_table_reader *reader) 
 
 static edgeops_status take_rows(eop_import *w, eop_table_reader *reader) {
     edgeops_status status = EDGEOPS_OK;
-    while (status == EDGEOPS_OK && w->bad_status == EDGEOPS_OK && !eop_job_canceled(w->job)) {
+    while (status == EDGEOPS_OK && w->bad.status == EDGEOPS_OK && !eop_job_canceled(w->job)) {
         eop_table_row row;
         status = eop_table_reader_next(reader, &row);
         if (status == EDGEOPS_OK) {
@@ -55,27 +55,23 @@ static edgeops_status read_rows(eop_import *w, eop_table_reader *reader) {
     return status;
 }
 
-/* The list of refused rows is of use, whatever became of the others. */
-static edgeops_status end_list(eop_import *w, edgeops_status status) {
-    eop_kept_error kept;
-    eop_keep_error(&kept);
-    edgeops_status written = eop_import_flush_bad(w);
-    return status != EDGEOPS_OK && written == EDGEOPS_OK ? eop_fail_kept(&kept) : written;
+static void list_bad(uint64_t line, const char *column, const char *reason, const char *text,
+                     size_t size, void *user_data) {
+    eop_import *w = user_data;
+    eop_bad_list_add(&w->bad, line, column, reason, text, size);
 }
 
 edgeops_status eop_import_rows(eop_import *w, int fd) {
     eop_table_reader *reader = NULL;
     eop_table_options *o = &w->args.options;
     o->on_known = eop_import_known;
-    o->on_bad = eop_import_bad;
-    if (w->call->output >= 0) {
-        eop_buf_puts(&w->bad, "line,column,reason,text\n");
-    }
+    o->on_bad = list_bad;
+    eop_bad_list_begin(&w->bad, w->job, w->call->output);
     edgeops_status status = eop_table_reader_open(&reader, fd, o);
     if (status == EDGEOPS_OK) {
         status = read_rows(w, reader);
         w->report = eop_table_reader_report(reader);
     }
     eop_table_reader_close(reader);
-    return end_list(w, status);
+    return eop_bad_list_end(&w->bad, status);
 }

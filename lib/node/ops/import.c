@@ -39,7 +39,7 @@ static void import_free(eop_import *w) {
         close(w->arrow_plan);
     }
     eop_json_free(w->plan);
-    eop_buf_dispose(&w->bad);
+    eop_bad_list_dispose(&w->bad);
     eop_table_args_dispose(&w->args);
     eop_free(w->samples);
     eop_free(w->first);

@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "codec/table_options.h"
+#include "dataset/label.h"
 #include "node/control/job.h"
+#include "node/files/bad_list.h"
 #include "node/files/predict.h"
 #include "node/ops/groups.h"
 
@@ -19,6 +21,7 @@
 typedef struct import_work {
     edgeops_call *call;
     eop_job *job;
+    bool dry_run;    /**< nothing is added */
     eop_json *table; /**< the arguments in the table reader's words */
     eop_table_args args;
     char *asset; /**< pattern of the asset's name */
@@ -28,6 +31,7 @@ typedef struct import_work {
     eop_rules *rules;
     eop_table_reader *reader;
     eop_json *report;
+    eop_bad_list bad;
     eop_texts assets[2]; /**< with bad rows skipped: names that there are not, that there are */
     eop_texts texts;
     size_t text_bytes;
@@ -48,6 +52,7 @@ static void import_free(import_work *w) {
     eop_json_free(w->table);
     eop_json_free(w->report);
     eop_free(w->asset);
+    eop_bad_list_dispose(&w->bad);
     eop_texts_dispose(&w->assets[0]);
     eop_texts_dispose(&w->assets[1]);
     eop_texts_dispose(&w->texts);
@@ -200,14 +205,24 @@ static void report_progress(import_work *w, uint64_t rows) {
     }
 }
 
+static void list_bad(uint64_t line, const char *column, const char *reason, const char *text,
+                     size_t size, void *user_data) {
+    import_work *w = user_data;
+    eop_bad_list_add(&w->bad, line, column, reason, text, size);
+}
+
 static edgeops_status read_labels(import_work *w) {
     eop_table_options *o = &w->args.options;
     o->cancel_fd = eop_job_cancel_fd(w->job);
+    o->on_bad = list_bad;
+    o->user_data = w;
+    eop_bad_list_begin(&w->bad, w->job, w->call->output);
     edgeops_status status = eop_table_reader_open(&w->reader, w->call->input, o);
     if (status == EDGEOPS_OK) {
         status = check_columns(w);
     }
-    for (uint64_t rows = 1; status == EDGEOPS_OK && !eop_job_canceled(w->job); rows++) {
+    for (uint64_t rows = 1;
+         status == EDGEOPS_OK && w->bad.status == EDGEOPS_OK && !eop_job_canceled(w->job); rows++) {
         eop_table_row row;
         status = eop_table_reader_next(w->reader, &row);
         if (status == EDGEOPS_OK) {
@@ -230,14 +245,16 @@ static void import_work_fn(eop_job *job, void *user_data) {
     w->job = job;
     edgeops_status status = eop_job_check_input(job);
     if (status == EDGEOPS_OK) {
-        status = read_labels(w);
+        status = eop_bad_list_end(&w->bad, read_labels(w));
         if (status == EDGEOPS_E_INVALID) {
             status =
                 eop_fail(status, "node", "%s; no label was added", edgeops_error_last()->message);
         }
     }
     if (status == EDGEOPS_OK) {
-        status = edgeops_label_add_new(&w->result, w->call->node->store, w->labels, w->count);
+        edgeops_store *store = w->call->node->store;
+        status = w->dry_run ? eop_label_try_new(&w->result, store, w->labels, w->count)
+                            : edgeops_label_add_new(&w->result, store, w->labels, w->count);
     }
     eop_job_end(job, status);
 }
@@ -248,6 +265,9 @@ static void import_done(eop_job *job, void *user_data) {
     eop_json *result = NULL;
     if (status == EDGEOPS_OK) {
         result = eop_json_object();
+        if (w->dry_run) {
+            eop_json_set_bool(result, "dry_run", true);
+        }
         eop_json_set_integer(result, "labels", (int64_t)w->result.added);
         eop_json_set_integer(result, "duplicates", (int64_t)w->result.duplicates);
         for (const eop_json *m = eop_json_first(w->report); m != NULL; m = eop_json_next(m)) {
@@ -280,6 +300,7 @@ static edgeops_status read_args(import_work *w) {
         status = eop_rules_new(&w->rules, &w->args.options.rules);
     }
     eop_table_options *o = &w->args.options;
+    w->dry_run = eop_json_bool(args, "dry_run", false);
     o->what = eop_json_string(args, "what", "labels");
     o->format = strcmp(eop_json_string(args, "format", "csv"), "jsonl") == 0 ? EOP_TABLE_JSON_LINES
                                                                              : EOP_TABLE_CSV;
