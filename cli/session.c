@@ -292,8 +292,13 @@ static int exit_code_for(const char *operation, edgeops_status status, const cha
 
 static int fail_call(const cli_call *call, const char *operation, edgeops_status status,
                      const char *message, int input, int64_t run) {
+    char *canceled = NULL;
     if (status == EDGEOPS_E_CANCELED) {
-        message = "canceled";
+        /* An import says what it has stored. */
+        const char *more =
+            message != NULL && strstr(message, "stored") != NULL ? strstr(message, "; ") : NULL;
+        canceled = cli_format("canceled%s", more != NULL ? more : "");
+        message = canceled;
     } else if (message == NULL || *message == 0) {
         message = edgeops_status_name(status);
     }
@@ -303,6 +308,7 @@ static int fail_call(const cli_call *call, const char *operation, edgeops_status
                                "%s", told);
     free(told);
     free(hint);
+    free(canceled);
     return code;
 }
 

@@ -52,6 +52,7 @@ struct eop_report {
     edgeops_time last;
     uint64_t forms[EOP_TIME_FORMAT + 1];
     eop_time_unit unit;
+    unsigned units; /* a bit for each that was met */
     uint64_t zoned;
     uint64_t repeated;
     uint64_t missing;
@@ -173,6 +174,7 @@ void eop_report_time(eop_report *report, edgeops_time time, const eop_time_seen 
     if (seen != NULL) {
         report->forms[seen->form]++;
         report->unit = seen->form == EOP_TIME_NUMBER ? seen->unit : report->unit;
+        report->units |= seen->form == EOP_TIME_NUMBER ? 1u << seen->unit : 0;
         report->zoned += seen->zoned;
         report->repeated += seen->repeated;
         report->missing += seen->missing;
@@ -192,6 +194,11 @@ void eop_report_clocks(eop_report *report) {
                         "%llu times lie in an hour that the clocks left out, read by the clock "
                         "before it: is the time zone right?",
                         (unsigned long long)report->missing);
+    }
+    if ((report->units & (report->units - 1)) != 0) {
+        eop_report_warn(report,
+                        "the times are numbers of different units since 1970, each taken by "
+                        "its size: --time-unit if all have one");
     }
 }
 

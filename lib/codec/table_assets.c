@@ -291,6 +291,7 @@ edgeops_status eop_table_place(eop_table_reader *s, eop_reader_asset *a, eop_tab
         int64_t seq = 0;
         status = count_time(s, a, time, &seq);
         sample->seq = counted ? seq : sample->seq;
+        s->numbered += counted && seq > 0;
     }
     if (status != EDGEOPS_OK) {
         return status;

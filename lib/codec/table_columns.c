@@ -72,6 +72,9 @@ static const char *other_separator(const eop_table_reader *s) {
 
 void eop_table_put_hint(eop_table_reader *s, eop_buf *out, const char *name, size_t size) {
     uint64_t line = 0;
+    const char *is_time = size == 4 && memcmp(name, "time", 4) == 0
+                              ? "; if one of them has the time: --time-column NAME"
+                              : "";
     if (!s->is_json && !s->options.no_header && eop_table_look(s, HINT_ROWS) == EDGEOPS_OK) {
         line = real_header(s, name, size);
     }
@@ -81,13 +84,17 @@ void eop_table_put_hint(eop_table_reader *s, eop_buf *out, const char *name, siz
     } else if (other_separator(s) != NULL) {
         eop_buf_printf(out, "; if '%s' parts the fields: --separator '%s'", other_separator(s),
                        other_separator(s));
-    } else if (!s->is_json && !s->options.no_header) {
-        eop_buf_puts(out, "; without a header: --no-header");
+    } else {
+        bool has_header = !s->is_json && !s->options.no_header;
+        eop_buf_printf(out, "%s%s", is_time, has_header ? "; without a header: --no-header" : "");
     }
 }
 
 edgeops_status eop_table_no_column(eop_table_reader *s, const char *name, size_t size) {
     eop_buf list = {0};
+    if (s->is_json && s->column_count == 0) {
+        return eop_fail(EDGEOPS_E_INVALID, "table", "%s: there is no object with members", s->what);
+    }
     for (size_t i = 0; i < s->column_count && i < SHOWN_NAMES; i++) {
         eop_buf_printf(&list, "%s%s", i > 0 ? ", " : "", s->columns[i].raw);
     }
@@ -323,7 +330,9 @@ edgeops_status eop_table_read_header(eop_table_reader *s) {
         bool is_bad = s->first != NULL && s->first->record.status != EDGEOPS_OK;
         return status == EDGEOPS_OK && s->column_count == 0 && is_bad &&
                        s->options.bad_rows == EOP_BAD_ERROR
-                   ? eop_fail_with(s->first->record.status, "table", s->first->record.message)
+                   ? eop_fail(s->first->record.status, "table",
+                              "%s; each line is an object, or all lines are one array",
+                              s->first->record.message)
                    : status;
     }
     status = csv_header(s);

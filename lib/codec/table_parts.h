@@ -127,11 +127,15 @@ typedef struct eop_found {
     size_t dates;    /* of the integers: they look like dates */
     size_t bools;
     size_t texts;
+    size_t grouped; /* of the texts: numbers with groups of three digits */
+    size_t beyond;  /* of the texts: numbers that no type holds */
     size_t arrays;
     size_t nulls;
     uint32_t length;  /* of the arrays; 0: they differ */
     const char *text; /* the first one; as long as its record is kept */
     uint64_t text_line;
+    char group_sign; /* of the first text that is such a number */
+    char group_decimal;
 } eop_found;
 
 struct eop_table_reader {
@@ -215,6 +219,7 @@ struct eop_table_reader {
     eop_buf long_label;    /* its label, then its group */
     bool again;            /* the record at hand begins the next row */
 
+    uint64_t numbered;  /* rows that are told from others of their time by a seq alone */
     uint64_t valueless; /* rows that were not given, since they have no value */
     bool is_bad;        /* the last error is a bad row's */
     bool seq_missing;   /* the record has no sequence number */

@@ -201,8 +201,15 @@ eop_json *eop_table_reader_report(const eop_table_reader *reader) {
     warn_of_times(reader);
     warn_of_given(reader);
     eop_report_clocks(reader->report);
+    if (reader->numbered > 0) {
+        eop_report_note(reader->report,
+                        "rows that have the time of another row of their asset, and a sequence "
+                        "number (seq) of their own: %llu",
+                        (unsigned long long)reader->numbered);
+    }
     if (reader->valueless > 0) {
-        eop_report_note(reader->report, "%llu rows have no value in any channel and are not taken",
+        eop_report_note(reader->report,
+                        "rows without a value in any channel, which are not taken: %llu",
                         (unsigned long long)reader->valueless);
     }
     return eop_report_json(reader->report);

@@ -46,6 +46,41 @@ static bool is_date(const eop_field *f) {
            seen.form == EOP_TIME_COMPACT;
 }
 
+/* Such as 1.013,25 or 1'000'000 or 12 500; not 1,013, which may be a decimal comma. */
+static bool is_grouped(eop_found *f, const eop_field *field) {
+    static const char digits[] = "0123456789";
+    const char *p = field->text + (*field->text == '-' || *field->text == '+');
+    size_t n = strspn(p, digits);
+    char sign = p[n];
+    size_t groups = 0;
+    if (n < 1 || n > 3 || sign == '\0' || strchr(".,' ", sign) == NULL) {
+        return false;
+    }
+    for (p += n; *p == sign && strspn(p + 1, digits) == 3; p += 4) {
+        groups++;
+    }
+    char decimal = *p;
+    bool has_decimal = (decimal == '.' || decimal == ',') && decimal != sign;
+    p += has_decimal ? 1 + strspn(p + 1, digits) : 0;
+    if (groups == 0 || *p != '\0' ||
+        (groups == 1 && !has_decimal && (sign == '.' || sign == ','))) {
+        return false;
+    }
+    if (f->grouped == 0) {
+        f->group_sign = sign;
+        f->group_decimal = has_decimal ? decimal : sign == '.' ? ',' : '.';
+    }
+    return true;
+}
+
+/* Ids with zeros or a sign in front are none. */
+static bool is_beyond(const eop_field *field) {
+    eop_decimal d;
+    const char *digits = field->text + (*field->text == '-');
+    return *digits >= '0' && *digits <= '9' && !(digits[0] == '0' && digits[1] != '.') &&
+           eop_decimal_scan(&d, field->text, field->size) == field->size;
+}
+
 void eop_table_see(const eop_table_reader *s, eop_found *f, const eop_rules *rules,
                    const eop_field *field, uint64_t line) {
     uint32_t length = 1;
@@ -71,6 +106,8 @@ void eop_table_see(const eop_table_reader *s, eop_found *f, const eop_rules *rul
             f->text = field->text;
             f->text_line = line;
         }
+        f->grouped += field->kind != EOP_FIELD_TEXT && is_grouped(f, field);
+        f->beyond += field->kind != EOP_FIELD_TEXT && is_beyond(field);
     }
 }
 
@@ -123,7 +160,21 @@ static bool is_seq(const eop_table_reader *s, const eop_reader_column *c, const 
 static void warn_of(eop_table_reader *s, const eop_reader_column *c, const eop_found *f) {
     size_t values = f->numbers + f->bools + f->texts;
     size_t size = f->text != NULL ? strlen(f->text) : 0;
-    if (f->texts > 0 && f->numbers > 0 && f->numbers >= f->texts) {
+    if (f->texts > 0 && f->grouped == f->texts) {
+        eop_report_warn(s->report,
+                        "column '%s' became text: '%.*s' in line %llu looks like a number with "
+                        "groups of three digits: --decimal %c --thousands \"%c\"; --column "
+                        "%s=string if it is none",
+                        c->raw, (int)(size > 40 ? 40 : size), f->text,
+                        (unsigned long long)f->text_line, f->group_decimal, f->group_sign, c->raw);
+    } else if (f->texts > 0 && f->beyond == f->texts) {
+        eop_report_warn(s->report,
+                        "column '%s' became text: '%.*s%s' in line %llu looks like a number that "
+                        "is too large: --column %s=uint64 if that holds all of them, --column "
+                        "%s=string if it is right",
+                        c->raw, (int)(size > 40 ? 40 : size), f->text, size > 40 ? "..." : "",
+                        (unsigned long long)f->text_line, c->raw, c->raw);
+    } else if (f->texts > 0 && f->numbers > 0 && f->numbers >= f->texts) {
         eop_report_warn(s->report,
                         "column '%s' became text: %zu of its first %zu values are numbers, '%.*s' "
                         "in line %llu is not: --null '%.*s' if it means no value, --column "

@@ -3,7 +3,10 @@
 import csv
 import json
 import os
+import re
+import signal
 import subprocess
+import time
 
 import pytest
 
@@ -199,3 +202,18 @@ def test_exports_for_other_programs_have_plain_names(node, tmp_path):
     assert json.loads(node.run("data", "export", "a", "--plain-names", "--format", "jsonl").stdout)["n"] == 12
     header = node.run("dataset", "export", "d", "--plain-names").stdout.splitlines()[0].split(",")
     assert "n" in header and "n:int64" not in header
+
+
+def test_an_import_that_is_canceled_says_what_stays(node, tmp_path):
+    table = tmp_path / "long.csv"
+    table.write_text("time,x\n" + "".join(f"{1700000000000 + i},{i}\n" for i in range(400000)))
+    process = subprocess.Popen([CTL, "data", "import", "a", table, "--batch", "1"], env=node.environment(), stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True)
+    time.sleep(0.4)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 1 and errors.startswith("edgeopsctl: canceled; "), errors
+    told = re.search(r"(\d+) rows? before it (is|are) stored: importing all of it again is safe", errors)
+    assert told or "no row was stored" in errors, errors
+    done = node.json("data", "import", "a", table)
+    assert done["duplicates"] == (int(told[1]) if told else 0) and done["appended"] == 400000 - done["duplicates"]

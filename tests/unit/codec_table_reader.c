@@ -189,7 +189,8 @@ Test(codec_table_reader, rows_without_a_time_column) {
 Test(codec_table_reader, headers_are_checked) {
     eop_table_options o = defaults();
     refuses("", &o, "empty");
-    refuses("zeit,x\n", &o, "no column 'time'; it has zeit, x");
+    refuses("zeit,x\n", &o,
+            "no column 'time'; it has zeit, x; if one of them has the time: --time-column NAME");
     refuses("time\n1\n", &o, "channel");
     refuses("time,a//b\n", &o, "a//b");
     o.asset = "w/{who}";

@@ -94,6 +94,19 @@ Test(codec_table_rows, empty_rows_take_their_time) {
     table_expect("a 0.0 x=1 y=2\na 20.0 x=3 y=4\n");
 }
 
+Test(codec_table_rows, what_is_done_with_times_is_said) {
+    eop_table_options o = table_options();
+    table_open("time,x\n1793000000,1\n1793000001,2\n1793000000,1\n", &o);
+    table_expect("a 1793000000.0 x=1\na 1793000001.0 x=2\na 1793000000.1 x=1\n");
+    table_notes(
+        "rows that have the time of another row of their asset, and a sequence number (seq) "
+        "of their own: 1");
+    o.rules.times.unit = NULL;
+    table_open("time,x\n1793000000,1\n1793000001000,2\n", &o);
+    table_expect("a 1793000000000000000.0 x=1\na 1793000001000000000.0 x=2\n");
+    table_warns("the times are numbers of different units since 1970");
+}
+
 Test(codec_table_rows, columns_without_a_name_get_one) {
     eop_table_options o = table_options();
     table_open(",time,x,\n0,1,5,\n1,2,6,\n", &o);

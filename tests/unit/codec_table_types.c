@@ -56,6 +56,22 @@ Test(codec_table_types, a_late_text_among_numbers_is_a_bad_row) {
     cr_expect_eq(row.sample.time, 551);
 }
 
+Test(codec_table_types, numbers_with_groups_or_too_large_are_warned_of) {
+    eop_table_options o = table_options();
+    o.dialect.separator = ";";
+    table_open("time;x;y;z;ok\n1;950,00;1'000;99999999999999999999;007\n"
+               "2;1.013,25;2'500.5;1;192.168.1.20\n",
+               &o);
+    table_type("x", "string", "numbers and texts");
+    table_warns("column 'x' became text: '1.013,25' in line 3 looks like a number with groups of "
+                "three digits: --decimal , --thousands \".\"; --column x=string");
+    table_warns("column 'y' became text: '1'000' in line 2 looks like a number with groups of "
+                "three digits: --decimal . --thousands \"'\"");
+    table_warns("column 'z' became text: '99999999999999999999' in line 2 looks like a number that "
+                "is too large: --column z=uint64");
+    cr_expect(!table_says("warnings", "column 'ok'"));
+}
+
 Test(codec_table_types, numbers_that_became_text_are_warned_of) {
     eop_table_options o = table_options();
     table_open("time,x,id,day\n1,1,A1,20140204\n2,2,A2,20140205\n3,off,7,20140206\n", &o);
