@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/locale.h"
+#include "base/map.h"
 #include "base/memory.h"
 #include "codec/column_name.h"
 #include "codec/table_parts.h"
@@ -277,6 +279,68 @@ static edgeops_status given_names(eop_table_reader *s, const eop_record *r) {
     return EDGEOPS_OK;
 }
 
+/* 1, 2, 3, ... */
+static bool is_counted(const eop_field *f, uint64_t number) {
+    char text[24];
+    int size = snprintf(text, sizeof text, "%llu", (unsigned long long)number);
+    return f->size == (size_t)size && memcmp(f->text, text, f->size) == 0;
+}
+
+static bool has_plain(const eop_record *r) {
+    size_t i = 0;
+    while (i < r->count && r->fields[i].kind == EOP_FIELD_QUOTED) {
+        i++;
+    }
+    return i < r->count;
+}
+
+/* R writes a name for each row but none for their column. A header that lost a separator looks alike,
+ * so all first rows must have one field more, with 1, 2, 3, ... or different texts in quotes in
+ * front; where the first row has nothing but quotes, it may be the header, and lines above it. */
+static edgeops_status has_row_names(bool *out, eop_table_reader *s, const eop_record *header) {
+    eop_map seen = {0};
+    uint64_t rows = 0;
+    bool counted = true;
+    bool quoted = true;
+    edgeops_status status = eop_table_look(s, 1);
+    const eop_kept *k = s->first;
+    *out = false;
+    if (status == EDGEOPS_OK && k != NULL && k->record.count == header->count + 1) {
+        status = eop_table_look(s, EOP_TABLE_LOOK); /* only then others are waited for */
+    }
+    for (; status == EDGEOPS_OK && k != NULL && (counted || quoted); k = k->next, rows++) {
+        const eop_field *f = k->record.fields;
+        bool fits =
+            k->record.status == EDGEOPS_OK && eop_record_width(&k->record) == header->count + 1;
+        bool fresh = false;
+        if (!eop_map_note(&seen, eop_hash64(f->text, f->size), &fresh)) {
+            status = eop_fail_nomem("table");
+        }
+        quoted = fits && quoted && f->kind == EOP_FIELD_QUOTED && f->size > 0 && fresh &&
+                 (rows > 0 || has_plain(&k->record));
+        counted = fits && counted && is_counted(f, rows + 1);
+    }
+    eop_map_dispose(&seen);
+    *out = status == EDGEOPS_OK && rows > 1 && (counted || quoted);
+    return status;
+}
+
+static edgeops_status named_header(eop_table_reader *s) {
+    static const eop_field nameless = {"", 0, EOP_FIELD_PLAIN};
+    const eop_record *r = &s->header->record;
+    bool rows_have_names = false;
+    edgeops_status status = has_row_names(&rows_have_names, s, r);
+    if (status == EDGEOPS_OK && rows_have_names) {
+        status = add_column(s, &nameless);
+        eop_report_note(s->report, "the header has a name less than the rows, as R writes them: "
+                                   "the first column has the names of the rows");
+    }
+    for (size_t i = 0; i < r->count && status == EDGEOPS_OK; i++) {
+        status = add_column(s, &r->fields[i]);
+    }
+    return status;
+}
+
 static edgeops_status csv_header(eop_table_reader *s) {
     edgeops_status status = eop_table_look(s, 1);
     if (status != EDGEOPS_OK) {
@@ -291,20 +355,13 @@ static edgeops_status csv_header(eop_table_reader *s) {
         return eop_fail_with(r->status, "table", r->message);
     }
     s->header_line = r->line;
-    if (s->options.no_header || s->options.name_count > 0) {
-        status = given_names(s, r);
-    } else {
-        for (size_t i = 0; i < r->count && status == EDGEOPS_OK; i++) {
-            status = add_column(s, &r->fields[i]);
-        }
-    }
     if (!s->options.no_header) {
         s->header = s->first; /* which is also asked for what it looks like */
         s->first = NULL;
         s->last = &s->first;
         s->kept_bytes = 0;
     }
-    return status;
+    return s->options.no_header || s->options.name_count > 0 ? given_names(s, r) : named_header(s);
 }
 
 edgeops_status eop_table_grow(eop_table_reader *s) {

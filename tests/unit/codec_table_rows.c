@@ -233,7 +233,7 @@ Test(codec_table_rows, lines_above_the_header) {
     table_refuses("Exported by logger 7\nSerial,12\ntime,x\n1,1\n2,2\n", &o, "--skip-rows 2");
     table_refuses("time;x\n1;1\n", &o, "--separator ';'");
     o.time_column = NULL;
-    table_refuses("\"w\",\"t\"\n\"1\",2,3\n\"2\",3,4\n", &o, "a name less than the rows");
+    table_refuses("w,t\n5,2,3\n6,3,4\n", &o, "a name less than the rows");
     table_refuses("logger 7\nt,x\n1,2\n2,3\n", &o, "--skip-rows 1");
     table_open("logger 7\nserial 5\nt,x\n1,2\n2,3\n3,4\n", &o);
     eop_table_row row;
@@ -248,6 +248,42 @@ Test(codec_table_rows, lines_above_the_header) {
     table_expect("a 1717765200050000000.0 RECORD=1 temp=28.5\n");
     table_notes("line 3 has the units");
     table_notes("column 'TIMESTAMP' has the time");
+}
+
+/* What R writes has a name less in the header than in the rows; a header that lost a separator looks
+ * alike. */
+Test(codec_table_rows, names_of_rows) {
+    static const char note[] = "the first column has the names of the rows";
+    eop_table_options o = table_options();
+    table_open("\"time\",\"x\"\n\"1\",1,4\n\"2\",2,5\n", &o);
+    table_expect("a 1.0 column_1=1 x=4\na 2.0 column_1=2 x=5\n");
+    table_notes(note);
+    table_notes("in place 1 is called 'column_1'");
+    o.dialect.separator = " ";
+    table_open("time x\n1 1 4\n2 2 5\n3 3 NA\n", &o);
+    table_expect("a 1.0 column_1=1 x=4\na 2.0 column_1=2 x=5\na 3.0 column_1=3\n");
+    table_notes(note);
+    o.time_column = "column_1";
+    table_open("\"x\"\n\"7\" 4\n\"9\" 5\n", &o);
+    table_expect("a 7.0 x=4\na 9.0 x=5\n");
+    table_notes(note);
+    o = table_options();
+    static const char *const torn[] = {
+        "time,x\n1,1,4\n3,2,5\n",               /* not 1, 2, 3 */
+        "time,x\n1,1,4\n",                      /* one row says nothing */
+        "time,x\n1,1,4\n2,2,5\n3,3,6,7\n",      /* not all rows */
+        "time,x\nfour,1,4\nfive,2,5\n",         /* without quotes */
+        "time,x\n\"four\",1,4\n\"four\",2,5\n", /* twice */
+        "logger,7\n\"time\",\"x\",\"y\"\n\"1\",1,4\n\"2\",2,5\n",
+    };
+    for (size_t i = 0; i < EOP_COUNT(torn); i++) {
+        table_write(torn[i]);
+        if (eop_table_reader_open(&table, table_fd, &o) == EDGEOPS_OK) {
+            cr_expect(!table_says("notes", note), "%s", torn[i]);
+        }
+    }
+    table_open("time,x\n1,4,\n2,5,\n", &o); /* a separator at the end */
+    table_expect("a 1.0 x=4\na 2.0 x=5\n");
 }
 
 Test(codec_table_rows, files_behind_each_other) {
