@@ -221,10 +221,11 @@ struct eop_table_reader {
 
     uint64_t numbered;  /* rows that are told from others of their time by a seq alone */
     uint64_t valueless; /* rows that were not given, since they have no value */
-    bool is_bad;        /* the last error is a bad row's */
-    bool seq_missing;   /* the record has no sequence number */
+    uint64_t blanks;    /* rows that were not given, since they have nothing at all */
+    uint64_t first_blank;
+    bool is_bad;      /* the last error is a bad row's */
+    bool seq_missing; /* the record has no sequence number */
     bool said_zone;
-    bool said_blank;
     bool said_extra;
 };
 

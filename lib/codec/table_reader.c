@@ -207,6 +207,11 @@ eop_json *eop_table_reader_report(const eop_table_reader *reader) {
                         "number (seq) of their own: %llu",
                         (unsigned long long)reader->numbered);
     }
+    if (reader->blanks > 0) {
+        eop_report_note(
+            reader->report, "rows of separators alone are left out, the first in line %llu: %llu",
+            (unsigned long long)reader->first_blank, (unsigned long long)reader->blanks);
+    }
     if (reader->valueless > 0) {
         eop_report_note(reader->report,
                         "rows without a value in any channel, which are not taken: %llu",

@@ -79,12 +79,7 @@ edgeops_status eop_table_check_record(eop_table_reader *s, bool *out) {
     if (s->is_json) {
         status = r->count > s->column_count ? eop_table_grow(s) : EDGEOPS_OK;
     } else if (s->is_timed && r->count != 1 && eop_record_width(r) == 0) {
-        if (!s->said_blank) {
-            s->said_blank = true;
-            eop_report_note(s->report,
-                            "rows of separators alone are left out, the first in line %llu",
-                            (unsigned long long)r->line);
-        }
+        s->first_blank = s->blanks++ == 0 ? r->line : s->first_blank;
         return EDGEOPS_OK;
     } else if (eop_table_is_header(s, r)) {
         eop_table_note_header(s, r);

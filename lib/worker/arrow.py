@@ -277,7 +277,7 @@ def read(options):
         json.dump({"columns": stored, "notes": notes, "time": time, "rows": rows}, out)
     target = os.fdopen(1, "wb")
     with io.StringIO(newline="") as line:
-        csv.writer(line, lineterminator="\n").writerow([header_of(column) for column in columns])
+        csv.writer(line, lineterminator="\n").writerow([header_of(column) for column in columns] + [""] * (len(columns) == 1))
         target.write(line.getvalue().encode())
     write_options = pa.csv.WriteOptions(include_header=False, quoting_style="needed")
     while first is not None:
@@ -296,6 +296,8 @@ def write_batch(pa, target, columns, batch, write_options):
         except Wrong as error:
             raise Wrong(f"column '{column.name}': {error}") from None
         arrays.append(array)
+    if len(arrays) == 1:
+        arrays.append(pa.nulls(batch.num_rows, pa.string()))  # a null alone would be an empty line, which is no row
     table = pa.record_batch(arrays, names=[f"c{i}" for i in range(len(arrays))])
     pa.csv.write_csv(table, target, write_options)
 

@@ -142,6 +142,29 @@ def test_damage_is_told(node, tmp_path):
     assert done.returncode in (0, 1) and "Traceback" not in done.stderr  # a page without a checksum may be read
 
 
+NULLS = """
+import sys
+import pyarrow as pa, pyarrow.parquet as pq
+folder = sys.argv[1]
+pq.write_table(pa.table({"v": pa.array([1.0, None, 3.0, None])}), folder + "/one.parquet")
+pq.write_table(pa.table({"v": pa.array([1.0, None, 3.0]), "w": pa.array([None, None, 5])}), folder + "/two.parquet")
+pq.write_table(pa.table({"time": pa.array([1, None, 3, None]), "v": pa.array([1.0, None, 3.0, None])}), folder + "/timed.parquet")
+"""
+
+
+def test_rows_of_nulls_keep_their_place_and_are_counted(node, tmp_path, python):
+    """One column of nulls is a CSV of empty lines, which are no rows: the times of all others would be wrong."""
+    subprocess.run([python, "-c", NULLS, str(tmp_path)], check=True)
+    for name, nulls in (("one", 2), ("two", 1)):
+        answer = node.json("data", "import", name, tmp_path / f"{name}.parquet", "--start", "2026-01-01T00:00:00Z", "--period", "1s")
+        assert any("without a value" in note and note.endswith(f": {nulls}") for note in answer["notes"]), answer
+        rows = rows_of(node, name)
+        assert [(row["time"][17:19], row["v"]) for row in rows] == [("00", 1), ("02", 3)]
+        assert set(rows[0]) == {"time", *(("v", "w") if name == "two" else ("v",))}
+    answer = node.json("data", "import", "timed", tmp_path / "timed.parquet", "--time-unit", "s")
+    assert answer["rows"] == 2 and any("left out" in note and note.endswith(": 2") for note in answer["notes"]), answer
+
+
 def test_options_of_texts_are_refused(node, tmp_path):
     done = node.run("data", "import", "a", tmp_path / "naive.parquet", "--separator", ";", check=False)
     assert done.returncode == 2 and "separator" in done.stderr

@@ -65,7 +65,7 @@ Test(codec_table_rows, what_is_empty_costs_nothing) {
     table_open("time,x\n1,1,\n2,2,,,\n,\n,,,\n3,3\n", &o);
     table_expect("a 1.0 x=1\na 2.0 x=2\na 3.0 x=3\n");
     table_notes("line 2 has empty fields behind the last column");
-    table_notes("rows of separators alone are left out, the first in line 4");
+    table_notes("rows of separators alone are left out, the first in line 4: 2");
     table_open("time,x,\n1,1,\n2,2\n", &o);
     table_expect("a 1.0 x=1\na 2.0 x=2\n");
     table_open("time,x\n1,1,5\n", &o);
