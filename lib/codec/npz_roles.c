@@ -129,7 +129,7 @@ static bool is_left_out(eop_npz *npz, const char *name) {
     bool labels = strcmp(name, "labels") == 0;
     if ((times || labels) && !is_named(name, o->time_array) && !is_named(name, o->seq_array) &&
         !is_named(name, o->label_array)) {
-        eop_report_note(npz->report, "array '%s' is left out: say %s_column=%s to take it", name,
+        eop_report_note(npz->report, "array '%s' is left out; --%s-column %s takes it", name,
                         times ? "time" : "label", name);
         return true;
     }
@@ -164,8 +164,9 @@ static edgeops_status open_npy(eop_npz *npz) {
     bool bare = status == EDGEOPS_OK && !npz->sources[0]->npy.structured;
     if (bare && npz->options.name_count == 0) {
         if (npz->options.time_array != NULL) {
-            status = eop_fail(EDGEOPS_E_INVALID, "node",
-                              "a .npy has no times: say start, and period if it is not 1s");
+            status = eop_fail(
+                EDGEOPS_E_INVALID, "node",
+                "a .npy has no times: --start says the first, --period the step (default 1s)");
         }
         npz->options.label_array = NULL;
     }
@@ -345,10 +346,11 @@ static edgeops_status check_rows(eop_npz *npz) {
         }
         first = first != NULL ? first : a;
         if (a->source->npy.rows != first->source->npy.rows) {
-            return eop_fail(EDGEOPS_E_INVALID, "codec",
-                            "%s: array '%s' has %llu rows, '%s' has %llu: leave it out",
-                            npz->options.what, a->name, (unsigned long long)a->source->npy.rows,
-                            first->name, (unsigned long long)first->source->npy.rows);
+            return eop_fail(
+                EDGEOPS_E_INVALID, "codec",
+                "%s: array '%s' has %llu rows, '%s' has %llu: --skip-column leaves one out",
+                npz->options.what, a->name, (unsigned long long)a->source->npy.rows, first->name,
+                (unsigned long long)first->source->npy.rows);
         }
     }
     npz->rows = first != NULL ? first->source->npy.rows : 0;
@@ -358,7 +360,8 @@ static edgeops_status check_rows(eop_npz *npz) {
 static edgeops_status check_channel(const eop_npz *npz, const eop_npz_array *a) {
     edgeops_type type = eop_npz_field(a)->element.type;
     if (!eop_name_valid(a->channel, strlen(a->channel), MAX_NAME)) {
-        return eop_npz_invalid(npz, a, "has a name that no channel may have: leave it out");
+        return eop_npz_invalid(npz, a,
+                               "has a name that no channel may have: --skip-column leaves it out");
     }
     if (a->length > 1 && !eop_type_is_numeric(type)) {
         return eop_npz_invalid(npz, a,

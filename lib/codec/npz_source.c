@@ -50,9 +50,10 @@ edgeops_status eop_npz_source_open(eop_npz_source *s) {
     }
     eop_buf_dispose(&head);
     if (status == EDGEOPS_OK && s->npy.dimensions == 0) {
-        status = eop_fail(EDGEOPS_E_INVALID, "codec",
-                          "%s: array '%s' is a single value, not one value a row: leave it out",
-                          s->what, s->name);
+        status = eop_fail(
+            EDGEOPS_E_INVALID, "codec",
+            "%s: array '%s' is a single value, not one value a row: --skip-column leaves it out",
+            s->what, s->name);
     }
     return status;
 }

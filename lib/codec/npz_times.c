@@ -77,8 +77,8 @@ static void find_unit(eop_npz_times *t, const edgeops_value *value) {
     } else if (!t->ns) {
         eop_report_note(
             t->report,
-            "the whole numbers of array '%s' are taken as %s since 1970; time_unit says "
-            "another unit",
+            "the whole numbers of array '%s' are taken as %s since 1970; --time-unit for "
+            "another",
             t->name, names[t->unit]);
     }
 }

@@ -6,11 +6,14 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/time.h"
 
 #define WORDS_MAX     64u
 #define REASONS_MAX   64u
 #define SENTENCES_MAX 32u
 #define TEXT_MAX      60u
+#define YEAR_1980     INT64_C(315532800000000000)
+#define YEAR_2101     INT64_C(4133980800000000000)
 
 /* A text and how often it came. */
 typedef struct tally {
@@ -181,7 +184,26 @@ void eop_report_time(eop_report *report, edgeops_time time, const eop_time_seen 
     }
 }
 
+/* Not of rows that have their times of a start and a period. */
+static void warn_of_range(eop_report *report) {
+    char first[64], last[64];
+    uint64_t read = 0;
+    for (size_t i = 0; i < EOP_COUNT(report->forms); i++) {
+        read += report->forms[i];
+    }
+    if (read == 0 || (report->first >= YEAR_1980 && report->last < YEAR_2101)) {
+        return;
+    }
+    eop_format_time(first, report->first);
+    eop_format_time(last, report->last);
+    eop_report_warn(report,
+                    "times from %s to %s are not all between 1980 and 2100: are column, unit "
+                    "(--time-unit) and form (--time-format) right?",
+                    first, last);
+}
+
 void eop_report_clocks(eop_report *report) {
+    warn_of_range(report);
     if (report->repeated > 0) {
         eop_report_note(
             report,
@@ -200,12 +222,6 @@ void eop_report_clocks(eop_report *report) {
                         "the times are numbers of different units since 1970, each taken by "
                         "its size: --time-unit if all have one");
     }
-}
-
-bool eop_report_range(const eop_report *report, edgeops_time *first, edgeops_time *last) {
-    *first = report->first;
-    *last = report->last;
-    return report->times > 0;
 }
 
 void eop_report_zone(eop_report *report, const char *name) {

@@ -24,11 +24,10 @@ void eop_report_value(eop_report *report, size_t channel);
 void eop_report_null(eop_report *report, size_t channel, const char *word);
 /** The time of a row that was taken. Cheap. */
 void eop_report_time(eop_report *report, edgeops_time time, const eop_time_seen *seen);
-/** Of the times so far; false: there are none. */
-bool eop_report_range(const eop_report *report, edgeops_time *first, edgeops_time *last);
 /** The zone of times without one of their own; NULL: UTC is assumed. */
 void eop_report_zone(eop_report *report, const char *name);
-/** Notes and warns of the local times so far that the clocks showed twice or left out. */
+/** Notes and warns of the times so far: not between 1980 and 2100, of different units, local times
+ * that the clocks showed twice or left out. */
 void eop_report_clocks(eop_report *report);
 /** A row that was left out. column, text: NULL where it is not one field's. */
 void eop_report_bad(eop_report *report, uint64_t line, const char *column, const char *reason,

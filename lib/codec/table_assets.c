@@ -303,7 +303,9 @@ edgeops_status eop_table_place(eop_table_reader *s, eop_reader_asset *a, eop_tab
     a->time = time;
     a->seq = sample->seq;
     a->rows++;
-    eop_report_time(s->report, time, seen);
+    if (sample->count > 0) {
+        eop_report_time(s->report, time, seen);
+    }
     return EDGEOPS_OK;
 }
 

@@ -464,5 +464,6 @@ size_t eop_npz_channels(const eop_npz *npz, const eop_table_column **out) {
 }
 
 eop_json *eop_npz_report(const eop_npz *npz) {
+    eop_report_clocks(npz->report);
     return eop_report_json(npz->report);
 }

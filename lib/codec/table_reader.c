@@ -14,8 +14,6 @@
 #include "codec/table_parts.h"
 
 #define DEFAULT_PERIOD EDGEOPS_SECOND
-#define YEAR_1980      INT64_C(315532800000000000)
-#define YEAR_2101      INT64_C(4133980800000000000)
 
 static edgeops_status make_rules(eop_table_reader *s) {
     eop_rules_options o = s->options.rules;
@@ -154,21 +152,6 @@ uint64_t eop_table_reader_offset(const eop_table_reader *reader) {
 
 /* -- the report -- */
 
-static void warn_of_times(const eop_table_reader *s) {
-    edgeops_time first = 0, last = 0;
-    char from[64], to[64];
-    if (!s->is_timed || !eop_report_range(s->report, &first, &last) ||
-        (first >= YEAR_1980 && last < YEAR_2101)) {
-        return;
-    }
-    eop_format_time(from, first);
-    eop_format_time(to, last);
-    eop_report_warn(s->report,
-                    "times from %s to %s are not all between 1980 and 2100: are column, unit "
-                    "(--time-unit) and form (--time-format) right?",
-                    from, to);
-}
-
 edgeops_status eop_table_reader_refuse(eop_table_reader *reader, const char *column,
                                        const char *reason, const char *text, size_t size) {
     const eop_field field = {.text = text, .size = size};
@@ -198,7 +181,6 @@ static void warn_of_given(const eop_table_reader *s) {
 }
 
 eop_json *eop_table_reader_report(const eop_table_reader *reader) {
-    warn_of_times(reader);
     warn_of_given(reader);
     eop_report_clocks(reader->report);
     if (reader->numbered > 0) {

@@ -122,3 +122,17 @@ Test(codec_report, sentences_come_once_and_are_bounded) {
     cr_expect_str_eq(eop_json_text(at(warnings, 0)), "number 0");
     cr_expect_str_eq(eop_json_text(at(warnings, 32)), "and 8 more");
 }
+
+Test(codec_report, times_that_look_wrong_are_warned_of) {
+    const eop_time_seen seen = {.form = EOP_TIME_NUMBER, .unit = EOP_UNIT_NS, .zoned = true};
+    eop_report_time(report, 0, NULL); /* of a start and a period */
+    eop_report_clocks(report);
+    json = eop_report_json(report);
+    cr_expect_null(eop_json_first(eop_json_get(json, "warnings")));
+    eop_json_free(json);
+    eop_report_time(report, INT64_C(1793000000000000000), &seen);
+    eop_report_clocks(report);
+    json = eop_report_json(report);
+    const eop_json *warning = at(eop_json_get(json, "warnings"), 0);
+    cr_expect_not_null(strstr(eop_json_text(warning), "not all between 1980 and 2100"));
+}

@@ -101,6 +101,10 @@ Test(codec_table_rows, what_is_done_with_times_is_said) {
     table_notes(
         "rows that have the time of another row of their asset, and a sequence number (seq) "
         "of their own: 1");
+    table_open("time,x\n1,\n1793000000,1\n", &o);
+    table_expect("a 1793000000.0 x=1\n");
+    table_notes("rows without a value in any channel, which are not taken: 1");
+    table_is_calm(); /* the row that is not taken has no part in the range of the times */
     o.rules.times.unit = NULL;
     table_open("time,x\n1793000000,1\n1793000001000,2\n", &o);
     table_expect("a 1793000000000000000.0 x=1\na 1793000001000000000.0 x=2\n");
