@@ -297,6 +297,11 @@ static edgeops_status read_rules(eop_payload_config *config, const eop_json *jso
     config->times = eop_rules_times(config->rules);
     config->time_unit =
         (eop_time_unit)index_of(units, EOP_COUNT(units), eop_json_string(json, "time_unit", ""));
+    if (options.times.format != NULL) {
+        config->time_format = eop_strdup(options.times.format);
+        status = status == EDGEOPS_OK && config->time_format == NULL ? eop_fail_nomem("payload")
+                                                                     : status;
+    }
     config->times_plain = options.times.format == NULL && options.times.zone == NULL;
     const char *missing = eop_json_string(json, "on_missing_time", "");
     config->bad_time_is_missing = strcmp(missing, "arrival") == 0;
@@ -434,6 +439,7 @@ void eop_payload_config_dispose(eop_payload_config *config) {
     eop_free(config->list.quality);
     eop_free(config->list.extended);
     eop_free(config->time);
+    eop_free(config->time_format);
     eop_free(config->seq);
     eop_free(config->values);
 }

@@ -89,6 +89,7 @@ typedef struct eop_payload_config {
     size_t asset_member_count;
     eop_list_config list;
     char *time; /**< path; "" for none */
+    char *time_format; /**< NULL: the usual ones */
     char *seq;
     char *values;
     size_t values_size;

@@ -89,6 +89,7 @@ static edgeops_status not_finite(const eop_payload *p, const char *text, size_t 
 static edgeops_status put_number(eop_payload *p, const eop_member *m) {
     const eop_reader *r = &p->reader;
     char quoted[EOP_QUOTE_BYTES];
+    char name[EOP_QUOTE_BYTES];
     edgeops_value value = {.type = (edgeops_type)m->type};
     switch (value.type) {
     case EDGEOPS_TYPE_BOOL:
@@ -109,9 +110,9 @@ static edgeops_status put_number(eop_payload *p, const eop_member *m) {
             (r->number.digits > TWO_53 || r->number.exponent > 0)) {
             return eop_payload_refuse(
                 p, EDGEOPS_E_INVALID,
-                "%s is beyond 2^53 and would lose digits; list the channel as int64 or "
-                "string",
-                eop_quote(quoted, r->raw, r->raw_size));
+                "%s is beyond 2^53 and would lose digits; list the channel '%s' as int64 or string",
+                eop_quote(quoted, r->raw, r->raw_size),
+                eop_quote(name, m->channel, strlen(m->channel)));
         }
         break;
     case EDGEOPS_TYPE_FLOAT64:
@@ -301,10 +302,15 @@ edgeops_status eop_payload_read_time(eop_payload *p, eop_token token, edgeops_ti
     if (p->config.bad_time_is_missing) {
         return EDGEOPS_OK;
     }
-    return eop_payload_refuse(
-        p, EDGEOPS_E_INVALID,
-        "%s is not a time stamp (ISO 8601 text, or a number between 1677 and 2262)",
-        eop_quote(quoted, r->text + r->start, r->at - r->start));
+    const char *bad = eop_quote(quoted, r->text + r->start, r->at - r->start);
+    return p->config.time_format != NULL
+               ? eop_payload_refuse(p, EDGEOPS_E_INVALID,
+                                    "%s is not a time stamp of the form '%s' (time_format)", bad,
+                                    p->config.time_format)
+               : eop_payload_refuse(
+                     p, EDGEOPS_E_INVALID,
+                     "%s is not a time stamp (ISO 8601 text, or a number between 1677 and 2262)",
+                     bad);
 }
 
 edgeops_status eop_payload_read_seq(eop_payload *p, eop_token token, int64_t *out, bool *numbered) {

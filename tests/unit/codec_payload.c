@@ -163,6 +163,9 @@ Test(codec_payload, bad_time_stamps_are_refused) {
         "byte 8, member 'time': 9223372037 is not a time stamp (ISO 8601 text, or a number between "
         "1677 and "
         "2262)");
+    gives("{\"time_format\":\"%d.%m.%Y\"}", "{\"time\":\"2026-02-01\",\"x\":1}",
+          "byte 8, member 'time': \"2026-02-01\" is not a time stamp of the form '%d.%m.%Y' "
+          "(time_format)");
     gives(NULL, "{\"time\":NaN,\"x\":1}",
           "byte 8, member 'time': NaN is not a time stamp (ISO 8601 text, or a number between 1677 "
           "and 2262)");
@@ -177,12 +180,13 @@ Test(codec_payload, numbers_that_would_change_are_refused) {
           "t {\"time\":\"1970-01-01T00:00:01.000000005Z\",\"x\":9007199254740992}");
     gives(NULL, "{\"x\":9007199254740993}",
           "byte 5, member 'x': 9007199254740993 is beyond 2^53 and would lose digits; list the "
-          "channel as int64 "
-          "or string");
+          "channel 'x' as int64 or string");
+    gives("{\"values\":\"v\"}", "{\"v\":{\"x\":9007199254740993}}",
+          "byte 10, member 'v.x': 9007199254740993 is beyond 2^53 and would lose digits; list the "
+          "channel 'x' as int64 or string");
     gives(NULL, "{\"x\":-100000000000000000000}",
           "byte 5, member 'x': -100000000000000000000 is beyond 2^53 and would lose digits; list "
-          "the channel as "
-          "int64 or string");
+          "the channel 'x' as int64 or string");
     gives(NULL, "{\"x\":1e999}", "byte 5, member 'x': 1e999 is beyond float64");
     gives("{\"channels\":{\"x\":{\"type\":\"int64\"}}}", "{\"x\":9223372036854775808}",
           "byte 5, member 'x': 9223372036854775808 is not an int64");

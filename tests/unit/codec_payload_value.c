@@ -60,7 +60,7 @@ Test(codec_payload_value, what_is_no_value_is_refused) {
     bare("1e999", "byte 0, member 'temp': 1e999 is beyond float64");
     bare("9007199254740993",
          "byte 0, member 'temp': 9007199254740993 is beyond 2^53 and would lose digits; list the "
-         "channel as int64 or string");
+         "channel 'temp' as int64 or string");
     bare("{\"a\":1}",
          "byte 0, member 'temp': a bare value belongs here; \"format\": \"json\" takes an object");
     bare("[1]",
