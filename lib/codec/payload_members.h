@@ -88,7 +88,7 @@ typedef struct eop_payload_config {
     char *asset_members[EOP_ASSET_MEMBERS]; /**< paths that the asset's template names */
     size_t asset_member_count;
     eop_list_config list;
-    char *time; /**< path; "" for none */
+    char *time;        /**< path; "" for none */
     char *time_format; /**< NULL: the usual ones */
     char *seq;
     char *values;
