@@ -160,15 +160,17 @@ static const cli_argument data_import_args[] = {
     HEADING("Times"), \
     {"time-column", CLI_COLUMNS, "NAME", "given twice: that of the date and that of the time of day", "time_column", NULL, 0, false}, \
     OP_TIME_FORMS
-#define OP_DIALECT \
-    HEADING("How texts are written"), \
+#define OP_SHAPE \
     OP_TEXT("separator", "CHARS", "separator"), \
     OP_TEXT("quote", "CHAR", "quote"), \
     OP_TEXT("escape", "CHAR", "escape"), \
     OP_TEXT("comment", "CHAR", "comment"), \
     OP_INTEGER("skip-rows", "LINES", "skip_rows"), \
     OP_FLAG("no-header", "no_header"), \
-    OP_WORDS("names", "NAME,NAME...", "names"), \
+    OP_WORDS("names", "NAME,NAME...", "names")
+#define OP_DIALECT \
+    HEADING("How texts are written"), \
+    OP_SHAPE, \
     OP_LIST("null", "WORD", "null"), \
     OP_ONE_OF("nan", "null value", "WHAT", "nan"), \
     OP_ONE_OF("decimal", ". ,", "CHAR", "decimal"), \
@@ -364,20 +366,20 @@ static const cli_option replay_options[] = {
     TEXT("topic", "TEMPLATE", NULL, "topic of a row's message; {column} is filled from the row (default: the asset)"),
     TEXT("asset", "TEMPLATE", NULL, "name of the asset, in labels and on standard output (default: the asset column, else the topic)"),
     TEXT("asset-column", "NAME", NULL, "column that names the asset; it is not sent"),
-    TEXT("time-column", "NAME", NULL, "column with the time, sent as member \"time\" (default time)"),
-    ONE_OF("time-unit", "s ms us ns", "UNIT", NULL, "unit of a numeric time (default: by its size)"),
-    TEXT("time-format", "FORMAT", NULL, "how times are written, such as '%d.%m.%Y %H:%M:%S'; they are sent as ISO 8601 then"),
-    TEXT("time-zone", "ZONE", NULL, "zone of times that have none, such as Europe/Vienna; they are sent in UTC then"),
     LIST("column", "NAME", NULL, "send only this column"),
     LIST("skip-column", "NAME", NULL, "leave a column out"),
     LIST("where", "NAME=VALUE", NULL, "only rows with this text in that column"),
     TEXT("label-column", "NAME", NULL, "column with labels; it is not sent"),
     PATH("labels", "FILE", NULL, "write the labels there as CSV: runs of equal text are intervals"),
-    TEXT("separator", "CHAR", NULL, "between fields: one or two characters such as , ; |, or tab or blank (default ,)"),
     TEXT("count", "N", NULL, "how many rows at most"),
     TEXT("speed", "X", NULL, "times the speed of the recording, 0: as fast as it goes (default 1, on standard output 0)"),
     TEXT("rate", "HZ", NULL, "rows a second, instead of the recording's times"),
     BROKER_OPTIONS,
+    HEADING("How the recording is read"),
+    OP_BAD_ROWS,
+    {"time-column", CLI_COLUMNS, "NAME", "sent as member \"time\"; given twice: that of the date and that of the time of day", "time_column", NULL, 0, false},
+    OP_TIME_FORMS,
+    OP_SHAPE,
     OPTIONS_END};
 static const cli_option doctor_options[] = {
     OP_FLAG("deep", "deep"), OPTIONS_END};
@@ -547,7 +549,7 @@ static const cli_command commands[] = {
     {"simulate", "imu", "both wrists of a worker who hammers, screws, saws or rests",
      "A seeded model; one seed is one person.", NULL, simulate_options, NULL, cli_simulate},
     {"simulate", "replay", "send a recording as its asset would: one JSON message a row",
-     NULL, replay_args, replay_options, NULL, cli_replay},
+     "It is read as `data import` does, each column as a text. Times are sent as they are, but in UTC and as ISO 8601 with --time-format, --time-zone or two columns.", replay_args, replay_options, NULL, cli_replay},
 
     {"doctor", NULL, NULL,
      "Fails when something is wrong, and says what to do about it. --deep names the asset, channel and time range of what cannot be read.",

@@ -20,6 +20,10 @@ static const cli_operation_argument *find(const char *called, const char *name) 
     return NULL;
 }
 
+const char *cli_keys_of(const cli_command *command) {
+    return command->run == cli_replay ? "data.import" : command->operation;
+}
+
 const char *cli_summary(const cli_command *command) {
     const cli_operation_summary *s = cli_operation_summaries;
     if (command->summary != NULL || command->operation == NULL) {
@@ -33,8 +37,9 @@ const char *cli_summary(const cli_command *command) {
 
 char *cli_explain(const cli_command *command, const char *key, cli_kind kind, const char *help) {
     const cli_operation_argument *a = NULL;
-    if (key != NULL && kind != CLI_OFF && command != NULL && command->operation != NULL) {
-        a = find(command->operation, key);
+    const char *operation = command != NULL ? cli_keys_of(command) : NULL;
+    if (key != NULL && kind != CLI_OFF && operation != NULL) {
+        a = find(operation, key);
     }
     if (a == NULL) {
         return cli_strdup(help != NULL ? help : "");

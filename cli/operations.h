@@ -22,6 +22,9 @@ typedef struct cli_operation_summary {
 /** Ends with a NULL operation. Made by table.py. */
 extern const cli_operation_summary cli_operation_summaries[];
 
+/** The operation whose arguments a command's keys are: its own; a recording is read as an import is.
+ * NULL: it has no keys. */
+const char *cli_keys_of(const cli_command *command);
 /** What a command is for: its own summary, else that of its operation. */
 const char *cli_summary(const cli_command *command);
 /** What the help says of an option or argument of a command: its own text where key is NULL or the

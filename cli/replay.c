@@ -53,7 +53,7 @@ static void put_cell(cli_text *out, const char *name, const char *text, size_t s
 
 /* What names the topic or the asset is not a value, unless it is asked for. */
 static bool decide_sent(const cli_replay_state *r, const char *name) {
-    const char *const apart[] = {r->time_column, r->label_column, r->asset_column};
+    const char *const apart[] = {r->time_column, r->clock_column, r->label_column, r->asset_column};
     for (size_t i = 0; i < CLI_COUNT(apart); i++) {
         if (apart[i] != NULL && strcmp(apart[i], name) == 0) {
             return false;
@@ -92,7 +92,8 @@ static char *make_message(cli_replay_state *r, const edgeops_sample *row) {
     }
     const char *time = cell(&size, row, r->time_column);
     char utc[40];
-    if (cli_has(r->call, "time-format") || cli_has(r->call, "time-zone")) {
+    if (cli_has(r->call, "time-format") || cli_has(r->call, "time-zone") ||
+        r->clock_column != NULL) {
         /* Who takes the message does not know of these. */
         cli_format_time(utc, row->time);
         time = utc;
@@ -229,6 +230,25 @@ static void on_state(edgeops_source_state state, const char *detail, void *user_
     end(r, state == EDGEOPS_SOURCE_DONE ? NULL : detail);
 }
 
+static void on_left_out(const edgeops_dead_letter *letter, void *user_data) {
+    cli_replay_state *r = user_data;
+    pthread_mutex_lock(&r->mutex);
+    if (r->left_out++ == 0) {
+        r->first_left_out = cli_strdup(letter->reason);
+    }
+    pthread_mutex_unlock(&r->mutex);
+}
+
+/* Of rows that were to be skipped where they are bad. */
+static void tell_left_out(cli_replay_state *r) {
+    pthread_mutex_lock(&r->mutex);
+    if (r->left_out > 0) {
+        cli_warn("%llu bad rows are left out, the first: %s", (unsigned long long)r->left_out,
+                 r->first_left_out);
+    }
+    pthread_mutex_unlock(&r->mutex);
+}
+
 /* A column that is asked for and missing is wrong usage; "FILE:7: ..." becomes "FILE, line 7:
  * ...". */
 static int fail_recording(const cli_replay_state *r) {
@@ -252,6 +272,7 @@ static int start_source(cli_replay_state *r, const char *config) {
     options.config_json = config;
     options.append = on_rows;
     options.on_state = on_state;
+    options.on_dead_letter = on_left_out;
     options.user_data = r;
     r->starting = true;
     edgeops_status status = edgeops_source_open(&r->source, cli_sink_context(r->sink), &options);
@@ -366,6 +387,7 @@ static void dispose(cli_replay_state *r) {
     free(r->tracks);
     free(r->columns);
     free(r->failure);
+    free(r->first_left_out);
     pthread_mutex_destroy(&r->work);
     pthread_mutex_destroy(&r->mutex);
     pthread_cond_destroy(&r->room);
@@ -385,6 +407,7 @@ int cli_replay(cli_call *call) {
         code = send_rows(r);
     }
     stop_source(r);
+    tell_left_out(r);
     if (code == CLI_OK) {
         code = cli_sink_finish(r->sink);
     }

@@ -44,7 +44,7 @@ typedef struct cli_replay_state {
     cli_pattern topic, asset;
     cli_sent_column *columns;
     size_t column_count;
-    const char *time_column, *label_column, *asset_column;
+    const char *time_column, *clock_column, *label_column, *asset_column;
     bool endless; /* a read of the file may never return */
     int64_t count;
     int64_t rows; /* that were made into messages */
@@ -60,6 +60,8 @@ typedef struct cli_replay_state {
     bool over;     /* no more rows are wanted */
     bool ended;    /* no more rows come */
     char *failure; /* why; NULL: a good end */
+    uint64_t left_out;
+    char *first_left_out; /* why */
 
     /* The main thread's. */
     bool starting; /* the source has yet to report anything */

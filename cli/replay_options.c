@@ -76,7 +76,8 @@ static void put_skipped(cli_text *out, const cli_replay_state *r) {
     const char *name;
     cli_text list = {0};
     for (size_t i = 0; (name = cli_get_nth(r->call, "skip-column", i)) != NULL; i++) {
-        bool needed = strcmp(name, r->time_column) == 0;
+        bool needed = strcmp(name, r->time_column) == 0 ||
+                      (r->clock_column != NULL && strcmp(name, r->clock_column) == 0);
         if (!needed) {
             cli_puts(&list, list.size > 0 ? "," : "");
             json_put_string(&list, name, strlen(name));
@@ -117,20 +118,16 @@ static char *make_config(const cli_replay_state *r, const char *asset) {
     const cli_call *call = r->call;
     cli_text out = {0};
     bool must_have_time = cli_has(call, "time-column") || cli_has(call, "labels");
-    const char *separator = cli_get(call, "separator", ",");
-    cli_puts(&out, "{");
+    cli_text reading = {0};
+    cli_put_arguments(&reading, call);
+    cli_putf(&out, "{%s", cli_text_get(&reading));
+    cli_text_dispose(&reading);
     json_put_member(&out, "path",
                     strcmp(cli_arg(call, 0), "-") == 0 ? "/dev/stdin" : cli_arg(call, 0));
     json_put_member(&out, "asset", asset != NULL ? asset : "recording");
-    json_put_member(&out, "time_column", r->time_column);
-    static const char *const times[][2] = {
-        {"time-unit", "time_unit"}, {"time-format", "time_format"}, {"time-zone", "time_zone"}};
-    for (size_t i = 0; i < CLI_COUNT(times); i++) {
-        if (cli_has(call, times[i][0])) {
-            json_put_member(&out, times[i][1], cli_get(call, times[i][0], ""));
-        }
+    if (!cli_has(call, "time-column")) {
+        json_put_member(&out, "time_column", r->time_column);
     }
-    json_put_member(&out, "separator", separator);
     json_put_member(&out, "longest_pause", LONGEST_PAUSE);
     cli_putf(&out, ",\"as_text\":true,\"time_optional\":%s,\"speed\":%.17g",
              must_have_time ? "false" : "true", r->speed);
@@ -205,7 +202,9 @@ static int make_patterns(cli_replay_state *r, char **name) {
 int cli_replay_options(char **config, cli_replay_state *r) {
     const cli_call *call = r->call;
     char *asset = NULL;
-    r->time_column = cli_get(call, "time-column", "time");
+    r->time_column = cli_get_nth(call, "time-column", 0);
+    r->time_column = r->time_column != NULL ? r->time_column : "time";
+    r->clock_column = cli_get_nth(call, "time-column", 1);
     r->label_column = cli_get(call, "label-column", NULL);
     r->asset_column = cli_get(call, "asset-column", NULL);
     int code = read_numbers(r);

@@ -153,6 +153,21 @@ def test_a_replay_of_local_times_sends_utc(node):
         {"time": "2018-01-27T23:15:00Z", "x": 1}, {"time": "2018-01-27T23:16:00Z", "x": 2}]
 
 
+def test_a_replay_reads_a_recording_as_an_import_does(node):
+    """Lines above the header, other signs, two columns for the time, and rows that are bad."""
+    text = ("logger 7\n# first\ndate;clock;x;note\n2026-01-05;06:00;1,5;'a;b'\n2026-01-05;06:01;2\n2026-01-05;soon;3;c\n"
+            "# last\n2026-01-05;06:02;4;\n")
+    options = ["--separator", ";", "--quote", "'", "--comment", "#", "--skip-rows", "1", "--time-column", "date", "--time-column", "clock"]
+    done = node.run("simulate", "replay", "-", *options, "--bad-rows", "skip", input=text)
+    assert [json.loads(line) for line in done.stdout.splitlines()] == [
+        {"time": "2026-01-05T06:00:00Z", "x": "1,5", "note": "a;b"}, {"time": "2026-01-05T06:02:00Z", "x": 4}]
+    assert "2 bad rows are left out, the first: line 5" in done.stderr, done.stderr
+    done = node.run("simulate", "replay", "-", *options, input=text, check=False)
+    assert done.returncode == 1 and "stdin:5: 3 fields" in done.stderr
+    done = node.run("simulate", "replay", "-", "--no-header", "--names", "time,x", input="5,1\n6,2\n")
+    assert [json.loads(line) for line in done.stdout.splitlines()] == [{"time": 5, "x": 1}, {"time": 6, "x": 2}]
+
+
 # -- predictions --
 
 def classes(done):

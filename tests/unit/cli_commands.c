@@ -91,8 +91,8 @@ static void check_key(const cli_command *c, const char *name, const char *key, c
                       const char *choices, const char *help) {
     eop_json *args = NULL;
     char *where = cli_format("%s %s %s", c->noun, c->verb != NULL ? c->verb : "", name);
-    const eop_json *schema = argument(&args, c->operation, key);
-    cr_expect(schema != NULL, "%s: %s has no argument '%s'", where, c->operation, key);
+    const eop_json *schema = argument(&args, cli_keys_of(c), key);
+    cr_expect(schema != NULL, "%s: %s has no argument '%s'", where, cli_keys_of(c), key);
     if (schema != NULL) {
         cr_expect(fits(schema, kind), "%s: '%s' is no %s", where, key, type_of(kind));
     }
@@ -114,15 +114,15 @@ Test(cli_commands, pass_on_what_their_operation_takes) {
     size_t keys = 0;
     for (const cli_command *c = cli_all_commands.commands; c->noun != NULL; c++) {
         for (const cli_argument *a = c->arguments; a != NULL && a->name != NULL; a++) {
-            cr_expect(a->key == NULL || c->operation != NULL, "%s: %s", c->noun, a->name);
-            if (a->key != NULL && c->operation != NULL) {
+            cr_expect(a->key == NULL || cli_keys_of(c) != NULL, "%s: %s", c->noun, a->name);
+            if (a->key != NULL && cli_keys_of(c) != NULL) {
                 check_key(c, a->name, a->key, a->kind, NULL, a->help);
                 keys++;
             }
         }
         for (const cli_option *o = c->options; o != NULL && o->name != NULL; o++) {
-            cr_expect(o->key == NULL || c->operation != NULL, "%s --%s", c->noun, o->name);
-            if (o->key != NULL && c->operation != NULL) {
+            cr_expect(o->key == NULL || cli_keys_of(c) != NULL, "%s --%s", c->noun, o->name);
+            if (o->key != NULL && cli_keys_of(c) != NULL) {
                 check_key(c, o->name, o->key, o->kind, o->choices, o->help);
                 keys++;
             }
