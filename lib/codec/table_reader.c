@@ -180,10 +180,14 @@ static void warn_of_given(const eop_table_reader *s) {
     }
 }
 
+void eop_table_reader_note(eop_table_reader *reader, const char *sentence) {
+    eop_report_note(reader->report, "%s", sentence);
+}
+
 eop_json *eop_table_reader_report(const eop_table_reader *reader) {
     warn_of_given(reader);
     eop_report_clocks(reader->report);
-    if (reader->numbered > 0) {
+    if (reader->numbered > 0 && reader->options.on_known != NULL) { /* they are stored */
         eop_report_note(reader->report,
                         "rows that have the time of another row of their asset, and a sequence "
                         "number (seq) of their own: %llu",

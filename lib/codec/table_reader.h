@@ -138,6 +138,8 @@ bool eop_table_reader_timed(const eop_table_reader *reader);
 size_t eop_table_reader_channels(const eop_table_reader *reader, const eop_table_column **out);
 /** Bytes of the (compressed) input taken so far: progress. */
 uint64_t eop_table_reader_offset(const eop_table_reader *reader);
+/** A note of the caller's for the report. */
+void eop_table_reader_note(eop_table_reader *reader, const char *sentence);
 /** What was met and decided so far (report.h). NULL: no memory. */
 eop_json *eop_table_reader_report(const eop_table_reader *reader);
 void eop_table_reader_close(eop_table_reader *reader);

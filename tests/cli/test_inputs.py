@@ -55,6 +55,13 @@ def test_labels_of_a_shift_book(node, tmp_path):
     assert again["times"]["form"] == "format" and again["times"]["zone"] == "+01:00"
 
 
+def test_columns_that_no_label_takes_are_said(node, tmp_path):
+    file = tmp_path / "durations.csv"
+    file.write_text("asset,start,duration,label,note\nm/1,2026-03-05,3600,knack,\nm/1,2026-03-05,7200,kratz,x\n")
+    notes = node.json("label", "import", file)["notes"]
+    assert "columns that no label takes: duration, note" in notes and not any("seq" in note for note in notes)
+
+
 def test_a_dry_run_of_a_label_file_adds_nothing(node, tmp_path):
     """What it says is what the import then does, also of labels that the file has twice."""
     file = tmp_path / "tried.csv"

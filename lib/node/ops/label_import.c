@@ -195,6 +195,43 @@ static edgeops_status check_columns(const import_work *w) {
                             w->args.options.what, w->label_column);
 }
 
+static bool is_used(const import_work *w, const char *name) {
+    const eop_table_options *o = &w->args.options;
+    const char *const names[] = {w->label_column, w->end_column, w->author_column, o->time_column,
+                                 o->clock_column};
+    size_t size = strlen(name);
+    for (size_t i = 0; i < EOP_COUNT(names); i++) {
+        if (names[i] != NULL && strcmp(names[i], name) == 0) {
+            return true;
+        }
+    }
+    const char *at = w->asset;
+    while ((at = strchr(at, '{')) != NULL) {
+        at++;
+        if (strncmp(at, name, size) == 0 && at[size] == '}') {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A column of another name may be meant for something. */
+static void tell_unused(import_work *w) {
+    const eop_table_column *columns = NULL;
+    size_t n = eop_table_reader_channels(w->reader, &columns);
+    eop_buf names = {0};
+    for (size_t i = 0; i < n; i++) {
+        if (!is_used(w, columns[i].name)) {
+            eop_buf_printf(&names, "%s%s", names.size > 0 ? ", " : "columns that no label takes: ",
+                           columns[i].name);
+        }
+    }
+    if (names.size > 0 && !names.failed) {
+        eop_table_reader_note(w->reader, names.data);
+    }
+    eop_buf_dispose(&names);
+}
+
 static void report_progress(import_work *w, uint64_t rows) {
     if (rows % 1000 == 0 && eop_job_due(w->job)) {
         eop_json *event = eop_json_object();
@@ -236,6 +273,7 @@ static edgeops_status read_labels(import_work *w) {
     if (status != EDGEOPS_DONE) {
         return status;
     }
+    tell_unused(w);
     w->report = eop_table_reader_report(w->reader);
     return w->report != NULL ? EDGEOPS_OK : eop_fail_nomem("node");
 }
