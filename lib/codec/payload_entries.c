@@ -265,9 +265,15 @@ static edgeops_status descend(eop_payload *p, const scope *s, uint32_t node, con
 static edgeops_status take_object(eop_payload *p, uint32_t object) {
     scope s = {NULL, "", 0, object, 0, 0, {0}};
     const char *path = p->config.values;
-    if (p->config.format == EOP_FORMAT_DATABUS && strcmp(path, "vals") == 0 &&
-        eop_tree_find_path(p, object, "records", 7) != EOP_NOWHERE) {
-        path = "records.vals";
+    if (p->config.format == EOP_FORMAT_DATABUS && strcmp(path, "vals") == 0) {
+        uint32_t records = eop_tree_find_path(p, object, "records", 7);
+        bool some = records != EOP_NOWHERE && p->nodes[records].count > 0;
+        if (some && eop_tree_find_path(p, object, "vals", 4) != EOP_NOWHERE) {
+            eop_tree_point(p, records);
+            return eop_payload_refuse(p, EDGEOPS_E_INVALID,
+                                      "the message has both 'records' and 'vals'");
+        }
+        path = some ? "records.vals" : path;
     }
     look_around(p, &s, false);
     return descend(p, &s, object, path, path);

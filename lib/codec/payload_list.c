@@ -136,7 +136,7 @@ static edgeops_status check_list(eop_payload *p, uint32_t list, size_t path, int
 }
 
 static edgeops_status put_list(eop_payload *p, uint32_t list, size_t path) {
-    int by = eop_tree_named_by(p, list);
+    int by = eop_tree_named_inside(p, list, p->path, path);
     uint32_t place = 0;
     edgeops_status status = check_list(p, list, path, by);
     for (uint32_t c = list + 1; status == EDGEOPS_OK && c < eop_tree_next(p, list);

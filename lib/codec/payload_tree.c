@@ -212,11 +212,17 @@ bool eop_tree_is_named(const eop_payload *p, uint32_t element, int by) {
     return name_node(p, element, by) != EOP_NOWHERE;
 }
 
-/* The asset's name is made of it. */
-static bool names_asset(const eop_payload *p, const char *word) {
+/* The asset's name is made of it: of one inside the list with that path, NULL: of any. */
+static bool names_asset(const eop_payload *p, const char *word, const char *path, size_t size) {
     for (size_t i = 0; i < p->config.asset_member_count; i++) {
-        const char *dot = strrchr(p->config.asset_members[i], '.');
-        const char *last = dot != NULL ? dot + 1 : p->config.asset_members[i];
+        const char *member = p->config.asset_members[i];
+        const char *dot = strrchr(member, '.');
+        const char *last = dot != NULL ? dot + 1 : member;
+        bool inside = path == NULL || (strlen(member) > size && memcmp(member, path, size) == 0 &&
+                                       member[size] == '.');
+        if (!inside) {
+            continue;
+        }
         if (says(last, strlen(last), word)) {
             return true;
         }
@@ -233,7 +239,7 @@ static uint32_t count_named(const eop_payload *p, uint32_t list, int by) {
 }
 
 /* Index of the word, or EOP_UNNAMED, or EOP_SOME_NAMED. */
-int eop_tree_named_by(const eop_payload *p, uint32_t list) {
+static int named_by(const eop_payload *p, uint32_t list, const char *path, size_t size) {
     const char *given = p->config.list.name;
     int some = EOP_UNNAMED;
     if ((given != NULL && given[0] == '\0') || !is_list_of_objects(p, list)) {
@@ -241,7 +247,7 @@ int eop_tree_named_by(const eop_payload *p, uint32_t list) {
     }
     for (int by = 0; by < (given != NULL ? 1 : (int)EOP_COUNT(name_words)); by++) {
         bool strict = given != NULL || by < STRICT_WORDS;
-        if ((given == NULL && names_asset(p, name_words[by])) ||
+        if ((given == NULL && names_asset(p, name_words[by], path, size)) ||
             (!strict && name_node(p, list + 1, by) == EOP_NOWHERE)) {
             continue;
         }
@@ -252,6 +258,14 @@ int eop_tree_named_by(const eop_payload *p, uint32_t list) {
         some = strict && n > 0 ? EOP_SOME_NAMED : some;
     }
     return some;
+}
+
+int eop_tree_named_by(const eop_payload *p, uint32_t list) {
+    return named_by(p, list, NULL, 0);
+}
+
+int eop_tree_named_inside(const eop_payload *p, uint32_t list, const char *path, size_t size) {
+    return named_by(p, list, path, size);
 }
 
 const char *eop_tree_naming_key(const eop_payload *p, uint32_t list, int by,

@@ -31,6 +31,8 @@ uint32_t eop_tree_find_element(eop_payload *p, uint32_t list, const char *key, s
 
 /* What names the elements: 0 or more; EOP_UNNAMED; EOP_SOME_NAMED: only some have a name. */
 int eop_tree_named_by(const eop_payload *p, uint32_t list);
+/* Of a list with that path among the values of a sample: its asset is named outside of it. */
+int eop_tree_named_inside(const eop_payload *p, uint32_t list, const char *path, size_t size);
 bool eop_tree_is_named(const eop_payload *p, uint32_t element, int by);
 /* How the message calls it. */
 const char *eop_tree_naming_key(const eop_payload *p, uint32_t list, int by,

@@ -234,6 +234,28 @@ Test(codec_payload_list, a_place_never_stands_for_a_name) {
           "t " T(1) "\"x\":2}");
 }
 
+Test(codec_payload_list, a_word_that_names_the_asset_still_names_elements) {
+    const char *const messages[] = {
+        "{\"id\":\"d\",\"time\":1,\"v\":[{\"id\":\"a\",\"x\":1},{\"id\":\"b\",\"x\":2}]}",
+        "{\"v\":[{\"x\":1,\"id\":\"a\"},{\"x\":2,\"id\":\"b\"}],\"time\":1,\"id\":\"d\"}",
+    };
+    for (size_t i = 0; i < EOP_COUNT(messages); i++) {
+        gives("{\"asset\":\"{id}\"}", messages[i], "d " T(1) "\"v.a.x\":1,\"v.b.x\":2}");
+    }
+    gives("{\"asset\":\"{/meta/id}\"}",
+          "{\"meta\":{\"id\":7},\"time\":1,\"v\":[{\"id\":\"b\",\"x\":2},{\"id\":\"a\",\"x\":1}]}",
+          "7 " T(1) "\"v.b.x\":2,\"v.a.x\":1}");
+    gives("{\"asset\":\"{id}\"}", "{\"id\":7,\"time\":1,\"v\":[{\"id\":\"b\",\"x\":2},{\"x\":1}]}",
+          "byte 22, member 'v': only some elements of the list have a name (id, name or tag); "
+          "\"list\" says what names them");
+    /* Of a list that the asset's name is made of, the place says which element. */
+    gives("{\"asset\":\"{v.0.id}\"}", "{\"time\":1,\"v\":[{\"id\":\"d\",\"x\":1}]}",
+          "d " T(1) "\"v.0.x\":1}");
+    gives("{\"asset\":\"{id}\",\"values\":\"v\"}",
+          "{\"time\":1,\"v\":[{\"id\":\"a\",\"x\":1},{\"id\":\"b\",\"x\":2}]}",
+          "a " T(1) "\"x\":1}\nb " T(1) "\"x\":2}");
+}
+
 Test(codec_payload_list, elements_of_one_time_are_one_sample) {
     const char *config = "{\"values\":\"v\",\"time\":\"ts\",\"quality\":\"qc\","
                          "\"list\":{\"name\":\"id\",\"value\":\"val\",\"quality\":\"q\"}}";
@@ -393,6 +415,11 @@ Test(codec_payload_list, the_databus_is_one_word) {
              "byte 8, member 'vals': it is an object, where a list belongs");
     gives_on(config, topic, "{\"connector\":{\"status\":\"good\"}}",
              "byte 0: the sample has no values in 'vals'");
+    gives_on(config, topic, "{\"vals\":[{\"id\":1,\"val\":5,\"ts\":1}],\"records\":[]}",
+             "s7c1 " T(1) "\"1\":5}");
+    gives_on(config, topic,
+             "{\"vals\":[{\"id\":1,\"val\":5,\"ts\":1}],\"records\":[{\"ts\":1,\"vals\":[]}]}",
+             "byte 44, member 'records': the message has both 'records' and 'vals'");
     gives_on(config, topic, "{\"records\":[]}", "byte 0: the sample has no values in 'vals'");
 }
 
