@@ -50,6 +50,7 @@ struct eop_npz {
     uint64_t rows;
     eop_times *times_rules;
     eop_npz_times by_time_as;
+    eop_npz_bad bad;
     eop_report *report;
     bool is_dataset;
     eop_npz_array *by_time;

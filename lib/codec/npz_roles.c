@@ -243,6 +243,7 @@ static edgeops_status set_times(eop_npz *npz) {
     a->role = EOP_NPZ_TIMES;
     npz->by_time = a;
     npz->by_time_as = (eop_npz_times){.what = npz->options.what,
+                                      .bad = &npz->bad,
                                       .name = a->name,
                                       .rules = npz->times_rules,
                                       .given = npz->options.times.unit != NULL ||

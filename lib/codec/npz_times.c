@@ -13,12 +13,36 @@
 #define YEAR_1980 INT64_C(315532800000000000)
 #define YEAR_2100 INT64_C(4102444800000000000)
 
-static edgeops_status no_time(const eop_npz_times *t, const eop_npz_source *s, size_t row,
-                              const char *text) {
-    return eop_fail(EDGEOPS_E_INVALID, "codec",
-                    "%s: row %llu of array '%s' has no time from 1677 to 2262: %s; drop the row or "
-                    "mend it",
-                    t->what, (unsigned long long)(s->first + row + 1), t->name, text);
+edgeops_status eop_npz_refuse(const eop_npz_bad *bad, size_t row, const char *array,
+                              const char *reason, const char *text) {
+    uint64_t number = bad->at + row + 1;
+    size_t size = text != NULL ? strlen(text) : 0;
+    if (bad->rows == NULL) {
+        return eop_fail(EDGEOPS_E_INVALID, "codec",
+                        "%s: row %llu of array '%s' %s%s%s; to leave it out: bad_rows skip",
+                        bad->what, (unsigned long long)number, array, reason,
+                        text != NULL ? ": " : "", text != NULL ? text : "");
+    }
+    if (bad->rows[row] == 0) {
+        bad->rows[row] = 1;
+        eop_report_bad(bad->report, number, array, reason, text, size);
+        if (bad->on_bad != NULL) {
+            bad->on_bad(number, array, reason, text, size, bad->user_data);
+        }
+    }
+    return EDGEOPS_OK;
+}
+
+static edgeops_status no_time(const eop_npz_times *t, size_t row, const char *text) {
+    return eop_npz_refuse(t->bad, row, t->name, "has no time from 1677 to 2262", text);
+}
+
+/* The time of a row that is good so far. */
+static void see_time(const eop_npz_times *t, size_t row, edgeops_time time,
+                     const eop_time_seen *seen) {
+    if (!eop_npz_is_bad(t->bad, row)) {
+        eop_report_time(t->report, time, seen);
+    }
 }
 
 edgeops_status eop_npz_times_check(const eop_npz_times *t, const eop_npy_field *field) {
@@ -112,9 +136,10 @@ static edgeops_status take_numbers(edgeops_time *out, eop_npz_times *t, const eo
         eop_time_seen seen = {.form = EOP_TIME_NUMBER, .unit = EOP_UNIT_NS, .zoned = true};
         edgeops_value value = eop_value_load(type, values + i * width);
         if (!number_time(&out[i], &seen, t, &value, text)) {
-            status = no_time(t, s, i, text);
+            out[i] = 0;
+            status = no_time(t, i, text);
         } else {
-            eop_report_time(t->report, out[i], &seen);
+            see_time(t, i, out[i], &seen);
         }
     }
     eop_free(values);
@@ -124,17 +149,18 @@ static edgeops_status take_numbers(edgeops_time *out, eop_npz_times *t, const eo
 static edgeops_status take_counts(edgeops_time *out, const eop_npz_times *t,
                                   const eop_npz_source *s, const eop_npy_field *field, size_t n) {
     const eop_time_seen seen = {.form = EOP_TIME_NUMBER, .unit = EOP_UNIT_NS, .zoned = true};
+    edgeops_status status = EDGEOPS_OK;
     eop_npz_source_take(out, s, field, 0, 1, n);
-    for (size_t i = 0; i < n; i++) {
-        if (out[i] == INT64_MIN) {
-            return no_time(t, s, i, "NaT");
+    for (size_t i = 0; i < n && status == EDGEOPS_OK; i++) {
+        bool is_nat = out[i] == INT64_MIN;
+        if (is_nat || !eop_npy_time(&out[i], &field->element, out[i])) {
+            out[i] = 0;
+            status = no_time(t, i, is_nat ? "NaT" : "it is beyond");
+        } else {
+            see_time(t, i, out[i], &seen);
         }
-        if (!eop_npy_time(&out[i], &field->element, out[i])) {
-            return no_time(t, s, i, "it is beyond");
-        }
-        eop_report_time(t->report, out[i], &seen);
     }
-    return EDGEOPS_OK;
+    return status;
 }
 
 static edgeops_status take_texts(edgeops_time *out, const eop_npz_times *t, const eop_npz_source *s,
@@ -154,9 +180,10 @@ static edgeops_status take_texts(edgeops_time *out, const eop_npz_times *t, cons
             shown[0] = '\'';
             memcpy(shown + 1, text.data, size);
             memcpy(shown + 1 + size, "'", 2);
-            status = no_time(t, s, i, shown);
+            out[i] = 0;
+            status = no_time(t, i, shown);
         } else {
-            eop_report_time(t->report, out[i], &seen);
+            see_time(t, i, out[i], &seen);
         }
     }
     eop_buf_dispose(&text);

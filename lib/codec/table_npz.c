@@ -13,6 +13,7 @@
 
 #define BATCH_BYTES ((size_t)8 << 20)
 #define BATCH_ROWS  ((size_t)16384)
+#define NOWHERE     SIZE_MAX
 
 /* -- opening -- */
 
@@ -99,7 +100,10 @@ static edgeops_status prepare_arrays(eop_npz *npz) {
     npz->times = eop_calloc(npz->batch, sizeof *npz->times);
     npz->seqs = eop_calloc(npz->batch, sizeof *npz->seqs);
     npz->columns = eop_calloc(npz->channel_count, sizeof *npz->columns);
-    if (npz->times == NULL || npz->seqs == NULL || npz->columns == NULL) {
+    bool skip = npz->options.bad_rows == EOP_BAD_SKIP;
+    npz->bad.rows = skip ? eop_calloc(npz->batch, sizeof *npz->bad.rows) : NULL;
+    if (npz->times == NULL || npz->seqs == NULL || npz->columns == NULL ||
+        (skip && npz->bad.rows == NULL)) {
         return eop_fail_nomem("codec");
     }
     status = prepare_sources(npz);
@@ -122,6 +126,10 @@ edgeops_status eop_npz_open(eop_npz **out, int fd, const eop_npz_options *option
     npz->options.what = options->what != NULL ? options->what : "arrays";
     npz->options.period = options->period > 0 ? options->period : EDGEOPS_SECOND;
     npz->report = eop_report_new();
+    npz->bad = (eop_npz_bad){.what = npz->options.what,
+                             .report = npz->report,
+                             .on_bad = options->on_bad,
+                             .user_data = options->user_data};
     edgeops_status status = npz->report != NULL
                                 ? eop_times_new(&npz->times_rules, &npz->options.times)
                                 : eop_fail_nomem("codec");
@@ -176,6 +184,7 @@ void eop_npz_close(eop_npz *npz) {
     eop_free(npz->columns);
     eop_free(npz->times);
     eop_free(npz->seqs);
+    eop_free(npz->bad.rows);
     eop_free(npz);
 }
 
@@ -183,38 +192,41 @@ void eop_npz_close(eop_npz *npz) {
 
 static edgeops_status bad_row(const eop_npz *npz, const eop_npz_array *a, size_t row,
                               const char *why) {
-    return eop_fail(EDGEOPS_E_INVALID, "codec", "%s: row %llu of array '%s' %s", npz->options.what,
-                    (unsigned long long)(npz->at + row + 1), a->name, why);
+    return eop_npz_refuse(&npz->bad, row, a->name, why, NULL);
 }
 
 static edgeops_status take_texts(eop_npz *npz, eop_npz_array *a, size_t n) {
     eop_buf_clear(&a->text);
     a->offsets[0] = 0;
-    for (size_t row = 0; row < n; row++) {
-        if (!eop_npz_source_text(&a->text, a->source, eop_npz_field(a), a->first, row)) {
-            return bad_row(npz, a, row, "has a text that is not Unicode, or has a NUL");
-        }
-        if (a->text.size > UINT32_MAX) {
-            return bad_row(npz, a, row, "has a text that is too long");
+    edgeops_status status = EDGEOPS_OK;
+    for (size_t row = 0; row < n && status == EDGEOPS_OK; row++) {
+        size_t before = a->text.size;
+        bool read = eop_npz_source_text(&a->text, a->source, eop_npz_field(a), a->first, row);
+        if (!read || a->text.size > UINT32_MAX) {
+            a->text.size = before;
+            status = bad_row(npz, a, row,
+                             read ? "has a text that is too long"
+                                  : "has a text that is not Unicode, or has a NUL");
         }
         a->offsets[row + 1] = (uint32_t)a->text.size;
     }
-    return a->text.failed ? eop_fail_nomem("codec") : EDGEOPS_OK;
+    return status == EDGEOPS_OK && a->text.failed ? eop_fail_nomem("codec") : status;
 }
 
 /* Counts of a datetime64 or timedelta64 in place; NaT is null. A null's count does not matter. */
 static edgeops_status count_ns(const eop_npz *npz, eop_npz_array *a, size_t n) {
     int64_t *counts = a->data;
-    for (size_t i = 0; i < n * a->length; i++) {
+    edgeops_status status = EDGEOPS_OK;
+    for (size_t i = 0; i < n * a->length && status == EDGEOPS_OK; i++) {
         size_t row = i / a->length;
         a->valid[row] = (i % a->length == 0 || a->valid[row] != 0) && counts[i] != INT64_MIN;
         if (counts[i] == INT64_MIN) {
             counts[i] = 0;
         } else if (!eop_npy_time(&counts[i], &eop_npz_field(a)->element, counts[i])) {
-            return bad_row(npz, a, row, "is beyond the years 1677 to 2262");
+            status = bad_row(npz, a, row, "is beyond the years 1677 to 2262");
         }
     }
-    return EDGEOPS_OK;
+    return status;
 }
 
 static edgeops_status take_array(eop_npz *npz, eop_npz_array *a, size_t n) {
@@ -241,7 +253,11 @@ static edgeops_status take_beside(eop_npz *npz, eop_npz_array *a, size_t n) {
         edgeops_value value =
             eop_value_load(type, (const char *)a->codes->data + i * eop_type_width(type));
         if (value.as.u64 > UINT16_MAX) {
-            return bad_row(npz, a->codes, i, "is not a quality code of 0 to 65535");
+            edgeops_status status =
+                bad_row(npz, a->codes, i, "is not a quality code of 0 to 65535");
+            if (status != EDGEOPS_OK) {
+                return status;
+            }
         }
         bool null = a->valid != NULL && a->valid[i] == 0;
         a->quality[i] = null ? EDGEOPS_QUALITY_NONE : (uint16_t)value.as.u64;
@@ -263,7 +279,9 @@ static edgeops_status make_times(eop_npz *npz, size_t n) {
                             "%s: row %llu has no time from 1677 to 2262", o->what,
                             (unsigned long long)(npz->at + i + 1));
         }
-        eop_report_time(npz->report, npz->times[i], NULL);
+        if (!eop_npz_is_bad(&npz->bad, i)) {
+            eop_report_time(npz->report, npz->times[i], NULL);
+        }
     }
     return EDGEOPS_OK;
 }
@@ -274,24 +292,28 @@ static bool same_text(const eop_npz_array *a, size_t i, size_t k) {
            memcmp(a->text.data + a->offsets[i], a->text.data + a->offsets[k], size) == 0;
 }
 
-/* Whether a row is of another asset than the one before it, also in the batch before. */
-static bool is_other_asset(const eop_npz *npz, size_t i) {
+/* Whether a row is of another asset than the good one before it, NOWHERE: in the batch before. */
+static bool is_other_asset(const eop_npz *npz, size_t i, size_t before) {
     const eop_npz_array *a = npz->assets;
-    if (a == NULL || i > 0) {
-        return a != NULL && !same_text(a, i, i - 1);
+    if (a == NULL || before != NOWHERE) {
+        return a != NULL && !same_text(a, i, before);
     }
-    size_t size = a->offsets[1] - a->offsets[0];
+    size_t size = a->offsets[i + 1] - a->offsets[i];
     return size != npz->last_asset.size ||
-           (size > 0 && memcmp(npz->last_asset.data, a->text.data, size) != 0);
+           (size > 0 && memcmp(npz->last_asset.data, a->text.data + a->offsets[i], size) != 0);
 }
 
 /* Rows of one time count up, wherever they stand; those of several assets as long as the asset is
  * the same. */
 static edgeops_status count_times(eop_npz *npz, size_t n) {
     const eop_npz_array *a = npz->assets;
+    size_t last = NOWHERE;
     for (size_t i = 0; i < n && npz->by_time != NULL; i++) {
         uint64_t before = 0;
-        if (is_other_asset(npz, i)) {
+        if (eop_npz_is_bad(&npz->bad, i)) {
+            continue;
+        }
+        if (is_other_asset(npz, i, last)) {
             eop_stamps_dispose(&npz->seen);
             npz->seen = (eop_stamps){0};
         }
@@ -299,33 +321,40 @@ static edgeops_status count_times(eop_npz *npz, size_t n) {
             return eop_fail_nomem("codec");
         }
         npz->seqs[i] = (int64_t)before;
+        last = i;
     }
-    eop_buf_clear(&npz->last_asset);
-    if (a != NULL && a->text.data != NULL) {
-        eop_buf_put(&npz->last_asset, a->text.data + a->offsets[n - 1],
-                    a->offsets[n] - a->offsets[n - 1]);
+    if (last != NOWHERE) {
+        eop_buf_clear(&npz->last_asset);
+    }
+    if (last != NOWHERE && a != NULL && a->text.data != NULL) {
+        eop_buf_put(&npz->last_asset, a->text.data + a->offsets[last],
+                    a->offsets[last + 1] - a->offsets[last]);
     }
     return npz->last_asset.failed ? eop_fail_nomem("codec") : EDGEOPS_OK;
 }
 
-static edgeops_status make_seqs(eop_npz *npz, size_t n) {
+static edgeops_status take_seqs(eop_npz *npz, size_t n) {
     const eop_npz_array *a = npz->by_seq;
+    edgeops_status status = EDGEOPS_OK;
     edgeops_type type = a != NULL ? eop_npz_field(a)->element.type : EDGEOPS_TYPE_INT64;
-    for (size_t i = 0; a != NULL && i < n; i++) {
+    for (size_t i = 0; a != NULL && i < n && status == EDGEOPS_OK; i++) {
         edgeops_value value =
             eop_value_load(type, (const char *)a->data + i * eop_type_width(type));
         if (eop_type_is_unsigned(type) && value.as.u64 > INT64_MAX) {
-            return bad_row(npz, a, i, "is beyond int64");
+            status = bad_row(npz, a, i, "is beyond int64");
         }
         npz->seqs[i] = value.as.i64;
     }
-    return a == NULL ? count_times(npz, n) : EDGEOPS_OK;
+    return status;
 }
 
 static void count_values(eop_npz *npz, size_t n) {
     for (size_t k = 0; k < npz->channel_count; k++) {
         const uint8_t *valid = npz->channel_arrays[k]->valid;
         for (size_t i = 0; i < n; i++) {
+            if (eop_npz_is_bad(&npz->bad, i)) {
+                continue;
+            }
             if (valid != NULL && valid[i] == 0) {
                 eop_report_null(npz->report, k, NULL);
             } else {
@@ -337,6 +366,10 @@ static void count_values(eop_npz *npz, size_t n) {
 
 static edgeops_status read_batch(eop_npz *npz, size_t n) {
     edgeops_status status = EDGEOPS_OK;
+    npz->bad.at = npz->at;
+    if (npz->bad.rows != NULL) {
+        memset(npz->bad.rows, 0, npz->batch);
+    }
     for (size_t i = 0; status == EDGEOPS_OK && i < npz->source_count; i++) {
         status = npz->sources[i]->used ? eop_npz_source_read(npz->sources[i], n) : EDGEOPS_OK;
     }
@@ -349,10 +382,13 @@ static edgeops_status read_batch(eop_npz *npz, size_t n) {
         status = take_beside(npz, npz->channel_arrays[k], n);
     }
     if (status == EDGEOPS_OK) {
-        status = make_times(npz, n);
+        status = take_seqs(npz, n);
     }
     if (status == EDGEOPS_OK) {
-        status = make_seqs(npz, n);
+        status = make_times(npz, n); /* what is bad by then counts for no time */
+    }
+    if (status == EDGEOPS_OK && npz->by_seq == NULL) {
+        status = count_times(npz, n);
     }
     if (status == EDGEOPS_OK) {
         count_values(npz, n);
@@ -364,10 +400,12 @@ static edgeops_status read_batch(eop_npz *npz, size_t n) {
 
 /* -- tables -- */
 
-/* The rows of one asset from `first` on. */
+/* The good rows of one asset from `first` on. */
 static size_t run_length(const eop_npz *npz, size_t first) {
-    size_t end = npz->assets != NULL ? first + 1 : npz->filled;
-    while (end < npz->filled && same_text(npz->assets, first, end)) {
+    bool whole = npz->assets == NULL && npz->bad.rows == NULL;
+    size_t end = whole ? npz->filled : first + 1;
+    while (end < npz->filled && !eop_npz_is_bad(&npz->bad, end) &&
+           (npz->assets == NULL || same_text(npz->assets, first, end))) {
         end++;
     }
     return end - first;
@@ -412,19 +450,32 @@ static void show_column(edgeops_column *column, const eop_table_column *channel,
     }
 }
 
-edgeops_status eop_npz_next(eop_npz *npz, const edgeops_table **table) {
-    edgeops_status status = EDGEOPS_OK;
-    if (npz->given == npz->filled) {
+/* Goes to the next good row, with the next batch if need be. */
+static edgeops_status find_row(eop_npz *npz) {
+    for (;;) {
+        while (npz->given < npz->filled && eop_npz_is_bad(&npz->bad, npz->given)) {
+            npz->given++;
+        }
+        if (npz->given < npz->filled) {
+            return EDGEOPS_OK;
+        }
         npz->at += npz->filled;
         npz->filled = npz->given = 0;
         uint64_t left = npz->rows - npz->at;
         if (left == 0) {
             return EDGEOPS_DONE;
         }
-        status = read_batch(npz, left < npz->batch ? (size_t)left : npz->batch);
+        edgeops_status status = read_batch(npz, left < npz->batch ? (size_t)left : npz->batch);
         if (status != EDGEOPS_OK) {
             return status;
         }
+    }
+}
+
+edgeops_status eop_npz_next(eop_npz *npz, const edgeops_table **table) {
+    edgeops_status status = find_row(npz);
+    if (status != EDGEOPS_OK) {
+        return status;
     }
     size_t first = npz->given;
     size_t n = run_length(npz, first);

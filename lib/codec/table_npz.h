@@ -24,6 +24,10 @@ typedef struct eop_npz_options {
     size_t name_count;
     const char *const *skip; /**< arrays to leave out; each must be there */
     size_t skip_count;
+    eop_bad_rows bad_rows;
+    eop_table_bad_fn
+        on_bad; /**< optional; with EOP_BAD_SKIP, each bad row; line: its number from 1 */
+    void *user_data;
     int cancel_fd; /**< as for eop_read_some() */
 } eop_npz_options;
 
@@ -40,7 +44,8 @@ typedef struct eop_npz eop_npz;
  *  @return EDGEOPS_OK; EDGEOPS_E_INVALID names the array that does not fit; E_UNSUPPORTED;
  *  E_CORRUPT; E_LIMIT; E_NOMEM; E_IO */
 edgeops_status eop_npz_open(eop_npz **out, int fd, const eop_npz_options *options);
-/** The next rows, all of one asset, borrowed until the next call. EDGEOPS_DONE at the end. */
+/** The next good rows, all of one asset, borrowed until the next call; E_INVALID names a bad row.
+ * EDGEOPS_DONE at the end. */
 edgeops_status eop_npz_next(eop_npz *npz, const edgeops_table **table);
 /** Label of a row of the table that was given last; not NUL-terminated, "" for none. */
 void eop_npz_label(const eop_npz *npz, uint64_t row, const char **text, size_t *size);

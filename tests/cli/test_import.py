@@ -5,8 +5,10 @@ import json
 import os
 import re
 import signal
+import struct
 import subprocess
 import time
+import zipfile
 
 import pytest
 
@@ -182,6 +184,27 @@ def test_the_list_of_bad_rows_has_all_of_them(node, tmp_path):
     assert answer["skipped"] == 150 and len(answer["bad_rows"]) == 100 and count(node, "a") == 150
     rows = list(csv.DictReader(listed.open()))
     assert len(rows) == 150 and rows[0]["line"] == "3" and rows[0]["reason"]
+
+
+def npy(descr, values, code):
+    head = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': ({len(values)},), }}\n".encode()
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head + struct.pack(f"<{len(values)}{code}", *values)
+
+
+def test_bad_rows_of_arrays_are_left_out_and_listed(node, tmp_path):
+    file, listed = tmp_path / "a.npz", tmp_path / "bad.csv"
+    times = [1_767_225_600 + i if i % 3 else -2**63 for i in range(200)]
+    with zipfile.ZipFile(file, "w") as zip:
+        zip.writestr("times.npy", npy("<M8[s]", times, "q"))
+        zip.writestr("x.npy", npy("<f8", range(200), "d"))
+    done = node.run("data", "import", "a", file, check=False)
+    assert done.returncode == 1 and "row 1 of array 'times'" in done.stderr and "skip" in done.stderr
+    tried = node.json("data", "import", "a", file, "--bad-rows", "skip", "--dry-run")
+    assert (tried["rows"], tried["skipped"]) == (133, 67) and node.json("asset", "ls")["items"] == []
+    told = node.json("data", "import", "a", file, "--bad-rows-file", listed)
+    assert (told["appended"], told["skipped"], told["bad_rows"][1]["line"]) == (133, 67, 4) and count(node, "a") == 133
+    rows = list(csv.DictReader(listed.open()))
+    assert [int(row["line"]) for row in rows] == list(range(1, 200, 3)) and rows[0]["text"] == "NaT"
 
 
 def test_a_new_asset_has_its_channels_in_the_order_of_the_file(node):

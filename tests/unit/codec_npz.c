@@ -524,6 +524,60 @@ Test(codec_npz, rows_of_one_time_count_up_wherever_they_stand) {
     close_npy(&o);
 }
 
+static void note_bad(uint64_t line, const char *column, const char *reason, const char *text,
+                     size_t size, void *user_data) {
+    eop_buf *out = user_data;
+    (void)reason;
+    eop_buf_printf(out, "%d %s %.*s\n", (int)line, column, (int)size, text != NULL ? text : "");
+}
+
+/* What is bad in one array leaves out the row of all; the others count as if it were not there. */
+Test(codec_npz, bad_rows_are_left_out_and_told) {
+    static const int64_t times[] = {1, INT64_MIN, 1, INT64_MAX, 1, 2, 3, INT64_MIN};
+    static const double x[] = {1, 2, 3, 4, 5, 6, 7, 8};
+    static const uint32_t codes[] = {1, 1, 1, 70000, 1, 70000, 1, 1};
+    eop_buf told = {0};
+    eop_npz_options options = {.what = "f.npz",
+                               .asset = "{who}",
+                               .time_array = "times",
+                               .bad_rows = EOP_BAD_SKIP,
+                               .on_bad = note_bad,
+                               .user_data = &told};
+    const part parts[] = {{"times", "<M8[s]", times, 8},
+                          {"x", "<f8", x, 8},
+                          {"quality/x", "<u4", codes, 4},
+                          {"who", "|S1", "ababaaaa", 1}};
+    static const double wanted_x[] = {1, 3, 5, 7};
+    static const int64_t wanted_seqs[] = {0, 1, 2, 0};
+    opened o;
+    size_t n = 0;
+    edgeops_status status = open_parts(&o, parts, 4, 8, &options);
+    for (; status == EDGEOPS_OK; status = eop_npz_next(o.npz, &o.table)) {
+        cr_assert_str_eq(o.table->asset, "a");
+        for (size_t i = 0; i < o.table->rows && n < 4; i++, n++) {
+            cr_expect_eq(o.table->columns[0].f64[i], wanted_x[n]);
+            cr_expect_eq(o.table->seqs[i], wanted_seqs[n], "%zu", n);
+        }
+    }
+    cr_assert_eq(status, EDGEOPS_DONE, "%s", edgeops_error_last()->message);
+    cr_expect_eq(n, 4);
+    eop_json *report = eop_npz_report(o.npz);
+    cr_expect_eq(eop_json_integer(report, "skipped", 0), 4);
+    cr_expect_eq(eop_json_size(eop_json_get(report, "bad_rows")), 4);
+    const eop_json *channel = eop_json_first(eop_json_get(report, "channels"));
+    cr_expect_eq(eop_json_integer(channel, "values", 0), 4);
+    cr_expect_str_eq(eop_json_string(report, "last", ""), "1970-01-01T00:00:03Z");
+    eop_json_free(report);
+    eop_buf_put(&told, "", 1);
+    cr_expect_str_eq(told.data, "4 quality/x \n6 quality/x \n2 times NaT\n8 times NaT\n");
+    eop_buf_dispose(&told);
+    close_npy(&o);
+    options = (eop_npz_options){.what = "f.npz", .asset = "a", .time_array = "times"};
+    cr_assert_eq(open_parts(&o, parts, 2, 8, &options), EDGEOPS_E_INVALID);
+    cr_expect_not_null(strstr(edgeops_error_last()->message, "row 2 of array 'times'"));
+    close_npy(&o);
+}
+
 /* Heads of every kind with bytes changed: an error or other values, nothing worse. */
 Test(codec_npz, damaged_heads_are_told) {
     static const struct {

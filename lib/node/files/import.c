@@ -222,3 +222,9 @@ void eop_import_progress(const eop_import *w, uint64_t bytes, uint64_t total) {
         eop_job_event(w->job, event);
     }
 }
+
+void eop_import_bad(uint64_t line, const char *column, const char *reason, const char *text,
+                    size_t size, void *user_data) {
+    eop_import *w = user_data;
+    eop_bad_list_add(&w->bad, line, column, reason, text, size);
+}

@@ -84,6 +84,9 @@ edgeops_status eop_import_order(eop_import *w, const eop_table_column *channels,
 /** An eop_table_known_fn; user_data: the import. */
 bool eop_import_known(const char *asset, const char *channel, edgeops_type *type, uint32_t *length,
                       void *user_data);
+/** An eop_table_bad_fn: a line of the list of bad rows; user_data: the import. */
+void eop_import_bad(uint64_t line, const char *column, const char *reason, const char *text,
+                    size_t size, void *user_data);
 /** A label, unless it is there already. */
 edgeops_status eop_import_label_run(const char *asset, edgeops_time start, edgeops_time end,
                                     const char *label, void *import);

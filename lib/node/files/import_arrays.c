@@ -150,7 +150,7 @@ static edgeops_status take_tables(eop_import *w, eop_npz *npz) {
     const edgeops_table *table = NULL;
     label_run run = {0};
     edgeops_status status = EDGEOPS_OK;
-    while (status == EDGEOPS_OK && !eop_job_canceled(w->job) &&
+    while (status == EDGEOPS_OK && w->bad.status == EDGEOPS_OK && !eop_job_canceled(w->job) &&
            (status = eop_npz_next(npz, &table)) == EDGEOPS_OK) {
         status = take_asset(w, npz, table);
         if (status == EDGEOPS_OK) {
@@ -164,7 +164,7 @@ static edgeops_status take_tables(eop_import *w, eop_npz *npz) {
     if (status == EDGEOPS_DONE) {
         status = end_run(w, &run);
         status = status == EDGEOPS_OK ? eop_import_flush_labels(w) : status;
-    } else if (status == EDGEOPS_OK) {
+    } else if (status == EDGEOPS_OK && w->bad.status == EDGEOPS_OK) {
         status = eop_fail(EDGEOPS_E_CANCELED, "node", "ended on request");
     }
     end_run_early(&run);
@@ -186,12 +186,16 @@ edgeops_status eop_import_arrays(eop_import *w, int fd, const char *channel) {
                                      .name_count = o->name_count,
                                      .skip = o->skip,
                                      .skip_count = o->skip_count,
+                                     .bad_rows = o->bad_rows,
+                                     .on_bad = eop_import_bad,
+                                     .user_data = w,
                                      .cancel_fd = o->cancel_fd};
     eop_npz *npz = NULL;
     const eop_table_column *channels = NULL;
+    eop_bad_list_begin(&w->bad, w->job, w->call->output);
     edgeops_status status = eop_npz_open(&npz, fd, &options);
     if (status != EDGEOPS_OK) {
-        return status;
+        return eop_bad_list_end(&w->bad, status);
     }
     status = take_tables(w, npz);
     if (status == EDGEOPS_OK) {
@@ -200,5 +204,5 @@ edgeops_status eop_import_arrays(eop_import *w, int fd, const char *channel) {
     }
     w->report = eop_npz_report(npz);
     eop_npz_close(npz);
-    return status;
+    return eop_bad_list_end(&w->bad, status);
 }

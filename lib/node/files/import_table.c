@@ -55,17 +55,11 @@ static edgeops_status read_rows(eop_import *w, eop_table_reader *reader) {
     return status;
 }
 
-static void list_bad(uint64_t line, const char *column, const char *reason, const char *text,
-                     size_t size, void *user_data) {
-    eop_import *w = user_data;
-    eop_bad_list_add(&w->bad, line, column, reason, text, size);
-}
-
 edgeops_status eop_import_rows(eop_import *w, int fd) {
     eop_table_reader *reader = NULL;
     eop_table_options *o = &w->args.options;
     o->on_known = eop_import_known;
-    o->on_bad = list_bad;
+    o->on_bad = eop_import_bad;
     eop_bad_list_begin(&w->bad, w->job, w->call->output);
     edgeops_status status = eop_table_reader_open(&reader, fd, o);
     if (status == EDGEOPS_OK) {

@@ -209,7 +209,6 @@ static edgeops_status check_format(const eop_json *args, const char *format) {
                 {"null", "csv jsonl"},
                 {"as_text", "csv jsonl"},
                 {"nan", "csv jsonl parquet arrow"},
-                {"bad_rows", "csv jsonl parquet arrow"},
                 {"clock_column", "csv jsonl parquet arrow"},
                 {"channel_column", "csv jsonl parquet arrow"},
                 {"value_column", "csv jsonl parquet arrow"},
