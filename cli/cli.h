@@ -181,10 +181,6 @@ bool cli_home_exists(const char *home);
 int cli_context(edgeops_ctx **out, const cli_call *call, edgeops_log_level level);
 /** Opens the node; exit code, the error is reported. */
 int cli_session_open(cli_session *session, const cli_call *call, edgeops_node_mode mode);
-/** The same for a command that reads *input. Where no daemon runs and it is a pipe, all of it is read
- * first and *input becomes a file, to be closed by the caller beside the one given: whoever writes
- * it may need the same home. */
-int cli_session_open_with(cli_session *session, const cli_call *call, int *input);
 void cli_session_close(cli_session *session);
 /** Calls an operation, with progress and Ctrl-C; *result: free it.
  * Exit code, the error is reported. on_event: NULL shows progress. */
@@ -195,7 +191,12 @@ int cli_session_call(char **result, cli_session *session, const char *operation,
 int cli_session_call_until(char **result, cli_session *session, const char *operation,
                            const char *arguments, int output, edgeops_event_fn on_event,
                            void *user_data);
-/** Opens, calls, shows, closes. members: as cli_put_arguments() makes them. */
+/** Opens, calls, closes; *result: free it. members: as cli_put_arguments() makes them. Exit code, the
+ * error is reported. Where no daemon runs and the input is a pipe, all of it is read before the node
+ * opens: whoever writes it may need the same home. */
+int cli_session_run(char **result, const cli_call *call, const char *operation, const char *members,
+                    int input, int output);
+/** The same, and shows the result. */
 int cli_operation(cli_call *call, const char *operation, const char *members, int input,
                   int output);
 

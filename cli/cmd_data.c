@@ -90,24 +90,13 @@ static int tell_import(const cli_call *call, const char *result) {
 }
 
 static int import_rows(const cli_call *call, const char *members, int input, int output) {
-    cli_session session;
-    int given = input;
-    int code = cli_session_open_with(&session, call, &input);
-    if (code != CLI_OK) {
-        return code;
-    }
-    char *arguments = cli_format("{%s}", members), *result = NULL;
-    code = cli_session_call(&result, &session, "data.import", arguments, input, output, NULL, NULL);
+    char *result = NULL;
+    int code = cli_session_run(&result, call, "data.import", members, input, output);
     if (code == CLI_OK) {
         cli_show(stdout, call, "data.import", result);
         code = tell_import(call, result);
     }
     free(result);
-    free(arguments);
-    if (input != given) {
-        cli_close(input);
-    }
-    cli_session_close(&session);
     return code;
 }
 
@@ -246,15 +235,8 @@ int cli_label_history(cli_call *call) {
 }
 
 static int import_labels(const cli_call *call, const char *members, int input, int output) {
-    cli_session session;
-    int given = input;
-    int code = cli_session_open_with(&session, call, &input);
-    if (code != CLI_OK) {
-        return code;
-    }
-    char *arguments = cli_format("{%s}", members), *result = NULL;
-    code =
-        cli_session_call(&result, &session, "label.import", arguments, input, output, NULL, NULL);
+    char *result = NULL;
+    int code = cli_session_run(&result, call, "label.import", members, input, output);
     if (code == CLI_OK) {
         json_document *document = json_parse(result, strlen(result), NULL, NULL);
         cli_show(stdout, call, "label.import", result);
@@ -262,11 +244,6 @@ static int import_labels(const cli_call *call, const char *members, int input, i
         json_free(document);
     }
     free(result);
-    free(arguments);
-    if (input != given) {
-        cli_close(input);
-    }
-    cli_session_close(&session);
     return code;
 }
 

@@ -144,14 +144,8 @@ static void warn_of_errors(const cli_call *call, const char *result) {
 }
 
 static int predict(cli_call *call, const char *members, int input, int output) {
-    cli_session session;
-    int given = input;
-    int code = cli_session_open_with(&session, call, &input);
-    if (code != CLI_OK) {
-        return code;
-    }
-    char *arguments = cli_format("{%s}", members), *result = NULL;
-    code = cli_session_call(&result, &session, "predict", arguments, input, output, NULL, NULL);
+    char *result = NULL;
+    int code = cli_session_run(&result, call, "predict", members, input, output);
     if (code == CLI_OK) {
         bool beside = output == STDOUT_FILENO; /* the rows are the result */
         if (!beside || !call->globals.quiet) {
@@ -162,11 +156,6 @@ static int predict(cli_call *call, const char *members, int input, int output) {
         }
     }
     free(result);
-    free(arguments);
-    if (input != given) {
-        cli_close(input);
-    }
-    cli_session_close(&session);
     return code;
 }
 

@@ -161,7 +161,8 @@ int cli_session_open(cli_session *session, const cli_call *call, edgeops_node_mo
     return code == CLI_OK ? finish_open(session, mode) : code;
 }
 
-int cli_session_open_with(cli_session *session, const cli_call *call, int *input) {
+/* Where *input has to be read first, it becomes a file, to be closed beside the one given. */
+static int open_with(cli_session *session, const cli_call *call, int *input) {
     int code = prepare(session, call, EDGEOPS_LOG_ERROR);
     if (code != CLI_OK || !cli_is_pipe(*input)) {
         return code == CLI_OK ? finish_open(session, EDGEOPS_NODE_AUTO) : code;
@@ -376,17 +377,29 @@ int cli_session_call_until(char **result, cli_session *session, const char *oper
     return call_node(result, session, operation, arguments, -1, output, on_event, user_data, true);
 }
 
-int cli_operation(cli_call *call, const char *operation, const char *members, int input,
-                  int output) {
+int cli_session_run(char **result, const cli_call *call, const char *operation, const char *members,
+                    int input, int output) {
     cli_session session;
     int given = input;
-    int code = cli_session_open_with(&session, call, &input);
+    *result = NULL;
+    int code = open_with(&session, call, &input);
     if (code != CLI_OK) {
         return code;
     }
-    char *arguments = cli_format("{%s}", members), *result = NULL;
-    code = cli_session_call(&result, &session, operation, arguments, input, output, NULL, NULL);
+    char *arguments = cli_format("{%s}", members);
+    code = cli_session_call(result, &session, operation, arguments, input, output, NULL, NULL);
     free(arguments);
+    if (input != given) {
+        cli_close(input);
+    }
+    cli_session_close(&session);
+    return code;
+}
+
+int cli_operation(cli_call *call, const char *operation, const char *members, int input,
+                  int output) {
+    char *result = NULL;
+    int code = cli_session_run(&result, call, operation, members, input, output);
     if (code == CLI_OK && output != STDOUT_FILENO) {
         cli_show(stdout, call, operation, result);
     } else if (code == CLI_OK && !call->globals.quiet) {
@@ -394,9 +407,5 @@ int cli_operation(cli_call *call, const char *operation, const char *members, in
         cli_show(stderr, call, operation, result);
     }
     free(result);
-    if (input != given) {
-        cli_close(input);
-    }
-    cli_session_close(&session);
     return code;
 }
