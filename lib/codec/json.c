@@ -323,6 +323,15 @@ void eop_json_append_string(eop_json *array, const char *value) {
     eop_json_append(array, eop_json_new_string(value));
 }
 
+void eop_json_append_format(eop_json *array, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    char *text = eop_vformat(format, args);
+    va_end(args);
+    eop_json_append(array, text != NULL ? eop_json_new_string(text) : NULL);
+    eop_free(text);
+}
+
 void eop_json_remove(eop_json *object, const char *key) {
     if (kind_of(object) == cJSON_Object) {
         cJSON_DeleteItemFromObjectCaseSensitive(object, key);

@@ -78,6 +78,7 @@ void eop_json_set(eop_json *object, const char *key,
                   eop_json *value);                     /**< value taken, also on failure */
 void eop_json_append(eop_json *array, eop_json *value); /**< taken */
 void eop_json_append_string(eop_json *array, const char *value);
+void eop_json_append_format(eop_json *array, const char *format, ...) EOP_PRINTF(2, 3);
 void eop_json_remove(eop_json *object, const char *key);
 eop_json *eop_json_copy(const eop_json *json);
 

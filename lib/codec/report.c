@@ -375,11 +375,7 @@ static eop_json *sentences(const tallies *t) {
         eop_json_append_string(array, t->items[i].text);
     }
     if (t->beyond > 0) {
-        eop_json *more = NULL;
-        char *text = eop_format("and %llu more", (unsigned long long)t->beyond);
-        more = text != NULL ? eop_json_new_string(text) : NULL;
-        eop_json_append(array, more);
-        eop_free(text);
+        eop_json_append_format(array, "and %llu more", (unsigned long long)t->beyond);
     }
     return array;
 }

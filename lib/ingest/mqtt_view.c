@@ -149,17 +149,6 @@ void eop_mqtt_view_message(eop_mqtt_view *view, const char *topic, edgeops_durat
 
 /* -- what is said of it; under the mutex -- */
 
-static void EOP_PRINTF(2, 3) warn(eop_json *warnings, const char *format, ...) {
-    va_list args;
-    va_start(args, format);
-    char *text = eop_vformat(format, args);
-    va_end(args);
-    if (text != NULL) {
-        eop_json_append_string(warnings, text);
-    }
-    eop_free(text);
-}
-
 typedef struct grants {
     size_t refused;
     size_t lower;
@@ -197,7 +186,7 @@ static void warn_grants(const eop_mqtt_view *view, eop_json *warnings) {
         char why[EOP_MQTT_REASON_SIZE];
         char *names = name_filters(view, g.first_refused, g.refused);
         eop_mqtt_reason(why, sizeof(why), view->granted[g.first_refused].refused, NULL, 0);
-        warn(
+        eop_json_append_format(
             warnings,
             "the broker refuses the filter %s: %s; nothing comes from there, check its access list",
             names != NULL ? names : "", why);
@@ -206,11 +195,12 @@ static void warn_grants(const eop_mqtt_view *view, eop_json *warnings) {
     if (g.lower > 0) {
         const eop_mqtt_granted *f = &view->granted[g.first_lower];
         char *names = name_filters(view, g.first_lower, g.lower);
-        warn(warnings,
-             "the broker grants QoS %u for %s, asked for was %u: %s; have the broker allow it, or "
-             "ask for %u if that will do",
-             f->granted, names != NULL ? names : "", f->asked,
-             f->granted == 0 ? "messages may be lost" : "messages may come twice", f->granted);
+        eop_json_append_format(
+            warnings,
+            "the broker grants QoS %u for %s, asked for was %u: %s; have the broker allow it, or "
+            "ask for %u if that will do",
+            f->granted, names != NULL ? names : "", f->asked,
+            f->granted == 0 ? "messages may be lost" : "messages may come twice", f->granted);
         eop_free(names);
     }
 }
@@ -220,7 +210,7 @@ static void warn_session(const eop_mqtt_view *view, eop_json *warnings) {
     if (view->lost_sessions > 0) {
         char at[40];
         eop_format_time(at, view->lost_at);
-        warn(
+        eop_json_append_format(
             warnings,
             "the broker lost the session of client id '%s', %" PRIu64
             " time%s so far, last at %s: what was sent while this source was away is lost; let the "
@@ -236,21 +226,23 @@ static void warn_session(const eop_mqtt_view *view, eop_json *warnings) {
         }
         eop_format_duration(given,
                             (edgeops_duration)view->announced.session_expiry_s * EDGEOPS_SECOND);
-        warn(warnings,
-             "the broker keeps the session for %s only, asked for was %s: what is sent while this "
-             "source is away for longer is lost; raise the broker's limit",
-             given, asked);
+        eop_json_append_format(
+            warnings,
+            "the broker keeps the session for %s only, asked for was %s: what is sent while this "
+            "source is away for longer is lost; raise the broker's limit",
+            given, asked);
     }
 }
 
 static void warn_shared(const eop_mqtt_view *view, eop_json *warnings) {
     for (size_t i = 0; view->up && i < view->config->topic_count; i++) {
         if (is_shared311(view->config, i) && !view->came[i] && view->granted[i].refused == 0) {
-            warn(warnings,
-                 "no message came through '%s' so far: a broker without shared subscriptions takes "
-                 "it for a plain topic in MQTT 3.1.1, and does not say so; try version 5, or the "
-                 "filter without $share",
-                 view->config->topics[i].filter);
+            eop_json_append_format(
+                warnings,
+                "no message came through '%s' so far: a broker without shared subscriptions takes "
+                "it for a plain topic in MQTT 3.1.1, and does not say so; try version 5, or the "
+                "filter without $share",
+                view->config->topics[i].filter);
         }
     }
 }
@@ -263,9 +255,10 @@ static void warn_silence(const eop_mqtt_view *view, eop_json *warnings, edgeops_
     if (view->messages == 0 && now - view->up_at >= SILENT_FIRST) {
         char *names = name_filters(view, 0, view->config->topic_count);
         eop_format_duration(text, (now - view->up_at) / EDGEOPS_SECOND * EDGEOPS_SECOND);
-        warn(warnings,
-             "connected for %s, and no message came: see whether anything is published to %s", text,
-             names != NULL ? names : "");
+        eop_json_append_format(
+            warnings,
+            "connected for %s, and no message came: see whether anything is published to %s", text,
+            names != NULL ? names : "");
         eop_free(names);
     }
     if (view->messages > 1) {
@@ -274,9 +267,10 @@ static void warn_silence(const eop_mqtt_view *view, eop_json *warnings, edgeops_
             (view->last_at - view->first_at) / (edgeops_duration)(view->messages - 1);
         if (now - begin >= SILENT_LATER && (now - begin) / SILENT_TIMES >= usual) {
             eop_format_duration(text, (now - begin) / EDGEOPS_SECOND * EDGEOPS_SECOND);
-            warn(warnings,
-                 "no message for %s, though the link is up: see whether the publishers still send",
-                 text);
+            eop_json_append_format(
+                warnings,
+                "no message for %s, though the link is up: see whether the publishers still send",
+                text);
         }
     }
 }
@@ -290,15 +284,17 @@ static eop_json *make_warnings(const eop_mqtt_view *view, edgeops_duration now) 
     if (view->taken_at != 0 && now - view->taken_at < TAKEN_SAID) {
         const char *id = id_of(view->config);
         if (view->taken_sure) {
-            warn(warnings,
-                 "another client uses the client id '%s' and took the connection: give each its "
-                 "own (client_id)",
-                 id);
+            eop_json_append_format(
+                warnings,
+                "another client uses the client id '%s' and took the connection: give each its "
+                "own (client_id)",
+                id);
         } else {
-            warn(warnings,
-                 "the connection breaks again and again soon after it was made: most often "
-                 "another client uses the client id '%s'; give each its own (client_id)",
-                 id);
+            eop_json_append_format(
+                warnings,
+                "the connection breaks again and again soon after it was made: most often "
+                "another client uses the client id '%s'; give each its own (client_id)",
+                id);
         }
     }
     warn_shared(view, warnings);

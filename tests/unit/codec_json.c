@@ -208,6 +208,7 @@ Test(codec_json, builder_prints_what_was_set) {
     eop_json_set_bool(json, "yes", true);
     eop_json_set_time(json, "t", 1500000000);
     eop_json_append_string(list, "a");
+    eop_json_append_format(list, "%s of %d", "\"b\"", 2);
     eop_json_append(list, eop_json_copy(json));
     eop_json_remove(json, "yes");
     eop_json_set(json, "list", list);
@@ -216,7 +217,8 @@ Test(codec_json, builder_prints_what_was_set) {
                      "{\"text\":\"q\\\"\\\\\\n\\u0001\x7f\xc3\xa9\xef\xbf\xbd\",\"none\":null,"
                      "\"nan\":null,\"third\":0.1,\"huge\":9007199254740994.0,"
                      "\"n\":\"-9223372036854775808\",\"t\":\"1970-01-01T00:00:01.500Z\","
-                     "\"list\":[\"a\",{\"text\":\"q\\\"\\\\\\n\\u0001\x7f\xc3\xa9\xef\xbf\xbd\","
+                     "\"list\":[\"a\",\"\\\"b\\\" of "
+                     "2\",{\"text\":\"q\\\"\\\\\\n\\u0001\x7f\xc3\xa9\xef\xbf\xbd\","
                      "\"none\":null,\"nan\":null,\"third\":0.1,\"huge\":9007199254740994.0,"
                      "\"n\":\"-9223372036854775808\",\"yes\":true,"
                      "\"t\":\"1970-01-01T00:00:01.500Z\"}]}");

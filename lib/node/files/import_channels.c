@@ -46,14 +46,11 @@ static const eop_table_column *given_column(const eop_import *w, const char *nam
 
 static void warn_of_unit(eop_import *w, const char *asset, const edgeops_channel_info *stored,
                          const char *unit) {
-    char *text =
-        eop_format("channel '%s' of '%s' is in '%s', the input says '%s': the unit stays as "
-                   "it is; see that the values fit it",
-                   stored->name, asset, stored->unit, unit);
-    if (text != NULL) {
-        eop_json_append_string(w->warnings, text);
-    }
-    eop_free(text);
+    eop_json_append_format(
+        w->warnings,
+        "channel '%s' of '%s' is in '%s', the input says '%s': the unit stays as "
+        "it is; see that the values fit it",
+        stored->name, asset, stored->unit, unit);
 }
 
 /* A unit that was given is set; one that was found is, where there is none. */

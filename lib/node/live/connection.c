@@ -88,19 +88,16 @@ void eop_connection_tick(eop_connection *c, edgeops_source *source) {
 
 /* As the driver says it of sessions that were lost in its own life. */
 static void add_lost(eop_json *json, eop_json *warnings) {
-    char *text =
-        eop_format("the broker had no session of client id '%s' any more when the node came back: "
-                   "what was sent while it was away is lost; let the broker keep sessions on disk, "
-                   "and long enough",
-                   eop_json_string(json, "client_id", ""));
+    eop_json_append_format(
+        warnings,
+        "the broker had no session of client id '%s' any more when the node came back: "
+        "what was sent while it was away is lost; let the broker keep sessions on disk, "
+        "and long enough",
+        eop_json_string(json, "client_id", ""));
     if (eop_json_integer(json, "connections", 0) == 1 && eop_json_get(json, "session") != NULL) {
         eop_json_set_string(json, "session", "lost");
     }
     eop_json_set_integer(json, "lost_sessions", eop_json_integer(json, "lost_sessions", 0) + 1);
-    if (text != NULL) {
-        eop_json_append_string(warnings, text);
-    }
-    eop_free(text);
 }
 
 void eop_connection_get(eop_json **out, eop_json **warnings, eop_connection *c,

@@ -11,17 +11,6 @@
 
 #define VALUE_BYTES 60
 
-static void EOP_PRINTF(2, 3) warn(eop_json *warnings, const char *format, ...) {
-    va_list args;
-    va_start(args, format);
-    char *text = eop_vformat(format, args);
-    va_end(args);
-    if (text != NULL) {
-        eop_json_append_string(warnings, text);
-    }
-    eop_free(text);
-}
-
 char *eop_tell_clock(edgeops_time now) {
     char text[40];
     if (!eop_clock_unset(now)) {
@@ -37,11 +26,12 @@ char *eop_tell_clock(edgeops_time now) {
 
 static void warn_assets(eop_json *warnings, const eop_told *t) {
     if (t->made >= t->max_assets) {
-        warn(warnings,
-             "made %" PRIu64 " assets, max_assets is %" PRIu64
-             ": a message for another one becomes a dead letter; remove those that should not be "
-             "there ('asset ls', 'asset rm'), or allow more with 'source set %s --max-assets N'",
-             t->made, t->max_assets, t->name);
+        eop_json_append_format(
+            warnings,
+            "made %" PRIu64 " assets, max_assets is %" PRIu64
+            ": a message for another one becomes a dead letter; remove those that should not be "
+            "there ('asset ls', 'asset rm'), or allow more with 'source set %s --max-assets N'",
+            t->made, t->max_assets, t->name);
     }
 }
 
@@ -58,7 +48,7 @@ static void warn_times(eop_json *warnings, const eop_told *t) {
     }
     eop_free(clock);
     if (s->unset_clock > 0) {
-        warn(
+        eop_json_append_format(
             warnings,
             "%" PRIu64 " samples are stored under a clock that was not set (before the year 2000, "
             "or when this node's clock was not): set the clock of who sends them, or of this node; "
@@ -66,31 +56,34 @@ static void warn_times(eop_json *warnings, const eop_told *t) {
             s->unset_clock);
     }
     if (t->ahead > 0) {
-        warn(warnings,
-             "%" PRIu64
-             " samples are far ahead of this node's clock: the clock of who sends them is "
-             "wrong, or this node's; set it. They are stored under the time that they say",
-             t->ahead);
+        eop_json_append_format(
+            warnings,
+            "%" PRIu64
+            " samples are far ahead of this node's clock: the clock of who sends them is "
+            "wrong, or this node's; set it. They are stored under the time that they say",
+            t->ahead);
     }
     if (s->untimed > 0 && s->untimed < s->samples && !chose_arrival(t->config)) {
-        warn(warnings,
-             "%" PRIu64 " of %" PRIu64 " samples had no time of their own and are stored under the "
-             "time of arrival: have all messages sent with one; with --time MEMBER those that have "
-             "none become dead letters",
-             s->untimed, s->samples);
+        eop_json_append_format(
+            warnings,
+            "%" PRIu64 " of %" PRIu64 " samples had no time of their own and are stored under the "
+            "time of arrival: have all messages sent with one; with --time MEMBER those that have "
+            "none become dead letters",
+            s->untimed, s->samples);
     }
 }
 
 static void warn_lost(eop_json *warnings, const eop_told *t) {
     const edgeops_source_stats *s = t->stats;
     if (s->lost > 0) {
-        warn(warnings,
-             "%" PRIu64 " messages came while there was no room on disk nor in memory, and are "
-             "lost; make room",
-             s->lost);
+        eop_json_append_format(
+            warnings,
+            "%" PRIu64 " messages came while there was no room on disk nor in memory, and are "
+            "lost; make room",
+            s->lost);
     }
     if (s->conflicts > 0) {
-        warn(
+        eop_json_append_format(
             warnings,
             "%" PRIu64 " samples contradict stored ones (same asset, time and seq, other values) "
             "and were left out; their messages are dead letters. First: %s. Where several messages "
@@ -99,26 +92,28 @@ static void warn_lost(eop_json *warnings, const eop_told *t) {
             s->conflicts, t->conflict != NULL ? t->conflict : "see the dead letters");
     }
     if (t->declared != NULL) {
-        warn(warnings,
-             "a channel of this source's configuration is another one in the store: %s; change "
-             "\"channels\" (a source that is added anew), or give the samples another asset",
-             t->declared);
+        eop_json_append_format(
+            warnings,
+            "a channel of this source's configuration is another one in the store: %s; change "
+            "\"channels\" (a source that is added anew), or give the samples another asset",
+            t->declared);
     }
     if (s->unmatched > 0) {
-        warn(warnings,
-             "%" PRIu64
-             " messages came that no topic filter of this source asks for, and were left "
-             "out (see the dead letters): the broker keeps a subscription of another source or "
-             "program under this client id; end it there, or give this source a client id of its "
-             "own",
-             s->unmatched);
+        eop_json_append_format(
+            warnings,
+            "%" PRIu64 " messages came that no topic filter of this source asks for, and were left "
+            "out (see the dead letters): the broker keeps a subscription of another source or "
+            "program under this client id; end it there, or give this source a client id of its "
+            "own",
+            s->unmatched);
     }
     if (s->expired > 0) {
-        warn(warnings,
-             "%" PRIu64
-             " samples are not newer than what retention dropped of their asset, and were "
-             "left out: see 'retention ls', and the clock of who sends them",
-             s->expired);
+        eop_json_append_format(
+            warnings,
+            "%" PRIu64
+            " samples are not newer than what retention dropped of their asset, and were "
+            "left out: see 'retention ls', and the clock of who sends them",
+            s->expired);
     }
 }
 

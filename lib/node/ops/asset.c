@@ -198,25 +198,25 @@ static edgeops_status look_at_deployments(work *w) {
     const edgeops_node *node = w->call->node;
     for (size_t i = 0; i < node->deployment_count; i++) {
         const eop_deployment *d = node->deployments[i];
-        char *text = NULL;
-        if (strcmp(d->output, o->asset) == 0) {
-            text =
-                eop_format("deployment '%s' writes asset '%s'; remove it first", d->name, o->asset);
-            eop_json_append_string(w->in_the_way, text);
+        bool told = strcmp(d->output, o->asset) == 0;
+        if (told) {
+            eop_json_append_format(w->in_the_way,
+                                   "deployment '%s' writes asset '%s'; remove it first", d->name,
+                                   o->asset);
         }
         const edgeops_manifest *m =
             d->model != NULL && strcmp(eop_json_string(d->record, "asset", ""), o->asset) == 0
                 ? edgeops_model_info_of(d->model)->manifest
                 : NULL;
-        for (size_t k = 0; m != NULL && text == NULL && k < m->input_count; k++) {
+        for (size_t k = 0; m != NULL && !told && k < m->input_count; k++) {
             if (strcmp(m->inputs[k].name, o->channel) == 0 &&
                 !eop_type_widens(o->type, m->inputs[k].type)) {
-                text = eop_format("deployment '%s' takes channel '%s' as %s; stop it first",
-                                  d->name, o->channel, eop_type_name(m->inputs[k].type));
-                eop_json_append_string(w->in_the_way, text);
+                told = true;
+                eop_json_append_format(w->in_the_way,
+                                       "deployment '%s' takes channel '%s' as %s; stop it first",
+                                       d->name, o->channel, eop_type_name(m->inputs[k].type));
             }
         }
-        eop_free(text);
     }
     const eop_json *first = eop_json_first(w->in_the_way);
     return first == NULL || o->dry_run != 0
@@ -241,15 +241,12 @@ static edgeops_status try_type(work *w) {
     if (status == EDGEOPS_OK) {
         w->sum = look.sum;
         if (look.datasets != NULL) {
-            char *text = eop_format("these datasets hold the channel: %s", look.datasets);
-            eop_json_append_string(w->in_the_way, text);
-            eop_free(text);
+            eop_json_append_format(w->in_the_way, "these datasets hold the channel: %s",
+                                   look.datasets);
         }
         if (look.misfit != NULL) {
-            char *text = eop_format("%s; %llu values do not fit in all", look.misfit,
-                                    (unsigned long long)look.misfits);
-            eop_json_append_string(w->in_the_way, text);
-            eop_free(text);
+            eop_json_append_format(w->in_the_way, "%s; %llu values do not fit in all", look.misfit,
+                                   (unsigned long long)look.misfits);
         }
     }
     eop_retype_look_dispose(&look);

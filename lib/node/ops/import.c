@@ -139,13 +139,10 @@ static void put_report(eop_json *result, eop_import *w) {
     }
     eop_import_tell_conflicts(w);
     if (w->label_count > 0) {
-        char *text = eop_format("%zu labels are of assets without a sample, such as '%s', and are "
-                                "left out",
-                                w->label_count, w->labels[0].asset);
-        if (text != NULL) {
-            eop_json_append_string(w->warnings, text);
-        }
-        eop_free(text);
+        eop_json_append_format(w->warnings,
+                               "%zu labels are of assets without a sample, such as '%s', and are "
+                               "left out",
+                               w->label_count, w->labels[0].asset);
     }
     for (const eop_json *t = eop_json_first(w->warnings); t != NULL; t = eop_json_next(t)) {
         eop_json_append_string(warnings, eop_json_text(t));
