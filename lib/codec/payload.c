@@ -94,6 +94,7 @@ static void begin_message(eop_payload *p, const char *data, size_t size) {
     p->text_used = 0;
     p->rated = false;
     p->untimed = 0;
+    p->numbered = 0;
     p->name_at = 0;
     p->has_lists = false;
     eop_buf_clear(&p->arrays);

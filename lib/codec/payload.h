@@ -30,7 +30,9 @@
  *                          it. Default: "refuse" where "time" is given, else the time of arrival
  *                          where there is none, and what is not a time is refused
  *   "seq": "seq",          member with the sequence number, an integer; absent: 0 (the index within
- *                          an array whose samples have no time either)
+ *                          an array whose samples have no time either; in one whose samples all
+ *                          have a time those of one asset and time count up, from where one has a
+ *                          channel of another again)
  *   "values": "",          member that holds the values; "": the object itself
  *   "list": {"name": "id", "value": "val", "time": "ts", "quality": "qc"},  see below
  *   "channels": {"name": {"type": "float64", "unit": "um", "from": "other.member",

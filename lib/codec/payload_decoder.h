@@ -80,7 +80,8 @@ struct eop_payload {
     char *text;     /* unescaped strings; as big as the message, so that it never moves */
     size_t text_capacity;
     size_t text_used;
-    size_t untimed; /* samples that got the time of arrival */
+    size_t untimed;  /* samples that got the time of arrival */
+    size_t numbered; /* samples that have a sequence number of their own */
 
     /* The message under way. */
     eop_reader reader;
@@ -161,6 +162,9 @@ edgeops_status eop_payload_untimed(eop_payload *p);
 /* An object is a sample, an array of objects many; the first token is not taken yet. When it meets
  * an object in a list it sets has_lists and stops. */
 edgeops_status eop_payload_walk(eop_payload *p);
+/** Gives the samples of an array, all with a time and none with a number of its own, those numbers
+ * that part what has a channel of one asset and time again. */
+edgeops_status eop_payload_count_again(eop_payload *p);
 /* payload_list.c: the same for a message of any shape. */
 edgeops_status eop_payload_read_lists(eop_payload *p);
 /* payload_value.c: the message is one value. */

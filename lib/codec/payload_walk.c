@@ -693,6 +693,7 @@ static edgeops_status take_sample(eop_payload *p, bool in_array) {
         p->samples[p->sample_count].asset = (const char *)(uintptr_t)p->name_at;
     }
     if (status == EDGEOPS_OK) {
+        p->numbered += state.numbered;
         if (in_array && !state.timed && !state.numbered) {
             p->samples[p->sample_count].seq =
                 (int64_t)p->sample_count; /* all arrived at one time */
@@ -711,9 +712,10 @@ static edgeops_status take_array(eop_payload *p) {
             status = take_sample(p, true);
             break;
         case EOP_TOKEN_ARRAY_END:
-            return p->sample_count > 0
-                       ? EDGEOPS_OK
-                       : eop_payload_refuse(p, EDGEOPS_E_INVALID, "an array without samples");
+            if (p->sample_count == 0) {
+                return eop_payload_refuse(p, EDGEOPS_E_INVALID, "an array without samples");
+            }
+            return p->untimed + p->numbered == 0 ? eop_payload_count_again(p) : EDGEOPS_OK;
         case EOP_TOKEN_ERROR:
             return eop_payload_refuse_json(p);
         default:

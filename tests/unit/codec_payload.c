@@ -47,6 +47,30 @@ Test(codec_payload, an_array_is_many_samples) {
     gives(NULL, "[{\"x\":1},{}]", "byte 9: the sample has no values");
 }
 
+/* A channel that comes again at one time is another row; what completes a row keeps its number. */
+Test(codec_payload, an_array_with_times_that_come_again_counts_up) {
+    static const char at[] = "t {\"time\":\"1970-01-01T00:00:01Z\",";
+    char wanted[600];
+    snprintf(wanted, sizeof wanted,
+             "%s\"x\":1}\n%s\"y\":5}\n%s\"seq\":1,\"x\":2}\n"
+             "t {\"time\":\"1970-01-01T00:00:02Z\",\"x\":9}\n%s\"seq\":1,\"y\":6}\n"
+             "%s\"seq\":2,\"x\":2,\"y\":7}",
+             at, at, at, at, at);
+    gives(NULL,
+          "[{\"time\":1,\"x\":1},{\"time\":1,\"y\":5},{\"time\":1,\"x\":2},{\"time\":2,\"x\":9},"
+          "{\"time\":1,\"y\":6},{\"time\":1,\"x\":2,\"y\":7}]",
+          wanted);
+    snprintf(wanted, sizeof wanted, "%s\"x\":1}\n%s\"seq\":4,\"x\":2}\n%s\"x\":3}", at, at, at);
+    gives(NULL, "[{\"time\":1,\"x\":1},{\"time\":1,\"seq\":4,\"x\":2},{\"time\":1,\"x\":3}]",
+          wanted);
+    gives("{\"asset\":\"{id}\"}",
+          "[{\"id\":\"a\",\"time\":1,\"x\":1},{\"id\":\"b\",\"time\":1,\"x\":2},"
+          "{\"id\":\"a\",\"time\":1,\"x\":3}]",
+          "a {\"time\":\"1970-01-01T00:00:01Z\",\"x\":1}\n"
+          "b {\"time\":\"1970-01-01T00:00:01Z\",\"x\":2}\n"
+          "a {\"time\":\"1970-01-01T00:00:01Z\",\"seq\":1,\"x\":3}");
+}
+
 Test(codec_payload, nested_members_get_dotted_names) {
     gives(
         NULL, "{\"time\":1,\"a\":{\"b\":{\"c\":1},\"d\":[2,[3],{\"e\":4}]},\"f\":[],\"g\":{}}",
@@ -507,6 +531,7 @@ Test(codec_payload, every_failed_allocation_is_an_error) {
 }
 
 Test(codec_payload, every_failed_allocation_is_an_error_where_a_member_names_the_asset) {
+    each_allocation_fails(NULL, "[{\"time\":1,\"x\":1},{\"time\":1,\"x\":2}]", 2);
     each_allocation_fails("{\"asset\":\"{b}\",\"null\":[\"q\"],\"time_zone\":\"+01:00\"}",
                           "[{\"a\":1,\"b\":\"x\\u0041\"}]", 1);
 }
