@@ -530,8 +530,12 @@ Test(codec_payload, every_failed_allocation_is_an_error) {
                           "[{\"a\":1,\"b\":\"x\\n\"},{\"c\":{\"d\":[1,2]}}]", 2);
 }
 
+Test(codec_payload, every_failed_allocation_is_an_error_where_times_come_again) {
+    each_allocation_fails("{\"channels\":{\"x\":{}}}",
+                          "[{\"time\":1,\"x\":1},{\"time\":1,\"x\":2,\"s\":\"a\\n\"}]", 2);
+}
+
 Test(codec_payload, every_failed_allocation_is_an_error_where_a_member_names_the_asset) {
-    each_allocation_fails(NULL, "[{\"time\":1,\"x\":1},{\"time\":1,\"x\":2}]", 2);
     each_allocation_fails("{\"asset\":\"{b}\",\"null\":[\"q\"],\"time_zone\":\"+01:00\"}",
                           "[{\"a\":1,\"b\":\"x\\u0041\"}]", 1);
 }
