@@ -267,6 +267,7 @@ static edgeops_status take_topics(eop_mqtt_config *config, const eop_json *json)
     static const char *const names[] = {"topics", "labels/topics"};
     int qos = (int)eop_json_integer(json, "qos", 1);
     size_t count = eop_json_size(lists[0]) + eop_json_size(lists[1]);
+    config->data_topic_count = eop_json_size(lists[0]);
     if (count == 0) {
         return eop_fail(EDGEOPS_E_INVALID, "mqtt",
                         "topics is missing: name the filters to subscribe to");

@@ -47,6 +47,7 @@ typedef struct eop_mqtt_config {
     uint32_t max_packet;  /**< what MQTT 5 announces, 0: nothing */
     eop_mqtt_topic *topics;
     size_t topic_count;
+    size_t data_topic_count; /**< the others are those of labels */
 } eop_mqtt_config;
 
 /** Reads and checks a configuration. No I/O.

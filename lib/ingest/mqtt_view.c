@@ -247,6 +247,47 @@ static void warn_shared(const eop_mqtt_view *view, eop_json *warnings) {
     }
 }
 
+/* A topic that both have. Those with $share and the like go by rules of their own. */
+static bool overlap(const char *a, const char *b) {
+    if (*a == '$' || *b == '$' || strcmp(a, b) == 0) {
+        return false; /* the second of the same replaces the first */
+    }
+    for (;;) {
+        size_t n = strcspn(a, "/");
+        size_t m = strcspn(b, "/");
+        if (*a == '#' || *b == '#') {
+            return true;
+        }
+        if (*a != '+' && *b != '+' && (n != m || memcmp(a, b, n) != 0)) {
+            return false;
+        }
+        a += n;
+        b += m;
+        if (*a == '\0' || *b == '\0') {
+            return *a == *b || strcmp(a, "/#") == 0 || strcmp(b, "/#") == 0;
+        }
+        a++;
+        b++;
+    }
+}
+
+/* Labels that come again change nothing. */
+static void warn_overlap(const eop_mqtt_view *view, eop_json *warnings) {
+    const eop_mqtt_config *config = view->config;
+    for (size_t i = 1; view->up && i < config->data_topic_count; i++) {
+        for (size_t k = 0; k < i; k++) {
+            if (overlap(config->topics[k].filter, config->topics[i].filter)) {
+                eop_json_append_format(
+                    warnings,
+                    "the filters '%s' and '%s' overlap: a broker may send a message once for each, "
+                    "and one without a time of its own is then stored twice; leave one out",
+                    config->topics[k].filter, config->topics[i].filter);
+                return;
+            }
+        }
+    }
+}
+
 static void warn_silence(const eop_mqtt_view *view, eop_json *warnings, edgeops_duration now) {
     char text[32];
     if (!view->up) {
@@ -298,6 +339,7 @@ static eop_json *make_warnings(const eop_mqtt_view *view, edgeops_duration now) 
         }
     }
     warn_shared(view, warnings);
+    warn_overlap(view, warnings);
     warn_silence(view, warnings, now);
     return warnings;
 }

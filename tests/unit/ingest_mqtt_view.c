@@ -24,7 +24,8 @@ static void setup(void) {
                                .keep_alive_s = 20,
                                .max_payload = 1000,
                                .topics = topics,
-                               .topic_count = 2};
+                               .topic_count = 2,
+                               .data_topic_count = 2};
     announced = (eop_mqtt_announced){.v5 = true, .keep_alive_s = 20, .session_expiry_s = 3600};
     granted[0] = (eop_mqtt_granted){.filter = "a/#", .asked = 1, .granted = 1};
     granted[1] = (eop_mqtt_granted){.filter = "b", .asked = 2, .granted = 2};
@@ -83,6 +84,42 @@ Test(ingest_mqtt_view, a_guarantee_follows_the_lowest_grant_and_the_session) {
     up(true);
     expect_text("guarantee", "each message at least once, if this source is not away for over 1h; "
                              "nothing from 1 filter that the broker refuses");
+}
+
+Test(ingest_mqtt_view, filters_that_overlap_are_said) {
+    static const struct {
+        const char *a;
+        const char *b;
+        bool overlap;
+    } cases[] = {
+        {"a/#", "b", false},        {"a/#", "a", true},         {"a/#", "a/b/c", true},
+        {"+/b", "a/+", true},       {"+/b", "a/c", false},      {"a/+", "a/+/c", false},
+        {"#", "x", true},           {"a/b", "a/b", false},      {"a/+", "a/b", true},
+        {"a/b/#", "a/b", true},     {"a/b", "a/bc", false},     {"+", "a/#", true},
+        {"$share/g/a", "a", false}, {"a/+/c/#", "+/b/#", true}, {"a/", "a", false},
+    };
+    for (size_t i = 0; i < EOP_COUNT(cases); i++) {
+        eop_mqtt_topic pair[] = {{(char *)(uintptr_t)cases[i].a, 1},
+                                 {(char *)(uintptr_t)cases[i].b, 1}};
+        config.topics = pair;
+        for (int turn = 0; turn < 2; turn++) {
+            up(i + (size_t)turn > 0);
+            eop_json *json = eop_mqtt_view_json(view, now);
+            const char *text = eop_json_text(eop_json_first(eop_json_get(json, "warnings")));
+            bool said = text != NULL && strstr(text, "overlap: a broker may send") != NULL;
+            cr_expect_eq(said, cases[i].overlap, "%s %s: %s", cases[i].a, cases[i].b,
+                         text != NULL ? text : "-");
+            eop_json_free(json);
+            eop_mqtt_topic first = pair[0];
+            pair[0] = pair[1];
+            pair[1] = first;
+        }
+    }
+    /* Those of labels come after those of data. */
+    eop_mqtt_topic pair[] = {{(char *)(uintptr_t) "a/#", 1}, {(char *)(uintptr_t) "a/l", 1}};
+    config.topics = pair;
+    config.data_topic_count = 1;
+    expect_warning(0, "");
 }
 
 Test(ingest_mqtt_view, nothing_of_a_dead_connection_is_shown) {
