@@ -253,10 +253,6 @@ void eop_report_bad(eop_report *report, uint64_t line, const char *column, const
                   .text = text != NULL ? shown(text, size) : NULL};
 }
 
-uint64_t eop_report_bad_count(const eop_report *report) {
-    return report->bad;
-}
-
 EOP_PRINTF(2, 0)
 static void add_sentence(tallies *t, const char *format, va_list args) {
     char *text = eop_vformat(format, args);

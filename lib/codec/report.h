@@ -32,7 +32,6 @@ void eop_report_clocks(eop_report *report);
 /** A row that was left out. column, text: NULL where it is not one field's. */
 void eop_report_bad(eop_report *report, uint64_t line, const char *column, const char *reason,
                     const char *text, size_t size);
-uint64_t eop_report_bad_count(const eop_report *report);
 /** A sentence with what to do; each only once. At most 32 are kept, then "and N more". */
 EOP_PRINTF(2, 3)
 void eop_report_warn(eop_report *report, const char *format, ...);

@@ -86,7 +86,6 @@ Test(codec_report, bad_rows_are_counted_by_reason_and_the_first_hundred_shown) {
         eop_report_bad(report, (uint64_t)i + 2, "temp", i < 120 ? "not a time" : "too few fields",
                        line, strlen(line));
     }
-    cr_expect_eq(eop_report_bad_count(report), 150);
     json = eop_report_json(report);
     cr_expect_eq(eop_json_integer(json, "skipped", 0), 150);
     cr_expect_eq(eop_json_size(eop_json_get(json, "bad_rows")), EOP_REPORT_ROWS);
