@@ -8,7 +8,7 @@
 
 #include "codec/json_reader.h"
 #include "codec_corpus.h"
-#include "edgeops/context.h"
+#include "failing_memory.h"
 
 static bool reads(const char *text, size_t size) {
     eop_reader reader;
@@ -358,29 +358,9 @@ Test(codec_json, int64_is_exact_or_refused) {
     }
 }
 
-/* Fails the Nth allocation; the rest is malloc. */
-static long fail_at;
-static long allocations;
-
-static void *test_alloc(void *user_data, size_t size) {
-    (void)user_data;
-    return ++allocations == fail_at ? NULL : malloc(size);
-}
-
-static void *test_realloc(void *user_data, void *memory, size_t size) {
-    (void)user_data;
-    return ++allocations == fail_at ? NULL : realloc(memory, size);
-}
-
-static void test_free(void *user_data, void *memory) {
-    (void)user_data;
-    free(memory);
-}
-
 Test(codec_json, every_failed_allocation_is_an_error) {
-    edgeops_allocator allocator = {test_alloc, test_realloc, test_free, NULL};
     const char *text = "{\"a\":[1,2,{\"b\":\"c\\n\"}],\"d\":{\"e\":null}}";
-    cr_assert_eq(edgeops_set_allocator(&allocator), EDGEOPS_OK);
+    take_failing_memory();
     for (fail_at = 1;; fail_at++) {
         eop_json *json = NULL;
         allocations = 0;

@@ -10,7 +10,7 @@
 #include "base/memory.h"
 #include "codec/message.h"
 #include "codec/payload.h"
-#include "edgeops/context.h"
+#include "failing_memory.h"
 
 #define ARRIVED ((edgeops_time)1000000005)
 
@@ -70,29 +70,9 @@ static inline void config_refused(const char *config, const char *wanted) {
     cr_expect_str_eq(edgeops_error_last()->message, wanted);
 }
 
-/* Fails the Nth allocation; the rest is malloc. */
-static long fail_at;
-static long allocations;
-
-static inline void *test_alloc(void *user_data, size_t size) {
-    (void)user_data;
-    return ++allocations == fail_at ? NULL : malloc(size);
-}
-
-static inline void *test_realloc(void *user_data, void *memory, size_t size) {
-    (void)user_data;
-    return ++allocations == fail_at ? NULL : realloc(memory, size);
-}
-
-static inline void test_free(void *user_data, void *memory) {
-    (void)user_data;
-    free(memory);
-}
-
 /* Each allocation fails in turn: an error, and the same decoder goes on afterwards. */
 static inline void each_allocation_fails(const char *config, const char *message, size_t wanted) {
-    edgeops_allocator allocator = {test_alloc, test_realloc, test_free, NULL};
-    cr_assert_eq(edgeops_set_allocator(&allocator), EDGEOPS_OK);
+    take_failing_memory();
     bool done = false;
     for (fail_at = 1; !done; fail_at++) {
         eop_payload *payload = NULL;

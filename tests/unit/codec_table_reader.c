@@ -8,7 +8,7 @@
 
 #include "base/memory.h"
 #include "codec/table_reader.h"
-#include "edgeops/context.h"
+#include "failing_memory.h"
 
 static int fd = -1;
 static eop_table_reader *samples;
@@ -255,25 +255,6 @@ Test(codec_table_reader, times_are_exact) {
     }
 }
 
-/* Fails the Nth allocation; the rest is malloc. */
-static long fail_at;
-static long allocations;
-
-static void *test_alloc(void *user_data, size_t size) {
-    (void)user_data;
-    return ++allocations == fail_at ? NULL : malloc(size);
-}
-
-static void *test_realloc(void *user_data, void *memory, size_t size) {
-    (void)user_data;
-    return ++allocations == fail_at ? NULL : realloc(memory, size);
-}
-
-static void test_free(void *user_data, void *memory) {
-    (void)user_data;
-    free(memory);
-}
-
 /* Reads all of it and makes the report. */
 static edgeops_status read_through(const eop_table_options *o) {
     eop_table_row row;
@@ -310,8 +291,7 @@ static void fails_cleanly(const char *text, const eop_table_options *o) {
 }
 
 Test(codec_table_reader, every_failed_allocation_is_an_error) {
-    edgeops_allocator allocator = {test_alloc, test_realloc, test_free, NULL};
-    cr_assert_eq(edgeops_set_allocator(&allocator), EDGEOPS_OK);
+    take_failing_memory();
     eop_table_options o = {.what = "t.csv", .asset = "{who}", .on_label = on_label};
     o.time_column = "Date";
     o.clock_column = "Time";

@@ -12,7 +12,7 @@
 
 #include "base/time.h"
 #include "codec/when.h"
-#include "edgeops/context.h"
+#include "failing_memory.h"
 
 typedef struct time_case {
     const char *text;
@@ -407,44 +407,15 @@ Test(codec_time, moments_that_people_give) {
 
 /* -- memory runs out -- */
 
-static long fail_at; /* 0: never */
-static long allocated;
-static long alive;
-
-static void *test_alloc(void *user_data, size_t size) {
-    (void)user_data;
-    if (++allocated == fail_at) {
-        return NULL;
-    }
-    alive++;
-    return malloc(size);
-}
-
-static void *test_realloc(void *user_data, void *memory, size_t size) {
-    (void)user_data;
-    if (++allocated == fail_at) {
-        return NULL;
-    }
-    alive += memory == NULL;
-    return realloc(memory, size);
-}
-
-static void test_free(void *user_data, void *memory) {
-    (void)user_data;
-    alive -= memory != NULL;
-    free(memory);
-}
-
 Test(codec_time, no_memory_is_an_error_and_loses_nothing) {
-    const edgeops_allocator allocator = {test_alloc, test_realloc, test_free, NULL};
     bool zones = access("/usr/share/zoneinfo/Europe/Vienna", R_OK) == 0;
     const eop_times_options options = {.format = "%d.%m.%Y %H:%M",
                                        .zone = zones ? "Europe/Vienna" : "+01:00"};
-    cr_assert_eq(edgeops_set_allocator(&allocator), EDGEOPS_OK);
+    take_failing_memory();
     edgeops_status status = EDGEOPS_E_NOMEM;
     for (fail_at = 1; status != EDGEOPS_OK; fail_at++) {
         eop_times *times = NULL;
-        allocated = 0;
+        allocations = 0;
         status = eop_times_new(&times, &options);
         cr_assert(status == EDGEOPS_OK || status == EDGEOPS_E_NOMEM, "%ld: %d", fail_at, status);
         cr_assert_eq(status == EDGEOPS_OK, times != NULL);

@@ -12,7 +12,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "codec/zip.h"
-#include "edgeops/context.h"
+#include "failing_memory.h"
 #include "zip_tools.h"
 
 static int file_of(const void *data, size_t size) {
@@ -447,28 +447,6 @@ Test(codec_zip, mutants_are_refused_or_read_the_same) {
 
 /* -- memory -- */
 
-static long allocations, fail_at, alive;
-
-static void *failing_alloc(void *data, size_t size) {
-    (void)data;
-    void *memory = ++allocations == fail_at ? NULL : malloc(size);
-    alive += memory != NULL;
-    return memory;
-}
-
-static void *failing_realloc(void *data, void *memory, size_t size) {
-    (void)data;
-    void *again = ++allocations == fail_at ? NULL : realloc(memory, size);
-    alive += memory == NULL && again != NULL;
-    return again;
-}
-
-static void failing_free(void *data, void *memory) {
-    (void)data;
-    alive -= memory != NULL;
-    free(memory);
-}
-
 static edgeops_status write_and_read(void) {
     eop_zip_writer writer = {0};
     eop_buf out = {0};
@@ -489,8 +467,7 @@ static edgeops_status write_and_read(void) {
 }
 
 Test(codec_zip, each_allocation_fails) {
-    edgeops_allocator allocator = {failing_alloc, failing_realloc, failing_free, NULL};
-    cr_assert_eq(edgeops_set_allocator(&allocator), EDGEOPS_OK);
+    take_failing_memory();
     for (fail_at = 1;; fail_at++) {
         allocations = 0;
         edgeops_status status = write_and_read();

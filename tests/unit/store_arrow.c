@@ -4,9 +4,8 @@
 #include "edgeops/arrow.h"
 
 #include <errno.h>
-#include <stdatomic.h>
 
-#include "edgeops/context.h"
+#include "failing_memory.h"
 #include "store_fixture.h"
 
 TestSuite(store_arrow, .init = make_home, .fini = remove_home);
@@ -349,37 +348,8 @@ Test(store_arrow, what_is_not_to_be_shared_is_refused) {
 
 /* -- memory -- */
 
-static size_t fail_at;
-static size_t allocations;
-static atomic_long held;
-
-static void *test_alloc(void *user_data, size_t size) {
-    (void)user_data;
-    if (++allocations == fail_at) {
-        return NULL;
-    }
-    held++;
-    return malloc(size);
-}
-
-static void *test_realloc(void *user_data, void *memory, size_t size) {
-    (void)user_data;
-    if (++allocations == fail_at) {
-        return NULL;
-    }
-    held += memory == NULL;
-    return realloc(memory, size);
-}
-
-static void test_free(void *user_data, void *memory) {
-    (void)user_data;
-    held -= memory != NULL;
-    free(memory);
-}
-
 Test(store_arrow, each_allocation_fails_and_nothing_leaks) {
-    edgeops_allocator allocator = {test_alloc, test_realloc, test_free, NULL};
-    CHECK_OK(edgeops_set_allocator(&allocator));
+    take_failing_memory();
     edgeops_store *store = open_store();
     edgeops_value values[ROWS];
     for (int i = 0; i < ROWS; i++) {
@@ -398,7 +368,7 @@ Test(store_arrow, each_allocation_fails_and_nothing_leaks) {
     struct ArrowArray array;
     struct ArrowArrayStream stream;
     edgeops_table *copy = NULL;
-    long before = held;
+    long before = alive;
     size_t failures = 0;
     for (fail_at = 1;; fail_at++) {
         allocations = 0;
@@ -414,7 +384,7 @@ Test(store_arrow, each_allocation_fails_and_nothing_leaks) {
         if (status == EDGEOPS_OK) {
             stream.release(&stream);
         }
-        cr_assert_eq(held, before, "allocation %zu", fail_at);
+        cr_assert_eq(alive, before, "allocation %ld", fail_at);
         if (status == EDGEOPS_OK) {
             break;
         }

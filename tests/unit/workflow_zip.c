@@ -4,7 +4,7 @@
 #include <criterion/new/assert.h>
 
 #include "codec/gzip.h"
-#include "edgeops/context.h"
+#include "failing_memory.h"
 #include "workflow/package.h"
 #include "workflow_tools.h"
 
@@ -212,28 +212,6 @@ Test(workflow_zip, other_packages_are_named) {
 
 /* -- memory -- */
 
-static long allocations, fail_at, alive;
-
-static void *failing_alloc(void *data, size_t size) {
-    (void)data;
-    void *memory = ++allocations == fail_at ? NULL : malloc(size);
-    alive += memory != NULL;
-    return memory;
-}
-
-static void *failing_realloc(void *data, void *memory, size_t size) {
-    (void)data;
-    void *again = ++allocations == fail_at ? NULL : realloc(memory, size);
-    alive += memory == NULL && again != NULL;
-    return again;
-}
-
-static void failing_free(void *data, void *memory) {
-    (void)data;
-    alive -= memory != NULL;
-    free(memory);
-}
-
 static void put_ustar(eop_buf *tar, const char *name, const char *data) {
     char head[512] = "";
     unsigned sum = 0;
@@ -283,8 +261,7 @@ static edgeops_status use(int step) {
 /* The fourth step is an installation: after each failure the next try finds a sound store. */
 Test(workflow_zip, each_allocation_fails, .timeout = 100) {
     const fake entries[] = {GOOD};
-    edgeops_allocator allocator = {failing_alloc, failing_realloc, failing_free, NULL};
-    CHECK_CODE(EDGEOPS_OK, edgeops_set_allocator(&allocator));
+    take_failing_memory();
     put_zip("a.zip", entries, 2);
     put_tar("a.tar.gz");
     put_text("source/workflow.json", small_manifest);
