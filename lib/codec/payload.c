@@ -65,6 +65,10 @@ size_t eop_payload_arrived_count(const eop_payload *payload) {
     return payload->untimed;
 }
 
+size_t eop_payload_skipped_count(const eop_payload *payload) {
+    return payload->skipped;
+}
+
 /* What the topic alone decides. The same one mostly comes again. */
 static edgeops_status name_topic(eop_payload *p, const char *topic) {
     if (p->topic[0] != '\0' && strcmp(p->topic, topic) == 0) {
@@ -95,6 +99,7 @@ static void begin_message(eop_payload *p, const char *data, size_t size) {
     p->rated = false;
     p->untimed = 0;
     p->numbered = 0;
+    p->skipped = 0;
     p->name_at = 0;
     p->has_lists = false;
     eop_buf_clear(&p->arrays);

@@ -91,6 +91,9 @@ edgeops_status eop_payload_decode(eop_payload *payload, const char *topic, const
 
 /** How many of the samples that the last good call gave out have the time of arrival. */
 size_t eop_payload_arrived_count(const eop_payload *payload);
+/** How many times of the last good call lie in an hour that the clocks of the time zone left out; they
+ * are read by the clock before it. */
+size_t eop_payload_skipped_count(const eop_payload *payload);
 
 /** Unit that the config gives a channel, "" for none: visit all listed ones. */
 typedef edgeops_status (*eop_payload_channel_fn)(const char *channel, edgeops_type type,

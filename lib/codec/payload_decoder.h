@@ -81,6 +81,7 @@ struct eop_payload {
     size_t text_capacity;
     size_t text_used;
     size_t untimed;  /* samples that got the time of arrival */
+    size_t skipped;  /* local times that the clocks left out */
     size_t numbered; /* samples that have a sequence number of their own */
 
     /* The message under way. */

@@ -297,6 +297,7 @@ edgeops_status eop_payload_read_time(eop_payload *p, eop_token token, edgeops_ti
     }
     if (*timed) {
         *out = known.repeated ? nearer(*out, known.second, p->arrived) : *out;
+        p->skipped += known.missing;
         return EDGEOPS_OK;
     }
     if (p->config.bad_time_is_missing) {

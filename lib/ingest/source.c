@@ -58,6 +58,7 @@ struct edgeops_source {
     bool taking;
     eop_source_memory *memory;
     eop_map unreadable; /* kept messages that were told as dead letters: at most UNREADABLE_MAX */
+    bool told_skipped;  /* of times that the clocks left out */
 
     pthread_mutex_t lock; /* the rest; innermost */
     edgeops_source_stats stats;
@@ -273,6 +274,17 @@ static edgeops_status take_labels(edgeops_source *source, const char *topic, con
     return status == EDGEOPS_OK ? add_labels(source, labels, n, result) : status;
 }
 
+/* Under the gate. A zone that is not that of the times is seen by them; once for a source. */
+static void tell_skipped(edgeops_source *source, const char *topic) {
+    if (eop_payload_skipped_count(source->payload) > 0 && !source->told_skipped) {
+        source->told_skipped = true;
+        eop_log_write(eop_ctx_log(source->ctx), EDGEOPS_LOG_WARN, "source",
+                      "'%s' has times in an hour that the clocks left out, the first on topic "
+                      "'%.200s', and reads them by the clock before it: is the time_zone right?",
+                      source->name, topic);
+    }
+}
+
 /* Under the gate. E_INVALID with the reason as the error's text: a dead letter. */
 static edgeops_status take_message(edgeops_source *source, const char *topic, const void *payload,
                                    size_t size, arrival *came, edgeops_append_result *result) {
@@ -293,6 +305,7 @@ static edgeops_status take_message(edgeops_source *source, const char *topic, co
         return status == EDGEOPS_E_NOMEM ? status : EDGEOPS_E_INVALID;
     }
     came->untimed = eop_payload_arrived_count(source->payload);
+    tell_skipped(source, topic);
     look_at_times(came, samples, n);
     status = append(source, samples, n, result);
     if (status == EDGEOPS_OK && came->kept && result->duplicates == n) {

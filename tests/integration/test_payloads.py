@@ -94,6 +94,13 @@ def test_elements_of_a_list_are_channels_by_name(field):
         ["element 0 of the lis", "it is there twice in"]
 
 
+def test_times_that_the_clocks_left_out_are_told_once(field):
+    field.add("s", "--topic", "w/+", "--asset", "{2}", "--time-zone", "Europe/Vienna")
+    field.send("s", "w/a", {"time": "2024-03-31 01:59", "x": 1}, {"time": "2024-03-31 02:30", "x": 2}, {"time": "2024-03-31 02:31", "x": 3})
+    assert [row["time"][11:16] for row in field.rows("a")] == ["00:59", "01:30", "01:31"]
+    assert field.node.log.read_text().count("that the clocks left out, the first on topic 'w/a'") == 1
+
+
 def test_a_place_in_a_list_never_stands_for_an_id(field):
     channels = {"t101": {"from": "0.val"}, "t102": {"from": "1.val"}}
     field.add("s", "--topic", "db/+", "--asset", "{2}", "--values", "vals",

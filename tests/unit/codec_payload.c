@@ -112,6 +112,23 @@ Test(codec_payload, time_stamps_are_exact) {
     has_time("{\"time\":\"\"}", "5", ARRIVED);
 }
 
+Test(codec_payload, an_hour_that_the_clocks_left_out_is_counted) {
+    static const char message[] = "[{\"x\":1,\"time\":\"2024-03-31 01:59\"},"
+                                  "{\"x\":2,\"time\":\"2024-03-31 02:30\"},"
+                                  "{\"x\":3,\"time\":\"2024-03-31 03:45\"}]";
+    eop_payload *payload = make("{\"time_zone\":\"Europe/Vienna\"}");
+    const edgeops_sample *samples = NULL;
+    size_t n = 0;
+    cr_assert_eq(eop_payload_decode(payload, "t", message, strlen(message), 0, &samples, &n),
+                 EDGEOPS_OK);
+    cr_expect_eq(eop_payload_skipped_count(payload), 1);
+    cr_expect_eq(samples[1].time, INT64_C(1711848600) * EDGEOPS_SECOND); /* by the clock before */
+    cr_assert_eq(eop_payload_decode(payload, "t", "{\"x\":1,\"time\":5}", 16, 0, &samples, &n),
+                 EDGEOPS_OK);
+    cr_expect_eq(eop_payload_skipped_count(payload), 0);
+    eop_payload_free(payload);
+}
+
 Test(codec_payload, an_hour_that_comes_twice_is_the_one_nearer_to_the_arrival) {
     eop_payload *payload = make("{\"time_zone\":\"Europe/Vienna\"}");
     static const struct {
