@@ -81,10 +81,12 @@ edgeops_status eop_table_bad_cell(eop_table_reader *s, const char *column, edgeo
                        "; if the comma is before the decimals: --decimal , (if it parts thousands: "
                        "--thousands ,)");
     } else if (type != EDGEOPS_TYPE_STRING && length == 1) {
+        char texts[120];
+        (void)snprintf(texts, sizeof texts, "--column %.80s=string", column);
         (void)snprintf(hint, sizeof hint,
-                       "; if it means no value: --null '%.*s'; if the column has texts: --column "
-                       "%.80s=string; to leave such rows out: --bad-rows skip",
-                       (int)size, field->text, column);
+                       "; if it means no value: --null '%.*s'; if the column has texts: %s; to "
+                       "leave such rows out: --bad-rows skip",
+                       (int)size, field->text, s->of_asset ? "asset set --type string" : texts);
     }
     return eop_table_bad(s, column, reason, field, hint);
 }

@@ -74,6 +74,7 @@ static edgeops_status add_channel(eop_table_reader *s, const eop_record *r, uint
     }
     edgeops_status status = eop_table_add_channel(s, &l->channel, &c);
     l->cell = c.cell;
+    l->given = c.why == EOP_WHY_GIVEN;
     return status;
 }
 
@@ -202,10 +203,18 @@ static edgeops_status put_value(eop_table_reader *s, eop_long_channel *l) {
     if (status != EDGEOPS_OK) {
         return status;
     }
+    const eop_reader_asset *a = &s->assets[s->long_asset];
     edgeops_type type = l->cell.type != EDGEOPS_TYPE_NULL ? l->cell.type : EDGEOPS_TYPE_FLOAT64;
+    uint32_t length = l->cell.length;
+    s->of_asset =
+        l->channel < a->known_count && !l->given && a->known[l->channel].type != EDGEOPS_TYPE_NULL;
+    if (s->of_asset) {
+        type = a->known[l->channel].type;
+        length = a->known[l->channel].length > 1 ? a->known[l->channel].length : 1;
+    }
     edgeops_value *value = &s->values[n];
-    if (!eop_table_cell(s, value, &l->cell, type, l->cell.length, field)) {
-        return eop_table_bad_cell(s, l->name, type, l->cell.length, field);
+    if (!eop_table_cell(s, value, &l->cell, type, length, field)) {
+        return eop_table_bad_cell(s, l->name, type, length, field);
     }
     l->in_row = s->long_row;
     if (value->type == EDGEOPS_TYPE_NULL) {

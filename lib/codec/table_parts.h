@@ -118,6 +118,7 @@ typedef struct eop_long_channel {
     eop_cell_rules cell;
     size_t channel;
     uint64_t in_row; /* number of the row that has it already */
+    bool given;      /* its type is the user's */
 } eop_long_channel;
 
 /* What the values of a channel are. */
@@ -219,6 +220,7 @@ struct eop_table_reader {
     eop_buf long_label;    /* its label, then its group */
     bool again;            /* the record at hand begins the next row */
 
+    bool of_asset;      /* the type of the value at hand is one that its asset has decided */
     uint64_t numbered;  /* rows that are told from others of their time by a seq alone */
     uint64_t valueless; /* rows that were not given, since they have no value */
     uint64_t blanks;    /* rows that were not given, since they have nothing at all */

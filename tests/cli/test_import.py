@@ -240,3 +240,23 @@ def test_an_import_that_is_canceled_says_what_stays(node, tmp_path):
     assert told or "no row was stored" in errors, errors
     done = node.json("data", "import", "a", table)
     assert done["duplicates"] == (int(told[1]) if told else 0) and done["appended"] == 400000 - done["duplicates"]
+
+
+def test_types_that_the_asset_has_decided_are_asked_first_and_tried(node):
+    """Also in the long format of several assets; a dry run says what the import then does."""
+    def take(asset, text, *options):
+        return node.run("data", "import", asset, "-", *options, input=text, check=False)
+    long = ("--channel-column", "tag", "--value-column", "value")
+    take("q/{dev}", "time,dev,tag,value\n1793000000,a,s,on\n1793000000,b,s,off\n", *long)
+    assert take("q/{dev}", "time,dev,tag,value\n1793000001,a,s,1\n1793000001,c,s,1\n", *long).returncode == 0
+    out = node.run("data", "export", "q/a").stdout
+    assert out == "time,s\n2026-10-26T07:33:20Z,on\n2026-10-26T07:33:21Z,1\n"
+    take("n", "time,y\n1793000000,1.5\n")
+    for text, option in (("abc", "y=string"), ("9007199254740993", "y=int64")):
+        for more in ([], ["--dry-run"]):
+            done = take("n", f"time,y\n1793000002,{text}\n", "--column", option, *more)
+            assert done.returncode == 1 and "channel 'y'" in done.stderr and "float64" in done.stderr, done.stderr
+    done = take("n", "time,y\n1793000002,abc\n")
+    assert "asset set --type string" in done.stderr and "--column y=string" not in done.stderr
+    done = take("n", "time,y\n1793000002,7\n", "--column", "y=int64")
+    assert done.returncode == 0 and "channel 'y' of 'n' is float64 and stays so, whatever the input says (int64)" in done.stderr

@@ -190,7 +190,9 @@ edgeops_status eop_import_flush(eop_import *w) {
     edgeops_store *store = w->call->node->store;
     edgeops_status status = EDGEOPS_OK;
     complete_batch(w);
-    if (w->sample_count > 0 && !w->dry_run) {
+    if (w->dry_run) {
+        status = eop_import_try(w);
+    } else if (w->sample_count > 0) {
         status = eop_store_ready(store);
         if (status == EDGEOPS_OK) {
             status = edgeops_store_append(&result, store, w->samples, w->sample_count, NULL);

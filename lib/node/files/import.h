@@ -75,6 +75,12 @@ edgeops_status eop_import_flush(eop_import *w);
 edgeops_status eop_import_flush_labels(eop_import *w);
 /** The rows that follow are of this asset. */
 edgeops_status eop_import_asset(eop_import *w, const char *asset);
+/** What the store knows of an asset, of a channel of it; kept, since questions about one asset come
+ * together. NULL: there is none. */
+const edgeops_asset_info *eop_import_info(eop_import *w, const char *asset);
+const edgeops_channel_info *eop_import_channel(eop_import *w, const char *asset, const char *name);
+/** Of a dry run: whether the batch fits what its assets hold. E_INVALID. */
+edgeops_status eop_import_try(eop_import *w);
 /** Declares what rows alone do not: channels without a value whose type is known, and units. Once,
  * behind the last row. */
 edgeops_status eop_import_declare(eop_import *w, const eop_table_column *channels, size_t count);

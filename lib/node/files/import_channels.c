@@ -1,39 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The channels of the assets that an import fills: what the store has decided of them already, and
- * what is declared behind the last row. */
+/* What an import declares of the channels of its assets: their order before the first row, and behind
+ * the last one units and channels without a value. */
 #include <string.h>
 
 #include "node/files/import.h"
-
-/* What is known of the asset: kept, since questions about one come together. NULL: there is none. */
-static const edgeops_asset_info *info_of(eop_import *w, const char *asset) {
-    if (w->info == NULL || strcmp(w->info->name, asset) != 0) {
-        edgeops_free(w->info);
-        w->info = NULL;
-        (void)!edgeops_asset_get(&w->info, w->call->node->store, asset);
-    }
-    return w->info;
-}
-
-static const edgeops_channel_info *channel_of(eop_import *w, const char *asset, const char *name) {
-    const edgeops_asset_info *info = info_of(w, asset);
-    for (size_t i = 0; info != NULL && i < info->channel_count; i++) {
-        if (strcmp(info->channels[i].name, name) == 0) {
-            return &info->channels[i];
-        }
-    }
-    return NULL;
-}
-
-bool eop_import_known(const char *asset, const char *channel, edgeops_type *type, uint32_t *length,
-                      void *user_data) {
-    const edgeops_channel_info *found = channel_of(user_data, asset, channel);
-    if (found != NULL) {
-        *type = found->type;
-        *length = found->length;
-    }
-    return found != NULL;
-}
 
 static const eop_table_column *given_column(const eop_import *w, const char *name) {
     for (size_t i = 0; i < w->args.options.column_count; i++) {
@@ -53,14 +23,38 @@ static void warn_of_unit(eop_import *w, const char *asset, const edgeops_channel
         stored->name, asset, stored->unit, unit);
 }
 
+/* Of one asset: of many the type of a column may differ. */
+static void warn_of_type(eop_import *w, const char *asset, const edgeops_channel_info *stored,
+                         const eop_table_column *column) {
+    char holds[EOP_TYPE_TEXT], read[EOP_TYPE_TEXT];
+    uint32_t length = column->length > 1 ? column->length : 1;
+    if (w->asset_count > 1 || column->type == EDGEOPS_TYPE_NULL ||
+        stored->type == EDGEOPS_TYPE_NULL || stored->type == EDGEOPS_TYPE_BLOB ||
+        (stored->type == column->type && (stored->length > 1 ? stored->length : 1) == length)) {
+        return;
+    }
+    char *text =
+        eop_format("channel '%s' of '%s' is %s and stays so, whatever the input says (%s); "
+                   "asset set --type changes it",
+                   stored->name, asset, eop_type_text(holds, stored->type, stored->length),
+                   eop_type_text(read, column->type, length));
+    if (text != NULL) {
+        eop_json_append_string(w->warnings, text);
+    }
+    eop_free(text);
+}
+
 /* A unit that was given is set; one that was found is, where there is none. */
 static edgeops_status declare(eop_import *w, const char *asset, const eop_table_column *column) {
-    const edgeops_channel_info *stored = channel_of(w, asset, column->name);
+    const edgeops_channel_info *stored = eop_import_channel(w, asset, column->name);
     const eop_table_column *given = given_column(w, column->name);
     const char *unit = given != NULL && given->unit != NULL ? given->unit : column->unit;
     bool asked = given != NULL && (given->unit != NULL || given->type != EDGEOPS_TYPE_NULL);
     if (stored == NULL && !asked && w->asset_count > 1) {
         return EDGEOPS_OK; /* a channel of another of the assets */
+    }
+    if (stored != NULL) {
+        warn_of_type(w, asset, stored, column);
     }
     if (stored != NULL && (unit == NULL || strcmp(unit, stored->unit) == 0)) {
         return EDGEOPS_OK;
@@ -82,7 +76,7 @@ static edgeops_status declare(eop_import *w, const char *asset, const eop_table_
 edgeops_status eop_import_order(eop_import *w, const eop_table_column *channels, size_t count) {
     edgeops_status status = EDGEOPS_OK;
     if (w->asset_count != 1 || w->args.options.column_pattern != NULL ||
-        info_of(w, w->assets[0]) != NULL) {
+        eop_import_info(w, w->assets[0]) != NULL) {
         return EDGEOPS_OK;
     }
     for (size_t c = 0; c < count && status == EDGEOPS_OK; c++) {

@@ -124,8 +124,9 @@ void eop_import_tell_conflicts(eop_import *w) {
         eop_buf_puts(&buf, ", new ");
         put_shown(&buf, first, "new");
     }
-    eop_buf_puts(&buf, "; import them as another asset, tell them apart by a seq_column, or remove "
-                       "what is stored");
+    eop_buf_puts(&buf,
+                 "; import them as another asset, tell them apart by a --seq-column, or remove "
+                 "what is stored");
     eop_json_append_string(w->warnings, buf.failed ? "out of memory" : buf.data);
     eop_buf_dispose(&buf);
 }
