@@ -10,6 +10,7 @@
 #include "codec/payload_members.h"
 
 #define EOP_PAYLOAD_DEPTH 32
+#define EOP_WRONG_BYTES   512
 
 /* A quality code in a member beside its value. */
 typedef struct eop_rate {
@@ -95,6 +96,8 @@ struct eop_payload {
     uint32_t depth;     /* of nests in use */
     const char *member; /* path of the value at hand, for errors; NULL at the top */
     size_t member_size;
+    bool put_off; /* what is wrong with the sample's time, number or asset is said at its end */
+    char wrong[EOP_WRONG_BYTES];
     bool has_lists; /* an object in a list was met: the message is to be read as a whole */
 
     /* A message that is read as a whole. */

@@ -555,6 +555,21 @@ static edgeops_status take_scalar(eop_payload *p, const eop_member *m, eop_token
     }
 }
 
+/* The elements of a list may have a time, a number and a name of their own, so that one around them
+ * does not count: whether there is such a list is known at the end. */
+static edgeops_status put_off(eop_payload *p, const eop_member *m, edgeops_status status) {
+    bool around =
+        m->role == EOP_MEMBER_TIME || m->role == EOP_MEMBER_SEQ || m->role == EOP_MEMBER_ASSET;
+    if (!around) {
+        return status;
+    }
+    if (!p->put_off) {
+        p->put_off = true;
+        snprintf(p->wrong, sizeof(p->wrong), "%s", edgeops_error_last()->message);
+    }
+    return EDGEOPS_OK;
+}
+
 /* One value with its path; opens it when it is an object or an array. */
 static edgeops_status take_member(eop_payload *p, const char *key, size_t key_size, eop_token token,
                                   sample_state *state) {
@@ -580,7 +595,8 @@ static edgeops_status take_member(eop_payload *p, const char *key, size_t key_si
         open_nest(p, path, size, token == EOP_TOKEN_ARRAY);
         return EDGEOPS_OK;
     }
-    return take_scalar(p, m, token, state);
+    status = take_scalar(p, m, token, state);
+    return EOP_UNLIKELY(status == EDGEOPS_E_INVALID) ? put_off(p, m, status) : status;
 }
 
 edgeops_status eop_payload_refuse_json(const eop_payload *p) {
@@ -677,8 +693,12 @@ static edgeops_status take_sample(eop_payload *p, bool in_array) {
     if (p->config.asset_member_count > 0) {
         memset(p->parts, 0, sizeof(p->parts));
     }
+    p->put_off = false;
     if (status == EDGEOPS_OK) {
         status = take_members(p, &state);
+    }
+    if (status == EDGEOPS_OK && p->put_off) {
+        status = eop_fail_with(EDGEOPS_E_INVALID, "payload", p->wrong);
     }
     bool plain = !p->config.has_qualities && p->value_count > first;
     if (status == EDGEOPS_OK && !plain) {

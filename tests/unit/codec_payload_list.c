@@ -234,6 +234,26 @@ Test(codec_payload_list, a_place_never_stands_for_a_name) {
           "t " T(1) "\"x\":2}");
 }
 
+Test(codec_payload_list, what_is_around_a_list_counts_in_any_order) {
+    const char *const around[] = {"\"time\":\"bad\"", "\"d\":\"\"", "\"seq\":1.5"};
+    const char *list = "\"v\":[{\"d\":\"a\",\"time\":1,\"seq\":2,\"x\":1}]";
+    for (size_t i = 0; i < EOP_COUNT(around); i++) {
+        char message[128];
+        snprintf(message, sizeof(message), "{%s,%s}", around[i], list);
+        gives("{\"asset\":\"{d}\",\"values\":\"v\"}", message,
+              "a {\"time\":\"1970-01-01T00:00:01Z\",\"seq\":2,\"x\":1}");
+        snprintf(message, sizeof(message), "{%s,%s}", list, around[i]);
+        gives("{\"asset\":\"{d}\",\"values\":\"v\"}", message,
+              "a {\"time\":\"1970-01-01T00:00:01Z\",\"seq\":2,\"x\":1}");
+    }
+    gives("{\"values\":\"v\"}", "{\"time\":\"bad\",\"v\":{\"x\":1},\"w\":[1,2]}",
+          "byte 8, member 'time': \"bad\" is not a time stamp (ISO 8601 text, or a number between "
+          "1677 and 2262)");
+    gives("{\"values\":\"v\"}", "{\"time\":\"bad\",\"v\":[{\"x\":1}]}",
+          "byte 8, member 'time': \"bad\" is not a time stamp (ISO 8601 text, or a number between "
+          "1677 and 2262)");
+}
+
 Test(codec_payload_list, a_word_that_names_the_asset_still_names_elements) {
     const char *const messages[] = {
         "{\"id\":\"d\",\"time\":1,\"v\":[{\"id\":\"a\",\"x\":1},{\"id\":\"b\",\"x\":2}]}",
