@@ -461,7 +461,7 @@ def test_predictions_on_arrays(node, tmp_path):
             node.predict_arrays(model, bad)
     rows, summary = node.predict_arrays(model, {"x": np.ma.array([1.5, 9.0, 0.25], mask=[0, 1, 0])})
     assert [row["outputs"]["twice"] for row in rows] == [3.0, 0.5] and rows[1]["time"] == "1970-01-01T00:00:02Z"
-    assert summary["input"]["notes"] == ["1 rows have no value in any channel and are not taken"]
+    assert summary["input"]["notes"] == ["rows without a value in any channel, which are not taken: 1"]
     with pytest.raises(ValueError):
         node.predict_arrays(model, {"x": x}, times=[1])
 

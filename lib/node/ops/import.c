@@ -12,6 +12,7 @@
 #include "node/files/import_arrow.h"
 #include "node/files/import_table.h"
 #include "node/ops/groups.h"
+#include "store/room.h"
 
 static void import_free(eop_import *w) {
     if (w == NULL) {
@@ -73,7 +74,10 @@ static void work(eop_job *job, void *user_data) {
     eop_import *w = user_data;
     edgeops_status status = EDGEOPS_OK;
     w->job = job;
-    if (w->args.options.label_column != NULL) {
+    if (!w->dry_run) {
+        status = eop_store_ready(w->call->node->store); /* before anything is declared */
+    }
+    if (status == EDGEOPS_OK && w->args.options.label_column != NULL) {
         status = edgeops_label_list(NULL, w->call->node->store, NULL, eop_import_know_label, w);
     }
     if (status == EDGEOPS_OK) {
