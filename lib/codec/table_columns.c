@@ -40,21 +40,24 @@ static bool has_cell(const eop_record *r, const char *name, size_t size) {
     return false;
 }
 
-/* The line of the real header, when lines stand above it: one that has the name, else the first
- * that is as wide as most behind it. 0: the header is where it should be. */
-static uint64_t real_header(const eop_table_reader *s, const char *name, size_t size) {
+/* The line that has the name, when lines stand above the header. 0: none. */
+static uint64_t named_line(const eop_table_reader *s, const char *name, size_t size) {
+    size_t rows = 0;
+    const eop_kept *k = s->first;
+    while (k != NULL && rows++ < HINT_ROWS && !has_cell(&k->record, name, size)) {
+        k = k->next;
+    }
+    return k != NULL && rows <= HINT_ROWS ? k->record.line : 0;
+}
+
+/* The first line that is as wide as most behind it. 0: the header is where it should be. */
+static uint64_t wide_line(const eop_table_reader *s) {
     size_t rows = 0;
     size_t width = s->column_count;
     for (const eop_kept *k = s->first; k != NULL && rows < HINT_ROWS; k = k->next, rows++) {
-        if (has_cell(&k->record, name, size)) {
-            return k->record.line;
-        }
         width = k->record.count > 0 ? k->record.count : width;
     }
-    if (width <= s->column_count) {
-        return 0;
-    }
-    const eop_kept *k = s->first;
+    const eop_kept *k = width > s->column_count ? s->first : NULL;
     while (k != NULL && k->record.count != width) {
         k = k->next;
     }
@@ -72,20 +75,34 @@ static const char *other_separator(const eop_table_reader *s) {
     return blank != NULL && strchr(blank + 1, ' ') != NULL ? "blank" : NULL;
 }
 
+/* Decimal commas make the rows wider than such a header. */
+static bool parts_rows(const eop_table_reader *s, const char *sign) {
+    char c = strcmp(sign, "tab") == 0 ? '\t' : *sign;
+    const eop_record *r = s->first != NULL ? &s->first->record : NULL;
+    for (size_t i = 0; r != NULL && r->status == EDGEOPS_OK && i < r->count; i++) {
+        if (memchr(r->fields[i].text, c, r->fields[i].size) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void eop_table_put_hint(eop_table_reader *s, eop_buf *out, const char *name, size_t size) {
     uint64_t line = 0;
+    const char *sign = other_separator(s);
     const char *is_time = size == 4 && memcmp(name, "time", 4) == 0
                               ? "; if one of them has the time: --time-column NAME"
                               : "";
     if (!s->is_json && !s->options.no_header && eop_table_look(s, HINT_ROWS) == EDGEOPS_OK) {
-        line = real_header(s, name, size);
+        line = named_line(s, name, size);
+        bool is_other = sign != NULL && strcmp(sign, "blank") != 0 && parts_rows(s, sign);
+        line = line > 0 || is_other ? line : wide_line(s);
     }
     if (line > 1) {
         eop_buf_printf(out, "; if the names are in line %llu: --skip-rows %llu",
                        (unsigned long long)line, (unsigned long long)line - 1);
-    } else if (other_separator(s) != NULL) {
-        eop_buf_printf(out, "; if '%s' parts the fields: --separator '%s'", other_separator(s),
-                       other_separator(s));
+    } else if (sign != NULL) {
+        eop_buf_printf(out, "; if '%s' parts the fields: --separator '%s'", sign, sign);
     } else {
         bool has_header = !s->is_json && !s->options.no_header;
         eop_buf_printf(out, "%s%s", is_time, has_header ? "; without a header: --no-header" : "");

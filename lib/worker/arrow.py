@@ -181,7 +181,7 @@ def decide(pa, column, kind, role, notes, sample):
     elif list_of(pa, kind) is not None and word(pa, list_of(pa, kind)):
         array_of_numbers(pa, column, kind, sample)
     else:
-        raise Wrong(f"column '{column.name}' is {kind}, which no channel holds: leave it out with skip_columns")
+        raise Wrong(f"column '{column.name}' is {kind}, which no channel holds: leave it out with --skip-column")
     return True
 
 
@@ -190,7 +190,7 @@ def array_of_numbers(pa, column, kind, sample):
     element = word(pa, list_of(pa, kind))
     if length is None or length == 0:
         raise Wrong(f"column '{column.name}' is {kind} and the first rows have no element that would say how many: "
-                    "leave it out with skip_columns")
+                    "leave it out with --skip-column")
     if length > MAX_LENGTH:
         raise Wrong(f"column '{column.name}' has arrays of {length} elements; a channel has at most {MAX_LENGTH}")
     number = special if element.startswith("float") else str

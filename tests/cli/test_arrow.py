@@ -118,7 +118,7 @@ def test_an_export_without_rows_and_one_that_cannot_be_written(node, tmp_path):
 
 def test_what_no_channel_holds_is_named(node, tmp_path):
     done = node.run("data", "import", "a", tmp_path / "a.parquet", check=False)
-    assert done.returncode == 1 and "'blob' is binary" in done.stderr and "skip_columns" in done.stderr
+    assert done.returncode == 1 and "'blob' is binary" in done.stderr and "--skip-column" in done.stderr
     assert node.json("asset", "ls")["items"] == []
 
 

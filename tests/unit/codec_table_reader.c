@@ -189,6 +189,9 @@ Test(codec_table_reader, rows_without_a_time_column) {
 Test(codec_table_reader, headers_are_checked) {
     eop_table_options o = defaults();
     refuses("", &o, "empty");
+    refuses("zeit;x;y\n1.10.2026 8:00;2,5;3,5\n1.10.2026 9:00;2,5;3,5\n", &o,
+            "if ';' parts the fields: --separator ';'");
+    refuses("logger; 7\nzeit,x\n1,2\n3,4\n", &o, "if the names are in line 2: --skip-rows 1");
     refuses("zeit,x\n", &o,
             "no column 'time'; it has zeit, x; if one of them has the time: --time-column NAME");
     refuses("time\n1\n", &o, "channel");
