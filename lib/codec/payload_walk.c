@@ -508,7 +508,7 @@ edgeops_status eop_payload_put_member(eop_payload *p, const eop_member *m, eop_t
         return eop_payload_refuse(
             p, EDGEOPS_E_INVALID,
             "this is not a valid name for a channel (1 to 128 bytes, no control characters, no "
-            "empty level between slashes)");
+            "empty level between slashes); \"channels\" with \"from\" names it");
     default:
         return EDGEOPS_OK;
     }

@@ -335,11 +335,15 @@ Test(codec_payload, broken_json_is_refused_with_its_place) {
         NULL, "{\"x\\u0000y\":1}",
         "byte 12, member 'x?y': this is not a valid name for a channel (1 to 128 bytes, no control "
         "characters, no empty "
-        "level between slashes)");
+        "level between slashes); \"channels\" with \"from\" names it");
+    gives("{\"list\":{\"name\":\"n\",\"value\":\"v\"},\"channels\":{\"t\":{\"from\":\"u=http://"
+          "x;s=T.1\"}}}",
+          "[{\"n\":\"u=http://x;s=T.1\",\"v\":\"5\",\"time\":1}]",
+          "t {\"time\":\"1970-01-01T00:00:01Z\",\"t\":5}");
     gives(NULL, "{\"\":1}",
           "byte 4, member '': this is not a valid name for a channel (1 to 128 bytes, no control "
           "characters, no empty level "
-          "between slashes)");
+          "between slashes); \"channels\" with \"from\" names it");
 }
 
 Test(codec_payload, limits_hold) {
