@@ -290,7 +290,7 @@ static const cli_option dataset_create_options[] = {
     OP_TEXT("block", "DURATION", "block"),
     OPTIONS_END};
 static const cli_option dataset_export_options[] = {
-    ONE_OF("format", "csv jsonl npz", "FORMAT", "format", "default: by the ending of FILE, else csv"),
+    ONE_OF("format", "csv jsonl npz parquet arrow", "FORMAT", "format", "default: by the ending of FILE, else csv"),
     FLAG("gzip", "gzip", "default: by the ending of FILE"),
     OP_FLAG("plain-names", "plain_names"), OUTPUT("where to (default: standard output)"), OPTIONS_END};
 static const cli_argument workflow_init_args[] = {ARG_FILE("DIR", "folder to make"), ARGS_END};

@@ -106,6 +106,25 @@ def test_an_export_comes_back_as_it_was(node, tmp_path, name, served):
         assert channels[0] == channels[1]
 
 
+@pytest.mark.parametrize("name", ["d.parquet", "d.arrow"])
+def test_a_dataset_comes_back_as_it_was(node, tmp_path, name):
+    for asset in ("a", "b"):
+        node.run("data", "import", asset, tmp_path / "a.parquet", "--skip-column", "blob")
+    node.run("label", "add", "a", "good", "--start", "2023-11-14T22:13:20.123457Z", "--end", "2023-11-15T00:00:00Z")
+    node.run("dataset", "create", "d", "--asset", "a", "--asset", "b")
+    assert node.json("dataset", "export", "d", "-o", tmp_path / name)["rows"] == 6
+    back = node.json("data", "import", "back/{asset}", tmp_path / name, "--label-column", "label")
+    assert (back["appended"], back["labels"], back["assets"]) == (6, 1, ["back/a", "back/b"])
+    for asset in ("a", "b"):
+        whole = [node.run("data", "export", of, "--format", "jsonl", "--seq").stdout for of in (asset, f"back/{asset}")]
+        assert [sorted(json.loads(line).items(), key=str) for line in whole[0].splitlines()] == \
+            [sorted(json.loads(line).items(), key=str) for line in whole[1].splitlines()]
+    done = node.run("dataset", "export", "nobody", "-o", tmp_path / f"no-{name}", check=False)
+    assert done.returncode == 3 and not (tmp_path / f"no-{name}").exists()
+    done = node.run("dataset", "export", "d", "--gzip", "-o", tmp_path / f"no-{name}", check=False)
+    assert done.returncode == 2 and "gzip" in done.stderr
+
+
 def test_an_export_without_rows_and_one_that_cannot_be_written(node, tmp_path):
     node.run("data", "import", "a", tmp_path / "naive.parquet")
     node.run("data", "export", "a", "--start", "2030-01-01T00:00:00Z", "-o", tmp_path / "none.parquet")

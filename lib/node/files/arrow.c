@@ -4,6 +4,7 @@
 #include "node/files/arrow.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,6 +117,27 @@ edgeops_status eop_arrow_start(eop_arrow **out, edgeops_node *node, const char *
     }
     *out = arrow;
     return EDGEOPS_OK;
+}
+
+edgeops_status eop_arrow_start_writer(eop_arrow **out, int *rows, edgeops_node *node,
+                                      const eop_json *options, int output) {
+    int ends[2] = {-1, -1};
+    if (eop_pipe2(ends, O_CLOEXEC) != 0) {
+        return eop_fail_errno(errno, "node", "a pipe to a program");
+    }
+    const int fds[3] = {ends[0], output, -1};
+    edgeops_status status = eop_arrow_start(out, node, "write", options, fds);
+    close(ends[0]);
+    *rows = ends[1];
+    return status;
+}
+
+void eop_arrow_add_channel(eop_json *channels, const char *name, const char *type,
+                           const char *unit) {
+    eop_json *pair = eop_json_array();
+    eop_json_append_string(pair, strcmp(type, "blob") == 0 ? "string" : type);
+    eop_json_append_string(pair, unit);
+    eop_json_set(channels, name, pair);
 }
 
 void eop_arrow_kill(eop_arrow *arrow) {

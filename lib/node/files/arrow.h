@@ -17,6 +17,16 @@ typedef struct eop_arrow eop_arrow;
  *  @return EDGEOPS_OK; E_NOTFOUND: no such program or interpreter; E_IO; E_NOMEM */
 edgeops_status eop_arrow_start(eop_arrow **out, edgeops_node *node, const char *mode,
                                const eop_json *options, const int fds[3]);
+/** Loop. One that makes a Parquet or Arrow file of CSV.
+ *
+ *  @param rows    gets the end of a pipe that takes the CSV; closing it is the end of the rows
+ *  @param options {"format", "asset", "channels": {"name": [type, unit]}}
+ *  @param output  gets the file */
+edgeops_status eop_arrow_start_writer(eop_arrow **out, int *rows, edgeops_node *node,
+                                      const eop_json *options, int output);
+/** Adds a channel to those options' "channels". */
+void eop_arrow_add_channel(eop_json *channels, const char *name, const char *type,
+                           const char *unit);
 /** Loop. Kills it: nothing more is wanted of it. */
 void eop_arrow_kill(eop_arrow *arrow);
 /** Loop. Calls fn once it has ended, in this call if it has. */

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* data.*: samples in and out as bulk, and a look at them. */
-#include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/error.h"
-#include "base/fd.h"
 #include "codec/value.h"
 #include "node/control/job.h"
 #include "node/files/arrays.h"
@@ -232,11 +229,7 @@ static edgeops_status arrow_options(eop_json **out, const export_work *w) {
     for (size_t i = 0; i < info->channel_count; i++) {
         const edgeops_channel_info *c = &info->channels[i];
         char type[EOP_TYPE_TEXT];
-        eop_json *pair = eop_json_array();
-        bool blob = c->type == EDGEOPS_TYPE_BLOB;
-        eop_json_append_string(pair, blob ? "string" : eop_type_text(type, c->type, c->length));
-        eop_json_append_string(pair, c->unit);
-        eop_json_set(channels, c->name, pair);
+        eop_arrow_add_channel(channels, c->name, eop_type_text(type, c->type, c->length), c->unit);
     }
     eop_json_set(options, "channels", channels);
     edgeops_free(info);
@@ -247,18 +240,11 @@ static edgeops_status arrow_options(eop_json **out, const export_work *w) {
 /* The rows go to a program as CSV, which writes the file. */
 static edgeops_status start_arrow(export_work *w) {
     eop_json *options = NULL;
-    int ends[2] = {-1, -1};
     edgeops_status status = arrow_options(&options, w);
-    if (status == EDGEOPS_OK && eop_pipe2(ends, O_CLOEXEC) != 0) {
-        status = eop_fail_errno(errno, "node", "a pipe to a program");
-    }
     if (status == EDGEOPS_OK) {
-        const int fds[3] = {ends[0], w->call->output, -1};
-        status = eop_arrow_start(&w->arrow, w->call->node, "write", options, fds);
-    }
-    if (ends[0] >= 0) {
-        close(ends[0]);
-        w->arrow_rows = w->out.output = ends[1];
+        status = eop_arrow_start_writer(&w->arrow, &w->arrow_rows, w->call->node, options,
+                                        w->call->output);
+        w->out.output = w->arrow_rows;
     }
     eop_json_free(options);
     return status;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* dataset.*: long work, such as creating and exporting, runs as a job. */
 #include <string.h>
+#include <unistd.h>
 
 #include "dataset/dataset.h"
 #include "node/control/job.h"
 #include "node/files/arrays.h"
+#include "node/files/arrow.h"
 #include "node/files/dataset_diff.h"
 #include "node/files/dataset_options.h"
 #include "node/files/table_write.h"
@@ -77,11 +79,19 @@ typedef struct export_work {
     edgeops_dataset *dataset;
     eop_text_out out;
     uint64_t rows;
+    eop_arrow *arrow;      /* makes Parquet or Arrow of the rows; NULL: none */
+    int arrow_rows;        /* where it reads them; 0: closed */
+    edgeops_status status; /* of the job, while the program ends */
+    eop_kept_error kept;
 } export_work;
 
 static void export_free(export_work *w) {
     edgeops_dataset_free(w->dataset);
     eop_text_out_dispose(&w->out);
+    if (w->arrow_rows > 0) {
+        close(w->arrow_rows);
+    }
+    eop_arrow_free(w->arrow);
     eop_free(w);
 }
 
@@ -146,19 +156,68 @@ static void export_work_fn(eop_job *job, void *user_data) {
     }
     edgeops_status status = edgeops_dataset_read(&w->dataset, w->call->node->store, name);
     bool jsonl = strcmp(format, "jsonl") == 0;
-    eop_job_end(job, status == EDGEOPS_OK ? export_rows(job, w, jsonl) : status);
+    status = status == EDGEOPS_OK ? export_rows(job, w, jsonl) : status;
+    if (status == EDGEOPS_OK && w->arrow_rows > 0) {
+        close(w->arrow_rows); /* the end of the rows; without it no whole file is made */
+        w->arrow_rows = 0;
+    }
+    eop_job_end(job, status);
 }
 
-static void export_done(eop_job *job, void *user_data) {
+static void export_finish(void *user_data) {
     export_work *w = user_data;
-    edgeops_status status = eop_job_status(job);
+    edgeops_status status = EDGEOPS_OK;
     eop_json *result = NULL;
+    if (w->arrow != NULL && w->status != EDGEOPS_E_CANCELED) {
+        status = eop_arrow_result(w->arrow, eop_json_string(w->call->args, "format", ""));
+    }
+    if (status == EDGEOPS_OK && w->status != EDGEOPS_OK) {
+        status = eop_fail_kept(&w->kept);
+    }
     if (status == EDGEOPS_OK) {
         result = eop_json_object();
         eop_json_set_integer(result, "rows", (int64_t)w->rows);
     }
     eop_call_finish(w->call, status, result);
     export_free(w);
+}
+
+static void export_done(eop_job *job, void *user_data) {
+    export_work *w = user_data;
+    w->status = eop_job_status(job);
+    eop_keep_error(&w->kept);
+    if (w->arrow == NULL) {
+        export_finish(w);
+        return;
+    }
+    if (w->status != EDGEOPS_OK) {
+        eop_arrow_kill(w->arrow);
+    }
+    eop_arrow_wait(w->arrow, export_finish, w);
+}
+
+static edgeops_status start_arrow(export_work *w, const char *format) {
+    eop_json *shown = NULL;
+    edgeops_status status =
+        describe(&shown, w->call->node, eop_json_string(w->call->args, "name", ""));
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    eop_json *options = eop_json_object();
+    eop_json *channels = eop_json_object();
+    const eop_json *all = eop_json_get(shown, "channels");
+    for (const eop_json *c = eop_json_first(all); c != NULL; c = eop_json_next(c)) {
+        eop_arrow_add_channel(channels, eop_json_string(c, "name", ""),
+                              eop_json_string(c, "type", ""), eop_json_string(c, "unit", ""));
+    }
+    eop_json_set_string(options, "format", format);
+    eop_json_set(options, "channels", channels);
+    status =
+        eop_arrow_start_writer(&w->arrow, &w->arrow_rows, w->call->node, options, w->call->output);
+    w->out.output = w->arrow_rows;
+    eop_json_free(options);
+    eop_json_free(shown);
+    return status;
 }
 
 static edgeops_status export_start(edgeops_call *call) {
@@ -169,10 +228,15 @@ static edgeops_status export_start(edgeops_call *call) {
     w->call = call;
     w->out.output = call->output;
     edgeops_status status = EDGEOPS_OK;
+    const char *format = eop_json_string(call->args, "format", "csv");
     if (eop_json_bool(call->args, "gzip", false)) {
-        status = strcmp(eop_json_string(call->args, "format", "csv"), "npz") == 0
-                     ? eop_fail(EDGEOPS_E_INVALID, "node", "gzip is for csv and jsonl, not for npz")
-                     : eop_gzip_new(&w->out.gzip);
+        bool text = strcmp(format, "csv") == 0 || strcmp(format, "jsonl") == 0;
+        status = !text ? eop_fail(EDGEOPS_E_INVALID, "node",
+                                  "gzip is for csv and jsonl, not for %s", format)
+                       : eop_gzip_new(&w->out.gzip);
+    }
+    if (status == EDGEOPS_OK && (strcmp(format, "parquet") == 0 || strcmp(format, "arrow") == 0)) {
+        status = start_arrow(w, format);
     }
     if (status == EDGEOPS_OK) {
         status = eop_job_start(NULL, call->node, call, export_work_fn, export_done, w);
