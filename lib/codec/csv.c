@@ -329,7 +329,7 @@ static void choose_returns(eop_csv_reader *r, const char *base) {
 }
 
 /* Refuses what follows a field and does not end it. */
-static edgeops_status refuse_byte(eop_csv_reader *r, uint8_t meaning) {
+static edgeops_status refuse_byte(eop_csv_reader *r, uint8_t meaning, char byte) {
     switch (meaning) {
     case QUOTE:
         return refuse(r, EDGEOPS_E_INVALID,
@@ -350,6 +350,15 @@ static edgeops_status refuse_byte(eop_csv_reader *r, uint8_t meaning) {
             "the quotes that open here reach over lines to one where text is behind them; "
             "a quote inside a field is written \"\"");
     }
+    if (r->line == 1 && (byte == ';' || byte == '\t' || byte == '|')) {
+        return refuse(r, EDGEOPS_E_INVALID,
+                      byte == ';'   ? "';' behind a closing quote; if it parts the fields: "
+                                      "--separator ';'"
+                      : byte == '|' ? "'|' behind a closing quote; if it parts the fields: "
+                                      "--separator '|'"
+                                    : "a tab behind a closing quote; if it parts the fields: "
+                                      "--separator tab");
+    }
     return refuse(r, EDGEOPS_E_INVALID,
                   "text behind a closing quote; a quote inside a field is written \"\"");
 }
@@ -366,7 +375,7 @@ static edgeops_status take_separator(eop_csv_reader *r, const char *base, const 
             return EDGEOPS_DONE;
         }
         if (p + 1 == end || p[1] != r->second) {
-            return r->state == IN_PLAIN ? EDGEOPS_OK : refuse_byte(r, PLAIN);
+            return r->state == IN_PLAIN ? EDGEOPS_OK : refuse_byte(r, PLAIN, *p);
         }
         ++*at;
     }
@@ -383,7 +392,7 @@ static edgeops_status take_separator(eop_csv_reader *r, const char *base, const 
         r->returned = (size_t)(*at - base);
         break;
     default:
-        return refuse_byte(r, m);
+        return refuse_byte(r, m, *p);
     }
     return end_field(r, (size_t)(p - base) - (r->now.quoted ? 1 : 0));
 }
@@ -396,7 +405,7 @@ static edgeops_status take_escape(eop_csv_reader *r, const char **at, const char
     }
     uint8_t m = r->meaning[(unsigned char)(*at)[1]];
     if (m == NUL) {
-        return refuse_byte(r, NUL);
+        return refuse_byte(r, NUL, '\0');
     }
     r->now.marked = true;
     r->now.high = r->now.high || m == HIGH;
@@ -486,7 +495,7 @@ static edgeops_status take_quoted(eop_csv_reader *r, const char **at, const char
     case ESCAPE:
         return take_escape(r, at, end);
     case NUL:
-        return refuse_byte(r, NUL);
+        return refuse_byte(r, NUL, '\0');
     default:
         ++*at;
         r->state = AFTER_QUOTE;

@@ -137,6 +137,9 @@ Test(codec_csv, errors_tell_the_line) {
     READS_AS("\"a\"b\n",
              "EDGEOPS_E_INVALID f:1: text behind a closing quote; a quote inside a field is "
              "written \"\"");
+    READS_AS("\"a\";\"b\"\n",
+             "EDGEOPS_E_INVALID f:1: ';' behind a closing quote; if it parts the fields: "
+             "--separator ';'");
     READS_AS("a\na\rb\n",
              "1:[a]\nEDGEOPS_E_INVALID f:2: a carriage return inside a field that is not quoted");
     READS_AS("a\rb\n",
