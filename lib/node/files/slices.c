@@ -21,20 +21,27 @@ struct eop_slices {
     int64_t seq;
 };
 
+edgeops_status eop_asset_last(uint64_t *out, edgeops_store *store, const char *asset) {
+    edgeops_asset_info *info = NULL;
+    edgeops_status status = edgeops_asset_get(&info, store, asset);
+    if (status == EDGEOPS_OK) {
+        *out = info->last_ordinal;
+        edgeops_free(info);
+    } else if (status == EDGEOPS_E_NOTFOUND) {
+        status = eop_fail(EDGEOPS_E_NOTFOUND, "node",
+                          "there is no asset '%s'; 'asset ls' shows those there are", asset);
+    }
+    return status;
+}
+
 edgeops_status eop_slices_open(eop_slices **out, edgeops_store *store, const char *asset,
                                const char *const *channels, size_t channel_count,
                                edgeops_time start, edgeops_time end) {
-    edgeops_asset_info *info = NULL;
-    edgeops_status status = edgeops_asset_get(&info, store, asset);
-    if (status == EDGEOPS_E_NOTFOUND) {
-        return eop_fail(EDGEOPS_E_NOTFOUND, "node",
-                        "there is no asset '%s'; 'asset ls' shows those there are", asset);
-    }
+    uint64_t last_ordinal = 0;
+    edgeops_status status = eop_asset_last(&last_ordinal, store, asset);
     if (status != EDGEOPS_OK) {
         return status;
     }
-    uint64_t last_ordinal = info->last_ordinal;
-    edgeops_free(info);
     eop_slices *s = eop_calloc(1, sizeof(*s));
     char *name = eop_strdup(asset);
     if (s == NULL || name == NULL) {

@@ -6,6 +6,9 @@
 
 #include "node/home/home.h"
 
+/** The ordinal of the asset's last row now. E_NOTFOUND says where assets are listed. */
+edgeops_status eop_asset_last(uint64_t *out, edgeops_store *store, const char *asset);
+
 typedef struct eop_slices eop_slices;
 /** channels: NULL for all; borrowed. E_NOTFOUND for an unknown asset. */
 edgeops_status eop_slices_open(eop_slices **out, edgeops_store *store, const char *asset,

@@ -58,17 +58,10 @@ static edgeops_status export_head(export_work *w) {
     const char *asset = eop_json_string(w->call->args, "asset", "");
     edgeops_store *store = w->call->node->store;
     edgeops_query query = EDGEOPS_QUERY_INIT;
-    edgeops_asset_info *info = NULL;
-    edgeops_status status = edgeops_asset_get(&info, store, asset);
-    if (status == EDGEOPS_E_NOTFOUND) {
-        return eop_fail(EDGEOPS_E_NOTFOUND, "node",
-                        "there is no asset '%s'; 'asset ls' shows those there are", asset);
-    }
+    edgeops_status status = eop_asset_last(&w->last_ordinal, store, asset);
     if (status != EDGEOPS_OK) {
         return status;
     }
-    w->last_ordinal = info->last_ordinal;
-    edgeops_free(info);
     query.asset = asset;
     query.channels = w->channels;
     query.channel_count = w->channel_count;
