@@ -55,6 +55,14 @@ def test_labels_of_a_shift_book(node, tmp_path):
     assert again["times"]["form"] == "format" and again["times"]["zone"] == "+01:00"
 
 
+def test_labels_of_whole_years(node, tmp_path):
+    file = tmp_path / "years.csv"
+    file.write_text("asset,start,end,label\nm/1,1970,1971,old\nm/1,1999,2003,old\n")
+    assert node.json("label", "import", file)["labels"] == 2
+    assert [row[:2] for row in labels_of(node, "old")] == [
+        ("1970-01-01T00:00:00Z", "1971-01-01T00:00:00Z"), ("1999-01-01T00:00:00Z", "2003-01-01T00:00:00Z")]
+
+
 def test_columns_that_no_label_takes_are_said(node, tmp_path):
     file = tmp_path / "durations.csv"
     file.write_text("asset,start,duration,label,note\nm/1,2026-03-05,3600,knack,\nm/1,2026-03-05,7200,kratz,x\n")
