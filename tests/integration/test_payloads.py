@@ -165,3 +165,16 @@ def test_the_databus_is_read_as_it_comes(field):
     assert len(rows) == 1 and rows[0]["825"] == 234.49998474121094
     rows = field.rows("ie/d/j/simatic/v1/eip1/dp/r/Compactlogix/500ms")
     assert [(row["time"], row["1"]) for row in rows] == [("2024-09-03T07:22:23.482050100Z", 335), ("2024-09-03T07:22:25.481842800Z", 336)]
+
+
+def test_what_an_asset_has_decided_is_asked(field):
+    """A channel that came as a number first takes numbers in quotes and words for null, and nothing else."""
+    field.add("s", "--topic", "s/+", "--asset", "{2}")
+    field.send("s", "s/a", {"time": 1700000000, "m": 1, "on": True},
+               {"time": 1700000001, "m": "NA", "k": 2}, {"time": 1700000002, "m": "3.5", "on": "false"},
+               {"time": 1700000003, "m": "broken", "k": 3})
+    rows = field.rows("a")
+    assert [row.get("m") for row in rows] == [1, None, 3.5] and rows[1]["k"] == 2 and rows[2]["on"] is False
+    told = field.show("s")
+    assert told["stats"]["samples"] == 3 and len(told["dead_letters"]) == 1
+    assert "holds float64, not string" in told["dead_letters"][0]["reason"]

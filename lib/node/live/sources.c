@@ -17,6 +17,7 @@
 #include "node/live/admit.h"
 #include "node/live/connection.h"
 #include "node/live/fed.h"
+#include "node/live/fit.h"
 #include "node/live/letters.h"
 #include "node/live/told.h"
 #include "store/room.h"
@@ -110,6 +111,26 @@ static edgeops_status refuse_conflict(eop_source *s, const edgeops_sample *sampl
     return status;
 }
 
+/* As they are, or, where the store has none of that, with texts read as what their assets hold. */
+static edgeops_status append_fitting(edgeops_append_result *result, const eop_source *s,
+                                     const eop_admitted *a, const edgeops_append_options *options) {
+    edgeops_status status =
+        edgeops_store_append(result, s->node->store, a->samples, a->count, options);
+    if (status != EDGEOPS_E_INVALID) {
+        return status;
+    }
+    eop_kept_error error;
+    eop_fitted fitted;
+    eop_keep_error(&error);
+    status = eop_fit(&fitted, s->node->store, a->samples, a->count);
+    if (status == EDGEOPS_OK && fitted.samples != NULL) {
+        status = edgeops_store_append(result, s->node->store, fitted.samples, a->count, options);
+        eop_fitted_dispose(&fitted);
+        return status;
+    }
+    return status == EDGEOPS_OK ? eop_fail_kept(&error) : status;
+}
+
 static edgeops_status on_samples(edgeops_append_result *result, const edgeops_sample *samples,
                                  size_t n, const edgeops_append_options *options, void *user_data) {
     eop_source *s = user_data;
@@ -126,7 +147,7 @@ static edgeops_status on_samples(edgeops_append_result *result, const edgeops_sa
         }
     }
     if (a.count > 0) {
-        status = edgeops_store_append(result, s->node->store, a.samples, a.count, options);
+        status = append_fitting(result, s, &a, options);
     }
     if (status == EDGEOPS_OK && result->ahead > 0) {
         /* The asset's clock is wrong: the sample is stored, and counted here. */
