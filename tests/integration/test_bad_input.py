@@ -271,6 +271,7 @@ def test_a_broker_that_is_absent_restarts_or_refuses(tmp_path):
             broker.stop()
             wait_until(lambda: shown(node)["state"] == "connecting", 20, "the loss")
             broker.start()
+            wait_until(client.is_connected, 20, "the sender")
             wait_until(lambda: shown(node)["state"] == "running", 40, "the link again")
             send(client, "plant/a", {"time": T0 + 1, "x": 2.0})
             wait_until(lambda: shown(node)["stats"]["samples"] == 2, 20)
