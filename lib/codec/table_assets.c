@@ -140,6 +140,14 @@ static bool read_year(edgeops_time *out, eop_time_seen *seen, const eop_times *t
     return eop_time_text(out, seen, times, date, 10);
 }
 
+bool eop_table_reader_end(const eop_table_reader *reader, edgeops_time *out, edgeops_time start,
+                          const char *text, size_t size) {
+    const eop_times *times = eop_rules_times(reader->rules);
+    const eop_field field = {text, size, EOP_FIELD_PLAIN};
+    return (reader->years && read_year(out, NULL, times, &field)) ||
+           eop_time_end(out, NULL, times, start, text, size);
+}
+
 edgeops_status eop_table_time(eop_table_reader *s, edgeops_time *out, eop_time_seen *seen) {
     const eop_field *field = field_at(s, s->time_at);
     const eop_times *times = eop_rules_times(s->rules);

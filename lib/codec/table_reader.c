@@ -137,10 +137,6 @@ edgeops_status eop_table_reader_next(eop_table_reader *reader, eop_table_row *ro
     return status == EDGEOPS_DONE ? eop_table_flush_runs(reader) : status;
 }
 
-bool eop_table_reader_years(const eop_table_reader *reader) {
-    return reader->years;
-}
-
 bool eop_table_reader_timed(const eop_table_reader *reader) {
     return reader->is_timed;
 }

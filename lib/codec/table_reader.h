@@ -133,8 +133,9 @@ edgeops_status eop_table_reader_refuse(eop_table_reader *reader, const char *col
                                        const char *reason, const char *text, size_t size);
 /** False: no column has the time. */
 bool eop_table_reader_timed(const eop_table_reader *reader);
-/** True: the column of the time has whole years, which are read as such. */
-bool eop_table_reader_years(const eop_table_reader *reader);
+/** Reads the end of what starts at `start`, written as the times of the file are. False: it is none. */
+bool eop_table_reader_end(const eop_table_reader *reader, edgeops_time *out, edgeops_time start,
+                          const char *text, size_t size);
 /** The channels in the order of the file, also those without a value so far; borrowed until the next
  * row. */
 size_t eop_table_reader_channels(const eop_table_reader *reader, const eop_table_column **out);

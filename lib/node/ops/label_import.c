@@ -131,17 +131,6 @@ static edgeops_status find_asset(import_work *w, bool *out, const char *name) {
                          "assets in the labels");
 }
 
-/* An end is written as its start is: in a file of years as one. */
-static bool read_end(const import_work *w, edgeops_label *out, const edgeops_value *end) {
-    const eop_times *times = eop_rules_times(w->rules);
-    char date[16];
-    if (end->size != 4 || !eop_table_reader_years(w->reader)) {
-        return eop_time_end(&out->end, NULL, times, out->start, end->as.str, end->size);
-    }
-    (void)snprintf(date, sizeof date, "%.4s-01-01", end->as.str);
-    return eop_time_text(&out->end, NULL, times, date, strlen(date));
-}
-
 /* A word for null is no end and no author; a label is what it says. */
 static edgeops_status take_row(import_work *w, const eop_table_row *row) {
     edgeops_value label = text_in(row, w->label_column);
@@ -158,7 +147,8 @@ static edgeops_status take_row(import_work *w, const eop_table_row *row) {
     if (author.size > FIELD_MAX) {
         return refuse(w, w->author_column, "an author of over 256 bytes", &author);
     }
-    if (eop_rules_null(w->rules, end.as.str, end.size) == NULL && !read_end(w, &out, &end)) {
+    if (eop_rules_null(w->rules, end.as.str, end.size) == NULL &&
+        !eop_table_reader_end(w->reader, &out.end, out.start, end.as.str, end.size)) {
         return refuse(w, w->end_column,
                       w->args.options.rules.times.format != NULL
                           ? "not a time of the given format"
