@@ -36,4 +36,21 @@ void eop_arrow_wait(eop_arrow *arrow, eop_fn fn, void *user_data);
 edgeops_status eop_arrow_result(const eop_arrow *arrow, const char *what);
 void eop_arrow_free(eop_arrow *arrow);
 
+/** The program at the end of an export. {0}: there is none, the rows are the output. */
+typedef struct eop_arrow_sink {
+    eop_arrow *arrow;
+    int rows;              /**< the pipe that it reads; 0: closed */
+    edgeops_status status; /**< of the job, while the program ends */
+    eop_kept_error kept;
+} eop_arrow_sink;
+
+/** Job. All rows are written; without it no whole file is made. */
+void eop_arrow_sink_close(eop_arrow_sink *sink);
+/** Loop. After the job, whose status and error are kept: calls fn once the program has ended, at
+ * once where there is none. */
+void eop_arrow_sink_wait(eop_arrow_sink *sink, edgeops_status status, eop_fn fn, void *user_data);
+/** In fn: what became of the export. what: the file. */
+edgeops_status eop_arrow_sink_result(const eop_arrow_sink *sink, const char *what);
+void eop_arrow_sink_dispose(eop_arrow_sink *sink);
+
 #endif /* EOP_NODE_FILES_ARROW_H */

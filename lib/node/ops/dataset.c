@@ -79,19 +79,13 @@ typedef struct export_work {
     edgeops_dataset *dataset;
     eop_text_out out;
     uint64_t rows;
-    eop_arrow *arrow;      /* makes Parquet or Arrow of the rows; NULL: none */
-    int arrow_rows;        /* where it reads them; 0: closed */
-    edgeops_status status; /* of the job, while the program ends */
-    eop_kept_error kept;
+    eop_arrow_sink sink; /* makes Parquet or Arrow of the rows */
 } export_work;
 
 static void export_free(export_work *w) {
     edgeops_dataset_free(w->dataset);
     eop_text_out_dispose(&w->out);
-    if (w->arrow_rows > 0) {
-        close(w->arrow_rows);
-    }
-    eop_arrow_free(w->arrow);
+    eop_arrow_sink_dispose(&w->sink);
     eop_free(w);
 }
 
@@ -157,23 +151,17 @@ static void export_work_fn(eop_job *job, void *user_data) {
     edgeops_status status = edgeops_dataset_read(&w->dataset, w->call->node->store, name);
     bool jsonl = strcmp(format, "jsonl") == 0;
     status = status == EDGEOPS_OK ? export_rows(job, w, jsonl) : status;
-    if (status == EDGEOPS_OK && w->arrow_rows > 0) {
-        close(w->arrow_rows); /* the end of the rows; without it no whole file is made */
-        w->arrow_rows = 0;
+    if (status == EDGEOPS_OK) {
+        eop_arrow_sink_close(&w->sink);
     }
     eop_job_end(job, status);
 }
 
 static void export_finish(void *user_data) {
     export_work *w = user_data;
-    edgeops_status status = EDGEOPS_OK;
+    edgeops_status status =
+        eop_arrow_sink_result(&w->sink, eop_json_string(w->call->args, "format", ""));
     eop_json *result = NULL;
-    if (w->arrow != NULL && w->status != EDGEOPS_E_CANCELED) {
-        status = eop_arrow_result(w->arrow, eop_json_string(w->call->args, "format", ""));
-    }
-    if (status == EDGEOPS_OK && w->status != EDGEOPS_OK) {
-        status = eop_fail_kept(&w->kept);
-    }
     if (status == EDGEOPS_OK) {
         result = eop_json_object();
         eop_json_set_integer(result, "rows", (int64_t)w->rows);
@@ -184,16 +172,7 @@ static void export_finish(void *user_data) {
 
 static void export_done(eop_job *job, void *user_data) {
     export_work *w = user_data;
-    w->status = eop_job_status(job);
-    eop_keep_error(&w->kept);
-    if (w->arrow == NULL) {
-        export_finish(w);
-        return;
-    }
-    if (w->status != EDGEOPS_OK) {
-        eop_arrow_kill(w->arrow);
-    }
-    eop_arrow_wait(w->arrow, export_finish, w);
+    eop_arrow_sink_wait(&w->sink, eop_job_status(job), export_finish, w);
 }
 
 static edgeops_status start_arrow(export_work *w, const char *format) {
@@ -212,9 +191,9 @@ static edgeops_status start_arrow(export_work *w, const char *format) {
     }
     eop_json_set_string(options, "format", format);
     eop_json_set(options, "channels", channels);
-    status =
-        eop_arrow_start_writer(&w->arrow, &w->arrow_rows, w->call->node, options, w->call->output);
-    w->out.output = w->arrow_rows;
+    status = eop_arrow_start_writer(&w->sink.arrow, &w->sink.rows, w->call->node, options,
+                                    w->call->output);
+    w->out.output = w->sink.rows;
     eop_json_free(options);
     eop_json_free(shown);
     return status;
