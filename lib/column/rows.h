@@ -52,6 +52,14 @@ edgeops_status eop_vector_extend(void **place, eop_vector *vector, size_t n);
 /** Marks the last n filled rows as valid (flags[i] 1) or null (0). */
 edgeops_status eop_vector_mark(eop_vector *vector, const uint8_t *flags, size_t n);
 void eop_vector_truncate(eop_vector *vector, size_t rows);
+/** Sets a row that is null, or lies behind the filled ones: then those between become null. value
+ * is as for eop_vector_put(), not NULL; quality EDGEOPS_QUALITY_NONE: none. In the middle of a
+ * STRING the texts behind it are moved. All or nothing. */
+edgeops_status eop_vector_set(eop_vector *vector, size_t row, const edgeops_value *value,
+                              uint16_t quality);
+/** Makes a filled row null, without a code. Cannot fail where a row of the vector is null already
+ * or was set by eop_vector_set(). */
+edgeops_status eop_vector_unset(eop_vector *vector, size_t row);
 /** Row i becomes the old row index[i]. The vector must not lag. */
 edgeops_status eop_vector_gather(eop_vector *vector, const uint32_t *index, size_t n);
 bool eop_vector_is_null(const eop_vector *vector, size_t row);

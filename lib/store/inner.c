@@ -23,6 +23,14 @@ void eop_store_unlock_assets(edgeops_store *store) {
     pthread_mutex_unlock(&store->lock);
 }
 
+uint64_t eop_store_parts(edgeops_store *store, const char *asset) {
+    pthread_mutex_lock(&store->lock);
+    const eop_series *series = eop_series_find(&store->assets, asset);
+    uint64_t parts = series != NULL ? series->all.parts : 0;
+    pthread_mutex_unlock(&store->lock);
+    return parts;
+}
+
 void eop_store_hold_rows(edgeops_store *store) {
     pthread_rwlock_rdlock(&store->hold);
 }

@@ -18,6 +18,9 @@ eop_asset_list *eop_store_lock_assets(edgeops_store *store);
 /** Between lock and unlock: the ordinal of the asset's newest row, 0 without rows. */
 uint64_t eop_store_newest(const eop_asset *asset);
 void eop_store_unlock_assets(edgeops_store *store);
+/** Later parts that the asset ever got, 0 also when there is no such asset: whether its rows come
+ * in parts. Takes the store's lock. */
+uint64_t eop_store_parts(edgeops_store *store, const char *asset);
 /** eop_asset_columns() of an asset. E_NOTFOUND: it was removed. Takes the store's lock. */
 edgeops_status eop_store_columns(eop_rows *rows, edgeops_store *store, uint32_t asset,
                                  uint32_t limit);

@@ -6,6 +6,7 @@
 #define EOP_STORE_MEMTABLE_H
 
 #include "catalog/asset_list.h"
+#include "column/parts.h"
 #include "column/rows.h"
 #include "journal/frame.h"
 
@@ -18,16 +19,21 @@ typedef struct eop_keys eop_keys;
 
 /** Bounds of some rows of an asset. */
 typedef struct eop_extent {
-    uint64_t rows;
-    uint64_t ordinal; /**< of the last row */
+    uint64_t rows;    /**< first parts: a later part of a row is no row */
+    uint64_t parts;   /**< later parts */
+    uint64_t ordinal; /**< of the last row or part */
     int64_t first;    /**< least time; 0 without rows */
     int64_t last;     /**< greatest (time, seq) */
     int64_t last_seq;
 } eop_extent;
 
-/** Rows of one asset in one segment, with consecutive ordinals; column k is channel k. */
+/** Rows of one asset in one segment, with consecutive ordinals; column k is channel k. With parts a
+ * later part whose row is in the block sets cells of that row; any other one is a row of its own,
+ * marked later. Then data.ordinals has the ordinals of the rows, and those of all arrivals begin
+ * with data.first_ordinal. */
 typedef struct eop_block {
     eop_rows data;
+    eop_parts *parts; /**< NULL: each row came whole and began here */
     int64_t t_min;
     int64_t t_max;
     bool whole;         /**< sealed, and has a column for each channel of the asset */

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* data/telemetry.db: the chunks. A chunk is the rows of an asset with the ordinals ord0..ord1
- * without a gap, at most EOP_CHUNK_ROWS of them, sorted by (time, seq).
+/* data/telemetry.db: the chunks. A chunk is what an asset got with the ordinals ord0..ord1
+ * without a gap, at most EOP_CHUNK_ROWS rows of it, sorted by (time, seq). Later parts of a row of
+ * the chunk are in that row; those of an older row are a row of the chunk, marked later.
  *
- *   chunk   id, asset, t0, t1, ord0, ord1, rows
+ *   chunk   id, asset, t0, t1, ord0, ord1, rows + 65536 * later: the number of its rows, and of
+ *           those that began in an older chunk
  *   cell    id = chunk id << 11 | slot; data: a BLOB of column/chunk.h. Slots:
  *             0..1023  the channel at that position; no cell when it is null in all rows
  *             1024     times
  *             1025     seqs; no cell when all are 0
- *             1026     ordinals minus ord0; no cell when they ascend
+ *             1026     ordinals minus ord0; no cell when they ascend, or with parts
+ *             1027     parts (column/parts.h): which of the appends ord0..ord1 brought which
+ *                      cells; no cell when each row came whole and began here
  *           One table for all, because rows of different sizes fill its pages better.
  *   stat    for each cell of a channel, under its id: count, nulls, min, max, sum
  *   blob    digest, size and number of cells' values that refer to it
@@ -89,7 +93,13 @@ typedef struct eop_chunk_info {
     uint64_t ord0;
     uint64_t ord1;
     size_t rows;
+    size_t later; /**< of the rows: they began in an older chunk or segment */
 } eop_chunk_info;
+
+/** Whether the chunk has a slot of parts: then ord1 - ord0 + 1 >= rows. */
+static inline bool eop_chunk_has_parts(const eop_chunk_info *chunk) {
+    return chunk->later > 0 || chunk->ord1 - chunk->ord0 != chunk->rows - 1;
+}
 
 typedef struct eop_chunk_list {
     eop_chunk_info *items;
