@@ -149,7 +149,7 @@ static edgeops_status open_block(eop_block **out, eop_series *series, eop_segmen
                                  uint64_t ordinal) {
     eop_block *block = series->newest;
     if (EOP_LIKELY(block != NULL && block->segment == segment->number &&
-                   block->data.first_ordinal + block->data.rows == ordinal)) {
+                   eop_block_end(block) == ordinal)) {
         *out = block;
         return EDGEOPS_OK;
     }

@@ -50,6 +50,15 @@ typedef struct eop_block {
     struct eop_block *next_in_segment; /**< the segment's next block, in no order */
 } eop_block;
 
+/** How many ordinals the block has. */
+static inline size_t eop_block_arrivals(const eop_block *block) {
+    return block->parts != NULL ? block->parts->count : block->data.rows;
+}
+/** The ordinal behind the last of the block. */
+static inline uint64_t eop_block_end(const eop_block *block) {
+    return block->data.first_ordinal + eop_block_arrivals(block);
+}
+
 /** The rows of a segment. */
 typedef struct eop_segment {
     uint64_t number;
