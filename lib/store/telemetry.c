@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* telemetry.db: its schema, opening it, and reading chunks, keys, cells and states. telemetry.h
- * describes the tables; telemetry_write.c and telemetry_drop.c change them. A connection belongs to
- * one thread at a time. */
+/* telemetry.db: its schema, opening it, finding chunks, and the states of assets. telemetry.h
+ * describes the tables; telemetry_read.c reads what is in a chunk, telemetry_write.c and
+ * telemetry_drop.c change them. A connection belongs to one thread at a time. */
 #include "store/telemetry_db.h"
 
 #include <sqlite3.h>
@@ -12,7 +12,11 @@
 #include "column/chunk.h"
 
 /* Large pages: most of the file is BLOBs of a few KiB. */
-enum { VERSION = 2, PAGE_SIZE = 16384 };
+enum { VERSION = 3, PAGE_SIZE = 16384 };
+
+/* More arrivals of one row, which each bring a cell of its own, are damage. Generous, because a
+ * channel of a row may get a new position many times. */
+#define ARRIVALS_MAX (UINT64_C(4) * EOP_CHANNELS_MAX)
 
 /* `stat` is separate from `cell`, so that aggregates and filters read no BLOBs. */
 #define TABLES_OF_2                                                                                \
@@ -36,7 +40,8 @@ static const char schema[] =
     "CREATE TABLE state(asset INTEGER PRIMARY KEY, rows INTEGER NOT NULL,"
     " ordinal INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,"
     " last_seq INTEGER NOT NULL, bytes INTEGER NOT NULL DEFAULT 0,"
-    " dropped INTEGER NOT NULL DEFAULT 0, until INTEGER);" TABLES_OF_2;
+    " dropped INTEGER NOT NULL DEFAULT 0, until INTEGER,"
+    " parts INTEGER NOT NULL DEFAULT 0);" TABLES_OF_2;
 
 static const char version_2[] =
     "ALTER TABLE cell RENAME TO cell_1;" TABLES_OF_2
@@ -59,7 +64,10 @@ static const char version_2[] =
     " state.asset), 0);"
     "DROP TABLE chunk_bytes;";
 
-static const char *const migrations[VERSION - 1] = {version_2};
+/* Chunks of version 2 have no parts. The number is what tells a program of before that others may. */
+static const char version_3[] = "ALTER TABLE state ADD COLUMN parts INTEGER NOT NULL DEFAULT 0;";
+
+static const char *const migrations[VERSION - 1] = {version_2, version_3};
 
 static const char *const texts[STATEMENTS] = {
     [HOME_GET] = "SELECT value FROM meta WHERE key = 'home'",
@@ -70,15 +78,15 @@ static const char *const texts[STATEMENTS] = {
     [CELL_ADD] = "INSERT INTO cell VALUES(?, ?)",
     [STAT_ADD] = "INSERT INTO stat VALUES(?, ?, ?, ?, ?, ?)",
     [STATE_ADD] =
-        "INSERT INTO state VALUES(?, ?, ?, ?, ?, ?, ?, 0, NULL) ON CONFLICT(asset) DO UPDATE SET"
+        "INSERT INTO state VALUES(?, ?, ?, ?, ?, ?, ?, 0, NULL, ?) ON CONFLICT(asset) DO UPDATE SET"
         " bytes = bytes + excluded.bytes, rows = rows + excluded.rows,"
-        " ordinal = max(ordinal, excluded.ordinal),"
+        " parts = parts + excluded.parts, ordinal = max(ordinal, excluded.ordinal),"
         " first = CASE WHEN rows = 0 THEN excluded.first ELSE min(first, excluded.first) END,"
         " last = CASE WHEN rows = 0 THEN excluded.last ELSE max(last, excluded.last) END,"
         " last_seq = CASE WHEN rows = 0 OR (excluded.last, excluded.last_seq) > (last, last_seq)"
         " THEN excluded.last_seq ELSE last_seq END",
-    [STATE_LIST] =
-        "SELECT asset, rows, ordinal, first, last, last_seq, bytes, dropped, until FROM state",
+    [STATE_LIST] = "SELECT asset, rows, ordinal, first, last, last_seq, bytes, dropped, until, "
+                   "parts FROM state",
     [STATE_REMOVE] = "DELETE FROM state WHERE asset = ?",
     [CHUNK_IDS] = "SELECT id FROM chunk WHERE asset = ? LIMIT 1",
     [CHUNK_REMOVE] = "DELETE FROM chunk WHERE id = ?",
@@ -240,6 +248,7 @@ edgeops_status eop_telemetry_states(eop_telemetry *telemetry, eop_state_fn fn, v
     edgeops_status status = eop_sql_get(&select, &telemetry->sql, STATE_LIST);
     while (status == EDGEOPS_OK && (status = eop_sql_next(&telemetry->sql, select)) == EDGEOPS_OK) {
         eop_state state = {.extent = {.rows = (uint64_t)sqlite3_column_int64(select, 1),
+                                      .parts = (uint64_t)sqlite3_column_int64(select, 9),
                                       .ordinal = (uint64_t)sqlite3_column_int64(select, 2),
                                       .first = sqlite3_column_int64(select, 3),
                                       .last = sqlite3_column_int64(select, 4),
@@ -258,14 +267,18 @@ edgeops_status eop_telemetry_states(eop_telemetry *telemetry, eop_state_fn fn, v
 }
 
 edgeops_status eop_telemetry_take_info(eop_chunk_info *info, sqlite3_stmt *select) {
-    int64_t rows = sqlite3_column_int64(select, 5);
+    int64_t packed = sqlite3_column_int64(select, 5);
+    int64_t rows = packed % LATER_UNIT;
     *info = (eop_chunk_info){.id = sqlite3_column_int64(select, 0),
                              .t0 = sqlite3_column_int64(select, 1),
                              .t1 = sqlite3_column_int64(select, 2),
                              .ord0 = (uint64_t)sqlite3_column_int64(select, 3),
                              .ord1 = (uint64_t)sqlite3_column_int64(select, 4),
-                             .rows = (size_t)rows};
-    if (rows < 1 || rows > (int64_t)EOP_CHUNK_ROWS || info->ord1 - info->ord0 != info->rows - 1) {
+                             .rows = (size_t)rows,
+                             .later = (size_t)(packed / LATER_UNIT)};
+    if (packed < 1 || rows < 1 || rows > (int64_t)EOP_CHUNK_ROWS || info->later > info->rows ||
+        info->ord1 - info->ord0 < info->rows - 1 ||
+        info->ord1 - info->ord0 >= info->rows * ARRIVALS_MAX) {
         return eop_fail(EDGEOPS_E_CORRUPT, "store", "chunk %lld in data/telemetry.db is damaged",
                         (long long)info->id);
     }
@@ -339,217 +352,4 @@ edgeops_status eop_telemetry_gap(int64_t *below, int64_t *above, eop_telemetry *
     *above = INT64_MAX;
     edgeops_status status = one_time(below, telemetry, CHUNK_BELOW, asset, time);
     return status == EDGEOPS_OK ? one_time(above, telemetry, CHUNK_ABOVE, asset, time) : status;
-}
-
-/* Moves a statement to the row of a cell id. DONE: there is none. */
-static edgeops_status at_cell(sqlite3_stmt **select, eop_telemetry *telemetry, statement number,
-                              const eop_chunk_info *chunk, uint32_t slot) {
-    if (slot > SLOT_LAST) {
-        return EDGEOPS_DONE;
-    }
-    edgeops_status status = eop_sql_get(select, &telemetry->sql, number);
-    if (status != EDGEOPS_OK) {
-        return status;
-    }
-    eop_sql_bind_int(*select, 1, eop_cell_id(chunk->id, slot));
-    return eop_sql_next(&telemetry->sql, *select);
-}
-
-/* DONE: the chunk has no such cell. */
-static edgeops_status read_key(int64_t *out, eop_telemetry *telemetry, const eop_chunk_info *chunk,
-                               uint32_t slot) {
-    sqlite3_stmt *select = NULL;
-    edgeops_status status = at_cell(&select, telemetry, CELL_GET, chunk, slot);
-    if (status == EDGEOPS_OK) {
-        status = eop_chunk_decode_int(out, sqlite3_column_blob(select, 0),
-                                      (size_t)sqlite3_column_bytes(select, 0), chunk->rows);
-        sqlite3_reset(select);
-    }
-    return status;
-}
-
-/* Turns places in the chunk into ordinals. */
-static void place_ordinals(eop_rows *keys, const eop_chunk_info *chunk) {
-    for (size_t i = 0; i < chunk->rows; i++) {
-        uint64_t offset = keys->ordinals[i];
-        keys->ordinals[i] = chunk->ord0 + (offset < chunk->rows ? offset : 0);
-    }
-}
-
-edgeops_status eop_telemetry_keys(eop_telemetry *telemetry, const eop_chunk_info *chunk) {
-    eop_rows *keys = &telemetry->keys;
-    size_t n = chunk->rows;
-    eop_free(keys->ordinals);
-    keys->ordinals = NULL;
-    keys->rows = 0;
-    keys->first_ordinal = chunk->ord0;
-    edgeops_status status = eop_rows_reserve(keys, n);
-    if (status == EDGEOPS_OK) {
-        status = read_key(keys->times, telemetry, chunk, SLOT_TIMES);
-    }
-    if (status == EDGEOPS_DONE) {
-        return eop_fail(EDGEOPS_E_CORRUPT, "store", "a chunk in data/telemetry.db is gone");
-    }
-    if (status == EDGEOPS_OK) {
-        status = read_key(keys->seqs, telemetry, chunk, SLOT_SEQS);
-    }
-    if (status == EDGEOPS_DONE) {
-        memset(keys->seqs, 0, n * sizeof *keys->seqs);
-        status = EDGEOPS_OK;
-    }
-    if (status == EDGEOPS_OK) {
-        status = eop_rows_keep_ordinals(keys);
-    }
-    if (status == EDGEOPS_OK) {
-        status = read_key((int64_t *)keys->ordinals, telemetry, chunk, SLOT_ORDINALS);
-        if (status == EDGEOPS_OK) {
-            place_ordinals(keys, chunk);
-        } else if (status == EDGEOPS_DONE) {
-            eop_free(keys->ordinals);
-            keys->ordinals = NULL;
-            status = EDGEOPS_OK;
-        }
-    }
-    keys->rows = status == EDGEOPS_OK ? n : 0;
-    return status;
-}
-
-edgeops_status eop_telemetry_cell(const void **blob, size_t *size, eop_telemetry *telemetry,
-                                  const eop_chunk_info *chunk, uint32_t channel) {
-    sqlite3_stmt *select = NULL;
-    edgeops_status status = at_cell(&select, telemetry, CELL_GET, chunk, channel);
-    if (status == EDGEOPS_OK) {
-        *blob = sqlite3_column_blob(select, 0);
-        *size = (size_t)sqlite3_column_bytes(select, 0);
-    }
-    return status;
-}
-
-static void take_stats(eop_chunk_stats *stats, sqlite3_stmt *select) {
-    *stats = (eop_chunk_stats){.count = (uint64_t)sqlite3_column_int64(select, 0),
-                               .nulls = (uint64_t)sqlite3_column_int64(select, 1),
-                               .min = sqlite3_column_double(select, 2),
-                               .max = sqlite3_column_double(select, 3),
-                               .sum = sqlite3_column_double(select, 4)};
-    if (sqlite3_column_type(select, 2) == SQLITE_INTEGER) {
-        stats->min_i64 = sqlite3_column_int64(select, 2);
-        stats->max_i64 = sqlite3_column_int64(select, 3);
-    }
-}
-
-edgeops_status eop_telemetry_stats(eop_chunk_stats *stats, eop_telemetry *telemetry,
-                                   const eop_chunk_info *chunk, uint32_t channel) {
-    sqlite3_stmt *select = NULL;
-    edgeops_status status = at_cell(&select, telemetry, STAT_GET, chunk, channel);
-    if (status == EDGEOPS_OK) {
-        take_stats(stats, select);
-        sqlite3_reset(select);
-    }
-    return status;
-}
-
-edgeops_status eop_telemetry_stats_begin(eop_telemetry *telemetry, const eop_chunk_info *chunk,
-                                         uint32_t first, uint32_t last) {
-    sqlite3_stmt *select = NULL;
-    edgeops_status status = eop_sql_get(&select, &telemetry->sql, STATS_WALK);
-    if (status == EDGEOPS_OK) {
-        eop_sql_bind_int(select, 1, eop_cell_id(chunk->id, first));
-        eop_sql_bind_int(select, 2, eop_cell_id(chunk->id, last));
-    }
-    return status;
-}
-
-edgeops_status eop_telemetry_stats_next(uint32_t *channel, eop_chunk_stats *stats,
-                                        eop_telemetry *telemetry) {
-    sqlite3_stmt *select = telemetry->sql.statements[STATS_WALK];
-    edgeops_status status = eop_sql_next(&telemetry->sql, select);
-    if (status == EDGEOPS_OK) {
-        take_stats(stats, select);
-        *channel = (uint32_t)sqlite3_column_int64(select, 5) & SLOT_LAST;
-    }
-    return status;
-}
-
-static edgeops_status read_cell(eop_vector *vector, eop_telemetry *telemetry,
-                                const eop_chunk_info *chunk, uint32_t channel, size_t row,
-                                size_t from, size_t to) {
-    const void *blob = NULL;
-    size_t size = 0;
-    edgeops_status status = eop_telemetry_cell(&blob, &size, telemetry, chunk, channel);
-    if (status != EDGEOPS_OK) {
-        return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
-    }
-    status = eop_vector_pad(vector, row);
-    if (status == EDGEOPS_OK) {
-        status = eop_chunk_decode(vector, blob, size, chunk->rows, from, to);
-    }
-    /* Without this the statement would hold a snapshot until the next cell. */
-    sqlite3_reset(telemetry->sql.statements[CELL_GET]);
-    return status;
-}
-
-edgeops_status eop_telemetry_slice(eop_rows *rows, eop_telemetry *telemetry,
-                                   const eop_chunk_info *chunk, const uint32_t *channels,
-                                   size_t from, size_t to) {
-    edgeops_status status = eop_rows_append_keys(rows, &telemetry->keys, from, to);
-    for (size_t k = 0; status == EDGEOPS_OK && k < rows->vector_count; k++) {
-        status = read_cell(&rows->vectors[k], telemetry, chunk, channels[k], rows->rows, from, to);
-    }
-    if (status == EDGEOPS_OK) {
-        rows->rows += to - from;
-    } else {
-        eop_rows_truncate(rows, rows->rows);
-    }
-    return status;
-}
-
-/* The same, but only rows that had arrived by max_ordinal. */
-static edgeops_status read_arrived(eop_rows *rows, eop_telemetry *telemetry,
-                                   const eop_chunk_info *chunk, uint64_t max_ordinal,
-                                   const uint32_t *channels, size_t from, size_t to) {
-    eop_rows slice = {0};
-    uint32_t keep[EOP_CHUNK_ROWS];
-    size_t n = 0;
-    edgeops_status status = EDGEOPS_OK;
-    for (size_t k = 0; status == EDGEOPS_OK && k < rows->vector_count; k++) {
-        status = eop_rows_add_vector(&slice, rows->vectors[k].type, rows->vectors[k].length);
-    }
-    if (status == EDGEOPS_OK) {
-        status = eop_telemetry_slice(&slice, telemetry, chunk, channels, from, to);
-    }
-    for (size_t i = 0; i < slice.rows; i++) {
-        if (eop_rows_ordinal(&slice, i) <= max_ordinal) {
-            keep[n++] = (uint32_t)i;
-        }
-    }
-    if (status == EDGEOPS_OK && n > 0) {
-        status = eop_rows_gather(&slice, keep, n);
-        if (status == EDGEOPS_OK) {
-            status = eop_rows_copy(rows, &slice, 0, n, NULL);
-        }
-    }
-    eop_rows_dispose(&slice);
-    return status;
-}
-
-edgeops_status eop_telemetry_read(eop_rows *rows, eop_telemetry *telemetry,
-                                  const eop_chunk_info *chunk, const eop_chunk_filter *filter,
-                                  const uint32_t *channels) {
-    if (chunk->ord0 > filter->max_ordinal) {
-        return EDGEOPS_OK;
-    }
-    edgeops_status status = eop_telemetry_keys(telemetry, chunk);
-    if (status != EDGEOPS_OK) {
-        return status;
-    }
-    const eop_rows *keys = &telemetry->keys;
-    size_t from = eop_times_lower(keys->times, keys->rows, filter->from);
-    size_t to = eop_times_upper(keys->times, keys->rows, filter->to);
-    if (from >= to) {
-        return EDGEOPS_OK;
-    }
-    if (chunk->ord1 > filter->max_ordinal) {
-        return read_arrived(rows, telemetry, chunk, filter->max_ordinal, channels, from, to);
-    }
-    return eop_telemetry_slice(rows, telemetry, chunk, channels, from, to);
 }

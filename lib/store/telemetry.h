@@ -30,7 +30,8 @@
 
 typedef struct eop_telemetry {
     eop_sql sql;
-    eop_rows keys; /* keys of the chunk read last */
+    eop_rows keys;   /* keys of the chunk read last */
+    eop_parts parts; /* of that chunk, if it has some */
     /* Ids of the next small and the next full chunk; 0: not known yet. */
     int64_t next_id[2];
     int wal_pages; /* of the writing connection: pages in the WAL after its last commit */
@@ -124,15 +125,21 @@ typedef struct eop_chunk_filter {
     int64_t to;   /**< inclusive */
     uint64_t max_ordinal;
 } eop_chunk_filter;
-/** Appends the rows of a chunk. channels[k] is the channel of column k of `rows`, or UINT32_MAX
- * for one that is always null. */
+/** Appends the rows of a chunk as they were at max_ordinal: rows that came later are left out, cells
+ * that came later are null. channels[k] is the channel of column k of `rows`, or UINT32_MAX for one
+ * that is always null. */
 edgeops_status eop_telemetry_read(eop_rows *rows, eop_telemetry *telemetry,
                                   const eop_chunk_info *chunk, const eop_chunk_filter *filter,
                                   const uint32_t *channels);
 
 /* Parts of eop_telemetry_read(), for callers that do not need all of it. */
 
-/** Reads times, seqs and ordinals of a chunk into telemetry->keys. */
+/** Reads which arrivals brought what of a chunk's rows. `parts` is empty. DONE: the chunk has no
+ * parts. */
+edgeops_status eop_telemetry_parts(eop_parts *parts, eop_telemetry *telemetry,
+                                   const eop_chunk_info *chunk);
+/** Reads times, seqs and ordinals of a chunk into telemetry->keys, and its parts, if it has some,
+ * into telemetry->parts. The ordinal of a row is that of its first arrival in the chunk. */
 edgeops_status eop_telemetry_keys(eop_telemetry *telemetry, const eop_chunk_info *chunk);
 /** Appends rows [from, to) of the chunk whose keys were read last. */
 edgeops_status eop_telemetry_slice(eop_rows *rows, eop_telemetry *telemetry,

@@ -12,9 +12,13 @@ enum {
     SLOT_TIMES = EOP_CHANNELS_MAX,
     SLOT_SEQS,
     SLOT_ORDINALS,
+    SLOT_PARTS,
     SLOT_LAST = (1 << SLOT_BITS) - 1
 };
-static_assert((int)SLOT_ORDINALS <= (int)SLOT_LAST, "a cell id has room for a slot");
+static_assert((int)SLOT_PARTS <= (int)SLOT_LAST, "a cell id has room for a slot");
+
+/** `rows` of the table chunk: rows + later * LATER_UNIT. */
+enum { LATER_UNIT = 65536 };
 
 static inline int64_t eop_cell_id(int64_t chunk, uint32_t slot) {
     return chunk << SLOT_BITS | (int64_t)slot;

@@ -162,6 +162,7 @@ static edgeops_status write_state(eop_telemetry *telemetry, uint32_t asset,
     eop_sql_bind_int(upsert, 5, extent->last);
     eop_sql_bind_int(upsert, 6, extent->last_seq);
     eop_sql_bind_int(upsert, 7, telemetry->grown);
+    eop_sql_bind_int(upsert, 8, (int64_t)extent->parts);
     return eop_sql_run(&telemetry->sql, upsert);
 }
 

@@ -166,3 +166,39 @@ Test(store_migrate, a_kill_on_the_way_leaves_the_old_or_the_new_home) {
         edgeops_store_close(store);
     }
 }
+
+/* Version 2 of the chunks differs from version 3 by the column alone: it knew no parts. */
+Test(store_migrate, chunks_of_version_2_become_chunks_that_may_have_parts) {
+    edgeops_store *store = open_store();
+    for (int i = 0; i < 100; i++) {
+        edgeops_append_result result = EDGEOPS_APPEND_RESULT_INIT;
+        CHECK_OK(put(store, "press/1", i, 0, "force",
+                     (edgeops_value){.type = EDGEOPS_TYPE_INT64, .as.i64 = i}, &result));
+    }
+    CHECK_OK(eop_store_flush(store));
+    edgeops_store_close(store);
+    cr_assert_eq(ask_sql("data/telemetry.db", "PRAGMA user_version"), 3);
+    run_sql("data/telemetry.db", "ALTER TABLE state DROP COLUMN parts; PRAGMA user_version=2");
+    for (int round = 0; round < 2; round++) {
+        store = open_store();
+        edgeops_table *table = read_all(store, "press/1");
+        cr_assert_eq(table->rows, 100);
+        cr_assert_eq(table->columns[0].i64[99], 99);
+        edgeops_table_free(table);
+        cr_assert_eq(eop_store_parts(store, "press/1"), 0);
+        edgeops_store_close(store);
+        cr_assert_eq(ask_sql("data/telemetry.db", "PRAGMA user_version"), 3);
+        cr_assert_eq(ask_sql("data/telemetry.db", "SELECT sum(parts) FROM state"), 0);
+    }
+}
+
+Test(store_migrate, chunks_of_a_newer_program_are_refused_and_stay_as_they_are) {
+    edgeops_store_close(open_store());
+    run_sql("data/telemetry.db", "PRAGMA user_version=4");
+    edgeops_store *store = NULL;
+    edgeops_store_options options = EDGEOPS_STORE_OPTIONS_INIT;
+    cr_assert_eq(edgeops_store_open(&store, home, &options), EDGEOPS_E_VERSION);
+    cr_assert_not_null(strstr(edgeops_error_last()->message, "use a newer edgeops"));
+    cr_assert_null(store);
+    cr_assert_eq(ask_sql("data/telemetry.db", "PRAGMA user_version"), 4);
+}
