@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Pages of texts: each different text is stored once, compressed with zstd where that helps, and
- * each row is the index of its text. chunk.h has the format. The only file that knows zstd. */
+ * each row is the index of its text. chunk.h has the format. */
 #include "column/chunk_text.h"
 
 #include <string.h>
-#include <zstd.h>
 
 #include "base/compiler.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/memory.h"
 #include "column/chunk_column.h"
+#include "column/packed_bytes.h"
 
-enum { SLOTS = 2 * EOP_PAGE_MAX, ZSTD_LEVEL = 3, PLAIN = 0, ZSTD = 1 };
+enum { SLOTS = 2 * EOP_PAGE_MAX };
 /* Above the longest text of a channel (types.h). */
 static const uint64_t text_max = 1u << 20;
 
@@ -41,22 +41,6 @@ static size_t choose_texts(uint64_t *numbers, uint16_t *first, const char *bytes
         numbers[i] = (uint64_t)slots[slot] - 1;
     }
     return choices;
-}
-
-static void put_text_bytes(eop_buf *buf, const eop_buf *text) {
-    size_t bound = ZSTD_compressBound(text->size);
-    void *place = text->size > 64 ? eop_alloc(bound) : NULL;
-    size_t size = text->size;
-    char form = PLAIN;
-    if (place != NULL) {
-        size = ZSTD_compress(place, bound, text->data, text->size, ZSTD_LEVEL);
-        form = !ZSTD_isError(size) && size + 4 < text->size ? ZSTD : PLAIN;
-        size = form == ZSTD ? size : text->size;
-    }
-    eop_buf_put(buf, &form, 1);
-    eop_put_varint(buf, size);
-    eop_buf_put(buf, form == ZSTD ? place : text->data, size);
-    eop_free(place);
 }
 
 void eop_text_put(eop_buf *buf, const char *bytes, const uint32_t *starts, const uint32_t *ends,
@@ -89,7 +73,7 @@ void eop_text_put(eop_buf *buf, const char *bytes, const uint32_t *starts, const
         packed = (uint32_t)(buf->size - at - sizeof packed);
         memcpy(buf->data + at, &packed, sizeof packed);
     }
-    put_text_bytes(buf, &text);
+    eop_packed_bytes_put(buf, text.size > 0 ? text.data : "", text.size);
     eop_pack(buf, numbers, n, EOP_SAVING_SMALL);
     buf->failed |= text.failed;
     eop_buf_dispose(&text);
@@ -122,30 +106,10 @@ static edgeops_status take_sizes(eop_text *text, const uint8_t *data, size_t siz
     return EDGEOPS_OK;
 }
 
-static edgeops_status take_bytes(eop_text *text, uint8_t form, const uint8_t *data, size_t size) {
-    size_t total = text->offsets[text->choices];
-    if (form == PLAIN) {
-        text->bytes = (const char *)data;
-        return size == total ? EDGEOPS_OK : eop_column_damaged("texts");
-    }
-    /* The frame states its content size; allocate only when that is what the choices need. */
-    if (form != ZSTD || total == 0 || ZSTD_getFrameContentSize(data, size) != total) {
-        return eop_column_damaged("texts");
-    }
-    text->owned = eop_alloc(total);
-    if (text->owned == NULL) {
-        return eop_fail_nomem("store");
-    }
-    text->bytes = text->owned;
-    return ZSTD_decompress(text->owned, total, data, size) == total ? EDGEOPS_OK
-                                                                    : eop_column_damaged("texts");
-}
-
 edgeops_status eop_text_open(eop_text *text, const void *data, size_t size, size_t count) {
     const uint8_t *at = data;
     const uint8_t *end = at + size;
     uint64_t choices = 0;
-    uint64_t bytes = 0;
     uint32_t packed = 0;
     text->count = count;
     text->done = 0;
@@ -166,18 +130,11 @@ edgeops_status eop_text_open(eop_text *text, const void *data, size_t size, size
         return status;
     }
     at += packed;
-    if (at == end) {
-        return eop_column_damaged("texts");
-    }
-    uint8_t form = *at++;
-    if (!eop_take_varint(&bytes, &at, end) || bytes > (size_t)(end - at)) {
-        return eop_column_damaged("texts");
-    }
-    status = take_bytes(text, form, at, (size_t)bytes);
+    status = eop_packed_bytes_take(&text->bytes, &text->owned, &at, end,
+                                   text->offsets[text->choices], "texts");
     if (status != EDGEOPS_OK) {
         return status;
     }
-    at += bytes;
     return eop_unpack_open(&text->unpack, at, (size_t)(end - at), count, count)
                ? EDGEOPS_OK
                : eop_column_damaged("texts");

@@ -192,36 +192,38 @@ void eop_rows_view_dispose(eop_rows *view) {
     *view = (eop_rows){0};
 }
 
+edgeops_status eop_rows_gather_keys(eop_rows *rows, const uint32_t *index, size_t n) {
+    edgeops_status status = eop_rows_keep_ordinals(rows);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    int64_t *scratch = eop_alloc((n > 0 ? n : 1) * sizeof *scratch);
+    if (scratch == NULL) {
+        return eop_fail_nomem("store");
+    }
+    for (size_t i = 0; i < n; i++) {
+        scratch[i] = rows->times[index[i]];
+    }
+    memcpy(rows->times, scratch, n * sizeof *scratch);
+    for (size_t i = 0; i < n; i++) {
+        scratch[i] = rows->seqs[index[i]];
+    }
+    memcpy(rows->seqs, scratch, n * sizeof *scratch);
+    for (size_t i = 0; i < n; i++) {
+        scratch[i] = (int64_t)rows->ordinals[index[i]];
+    }
+    memcpy(rows->ordinals, scratch, n * sizeof *scratch);
+    rows->rows = n;
+    eop_free(scratch);
+    return EDGEOPS_OK;
+}
+
 edgeops_status eop_rows_gather(eop_rows *rows, const uint32_t *index, size_t n) {
     edgeops_status status = eop_rows_complete(rows);
-    if (status == EDGEOPS_OK) {
-        status = eop_rows_keep_ordinals(rows);
-    }
     for (size_t k = 0; status == EDGEOPS_OK && k < rows->vector_count; k++) {
         status = eop_vector_gather(&rows->vectors[k], index, n);
     }
-    int64_t *scratch = NULL;
-    if (status == EDGEOPS_OK) {
-        scratch = eop_alloc((n > 0 ? n : 1) * sizeof *scratch);
-        status = scratch != NULL ? EDGEOPS_OK : eop_fail_nomem("store");
-    }
-    if (status == EDGEOPS_OK) {
-        for (size_t i = 0; i < n; i++) {
-            scratch[i] = rows->times[index[i]];
-        }
-        memcpy(rows->times, scratch, n * sizeof *scratch);
-        for (size_t i = 0; i < n; i++) {
-            scratch[i] = rows->seqs[index[i]];
-        }
-        memcpy(rows->seqs, scratch, n * sizeof *scratch);
-        for (size_t i = 0; i < n; i++) {
-            scratch[i] = (int64_t)rows->ordinals[index[i]];
-        }
-        memcpy(rows->ordinals, scratch, n * sizeof *scratch);
-        rows->rows = n;
-    }
-    eop_free(scratch);
-    return status;
+    return status == EDGEOPS_OK ? eop_rows_gather_keys(rows, index, n) : status;
 }
 
 void eop_rows_truncate(eop_rows *rows, size_t n) {
@@ -270,7 +272,7 @@ static void merge_runs(const eop_rows *rows, bool by_arrival, uint32_t *out, con
 }
 
 /* Natural merge sort: the input is mostly a few sorted runs one after the other. */
-static edgeops_status sort_rows(eop_rows *rows, bool by_arrival) {
+static edgeops_status order_rows(uint32_t **out, const eop_rows *rows, bool by_arrival) {
     size_t n = rows->rows;
     if (n > UINT32_MAX) {
         return eop_fail(EDGEOPS_E_LIMIT, "store",
@@ -296,20 +298,40 @@ static edgeops_status sort_rows(eop_rows *rows, bool by_arrival) {
         from = to;
         to = other;
     }
-    edgeops_status status = eop_rows_gather(rows, from, n);
+    if (from != index) {
+        memcpy(index, from, n * sizeof *index);
+    }
+    *out = index;
+    return EDGEOPS_OK;
+}
+
+static edgeops_status sort_rows(eop_rows *rows, bool by_arrival) {
+    uint32_t *index = NULL;
+    edgeops_status status = order_rows(&index, rows, by_arrival);
+    if (status == EDGEOPS_OK) {
+        status = eop_rows_gather(rows, index, rows->rows);
+    }
     eop_free(index);
     return status;
 }
 
-edgeops_status eop_rows_sort(eop_rows *rows) {
+static bool in_key_order(const eop_rows *rows) {
     for (size_t i = 1; i < rows->rows; i++) {
         if (eop_key_compare(rows->times[i - 1], rows->seqs[i - 1], rows->times[i], rows->seqs[i]) >
             0) {
-            edgeops_status status = eop_rows_keep_ordinals(rows);
-            return status == EDGEOPS_OK ? sort_rows(rows, false) : status;
+            return false;
         }
     }
-    return EDGEOPS_OK;
+    return true;
+}
+
+edgeops_status eop_rows_order(uint32_t **index, const eop_rows *rows) {
+    *index = NULL;
+    return in_key_order(rows) ? EDGEOPS_OK : order_rows(index, rows, false);
+}
+
+edgeops_status eop_rows_sort(eop_rows *rows) {
+    return in_key_order(rows) ? EDGEOPS_OK : sort_rows(rows, false);
 }
 
 edgeops_status eop_rows_sort_by_arrival(eop_rows *rows) {

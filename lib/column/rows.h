@@ -57,9 +57,15 @@ void eop_vector_truncate(eop_vector *vector, size_t rows);
  * STRING the texts behind it are moved. All or nothing. */
 edgeops_status eop_vector_set(eop_vector *vector, size_t row, const edgeops_value *value,
                               uint16_t quality);
-/** Makes a filled row null, without a code. Cannot fail where a row of the vector is null already
- * or was set by eop_vector_set(). */
+/** Makes a row null, without a code. Cannot fail where a row of the vector is null already or was
+ * set by eop_vector_set(). */
 edgeops_status eop_vector_unset(eop_vector *vector, size_t row);
+/** The same for n rows, ascending: one pass. */
+edgeops_status eop_vector_hide(eop_vector *vector, const uint32_t *rows, size_t n);
+/** Appends n rows of another vector of the same type: its row index[i], null where it has no such
+ * row, as UINT32_MAX. */
+edgeops_status eop_vector_pick(eop_vector *vector, const eop_vector *source, const uint32_t *index,
+                               size_t n);
 /** Row i becomes the old row index[i]. The vector must not lag. */
 edgeops_status eop_vector_gather(eop_vector *vector, const uint32_t *index, size_t n);
 bool eop_vector_is_null(const eop_vector *vector, size_t row);
@@ -120,11 +126,16 @@ edgeops_status eop_rows_view(eop_rows *view, const eop_rows *source, size_t from
 void eop_rows_view_dispose(eop_rows *view);
 /** Row i becomes the old row index[i]. */
 edgeops_status eop_rows_gather(eop_rows *rows, const uint32_t *index, size_t n);
+/** Only its time, seq and ordinal, and the number of rows; the columns are the caller's. */
+edgeops_status eop_rows_gather_keys(eop_rows *rows, const uint32_t *index, size_t n);
 void eop_rows_truncate(eop_rows *rows, size_t n);
 /** Pads all columns to an element for each row. */
 edgeops_status eop_rows_complete(eop_rows *rows);
 /** Sorts by (time, seq); cheap when already sorted, otherwise ordinals are kept from then on. */
 edgeops_status eop_rows_sort(eop_rows *rows);
+/** The order of the rows by (time, seq), rows of one key as they are: free *index with eop_free().
+ * NULL: they are in order already. */
+edgeops_status eop_rows_order(uint32_t **index, const eop_rows *rows);
 /** Sorts by ordinal. */
 edgeops_status eop_rows_sort_by_arrival(eop_rows *rows);
 /** Whether all n values are 0. The seqs of most rows are, and then they are not written. */

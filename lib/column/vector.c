@@ -146,19 +146,34 @@ edgeops_status eop_vector_pad(eop_vector *vector, size_t rows) {
     return EDGEOPS_OK;
 }
 
-static edgeops_status put_bytes(eop_vector *vector, const char *bytes, size_t size) {
+static edgeops_status need_bytes(eop_vector *vector, size_t size) {
     if (size > UINT32_MAX - vector->bytes_size) {
         return eop_fail(EDGEOPS_E_LIMIT, "store",
                         "a column holds at most 4 GiB of text; read a shorter range");
     }
-    if (!eop_grow(&vector->bytes, &vector->bytes_capacity, vector->bytes_size + size + 1, 1)) {
-        return eop_fail_nomem("store");
-    }
-    if (size > 0) {
+    return eop_grow(&vector->bytes, &vector->bytes_capacity, vector->bytes_size + size + 1, 1)
+               ? EDGEOPS_OK
+               : eop_fail_nomem("store");
+}
+
+static edgeops_status put_bytes(eop_vector *vector, const char *bytes, size_t size) {
+    edgeops_status status = need_bytes(vector, size);
+    if (status == EDGEOPS_OK && size > 0) {
         memcpy(vector->bytes + vector->bytes_size, bytes, size);
+        vector->bytes_size += size;
     }
-    vector->bytes_size += size;
-    return EDGEOPS_OK;
+    return status;
+}
+
+/* Not of a STRING. */
+static void save_value(eop_vector *vector, size_t row, const edgeops_value *value) {
+    if (EOP_UNLIKELY(value->size > 0)) {
+        memcpy(place_of(vector, row), value->as.data, eop_vector_row_bytes(vector));
+    } else if (EOP_LIKELY(vector->type == EDGEOPS_TYPE_FLOAT64)) {
+        memcpy((double *)vector->data + row, &value->as.f64, sizeof(double));
+    } else {
+        eop_value_save(place_of(vector, row), value);
+    }
 }
 
 edgeops_status eop_vector_put(eop_vector *vector, const edgeops_value *value) {
@@ -176,12 +191,8 @@ edgeops_status eop_vector_put(eop_vector *vector, const edgeops_value *value) {
             return status;
         }
         ((uint32_t *)vector->data)[row + 1] = (uint32_t)vector->bytes_size;
-    } else if (EOP_UNLIKELY(value->size > 0)) {
-        memcpy(place_of(vector, row), value->as.data, eop_vector_row_bytes(vector));
-    } else if (EOP_LIKELY(vector->type == EDGEOPS_TYPE_FLOAT64)) {
-        memcpy((double *)vector->data + row, &value->as.f64, sizeof(double));
     } else {
-        eop_value_save(place_of(vector, row), value);
+        save_value(vector, row, value);
     }
     mark_plain(vector, 1);
     vector->filled = row + 1;
@@ -306,78 +317,203 @@ void eop_vector_truncate(eop_vector *vector, size_t rows) {
     }
 }
 
-static edgeops_status gather_strings(eop_vector *out, const eop_vector *vector,
-                                     const uint32_t *index, size_t n) {
-    const uint32_t *offsets = vector->data;
-    uint32_t *ends = out->data;
+/* The text of a row that has none yet: those behind it move. There is room for it. */
+static void insert_text(eop_vector *vector, size_t row, const char *text, uint32_t size) {
+    uint32_t *offsets = vector->data;
+    char *place = vector->bytes + offsets[row];
+    memmove(place + size, place, vector->bytes_size - offsets[row]);
+    if (size > 0) {
+        memcpy(place, text, size);
+    }
+    for (size_t i = row; i < vector->filled; i++) {
+        offsets[i + 1] += size;
+    }
+    vector->bytes_size += size;
+}
+
+edgeops_status eop_vector_set(eop_vector *vector, size_t row, const edgeops_value *value,
+                              uint16_t quality) {
+    size_t filled = vector->filled;
+    bool text = vector->type == EDGEOPS_TYPE_STRING;
+    edgeops_status status = eop_vector_pad(vector, row + 1);
+    /* A row that it takes back again is null. */
+    if (status == EDGEOPS_OK && quality != EDGEOPS_QUALITY_NONE) {
+        status = need_quality(vector);
+    }
+    if (status == EDGEOPS_OK && text) {
+        status = need_bytes(vector, value->size);
+    }
+    if (status != EDGEOPS_OK) {
+        eop_vector_truncate(vector, filled);
+        return status;
+    }
+    if (text) {
+        insert_text(vector, row, value->as.str, value->size);
+    } else {
+        save_value(vector, row, value);
+    }
+    if (quality != EDGEOPS_QUALITY_NONE) {
+        vector->quality[row] = quality;
+    }
+    vector->valid[row] = 1;
+    vector->nulls--;
+    return EDGEOPS_OK;
+}
+
+static void remove_texts(eop_vector *vector, const uint32_t *rows, size_t n) {
+    uint32_t *offsets = vector->data;
+    uint32_t from = offsets[rows[0]];
+    uint32_t at = from;
+    size_t next = 0;
+    for (size_t row = rows[0]; row < vector->filled; row++) {
+        uint32_t size = offsets[row + 1] - from;
+        bool gone = next < n && rows[next] == row;
+        if (size > 0 && !gone) {
+            memmove(vector->bytes + at, vector->bytes + from, size);
+            at += size;
+        }
+        while (next < n && rows[next] <= row) {
+            next++;
+        }
+        from += size;
+        offsets[row + 1] = at;
+    }
+    vector->bytes_size = at;
+}
+
+edgeops_status eop_vector_hide(eop_vector *vector, const uint32_t *rows, size_t n) {
+    while (n > 0 && rows[n - 1] >= vector->filled) {
+        n--;
+    }
+    if (n == 0) {
+        return EDGEOPS_OK;
+    }
+    edgeops_status status = need_valid(vector);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    if (vector->type == EDGEOPS_TYPE_STRING) {
+        remove_texts(vector, rows, n);
+    }
+    for (size_t i = 0; i < n; i++) {
+        size_t row = rows[i];
+        if (vector->valid[row] != 0) {
+            vector->valid[row] = 0;
+            vector->nulls++;
+            if (vector->type != EDGEOPS_TYPE_STRING) {
+                fill_null(vector, row, row + 1);
+            }
+            if (vector->quality != NULL) {
+                vector->quality[row] = EDGEOPS_QUALITY_NONE;
+            }
+        }
+    }
+    return EDGEOPS_OK;
+}
+
+edgeops_status eop_vector_unset(eop_vector *vector, size_t row) {
+    return eop_vector_hide(vector, &(uint32_t){(uint32_t)row}, 1);
+}
+
+static edgeops_status pick_texts(eop_vector *vector, const eop_vector *source,
+                                 const uint32_t *index, size_t n) {
+    const uint32_t *offsets = source->data;
     size_t total = 0;
     for (size_t i = 0; i < n; i++) {
-        total += offsets[index[i] + 1] - offsets[index[i]];
+        total += index[i] < source->filled ? offsets[index[i] + 1] - offsets[index[i]] : 0;
     }
-    if (total > UINT32_MAX) {
-        return eop_fail(EDGEOPS_E_LIMIT, "store",
-                        "a column holds at most 4 GiB of text; read a shorter range");
+    edgeops_status status = need_bytes(vector, total);
+    if (status != EDGEOPS_OK) {
+        return status;
     }
-    if (!eop_grow(&out->bytes, &out->bytes_capacity, total + 1, 1)) {
-        return eop_fail_nomem("store");
-    }
+    uint32_t *ends = (uint32_t *)vector->data + vector->filled + 1;
     for (size_t i = 0; i < n; i++) {
-        uint32_t size = offsets[index[i] + 1] - offsets[index[i]];
+        uint32_t size = index[i] < source->filled ? offsets[index[i] + 1] - offsets[index[i]] : 0;
         if (size > 0) {
-            memcpy(out->bytes + out->bytes_size, vector->bytes + offsets[index[i]], size);
+            memcpy(vector->bytes + vector->bytes_size, source->bytes + offsets[index[i]], size);
         }
-        out->bytes_size += size;
-        ends[i + 1] = (uint32_t)out->bytes_size;
+        vector->bytes_size += size;
+        ends[i] = (uint32_t)vector->bytes_size;
     }
     return EDGEOPS_OK;
 }
 
 /* Splits by width, so that the common widths are plain loads and stores. */
-static void gather_data(eop_vector *out, const eop_vector *vector, const uint32_t *index,
-                        size_t n) {
+static void pick_data(eop_vector *vector, const eop_vector *source, const uint32_t *index, size_t n,
+                      bool some) {
     size_t row_bytes = eop_vector_row_bytes(vector);
-    if (row_bytes == sizeof(uint64_t)) {
+    char *place = place_of(vector, vector->filled);
+    if (some) {
         for (size_t i = 0; i < n; i++) {
-            ((uint64_t *)out->data)[i] = ((const uint64_t *)vector->data)[index[i]];
+            if (index[i] < source->filled) {
+                memcpy(place + i * row_bytes, place_of(source, index[i]), row_bytes);
+            } else {
+                fill_null(vector, vector->filled + i, vector->filled + i + 1);
+            }
+        }
+    } else if (row_bytes == sizeof(uint64_t)) {
+        for (size_t i = 0; i < n; i++) {
+            ((uint64_t *)(void *)place)[i] = ((const uint64_t *)source->data)[index[i]];
         }
     } else {
         for (size_t i = 0; i < n; i++) {
-            memcpy(place_of(out, i), place_of(vector, index[i]), row_bytes);
+            memcpy(place + i * row_bytes, place_of(source, index[i]), row_bytes);
         }
     }
 }
 
-edgeops_status eop_vector_gather(eop_vector *vector, const uint32_t *index, size_t n) {
-    eop_vector out = {.type = vector->type, .length = vector->length};
-    edgeops_status status = eop_vector_reserve(&out, n > 0 ? n : 1);
-    if (status == EDGEOPS_OK && vector->valid != NULL) {
-        status = need_valid(&out);
+static void pick_flags(eop_vector *vector, const eop_vector *source, const uint32_t *index,
+                       size_t n) {
+    uint8_t *valid = vector->valid + vector->filled;
+    for (size_t i = 0; i < n; i++) {
+        valid[i] = index[i] < source->filled && (source->valid == NULL || source->valid[index[i]]);
+        vector->nulls += valid[i] == 0;
     }
-    if (status == EDGEOPS_OK && vector->quality != NULL) {
-        status = need_quality(&out);
+}
+
+edgeops_status eop_vector_pick(eop_vector *vector, const eop_vector *source, const uint32_t *index,
+                               size_t n) {
+    uint32_t most = 0;
+    for (size_t i = 0; i < n; i++) {
+        most = index[i] > most ? index[i] : most;
+    }
+    bool some = most >= source->filled;
+    bool flags = source->valid != NULL || some;
+    edgeops_status status = eop_vector_reserve(vector, vector->filled + (n > 0 ? n : 1));
+    if (status == EDGEOPS_OK && flags) {
+        status = need_valid(vector);
+    }
+    if (status == EDGEOPS_OK && source->quality != NULL) {
+        status = need_quality(vector);
     }
     if (status == EDGEOPS_OK && vector->type == EDGEOPS_TYPE_STRING) {
-        status = gather_strings(&out, vector, index, n);
+        status = pick_texts(vector, source, index, n);
     }
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    if (vector->type != EDGEOPS_TYPE_STRING) {
+        pick_data(vector, source, index, n, some);
+    }
+    mark_plain(vector, n);
+    if (flags) {
+        pick_flags(vector, source, index, n);
+    }
+    for (size_t i = 0; source->quality != NULL && i < n; i++) {
+        vector->quality[vector->filled + i] =
+            index[i] < source->filled ? source->quality[index[i]] : EDGEOPS_QUALITY_NONE;
+    }
+    vector->filled += n;
+    return EDGEOPS_OK;
+}
+
+edgeops_status eop_vector_gather(eop_vector *vector, const uint32_t *index, size_t n) {
+    eop_vector out = {.type = vector->type, .length = vector->length};
+    edgeops_status status = eop_vector_pick(&out, vector, index, n);
     if (status != EDGEOPS_OK) {
         eop_vector_dispose(&out);
         return status;
     }
-    if (vector->type != EDGEOPS_TYPE_STRING) {
-        gather_data(&out, vector, index, n);
-    }
-    if (vector->valid != NULL) {
-        for (size_t i = 0; i < n; i++) {
-            out.valid[i] = vector->valid[index[i]];
-            out.nulls += out.valid[i] == 0;
-        }
-    }
-    if (vector->quality != NULL) {
-        for (size_t i = 0; i < n; i++) {
-            out.quality[i] = vector->quality[index[i]];
-        }
-    }
-    out.filled = n;
     eop_vector_dispose(vector);
     *vector = out;
     return EDGEOPS_OK;
