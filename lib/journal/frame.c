@@ -14,6 +14,7 @@ static char *put_bytes(char *at, const void *data, size_t size) {
 }
 
 enum { ARRAY = 14, QUALITY = 15 };
+enum { LATER = 0x8000 }; /* in the number of cells */
 
 static char *put_tag(char *at, uint32_t channel, unsigned type) {
     uint16_t tag = (uint16_t)(channel | type << 12);
@@ -69,6 +70,7 @@ void eop_frame_put(eop_buf *buf, const eop_frame_row *row, const eop_cell *cells
             count++;
         }
     }
+    count |= row->later ? LATER : 0;
     memcpy(count_at, &count, sizeof count);
     buf->size += (size_t)(at - start);
 }
@@ -177,7 +179,10 @@ edgeops_status eop_frame_next(eop_frame_row *row, eop_cell *cells, const char **
     bool good = take_bytes(&row->asset, 4, data, end) &&
                 take_bytes(&count, sizeof count, data, end) &&
                 take_bytes(&row->ordinal, 8, data, end) && take_bytes(&row->time, 8, data, end) &&
-                take_bytes(&row->seq, 8, data, end) && count <= EOP_CHANNELS_MAX;
+                take_bytes(&row->seq, 8, data, end);
+    row->later = (count & LATER) != 0;
+    count &= LATER - 1;
+    good = good && count <= EOP_CHANNELS_MAX;
     for (uint32_t i = 0; good && i < count; i++) {
         good = take_float(&cells[i], data, end) || take_cell(&cells[i], data, end);
     }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The payload of a journal frame: rows, one after the other. Little-endian, not aligned:
  *
- *   row   = u32 asset id, u16 number of cells, u64 ordinal, i64 time, i64 seq, then the cells
+ *   row   = u32 asset id, u16 number of cells | 0x8000 for a later part, u64 ordinal, i64 time,
+ *           i64 seq, then the cells
  *   cell  = u16 tag (channel | type << 12), then by type (edgeops_type):
  *           a number  its 8, 4, 2 or 1 bytes; BOOL 1 byte
  *           STRING    u32 size, then that many bytes
@@ -10,7 +11,8 @@
  *                     elements
  *
  * Before the cell of a value with a quality code come u16 tag (channel | 15 << 12) and u16 code;
- * both together count as one cell. A null has no cell. */
+ * both together count as one cell. A null has no cell. A later part joins a row that is stored
+ * already, here or in an older segment, and has only cells that are new in it. */
 #ifndef EOP_JOURNAL_FRAME_H
 #define EOP_JOURNAL_FRAME_H
 
@@ -37,6 +39,7 @@ typedef struct eop_frame_row {
     uint64_t ordinal;
     int64_t time;
     int64_t seq;
+    bool later; /**< a later part of the row of this (time, seq) */
 } eop_frame_row;
 
 /** The most bytes that a value takes in a frame, without a quality code. */

@@ -217,7 +217,7 @@ Test(journal_journal, malformed_rows_are_refused) {
     eop_cell given[3] = {{0, EDGEOPS_QUALITY_NONE, values[0]},
                          {1023, EDGEOPS_QUALITY_NONE, values[1]},
                          {5, EDGEOPS_QUALITY_NONE, values[2]}};
-    eop_frame_row row = {9, 3, 77, -5, 6};
+    eop_frame_row row = {9, 3, 77, -5, 6, true};
     eop_frame_row back;
     eop_buf buf = {0};
     eop_frame_put(&buf, &row, given);
@@ -225,6 +225,7 @@ Test(journal_journal, malformed_rows_are_refused) {
     CHECK_OK(eop_frame_next(&back, cells, &at, buf.data + buf.size));
     cr_assert_eq(back.ordinal, 77);
     cr_assert_eq(back.cell_count, 3);
+    cr_assert(back.later);
     cr_assert_eq(cells[1].channel, 1023);
     cr_assert_eq(memcmp(cells[1].value.as.str, "abc", 3), 0);
     cr_assert_eq(eop_frame_next(&back, cells, &at, buf.data + buf.size), EDGEOPS_DONE);
