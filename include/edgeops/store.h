@@ -100,16 +100,16 @@ EDGEOPS_API void edgeops_store_close(edgeops_store *store);
 
 /** What became of one sample of an append. Numbers never change. */
 typedef enum edgeops_outcome {
-    EDGEOPS_OUTCOME_APPENDED = 1,
-    EDGEOPS_OUTCOME_DUPLICATE = 2, /**< same asset, time, seq and values as a sample that is there:
-                                        left out */
-    EDGEOPS_OUTCOME_MERGED = 3,    /**< reserved: joins a row that is there as a later part of it.
-                                        In this version each sample is a whole row */
-    EDGEOPS_OUTCOME_CONFLICT = 4,  /**< same asset, time and seq, other values: left out */
+    EDGEOPS_OUTCOME_APPENDED = 1,  /**< a new row: nothing was there of its asset, time and seq */
+    EDGEOPS_OUTCOME_DUPLICATE = 2, /**< all of its values are there already: left out */
+    EDGEOPS_OUTCOME_MERGED = 3,    /**< a later part of a row that is there: it brought values of
+                                        channels that the row lacked */
+    EDGEOPS_OUTCOME_CONFLICT = 4,  /**< a value or quality code differs from the one that is there:
+                                        all of the sample is left out */
     EDGEOPS_OUTCOME_EXPIRED = 5    /**< not newer than what retention dropped: left out */
 } edgeops_outcome;
 
-/** What is special about a sample that was appended; bits of edgeops_verdict.marks. */
+/** What is special about a sample that was appended or merged; bits of edgeops_verdict.marks. */
 typedef enum edgeops_mark {
     EDGEOPS_MARK_LATE =
         1, /**< older than the newest sample of its asset that was not ahead of the clock */
@@ -119,30 +119,32 @@ typedef enum edgeops_mark {
 /** The verdict on one sample. Given in arrays: its size never changes. 64 bytes. */
 typedef struct edgeops_verdict {
     edgeops_outcome outcome;
-    uint32_t marks;         /**< edgeops_mark bits of an appended sample; else 0 */
-    uint64_t ordinal;       /**< of an appended sample in its asset; else 0 */
-    const char *channel;    /**< CONFLICT: the first channel whose value or quality code differs, or
-                                 that only one of the two samples has; else NULL */
-    edgeops_value stored;   /**< CONFLICT: what the store has of that channel; type NULL: nothing. A
-                                 blob is given as when it is read, as an edgeops_blob */
+    uint32_t marks;         /**< edgeops_mark bits of an appended or merged sample; else 0 */
+    uint64_t ordinal;       /**< of an appended or merged sample in its asset; else 0 */
+    const char *channel;    /**< CONFLICT: a channel whose value or quality code differs; below
+                                 `predictions/` also one that only one of the two has; else NULL */
+    edgeops_value stored;   /**< CONFLICT: what the store has of that channel; type NULL: nothing,
+                                 which is only below `predictions/`. A blob is given as when it is
+                                 read, as an edgeops_blob */
     uint16_t quality;       /**< CONFLICT: the stored quality code; else EDGEOPS_QUALITY_NONE */
     uint16_t reserved16[3]; /**< 0 in this version */
     uint64_t reserved[2];   /**< 0 in this version */
 } edgeops_verdict;
 
 /** What an append did. Start with the INIT macro or the _init function. Append-only. The numbers
- *  are of this call. */
+ *  are of this call: each sample is one of appended, merged, duplicates, conflicts and expired. */
 typedef struct edgeops_append_result {
     size_t struct_size;
-    uint64_t appended;   /**< new samples */
-    uint64_t duplicates; /**< same asset, time, seq and values as one that is there: left out */
-    uint64_t conflicts;  /**< same asset, time and seq, other values: the first one stays */
-    uint64_t late;       /**< of the appended ones: older than the newest of their asset that was
-                              not ahead of the clock when it came */
+    uint64_t appended;   /**< new rows */
+    uint64_t duplicates; /**< all of their values are there already: left out */
+    uint64_t conflicts;  /**< they contradict what is there of their asset, time and seq: left out,
+                              what came first stays */
+    uint64_t late;       /**< of the appended and merged ones: older than the newest of their asset
+                              that was not ahead of the clock when it came */
     uint64_t expired;    /**< not newer than what retention dropped of their asset: left out */
-    uint64_t ahead;      /**< of the appended ones: further ahead of the wall clock than
+    uint64_t ahead;      /**< of the appended and merged ones: further ahead of the wall clock than
                               edgeops_store_options.ahead_limit */
-    uint64_t merged; /**< reserved, 0 in this version: samples that joined a row that was there */
+    uint64_t merged;     /**< later parts of rows that were there */
     edgeops_verdict *verdicts; /**< with edgeops_append_options.verdicts one for each sample, for
                                     tables one for each row, table after table; else NULL. Given to
                                     the caller, one block with all that they point to: free with
@@ -172,7 +174,16 @@ typedef struct edgeops_append_options {
 EDGEOPS_API void edgeops_append_options_init(edgeops_append_options *options, size_t struct_size);
 
 /** Appends n samples: all or none. Assets and channels that do not exist are made; a null value
- *  makes no channel.
+ *  makes no channel, and neither does a sample that is left out.
+ *
+ *  A row is what is there of one asset, time and seq. Its values may come in parts: several samples
+ *  of one call or of many, in any order, each with values of other channels. A sample is compared
+ *  with all parts of its row; nulls are not compared. A value that is there with the same bits and
+ *  the same quality code is skipped; one that differs in either refuses the whole sample, as a
+ *  conflict. What remains is stored: as a new row, or as a later part with an ordinal of its own.
+ *  Nothing that is stored changes. Assets whose name begins with `predictions/` take whole rows
+ *  only: there a sample has exactly the values of the row that is there, as a duplicate, or is a
+ *  conflict.
  *
  *  When it returns, the samples are durable as edgeops_durability says. An asset name has 1..200
  *  bytes of UTF-8, no control characters, no leading, trailing or doubled '/', no '.' or '..'
@@ -295,8 +306,10 @@ typedef struct edgeops_table {
     const uint64_t *ordinals;  /**< one a row: arrival number within the asset, from 1 */
     size_t column_count;
     const edgeops_column *columns;
-    /** Reserved: NULL in this version, and NULL in an append, else EDGEOPS_E_INVALID. In a later
-     * version one a row: 1 for a later part of the row of the same (time, seq) before it. */
+    /** One a row: 1 for a later part of a row with the same time and seq, whose first part has a
+     * lower ordinal. Only from a cursor, where each part is a row of its own; NULL when no row of
+     * the table is a later part, in a table that was read, and in an append, else
+     * EDGEOPS_E_INVALID. */
     const uint8_t *parts;
     const void *reserved[2]; /**< NULL, in an append too, else EDGEOPS_E_INVALID */
 } edgeops_table;
@@ -304,9 +317,10 @@ typedef struct edgeops_table {
 /** Appends the rows of n tables, each of one asset: all of them or none, in one write and one sync.
  *  The fast way for many rows.
  *
- *  Names, types, duplicates and durability follow the rules of edgeops_store_append(). Rows that
- *  are sorted by (time, seq), newer than what the asset has and of its channels' types are appended
- *  column by column, others row by row, which is slower. A column without a value makes no channel.
+ *  Names, types, parts, duplicates and durability follow the rules of edgeops_store_append(). Rows
+ *  that are sorted by (time, seq), newer than what the asset has and of its channels' types are
+ *  appended column by column, others row by row, which is slower. A column without a value makes no
+ *  channel.
  *
  *  @param result   optional; untouched after a failure
  *  @param tables   copied, in their order; several may have the same asset. Read are asset, rows,

@@ -16,12 +16,15 @@
 #include "store/birth.h"
 #include "store/blob.h"
 #include "store/blob_sync.h"
+#include "store/compare.h"
 #include "store/convert.h"
 #include "store/durable.h"
 #include "store/internal.h"
 #include "store/queue.h"
 #include "store/verdict.h"
 #include "store/watch.h"
+
+#define WHOLE_ROWS "predictions/" /* assets below it take no parts */
 
 /* An asset that this call appends to, with its state before. */
 typedef struct touch {
@@ -32,9 +35,9 @@ typedef struct touch {
     uint32_t channel_count;
     eop_extent all;
     int64_t seen;
-    const eop_block *block; /* the newest one; it had block_rows rows */
-    size_t block_rows;
-    uint64_t appended;
+    const eop_block *block; /* the newest one; it had block_arrivals arrivals */
+    size_t block_arrivals;
+    uint64_t arrivals; /* rows and later parts of this call */
 } touch;
 
 /* What watchers are told about an asset. */
@@ -53,6 +56,7 @@ struct eop_append_scratch {
     uint64_t call;
     int64_t limit;  /* times after it are ahead of the clock */
     bool new_names; /* some assets or channels are not in the catalog yet */
+    bool known;     /* some cells were stored already */
     size_t loose;   /* blobs that are not on the disk yet */
     edgeops_append_result result;
     eop_verdicts verdicts;
@@ -145,15 +149,16 @@ static edgeops_status touch_asset(touch **out, edgeops_store *store, const char 
     series->touch = scratch->call;
     series->touch_index = scratch->touch_count;
     *out = &scratch->touches[scratch->touch_count++];
-    **out = (touch){.series = series,
-                    .name = name,
-                    .sample = index,
-                    .made = made,
-                    .channel_count = series->asset.channel_count,
-                    .all = series->all,
-                    .seen = series->seen,
-                    .block = series->newest,
-                    .block_rows = series->newest != NULL ? series->newest->data.rows : 0};
+    **out =
+        (touch){.series = series,
+                .name = name,
+                .sample = index,
+                .made = made,
+                .channel_count = series->asset.channel_count,
+                .all = series->all,
+                .seen = series->seen,
+                .block = series->newest,
+                .block_arrivals = series->newest != NULL ? eop_block_arrivals(series->newest) : 0};
     return EDGEOPS_OK;
 }
 
@@ -235,94 +240,64 @@ static edgeops_status resolve_cells(size_t *count, edgeops_store *store, eop_ass
 
 /* -- is it there already? -- */
 
-/* Whether a row has exactly these n cells, none of them null. */
-static bool same_values(eop_append_scratch *scratch, const eop_rows *rows, size_t row, size_t n) {
-    size_t stored = 0;
-    for (size_t k = 0; k < rows->vector_count; k++) {
-        stored += !eop_vector_is_null(&rows->vectors[k], row);
-    }
-    if (stored != n) {
-        return false;
-    }
-    for (size_t i = 0; i < n; i++) {
-        const eop_cell *cell = &scratch->cells[i];
-        if (cell->channel >= rows->vector_count ||
-            !eop_vector_equals(&rows->vectors[cell->channel], row, &cell->value) ||
-            eop_vector_quality(&rows->vectors[cell->channel], row) != cell->quality) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Reports the first channel in which a stored row differs from the n cells. */
-static edgeops_status tell_conflict(eop_append_scratch *scratch, const eop_asset *asset,
-                                    const eop_rows *rows, size_t row, size_t n) {
-    const edgeops_value nothing = {.type = EDGEOPS_TYPE_NULL};
-    uint32_t differs = UINT32_MAX;
-    for (size_t i = 0; differs == UINT32_MAX && i < n; i++) {
-        const eop_cell *cell = &scratch->cells[i];
-        if (cell->channel >= rows->vector_count ||
-            !eop_vector_equals(&rows->vectors[cell->channel], row, &cell->value) ||
-            eop_vector_quality(&rows->vectors[cell->channel], row) != cell->quality) {
-            differs = cell->channel;
-        }
-    }
-    for (size_t k = 0; differs == UINT32_MAX && k < rows->vector_count; k++) {
-        bool given = eop_vector_is_null(&rows->vectors[k], row);
-        for (size_t i = 0; !given && i < n; i++) {
-            given = scratch->cells[i].channel == k;
-        }
-        differs = given ? UINT32_MAX : (uint32_t)k;
-    }
-    bool stored = differs < rows->vector_count;
-    edgeops_value value = stored ? eop_vector_value(&rows->vectors[differs], row) : nothing;
-    uint16_t quality =
-        stored ? eop_vector_quality(&rows->vectors[differs], row) : EDGEOPS_QUALITY_NONE;
-    return eop_verdicts_conflict(&scratch->verdicts, asset->channels[differs]->name, &value,
-                                 quality);
-}
-
 static bool is_expired(const eop_series *series, int64_t time) {
     return EOP_UNLIKELY(series->dropped > 0) && time <= series->until;
 }
 
-/* EDGEOPS_OK: the sample is new. DONE: it is stored already or expired, and was counted. */
-static edgeops_status check_new(edgeops_store *store, eop_series *series,
-                                const edgeops_sample *sample, size_t n) {
-    bool expired = is_expired(series, sample->time);
-    if (EOP_LIKELY(!expired && (series->all.rows == 0 ||
-                                eop_key_compare(sample->time, sample->seq, series->all.last,
-                                                series->all.last_seq) > 0))) {
-        return EDGEOPS_OK;
-    }
-    eop_block *block = NULL;
-    const eop_rows *rows = NULL;
-    size_t row = 0;
-    edgeops_status status = eop_memtable_lookup(&block, &row, series, sample->time, sample->seq);
-    if (status == EDGEOPS_OK && block != NULL) {
-        rows = &block->data;
-    } else if (status == EDGEOPS_OK) {
-        status = eop_lookup_find(&rows, &row, &store->lookup, series, store->chunk_epoch,
-                                 sample->time, sample->seq);
-    }
+/* Predictions of one time belong together: parts of two runs must not become one row. */
+static bool takes_parts(const eop_asset *asset) {
+    return strncmp(asset->name, WHOLE_ROWS, sizeof WHOLE_ROWS - 1) != 0;
+}
+
+/* Compares the *n cells of a sample that is not newer than all with what is stored of it. MERGED:
+ * those that are new remain. */
+static edgeops_status judge_old(edgeops_outcome *out, size_t *n, edgeops_store *store,
+                                eop_series *series, const edgeops_sample *sample) {
     eop_append_scratch *scratch = store->scratch;
-    if (status != EDGEOPS_OK || (rows == NULL && !expired)) {
+    eop_compare compare;
+    eop_search *search = &compare.search;
+    eop_compare_begin(&compare, scratch->cells, *n, sample->time, sample->seq,
+                      !takes_parts(&series->asset));
+    edgeops_status status = eop_memtable_lookup(search, series);
+    if (status == EDGEOPS_OK && !search->stop && !search->whole) {
+        status = eop_lookup_find(search, &store->lookup, series, store->chunk_epoch);
+    }
+    scratch->known = scratch->known || compare.known;
+    *n = compare.count;
+    if (status != EDGEOPS_OK) {
         return status;
     }
-    if (rows == NULL) {
-        scratch->result.expired++;
-        status = eop_verdicts_add(&scratch->verdicts, EDGEOPS_OUTCOME_EXPIRED, 0, 0);
-    } else if (same_values(scratch, rows, row, n)) {
-        scratch->result.duplicates++;
-        status = eop_verdicts_add(&scratch->verdicts, EDGEOPS_OUTCOME_DUPLICATE, 0, 0);
-    } else {
+    if (compare.conflict != UINT32_MAX) {
+        *out = EDGEOPS_OUTCOME_CONFLICT;
         scratch->result.conflicts++;
-        if (scratch->verdicts.wanted) {
-            status = tell_conflict(scratch, &series->asset, rows, row, n);
-        }
+        return eop_verdicts_conflict(&scratch->verdicts,
+                                     series->asset.channels[compare.conflict]->name,
+                                     &compare.stored, compare.quality);
     }
-    return status == EDGEOPS_OK ? EDGEOPS_DONE : status;
+    if (search->any && *n == 0) {
+        *out = EDGEOPS_OUTCOME_DUPLICATE;
+        scratch->result.duplicates++;
+    } else if (is_expired(series, sample->time)) {
+        *out = EDGEOPS_OUTCOME_EXPIRED;
+        scratch->result.expired++;
+    } else {
+        *out = search->any ? EDGEOPS_OUTCOME_MERGED : EDGEOPS_OUTCOME_APPENDED;
+        return EDGEOPS_OK;
+    }
+    return eop_verdicts_add(&scratch->verdicts, *out, 0, 0);
+}
+
+/* What becomes of a sample of *n cells. One that is left out is counted. */
+static edgeops_status judge_sample(edgeops_outcome *out, size_t *n, edgeops_store *store,
+                                   eop_series *series, const edgeops_sample *sample) {
+    if (EOP_LIKELY(
+            !is_expired(series, sample->time) &&
+            (series->all.rows == 0 || eop_key_compare(sample->time, sample->seq, series->all.last,
+                                                      series->all.last_seq) > 0))) {
+        *out = EDGEOPS_OUTCOME_APPENDED;
+        return EDGEOPS_OK;
+    }
+    return judge_old(out, n, store, series, sample);
 }
 
 /* -- the call -- */
@@ -346,6 +321,7 @@ edgeops_status eop_append_sample(edgeops_store *store, const edgeops_sample *sam
     eop_append_scratch *scratch = store->scratch;
     touch *touched = NULL;
     size_t n = 0;
+    edgeops_outcome outcome = EDGEOPS_OUTCOME_APPENDED;
     edgeops_status status = touch_asset(&touched, store, sample->asset, index);
     if (status != EDGEOPS_OK) {
         return status;
@@ -355,9 +331,13 @@ edgeops_status eop_append_sample(edgeops_store *store, const edgeops_sample *sam
     bool new_names = scratch->new_names;
     status = resolve_cells(&n, store, &series->asset, sample);
     if (status == EDGEOPS_OK) {
-        status = check_new(store, series, sample, n);
+        status = judge_sample(&outcome, &n, store, series, sample);
     }
-    if (status == EDGEOPS_DONE) {
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    bool merged = outcome == EDGEOPS_OUTCOME_MERGED;
+    if (outcome != EDGEOPS_OUTCOME_APPENDED && !merged) {
         /* Only rows declare channels. */
         if (EOP_UNLIKELY(series->asset.channel_count > channel_count)) {
             eop_series_drop_channels(series, channel_count);
@@ -365,27 +345,25 @@ edgeops_status eop_append_sample(edgeops_store *store, const edgeops_sample *sam
         }
         return EDGEOPS_OK;
     }
-    if (status != EDGEOPS_OK) {
-        return status;
-    }
     eop_frame_row row = {.asset = series->asset.id,
                          .cell_count = (uint32_t)n,
                          .ordinal = series->all.ordinal + 1,
                          .time = sample->time,
-                         .seq = sample->seq};
-    status =
-        eop_memtable_push(series, store->active, row.ordinal, row.time, row.seq, scratch->cells, n);
+                         .seq = sample->seq,
+                         .later = merged};
+    status = eop_memtable_push(series, store->active, &row, scratch->cells);
     if (status != EDGEOPS_OK) {
         return status;
     }
-    touched->appended++;
+    touched->arrivals++;
     eop_frame_put(&scratch->frame, &row, scratch->cells);
     if (scratch->frame.failed) {
         return eop_fail_nomem("store");
     }
-    scratch->result.appended++;
+    scratch->result.appended += !merged;
+    scratch->result.merged += merged;
     uint32_t marks = note_time(scratch, series, sample->time);
-    return eop_verdicts_add(&scratch->verdicts, EDGEOPS_OUTCOME_APPENDED, marks, row.ordinal);
+    return eop_verdicts_add(&scratch->verdicts, outcome, marks, row.ordinal);
 }
 
 /* Finds the channel of each column. DONE: a column and its channel differ in type. */
@@ -454,7 +432,7 @@ edgeops_status eop_append_rows(edgeops_store *store, const edgeops_table *table,
     int64_t newest = ahead < n ? rows->times[n - ahead - 1] : 0;
     status = eop_memtable_push_rows(series, store->active, rows, channels, give);
     if (status == EDGEOPS_OK) {
-        touched->appended += n;
+        touched->arrivals += n;
         scratch->result.appended += n;
         scratch->result.ahead += ahead;
         if (ahead < n) {
@@ -494,9 +472,9 @@ static void roll_back(edgeops_store *store, bool names_too) {
     for (size_t i = scratch->touch_count; i-- > 0;) {
         touch *touched = &scratch->touches[i];
         eop_series *series = touched->series;
-        if (touched->appended > 0) {
+        if (touched->arrivals > 0) {
             eop_memtable_pop(series, store->active,
-                             series->newest == touched->block ? touched->block_rows : 0);
+                             series->newest == touched->block ? touched->block_arrivals : 0);
         }
         series->all = touched->all;
         series->seen = touched->seen;
@@ -536,7 +514,7 @@ static size_t fill_news(news *list, edgeops_store *store) {
     size_t n = 0;
     for (size_t i = 0; i < scratch->touch_count; i++) {
         const touch *touched = &scratch->touches[i];
-        if (touched->appended > 0) {
+        if (touched->arrivals > 0) {
             eop_series_note_write(touched->series, touched->all.ordinal, store->writes, durable);
             if (EOP_LIKELY(scratch->loose == 0 &&
                            touched->series->blobs_synced == touched->all.ordinal)) {
@@ -570,6 +548,7 @@ static edgeops_status append_locked(edgeops_store *store, eop_append_fn fn, void
     scratch->touch_count = 0;
     scratch->call++;
     scratch->new_names = false;
+    scratch->known = false;
     scratch->loose = 0;
     scratch->result = (edgeops_append_result)EDGEOPS_APPEND_RESULT_INIT;
     scratch->limit = clock_limit(store);
@@ -596,7 +575,7 @@ static edgeops_status append_locked(edgeops_store *store, eop_append_fn fn, void
             eop_writer_sync_names(store);
         }
     }
-    if (status == EDGEOPS_OK && scratch->result.appended > 0) {
+    if (status == EDGEOPS_OK && scratch->result.appended + scratch->result.merged > 0) {
         status = eop_journal_write(store->journal, &scratch->frame);
         if (status == EDGEOPS_OK) {
             store->active->write = ++store->writes;
@@ -673,24 +652,26 @@ typedef struct sample_list {
     const edgeops_sample *items;
     size_t count;
     eop_blobs blobs;
-    bool old; /* some samples were left out */
+    bool old; /* some samples, or cells of them, were left out */
 } sample_list;
 
 /* DONE: the durability is POWER since the blobs were written, and they are not on the disk. */
 static edgeops_status take_samples(edgeops_store *store, void *input) {
     sample_list *samples = input;
+    eop_append_scratch *scratch = store->scratch;
     edgeops_status status = EDGEOPS_OK;
     if (EOP_UNLIKELY(samples->blobs.count > 0 && !samples->blobs.synced)) {
         if (store->power) {
             return EDGEOPS_DONE;
         }
-        store->scratch->loose = samples->blobs.count;
+        scratch->loose = samples->blobs.count;
     }
-    store->scratch->converter.blobs = samples->blobs.items;
+    scratch->converter.blobs = samples->blobs.items;
     for (size_t i = 0; status == EDGEOPS_OK && i < samples->count; i++) {
         status = eop_append_sample(store, &samples->items[i], i);
     }
-    samples->old = store->scratch->result.appended < samples->count;
+    samples->old =
+        scratch->known || scratch->result.appended + scratch->result.merged < samples->count;
     return status;
 }
 

@@ -81,6 +81,18 @@ static void end_lookup(eop_lookup *lookup) {
     }
 }
 
+/* Newest first. They are few. */
+static void sort_by_age(eop_chunk_list *list) {
+    for (size_t i = 1; i < list->count; i++) {
+        eop_chunk_info item = list->items[i];
+        size_t at = i;
+        for (; at > 0 && list->items[at - 1].ord0 < item.ord0; at--) {
+            list->items[at] = list->items[at - 1];
+        }
+        list->items[at] = item;
+    }
+}
+
 /* Finds which chunks may have rows at `time`, and the span of times for which that holds. */
 static edgeops_status learn_span(eop_lookup_span *span, eop_lookup *lookup, uint32_t asset,
                                  int64_t time) {
@@ -106,6 +118,7 @@ static edgeops_status learn_span(eop_lookup_span *span, eop_lookup *lookup, uint
         span->from = chunk->t0 > span->from ? chunk->t0 : span->from;
         span->to = chunk->t1 < span->to ? chunk->t1 : span->to;
     }
+    sort_by_age(&span->chunks);
     span->asset = asset;
     return EDGEOPS_OK;
 }
@@ -214,29 +227,28 @@ static edgeops_status get_chunk(eop_lookup_chunk **out, eop_lookup *lookup, cons
 }
 
 /* DONE: a chunk of the span is gone. */
-static edgeops_status find_in_span(const eop_rows **rows, size_t *row, eop_lookup *lookup,
-                                   const eop_asset *asset, const eop_lookup_span *span,
-                                   int64_t time, int64_t seq) {
-    for (size_t i = 0; i < span->chunks.count; i++) {
+static edgeops_status search_span(eop_search *search, eop_lookup *lookup, const eop_asset *asset,
+                                  const eop_lookup_span *span) {
+    for (size_t i = 0; i < span->chunks.count && !search->stop && !search->whole; i++) {
+        const eop_chunk_info *info = &span->chunks.items[i];
         eop_lookup_chunk *chunk = NULL;
-        edgeops_status status = get_chunk(&chunk, lookup, asset, &span->chunks.items[i]);
+        size_t row = 0;
+        edgeops_status status = get_chunk(&chunk, lookup, asset, info);
         if (status != EDGEOPS_OK) {
             return status;
         }
-        if (eop_rows_find(row, &chunk->rows, time, seq)) {
-            *rows = &chunk->rows;
-            break;
+        if (eop_rows_find(&row, &chunk->rows, search->time, search->seq)) {
+            eop_search_give(search, &chunk->rows, row, info->later > 0);
         }
     }
     return EDGEOPS_OK;
 }
 
-edgeops_status eop_lookup_find(const eop_rows **rows, size_t *row, eop_lookup *lookup,
-                               const eop_series *series, uint64_t epoch, int64_t time,
-                               int64_t seq) {
+edgeops_status eop_lookup_find(eop_search *search, eop_lookup *lookup, const eop_series *series,
+                               uint64_t epoch) {
     const eop_asset *asset = &series->asset;
-    *rows = NULL;
-    if (series->stored.rows == 0 || time < series->stored.first || time > series->stored.last) {
+    if (series->stored.rows == 0 || search->time < series->stored.first ||
+        search->time > series->stored.last) {
         return EDGEOPS_OK;
     }
     edgeops_status status = make_tables(lookup);
@@ -248,15 +260,16 @@ edgeops_status eop_lookup_find(const eop_rows **rows, size_t *row, eop_lookup *l
         lookup->epoch = epoch;
     }
     eop_lookup_span *span = NULL;
-    status = get_span(&span, lookup, asset->id, time);
+    status = get_span(&span, lookup, asset->id, search->time);
     if (status == EDGEOPS_OK) {
-        status = find_in_span(rows, row, lookup, asset, span, time, seq);
+        status = search_span(search, lookup, asset, span);
     }
     if (status == EDGEOPS_DONE) {
-        /* In the snapshot without the old chunk all chunks of the new span exist. */
-        status = learn_span(span, lookup, asset->id, time);
+        /* In the snapshot without the old chunk all chunks of the new span exist. Rows that were
+         * found are found again. */
+        status = learn_span(span, lookup, asset->id, search->time);
         if (status == EDGEOPS_OK) {
-            status = find_in_span(rows, row, lookup, asset, span, time, seq);
+            status = search_span(search, lookup, asset, span);
         }
     }
     end_lookup(lookup);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Finds a sample in the chunks by (time, seq), to tell whether a sample out of order is stored
- * already. Caches where an asset has chunks, and the chunks decoded last, so that a second import
- * of the same data does not read the same chunk for every row. What a chunk has of a channel never
- * changes, but it may be merged with others: each search works on one snapshot, and begins again when a chunk is gone.
- * Under the store's lock. */
+/* Finds what is stored of a sample in the chunks by (time, seq). Several chunks may have parts of
+ * it. Caches where an asset has chunks, and the chunks decoded last, so that a second import of the
+ * same times does not read the same chunk for every row. What a chunk has of a channel never
+ * changes, but it may be merged with others: each search works on one snapshot, and begins again
+ * when a chunk is gone. Under the store's lock. */
 #ifndef EOP_STORE_LOOKUP_H
 #define EOP_STORE_LOOKUP_H
 
@@ -18,7 +18,7 @@ typedef struct eop_lookup_span {
     uint32_t asset; /**< 0: not used */
     int64_t from;
     int64_t to;
-    eop_chunk_list chunks;
+    eop_chunk_list chunks; /**< newest first */
     uint64_t used;
 } eop_lookup_span;
 
@@ -52,9 +52,9 @@ void eop_lookup_forget(eop_lookup *lookup);
 /** Call now and then: frees the cache when there was no search since the last call. */
 void eop_lookup_tick(eop_lookup *lookup);
 
-/** *rows NULL: no such sample in the chunks, as far as they can be read: a damaged chunk must not
- * keep an asset from taking samples. Column k is channel k. Borrowed until the next call. */
-edgeops_status eop_lookup_find(const eop_rows **rows, size_t *row, eop_lookup *lookup,
-                               const eop_series *series, uint64_t epoch, int64_t time, int64_t seq);
+/** Searches the chunks, newest first, as far as they can be read: a damaged chunk must not keep an
+ * asset from taking samples. Column k is channel k. Rows are borrowed until the next call. */
+edgeops_status eop_lookup_find(eop_search *search, eop_lookup *lookup, const eop_series *series,
+                               uint64_t epoch);
 
 #endif /* EOP_STORE_LOOKUP_H */

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "store/find.h"
 
 void eop_series_begin(eop_series *series) {
     series->all.ordinal = series->asset.base;
@@ -39,107 +40,41 @@ void eop_series_drop_channels(eop_series *series, uint32_t n) {
     }
 }
 
-/* -- keys of a block that is not sorted -- */
-
-struct eop_keys {
-    uint32_t *slots; /* row + 1, 0 for none */
-    size_t mask;
-    size_t count;
-};
-
-static void keys_free(eop_keys *keys) {
-    if (keys != NULL) {
-        eop_free(keys->slots);
-        eop_free(keys);
+static edgeops_status search_block(eop_search *search, eop_block *block) {
+    size_t row = 0;
+    edgeops_status status = eop_block_find(&row, block, search->time, search->seq);
+    if (status == EDGEOPS_OK) {
+        bool later = block->parts != NULL && eop_parts_later(block->parts, row);
+        eop_search_give(search, &block->data, row, later);
     }
+    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
 }
 
-static size_t key_hash(int64_t time, int64_t seq) {
-    uint64_t h = ((uint64_t)time ^ ((uint64_t)seq << 32 | (uint64_t)seq >> 32)) *
-                 UINT64_C(0x9e3779b97f4a7c15);
-    return (size_t)(h ^ h >> 29);
-}
-
-static void keys_insert(eop_keys *keys, const eop_rows *data, size_t row) {
-    size_t i = key_hash(data->times[row], data->seqs[row]) & keys->mask;
-    while (keys->slots[i] != 0) {
-        i = (i + 1) & keys->mask;
+edgeops_status eop_memtable_lookup(eop_search *search, const eop_series *series) {
+    eop_block *newest = series->newest;
+    edgeops_status status = newest != NULL ? search_block(search, newest) : EDGEOPS_OK;
+    bool done = search->whole;
+    /* One of the older ones has the first part, others may have later parts: each is searched. */
+    for (eop_block *block = series->blocks;
+         status == EDGEOPS_OK && !done && !search->stop && block != newest; block = block->next) {
+        status = search_block(search, block);
     }
-    keys->slots[i] = (uint32_t)row + 1;
-    keys->count++;
-}
-
-/* Adds the block's newest rows to the keys. */
-static edgeops_status keys_update(eop_block *block) {
-    eop_keys *keys = block->keys;
-    const eop_rows *data = &block->data;
-    if (keys == NULL) {
-        keys = eop_calloc(1, sizeof *keys);
-        if (keys == NULL) {
-            return eop_fail_nomem("store");
-        }
-        block->keys = keys;
-    }
-    if (keys->slots == NULL || data->rows * 2 > keys->mask) {
-        size_t size = 64;
-        while (size < data->rows * 4) {
-            size *= 2;
-        }
-        uint32_t *slots = eop_calloc(size, sizeof *slots);
-        if (slots == NULL) {
-            return eop_fail_nomem("store");
-        }
-        eop_free(keys->slots);
-        *keys = (eop_keys){.slots = slots, .mask = size - 1};
-    }
-    while (keys->count < data->rows) {
-        keys_insert(keys, data, keys->count);
-    }
-    return EDGEOPS_OK;
-}
-
-static bool keys_find(size_t *row, const eop_block *block, int64_t time, int64_t seq) {
-    const eop_keys *keys = block->keys;
-    for (size_t i = key_hash(time, seq) & keys->mask; keys->slots[i] != 0;
-         i = (i + 1) & keys->mask) {
-        size_t at = keys->slots[i] - 1;
-        if (block->data.times[at] == time && block->data.seqs[at] == seq) {
-            *row = at;
-            return true;
-        }
-    }
-    return false;
-}
-
-edgeops_status eop_memtable_lookup(eop_block **out, size_t *row, const eop_series *series,
-                                   int64_t time, int64_t seq) {
-    *out = NULL;
-    for (eop_block *block = series->blocks; block != NULL; block = block->next) {
-        if (block->data.rows == 0 || time < block->t_min || time > block->t_max) {
-            continue;
-        }
-        bool found;
-        if (block->sorted) {
-            found = eop_rows_find(row, &block->data, time, seq);
-        } else {
-            edgeops_status status = keys_update(block);
-            if (status != EDGEOPS_OK) {
-                return status;
-            }
-            found = keys_find(row, block, time, seq);
-        }
-        if (found) {
-            *out = block;
-            return EDGEOPS_OK;
-        }
-    }
-    return EDGEOPS_OK;
+    return status;
 }
 
 /* -- rows -- */
 
+static void free_parts(eop_block *block) {
+    if (block->parts != NULL) {
+        eop_parts_dispose(block->parts);
+        eop_free(block->parts);
+        block->parts = NULL;
+    }
+}
+
 static void free_block(eop_block *block) {
-    keys_free(block->keys);
+    eop_block_forget(block);
+    free_parts(block);
     eop_rows_dispose(&block->data);
     eop_free(block);
 }
@@ -174,36 +109,46 @@ static edgeops_status open_block(eop_block **out, eop_series *series, eop_segmen
     return EDGEOPS_OK;
 }
 
-static void grow_extent(eop_extent *extent, uint64_t ordinal, int64_t time, int64_t seq) {
-    if (extent->rows == 0) {
-        extent->first = time;
-        extent->last = time;
-        extent->last_seq = seq;
-    } else if (eop_key_compare(time, seq, extent->last, extent->last_seq) > 0) {
+static void widen_extent(eop_extent *extent, int64_t time, int64_t seq) {
+    if (eop_key_compare(time, seq, extent->last, extent->last_seq) > 0) {
         extent->last = time;
         extent->last_seq = seq;
     }
     if (time < extent->first) {
         extent->first = time;
     }
-    extent->rows++;
+}
+
+static void grow_extent(eop_extent *extent, uint64_t ordinal, int64_t time, int64_t seq,
+                        bool later) {
+    if (extent->rows == 0 && (!later || extent->parts == 0)) {
+        extent->first = time;
+        extent->last = time;
+        extent->last_seq = seq;
+    } else {
+        widen_extent(extent, time, seq);
+    }
+    extent->rows += !later;
+    extent->parts += later;
     extent->ordinal = ordinal;
 }
 
 void eop_block_measure(eop_block *block) {
     const eop_rows *data = &block->data;
     block->extent = (eop_extent){0};
-    if (block->sorted && data->rows > 0) {
-        size_t last = data->rows - 1;
-        block->extent = (eop_extent){.rows = data->rows,
-                                     .ordinal = data->first_ordinal + last,
-                                     .first = data->times[0],
-                                     .last = data->times[last],
-                                     .last_seq = data->seqs[last]};
+    if (data->rows == 0) {
         return;
     }
-    for (size_t i = 0; i < data->rows; i++) {
-        grow_extent(&block->extent, data->first_ordinal + i, data->times[i], data->seqs[i]);
+    size_t last = data->rows - 1;
+    size_t rows = data->rows - (block->parts != NULL ? block->parts->later_count : 0);
+    block->extent = (eop_extent){.rows = rows,
+                                 .parts = eop_block_arrivals(block) - rows,
+                                 .ordinal = eop_block_end(block) - 1,
+                                 .first = data->times[0],
+                                 .last = data->times[last],
+                                 .last_seq = data->seqs[last]};
+    for (size_t i = 0; !block->sorted && i < data->rows; i++) {
+        widen_extent(&block->extent, data->times[i], data->seqs[i]);
     }
 }
 
@@ -226,7 +171,7 @@ void eop_segment_complete(eop_segment *segment) {
 }
 
 void eop_extent_merge(eop_extent *extent, const eop_extent *other) {
-    if (other->rows == 0) {
+    if (other->rows == 0 && other->parts == 0) {
         return;
     }
     if (extent->rows == 0 ||
@@ -238,6 +183,7 @@ void eop_extent_merge(eop_extent *extent, const eop_extent *other) {
         extent->first = other->first;
     }
     extent->rows += other->rows;
+    extent->parts += other->parts;
     if (other->ordinal > extent->ordinal) {
         extent->ordinal = other->ordinal;
     }
@@ -260,9 +206,23 @@ static bool put_number(eop_vector *vector, size_t row, const eop_cell *cell) {
     return true;
 }
 
-/* *memory: grows by the memory that the columns grow. */
-static edgeops_status put_cells(uint64_t *memory, eop_block *block, const eop_cell *cells,
-                                size_t n) {
+static edgeops_status put_value(eop_vector *vector, size_t row, const eop_cell *cell) {
+    if (EOP_UNLIKELY(vector->filled > row)) {
+        return eop_vector_set(vector, row, &cell->value, cell->quality);
+    }
+    edgeops_status status = eop_vector_pad(vector, row);
+    if (status == EDGEOPS_OK) {
+        status = eop_vector_put(vector, &cell->value);
+    }
+    if (EOP_UNLIKELY(cell->quality != EDGEOPS_QUALITY_NONE) && status == EDGEOPS_OK) {
+        status = eop_vector_rate(vector, row, &cell->quality, 1);
+    }
+    return status;
+}
+
+/* Sets cells of a row that are null. *memory: grows by the memory that the columns grow. */
+static edgeops_status put_cells(uint64_t *memory, eop_block *block, size_t row,
+                                const eop_cell *cells, size_t n) {
     eop_rows *data = &block->data;
     for (size_t i = 0; i < n; i++) {
         if (cells[i].value.type == EDGEOPS_TYPE_NULL) {
@@ -277,17 +237,11 @@ static edgeops_status put_cells(uint64_t *memory, eop_block *block, const eop_ce
             *memory += sizeof *data->vectors;
         }
         eop_vector *vector = &data->vectors[cells[i].channel];
-        if (EOP_LIKELY(put_number(vector, data->rows, &cells[i]))) {
+        if (EOP_LIKELY(put_number(vector, row, &cells[i])) || !eop_vector_is_null(vector, row)) {
             continue;
         }
         size_t before = eop_vector_bytes(vector);
-        edgeops_status status = eop_vector_pad(vector, data->rows);
-        if (status == EDGEOPS_OK) {
-            status = eop_vector_put(vector, &cells[i].value);
-        }
-        if (EOP_UNLIKELY(cells[i].quality != EDGEOPS_QUALITY_NONE) && status == EDGEOPS_OK) {
-            status = eop_vector_rate(vector, data->rows, &cells[i].quality, 1);
-        }
+        edgeops_status status = put_value(vector, row, &cells[i]);
         *memory += eop_vector_bytes(vector) - before;
         if (status != EDGEOPS_OK) {
             return status;
@@ -296,40 +250,125 @@ static edgeops_status put_cells(uint64_t *memory, eop_block *block, const eop_ce
     return EDGEOPS_OK;
 }
 
-edgeops_status eop_memtable_push(eop_series *series, eop_segment *segment, uint64_t ordinal,
-                                 int64_t time, int64_t seq, const eop_cell *cells, size_t n) {
-    eop_block *block = NULL;
-    edgeops_status status = open_block(&block, series, segment, ordinal);
-    if (status != EDGEOPS_OK) {
-        return status;
-    }
+static edgeops_status put_row(eop_block *block, const eop_frame_row *given, const eop_cell *cells) {
     eop_rows *data = &block->data;
     size_t row = data->rows;
     size_t capacity = data->capacity;
-    uint64_t before = beyond_free(block->memory);
-    status = eop_rows_reserve(data, row + 1);
+    edgeops_status status = eop_rows_reserve(data, row + 1);
     if (status == EDGEOPS_OK) {
         block->memory += (data->capacity - capacity) * 2 * sizeof(int64_t);
-        status = put_cells(&block->memory, block, cells, n);
+        status = put_cells(&block->memory, block, row, cells, given->cell_count);
     }
-    segment->memory += beyond_free(block->memory) - before;
     if (EOP_UNLIKELY(status != EDGEOPS_OK)) {
-        eop_memtable_pop(series, segment, row);
         return status;
     }
-    data->times[row] = time;
-    data->seqs[row] = seq;
+    data->times[row] = given->time;
+    data->seqs[row] = given->seq;
+    if (EOP_UNLIKELY(data->ordinals != NULL)) {
+        data->ordinals[row] = given->ordinal;
+    }
     if (row == 0) {
-        block->t_min = time;
-        block->t_max = time;
+        block->t_min = given->time;
+        block->t_max = given->time;
     } else {
-        block->sorted = block->sorted &&
-                        eop_key_compare(data->times[row - 1], data->seqs[row - 1], time, seq) < 0;
-        block->t_min = time < block->t_min ? time : block->t_min;
-        block->t_max = time > block->t_max ? time : block->t_max;
+        block->sorted = block->sorted && eop_key_compare(data->times[row - 1], data->seqs[row - 1],
+                                                         given->time, given->seq) < 0;
+        block->t_min = given->time < block->t_min ? given->time : block->t_min;
+        block->t_max = given->time > block->t_max ? given->time : block->t_max;
     }
     data->rows = row + 1;
-    grow_extent(&series->all, ordinal, time, seq);
+    return EDGEOPS_OK;
+}
+
+/* -- parts -- */
+
+static edgeops_status begin_parts(eop_block *block) {
+    if (EOP_LIKELY(block->parts != NULL)) {
+        return EDGEOPS_OK;
+    }
+    block->parts = eop_calloc(1, sizeof *block->parts);
+    if (block->parts == NULL) {
+        return eop_fail_nomem("store");
+    }
+    edgeops_status status = eop_parts_begin(block->parts, block->data.rows);
+    if (status == EDGEOPS_OK) {
+        status = eop_rows_keep_ordinals(&block->data);
+    }
+    if (status != EDGEOPS_OK) {
+        free_parts(block);
+    }
+    return status;
+}
+
+static uint64_t parts_memory(const eop_block *block) {
+    return block->parts != NULL ? sizeof *block->parts + eop_parts_bytes(block->parts) +
+                                      block->data.capacity * sizeof *block->data.ordinals
+                                : 0;
+}
+
+/* The channels of the cells that the row lacks, ascending. */
+static size_t lacking(uint16_t *channels, const eop_rows *data, size_t row, const eop_cell *cells,
+                      size_t n) {
+    uint64_t set[EOP_CHANNELS_MAX / 64] = {0};
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t channel = cells[i].channel;
+        if (cells[i].value.type != EDGEOPS_TYPE_NULL &&
+            (channel >= data->vector_count || eop_vector_is_null(&data->vectors[channel], row))) {
+            set[channel / 64] |= UINT64_C(1) << channel % 64;
+        }
+    }
+    for (uint32_t word = 0; word < sizeof set / sizeof *set; word++) {
+        for (uint64_t left = set[word]; left != 0; left &= left - 1) {
+            channels[count++] = (uint16_t)(word * 64 + (uint32_t)__builtin_ctzll(left));
+        }
+    }
+    return count;
+}
+
+static edgeops_status join_row(eop_block *block, size_t row, const eop_cell *cells, size_t n) {
+    uint16_t channels[EOP_CHANNELS_MAX];
+    size_t count = lacking(channels, &block->data, row, cells, n);
+    edgeops_status status = eop_parts_join(block->parts, (uint32_t)row, channels, count);
+    return status == EDGEOPS_OK ? put_cells(&block->memory, block, row, cells, n) : status;
+}
+
+static edgeops_status push_part(eop_block *block, const eop_frame_row *given,
+                                const eop_cell *cells) {
+    uint64_t memory = parts_memory(block);
+    size_t row = 0;
+    edgeops_status status = begin_parts(block);
+    if (status == EDGEOPS_OK) {
+        status = given->later ? eop_block_find(&row, block, given->time, given->seq) : EDGEOPS_DONE;
+        if (status == EDGEOPS_OK) {
+            status = join_row(block, row, cells, given->cell_count);
+        } else if (status == EDGEOPS_DONE) {
+            status = eop_parts_row(block->parts, given->later);
+            status = status == EDGEOPS_OK ? put_row(block, given, cells) : status;
+        }
+    }
+    uint64_t now = parts_memory(block);
+    block->memory += now > memory ? now - memory : 0;
+    return status;
+}
+
+edgeops_status eop_memtable_push(eop_series *series, eop_segment *segment, const eop_frame_row *row,
+                                 const eop_cell *cells) {
+    eop_block *block = NULL;
+    edgeops_status status = open_block(&block, series, segment, row->ordinal);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    size_t arrivals = eop_block_arrivals(block);
+    uint64_t before = beyond_free(block->memory);
+    status = EOP_LIKELY(!row->later && block->parts == NULL) ? put_row(block, row, cells)
+                                                             : push_part(block, row, cells);
+    segment->memory += beyond_free(block->memory) - before;
+    if (EOP_UNLIKELY(status != EDGEOPS_OK)) {
+        eop_memtable_pop(series, segment, arrivals);
+        return status;
+    }
+    grow_extent(&series->all, row->ordinal, row->time, row->seq, row->later);
     return EDGEOPS_OK;
 }
 
@@ -398,8 +437,11 @@ edgeops_status eop_memtable_push_rows(eop_series *series, eop_segment *segment, 
     eop_rows *data = &block->data;
     size_t row = data->rows;
     size_t capacity = data->capacity;
+    size_t arrivals = eop_block_arrivals(block);
     uint64_t before = beyond_free(block->memory);
     uint64_t columns = columns_memory(data);
+    uint64_t parts = parts_memory(block);
+    uint64_t ordinal = rows->first_ordinal;
     status = map_columns(map, block, rows, channels);
     size_t n = rows->rows;
     if (status == EDGEOPS_OK && give && row == 0 && data->ordinals == NULL) {
@@ -409,9 +451,13 @@ edgeops_status eop_memtable_push_rows(eop_series *series, eop_segment *segment, 
     }
     block->memory += (data->capacity - capacity) * 2 * sizeof(int64_t);
     block->memory += columns_memory(data) - columns;
+    for (size_t i = 0; block->parts != NULL && status == EDGEOPS_OK && i < n; i++) {
+        status = eop_parts_row(block->parts, false);
+    }
+    block->memory += parts_memory(block) - parts;
     segment->memory += beyond_free(block->memory) - before;
     if (status != EDGEOPS_OK) {
-        eop_memtable_pop(series, segment, row);
+        eop_memtable_pop(series, segment, arrivals);
         return status;
     }
     size_t first = row;
@@ -422,9 +468,9 @@ edgeops_status eop_memtable_push_rows(eop_series *series, eop_segment *segment, 
     block->t_min =
         row == 0 || data->times[first] < block->t_min ? data->times[first] : block->t_min;
     block->t_max = row == 0 || data->times[last] > block->t_max ? data->times[last] : block->t_max;
-    grow_extent(&series->all, data->first_ordinal + first, data->times[first], data->seqs[first]);
+    grow_extent(&series->all, ordinal, data->times[first], data->seqs[first], false);
     if (n > 1) {
-        grow_extent(&series->all, data->first_ordinal + last, data->times[last], data->seqs[last]);
+        grow_extent(&series->all, ordinal + n - 1, data->times[last], data->seqs[last], false);
         series->all.rows += n - 2;
     }
     return EDGEOPS_OK;
@@ -450,14 +496,58 @@ static void unlink_block(eop_block *block) {
     }
 }
 
+/* Makes a cell null that a part has set. */
+static void unset_cell(eop_rows *data, size_t row, uint16_t channel) {
+    eop_vector *vector = channel < data->vector_count ? &data->vectors[channel] : NULL;
+    if (vector == NULL || eop_vector_is_null(vector, row)) {
+        return; /* the part failed before it was set */
+    }
+    if (vector->filled == row + 1) {
+        eop_vector_truncate(vector, row);
+    } else {
+        /* Rows behind this one were filled when it was null: so there are flags, and nothing is
+         * allocated. */
+        (void)eop_vector_unset(vector, row);
+    }
+}
+
+/* Undoes the arrivals from n on, newest first. */
+static void pop_parts(eop_block *block, size_t n) {
+    eop_parts *parts = block->parts;
+    size_t rows = parts->row_count;
+    for (size_t i = n; i < parts->count; i++) {
+        rows -= parts->shapes[i] == 0;
+    }
+    eop_rows_truncate(&block->data, rows);
+    for (size_t i = parts->count; i-- > n;) {
+        size_t count = 0;
+        if (parts->shapes[i] == 0 || parts->rows[i] >= rows) {
+            continue;
+        }
+        const uint16_t *channels = eop_parts_shape(&count, parts, parts->shapes[i]);
+        for (size_t k = 0; k < count; k++) {
+            unset_cell(&block->data, parts->rows[i], channels[k]);
+        }
+    }
+    eop_parts_truncate(parts, n);
+    if (parts->count == rows && parts->later_count == 0) {
+        free_parts(block);
+        eop_free(block->data.ordinals);
+        block->data.ordinals = NULL;
+    }
+}
+
 void eop_memtable_pop(eop_series *series, eop_segment *segment, size_t n) {
     eop_block *block = series->newest;
     if (block == NULL) {
         return;
     }
-    eop_rows_truncate(&block->data, n);
-    keys_free(block->keys);
-    block->keys = NULL;
+    if (block->parts != NULL) {
+        pop_parts(block, n);
+    } else {
+        eop_rows_truncate(&block->data, n);
+    }
+    eop_block_forget(block);
     if (n > 0) {
         return;
     }

@@ -19,10 +19,10 @@ typedef struct eop_keys eop_keys;
 
 /** Bounds of some rows of an asset. */
 typedef struct eop_extent {
-    uint64_t rows;    /**< first parts: a later part of a row is no row */
+    uint64_t rows;    /**< first parts: a later part of a row is not a row */
     uint64_t parts;   /**< later parts */
     uint64_t ordinal; /**< of the last row or part */
-    int64_t first;    /**< least time; 0 without rows */
+    int64_t first;    /**< least time of a row or part; 0 without rows */
     int64_t last;     /**< greatest (time, seq) */
     int64_t last_seq;
 } eop_extent;
@@ -40,7 +40,8 @@ typedef struct eop_block {
     bool sorted;        /**< strictly ascending by (time, seq) */
     bool splits;        /**< no chunk gets rows from both sides of `split` */
     int64_t split;      /**< a time; set by the writer's thread under the lock */
-    eop_keys *keys;     /**< of an unsorted block: finds (time, seq); made at the first search */
+    eop_keys *keys;     /**< of an unsorted block, see find.h; made at the first search */
+    size_t found;       /**< the row that the last search found */
     eop_series *series; /**< NULL: the asset was removed while the segment was written */
     uint32_t asset_id;
     uint64_t segment;
@@ -114,10 +115,11 @@ edgeops_status eop_series_add(eop_series **out, eop_asset_list *list, const char
 /** Removes trailing channels, which no row may use, until n remain. */
 void eop_series_drop_channels(eop_series *series, uint32_t n);
 
-/** Appends a row to the asset's block in the segment; makes a block when there is none or the
- * ordinal does not follow. Grows the asset's extent. All or nothing. */
-edgeops_status eop_memtable_push(eop_series *series, eop_segment *segment, uint64_t ordinal,
-                                 int64_t time, int64_t seq, const eop_cell *cells, size_t n);
+/** Appends a row or a later part to the asset's block in the segment; makes a block when there is
+ * none or the ordinal does not follow. A later part whose row is in the block sets cells of that
+ * row; cells that the row has already are left out. Grows the asset's extent. All or nothing. */
+edgeops_status eop_memtable_push(eop_series *series, eop_segment *segment, const eop_frame_row *row,
+                                 const eop_cell *cells);
 /** Notes the write that brought the rows behind ordinal `before`; those up to `durable` are
  * durable. */
 void eop_series_note_write(eop_series *series, uint64_t before, uint64_t write, uint64_t durable);
@@ -129,11 +131,32 @@ uint64_t eop_series_durable(const eop_series *series, uint64_t durable);
  * arrays may be taken, and what is in `rows` is void then. All or nothing. */
 edgeops_status eop_memtable_push_rows(eop_series *series, eop_segment *segment, eop_rows *rows,
                                       const uint32_t *channels, bool give);
-/** Removes the newest rows of the asset's newest block until n remain; frees an empty block. */
+/** Undoes what came last into the asset's newest block until n arrivals remain; frees an empty
+ * block. */
 void eop_memtable_pop(eop_series *series, eop_segment *segment, size_t n);
-/** Finds a row in the blocks. *block NULL: not found. */
-edgeops_status eop_memtable_lookup(eop_block **block, size_t *row, const eop_series *series,
-                                   int64_t time, int64_t seq);
+
+/** A search for all that is stored of a (time, seq). Several collections may have some of it: each
+ * a row. */
+typedef struct eop_search eop_search;
+struct eop_search {
+    int64_t time;
+    int64_t seq;
+    /** Called for each row. True: the others do not matter. May be called again for one that it
+     * was given already. */
+    bool (*found)(eop_search *search, const eop_rows *rows, size_t row);
+    bool any;   /**< a row was found */
+    bool stop;  /**< found() said that the others do not matter */
+    bool whole; /**< the first part was found: nothing older has any */
+};
+/** Notes a row. later: it may have begun in an older collection. */
+static inline void eop_search_give(eop_search *search, const eop_rows *rows, size_t row,
+                                   bool later) {
+    search->any = true;
+    search->stop = search->found(search, rows, row) || search->stop;
+    search->whole = search->whole || !later;
+}
+/** Searches the blocks. */
+edgeops_status eop_memtable_lookup(eop_search *search, const eop_series *series);
 /** Adds the columns of the asset's first `limit` channels that the rows lack. */
 edgeops_status eop_asset_columns(eop_rows *rows, const eop_asset *asset, uint32_t limit);
 /** Gives the blocks of a sealed segment a column for each channel of their asset, as far as memory

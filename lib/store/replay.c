@@ -162,8 +162,7 @@ static edgeops_status replay_frame(uint64_t number, const char *payload, size_t 
             store->skipped_rows++;
             continue;
         }
-        status = eop_memtable_push(series, store->active, row.ordinal, row.time, row.seq, r->cells,
-                                   row.cell_count);
+        status = eop_memtable_push(series, store->active, &row, r->cells);
         if (status != EDGEOPS_OK) {
             return status;
         }

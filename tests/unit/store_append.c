@@ -60,7 +60,7 @@ Test(store_append, duplicates_conflicts_and_late_samples_are_told_apart) {
         CHECK_OK(put(store, "a", 10, 0, "x", f64(-1), &r));
         cr_assert_eq(r.conflicts, 1);
         CHECK_OK(put(store, "a", 20, 0, "y", f64(2), &r));
-        cr_assert_eq(r.conflicts, 1);
+        cr_assert(r.merged == (round == 0) && r.duplicates == (round > 0) && r.late == 0);
         CHECK_OK(put(store, "a", 11 + round, 0, "x", f64(3), &r));
         cr_assert(r.appended == 1 && r.late == 1);
         CHECK_OK(put(store, "a", 20, 1 + round, "x", f64(3), &r));
@@ -75,6 +75,8 @@ Test(store_append, duplicates_conflicts_and_late_samples_are_told_apart) {
     edgeops_table *table = read_all(store, "a");
     cr_assert_eq(table->rows, 8);
     cr_assert_eq(table->columns[0].f64[0], 1);
+    cr_assert_eq(table->columns[1].f64[4], 2);
+    cr_assert_eq(table->columns[1].nulls, 7);
     for (uint64_t i = 1; i < table->rows; i++) {
         cr_assert(table->times[i - 1] < table->times[i] || table->seqs[i - 1] < table->seqs[i]);
     }
@@ -85,15 +87,16 @@ Test(store_append, duplicates_conflicts_and_late_samples_are_told_apart) {
 Test(store_append, only_rows_declare_channels) {
     edgeops_append_result r = EDGEOPS_APPEND_RESULT_INIT;
     const char *names[2] = {"x", "phantom"};
-    edgeops_value conflict[2] = {f64(1), text("t")};
+    const char *others[2] = {"phantom", "kept"};
+    edgeops_value conflict[2] = {f64(9), text("t")};
     edgeops_value row[2] = {f64(2), f64(3)};
-    const char *kept = "kept";
-    edgeops_sample samples[3] = {
-        {"a", 10, 0, 2, names, conflict}, {"a", 20, 0, 1, &kept, row}, {"a", 20, 0, 2, names, row}};
+    edgeops_sample samples[3] = {{"a", 10, 0, 2, names, conflict},
+                                 {"a", 20, 0, 1, &others[1], row},
+                                 {"a", 20, 0, 2, others, row}};
     edgeops_store *store = open_store();
     CHECK_OK(put(store, "a", 10, 0, "x", f64(1), NULL));
     for (int round = 0; round < 3; round++) {
-        CHECK_OK(put(store, "a", 10, 0, "phantom", f64(2), &r));
+        CHECK_OK(edgeops_store_append(&r, store, samples, 1, NULL));
         cr_assert_eq(r.conflicts, 1);
         CHECK_OK(edgeops_store_append(&r, store, samples, 3, NULL));
         cr_assert(r.conflicts == 2 && r.duplicates == (round > 0));
@@ -430,9 +433,9 @@ Test(store_append, newer_home_is_refused) {
     CHECK_CODE(EDGEOPS_E_VERSION, edgeops_store_open(&store, home, NULL));
     cr_assert(store == NULL);
     set_version("catalog.db", EOP_HOME_VERSION);
-    set_version("data/telemetry.db", 3);
+    set_version("data/telemetry.db", 4);
     CHECK_CODE(EDGEOPS_E_VERSION, edgeops_store_open(&store, home, NULL));
-    set_version("data/telemetry.db", 2);
+    set_version("data/telemetry.db", 3);
     store = open_store();
     cr_assert_eq(count_rows(store, "a"), 1);
     edgeops_store_close(store);
@@ -562,10 +565,11 @@ Test(store_append, each_sample_gets_a_verdict) {
     edgeops_value other[2] = {f64(1), {EDGEOPS_TYPE_STRING, 10, {.str = "other text"}}};
     edgeops_value less[1] = {f64(1)};
     edgeops_time tomorrow = eop_now() + 48 * 3600 * EDGEOPS_SECOND;
-    edgeops_sample samples[6] = {{"a", 10, 0, 2, names, first}, {"a", 10, 0, 2, names, first},
+    edgeops_sample samples[7] = {{"a", 10, 0, 2, names, first}, {"a", 10, 0, 2, names, first},
                                  {"a", 10, 0, 2, names, other}, {"a", 10, 0, 1, names, less},
-                                 {"a", 5, 0, 1, names, less},   {"a", tomorrow, 0, 1, names, less}};
-    edgeops_append_result result = append_judged(store, samples, 6);
+                                 {"a", 5, 0, 1, names, less},   {"a", tomorrow, 0, 1, names, less},
+                                 {"a", 5, 0, 2, names, other}};
+    edgeops_append_result result = append_judged(store, samples, 7);
     const edgeops_verdict *v = result.verdicts;
     cr_assert_eq(v[0].outcome, EDGEOPS_OUTCOME_APPENDED);
     cr_assert_eq(v[0].ordinal, 1);
@@ -574,21 +578,26 @@ Test(store_append, each_sample_gets_a_verdict) {
     cr_assert_str_eq(v[2].channel, "word");
     cr_assert_eq(v[2].stored.size, 11);
     cr_assert_eq(memcmp(v[2].stored.as.str, "stored text", 11), 0);
-    cr_assert_eq(v[3].outcome, EDGEOPS_OUTCOME_CONFLICT, "a channel that the sample lacks");
-    cr_assert_str_eq(v[3].channel, "word");
+    cr_assert_eq(v[3].outcome, EDGEOPS_OUTCOME_DUPLICATE, "a part of what is there");
+    cr_assert_eq(v[3].ordinal, 0);
     cr_assert_eq(v[4].outcome, EDGEOPS_OUTCOME_APPENDED);
     cr_assert_eq(v[4].marks, EDGEOPS_MARK_LATE);
     cr_assert_eq(v[4].ordinal, 2);
     cr_assert_eq(v[5].outcome, EDGEOPS_OUTCOME_APPENDED);
     cr_assert_eq(v[5].marks, EDGEOPS_MARK_AHEAD);
+    cr_assert_eq(v[6].outcome, EDGEOPS_OUTCOME_MERGED);
+    cr_assert_eq(v[6].marks, EDGEOPS_MARK_LATE);
+    cr_assert_eq(v[6].ordinal, 4);
     cr_assert_eq(result.appended, 3);
-    cr_assert_eq(result.conflicts, 2);
+    cr_assert_eq(result.duplicates, 2);
+    cr_assert_eq(result.conflicts, 1);
+    cr_assert_eq(result.late, 2);
     static const uint64_t nothing[2] = {0};
     for (size_t i = 0; i < result.verdict_count; i++) {
         cr_assert_eq(memcmp(v[i].reserved, nothing, sizeof v[i].reserved), 0);
         cr_assert_eq(memcmp(v[i].reserved16, nothing, sizeof v[i].reserved16), 0);
     }
-    cr_assert_eq(result.merged, 0);
+    cr_assert_eq(result.merged, 1);
     edgeops_free(result.verdicts);
     edgeops_store_close(store);
 }

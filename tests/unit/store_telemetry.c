@@ -25,7 +25,8 @@ Test(store_telemetry, segment_is_applied_once) {
     CHECK_OK(eop_series_add(&series, &table, "a", 0));
     CHECK_OK(eop_asset_add_channel(&series->asset, "x", EDGEOPS_TYPE_FLOAT64, 1, ""));
     segment->number = 3;
-    CHECK_OK(eop_memtable_push(series, segment, 1, 10, 0, &cell, 1));
+    const eop_frame_row row = {.cell_count = 1, .ordinal = 1, .time = 10};
+    CHECK_OK(eop_memtable_push(series, segment, &row, &cell));
     for (int try = 0; try < 2; try++) {
         CHECK_OK(eop_telemetry_write(&telemetry, segment));
         cr_assert_eq(segment->blocks->extent.rows, 1);

@@ -73,19 +73,19 @@ class Appended(NamedTuple):
     """What an append did with its samples."""
 
     appended: int
-    """New ones."""
+    """New rows."""
     duplicates: int
-    """Left out: the same asset, time, seq and values as one that is there."""
+    """Left out: all of their values are there already."""
     conflicts: int
-    """Left out: the same asset, time and seq as one that is there, with other values; the first one stays."""
+    """Left out: a value contradicts what is there of their asset, time and seq; what came first stays."""
     late: int
-    """Of the appended ones: older than the newest of their asset."""
+    """Of the appended and merged ones: older than the newest of their asset."""
     expired: int = 0
     """Left out: not newer than what retention dropped."""
     ahead: int = 0
-    """Of the appended ones: further ahead of the clock than the store's limit."""
+    """Of the appended and merged ones: further ahead of the clock than the store's limit."""
     merged: int = 0
-    """That joined a row that was there; 0 in this version."""
+    """Later parts of rows that were there: they brought values of other channels."""
     verdicts: Optional[tuple[Verdict, ...]] = None
     """One for each sample, where they were asked for."""
 
