@@ -9,24 +9,69 @@
 #include "base/memory.h"
 #include "store/telemetry_db.h"
 
+/* Bounds the memory of a merge: rows that may be parts of one another, in full chunks. */
+enum { ROWS_FACTOR = 16 };
+
 /* The newest small chunks right below an ordinal, without a gap, newest first. */
 typedef struct run {
     eop_chunk_info chunks[EOP_COMPACT_RUN];
     size_t count;
 } run;
 
-/* The number of the run's chunks worth merging with n rows. */
-static size_t chunks_worth_merging(const run *r, size_t n, size_t cut) {
-    size_t sum = n;
-    size_t largest = n;
+/* The next group that overlaps with this one. sum->group_count: none. */
+static size_t find_overlap(const eop_compact_sum *sum, const eop_compact_group *with) {
+    size_t i = 0;
+    while (i < sum->group_count && (sum->groups[i].t0 > with->t1 || sum->groups[i].t1 < with->t0)) {
+        i++;
+    }
+    return i;
+}
+
+void eop_compact_add(eop_compact_sum *sum, const eop_chunk_info *chunk) {
+    eop_compact_group all = {chunk->t0, chunk->t1, chunk->rows - chunk->later, chunk->rows};
+    for (size_t i = find_overlap(sum, &all); i < sum->group_count; i = find_overlap(sum, &all)) {
+        const eop_compact_group *item = &sum->groups[i];
+        all.t0 = item->t0 < all.t0 ? item->t0 : all.t0;
+        all.t1 = item->t1 > all.t1 ? item->t1 : all.t1;
+        all.begun += item->begun;
+        all.most = item->most > all.most ? item->most : all.most;
+        sum->groups[i] = sum->groups[--sum->group_count];
+    }
+    sum->groups[sum->group_count++] = all;
+    size_t arrivals = (size_t)(chunk->ord1 - chunk->ord0 + 1);
+    sum->arrivals += arrivals;
+    sum->largest = arrivals > sum->largest ? arrivals : sum->largest;
+    sum->rows += chunk->rows;
+    sum->parts = sum->parts || eop_chunk_has_parts(chunk);
+}
+
+bool eop_compact_makes_full(const eop_compact_sum *sum, size_t cut) {
+    size_t rows = 0;
+    for (size_t i = 0; i < sum->group_count; i++) {
+        const eop_compact_group *item = &sum->groups[i];
+        rows += item->begun > item->most ? item->begun : item->most;
+    }
+    return rows >= cut;
+}
+
+bool eop_compact_too_much(const eop_compact_sum *sum, size_t cut) {
+    return sum->parts && (sum->rows > ROWS_FACTOR * cut || sum->arrivals >= EOP_PARTS_MAX);
+}
+
+/* The number of the run's chunks worth merging with the new rows. */
+static size_t chunks_worth_merging(const run *r, const eop_chunk_info *news, size_t cut) {
+    eop_compact_sum sum = {.group_count = 0};
     size_t best = 0;
+    eop_compact_add(&sum, news);
     for (size_t i = 0; i < r->count; i++) {
-        sum += r->chunks[i].rows;
-        largest = r->chunks[i].rows > largest ? r->chunks[i].rows : largest;
-        if (sum >= cut) {
+        eop_compact_add(&sum, &r->chunks[i]);
+        if (eop_compact_too_much(&sum, cut)) {
+            return best;
+        }
+        if (eop_compact_makes_full(&sum, cut)) {
             return i + 1;
         }
-        if (sum >= EOP_COMPACT_FACTOR * largest) {
+        if (sum.arrivals >= EOP_COMPACT_FACTOR * sum.largest) {
             best = i + 1;
         }
     }
@@ -75,25 +120,82 @@ static edgeops_status order_by_arrival(eop_rows *rows, uint64_t first, uint64_t 
     return status;
 }
 
-static void clear_rows(eop_rows *rows) {
+static void clear_rows(eop_rows *rows, eop_parts *parts) {
     eop_rows_clear(rows);
     eop_free(rows->ordinals);
     rows->ordinals = NULL;
+    eop_parts_clear(parts);
 }
 
-edgeops_status eop_compact_read(eop_rows *rows, size_t *count, eop_telemetry *telemetry,
-                                const eop_chunk_info *chunks) {
-    static const eop_chunk_filter all = {INT64_MIN, INT64_MAX, UINT64_MAX};
-    uint32_t channels[EOP_CHANNELS_MAX];
-    for (uint32_t k = 0; k < EOP_CHANNELS_MAX; k++) {
-        channels[k] = k;
+/* Joins what is the same row already, when that may halve the memory. */
+static edgeops_status fold_early(eop_rows *rows, eop_parts *parts, size_t *limit) {
+    if (rows->rows < *limit) {
+        return EDGEOPS_OK;
     }
+    edgeops_status status = eop_parts_sort(rows, parts, rows->first_ordinal);
+    *limit = rows->rows > *limit / 2 ? 2 * rows->rows : *limit;
+    return status;
+}
+
+/* Appends a chunk to a collection. E_CORRUPT. */
+static edgeops_status append_chunk(eop_rows *rows, eop_parts *parts, eop_telemetry *telemetry,
+                                   const eop_chunk_info *chunk, const uint32_t *channels) {
+    static const eop_chunk_filter all = {INT64_MIN, INT64_MAX, UINT64_MAX};
+    eop_rows piece = {0};
+    edgeops_status status = EDGEOPS_OK;
+    for (size_t k = 0; status == EDGEOPS_OK && k < rows->vector_count; k++) {
+        status = eop_rows_add_vector(&piece, rows->vectors[k].type, rows->vectors[k].length);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_telemetry_read(&piece, telemetry, chunk, &all, channels);
+    }
+    if (status == EDGEOPS_OK && eop_chunk_has_parts(chunk)) {
+        status = eop_parts_append(rows, parts, &piece, &telemetry->parts);
+    } else if (status == EDGEOPS_OK) {
+        status = order_by_arrival(&piece, chunk->ord0, chunk->ord1 + 1);
+        if (status == EDGEOPS_OK) {
+            status = eop_parts_append(rows, parts, &piece, NULL);
+        }
+    }
+    eop_rows_dispose(&piece);
+    return status;
+}
+
+/* eop_compact_read() where a chunk has parts. */
+static edgeops_status read_collection(eop_rows *rows, eop_parts *parts, size_t *count,
+                                      eop_telemetry *telemetry, const eop_chunk_info *chunks,
+                                      const uint32_t *channels, size_t cut) {
+    size_t left = *count;
+    size_t limit = 2 * cut;
+    for (size_t i = *count; i-- > 0;) {
+        edgeops_status status = append_chunk(rows, parts, telemetry, &chunks[i], channels);
+        if (eop_sql_unreadable(status)) {
+            clear_rows(rows, parts);
+            left = i;
+            status = EDGEOPS_OK;
+        } else if (status == EDGEOPS_OK) {
+            rows->first_ordinal = chunks[left - 1].ord0;
+            status = fold_early(rows, parts, &limit);
+        }
+        if (status != EDGEOPS_OK) {
+            return status;
+        }
+    }
+    *count = left;
+    return EDGEOPS_OK;
+}
+
+/* eop_compact_read() where all rows came whole. */
+static edgeops_status read_whole(eop_rows *rows, size_t *count, eop_telemetry *telemetry,
+                                 const eop_chunk_info *chunks, const uint32_t *channels) {
+    static const eop_chunk_filter all = {INT64_MIN, INT64_MAX, UINT64_MAX};
+    eop_parts none = {0};
     edgeops_status status = EDGEOPS_OK;
     size_t left = *count;
     for (size_t i = *count; i-- > 0;) {
         status = eop_telemetry_read(rows, telemetry, &chunks[i], &all, channels);
         if (eop_sql_unreadable(status)) {
-            clear_rows(rows);
+            clear_rows(rows, &none);
             left = i;
         } else if (status != EDGEOPS_OK) {
             return status;
@@ -105,25 +207,41 @@ edgeops_status eop_compact_read(eop_rows *rows, size_t *count, eop_telemetry *te
     }
     status = order_by_arrival(rows, chunks[left - 1].ord0, chunks[0].ord1 + 1);
     if (eop_sql_unreadable(status)) {
-        clear_rows(rows);
+        clear_rows(rows, &none);
         *count = 0;
         return EDGEOPS_OK;
     }
     return status;
 }
 
-edgeops_status eop_compact_take(eop_rows *rows, eop_telemetry *telemetry, uint32_t asset,
-                                uint64_t first, size_t n, size_t cut, size_t *budget) {
+edgeops_status eop_compact_read(eop_rows *rows, eop_parts *parts, size_t *count,
+                                eop_telemetry *telemetry, const eop_chunk_info *chunks,
+                                size_t cut) {
+    uint32_t channels[EOP_CHANNELS_MAX];
+    bool whole = true;
+    for (uint32_t k = 0; k < EOP_CHANNELS_MAX; k++) {
+        channels[k] = k;
+    }
+    for (size_t i = 0; i < *count; i++) {
+        whole = whole && !eop_chunk_has_parts(&chunks[i]);
+    }
+    return whole ? read_whole(rows, count, telemetry, chunks, channels)
+                 : read_collection(rows, parts, count, telemetry, chunks, channels, cut);
+}
+
+edgeops_status eop_compact_take(eop_rows *rows, eop_parts *parts, eop_telemetry *telemetry,
+                                uint32_t asset, const eop_chunk_info *news, size_t cut,
+                                size_t *budget) {
     run r = {.count = 0};
     size_t limit = *budget < EOP_COMPACT_RUN ? *budget : EOP_COMPACT_RUN;
     if (limit == 0) {
         return EDGEOPS_OK;
     }
-    edgeops_status status = find_run(&r, telemetry, asset, first, cut / 4 * 3, limit);
-    size_t count = status == EDGEOPS_OK ? chunks_worth_merging(&r, n, cut) : 0;
+    edgeops_status status = find_run(&r, telemetry, asset, news->ord0, cut / 4 * 3, limit);
+    size_t count = status == EDGEOPS_OK ? chunks_worth_merging(&r, news, cut) : 0;
     if (count > 0) {
         *budget -= count;
-        status = eop_compact_read(rows, &count, telemetry, r.chunks);
+        status = eop_compact_read(rows, parts, &count, telemetry, r.chunks, cut);
     }
     for (size_t i = 0; status == EDGEOPS_OK && i < count; i++) {
         status = eop_telemetry_remove_chunk(telemetry, r.chunks[i].id);

@@ -24,6 +24,7 @@ typedef struct work {
     uint32_t *assets;
     size_t at;
     uint64_t next; /* first ordinal of the asset not yet examined */
+    bool again;    /* parts became rows, so chunks that are not full may be neighbours now */
     uint8_t version;
     eop_buf buf;
     eop_compacted sum; /* under `lock` */
@@ -37,7 +38,7 @@ static edgeops_status is_new(bool *out, eop_telemetry *telemetry, int64_t id, ui
     edgeops_status status = eop_sql_get(&select, &telemetry->sql, CHUNK_VERSIONS);
     if (status == EDGEOPS_OK) {
         eop_sql_bind_int(select, 1, eop_cell_id(id, 0));
-        eop_sql_bind_int(select, 2, eop_cell_id(id, SLOT_LAST));
+        eop_sql_bind_int(select, 2, eop_cell_id(id, SLOT_ORDINALS));
         status = eop_sql_next(&telemetry->sql, select);
     }
     if (status == EDGEOPS_OK) {
@@ -54,9 +55,10 @@ static edgeops_status is_new(bool *out, eop_telemetry *telemetry, int64_t id, ui
 static edgeops_status find_run(eop_chunk_info *chunks, size_t *count, work *w, uint32_t asset,
                                size_t cut) {
     eop_telemetry *telemetry = &w->store->writer;
-    size_t rows = 0;
+    eop_compact_sum sum = {.group_count = 0};
     *count = 0;
-    for (size_t looks = 0; looks < LOOKS && *count < EOP_COMPACT_RUN && rows < cut; looks++) {
+    for (size_t looks = 0;
+         looks < LOOKS && *count < EOP_COMPACT_RUN && !eop_compact_makes_full(&sum, cut); looks++) {
         eop_chunk_info chunk;
         bool good = false;
         uint64_t from = *count > 0 ? chunks[*count - 1].ord1 + 1 : w->next;
@@ -78,8 +80,11 @@ static edgeops_status find_run(eop_chunk_info *chunks, size_t *count, work *w, u
             w->next = chunk.ord1 + 1;
             continue;
         }
+        eop_compact_add(&sum, &chunk);
+        if (*count > 0 && eop_compact_too_much(&sum, cut)) {
+            break;
+        }
         chunks[(*count)++] = chunk;
-        rows += chunk.rows;
     }
     if (*count == 1) {
         bool good = false;
@@ -101,9 +106,54 @@ static void reverse_chunks(eop_chunk_info *chunks, size_t count) {
     }
 }
 
+/* Where to go on behind the chunks that were just written up to `end`: a remainder may be merged
+ * with those behind it. */
+static edgeops_status go_behind(work *w, uint32_t asset, uint64_t first, uint64_t end, size_t cut) {
+    eop_chunk_info last;
+    edgeops_status status = eop_telemetry_at(&last, &w->store->writer, asset, end - 1);
+    if (status == EDGEOPS_OK) {
+        w->next = last.ord0 > first && last.rows < cut ? last.ord0 : end;
+    }
+    return status;
+}
+
+/* Puts one chunk, or a few full ones, in the place of some. */
+static edgeops_status merge_chunks(work *w, uint32_t asset, eop_rows *rows,
+                                   const eop_chunk_info *chunks, size_t count, size_t cut) {
+    eop_telemetry *telemetry = &w->store->writer;
+    eop_parts parts = {0};
+    size_t before = 0;
+    edgeops_status status = eop_compact_read(rows, &parts, &count, telemetry, chunks, cut);
+    uint64_t end = chunks[0].ord1 + 1;
+    telemetry->grown = 0;
+    for (size_t i = 0; status == EDGEOPS_OK && i < count; i++) {
+        before += chunks[i].rows;
+        status = eop_telemetry_remove_chunk(telemetry, chunks[i].id);
+    }
+    int64_t made = telemetry->next_id[0] + telemetry->next_id[1];
+    w->next = end;
+    if (status == EDGEOPS_OK && rows->rows > 0) {
+        status = eop_telemetry_replace_rows(telemetry, asset, rows, &parts, &w->buf);
+        made = telemetry->next_id[0] + telemetry->next_id[1] - made;
+        w->again = w->again || (made == 1 && rows->rows < before && rows->rows < cut / 4 * 3);
+        if (status == EDGEOPS_OK) {
+            status = go_behind(w, asset, chunks[count - 1].ord0, end, cut);
+        }
+    } else {
+        made = 0;
+    }
+    if (status == EDGEOPS_OK) {
+        pthread_mutex_lock(&w->store->lock);
+        w->sum.chunks += count;
+        w->sum.into += (uint64_t)made;
+        pthread_mutex_unlock(&w->store->lock);
+    }
+    eop_parts_dispose(&parts);
+    return status;
+}
+
 /* Rewrites one run of an asset's chunks. DONE: there are no more. */
 static edgeops_status compact_run(work *w, uint32_t asset) {
-    eop_telemetry *telemetry = &w->store->writer;
     eop_chunk_info chunks[EOP_COMPACT_RUN];
     eop_rows rows = {0};
     size_t count = 0;
@@ -113,29 +163,15 @@ static edgeops_status compact_run(work *w, uint32_t asset) {
     if (status == EDGEOPS_OK) {
         status = find_run(chunks, &count, w, asset, cut);
     }
-    if (status != EDGEOPS_OK || count == 0) {
-        eop_rows_dispose(&rows);
-        return status == EDGEOPS_OK && w->next == before ? EDGEOPS_DONE : status;
-    }
-    size_t readable = count;
-    uint64_t end = chunks[count - 1].ord1 + 1;
-    reverse_chunks(chunks, count);
-    status = eop_compact_read(&rows, &readable, telemetry, chunks);
-    telemetry->grown = 0;
-    for (size_t i = 0; status == EDGEOPS_OK && i < readable; i++) {
-        status = eop_telemetry_remove_chunk(telemetry, chunks[i].id);
-    }
-    if (status == EDGEOPS_OK && rows.rows > 0) {
-        status = eop_telemetry_replace_rows(telemetry, asset, &rows, &w->buf);
-    }
-    /* A remainder may be merged with the chunks behind it. */
-    size_t left = rows.rows > cut ? rows.rows % cut : 0;
-    w->next = end - left;
-    if (status == EDGEOPS_OK) {
-        pthread_mutex_lock(&w->store->lock);
-        w->sum.chunks += readable;
-        w->sum.into += (rows.rows + cut - 1) / cut;
-        pthread_mutex_unlock(&w->store->lock);
+    if (status == EDGEOPS_OK && count > 0) {
+        reverse_chunks(chunks, count);
+        status = merge_chunks(w, asset, &rows, chunks, count, cut);
+    } else if (status == EDGEOPS_OK && w->next == before && w->again) {
+        /* Some chunks became one, so this comes to its end. */
+        w->again = false;
+        w->next = 1;
+    } else if (status == EDGEOPS_OK && w->next == before) {
+        status = EDGEOPS_DONE;
     }
     eop_rows_dispose(&rows);
     return status;
@@ -158,6 +194,7 @@ static edgeops_status compact_asset(work *w, edgeops_store *store) {
     pthread_mutex_unlock(&store->lock);
     w->at += done;
     w->next = done ? 1 : w->next;
+    w->again = w->again && !done;
     eop_store_checkpoint_chunks(store, false);
     return EDGEOPS_OK;
 }

@@ -14,10 +14,6 @@
 /* Large pages: most of the file is BLOBs of a few KiB. */
 enum { VERSION = 3, PAGE_SIZE = 16384 };
 
-/* More arrivals of one row, which each bring a cell of its own, are damage. Generous, because a
- * channel of a row may get a new position many times. */
-#define ARRIVALS_MAX (UINT64_C(4) * EOP_CHANNELS_MAX)
-
 /* `stat` is separate from `cell`, so that aggregates and filters read no BLOBs. */
 #define TABLES_OF_2                                                                                \
     "CREATE TABLE cell(id INTEGER PRIMARY KEY, data BLOB NOT NULL);"                               \
@@ -148,6 +144,7 @@ edgeops_status eop_telemetry_open(eop_telemetry *telemetry, const char *path, bo
 void eop_telemetry_close(eop_telemetry *telemetry) {
     eop_sql_close(&telemetry->sql);
     eop_rows_dispose(&telemetry->keys);
+    eop_parts_dispose(&telemetry->parts);
 }
 
 edgeops_status eop_telemetry_home(int64_t *out, eop_telemetry *telemetry) {
@@ -277,8 +274,7 @@ edgeops_status eop_telemetry_take_info(eop_chunk_info *info, sqlite3_stmt *selec
                              .rows = (size_t)rows,
                              .later = (size_t)(packed / LATER_UNIT)};
     if (packed < 1 || rows < 1 || rows > (int64_t)EOP_CHUNK_ROWS || info->later > info->rows ||
-        info->ord1 - info->ord0 < info->rows - 1 ||
-        info->ord1 - info->ord0 >= info->rows * ARRIVALS_MAX) {
+        info->ord1 - info->ord0 < info->rows - 1 || info->ord1 - info->ord0 >= EOP_PARTS_MAX) {
         return eop_fail(EDGEOPS_E_CORRUPT, "store", "chunk %lld in data/telemetry.db is damaged",
                         (long long)info->id);
     }

@@ -88,10 +88,10 @@ edgeops_status eop_telemetry_put_cell(eop_telemetry *telemetry, int64_t chunk, u
 /** Inside a transaction: adds telemetry->grown to the bytes of the asset. */
 edgeops_status eop_telemetry_note_grown(eop_telemetry *telemetry, uint32_t asset);
 
-/** Writes rows in order of arrival as chunks, in place of removed ones: of the state only the bytes
- * change. */
-edgeops_status eop_telemetry_replace_rows(eop_telemetry *telemetry, uint32_t asset,
-                                          const eop_rows *rows, eop_buf *buf);
+/** Writes rows as chunks, in place of removed ones: of the state only the bytes change. parts: of
+ * the rows, and both are sorted by it; empty: the rows came whole and are in order of arrival. */
+edgeops_status eop_telemetry_replace_rows(eop_telemetry *telemetry, uint32_t asset, eop_rows *rows,
+                                          eop_parts *parts, eop_buf *buf);
 /** Rows of a full chunk with such columns. */
 size_t eop_telemetry_cut(const eop_rows *rows);
 /** Inside a transaction: writes sorted, complete rows that follow those of the asset. */

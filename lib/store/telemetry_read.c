@@ -38,12 +38,23 @@ static edgeops_status read_key(int64_t *out, eop_telemetry *telemetry, const eop
 
 edgeops_status eop_telemetry_parts(eop_parts *parts, eop_telemetry *telemetry,
                                    const eop_chunk_info *chunk) {
-    (void)parts;
-    (void)telemetry;
+    sqlite3_stmt *select = NULL;
     if (EOP_LIKELY(!eop_chunk_has_parts(chunk))) {
         return EDGEOPS_DONE;
     }
-    return eop_fail(EDGEOPS_E_UNSUPPORTED, "store", "parts cannot be read yet");
+    edgeops_status status = at_cell(&select, telemetry, CELL_GET, chunk, SLOT_PARTS);
+    if (status == EDGEOPS_OK) {
+        status = eop_parts_decode(
+            parts, sqlite3_column_blob(select, 0), (size_t)sqlite3_column_bytes(select, 0),
+            (size_t)(chunk->ord1 - chunk->ord0 + 1), chunk->rows, EOP_CHANNELS_MAX);
+        sqlite3_reset(select);
+    }
+    if (status == EDGEOPS_DONE || (status == EDGEOPS_OK && parts->later_count != chunk->later)) {
+        return eop_fail(EDGEOPS_E_CORRUPT, "store",
+                        "chunk %lld in data/telemetry.db has lost which samples came in parts",
+                        (long long)chunk->id);
+    }
+    return status;
 }
 
 /* Turns places in the chunk into ordinals. */
@@ -59,7 +70,12 @@ static edgeops_status read_ordinals(eop_rows *keys, eop_telemetry *telemetry,
                                     const eop_chunk_info *chunk) {
     edgeops_status status = eop_rows_keep_ordinals(keys);
     if (status == EDGEOPS_OK && eop_chunk_has_parts(chunk)) {
-        return eop_telemetry_parts(&telemetry->parts, telemetry, chunk);
+        eop_parts_clear(&telemetry->parts);
+        status = eop_telemetry_parts(&telemetry->parts, telemetry, chunk);
+        if (status == EDGEOPS_OK) {
+            eop_parts_ordinals(keys->ordinals, &telemetry->parts, chunk->ord0);
+        }
+        return status;
     }
     if (status == EDGEOPS_OK) {
         status = read_key((int64_t *)keys->ordinals, telemetry, chunk, SLOT_ORDINALS);
@@ -204,6 +220,10 @@ static edgeops_status read_arrived(eop_rows *rows, eop_telemetry *telemetry,
     }
     if (status == EDGEOPS_OK) {
         status = eop_telemetry_slice(&slice, telemetry, chunk, channels, from, to);
+    }
+    if (status == EDGEOPS_OK && eop_chunk_has_parts(chunk)) {
+        status = eop_parts_hide(&slice, 0, &telemetry->parts, chunk->ord0, from, to, max_ordinal,
+                                channels);
     }
     for (size_t i = 0; i < slice.rows; i++) {
         if (eop_rows_ordinal(&slice, i) <= max_ordinal) {

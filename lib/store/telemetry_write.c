@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 
 #include "base/error.h"
+#include "base/memory.h"
 #include "column/chunk.h"
 #include "store/compact.h"
 #include "store/telemetry_db.h"
@@ -90,13 +91,19 @@ static edgeops_status write_key(eop_telemetry *telemetry, int64_t chunk, uint32_
     return write_cell(telemetry, eop_cell_id(chunk, slot), buf);
 }
 
-/* Called after the channels, so that cells are inserted with ascending ids. */
+/* Called after the channels, so that cells are inserted with ascending ids. parts: have the
+ * ordinals, too; NULL: none. */
 static edgeops_status write_keys(eop_telemetry *telemetry, int64_t chunk, eop_rows *rows,
-                                 uint64_t first_ordinal, eop_buf *buf) {
+                                 const eop_parts *parts, uint64_t first_ordinal, eop_buf *buf) {
     size_t n = rows->rows;
     edgeops_status status = write_key(telemetry, chunk, SLOT_TIMES, rows->times, n, buf);
     if (status == EDGEOPS_OK && !eop_all_zero(rows->seqs, n)) {
         status = write_key(telemetry, chunk, SLOT_SEQS, rows->seqs, n, buf);
+    }
+    if (status == EDGEOPS_OK && parts != NULL) {
+        eop_buf_clear(buf);
+        eop_parts_encode(buf, parts);
+        return write_cell(telemetry, eop_cell_id(chunk, SLOT_PARTS), buf);
     }
     if (status == EDGEOPS_OK && rows->ordinals != NULL) {
         for (size_t i = 0; i < n; i++) {
@@ -120,11 +127,13 @@ size_t eop_telemetry_cut(const eop_rows *rows) {
     return cut > EOP_CHUNK_CUT ? EOP_CHUNK_CUT : cut < EOP_CHUNK_CUT_MIN ? EOP_CHUNK_CUT_MIN : cut;
 }
 
-/* Writes sorted rows whose ordinals are first_ordinal.. in some order. */
+/* Writes sorted rows. Their ordinals are first_ordinal.. in some order, or those of the parts. */
 static edgeops_status write_chunk(eop_telemetry *telemetry, uint32_t asset, uint64_t first_ordinal,
-                                  eop_rows *rows, eop_buf *buf) {
+                                  eop_rows *rows, const eop_parts *parts, eop_buf *buf) {
     sqlite3_stmt *insert = NULL;
     size_t n = rows->rows;
+    size_t arrivals = parts != NULL ? parts->count : n;
+    size_t later = parts != NULL ? parts->later_count : 0;
     bool full = n >= eop_telemetry_cut(rows) / 4 * 3;
     edgeops_status status = eop_telemetry_know_ids(telemetry);
     if (status == EDGEOPS_OK) {
@@ -139,13 +148,14 @@ static edgeops_status write_chunk(eop_telemetry *telemetry, uint32_t asset, uint
     eop_sql_bind_int(insert, 3, rows->times[0]);
     eop_sql_bind_int(insert, 4, rows->times[n - 1]);
     eop_sql_bind_int(insert, 5, (int64_t)first_ordinal);
-    eop_sql_bind_int(insert, 6, (int64_t)(first_ordinal + n - 1));
-    eop_sql_bind_int(insert, 7, (int64_t)n);
+    eop_sql_bind_int(insert, 6, (int64_t)(first_ordinal + arrivals - 1));
+    eop_sql_bind_int(insert, 7, (int64_t)(n + later * LATER_UNIT));
     status = eop_sql_run(&telemetry->sql, insert);
     if (status == EDGEOPS_OK) {
         status = write_cells(telemetry, id, rows, buf);
     }
-    return status == EDGEOPS_OK ? write_keys(telemetry, id, rows, first_ordinal, buf) : status;
+    return status == EDGEOPS_OK ? write_keys(telemetry, id, rows, parts, first_ordinal, buf)
+                                : status;
 }
 
 static edgeops_status write_state(eop_telemetry *telemetry, uint32_t asset,
@@ -166,56 +176,124 @@ static edgeops_status write_state(eop_telemetry *telemetry, uint32_t asset,
     return eop_sql_run(&telemetry->sql, upsert);
 }
 
-/* The end of the rows from `from` on that are on one side of the time. */
-static size_t end_of_side(const eop_rows *data, size_t from, size_t to, int64_t split) {
+/* The time of arrival i. */
+static int64_t time_of(const eop_rows *data, const eop_parts *parts, size_t i) {
+    return data->times[parts != NULL ? parts->rows[i] : i];
+}
+
+/* The end of the arrivals from `from` on that are on one side of the time. */
+static size_t end_of_side(const eop_rows *data, const eop_parts *parts, size_t from, size_t to,
+                          int64_t split) {
+    bool older = time_of(data, parts, from) < split;
     size_t i = from + 1;
-    while (i < to && (data->times[i] < split) == (data->times[from] < split)) {
+    while (i < to && (time_of(data, parts, i) < split) == older) {
         i++;
     }
     return i;
 }
 
-/* Writes rows, which are in order of arrival. Cuts before it sorts: so the ordinals of a chunk have
- * no gap, and a cursor reads each chunk once. split: a time at which to cut, too, a few times; may
- * be NULL. */
+/* Writes arrivals [from, to) of rows that came whole. */
+static edgeops_status write_whole(eop_telemetry *telemetry, uint32_t asset, const eop_rows *data,
+                                  bool sorted, size_t from, size_t to, eop_buf *buf) {
+    eop_rows piece = {0};
+    edgeops_status status = sorted ? eop_rows_view(&piece, data, from, to) : EDGEOPS_DONE;
+    if (status == EDGEOPS_OK) {
+        status = write_chunk(telemetry, asset, piece.first_ordinal, &piece, NULL, buf);
+        eop_rows_view_dispose(&piece);
+        return status;
+    }
+    if (status == EDGEOPS_DONE) {
+        status = eop_rows_copy(&piece, data, from, to, NULL);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_rows_complete(&piece);
+    }
+    if (status == EDGEOPS_OK && !sorted) {
+        status = eop_rows_sort(&piece);
+    }
+    if (status == EDGEOPS_OK) {
+        status = write_chunk(telemetry, asset, data->first_ordinal + from, &piece, NULL, buf);
+    }
+    eop_rows_dispose(&piece);
+    return status;
+}
+
+/* Writes a sorted collection. Where each row came whole and began in it, nothing tells it from one
+ * without parts. */
+static edgeops_status write_collection(eop_telemetry *telemetry, uint32_t asset, uint64_t first,
+                                       eop_rows *rows, const eop_parts *parts, eop_buf *buf) {
+    bool whole = eop_parts_all_whole(parts);
+    bool ascending = true;
+    for (size_t i = 0; whole && ascending && i < rows->rows; i++) {
+        ascending = parts->rows[i] == i;
+    }
+    if (whole && ascending) {
+        eop_free(rows->ordinals);
+        rows->ordinals = NULL;
+        rows->first_ordinal = first;
+    }
+    return write_chunk(telemetry, asset, first, rows, whole ? NULL : parts, buf);
+}
+
+/* Writes arrivals [from, to) of a collection, with the rows that they made. */
+static edgeops_status write_parts(eop_telemetry *telemetry, uint32_t asset, const eop_rows *data,
+                                  const eop_parts *parts, size_t from, size_t to, eop_buf *buf) {
+    eop_rows piece = {0};
+    eop_parts of_piece = {0};
+    uint64_t first = data->first_ordinal + from;
+    edgeops_status status =
+        eop_parts_slice(&piece, &of_piece, data, parts, data->first_ordinal, from, to);
+    if (status == EDGEOPS_OK) {
+        status = eop_parts_sort(&piece, &of_piece, first);
+    }
+    if (status == EDGEOPS_OK) {
+        status = write_collection(telemetry, asset, first, &piece, &of_piece, buf);
+    }
+    eop_parts_dispose(&of_piece);
+    eop_rows_dispose(&piece);
+    return status;
+}
+
+/* Writes rows, which are in order of arrival or have parts. Cuts before it sorts: so the ordinals of
+ * a chunk have no gap, and a cursor reads each chunk once. split: a time at which to cut, too, a few
+ * times; may be NULL. */
 static edgeops_status write_rows(eop_telemetry *telemetry, uint32_t asset, const eop_rows *data,
-                                 bool sorted, const int64_t *split, eop_buf *buf) {
+                                 const eop_parts *parts, bool sorted, const int64_t *split,
+                                 eop_buf *buf) {
     edgeops_status status = EDGEOPS_OK;
     size_t cut = eop_telemetry_cut(data);
+    size_t count = parts != NULL ? parts->count : data->rows;
     size_t to = 0;
     int splits = 0;
-    for (size_t from = 0; status == EDGEOPS_OK && from < data->rows; from = to) {
-        to = data->rows - from > cut ? from + cut : data->rows;
+    for (size_t from = 0; status == EDGEOPS_OK && from < count; from = to) {
+        size_t fit = parts != NULL ? eop_parts_fit(parts, from, cut) : cut;
+        to = count - from > fit ? from + fit : count;
         if (split != NULL && splits++ < SPLITS_MAX) {
-            to = end_of_side(data, from, to, *split);
+            to = end_of_side(data, parts, from, to, *split);
         }
-        eop_rows piece = {0};
-        status = sorted ? eop_rows_view(&piece, data, from, to) : EDGEOPS_DONE;
-        if (status == EDGEOPS_OK) {
-            status = write_chunk(telemetry, asset, piece.first_ordinal, &piece, buf);
-            eop_rows_view_dispose(&piece);
-            continue;
-        }
-        if (status == EDGEOPS_DONE) {
-            status = eop_rows_copy(&piece, data, from, to, NULL);
-        }
-        if (status == EDGEOPS_OK) {
-            status = eop_rows_complete(&piece);
-        }
-        if (status == EDGEOPS_OK && !sorted) {
-            status = eop_rows_sort(&piece);
-        }
-        if (status == EDGEOPS_OK) {
-            status = write_chunk(telemetry, asset, data->first_ordinal + from, &piece, buf);
-        }
-        eop_rows_dispose(&piece);
+        status = parts != NULL ? write_parts(telemetry, asset, data, parts, from, to, buf)
+                               : write_whole(telemetry, asset, data, sorted, from, to, buf);
     }
     return status;
 }
 
-edgeops_status eop_telemetry_replace_rows(eop_telemetry *telemetry, uint32_t asset,
-                                          const eop_rows *rows, eop_buf *buf) {
-    edgeops_status status = write_rows(telemetry, asset, rows, false, NULL, buf);
+/* Writes what was merged; sorts it. */
+static edgeops_status write_merged(eop_telemetry *telemetry, uint32_t asset, eop_rows *rows,
+                                   eop_parts *parts, eop_buf *buf) {
+    if (parts->count == 0) {
+        return write_rows(telemetry, asset, rows, NULL, false, NULL, buf);
+    }
+    edgeops_status status = eop_parts_sort(rows, parts, rows->first_ordinal);
+    if (status == EDGEOPS_OK && rows->rows <= eop_telemetry_cut(rows)) {
+        return write_collection(telemetry, asset, rows->first_ordinal, rows, parts, buf);
+    }
+    return status == EDGEOPS_OK ? write_rows(telemetry, asset, rows, parts, false, NULL, buf)
+                                : status;
+}
+
+edgeops_status eop_telemetry_replace_rows(eop_telemetry *telemetry, uint32_t asset, eop_rows *rows,
+                                          eop_parts *parts, eop_buf *buf) {
+    edgeops_status status = write_merged(telemetry, asset, rows, parts, buf);
     return status == EDGEOPS_OK ? eop_telemetry_note_grown(telemetry, asset) : status;
 }
 
@@ -230,31 +308,68 @@ edgeops_status eop_telemetry_note_grown(eop_telemetry *telemetry, uint32_t asset
     return status;
 }
 
-/* Writes new rows of an asset, merged with the small chunks before them. split: see write_rows(). */
-static edgeops_status put_rows(eop_telemetry *telemetry, uint32_t asset, const eop_rows *data,
-                               bool sorted, const int64_t *split, const eop_extent *extent,
+/* New rows of an asset. */
+typedef struct news {
+    const eop_rows *data;
+    const eop_parts *parts; /* NULL: they came whole */
+    bool sorted;
+    const int64_t *split; /* see write_rows() */
+    int64_t t_min;
+    int64_t t_max;
+    const eop_extent *extent;
+} news;
+
+/* What they would be as one chunk. */
+static eop_chunk_info describe_news(const news *n) {
+    size_t arrivals = n->parts != NULL ? n->parts->count : n->data->rows;
+    return (eop_chunk_info){.t0 = n->t_min,
+                            .t1 = n->t_max,
+                            .ord0 = n->data->first_ordinal,
+                            .ord1 = n->data->first_ordinal + arrivals - 1,
+                            .rows = n->data->rows,
+                            .later = n->parts != NULL ? n->parts->later_count : 0};
+}
+
+/* Appends the new rows to those of the chunks before them. */
+static edgeops_status merge_news(eop_rows *rows, eop_parts *parts, const news *n) {
+    edgeops_status status = EDGEOPS_OK;
+    if (n->parts == NULL && parts->count == 0) {
+        return eop_rows_copy(rows, n->data, 0, n->data->rows, NULL);
+    }
+    if (parts->count == 0) {
+        status = eop_parts_begin(parts, rows->rows);
+    }
+    return status == EDGEOPS_OK ? eop_parts_append(rows, parts, n->data, n->parts) : status;
+}
+
+/* Writes new rows of an asset, merged with the small chunks before them. */
+static edgeops_status put_rows(eop_telemetry *telemetry, uint32_t asset, const news *n,
                                eop_buf *buf, size_t *budget) {
     eop_rows merged = {0};
+    eop_parts parts = {0};
+    const eop_rows *data = n->data;
+    const eop_chunk_info like = describe_news(n);
     edgeops_status status = EDGEOPS_OK;
     telemetry->grown = 0;
     for (size_t k = 0; *budget > 0 && status == EDGEOPS_OK && k < data->vector_count; k++) {
         status = eop_rows_add_vector(&merged, data->vectors[k].type, data->vectors[k].length);
     }
     if (status == EDGEOPS_OK) {
-        status = eop_compact_take(&merged, telemetry, asset, data->first_ordinal, data->rows,
-                                  eop_telemetry_cut(data), budget);
+        status = eop_compact_take(&merged, &parts, telemetry, asset, &like, eop_telemetry_cut(data),
+                                  budget);
     }
     if (status == EDGEOPS_OK && merged.rows > 0) {
-        status = eop_rows_copy(&merged, data, 0, data->rows, NULL);
+        status = merge_news(&merged, &parts, n);
         if (status == EDGEOPS_OK) {
-            status = write_rows(telemetry, asset, &merged, false, NULL, buf);
+            status = write_merged(telemetry, asset, &merged, &parts, buf);
         }
     } else if (status == EDGEOPS_OK) {
-        status = write_rows(telemetry, asset, data, sorted, split, buf);
+        status = write_rows(telemetry, asset, data, n->parts, n->sorted, n->split, buf);
     }
     if (status == EDGEOPS_OK) {
-        status = write_state(telemetry, asset, extent);
+        status = write_state(telemetry, asset, n->extent);
     }
+    eop_parts_dispose(&parts);
     eop_rows_dispose(&merged);
     return status;
 }
@@ -271,7 +386,12 @@ edgeops_status eop_telemetry_put_rows(eop_telemetry *telemetry, uint32_t asset,
                          .first = rows->times[0],
                          .last = rows->times[n - 1],
                          .last_seq = rows->seqs[n - 1]};
-    return put_rows(telemetry, asset, rows, true, NULL, &extent, buf, &budget);
+    const news all = {.data = rows,
+                      .sorted = true,
+                      .t_min = extent.first,
+                      .t_max = extent.last,
+                      .extent = &extent};
+    return put_rows(telemetry, asset, &all, buf, &budget);
 }
 
 static edgeops_status write_block(eop_telemetry *telemetry, eop_block *block, eop_buf *buf,
@@ -281,9 +401,15 @@ static edgeops_status write_block(eop_telemetry *telemetry, eop_block *block, eo
     if (block->data.rows == 0) {
         return EDGEOPS_OK;
     }
+    const news all = {.data = &block->data,
+                      .parts = block->parts,
+                      .sorted = block->sorted,
+                      .split = block->splits ? &block->split : NULL,
+                      .t_min = block->t_min,
+                      .t_max = block->t_max,
+                      .extent = &block->extent};
     /* What is split is not merged with what it is split from. */
-    return put_rows(telemetry, block->asset_id, &block->data, block->sorted,
-                    block->splits ? &block->split : NULL, &block->extent, buf,
+    return put_rows(telemetry, block->asset_id, &all, buf,
                     block->whole && !block->splits ? budget : &none);
 }
 
