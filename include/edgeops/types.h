@@ -119,12 +119,11 @@ typedef enum edgeops_fill {
     EDGEOPS_FILL_NONE = 2      /**< its last value within the period that ends at the point */
 } edgeops_fill;
 
-/** What a window does about a channel that has no value in a row. Reserved: not in this version,
- *  which knows NULL only. */
+/** What an input gets in a row that has no value of it. */
 typedef enum edgeops_missing {
     EDGEOPS_MISSING_NULL = 0,     /**< the value is null: NaN for a float64 */
-    EDGEOPS_MISSING_PREVIOUS = 1, /**< reserved: the channel's last value */
-    EDGEOPS_MISSING_SKIP = 2      /**< reserved: the window is left out and counted */
+    EDGEOPS_MISSING_PREVIOUS = 1, /**< the channel's last value before; null while there is none */
+    EDGEOPS_MISSING_SKIP = 2      /**< reserved, not in this version: the window is left out */
 } edgeops_missing;
 
 /** Which label a window has whose rows do not all have the same one. Reserved: not in this version,

@@ -15,8 +15,10 @@ typedef struct edgeops_window_spec {
     edgeops_duration max_gap; /**< a longer pause between two rows starts a new window; 0: never */
     edgeops_duration period;  /**< > 0: rows are first put on this grid (manifest: "rate") */
     edgeops_fill fill;        /**< on the grid */
-    edgeops_missing missing;  /**< reserved: EDGEOPS_MISSING_NULL in this version */
-    edgeops_duration wait;    /**< reserved, for parts of a row that come late: 0 in this version */
+    edgeops_missing missing;  /**< what an input gets in a row that lacks it */
+    edgeops_duration wait;    /**< how long a live row that lacks an input waits for its parts, from
+                                   when its first one was durable; only where the rows of the asset
+                                   come in parts. 0..1 h, default 1 s, with MISSING_PREVIOUS 0 */
     edgeops_label_rule mixed; /**< reserved: EDGEOPS_LABEL_RULE_SKIP in this version */
     uint32_t reserved32;      /**< 0 in this version */
     uint64_t reserved[2];     /**< 0 in this version */

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows that come one by one, on a common rate: each is handed to column/align, the one place that
- * knows what a point takes, as rows of its own. Here is only what a live cutter needs beside: types
- * that are wider than the channel's, and which samples have a part in a point. */
+ * knows what a point takes, as rows of its own. Here is only what a live cutter needs beside: which
+ * samples have a part in a point. */
 #include "runtime/grid.h"
 
-#include "base/column_view.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "column/align.h"
@@ -107,8 +106,8 @@ uint64_t eop_grid_distance(const eop_grid *grid, edgeops_time from, edgeops_time
     return ((uint64_t)to - (uint64_t)from) / (uint64_t)grid->period;
 }
 
-edgeops_status eop_grid_feed(eop_grid *grid, const edgeops_table *table, const size_t *map,
-                             uint64_t row, int32_t label) {
+edgeops_status eop_grid_feed(eop_grid *grid, edgeops_time time, uint64_t ordinal,
+                             const edgeops_value *values, int32_t label) {
     eop_rows *one = &grid->row;
     if (grid->open) {
         eop_grid_abandon(grid);
@@ -116,15 +115,14 @@ edgeops_status eop_grid_feed(eop_grid *grid, const edgeops_table *table, const s
     eop_rows_clear(one);
     edgeops_status status = eop_rows_reserve(one, 1);
     for (size_t i = 0; status == EDGEOPS_OK && i < grid->count; i++) {
-        edgeops_value value = eop_column_widen(&table->columns[map[i]], row, one->vectors[i].type);
-        status = eop_vector_put(&one->vectors[i], &value);
+        status = eop_vector_put(&one->vectors[i], &values[i]);
     }
     if (status != EDGEOPS_OK) {
         return status;
     }
-    one->times[0] = table->times[row];
+    one->times[0] = time;
     one->seqs[0] = 0;
-    one->first_ordinal = table->ordinals != NULL ? table->ordinals[row] : 0;
+    one->first_ordinal = ordinal;
     one->rows = 1;
     grid->row_label = label;
     grid->open = true;

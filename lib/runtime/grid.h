@@ -28,9 +28,10 @@ void eop_grid_free(eop_grid *grid);
 void eop_grid_restart(eop_grid *grid);
 /** Points from one time to a later one. */
 uint64_t eop_grid_distance(const eop_grid *grid, edgeops_time from, edgeops_time to);
-/** Gives the next row, which is copied. What an error left of the one before is let go. E_NOMEM. */
-edgeops_status eop_grid_feed(eop_grid *grid, const edgeops_table *table, const size_t *map,
-                             uint64_t row, int32_t label);
+/** Gives the next row, which is copied: values has one for each input, of its type or null. What an
+ * error left of the row before is let go. E_NOMEM. */
+edgeops_status eop_grid_feed(eop_grid *grid, edgeops_time time, uint64_t ordinal,
+                             const edgeops_value *values, int32_t label);
 /** Lets go of the row without taking it in: after an error. */
 void eop_grid_abandon(eop_grid *grid);
 /** The next point at or before the row. EDGEOPS_DONE, E_NOMEM. */

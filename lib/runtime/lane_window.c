@@ -131,15 +131,16 @@ edgeops_status eop_arrays_check(const edgeops_manifest *m, const double *values,
     return EDGEOPS_OK;
 }
 
-/* NaN is a null, but for float64, which has it. */
-static bool convert(edgeops_value *out, double number, edgeops_type type) {
+/* NaN is a null, but for float64, which has it, unless nulls are filled. */
+static bool convert(edgeops_value *out, double number, edgeops_type type, edgeops_missing missing) {
     const edgeops_value value = {.type = EDGEOPS_TYPE_FLOAT64, .as.f64 = number};
-    if (type == EDGEOPS_TYPE_FLOAT64) {
-        *out = value;
+    bool has_nan = type == EDGEOPS_TYPE_FLOAT64 && missing == EDGEOPS_MISSING_NULL;
+    if (isnan(number) && !has_nan) {
+        *out = (edgeops_value){.type = EDGEOPS_TYPE_NULL};
         return true;
     }
-    if (isnan(number)) {
-        *out = (edgeops_value){.type = EDGEOPS_TYPE_NULL};
+    if (type == EDGEOPS_TYPE_FLOAT64) {
+        *out = value;
         return true;
     }
     if (type == EDGEOPS_TYPE_BOOL) {
@@ -153,7 +154,7 @@ static edgeops_status append_row(eop_rows *out, const edgeops_manifest *m, edgeo
                                  const double *values, edgeops_time time, uint64_t number) {
     const eop_row_note note = {.label = -1, .history = number + 1};
     for (size_t i = 0; i < m->input_count; i++) {
-        if (!convert(&row[i], values[i], m->inputs[i].type)) {
+        if (!convert(&row[i], values[i], m->inputs[i].type, m->window.missing)) {
             return eop_fail(EDGEOPS_E_INVALID, "runtime",
                             "row %llu has %.17g for input '%s', which is of type %s",
                             (unsigned long long)number, values[i], m->inputs[i].name,

@@ -22,7 +22,7 @@ typedef struct source {
 /* Rows that stand side by side, as the worker will see them. */
 typedef struct run {
     eop_dataset_run of;
-    eop_window_cutter *cutter; /* on a grid: holds the rows */
+    eop_window_cutter *cutter; /* where rows are made: holds them */
 } run;
 
 /* One subset. */
@@ -47,6 +47,7 @@ typedef struct layout {
     const edgeops_manifest *manifest;
     const edgeops_dataset *dataset;
     edgeops_window_spec window;
+    bool made; /* the rows are not those of the dataset: on a grid, or with nulls filled */
     edgeops_type *types;
     source *sources; /* for each part */
     plan plans[3];
@@ -72,7 +73,7 @@ static void dispose(layout *l) {
     eop_free(l->types);
 }
 
-/* Without a grid the rows stay where they are: only the columns are put in order. */
+/* Rows that are not made stay where they are: only the columns are put in order. */
 static edgeops_status project(source *out, const edgeops_table *table, const edgeops_manifest *m) {
     eop_rows *inputs = NULL;
     size_t *map = eop_calloc(m->input_count, sizeof *map);
@@ -105,6 +106,7 @@ static edgeops_status init(layout *l, const edgeops_manifest *m, const edgeops_d
     if (status < 0) {
         return status;
     }
+    l->made = l->window.period > 0 || l->window.missing != EDGEOPS_MISSING_NULL;
     l->types = eop_calloc(m->input_count, sizeof *l->types);
     l->sources = eop_calloc(dataset->part_count, sizeof *l->sources);
     if (l->types == NULL || l->sources == NULL) {
@@ -131,7 +133,7 @@ static edgeops_status room_for_windows(plan *p, uint64_t more) {
 
 /* Each row is a window. */
 static bool each_row(const layout *l) {
-    return l->window.rows == 1 && l->window.step <= 1 && l->window.period == 0;
+    return l->window.rows == 1 && l->window.step <= 1 && !l->made;
 }
 
 static edgeops_status cut_rows(plan *p, const layout *l, const run *r) {
@@ -147,11 +149,10 @@ static edgeops_status cut_rows(plan *p, const layout *l, const run *r) {
 static edgeops_status cut_run(plan *p, const layout *l, run *r) {
     const edgeops_manifest *m = l->manifest;
     const edgeops_dataset_part *part = &l->dataset->parts[r->of.part];
-    bool on_grid = l->window.period > 0;
     eop_window window;
 
     edgeops_status status =
-        eop_window_new(&r->cutter, &l->window, m->inputs, on_grid ? m->input_count : 0);
+        eop_window_new(&r->cutter, &l->window, m->inputs, l->made ? m->input_count : 0);
     if (status < 0) {
         return status;
     }
@@ -168,14 +169,13 @@ static edgeops_status cut_run(plan *p, const layout *l, run *r) {
 }
 
 static edgeops_status add_run(plan *p, const layout *l, const eop_dataset_run *of) {
-    bool on_grid = l->window.period > 0;
     if (!eop_grow(&p->runs, &p->run_capacity, p->run_count + 1, sizeof *p->runs)) {
         return eop_fail_nomem("runtime");
     }
     run *r = &p->runs[p->run_count++];
     *r = (run){.of = *of};
     edgeops_status status = each_row(l) ? cut_rows(p, l, r) : cut_run(p, l, r);
-    if (status == EDGEOPS_OK && !on_grid) {
+    if (status == EDGEOPS_OK && !l->made) {
         eop_window_free(r->cutter);
         r->cutter = NULL;
     }
@@ -348,7 +348,7 @@ static edgeops_status plan_subsets(layout *l) {
 
 /* All that the worker sees is float64 rows as they are in the dataset. */
 static bool is_direct(const layout *l) {
-    bool direct = l->dataset->split == EDGEOPS_SPLIT_NONE && l->window.period == 0;
+    bool direct = l->dataset->split == EDGEOPS_SPLIT_NONE && !l->made;
     for (size_t k = 0; k < l->manifest->input_count; k++) {
         direct = direct && l->types[k] == EDGEOPS_TYPE_FLOAT64;
         for (size_t i = 0; i < l->dataset->part_count; i++) {

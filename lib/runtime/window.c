@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The cutter of windows: judges each row (late, pause, clock set back), appends it to rows.h or
- * grid.h and gives a window when one is complete. It forgets what no later window needs. One
+/* The cutter of windows: judges each row (late, pause, clock set back), fills it by carry.h where
+ * the manifest wants that, appends it to rows.h or grid.h and gives a window when one is complete. It forgets what no later window needs. One
  * caller at a time, no lock. */
 #include "runtime/window.h"
 
@@ -8,9 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/column_view.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "codec/wire.h"
+#include "runtime/carry.h"
 #include "runtime/grid.h"
 #include "runtime/rows.h"
 
@@ -19,7 +21,11 @@
 struct eop_window_cutter {
     edgeops_window_spec spec;
     eop_rows *rows;
-    eop_grid *grid; /* NULL without a period */
+    eop_grid *grid;   /* NULL without a period */
+    eop_carry *carry; /* NULL: nulls stay */
+    edgeops_type *types;
+    edgeops_value *values; /* of one row */
+    size_t inputs;
     size_t *map;
     bool keep;
     /* what is being fed */
@@ -49,10 +55,9 @@ static edgeops_status check_spec(const edgeops_window_spec *spec, size_t columns
         return eop_fail(EDGEOPS_E_INVALID, "runtime", "a window must have 1 to 1,000,000 rows");
     }
     if (spec->step > EOP_WINDOW_MAX_ROWS || spec->max_gap < 0 || spec->period < 0 ||
-        spec->fill > 2) {
+        spec->fill > 2 || spec->missing > EDGEOPS_MISSING_PREVIOUS) {
         return eop_fail(EDGEOPS_E_INVALID, "runtime",
-                        "a window's step, gap, rate or fill is out "
-                        "of its range");
+                        "a window's step, gap, rate, fill or missing is out of its range");
     }
     if ((uint64_t)spec->rows * (columns + 1) * 8 > EOP_WIRE_MAX_WINDOW) {
         return eop_fail(EDGEOPS_E_LIMIT, "runtime",
@@ -60,6 +65,29 @@ static edgeops_status check_spec(const edgeops_window_spec *spec, size_t columns
                         spec->rows, columns);
     }
     return EDGEOPS_OK;
+}
+
+static edgeops_status make_parts(eop_window_cutter *cutter, const edgeops_port *inputs,
+                                 size_t count) {
+    const edgeops_window_spec *spec = &cutter->spec;
+    cutter->map = eop_calloc(count, sizeof *cutter->map);
+    cutter->types = eop_calloc(count, sizeof *cutter->types);
+    cutter->values = eop_calloc(count, sizeof *cutter->values);
+    if (cutter->map == NULL || cutter->types == NULL || cutter->values == NULL) {
+        return eop_fail_nomem("runtime");
+    }
+    for (size_t i = 0; i < count; i++) {
+        cutter->types[i] = inputs[i].type;
+    }
+    cutter->inputs = count;
+    edgeops_status status = eop_rows_new(&cutter->rows, inputs, count);
+    if (status == EDGEOPS_OK && spec->period > 0) {
+        status = eop_grid_new(&cutter->grid, spec, inputs, count);
+    }
+    if (status == EDGEOPS_OK && spec->missing == EDGEOPS_MISSING_PREVIOUS && count > 0) {
+        status = eop_carry_new(&cutter->carry, count);
+    }
+    return status;
 }
 
 edgeops_status eop_window_new(eop_window_cutter **out, const edgeops_window_spec *spec,
@@ -75,12 +103,7 @@ edgeops_status eop_window_new(eop_window_cutter **out, const edgeops_window_spec
     }
     cutter->spec = *spec;
     cutter->spec.step = spec->step == 0 ? 1 : spec->step;
-    cutter->map = eop_calloc(count, sizeof *cutter->map);
-    status = cutter->map == NULL ? eop_fail_nomem("runtime")
-                                 : eop_rows_new(&cutter->rows, inputs, count);
-    if (status == EDGEOPS_OK && spec->period > 0) {
-        status = eop_grid_new(&cutter->grid, spec, inputs, count);
-    }
+    status = make_parts(cutter, inputs, count);
     if (status < 0) {
         eop_window_free(cutter);
         return status;
@@ -95,6 +118,9 @@ void eop_window_free(eop_window_cutter *cutter) {
     }
     eop_rows_free(cutter->rows);
     eop_grid_free(cutter->grid);
+    eop_carry_free(cutter->carry);
+    eop_free(cutter->types);
+    eop_free(cutter->values);
     eop_free(cutter->map);
     eop_free(cutter);
 }
@@ -111,9 +137,19 @@ int32_t eop_window_row_label(const eop_window_cutter *cutter, uint64_t row) {
     return eop_rows_note(cutter->rows, row)->label;
 }
 
+static bool every_row_counts(const eop_window_cutter *cutter) {
+    return cutter->spec.rows == 1 && cutter->grid == NULL;
+}
+
 void eop_window_restore(eop_window_cutter *cutter, const eop_window_state *state) {
     cutter->resume = *state;
     cutter->muted = true;
+    if (every_row_counts(cutter) && state->newest != EDGEOPS_TIME_MAX) {
+        /* Its row is not fed again. */
+        cutter->started = true;
+        cutter->newest_time = state->newest;
+        cutter->newest_seq = INT64_MIN;
+    }
 }
 
 void eop_window_get_stats(const eop_window_cutter *cutter, eop_window_stats *stats) {
@@ -139,10 +175,6 @@ edgeops_status eop_window_feed(eop_window_cutter *cutter, const edgeops_table *t
     return EDGEOPS_OK;
 }
 
-static bool every_row_counts(const eop_window_cutter *cutter) {
-    return cutter->spec.rows == 1 && cutter->grid == NULL;
-}
-
 static void start_anew(eop_window_cutter *cutter) {
     cutter->stats.starts += cutter->started;
     cutter->started = true;
@@ -155,6 +187,14 @@ static void start_anew(eop_window_cutter *cutter) {
 
 void eop_window_restart(eop_window_cutter *cutter) {
     cutter->started = false;
+    if (cutter->carry != NULL) {
+        eop_carry_forget(cutter->carry);
+    }
+}
+
+edgeops_status eop_window_learn(eop_window_cutter *cutter, const edgeops_value *values,
+                                edgeops_time time, int64_t seq) {
+    return cutter->carry != NULL ? eop_carry_learn(cutter->carry, values, time, seq) : EDGEOPS_OK;
 }
 
 static bool is_newer(edgeops_time time, int64_t seq, edgeops_time than_time, int64_t than_seq) {
@@ -185,23 +225,31 @@ static bool clock_was_set_back(eop_window_cutter *cutter, edgeops_time time, int
     return cutter->late_run >= enough;
 }
 
+static int64_t seq_of(const eop_window_cutter *cutter, uint64_t row) {
+    return cutter->table->seqs != NULL ? cutter->table->seqs[row] : 0;
+}
+
 /* Whether a sample has a place in a window; starts anew where it must. */
 static bool accept(eop_window_cutter *cutter, uint64_t row) {
     edgeops_time time = cutter->table->times[row];
-    int64_t seq = cutter->table->seqs != NULL ? cutter->table->seqs[row] : 0;
+    int64_t seq = seq_of(cutter, row);
 
     cutter->stats.rows++;
     if (!cutter->started) {
         start_anew(cutter);
     } else if (!is_newer(time, seq, cutter->newest_time, cutter->newest_seq)) {
-        if (every_row_counts(cutter)) {
+        bool counts = every_row_counts(cutter);
+        if (counts && cutter->carry == NULL) {
             return true;
         }
         if (!clock_was_set_back(cutter, time, seq)) {
-            cutter->stats.late++;
-            return false;
+            cutter->stats.late += !counts;
+            return counts;
         }
         start_anew(cutter);
+        if (cutter->carry != NULL) {
+            eop_carry_age(cutter->carry);
+        }
     } else if (is_pause(cutter, time)) {
         start_anew(cutter);
     }
@@ -258,6 +306,7 @@ static void describe(const eop_window_cutter *cutter, eop_window *window, uint64
     window->state.ordinal = ordinal;
     window->state.until = window->time;
     window->state.wait = cutter->wait;
+    window->state.newest = cutter->newest_time;
     if (every_row_counts(cutter)) {
         window->state.history = ordinal;
         return;
@@ -312,21 +361,59 @@ static int32_t label_of(const eop_window_cutter *cutter, uint64_t row) {
     return cutter->labels != NULL ? cutter->labels[row] : -1;
 }
 
+static void load(eop_window_cutter *cutter, uint64_t row) {
+    for (size_t i = 0; i < cutter->inputs; i++) {
+        cutter->values[i] =
+            eop_column_widen(&cutter->table->columns[cutter->map[i]], row, cutter->types[i]);
+    }
+}
+
+/* The values of a row, without the nulls that have something before them. */
+static edgeops_status load_filled(eop_window_cutter *cutter, uint64_t row) {
+    load(cutter, row);
+    return cutter->carry == NULL ? EDGEOPS_OK
+                                 : eop_carry_fill(cutter->values, cutter->carry,
+                                                  cutter->table->times[row], seq_of(cutter, row));
+}
+
+/* A row without a place in a window still has the last values of some inputs. */
+static edgeops_status pass_over(eop_window_cutter *cutter, uint64_t row) {
+    if (cutter->carry == NULL) {
+        return EDGEOPS_OK;
+    }
+    load(cutter, row);
+    return eop_carry_learn(cutter->carry, cutter->values, cutter->table->times[row],
+                           seq_of(cutter, row));
+}
+
+static edgeops_status append_row(eop_window_cutter *cutter, uint64_t row, uint64_t ordinal) {
+    eop_row_note note = make_note(cutter, label_of(cutter, row), ordinal);
+    if (cutter->carry == NULL) {
+        return eop_rows_append(cutter->rows, cutter->table, cutter->map, row, note);
+    }
+    edgeops_status status = load_filled(cutter, row);
+    return status == EDGEOPS_OK
+               ? eop_rows_append_values(cutter->rows, cutter->table->times[row],
+                                        seq_of(cutter, row), ordinal, cutter->values, note)
+               : status;
+}
+
 static edgeops_status next_plain(eop_window_cutter *cutter, eop_window *window) {
     while (cutter->position < cutter->end) {
-        uint64_t row = cutter->position;
+        uint64_t row = cutter->position++; /* if that fails, the row is given up, not seen twice */
         uint64_t ordinal = ordinal_of(cutter, row);
         unmute_at(cutter, ordinal);
-        if (!accept(cutter, row)) {
-            cutter->position++;
-            continue;
+        bool accepted = accept(cutter, row);
+        if (accepted) {
+            forget(cutter);
         }
-        forget(cutter);
-        edgeops_status status = eop_rows_append(cutter->rows, cutter->table, cutter->map, row,
-                                                make_note(cutter, label_of(cutter, row), ordinal));
-        cutter->position++; /* after a failure too: the row is given up, not seen twice */
+        edgeops_status status =
+            accepted ? append_row(cutter, row, ordinal) : pass_over(cutter, row);
         if (status < 0) {
             return status;
+        }
+        if (!accepted) {
+            continue;
         }
         if (completes(cutter, cutter->table->times[row], ordinal)) {
             describe(cutter, window, ordinal);
@@ -365,12 +452,19 @@ static edgeops_status next_on_grid(eop_window_cutter *cutter, eop_window *window
     }
     while (status == EDGEOPS_DONE && cutter->position < cutter->end) {
         uint64_t row = cutter->position++;
-        unmute_at(cutter, ordinal_of(cutter, row));
-        if (accept(cutter, row)) {
-            status =
-                eop_grid_feed(cutter->grid, cutter->table, cutter->map, row, label_of(cutter, row));
-            status = status == EDGEOPS_OK ? next_point(cutter, window) : status;
+        uint64_t ordinal = ordinal_of(cutter, row);
+        unmute_at(cutter, ordinal);
+        if (!accept(cutter, row)) {
+            status = pass_over(cutter, row);
+            status = status == EDGEOPS_OK ? EDGEOPS_DONE : status;
+            continue;
         }
+        status = load_filled(cutter, row);
+        if (status == EDGEOPS_OK) {
+            status = eop_grid_feed(cutter->grid, cutter->table->times[row], ordinal, cutter->values,
+                                   label_of(cutter, row));
+        }
+        status = status == EDGEOPS_OK ? next_point(cutter, window) : status;
     }
     return status;
 }
@@ -401,7 +495,8 @@ eop_json *eop_window_state_json(const eop_window_state *state) {
     } members[] = {{"ordinal", state->ordinal},
                    {"until", (uint64_t)state->until},
                    {"history", state->history},
-                   {"wait", state->wait}};
+                   {"wait", state->wait},
+                   {"newest", (uint64_t)state->newest}};
     for (size_t i = 0; i < EOP_COUNT(members); i++) {
         snprintf(text, sizeof text, "%llx", (unsigned long long)members[i].value);
         eop_json_set_string(json, members[i].key, text);
@@ -425,6 +520,7 @@ bool eop_window_state_parse(eop_window_state *state, const eop_json *json) {
     eop_window_state out = {0};
     uint64_t until;
     uint64_t wait;
+    uint64_t newest;
 
     if (!parse_hex(&out.ordinal, json, "ordinal") || !parse_hex(&until, json, "until") ||
         !parse_hex(&out.history, json, "history") || !parse_hex(&wait, json, "wait") || wait < 1 ||
@@ -432,6 +528,7 @@ bool eop_window_state_parse(eop_window_state *state, const eop_json *json) {
         return false;
     }
     out.until = (edgeops_time)until;
+    out.newest = parse_hex(&newest, json, "newest") ? (edgeops_time)newest : EDGEOPS_TIME_MAX;
     out.wait = (uint32_t)wait;
     *state = out;
     return true;

@@ -15,7 +15,10 @@
  * the point since the last start; linear: for float64 the value on the line between the values
  * before and after it (the newer one must stand in the very row that comes next, else as
  * previous), other types as previous; none: its last value within the period that ends at the
- * point. The label of a point is that of the last row at or before it. */
+ * point. The label of a point is that of the last row at or before it.
+ *
+ * Inputs without a value (missing): null stays null. previous: the input's newest value of the rows
+ * before, by (time, seq), over pauses too; null while there is none. On a grid that comes first. */
 #ifndef EOP_RUNTIME_WINDOW_H
 #define EOP_RUNTIME_WINDOW_H
 
@@ -32,10 +35,11 @@ typedef struct eop_window_cutter eop_window_cutter;
 
 /** Where a cutter stands after a window: what a checkpoint needs to go on with the next one. */
 typedef struct eop_window_state {
-    uint64_t ordinal;   /**< of the sample that completed the window */
-    edgeops_time until; /**< time of the window's newest row (a sample may complete several) */
-    uint64_t history;   /**< feed samples again from this ordinal on */
-    uint32_t wait;      /**< rows until the next window is due */
+    uint64_t ordinal;    /**< of the sample that completed the window */
+    edgeops_time until;  /**< time of the window's newest row (a sample may complete several) */
+    uint64_t history;    /**< feed samples again from this ordinal on */
+    uint32_t wait;       /**< rows until the next window is due */
+    edgeops_time newest; /**< time of the newest row; EDGEOPS_TIME_MAX: not known */
 } eop_window_state;
 
 /** A window: rows first .. first + rows of a table with the inputs as columns. Borrowed until the
@@ -73,7 +77,8 @@ const edgeops_table *eop_window_table(const eop_window_cutter *cutter);
 int32_t eop_window_row_label(const eop_window_cutter *cutter, uint64_t row);
 
 /** Goes on where `state` was made: rows up to there that are fed again only fill the memory. The
- * caller feeds from state->history on. Before the first feed. */
+ * caller feeds from state->history on, and for `missing: previous` first lets it learn the newest
+ * values of the rows before, up to state->newest. Before the first feed. */
 void eop_window_restore(eop_window_cutter *cutter, const eop_window_state *state);
 
 /** Gives the cutter rows first .. first + count of a table, which stays borrowed until
@@ -83,8 +88,12 @@ void eop_window_restore(eop_window_cutter *cutter, const eop_window_state *state
  *  @return E_INVALID for a table without an input, or with one of another type (named) */
 edgeops_status eop_window_feed(eop_window_cutter *cutter, const edgeops_table *table,
                                uint64_t first, uint64_t count, const int32_t *labels);
-/** The next row that is fed starts anew, as after a pause. */
+/** The next row that is fed starts anew, as after a pause, and has nothing before it. */
 void eop_window_restart(eop_window_cutter *cutter);
+/** Values of a row that is not fed, or was without them: for `missing: previous`, else nothing
+ * happens. One for each input, of its type or null. E_NOMEM. */
+edgeops_status eop_window_learn(eop_window_cutter *cutter, const edgeops_value *values,
+                                edgeops_time time, int64_t seq);
 /** The next window. EDGEOPS_DONE: feed more; E_NOMEM, E_LIMIT. */
 edgeops_status eop_window_next(eop_window_cutter *cutter, eop_window *window);
 

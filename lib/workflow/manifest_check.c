@@ -144,10 +144,20 @@ static edgeops_status read_grid_window(eop_manifest *m, const eop_json *window) 
     return EDGEOPS_OK;
 }
 
+/* What a row gets that lacks an input, and how long it waits for it first. */
+static edgeops_status read_missing(eop_manifest *m, const eop_json *window) {
+    edgeops_window_spec *spec = &m->view.window;
+    if (strcmp(eop_json_string(window, "missing", "null"), "previous") == 0) {
+        spec->missing = EDGEOPS_MISSING_PREVIOUS;
+        spec->wait = 0;
+    }
+    return read_duration(&spec->wait, m, "window", "wait", 0, EOP_WINDOW_MAX_WAIT);
+}
+
 static edgeops_status read_window(eop_manifest *m) {
     const eop_json *window = eop_json_get(m->json, "window");
     edgeops_window_spec *spec = &m->view.window;
-    *spec = (edgeops_window_spec){.rows = 1, .step = 1};
+    *spec = (edgeops_window_spec){.rows = 1, .step = 1, .wait = EDGEOPS_SECOND};
     if (window == NULL) {
         return EDGEOPS_OK;
     }
@@ -160,7 +170,9 @@ static edgeops_status read_window(eop_manifest *m) {
             return status;
         }
     }
-    return read_duration(&spec->max_gap, m, "window", "max_gap", 1, 86400 * EDGEOPS_SECOND * 30);
+    edgeops_status status =
+        read_duration(&spec->max_gap, m, "window", "max_gap", 1, 86400 * EDGEOPS_SECOND * 30);
+    return status == EDGEOPS_OK ? read_missing(m, window) : status;
 }
 
 static edgeops_status read_limits(eop_manifest *m) {

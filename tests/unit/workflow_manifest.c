@@ -113,8 +113,7 @@ Test(workflow_manifest, grid_windows_are_whole_rows) {
 
 /* Members of edgeops_window_spec that are reserved have no key, and are 0. */
 Test(workflow_manifest, reserved_rules_of_a_window_are_refused) {
-    static const char *const keys[] = {"\"missing\": \"skip\"", "\"wait\": \"1s\"",
-                                       "\"mixed\": \"last\""};
+    static const char *const keys[] = {"\"missing\": \"skip\"", "\"mixed\": \"last\""};
     eop_manifest m;
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         char *window = eop_format("\"rows\": 50, %s", keys[i]);
@@ -126,10 +125,49 @@ Test(workflow_manifest, reserved_rules_of_a_window_are_refused) {
     }
     CHECK_CODE(EDGEOPS_OK, parse(&m, whole));
     const edgeops_window_spec *w = &m.view.window;
-    cr_assert_eq(w->missing, EDGEOPS_MISSING_NULL);
     cr_assert_eq(w->mixed, EDGEOPS_LABEL_RULE_SKIP);
-    cr_assert(w->wait == 0 && w->reserved32 == 0 && w->reserved[0] == 0 && w->reserved[1] == 0);
+    cr_assert(w->reserved32 == 0 && w->reserved[0] == 0 && w->reserved[1] == 0);
     eop_manifest_dispose(&m);
+}
+
+Test(workflow_manifest, rows_that_lack_an_input_wait_and_get_what_it_says) {
+    static const struct {
+        const char *window; /* NULL: none at all */
+        edgeops_missing missing;
+        edgeops_duration wait; /* -1: refused */
+    } cases[] = {
+        {NULL, EDGEOPS_MISSING_NULL, EDGEOPS_SECOND},
+        {"{\"rows\": 2}", EDGEOPS_MISSING_NULL, EDGEOPS_SECOND},
+        {"{\"rows\": 2, \"missing\": \"null\"}", EDGEOPS_MISSING_NULL, EDGEOPS_SECOND},
+        {"{\"rows\": 2, \"missing\": \"previous\"}", EDGEOPS_MISSING_PREVIOUS, 0},
+        {"{\"rows\": 2, \"wait\": \"0s\"}", EDGEOPS_MISSING_NULL, 0},
+        {"{\"rows\": 2, \"wait\": \"250ms\", \"missing\": \"previous\"}", EDGEOPS_MISSING_PREVIOUS,
+         250 * EDGEOPS_MILLISECOND},
+        {"{\"duration\": \"2s\", \"rate\": \"10Hz\", \"wait\": \"1h\", \"missing\": \"previous\"}",
+         EDGEOPS_MISSING_PREVIOUS, 3600 * EDGEOPS_SECOND},
+        {"{\"rows\": 2, \"wait\": \"61m\"}", EDGEOPS_MISSING_NULL, -1},
+        {"{\"rows\": 2, \"wait\": \"soon\"}", EDGEOPS_MISSING_NULL, -1},
+        {"{\"rows\": 2, \"wait\": 1}", EDGEOPS_MISSING_NULL, -1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        eop_manifest m;
+        char *text =
+            cases[i].window != NULL
+                ? with("{\"rows\": 50, \"step\": 25, \"max_gap\": \"1s\"}", cases[i].window)
+                : with(" \"window\": {\"rows\": 50, \"step\": 25, \"max_gap\": \"1s\"},\n", "");
+        edgeops_status status = parse(&m, text);
+        if (cases[i].wait < 0) {
+            cr_expect(status == EDGEOPS_E_INVALID, "case %zu", i);
+            cr_expect(strstr(edgeops_error_last()->message, "wait") != NULL, "%s",
+                      edgeops_error_last()->message);
+        } else {
+            cr_expect(status == EDGEOPS_OK && m.view.window.missing == cases[i].missing &&
+                          m.view.window.wait == cases[i].wait,
+                      "case %zu: %s", i, edgeops_error_last()->message);
+        }
+        eop_manifest_dispose(&m);
+        eop_free(text);
+    }
 }
 
 Test(workflow_manifest, errors_name_place_key_and_remedy) {
