@@ -179,6 +179,11 @@ static int note_wal(void *user_data, sqlite3 *db, const char *name, int pages) {
 edgeops_status eop_telemetry_begin_writing(eop_telemetry *telemetry) {
     sqlite3_wal_hook(telemetry->sql.db, note_wal, telemetry);
     edgeops_status status = eop_sql_sync_wal(&telemetry->sql);
+    if (status == EDGEOPS_OK) {
+        /* An asset's part of a segment changes pages of three tables and two indexes, and those of
+         * the chunks that are merged. With too few in memory each is written once an asset. */
+        status = eop_sql_exec(&telemetry->sql, "PRAGMA cache_size=-2048");
+    }
     return status == EDGEOPS_OK ? eop_sql_set_full(&telemetry->sql, true) : status;
 }
 

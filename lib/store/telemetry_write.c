@@ -3,6 +3,7 @@
  * state of their asset. The writer's thread only; one transaction for a segment. */
 
 #include <sqlite3.h>
+#include <stdlib.h>
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -413,41 +414,74 @@ static edgeops_status write_block(eop_telemetry *telemetry, eop_block *block, eo
                     block->whole && !block->splits ? budget : &none);
 }
 
-/* Twice the segment's chunks, so that merging keeps up and catches up after late rows. */
-static size_t merge_budget(const eop_segment *segment) {
-    size_t budget = MERGE_MIN;
-    for (const eop_block *block = segment->blocks; block != NULL; block = block->next_in_segment) {
-        budget += 2;
+static int compare_blocks(const void *a, const void *b) {
+    const eop_block *left = *(eop_block *const *)a;
+    const eop_block *right = *(eop_block *const *)b;
+    if (left->asset_id != right->asset_id) {
+        return left->asset_id < right->asset_id ? -1 : 1;
     }
-    return budget;
+    return left->data.first_ordinal < right->data.first_ordinal ? -1 : 1;
+}
+
+/* The segment's blocks by asset, as the tables have them: so neighbors change the same pages while
+ * these are in memory, and each page is written once and not once an asset. */
+static edgeops_status sort_blocks(eop_block ***out, size_t *count, const eop_segment *segment) {
+    size_t n = 0;
+    for (eop_block *block = segment->blocks; block != NULL; block = block->next_in_segment) {
+        n++;
+    }
+    eop_block **blocks = eop_calloc(n + 1, sizeof(eop_block *));
+    if (blocks == NULL) {
+        return eop_fail_nomem("store");
+    }
+    n = 0;
+    for (eop_block *block = segment->blocks; block != NULL; block = block->next_in_segment) {
+        blocks[n++] = block;
+    }
+    qsort(blocks, n, sizeof(eop_block *), compare_blocks);
+    *out = blocks;
+    *count = n;
+    return EDGEOPS_OK;
+}
+
+static edgeops_status write_applied(eop_telemetry *telemetry, uint64_t number) {
+    sqlite3_stmt *applied = NULL;
+    edgeops_status status = eop_sql_get(&applied, &telemetry->sql, APPLIED_SET);
+    if (status == EDGEOPS_OK) {
+        eop_sql_bind_int(applied, 1, (int64_t)number);
+        status = eop_sql_run(&telemetry->sql, applied);
+    }
+    return status;
 }
 
 edgeops_status eop_telemetry_write(eop_telemetry *telemetry, const eop_segment *segment) {
-    sqlite3_stmt *applied = NULL;
     eop_buf buf = {0};
     uint64_t before = 0;
-    size_t budget = merge_budget(segment);
-    edgeops_status status = eop_sql_begin(&telemetry->sql);
+    size_t count = 0;
+    eop_block **blocks = NULL;
+    edgeops_status status = sort_blocks(&blocks, &count, segment);
+    if (status == EDGEOPS_OK) {
+        status = eop_sql_begin(&telemetry->sql);
+    }
     if (status != EDGEOPS_OK) {
+        eop_free(blocks);
         return status;
     }
     status = eop_telemetry_applied(&before, telemetry);
     bool write = status == EDGEOPS_OK && before < segment->number;
-    for (eop_block *block = segment->blocks; status == EDGEOPS_OK && block != NULL;
-         block = block->next_in_segment) {
+    /* Twice the segment's chunks, so that merging keeps up and catches up after late rows. */
+    size_t budget = MERGE_MIN + 2 * count;
+    for (size_t i = 0; status == EDGEOPS_OK && i < count; i++) {
         if (write) {
-            status = write_block(telemetry, block, &buf, &budget);
+            status = write_block(telemetry, blocks[i], &buf, &budget);
         } else {
-            eop_block_measure(block);
+            eop_block_measure(blocks[i]);
         }
     }
     if (status == EDGEOPS_OK && write) {
-        status = eop_sql_get(&applied, &telemetry->sql, APPLIED_SET);
-    }
-    if (status == EDGEOPS_OK && write) {
-        eop_sql_bind_int(applied, 1, (int64_t)segment->number);
-        status = eop_sql_run(&telemetry->sql, applied);
+        status = write_applied(telemetry, segment->number);
     }
     eop_buf_dispose(&buf);
+    eop_free(blocks);
     return eop_sql_end(&telemetry->sql, status);
 }
