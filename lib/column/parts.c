@@ -161,7 +161,8 @@ static edgeops_status add_shape(eop_parts *parts, const uint16_t *channels, size
     if (used + n > UINT32_MAX ||
         !eop_grow(&parts->ends, &parts->end_capacity, parts->shape_count + 2,
                   sizeof *parts->ends) ||
-        !eop_grow(&parts->channels, &parts->channel_capacity, used + n, sizeof *parts->channels) ||
+        !eop_grow(&parts->channels, &parts->channel_capacity, used + n + 1,
+                  sizeof *parts->channels) ||
         !eop_map_reserve(&parts->numbers)) {
         return eop_fail_nomem("store");
     }

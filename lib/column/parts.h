@@ -40,7 +40,7 @@ typedef struct eop_parts {
     size_t later_count;
     /* Shapes: sets of channels, ascending. Shape s > 0 is channels[ends[s - 1] .. ends[s]), with
      * ends[0] = 0. Equal sets have one number. */
-    uint16_t *channels;
+    uint16_t *channels; /**< not NULL when there is a shape, also an empty one */
     size_t channel_capacity;
     uint32_t *ends;
     size_t shape_count; /**< ends has shape_count + 1 entries, or is NULL when it is 0 */

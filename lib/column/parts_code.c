@@ -108,7 +108,8 @@ static edgeops_status take_shape(eop_parts *parts, uint32_t channel_limit, const
     }
     if (!eop_grow(&parts->ends, &parts->end_capacity, parts->shape_count + 2,
                   sizeof *parts->ends) ||
-        !eop_grow(&parts->channels, &parts->channel_capacity, used + n, sizeof *parts->channels)) {
+        !eop_grow(&parts->channels, &parts->channel_capacity, used + n + 1,
+                  sizeof *parts->channels)) {
         return eop_fail_nomem("store");
     }
     for (uint32_t k = 0; k < n; k++) {
