@@ -141,6 +141,24 @@ void eop_align_restart(eop_align *align) {
     start_anew(align);
 }
 
+edgeops_status eop_align_resume(eop_align *align, const eop_rows *last, const int64_t *times,
+                                int64_t from) {
+    edgeops_status status = make_columns(align, last);
+    for (size_t k = 0; status == EDGEOPS_OK && k < align->column_count; k++) {
+        column *c = &align->columns[k];
+        if (!eop_vector_is_null(&last->vectors[k], 0)) {
+            eop_vector_clear(&c->carry);
+            status = eop_vector_append(&c->carry, &last->vectors[k], 0, 1);
+            c->carry_time = times[k];
+            c->carried = true;
+            c->last = 0;
+        }
+    }
+    align->started = true;
+    align->exhausted = !first_point(&align->next, from, align->rule.period);
+    return status;
+}
+
 static void give_point(eop_align *align, int64_t *times, size_t *count) {
     align->base[*count] = align->taken;
     times[(*count)++] = align->next;

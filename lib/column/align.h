@@ -30,6 +30,11 @@ edgeops_status eop_align_feed(eop_align *align, const eop_rows *rows, const int3
 void eop_align_abandon(eop_align *align);
 /** Forgets all rows: the next ones start anew. Not allowed between eop_align_feed() and DONE. */
 void eop_align_restart(eop_align *align);
+/** Goes on as one that was fed rows before: `last` is one row with the last value of each column,
+ * times[k] the time of that in column k. The next point is the first one at or after `from`. For a
+ * new aligner. */
+edgeops_status eop_align_resume(eop_align *align, const eop_rows *last, const int64_t *times,
+                                int64_t from);
 /** Appends at most max points to `out`, whose columns are set up, and writes their labels to
  * labels[0..max). *count: number of points. EDGEOPS_DONE: no point is left, feed more rows;
  * E_LIMIT: over rule.max_points. */
