@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Aggregates, mostly from the statistics beside the chunks: only chunks that cross a bucket are
- * decoded. The order of chunks does not matter, so late samples cost nothing. Reads one snapshot
- * and holds no lock. */
+ * decoded. The order of chunks does not matter, so late samples cost nothing, nor do the parts of a
+ * row: each value is in one of them, and the row is counted where it began. Only conditions on rows
+ * that came in parts need them whole. Reads one snapshot and holds no lock. */
 #include <math.h>
 #include <string.h>
 
@@ -11,7 +12,7 @@
 #include "store/birth.h"
 #include "store/inner.h"
 #include "store/rollup.h"
-#include "store/scan.h"
+#include "store/scan_chunk.h"
 
 enum { BUCKETS_MAX = 1000000, AGGREGATES_MAX = 1 << 24 };
 
@@ -30,6 +31,7 @@ typedef struct summary {
     eop_vector scratch;
     size_t *order; /* the channels by position in the asset */
     bool walk;     /* their positions are close together: one walk reads all statistics */
+    bool loose;    /* a row may come several times, but once only where it is not `later` */
 } summary;
 
 void edgeops_summary_free(edgeops_summary *view) {
@@ -181,7 +183,6 @@ static bool add_stats(edgeops_aggregate *out, const eop_vector *column,
     uint64_t values = rows - stats->nulls;
     if (!eop_chunk_measures(column)) {
         out->count += values;
-        out->nulls += stats->nulls;
         return true;
     }
     if (!isfinite(stats->min) || !isfinite(stats->max) || !isfinite(stats->sum) ||
@@ -205,7 +206,6 @@ static bool add_stats(edgeops_aggregate *out, const eop_vector *column,
     }
     out->count += values - stats->count;
     out->non_finite += values - stats->count;
-    out->nulls += stats->nulls;
     return true;
 }
 
@@ -237,7 +237,6 @@ static bool add_measured(edgeops_aggregate *out, const eop_vector *vector, size_
 static void add_vector(edgeops_aggregate *out, const eop_vector *vector, const eop_slice *slice,
                        size_t from, size_t to, size_t first) {
     if (vector == NULL) {
-        out->nulls += to - from;
         return;
     }
     if (slice->keep == NULL && add_measured(out, vector, slice->from + from - first, to - from)) {
@@ -246,22 +245,39 @@ static void add_vector(edgeops_aggregate *out, const eop_vector *vector, const e
     bool number = eop_chunk_measures(vector);
     for (size_t i = from; i < to; i++) {
         size_t row = row_at(slice, i) - first;
-        if (eop_vector_is_null(vector, row)) {
-            out->nulls++;
-        } else {
+        if (!eop_vector_is_null(vector, row)) {
             edgeops_value value = eop_vector_value(vector, row);
             add_value(out, &value, number);
         }
     }
 }
 
-/* Adds the slice in runs of one bucket; column NULL: only counts rows. */
+/* Which rows of the slice began elsewhere and are counted there; NULL: none. By the numbers of
+ * row_at(). The keys of a chunk are decoded. */
+static const uint8_t *later_rows(const summary *s, const eop_scan *scan, const eop_slice *slice) {
+    if (slice->chunk == NULL || !s->loose) {
+        return slice->later;
+    }
+    return slice->chunk->later > 0 ? scan->reader.parts.later : NULL;
+}
+
+/* Adds rows [from, to) of the slice to the bucket s->last. */
+static void count_rows(summary *s, const int64_t *times, const eop_slice *slice,
+                       const uint8_t *later, size_t from, size_t to) {
+    uint64_t rows = to - from;
+    for (size_t i = from; later != NULL && i < to; i++) {
+        rows -= later[row_at(slice, i)] != 0;
+    }
+    add_rows(s, rows, times[row_at(slice, from)], times[row_at(slice, to - 1)]);
+}
+
+/* Adds the slice in runs of one bucket; channel NULL: only counts rows. */
 static edgeops_status add_runs(summary *s, const int64_t *times, const eop_slice *slice,
-                               const eop_vector *vector, size_t first, const size_t *channel) {
+                               const uint8_t *later, const eop_vector *vector, size_t first,
+                               const size_t *channel) {
     for (size_t from = 0; from < slice->count;) {
-        edgeops_time start = times[row_at(slice, from)];
         size_t to = from + 1;
-        edgeops_status status = find_bucket(s, start);
+        edgeops_status status = find_bucket(s, times[row_at(slice, from)]);
         if (status != EDGEOPS_OK) {
             return status;
         }
@@ -272,7 +288,7 @@ static edgeops_status add_runs(summary *s, const int64_t *times, const eop_slice
         if (channel != NULL) {
             add_vector(&s->aggregates[s->last][*channel], vector, slice, from, to, first);
         } else {
-            add_rows(s, to - from, start, times[row_at(slice, to - 1)]);
+            count_rows(s, times, slice, later, from, to);
         }
         from = to;
     }
@@ -340,15 +356,13 @@ static edgeops_status add_whole(summary *s, eop_scan *scan, const eop_slice *sli
     edgeops_aggregate *out = s->aggregates[s->last];
     walk w;
     edgeops_status status = begin_walk(&w, s, scan, chunk);
-    add_rows(s, chunk->rows, chunk->t0, chunk->t1);
+    add_rows(s, chunk->rows - (s->loose ? chunk->later : 0), chunk->t0, chunk->t1);
     for (size_t i = 0; status >= 0 && i < s->view.channel_count; i++) {
         size_t k = s->order[i];
         eop_chunk_stats stats;
         status = stats_of(&stats, &w, s, scan, chunk, scan->channels[k]);
-        if (status == EDGEOPS_DONE) {
-            out[k].nulls += chunk->rows;
-        } else if (status == EDGEOPS_OK &&
-                   !add_stats(&out[k], &s->table->rows.vectors[k], &stats, chunk->rows)) {
+        if (status == EDGEOPS_OK &&
+            !add_stats(&out[k], &s->table->rows.vectors[k], &stats, chunk->rows)) {
             bool there = false;
             status = decode_column(s, scan, slice, k, &there);
             if (status == EDGEOPS_OK) {
@@ -367,29 +381,63 @@ static edgeops_status add_chunk(summary *s, eop_scan *scan, const eop_slice *sli
     }
     edgeops_status status = eop_scan_keys(scan, slice);
     if (status == EDGEOPS_OK) {
-        status = add_runs(s, scan->reader.keys.times, slice, NULL, 0, NULL);
+        status =
+            add_runs(s, scan->reader.keys.times, slice, later_rows(s, scan, slice), NULL, 0, NULL);
     }
     for (size_t k = 0; status == EDGEOPS_OK && k < s->view.channel_count; k++) {
         bool there = false;
         status = decode_column(s, scan, slice, k, &there);
         if (status == EDGEOPS_OK) {
-            status = add_runs(s, scan->reader.keys.times, slice, there ? &s->scratch : NULL,
+            status = add_runs(s, scan->reader.keys.times, slice, NULL, there ? &s->scratch : NULL,
                               slice->from, &k);
         }
     }
     return status;
 }
 
-static edgeops_status add_memory(summary *s, eop_scan *scan) {
-    eop_slice slice;
-    edgeops_status status = eop_scan_memory(&slice, scan);
-    if (status == EDGEOPS_OK) {
-        status = add_runs(s, scan->memory.times, &slice, NULL, 0, NULL);
-    }
+/* Rows that are decoded. */
+static edgeops_status add_decoded(summary *s, const eop_scan *scan, const eop_slice *slice) {
+    const eop_rows *rows = slice->rows;
+    edgeops_status status =
+        add_runs(s, rows->times, slice, later_rows(s, scan, slice), NULL, 0, NULL);
     for (size_t k = 0; status == EDGEOPS_OK && k < s->view.channel_count; k++) {
-        status = add_runs(s, scan->memory.times, &slice, &scan->memory.vectors[k], 0, &k);
+        status = add_runs(s, rows->times, slice, NULL, &rows->vectors[k], 0, &k);
     }
     return status;
+}
+
+static edgeops_status add_slice(summary *s, eop_scan *scan, const eop_slice *slice) {
+    if (slice->count == 0) {
+        return EDGEOPS_OK;
+    }
+    return slice->chunk != NULL ? add_chunk(s, scan, slice) : add_decoded(s, scan, slice);
+}
+
+/* Adds chunk by chunk. */
+static edgeops_status add_chunks(summary *s, eop_scan *scan) {
+    eop_slice slice;
+    edgeops_status status = EDGEOPS_OK;
+    for (size_t i = 0; status == EDGEOPS_OK && i < scan->chunks.count; i++) {
+        status = eop_scan_chunk(&slice, scan, i);
+        if (status == EDGEOPS_OK) {
+            status = add_slice(s, scan, &slice);
+        }
+        eop_scan_forget(scan, (uint32_t)i);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_scan_memory(&slice, scan);
+    }
+    return status == EDGEOPS_OK ? add_slice(s, scan, &slice) : status;
+}
+
+/* Adds whole rows. */
+static edgeops_status add_whole_rows(summary *s, eop_scan *scan) {
+    eop_slice slice;
+    edgeops_status status = EDGEOPS_OK;
+    while (status == EDGEOPS_OK && (status = eop_scan_next(scan, &slice)) == EDGEOPS_OK) {
+        status = add_slice(s, scan, &slice);
+    }
+    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
 }
 
 /* Insertion sort: channels are mostly in order already. */
@@ -442,7 +490,6 @@ static edgeops_status add_period(summary *s, const eop_rollup *rollup, size_t i,
     for (size_t k = 0; k < s->view.channel_count; k++) {
         edgeops_aggregate *out = &s->aggregates[s->last][k];
         uint64_t n = channels[k] < rollup->channels ? cells[channels[k]].count : 0;
-        out->nulls += rows - n;
         if (n > 0) {
             const eop_rollup_cell *cell = &cells[channels[k]];
             edgeops_type type = s->infos[k].type;
@@ -476,20 +523,16 @@ static edgeops_status add_rollups(summary *s, eop_scan *scan) {
 /* Reads one snapshot and holds no lock: retention goes on, however long this takes. */
 static edgeops_status add_all(summary *s, edgeops_store *store, const eop_selection *want) {
     eop_scan scan;
-    eop_slice slice;
     edgeops_status status =
         eop_scan_open(&scan, store, want, s->table->rows.vectors, s->view.channel_count);
     if (status == EDGEOPS_OK) {
         status = order_channels(s, want->channels);
     }
-    for (size_t i = 0; status == EDGEOPS_OK && i < scan.chunks.count; i++) {
-        status = eop_scan_chunk(&slice, &scan, i);
-        if (status == EDGEOPS_OK && slice.count > 0) {
-            status = add_chunk(s, &scan, &slice);
-        }
+    if (status == EDGEOPS_OK) {
+        status = eop_scan_is_loose(&s->loose, &scan);
     }
     if (status == EDGEOPS_OK) {
-        status = add_memory(s, &scan);
+        status = s->loose ? add_chunks(s, &scan) : add_whole_rows(s, &scan);
     }
     if (status == EDGEOPS_OK && s->every > 0 && want->condition_count == 0) {
         status = add_rollups(s, &scan);
@@ -521,6 +564,8 @@ static void finish_buckets(summary *s) {
     for (size_t i = 0; i < s->view.bucket_count; i++) {
         for (size_t k = 0; k < s->view.channel_count; k++) {
             edgeops_aggregate *out = &s->aggregates[i][k];
+            uint64_t rows = s->buckets[i].rows;
+            out->nulls = rows > out->count ? rows - out->count : 0;
             if (out->min.type == EDGEOPS_TYPE_NULL) {
                 out->mean = (double)NAN;
             } else if (isfinite(out->sum)) {

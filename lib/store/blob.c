@@ -184,7 +184,7 @@ static edgeops_status walk_asset(edgeops_store *store, const holder *from, eop_b
     if (status == EDGEOPS_OK) {
         status = eop_scan_open(&scan, store, &want, rows.vectors, from->count);
         if (status == EDGEOPS_OK) {
-            status = fn(from->asset, from->channels, &scan.memory, user_data);
+            status = fn(from->asset, from->channels, &scan.memory.rows, user_data);
         }
         for (size_t i = 0; status == EDGEOPS_OK && i < scan.chunks.count; i++) {
             eop_rows_clear(&rows);

@@ -8,7 +8,7 @@
 #include "catalog/catalog.h"
 #include "store/birth.h"
 #include "store/internal.h"
-#include "store/scan.h"
+#include "store/scan_chunk.h"
 
 void edgeops_query_init(edgeops_query *query, size_t struct_size) {
     static const edgeops_query defaults = EDGEOPS_QUERY_INIT;

@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/type.h"
-#include "store/scan.h"
+#include "store/scan_chunk.h"
 
 void edgeops_layout_init(edgeops_layout *layout, size_t struct_size) {
     static const edgeops_layout defaults = EDGEOPS_LAYOUT_INIT;

@@ -1,81 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Walks over the rows of one asset in order of time. Copies the memtable's rows and begins the
  * snapshot of the chunks under one hold of the lock, so that it sees each row once; after that it
- * needs no lock. */
+ * needs no lock. Merges piece by piece what overlaps, and gives it in blocks. */
 #include "store/scan.h"
 
 #include "base/error.h"
 #include "base/memory.h"
 #include "store/internal.h"
+#include "store/scan_chunk.h"
 
-/* -- the memtable's part -- */
+#define BLOCK_BYTES ((size_t)8 * 1024 * 1024)
+#define FROM_MEMORY UINT32_MAX
 
-/* In a sorted block the wanted rows are adjacent. */
-static edgeops_status copy_sorted(eop_rows *out, const eop_block *block, const eop_scan *scan) {
-    const eop_selection *want = &scan->want;
-    const eop_rows *data = &block->data;
-    size_t from = eop_times_lower(data->times, data->rows, want->from);
-    size_t to = eop_times_upper(data->times, data->rows, want->to);
-    if (data->first_ordinal > want->max_ordinal) {
-        return EDGEOPS_OK;
-    }
-    if (want->max_ordinal - data->first_ordinal < to) {
-        to = (size_t)(want->max_ordinal - data->first_ordinal) + 1;
-    }
-    if (from >= to) {
-        return EDGEOPS_OK;
-    }
-    bool all = want->condition_count == 0;
-    if (all && want->limit > 0 && to - from > want->limit) {
-        to = from + (size_t)want->limit;
-    }
-    if (all && want->last > 0 && to - from > want->last) {
-        from = to - (size_t)want->last;
-    }
-    return eop_rows_copy(out, data, from, to, scan->channels);
-}
+enum { BLOCK_LEAST = 512, BLOCK_MOST = 16384 };
 
-static bool is_wanted(const eop_rows *data, size_t row, const eop_selection *want) {
-    return data->times[row] >= want->from && data->times[row] <= want->to &&
-           data->first_ordinal + row <= want->max_ordinal;
-}
-
-static edgeops_status copy_unsorted(eop_rows *out, const eop_block *block, const eop_scan *scan) {
-    const eop_rows *data = &block->data;
-    for (size_t from = 0; from < data->rows;) {
-        size_t to = from;
-        while (to < data->rows && is_wanted(data, to, &scan->want)) {
-            to++;
-        }
-        if (to > from) {
-            edgeops_status status = eop_rows_copy(out, data, from, to, scan->channels);
-            if (status != EDGEOPS_OK) {
-                return status;
-            }
-        }
-        from = to + 1;
-    }
-    return EDGEOPS_OK;
-}
-
-static edgeops_status copy_memtable(eop_scan *scan, uint64_t applied) {
-    const eop_selection *want = &scan->want;
-    const eop_series *series = eop_series_by_id(&scan->store->assets, want->asset);
-    if (series == NULL) {
-        return eop_fail(EDGEOPS_E_NOTFOUND, "store", "the asset was removed");
-    }
-    edgeops_status status = EDGEOPS_OK;
-    for (const eop_block *block = series->blocks; status == EDGEOPS_OK && block != NULL;
-         block = block->next) {
-        if (block->segment <= applied || block->data.rows == 0 || block->t_max < want->from ||
-            block->t_min > want->to) {
-            continue;
-        }
-        status = block->sorted ? copy_sorted(&scan->memory, block, scan)
-                               : copy_unsorted(&scan->memory, block, scan);
-    }
-    return status;
-}
+/* -- opening -- */
 
 /* Positions are found before the snapshot begins; a channel that changed its type in between has
  * left its one. */
@@ -105,268 +44,196 @@ static edgeops_status take_snapshot(eop_scan *scan) {
         status = eop_telemetry_applied(&applied, &scan->reader);
     }
     if (status == EDGEOPS_OK) {
-        status = copy_memtable(scan, applied);
+        status = eop_scan_copy(&scan->memory, scan->store, &scan->want, scan->channels, applied);
     }
     pthread_mutex_unlock(&scan->store->lock);
     return status;
 }
 
-/* -- pieces -- */
+/* -- pieces of several chunks, or of chunks and memory -- */
 
-static edgeops_status add_piece(eop_scan *scan, eop_piece piece) {
-    if (!eop_grow(&scan->pieces, &scan->piece_capacity, scan->piece_count + 1,
-                  sizeof *scan->pieces)) {
+static edgeops_status add_run(eop_scan *scan, const eop_rows *rows, const eop_piece *piece,
+                              uint32_t source) {
+    size_t n = scan->merge.run_count;
+    size_t from = piece->row;
+    size_t to = piece->row_end;
+    if (source != FROM_MEMORY) {
+        from = eop_times_lower(rows->times, rows->rows, piece->from);
+        to = eop_times_upper(rows->times, rows->rows, piece->to);
+    }
+    if (from >= to) {
+        return EDGEOPS_OK;
+    }
+    if (!eop_grow(&scan->sources, &scan->source_capacity, n + 1, sizeof *scan->sources) ||
+        !eop_grow(&scan->firsts, &scan->first_capacity, n + 1, sizeof *scan->firsts)) {
         return eop_fail_nomem("store");
     }
-    scan->pieces[scan->piece_count++] = piece;
-    return EDGEOPS_OK;
+    scan->sources[n] = source;
+    scan->firsts[n] = from;
+    return eop_merge_add(&scan->merge, rows, from, to);
 }
 
-/* The first row from `from` on with a later time. */
-static size_t first_after(const eop_rows *rows, size_t from, int64_t time) {
-    size_t row = eop_times_upper(rows->times, rows->rows, time);
-    return row > from ? row : from;
-}
-
-/* Splits the time range at points that no chunk spans. */
-static edgeops_status cut_pieces(eop_scan *scan) {
-    const eop_chunk_list *chunks = &scan->chunks;
-    const eop_rows *memory = &scan->memory;
+static edgeops_status add_chunk_run(eop_scan *scan, const eop_piece *piece, uint32_t chunk) {
+    const eop_rows *rows = NULL;
+    bool out = scan->chunks.items[chunk].ord0 > scan->want.max_ordinal;
     edgeops_status status = EDGEOPS_OK;
-    size_t row = 0;
-    for (size_t i = 0; status == EDGEOPS_OK && i < chunks->count;) {
-        int64_t end = chunks->items[i].t1;
-        size_t n = 1;
-        while (i + n < chunks->count && chunks->items[i + n].t0 <= end) {
-            end = chunks->items[i + n].t1 > end ? chunks->items[i + n].t1 : end;
-            n++;
-        }
-        size_t before = eop_times_lower(memory->times, memory->rows, chunks->items[i].t0);
-        before = before > row ? before : row;
-        if (before > row) {
-            status = add_piece(scan, (eop_piece){i, 0, row, before});
-        }
-        row = first_after(memory, before, end);
-        if (status == EDGEOPS_OK) {
-            status = add_piece(scan, (eop_piece){i, n, before, row});
-        }
-        i += n;
+    /* A row with parts elsewhere cannot be judged by one of them. */
+    if (!out && (!piece->later || piece->count == 1)) {
+        status = eop_scan_is_out(&out, scan, chunk);
     }
-    if (status == EDGEOPS_OK && row < memory->rows) {
-        status = add_piece(scan, (eop_piece){chunks->count, 0, row, memory->rows});
-    }
-    return status;
-}
-
-/* -- which rows of a chunk -- */
-
-/* Judges a chunk by its statistics. *open: bit i is set when condition i must be tested row by
- * row. */
-static edgeops_status judge_chunk(eop_verdict *verdict, uint32_t *open, eop_scan *scan,
-                                  const eop_chunk_info *chunk) {
-    *verdict = EOP_ALL_ROWS;
-    *open = 0;
-    for (size_t i = 0; i < scan->want.condition_count; i++) {
-        const eop_condition *condition = &scan->want.conditions[i];
-        eop_chunk_stats stats;
-        edgeops_status status =
-            eop_telemetry_stats(&stats, &scan->reader, chunk, condition->channel);
-        if (status < 0) {
-            return status;
-        }
-        eop_verdict one =
-            eop_condition_judge(condition, status == EDGEOPS_OK ? &stats : NULL, chunk->rows);
-        if (one == EOP_NO_ROWS) {
-            *verdict = EOP_NO_ROWS;
-            return EDGEOPS_OK;
-        }
-        if (one == EOP_SOME_ROWS) {
-            *verdict = EOP_SOME_ROWS;
-            *open |= 1u << i;
-        }
-    }
-    return EDGEOPS_OK;
-}
-
-static edgeops_status begin_keep(eop_scan *scan, eop_slice *slice) {
-    if (!eop_grow(&scan->keep, &scan->keep_capacity, slice->count, sizeof *scan->keep)) {
-        return eop_fail_nomem("store");
-    }
-    if (slice->keep == NULL) {
-        for (size_t i = 0; i < slice->count; i++) {
-            scan->keep[i] = (uint32_t)(slice->from + i);
-        }
-        slice->keep = scan->keep;
-    }
-    return EDGEOPS_OK;
-}
-
-static edgeops_status keep_arrived(eop_scan *scan, eop_slice *slice) {
-    size_t kept = 0;
-    edgeops_status status = begin_keep(scan, slice);
-    if (status != EDGEOPS_OK) {
+    if (status != EDGEOPS_OK || out) {
         return status;
     }
-    for (size_t i = 0; i < slice->count; i++) {
-        if (eop_rows_ordinal(&scan->reader.keys, scan->keep[i]) <= scan->want.max_ordinal) {
-            scan->keep[kept++] = scan->keep[i];
-        }
-    }
-    slice->count = kept;
-    return EDGEOPS_OK;
+    status = eop_scan_load_keys(&rows, scan, chunk);
+    return status == EDGEOPS_OK ? add_run(scan, rows, piece, chunk) : status;
 }
 
-/* Decodes only the columns that the open conditions test. */
-static edgeops_status keep_fitting(eop_scan *scan, eop_slice *slice, uint32_t open) {
-    edgeops_status status = begin_keep(scan, slice);
-    for (size_t i = 0; status == EDGEOPS_OK && i < scan->want.condition_count; i++) {
-        const eop_condition *condition = &scan->want.conditions[i];
-        const void *blob = NULL;
-        size_t size = 0;
-        if ((open >> i & 1u) == 0 || slice->count == 0) {
-            continue;
-        }
-        eop_vector_dispose(&scan->tested);
-        scan->tested = (eop_vector){.type = condition->type, .length = condition->length};
-        status = eop_telemetry_cell(&blob, &size, &scan->reader, slice->chunk, condition->channel);
-        if (status == EDGEOPS_OK) {
-            status = eop_chunk_decode(&scan->tested, blob, size, slice->chunk->rows, slice->from,
-                                      slice->to);
-        }
-        if (status >= 0) {
-            slice->count = eop_condition_filter(scan->keep, slice->count, condition, &scan->tested,
-                                                slice->from);
-            status = EDGEOPS_OK;
-        }
+static edgeops_status begin_merge(eop_scan *scan, const eop_piece *piece) {
+    const uint32_t *chunks = scan->pieces.chunks + piece->first;
+    bool out = false;
+    edgeops_status status = EDGEOPS_OK;
+    eop_merge_begin(&scan->merge, piece->later);
+    scan->at = 0;
+    if (piece->later && piece->row == piece->row_end) {
+        status = eop_scan_are_out(&out, scan, chunks, piece->count);
+    }
+    for (size_t i = 0; status == EDGEOPS_OK && !out && i < piece->count; i++) {
+        status = add_chunk_run(scan, piece, chunks[i]);
+    }
+    if (status == EDGEOPS_OK) {
+        status = add_run(scan, &scan->memory.rows, piece, FROM_MEMORY);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_merge_finish(&scan->merge);
+    }
+    if (status == EDGEOPS_OK) {
+        scan->merging = piece;
     }
     return status;
 }
 
-edgeops_status eop_scan_keys(eop_scan *scan, const eop_slice *slice) {
-    if (scan->has_keys) {
+static edgeops_status put_run(eop_scan *scan, size_t run) {
+    const eop_rows *rows = &scan->memory.rows;
+    bool kept = false;
+    size_t from = 0;
+    size_t to = 0;
+    edgeops_status status = EDGEOPS_OK;
+    eop_merge_part(&from, &to, &scan->merge, run);
+    if (from == to) {
         return EDGEOPS_OK;
     }
-    edgeops_status status = eop_telemetry_keys(&scan->reader, slice->chunk);
-    scan->has_keys = status == EDGEOPS_OK;
+    if (scan->sources[run] != FROM_MEMORY) {
+        status = eop_scan_load(&rows, &kept, scan, scan->sources[run]);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_merge_put(&scan->merge, &scan->merged, run, rows, scan->firsts[run]);
+    }
     return status;
 }
 
-edgeops_status eop_scan_chunk(eop_slice *slice, eop_scan *scan, size_t i) {
-    const eop_selection *want = &scan->want;
-    const eop_chunk_info *chunk = &scan->chunks.items[i];
-    scan->has_keys = false;
-    eop_verdict verdict = EOP_ALL_ROWS;
-    uint32_t open = 0;
-    *slice = (eop_slice){.chunk = chunk, .to = chunk->rows, .count = chunk->rows};
-    if (chunk->ord0 > want->max_ordinal) {
-        slice->count = 0;
-        return EDGEOPS_OK;
+static bool is_complete(const eop_rows *rows) {
+    for (size_t k = 0; k < rows->vector_count; k++) {
+        if (rows->vectors[k].filled < rows->rows) {
+            return false;
+        }
     }
-    edgeops_status status = judge_chunk(&verdict, &open, scan, chunk);
-    if (status != EDGEOPS_OK || verdict == EOP_NO_ROWS) {
-        slice->count = 0;
-        return status;
-    }
-    if (chunk->t0 < want->from || chunk->t1 > want->to) {
-        status = eop_scan_keys(scan, slice);
+    return true;
+}
+
+/* The rows of the piece as they are, when they are all in one place. *there: they are. */
+static edgeops_status show_run(eop_slice *slice, bool *there, eop_scan *scan) {
+    const eop_rows *rows = &scan->memory.rows;
+    bool kept = true;
+    *there = scan->at == 0 && scan->merge.run_count == 1;
+    if (*there && scan->sources[0] != FROM_MEMORY) {
+        edgeops_status status = eop_scan_load(&rows, &kept, scan, scan->sources[0]);
         if (status != EDGEOPS_OK) {
             return status;
         }
-        const eop_rows *keys = &scan->reader.keys;
-        slice->from = eop_times_lower(keys->times, keys->rows, want->from);
-        slice->to = eop_times_upper(keys->times, keys->rows, want->to);
-        slice->count = slice->to > slice->from ? slice->to - slice->from : 0;
+        *there = is_complete(rows);
     }
-    if (slice->count > 0 && chunk->ord1 > want->max_ordinal) {
-        status = eop_scan_keys(scan, slice);
-        if (status == EDGEOPS_OK) {
-            status = keep_arrived(scan, slice);
-        }
+    if (*there) {
+        size_t n = scan->merge.runs[0].count;
+        size_t from = scan->firsts[0];
+        *slice = (eop_slice){.rows = rows, .from = from, .to = from + n, .count = n};
+        scan->at = n;
     }
-    if (status == EDGEOPS_OK && slice->count > 0 && open != 0) {
-        status = keep_fitting(scan, slice, open);
-    }
-    return status;
+    return EDGEOPS_OK;
 }
 
-/* -- merged rows -- */
-
-/* Tests the rows in slice->rows. */
-static edgeops_status test_rows(eop_scan *scan, eop_slice *slice) {
-    if (scan->want.condition_count == 0 || slice->count == 0) {
-        return EDGEOPS_OK;
-    }
-    edgeops_status status = begin_keep(scan, slice);
-    for (size_t i = 0; status == EDGEOPS_OK && i < scan->want.condition_count; i++) {
-        slice->count = eop_condition_filter(scan->keep, slice->count, &scan->want.conditions[i],
-                                            &slice->rows->vectors[scan->column_count + i], 0);
-    }
-    return status;
-}
-
-static edgeops_status merge_piece(eop_slice *slice, eop_scan *scan, const eop_piece *piece) {
-    const eop_selection *want = &scan->want;
-    eop_chunk_filter filter = {want->from, want->to, want->max_ordinal};
-    eop_rows *rows = &scan->merged;
+/* The next rows of the piece that is merged. */
+static edgeops_status next_block(eop_slice *slice, eop_scan *scan) {
+    const eop_rows *keys = eop_merge_keys(&scan->merge);
+    size_t n = scan->merge.run_count > 0 ? keys->rows : 0;
+    bool there = n == 0;
+    *slice = (eop_slice){.rows = keys, .to = n, .count = n};
     edgeops_status status = EDGEOPS_OK;
-    eop_free(rows->ordinals);
-    rows->ordinals = NULL;
-    eop_rows_clear(rows);
-    for (size_t i = 0; status == EDGEOPS_OK && i < piece->chunk_count; i++) {
-        const eop_chunk_info *chunk = &scan->chunks.items[piece->chunk + i];
-        eop_verdict verdict = EOP_ALL_ROWS;
-        uint32_t open = 0;
-        status = judge_chunk(&verdict, &open, scan, chunk);
-        if (status == EDGEOPS_OK && verdict != EOP_NO_ROWS) {
-            status = eop_telemetry_read(rows, &scan->reader, chunk, &filter, scan->channels);
+    if (n > 0 && scan->merged.vector_count == 0) {
+        there = true;
+        scan->at = n;
+    } else if (n > 0) {
+        status = show_run(slice, &there, scan);
+    }
+    if (status == EDGEOPS_OK && !there) {
+        size_t to = n - scan->at > scan->block ? scan->at + scan->block : n;
+        status = eop_merge_block(&scan->merge, &scan->merged, scan->at, to);
+        for (size_t i = 0; status == EDGEOPS_OK && i < scan->merge.run_count; i++) {
+            status = put_run(scan, i);
+        }
+        if (status == EDGEOPS_OK) {
+            status = eop_merge_end(&scan->merge, &scan->merged);
+        }
+        *slice = (eop_slice){.rows = &scan->merged, .to = to - scan->at, .count = to - scan->at};
+        scan->at = to;
+    }
+    if (scan->at == n) {
+        scan->merging = NULL;
+    }
+    return status == EDGEOPS_OK ? eop_scan_test(scan, slice) : status;
+}
+
+/* -- all pieces -- */
+
+/* The slice may end up without rows; more may follow while scan->merging. */
+static edgeops_status open_piece(eop_slice *slice, eop_scan *scan, const eop_piece *piece) {
+    const uint32_t *chunk = scan->pieces.chunks + piece->first;
+    if (piece->count == 1 && piece->row == piece->row_end &&
+        scan->chunks.items[*chunk].t0 >= piece->from &&
+        scan->chunks.items[*chunk].t1 <= piece->to) {
+        return eop_scan_chunk(slice, scan, *chunk);
+    }
+    edgeops_status status = begin_merge(scan, piece);
+    return status == EDGEOPS_OK ? next_block(slice, scan) : status;
+}
+
+/* No piece from the next one on needs the chunks that ended in the one before. */
+static void forget_past(eop_scan *scan) {
+    if (scan->next == 0 || scan->entries == NULL) {
+        return;
+    }
+    const eop_piece *past = &scan->pieces.items[scan->next - 1];
+    for (size_t i = past->first; i < past->first + past->count; i++) {
+        if (scan->chunks.items[scan->pieces.chunks[i]].t1 <= past->to) {
+            eop_scan_forget(scan, scan->pieces.chunks[i]);
         }
     }
-    if (status == EDGEOPS_OK && piece->to > piece->from) {
-        status = eop_rows_copy(rows, &scan->memory, piece->from, piece->to, NULL);
-    }
-    if (status == EDGEOPS_OK) {
-        status = eop_rows_complete(rows);
-    }
-    if (status == EDGEOPS_OK) {
-        status = eop_rows_sort(rows);
-    }
-    *slice = (eop_slice){.rows = rows, .to = rows->rows, .count = rows->rows};
-    return status == EDGEOPS_OK ? test_rows(scan, slice) : status;
 }
-
-static edgeops_status open_memory(eop_slice *slice, eop_scan *scan, size_t from, size_t to) {
-    *slice = (eop_slice){.rows = &scan->memory, .from = from, .to = to, .count = to - from};
-    return test_rows(scan, slice);
-}
-
-edgeops_status eop_scan_memory(eop_slice *slice, eop_scan *scan) {
-    return open_memory(slice, scan, 0, scan->memory.rows);
-}
-
-/* The slice may end up without rows. */
-static edgeops_status open_piece(eop_slice *slice, eop_scan *scan, const eop_piece *piece) {
-    if (piece->chunk_count == 0) {
-        return open_memory(slice, scan, piece->from, piece->to);
-    }
-    if (piece->chunk_count == 1 && piece->from == piece->to) {
-        return eop_scan_chunk(slice, scan, piece->chunk);
-    }
-    return merge_piece(slice, scan, piece);
-}
-
-/* -- the scan -- */
 
 /* Finds the piece in which the last N rows begin. */
 static edgeops_status go_to_last(eop_scan *scan) {
     uint64_t sum = 0;
-    scan->next = scan->piece_count;
+    scan->next = scan->pieces.count;
     while (scan->next > 0 && sum < scan->want.last) {
         eop_slice slice;
-        edgeops_status status = open_piece(&slice, scan, &scan->pieces[--scan->next]);
+        edgeops_status status = open_piece(&slice, scan, &scan->pieces.items[--scan->next]);
+        sum += status == EDGEOPS_OK ? slice.count : 0;
+        while (status == EDGEOPS_OK && scan->merging != NULL) {
+            status = next_block(&slice, scan);
+            sum += status == EDGEOPS_OK ? slice.count : 0;
+        }
         if (status != EDGEOPS_OK) {
             return status;
         }
-        sum += slice.count;
     }
     scan->skip = sum > scan->want.last ? sum - scan->want.last : 0;
     return EDGEOPS_OK;
@@ -374,6 +241,7 @@ static edgeops_status go_to_last(eop_scan *scan) {
 
 static edgeops_status set_columns(eop_scan *scan, const eop_vector *columns, size_t n) {
     size_t conditions = scan->want.condition_count;
+    size_t row_bytes = 1;
     scan->column_count = n;
     scan->channels = eop_calloc(n + conditions, sizeof *scan->channels);
     if (scan->channels == NULL) {
@@ -385,10 +253,27 @@ static edgeops_status set_columns(eop_scan *scan, const eop_vector *columns, siz
         edgeops_type type = k < n ? columns[k].type : condition->type;
         uint32_t length = k < n ? columns[k].length : condition->length;
         scan->channels[k] = k < n ? scan->want.channels[k] : condition->channel;
-        status = eop_rows_add_vector(&scan->memory, type, length);
+        status = eop_rows_add_vector(&scan->memory.rows, type, length);
         if (status == EDGEOPS_OK) {
             status = eop_rows_add_vector(&scan->merged, type, length);
         }
+        if (status == EDGEOPS_OK) {
+            row_bytes += eop_vector_row_bytes(&scan->merged.vectors[k]);
+        }
+    }
+    scan->block = BLOCK_BYTES / row_bytes;
+    scan->block = scan->block > BLOCK_MOST ? BLOCK_MOST : scan->block;
+    scan->block = scan->block < BLOCK_LEAST ? BLOCK_LEAST : scan->block;
+    return status;
+}
+
+static edgeops_status find_chunks(eop_scan *scan) {
+    const eop_selection *want = &scan->want;
+    edgeops_status status =
+        eop_telemetry_find(&scan->chunks, &scan->reader, want->asset, want->from, want->to);
+    scan->splits = scan->memory.later != NULL;
+    for (size_t i = 0; status == EDGEOPS_OK && i < scan->chunks.count; i++) {
+        scan->splits = scan->splits || scan->chunks.items[i].later > 0;
     }
     return status;
 }
@@ -405,17 +290,14 @@ edgeops_status eop_scan_open(eop_scan *scan, edgeops_store *store, const eop_sel
         status = take_snapshot(scan);
     }
     if (status == EDGEOPS_OK) {
-        status = eop_rows_complete(&scan->memory);
+        status = eop_scan_arrange(&scan->memory);
     }
     if (status == EDGEOPS_OK) {
-        status = eop_rows_sort(&scan->memory);
+        status = find_chunks(scan);
     }
     if (status == EDGEOPS_OK) {
-        status =
-            eop_telemetry_find(&scan->chunks, &scan->reader, want->asset, want->from, want->to);
-    }
-    if (status == EDGEOPS_OK) {
-        status = cut_pieces(scan);
+        status = eop_pieces_cut(&scan->pieces, &scan->chunks, &scan->memory.rows,
+                                scan->memory.later != NULL);
     }
     if (status == EDGEOPS_OK && want->last > 0) {
         status = go_to_last(scan);
@@ -431,11 +313,21 @@ void eop_scan_dispose(eop_scan *scan) {
         eop_telemetry_end(&scan->reader);
         eop_reader_give(scan->store, &scan->reader);
     }
-    eop_rows_dispose(&scan->memory);
+    for (size_t i = 0; scan->entries != NULL && i < scan->chunks.count; i++) {
+        eop_scan_forget(scan, (uint32_t)i);
+    }
+    eop_scan_rows_dispose(&scan->memory);
+    eop_pieces_dispose(&scan->pieces);
+    eop_merge_dispose(&scan->merge);
     eop_rows_dispose(&scan->merged);
+    eop_rows_dispose(&scan->spare);
+    eop_rows_dispose(&scan->spare_keys);
     eop_vector_dispose(&scan->tested);
     eop_free(scan->chunks.items);
-    eop_free(scan->pieces);
+    eop_free(scan->entries);
+    eop_free(scan->cut_later);
+    eop_free(scan->sources);
+    eop_free(scan->firsts);
     eop_free(scan->channels);
     eop_free(scan->keep);
     *scan = (eop_scan){0};
@@ -451,15 +343,20 @@ static void drop_head(eop_slice *slice, size_t n) {
 }
 
 edgeops_status eop_scan_next(eop_scan *scan, eop_slice *slice) {
-    while (scan->next < scan->piece_count && scan->left > 0) {
-        edgeops_status status = open_piece(slice, scan, &scan->pieces[scan->next++]);
+    while ((scan->merging != NULL || scan->next < scan->pieces.count) && scan->left > 0) {
+        edgeops_status status = EDGEOPS_OK;
+        if (scan->merging != NULL) {
+            status = next_block(slice, scan);
+        } else {
+            forget_past(scan);
+            status = open_piece(slice, scan, &scan->pieces.items[scan->next++]);
+        }
         if (status != EDGEOPS_OK) {
             return status;
         }
-        if (scan->skip > 0) {
-            drop_head(slice, (size_t)scan->skip);
-            scan->skip = 0;
-        }
+        size_t skipped = slice->count < scan->skip ? slice->count : (size_t)scan->skip;
+        drop_head(slice, skipped);
+        scan->skip -= skipped;
         if (slice->count > scan->left) {
             slice->count = (size_t)scan->left;
         }
@@ -475,7 +372,7 @@ edgeops_status eop_scan_next(eop_scan *scan, eop_slice *slice) {
 }
 
 uint64_t eop_scan_bound(const eop_scan *scan) {
-    uint64_t bound = scan->memory.rows;
+    uint64_t bound = scan->memory.rows.rows;
     for (size_t i = 0; i < scan->chunks.count; i++) {
         bound += scan->chunks.items[i].rows;
     }
@@ -483,4 +380,44 @@ uint64_t eop_scan_bound(const eop_scan *scan) {
         return scan->want.last;
     }
     return bound < scan->left ? bound : scan->left;
+}
+
+/* -- without an order -- */
+
+edgeops_status eop_scan_memory(eop_slice *slice, eop_scan *scan) {
+    size_t n = scan->memory.rows.rows;
+    *slice =
+        (eop_slice){.rows = &scan->memory.rows, .to = n, .count = n, .later = scan->memory.later};
+    return eop_scan_test(scan, slice);
+}
+
+typedef struct dropped {
+    uint32_t asset;
+    int64_t until;
+} dropped;
+
+static edgeops_status take_dropped(uint32_t asset, const eop_state *state, void *user_data) {
+    dropped *d = user_data;
+    if (asset == d->asset && state->dropped > 0) {
+        d->until = state->until;
+    }
+    return EDGEOPS_OK;
+}
+
+edgeops_status eop_scan_is_loose(bool *loose, eop_scan *scan) {
+    dropped d = {.asset = scan->want.asset, .until = INT64_MIN};
+    *loose = !scan->splits;
+    if (*loose || scan->want.condition_count > 0) {
+        return EDGEOPS_OK;
+    }
+    edgeops_status status = eop_telemetry_states(&scan->reader, take_dropped, &d);
+    *loose = true;
+    for (size_t i = 0; i < scan->chunks.count; i++) {
+        const eop_chunk_info *chunk = &scan->chunks.items[i];
+        *loose = *loose && (chunk->later == 0 || chunk->t0 > d.until);
+    }
+    for (size_t i = 0; scan->memory.later != NULL && i < scan->memory.rows.rows; i++) {
+        *loose = *loose && (scan->memory.later[i] == 0 || scan->memory.rows.times[i] > d.until);
+    }
+    return status;
 }
