@@ -93,8 +93,8 @@ edgeops_status eop_parts_hide(eop_rows *rows, size_t at, const eop_parts *parts,
                               const uint32_t *channels);
 /** Appends arrivals [from, to) as rows with the cells that each brought, in order of arrival, with
  * their ordinals kept. rows: of the collection, complete or lagging, sorted or not; column k is
- * channel channels[k] as above, and column k of `out`, to which missing columns are added. flags:
- * gets 1 for each later part, else 0; may be NULL. All or nothing. */
+ * channel channels[k] as above, and column k of `out`, to which missing columns are added. Columns
+ * of `out` may lag. flags: gets 1 for each later part, else 0; may be NULL. All or nothing. */
 edgeops_status eop_parts_arrivals(eop_rows *out, uint8_t *flags, const eop_rows *rows,
                                   const eop_parts *parts, uint64_t first, size_t from, size_t to,
                                   const uint32_t *channels);

@@ -127,6 +127,7 @@ typedef struct cut {
     size_t count;
     uint32_t *sources; /* the row of the collection; all arrays have one a row */
     uint32_t *shown;   /* the same where all its cells are shown that no mark hides, else NONE */
+    bool any_shown;
     uint32_t *scratch;
     uint64_t *ordinals;
     marks marks;
@@ -161,6 +162,7 @@ static edgeops_status cut_row(cut *c, uint32_t i, uint64_t first, uint32_t hide_
     edgeops_status status = EDGEOPS_OK;
     c->sources[c->count] = row;
     c->shown[c->count] = begins ? row : EOP_PARTS_NONE;
+    c->any_shown = c->any_shown || begins;
     c->ordinals[c->count] = first + i;
     for (uint32_t k = parts->last[row]; begins && status == EDGEOPS_OK && k >= hide_from && k != i;
          k = parts->before[k]) {
@@ -201,7 +203,8 @@ static edgeops_status cut_column(eop_vector *out, size_t at, const eop_vector *v
     const uint32_t *index = c->shown;
     size_t from = 0;
     size_t n = marks_of(&from, &c->cells, column, c->channels);
-    if (vector->filled == 0) {
+    /* Parts of wide rows leave most columns alone. */
+    if (vector->filled == 0 || (n == 0 && !c->any_shown)) {
         return EDGEOPS_OK;
     }
     if (n > 0) {
