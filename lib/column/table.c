@@ -86,8 +86,50 @@ edgeops_value edgeops_column_value(const edgeops_column *column, uint64_t row) {
     return empty ? (edgeops_value){.type = EDGEOPS_TYPE_NULL} : eop_column_load(column, row);
 }
 
+void eop_table_clear(eop_table *table) {
+    eop_rows_clear(&table->rows);
+    table->parts_count = 0;
+}
+
+/* Sets the flags up to n rows; those that are not known yet are 0. */
+static edgeops_status grow_parts(eop_table *table, size_t n) {
+    if (!eop_grow(&table->parts, &table->parts_capacity, n, sizeof *table->parts)) {
+        return eop_fail_nomem("store");
+    }
+    if (n > table->parts_count) {
+        memset(table->parts + table->parts_count, 0, n - table->parts_count);
+    }
+    table->parts_count = n;
+    return EDGEOPS_OK;
+}
+
+edgeops_status eop_table_mark(uint8_t **flags, eop_table *table, size_t n) {
+    edgeops_status status = grow_parts(table, table->rows.rows + n);
+    if (status == EDGEOPS_OK) {
+        *flags = table->parts + table->rows.rows;
+    }
+    return status;
+}
+
+/* None where no row is a later part. */
+static edgeops_status show_parts(eop_table *table) {
+    edgeops_status status = EDGEOPS_OK;
+    size_t n = table->rows.rows;
+    table->view.parts = NULL;
+    if (table->parts_count > 0) {
+        status = grow_parts(table, n);
+    }
+    if (status == EDGEOPS_OK && table->parts_count > 0 && memchr(table->parts, 1, n) != NULL) {
+        table->view.parts = table->parts;
+    }
+    return status;
+}
+
 edgeops_status eop_table_show(eop_table *table) {
     edgeops_status status = eop_rows_keep_ordinals(&table->rows);
+    if (status == EDGEOPS_OK) {
+        status = show_parts(table);
+    }
     /* An empty column gets an array as well: the contract is "exactly one is set by type". */
     for (size_t k = 0; status == EDGEOPS_OK && k < table->rows.vector_count; k++) {
         status = eop_vector_reserve(&table->rows.vectors[k], 1);
@@ -112,6 +154,7 @@ void eop_table_dispose(eop_table *table) {
     eop_rows_dispose(&table->rows);
     eop_free(table->columns);
     eop_free(table->names);
+    eop_free(table->parts);
     *table = (eop_table){0};
 }
 
@@ -160,6 +203,13 @@ edgeops_status edgeops_table_copy(edgeops_table **out, const edgeops_table *view
     }
     if (status == EDGEOPS_OK) {
         status = eop_rows_keep_ordinals(&copy->rows);
+    }
+    if (status == EDGEOPS_OK && view->parts != NULL) {
+        uint8_t *flags = NULL;
+        status = eop_table_mark(&flags, copy, table->rows.rows);
+        if (status == EDGEOPS_OK) {
+            memcpy(flags, view->parts, table->rows.rows);
+        }
     }
     if (status == EDGEOPS_OK) {
         status = eop_rows_copy(&copy->rows, &table->rows, 0, table->rows.rows, NULL);

@@ -64,7 +64,7 @@ edgeops_status eop_compact_take(eop_rows *rows, eop_parts *parts, eop_telemetry 
  * rows. Where all came whole, `parts` stays empty and the rows are complete and in order of arrival.
  * Else `parts` belongs to them, and parts of one row may still be several: eop_parts_sort().
  * rows->first_ordinal is the first one. *count shrinks when a chunk cannot be read: it and those
- * before it are left out. */
+ * before it are left out. cut: rows of a full chunk. */
 edgeops_status eop_compact_read(eop_rows *rows, eop_parts *parts, size_t *count,
                                 eop_telemetry *telemetry, const eop_chunk_info *chunks, size_t cut);
 

@@ -31,7 +31,10 @@ struct edgeops_cursor {
     size_t channel_capacity;
     eop_table table;
 
-    eop_rows chunk; /* the chunk read last, in order of arrival */
+    eop_rows chunk;  /* the chunk read last; in order of arrival, unless it has parts */
+    eop_parts parts; /* empty: it has none */
+    uint64_t first;  /* its ordinals, if it has rows */
+    uint64_t last;
 };
 
 void edgeops_cursor_close(edgeops_cursor *cursor) {
@@ -46,6 +49,7 @@ void edgeops_cursor_close(edgeops_cursor *cursor) {
     eop_free(cursor->channels);
     eop_table_dispose(&cursor->table);
     eop_rows_dispose(&cursor->chunk);
+    eop_parts_dispose(&cursor->parts);
     eop_free(cursor);
 }
 
@@ -168,6 +172,44 @@ static void skip_to(edgeops_cursor *cursor, uint64_t next) {
     cursor->next = next;
 }
 
+/* Appends arrivals [from, to) of a collection to the table, each as a row. rows: have the columns of
+ * the cursor. */
+static edgeops_status copy_arrivals(edgeops_cursor *cursor, const eop_rows *rows,
+                                    const eop_parts *parts, uint64_t first, size_t from,
+                                    size_t to) {
+    uint8_t *flags = NULL;
+    edgeops_status status = eop_table_mark(&flags, &cursor->table, to - from);
+    return status == EDGEOPS_OK ? eop_parts_arrivals(&cursor->table.rows, flags, rows, parts, first,
+                                                     from, to, cursor->channels)
+                                : status;
+}
+
+/* The same of a block in memory, whose columns are all channels of the asset. */
+static edgeops_status copy_block(edgeops_cursor *cursor, const eop_block *block, size_t from,
+                                 size_t to) {
+    eop_rows *table = &cursor->table.rows;
+    if (EOP_LIKELY(block->parts == NULL)) {
+        return eop_rows_copy(table, &block->data, from, to, cursor->channels);
+    }
+    eop_rows view = block->data;
+    view.vector_count = table->vector_count;
+    view.vectors = eop_calloc(table->vector_count, sizeof *view.vectors);
+    if (view.vectors == NULL) {
+        return eop_fail_nomem("store");
+    }
+    for (size_t k = 0; k < table->vector_count; k++) {
+        uint32_t channel = cursor->channels[k];
+        const eop_vector *column = &table->vectors[k];
+        view.vectors[k] = channel < block->data.vector_count
+                              ? block->data.vectors[channel]
+                              : (eop_vector){.type = column->type, .length = column->length};
+    }
+    edgeops_status status =
+        copy_arrivals(cursor, &view, block->parts, block->data.first_ordinal, from, to);
+    eop_free(view.vectors);
+    return status;
+}
+
 /* Copies rows of the memtable from `next` on into the table. DONE: the next row is older, unless it
  * is known to be lost. */
 static edgeops_status take_memory(edgeops_cursor *cursor, size_t max_rows, bool lost) {
@@ -177,26 +219,27 @@ static edgeops_status take_memory(edgeops_cursor *cursor, size_t max_rows, bool 
         return EDGEOPS_DONE;
     }
     for (; block != NULL && rows->rows < max_rows; block = block->next) {
-        uint64_t end = block->data.first_ordinal + block->data.rows;
+        uint64_t first = block->data.first_ordinal;
+        uint64_t end = eop_block_end(block);
         if (end <= cursor->next) {
             continue;
         }
-        if (block->data.first_ordinal > cursor->end) {
+        if (first > cursor->end) {
             break;
         }
-        if (block->data.first_ordinal > cursor->next) {
+        if (first > cursor->next) {
             /* Damage of the journal left a gap. */
-            skip_to(cursor, block->data.first_ordinal);
+            skip_to(cursor, first);
         }
-        size_t from = (size_t)(cursor->next - block->data.first_ordinal);
-        size_t n = block->data.rows - from;
+        size_t from = (size_t)(cursor->next - first);
+        size_t n = eop_block_arrivals(block) - from;
         if (end - 1 > cursor->end) {
             n -= (size_t)(end - 1 - cursor->end);
         }
         if (n > max_rows - rows->rows) {
             n = max_rows - rows->rows;
         }
-        edgeops_status status = eop_rows_copy(rows, &block->data, from, from + n, cursor->channels);
+        edgeops_status status = copy_block(cursor, block, from, from + n);
         if (status != EDGEOPS_OK) {
             return status;
         }
@@ -205,14 +248,35 @@ static edgeops_status take_memory(edgeops_cursor *cursor, size_t max_rows, bool 
     return rows->rows > 0 ? EDGEOPS_OK : EDGEOPS_DONE;
 }
 
-/* Reads the chunk with `next`, or the one after, sorted by arrival. DONE: there is none. *chunk:
- * set even when it cannot be read. */
-static edgeops_status read_chunk(eop_chunk_info *chunk, edgeops_cursor *cursor, uint32_t asset) {
-    eop_telemetry reader = {0};
-    eop_chunk_filter all = {INT64_MIN, INT64_MAX, UINT64_MAX};
+static void forget_chunk(edgeops_cursor *cursor) {
     eop_rows_clear(&cursor->chunk);
     eop_free(cursor->chunk.ordinals);
     cursor->chunk.ordinals = NULL;
+    eop_parts_clear(&cursor->parts);
+}
+
+/* Keeps the chunk that was just read: rows that came whole in order of arrival, others as they are,
+ * with the reader's parts. */
+static edgeops_status keep_chunk(edgeops_cursor *cursor, eop_telemetry *reader,
+                                 const eop_chunk_info *chunk) {
+    cursor->first = chunk->ord0;
+    cursor->last = chunk->ord1;
+    if (eop_chunk_has_parts(chunk)) {
+        eop_parts swap = cursor->parts;
+        cursor->parts = reader->parts;
+        reader->parts = swap;
+        return EDGEOPS_OK;
+    }
+    edgeops_status status = eop_rows_complete(&cursor->chunk);
+    return status == EDGEOPS_OK ? eop_rows_sort_by_arrival(&cursor->chunk) : status;
+}
+
+/* Reads the chunk with `next`, or the one after. DONE: there is none. *chunk: set even when it
+ * cannot be read. */
+static edgeops_status read_chunk(eop_chunk_info *chunk, edgeops_cursor *cursor, uint32_t asset) {
+    eop_telemetry reader = {0};
+    eop_chunk_filter all = {INT64_MIN, INT64_MAX, UINT64_MAX};
+    forget_chunk(cursor);
     edgeops_status status = eop_reader_take(&reader, cursor->store);
     if (status != EDGEOPS_OK) {
         return status;
@@ -224,28 +288,26 @@ static edgeops_status read_chunk(eop_chunk_info *chunk, edgeops_cursor *cursor, 
     if (status == EDGEOPS_OK) {
         status = eop_telemetry_read(&cursor->chunk, &reader, chunk, &all, cursor->channels);
     }
+    if (status == EDGEOPS_OK) {
+        status = keep_chunk(cursor, &reader, chunk);
+    }
     eop_telemetry_end(&reader);
     eop_reader_give(cursor->store, &reader);
-    if (status == EDGEOPS_OK) {
-        status = eop_rows_complete(&cursor->chunk);
-    }
-    return status == EDGEOPS_OK ? eop_rows_sort_by_arrival(&cursor->chunk) : status;
+    return status;
 }
 
 /* Copies rows of the held chunk from `next` on. DONE: it has none. */
 static edgeops_status take_chunk(edgeops_cursor *cursor, size_t max_rows) {
-    const eop_rows *chunk = &cursor->chunk;
-    if (chunk->rows == 0) {
+    if (cursor->chunk.rows == 0 || cursor->next < cursor->first || cursor->next > cursor->last) {
         return EDGEOPS_DONE;
     }
-    uint64_t first = eop_rows_ordinal(chunk, 0);
-    uint64_t last = eop_rows_ordinal(chunk, chunk->rows - 1);
-    if (cursor->next < first || cursor->next > last) {
-        return EDGEOPS_DONE;
-    }
-    size_t from = (size_t)(cursor->next - first);
-    size_t n = chunk->rows - from < max_rows ? chunk->rows - from : max_rows;
-    edgeops_status status = eop_rows_copy(&cursor->table.rows, chunk, from, from + n, NULL);
+    size_t from = (size_t)(cursor->next - cursor->first);
+    size_t count = (size_t)(cursor->last - cursor->first + 1);
+    size_t n = count - from < max_rows ? count - from : max_rows;
+    edgeops_status status =
+        cursor->parts.count > 0
+            ? copy_arrivals(cursor, &cursor->chunk, &cursor->parts, cursor->first, from, from + n)
+            : eop_rows_copy(&cursor->table.rows, &cursor->chunk, from, from + n, NULL);
     if (status == EDGEOPS_OK) {
         cursor->next += n;
     }
@@ -277,7 +339,7 @@ static edgeops_status next_in_memory(edgeops_cursor *cursor, size_t max_rows, bo
     edgeops_status status = find_asset(cursor);
     *asset = 0;
     if (status == EDGEOPS_OK) {
-        eop_rows_clear(&cursor->table.rows);
+        eop_table_clear(&cursor->table);
         *asset = cursor->series->asset.id;
         status = take_chunk(cursor, max_rows);
         if (status == EDGEOPS_DONE) {
@@ -306,7 +368,7 @@ static edgeops_status next_in_chunks(bool *again, edgeops_cursor *cursor, size_t
     edgeops_status status = read_chunk(&chunk, cursor, asset);
     *again = status >= 0 && !is_current(cursor);
     if (*again) {
-        eop_rows_clear(&cursor->chunk);
+        forget_chunk(cursor);
         return EDGEOPS_DONE;
     }
     *again = eop_sql_unreadable(status) && chunk.id != 0 && chunk.ord1 >= cursor->next &&
@@ -321,9 +383,8 @@ static edgeops_status next_in_chunks(bool *again, edgeops_cursor *cursor, size_t
         return next_in_memory(cursor, max_rows, true, &asset);
     }
     if (status == EDGEOPS_OK && cursor->chunk.rows > 0) {
-        uint64_t first = eop_rows_ordinal(&cursor->chunk, 0);
-        if (first > cursor->next) {
-            skip_to(cursor, first);
+        if (cursor->first > cursor->next) {
+            skip_to(cursor, cursor->first);
         }
         status = take_chunk(cursor, max_rows);
     }
