@@ -29,6 +29,8 @@
     {"windows", "windows", CLI_AS_TEXT}, {"predictions", "predictions", CLI_AS_TEXT}, {"errors", "errors", CLI_AS_TEXT}, \
     {"skipped", "skipped", CLI_AS_TEXT}, {"conflicts", "conflicts", CLI_AS_TEXT}, \
     {"timeouts", "timeouts", CLI_AS_TEXT}, {"restarts", "restarts", CLI_AS_TEXT}, {"late", "late", CLI_AS_TEXT}, \
+    {"wait", "parts.wait", CLI_AS_TEXT}, {"held", "parts.held", CLI_AS_TEXT}, {"incomplete", "parts.incomplete", CLI_AS_TEXT}, \
+    {"late parts", "parts.late_parts", CLI_AS_TEXT}, {"early", "parts.early", CLI_AS_TEXT}, \
     {"lag", "lag", CLI_AS_SAMPLES}, {"outbox", "outbox", CLI_AS_TEXT}, {"publishing", "publishing.state", CLI_AS_TEXT}, {"since", "publishing.since", CLI_AS_TIME}, \
     {"refused", "publishing.refused", CLI_AS_TEXT}, {"set aside", "publishing.set_aside", CLI_AS_TEXT}, {"skipped by hand", "publishing.skipped", CLI_AS_TEXT}, \
     {"latency p50", "latency_us.p50|-", CLI_AS_MICROS}, \

@@ -105,6 +105,52 @@ edgeops_status eop_inputs_require(edgeops_store *store, const edgeops_manifest *
     return status;
 }
 
+/* The newest value of one input; none where the channel is not there yet. */
+static edgeops_status learn_input(eop_window_cutter *cutter, edgeops_store *store,
+                                  edgeops_query *query, edgeops_value *values,
+                                  const edgeops_manifest *m, size_t i) {
+    const edgeops_condition there = {.channel = m->inputs[i].name,
+                                     .compare = EDGEOPS_COMPARE_NOT_NULL};
+    edgeops_table *table = NULL;
+    query->channels = &m->inputs[i].name;
+    query->channel_count = 1;
+    query->conditions = &there;
+    query->condition_count = 1;
+    edgeops_status status = edgeops_store_read(&table, store, query);
+    if (status == EDGEOPS_E_NOTFOUND) {
+        return EDGEOPS_OK;
+    }
+    if (status == EDGEOPS_OK && table->rows > 0) {
+        bool any = query->end == EDGEOPS_TIME_MAX;
+        values[i] = eop_column_widen(&table->columns[0], 0, m->inputs[i].type);
+        if (eop_column_length(&table->columns[0]) != m->inputs[i].length) {
+            values[i].type = EDGEOPS_TYPE_NULL;
+        }
+        status = eop_window_learn(cutter, values, any ? EDGEOPS_TIME_MIN : table->times[0],
+                                  any ? INT64_MIN : table->seqs[0]);
+        values[i] = (edgeops_value){.type = EDGEOPS_TYPE_NULL};
+    }
+    edgeops_table_free(table);
+    return status;
+}
+
+edgeops_status eop_inputs_before(eop_window_cutter *cutter, edgeops_store *store,
+                                 const edgeops_manifest *m, const char *asset, uint64_t max_ordinal,
+                                 edgeops_time newest) {
+    edgeops_query query = EDGEOPS_QUERY_INIT;
+    query.asset = asset;
+    query.max_ordinal = max_ordinal;
+    query.end = newest < EDGEOPS_TIME_MAX ? newest + 1 : EDGEOPS_TIME_MAX;
+    query.last = 1;
+    edgeops_value *values = eop_calloc(m->input_count, sizeof(*values));
+    edgeops_status status = values != NULL ? EDGEOPS_OK : eop_fail_nomem("node");
+    for (size_t i = 0; status == EDGEOPS_OK && max_ordinal > 0 && i < m->input_count; i++) {
+        status = learn_input(cutter, store, &query, values, m, i);
+    }
+    eop_free(values);
+    return status;
+}
+
 edgeops_status eop_asset_last_ordinal(uint64_t *out, edgeops_store *store, const char *asset) {
     edgeops_asset_info *info = NULL;
     edgeops_status status = edgeops_asset_get(&info, store, asset);

@@ -7,6 +7,7 @@
 #include "node/live/deployment.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "codec/message.h"
@@ -122,6 +123,7 @@ static void on_answer(const eop_answer *answer, void *user_data) {
     d->counters.errors += status < 0;
     d->counters.timeouts += status == EDGEOPS_E_TIMEOUT;
     d->counters.skipped += status == EDGEOPS_DONE;
+    d->counters.incomplete += answer->incomplete;
     d->recent = (d->recent << 1 | (status < 0)) & ((UINT64_C(1) << EOP_RECENT) - 1);
     d->recent_count += d->recent_count < EOP_RECENT;
     if (status < 0) {
@@ -225,8 +227,9 @@ typedef struct counter {
 #define COUNTER(name)                                                                              \
     { #name, offsetof(eop_deployment_counters, name) }
 static const counter counter_list[] = {
-    COUNTER(windows),   COUNTER(predictions), COUNTER(errors), COUNTER(timeouts), COUNTER(skipped),
-    COUNTER(conflicts), COUNTER(unstored),    COUNTER(late),   COUNTER(refused),  COUNTER(dropped),
+    COUNTER(windows),    COUNTER(predictions), COUNTER(errors), COUNTER(timeouts), COUNTER(skipped),
+    COUNTER(conflicts),  COUNTER(unstored),    COUNTER(late),   COUNTER(refused),  COUNTER(dropped),
+    COUNTER(late_parts), COUNTER(incomplete),  COUNTER(early),
 };
 
 static uint64_t *counter_at(eop_deployment_counters *counters, size_t i) {
@@ -248,7 +251,8 @@ void eop_deployment_read_counters(eop_deployment *d, const eop_json *state) {
         int64_t value = eop_json_integer(json, counter_list[i].key, 0);
         *counter_at(&d->counters, i) = value > 0 ? (uint64_t)value : 0;
     }
-    d->late_before = d->counters.late;
+    d->before_stage = d->counters;
+    d->late_parts_said = d->counters.late_parts;
     d->errors_said = d->counters.errors;
     /* These are not made again when windows are predicted again. */
     d->counters.refused =
@@ -267,10 +271,14 @@ uint32_t eop_deployment_recent_errors(const eop_deployment *d) {
 }
 
 void eop_deployment_count(eop_deployment *d) {
-    eop_window_stats stats = {0};
+    eop_stage_stats stats;
     if (d->stage != NULL) {
         eop_stage_get_stats(d->stage, &stats);
-        d->counters.late = d->late_before + stats.late;
+        uint64_t late_parts = d->before_stage.late_parts + stats.parts.late_parts;
+        d->dirty = d->dirty || late_parts != d->counters.late_parts;
+        d->counters.late = d->before_stage.late + stats.windows.late;
+        d->counters.late_parts = late_parts;
+        d->counters.early = d->before_stage.early + stats.parts.early;
     }
     if (d->sink != NULL) {
         uint64_t refused = d->refused_before + eop_outbox_refused(d->sink);
@@ -281,8 +289,12 @@ void eop_deployment_count(eop_deployment *d) {
 
 static edgeops_status checkpoint(eop_deployment *d, eop_outbox_message *messages, size_t n,
                                  const eop_deployment_counters *done) {
+    char seen[24];
     eop_json *json = eop_window_state_json(&d->answered);
     eop_deployment_count(d);
+    (void)snprintf(seen, sizeof(seen), "%llx",
+                   (unsigned long long)(d->stage != NULL ? eop_stage_seen(d->stage) : 0));
+    eop_json_set_string(json, "seen", seen);
     eop_deployment_counters counters = d->counters;
     counters.conflicts += done->conflicts;
     counters.unstored += done->unstored;
@@ -547,6 +559,12 @@ static edgeops_status declare_outputs(const eop_deployment *d) {
     return EDGEOPS_OK;
 }
 
+edgeops_duration eop_deployment_wait(const eop_deployment *d) {
+    edgeops_duration wait = -1;
+    const char *text = eop_json_string(d->record, "wait", NULL);
+    return text != NULL && eop_parse_duration(&wait, text) ? wait : -1;
+}
+
 static edgeops_status open_stage(eop_deployment *d) {
     uint64_t after = 0;
     char *text = NULL;
@@ -572,6 +590,8 @@ static edgeops_status open_stage(eop_deployment *d) {
                                      .run_dir = d->run->directory,
                                      .after = after,
                                      .state = has_state ? &state : NULL,
+                                     .seen = strtoull(eop_json_string(json, "seen", "0"), NULL, 16),
+                                     .wait = eop_deployment_wait(d),
                                      .on_answer = on_answer,
                                      .on_turn = on_turn,
                                      .on_state = on_state,
@@ -665,10 +685,29 @@ static void say_errors(eop_deployment *d, edgeops_duration now) {
     }
 }
 
+static void say_late_parts(eop_deployment *d, edgeops_duration now) {
+    uint64_t fresh = d->counters.late_parts > d->late_parts_said
+                         ? d->counters.late_parts - d->late_parts_said
+                         : 0;
+    if (fresh > 0 && (d->parts_said_at == 0 || now - d->parts_said_at >= SAY_EVERY)) {
+        char wait[32];
+        (void)eop_format_duration(wait, eop_stage_wait(d->stage));
+        eop_log_write(node_log(d->node), EDGEOPS_LOG_WARN, "node",
+                      "deployment '%s': %llu parts came after their rows were predicted, which "
+                      "waited %s",
+                      d->name, (unsigned long long)fresh, wait);
+        d->late_parts_said = d->counters.late_parts;
+        d->parts_said_at = now;
+    }
+}
+
 void eop_deployment_tick(eop_deployment *d) {
     edgeops_duration now = eop_monotonic();
     say_errors(d, now);
     eop_deployment_count(d);
+    if (d->stage != NULL) {
+        say_late_parts(d, now);
+    }
     if (d->ended) {
         if (d->stage != NULL) {
             close_parts(d);

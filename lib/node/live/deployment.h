@@ -48,11 +48,14 @@ typedef struct eop_deployment_counters {
     uint64_t errors;
     uint64_t timeouts; /**< of the errors */
     uint64_t skipped;
-    uint64_t conflicts; /**< predictions for whose time a different one is stored already */
-    uint64_t unstored;  /**< predictions that could not be stored at all */
-    uint64_t late;      /**< samples without a place in a window */
-    uint64_t refused;   /**< messages that the broker did not take, each once */
-    uint64_t dropped;   /**< messages that were skipped by hand */
+    uint64_t conflicts;  /**< predictions for whose time a different one is stored already */
+    uint64_t unstored;   /**< predictions that could not be stored at all */
+    uint64_t late;       /**< samples without a place in a window */
+    uint64_t late_parts; /**< parts that came after their rows were predicted */
+    uint64_t incomplete; /**< windows whose newest row lacked an input when its wait was over */
+    uint64_t early;      /**< rows that did not wait to the end since too many were held */
+    uint64_t refused;    /**< messages that the broker did not take, each once */
+    uint64_t dropped;    /**< messages that were skipped by hand */
 } eop_deployment_counters;
 
 #define EOP_RECENT 50u
@@ -82,13 +85,16 @@ struct eop_deployment {
     eop_window_state answered;
     uint64_t committed;
     eop_deployment_counters counters;
-    uint64_t late_before;    /**< of counters.late: before the stage was opened */
+    eop_deployment_counters
+        before_stage;        /**< late, late_parts, early: before the stage was opened */
     uint64_t refused_before; /**< of counters.refused: before the outbox was acquired */
     uint64_t restarts;       /**< since this process runs */
     uint64_t recent;         /**< the newest EOP_RECENT windows, a bit each: failed */
     uint32_t recent_count;
     uint64_t errors_said; /**< of counters.errors: written to the log */
     edgeops_duration said_at;
+    uint64_t late_parts_said; /**< likewise of counters.late_parts */
+    edgeops_duration parts_said_at;
     eop_json *last;
     eop_histogram latency;
 };
@@ -99,6 +105,8 @@ edgeops_status eop_deployment_run(eop_deployment *deployment);
 void eop_deployment_halt(eop_deployment *deployment);
 void eop_deployment_tick(eop_deployment *deployment);
 bool eop_deployment_enabled(const eop_deployment *deployment);
+/** What --wait said, < 0: nothing. */
+edgeops_duration eop_deployment_wait(const eop_deployment *deployment);
 /** Brings the counters up to date with the stage and the outbox. */
 void eop_deployment_count(eop_deployment *deployment);
 /** Makes the counters durable, at the latest with the next checkpoint. */

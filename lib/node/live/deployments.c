@@ -433,6 +433,15 @@ static eop_json *latency_json(const eop_histogram *h) {
     return json;
 }
 
+/* value: taken. */
+static void set_or_null(eop_json *json, const char *key, eop_json *value) {
+    if (value != NULL) {
+        eop_json_set(json, key, value);
+    } else {
+        eop_json_set_string(json, key, NULL);
+    }
+}
+
 eop_json *eop_deployment_brief(eop_deployment *d) {
     eop_json *json = eop_json_object();
     eop_deployment_count(d);
@@ -449,11 +458,7 @@ eop_json *eop_deployment_brief(eop_deployment *d) {
     eop_json_set_integer(json, "lag", (int64_t)lag(d));
     eop_json_set(json, "latency_us", latency_json(&d->latency));
     eop_json_set_integer(json, "outbox", (int64_t)(counts.waiting + counts.refused));
-    if (publishing != NULL) {
-        eop_json_set(json, "publishing", publishing);
-    } else {
-        eop_json_set_string(json, "publishing", NULL);
-    }
+    set_or_null(json, "publishing", publishing);
     return json;
 }
 
@@ -487,12 +492,40 @@ static void set_note(eop_json *json, const eop_deployment *d) {
                        note.size > 0 ? "; " : "", (unsigned long long)d->counters.conflicts,
                        d->output);
     }
+    if (d->counters.late_parts > 0) {
+        eop_buf_printf(&note,
+                       "%s%llu parts came after their rows were predicted: deploy again with a "
+                       "longer --wait if that goes on",
+                       note.size > 0 ? "; " : "", (unsigned long long)d->counters.late_parts);
+    }
     char *text = note.size > 0 ? eop_buf_take(&note) : NULL;
     if (text != NULL) {
         eop_json_set_string(json, "note", text);
     }
     eop_free(text);
     eop_buf_dispose(&note);
+}
+
+/* How its rows are put together; NULL where they come whole. */
+static eop_json *parts_json(const eop_deployment *d) {
+    const eop_deployment_counters *c = &d->counters;
+    edgeops_duration wait = d->stage != NULL ? eop_stage_wait(d->stage) : eop_deployment_wait(d);
+    eop_stage_stats stats = {0};
+    char text[32];
+    if (wait < 0 && c->incomplete + c->late_parts + c->early == 0) {
+        return NULL;
+    }
+    if (d->stage != NULL) {
+        eop_stage_get_stats(d->stage, &stats);
+    }
+    (void)eop_format_duration(text, wait);
+    eop_json *json = eop_json_object();
+    eop_json_set_string(json, "wait", wait >= 0 ? text : NULL);
+    eop_json_set_integer(json, "held", (int64_t)stats.held);
+    eop_json_set_integer(json, "incomplete", (int64_t)c->incomplete);
+    eop_json_set_integer(json, "late_parts", (int64_t)c->late_parts);
+    eop_json_set_integer(json, "early", (int64_t)c->early);
+    return json;
 }
 
 eop_json *eop_deployment_describe(eop_deployment *d) {
@@ -511,6 +544,7 @@ eop_json *eop_deployment_describe(eop_deployment *d) {
     eop_json_set_integer(json, "unstored", (int64_t)d->counters.unstored);
     eop_json_set_integer(json, "restarts", (int64_t)d->restarts);
     eop_json_set_integer(json, "late", (int64_t)d->counters.late);
+    set_or_null(json, "parts", parts_json(d));
     eop_json_set_integer(json, "position", (int64_t)d->committed);
     eop_json_set_string(json, "created", eop_json_string(d->record, "created", NULL));
     if (d->run != NULL) {
@@ -519,10 +553,6 @@ eop_json *eop_deployment_describe(eop_deployment *d) {
     set_optional(json, "broker", eop_json_string(eop_json_get(json, "publishing"), "reason", NULL));
     set_optional(json, "last_error", d->last_error);
     set_note(json, d);
-    if (d->last != NULL) {
-        eop_json_set(json, "last", eop_json_copy(d->last));
-    } else {
-        eop_json_set_string(json, "last", NULL);
-    }
+    set_or_null(json, "last", d->last != NULL ? eop_json_copy(d->last) : NULL);
     return json;
 }

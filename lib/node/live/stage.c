@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pulls rows from a cursor, cuts windows and submits them to the lane, in slices of the loop's
- * time; gives the answers in the order of the windows. Waits while the asset lacks an input. */
+/* Pulls rows from a cursor, puts them together where they come in parts, cuts windows and submits
+ * them to the lane, in slices of the loop's time; gives the answers in the order of the windows.
+ * Waits while the asset lacks an input. */
 #include "node/live/stage.h"
 
 #include <string.h>
 
 #include "node/home/inputs.h"
 #include "node/live/feed.h"
+#include "store/inner.h"
 
 /* One turn's share of the loop while many rows are behind. */
 #define BUDGET     (2 * EDGEOPS_MILLISECOND)
@@ -18,6 +20,7 @@ typedef struct pending {
     edgeops_time time;
     int64_t seq;
     edgeops_duration durable;
+    bool incomplete;
     eop_window_state state;
 } pending;
 
@@ -25,6 +28,8 @@ struct eop_stage {
     edgeops_node *node;
     eop_stage_options options;
     edgeops_cursor *cursor;
+    eop_fold *fold; /**< NULL: rows come whole and pass at once */
+    eop_timer *due; /**< of the oldest row that the fold holds */
     eop_window_cutter *cutter;
     edgeops_lane *lane;
     eop_tap *tap;
@@ -37,7 +42,7 @@ struct eop_stage {
     bool draining;
     bool failed;
     uint64_t base;   /**< newest ordinal of the asset when the stage was opened */
-    uint64_t pulled; /**< newest ordinal that the cutter has seen */
+    uint64_t pulled; /**< newest ordinal that was read */
     uint64_t answered;
     uint64_t next_id;
     pending ring[EOP_STAGE_DEPTH];
@@ -53,21 +58,113 @@ static void fail(eop_stage *s) {
     eop_free(message);
 }
 
+/* -- rows -- */
+
+/* Rows come in parts from here on. given, counted: as in fold.h. */
+static edgeops_status start_fold(eop_stage *s, uint64_t given, uint64_t counted) {
+    const edgeops_manifest *m = edgeops_model_info_of(s->options.model)->manifest;
+    eop_fold_options options = {.inputs = m->inputs,
+                                .input_count = m->input_count,
+                                .wait = s->options.wait < 0 ? m->window.wait : s->options.wait,
+                                .given = given,
+                                .counted = counted,
+                                .there = s->base};
+    s->options.wait = options.wait;
+    return eop_fold_new(&s->fold, &options);
+}
+
+static bool has_later_parts(const edgeops_table *block) {
+    return block->parts != NULL && memchr(block->parts, 1, (size_t)block->rows) != NULL;
+}
+
+static edgeops_status take_arrivals(eop_stage *s) {
+    edgeops_duration now = eop_monotonic();
+    edgeops_status status = EDGEOPS_OK;
+    for (uint64_t ordinal;
+         status == EDGEOPS_OK && !eop_fold_full(s->fold) && (ordinal = eop_fold_next(s->fold)) != 0;
+         s->pulled = ordinal) {
+        edgeops_duration durable = 0;
+        if (!eop_tap_durable(s->tap, ordinal, &durable)) {
+            durable = 0;
+        }
+        status = eop_fold_take(s->fold, durable, now);
+        if (status == EDGEOPS_DONE) {
+            edgeops_time time = 0;
+            int64_t seq = 0;
+            const edgeops_value *values = eop_fold_late(s->fold, &time, &seq);
+            status = eop_window_learn(s->cutter, values, time, seq);
+        }
+    }
+    return status;
+}
+
+/* Whole rows for the cutter. Only once all that is durable was read do rows run out of time. */
+static edgeops_status next_whole_rows(const edgeops_table **rows, eop_stage *s) {
+    const edgeops_table *block = NULL;
+    for (;;) {
+        edgeops_status status = eop_fold_give(rows, s->fold, 0);
+        if (status == EDGEOPS_DONE && eop_fold_next(s->fold) == 0) {
+            status = edgeops_cursor_next(&block, s->cursor, BLOCK_ROWS);
+            if (status == EDGEOPS_DONE) {
+                return eop_fold_give(rows, s->fold, eop_monotonic());
+            }
+            status = status == EDGEOPS_OK ? eop_fold_feed(s->fold, block) : status;
+        } else if (status != EDGEOPS_DONE) {
+            return status;
+        }
+        if (status >= 0) {
+            status = take_arrivals(s);
+        }
+        if (status != EDGEOPS_OK) {
+            return status;
+        }
+    }
+}
+
+static void wait_for_parts(eop_stage *s) {
+    edgeops_duration due = eop_fold_due(s->fold);
+    edgeops_duration now = eop_monotonic();
+    if (due != EOP_FOLD_NEVER) {
+        eop_timer_start(s->due, due > now ? due - now : 0, 0);
+    }
+}
+
+/* EDGEOPS_OK with rows for the cutter, EDGEOPS_DONE when there are none now. */
+static edgeops_status next_rows(const edgeops_table **rows, eop_stage *s) {
+    if (s->fold == NULL) {
+        edgeops_status status = edgeops_cursor_next(rows, s->cursor, BLOCK_ROWS);
+        if (status != EDGEOPS_OK || !has_later_parts(*rows)) {
+            s->pulled = status == EDGEOPS_OK ? (*rows)->ordinals[(*rows)->rows - 1] : s->pulled;
+            return status;
+        }
+        status = start_fold(s, s->pulled, 0);
+        if (status == EDGEOPS_OK) {
+            status = eop_fold_feed(s->fold, *rows);
+        }
+        if (status != EDGEOPS_OK) {
+            return status;
+        }
+    }
+    edgeops_status status = next_whole_rows(rows, s);
+    if (status == EDGEOPS_DONE) {
+        wait_for_parts(s);
+    }
+    return status;
+}
+
 /* EDGEOPS_OK with a window in hand, EDGEOPS_DONE when there is none now. */
 static edgeops_status next_window(eop_stage *s) {
-    const edgeops_table *block = NULL;
+    const edgeops_table *rows = NULL;
     for (;;) {
         edgeops_status status = eop_window_next(s->cutter, &s->window);
         if (status != EDGEOPS_DONE) {
             s->has_window = status == EDGEOPS_OK;
             return status;
         }
-        status = edgeops_cursor_next(&block, s->cursor, BLOCK_ROWS);
-        if (status != EDGEOPS_OK) {
-            return status;
+        status = next_rows(&rows, s);
+        if (status == EDGEOPS_OK) {
+            status = eop_window_feed(s->cutter, rows, 0, rows->rows, NULL);
         }
-        s->pulled = block->ordinals[block->rows - 1];
-        status = eop_window_feed(s->cutter, block, 0, block->rows, NULL);
         if (status != EDGEOPS_OK) {
             return status;
         }
@@ -82,7 +179,11 @@ static edgeops_status submit(eop_stage *s) {
     }
     pending *p = &s->ring[(s->first + s->count) % EOP_STAGE_DEPTH];
     *p = (pending){.time = w->time, .seq = w->seq, .state = w->state};
-    if (!eop_tap_durable(s->tap, w->state.ordinal, &p->durable)) {
+    if (s->fold != NULL) {
+        eop_fold_row row = eop_fold_given(s->fold, w->state.ordinal);
+        p->durable = row.durable;
+        p->incomplete = row.incomplete;
+    } else if (!eop_tap_durable(s->tap, w->state.ordinal, &p->durable)) {
         p->durable = 0;
     }
     s->count++;
@@ -160,6 +261,7 @@ static void on_prediction(const edgeops_prediction *prediction, void *user_data)
     eop_answer answer = {.time = p->time,
                          .seq = p->seq,
                          .durable = p->durable,
+                         .incomplete = p->incomplete,
                          .state = &p->state,
                          .given = prediction};
     s->answered = p->state.ordinal;
@@ -207,6 +309,15 @@ static edgeops_status open_input(eop_stage *s) {
     if (status == EDGEOPS_OK && after == UINT64_MAX) {
         after = s->base;
     }
+    if (status == EDGEOPS_OK && m->window.missing == EDGEOPS_MISSING_PREVIOUS) {
+        status = eop_inputs_before(s->cutter, s->node->store, m, s->options.asset, after,
+                                   state != NULL ? state->newest : EDGEOPS_TIME_MAX);
+    }
+    /* A wait that was asked for holds rows even before the first of them comes in parts. */
+    if (status == EDGEOPS_OK &&
+        (s->options.wait > 0 || eop_store_parts(s->node->store, s->options.asset) > 0)) {
+        status = start_fold(s, s->pulled, s->options.seen);
+    }
     if (status == EDGEOPS_OK) {
         if (s->pulled == 0) {
             s->pulled = s->answered = after;
@@ -222,6 +333,9 @@ static edgeops_status open_input(eop_stage *s) {
 
 static edgeops_status open_look(eop_stage *s) {
     edgeops_status status = eop_timer_new(&s->look, s->node->ctx, on_samples, s);
+    if (status == EDGEOPS_OK) {
+        status = eop_timer_new(&s->due, s->node->ctx, on_samples, s);
+    }
     s->looked = eop_monotonic();
     if (status == EDGEOPS_OK) {
         status =
@@ -289,8 +403,10 @@ void eop_stage_close(eop_stage *s) {
         edgeops_lane_close(s->lane);
         eop_tap_free(s->tap);
         eop_timer_free(s->look);
+        eop_timer_free(s->due);
         eop_wake_free(s->wake);
         edgeops_cursor_close(s->cursor);
+        eop_fold_free(s->fold);
         eop_window_free(s->cutter);
         eop_free(s->missing);
         eop_free((char *)(uintptr_t)s->options.asset);
@@ -312,7 +428,8 @@ size_t eop_stage_in_flight(const eop_stage *stage) {
 
 uint64_t eop_stage_lag(const eop_stage *s) {
     uint64_t newest = eop_tap_newest(s->tap);
-    uint64_t done = s->count > 0 || s->has_window ? s->answered : s->pulled;
+    uint64_t held = s->fold != NULL ? eop_fold_oldest(s->fold) : 0;
+    uint64_t done = s->count > 0 || s->has_window ? s->answered : held > 0 ? held - 1 : s->pulled;
     newest = newest > s->base ? newest : s->base;
     return newest > done ? newest - done : 0;
 }
@@ -321,6 +438,19 @@ const char *eop_stage_missing(const eop_stage *stage) {
     return stage->missing;
 }
 
-void eop_stage_get_stats(const eop_stage *stage, eop_window_stats *stats) {
-    eop_window_get_stats(stage->cutter, stats);
+edgeops_duration eop_stage_wait(const eop_stage *stage) {
+    return stage->fold != NULL ? stage->options.wait : -1;
+}
+
+uint64_t eop_stage_seen(const eop_stage *stage) {
+    return stage->pulled;
+}
+
+void eop_stage_get_stats(const eop_stage *stage, eop_stage_stats *stats) {
+    *stats = (eop_stage_stats){0};
+    eop_window_get_stats(stage->cutter, &stats->windows);
+    if (stage->fold != NULL) {
+        eop_fold_get_stats(stage->fold, &stats->parts);
+        stats->held = eop_fold_held(stage->fold);
+    }
 }

@@ -8,6 +8,7 @@
 #include "node/live/deployments.h"
 #include "node/live/sources.h"
 #include "node/ops/groups.h"
+#include "workflow/manifest.h"
 
 #define NAME_MAX_SIZE 64
 
@@ -69,6 +70,16 @@ static edgeops_status check_topic(const char *topic) {
                           topic);
 }
 
+static edgeops_status check_wait(const edgeops_call *call) {
+    const char *text = eop_json_string(call->args, "wait", "0s");
+    edgeops_duration wait = 0;
+    return eop_parse_duration(&wait, text) && wait <= EOP_WINDOW_MAX_WAIT
+               ? EDGEOPS_OK
+               : eop_fail(EDGEOPS_E_INVALID, "node",
+                          "wait: '%.32s' is not a duration from 0s to 1h, such as 250ms or 2s",
+                          text);
+}
+
 static eop_json *new_record(edgeops_call *call, const char *name, const char *source,
                             const char *topic) {
     eop_json *record = eop_json_object();
@@ -82,6 +93,9 @@ static eop_json *new_record(edgeops_call *call, const char *name, const char *so
     eop_json_set_integer(record, "qos", eop_json_integer(call->args, "qos", 1));
     eop_json_set_bool(record, "retain", eop_json_bool(call->args, "retain", false));
     eop_json_set_string(record, "from", eop_json_string(call->args, "from", "now"));
+    if (eop_json_get(call->args, "wait") != NULL) {
+        eop_json_set_string(record, "wait", eop_json_string(call->args, "wait", ""));
+    }
     eop_json_set_bool(record, "enabled", true);
     eop_json_set_time(record, "created", eop_now());
     return record;
@@ -112,6 +126,9 @@ static edgeops_status run_deploy(edgeops_call *call, eop_json **result) {
     }
     if (status == EDGEOPS_OK) {
         status = choose_source(&source, call);
+    }
+    if (status == EDGEOPS_OK) {
+        status = check_wait(call);
     }
     if (status == EDGEOPS_OK) {
         const char *publish = eop_json_string(call->args, "publish", topic);

@@ -165,6 +165,7 @@ edgeops_status eop_follow_start(edgeops_call *call) {
                                      .asset = asset,
                                      .run_dir = f->run->directory,
                                      .after = from_start ? 0 : UINT64_MAX,
+                                     .wait = -1,
                                      .on_answer = on_answer,
                                      .on_turn = on_turn,
                                      .on_state = on_state,

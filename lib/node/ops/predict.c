@@ -4,6 +4,7 @@
 
 #include "node/files/predict_read.h"
 #include "node/files/predict_write.h"
+#include "node/home/inputs.h"
 #include "node/ops/follow.h"
 #include "node/ops/groups.h"
 
@@ -136,6 +137,16 @@ static void cancel(edgeops_call *call) {
 
 /* -- windows -- */
 
+/* What the asset's inputs were before the first row. */
+static edgeops_status look_back(const eop_predict *p, eop_window_cutter *cutter) {
+    const char *asset = eop_json_string(p->call->args, "asset", NULL);
+    if (asset == NULL || p->start == EDGEOPS_TIME_MIN ||
+        p->window_spec.missing != EDGEOPS_MISSING_PREVIOUS) {
+        return EDGEOPS_OK;
+    }
+    return eop_inputs_before(cutter, p->node->store, p->manifest, asset, UINT64_MAX, p->start - 1);
+}
+
 static edgeops_status feed(eop_predict *p, const eop_block *block) {
     const edgeops_manifest *m = p->manifest;
     if (!eop_grow(&p->cutters, &p->cutter_capacity, (size_t)block->group + 1,
@@ -148,6 +159,9 @@ static edgeops_status feed(eop_predict *p, const eop_block *block) {
     eop_window_cutter **cutter = &p->cutters[block->group];
     if (*cutter == NULL) {
         edgeops_status status = eop_window_new(cutter, &p->window_spec, m->inputs, m->input_count);
+        if (status == EDGEOPS_OK) {
+            status = look_back(p, *cutter);
+        }
         if (status != EDGEOPS_OK) {
             return status;
         }
