@@ -5,8 +5,8 @@
 #define EOP_CODEC_NPZ_PARTS_H
 
 #include "codec/npz_times.h"
+#include "codec/seqs.h"
 #include "codec/table_npz.h"
-#include "codec/table_stamps.h"
 
 typedef enum eop_npz_role {
     EOP_NPZ_CHANNEL,
@@ -68,8 +68,8 @@ struct eop_npz {
     size_t first;  /**< row of the batch that the last table begins with */
     edgeops_time *times;
     int64_t *seqs;
-    eop_stamps seen;    /**< times, where rows of one time are counted */
-    eop_buf last_asset; /**< text of the last row that was */
+    eop_seqs seqs_known; /**< of rows without a number of their own */
+    uint32_t *ids;       /**< channels of which a row has a value */
     eop_buf asset;
     edgeops_column *columns;
     edgeops_table table;

@@ -36,6 +36,7 @@ void eop_payload_free(eop_payload *payload) {
     eop_payload_config_dispose(&payload->config);
     eop_members_dispose(&payload->members);
     eop_free(payload->samples);
+    eop_free(payload->places);
     eop_free(payload->channels);
     eop_free(payload->values);
     eop_free(payload->qualities);
@@ -98,7 +99,6 @@ static void begin_message(eop_payload *p, const char *data, size_t size) {
     p->text_used = 0;
     p->rated = false;
     p->untimed = 0;
-    p->numbered = 0;
     p->skipped = 0;
     p->name_at = 0;
     p->has_lists = false;

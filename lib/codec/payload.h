@@ -29,10 +29,8 @@
  *                          which takes the time of arrival, also for what is not a time, and counts
  *                          it. Default: "refuse" where "time" is given, else the time of arrival
  *                          where there is none, and what is not a time is refused
- *   "seq": "seq",          member with the sequence number, an integer; absent: 0 (the index within
- *                          an array whose samples have no time either; in one whose samples all
- *                          have a time those of one asset and time count up, from where one has a
- *                          channel of another again)
+ *   "seq": "seq",          member with the sequence number, an integer; absent: 0 (where a message
+ *                          has several samples of one asset and time, as the rule of seqs.h counts)
  *   "values": "",          member that holds the values; "": the object itself
  *   "list": {"name": "id", "value": "val", "time": "ts", "quality": "qc"},  see below
  *   "channels": {"name": {"type": "float64", "unit": "um", "from": "other.member",
@@ -60,10 +58,10 @@
  * "values" points to (also through lists on the way, such as "records.vals"):
  *  - with "list"."name", elements are channels by that member, a text or an integer: NAME with
  *    "value", the member with the value, else NAME.member for each. Elements of one asset and time
- *    become one sample.
+ *    become one sample; from where a name comes again, the next.
  *    A message that is an object with "name" and "value" is such an element itself.
- *  - with "list"."name": "", each element is a sample; those of one asset and time count up from
- *    the message's sequence number.
+ *  - with "list"."name": "", each element is a sample; those of one asset and time are numbered from
+ *    the message's sequence number on.
  *  - without "list": channels where all elements have a member id, name, tag or the like (tagname,
  *    key, sensor, signal, metric, variable, channel, device, in any case) and no time, samples
  *    where none has; what could be both is refused.

@@ -39,8 +39,7 @@ typedef struct eop_node {
 /* A sample, or a part of one, in a message with lists. */
 typedef struct eop_entry {
     edgeops_time time;
-    int64_t seq;
-    int64_t more;     /* what is added to seq */
+    int64_t seq;      /* of its own, else around it */
     size_t asset;     /* where its name begins in `names` */
     const char *name; /* of the asset, once no more are made */
     uint32_t node;
@@ -51,6 +50,13 @@ typedef struct eop_entry {
     bool numbered; /* has a number of its own */
     bool untimed;
 } eop_entry;
+
+/* What a sample says of its number. */
+typedef struct eop_place {
+    int64_t base;  /* the number around it */
+    uint32_t at;   /* its first byte */
+    bool numbered; /* the sample's seq is its own */
+} eop_place;
 
 struct eop_payload {
     eop_payload_config config;
@@ -64,6 +70,8 @@ struct eop_payload {
     edgeops_sample *samples;
     size_t sample_count;
     size_t sample_capacity;
+    eop_place *places; /* of the samples; only where a message may have several */
+    size_t place_capacity;
     const char **channels; /* of all samples, one after the other */
     size_t channel_capacity;
     edgeops_value *values;
@@ -81,9 +89,8 @@ struct eop_payload {
     char *text;     /* unescaped strings; as big as the message, so that it never moves */
     size_t text_capacity;
     size_t text_used;
-    size_t untimed;  /* samples that got the time of arrival */
-    size_t skipped;  /* local times that the clocks left out */
-    size_t numbered; /* samples that have a sequence number of their own */
+    size_t untimed; /* samples that got the time of arrival */
+    size_t skipped; /* local times that the clocks left out */
 
     /* The message under way. */
     eop_reader reader;
@@ -166,9 +173,10 @@ edgeops_status eop_payload_untimed(eop_payload *p);
 /* An object is a sample, an array of objects many; the first token is not taken yet. When it meets
  * an object in a list it sets has_lists and stops. */
 edgeops_status eop_payload_walk(eop_payload *p);
-/** Gives the samples of an array, all with a time and none with a number of its own, those numbers
- * that part what has a channel of one asset and time again. */
-edgeops_status eop_payload_count_again(eop_payload *p);
+/* payload_seqs.c: notes what the sample under way says of its number; `at`: its first byte. */
+edgeops_status eop_payload_place_sample(eop_payload *p, int64_t base, bool numbered, size_t at);
+/* Numbers the samples that have no number of their own. */
+edgeops_status eop_payload_number_samples(eop_payload *p);
 /* payload_list.c: the same for a message of any shape. */
 edgeops_status eop_payload_read_lists(eop_payload *p);
 /* payload_value.c: the message is one value. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/memory.h"
 #include "codec/payload_tree.h"
 
@@ -196,11 +197,57 @@ static int by_rank(const void *a, const void *b) {
     return order != 0 ? order : (x->order > y->order) - (x->order < y->order);
 }
 
-/* Named elements of one asset and time come together, at the place of the first; samples of one
- * asset and time that have no number of their own count up. */
+static bool is_same(const eop_entry *a, const eop_entry *b) {
+    return a->time == b->time && a->seq == b->seq && strcmp(a->name, b->name) == 0;
+}
+
+/* Whether an element is called as one of the sample before it; *names: those of the sample. */
+static edgeops_status repeats(eop_payload *p, const eop_entry *e, eop_map *names, bool *again) {
+    size_t used = p->text_used;
+    eop_part name;
+    bool fresh = true;
+    edgeops_status status = eop_tree_read_name(p, e->node, e->by, &name);
+    p->text_used = used;
+    if (status == EDGEOPS_OK && !eop_map_note(names, eop_hash64(name.text, name.size), &fresh)) {
+        status = eop_fail_nomem("payload");
+    }
+    *again = !fresh;
+    return status;
+}
+
+/* Named elements of one asset and time come together, at the place of the first; from where a name
+ * comes again they are the next sample, unless they say themselves that they are one. The entries
+ * are in the order of their samples. */
+static edgeops_status join_named(eop_payload *p) {
+    eop_map names = {0};
+    eop_entry *last = NULL; /* named, of the sample that the next may belong to */
+    edgeops_status status = EDGEOPS_OK;
+    for (size_t i = 0; i < p->entry_count && status == EDGEOPS_OK; i++) {
+        eop_entry *e = &p->entries[i];
+        bool again = false;
+        if (!e->named) {
+            continue;
+        }
+        bool same = last != NULL && is_same(e, last);
+        if (!same) {
+            eop_map_dispose(&names);
+        }
+        if (!e->numbered) {
+            status = repeats(p, e, &names, &again);
+        }
+        if (again && status == EDGEOPS_OK) {
+            eop_map_dispose(&names);
+            status = repeats(p, e, &names, &same);
+            same = false;
+        }
+        e->rank = same ? last->rank : e->rank;
+        last = e;
+    }
+    eop_map_dispose(&names);
+    return status;
+}
+
 static edgeops_status group(eop_payload *p) {
-    size_t first = 0;
-    int64_t more = 0;
     if (p->entry_count < 2) {
         return EDGEOPS_OK;
     }
@@ -210,28 +257,9 @@ static edgeops_status group(eop_payload *p) {
         p->entries[i].rank = p->entries[i].order;
     }
     qsort(p->entries, p->entry_count, sizeof(*p->entries), by_sample);
-    for (size_t i = 1; i < p->entry_count; i++) {
-        eop_entry *e = &p->entries[i];
-        const eop_entry *of = &p->entries[first];
-        if (e->time != of->time || e->seq != of->seq || strcmp(e->name, of->name) != 0) {
-            first = i;
-            more = 0;
-        } else if (e->named && of->named) {
-            e->rank = of->rank;
-        }
-        more += first < i && !e->named && !e->numbered;
-        e->more = e->named || e->numbered ? 0 : more;
-    }
-    for (size_t i = 0; i < p->entry_count; i++) {
-        eop_entry *e = &p->entries[i];
-        if (__builtin_add_overflow(e->seq, e->more, &e->seq)) {
-            eop_tree_point(p, e->node);
-            return eop_payload_refuse(p, EDGEOPS_E_INVALID,
-                                      "there is no sequence number left for it");
-        }
-    }
+    edgeops_status status = join_named(p);
     qsort(p->entries, p->entry_count, sizeof(*p->entries), by_rank);
-    return EDGEOPS_OK;
+    return status;
 }
 
 static edgeops_status put_entry(eop_payload *p, const eop_entry *entry) {
@@ -271,6 +299,9 @@ static edgeops_status put_sample(eop_payload *p, size_t *at) {
     if (status == EDGEOPS_OK && e->untimed) {
         status = eop_payload_untimed(p);
     }
+    if (status == EDGEOPS_OK) {
+        status = eop_payload_place_sample(p, e->seq, e->numbered, p->nodes[e->node].at);
+    }
     p->sample_count += status == EDGEOPS_OK;
     return status;
 }
@@ -307,5 +338,5 @@ edgeops_status eop_payload_read_lists(eop_payload *p) {
     if (status == EDGEOPS_OK && p->sample_count == 0) {
         status = refuse_nothing(p);
     }
-    return status;
+    return status == EDGEOPS_OK ? eop_payload_number_samples(p) : status;
 }

@@ -713,14 +713,10 @@ static edgeops_status take_sample(eop_payload *p, bool in_array) {
         status = eop_payload_name_asset(p);
         p->samples[p->sample_count].asset = (const char *)(uintptr_t)p->name_at;
     }
-    if (status == EDGEOPS_OK) {
-        p->numbered += state.numbered;
-        if (in_array && !state.timed && !state.numbered) {
-            p->samples[p->sample_count].seq =
-                (int64_t)p->sample_count; /* all arrived at one time */
-        }
-        p->sample_count++;
+    if (status == EDGEOPS_OK && in_array) {
+        status = eop_payload_place_sample(p, 0, state.numbered, start);
     }
+    p->sample_count += status == EDGEOPS_OK;
     return status;
 }
 
@@ -736,7 +732,7 @@ static edgeops_status take_array(eop_payload *p) {
             if (p->sample_count == 0) {
                 return eop_payload_refuse(p, EDGEOPS_E_INVALID, "an array without samples");
             }
-            return p->untimed + p->numbered == 0 ? eop_payload_count_again(p) : EDGEOPS_OK;
+            return eop_payload_number_samples(p);
         case EOP_TOKEN_ERROR:
             return eop_payload_refuse_json(p);
         default:

@@ -11,7 +11,6 @@
 #define MAX_ASSET  200
 #define MAX_ASSETS 100000
 #define MAX_LABEL  1024
-#define MAX_SEEN   ((uint64_t)1 << 25) /* rows whose times are remembered: 256 MiB */
 
 /* -- by name -- */
 
@@ -245,31 +244,25 @@ static void note_zone(eop_table_reader *s, const eop_time_seen *seen) {
     }
 }
 
-/* Rows that had the time before, wherever in the file. */
-static edgeops_status count_time(eop_table_reader *s, eop_reader_asset *a, edgeops_time time,
-                                 int64_t *seq) {
-    if (s->seen_total >= MAX_SEEN) {
-        if (a->rows > 0 && time < a->latest) {
-            return eop_fail(EDGEOPS_E_LIMIT, "table",
-                            "%s:%llu: times step back behind more than %llu rows: sort the file "
-                            "by time, or number rows of one time (--seq-column)",
-                            s->what, (unsigned long long)s->record.line,
-                            (unsigned long long)MAX_SEEN);
-        }
-        *seq = a->rows > 0 && a->time == time ? a->seq + 1 : 0;
+/* Which row of its time it is, or a part of which, wherever in the file that time was. */
+static edgeops_status number_row(eop_table_reader *s, eop_reader_asset *a, edgeops_time time,
+                                 const uint32_t *ids, size_t n, int64_t *seq) {
+    bool numbered = s->seq_at != EOP_NOWHERE && !s->seq_missing;
+    switch (eop_seqs_take(&s->seqs, &a->seen, time, ids, n, numbered, seq)) {
+    case EOP_SEQS_OK:
         return EDGEOPS_OK;
-    }
-    uint64_t before = 0;
-    if (!eop_stamps_add(&a->seen, time, &before)) {
+    case EOP_SEQS_FORGOTTEN:
+        return eop_fail(EDGEOPS_E_LIMIT, "table",
+                        "%s:%llu: times step back behind more rows than are remembered: sort the "
+                        "file by time, or number rows of one time (--seq-column)",
+                        s->what, (unsigned long long)s->record.line);
+    case EOP_SEQS_NONE_LEFT:
+        return eop_fail(EDGEOPS_E_LIMIT, "table",
+                        "%s:%llu: no sequence number is left for it at its time", s->what,
+                        (unsigned long long)s->record.line);
+    default:
         return eop_fail_nomem("table");
     }
-    if (++s->seen_total == MAX_SEEN) {
-        for (size_t i = 0; i < s->asset_count; i++) {
-            eop_stamps_dispose(&s->assets[i].seen);
-        }
-    }
-    *seq = (int64_t)before;
-    return EDGEOPS_OK;
 }
 
 static edgeops_status place_untimed(eop_table_reader *s, const eop_reader_asset *a,
@@ -285,7 +278,8 @@ static edgeops_status place_untimed(eop_table_reader *s, const eop_reader_asset 
 }
 
 edgeops_status eop_table_place(eop_table_reader *s, eop_reader_asset *a, eop_table_row *row,
-                               edgeops_time time, const eop_time_seen *seen) {
+                               size_t first, size_t n, edgeops_time time,
+                               const eop_time_seen *seen) {
     edgeops_sample *sample = &row->sample;
     edgeops_status status = EDGEOPS_OK;
     if (seen == NULL) {
@@ -294,12 +288,9 @@ edgeops_status eop_table_place(eop_table_reader *s, eop_reader_asset *a, eop_tab
         time = choose_pass(a, time, seen);
         note_zone(s, seen);
     }
-    bool counted = s->seq_at == EOP_NOWHERE || s->seq_missing;
-    if (status == EDGEOPS_OK && seen != NULL && (counted || s->is_json)) {
-        int64_t seq = 0;
-        status = count_time(s, a, time, &seq);
-        sample->seq = counted ? seq : sample->seq;
-        s->numbered += counted && seq > 0;
+    bool numbered = s->seq_at != EOP_NOWHERE && !s->seq_missing;
+    if (status == EDGEOPS_OK && seen != NULL && (!numbered || s->is_json)) {
+        status = number_row(s, a, time, s->ids + first, n, &sample->seq);
     }
     if (status != EDGEOPS_OK) {
         return status;
@@ -307,9 +298,7 @@ edgeops_status eop_table_place(eop_table_reader *s, eop_reader_asset *a, eop_tab
     sample->asset = a->name;
     sample->time = time;
     a->stood_still = a->stood_still || (a->rows > 0 && a->time == time);
-    a->latest = a->rows == 0 || time > a->latest ? time : a->latest;
     a->time = time;
-    a->seq = sample->seq;
     a->rows++;
     if (sample->count > 0) {
         eop_report_time(s->report, time, seen);

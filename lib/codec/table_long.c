@@ -232,6 +232,7 @@ static edgeops_status put_value(eop_table_reader *s, eop_long_channel *l) {
         status = s->texts.failed ? eop_fail_nomem("table") : EDGEOPS_OK;
     }
     s->names[n] = l->name;
+    s->ids[n] = (uint32_t)l->channel;
     s->long_values += status == EDGEOPS_OK;
     return status;
 }
@@ -296,8 +297,8 @@ static edgeops_status give_row(eop_table_reader *s, eop_table_row *row) {
     row->sample.qualities = s->has_qualities ? s->qualities : NULL;
     row->sample.count = s->long_values;
     eop_table_give_null(row, &s->long_null);
-    edgeops_status status =
-        eop_table_place(s, a, row, s->head.sample.time, s->is_timed ? &s->seen : NULL);
+    edgeops_status status = eop_table_place(s, a, row, 0, s->long_values, s->head.sample.time,
+                                            s->is_timed ? &s->seen : NULL);
     return status == EDGEOPS_OK ? eop_table_step_run(s, a, row->label, row->sample.time) : status;
 }
 

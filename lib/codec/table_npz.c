@@ -100,9 +100,10 @@ static edgeops_status prepare_arrays(eop_npz *npz) {
     npz->times = eop_calloc(npz->batch, sizeof *npz->times);
     npz->seqs = eop_calloc(npz->batch, sizeof *npz->seqs);
     npz->columns = eop_calloc(npz->channel_count, sizeof *npz->columns);
+    npz->ids = eop_calloc(npz->channel_count, sizeof *npz->ids);
     bool skip = npz->options.bad_rows == EOP_BAD_SKIP;
     npz->bad.rows = skip ? eop_calloc(npz->batch, sizeof *npz->bad.rows) : NULL;
-    if (npz->times == NULL || npz->seqs == NULL || npz->columns == NULL ||
+    if (npz->times == NULL || npz->seqs == NULL || npz->columns == NULL || npz->ids == NULL ||
         (skip && npz->bad.rows == NULL)) {
         return eop_fail_nomem("codec");
     }
@@ -174,9 +175,9 @@ void eop_npz_close(eop_npz *npz) {
     eop_zip_dispose(&npz->zip);
     eop_times_free(npz->times_rules);
     eop_report_free(npz->report);
-    eop_stamps_dispose(&npz->seen);
+    eop_seqs_dispose(&npz->seqs_known);
+    eop_free(npz->ids);
     eop_buf_dispose(&npz->asset);
-    eop_buf_dispose(&npz->last_asset);
     eop_free(npz->sources);
     eop_free(npz->arrays);
     eop_free(npz->channels);
@@ -292,45 +293,67 @@ static bool same_text(const eop_npz_array *a, size_t i, size_t k) {
            memcmp(a->text.data + a->offsets[i], a->text.data + a->offsets[k], size) == 0;
 }
 
-/* Whether a row is of another asset than the good one before it, NOWHERE: in the batch before. */
-static bool is_other_asset(const eop_npz *npz, size_t i, size_t before) {
-    const eop_npz_array *a = npz->assets;
-    if (a == NULL || before != NOWHERE) {
-        return a != NULL && !same_text(a, i, before);
+/* The channels of which a row has a value. sparse: some of the batch have none. */
+static size_t find_values(eop_npz *npz, size_t row, bool sparse) {
+    size_t n = 0;
+    for (size_t k = 0; k < npz->channel_count; k++) {
+        const uint8_t *valid = npz->channel_arrays[k]->valid;
+        if (!sparse || valid == NULL || valid[row] != 0) {
+            npz->ids[n++] = (uint32_t)k;
+        }
     }
-    size_t size = a->offsets[i + 1] - a->offsets[i];
-    return size != npz->last_asset.size ||
-           (size > 0 && memcmp(npz->last_asset.data, a->text.data + a->offsets[i], size) != 0);
+    return n;
 }
 
-/* Rows of one time count up, wherever they stand; those of several assets as long as the asset is
- * the same. */
-static edgeops_status count_times(eop_npz *npz, size_t n) {
+static bool is_sparse(const eop_npz *npz, size_t n) {
+    bool sparse = false;
+    for (size_t k = 0; k < npz->channel_count && !sparse; k++) {
+        const uint8_t *valid = npz->channel_arrays[k]->valid;
+        sparse = valid != NULL && memchr(valid, 0, n) != NULL;
+    }
+    return sparse;
+}
+
+static edgeops_status refuse_number(const eop_npz *npz, size_t row, eop_seqs_outcome outcome) {
+    if (outcome == EOP_SEQS_NO_MEMORY) {
+        return eop_fail_nomem("codec");
+    }
+    return eop_fail(EDGEOPS_E_LIMIT, "codec", "%s: row %llu: %s", npz->options.what,
+                    (unsigned long long)(npz->at + row + 1),
+                    outcome == EOP_SEQS_FORGOTTEN
+                        ? "times step back behind more rows than are remembered: sort the rows by "
+                          "time, or number those of one time (an array 'seqs')"
+                        : "no sequence number is left for it at its time");
+}
+
+/* The rows' numbers among those of their asset and time, wherever they stand. */
+static edgeops_status number_rows(eop_npz *npz, size_t n) {
     const eop_npz_array *a = npz->assets;
-    size_t last = NOWHERE;
+    bool sparse = is_sparse(npz, n);
+    eop_seqs_times *times = NULL;
+    size_t last = 0;
+    size_t count = find_values(npz, 0, false);
     for (size_t i = 0; i < n && npz->by_time != NULL; i++) {
-        uint64_t before = 0;
         if (eop_npz_is_bad(&npz->bad, i)) {
             continue;
         }
-        if (is_other_asset(npz, i, last)) {
-            eop_stamps_dispose(&npz->seen);
-            npz->seen = (eop_stamps){0};
+        if (times == NULL || (a != NULL && !same_text(a, i, last))) {
+            size_t at = a != NULL ? a->offsets[i] : 0;
+            size_t size = a != NULL ? a->offsets[i + 1] - at : 0;
+            times = eop_seqs_asset(&npz->seqs_known, size > 0 ? a->text.data + at : "", size, 0);
         }
-        if (!eop_stamps_add(&npz->seen, npz->times[i], &before)) {
+        if (times == NULL) {
             return eop_fail_nomem("codec");
         }
-        npz->seqs[i] = (int64_t)before;
+        count = sparse ? find_values(npz, i, true) : count;
+        eop_seqs_outcome outcome = eop_seqs_take(&npz->seqs_known, times, npz->times[i], npz->ids,
+                                                 count, false, &npz->seqs[i]);
+        if (outcome != EOP_SEQS_OK) {
+            return refuse_number(npz, i, outcome);
+        }
         last = i;
     }
-    if (last != NOWHERE) {
-        eop_buf_clear(&npz->last_asset);
-    }
-    if (last != NOWHERE && a != NULL && a->text.data != NULL) {
-        eop_buf_put(&npz->last_asset, a->text.data + a->offsets[last],
-                    a->offsets[last + 1] - a->offsets[last]);
-    }
-    return npz->last_asset.failed ? eop_fail_nomem("codec") : EDGEOPS_OK;
+    return EDGEOPS_OK;
 }
 
 static edgeops_status take_seqs(eop_npz *npz, size_t n) {
@@ -388,7 +411,7 @@ static edgeops_status read_batch(eop_npz *npz, size_t n) {
         status = make_times(npz, n); /* what is bad by then counts for no time */
     }
     if (status == EDGEOPS_OK && npz->by_seq == NULL) {
-        status = count_times(npz, n);
+        status = number_rows(npz, n);
     }
     if (status == EDGEOPS_OK) {
         count_values(npz, n);
@@ -516,5 +539,6 @@ size_t eop_npz_channels(const eop_npz *npz, const eop_table_column **out) {
 
 eop_json *eop_npz_report(const eop_npz *npz) {
     eop_report_clocks(npz->report);
+    eop_seqs_note(&npz->seqs_known, npz->report);
     return eop_report_json(npz->report);
 }

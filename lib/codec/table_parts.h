@@ -10,8 +10,8 @@
 #include "base/str.h"
 #include "base/type.h"
 #include "codec/report.h"
+#include "codec/seqs.h"
 #include "codec/table_reader.h"
-#include "codec/table_stamps.h"
 
 #define EOP_TABLE_CHANNELS 1024u /* of all that a file has */
 #define EOP_TABLE_LOOK     512u  /* rows whose values decide on the types that are not given */
@@ -77,10 +77,8 @@ typedef struct eop_reader_asset {
     char *name;
     uint64_t rows;
     edgeops_time time; /* of its last row */
-    edgeops_time latest;
-    int64_t seq;
-    bool stood_still; /* two rows had one time */
-    eop_stamps seen;
+    bool stood_still;  /* two rows had one time */
+    eop_seqs_times seen;
     eop_table_column *known; /* types that the asset has decided, by channel; NULL: none */
     size_t known_count;
     char *label; /* of the open run; NULL: none */
@@ -194,12 +192,12 @@ struct eop_table_reader {
     size_t asset_capacity;
     eop_map by_name; /* index + 1 of an asset */
     bool one_asset;  /* its name does not depend on the row */
-    uint64_t seen_total;
-    size_t flushed; /* assets whose last run was given */
+    size_t flushed;  /* assets whose last run was given */
 
     eop_buf name;
     eop_buf joined; /* date and clock */
     const char **names;
+    uint32_t *ids; /* tell the channels of the values apart */
     edgeops_value *values;
     uint16_t *qualities;
     size_t value_capacity;
@@ -220,8 +218,8 @@ struct eop_table_reader {
     eop_buf long_label;    /* its label, then its group */
     bool again;            /* the record at hand begins the next row */
 
-    bool of_asset;      /* the type of the value at hand is one that its asset has decided */
-    uint64_t numbered;  /* rows that are told from others of their time by a seq alone */
+    bool of_asset; /* the type of the value at hand is one that its asset has decided */
+    eop_seqs seqs;
     uint64_t valueless; /* rows that were not given, since they have no value */
     uint64_t blanks;    /* rows that were not given, since they have nothing at all */
     uint64_t first_blank;
@@ -329,9 +327,10 @@ edgeops_status eop_table_time(eop_table_reader *s, edgeops_time *out, eop_time_s
 /* The sequence number, the label and the group of the record at hand. */
 edgeops_status eop_table_heads(eop_table_reader *s, eop_table_row *row);
 /* The row's place: its time among those of the asset, its number among rows of one time. time, seen:
- * of eop_table_time() where there is a column. */
+ * of eop_table_time() where there is a column. values: [first, first + n) of `values` are the row's. */
 edgeops_status eop_table_place(eop_table_reader *s, eop_reader_asset *a, eop_table_row *row,
-                               edgeops_time time, const eop_time_seen *seen);
+                               size_t first, size_t n, edgeops_time time,
+                               const eop_time_seen *seen);
 /* Goes on with the asset's run of labels. */
 edgeops_status eop_table_step_run(eop_table_reader *s, eop_reader_asset *a, const char *label,
                                   edgeops_time time);

@@ -187,11 +187,8 @@ void eop_table_reader_note(eop_table_reader *reader, const char *sentence) {
 eop_json *eop_table_reader_report(const eop_table_reader *reader) {
     warn_of_given(reader);
     eop_report_clocks(reader->report);
-    if (reader->numbered > 0 && reader->options.on_known != NULL) { /* they are stored */
-        eop_report_note(reader->report,
-                        "rows that have the time of another row of their asset, and a sequence "
-                        "number (seq) of their own: %llu",
-                        (unsigned long long)reader->numbered);
+    if (reader->options.on_known != NULL) { /* they are stored */
+        eop_seqs_note(&reader->seqs, reader->report);
     }
     if (reader->blanks > 0) {
         eop_report_note(
@@ -212,7 +209,7 @@ static void free_asset(eop_reader_asset *a) {
     eop_free(a->name);
     eop_free(a->known);
     eop_free(a->label);
-    eop_stamps_dispose(&a->seen);
+    eop_seqs_times_dispose(&a->seen);
 }
 
 static void free_column(eop_reader_column *c) {
@@ -253,6 +250,7 @@ static void free_lists(eop_table_reader *s) {
     eop_free(s->parts);
     eop_free(s->where);
     eop_free(s->names);
+    eop_free(s->ids);
     eop_free(s->values);
     eop_free(s->qualities);
 }
@@ -264,6 +262,7 @@ void eop_table_reader_close(eop_table_reader *reader) {
     }
     free_lists(s);
     eop_map_dispose(&s->by_name);
+    eop_seqs_dispose(&s->seqs);
     eop_map_dispose(&s->by_channel);
     eop_buf_dispose(&s->name);
     eop_buf_dispose(&s->joined);

@@ -161,6 +161,7 @@ static edgeops_status take_value(eop_table_reader *s, eop_reader_part *part, siz
     }
     edgeops_status status =
         s->has_qualities ? eop_table_quality(s, c->quality, &s->qualities[*n]) : EDGEOPS_OK;
+    s->ids[*n] = (uint32_t)i;
     s->names[(*n)++] = c->name;
     return status;
 }
@@ -221,8 +222,8 @@ static edgeops_status give_part(eop_table_reader *s, eop_table_row *row) {
         s->is_timed) {
         return EDGEOPS_OK; /* nothing of this asset */
     }
-    edgeops_status status =
-        eop_table_place(s, a, row, s->head.sample.time, s->is_timed ? &s->seen : NULL);
+    edgeops_status status = eop_table_place(s, a, row, part->at, part->values, s->head.sample.time,
+                                            s->is_timed ? &s->seen : NULL);
     return status == EDGEOPS_OK ? eop_table_step_run(s, a, row->label, row->sample.time) : status;
 }
 

@@ -261,11 +261,13 @@ edgeops_status eop_table_reserve(eop_table_reader *s, size_t n) {
     size_t capacity = n < 16 ? 16 : n * 2;
     const char **names = eop_realloc_array(s->names, capacity, sizeof(*names));
     s->names = names != NULL ? names : s->names;
+    uint32_t *ids = eop_realloc_array(s->ids, capacity, sizeof(*ids));
+    s->ids = ids != NULL ? ids : s->ids;
     edgeops_value *values = eop_realloc_array(s->values, capacity, sizeof(*values));
     s->values = values != NULL ? values : s->values;
     uint16_t *qualities = eop_realloc_array(s->qualities, capacity, sizeof(*qualities));
     s->qualities = qualities != NULL ? qualities : s->qualities;
-    if (names == NULL || values == NULL || qualities == NULL) {
+    if (names == NULL || ids == NULL || values == NULL || qualities == NULL) {
         return eop_fail_nomem("table");
     }
     s->value_capacity = capacity;

@@ -60,9 +60,19 @@ Test(codec_payload, an_array_with_times_that_come_again_counts_up) {
           "[{\"time\":1,\"x\":1},{\"time\":1,\"y\":5},{\"time\":1,\"x\":2},{\"time\":2,\"x\":9},"
           "{\"time\":1,\"y\":6},{\"time\":1,\"x\":2,\"y\":7}]",
           wanted);
-    snprintf(wanted, sizeof wanted, "%s\"x\":1}\n%s\"seq\":4,\"x\":2}\n%s\"x\":3}", at, at, at);
-    gives(NULL, "[{\"time\":1,\"x\":1},{\"time\":1,\"seq\":4,\"x\":2},{\"time\":1,\"x\":3}]",
+    snprintf(wanted, sizeof wanted,
+             "%s\"x\":1}\n%s\"seq\":4,\"x\":2}\n%s\"seq\":4,\"y\":8}\n%s\"seq\":5,\"x\":3}", at, at,
+             at, at);
+    gives(NULL,
+          "[{\"time\":1,\"x\":1},{\"time\":1,\"seq\":4,\"x\":2},{\"time\":1,\"y\":8},"
+          "{\"time\":1,\"x\":3}]",
           wanted);
+    gives(NULL, "[{\"x\":1},{\"y\":2,\"x\":null},{\"x\":3}]",
+          "t {\"time\":\"1970-01-01T00:00:01.000000005Z\",\"x\":1}\n"
+          "t {\"time\":\"1970-01-01T00:00:01.000000005Z\",\"y\":2}\n"
+          "t {\"time\":\"1970-01-01T00:00:01.000000005Z\",\"seq\":1,\"x\":3}");
+    gives(NULL, "[{\"time\":1,\"seq\":9223372036854775807,\"x\":1},{\"time\":1,\"x\":2}]",
+          "byte 44: there is no sequence number left for it");
     gives("{\"asset\":\"{id}\"}",
           "[{\"id\":\"a\",\"time\":1,\"x\":1},{\"id\":\"b\",\"time\":1,\"x\":2},"
           "{\"id\":\"a\",\"time\":1,\"x\":3}]",
