@@ -85,8 +85,8 @@ static int tell_import(const cli_call *call, const char *result) {
     bool conflicts = strcmp(json_text(root, "conflicts", "0"), "0") != 0;
     cli_tell_report(call, stdout, root);
     json_free(document);
-    return conflicts && strcmp(cli_get(call, "conflicts", "error"), "keep") != 0 ? CLI_FAILED
-                                                                                 : CLI_OK;
+    bool keep = strcmp(cli_get(call, "on-conflict", "error"), "keep") == 0;
+    return conflicts && !keep ? CLI_FAILED : CLI_OK;
 }
 
 static int import_rows(const cli_call *call, const char *members, int input, int output) {

@@ -181,7 +181,7 @@ static const cli_option data_import_options[] = {
     OP_FLAG("dry-run", "dry_run"),
     OP_BAD_ROWS,
     BAD_ROWS_FILE,
-    ONE_OF("conflicts", "error keep", "WHAT", NULL, "rows whose time and seq are stored with other values are never stored; such an import fails (error, the default) or not (keep what is there)"),
+    OP_ONE_OF("on-conflict", "error keep seq", "WHAT", "on_conflict"),
     OP_INTEGER("batch", "ROWS", "batch"),
     HEADING("Columns"),
     LIST("column", "NAME=TYPE[:UNIT]", NULL, "type (float64, float32, int8..64, uint8..64, bool, string, or such as float32[4096]) and unit of a column, such as temp=float64:degC"),

@@ -37,7 +37,7 @@ def count(node, asset):
     ["--start", "2026-01-01T00:00:00Z", "--time-column", "t"], ["--period", "1s"], ["--channel-column", "c"],
     ["--time-format", "%Y", "--time-unit", "s"], ["--column-pattern", "{asset}"], ["--column", "x=float31"],
     ["--time-column", "a", "--time-column", "b", "--time-column", "c"], ["--bad-rows", "error", "--bad-rows-file", "bad.csv"],
-    ["--bad-rows-file", "-"], ["--skip-rows", "-1"],
+    ["--bad-rows-file", "-"], ["--skip-rows", "-1"], ["--on-conflict", "merge"],
 ])
 def test_options_that_cannot_be_are_wrong_usage(node, tmp_path, options):
     table = tmp_path / "a.csv"
@@ -102,7 +102,7 @@ def test_other_values_of_a_time_are_told_and_fail(node, tmp_path):
     assert done.returncode == 1 and answer["conflicts"] == 1 and len(answer["warnings"]) == 1
     first = answer["conflicting"][0]
     assert (first["stored"], first["new"], first["channel"], first["line"]) == (21, 99, "temp", 3)
-    assert node.run("data", "import", "a", "-", "--conflicts", "keep", input=again).returncode == 0
+    assert node.run("data", "import", "a", "-", "--on-conflict", "keep", input=again).returncode == 0
     table = {"time": "2026-02-01T00:00:02Z", "press": 3}
     done = node.run("data", "import", "a", "-", "--format", "jsonl", input=json.dumps(table), check=False)
     assert done.returncode == 1 and "'press'" in done.stderr or "'temp'" in done.stderr
@@ -114,6 +114,31 @@ def test_conflicts_are_shown_up_to_ten(node):
                     check=False)
     answer = json.loads(done.stdout)
     assert answer["conflicts"] == 50 and len(answer["conflicting"]) == 10
+
+
+def values_at(node, asset):
+    exported = [json.loads(line) for line in node.run("data", "export", asset, "--format", "jsonl", "--seq").stdout.splitlines()]
+    return {(r["time"][17:19], r.get("seq", 0)): {k: v for k, v in r.items() if k not in ("time", "seq")} for r in exported}
+
+
+@pytest.mark.parametrize("packed", ["csv", "jsonl", "npz"])
+@pytest.mark.parametrize("batch", [1, 2, 3, 1000])
+def test_rows_in_conflict_take_the_next_seq_of_their_time(node, tmp_path, packed, batch):
+    node.run("data", "import", "a", "-", input=HEAD + row(1, 10) + row(2, 20) + row(2, 21) + row(3, 30))
+    node.run("data", "import", "b", "-", input=HEAD + row(1, 11) + row(2, 20) + row(2, 29) + row(2, 29) + row(3, 30) + row(4, 40))
+    table = tmp_path / f"b.{packed}"
+    node.run("data", "export", "b", "--output", table)
+    if packed == "csv":  # without numbers of its own
+        table.write_text(HEAD + row(1, 11) + row(2, 20) + row(2, 29) + row(2, 29) + row(3, 30) + row(4, 40))
+    answer = node.json("data", "import", "a", table, "--on-conflict", "seq", "--batch", str(batch))
+    assert (answer["appended"], answer["duplicates"], answer["conflicts"], answer["renumbered"]) == (4, 2, 0, 3)
+    on = {"state": "on"}
+    wanted = {("01", 0): 10, ("01", 1): 11, ("02", 0): 20, ("02", 1): 21, ("02", 2): 29, ("02", 3): 29, ("03", 0): 30, ("04", 0): 40}
+    assert values_at(node, "a") == {key: {"temp": temp, **on} for key, temp in wanted.items()}
+    for batch in "2", "1000":
+        answer = node.json("data", "import", "a", table, "--on-conflict", "seq", "--batch", batch)
+        assert (answer["appended"], answer["duplicates"], answer["renumbered"]) == (0, 6, 3), "the same again changes nothing"
+    assert len(values_at(node, "a")) == 8
 
 
 @pytest.mark.parametrize("packed", ["csv", "jsonl", "npz"])

@@ -370,7 +370,7 @@ Test(codec_payload_list, names_that_come_twice_begin_the_next_sample) {
     gives(config,
           "{\"time\":1,\"v\":[{\"id\":\"a\",\"seq\":3,\"val\":1},{\"id\":\"a\",\"seq\":3,\"val\":2}"
           "]}",
-          "byte 67, member 'v.a': it is there twice in one sample");
+          "byte 66, member 'v.a': it is there twice in one sample");
 }
 
 Test(codec_payload_list, names_that_are_missing_are_refused) {

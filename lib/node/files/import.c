@@ -135,12 +135,18 @@ edgeops_status eop_import_put(eop_import *w, const edgeops_sample *sample, uint6
         !eop_grow(&w->qualities, &w->quality_capacity, n, sizeof(*w->qualities))) {
         return eop_fail_nomem("node");
     }
+    int64_t seq = sample->seq;
+    edgeops_status status = eop_renumber_put(&w->renumber, sample->asset, sample->time, &seq);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
     w->first[w->sample_count] = w->value_count;
+    w->seqs[w->sample_count] = sample->seq;
     w->lines[w->sample_count] = line;
     if (same) {
         w->asset_at[w->sample_count] = w->asset_at[w->sample_count - 1];
     } else {
-        edgeops_status status = eop_import_asset(w, sample->asset);
+        status = eop_import_asset(w, sample->asset);
         if (status != EDGEOPS_OK) {
             return status;
         }
@@ -160,7 +166,7 @@ edgeops_status eop_import_put(eop_import *w, const edgeops_sample *sample, uint6
         w->values[w->value_count++] = value;
     }
     w->samples[w->sample_count++] =
-        (edgeops_sample){.time = sample->time, .seq = sample->seq, .count = sample->count};
+        (edgeops_sample){.time = sample->time, .seq = seq, .count = sample->count};
     w->has_qualities = w->has_qualities || sample->qualities != NULL;
     w->rows++;
     return w->text.failed ? eop_fail_nomem("node") : EDGEOPS_OK;
@@ -168,6 +174,10 @@ edgeops_status eop_import_put(eop_import *w, const edgeops_sample *sample, uint6
 
 bool eop_import_is_full(const eop_import *w) {
     return w->sample_count == w->batch || w->value_count >= BATCH_VALUES_MAX;
+}
+
+bool eop_import_must_flush(const eop_import *w, const edgeops_sample *sample) {
+    return eop_renumber_waits(&w->renumber, sample->asset, sample->time);
 }
 
 /* The samples of the batch, whose texts do not move any more. */
@@ -182,6 +192,12 @@ static void complete_batch(eop_import *w) {
         w->samples[i].channels = w->names + w->first[i];
         w->samples[i].values = w->values + w->first[i];
         w->samples[i].qualities = w->has_qualities ? w->qualities + w->first[i] : NULL;
+    }
+}
+
+static void note_renumbered(eop_import *w) {
+    for (size_t i = 0; w->renumber.on && i < w->sample_count; i++) {
+        w->renumbered += w->samples[i].seq != w->seqs[i];
     }
 }
 
@@ -200,6 +216,7 @@ edgeops_status eop_import_flush(eop_import *w) {
         if (status == EDGEOPS_OK) {
             eop_import_add(w, &result);
             status = result.conflicts > 0 ? eop_import_conflicts(w) : EDGEOPS_OK;
+            note_renumbered(w);
         }
     }
     if (status == EDGEOPS_OK) {
@@ -207,6 +224,7 @@ edgeops_status eop_import_flush(eop_import *w) {
     }
     w->sample_count = w->value_count = 0;
     w->has_qualities = false;
+    eop_renumber_next(&w->renumber);
     eop_buf_clear(&w->text);
     return status;
 }

@@ -10,6 +10,7 @@
 #include "node/control/job.h"
 #include "node/files/arrow.h"
 #include "node/files/bad_list.h"
+#include "node/files/import_renumber.h"
 
 typedef struct eop_import_label {
     char *asset;
@@ -30,6 +31,7 @@ typedef struct eop_import {
     edgeops_sample *samples;
     size_t *first; /**< value of each sample */
     size_t *asset_at;
+    int64_t *seqs; /**< of the file, which may be others than the samples' */
     uint64_t *lines;
     size_t sample_count;
     const char **names;
@@ -50,11 +52,13 @@ typedef struct eop_import {
     size_t asset_capacity;
     edgeops_asset_info *info; /**< of the asset that was asked for last; NULL: none */
     eop_json *conflicts;      /**< the first of them */
-    eop_json *report;         /**< of the reader: report.h; NULL: none */
-    eop_json *warnings;       /**< beside those of the report */
-    eop_arrow *arrow;         /**< that makes CSV of the input; NULL: none */
-    int arrow_data;           /**< its CSV; 0: none */
-    int arrow_plan;           /**< what it says before */
+    eop_renumber renumber;
+    uint64_t renumbered; /**< rows that went to another number than the file's */
+    eop_json *report;    /**< of the reader: report.h; NULL: none */
+    eop_json *warnings;  /**< beside those of the report */
+    eop_arrow *arrow;    /**< that makes CSV of the input; NULL: none */
+    int arrow_data;      /**< its CSV; 0: none */
+    int arrow_plan;      /**< what it says before */
     eop_json *plan;
     edgeops_status status; /**< of the job, while the program ends */
     eop_kept_error kept;
@@ -69,6 +73,8 @@ typedef struct eop_import {
 edgeops_status eop_import_put(eop_import *w, const edgeops_sample *sample, uint64_t line);
 /** Whether the batch is full. */
 bool eop_import_is_full(const eop_import *w);
+/** Whether the batch must be stored before this row is put into it. */
+bool eop_import_must_flush(const eop_import *w, const edgeops_sample *sample);
 /** Stores the batch and the labels so far. */
 edgeops_status eop_import_flush(eop_import *w);
 /** Stores the labels so far. */
@@ -103,7 +109,10 @@ void eop_import_add(eop_import *w, const edgeops_append_result *result);
 /** Looks up what is stored where the rows of the batch say something else, by appending them once
  * more: what is there is recognised. Not in a dry run. */
 edgeops_status eop_import_conflicts(eop_import *w);
-/** The same for a table that was just stored. */
+/** Appends those of the batch that the store contradicts under the next numbers of their times,
+ * until none is left. */
+edgeops_status eop_import_next_numbers(eop_import *w);
+/** Looks up conflicts, too, for a table that was just stored. */
 edgeops_status eop_import_table_conflicts(eop_import *w, const edgeops_table *table);
 /** Puts the sentence about all of them among the warnings. */
 void eop_import_tell_conflicts(eop_import *w);

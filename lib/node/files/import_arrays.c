@@ -100,10 +100,48 @@ static edgeops_status store_table(eop_import *w, const edgeops_table *table) {
     return status;
 }
 
+/* Row by row, each of which may get another number. */
+static edgeops_status put_rows(eop_import *w, const edgeops_table *table) {
+    size_t columns = table->column_count;
+    edgeops_value *values = eop_calloc(columns, sizeof *values);
+    const char **names = eop_calloc(columns, sizeof *names);
+    uint16_t *qualities = eop_calloc(columns, sizeof *qualities);
+    edgeops_status status =
+        values != NULL && names != NULL && qualities != NULL ? EDGEOPS_OK : eop_fail_nomem("node");
+    for (uint64_t row = 0; row < table->rows && status == EDGEOPS_OK; row++) {
+        edgeops_sample sample = {.asset = table->asset,
+                                 .time = table->times[row],
+                                 .seq = table->seqs[row],
+                                 .count = columns,
+                                 .channels = names,
+                                 .values = values,
+                                 .qualities = qualities};
+        for (size_t k = 0; k < columns; k++) {
+            const edgeops_column *column = &table->columns[k];
+            names[k] = column->name;
+            values[k] = edgeops_column_value(column, row);
+            qualities[k] = column->quality != NULL ? column->quality[row] : EDGEOPS_QUALITY_NONE;
+        }
+        if (eop_import_is_full(w) || eop_import_must_flush(w, &sample)) {
+            status = eop_import_flush(w);
+        }
+        if (status == EDGEOPS_OK) {
+            status = eop_import_put(w, &sample, 0);
+        }
+    }
+    eop_free(values);
+    eop_free(names);
+    eop_free(qualities);
+    return status == EDGEOPS_OK ? eop_import_flush(w) : status; /* the table is borrowed */
+}
+
 static edgeops_status take_table(eop_import *w, const edgeops_table *table) {
     edgeops_status status = EDGEOPS_OK;
     for (size_t i = 0; w->dry_run && i < table->column_count && status == EDGEOPS_OK; i++) {
         status = check_column(w, table, &table->columns[i]);
+    }
+    if (!w->dry_run && w->renumber.on) {
+        return put_rows(w, table);
     }
     if (!w->dry_run) {
         status = store_table(w, table);

@@ -5,12 +5,14 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "codec/value.h"
 #include "node/files/import.h"
 
 void eop_import_add(eop_import *w, const edgeops_append_result *result) {
     w->sum.appended += result->appended;
     w->sum.duplicates += result->duplicates;
+    w->sum.merged += result->merged;
     w->sum.conflicts += result->conflicts;
     w->sum.late += result->late;
     w->sum.expired += result->expired;
@@ -53,6 +55,12 @@ edgeops_status eop_import_conflicts(eop_import *w) {
     edgeops_append_result result = EDGEOPS_APPEND_RESULT_INIT;
     edgeops_append_options options = EDGEOPS_APPEND_OPTIONS_INIT;
     options.verdicts = 1;
+    if (w->renumber.on) {
+        edgeops_status moved = eop_import_next_numbers(w);
+        if (moved != EDGEOPS_OK || w->sum.conflicts == 0) {
+            return moved;
+        }
+    }
     if (is_full(w)) {
         return EDGEOPS_OK;
     }
@@ -67,6 +75,78 @@ edgeops_status eop_import_conflicts(eop_import *w) {
         }
     }
     edgeops_free(result.verdicts);
+    return status;
+}
+
+/* Samples of the batch that are tried under the next numbers. */
+typedef struct tried {
+    size_t *at;
+    edgeops_sample *samples;
+    size_t count;
+} tried;
+
+/* Which of the batch the store contradicts. */
+static edgeops_status find_conflicts(eop_import *w, tried *t) {
+    edgeops_append_result result = EDGEOPS_APPEND_RESULT_INIT;
+    edgeops_append_options options = EDGEOPS_APPEND_OPTIONS_INIT;
+    options.verdicts = 1;
+    edgeops_status status =
+        edgeops_store_append(&result, w->call->node->store, w->samples, w->sample_count, &options);
+    for (size_t i = 0; status == EDGEOPS_OK && i < result.verdict_count; i++) {
+        if (result.verdicts[i].outcome == EDGEOPS_OUTCOME_CONFLICT) {
+            t->at[t->count++] = i;
+        }
+    }
+    edgeops_free(result.verdicts);
+    return status;
+}
+
+/* Leaves those that are still contradicted. */
+static edgeops_status try_next(eop_import *w, tried *t) {
+    edgeops_append_result result = EDGEOPS_APPEND_RESULT_INIT;
+    edgeops_append_options options = EDGEOPS_APPEND_OPTIONS_INIT;
+    size_t left = 0;
+    size_t n = 0;
+    options.verdicts = 1;
+    for (size_t i = 0; i < t->count; i++) {
+        edgeops_sample *sample = &w->samples[t->at[i]];
+        if (sample->seq < INT64_MAX) { /* else it stays a conflict */
+            sample->seq++;
+            t->at[n] = t->at[i];
+            t->samples[n++] = *sample;
+        }
+    }
+    edgeops_status status =
+        edgeops_store_append(&result, w->call->node->store, t->samples, n, &options);
+    for (size_t i = 0; status == EDGEOPS_OK && i < n; i++) {
+        const edgeops_sample *sample = &t->samples[i];
+        if (result.verdicts[i].outcome == EDGEOPS_OUTCOME_CONFLICT) {
+            t->at[left++] = t->at[i];
+        } else {
+            status = eop_renumber_moved(&w->renumber, sample->asset, sample->time,
+                                        w->seqs[t->at[i]], sample->seq);
+        }
+    }
+    if (status == EDGEOPS_OK) {
+        w->sum.conflicts -= n; /* those of `left` come back with the result */
+        eop_import_add(w, &result);
+    }
+    edgeops_free(result.verdicts);
+    t->count = left;
+    return status;
+}
+
+edgeops_status eop_import_next_numbers(eop_import *w) {
+    tried t = {.at = eop_calloc(w->sample_count, sizeof *t.at),
+               .samples = eop_calloc(w->sample_count, sizeof *t.samples)};
+    edgeops_status status =
+        t.at != NULL && t.samples != NULL ? find_conflicts(w, &t) : eop_fail_nomem("node");
+    while (status == EDGEOPS_OK && t.count > 0) {
+        status = eop_job_canceled(w->job) ? eop_fail(EDGEOPS_E_CANCELED, "node", "ended on request")
+                                          : try_next(w, &t);
+    }
+    eop_free(t.at);
+    eop_free(t.samples);
     return status;
 }
 
@@ -106,6 +186,10 @@ static void put_shown(eop_buf *buf, const eop_json *item, const char *key) {
     eop_free(text);
 }
 
+static bool is_of_predictions(const eop_json *conflict) {
+    return strncmp(eop_json_string(conflict, "asset", ""), "predictions/", 12) == 0;
+}
+
 void eop_import_tell_conflicts(eop_import *w) {
     const eop_json *first = eop_json_first(w->conflicts);
     eop_buf buf = {0};
@@ -124,9 +208,10 @@ void eop_import_tell_conflicts(eop_import *w) {
         eop_buf_puts(&buf, ", new ");
         put_shown(&buf, first, "new");
     }
-    eop_buf_puts(&buf,
-                 "; import them as another asset, tell them apart by a --seq-column, or remove "
-                 "what is stored");
+    eop_buf_puts(&buf, is_of_predictions(first)
+                           ? "; predictions are stored as whole rows: import them as another asset"
+                           : "; --on-conflict seq stores them as rows of their own; else import "
+                             "them as another asset, or remove what is stored");
     eop_json_append_string(w->warnings, buf.failed ? "out of memory" : buf.data);
     eop_buf_dispose(&buf);
 }

@@ -30,6 +30,7 @@ static void import_free(eop_import *w) {
     eop_map_dispose(&w->known);
     edgeops_free(w->info);
     eop_json_free(w->conflicts);
+    eop_renumber_dispose(&w->renumber);
     eop_json_free(w->report);
     eop_json_free(w->warnings);
     eop_arrow_free(w->arrow);
@@ -45,6 +46,7 @@ static void import_free(eop_import *w) {
     eop_free(w->samples);
     eop_free(w->first);
     eop_free(w->asset_at);
+    eop_free(w->seqs);
     eop_free(w->lines);
     eop_free(w->names);
     eop_free(w->values);
@@ -92,7 +94,7 @@ static void work(eop_job *job, void *user_data) {
 
 /* What came before the end is there. */
 static void tell_stored(const eop_import *w, edgeops_status status) {
-    uint64_t there = w->sum.appended + w->sum.duplicates;
+    uint64_t there = w->sum.appended + w->sum.merged + w->sum.duplicates;
     const char *said = edgeops_error_last()->message;
     if (w->dry_run) {
         (void)!eop_fail(status, "node", "%s; a dry run stores nothing", said);
@@ -113,9 +115,11 @@ static void put_counts(eop_json *result, const eop_import *w) {
         uint64_t value;
     } counts[] = {{"rows", w->rows},
                   {"appended", w->sum.appended},
+                  {"merged", w->sum.merged},
                   {"duplicates", w->sum.duplicates},
                   {"conflicts", w->sum.conflicts},
                   {"late", w->sum.late},
+                  {"ahead", w->sum.ahead},
                   {"expired", w->sum.expired},
                   {"labels", w->labelled}};
     eop_json *assets = eop_json_array();
@@ -126,6 +130,9 @@ static void put_counts(eop_json *result, const eop_import *w) {
         eop_json_append_string(assets, w->assets[i]);
     }
     eop_json_set(result, "assets", assets);
+    if (w->renumber.on) {
+        eop_json_set_integer(result, "renumbered", (int64_t)w->renumbered);
+    }
     if (w->dry_run) {
         eop_json_set_bool(result, "dry_run", true);
     }
@@ -244,6 +251,7 @@ static edgeops_status read_args(eop_import *w, const eop_json *args) {
     o->format = strcmp(format, "jsonl") == 0 ? EOP_TABLE_JSON_LINES : EOP_TABLE_CSV;
     w->batch = (size_t)eop_json_integer(args, "batch", 1000);
     w->dry_run = eop_json_bool(args, "dry_run", false);
+    w->renumber.on = strcmp(eop_json_string(args, "on_conflict", "error"), "seq") == 0;
     return EDGEOPS_OK;
 }
 
@@ -258,10 +266,11 @@ edgeops_status eop_import_start(edgeops_call *call) {
         w->samples = eop_calloc(w->batch, sizeof(*w->samples));
         w->first = eop_calloc(w->batch, sizeof(*w->first));
         w->asset_at = eop_calloc(w->batch, sizeof(*w->asset_at));
+        w->seqs = eop_calloc(w->batch, sizeof(*w->seqs));
         w->lines = eop_calloc(w->batch, sizeof(*w->lines));
         w->warnings = eop_json_array();
-        if (w->samples == NULL || w->first == NULL || w->asset_at == NULL || w->lines == NULL ||
-            w->warnings == NULL) {
+        if (w->samples == NULL || w->first == NULL || w->asset_at == NULL || w->seqs == NULL ||
+            w->lines == NULL || w->warnings == NULL) {
             status = eop_fail_nomem("node");
         }
     }
