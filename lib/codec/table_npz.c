@@ -329,7 +329,7 @@ static edgeops_status refuse_number(const eop_npz *npz, size_t row, eop_seqs_out
 /* The rows' numbers among those of their asset and time, wherever they stand. */
 static edgeops_status number_rows(eop_npz *npz, size_t n) {
     const eop_npz_array *a = npz->assets;
-    bool sparse = is_sparse(npz, n);
+    bool sparse = !npz->is_dataset && is_sparse(npz, n); /* a dataset has no parts of rows */
     eop_seqs_times *times = NULL;
     size_t last = 0;
     size_t count = find_values(npz, 0, false);

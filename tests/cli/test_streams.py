@@ -65,7 +65,7 @@ def test_a_reset_connection_is_not_the_end_of_an_import(node):
     assert "1000 rows before it are stored: importing all of it again is safe" in done.stderr
     assert node.json("asset", "show", "a")["rows"] == 1000
     again = node.run("--json", "data", "import", "a", "--input", "-", input=ROWS.decode())
-    assert '"appended":500,"duplicates":1000' in again.stdout
+    assert '"appended":500,"merged":0,"duplicates":1000' in again.stdout
 
 
 @pytest.mark.parametrize("arguments", [

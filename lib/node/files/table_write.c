@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writes tables as text. The keys of all columns are made once, after the look. What the look must
  * know of the reader: it looks at the first 512 rows or 4 MiB for types, takes a column of numbers
- * for float64 and one of texts for string, and counts rows of one time from 0. */
+ * for float64 and one of texts for string, and numbers rows of one time as seqs.h does. */
 #include "node/files/table_write.h"
 
 #include <math.h>
@@ -11,11 +11,13 @@
 #include "codec/csv.h"
 #include "codec/json.h"
 #include "codec/rules.h"
+#include "codec/seqs.h"
 #include "codec/value.h"
 
 /* Well inside what the reader looks at. */
 #define LOOK_ROWS  500u
 #define LOOK_BYTES ((size_t)2 << 20)
+#define SEEN_BYTES ((size_t)1 << 20)
 
 typedef struct column {
     char *name;
@@ -40,9 +42,9 @@ struct eop_table_writer {
     uint64_t rows;
     size_t bytes;
     char *asset;
-    bool asset_begun;
-    edgeops_time time; /* of the row before */
-    int64_t next_seq;  /* that a reader gives to the next row of that time */
+    eop_seqs seqs; /* what a reader makes of rows without a number */
+    eop_seqs_times times;
+    uint32_t *ids; /* channels of which a row has a value */
     bool failed;
     uint64_t rows_put;
 };
@@ -57,6 +59,11 @@ edgeops_status eop_table_writer_new(eop_table_writer **out, const eop_table_shap
     }
     w->format = *format;
     w->put_seq = format->with_seq;
+    w->ids = eop_calloc(count > 0 ? count : 1, sizeof *w->ids);
+    if (w->ids == NULL) {
+        eop_table_writer_free(w);
+        return eop_fail_nomem("node");
+    }
     for (size_t i = 0; i < count; i++) {
         w->columns[i] = (column){.name = eop_strdup(channels[i].name),
                                  .type = channels[i].type,
@@ -81,6 +88,9 @@ void eop_table_writer_free(eop_table_writer *w) {
         eop_buf_dispose(&w->columns[i].quality_key);
     }
     eop_free(w->columns);
+    eop_seqs_times_dispose(&w->times);
+    eop_seqs_dispose(&w->seqs);
+    eop_free(w->ids);
     eop_free(w->asset);
     eop_free(w);
 }
@@ -161,21 +171,36 @@ static uint64_t first_rows_of(eop_table_writer *w, const edgeops_table *table, u
     return row;
 }
 
+/* Rows come in the order of their times: few of them are to be remembered. */
+static int64_t number_by_reader(eop_table_writer *w, const edgeops_table *table, uint64_t row) {
+    int64_t number = 0;
+    size_t n = 0;
+    w->seqs.limit = SEEN_BYTES;
+    for (size_t k = 0; k < w->count && k < table->column_count; k++) {
+        const uint8_t *valid = table->columns[k].valid;
+        if (valid == NULL || valid[row] != 0) {
+            w->ids[n++] = (uint32_t)k;
+        }
+    }
+    eop_seqs_outcome outcome =
+        eop_seqs_take(&w->seqs, &w->times, table->times[row], w->ids, n, false, &number);
+    w->failed = w->failed || outcome == EOP_SEQS_NO_MEMORY;
+    return outcome == EOP_SEQS_OK ? number : -1;
+}
+
 static void look_at_seqs(eop_table_writer *w, const edgeops_table *table, uint64_t first) {
     if (w->asset == NULL || strcmp(w->asset, table->asset) != 0) {
         eop_free(w->asset);
         w->asset = eop_strdup(table->asset);
         w->failed = w->failed || w->asset == NULL;
-        w->asset_begun = false;
+        eop_seqs_times_dispose(&w->times);
     }
-    for (uint64_t i = first; !w->put_seq && i < table->rows; i++) {
+    for (uint64_t i = first; !w->put_seq && !w->failed && i < table->rows; i++) {
         int64_t seq = table->seqs != NULL ? table->seqs[i] : 0;
+        bool alone = i > first && table->times[i] != table->times[i - 1] && i + 1 < table->rows &&
+                     table->times[i] != table->times[i + 1];
         w->has_seq = w->has_seq || seq != 0;
-        bool again = w->asset_begun && table->times[i] == w->time;
-        w->put_seq = seq != (again ? w->next_seq : 0);
-        w->asset_begun = true;
-        w->time = table->times[i];
-        w->next_seq = seq < INT64_MAX ? seq + 1 : 0;
+        w->put_seq = seq != (alone ? 0 : number_by_reader(w, table, i));
     }
 }
 
