@@ -138,11 +138,12 @@ static edgeops_status read_message(eop_payload *p, const char *data, size_t size
     if (!config->list.given) {
         edgeops_status status = eop_payload_walk(p);
         if (!p->has_lists) {
-            return status;
+            return status == EDGEOPS_OK ? eop_payload_number_samples(p) : status;
         }
         begin_message(p, data, size);
     }
-    return eop_payload_read_lists(p);
+    edgeops_status status = eop_payload_read_lists(p);
+    return status == EDGEOPS_OK ? eop_payload_number_samples(p) : status;
 }
 
 /* Memory does not move any more: places become addresses. */

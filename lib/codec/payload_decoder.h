@@ -173,9 +173,9 @@ edgeops_status eop_payload_untimed(eop_payload *p);
 /* An object is a sample, an array of objects many; the first token is not taken yet. When it meets
  * an object in a list it sets has_lists and stops. */
 edgeops_status eop_payload_walk(eop_payload *p);
-/* payload_seqs.c: notes what the sample under way says of its number; `at`: its first byte. */
+/* Notes what the sample under way, one of several, says of its number; `at`: its first byte. */
 edgeops_status eop_payload_place_sample(eop_payload *p, int64_t base, bool numbered, size_t at);
-/* Numbers the samples that have no number of their own. */
+/* payload_seqs.c: numbers the samples that have no number of their own. */
 edgeops_status eop_payload_number_samples(eop_payload *p);
 /* payload_list.c: the same for a message of any shape. */
 edgeops_status eop_payload_read_lists(eop_payload *p);

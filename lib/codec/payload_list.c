@@ -338,5 +338,5 @@ edgeops_status eop_payload_read_lists(eop_payload *p) {
     if (status == EDGEOPS_OK && p->sample_count == 0) {
         status = refuse_nothing(p);
     }
-    return status == EDGEOPS_OK ? eop_payload_number_samples(p) : status;
+    return status;
 }

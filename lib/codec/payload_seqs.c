@@ -27,14 +27,6 @@ static bool go_up(const eop_payload *p) {
     return i >= p->sample_count;
 }
 
-edgeops_status eop_payload_place_sample(eop_payload *p, int64_t base, bool numbered, size_t at) {
-    if (!eop_grow(&p->places, &p->place_capacity, p->sample_count + 1, sizeof *p->places)) {
-        return eop_fail_nomem("payload");
-    }
-    p->places[p->sample_count] = (eop_place){base, (uint32_t)at, numbered};
-    return EDGEOPS_OK;
-}
-
 /* Mostly all samples have the same channels. */
 static bool find_ids(numbering *n, size_t first, size_t count) {
     const char *const *channels = n->p->channels + first;

@@ -685,6 +685,14 @@ edgeops_status eop_payload_untimed(eop_payload *p) {
                               p->config.time);
 }
 
+edgeops_status eop_payload_place_sample(eop_payload *p, int64_t base, bool numbered, size_t at) {
+    if (!eop_grow(&p->places, &p->place_capacity, p->sample_count + 1, sizeof *p->places)) {
+        return eop_fail_nomem("payload");
+    }
+    p->places[p->sample_count] = (eop_place){base, (uint32_t)at, numbered};
+    return EDGEOPS_OK;
+}
+
 static edgeops_status take_sample(eop_payload *p, bool in_array) {
     sample_state state = {0};
     size_t start = p->reader.start;
@@ -732,7 +740,7 @@ static edgeops_status take_array(eop_payload *p) {
             if (p->sample_count == 0) {
                 return eop_payload_refuse(p, EDGEOPS_E_INVALID, "an array without samples");
             }
-            return eop_payload_number_samples(p);
+            return EDGEOPS_OK;
         case EOP_TOKEN_ERROR:
             return eop_payload_refuse_json(p);
         default:
