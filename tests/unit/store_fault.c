@@ -86,6 +86,38 @@ static edgeops_status flush(edgeops_store *store, int64_t n) {
     return status == EDGEOPS_OK ? eop_store_flush(store) : status;
 }
 
+/* A row and a part of it in place, a part of the row before, which mostly is in a chunk, and of one
+ * that has several. */
+static edgeops_status append_parts(edgeops_store *store, int64_t n) {
+    edgeops_status status = put(store, "parts", n, 0, "x", i64(n), NULL);
+    if (status == EDGEOPS_OK) {
+        status = put(store, "parts", n, 0, "y", text("in place"), NULL);
+    }
+    if (status == EDGEOPS_OK && n % 3 == 0) {
+        status = eop_store_flush(store);
+    }
+    if (status == EDGEOPS_OK && n > 1) {
+        status = put(store, "parts", n - 1, 0, "z", i64(-n), NULL);
+    }
+    return status == EDGEOPS_OK && n > 2 ? put(store, "parts", n - 2, 0, "w", i64(n), NULL)
+                                         : status;
+}
+
+static void check_parts(edgeops_store *store, int64_t rows) {
+    edgeops_table *table = read_all(store, "parts");
+    cr_assert_eq(table->rows, (uint64_t)rows);
+    for (int64_t i = 0; i < rows; i++) {
+        int64_t n = i + 1;
+        cr_assert_eq(table->times[i], n);
+        cr_assert_eq(table->columns[0].i64[i], n);
+        cr_assert_eq(edgeops_column_value(&table->columns[1], (uint64_t)i).size, 8);
+        cr_assert(n == rows || table->columns[2].i64[i] == -(n + 1));
+        cr_assert(n >= rows - 1 || table->columns[3].i64[i] == n + 2);
+    }
+    edgeops_table_free(table);
+    cr_assert_eq(eop_store_parts(store, "parts"), (uint64_t)(3 * rows - 3));
+}
+
 /* Two rows have the same image. */
 static size_t make_image(char bytes[700], int64_t n) {
     size_t size = 500 + (size_t)(n / 2 % 200);
@@ -210,8 +242,9 @@ static void check_images(edgeops_store *store, int64_t rows) {
     edgeops_table_free(table);
 }
 
-/* Each of "rows" once, those of "base" as they were, and of "images" with its image. */
-static void check_home(edgeops_durability durability, int64_t rows, int64_t images) {
+/* Each of "rows" once, those of "base" as they were, of "parts" with all parts, and of "images" with
+ * its image. */
+static void check_home(edgeops_durability durability, int64_t rows, int64_t parts, int64_t images) {
     edgeops_store *store = NULL;
     CHECK_OK(open_as(&store, durability));
     cr_assert_eq(count_rows(store, "base"), BASE);
@@ -224,6 +257,9 @@ static void check_home(edgeops_durability durability, int64_t rows, int64_t imag
             cr_assert_eq(table->columns[0].i64[i], i + 1);
         }
         edgeops_table_free(table);
+    }
+    if (parts > 0) {
+        check_parts(store, parts);
     }
     if (images > 0) {
         check_images(store, images);
@@ -296,7 +332,8 @@ static void try_deed(const char *what, deed d, const fault *f) {
         }
         if (!reached || n % 16 == 0) {
             edgeops_store_close(store);
-            check_home(f->durability, counts ? n : 0, d == append_image ? n : 0);
+            check_home(f->durability, counts ? n : 0, d == append_parts ? n : 0,
+                       d == append_image ? n : 0);
             CHECK_OK(open_as(&store, f->durability));
         }
         if (!reached) {
@@ -331,7 +368,7 @@ static void try_open(const fault *f) {
             CHECK_OK(append(store, 1));
             edgeops_store_close(store);
             if (full) {
-                check_home(f->durability, 1, 0);
+                check_home(f->durability, 1, 0, 0);
             }
             CHECK_OK(eop_remove_tree(home));
             if (!reached) {
@@ -347,6 +384,7 @@ static void try_all(const fault *f) {
         deed deed;
     } deeds[] = {{"append", append},
                  {"append to a new asset", append_new},
+                 {"append parts", append_parts},
                  {"flush", flush},
                  {"append an image and flush", append_image},
                  {"make a dataset", create_set},
