@@ -195,15 +195,15 @@ static inline bool has_mqtt(void) {
     "\"inputs\":[{\"name\":\"a\",\"type\":\"float64\"},{\"name\":\"b\",\"type\":\"float64\"}],"    \
     "\"outputs\":[{\"name\":\"class\",\"type\":\"string\"},{\"name\":\"score\",\"type\":"          \
     "\"float64\"}],\"label\":{\"name\":\"class\",\"classes\":[\"low\",\"high\"]},"                 \
-    "\"window\":{\"rows\":%d},\"parameters\":[{\"name\":\"gain\",\"type\":\"number\","             \
+    "\"window\":{%s},\"parameters\":[{\"name\":\"gain\",\"type\":\"number\","                      \
     "\"default\":2.0}]}"
 
-/* Writes a workflow with this source and adds it to the node. */
-static inline void add_workflow(const char *source, int rows) {
+/* Writes a workflow with this source and window and adds it to the node. */
+static inline void add_workflow_of(const char *source, const char *window) {
     char *dir = eop_path_join(fixture_root, "flow");
     char *module = eop_path_join(dir, "flow.py");
     char *file = eop_path_join(dir, "workflow.json");
-    char *manifest = eop_format(FLOW_MANIFEST, rows);
+    char *manifest = eop_format(FLOW_MANIFEST, window);
     char *args = eop_format("{\"path\":\"%s\"}", dir);
     cr_assert(eq(int, eop_mkdirs(dir, 0700), EDGEOPS_OK));
     cr_assert(eq(int, eop_file_write(module, source, strlen(source), 0600), EDGEOPS_OK));
@@ -214,6 +214,12 @@ static inline void add_workflow(const char *source, int rows) {
     eop_free(file);
     eop_free(module);
     eop_free(dir);
+}
+
+static inline void add_workflow(const char *source, int rows) {
+    char window[32];
+    (void)snprintf(window, sizeof window, "\"rows\":%d", rows);
+    add_workflow_of(source, window);
 }
 
 /* Rows, a dataset of them, a workflow and a model "m1" that was trained on it. */

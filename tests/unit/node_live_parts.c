@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Deployments on assets whose rows come in parts, with real workers: each row is answered once, in
+ * the order of the first parts, whole or when its wait is over, over restarts and kills. */
+#include <math.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "node_fixture.h"
+
+#define ASSET "line/1"
+/* Rows of it begin here. */
+#define T1 (T0 + 1000 * EDGEOPS_SECOND)
+
+enum { SEEN_MAX = 5000 };
+
+typedef struct answer {
+    edgeops_time time;
+    int64_t seq;
+    char lacks[8]; /* what was null */
+    double score;  /* a + b / 1000 of the newest row, a null as -1 */
+} answer;
+
+static struct {
+    size_t count;
+    answer list[SEEN_MAX];
+} seen;
+
+#define PARTS_SOURCE                                                                               \
+    "import math\n"                                                                                \
+    "def train(d, params, run):\n"                                                                 \
+    "    return 1\n"                                                                               \
+    "def predict(model, w, params):\n"                                                             \
+    "    a, b = float(w.column('a')[-1]), float(w.column('b')[-1])\n"                              \
+    "    lacks = ('a' if math.isnan(a) else '') + ('b' if math.isnan(b) else '')\n"                \
+    "    a, b = (-1 if math.isnan(x) else x for x in (a, b))\n"                                    \
+    "    return {'class': lacks or 'none', 'score': a + b / 1000}\n"
+
+static void on_prediction(const edgeops_node_prediction *p, void *user_data) {
+    (void)user_data;
+    cr_assert(lt(sz, seen.count, SEEN_MAX));
+    cr_assert(eq(int, p->status, EDGEOPS_OK), "%s", p->message);
+    answer *a = &seen.list[seen.count++];
+    a->time = p->time;
+    a->seq = p->seq;
+    a->score = p->values[1].as.f64;
+    (void)snprintf(a->lacks, sizeof a->lacks, "%.*s", (int)p->values[0].size, p->values[0].as.str);
+}
+
+static void enter(void) {
+    fixture_enter();
+    memset(&seen, 0, sizeof seen);
+    edgeops_node_on_prediction(fixture_node, on_prediction, NULL);
+}
+
+TestSuite(node_live_parts, .init = enter, .fini = fixture_leave, .timeout = 60);
+
+static void make_parts_model(const char *window) {
+    import_rows(4);
+    must_do("dataset.create", "{\"name\":\"d1\",\"assets\":[\"m/1\"]}");
+    add_workflow_of(PARTS_SOURCE, window);
+    must_do("train", "{\"workflow\":\"flow\",\"dataset\":\"d1\",\"name\":\"m1\"}");
+}
+
+static void start(void) {
+    cr_assert(eq(int, edgeops_node_start(fixture_node), EDGEOPS_OK));
+}
+
+static void reopen(void) {
+    edgeops_node_close(fixture_node);
+    fixture_node = open_node(fixture_ctx, EDGEOPS_NODE_LOCAL);
+    edgeops_node_on_prediction(fixture_node, on_prediction, NULL);
+}
+
+static void deploy(const char *more) {
+    char *args = eop_format("{\"model\":\"m1\",\"asset\":\"" ASSET "\",\"name\":\"live\"%s}", more);
+    must_do("deploy", args);
+    eop_free(args);
+}
+
+static void turn(edgeops_duration time) {
+    edgeops_duration until = eop_monotonic() + time;
+    do {
+        (void)!edgeops_ctx_run(fixture_ctx, 2 * EDGEOPS_MILLISECOND);
+    } while (eop_monotonic() < until);
+}
+
+static void run_until(size_t n) {
+    edgeops_duration until = eop_monotonic() + 30 * EDGEOPS_SECOND;
+    while (seen.count < n) {
+        cr_assert(lt(i64, eop_monotonic(), until), "%zu of %zu", seen.count, n);
+        turn(0);
+    }
+}
+
+static edgeops_time time_of(size_t row) {
+    return T1 + (edgeops_time)row * EDGEOPS_SECOND;
+}
+
+/* A part of row i: a = i, b = 10 i; channels: "a", "b" or "ab". */
+static void put(size_t row, const char *channels) {
+    const char *names[2];
+    edgeops_value values[2];
+    size_t n = 0;
+    for (const char *c = channels; *c != '\0'; c++, n++) {
+        names[n] = *c == 'a' ? "a" : "b";
+        values[n] = (edgeops_value){.type = EDGEOPS_TYPE_FLOAT64,
+                                    .as.f64 = (double)row * (*c == 'a' ? 1 : 10)};
+    }
+    edgeops_sample sample = {
+        .asset = ASSET, .time = time_of(row), .count = n, .channels = names, .values = values};
+    edgeops_append_result result = EDGEOPS_APPEND_RESULT_INIT;
+    cr_assert(eq(int,
+                 edgeops_store_append(&result, edgeops_node_store(fixture_node), &sample, 1, NULL),
+                 EDGEOPS_OK),
+              "%s", edgeops_error_last()->message);
+    cr_assert(eq(u64, result.appended + result.merged, 1));
+}
+
+static void expect_answer(size_t k, size_t row, const char *lacks) {
+    const answer *a = &seen.list[k];
+    cr_assert(lt(sz, k, seen.count));
+    cr_expect(eq(i64, a->time, time_of(row)), "answer %zu", k);
+    cr_expect(eq(str, (char *)a->lacks, (char *)lacks), "answer %zu", k);
+    if (strcmp(lacks, "none") == 0) {
+        cr_expect(eq(dbl, a->score, (double)row + 10 * (double)row / 1000), "answer %zu", k);
+    }
+}
+
+/* A count of `parts` in deployment.show; -1: null. */
+static int64_t part_count(const char *key) {
+    eop_json *r = must("deployment.show", "{\"name\":\"live\"}");
+    int64_t value = eop_json_integer(eop_json_get(r, "parts"), key, -1);
+    eop_json_free(r);
+    return value;
+}
+
+static void expect_text(const char *key, const char *in, const char *part) {
+    eop_json *r = must("deployment.show", "{\"name\":\"live\"}");
+    const eop_json *object = in != NULL ? eop_json_get(r, in) : r;
+    const char *text = eop_json_string(object, key, "");
+    cr_expect(ne(ptr, strstr(text, part), NULL), "%s: '%s'", key, text);
+    eop_json_free(r);
+}
+
+static int64_t lag(void) {
+    eop_json *r = must("deployment.show", "{\"name\":\"live\"}");
+    int64_t value = eop_json_integer(r, "lag", -1);
+    eop_json_free(r);
+    return value;
+}
+
+/* The asset's rows come in parts from now on: row 0, 1. */
+static void begin_in_parts(void) {
+    put(0, "a");
+    put(0, "b");
+    put(1, "b");
+    put(1, "a");
+}
+
+Test(node_live_parts, parts_become_one_prediction_each_in_the_order_of_the_first) {
+    make_parts_model("\"rows\":1");
+    begin_in_parts();
+    start();
+    deploy(",\"from\":\"start\"");
+    run_until(2);
+    expect_text("wait", "parts", "1s");
+    for (size_t i = 2; i < 100; i += 7) {
+        for (size_t k = i; k < i + 7; k++) {
+            put(k, k % 2 == 0 ? "a" : "b");
+        }
+        turn(0);
+        for (size_t k = i + 7; k-- > i;) { /* the other way round */
+            put(k, k % 2 == 0 ? "b" : "a");
+        }
+    }
+    run_until(100);
+    turn(20 * EDGEOPS_MILLISECOND);
+    cr_expect(eq(sz, seen.count, 100));
+    for (size_t i = 0; i < 100; i++) {
+        expect_answer(i, i, "none");
+    }
+    cr_expect(eq(i64, lag(), 0));
+    cr_expect(eq(i64, part_count("incomplete"), 0));
+    cr_expect(eq(i64, part_count("late_parts"), 0));
+    cr_expect(eq(i64, part_count("held"), 0));
+    /* The same as a batch, bit for bit. */
+    char *out = NULL;
+    eop_json_free(bulk(fixture_node, "predict",
+                       "{\"model\":\"m1\",\"asset\":\"" ASSET "\",\"format\":\"jsonl\"}", NULL,
+                       &out));
+    size_t n = 0;
+    for (char *line = strtok(out, "\n"); line != NULL; line = strtok(NULL, "\n"), n++) {
+        eop_json *row = NULL;
+        cr_assert(eq(int, eop_json_parse(&row, line, strlen(line), "row", NULL), EDGEOPS_OK));
+        double score = eop_json_value(eop_json_get(eop_json_get(row, "outputs"), "score"));
+        cr_assert(eq(dbl, score, seen.list[n].score), "%s", line);
+        eop_json_free(row);
+    }
+    cr_expect(eq(sz, n, 100));
+    eop_free(out);
+}
+
+Test(node_live_parts, the_first_later_part_ever_may_come_too_late) {
+    make_parts_model("\"rows\":1,\"wait\":\"200ms\"");
+    put(0, "ab");
+    start();
+    deploy("");
+    put(1, "a"); /* passes at once: rows of this asset came whole so far */
+    run_until(1);
+    expect_answer(0, 1, "b");
+    cr_expect(eq(i64, part_count("wait"), -1));
+    put(1, "b");
+    put(2, "a");
+    turn(20 * EDGEOPS_MILLISECOND);
+    cr_expect(eq(i64, part_count("late_parts"), 1));
+    cr_expect(eq(i64, part_count("held"), 1));
+    expect_text("note", NULL, "1 parts came after their rows were predicted");
+    cr_expect(eq(sz, seen.count, 1));
+    put(2, "b");
+    run_until(2);
+    expect_answer(1, 2, "none");
+    /* It counts once, whatever restarts. */
+    reopen();
+    start();
+    put(3, "b");
+    put(3, "a");
+    run_until(3);
+    cr_expect(eq(i64, part_count("late_parts"), 1));
+    must_do("deployment.stop", "{\"name\":\"live\"}");
+    cr_expect(eq(i64, part_count("late_parts"), 1));
+}
+
+Test(node_live_parts, what_never_comes_is_waited_for_once) {
+    make_parts_model("\"rows\":1");
+    begin_in_parts();
+    start();
+    deploy(",\"wait\":\"300ms\"");
+    expect_text("wait", "parts", "300ms");
+    edgeops_duration before = eop_monotonic();
+    put(2, "a");
+    put(3, "ab"); /* held behind it */
+    turn(20 * EDGEOPS_MILLISECOND);
+    cr_expect(eq(sz, seen.count, 0));
+    cr_expect(eq(i64, part_count("held"), 2));
+    cr_expect(gt(i64, lag(), 0));
+    run_until(2);
+    cr_expect(ge(i64, eop_monotonic() - before, 300 * EDGEOPS_MILLISECOND));
+    expect_answer(0, 2, "b");
+    expect_answer(1, 3, "none");
+    cr_expect(eq(i64, part_count("incomplete"), 1));
+    put(2, "b");
+    turn(20 * EDGEOPS_MILLISECOND);
+    cr_expect(eq(sz, seen.count, 2));
+    cr_expect(eq(i64, part_count("late_parts"), 1));
+    cr_expect(eq(i64, lag(), 0));
+    must_fail(EDGEOPS_E_INVALID, "deploy",
+              "{\"model\":\"m1\",\"asset\":\"" ASSET "\",\"name\":\"x\",\"wait\":\"2h\"}",
+              "wait: '2h'");
+    must_fail(EDGEOPS_E_INVALID, "deploy",
+              "{\"model\":\"m1\",\"asset\":\"" ASSET "\",\"name\":\"x\",\"wait\":\"soon\"}",
+              "wait: 'soon'");
+}
+
+Test(node_live_parts, a_wait_that_was_asked_for_holds_before_the_first_later_part) {
+    make_parts_model("\"rows\":1");
+    put(0, "ab");
+    start();
+    deploy(",\"wait\":\"1h\"");
+    put(1, "a");
+    turn(20 * EDGEOPS_MILLISECOND);
+    cr_expect(eq(sz, seen.count, 0));
+    put(1, "b");
+    run_until(1);
+    expect_answer(0, 1, "none");
+    cr_expect(eq(i64, part_count("late_parts"), 0));
+}
+
+Test(node_live_parts, held_rows_stay_held_over_a_stop) {
+    make_parts_model("\"rows\":2");
+    begin_in_parts();
+    start();
+    deploy(",\"wait\":\"1h\"");
+    put(2, "ab");
+    put(3, "b");
+    put(4, "ab");
+    put(5, "a");
+    turn(50 * EDGEOPS_MILLISECOND);
+    cr_expect(eq(sz, seen.count, 0));
+    for (int life = 0; life < 3; life++) {
+        reopen();
+        start();
+        turn(100 * EDGEOPS_MILLISECOND);
+        cr_expect(eq(sz, seen.count, 0));
+    }
+    edgeops_node_close(fixture_node); /* the part comes while nobody looks */
+    fixture_node = open_node(fixture_ctx, EDGEOPS_NODE_LOCAL);
+    edgeops_node_on_prediction(fixture_node, on_prediction, NULL);
+    put(3, "a");
+    start();
+    run_until(2);
+    expect_answer(0, 3, "none");
+    expect_answer(1, 4, "none");
+    put(5, "b");
+    run_until(3);
+    expect_answer(2, 5, "none");
+    turn(20 * EDGEOPS_MILLISECOND);
+    cr_expect(eq(sz, seen.count, 3));
+    cr_expect(eq(i64, lag(), 0));
+}
+
+Test(node_live_parts, a_value_that_does_not_change_is_the_one_before) {
+    make_parts_model("\"rows\":1,\"missing\":\"previous\"");
+    put(0, "ab");
+    for (size_t i = 1; i < 50; i++) {
+        put(i, "a"); /* b was told long ago */
+    }
+    start();
+    deploy("");
+    put(50, "a");
+    run_until(1);
+    cr_expect(eq(str, seen.list[0].lacks, "none"));
+    cr_expect(eq(dbl, seen.list[0].score, 50.0));
+    put(51, "b");
+    run_until(2);
+    cr_expect(eq(dbl, seen.list[1].score, 50 + 0.51));
+    reopen();
+    put(52, "a");
+    start();
+    run_until(3);
+    cr_expect(eq(dbl, seen.list[2].score, 52 + 0.51));
+    /* One that comes late still counts for what follows. */
+    put(52, "b");
+    put(53, "a");
+    run_until(4);
+    cr_expect(eq(dbl, seen.list[3].score, 53 + 0.52));
+    cr_expect(eq(i64, part_count("late_parts"), 1));
+    expect_text("wait", "parts", "0s");
+    char *out = NULL; /* a batch from the middle on knows what was before, too */
+    eop_json_free(bulk(fixture_node, "predict",
+                       "{\"model\":\"m1\",\"asset\":\"" ASSET
+                       "\",\"start\":\"2026-01-01T00:17:30Z\",\"end\":\"2026-01-01T00:17:31Z\"}",
+                       NULL, &out));
+    cr_expect(ne(ptr, strstr(out, "none,50"), NULL), "%s", out);
+    eop_free(out);
+}
+
+/* Parts of rows from .. to - 1, mixed: some late beyond their wait, one in ten never. */
+static void put_mixed(size_t from, size_t to) {
+    for (size_t i = from; i < to; i++) {
+        put(i, i % 3 == 0 ? "b" : "a");
+        if (i >= from + 4 && (i - 4) % 10 != 9) {
+            put(i - 4, (i - 4) % 3 == 0 ? "a" : "b");
+        }
+    }
+    for (size_t i = to - 4; i < to; i++) {
+        if (i % 10 != 9) {
+            put(i, i % 3 == 0 ? "a" : "b");
+        }
+    }
+}
+
+Test(node_live_parts, a_crash_of_the_node_loses_and_doubles_no_row, .timeout = 120) {
+    make_parts_model("\"rows\":1");
+    begin_in_parts();
+    start();
+    deploy(",\"wait\":\"50ms\"");
+    edgeops_node_close(fixture_node);
+    for (int life = 0; life < 6; life++) {
+        pid_t child = fork();
+        cr_assert(ge(int, child, 0));
+        if (child == 0) {
+            edgeops_ctx *ctx = NULL;
+            if (edgeops_ctx_new(&ctx, NULL) != EDGEOPS_OK) {
+                _exit(1);
+            }
+            fixture_ctx = ctx;
+            fixture_node = open_node(ctx, EDGEOPS_NODE_LOCAL);
+            memset(&seen, 0, sizeof seen);
+            edgeops_node_on_prediction(fixture_node, on_prediction, NULL);
+            start();
+            put_mixed((size_t)life * 100 + 100, (size_t)life * 100 + 200);
+            while (seen.count < (size_t)life * 17 + 1) {
+                (void)!edgeops_ctx_run(ctx, EDGEOPS_MILLISECOND);
+            }
+            (void)raise(SIGKILL);
+        }
+        int status = 0;
+        cr_assert(eq(int, waitpid(child, &status, 0), child));
+        bool killed = WIFSIGNALED(status);
+        cr_assert(killed);
+    }
+    fixture_node = open_node(fixture_ctx, EDGEOPS_NODE_LOCAL);
+    edgeops_node_on_prediction(fixture_node, on_prediction, NULL);
+    memset(&seen, 0, sizeof seen);
+    start();
+    edgeops_duration until = eop_monotonic() + 40 * EDGEOPS_SECOND;
+    eop_json *r = NULL;
+    for (int64_t rows = 0; rows < 600;) {
+        turn(0);
+        r = must("asset.show", "{\"name\":\"predictions/live\"}");
+        rows = eop_json_integer(r, "rows", 0);
+        eop_json_free(r);
+        cr_assert(le(i64, rows, 600));
+        cr_assert(lt(i64, eop_monotonic(), until), "%lld", (long long)rows);
+    }
+    turn(100 * EDGEOPS_MILLISECOND);
+    edgeops_query query = EDGEOPS_QUERY_INIT;
+    edgeops_table *table = NULL;
+    query.asset = "predictions/live";
+    cr_assert(
+        eq(int, edgeops_store_read(&table, edgeops_node_store(fixture_node), &query), EDGEOPS_OK));
+    cr_assert(eq(u64, table->rows, 600));
+    for (uint64_t i = 0; i < 600; i++) {
+        edgeops_value lacks = edgeops_column_value(&table->columns[0], i);
+        size_t row = (size_t)i + 100;
+        const char *wanted = row % 10 != 9 ? "none" : row % 3 == 0 ? "a" : "b";
+        cr_assert(eq(i64, table->times[i], time_of(row)));
+        cr_assert(eq(u32, lacks.size, (uint32_t)strlen(wanted)), "row %zu", row);
+        cr_assert(eq(int, memcmp(lacks.as.str, wanted, lacks.size), 0), "row %zu", row);
+    }
+    edgeops_table_free(table);
+    r = must("deployment.show", "{\"name\":\"live\"}");
+    cr_expect(eq(i64, eop_json_integer(r, "predictions", 0), 600));
+    cr_expect(eq(i64, eop_json_integer(r, "conflicts", -1), 0));
+    eop_json_free(r);
+    cr_expect(eq(i64, part_count("incomplete"), 60));
+    cr_expect(eq(i64, part_count("late_parts"), 0));
+}
