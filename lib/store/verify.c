@@ -43,8 +43,11 @@ typedef struct verify {
     uint32_t *lengths;
     char **channels;
     size_t channel_count;
-    bool going;      /**< removed: its chunks are being dropped */
-    uint32_t *drops; /**< assets that were being dropped at the beginning and may be gone now */
+    uint64_t begun;   /**< rows that began in the chunks examined */
+    uint64_t arrived; /**< ordinals of these chunks */
+    bool unsure;      /**< a chunk is not known */
+    bool going;       /**< removed: its chunks are being dropped */
+    uint32_t *drops;  /**< assets that were being dropped at the beginning and may be gone now */
     size_t drop_count;
     eop_cell *cells;
     uint64_t bad_frames;
@@ -154,6 +157,9 @@ static void forget_asset(verify *v) {
     v->name = NULL;
     v->channel_count = 0;
     v->asset = 0;
+    v->begun = 0;
+    v->arrived = 0;
+    v->unsure = false;
 }
 
 /* Under `lock`. */
@@ -274,23 +280,57 @@ static void tell_chunk_error(verify *v, const eop_chunk_info *chunk, const char 
     tell_chunk(v, chunk, channel, detail, HINT_SAMPLES);
 }
 
-/* Keys must be sorted by (time, seq), within the chunk's bounds, and have each ordinal once. */
-static bool keys_are_sound(const eop_rows *keys, const eop_chunk_info *chunk) {
-    uint8_t seen[EOP_CHUNK_ROWS / 8] = {0};
+/* Keys must be sorted by (time, seq) and within the chunk's bounds. With parts each is there once. */
+static bool keys_are_sorted(const eop_rows *keys, const eop_chunk_info *chunk) {
     size_t n = keys->rows;
+    int most = eop_chunk_has_parts(chunk) ? -1 : 0;
     if (keys->times[0] != chunk->t0 || keys->times[n - 1] != chunk->t1) {
         return false;
     }
+    for (size_t i = 1; i < n; i++) {
+        if (eop_key_compare(keys->times[i - 1], keys->seqs[i - 1], keys->times[i], keys->seqs[i]) >
+            most) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Each ordinal must be there once. */
+static bool ordinals_are_sound(const eop_rows *keys, const eop_chunk_info *chunk) {
+    uint8_t seen[EOP_CHUNK_ROWS / 8] = {0};
+    size_t n = keys->rows;
     for (size_t i = 0; i < n; i++) {
         uint64_t at = eop_rows_ordinal(keys, i) - chunk->ord0;
-        if (at >= n || (seen[at / 8] >> (at % 8) & 1) != 0 ||
-            (i > 0 && eop_key_compare(keys->times[i - 1], keys->seqs[i - 1], keys->times[i],
-                                      keys->seqs[i]) > 0)) {
+        if (at >= n || (seen[at / 8] >> (at % 8) & 1) != 0) {
             return false;
         }
         seen[at / 8] = (uint8_t)(seen[at / 8] | 1u << (at % 8));
     }
     return true;
+}
+
+/* No channel may come twice to a row: which of the arrivals brought it? Their number, their rows and
+ * which of these began earlier were checked when they were decoded. */
+static edgeops_status parts_are_sound(bool *sound, const eop_parts *parts) {
+    uint32_t *by = eop_calloc(EOP_CHANNELS_MAX, sizeof *by); /* row + 1 that has the channel */
+    if (by == NULL) {
+        return eop_fail_nomem("store");
+    }
+    *sound = true;
+    for (uint32_t row = 0; row < parts->row_count; row++) {
+        for (uint32_t i = parts->last[row]; i != EOP_PARTS_NONE && parts->shapes[i] != 0;
+             i = parts->before[i]) {
+            size_t n;
+            const uint16_t *channels = eop_parts_shape(&n, parts, parts->shapes[i]);
+            for (size_t k = 0; k < n; k++) {
+                *sound = *sound && by[channels[k]] != row + 1;
+                by[channels[k]] = row + 1;
+            }
+        }
+    }
+    eop_free(by);
+    return EDGEOPS_OK;
 }
 
 static bool same_number(double a, double b) {
@@ -344,26 +384,66 @@ static edgeops_status check_column(verify *v, const eop_chunk_info *chunk, uint3
     return status;
 }
 
+/* The keys, and which appends brought them. */
+static edgeops_status check_keys(verify *v, const eop_chunk_info *chunk) {
+    eop_telemetry *telemetry = &v->at.chunks;
+    bool sound = true;
+    edgeops_status status = eop_telemetry_keys(telemetry, chunk);
+    if (is_damage(status)) {
+        tell_chunk_error(v, chunk, NULL);
+        return EDGEOPS_OK;
+    }
+    if (status == EDGEOPS_OK && eop_chunk_has_parts(chunk)) {
+        status = parts_are_sound(&sound, &telemetry->parts);
+    } else if (status == EDGEOPS_OK) {
+        sound = ordinals_are_sound(&telemetry->keys, chunk);
+    }
+    if (status == EDGEOPS_OK && (!sound || !keys_are_sorted(&telemetry->keys, chunk))) {
+        tell_chunk(v, chunk, NULL, "has times or ordinals that are out of order", HINT_SAMPLES);
+    }
+    return status;
+}
+
 static edgeops_status check_chunk(verify *v, const eop_chunk_info *chunk) {
     v->sum.chunks++;
-    v->sum.rows += chunk->rows;
+    v->sum.rows += chunk->rows - chunk->later;
+    v->begun += chunk->rows - chunk->later;
+    v->arrived += chunk->ord1 - chunk->ord0 + 1;
     if (v->name == NULL) {
         if (!v->going) {
             tell_chunk(v, chunk, NULL, "belongs to no asset that the catalog knows", EOP_HINT_FILE);
         }
         return EDGEOPS_OK;
     }
-    edgeops_status status = eop_telemetry_keys(&v->at.chunks, chunk);
-    if (is_damage(status)) {
-        tell_chunk_error(v, chunk, NULL);
-    } else if (status == EDGEOPS_OK && !keys_are_sound(&v->at.chunks.keys, chunk)) {
-        tell_chunk(v, chunk, NULL, "has times or ordinals that are out of order", HINT_SAMPLES);
-    }
-    status = is_damage(status) ? EDGEOPS_OK : status;
+    edgeops_status status = check_keys(v, chunk);
     for (uint32_t k = 0; status == EDGEOPS_OK && k < v->channel_count; k++) {
         status = check_column(v, chunk, k);
     }
     return status;
+}
+
+/* The sums that are kept of the asset must be those of its chunks. Parts are counted for ever. */
+static void check_sums(verify *v) {
+    char query[96];
+    char detail[160];
+    if (v->name == NULL || v->unsure) {
+        return;
+    }
+    snprintf(query, sizeof query, "SELECT rows FROM state WHERE asset = %" PRIu32, v->asset);
+    uint64_t rows = (uint64_t)query_number(v, query);
+    snprintf(query, sizeof query, "SELECT parts FROM state WHERE asset = %" PRIu32, v->asset);
+    uint64_t parts = (uint64_t)query_number(v, query);
+    if (rows == v->begun && parts >= v->arrived - v->begun) {
+        return;
+    }
+    snprintf(detail, sizeof detail,
+             "counts %" PRIu64 " samples and %" PRIu64 " more parts of them, but has %" PRIu64
+             " and %" PRIu64,
+             rows, parts, v->begun, v->arrived - v->begun);
+    report_finding(v, &(eop_finding){.what = "data/telemetry.db",
+                                     .asset = v->name,
+                                     .detail = detail,
+                                     .hint = EOP_HINT_FILE});
 }
 
 /* An unreadable row ends the list: what follows it cannot be known. */
@@ -377,13 +457,18 @@ static edgeops_status check_chunks(verify *v) {
     edgeops_status status = rc == SQLITE_OK ? EDGEOPS_OK : eop_sql_fail(sql, rc);
     while (status == EDGEOPS_OK && (rc = sqlite3_step(select)) == SQLITE_ROW) {
         eop_chunk_info chunk;
-        status = enter_asset(v, (uint32_t)sqlite3_column_int64(select, 6));
+        uint32_t asset = (uint32_t)sqlite3_column_int64(select, 6);
+        if (asset != v->asset) {
+            check_sums(v);
+        }
+        status = enter_asset(v, asset);
         if (status != EDGEOPS_OK) {
             break;
         }
         status = eop_telemetry_take_info(&chunk, select);
         if (status == EDGEOPS_E_CORRUPT) {
             tell_chunk_error(v, &chunk, NULL);
+            v->unsure = true;
             status = EDGEOPS_OK;
         } else if (status == EDGEOPS_OK) {
             status = check_chunk(v, &chunk);
@@ -400,6 +485,8 @@ static edgeops_status check_chunks(verify *v) {
     if (is_damage(status)) {
         tell_error(v, "data/telemetry.db", EOP_HINT_FILE);
         status = EDGEOPS_OK;
+    } else if (status == EDGEOPS_OK) {
+        check_sums(v);
     }
     return status;
 }
