@@ -262,6 +262,55 @@ edgeops_status eop_parts_reserve(eop_parts *parts, size_t arrivals, size_t rows)
     return status == EDGEOPS_OK ? reserve_rows(parts, rows) : status;
 }
 
+static bool has_channel(const uint16_t *channels, size_t n, uint16_t channel) {
+    size_t i = 0;
+    while (i < n && channels[i] < channel) {
+        i++;
+    }
+    return i < n && channels[i] == channel;
+}
+
+/* The number of a shape with one channel more. */
+static edgeops_status number_with(uint32_t *shape, eop_parts *parts, uint16_t also) {
+    size_t n;
+    size_t at = 0;
+    const uint16_t *channels = eop_parts_shape(&n, parts, *shape);
+    uint16_t *more = eop_realloc_array(NULL, n + 1, sizeof *more);
+    if (more == NULL) {
+        return eop_fail_nomem("store");
+    }
+    while (at < n && channels[at] < also) {
+        at++;
+    }
+    memcpy(more, channels, at * sizeof *more);
+    more[at] = also;
+    memcpy(more + at + 1, channels + at, (n - at) * sizeof *more);
+    edgeops_status status = eop_parts_number(shape, parts, more, n + 1);
+    eop_free(more);
+    return status;
+}
+
+edgeops_status eop_parts_alias(eop_parts *parts, uint16_t channel, uint16_t also) {
+    size_t count = parts->shape_count;
+    bool any = false;
+    uint32_t *numbers = eop_calloc(count + 1, sizeof *numbers);
+    edgeops_status status = numbers != NULL ? EDGEOPS_OK : eop_fail_nomem("store");
+    for (uint32_t shape = 1; status == EDGEOPS_OK && shape <= count; shape++) {
+        size_t n;
+        const uint16_t *channels = eop_parts_shape(&n, parts, shape);
+        numbers[shape] = shape;
+        if (has_channel(channels, n, channel) && !has_channel(channels, n, also)) {
+            status = number_with(&numbers[shape], parts, also);
+            any = true;
+        }
+    }
+    for (size_t i = 0; status == EDGEOPS_OK && i < parts->count; i++) {
+        parts->shapes[i] = numbers[parts->shapes[i]];
+    }
+    eop_free(numbers);
+    return status == EDGEOPS_OK && !any ? EDGEOPS_DONE : status;
+}
+
 /* numbers[s]: what shape s of the source is called here. */
 static edgeops_status number_all(uint32_t *numbers, eop_parts *parts, const eop_parts *source) {
     edgeops_status status = EDGEOPS_OK;

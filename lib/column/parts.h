@@ -78,6 +78,9 @@ static inline bool eop_parts_is_later(const eop_parts *parts, size_t i) {
 static inline bool eop_parts_all_whole(const eop_parts *parts) {
     return parts->later_count == 0 && parts->count == parts->row_count;
 }
+/** Whoever brought a channel brought another one, too: its values in another type. DONE: no shape has
+ * it, or each has the other one already. */
+edgeops_status eop_parts_alias(eop_parts *parts, uint16_t channel, uint16_t also);
 size_t eop_parts_bytes(const eop_parts *parts);
 /** The ordinals of the rows: of the first arrival of each. ordinals: row_count. */
 void eop_parts_ordinals(uint64_t *ordinals, const eop_parts *parts, uint64_t first);

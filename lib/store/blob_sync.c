@@ -204,16 +204,33 @@ static edgeops_status sync_batch(run *r) {
 
 /* -- which blobs -- */
 
-static void collect_row(run *r, const eop_block *block, size_t row, const eop_series *series) {
-    for (size_t k = 0; k < block->data.vector_count; k++) {
-        const eop_vector *vector = &block->data.vectors[k];
-        if (vector->type == EDGEOPS_TYPE_BLOB && !eop_vector_is_null(vector, row)) {
-            loose *item = &r->blobs[r->count++];
-            *item = (loose){.asset = series->asset.id,
-                            .replayed = block->data.first_ordinal + row <= series->replayed};
-            memcpy(&item->blob, (const char *)vector->data + row * sizeof item->blob,
-                   sizeof item->blob);
+static void collect_cell(run *r, const eop_block *block, size_t row, size_t channel,
+                         const loose *like) {
+    const eop_vector *vector = &block->data.vectors[channel];
+    if (vector->type == EDGEOPS_TYPE_BLOB && !eop_vector_is_null(vector, row)) {
+        loose *item = &r->blobs[r->count++];
+        *item = *like;
+        memcpy(&item->blob, (const char *)vector->data + row * sizeof item->blob,
+               sizeof item->blob);
+    }
+}
+
+/* Takes the blobs of arrival i: of the first one of a row also those that came later, which does no
+ * harm. */
+static void collect_arrival(run *r, const eop_block *block, size_t i, const eop_series *series) {
+    const eop_parts *parts = block->parts;
+    const loose like = {.asset = series->asset.id,
+                        .replayed = block->data.first_ordinal + i <= series->replayed};
+    if (parts != NULL && parts->shapes[i] != 0) {
+        size_t n = 0;
+        const uint16_t *channels = eop_parts_shape(&n, parts, parts->shapes[i]);
+        for (size_t k = 0; k < n; k++) {
+            collect_cell(r, block, parts->rows[i], channels[k], &like);
         }
+        return;
+    }
+    for (size_t k = 0; k < block->data.vector_count; k++) {
+        collect_cell(r, block, parts != NULL ? parts->rows[i] : i, k, &like);
     }
 }
 
@@ -228,13 +245,13 @@ static bool collect_some(run *r, uint64_t *at, const target *of) {
     for (const eop_block *block = series->blocks; block != NULL && *at < of->upto;
          block = block->next) {
         uint64_t first = block->data.first_ordinal;
-        size_t row = *at >= first ? (size_t)(*at - first + 1) : 0;
-        for (; row < block->data.rows && first + row <= of->upto; row++) {
+        size_t i = *at >= first ? (size_t)(*at - first + 1) : 0;
+        for (; i < eop_block_arrivals(block) && first + i <= of->upto; i++) {
             if (r->count + block->data.vector_count > BATCH) {
                 return false;
             }
-            collect_row(r, block, row, series);
-            *at = first + row;
+            collect_arrival(r, block, i, series);
+            *at = first + i;
         }
     }
     *at = of->upto;
@@ -329,8 +346,7 @@ edgeops_status eop_blob_sync_segment(edgeops_store *store, const eop_segment *se
     for (const eop_block *block = segment->blocks; status == EDGEOPS_OK && block != NULL;
          block = block->next_in_segment) {
         if (has_blobs(&block->data)) {
-            status = add_target(&list, block->asset_id,
-                                block->data.first_ordinal + block->data.rows - 1);
+            status = add_target(&list, block->asset_id, eop_block_end(block) - 1);
         }
     }
     if (status == EDGEOPS_OK) {

@@ -125,11 +125,20 @@ static edgeops_status note_misfit(eop_retype_look *look, const edgeops_retype_op
     return look->misfit != NULL ? EDGEOPS_OK : eop_fail_nomem("store");
 }
 
+/* Later parts are not rows. */
+static uint64_t count_begun(const edgeops_table *table) {
+    uint64_t rows = table->rows;
+    for (uint64_t i = 0; table->parts != NULL && i < table->rows; i++) {
+        rows -= table->parts[i] != 0;
+    }
+    return rows;
+}
+
 static edgeops_status look_at_block(eop_retype_look *look, const edgeops_retype_options *options,
                                     const target *t, const edgeops_table *table, eop_buf *buf) {
     const eop_vector *vector = &((const eop_table *)(const void *)table)->rows.vectors[0];
     edgeops_status status = EDGEOPS_OK;
-    look->sum.rows += table->rows;
+    look->sum.rows += count_begun(table);
     if (vector->type != t->was) {
         return eop_fail(EDGEOPS_E_BUSY, "store",
                         "asset '%s', channel '%s' has changed meanwhile; try again", options->asset,
@@ -262,6 +271,21 @@ static edgeops_status convert_vector(eop_vector *to, const eop_vector *from, job
     return status;
 }
 
+/* Who brought a value brought what became of it. */
+static edgeops_status convert_parts(job *j, const eop_chunk_info *chunk) {
+    eop_telemetry *telemetry = &j->store->writer;
+    eop_parts parts = {0};
+    edgeops_status status = eop_telemetry_parts(&parts, telemetry, chunk);
+    if (status == EDGEOPS_OK) {
+        status = eop_parts_alias(&parts, (uint16_t)j->t.position, (uint16_t)j->to);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_telemetry_put_parts(telemetry, chunk->id, &parts, &j->blob);
+    }
+    eop_parts_dispose(&parts);
+    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+}
+
 static edgeops_status convert_chunk(job *j, const eop_chunk_info *chunk) {
     eop_telemetry *telemetry = &j->store->writer;
     eop_vector from = {.type = j->t.was, .length = j->t.was_length};
@@ -281,6 +305,9 @@ static edgeops_status convert_chunk(job *j, const eop_chunk_info *chunk) {
     if (status == EDGEOPS_OK) {
         status = eop_telemetry_put_cell(telemetry, chunk->id, j->to, &to, &j->blob);
     }
+    if (status == EDGEOPS_OK) {
+        status = convert_parts(j, chunk);
+    }
     eop_vector_dispose(&from);
     eop_vector_dispose(&to);
     return status;
@@ -299,7 +326,7 @@ static edgeops_status fill_chunks(job *j, uint64_t *rows) {
         }
         if (status == EDGEOPS_OK) {
             j->next = chunk.ord1 + 1;
-            *rows += chunk.rows;
+            *rows += chunk.rows - chunk.later;
         }
     }
     edgeops_status grown =

@@ -85,6 +85,9 @@ edgeops_status eop_telemetry_remove_cells(eop_telemetry *telemetry, int64_t chun
 /** Inside a transaction: writes all rows of a chunk's channel, in place of what there is. */
 edgeops_status eop_telemetry_put_cell(eop_telemetry *telemetry, int64_t chunk, uint32_t slot,
                                       const eop_vector *vector, eop_buf *buf);
+/** Inside a transaction: writes the parts of a chunk, in place of those that it has. */
+edgeops_status eop_telemetry_put_parts(eop_telemetry *telemetry, int64_t chunk,
+                                       const eop_parts *parts, eop_buf *buf);
 /** Inside a transaction: adds telemetry->grown to the bytes of the asset. */
 edgeops_status eop_telemetry_note_grown(eop_telemetry *telemetry, uint32_t asset);
 

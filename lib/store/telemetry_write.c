@@ -92,6 +92,19 @@ static edgeops_status write_key(eop_telemetry *telemetry, int64_t chunk, uint32_
     return write_cell(telemetry, eop_cell_id(chunk, slot), buf);
 }
 
+static edgeops_status write_parts_cell(eop_telemetry *telemetry, int64_t chunk,
+                                       const eop_parts *parts, eop_buf *buf) {
+    eop_buf_clear(buf);
+    eop_parts_encode(buf, parts);
+    return write_cell(telemetry, eop_cell_id(chunk, SLOT_PARTS), buf);
+}
+
+edgeops_status eop_telemetry_put_parts(eop_telemetry *telemetry, int64_t chunk,
+                                       const eop_parts *parts, eop_buf *buf) {
+    edgeops_status status = eop_telemetry_remove_cells(telemetry, chunk, SLOT_PARTS, SLOT_PARTS);
+    return status == EDGEOPS_OK ? write_parts_cell(telemetry, chunk, parts, buf) : status;
+}
+
 /* Called after the channels, so that cells are inserted with ascending ids. parts: have the
  * ordinals, too; NULL: none. */
 static edgeops_status write_keys(eop_telemetry *telemetry, int64_t chunk, eop_rows *rows,
@@ -102,9 +115,7 @@ static edgeops_status write_keys(eop_telemetry *telemetry, int64_t chunk, eop_ro
         status = write_key(telemetry, chunk, SLOT_SEQS, rows->seqs, n, buf);
     }
     if (status == EDGEOPS_OK && parts != NULL) {
-        eop_buf_clear(buf);
-        eop_parts_encode(buf, parts);
-        return write_cell(telemetry, eop_cell_id(chunk, SLOT_PARTS), buf);
+        return write_parts_cell(telemetry, chunk, parts, buf);
     }
     if (status == EDGEOPS_OK && rows->ordinals != NULL) {
         for (size_t i = 0; i < n; i++) {

@@ -327,6 +327,128 @@ Test(store_retype, nulls_codes_order_and_place_stay) {
                  0);
 }
 
+/* -- rows that come in parts -- */
+
+/* Part p of a row is its channel p; the last ones come when later rows have begun. */
+static void list_parts(int64_t *rows, int *channels, size_t *count, int64_t n) {
+    *count = 0;
+    for (int64_t i = 0; i < n; i++) {
+        for (int p = 0; p < 3; p++) {
+            int64_t row = p == 2 ? i - 70 : i;
+            if (row >= 0 && !(p == 1 && row % 11 == 10)) {
+                rows[*count] = row;
+                channels[(*count)++] = p;
+            }
+        }
+    }
+}
+
+static void put_part(edgeops_store *store, int64_t row, int channel, bool as_float) {
+    static const char *const names[] = {"first", "x", "last"};
+    const edgeops_value values[] = {i64(row), as_float ? f64((double)(row / 2)) : i64(row / 2),
+                                    text("t")};
+    uint16_t code = row % 5 == 0 ? (uint16_t)(row % 900) : (uint16_t)EDGEOPS_QUALITY_NONE;
+    edgeops_sample sample = {"p", row * 1000, 0, 1, &names[channel], &values[channel], &code};
+    edgeops_append_result result = EDGEOPS_APPEND_RESULT_INIT;
+    CHECK_OK(edgeops_store_append(&result, store, &sample, 1, NULL));
+    cr_assert_eq(result.appended, channel == 0);
+    cr_assert_eq(result.merged, channel != 0);
+}
+
+enum { PART_ROWS = 1000 };
+static int64_t part_rows[3 * PART_ROWS];
+static int part_channels[3 * PART_ROWS];
+
+/* Appends parts [from, to) of the list. */
+static void put_parts(edgeops_store *store, size_t from, size_t to, bool as_float) {
+    for (size_t i = from; i < to; i++) {
+        put_part(store, part_rows[i], part_channels[i], as_float);
+    }
+}
+
+/* A cursor gives the first n parts as they came, and a read gives them as rows. */
+static edgeops_type check_parts(edgeops_store *store, size_t n) {
+    edgeops_cursor *cursor = NULL;
+    const edgeops_table *block = NULL;
+    edgeops_cursor_options from = EDGEOPS_CURSOR_OPTIONS_INIT;
+    edgeops_type type = EDGEOPS_TYPE_NULL;
+    size_t seen = 0;
+    size_t begun = 0;
+    from.asset = "p";
+    CHECK_OK(edgeops_cursor_open(&cursor, store, &from));
+    for (edgeops_status status;
+         (status = edgeops_cursor_next(&block, cursor, 333)) == EDGEOPS_OK;) {
+        type = block->columns[1].type;
+        for (uint64_t i = 0; i < block->rows; i++, seen++) {
+            int64_t row = part_rows[seen];
+            cr_assert_eq(block->ordinals[i], seen + 1);
+            cr_assert_eq(block->times[i], row * 1000);
+            cr_assert_eq(block->parts != NULL && block->parts[i] != 0, part_channels[seen] != 0);
+            begun += part_channels[seen] == 0;
+            for (int k = 0; k < 3; k++) {
+                const edgeops_column *c = &block->columns[k];
+                bool null = c->valid != NULL && c->valid[i] == 0;
+                cr_assert_eq(null, k != part_channels[seen], "part %zu, channel %d", seen, k);
+            }
+            cr_assert(part_channels[seen] != 1 ||
+                      number_at(&block->columns[1], i) == (double)(row / 2));
+        }
+    }
+    edgeops_cursor_close(cursor);
+    cr_assert_eq(seen, n);
+    edgeops_table *table = read_all(store, "p");
+    cr_assert_eq(table->rows, begun);
+    const edgeops_column *x = &table->columns[1];
+    for (uint64_t i = 0; i < table->rows; i++) {
+        bool null = x->valid != NULL && x->valid[i] == 0;
+        cr_assert(null ? i % 11 == 10 || i + 1 == table->rows : number_at(x, i) == (double)(i / 2));
+        cr_assert(null || i % 5 != 0 || x->quality[i] == i % 900);
+    }
+    edgeops_table_free(table);
+    return type;
+}
+
+Test(store_retype, parts_are_those_of_the_new_type) {
+    size_t count = 0;
+    list_parts(part_rows, part_channels, &count, PART_ROWS);
+    edgeops_store *store = open_store();
+    for (size_t i = 0; i < count; i += 300) {
+        put_parts(store, i, i + 300 < count ? i + 300 : count, false);
+        if (i % 600 == 0) {
+            CHECK_OK(eop_store_flush(store));
+        }
+    }
+    edgeops_retype_result result = EDGEOPS_RETYPE_RESULT_INIT;
+    edgeops_retype_options options = EDGEOPS_RETYPE_OPTIONS_INIT;
+    options.asset = "p";
+    options.channel = "x";
+    options.type = EDGEOPS_TYPE_FLOAT64;
+    CHECK_OK(edgeops_channel_retype(&result, store, &options));
+    cr_assert_eq(result.rows, PART_ROWS);
+    cr_assert_eq(result.values, PART_ROWS - PART_ROWS / 11);
+    cr_assert_eq(check_parts(store, count), EDGEOPS_TYPE_FLOAT64);
+    wait_purged(store);
+    cr_assert_eq(check_parts(store, count), EDGEOPS_TYPE_FLOAT64);
+    check_sound(store);
+    eop_compacted compacted;
+    CHECK_OK(eop_store_compact(&compacted, store, NULL, NULL, NULL));
+    cr_assert_eq(check_parts(store, count), EDGEOPS_TYPE_FLOAT64);
+    /* A part is known in either type, and one of its own that differs is refused. */
+    edgeops_append_result again = EDGEOPS_APPEND_RESULT_INIT;
+    CHECK_OK(put(store, "p", 5000, 0, "x", i64(2), &again));
+    cr_assert_eq(again.conflicts, 1, "5 has a quality code");
+    CHECK_OK(put(store, "p", 6000, 0, "x", i64(3), &again));
+    cr_assert_eq(again.duplicates, 1);
+    CHECK_OK(retype(store, "p", "x", EDGEOPS_TYPE_INT32));
+    CHECK_OK(retype(store, "p", "x", EDGEOPS_TYPE_INT64));
+    edgeops_store_close(store);
+    store = open_store();
+    wait_purged(store);
+    cr_assert_eq(check_parts(store, count), EDGEOPS_TYPE_INT64);
+    check_sound(store);
+    edgeops_store_close(store);
+}
+
 Test(store_retype, texts_become_null_only_where_they_are_named) {
     static const char *const texts[] = {"1.5", "NA", "2.50", "-", "3", "NaN"};
     static const char *const nulls[] = {"NA", "-", "NaN"};
@@ -702,14 +824,26 @@ static void retype_and_die(const disk_plan *plan, int64_t rows, edgeops_type typ
     _exit(0);
 }
 
+static void retype_parts_and_die(const disk_plan *plan, int64_t parts, edgeops_type type) {
+    edgeops_store *store = open_store();
+    put_parts(store, (size_t)parts, (size_t)parts + 1, type == EDGEOPS_TYPE_INT64);
+    disk_watch(folder, false);
+    disk_set(plan);
+    CHECK_OK(retype(store, "p", "x", type));
+    wait_purged(store);
+    _exit(0);
+}
+
+typedef void (*deadly)(const disk_plan *plan, int64_t rows, edgeops_type type);
+
 /* Whether the child came to the kill. */
-static bool kill_at(uint64_t nth, int64_t rows, edgeops_type type) {
+static bool kill_at(deadly deed, uint64_t nth, int64_t rows, edgeops_type type) {
     int result = 0;
     disk_plan plan = {.calls = DISK_ANY, .nth = nth, .action = DISK_KILL};
     pid_t pid = fork();
     cr_assert(pid >= 0);
     if (pid == 0) {
-        retype_and_die(&plan, rows, type);
+        deed(&plan, rows, type);
     }
     cr_assert_eq(waitpid(pid, &result, 0), pid);
     cr_assert(WIFSIGNALED(result) ? WTERMSIG(result) == SIGKILL : WEXITSTATUS(result) == 0);
@@ -731,7 +865,7 @@ Test(store_retype, killed_at_any_call_it_leaves_the_old_or_the_new) {
     for (uint64_t nth = 1;; nth++) {
         edgeops_type wanted =
             type == EDGEOPS_TYPE_INT64 ? EDGEOPS_TYPE_FLOAT64 : EDGEOPS_TYPE_INT64;
-        bool killed = kill_at(nth, rows++, wanted);
+        bool killed = kill_at(retype_and_die, nth, rows++, wanted);
         store = open_store();
         edgeops_type now = check_rows(store, rows);
         left[now == wanted]++;
@@ -747,4 +881,32 @@ Test(store_retype, killed_at_any_call_it_leaves_the_old_or_the_new) {
     }
     cr_expect(left[0] > 5 && left[1] > 2, "%d times the old one, %d times the new", left[0],
               left[1]);
+}
+
+Test(store_retype, killed_at_any_call_parts_are_those_of_the_old_or_the_new) {
+    size_t parts = 0;
+    size_t all = 0;
+    edgeops_type type = EDGEOPS_TYPE_INT64;
+    list_parts(part_rows, part_channels, &all, PART_ROWS);
+    edgeops_store *store = open_store();
+    for (; parts < 500; parts += 100) {
+        put_parts(store, parts, parts + 100, false);
+        CHECK_OK(eop_store_flush(store));
+    }
+    edgeops_store_close(store);
+    for (uint64_t nth = 1;; nth++) {
+        edgeops_type wanted =
+            type == EDGEOPS_TYPE_INT64 ? EDGEOPS_TYPE_FLOAT64 : EDGEOPS_TYPE_INT64;
+        bool killed = kill_at(retype_parts_and_die, nth, (int64_t)parts++, wanted);
+        store = open_store();
+        type = check_parts(store, parts);
+        wait_purged(store);
+        cr_assert_eq(check_parts(store, parts), type);
+        check_sound(store);
+        edgeops_store_close(store);
+        if (!killed) {
+            cr_assert_eq(type, wanted);
+            break;
+        }
+    }
 }
