@@ -252,13 +252,9 @@ static void add_vector(edgeops_aggregate *out, const eop_vector *vector, const e
     }
 }
 
-/* Which rows of the slice began elsewhere and are counted there; NULL: none. By the numbers of
- * row_at(). The keys of a chunk are decoded. */
+/* Rows that began elsewhere and are counted there. */
 static const uint8_t *later_rows(const summary *s, const eop_scan *scan, const eop_slice *slice) {
-    if (slice->chunk == NULL || !s->loose) {
-        return slice->later;
-    }
-    return slice->chunk->later > 0 ? scan->reader.parts.later : NULL;
+    return s->loose ? eop_scan_later(scan, slice) : NULL;
 }
 
 /* Adds rows [from, to) of the slice to the bucket s->last. */

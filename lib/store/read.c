@@ -235,25 +235,76 @@ edgeops_status edgeops_store_read(edgeops_table **out, edgeops_store *store,
     return status;
 }
 
+/* Adds the rows of a slice that began in its chunk, or in memory. */
+static edgeops_status count_begun(uint64_t *rows, eop_scan *scan, const eop_slice *slice) {
+    const eop_chunk_info *chunk = slice->chunk;
+    *rows += slice->count;
+    if (chunk != NULL && chunk->later > 0 && slice->count > 0) {
+        if (slice->count == chunk->rows) {
+            *rows -= chunk->later;
+            return EDGEOPS_OK;
+        }
+        edgeops_status status = eop_scan_keys(scan, slice);
+        if (status != EDGEOPS_OK) {
+            return status;
+        }
+    }
+    const uint8_t *later = eop_scan_later(scan, slice);
+    for (size_t i = 0; later != NULL && i < slice->count; i++) {
+        *rows -= later[slice->keep != NULL ? slice->keep[i] : slice->from + i] != 0;
+    }
+    return EDGEOPS_OK;
+}
+
+/* Chunk by chunk: parts of a row need not be joined to be counted. */
+static edgeops_status count_chunks(uint64_t *rows, eop_scan *scan) {
+    eop_slice slice;
+    edgeops_status status = EDGEOPS_OK;
+    for (size_t i = 0; status == EDGEOPS_OK && i < scan->chunks.count; i++) {
+        status = eop_scan_chunk(&slice, scan, i);
+        if (status == EDGEOPS_OK) {
+            status = count_begun(rows, scan, &slice);
+        }
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_scan_memory(&slice, scan);
+    }
+    return status == EDGEOPS_OK ? count_begun(rows, scan, &slice) : status;
+}
+
+static edgeops_status count_scan(uint64_t *rows, eop_scan *scan) {
+    eop_slice slice;
+    bool loose = false;
+    edgeops_status status = EDGEOPS_OK;
+    if (scan->want.limit == 0 && scan->want.last == 0) {
+        status = eop_scan_is_loose(&loose, scan);
+    }
+    if (status != EDGEOPS_OK || loose) {
+        return loose ? count_chunks(rows, scan) : status;
+    }
+    while ((status = eop_scan_next(scan, &slice)) == EDGEOPS_OK) {
+        *rows += slice.count;
+    }
+    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+}
+
 static edgeops_status count_once(uint64_t *out, edgeops_store *store, const edgeops_query *query) {
     eop_request request;
     uint64_t rows = 0;
     edgeops_status status = eop_request_init(&request, store, query);
     if (status == EDGEOPS_OK && !request.none) {
         eop_scan scan;
-        eop_slice slice;
         status = eop_scan_open(&scan, store, &request.want, NULL, 0);
-        while (status == EDGEOPS_OK && (status = eop_scan_next(&scan, &slice)) == EDGEOPS_OK) {
-            rows += slice.count;
+        if (status == EDGEOPS_OK) {
+            status = count_scan(&rows, &scan);
         }
         eop_scan_dispose(&scan);
     }
     eop_request_dispose(&request);
-    if (status < 0) {
-        return status;
+    if (status == EDGEOPS_OK) {
+        *out = rows;
     }
-    *out = rows;
-    return EDGEOPS_OK;
+    return status;
 }
 
 edgeops_status edgeops_store_count(uint64_t *out, edgeops_store *store,

@@ -197,6 +197,13 @@ static edgeops_status next_block(eop_slice *slice, eop_scan *scan) {
 /* The slice may end up without rows; more may follow while scan->merging. */
 static edgeops_status open_piece(eop_slice *slice, eop_scan *scan, const eop_piece *piece) {
     const uint32_t *chunk = scan->pieces.chunks + piece->first;
+    if (piece->count == 0) {
+        *slice = (eop_slice){.rows = &scan->memory.rows,
+                             .from = piece->row,
+                             .to = piece->row_end,
+                             .count = piece->row_end - piece->row};
+        return eop_scan_test(scan, slice);
+    }
     if (piece->count == 1 && piece->row == piece->row_end &&
         scan->chunks.items[*chunk].t0 >= piece->from &&
         scan->chunks.items[*chunk].t1 <= piece->to) {

@@ -258,6 +258,13 @@ edgeops_status eop_scan_keys(eop_scan *scan, const eop_slice *slice) {
     return status;
 }
 
+const uint8_t *eop_scan_later(const eop_scan *scan, const eop_slice *slice) {
+    if (slice->chunk == NULL) {
+        return slice->later;
+    }
+    return slice->chunk->later > 0 ? scan->reader.parts.later : NULL;
+}
+
 /* Which rows of a decoded chunk began elsewhere. */
 static edgeops_status mark_later(eop_scan *scan, eop_slice *slice, const eop_chunk_info *chunk) {
     size_t n = 0;

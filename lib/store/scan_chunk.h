@@ -6,9 +6,11 @@
 
 #include "store/scan.h"
 
-/** The wanted rows of chunk i; may be empty. With slice->chunk and chunk->later > 0, after
- * eop_scan_keys(), scan->reader.parts says which of them began elsewhere. */
+/** The wanted rows of chunk i; may be empty. */
 edgeops_status eop_scan_chunk(eop_slice *slice, eop_scan *scan, size_t i);
+/** For each row of the slice's chunk, whose keys are decoded, or of slice->rows: 1 where it began
+ * elsewhere. NULL: none did. */
+const uint8_t *eop_scan_later(const eop_scan *scan, const eop_slice *slice);
 /** Decodes times, seqs, ordinals and parts of the slice's chunk into scan->reader, unless they are
  * there. */
 edgeops_status eop_scan_keys(eop_scan *scan, const eop_slice *slice);
