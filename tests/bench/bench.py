@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compares EdgeOps with what one would write without it, side by side in one run: bench.py [ingest|predict|install|idle]...
+"""Compares EdgeOps with what one would write without it, side by side in one run: bench.py [ingest|predict|install|idle|parts]...
 
 Runs of both sides take turns; medians and their ratio are printed. Absolute figures of a shared machine mean little.
 """
@@ -250,11 +250,47 @@ def idle(folder):
               f"published for the framework of Keusch et al.: 1,138 MiB, {1138 / mine:.0f} times as much)")
 
 
+def parts(folder):
+    """Reads of an asset whose rows came as two files, four channels each, and of the same rows as one file.
+
+    EDGEOPS_BENCH_BEFORE names a folder with another version of the library: it reads the one file, too.
+    """
+    rows = os.environ.get("EDGEOPS_BENCH_ROWS", "1000000")
+    before = os.environ.get("EDGEOPS_BENCH_BEFORE")
+    sides = {"two files": ("halves", None), "one file": ("whole", None)}
+    if before:
+        sides["one file before"] = ("whole", before)
+
+    def call(side, *args):
+        library = sides[side][1]
+        env = {**os.environ, "LD_LIBRARY_PATH": library} if library else None
+        done = subprocess.run([PROGRAMS / "read_parts", args[0], folder / side.replace(" ", "-"), args[1], rows],
+                              check=True, capture_output=True, text=True, env=env)
+        return done.stdout.split()
+
+    for side, (how, _) in sides.items():
+        call(side, "make", how)
+    for how in ("into", "table", "count", "last", "aggregate"):
+        taken = {side: [] for side in sides}
+        memory = {side: [] for side in sides}
+        for turn in range(ROUNDS):
+            for side in list(sides)[::1 if turn % 2 else -1]:
+                seconds, grown = call(side, "read", how)
+                taken[side].append(float(seconds) * 1e3)
+                memory[side].append(int(grown) / 1024)
+        for side in list(sides)[1:]:
+            mine = "two files" if side == "one file" else "one file"
+            report(f"{how}, {mine}", "ms", taken[mine], taken[side], side, False)
+        print(f"{how}: memory on top, MiB: " +
+              ", ".join(f"{side} {statistics.median(memory[side]):.1f}" for side in sides), flush=True)
+
+
 def main():
     wanted = sys.argv[1:] or ["ingest", "predict", "install", "idle"]
     for name in wanted:
         with tempfile.TemporaryDirectory() as folder:
-            {"ingest": ingest, "predict": predict, "install": install, "idle": idle}[name](pathlib.Path(folder))
+            {"ingest": ingest, "predict": predict, "install": install, "idle": idle,
+             "parts": parts}[name](pathlib.Path(folder))
 
 
 if __name__ == "__main__":
