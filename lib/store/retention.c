@@ -20,6 +20,7 @@
 #include "store/rollup.h"
 #include "store/room.h"
 #include "store/telemetry_db.h"
+#include "store/trim.h"
 #include "store/upkeep.h"
 #include "store/wal.h"
 
@@ -42,6 +43,7 @@ typedef struct item {
     bool touched;   /* some of its chunks were dropped */
     uint64_t sizes; /* bit k: policy k counts its bytes */
     int64_t cutoff; /* older samples are due; INT64_MIN: none are */
+    bool in_parts;  /* rows of it came in parts */
     const eop_policy *decides;
 } item;
 
@@ -58,6 +60,9 @@ typedef struct share {
     uint64_t bytes;
     int64_t until;
     int64_t first;
+    int64_t cutoff;
+    const eop_policy *decides;
+    eop_gone gone; /* rows that began in what is dropped */
 } share;
 
 struct eop_retain_run {
@@ -83,6 +88,7 @@ struct eop_retain_run {
     uint32_t pins_of;
     share shares[STEP_CHUNKS];
     size_t share_count;
+    const share *trimming;
     eop_retained done;
     eop_buf buf;
 };
@@ -160,7 +166,10 @@ static void note_recent(eop_retain_run *run, const eop_series *series, const ite
 
 /* Under `lock`. */
 static edgeops_status add_asset(eop_retain_run *run, const eop_series *series) {
-    item it = {.at = {INT64_MIN, INT64_MIN, 0}, .asset = series->asset.id, .cutoff = INT64_MIN};
+    item it = {.at = {INT64_MIN, INT64_MIN, 0},
+               .asset = series->asset.id,
+               .cutoff = INT64_MIN,
+               .in_parts = series->stored.parts > 0};
     for (size_t k = 0; k < run->policy_count; k++) {
         const eop_policy *policy = &run->policies[k];
         if (!eop_glob(policy->pattern, series->asset.name)) {
@@ -176,7 +185,8 @@ static edgeops_status add_asset(eop_retain_run *run, const eop_series *series) {
         it.cutoff = run->now - it.decides->max_age;
     }
     note_recent(run, series, &it);
-    if (series->stored.rows == 0 || (it.sizes == 0 && series->stored.first >= it.cutoff)) {
+    bool empty = series->stored.rows == 0 && !it.in_parts;
+    if (empty || (it.sizes == 0 && series->stored.first >= it.cutoff)) {
         return EDGEOPS_OK;
     }
     if (!eop_grow(&run->heap, &run->capacity, run->count + 1, sizeof *run->heap)) {
@@ -424,10 +434,24 @@ static edgeops_status next_chunk(eop_chunk_info *chunk, eop_retain_run *run,
     return status;
 }
 
+/* What this step drops of the item's asset. */
+static share *find_share(eop_retain_run *run, const item *it) {
+    size_t i = 0;
+    while (i < run->share_count && run->shares[i].asset != it->asset) {
+        i++;
+    }
+    if (i == run->share_count) {
+        run->shares[run->share_count++] = (share){
+            .asset = it->asset, .until = INT64_MIN, .cutoff = it->cutoff, .decides = it->decides};
+    }
+    return &run->shares[i];
+}
+
 static void count_dropped(eop_retain_run *run, item *it, const eop_chunk_info *chunk,
                           uint64_t bytes) {
     eop_retained *done = &run->done;
     int64_t until = chunk->t1 < run->now ? chunk->t1 : run->now;
+    uint64_t rows = chunk->rows - chunk->later;
     for (size_t k = 0; k < run->policy_count; k++) {
         if ((it->sizes >> k & 1) != 0) {
             run->excess[k] -= (int64_t)bytes;
@@ -436,20 +460,28 @@ static void count_dropped(eop_retain_run *run, item *it, const eop_chunk_info *c
     done->chunks++;
     done->assets += !it->touched;
     it->touched = true;
-    done->rows += chunk->rows;
+    done->rows += rows;
     done->bytes += bytes;
     done->until = until > done->until ? until : done->until;
-    size_t i = 0;
-    while (i < run->share_count && run->shares[i].asset != it->asset) {
-        i++;
-    }
-    if (i == run->share_count) {
-        run->shares[run->share_count++] = (share){.asset = it->asset, .until = INT64_MIN};
-    }
-    share *s = &run->shares[i];
-    s->rows += chunk->rows;
+    share *s = find_share(run, it);
+    s->rows += rows;
     s->bytes += bytes;
     s->until = until > s->until ? until : s->until;
+}
+
+/* Adds the chunk to the rollups and removes it. */
+static edgeops_status drop_chunk(eop_retain_run *run, edgeops_store *store,
+                                 eop_telemetry *telemetry, const item *it,
+                                 const eop_chunk_info *chunk) {
+    edgeops_status status = EDGEOPS_OK;
+    if (it->decides->rollup_count > 0) {
+        status = eop_rollup_chunk(store, telemetry, it->asset, chunk, it->decides->rollups,
+                                  it->decides->rollup_count, &run->buf);
+    }
+    if (status == EDGEOPS_OK && it->in_parts) {
+        status = eop_gone_note(&find_share(run, it)->gone, telemetry, chunk);
+    }
+    return status == EDGEOPS_OK ? eop_telemetry_remove_chunk(telemetry, chunk->id) : status;
 }
 
 /* Examines the oldest item. *dropped: whether a chunk was dropped. DONE: there are no more
@@ -484,15 +516,11 @@ static edgeops_status examine_oldest(bool *dropped, eop_retain_run *run, edgeops
         sift_down(run, 0);
         return EDGEOPS_OK;
     }
-    if (status == EDGEOPS_OK && !dry && it->decides->rollup_count > 0) {
-        status = eop_rollup_chunk(store, telemetry, it->asset, &chunk, it->decides->rollups,
-                                  it->decides->rollup_count, &run->buf);
-    }
     if (status == EDGEOPS_OK) {
         status = eop_telemetry_chunk_bytes(&bytes, telemetry, chunk.id);
     }
     if (status == EDGEOPS_OK && !dry) {
-        status = eop_telemetry_remove_chunk(telemetry, chunk.id);
+        status = drop_chunk(run, store, telemetry, it, &chunk);
     }
     if (status == EDGEOPS_OK) {
         it->at = (place){chunk.t1, chunk.t0, chunk.ord0};
@@ -500,6 +528,29 @@ static edgeops_status examine_oldest(bool *dropped, eop_retain_run *run, edgeops
         *dropped = true;
     }
     return status;
+}
+
+/* Whether a later step, or the next run, drops the chunk: it is not worth trimming. */
+static bool goes_anyway(const eop_chunk_info *chunk, void *user_data) {
+    const eop_retain_run *run = user_data;
+    return chunk->t1 < run->trimming->cutoff && !holds_chunk(run, chunk);
+}
+
+/* Later parts of the rows that go are in chunks that stay. */
+static edgeops_status trim_share(eop_retain_run *run, edgeops_store *store, share *s,
+                                 eop_telemetry *telemetry) {
+    const eop_trim trim = {.store = store,
+                           .asset = s->asset,
+                           .rollups = s->decides->rollups,
+                           .rollup_count = s->decides->rollup_count,
+                           .spare = goes_anyway,
+                           .user_data = run};
+    edgeops_status status = EDGEOPS_OK;
+    run->trimming = s;
+    if (s->gone.keys.rows > 0 && run->pins_of != s->asset) {
+        status = load_pins(run, &store->catalog, s->asset);
+    }
+    return status == EDGEOPS_OK ? eop_trim_chunks(&s->gone, telemetry, &trim, &run->buf) : status;
 }
 
 static edgeops_status save_share(share *s, eop_telemetry *telemetry) {
@@ -539,6 +590,12 @@ static void show_share(const share *s, edgeops_store *store) {
     series->all.first = series->all.rows > 0 ? first : s->first;
 }
 
+static void forget_gone(eop_retain_run *run) {
+    for (size_t i = 0; i < run->share_count; i++) {
+        eop_gone_dispose(&run->shares[i].gone);
+    }
+}
+
 /* Drops some chunks; with `dry` none. DONE: nothing more is due. */
 static edgeops_status run_step(eop_retain_run *run, edgeops_store *store, eop_telemetry *telemetry,
                                bool dry) {
@@ -553,8 +610,12 @@ static edgeops_status run_step(eop_retain_run *run, edgeops_store *store, eop_te
     bool done = status == EDGEOPS_DONE;
     status = done ? EDGEOPS_OK : status;
     for (size_t i = 0; !dry && status == EDGEOPS_OK && i < run->share_count; i++) {
-        status = save_share(&run->shares[i], telemetry);
+        status = trim_share(run, store, &run->shares[i], telemetry);
+        if (status == EDGEOPS_OK) {
+            status = save_share(&run->shares[i], telemetry);
+        }
     }
+    forget_gone(run);
     return status == EDGEOPS_OK && done ? EDGEOPS_DONE : status;
 }
 

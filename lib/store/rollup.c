@@ -240,6 +240,22 @@ static edgeops_status save_rollup(eop_telemetry *telemetry, uint32_t asset,
     return status;
 }
 
+edgeops_status eop_rollup_rows(eop_telemetry *telemetry, uint32_t asset, const eop_rows *rows,
+                               const edgeops_duration *periods, size_t count, eop_buf *buf) {
+    edgeops_status status = EDGEOPS_OK;
+    size_t channels =
+        rows->vector_count < EOP_ROLLUP_CHANNELS ? rows->vector_count : EOP_ROLLUP_CHANNELS;
+    for (size_t i = 0; status == EDGEOPS_OK && i < count && channels > 0; i++) {
+        eop_rollup rollup = {.period = periods[i], .channels = channels};
+        status = eop_rollup_add(&rollup, rows, 0, rows->rows);
+        if (status == EDGEOPS_OK) {
+            status = save_rollup(telemetry, asset, &rollup, buf);
+        }
+        eop_rollup_dispose(&rollup);
+    }
+    return status;
+}
+
 edgeops_status eop_rollup_chunk(edgeops_store *store, eop_telemetry *telemetry, uint32_t asset,
                                 const eop_chunk_info *chunk, const edgeops_duration *periods,
                                 size_t count, eop_buf *buf) {
@@ -257,13 +273,8 @@ edgeops_status eop_rollup_chunk(edgeops_store *store, eop_telemetry *telemetry, 
         eop_rows_dispose(&rows);
         return EDGEOPS_OK;
     }
-    for (size_t i = 0; status == EDGEOPS_OK && i < count && rows.vector_count > 0; i++) {
-        eop_rollup rollup = {.period = periods[i], .channels = rows.vector_count};
-        status = eop_rollup_add(&rollup, &rows, 0, rows.rows);
-        if (status == EDGEOPS_OK) {
-            status = save_rollup(telemetry, asset, &rollup, buf);
-        }
-        eop_rollup_dispose(&rollup);
+    if (status == EDGEOPS_OK) {
+        status = eop_rollup_rows(telemetry, asset, &rows, periods, count, buf);
     }
     eop_rows_dispose(&rows);
     return status;

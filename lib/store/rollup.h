@@ -52,6 +52,10 @@ edgeops_status eop_rollup_chunk(edgeops_store *store, eop_telemetry *telemetry, 
                                 const eop_chunk_info *chunk, const edgeops_duration *periods,
                                 size_t count, eop_buf *buf);
 
+/** The same of rows; column k is channel k. */
+edgeops_status eop_rollup_rows(eop_telemetry *telemetry, uint32_t asset, const eop_rows *rows,
+                               const edgeops_duration *periods, size_t count, eop_buf *buf);
+
 /** In a transaction of the writer: the rollups of a channel that gets another position become those
  * of that one, in place of what it has; those of the old one stay. with: false only removes.
  * E_LIMIT: it has some, and the new position can have none. */

@@ -13,6 +13,7 @@
 #include "catalog/policy.h"
 #include "edgeops/dataset.h"
 #include "store/inner.h"
+#include "store/verify.h"
 #include "store_fixture.h"
 
 TestSuite(store_retention, .init = make_home, .fini = remove_home, .timeout = 120);
@@ -662,4 +663,189 @@ Test(store_retention, aggregates_neither_stop_it_nor_miss_what_it_drops) {
     cr_assert_gt(atomic_load(&p.polls), 0);
     cr_assert_eq(atomic_load(&p.wrong), 0);
     edgeops_store_close(store);
+}
+
+/* -- rows that come in parts -- */
+
+static void count_finding(const eop_finding *finding, void *user_data) {
+    cr_log_error("%s: %s", finding->what, finding->detail);
+    *(int *)user_data += 1;
+}
+
+static edgeops_status go_on(double part, void *user_data) {
+    (void)part;
+    (void)user_data;
+    return EDGEOPS_OK;
+}
+
+static void check_sound(edgeops_store *store) {
+    eop_verified sum = {0};
+    int findings = 0;
+    eop_verify_handler handler = {
+        .finding = count_finding, .progress = go_on, .user_data = &findings};
+    CHECK_OK(eop_store_verify(&sum, store, &handler));
+    cr_assert_eq(findings, 0);
+}
+
+static const char *const part_names[] = {"x", "y", "z"};
+
+/* One part of row i: its value is i. */
+static void put_part(edgeops_store *store, int64_t time, int channel, int64_t i) {
+    CHECK_OK(put(store, "p", time, 0, part_names[channel], i64(i), NULL));
+}
+
+/* Values of each channel in rows and in what rollups keep of dropped ones. */
+static void sum_up(uint64_t *counts, double *sums, edgeops_store *store) {
+    edgeops_summary *summary = NULL;
+    edgeops_query query = EDGEOPS_QUERY_INIT;
+    query.asset = "p";
+    CHECK_OK(edgeops_store_aggregate(&summary, store, &query, 60 * EDGEOPS_SECOND));
+    for (int k = 0; k < 3; k++) {
+        counts[k] = 0;
+        sums[k] = 0;
+        for (size_t b = 0; b < summary->bucket_count; b++) {
+            counts[k] += summary->buckets[b].channels[k].count;
+            sums[k] += summary->buckets[b].channels[k].sum;
+        }
+    }
+    edgeops_summary_free(summary);
+}
+
+static void set_rolling(edgeops_store *store, edgeops_duration max_age) {
+    eop_policy policy = {
+        .pattern = "p", .max_age = max_age, .rollups = {60 * EDGEOPS_SECOND}, .rollup_count = 1};
+    CHECK_OK(eop_policy_put(eop_store_catalog(store), &policy));
+}
+
+/* Rows as many as are counted, each with its first part. */
+static uint64_t check_rest(edgeops_store *store) {
+    edgeops_table *table = read_all(store, "p");
+    uint64_t rows = table->rows;
+    edgeops_query query = EDGEOPS_QUERY_INIT;
+    uint64_t counted = 0;
+    query.asset = "p";
+    CHECK_OK(edgeops_store_count(&counted, store, &query));
+    cr_assert_eq(counted, rows);
+    cr_assert_eq(asset_info(store, "p").rows, rows);
+    cr_assert_eq(rows > 0 ? table->columns[0].nulls : 0, 0);
+    edgeops_table_free(table);
+    return rows;
+}
+
+Test(store_retention, a_row_goes_with_its_first_part) {
+    int64_t now = eop_now() / EDGEOPS_SECOND * EDGEOPS_SECOND;
+    int64_t old = now - 50 * HOUR;
+    int64_t new = now - HOUR / 2;
+    uint64_t counts[3];
+    double sums[3];
+    edgeops_store *store = open_store();
+    for (int64_t i = 0; i < 100; i++) {
+        put_part(store, old + i * EDGEOPS_SECOND, 0, i);
+    }
+    CHECK_OK(eop_store_flush(store));
+    /* At its beginning, in the middle and at its end this chunk has parts of those rows. */
+    for (int64_t i = 0; i < 30; i++) {
+        put_part(store, old + i * EDGEOPS_SECOND, 1, i);
+        if (i >= 10 && i < 20) {
+            put_part(store, new + i *EDGEOPS_SECOND, 0, i);
+            put_part(store, new + i *EDGEOPS_SECOND, 2, i);
+        }
+    }
+    CHECK_OK(eop_store_flush(store));
+    /* This one has nothing else. */
+    for (int64_t i = 0; i < 50; i++) {
+        put_part(store, old + i * EDGEOPS_SECOND, 2, i);
+    }
+    CHECK_OK(eop_store_flush(store));
+    for (int64_t i = 10; i < 20; i++) {
+        put_part(store, new + i *EDGEOPS_SECOND, 1, i);
+        put_part(store, old + i * 2 * EDGEOPS_SECOND + 60 * EDGEOPS_SECOND, 1, 7);
+    }
+    CHECK_OK(eop_store_flush(store));
+    sum_up(counts, sums, store);
+    cr_assert_eq(check_rest(store), 110);
+    set_rolling(store, HOUR);
+    eop_retained done = run_policies(store);
+    cr_assert_eq(done.rows, 100);
+    for (int round = 0; round < 2; round++) {
+        uint64_t now_counts[3];
+        double now_sums[3];
+        cr_assert_eq(check_rest(store), 10);
+        edgeops_table *table = read_all(store, "p");
+        for (int k = 0; k < 3; k++) {
+            cr_assert_eq(table->columns[k].nulls, 0);
+            cr_assert_eq(table->columns[k].i64[9], 19);
+        }
+        cr_assert_eq(table->times[0], new + 10 * EDGEOPS_SECOND);
+        edgeops_table_free(table);
+        sum_up(now_counts, now_sums, store);
+        for (int k = 0; k < 3; k++) {
+            cr_assert_eq(now_counts[k], counts[k], "channel %d", k);
+            cr_assert_eq(now_sums[k], sums[k], "channel %d", k);
+        }
+        cr_assert_eq(asset_info(store, "p").dropped, 100);
+        check_sound(store);
+        edgeops_store_close(store);
+        store = open_store();
+    }
+    cr_assert_eq(run_policies(store).rows, 0);
+    edgeops_store_close(store);
+}
+
+/* Row i is i minutes old; its parts come in any order within some hundred others. */
+static void put_shuffled(edgeops_store *store, dice *d, int64_t now, int64_t n, int64_t lag) {
+    int64_t sent[3] = {n, n, n}; /* next row of each channel, from the oldest on */
+    while (sent[2] > 0) {
+        int k = (int)below(d, 3);
+        int64_t ahead = sent[k] - (k > 0 ? sent[k - 1] : sent[0]);
+        if (sent[k] > 0 && (k == 0 ? sent[2] - sent[0] < lag : ahead > 0)) {
+            int64_t i = sent[k]--;
+            put_part(store, now - i * 60 * EDGEOPS_SECOND, k, i);
+            if (below(d, 100) == 0) {
+                CHECK_OK(eop_store_flush(store));
+            }
+        }
+    }
+    CHECK_OK(eop_store_flush(store));
+}
+
+Test(store_retention, rows_in_parts_are_counted_right_at_any_age) {
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        dice d = {seed};
+        int64_t now = eop_now() / EDGEOPS_SECOND * EDGEOPS_SECOND;
+        uint64_t counts[3];
+        double sums[3];
+        edgeops_store *store = open_store();
+        put_shuffled(store, &d, now, 1500, seed % 2 == 0 ? 20 : 700);
+        cr_assert_eq(check_rest(store), 1500);
+        sum_up(counts, sums, store);
+        for (int64_t age = 1400; age > 0; age -= 1 + (int64_t)below(&d, 500)) {
+            set_rolling(store, age * 60 * EDGEOPS_SECOND);
+            eop_retained done = {0};
+            CHECK_OK(eop_retention_run(&done, store, EOP_RETENTION_DROP, NULL, NULL));
+            uint64_t rows = check_rest(store);
+            cr_assert_geq(rows, (uint64_t)age);
+            cr_assert_eq(asset_info(store, "p").dropped, 1500 - rows);
+            /* What is younger than all that was dropped is whole. */
+            edgeops_table *table = read_all(store, "p");
+            int64_t until = asset_info(store, "p").dropped_until;
+            for (uint64_t i = 0; i < table->rows; i++) {
+                for (int k = 0; k < 3 && table->times[i] > until; k++) {
+                    const edgeops_column *c = &table->columns[k];
+                    cr_assert(c->valid == NULL || c->valid[i] != 0);
+                }
+            }
+            edgeops_table_free(table);
+            uint64_t now_counts[3];
+            double now_sums[3];
+            sum_up(now_counts, now_sums, store);
+            for (int k = 0; k < 3; k++) {
+                cr_assert_eq(now_counts[k], counts[k], "channel %d", k);
+                cr_assert_eq(now_sums[k], sums[k], "channel %d", k);
+            }
+            check_sound(store);
+        }
+        edgeops_store_close(store);
+        CHECK_OK(eop_remove_tree(home));
+    }
 }

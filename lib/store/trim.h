@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What retention drops with a chunk besides: the parts of its rows that came later and are in
+ * chunks that stay. A row goes with its first part: else a part of it would be left, as a row that
+ * nobody wrote and nobody counts. They are older than what is dropped, too, because all parts of a
+ * row have its time.
+ *
+ * A chunk that stays is written anew without them. Its ordinals keep having no gap: those of parts
+ * that went at its ends are gone like those of a dropped chunk, others become parts without a cell
+ * of a row that stays. What cannot be found stays as a row of its own: of a first part whose chunk
+ * was damaged, and parts that are in the journal at that moment, which would have to be as late as
+ * the age. The writer's thread only, in its transaction. */
+#ifndef EOP_STORE_TRIM_H
+#define EOP_STORE_TRIM_H
+
+#include "store/telemetry.h"
+
+/** Keys of rows that began in dropped chunks. {0} is an empty list. */
+typedef struct eop_gone {
+    eop_rows keys; /**< sorted by eop_trim_chunks() */
+} eop_gone;
+
+void eop_gone_dispose(eop_gone *gone);
+/** Notes the rows that began in a chunk, before it is dropped. Of an unreadable one none. */
+edgeops_status eop_gone_note(eop_gone *gone, eop_telemetry *telemetry, const eop_chunk_info *chunk);
+
+/** What is to be trimmed. */
+typedef struct eop_trim {
+    edgeops_store *store;
+    uint32_t asset;
+    const edgeops_duration *rollups; /**< periods of the sums that remain */
+    size_t rollup_count;
+    bool (*spare)(const eop_chunk_info *chunk, void *user_data); /**< this one goes anyway */
+    void *user_data;
+} eop_trim;
+/** Takes the later parts of rows that are gone out of the asset's chunks, and adds them to its
+ * rollups. */
+edgeops_status eop_trim_chunks(eop_gone *gone, eop_telemetry *telemetry, const eop_trim *trim,
+                               eop_buf *buf);
+
+#endif /* EOP_STORE_TRIM_H */
