@@ -51,6 +51,7 @@ typedef struct cli_argument {
 
 typedef enum cli_shape {
     CLI_AS_TEXT,
+    CLI_AS_RARE, /**< text of a last column, which is left out where no row has it */
     CLI_AS_TIME, /**< to the millisecond */
     CLI_AS_BYTES,
     CLI_AS_SECONDS,

@@ -137,6 +137,15 @@ static const cli_argument asset_rename_channel_args[] = {
     OP_ARG("ASSET", "name"), OP_ARG("OLD", "channel"),
     OP_ARG("NEW", "to"), ARGS_END};
 
+static const cli_argument asset_join_args[] = {OP_ARG("NAME", "name"), ARGS_END};
+static const cli_option asset_join_options[] = {
+    OP_LIST("channel", "ASSET:CHANNEL[=NAME]", "channels"),
+    OP_TEXT("rate", "RATE", "rate"),
+    OP_TEXT("period", "DURATION", "period"),
+    OP_TEXT("tolerance", "DURATION", "tolerance"),
+    OP_TEXT("wait", "DURATION", "wait"),
+    OP_FLAG("allow-missing", "allow_missing"), OPTIONS_END};
+
 static const cli_argument asset_set_args[] = {OP_ARG("ASSET", "name"), ARGS_END};
 static const cli_option asset_set_options[] = {
     OP_TEXT("channel", "NAME", "channel"),
@@ -274,6 +283,7 @@ static const cli_argument label_rm_args[] = {OP_ARG_INTEGER("ID", "id"), ARGS_EN
 static const cli_option dataset_create_options[] = {
     {"asset", CLI_LIST, "NAME", NULL, "assets", NULL, 0, true},
     OP_LIST("channel", "NAME", "channels"),
+    OP_FLAG("join", "join"),
     OP_TIME("start", "start"),
     OP_TIME("end", "end"),
     OP_FLAG("labelled-only", "labelled_only"),
@@ -424,6 +434,11 @@ static const cli_command commands[] = {
 
     {"asset", "ls", NULL, NULL, arg_pattern, NULL, "asset.ls", NULL},
     {"asset", "show", NULL, NULL, arg_name, NULL, "asset.show", NULL},
+    {"asset", "join", NULL,
+     "The rows are stored as those of any asset, of all history at first and then of what comes in, so that datasets, deployments and exports "
+     "use the asset as any other. Nothing else writes to it. Without --rate and --tolerance what has one time becomes one row, whenever it "
+     "comes. Where rows wait, the command waits with them for two seconds. A stored row never changes; `asset rm` and `asset join` make it anew.",
+     asset_join_args, asset_join_options, "asset.join", NULL},
     {"asset", "rename", NULL, NULL, asset_rename_args, NULL, "asset.rename", NULL},
     {"asset", "rename-channel", NULL, NULL, asset_rename_channel_args, NULL, "asset.rename-channel", NULL},
     {"asset", "set", NULL,

@@ -191,12 +191,25 @@ static void grid_dispose(grid *g) {
     free(g->texts);
 }
 
+static bool any_has(const json_value *rows, const cli_field *column) {
+    for (const json_value *row = rows->first; row != NULL; row = row->next) {
+        if (json_at(row, column->path) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* `most` rows of them, `skip` left out first. */
 static void print_table(FILE *file, const json_value *rows, size_t skip, size_t most,
                         const cli_field *columns) {
     size_t count = 0;
     while (columns[count].title != NULL) {
         count++;
+    }
+    while (count > 0 && columns[count - 1].shape == CLI_AS_RARE &&
+           !any_has(rows, &columns[count - 1])) {
+        count--;
     }
     grid g = grid_new(count, rows->count);
     for (size_t c = 0; c < count; c++) {

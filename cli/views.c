@@ -36,6 +36,14 @@
     {"latency p50", "latency_us.p50|-", CLI_AS_MICROS}, \
     {"latency p99", "latency_us.p99|-", CLI_AS_MICROS}, {"latency max", "latency_us.max|-", CLI_AS_MICROS}, \
     {"last at", "last.time", CLI_AS_TIME}, {"last", "last.outputs", CLI_AS_LIST}
+#define JOIN_FIELDS \
+    {"joined", "join.rule", CLI_AS_TEXT}, {"state", "join.state", CLI_AS_TEXT}, {"detail", "join.detail", CLI_AS_TEXT}, \
+    {"samples to look at", "join.behind", CLI_AS_TEXT}, {"late samples", "join.late", CLI_AS_TEXT}, \
+    {"rows that contradict", "join.conflicts", CLI_AS_TEXT}, {"samples lost to retention", "join.lost", CLI_AS_TEXT}
+#define JOIN_SECTION(path) \
+    {"joined of", path, FIELDS({"ASSET", "asset", CLI_AS_TEXT}, {"CHANNEL", "channel", CLI_AS_TEXT}, {"AS", "as", CLI_AS_TEXT}), NULL}
+#define JOINS_SECTION(path) \
+    {"joined of", path, FIELDS({"ASSET", "asset", CLI_AS_TEXT}, {"RULE", "rule", CLI_AS_TEXT}, {"CHANNELS", "channels", CLI_AS_COUNT}), NULL}
 #define DATASET_FIELDS \
     {"name", "name", CLI_AS_TEXT}, {"digest", "digest", CLI_AS_TEXT}, {"rows", "rows", CLI_AS_TEXT}, \
     {"labels", "labels", CLI_AS_LIST}, {"filter", "definition.filter", CLI_AS_TEXT}, {"common rate", "definition.align", CLI_AS_LIST}, \
@@ -45,6 +53,7 @@
 #define WARNINGS_SECTION {"warnings", "profile.warnings", FIELDS({"KIND", "kind", CLI_AS_TEXT}, {"WHAT", "text", CLI_AS_TEXT}), NULL}
 #define DATASET_SECTIONS SECTIONS( \
     {"assets", "assets", FIELDS({"NAME", "name", CLI_AS_TEXT}, {"ROWS", "rows", CLI_AS_TEXT}), NULL}, \
+    JOINS_SECTION("joins"), \
     {"channels", "channels", FIELDS({"NAME", "name", CLI_AS_TEXT}, {"TYPE", "type", CLI_AS_TEXT}, {"UNIT", "unit", CLI_AS_TEXT}), NULL}, \
     {"values", "profile.channels", FIELDS({"NAME", "name", CLI_AS_TEXT}, {"MISSING", "missing", CLI_AS_TEXT}, \
         {"NON-FINITE", "non_finite", CLI_AS_TEXT}, {"MIN", "min", CLI_AS_NUMBER}, \
@@ -115,13 +124,17 @@ static const struct {
             {"DEFAULT", "default", CLI_AS_TEXT}, {"DESCRIPTION", "description", CLI_AS_TEXT}), NULL}), NULL}},
 
     {"asset.ls", {NULL, ITEMS("no assets: bring data in with `edgeopsctl data import` or a source",
-        {"NAME", "name", CLI_AS_TEXT}, {"ROWS", "rows", CLI_AS_TEXT}, {"CHANNELS", "channels", CLI_AS_TEXT}, {"FIRST", "first", CLI_AS_TIME}, {"LAST", "last", CLI_AS_TIME}), NULL}},
+        {"NAME", "name", CLI_AS_TEXT}, {"ROWS", "rows", CLI_AS_TEXT}, {"CHANNELS", "channels", CLI_AS_TEXT}, {"FIRST", "first", CLI_AS_TIME}, {"LAST", "last", CLI_AS_TIME},
+        {"JOINED", "joined", CLI_AS_RARE}), NULL}},
     {"asset.show", {FIELDS({"name", "name", CLI_AS_TEXT}, {"rows", "rows", CLI_AS_TEXT}, {"first", "first", CLI_AS_TIME}, {"last", "last", CLI_AS_TIME},
-        {"dropped by retention", "dropped", CLI_AS_TEXT}, {"dropped until", "dropped_until", CLI_AS_TIME}),
-        SECTIONS({"channels", "channels", FIELDS({"NAME", "name", CLI_AS_TEXT}, {"TYPE", "type", CLI_AS_TEXT}, {"UNIT", "unit", CLI_AS_TEXT}), NULL}), NULL}},
-    {"asset.rename", {FIELDS({"name", "name", CLI_AS_TEXT}, {"was", "was", CLI_AS_TEXT}, {"sources that still use the old name", "sources", CLI_AS_LIST},
+        {"dropped by retention", "dropped", CLI_AS_TEXT}, {"dropped until", "dropped_until", CLI_AS_TIME},
+        JOIN_FIELDS),
+        SECTIONS({"channels", "channels", FIELDS({"NAME", "name", CLI_AS_TEXT}, {"TYPE", "type", CLI_AS_TEXT}, {"UNIT", "unit", CLI_AS_TEXT}), NULL},
+            JOIN_SECTION("join.channels")), NULL}},
+    {"asset.join", {FIELDS({"name", "name", CLI_AS_TEXT}, {"rows", "rows", CLI_AS_TEXT}, JOIN_FIELDS), SECTIONS(JOIN_SECTION("join.channels")), NULL}},
+    {"asset.rename", {FIELDS({"name", "name", CLI_AS_TEXT}, {"was", "was", CLI_AS_TEXT}, {"derived assets that use the new name", "joins", CLI_AS_LIST}, {"sources that still use the old name", "sources", CLI_AS_LIST},
         {"retention that still names the old one", "retention", CLI_AS_LIST}), NULL, NULL}},
-    {"asset.rename-channel", {FIELDS({"asset", "name", CLI_AS_TEXT}, {"channel", "channel", CLI_AS_TEXT}, {"was", "was", CLI_AS_TEXT},
+    {"asset.rename-channel", {FIELDS({"asset", "name", CLI_AS_TEXT}, {"channel", "channel", CLI_AS_TEXT}, {"was", "was", CLI_AS_TEXT}, {"derived assets that use the new name", "joins", CLI_AS_LIST},
         {"sources that still use the old name", "sources", CLI_AS_LIST}), NULL, NULL}},
     {"asset.set", {FIELDS({"asset", "name", CLI_AS_TEXT}, {"channel", "channel", CLI_AS_TEXT}, {"type", "type", CLI_AS_TEXT}, {"was", "was", CLI_AS_TEXT},
         {"unit", "unit", CLI_AS_TEXT}, {"rows", "rows", CLI_AS_TEXT}, {"values", "values", CLI_AS_TEXT}, {"texts that became null", "nulled", CLI_AS_TEXT},
@@ -180,7 +193,7 @@ static const struct {
         {"conflicts", "conflicts.items", FIELDS({"ASSET", "asset", CLI_AS_TEXT}, {"FIRST", "first", CLI_AS_TIME}, {"LAST", "last", CLI_AS_TIME},
             {"ROWS", "rows", CLI_AS_TEXT}, {"SAID", "said", CLI_AS_LIST}), NULL}), NULL}},
 
-    {"dataset.create", {FIELDS(DATASET_FIELDS), SECTIONS(WARNINGS_SECTION), "froze dataset %s"}},
+    {"dataset.create", {FIELDS(DATASET_FIELDS), SECTIONS(JOINS_SECTION("joins"), WARNINGS_SECTION), "froze dataset %s"}},
     {"dataset.ls", {NULL, ITEMS("no datasets: freeze one with `edgeopsctl dataset create`",
         {"NAME", "name", CLI_AS_TEXT}, {"ROWS", "rows", CLI_AS_TEXT}, {"DIGEST", "digest", CLI_AS_DIGEST}, {"CREATED", "created", CLI_AS_TIME}), NULL}},
     {"dataset.show", {FIELDS(DATASET_FIELDS), DATASET_SECTIONS, NULL}},
@@ -217,7 +230,7 @@ static const struct {
         {"workflow digest", "workflow.digest", CLI_AS_TEXT}, {"dataset", "dataset.name", CLI_AS_TEXT}, {"dataset digest", "dataset.digest", CLI_AS_TEXT},
         {"parameters", "params", CLI_AS_LIST}, {"metrics", "metrics", CLI_AS_LIST}, {"run", "run", CLI_AS_TEXT}, {"created", "created", CLI_AS_TIME},
         {"size", "size_bytes", CLI_AS_BYTES}, USAGE_FIELDS),
-        SECTIONS({"files", "files", FIELDS({"NAME", "name", CLI_AS_TEXT}, {"SIZE", "size", CLI_AS_BYTES}, {"SHA-256", "sha256", CLI_AS_TEXT}), NULL}), NULL}},
+        SECTIONS(JOINS_SECTION("dataset.joins"), {"files", "files", FIELDS({"NAME", "name", CLI_AS_TEXT}, {"SIZE", "size", CLI_AS_BYTES}, {"SHA-256", "sha256", CLI_AS_TEXT}), NULL}), NULL}},
     {"model.rm", {NULL, NULL, "removed model %s"}},
 
     {"deploy", {FIELDS({"name", "name", CLI_AS_TEXT}, {"publish", "publish|not published", CLI_AS_TEXT}, {"source", "source", CLI_AS_TEXT}, {"state", "state", CLI_AS_TEXT}, {"detail", "detail", CLI_AS_TEXT}),

@@ -201,6 +201,10 @@ edgeops_status eop_join_step(eop_join *join, edgeops_duration now, edgeops_durat
     return status;
 }
 
+bool eop_join_is_dirty(const eop_join *join) {
+    return join->dirty;
+}
+
 eop_json *eop_join_state(eop_join *join) {
     if (!join->dirty) {
         return NULL;

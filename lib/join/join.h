@@ -45,6 +45,8 @@ edgeops_status eop_join_step(eop_join *join, edgeops_duration now, edgeops_durat
 /** Where it is, to be kept once everything that was appended is synced; NULL when nothing changed
  * since the last call, or without memory. */
 eop_json *eop_join_state(eop_join *join);
+/** Whether eop_join_state() would give something. */
+bool eop_join_is_dirty(const eop_join *join);
 /** Any thread. */
 void eop_join_look(eop_join_view *out, eop_join *join);
 

@@ -13,11 +13,13 @@
 #include "node/control/job.h"
 #include "node/control/socket_client.h"
 #include "node/control/socket_server.h"
+#include "node/home/derived.h"
 #include "node/home/models.h"
 #include "node/home/records.h"
 #include "node/home/runs.h"
 #include "node/live/deployments.h"
 #include "node/live/feed.h"
+#include "node/live/joins.h"
 #include "node/live/outbox.h"
 #include "node/live/sources.h"
 #include "node/live/told.h"
@@ -200,6 +202,9 @@ static edgeops_status open_local(edgeops_node *node, const edgeops_node_options 
         status = eop_sources_load(node);
     }
     if (status == EDGEOPS_OK) {
+        status = eop_joins_load(node);
+    }
+    if (status == EDGEOPS_OK) {
         status = eop_deployments_load(node);
     }
     if (status == EDGEOPS_OK) {
@@ -330,6 +335,8 @@ static void close_now(edgeops_node *node) {
     eop_deployments_free(node);
     eop_sources_free(node);
     eop_outboxes_free(node);
+    eop_joins_free(node->joins);
+    eop_derived_free(node->derived);
     eop_feed_free(node->feed);
     edgeops_runtime_free(node->runtime);
     eop_timer_free(node->tick);
@@ -419,6 +426,7 @@ edgeops_status edgeops_node_start(edgeops_node *node) {
     }
     look_at_clock(node);
     eop_deployments_start(node);
+    eop_joins_start(node);
     eop_sources_start(node);
     return EDGEOPS_OK;
 }
@@ -429,6 +437,7 @@ void edgeops_node_stop(edgeops_node *node) {
     }
     node->started = false;
     eop_sources_stop(node);
+    eop_joins_stop(node);
     /* What is in flight may still answer; nothing new is submitted. */
     eop_deployments_drain(node);
     eop_outboxes_drain(node);

@@ -24,36 +24,14 @@ void eop_dataset_args_dispose(eop_dataset_args *args) {
     *args = (eop_dataset_args){0};
 }
 
-static edgeops_status read_duration(edgeops_duration *out, const eop_json *args, const char *key) {
-    const char *text = eop_json_string(args, key, NULL);
-    if (text != NULL && (!eop_parse_duration(out, text) || *out == 0)) {
-        return eop_fail(EDGEOPS_E_INVALID, "node",
-                        "%s: '%.64s' is not a duration; write it as 20ms, 2s or 1h", key, text);
-    }
-    return EDGEOPS_OK;
-}
-
 /* -- the common rate -- */
 
 static edgeops_status read_period(edgeops_dataset_options *out, const eop_json *args) {
     static const char *const fills[] = {"previous", "linear", "none"};
-    const char *rate = eop_json_string(args, "rate", NULL);
     const char *fill = eop_json_string(args, "fill", "previous");
-    uint64_t mhz = 0;
-    if (rate != NULL && eop_json_get(args, "period") != NULL) {
-        return eop_fail(EDGEOPS_E_INVALID, "node", "give a rate or a period, not both");
-    }
-    if (rate != NULL && !eop_parse_rate(&mhz, rate)) {
-        return eop_fail(EDGEOPS_E_INVALID, "node",
-                        "rate: '%.64s' is not a rate of 1 mHz to 1 MHz; write it as 50Hz or 1kHz",
-                        rate);
-    }
-    edgeops_status status = read_duration(&out->period, args, "period");
+    edgeops_status status = eop_arg_period(&out->period, args);
     if (status == EDGEOPS_OK) {
-        status = read_duration(&out->tolerance, args, "tolerance");
-    }
-    if (mhz > 0) {
-        out->period = eop_rate_period(mhz);
+        status = eop_arg_duration(&out->tolerance, args, "tolerance");
     }
     for (uint32_t i = 0; i < EOP_COUNT(fills); i++) {
         out->fill = strcmp(fill, fills[i]) == 0 ? i : out->fill;
@@ -190,7 +168,7 @@ edgeops_status eop_dataset_args_read(eop_dataset_args *out, const eop_json *args
         status = read_extent(&o->window_step, &o->step, args, "step");
     }
     if (status == EDGEOPS_OK) {
-        status = read_duration(&o->block, args, "block");
+        status = eop_arg_duration(&o->block, args, "block");
     }
     if (status == EDGEOPS_OK) {
         status = read_split(out, args);

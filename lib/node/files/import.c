@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "codec/value.h"
+#include "node/home/derived.h"
 #include "store/room.h"
 
 #define BATCH_VALUES_MAX 1000000u
@@ -114,6 +115,10 @@ edgeops_status eop_import_asset(eop_import *w, const char *asset) {
     bool fresh = false;
     edgeops_status status = know(w, label_hash(asset, 0, -1, "asset"), &fresh);
     if (status != EDGEOPS_OK || !fresh) {
+        return status;
+    }
+    status = eop_derived_refuse(w->call->node->derived, asset);
+    if (status != EDGEOPS_OK) {
         return status;
     }
     char *copy = eop_strdup(asset);

@@ -20,6 +20,33 @@ edgeops_status eop_arg_time(edgeops_time *out, const eop_json *args, const char 
                     text);
 }
 
+edgeops_status eop_arg_duration(edgeops_duration *out, const eop_json *args, const char *key) {
+    const char *text = eop_json_string(args, key, NULL);
+    if (text != NULL && (!eop_parse_duration(out, text) || *out == 0)) {
+        return eop_fail(EDGEOPS_E_INVALID, "node",
+                        "%s: '%.64s' is not a duration; write it as 20ms, 2s or 1h", key, text);
+    }
+    return EDGEOPS_OK;
+}
+
+edgeops_status eop_arg_period(edgeops_duration *out, const eop_json *args) {
+    const char *rate = eop_json_string(args, "rate", NULL);
+    uint64_t mhz = 0;
+    if (rate != NULL && eop_json_get(args, "period") != NULL) {
+        return eop_fail(EDGEOPS_E_INVALID, "node", "give a rate or a period, not both");
+    }
+    if (rate != NULL && !eop_parse_rate(&mhz, rate)) {
+        return eop_fail(EDGEOPS_E_INVALID, "node",
+                        "rate: '%.64s' is not a rate of 1 mHz to 1 MHz; write it as 50Hz or 1kHz",
+                        rate);
+    }
+    if (rate != NULL) {
+        *out = eop_rate_period(mhz);
+        return EDGEOPS_OK;
+    }
+    return eop_arg_duration(out, args, "period");
+}
+
 edgeops_status eop_arg_strings(const char ***out, size_t *count, const eop_json *args,
                                const char *key) {
     const eop_json *array = eop_json_get(args, key);

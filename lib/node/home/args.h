@@ -12,6 +12,10 @@
 /** A text that edgeops_time_parse() reads; absent: otherwise. E_INVALID names the key. */
 edgeops_status eop_arg_time(edgeops_time *out, const eop_json *args, const char *key,
                             edgeops_time otherwise);
+/** A duration such as 20ms, not 0; absent: *out stays. E_INVALID names the key. */
+edgeops_status eop_arg_duration(edgeops_duration *out, const eop_json *args, const char *key);
+/** The period that "rate" or "period" gives; neither: *out stays. E_INVALID. */
+edgeops_status eop_arg_period(edgeops_duration *out, const eop_json *args);
 /** Texts of an array, borrowed from args; *out free with eop_free, NULL when absent or empty. */
 edgeops_status eop_arg_strings(const char ***out, size_t *count, const eop_json *args,
                                const char *key);

@@ -36,6 +36,8 @@ typedef struct eop_feed eop_feed;
 typedef struct eop_source eop_source;
 typedef struct eop_outbox eop_outbox;
 typedef struct eop_deployment eop_deployment;
+typedef struct eop_derived eop_derived;
+typedef struct eop_joins eop_joins;
 
 struct edgeops_node {
     edgeops_ctx *ctx;
@@ -84,6 +86,8 @@ struct edgeops_node {
     eop_outbox *outboxes;
     eop_deployment *deployments[EOP_NODE_DEPLOYMENTS_MAX];
     size_t deployment_count;
+    eop_derived *derived; /**< any thread */
+    eop_joins *joins;
 
     edgeops_node_prediction_fn on_prediction;
     void *prediction_data;

@@ -56,13 +56,19 @@ static void dispose(eop_admitted *a) {
 }
 
 edgeops_status eop_admit(eop_admitted *out, eop_fed *fed, edgeops_store *store,
-                         const edgeops_sample *samples, size_t n, uint64_t max) {
+                         eop_derived *derived, const edgeops_sample *samples, size_t n,
+                         uint64_t max) {
     edgeops_status status = EDGEOPS_OK;
     bool admit = true;
     *out = (eop_admitted){.samples = samples};
     for (size_t i = 0; status == EDGEOPS_OK && i < n; i++) {
         if (i == 0 || strcmp(samples[i].asset, samples[i - 1].asset) != 0) {
-            status = judge(&admit, out, fed, store, samples[i].asset, max);
+            if (eop_derived_has(derived, samples[i].asset)) {
+                out->derived = samples[i].asset;
+                admit = false;
+            } else {
+                status = judge(&admit, out, fed, store, samples[i].asset, max);
+            }
         }
         if (status == EDGEOPS_OK && !admit && out->refused++ == 0) {
             status = begin_copy(out, samples, n);

@@ -7,12 +7,14 @@
 
 #include "base/map.h"
 #include "edgeops/store.h"
+#include "node/home/derived.h"
 #include "node/live/fed.h"
 
 typedef struct eop_admitted {
     const edgeops_sample *samples; /**< borrowed: the given ones, or `copy` */
     size_t count;
-    size_t refused; /**< samples of assets that may not be made */
+    size_t refused;      /**< samples of assets that may not be made, or that joins make */
+    const char *derived; /**< one of the latter, borrowed from the samples; NULL: none */
     edgeops_sample *copy;
     const char **fresh; /**< names of the assets to be made, borrowed from the samples */
     size_t fresh_count;
@@ -25,7 +27,8 @@ typedef struct eop_admitted {
  *  @param max  assets that the source may have made
  *  @return EDGEOPS_OK, then eop_admit_end() follows; EDGEOPS_E_NOMEM */
 edgeops_status eop_admit(eop_admitted *out, eop_fed *fed, edgeops_store *store,
-                         const edgeops_sample *samples, size_t n, uint64_t max);
+                         eop_derived *derived, const edgeops_sample *samples, size_t n,
+                         uint64_t max);
 /** After the append, whatever became of it: counts the assets that it made. Frees. */
 void eop_admit_end(eop_admitted *admitted, eop_fed *fed, edgeops_store *store);
 

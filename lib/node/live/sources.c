@@ -135,8 +135,8 @@ static edgeops_status on_samples(edgeops_append_result *result, const edgeops_sa
                                  size_t n, const edgeops_append_options *options, void *user_data) {
     eop_source *s = user_data;
     eop_admitted a;
-    edgeops_status status =
-        eop_admit(&a, &s->fed, s->node->store, samples, n, atomic_load(&s->max_assets));
+    edgeops_status status = eop_admit(&a, &s->fed, s->node->store, s->node->derived, samples, n,
+                                      atomic_load(&s->max_assets));
     if (status != EDGEOPS_OK) {
         return status;
     }
@@ -157,11 +157,15 @@ static edgeops_status on_samples(edgeops_append_result *result, const edgeops_sa
         status = refuse_conflict(s, a.samples, a.count);
     }
     size_t refused = a.refused;
+    const char *derived = a.derived;
     eop_kept_error error;
     eop_keep_error(&error);
     eop_admit_end(&a, &s->fed, s->node->store);
     if (status < 0) {
         return eop_fail_kept(&error);
+    }
+    if (derived != NULL) {
+        return eop_derived_refuse(s->node->derived, derived);
     }
     return refused > 0 ? refuse_asset(s) : status;
 }

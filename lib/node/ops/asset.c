@@ -11,6 +11,7 @@
 #include "node/live/deployments.h"
 #include "node/live/sources.h"
 #include "node/ops/groups.h"
+#include "node/ops/join.h"
 #include "store/retention.h"
 #include "store/retype.h"
 
@@ -28,18 +29,30 @@ static eop_json *times_of(const edgeops_asset_info *info) {
     return json;
 }
 
+typedef struct listing {
+    edgeops_node *node;
+    eop_json *items;
+} listing;
+
 static edgeops_status list_one(const edgeops_asset_info *info, void *user_data) {
+    const listing *l = user_data;
+    const eop_node_join *join = eop_joins_find(l->node, info->name);
     eop_json *json = times_of(info);
     eop_json_set_integer(json, "channels", (int64_t)info->channel_count);
-    eop_json_append(user_data, json);
+    if (join != NULL) {
+        eop_json *definition = eop_node_join_definition(join);
+        eop_json_set_string(json, "joined", eop_json_string(definition, "rule", ""));
+        eop_json_free(definition);
+    }
+    eop_json_append(l->items, json);
     return EDGEOPS_OK;
 }
 
 static edgeops_status run_ls(edgeops_call *call, eop_json **result) {
-    eop_json *items = NULL;
-    *result = eop_items(&items);
+    listing l = {.node = call->node};
+    *result = eop_items(&l.items);
     return edgeops_asset_list(call->node->store, eop_json_string(call->args, "pattern", NULL),
-                              list_one, items);
+                              list_one, &l);
 }
 
 static eop_json *describe(const edgeops_asset_info *info) {
@@ -67,7 +80,11 @@ static edgeops_status run_show(edgeops_call *call, eop_json **result) {
     edgeops_asset_info *info = NULL;
     edgeops_status status = edgeops_asset_get(&info, call->node->store, name);
     if (status == EDGEOPS_OK) {
+        eop_node_join *join = eop_joins_find(call->node, name);
         *result = describe(info);
+        if (join != NULL) {
+            eop_json_set(*result, "join", eop_node_join_describe(join));
+        }
         edgeops_free(info);
     } else if (status == EDGEOPS_E_NOTFOUND) {
         status = eop_fail(EDGEOPS_E_NOTFOUND, "node",
@@ -129,6 +146,28 @@ static eop_json *retaining(const edgeops_call *call, const char *name) {
     return n.patterns;
 }
 
+/* In the definitions of joins, then in the store. channel: NULL for the asset itself. */
+static edgeops_status rename_joined(eop_json *joins, const edgeops_call *call, const char *name,
+                                    const char *channel, const char *to) {
+    edgeops_node *node = call->node;
+    edgeops_status status = eop_joins_rename(joins, node, name, channel, to);
+    if (status == EDGEOPS_OK) {
+        status = channel == NULL ? edgeops_asset_rename(node->store, name, to)
+                                 : edgeops_channel_rename(node->store, name, channel, to);
+        if (status != EDGEOPS_OK) {
+            eop_kept_error error;
+            eop_keep_error(&error);
+            (void)!eop_joins_rename(NULL, node, channel == NULL ? to : name,
+                                    channel == NULL ? NULL : to, channel == NULL ? name : channel);
+            status = eop_fail_kept(&error);
+        }
+    }
+    eop_kept_error error;
+    eop_keep_error(&error);
+    eop_joins_reopen(node);
+    return status == EDGEOPS_OK ? EDGEOPS_OK : eop_fail_kept(&error);
+}
+
 static edgeops_status run_rename(edgeops_call *call, eop_json **result) {
     const char *name = eop_json_string(call->args, "name", "");
     const char *to = eop_json_string(call->args, "to", "");
@@ -138,16 +177,20 @@ static edgeops_status run_rename(edgeops_call *call, eop_json **result) {
             eop_fail(EDGEOPS_E_INVALID, "node",
                      "'%.200s': '*' stands for anything in patterns; take a name without it", to);
     }
+    eop_json *joins = eop_json_array();
     if (status == EDGEOPS_OK) {
-        status = edgeops_asset_rename(call->node->store, name, to);
+        status = rename_joined(joins, call, name, NULL, to);
     }
     if (status == EDGEOPS_OK) {
         *result = eop_json_object();
         eop_json_set_string(*result, "name", to);
         eop_json_set_string(*result, "was", name);
+        eop_json_set(*result, "joins", joins);
+        joins = NULL;
         eop_json_set(*result, "sources", feeding(call, name));
         eop_json_set(*result, "retention", retaining(call, name));
     }
+    eop_json_free(joins);
     return status;
 }
 
@@ -156,16 +199,20 @@ static edgeops_status run_rename_channel(edgeops_call *call, eop_json **result) 
     const char *channel = eop_json_string(call->args, "channel", "");
     const char *to = eop_json_string(call->args, "to", "");
     edgeops_status status = check_free(call, name);
+    eop_json *joins = eop_json_array();
     if (status == EDGEOPS_OK) {
-        status = edgeops_channel_rename(call->node->store, name, channel, to);
+        status = rename_joined(joins, call, name, channel, to);
     }
     if (status == EDGEOPS_OK) {
         *result = eop_json_object();
         eop_json_set_string(*result, "name", name);
         eop_json_set_string(*result, "channel", to);
         eop_json_set_string(*result, "was", channel);
+        eop_json_set(*result, "joins", joins);
+        joins = NULL;
         eop_json_set(*result, "sources", feeding(call, name));
     }
+    eop_json_free(joins);
     return status;
 }
 
@@ -400,14 +447,34 @@ static edgeops_status set_start(edgeops_call *call) {
     return status;
 }
 
+/* A derived asset stands still meanwhile, or it would make the asset again; then its definition
+ * goes, too. */
+static edgeops_status remove_joined(edgeops_node *node, const char *name) {
+    bool derived = eop_joins_find(node, name) != NULL;
+    eop_joins_close(node, name);
+    edgeops_status status = edgeops_asset_remove(node->store, name);
+    if (derived && (status == EDGEOPS_OK || status == EDGEOPS_E_NOTFOUND)) {
+        return eop_joins_removed(node, name);
+    }
+    if (derived) {
+        eop_kept_error error;
+        eop_keep_error(&error);
+        eop_joins_reopen(node);
+        status = eop_fail_kept(&error);
+    }
+    return status;
+}
+
 static edgeops_status run_rm(edgeops_call *call, eop_json **result) {
     (void)result;
     const char *name = eop_json_string(call->args, "name", "");
     edgeops_status status = check_free(call, name);
-    if (status != EDGEOPS_OK) {
-        return status;
+    if (status == EDGEOPS_OK) {
+        status = eop_joins_check_unused(call->node, name);
     }
-    status = edgeops_asset_remove(call->node->store, name);
+    if (status == EDGEOPS_OK) {
+        status = remove_joined(call->node, name);
+    }
     if (status == EDGEOPS_OK) {
         eop_sources_asset_removed(call->node, name);
     }
@@ -418,6 +485,7 @@ const eop_op eop_asset_ops[] = {
     {&eop_spec_asset_ls, .run = run_ls},
     {&eop_spec_asset_show, .run = run_show},
     {&eop_spec_asset_set, .start = set_start},
+    {&eop_spec_asset_join, .start = eop_asset_join_start},
     {&eop_spec_asset_rm, .run = run_rm},
     {&eop_spec_asset_rename, .run = run_rename},
     {&eop_spec_asset_rename_channel, .run = run_rename_channel},

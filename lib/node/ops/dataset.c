@@ -12,6 +12,7 @@
 #include "node/files/table_write.h"
 #include "node/files/text_out.h"
 #include "node/ops/groups.h"
+#include "node/ops/join.h"
 #include "store/room.h"
 
 static edgeops_status describe(eop_json **result, edgeops_node *node, const char *name) {
@@ -19,6 +20,9 @@ static edgeops_status describe(eop_json **result, edgeops_node *node, const char
     edgeops_status status = eop_dataset_describe(&json, node->store, name);
     if (status == EDGEOPS_OK) {
         status = eop_json_parse(result, json, strlen(json), "dataset", NULL);
+    }
+    if (status == EDGEOPS_OK) {
+        eop_joins_add_lineage(*result, node, eop_json_get(*result, "assets"));
     }
     eop_free(json);
     return status;
@@ -29,16 +33,23 @@ static edgeops_status describe(eop_json **result, edgeops_node *node, const char
 typedef struct create_work {
     edgeops_call *call;
     eop_dataset_args args;
+    eop_join_list joins; /**< that are brought up to date first */
+    const char *joined;  /**< name of the derived asset that holds its rows; NULL: none is needed */
 } create_work;
 
 static void create_free(create_work *w) {
+    eop_join_list_release(&w->joins);
     eop_dataset_args_dispose(&w->args);
     eop_free(w);
 }
 
 static void create_work_fn(eop_job *job, void *user_data) {
     create_work *w = user_data;
-    eop_job_end(job, edgeops_dataset_create(w->call->node->store, &w->args.options));
+    edgeops_status status = eop_join_list_work(&w->joins, job);
+    if (status == EDGEOPS_OK) {
+        status = edgeops_dataset_create(w->call->node->store, &w->args.options);
+    }
+    eop_job_end(job, status);
 }
 
 static void create_done(eop_job *job, void *user_data) {
@@ -53,6 +64,22 @@ static void create_done(eop_job *job, void *user_data) {
     create_free(w);
 }
 
+/* The derived assets that it is made of, with one that puts its assets side by side. */
+static edgeops_status find_joins(create_work *w) {
+    edgeops_dataset_options *o = &w->args.options;
+    eop_node_join *join = NULL;
+    edgeops_status status = eop_join_for_dataset(&join, w->call, o);
+    if (status == EDGEOPS_OK && join != NULL) {
+        w->joined = eop_node_join_spec(join)->name;
+        o->assets = &w->joined;
+        o->asset_count = 1;
+    }
+    if (status == EDGEOPS_OK) {
+        eop_join_list_hold(&w->joins, w->call->node, o->assets, o->asset_count);
+    }
+    return status;
+}
+
 static edgeops_status create_start(edgeops_call *call) {
     create_work *w = eop_calloc(1, sizeof(*w));
     if (w == NULL) {
@@ -62,6 +89,9 @@ static edgeops_status create_start(edgeops_call *call) {
     edgeops_status status = eop_dataset_args_read(&w->args, call->args);
     if (status == EDGEOPS_OK) {
         status = eop_store_ready(call->node->store); /* checked before all is read and hashed */
+    }
+    if (status == EDGEOPS_OK) {
+        status = find_joins(w);
     }
     if (status == EDGEOPS_OK) {
         status = eop_job_start(NULL, call->node, call, create_work_fn, create_done, w);

@@ -3,9 +3,11 @@
 #include <string.h>
 
 #include "catalog/record.h"
+#include "dataset/dataset.h"
 #include "node/home/records.h"
 #include "node/live/deployments.h"
 #include "node/ops/groups.h"
+#include "node/ops/join.h"
 
 static void copy_member(eop_json *to, const eop_json *from, const char *key) {
     const eop_json *member = eop_json_get(from, key);
@@ -40,8 +42,34 @@ static edgeops_status run_ls(edgeops_call *call, eop_json **result) {
     return eop_record_list(call->node->catalog, "model", list_one, items);
 }
 
+/* What the assets of its dataset are made of, while the dataset is there as it was. */
+static eop_json *joins_behind(edgeops_node *node, const eop_json *dataset) {
+    char *text = NULL;
+    eop_json *json = NULL;
+    eop_json *joins = eop_json_object();
+    if (eop_dataset_describe(&text, node->store, eop_json_string(dataset, "name", "")) ==
+            EDGEOPS_OK &&
+        eop_json_parse(&json, text, strlen(text), "dataset", NULL) == EDGEOPS_OK &&
+        strcmp(eop_json_string(json, "digest", ""), eop_json_string(dataset, "digest", "")) == 0) {
+        eop_joins_add_lineage(joins, node, eop_json_get(json, "assets"));
+    }
+    eop_free(text);
+    eop_json_free(json);
+    return joins;
+}
+
 static edgeops_status run_show(edgeops_call *call, eop_json **result) {
-    return eop_get_record(result, call->node, "model", eop_json_string(call->args, "model", ""));
+    edgeops_status status =
+        eop_get_record(result, call->node, "model", eop_json_string(call->args, "model", ""));
+    const eop_json *dataset = eop_json_get(*result, "dataset");
+    if (status == EDGEOPS_OK && dataset != NULL) {
+        eop_json *copy = eop_json_copy(dataset);
+        eop_json *joins = joins_behind(call->node, dataset);
+        copy_member(copy, joins, "joins");
+        eop_json_set(*result, "dataset", copy);
+        eop_json_free(joins);
+    }
+    return status;
 }
 
 static edgeops_status check_unused(const edgeops_node *node, const char *name) {
