@@ -283,7 +283,8 @@ EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_lane_predict(const edgeops_
                                                                   uint64_t rows);
 
 /** Predicts on many windows and waits for all answers. The windows are cut as live and in training:
- *  by the manifest's rows and step, anew after a pause longer than its max_gap, on its rate.
+ *  by the manifest's rows and step, anew after a pause longer than its max_gap, on its rate, with
+ *  nulls as its `missing` says; what was before the first row is not known here.
  *
  *  @param out     the answers in the order of the windows, each with its own status; id is the
  *                 number of the row, from 0, with which its window was complete. The lane's, as in
