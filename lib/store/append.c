@@ -53,6 +53,7 @@ struct eop_append_scratch {
     touch *touches;
     size_t touch_count;
     size_t touch_capacity;
+    size_t turn; /* the touch that was used last */
     uint64_t call;
     int64_t limit;  /* times after it are ahead of the clock */
     bool new_names; /* some assets or channels are not in the catalog yet */
@@ -114,19 +115,29 @@ static int64_t clock_limit(const edgeops_store *store) {
                                                                                  : limit;
 }
 
-/* Finds the asset of a sample and notes its state before. */
+static bool is_touched(const eop_append_scratch *scratch, size_t index, const char *name) {
+    return index < scratch->touch_count &&
+           strcmp(scratch->touches[index].series->asset.name, name) == 0;
+}
+
+/* Finds the asset of a sample and notes its state before. Samples of one asset mostly come
+ * together, those of several in turn. */
 static edgeops_status touch_asset(touch **out, edgeops_store *store, const char *name,
                                   size_t index) {
     eop_append_scratch *scratch = store->scratch;
-    /* Samples of one asset mostly come together. */
-    if (scratch->touch_count > 0 &&
-        strcmp(scratch->touches[scratch->touch_count - 1].series->asset.name, name) == 0) {
-        *out = &scratch->touches[scratch->touch_count - 1];
+    if (EOP_LIKELY(is_touched(scratch, scratch->turn, name))) {
+        *out = &scratch->touches[scratch->turn];
+        return EDGEOPS_OK;
+    }
+    scratch->turn = scratch->turn + 1 < scratch->touch_count ? scratch->turn + 1 : 0;
+    if (is_touched(scratch, scratch->turn, name)) {
+        *out = &scratch->touches[scratch->turn];
         return EDGEOPS_OK;
     }
     eop_series *series = eop_series_find(&store->assets, name);
     if (series != NULL && series->touch == scratch->call) {
-        *out = &scratch->touches[series->touch_index];
+        scratch->turn = series->touch_index;
+        *out = &scratch->touches[scratch->turn];
         return EDGEOPS_OK;
     }
     if (!eop_grow(&scratch->touches, &scratch->touch_capacity, scratch->touch_count + 1,
@@ -148,6 +159,7 @@ static edgeops_status touch_asset(touch **out, edgeops_store *store, const char 
     }
     series->touch = scratch->call;
     series->touch_index = scratch->touch_count;
+    scratch->turn = scratch->touch_count;
     *out = &scratch->touches[scratch->touch_count++];
     **out =
         (touch){.series = series,
@@ -162,6 +174,17 @@ static edgeops_status touch_asset(touch **out, edgeops_store *store, const char 
     return EDGEOPS_OK;
 }
 
+/* Parts of a row mostly come in the order of its channels: the channel behind the one that came at
+ * this place before. NULL: it is another one. */
+static eop_channel *next_channel(const eop_asset *asset, size_t index, const char *name) {
+    if (index >= asset->layout_count) {
+        return NULL;
+    }
+    uint32_t position = asset->layout[index] + 1u;
+    eop_channel *channel = asset->channels[position < asset->channel_count ? position : 0];
+    return channel->state == EOP_CHANNEL_LIVE && strcmp(channel->name, name) == 0 ? channel : NULL;
+}
+
 /* Finds or makes a channel. UINT32_MAX: it does not exist, and a null does not make it. */
 static edgeops_status find_channel(uint32_t *out, edgeops_store *store, eop_asset *asset,
                                    size_t index, const char *name, const edgeops_value *value) {
@@ -170,7 +193,10 @@ static edgeops_status find_channel(uint32_t *out, edgeops_store *store, eop_asse
         *out = asset->layout[index];
         return EDGEOPS_OK;
     }
-    eop_channel *channel = eop_asset_channel(asset, name);
+    eop_channel *channel = next_channel(asset, index, name);
+    if (channel == NULL) {
+        channel = eop_asset_channel(asset, name);
+    }
     if (channel == NULL) {
         edgeops_status status = eop_check_channel_name(asset->name, name);
         if (status != EDGEOPS_OK || value->type == EDGEOPS_TYPE_NULL) {
@@ -546,6 +572,7 @@ static edgeops_status append_locked(edgeops_store *store, eop_append_fn fn, void
     bool names_kept = false;
     edgeops_status status = EDGEOPS_OK;
     scratch->touch_count = 0;
+    scratch->turn = 0;
     scratch->call++;
     scratch->new_names = false;
     scratch->known = false;

@@ -306,16 +306,24 @@ static uint64_t parts_memory(const eop_block *block) {
                                 : 0;
 }
 
+static bool lacks(const eop_rows *data, size_t row, const eop_cell *cell) {
+    return cell->value.type != EDGEOPS_TYPE_NULL &&
+           (cell->channel >= data->vector_count ||
+            eop_vector_is_null(&data->vectors[cell->channel], row));
+}
+
 /* The channels of the cells that the row lacks, ascending. */
 static size_t lacking(uint16_t *channels, const eop_rows *data, size_t row, const eop_cell *cells,
                       size_t n) {
+    if (EOP_LIKELY(n == 1)) {
+        channels[0] = (uint16_t)cells[0].channel;
+        return lacks(data, row, &cells[0]);
+    }
     uint64_t set[EOP_CHANNELS_MAX / 64] = {0};
     size_t count = 0;
     for (size_t i = 0; i < n; i++) {
-        uint32_t channel = cells[i].channel;
-        if (cells[i].value.type != EDGEOPS_TYPE_NULL &&
-            (channel >= data->vector_count || eop_vector_is_null(&data->vectors[channel], row))) {
-            set[channel / 64] |= UINT64_C(1) << channel % 64;
+        if (lacks(data, row, &cells[i])) {
+            set[cells[i].channel / 64] |= UINT64_C(1) << cells[i].channel % 64;
         }
     }
     for (uint32_t word = 0; word < sizeof set / sizeof *set; word++) {
