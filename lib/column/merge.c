@@ -38,6 +38,7 @@ void eop_merge_dispose(eop_merge *merge) {
     eop_free(merge->heap);
     eop_free(merge->next);
     eop_free(merge->index);
+    eop_free(merge->views);
     *merge = (eop_merge){0};
 }
 
@@ -62,12 +63,16 @@ static bool has_keys(size_t *at, const eop_rows *lead, const eop_rows *rows, siz
            memcmp(lead->seqs + *at, rows->seqs + from, n * sizeof *rows->seqs) == 0;
 }
 
+static inline uint64_t ordinal_of(const eop_rows *rows, size_t row) {
+    return rows->ordinals != NULL ? rows->ordinals[row] : rows->first_ordinal + row;
+}
+
 static edgeops_status take_least_ordinals(eop_rows *lead, size_t at, const eop_rows *rows,
                                           size_t from, size_t to) {
     for (size_t i = from; i < to; i++) {
-        uint64_t ordinal = eop_rows_ordinal(rows, i);
+        uint64_t ordinal = ordinal_of(rows, i);
         size_t row = at + (i - from);
-        if (ordinal < eop_rows_ordinal(lead, row)) {
+        if (ordinal < ordinal_of(lead, row)) {
             edgeops_status status = eop_rows_keep_ordinals(lead);
             if (status != EDGEOPS_OK) {
                 return status;
@@ -163,7 +168,7 @@ static void place_row(eop_merge *merge, uint32_t lead) {
     const eop_rows *rows = &merge->leads[lead];
     size_t row = merge->next[lead]++;
     size_t last = out->rows - 1;
-    uint64_t ordinal = eop_rows_ordinal(rows, row);
+    uint64_t ordinal = ordinal_of(rows, row);
     if (merge->fold && out->rows > 0 && out->times[last] == rows->times[row] &&
         out->seqs[last] == rows->seqs[row]) {
         out->ordinals[last] = ordinal < out->ordinals[last] ? ordinal : out->ordinals[last];
@@ -246,7 +251,8 @@ edgeops_status eop_merge_block(eop_merge *merge, eop_rows *out, size_t from, siz
     merge->to = to;
     drop_ordinals(out);
     if (count > merge->index_count) {
-        if (!eop_grow(&merge->index, &merge->index_capacity, count, sizeof *merge->index)) {
+        if (!eop_grow(&merge->index, &merge->index_capacity, count, sizeof *merge->index) ||
+            !eop_grow(&merge->views, &merge->view_capacity, count, sizeof *merge->views)) {
             return eop_fail_nomem("store");
         }
         while (merge->index_count < count) {
@@ -255,6 +261,7 @@ edgeops_status eop_merge_block(eop_merge *merge, eop_rows *out, size_t from, siz
     }
     for (size_t k = 0; k < count; k++) {
         drop_index(merge, k);
+        merge->views[k] = (eop_vector){0};
     }
     edgeops_status status = eop_rows_append_keys(out, eop_merge_keys(merge), from, to);
     out->rows = status == EDGEOPS_OK ? to - from : 0;
@@ -329,33 +336,56 @@ static bool all_null(const eop_vector *vector, size_t from, size_t to) {
     return true;
 }
 
-edgeops_status eop_merge_put(eop_merge *merge, eop_rows *out, size_t number, const eop_rows *rows,
-                             size_t first) {
-    const eop_merge_run *run = &merge->runs[number];
+/* What a run puts: rows [from, to) of it, the first at `place` of the block. */
+typedef struct part {
+    const eop_merge_run *run;
+    size_t from;
+    size_t to;
+    size_t place;
+    bool adjacent; /* their places are */
+    bool whole;    /* they are all rows of the block, and may be borrowed */
+} part;
+
+/* Puts a column, which has cells in rows [from, to) of the source. */
+static edgeops_status put_column(eop_merge *merge, size_t k, eop_vector *column, const part *p,
+                                 const eop_vector *source, size_t from, size_t to) {
+    eop_vector *view = &merge->views[k];
     edgeops_status status = EDGEOPS_OK;
-    size_t from = 0;
-    size_t to = 0;
-    eop_merge_part(&from, &to, merge, number);
-    if (from == to) {
+    if (p->whole && to - from == p->to - p->from && view->filled == 0 && column->filled == 0) {
+        *view = eop_vector_view(source, from, to);
         return EDGEOPS_OK;
     }
-    size_t place = place_of(merge, run, from) - merge->from;
-    bool adjacent = place_of(merge, run, to - 1) - merge->from == place + (to - 1 - from);
+    if (view->filled > 0) {
+        status = eop_vector_append(column, view, 0, view->filled);
+        *view = (eop_vector){0};
+    }
+    if (status == EDGEOPS_OK &&
+        (!p->adjacent || merge->index[k] != NULL || p->place < column->filled)) {
+        return put_apart(merge, k, column, p->run, p->from, source, from, to - from);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_vector_pad(column, p->place);
+    }
+    return status == EDGEOPS_OK ? eop_vector_append(column, source, from, to) : status;
+}
+
+edgeops_status eop_merge_put(eop_merge *merge, eop_rows *out, size_t number, const eop_rows *rows,
+                             size_t first, bool stays) {
+    part p = {.run = &merge->runs[number]};
+    edgeops_status status = EDGEOPS_OK;
+    eop_merge_part(&p.from, &p.to, merge, number);
+    if (p.from == p.to) {
+        return EDGEOPS_OK;
+    }
+    p.place = place_of(merge, p.run, p.from) - merge->from;
+    p.adjacent = place_of(merge, p.run, p.to - 1) - merge->from == p.place + (p.to - 1 - p.from);
+    p.whole = stays && p.adjacent && p.to - p.from == out->rows;
     for (size_t k = 0; status == EDGEOPS_OK && k < out->vector_count; k++) {
         const eop_vector *source = &rows->vectors[k];
-        eop_vector *column = &out->vectors[k];
-        size_t end = source->filled < first + to ? source->filled : first + to;
-        if (end <= first + from || all_null(source, first + from, end)) {
-            continue;
-        }
-        if (!adjacent || merge->index[k] != NULL || place < column->filled) {
-            status =
-                put_apart(merge, k, column, run, from, source, first + from, end - (first + from));
-            continue;
-        }
-        status = eop_vector_pad(column, place);
-        if (status == EDGEOPS_OK) {
-            status = eop_vector_append(column, source, first + from, end);
+        size_t from = first + p.from;
+        size_t to = source->filled < first + p.to ? source->filled : first + p.to;
+        if (to > from && !all_null(source, from, to)) {
+            status = put_column(merge, k, &out->vectors[k], &p, source, from, to);
         }
     }
     return status;
@@ -374,13 +404,23 @@ static edgeops_status apply_index(eop_vector *column, uint32_t *index, size_t ro
     return status == EDGEOPS_OK ? eop_vector_gather(column, index, rows) : status;
 }
 
-edgeops_status eop_merge_end(eop_merge *merge, eop_rows *out) {
+edgeops_status eop_merge_end(eop_rows *shown, eop_merge *merge, eop_rows *out) {
     edgeops_status status = EDGEOPS_OK;
     for (size_t k = 0; status == EDGEOPS_OK && k < out->vector_count; k++) {
+        eop_vector *column = &out->vectors[k];
+        if (merge->views[k].filled > 0) {
+            continue;
+        }
         if (merge->index[k] != NULL) {
-            status = apply_index(&out->vectors[k], merge->index[k], out->rows);
+            status = apply_index(column, merge->index[k], out->rows);
             drop_index(merge, k);
         }
+        if (status == EDGEOPS_OK) {
+            status = eop_vector_pad(column, out->rows);
+        }
+        merge->views[k] = *column;
     }
-    return status == EDGEOPS_OK ? eop_rows_complete(out) : status;
+    *shown = *out;
+    shown->vectors = merge->views;
+    return status;
 }

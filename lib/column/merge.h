@@ -38,6 +38,8 @@ typedef struct eop_merge {
     uint32_t **index; /**< for each column NULL, or for each row of the block its row in it */
     size_t index_count;
     size_t index_capacity;
+    eop_vector *views; /**< for each column that is wholly in one run: its rows there */
+    size_t view_capacity;
 } eop_merge;
 
 void eop_merge_dispose(eop_merge *merge);
@@ -58,10 +60,11 @@ edgeops_status eop_merge_block(eop_merge *merge, eop_rows *out, size_t from, siz
 /** Which rows of a run are in the block, counted from its first: none when *from == *to. */
 void eop_merge_part(size_t *from, size_t *to, const eop_merge *merge, size_t run);
 /** Puts the cells of a run's rows in the block. rows: has the columns of `out`; the run's first row
- * is row `first`. */
+ * is row `first`. stays: until the next block `rows` stay as they are, and may be borrowed. */
 edgeops_status eop_merge_put(eop_merge *merge, eop_rows *out, size_t run, const eop_rows *rows,
-                             size_t first);
-/** All runs are put: the block becomes complete. */
-edgeops_status eop_merge_end(eop_merge *merge, eop_rows *out);
+                             size_t first, bool stays);
+/** All runs are put. *shown: the block, complete; borrows from `out` and what stays, and has its
+ * list of vectors until the next block. */
+edgeops_status eop_merge_end(eop_rows *shown, eop_merge *merge, eop_rows *out);
 
 #endif /* EOP_COLUMN_MERGE_H */

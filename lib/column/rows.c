@@ -147,7 +147,7 @@ edgeops_status eop_rows_copy(eop_rows *rows, const eop_rows *source, size_t from
     return status;
 }
 
-static eop_vector view_vector(const eop_vector *source, size_t from, size_t to) {
+eop_vector eop_vector_view(const eop_vector *source, size_t from, size_t to) {
     eop_vector view = *source;
     view.filled = to - from;
     view.data = (char *)source->data + from * eop_vector_row_bytes(source);
@@ -176,7 +176,7 @@ edgeops_status eop_rows_view(eop_rows *view, const eop_rows *source, size_t from
         return eop_fail_nomem("store");
     }
     for (size_t k = 0; k < source->vector_count; k++) {
-        vectors[k] = view_vector(&source->vectors[k], from, to);
+        vectors[k] = eop_vector_view(&source->vectors[k], from, to);
     }
     *view = (eop_rows){.rows = to - from,
                        .times = source->times + from,

@@ -119,6 +119,8 @@ edgeops_status eop_rows_append_keys(eop_rows *rows, const eop_rows *source, size
  * added. */
 edgeops_status eop_rows_copy(eop_rows *rows, const eop_rows *source, size_t from, size_t to,
                              const uint32_t *map);
+/** Rows [from, to) of a vector that has them: borrows all. */
+eop_vector eop_vector_view(const eop_vector *source, size_t from, size_t to);
 /** A view of rows [from, to): borrows all but its list of vectors; end it with
  * eop_rows_view_dispose(). DONE: no view is possible, because a column lags or ordinals are
  * kept. */

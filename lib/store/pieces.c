@@ -106,14 +106,16 @@ static edgeops_status begin_chunk(sweep *s, size_t chunk) {
     return EDGEOPS_OK;
 }
 
-/* A piece of all active chunks, from `from` up to `to`. */
+/* A piece of the active chunks, from `from` up to `to`. */
 static edgeops_status cut_active(sweep *s, int64_t from, int64_t to) {
     const eop_chunk_info *items = s->chunks->items;
     edgeops_status status = add_piece(s, from, to, rows_until(s, to));
     size_t left = 0;
     for (size_t i = 0; status == EDGEOPS_OK && i < s->active_count; i++) {
         uint32_t chunk = s->active[i];
-        status = add_chunk(s, chunk);
+        if (items[chunk].t0 <= to) {
+            status = add_chunk(s, chunk);
+        }
         if (items[chunk].t1 > to) {
             s->active[left++] = chunk;
         }

@@ -118,6 +118,12 @@ static void put_vector(const eop_read_sink *s, size_t at, const eop_vector *vect
     if (!s->convert && slice->keep == NULL && s->stride == source_bytes) {
         memcpy(s->data + at * s->stride, source + (slice->from - first) * source_bytes,
                slice->count * source_bytes);
+    } else if (!s->convert && source_bytes == sizeof(double)) {
+        /* The most frequent width is a plain load and store. */
+        for (size_t i = 0; i < slice->count; i++) {
+            memcpy(s->data + (at + i) * s->stride,
+                   source + (row_at(slice, i) - first) * sizeof(double), sizeof(double));
+        }
     } else {
         for (size_t i = 0; i < slice->count; i++) {
             char *out = s->data + (at + i) * s->stride;

@@ -114,7 +114,7 @@ static edgeops_status begin_merge(eop_scan *scan, const eop_piece *piece) {
 
 static edgeops_status put_run(eop_scan *scan, size_t run) {
     const eop_rows *rows = &scan->memory.rows;
-    bool kept = false;
+    bool kept = true;
     size_t from = 0;
     size_t to = 0;
     edgeops_status status = EDGEOPS_OK;
@@ -126,7 +126,7 @@ static edgeops_status put_run(eop_scan *scan, size_t run) {
         status = eop_scan_load(&rows, &kept, scan, scan->sources[run]);
     }
     if (status == EDGEOPS_OK) {
-        status = eop_merge_put(&scan->merge, &scan->merged, run, rows, scan->firsts[run]);
+        status = eop_merge_put(&scan->merge, &scan->merged, run, rows, scan->firsts[run], kept);
     }
     return status;
 }
@@ -181,9 +181,9 @@ static edgeops_status next_block(eop_slice *slice, eop_scan *scan) {
             status = put_run(scan, i);
         }
         if (status == EDGEOPS_OK) {
-            status = eop_merge_end(&scan->merge, &scan->merged);
+            status = eop_merge_end(&scan->shown, &scan->merge, &scan->merged);
         }
-        *slice = (eop_slice){.rows = &scan->merged, .to = to - scan->at, .count = to - scan->at};
+        *slice = (eop_slice){.rows = &scan->shown, .to = to - scan->at, .count = to - scan->at};
         scan->at = to;
     }
     if (scan->at == n) {

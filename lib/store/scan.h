@@ -57,9 +57,10 @@ typedef struct eop_scan {
     size_t *firsts;    /**< and its first row there */
     size_t source_capacity;
     size_t first_capacity;
-    size_t block; /**< rows of a block */
-    size_t at;    /**< merged rows that were given */
-    eop_rows merged;
+    size_t block;    /**< rows of a block */
+    size_t at;       /**< merged rows that were given */
+    eop_rows merged; /**< the block; `shown` borrows from it and from decoded chunks */
+    eop_rows shown;
     eop_scan_entry *entries; /**< for each chunk; NULL: nothing is known yet */
     size_t cached;           /**< bytes of the decoded chunks */
     eop_rows spare;          /**< the decoded chunk that is not kept */

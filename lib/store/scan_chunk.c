@@ -175,7 +175,9 @@ edgeops_status eop_scan_load_keys(const eop_rows **out, eop_scan *scan, uint32_t
 void eop_scan_forget(eop_scan *scan, uint32_t i) {
     if (scan->entries != NULL && scan->entries[i].rows != NULL) {
         scan->cached -= scan->entries[i].bytes;
-        eop_rows_dispose(scan->entries[i].rows);
+        /* Its memory is there for the next chunk. */
+        eop_rows_dispose(&scan->spare);
+        scan->spare = *scan->entries[i].rows;
         eop_free(scan->entries[i].rows);
         scan->entries[i].rows = NULL;
     }

@@ -169,19 +169,22 @@ static edgeops_status merge_all(eop_merge *merge, model *m, bool fold, size_t pi
     return status == EDGEOPS_OK ? eop_merge_finish(merge) : status;
 }
 
-static edgeops_status put_block(eop_merge *merge, model *m, eop_rows *out, size_t from, size_t to,
-                                const int source_of[], const size_t first_of[]) {
+static edgeops_status put_block(eop_rows *shown, eop_merge *merge, model *m, eop_rows *out,
+                                size_t from, size_t to, const int source_of[],
+                                const size_t first_of[]) {
     edgeops_status status = eop_merge_block(merge, out, from, to);
     for (size_t run = 0; status == EDGEOPS_OK && run < merge->run_count; run++) {
-        status = eop_merge_put(merge, out, run, &m->rows[source_of[run]], first_of[run]);
+        status = eop_merge_put(merge, out, run, &m->rows[source_of[run]], first_of[run],
+                               below(&m->d, 2) > 0);
     }
-    return status == EDGEOPS_OK ? eop_merge_end(merge, out) : status;
+    return status == EDGEOPS_OK ? eop_merge_end(shown, merge, out) : status;
 }
 
 static void check_merge(eop_merge *merge, model *m, bool fold) {
     int source_of[SOURCES * 4];
     size_t first_of[SOURCES * 4];
     eop_rows out = {0};
+    eop_rows shown = {0};
     size_t at = 0;
     size_t key = 0;
     add_columns(&out);
@@ -189,9 +192,9 @@ static void check_merge(eop_merge *merge, model *m, bool fold) {
     size_t n = merge->run_count > 0 ? eop_merge_keys(merge)->rows : 0;
     while (at < n) {
         size_t to = at + 1 + below(&m->d, n - at);
-        CHECK_OK(put_block(merge, m, &out, at, to, source_of, first_of));
-        cr_assert_eq(out.rows, to - at);
-        for (size_t row = 0; row < out.rows; row++, key++) {
+        CHECK_OK(put_block(&shown, merge, m, &out, at, to, source_of, first_of));
+        cr_assert_eq(shown.rows, to - at);
+        for (size_t row = 0; row < shown.rows; row++, key++) {
             bool there = false;
             while (!there) {
                 cr_assert_lt(key, m->keys);
@@ -200,7 +203,7 @@ static void check_merge(eop_merge *merge, model *m, bool fold) {
                 }
                 key += there ? 0 : 1;
             }
-            check_row(m, &out, row, key);
+            check_row(m, &shown, row, key);
         }
         at = to;
     }
@@ -276,6 +279,7 @@ static edgeops_status merge_once(model *m) {
     size_t first_of[SOURCES * 4];
     eop_merge merge = {0};
     eop_rows out = {0};
+    eop_rows shown = {0};
     edgeops_status status = EDGEOPS_OK;
     for (int k = 0; status == EDGEOPS_OK && k < COLUMNS; k++) {
         status = eop_rows_add_vector(&out, types[k], k == 2 ? LENGTH : 1);
@@ -285,7 +289,7 @@ static edgeops_status merge_once(model *m) {
     }
     size_t n = status == EDGEOPS_OK && merge.run_count > 0 ? eop_merge_keys(&merge)->rows : 0;
     if (status == EDGEOPS_OK && n > 0) {
-        status = put_block(&merge, m, &out, 0, n, source_of, first_of);
+        status = put_block(&shown, &merge, m, &out, 0, n, source_of, first_of);
     }
     eop_rows_dispose(&out);
     eop_merge_dispose(&merge);
