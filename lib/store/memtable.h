@@ -91,6 +91,7 @@ struct eop_series {
     eop_progress progress;
     uint64_t blobs_synced; /**< the blobs of rows up to this ordinal are on the disk */
     uint64_t replayed;     /**< newest ordinal that came from the journal, 0: none */
+    bool torn;             /**< the journal lacked some of its arrivals, or they did not fit */
     eop_block *blocks;     /**< oldest first */
     eop_block *newest;
     uint64_t touch; /**< number of the call that appended last, and the index in its list */

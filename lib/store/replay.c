@@ -44,17 +44,42 @@ static bool channels_fit(const eop_asset *asset, const eop_frame_row *row, const
 /* Notes that rows up to this ordinal use channels that the catalog does not know and are left
  * out. */
 static void note_misfit(edgeops_store *store, eop_series *series, uint64_t ordinal) {
+    series->torn = true;
     /* The ordinal must not be used again: the next row would be taken for this one. */
     series->all.ordinal = ordinal;
     store->misfits = true;
 }
 
 /* Notes ordinals that are missing in front of a row. */
-static void note_loss(edgeops_store *store, const eop_series *series, uint64_t ordinal) {
-    if (ordinal != series->all.ordinal + 1 && store->loss_count < EOP_LOSSES_MAX) {
+static void note_loss(edgeops_store *store, eop_series *series, uint64_t ordinal) {
+    if (ordinal == series->all.ordinal + 1) {
+        return;
+    }
+    series->torn = true;
+    if (store->loss_count < EOP_LOSSES_MAX) {
         store->losses[store->loss_count++] =
             (eop_loss){series->asset.id, series->all.ordinal + 1, ordinal - 1};
     }
+}
+
+static bool take_any(eop_search *search, const eop_rows *rows, size_t row) {
+    (void)search;
+    (void)rows;
+    (void)row;
+    return true;
+}
+
+/* The first part of a row may be among what is missing: then the row begins with what is left of
+ * it, or nobody would count it. */
+static edgeops_status find_first_part(eop_frame_row *row, edgeops_store *store,
+                                      const eop_series *series) {
+    eop_search search = {.time = row->time, .seq = row->seq, .found = take_any};
+    edgeops_status status = eop_memtable_lookup(&search, series);
+    if (status == EDGEOPS_OK && !search.any) {
+        status = eop_lookup_find(&search, &store->lookup, series, store->chunk_epoch);
+    }
+    row->later = search.any;
+    return status;
 }
 
 /* Decodes the columns of a block; leaves out those that no longer fit their channel. */
@@ -162,7 +187,12 @@ static edgeops_status replay_frame(uint64_t number, const char *payload, size_t 
             store->skipped_rows++;
             continue;
         }
-        status = eop_memtable_push(series, store->active, &row, r->cells);
+        if (EOP_UNLIKELY(row.later && series->torn)) {
+            status = find_first_part(&row, store, series);
+        }
+        if (status == EDGEOPS_OK) {
+            status = eop_memtable_push(series, store->active, &row, r->cells);
+        }
         if (status != EDGEOPS_OK) {
             return status;
         }

@@ -26,10 +26,12 @@
 
 enum {
     ASSETS = 3,
-    ROWS_MAX = 200000,   /* of an asset */
-    APPENDS = 250,       /* of an asset in a life */
-    ACTS = 40,           /* of the operator in a life */
-    SETS_MAX = 400,      /* datasets of a home */
+    ROWS_MAX = 200000, /* of an asset */
+    APPENDS = 250,     /* of an asset in a life */
+    ACTS = 40,         /* of the operator in a life */
+    SETS_MAX = 400,    /* datasets of a home */
+    KINDS_OF_SET = 5,  /* dataset i is of one of so many assets */
+    SET_OF_IMAGES = 3,
     TEXT_MAX = 1500,     /* bytes */
     CHANNEL_EVERY = 400, /* rows: then the asset gets one more channel */
     RESENT = 20,         /* rows that are sent again at the beginning of a life */
@@ -49,6 +51,7 @@ typedef struct promised_set {
 typedef struct promises {
     _Atomic uint64_t acknowledged[ASSETS]; /* rows 1.. */
     _Atomic uint64_t images;               /* rows of "cam" */
+    _Atomic uint64_t parts;                /* steps of "parts": see append_parts() */
     _Atomic uint64_t old;                  /* rows of the asset that retention drops */
     _Atomic uint64_t labels;
     _Atomic uint64_t record;
@@ -67,6 +70,8 @@ static uint8_t *there[ASSETS];               /* rows that were there after the l
 static uint64_t acknowledged_before[ASSETS]; /* at its end */
 static uint8_t *pictured; /* rows of "cam": what was there of their images after the last life */
 static uint64_t images_before; /* acknowledged at its end */
+static uint8_t *in_parts;      /* rows of "parts": those of their parts that were there then */
+static uint64_t parts_before;
 static const char *const assets[ASSETS] = {"a", "b", "table"};
 
 static uint64_t roll(uint64_t *dice) {
@@ -251,11 +256,65 @@ static void *append_images(void *data) {
     return NULL;
 }
 
+/* Rows of "parts" come in three parts. A step brings the first part of a row, the second one of an
+ * older row, which mostly is in the journal still, and the third one of a row that may be in a chunk
+ * by then: step n brings part p of row n - lag[p]. */
+enum { PARTS = 3, PART_CELLS = 2 };
+
+static const struct part {
+    uint64_t lag;
+    size_t count;
+    const char *channels[PART_CELLS];
+} parts[PARTS] = {{0, 1, {"n"}}, {3, 1, {"m"}}, {400, 2, {"text", "half"}}};
+
+static edgeops_sample make_part(edgeops_value values[PART_CELLS], int p, uint64_t n) {
+    static char filler[TEXT_MAX];
+    memset(filler, 'x', sizeof filler);
+    values[0] = (edgeops_value){.type = EDGEOPS_TYPE_INT64, .as.i64 = (int64_t)n};
+    if (p == 2) {
+        values[0] = (edgeops_value){
+            .type = EDGEOPS_TYPE_STRING, .size = (uint32_t)(n % TEXT_MAX), .as.str = filler};
+    }
+    values[1] = (edgeops_value){.type = EDGEOPS_TYPE_FLOAT64, .as.f64 = (double)n / 2};
+    return (edgeops_sample){.asset = "parts",
+                            .time = (int64_t)n * 100,
+                            .count = parts[p].count,
+                            .channels = parts[p].channels,
+                            .values = values};
+}
+
+static void *append_parts(void *data) {
+    edgeops_store *store = data;
+    uint64_t known = atomic_load(&promised->parts);
+    uint64_t next = known > RESENT ? known - RESENT : 1;
+    uint64_t dice = known + 1;
+    for (int i = 0; i < APPENDS; i++) {
+        edgeops_value values[BATCH][PARTS][PART_CELLS];
+        edgeops_sample samples[BATCH * PARTS];
+        size_t count = 0;
+        size_t n = 1 + roll(&dice) % BATCH;
+        for (size_t k = 0; k < n; k++) {
+            for (int p = 0; p < PARTS; p++) {
+                if (next + k > parts[p].lag) {
+                    samples[count++] = make_part(values[k][p], p, next + k - parts[p].lag);
+                }
+            }
+        }
+        must(edgeops_store_append(NULL, store, samples, count, NULL), "append parts");
+        next += n;
+        if (next - 1 > known) {
+            known = next - 1;
+            atomic_store(&promised->parts, known);
+        }
+    }
+    return NULL;
+}
+
 static void make_set(edgeops_store *store, bool power) {
     uint64_t i = atomic_load(&promised->sets);
     promised_set *set = &promised->set[i];
     char name[24];
-    static const char *const of[] = {"a", "b", "old", "cam"};
+    static const char *const of[] = {"a", "b", "old", "cam", "parts"};
     edgeops_dataset *opened = NULL;
     edgeops_dataset_options options = EDGEOPS_DATASET_OPTIONS_INIT;
     if (i == SETS_MAX) {
@@ -263,13 +322,13 @@ static void make_set(edgeops_store *store, bool power) {
     }
     snprintf(name, sizeof name, "s%d", (int)i);
     options.name = name;
-    options.assets = &of[i % 4];
+    options.assets = &of[i % KINDS_OF_SET];
     options.asset_count = 1;
     atomic_store(&set->state, MAKING);
     atomic_store(&promised->sets, i + 1);
     edgeops_status status = edgeops_dataset_create(store, &options);
     if (status == EDGEOPS_E_INVALID || status == EDGEOPS_E_NOTFOUND ||
-        (status == EDGEOPS_E_CORRUPT && i % 4 == 3 && !power)) {
+        (status == EDGEOPS_E_CORRUPT && i % KINDS_OF_SET == SET_OF_IMAGES && !power)) {
         /* There are no rows yet, or retention dropped them, or with PROCESS a cut took them or
          * their images. */
         atomic_store(&set->state, REMOVED);
@@ -397,7 +456,7 @@ static void act(edgeops_store *store, uint64_t *dice) {
 
 static void live(edgeops_durability durability, const disk_plan *plan, uint64_t seed) {
     edgeops_store_options options = EDGEOPS_STORE_OPTIONS_INIT;
-    pthread_t threads[ASSETS + 1];
+    pthread_t threads[ASSETS + 2];
     life lives[ASSETS];
     uint64_t dice = seed * 3 + 1;
     options.segment_bytes = 1024 * 1024;
@@ -413,13 +472,14 @@ static void live(edgeops_durability durability, const disk_plan *plan, uint64_t 
             _exit(4);
         }
     }
-    if (pthread_create(&threads[ASSETS], NULL, append_images, store) != 0) {
+    if (pthread_create(&threads[ASSETS], NULL, append_images, store) != 0 ||
+        pthread_create(&threads[ASSETS + 1], NULL, append_parts, store) != 0) {
         _exit(4);
     }
     for (int i = 0; i < ACTS; i++) {
         act(store, &dice);
     }
-    for (int k = 0; k < ASSETS + 1; k++) {
+    for (int k = 0; k < ASSETS + 2; k++) {
         pthread_join(threads[k], NULL);
     }
     atomic_store(&promised->reached, false);
@@ -486,6 +546,99 @@ static void check_rows(edgeops_store *store, int asset, bool all) {
     acknowledged_before[asset] = acknowledged;
     free(there[asset]);
     there[asset] = seen;
+}
+
+/* Which parts of a row of "parts" are there: each wholly or not at all, as it was sent. */
+static uint8_t parts_of(const edgeops_table *table, uint64_t i) {
+    uint64_t n = (uint64_t)table->times[i] / 100;
+    uint8_t found = 0;
+    cr_assert(table->times[i] > 0 && table->times[i] % 100 == 0 && n < ROWS_MAX);
+    for (int p = 0; p < PARTS; p++) {
+        edgeops_value wanted[PART_CELLS];
+        (void)make_part(wanted, p, n);
+        size_t cells = 0;
+        for (size_t k = 0; k < parts[p].count; k++) {
+            for (size_t c = 0; c < table->column_count; c++) {
+                edgeops_value value = edgeops_column_value(&table->columns[c], i);
+                if (strcmp(table->columns[c].name, parts[p].channels[k]) == 0 &&
+                    value.type != EDGEOPS_TYPE_NULL) {
+                    cr_assert(value.type == wanted[k].type && value.size == wanted[k].size);
+                    cr_assert(value.type == EDGEOPS_TYPE_STRING ||
+                              value.as.u64 == wanted[k].as.u64);
+                    cells++;
+                }
+            }
+        }
+        cr_assert(cells == 0 || cells == parts[p].count, "row %d has half of part %d", (int)n, p);
+        found |= (uint8_t)((cells > 0) << p);
+    }
+    return found;
+}
+
+/* A cursor gives each part once, by itself. */
+static void check_arrivals(edgeops_store *store, const uint8_t *seen) {
+    edgeops_cursor *cursor = NULL;
+    const edgeops_table *block = NULL;
+    edgeops_cursor_options options = EDGEOPS_CURSOR_OPTIONS_INIT;
+    uint8_t *came = calloc(ROWS_MAX, 1);
+    edgeops_status status;
+    options.asset = "parts";
+    CHECK_OK(edgeops_cursor_open(&cursor, store, &options));
+    while ((status = edgeops_cursor_next(&block, cursor, 1000)) == EDGEOPS_OK) {
+        for (uint64_t i = 0; i < block->rows; i++) {
+            uint64_t n = (uint64_t)block->times[i] / 100;
+            uint8_t part = parts_of(block, i);
+            cr_assert(part == 1 || part == 2 || part == 4, "a cursor mixes parts of row %d",
+                      (int)n);
+            cr_assert_eq(came[n] & part, 0, "a part of row %d is there twice", (int)n);
+            bool later = block->parts != NULL && block->parts[i] != 0;
+            cr_assert(later == (came[n] != 0), "a part of row %d is%s a later one", (int)n,
+                      later ? "" : " not");
+            came[n] |= part;
+        }
+    }
+    cr_assert_eq(status, EDGEOPS_DONE);
+    cr_assert_eq(memcmp(came, seen, ROWS_MAX), 0, "a cursor has other parts than a read");
+    edgeops_cursor_close(cursor);
+    free(came);
+}
+
+static void check_parts(edgeops_store *store, bool all) {
+    edgeops_query query = EDGEOPS_QUERY_INIT;
+    edgeops_table *table = NULL;
+    uint8_t *seen = calloc(ROWS_MAX, 1);
+    uint64_t acknowledged = atomic_load(&promised->parts);
+    query.asset = "parts";
+    edgeops_status status = edgeops_store_read(&table, store, &query);
+    cr_assert(status == EDGEOPS_OK || status == EDGEOPS_E_NOTFOUND, "%s",
+              edgeops_error_last()->message);
+    for (uint64_t i = 0; table != NULL && i < table->rows; i++) {
+        cr_assert(i == 0 || table->times[i - 1] < table->times[i]);
+        seen[table->times[i] / 100] = parts_of(table, i);
+    }
+    if (table != NULL) {
+        uint64_t counted = 0;
+        edgeops_asset_info *info = NULL;
+        CHECK_OK(edgeops_store_count(&counted, store, &query));
+        cr_assert_eq(counted, table->rows, "%d of %d rows are counted", (int)counted,
+                     (int)table->rows);
+        CHECK_OK(edgeops_asset_get(&info, store, "parts"));
+        cr_assert_eq(info->rows, table->rows, "%d of %d rows are known of", (int)info->rows,
+                     (int)table->rows);
+        edgeops_free(info);
+    }
+    edgeops_table_free(table);
+    for (int p = 0; all && p < PARTS; p++) {
+        for (uint64_t n = 1; n + parts[p].lag <= acknowledged; n++) {
+            bool wanted = n + parts[p].lag > parts_before || (in_parts[n] >> p & 1) != 0;
+            cr_assert(!wanted || (seen[n] >> p & 1) != 0, "part %d of row %d of %d is lost", p,
+                      (int)n, (int)acknowledged);
+        }
+    }
+    check_arrivals(store, seen);
+    parts_before = acknowledged;
+    free(in_parts);
+    in_parts = seen;
 }
 
 /* Newest row of "cam" that is in chunks. */
@@ -575,7 +728,7 @@ static void check_sets(edgeops_store *store) {
                   edgeops_error_last()->message);
         cr_assert(status == EDGEOPS_OK || state != MADE, "dataset %s is lost", name);
         cr_assert(status != EDGEOPS_OK || state != REMOVED, "dataset %s is back", name);
-        if (status == EDGEOPS_OK && i % 4 == 3) {
+        if (status == EDGEOPS_OK && i % KINDS_OF_SET == SET_OF_IMAGES) {
             CHECK_OK(edgeops_dataset_verify(store, name)); /* it reads the images, too */
         }
         if (status == EDGEOPS_OK && set->digest[0] != '\0') {
@@ -666,6 +819,7 @@ static void look(bool all, bool images) {
         check_rows(store, k, all);
     }
     check_images(store, in_chunks, all);
+    check_parts(store, all);
     free(read_rows(store, "old"));
     check_catalog(store, all);
     check_sound(store, images);
@@ -717,6 +871,8 @@ void life_begin(const char *given, life_kind given_kind) {
     }
     pictured = calloc(ROWS_MAX, 1);
     images_before = 0;
+    in_parts = calloc(ROWS_MAX, 1);
+    parts_before = 0;
 }
 
 void life_end(void) {
@@ -727,4 +883,6 @@ void life_end(void) {
     }
     free(pictured);
     pictured = NULL;
+    free(in_parts);
+    in_parts = NULL;
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "edgeops/dataset.h"
+#include "store/inner.h"
 #include "store_fixture.h"
 
 TestSuite(store_crash, .init = make_home, .fini = remove_home);
@@ -171,4 +172,42 @@ Test(store_crash, rows_of_a_lost_channel_neither_return_nor_displace_others) {
 
 Test(store_crash, tables_of_a_lost_channel_neither_return_nor_displace_others) {
     lose_a_channel(true);
+}
+
+/* The same with first parts, whose rows then begin with what came after them. */
+Test(store_crash, a_row_that_lost_its_first_part_begins_with_the_next_one) {
+    append_and_die("x", 0, 10, false);
+    append_and_die("y", 5, 5, false);
+    append_and_die("lost", 10, 10, false);
+    append_and_die("x", 10, 5, false);
+    append_and_die("y", 10, 10, false);
+    run_sql("catalog.db", "DELETE FROM channel WHERE name = 'lost'");
+    for (int round = 0; round < 3; round++) {
+        edgeops_store *store = open_store();
+        edgeops_table *table = read_all(store, "a");
+        edgeops_query query = EDGEOPS_QUERY_INIT;
+        edgeops_asset_info *info = NULL;
+        uint64_t counted = 0;
+        query.asset = "a";
+        CHECK_OK(edgeops_store_count(&counted, store, &query));
+        CHECK_OK(edgeops_asset_get(&info, store, "a"));
+        cr_assert_eq(table->rows, 20);
+        cr_assert_eq(counted, 20);
+        cr_assert_eq(info->rows, 20);
+        /* Those of 5 to 9, and of 10 to 14, which now are the parts of what "x" began. */
+        cr_assert_eq(eop_store_parts(store, "a"), 10);
+        for (int64_t i = 0; i < 20; i++) {
+            cr_assert_eq(table->times[i], i);
+            cr_assert_eq(edgeops_column_value(&table->columns[0], (uint64_t)i).type,
+                         i < 15 ? EDGEOPS_TYPE_INT64 : EDGEOPS_TYPE_NULL);
+            cr_assert_eq(edgeops_column_value(&table->columns[1], (uint64_t)i).type,
+                         i < 5 ? EDGEOPS_TYPE_NULL : EDGEOPS_TYPE_INT64);
+        }
+        if (round == 1) {
+            CHECK_OK(eop_store_flush(store));
+        }
+        edgeops_free(info);
+        edgeops_table_free(table);
+        edgeops_store_close(store);
+    }
 }
