@@ -11,6 +11,7 @@
 
 #include "edgeops/dataset.h"
 #include "store/inner.h"
+#include "store/verify.h"
 #include "store_fixture.h"
 
 TestSuite(store_model, .init = make_home, .fini = remove_home, .timeout = 200);
@@ -809,7 +810,20 @@ static void check_set(model *m, const model_set *made) {
 
 /* -- the whole -- */
 
+static void on_finding(const eop_finding *finding, void *user_data) {
+    (void)user_data;
+    fail_at(__LINE__, finding->what, finding->detail);
+}
+
+static edgeops_status on_progress(double part, void *user_data) {
+    (void)part;
+    (void)user_data;
+    return EDGEOPS_OK;
+}
+
 static void check_all(model *m) {
+    const eop_verify_handler handler = {.finding = on_finding, .progress = on_progress};
+    eop_verified verified;
     for (size_t i = 0; i < ASSETS; i++) {
         const model_asset *a = &m->assets[i];
         edgeops_asset_info *info = NULL;
@@ -826,6 +840,8 @@ static void check_all(model *m) {
     for (size_t i = 0; i < m->set_count; i++) {
         check_set(m, &m->sets[i]);
     }
+    must_ok(eop_store_verify(&verified, store, &handler));
+    must_eq(verified.findings, 0);
 }
 
 static void take_step(model *m) {
