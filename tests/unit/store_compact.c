@@ -285,3 +285,154 @@ Test(store_compact, compacting_leaves_what_it_cannot_read) {
     (void)eop_store_compact(&done, store, "a", never, NULL);
     edgeops_store_close(store);
 }
+
+/* -- rows that come in parts -- */
+
+enum { WIDE = 64, MESSAGES = 8 };
+
+static const char *channel_name(int k) {
+    static char names[WIDE][8];
+    snprintf(names[k], sizeof names[k], "c%02d", k);
+    return names[k];
+}
+
+/* A reading of 12 bits with noise, and a time that is not quite regular. */
+static double value_of(int64_t row, int k) {
+    uint64_t noise = (uint64_t)(row * WIDE + k + 1) * UINT64_C(0x9e3779b97f4a7c15);
+    return (double)(noise >> 52) / 16;
+}
+
+static int64_t time_of(int64_t row) {
+    return row * 1000000 + row * 7919 % 4096;
+}
+
+/* Cells [from, to) of a row as one sample. */
+static void put_cells(edgeops_store *store, const char *asset, int64_t row, int from, int to) {
+    const char *names[WIDE];
+    edgeops_value values[WIDE];
+    for (int k = from; k < to; k++) {
+        names[k - from] = channel_name(k);
+        values[k - from] = f64(value_of(row, k));
+    }
+    edgeops_sample sample = {asset, time_of(row), 0, (size_t)(to - from), names, values, NULL};
+    CHECK_OK(edgeops_store_append(NULL, store, &sample, 1, NULL));
+}
+
+static void check_cells(edgeops_store *store, const char *asset, int64_t rows, int channels) {
+    edgeops_table *table = read_all(store, asset);
+    cr_assert_eq(table->rows, (uint64_t)rows);
+    cr_assert_eq(table->column_count, (size_t)channels);
+    for (int64_t i = 0; i < rows; i++) {
+        cr_assert_eq(table->times[i], time_of(i));
+        for (int k = 0; k < channels; k++) {
+            cr_assert_eq(table->columns[k].f64[i], value_of(i, k), "row %d, channel %d", (int)i, k);
+        }
+    }
+    edgeops_table_free(table);
+}
+
+/* Each part is there once, with one cell and its ordinal. */
+static void check_part_cursor(edgeops_store *store, const char *asset, uint64_t parts) {
+    edgeops_cursor *cursor = NULL;
+    const edgeops_table *block = NULL;
+    edgeops_cursor_options options = EDGEOPS_CURSOR_OPTIONS_INIT;
+    uint64_t next = 1;
+    options.asset = asset;
+    CHECK_OK(edgeops_cursor_open(&cursor, store, &options));
+    while (edgeops_cursor_next(&block, cursor, 1000) == EDGEOPS_OK) {
+        for (size_t i = 0; i < block->rows; i++) {
+            size_t cells = 0;
+            for (size_t k = 0; k < block->column_count; k++) {
+                const edgeops_column *c = &block->columns[k];
+                cells += c->valid == NULL || c->valid[i] != 0;
+            }
+            cr_assert_eq(cells, 1);
+            cr_assert_eq(block->ordinals[i], next++);
+        }
+    }
+    cr_assert_eq(next, parts + 1);
+    edgeops_cursor_close(cursor);
+}
+
+/* A column a segment for the same rows, so merged chunks have no more rows than before. */
+Test(store_compact, a_part_is_written_a_few_times_only) {
+    enum { ROWS = 300 };
+    eop_compacted done = {0};
+    edgeops_store *store = open_store();
+    for (int k = 0; k < WIDE; k++) {
+        for (int64_t i = 0; i < ROWS; i++) {
+            put_cells(store, "a", i, k, k + 1);
+        }
+        CHECK_OK(eop_store_flush(store));
+        /* As many chunks as the digits of their number to the base of the factor. */
+        cr_assert_eq(chunks(), (k + 1) / 64 + (k + 1) % 64 / 8 + (k + 1) % 8, "%d segments", k + 1);
+        if (k == 40) {
+            check_cells(store, "a", ROWS, k + 1);
+            check_part_cursor(store, "a", (uint64_t)(k + 1) * ROWS);
+        }
+    }
+    check_cells(store, "a", ROWS, WIDE);
+    check_part_cursor(store, "a", (uint64_t)WIDE * ROWS);
+    put_cells(store, "a", ROWS, 0, 1);
+    CHECK_OK(eop_store_compact(&done, store, NULL, NULL, NULL));
+    cr_assert_eq(done.chunks, 2);
+    cr_assert_eq(done.into, 1);
+    cr_assert_eq(ask_sql("data/telemetry.db", "SELECT rows FROM chunk"), ROWS + 1);
+    cr_assert_eq(ask_sql("data/telemetry.db", "SELECT parts FROM state"), (WIDE - 1) * ROWS);
+    edgeops_store_close(store);
+}
+
+static int64_t bytes_of(int asset) {
+    char query[128];
+    snprintf(query, sizeof query, "SELECT bytes FROM state WHERE asset = %d", asset);
+    return ask_sql("data/telemetry.db", query);
+}
+
+/* The same rows whole, a channel a message, the same where messages overtake one another, and a
+ * channel after the other in small portions. */
+Test(store_compact, rows_in_parts_take_little_more_than_whole_ones) {
+    enum { ROWS = 9000 };
+    dice d = {7};
+    eop_compacted done = {0};
+    edgeops_store *store = open_store();
+    for (int64_t i = 0; i < ROWS; i++) {
+        int order[MESSAGES];
+        put_cells(store, "whole", i, 0, MESSAGES);
+        for (int k = 0; k < MESSAGES; k++) {
+            put_cells(store, "parts", i, k, k + 1);
+            order[k] = k;
+        }
+        for (int k = 1; k < MESSAGES; k++) {
+            if (below(&d, 10) == 0) {
+                int swap = order[k];
+                order[k] = order[k - 1];
+                order[k - 1] = swap;
+            }
+        }
+        for (int k = 0; k < MESSAGES; k++) {
+            put_cells(store, "overtaken", i, order[k], order[k] + 1);
+        }
+        for (int64_t k = 0; i % 100 == 99 && k < MESSAGES * 100; k++) {
+            put_cells(store, "portions", i / 100 * 100 + k % 100, (int)(k / 100),
+                      (int)(k / 100) + 1);
+        }
+    }
+    CHECK_OK(eop_store_compact(&done, store, NULL, NULL, NULL));
+    check_cells(store, "whole", ROWS, MESSAGES);
+    for (int a = 1; a < 4; a++) {
+        static const char *const names[] = {"whole", "parts", "overtaken", "portions"};
+        edgeops_query query = EDGEOPS_QUERY_INIT;
+        uint64_t rows = 0;
+        query.asset = names[a];
+        CHECK_OK(edgeops_store_count(&rows, store, &query));
+        cr_assert_eq(rows, ROWS);
+        check_part_cursor(store, names[a], (uint64_t)ROWS * MESSAGES);
+        cr_log_info("%s: %d bytes, whole: %d", names[a], (int)bytes_of(a + 1), (int)bytes_of(1));
+        cr_expect_leq((double)bytes_of(a + 1), 1.3 * (double)bytes_of(1), "%s: %d bytes, not %d",
+                      names[a], (int)bytes_of(a + 1), (int)bytes_of(1));
+    }
+    check_cells(store, "parts", ROWS, MESSAGES);
+    edgeops_store_close(store);
+    cr_assert_eq(ask_sql("data/telemetry.db", "SELECT count(*) FROM chunk WHERE asset = 2"),
+                 ask_sql("data/telemetry.db", "SELECT count(*) FROM chunk WHERE asset = 1"));
+}
