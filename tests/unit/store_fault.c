@@ -4,10 +4,12 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/time.h"
 #include "catalog/policy.h"
 #include "edgeops/context.h"
 #include "edgeops/dataset.h"
 #include "edgeops/label.h"
+#include "store/compact.h"
 #include "store/inner.h"
 #include "store/retention.h"
 #include "store_fixture.h"
@@ -101,6 +103,72 @@ static edgeops_status append_parts(edgeops_store *store, int64_t n) {
     }
     return status == EDGEOPS_OK && n > 2 ? put(store, "parts", n - 2, 0, "w", i64(n), NULL)
                                          : status;
+}
+
+/* The same, with its chunks merged each time. */
+static edgeops_status compact_parts(edgeops_store *store, int64_t n) {
+    eop_compacted compacted;
+    edgeops_status status = append_parts(store, n);
+    return status == EDGEOPS_OK ? eop_store_compact(&compacted, store, "parts", NULL, NULL)
+                                : status;
+}
+
+/* An old row and a young one, and parts of both in a chunk that stays. */
+static edgeops_status retain_parts(edgeops_store *store, int64_t n) {
+    eop_retained retained;
+    int64_t young = eop_now();
+    edgeops_status status = put(store, "trimmed", n, 0, "x", i64(n), NULL);
+    if (status == EDGEOPS_OK) {
+        status = eop_store_flush(store);
+    }
+    for (int k = 0; status == EDGEOPS_OK && k < 3; k++) {
+        status = put(store, "trimmed", k < 2 ? young : n, 0, k == 0 ? "x" : "y", i64(k), NULL);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_store_flush(store);
+    }
+    return status == EDGEOPS_OK
+               ? eop_retention_run(&retained, store, EOP_RETENTION_DROP, NULL, NULL)
+               : status;
+}
+
+static edgeops_status set_type_of_parts(edgeops_store *store, int64_t n) {
+    char asset[32];
+    edgeops_retype_options options = EDGEOPS_RETYPE_OPTIONS_INIT;
+    snprintf(asset, sizeof asset, "typed/%lld", (long long)n);
+    options.asset = asset;
+    options.channel = "x";
+    options.type = EDGEOPS_TYPE_FLOAT64;
+    edgeops_status status = put(store, asset, n, 0, "y", i64(n), NULL);
+    if (status == EDGEOPS_OK) {
+        status = put(store, asset, n, 0, "x", i64(n), NULL);
+    }
+    return status == EDGEOPS_OK ? edgeops_channel_retype(NULL, store, &options) : status;
+}
+
+enum { HALVES = 10 };
+
+/* Rows of "half" came in two parts, some of them in chunks. */
+static edgeops_status follow_parts(edgeops_store *store, int64_t n) {
+    edgeops_cursor *cursor = NULL;
+    const edgeops_table *block = NULL;
+    edgeops_cursor_options options = EDGEOPS_CURSOR_OPTIONS_INIT;
+    uint64_t next = 1;
+    (void)n;
+    options.asset = "half";
+    edgeops_status status = edgeops_cursor_open(&cursor, store, &options);
+    while (status == EDGEOPS_OK &&
+           (status = edgeops_cursor_next(&block, cursor, 3)) == EDGEOPS_OK) {
+        for (uint64_t i = 0; i < block->rows; i++, next++) {
+            cr_assert_eq(block->ordinals[i], next);
+            cr_assert_eq(block->parts != NULL && block->parts[i] != 0, next > HALVES);
+            cr_assert_eq(edgeops_column_value(&block->columns[next > HALVES], i).as.i64,
+                         (int64_t)((next - 1) % HALVES));
+        }
+    }
+    edgeops_cursor_close(cursor);
+    cr_assert(status != EDGEOPS_DONE || next == 2 * HALVES + 1);
+    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
 }
 
 static void check_parts(edgeops_store *store, int64_t rows) {
@@ -215,6 +283,12 @@ static void make_base(void) {
             CHECK_OK(eop_store_flush(store));
         }
     }
+    for (int64_t i = 0; i < 2 * HALVES; i++) {
+        CHECK_OK(put(store, "half", i % HALVES, 0, i < HALVES ? "x" : "y", i64(i % HALVES), NULL));
+        if (i == HALVES / 2 || i == HALVES * 3 / 2) {
+            CHECK_OK(eop_store_flush(store));
+        }
+    }
     const char *asset = "base";
     edgeops_dataset_options options = EDGEOPS_DATASET_OPTIONS_INIT;
     options.name = "frozen";
@@ -222,7 +296,22 @@ static void make_base(void) {
     options.asset_count = 1;
     CHECK_OK(edgeops_dataset_create(store, &options));
     CHECK_OK(eop_policy_put(eop_store_catalog(store), &policy));
+    policy = (eop_policy){.pattern = "trimmed",
+                          .max_age = 1000 * 3600 * EDGEOPS_SECOND,
+                          .rollups = {EDGEOPS_SECOND},
+                          .rollup_count = 1};
+    CHECK_OK(eop_policy_put(eop_store_catalog(store), &policy));
     edgeops_store_close(store);
+}
+
+/* As many rows as are counted. */
+static edgeops_status check_count(const edgeops_asset_info *info, void *user_data) {
+    edgeops_query query = EDGEOPS_QUERY_INIT;
+    uint64_t rows = 0;
+    query.asset = info->name;
+    CHECK_OK(edgeops_store_count(&rows, user_data, &query));
+    cr_assert_eq(rows, info->rows, "%s: %d rows, not %d", info->name, (int)rows, (int)info->rows);
+    return EDGEOPS_OK;
 }
 
 static void check_images(edgeops_store *store, int64_t rows) {
@@ -249,6 +338,8 @@ static void check_home(edgeops_durability durability, int64_t rows, int64_t part
     CHECK_OK(open_as(&store, durability));
     cr_assert_eq(count_rows(store, "base"), BASE);
     CHECK_OK(open_set(store, 0));
+    CHECK_OK(follow_parts(store, 0));
+    CHECK_OK(edgeops_asset_list(store, NULL, check_count, store));
     if (rows > 0) {
         edgeops_table *table = read_all(store, "rows");
         cr_assert_eq(table->rows, (uint64_t)rows);
@@ -332,8 +423,8 @@ static void try_deed(const char *what, deed d, const fault *f) {
         }
         if (!reached || n % 16 == 0) {
             edgeops_store_close(store);
-            check_home(f->durability, counts ? n : 0, d == append_parts ? n : 0,
-                       d == append_image ? n : 0);
+            check_home(f->durability, counts ? n : 0,
+                       d == append_parts || d == compact_parts ? n : 0, d == append_image ? n : 0);
             CHECK_OK(open_as(&store, f->durability));
         }
         if (!reached) {
@@ -385,6 +476,10 @@ static void try_all(const fault *f) {
     } deeds[] = {{"append", append},
                  {"append to a new asset", append_new},
                  {"append parts", append_parts},
+                 {"compact parts", compact_parts},
+                 {"retention of parts", retain_parts},
+                 {"change a type of parts", set_type_of_parts},
+                 {"follow parts", follow_parts},
                  {"flush", flush},
                  {"append an image and flush", append_image},
                  {"make a dataset", create_set},
