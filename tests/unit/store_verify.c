@@ -253,3 +253,96 @@ Test(store_verify, can_be_canceled_anywhere) {
     }
     edgeops_store_close(store);
 }
+
+/* -- rows that come in parts -- */
+
+/* 200 rows of "p" in two chunks: the first has two parts of each, the second the third one. */
+static void put_parts(void) {
+    edgeops_store *store = open_store();
+    for (int i = 0; i < 200; i++) {
+        CHECK_OK(put(store, "p", i, 0, "x", f64(i), NULL));
+        CHECK_OK(put(store, "p", i, 0, "y", i64(i), NULL));
+    }
+    CHECK_OK(eop_store_flush(store));
+    for (int i = 0; i < 200; i++) {
+        CHECK_OK(put(store, "p", i, 0, "z", boolean(i % 2), NULL));
+    }
+    CHECK_OK(eop_store_flush(store));
+    edgeops_store_close(store);
+    expect_found(0, "");
+}
+
+#define PARTS_OF_FIRST                                                                             \
+    "id = (SELECT min(id) << 11 | 1027 FROM chunk WHERE rows = 200 AND ord1 > 300)"
+
+Test(store_verify, parts_that_are_damaged_or_gone_are_told) {
+    put_parts();
+    run_sql("data/telemetry.db", "UPDATE cell SET data = CAST(substr(data, 1, 12) || x'77' ||"
+                                 " substr(data, 14) AS BLOB) WHERE " PARTS_OF_FIRST);
+    expect_found(1, "|p||0|199|cannot be read");
+    run_sql("data/telemetry.db", "DELETE FROM cell WHERE " PARTS_OF_FIRST);
+    expect_found(1, "has lost which samples came in parts");
+    /* What of it can be read is still there: the other chunk, to a cursor. */
+    edgeops_store *store = open_store();
+    edgeops_cursor *cursor = NULL;
+    const edgeops_table *block = NULL;
+    edgeops_cursor_options options = EDGEOPS_CURSOR_OPTIONS_INIT;
+    options.asset = "p";
+    CHECK_OK(edgeops_cursor_open(&cursor, store, &options));
+    CHECK_OK(edgeops_cursor_next(&block, cursor, 1000));
+    cr_assert_eq(block->rows, 200);
+    cr_assert_eq(block->ordinals[0], 401);
+    cr_assert_eq(edgeops_cursor_skipped(cursor), 400);
+    edgeops_cursor_close(cursor);
+    edgeops_store_close(store);
+}
+
+Test(store_verify, counts_that_parts_do_not_have_are_told) {
+    put_parts();
+    /* The first has 200 later rows fewer than this says. */
+    run_sql("data/telemetry.db", "UPDATE chunk SET rows = 200 WHERE rows > 65536 AND ord0 = 401");
+    expect_found(1, "|p||-1|-1|counts 200 samples and 400 more parts of them, but has 400 and 200");
+    run_sql("data/telemetry.db",
+            "UPDATE chunk SET rows = 200 + 199 * 65536 WHERE rows = 200 AND ord0 = 401");
+    expect_found(2, "has lost which samples came in parts");
+    run_sql("data/telemetry.db", "UPDATE chunk SET rows = 200 + 201 * 65536 WHERE ord0 = 401");
+    expect_found(1, "is damaged");
+    run_sql("data/telemetry.db", "UPDATE chunk SET rows = 200 + 200 * 65536 WHERE ord0 = 401;"
+                                 "UPDATE chunk SET ord1 = 399 WHERE ord0 = 1 AND ord1 = 400");
+    expect_found(1, "|p||0|199|cannot be read");
+    run_sql("data/telemetry.db", "UPDATE chunk SET ord1 = 400 WHERE ord0 = 1 AND ord1 = 399;"
+                                 "UPDATE state SET rows = 201 WHERE rows = 200");
+    expect_found(1, "counts 201 samples");
+    run_sql("data/telemetry.db",
+            "UPDATE state SET rows = 200, parts = 399 WHERE rows = 201 AND parts = 400");
+    expect_found(1, "and 399 more parts of them, but has 200 and 400");
+}
+
+/* The parts of another chunk say that a row got a channel twice. */
+Test(store_verify, a_cell_that_came_twice_is_told) {
+    put_parts();
+    eop_parts parts = {0};
+    eop_buf blob = {0};
+    sqlite3 *db = NULL;
+    sqlite3_stmt *update = NULL;
+    char path[160];
+    CHECK_OK(eop_parts_begin(&parts, 200));
+    for (uint32_t i = 0; i < 200; i++) {
+        uint16_t channel = 1;
+        CHECK_OK(eop_parts_join(&parts, i / 2, &channel, 1));
+    }
+    eop_parts_encode(&blob, &parts);
+    snprintf(path, sizeof path, "%s/data/telemetry.db", home);
+    cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
+    cr_assert_eq(
+        sqlite3_prepare_v2(db, "UPDATE cell SET data = ? WHERE " PARTS_OF_FIRST, -1, &update, NULL),
+        SQLITE_OK);
+    sqlite3_bind_blob(update, 1, blob.data, (int)blob.size, SQLITE_STATIC);
+    cr_assert_eq(sqlite3_step(update), SQLITE_DONE);
+    cr_assert_eq(sqlite3_changes(db), 1);
+    sqlite3_finalize(update);
+    sqlite3_close(db);
+    eop_buf_dispose(&blob);
+    eop_parts_dispose(&parts);
+    expect_found(1, "|p||0|199|has times or ordinals that are out of order");
+}
