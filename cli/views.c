@@ -17,7 +17,7 @@
     {"guarantee", "connection.guarantee", CLI_AS_TEXT}, {"protocol", "connection.protocol", CLI_AS_TEXT}, {"client id", "connection.client_id", CLI_AS_TEXT}, \
     {"connected since", "connection.since", CLI_AS_TIME}, {"session", "connection.session", CLI_AS_TEXT}, {"session kept for", "connection.session_expiry_s", CLI_AS_SECONDS}, \
     {"keep-alive", "connection.keep_alive_s", CLI_AS_SECONDS}, {"larger messages", "connection.larger", CLI_AS_TEXT}, {"lost sessions", "connection.lost_sessions", CLI_AS_TEXT}, \
-    {"messages", "stats.messages", CLI_AS_TEXT}, {"bytes", "stats.bytes", CLI_AS_BYTES}, {"samples", "stats.samples", CLI_AS_TEXT}, {"labels", "stats.labels", CLI_AS_TEXT}, \
+    {"messages", "stats.messages", CLI_AS_TEXT}, {"bytes", "stats.bytes", CLI_AS_BYTES}, {"samples", "stats.samples", CLI_AS_TEXT}, {"merged", "stats.merged", CLI_AS_TEXT}, {"labels", "stats.labels", CLI_AS_TEXT}, \
     {"duplicates", "stats.duplicates", CLI_AS_TEXT}, {"conflicts", "stats.conflicts", CLI_AS_TEXT}, {"late", "stats.late", CLI_AS_TEXT}, {"ahead", "stats.ahead", CLI_AS_TEXT}, {"expired", "stats.expired", CLI_AS_TEXT}, \
     {"without a time", "stats.untimed", CLI_AS_TEXT}, {"clock not set", "stats.unset_clock", CLI_AS_TEXT}, {"retained again", "stats.retained_repeats", CLI_AS_TEXT}, {"unmatched", "stats.unmatched", CLI_AS_TEXT}, \
     {"dead letters", "stats.dead", CLI_AS_TEXT}, {"lost messages", "stats.lost", CLI_AS_TEXT}, {"reconnects", "stats.reconnects", CLI_AS_TEXT}, {"last message", "stats.last", CLI_AS_TIME}
@@ -127,7 +127,7 @@ static const struct {
         {"NAME", "name", CLI_AS_TEXT}, {"ROWS", "rows", CLI_AS_TEXT}, {"CHANNELS", "channels", CLI_AS_TEXT}, {"FIRST", "first", CLI_AS_TIME}, {"LAST", "last", CLI_AS_TIME},
         {"JOINED", "joined", CLI_AS_RARE}), NULL}},
     {"asset.show", {FIELDS({"name", "name", CLI_AS_TEXT}, {"rows", "rows", CLI_AS_TEXT}, {"first", "first", CLI_AS_TIME}, {"last", "last", CLI_AS_TIME},
-        {"dropped by retention", "dropped", CLI_AS_TEXT}, {"dropped until", "dropped_until", CLI_AS_TIME},
+        {"parts that completed rows", "parts", CLI_AS_TEXT}, {"dropped by retention", "dropped", CLI_AS_TEXT}, {"dropped until", "dropped_until", CLI_AS_TIME},
         JOIN_FIELDS),
         SECTIONS({"channels", "channels", FIELDS({"NAME", "name", CLI_AS_TEXT}, {"TYPE", "type", CLI_AS_TEXT}, {"UNIT", "unit", CLI_AS_TEXT}), NULL},
             JOIN_SECTION("join.channels")), NULL}},

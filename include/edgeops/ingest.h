@@ -47,7 +47,7 @@ typedef struct edgeops_source_stats {
     edgeops_source_state state;
     uint64_t messages; /**< that came in */
     uint64_t bytes;
-    uint64_t samples; /**< appended */
+    uint64_t samples; /**< appended: each began a row */
     uint64_t duplicates;
     uint64_t conflicts; /**< samples left out; their messages are dead letters, too */
     uint64_t late;
@@ -65,11 +65,14 @@ typedef struct edgeops_source_stats {
     uint64_t untimed;     /**< of the appended ones: stored at the time of arrival */
     uint64_t unset_clock; /**< of the appended ones: before the year 2000, or stored at a time of
                                     arrival before 2024 */
+    uint64_t merged;      /**< stored as parts: they completed rows that were there */
+    uint64_t ahead;       /**< of the appended and merged ones: far ahead of the clock, see
+                               edgeops_append_result.ahead */
 } edgeops_source_stats;
 #define EDGEOPS_SOURCE_STATS_INIT                                                                  \
     {                                                                                              \
         sizeof(edgeops_source_stats), EDGEOPS_SOURCE_STOPPED, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, "", 0, \
-            0, 0, 0, 0, 0                                                                          \
+            0, 0, 0, 0, 0, 0, 0                                                                    \
     }
 
 /** Same as the INIT macro, for callers that cannot use it. Threads: any. Since 0.1. */

@@ -268,6 +268,8 @@ AT(source_stats, retained_repeats, 368);
 AT(source_stats, unmatched, 376);
 AT(source_stats, untimed, 384);
 AT(source_stats, unset_clock, 392);
+AT(source_stats, merged, 400);
+AT(source_stats, ahead, 408);
 
 GROWS(source_options, 88);
 AT(source_options, struct_size, 0);

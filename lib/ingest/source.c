@@ -188,9 +188,11 @@ static void count(edgeops_source *source, size_t bytes, const edgeops_append_res
     source->stats.bytes += bytes;
     source->stats.dead += dead;
     source->stats.retained_repeats += came->repeat;
-    source->stats.untimed += least(came->untimed, result->appended);
-    source->stats.unset_clock += least(came->unset_clock, result->appended);
+    source->stats.untimed += least(came->untimed, result->appended + result->merged);
+    source->stats.unset_clock += least(came->unset_clock, result->appended + result->merged);
     source->stats.samples += result->appended;
+    source->stats.merged += result->merged;
+    source->stats.ahead += result->ahead;
     source->stats.duplicates += result->duplicates;
     source->stats.conflicts += result->conflicts;
     source->stats.late += result->late;

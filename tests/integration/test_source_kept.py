@@ -373,14 +373,17 @@ def test_contradicting_samples_are_dead_letters_and_repeated_ones_are_not(world)
     publish(broker, "in/m1/temp", {"ts": at, "temp": 1.5})
     publish(broker, "in/m1/temp", {"ts": at, "temp": 1.5})
     publish(broker, "in/m1/press", {"ts": at, "press": 2})
+    publish(broker, "in/m1/press", {"ts": at, "press": 3, "flow": 1})
     publish(broker, "in/m2/name", {"ts": at, "name": "x"})
     publish(broker, "in/m2/name", [{"ts": at, "name": "y"}, {"ts": "2025-03-01T10:00:01Z", "name": "z"}])
-    wait_until(lambda: stats(node)["messages"] == 5, what="all messages")
+    wait_until(lambda: stats(node)["messages"] == 6, what="all messages")
     now = wait_until(lambda: (lambda s: s if len(s["dead_letters"]) == 2 else None)(shown(node)), what="the dead letters")
-    assert (now["stats"]["samples"], now["stats"]["duplicates"], now["stats"]["conflicts"], now["stats"]["dead"]) == (3, 1, 2, 2)
+    told = {key: now["stats"][key] for key in ("samples", "merged", "duplicates", "conflicts", "late", "dead")}
+    assert told == {"samples": 3, "merged": 1, "duplicates": 1, "conflicts": 2, "late": 0, "dead": 2}
+    [row] = [json.loads(line) for line in node.run("data", "export", "m1", "--format", "jsonl").stdout.splitlines()]
+    assert row == {"time": at, "temp": 1.5, "press": 2}, "a message that contradicts adds nothing"
     newest, first = now["dead_letters"]
-    assert first["topic"] == "in/m1/press" and "'m1' at 2025-03-01T10:00:00Z" in first["reason"] and \
-        ("'press'" in first["reason"] or "'temp'" in first["reason"]), first
+    assert first["topic"] == "in/m1/press" and "'m1' at 2025-03-01T10:00:00Z has 2 in channel 'press', and 3 came" in first["reason"]
     assert '"x"' in newest["reason"] and '"y"' in newest["reason"] and "'name'" in newest["reason"], newest
     [warning] = [w for w in now["warnings"] if "contradict" in w]
     assert warning.startswith("2 samples contradict") and "'m1' at 2025-03-01T10:00:00Z" in warning and "--asset" in warning

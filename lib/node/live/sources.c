@@ -40,7 +40,6 @@ struct eop_source {
     eop_fed fed;
     eop_connection connection;
     atomic_uint_fast64_t max_assets; /**< that it may make; driver's threads read it */
-    atomic_uint_fast64_t ahead;      /**< samples that the store found so; driver's threads */
     atomic_bool capped;              /**< a sample was refused because of max_assets */
     atomic_bool declare_failed;      /**< said once */
     pthread_mutex_t lock;
@@ -148,10 +147,6 @@ static edgeops_status on_samples(edgeops_append_result *result, const edgeops_sa
     }
     if (a.count > 0) {
         status = append_fitting(result, s, &a, options);
-    }
-    if (status == EDGEOPS_OK && result->ahead > 0) {
-        /* The asset's clock is wrong: the sample is stored, and counted here. */
-        atomic_fetch_add(&s->ahead, result->ahead);
     }
     if (status == EDGEOPS_OK && result->conflicts > 0) {
         status = refuse_conflict(s, a.samples, a.count);
@@ -266,7 +261,6 @@ static edgeops_status source_new(eop_source **out, edgeops_node *node, const cha
     pthread_mutex_init(&s->lock, NULL);
     eop_fed_init(&s->fed);
     eop_letters_init(&s->letters);
-    atomic_init(&s->ahead, 0);
     atomic_init(&s->capped, false);
     atomic_init(&s->declare_failed, false);
     atomic_init(&s->max_assets, (uint64_t)eop_json_integer(eop_json_get(record, "config"),
@@ -624,7 +618,6 @@ static void get_connection(eop_json **connection, eop_json **warnings, eop_sourc
         .config = eop_source_config(s),
         .running = s->running,
         .now = eop_now(),
-        .ahead = atomic_load(&s->ahead),
         .made = eop_fed_made(&s->fed),
         .max_assets = atomic_load(&s->max_assets),
         .conflict = conflict,
@@ -672,11 +665,12 @@ eop_json *eop_source_brief(eop_source *s) {
     eop_json_free(warnings);
     eop_json_set_integer(json, "messages", (int64_t)stats.messages);
     eop_json_set_integer(json, "samples", (int64_t)stats.samples);
+    eop_json_set_integer(json, "merged", (int64_t)stats.merged);
     eop_json_set_integer(json, "labels", (int64_t)stats.labels);
     eop_json_set_integer(json, "conflicts", (int64_t)stats.conflicts);
     eop_json_set_integer(json, "untimed", (int64_t)stats.untimed);
     eop_json_set_integer(json, "unset_clock", (int64_t)stats.unset_clock);
-    eop_json_set_integer(json, "ahead", (int64_t)atomic_load(&s->ahead));
+    eop_json_set_integer(json, "ahead", (int64_t)stats.ahead);
     eop_json_set_integer(json, "dead", (int64_t)stats.dead);
     eop_json_set_number(json, "rate_per_s", (double)(int64_t)(s->rate.per_s * 10.0 + 0.5) / 10.0);
     return json;
@@ -747,12 +741,13 @@ eop_json *eop_source_describe(eop_source *s) {
     eop_json_set_integer(counters, "messages", (int64_t)stats.messages);
     eop_json_set_integer(counters, "bytes", (int64_t)stats.bytes);
     eop_json_set_integer(counters, "samples", (int64_t)stats.samples);
+    eop_json_set_integer(counters, "merged", (int64_t)stats.merged);
     eop_json_set_integer(counters, "labels", (int64_t)stats.labels);
     eop_json_set_integer(counters, "duplicates", (int64_t)stats.duplicates);
     eop_json_set_integer(counters, "conflicts", (int64_t)stats.conflicts);
     eop_json_set_integer(counters, "late", (int64_t)stats.late);
     eop_json_set_integer(counters, "expired", (int64_t)stats.expired);
-    eop_json_set_integer(counters, "ahead", (int64_t)atomic_load(&s->ahead));
+    eop_json_set_integer(counters, "ahead", (int64_t)stats.ahead);
     eop_json_set_integer(counters, "untimed", (int64_t)stats.untimed);
     eop_json_set_integer(counters, "unset_clock", (int64_t)stats.unset_clock);
     eop_json_set_integer(counters, "retained_repeats", (int64_t)stats.retained_repeats);

@@ -55,21 +55,22 @@ static void warn_times(eop_json *warnings, const eop_told *t) {
             "'data export ASSET --end 2024-01-01' shows them",
             s->unset_clock);
     }
-    if (t->ahead > 0) {
+    if (s->ahead > 0) {
         eop_json_append_format(
             warnings,
             "%" PRIu64
             " samples are far ahead of this node's clock: the clock of who sends them is "
             "wrong, or this node's; set it. They are stored under the time that they say",
-            t->ahead);
+            s->ahead);
     }
-    if (s->untimed > 0 && s->untimed < s->samples && !chose_arrival(t->config)) {
+    uint64_t stored = s->samples + s->merged;
+    if (s->untimed > 0 && s->untimed < stored && !chose_arrival(t->config)) {
         eop_json_append_format(
             warnings,
             "%" PRIu64 " of %" PRIu64 " samples had no time of their own and are stored under the "
             "time of arrival: have all messages sent with one; with --time MEMBER those that have "
             "none become dead letters",
-            s->untimed, s->samples);
+            s->untimed, stored);
     }
 }
 
@@ -86,9 +87,9 @@ static void warn_lost(eop_json *warnings, const eop_told *t) {
         eop_json_append_format(
             warnings,
             "%" PRIu64 " samples contradict stored ones (same asset, time and seq, other values) "
-            "and were left out; their messages are dead letters. First: %s. Where several messages "
-            "hold the values of one time, give each topic an asset of its own (--asset '{topic}') "
-            "or send them in one message; where a clock is too coarse, send a seq",
+            "and were left out; their messages are dead letters. First: %s. Where several senders "
+            "give one channel, give each an asset of its own (--asset '{topic}'); where a clock is "
+            "too coarse for its values, send a seq",
             s->conflicts, t->conflict != NULL ? t->conflict : "see the dead letters");
     }
     if (t->declared != NULL) {

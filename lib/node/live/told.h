@@ -11,8 +11,7 @@ typedef struct eop_told {
     const char *name;
     const eop_json *config; /**< its configuration */
     bool running;
-    edgeops_time now; /**< wall clock */
-    uint64_t ahead;
+    edgeops_time now;     /**< wall clock */
     uint64_t made;        /**< assets */
     uint64_t max_assets;  /**< that it may make */
     const char *conflict; /**< the first one; NULL: none */
