@@ -18,6 +18,7 @@
 #include "node/live/connection.h"
 #include "node/live/fed.h"
 #include "node/live/fit.h"
+#include "node/live/joins.h"
 #include "node/live/letters.h"
 #include "node/live/told.h"
 #include "store/room.h"
@@ -799,6 +800,19 @@ bool eop_source_publishes(const eop_source *source) {
     return strcmp(eop_source_driver(source), "mqtt") == 0;
 }
 
+/* The asset, or what it is made of where it is a derived one. */
+static bool feeds_inputs(eop_source *source, const char *asset) {
+    const eop_node_join *join = eop_joins_find(source->node, asset);
+    const eop_join_spec *spec = join != NULL ? eop_node_join_spec(join) : NULL;
+    bool found = eop_source_feeds(source, asset);
+    for (size_t i = 0; spec != NULL && !found && i < spec->count; i++) {
+        const char *input = spec->channels[i].asset;
+        found = (i == 0 || strcmp(input, spec->channels[i - 1].asset) != 0) &&
+                feeds_inputs(source, input);
+    }
+    return found;
+}
+
 size_t eop_publish_sources(const char **out, edgeops_node *node, const char *asset,
                            bool feeding_only) {
     size_t feeding = 0;
@@ -810,7 +824,7 @@ size_t eop_publish_sources(const char **out, edgeops_node *node, const char *ass
         if (!eop_source_publishes(source)) {
             continue;
         }
-        if (eop_source_feeds(source, asset) && feeding++ == 0) {
+        if (feeds_inputs(source, asset) && feeding++ == 0) {
             feeds = eop_source_name(source);
         }
         if (eop_source_enabled(source) && enabled++ == 0) {
