@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows that come in random parts, over appends, segments, chunks and reopenings, read by time in
  * every way, against a table of cells that knows which arrival brought which of them. */
+#include <malloc.h>
 #include <math.h>
+#include <stdatomic.h>
 
+#include "edgeops/context.h"
 #include "store_fixture.h"
 
 TestSuite(store_scan, .init = make_home, .fini = remove_home, .timeout = 110);
@@ -453,5 +456,221 @@ Test(store_scan, each_ordinal_shows_what_was_there) {
         fill_at_random(&it, flushed == 0 ? 100 : 0);
         CHECK_OK(eop_store_flush(it.store));
     }
+    edgeops_store_close(it.store);
+}
+
+/* -- memory -- */
+
+static atomic_long allocations;
+static atomic_long fail_at; /* 0: never */
+static atomic_size_t live_bytes;
+static atomic_size_t peak_bytes;
+
+static bool fails(void) {
+    return atomic_fetch_add(&allocations, 1) + 1 == atomic_load(&fail_at);
+}
+
+static void count_bytes(size_t more, size_t less) {
+    size_t now = atomic_fetch_add(&live_bytes, more - less) + (more - less);
+    if (now > atomic_load(&peak_bytes) && now < SIZE_MAX / 2) {
+        atomic_store(&peak_bytes, now);
+    }
+}
+
+static void *measured_alloc(void *data, size_t size) {
+    (void)data;
+    void *memory = fails() ? NULL : malloc(size);
+    count_bytes(malloc_usable_size(memory), 0);
+    return memory;
+}
+
+static void *measured_realloc(void *data, void *memory, size_t size) {
+    (void)data;
+    size_t before = malloc_usable_size(memory);
+    void *now = fails() ? NULL : realloc(memory, size);
+    if (now != NULL) {
+        count_bytes(malloc_usable_size(now), before);
+    }
+    return now;
+}
+
+static void measured_free(void *data, void *memory) {
+    (void)data;
+    count_bytes(0, malloc_usable_size(memory));
+    free(memory);
+}
+
+static void measure(void) {
+    edgeops_allocator allocator = {measured_alloc, measured_realloc, measured_free, NULL};
+    CHECK_OK(edgeops_set_allocator(&allocator));
+}
+
+/* Rows [0, rows) of some channels, in one segment. */
+static void append_file(edgeops_store *store, size_t rows, const char *const *channels,
+                        size_t count, uint32_t length, double base) {
+    size_t width = rows * length;
+    edgeops_time *times = malloc(rows * sizeof *times);
+    double *values = malloc(count * width * sizeof *values);
+    edgeops_column columns[4];
+    edgeops_append_result result = EDGEOPS_APPEND_RESULT_INIT;
+    cr_assert(times != NULL && values != NULL && count <= 4);
+    for (size_t i = 0; i < rows; i++) {
+        times[i] = (edgeops_time)i * 10;
+    }
+    for (size_t c = 0; c < count; c++) {
+        for (size_t i = 0; i < width; i++) {
+            values[c * width + i] = base + (double)c + (double)i * 0.25;
+        }
+        columns[c] = (edgeops_column){.name = channels[c],
+                                      .unit = "",
+                                      .type = EDGEOPS_TYPE_FLOAT64,
+                                      .f64 = values + c * width,
+                                      .data = values + c * width,
+                                      .length = length};
+    }
+    edgeops_table table = {
+        .asset = "a", .rows = rows, .times = times, .column_count = count, .columns = columns};
+    CHECK_OK(edgeops_store_append_tables(&result, store, &table, 1, NULL));
+    cr_assert_eq(result.appended + result.merged, rows);
+    CHECK_OK(eop_store_flush(store));
+    free(times);
+    free(values);
+}
+
+static size_t growth(edgeops_store *store, const edgeops_query *query, const edgeops_layout *layout,
+                     size_t rows) {
+    uint64_t got = 0;
+    size_t before = atomic_load(&live_bytes);
+    atomic_store(&peak_bytes, before);
+    CHECK_OK(edgeops_store_read_into(&got, store, query, layout));
+    cr_assert_eq(got, rows);
+    return atomic_load(&peak_bytes) - before;
+}
+
+Test(store_scan, two_long_files_are_read_in_the_memory_of_a_few_chunks) {
+    enum { ROWS = 200000 };
+    static const char *const channels[4] = {"p", "q", "r", "s"};
+    static double values[ROWS * 4];
+    edgeops_query query = EDGEOPS_QUERY_INIT;
+    edgeops_layout layout = EDGEOPS_LAYOUT_INIT;
+    edgeops_table *last = NULL;
+    measure();
+    edgeops_store *store = open_store();
+    append_file(store, ROWS, channels, 2, 1, 1);
+    append_file(store, ROWS, channels + 2, 2, 1, 3);
+    query.asset = "a";
+    query.channels = channels;
+    query.channel_count = 4;
+    layout.values = values;
+    layout.channel_count = 4;
+    layout.capacity = ROWS;
+    size_t bytes = growth(store, &query, &layout, ROWS);
+    cr_assert_lt(bytes, 3u * 1024 * 1024, "%zu bytes", bytes);
+    for (size_t i = 0; i < ROWS; i++) {
+        for (size_t c = 0; c < 4; c++) {
+            cr_assert_eq(values[i * 4 + c], 1 + (double)c + (double)i * 0.25);
+        }
+    }
+    atomic_store(&peak_bytes, atomic_load(&live_bytes));
+    bytes = atomic_load(&live_bytes);
+    query.last = 10;
+    CHECK_OK(edgeops_store_read(&last, store, &query));
+    cr_assert_eq(last->rows, 10);
+    cr_assert_eq(last->columns[3].f64[9], values[ROWS * 4 - 1]);
+    cr_assert_lt(atomic_load(&peak_bytes) - bytes, 2u * 1024 * 1024);
+    edgeops_table_free(last);
+    edgeops_store_close(store);
+}
+
+/* 20 chunks of 4 MiB that all overlap: more than are kept decoded. */
+Test(store_scan, chunks_that_do_not_fit_into_memory_are_decoded_again) {
+    enum { ROWS = 4000, FILES = 20, WIDTH = 128 };
+    static double first[ROWS * WIDTH];
+    static double final[ROWS * WIDTH];
+    static char texts[FILES][8];
+    const char *channels[FILES];
+    edgeops_target targets[FILES] = {{.data = first}};
+    edgeops_query query = EDGEOPS_QUERY_INIT;
+    edgeops_layout layout = EDGEOPS_LAYOUT_INIT;
+    edgeops_store_options options = EDGEOPS_STORE_OPTIONS_INIT;
+    edgeops_store *store = NULL;
+    options.segment_bytes = (uint64_t)32 * 1024 * 1024;
+    measure();
+    CHECK_OK(edgeops_store_open(&store, home, &options));
+    for (int k = 0; k < FILES; k++) {
+        snprintf(texts[k], sizeof texts[k], "w%d", k);
+        channels[k] = texts[k];
+        append_file(store, ROWS, &channels[k], 1, WIDTH, k);
+    }
+    query.asset = "a";
+    query.channels = channels;
+    query.channel_count = FILES;
+    targets[FILES - 1].data = final;
+    layout.targets = targets;
+    layout.channel_count = FILES;
+    layout.capacity = ROWS;
+    size_t bytes = growth(store, &query, &layout, ROWS);
+    cr_assert_lt(bytes, 90u * 1024 * 1024, "%zu bytes", bytes);
+    for (size_t i = 0; i < (size_t)ROWS * WIDTH; i++) {
+        cr_assert_eq(first[i], (double)i * 0.25);
+        cr_assert_eq(final[i], FILES - 1 + (double)i * 0.25);
+    }
+    edgeops_store_close(store);
+}
+
+static edgeops_status read_in_all_ways(model *m, bool check) {
+    question q = {.query = EDGEOPS_QUERY_INIT};
+    edgeops_table *table = NULL;
+    edgeops_summary *summary = NULL;
+    uint64_t count = 0;
+    q.query.asset = "a";
+    q.query.max_ordinal = m->ordinal - 20;
+    edgeops_status status = edgeops_store_read(&table, m->store, &q.query);
+    cr_assert(!check || table->rows == expect(m, &q.query));
+    edgeops_table_free(table);
+    table = NULL;
+    q.query.last = 30;
+    q.query.condition_count = 1;
+    q.query.conditions = q.conditions;
+    q.conditions[0] = (edgeops_condition){"f", EDGEOPS_COMPARE_GE, f64(20)};
+    if (status == EDGEOPS_OK) {
+        status = edgeops_store_read(&table, m->store, &q.query);
+        cr_assert(!check || table->rows == expect(m, &q.query));
+        edgeops_table_free(table);
+    }
+    q.query.last = 0;
+    if (status == EDGEOPS_OK) {
+        status = edgeops_store_aggregate(&summary, m->store, &q.query, 5000);
+        edgeops_summary_free(summary);
+    }
+    q.query.condition_count = 0;
+    if (status == EDGEOPS_OK) {
+        status = edgeops_store_count(&count, m->store, &q.query);
+        cr_assert(!check || count == expect(m, &q.query));
+    }
+    return status;
+}
+
+Test(store_scan, each_allocation_of_a_read_may_fail) {
+    edgeops_status status = EDGEOPS_E_NOMEM;
+    long n = 0;
+    measure();
+    begin(&it, 34, 3000);
+    fill_at_random(&it, 3000);
+    CHECK_OK(eop_store_flush(it.store));
+    fill_at_random(&it, 500);
+    CHECK_OK(read_in_all_ways(&it, true));
+    while (status != EDGEOPS_OK) {
+        size_t before = atomic_load(&live_bytes);
+        atomic_store(&allocations, 0);
+        atomic_store(&fail_at, ++n);
+        status = read_in_all_ways(&it, false);
+        atomic_store(&fail_at, 0);
+        cr_assert(status == EDGEOPS_OK || status == EDGEOPS_E_NOMEM, "allocation %ld: %s", n,
+                  edgeops_error_last()->message);
+        cr_assert(atomic_load(&live_bytes) < before + 1024 * 1024, "allocation %ld", n);
+    }
+    cr_assert_gt(n, 300);
+    CHECK_OK(read_in_all_ways(&it, true));
     edgeops_store_close(it.store);
 }
