@@ -29,6 +29,7 @@ typedef struct cells {
 static void make_cells(cells *c, int64_t key, int variant) {
     snprintf(c->texts[0], sizeof c->texts[0], "text %d of %d", variant, (int)key);
     snprintf(c->texts[1], sizeof c->texts[1], "%.*s", (int)(key % 9) + variant, "long enough");
+    memset(c->bytes, 0, sizeof c->bytes);
     snprintf(c->bytes, sizeof c->bytes, "bytes %d of %d", variant, (int)key);
     for (int i = 0; i < 3; i++) {
         c->array[i] = (double)(key * 3 + i + 100 * variant);
@@ -187,7 +188,8 @@ static void check_stored(const stored *s, edgeops_store *store) {
     for (int64_t key = 0; key < KEYS; key++) {
         if (s->masks[key] != 0) {
             judged j = judge_part(store, "a", key, s->masks[key], -1, 0);
-            cr_assert_eq(j.outcome, EDGEOPS_OUTCOME_DUPLICATE, "key %d", (int)key);
+            cr_assert_eq(j.outcome, EDGEOPS_OUTCOME_DUPLICATE, "key %d, outcome %d, channel %s",
+                         (int)key, (int)j.outcome, j.channel);
         }
         for (int k = 0; k < CHANNELS; k++) {
             if ((s->masks[key] >> k & 1) != 0) {
