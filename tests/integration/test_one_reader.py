@@ -305,3 +305,180 @@ def test_messages_and_arrays_give_the_same_store(tmp_path, seed):
                           if types[c] == "float64" else v for c, v in channels.items()}
                 store.append(f"array{k}", np.array(times, "datetime64[ns]"), arrays)
                 check(store, f"array{k}", times, channels, types)
+
+
+# -- rows that come in parts ---------------------------------------------------------------------------
+
+def by_rule(rows):
+    """{(time, seq): cells} of rows (time, cells) as they stand in a file: a row that repeats a channel of the newest row of its
+    time is the next one, else it is a part of that row. Nulls say nothing, and rows without a value neither."""
+    whole, newest = {}, {}
+    for time, cells in rows:
+        cells = {c: v for c, v in cells.items() if v is not None}
+        if not cells:
+            continue
+        if time in newest and cells.keys() & whole[time, newest[time]].keys():
+            newest[time] += 1
+        seq = newest.setdefault(time, 0)
+        whole.setdefault((time, seq), {}).update(cells)
+    return whole
+
+
+PARTS = ["a", "b", "c", "d e", "f"]
+
+
+def parts_of(rng, names):
+    """Rows of some channels, whose times come again at once and later, in any order."""
+    times = [1_700_000_000 * SECOND + i * SECOND for i in range(rng.randrange(1, 30))]
+    rows = []
+    for _ in range(rng.randrange(1, 120)):
+        cells = {c: round(rng.uniform(-9, 9), 3) if rng.random() < 0.7 else None for c in names if rng.random() < 0.6}
+        if any(v is not None for v in cells.values()):
+            rows.append((rng.choice(times), cells))
+    for c in names:
+        rows.append((rng.choice(times), {c: 1.5}))
+    if rng.random() < 0.5:
+        rows.sort(key=lambda row: row[0])
+    return rows
+
+
+def parts_csv(rng, rows, names):
+    table = [["time", *names]]
+    table += [[TIMES["iso"][0](t)] + [None if cells.get(c) is None else text_of(cells[c], "") for c in names] for t, cells in rows]
+    return "csv", "\n".join(",".join("" if cell is None else cell for cell in row) for row in table).encode(), [], rows
+
+
+def parts_lines(rng, rows, names):
+    lines = [json.dumps({"time": TIMES["iso"][0](t), **cells}) for t, cells in rows]
+    text = "[" + ",\n".join(lines) + "]" if rng.random() < 0.5 else "\n".join(lines)
+    return "jsonl", text.encode(), [], rows
+
+
+def parts_npz(rng, rows, names):
+    arrays = {"times": np.array([t for t, _ in rows])}
+    for c in names:
+        arrays[c] = np.array([cells.get(c) or 0.0 for _, cells in rows])
+        arrays["valid/" + c] = np.array([cells.get(c) is not None for _, cells in rows])
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return "npz", file.getvalue(), [], rows
+
+
+def parts_long(rng, rows, names):
+    values = [(t, {c: v}) for t, cells in rows for c, v in cells.items()]
+    if rng.random() < 0.5:
+        values.sort(key=lambda row: [*row[1]])  # one channel after the other
+    table = [["time", "tag", "value"]]
+    table += [[TIMES["iso"][0](t), c, text_of(v, "NA")] for t, cells in values for c, v in cells.items()]
+    gathered = []  # values of one time that stand together are a row, until a channel comes again
+    for t, cells in values:
+        if gathered and gathered[-1][0] == t and not cells.keys() & gathered[-1][1].keys():
+            gathered[-1][1].update(cells)
+        else:
+            gathered.append((t, dict(cells)))
+    return "csv", "\n".join(map(",".join, table)).encode(), ["--channel-column", "tag", "--value-column", "value"], gathered
+
+
+def stored_parts(store, asset):
+    table = store.read(asset)
+    rows = {}
+    for k, key in enumerate(zip(map(int, table.times_ns), map(int, table.seqs))):
+        assert key not in rows, f"{asset}: {key} is there twice"
+        rows[key] = {c: table[c][k] for c in table.keys() if table.valid[c] is None or table.valid[c][k]}
+    return rows
+
+
+def merge(into, more):
+    for key, cells in more.items():
+        assert not cells.keys() & into.setdefault(key, {}).keys()
+        into[key].update(cells)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_rows_in_parts_become_whole_in_files_of_every_form(tmp_path, seed):
+    """Files of several channels each, as of sensors, in any order; each again changes nothing; and what is exported comes back."""
+    import edgeops
+
+    rng = random.Random(seed)
+    with Node(tmp_path) as node:
+        node.run("node", "init")
+        wanted = {}
+        for k in range(8):
+            names, files, want = rng.sample(PARTS, len(PARTS)), [], {}
+            while names:
+                take = names[:rng.randrange(1, 4)]
+                names = names[len(take):]
+                write = rng.choice([parts_csv, parts_lines, parts_npz, parts_long])
+                form, data, options, rows = write(rng, parts_of(rng, take), take)
+                path = tmp_path / f"{k}-{len(files)}.{form}"
+                path.write_bytes(data)
+                files.append((path, [*options, "--batch", str(rng.choice([1, 7, 1000]))]))
+                merge(want, by_rule(rows))
+            for path, options in rng.sample(files, len(files)):
+                told = node.json("data", "import", f"parts{k}", path, *options)
+                assert told["conflicts"] == 0 and told["appended"] + told["merged"] + told["duplicates"] == told["rows"], path
+            for path, options in files:
+                told = node.json("data", "import", f"parts{k}", path, *options)
+                assert (told["appended"], told["merged"], told["conflicts"]) == (0, 0, 0), f"seed {seed}: {path} again: {told}"
+            wanted[f"parts{k}"] = want
+            for form in ("csv", "jsonl", "npz"):
+                out = tmp_path / f"out{k}.{form}"
+                node.run("data", "export", f"parts{k}", "--output", out)
+                told = node.json("data", "import", f"{form}{k}", out)
+                assert (told["appended"], told["merged"], told["duplicates"]) == (len(want), 0, 0), f"seed {seed}: {out}: {told}"
+                wanted[f"{form}{k}"] = want
+        with edgeops.Store.open(node.home) as store:
+            for asset, want in wanted.items():
+                assert stored_parts(store, asset) == want, f"seed {seed}: {asset}"
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_rows_in_parts_become_whole_from_messages_and_files_alike(tmp_path, seed):
+    """Two sources, one topic a value, for one asset: bare values of a time, lists, retained messages; in any order, some twice."""
+    import edgeops
+
+    rng = random.Random(seed)
+    wanted = {f"m{k}": {} for k in range(3)}
+    messages = []
+    for asset, want in wanted.items():
+        for c in PARTS:
+            rows = [(t, {c: cells[c]}) for t, cells in parts_of(rng, [c])]
+            merge(want, by_rule(rows))
+            by_time = {}
+            for t, cells in rows:
+                by_time.setdefault(t, []).append({"ts": TIMES["iso"][0](t), **cells})
+            if rng.random() < 0.5:
+                messages += [(f"{asset}/{c}", elements if len(elements) > 1 or rng.random() < 0.3 else elements[0])
+                             for elements in by_time.values()]
+            else:
+                messages.append((f"{asset}/{c}", [e for elements in by_time.values() for e in elements]))
+    rng.shuffle(messages)
+    messages += rng.sample(messages, 10)
+    with Broker(tmp_path) as broker, Node(tmp_path) as node:
+        node.run("node", "init")
+        client = mqtt.Client(client_id="sender")
+        client.connect("127.0.0.1", broker.port)
+        client.loop_start()
+        kept = [k for k, (topic, _) in enumerate(messages) if rng.random() < 0.1]
+        for k in kept:  # the broker gives the last one of each topic to who subscribes
+            client.publish(f"p{k % 2}/{messages[k][0]}", json.dumps(messages[k][1]), qos=1, retain=True).wait_for_publish(20)
+        with node.serve():
+            for name in "p0", "p1":
+                node.run("source", "add", name, "--driver", "mqtt", "--url", broker.url, "--topic", f"{name}/+/+",
+                         "--asset", "{2}", "--time", "ts")
+                wait_until(lambda: node.json("source", "show", name)["state"] == "running", what="the source")
+            for k, (topic, payload) in enumerate(messages):
+                client.publish(f"p{k % 2}/{topic}", json.dumps(payload), qos=1).wait_for_publish(20)
+            wait_until(lambda: sum(node.json("source", "show", s)["stats"]["messages"] for s in ("p0", "p1")) >= len(messages),
+                       what="the messages")
+            for name in "p0", "p1":
+                shown = node.json("source", "show", name)
+                assert (shown["stats"]["dead"], shown["stats"]["conflicts"]) == (0, 0), f"seed {seed}: {shown}"
+                assert shown["stats"]["merged"] > 0
+            assert node.json("asset", "show", "m0")["parts"] > 0
+        client.loop_stop()
+        client.disconnect()
+        node.stop()
+        with edgeops.Store.open(node.home) as store:
+            for asset, want in wanted.items():
+                assert stored_parts(store, asset) == want, f"seed {seed}: {asset}"
