@@ -245,10 +245,19 @@ static void note_zone(eop_table_reader *s, const eop_time_seen *seen) {
 }
 
 /* Which row of its time it is, or a part of which, wherever in the file that time was. */
-static edgeops_status number_row(eop_table_reader *s, eop_reader_asset *a, edgeops_time time,
-                                 const uint32_t *ids, size_t n, int64_t *seq) {
+static edgeops_status number_row(eop_table_reader *s, eop_reader_asset *a, eop_table_row *row,
+                                 edgeops_time time, const uint32_t *ids, size_t n) {
     bool numbered = s->seq_at != EOP_NOWHERE && !s->seq_missing;
-    switch (eop_seqs_take(&s->seqs, &a->seen, time, ids, n, numbered, seq)) {
+    uint64_t parts = s->seqs.parts;
+    eop_seqs_times *of =
+        row->group == NULL ? &a->seen : eop_seqs_asset(&s->seqs, row->group, strlen(row->group), 0);
+    if (of == NULL) {
+        return eop_fail_nomem("table");
+    }
+    eop_seqs_outcome outcome =
+        eop_seqs_take(&s->seqs, of, time, ids, n, numbered, &row->sample.seq);
+    row->part = s->seqs.parts > parts;
+    switch (outcome) {
     case EOP_SEQS_OK:
         return EDGEOPS_OK;
     case EOP_SEQS_FORGOTTEN:
@@ -290,7 +299,7 @@ edgeops_status eop_table_place(eop_table_reader *s, eop_reader_asset *a, eop_tab
     }
     bool numbered = s->seq_at != EOP_NOWHERE && !s->seq_missing;
     if (status == EDGEOPS_OK && seen != NULL && (!numbered || s->is_json)) {
-        status = number_row(s, a, time, s->ids + first, n, &sample->seq);
+        status = number_row(s, a, row, time, s->ids + first, n);
     }
     if (status != EDGEOPS_OK) {
         return status;

@@ -62,7 +62,8 @@ typedef struct eop_table_options {
     const char *clock_column; /**< the time of day, where time_column has the date alone */
     edgeops_time start;       /**< where there is no time column */
     edgeops_duration period;  /**< where there is no time column; default 1 s */
-    /** NULL: a column "seq" of whole numbers; else rows of one time of an asset count up. */
+    /** NULL: a column "seq" of whole numbers; else rows of one time of an asset, and a group, are
+     * numbered as seqs.h says. */
     const char *seq_column;
     const char *label_column; /**< NULL: no labels */
     const char *group_column; /**< NULL: no groups */
@@ -98,6 +99,7 @@ typedef struct eop_table_row {
     const char *label; /**< NULL: no column, or an empty field */
     const char *group; /**< NULL: no column */
     uint64_t line;     /**< of its (first) record */
+    bool part;         /**< it completes a row that came before, with the same time and seq */
 } eop_table_row;
 
 typedef struct eop_table_reader eop_table_reader;

@@ -238,3 +238,58 @@ def test_predict_says_what_a_file_lacks(node, tmp_path):
     for options in (["--null", "x"], ["--time-zone", "UTC"]):
         done = node.run("predict", "limit", "--dataset", "d", *options, check=False)
         assert done.returncode != 0 and "input" in done.stderr, options
+
+
+# -- rows that come in parts --
+
+SUM = """
+def train(dataset, params, run):
+    return {}
+
+
+def predict(model, window, params):
+    return {"y": float(window.values[-1, 0]) * 100 + float(window.values[-1, 1])}
+"""
+
+
+@pytest.fixture(scope="module")
+def summing(node, tmp_path_factory):
+    """A model that takes a and b."""
+    folder = tmp_path_factory.mktemp("summing")
+    node.run("data", "import", "two", "-", input="time,a,b\n2026-02-05T00:00:00Z,1,2\n2026-02-05T00:00:01Z,3,4\n")
+    node.run("dataset", "create", "two", "--asset", "two")
+    node.run("workflow", "add", write_workflow(folder, "sum", SUM, inputs=[{"name": c, "type": "float64"} for c in "ab"]))
+    node.run("train", "sum", "--dataset", "two", "--name", "sum")
+    return node
+
+
+def sums(done):
+    return [(row["time"][17:19], float(row["y"])) for row in csv.DictReader(io.StringIO(done.stdout))]
+
+
+def test_predict_joins_the_parts_of_a_row(summing, tmp_path):
+    at = "2026-02-05T00:00:0{}Z".format
+    wanted = [("00", 102.0), ("01", 304.0), ("01", 506.0), ("02", 708.0)]
+    file = tmp_path / "parts.csv"
+    rows = [(0, 1, 2), (1, 3, ""), (1, "", 4), (1, "", 6), (1, 5, ""), (2, "", 8), (2, 7, "")]
+    file.write_text("time,a,b\n" + "".join(f"{at(t)},{a},{b}\n" for t, a, b in rows))
+    assert sums(summing.run("predict", "sum", "--input", file)) == wanted
+    file = tmp_path / "parts.jsonl"
+    file.write_text("".join(json.dumps({"time": at(t), "a": a or None, "b": b or None}) + "\n" for t, a, b in rows))
+    assert sums(summing.run("predict", "sum", "--input", file)) == wanted
+
+
+def test_predict_says_where_parts_of_a_row_stand_apart(summing, tmp_path):
+    file = tmp_path / "apart.csv"
+    file.write_text("time,a,b\n2026-02-05T00:00:00Z,1,\n2026-02-05T00:00:01Z,3,4\n2026-02-05T00:00:00Z,,2\n2026-02-05T00:00:02Z,5,6\n")
+    done = summing.run("predict", "sum", "--input", file, check=False)
+    assert done.returncode == 1 and "apart.csv:4" in done.stderr and "sort the file by time, or import it" in done.stderr
+    done = summing.run("predict", "sum", "--input", file, "--bad-rows", "skip")
+    assert sums(done)[1:] == [("01", 304.0), ("02", 506.0)] and "rows left out  1" in done.stderr
+
+
+def test_predict_numbers_the_rows_of_each_group(summing, tmp_path):
+    file = tmp_path / "groups.csv"
+    file.write_text("time,who,a,b\n2026-02-05T00:00:00Z,x,1,\n2026-02-05T00:00:00Z,y,,3\n2026-02-05T00:00:00Z,y,4,\n")
+    done = summing.run("predict", "sum", "--input", file, "--group-column", "who")
+    assert [row["y"] for row in csv.DictReader(io.StringIO(done.stdout))][1:] == ["403"], "what another group has completes nothing"

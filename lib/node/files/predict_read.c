@@ -182,9 +182,16 @@ typedef struct table_blocks {
     eop_job *job;
     eop_rows *rows;
     int32_t labels[BLOCK_ROWS];
-    edgeops_value *values; /**< one row, in the order of the inputs */
     uint64_t ordinal;
     int32_t group;
+    /* the last row, until one comes that is no part of it */
+    bool held;
+    edgeops_time time;
+    int64_t seq;
+    int32_t held_group;
+    int32_t label;
+    edgeops_value *values; /**< in the order of the inputs; a place in `bytes` until it is put */
+    eop_buf bytes;
 } table_blocks;
 
 static edgeops_status flush_block(table_blocks *c) {
@@ -195,8 +202,58 @@ static edgeops_status flush_block(table_blocks *c) {
     return status;
 }
 
-static edgeops_status put_row(table_blocks *c, const eop_table_row *row) {
+static bool has_bytes(const edgeops_value *value) {
+    return value->type == EDGEOPS_TYPE_STRING || value->size > 0;
+}
+
+static edgeops_status put_held(table_blocks *c) {
+    edgeops_status status = EDGEOPS_OK;
+    if (!c->held) {
+        return EDGEOPS_OK;
+    }
+    /* A block has rows of one group, up to BLOCK_ROWS of them. */
+    uint64_t n = eop_rows_count(c->rows);
+    if (n > 0 && (c->held_group != c->group || n == BLOCK_ROWS)) {
+        status = flush_block(c);
+        n = 0;
+    }
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    c->group = c->held_group;
+    for (size_t i = 0; i < c->p->manifest->input_count; i++) {
+        if (has_bytes(&c->values[i])) {
+            c->values[i].as.data = c->bytes.data + c->values[i].as.u64;
+        }
+    }
+    eop_row_note note = {.label = -1, .run = 0, .history = ++c->ordinal};
+    status = eop_rows_append_values(c->rows, c->time, c->seq, c->ordinal, c->values, note);
+    c->labels[n] = c->label;
+    c->held = false;
+    return status;
+}
+
+/* Its values, those of the inputs, become the held row's. */
+static edgeops_status hold_values(table_blocks *c, const edgeops_sample *sample) {
     const edgeops_manifest *m = c->p->manifest;
+    for (size_t i = 0; i < m->input_count; i++) {
+        size_t j = 0;
+        while (j < sample->count && strcmp(sample->channels[j], m->inputs[i].name) != 0) {
+            j++;
+        }
+        if (j == sample->count || c->values[i].type != EDGEOPS_TYPE_NULL) {
+            continue;
+        }
+        c->values[i] = sample->values[j];
+        if (has_bytes(&c->values[i])) {
+            c->values[i].as.u64 = c->bytes.size;
+            eop_buf_put(&c->bytes, sample->values[j].as.data, sample->values[j].size);
+        }
+    }
+    return c->bytes.failed ? eop_fail_nomem("node") : EDGEOPS_OK;
+}
+
+static edgeops_status put_row(table_blocks *c, eop_table_reader *reader, const eop_table_row *row) {
     int32_t group = 0;
     int32_t label = -1;
     edgeops_status status = number_of(c->p, &c->p->groups, row->group != NULL ? row->group : "",
@@ -204,30 +261,30 @@ static edgeops_status put_row(table_blocks *c, const eop_table_row *row) {
     if (status == EDGEOPS_OK && row->label != NULL) {
         status = number_of(c->p, &c->p->labels, row->label, &label, LABELS_MAX, "labels");
     }
-    /* A block has rows of one group, up to BLOCK_ROWS of them. */
-    uint64_t n = eop_rows_count(c->rows);
-    if (status == EDGEOPS_OK && n > 0 && (group != c->group || n == BLOCK_ROWS)) {
-        status = flush_block(c);
-        n = 0;
+    if (status == EDGEOPS_OK && row->part) {
+        bool next = c->held && group == c->held_group && row->sample.time == c->time &&
+                    row->sample.seq == c->seq;
+        return next ? hold_values(c, &row->sample)
+                    : eop_table_reader_refuse(reader, NULL,
+                                              "it completes a row that does not stand in front of "
+                                              "it: sort the file by time, or import it and predict "
+                                              "from the asset",
+                                              NULL, 0);
+    }
+    if (status == EDGEOPS_OK) {
+        status = put_held(c);
     }
     if (status != EDGEOPS_OK) {
         return status;
     }
-    c->group = group;
-    for (size_t i = 0; i < m->input_count; i++) {
-        c->values[i] = (edgeops_value){.type = EDGEOPS_TYPE_NULL};
-        for (size_t j = 0; j < row->sample.count; j++) {
-            if (strcmp(row->sample.channels[j], m->inputs[i].name) == 0) {
-                c->values[i] = row->sample.values[j];
-                break;
-            }
-        }
-    }
-    eop_row_note note = {.label = -1, .run = 0, .history = ++c->ordinal};
-    status = eop_rows_append_values(c->rows, row->sample.time, row->sample.seq, c->ordinal,
-                                    c->values, note);
-    c->labels[n] = label;
-    return status;
+    c->held = true;
+    c->time = row->sample.time;
+    c->seq = row->sample.seq;
+    c->held_group = group;
+    c->label = label;
+    eop_buf_clear(&c->bytes);
+    memset(c->values, 0, c->p->manifest->input_count * sizeof *c->values);
+    return hold_values(c, &row->sample);
 }
 
 /* CSV says so before the first row; JSON lines may have a member late. */
@@ -256,7 +313,7 @@ static edgeops_status read_rows(table_blocks *c, int fd, const eop_table_options
         eop_table_row row;
         status = eop_table_reader_next(reader, &row);
         if (status == EDGEOPS_OK) {
-            status = put_row(c, &row);
+            status = put_row(c, reader, &row);
         }
     }
     if (status == EDGEOPS_DONE) {
@@ -268,7 +325,11 @@ static edgeops_status read_rows(table_blocks *c, int fd, const eop_table_options
     if (eop_job_canceled(c->job)) {
         return canceled();
     }
-    return status == EDGEOPS_DONE ? flush_block(c) : status;
+    if (status == EDGEOPS_DONE) {
+        status = put_held(c);
+        return status == EDGEOPS_OK ? flush_block(c) : status;
+    }
+    return status;
 }
 
 /* The model's inputs are the columns, whatever else the file has. */
@@ -327,6 +388,7 @@ static edgeops_status read_input(eop_job *job, eop_predict *p) {
     if (c != NULL) {
         eop_rows_free(c->rows);
         eop_free(c->values);
+        eop_buf_dispose(&c->bytes);
         eop_free(c);
     }
     return status;
