@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Records of the node in catalog.db: one JSON document for each (kind, name); kind is "source",
- * "model", "run", "deployment", "node", "retention". Any thread. Every write is one transaction
- * (BEGIN IMMEDIATE), durable against kill -9 when it returns. */
+ * "model", "run", "deployment", "join", "join-state", "node", "retention". Any thread. Every write is
+ * one transaction (BEGIN IMMEDIATE), durable against kill -9 when it returns. */
 #ifndef EOP_CATALOG_RECORD_H
 #define EOP_CATALOG_RECORD_H
 

@@ -87,12 +87,15 @@ edgeops_status eop_join_look_at_inputs(eop_join *join) {
         eop_join_input *input = &join->inputs[i];
         edgeops_asset_info *info = NULL;
         status = get_asset(&info, join, input->asset);
+        if (status != EDGEOPS_OK) {
+            break;
+        }
         input->there = info != NULL;
         input->last = info != NULL ? info->last_ordinal : 0;
-        if (input->seen > input->last) {
+        if (input->there && input->seen > input->last) {
             input->seen = input->last; /* a power failure took the newest samples */
         }
-        behind += input->last - input->seen;
+        behind += input->last > input->seen ? input->last - input->seen : 0;
         for (size_t k = 0; status == EDGEOPS_OK && info != NULL && k < input->count; k++) {
             const edgeops_channel_info *from = find_channel(info, input->names[k]);
             const char *as = join->spec->channels[input->columns[k]].as;

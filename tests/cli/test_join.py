@@ -116,6 +116,7 @@ def test_what_cannot_be_joined_is_refused(node):
     assert "made by deployments" in fails(node, "asset", "join", "predictions/x", "--channel", "line/oven:temp")
     assert "made of itself" in fails(node, "asset", "join", "self", "--channel", "self:x", "--allow-missing")
     assert "no derived asset 'line/press'" in fails(node, "asset", "join", "line/press")
+    assert "wait goes with a rate" in fails(node, "asset", "join", "c", "--channel", "line/oven:temp", "--wait", "1s")
     assert "rate goes with channels" in fails(node, "asset", "join", "both", "--rate", "1Hz")
     node.run("asset", "join", "first", "--channel", "second:x", "--allow-missing")
     assert "would be made of itself" in fails(node, "asset", "join", "second", "--channel", "first:x", "--allow-missing")

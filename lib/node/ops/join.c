@@ -79,6 +79,11 @@ static edgeops_status read_spec(eop_join_spec *spec, edgeops_call *call) {
         status = eop_fail(EDGEOPS_E_INVALID, "node",
                           "wait: '%.64s' is not a duration; write it as 0s, 200ms or 1m", wait);
     }
+    if (status == EDGEOPS_OK && wait != NULL && spec->period == 0 && spec->tolerance == 0) {
+        status =
+            eop_fail(EDGEOPS_E_INVALID, "node",
+                     "wait goes with a rate or a tolerance: rows of the same time do not wait");
+    }
     return status == EDGEOPS_OK ? eop_join_spec_settle(spec) : status;
 }
 
