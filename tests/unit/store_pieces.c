@@ -47,7 +47,9 @@ static void dispose(plan *p) {
 }
 
 static void cut(plan *p) {
-    qsort(p->chunks.items, p->chunks.count, sizeof *p->chunks.items, by_start);
+    if (p->chunks.count > 0) {
+        qsort(p->chunks.items, p->chunks.count, sizeof *p->chunks.items, by_start);
+    }
     CHECK_OK(eop_pieces_cut(&p->pieces, &p->chunks, &p->memory, false));
 }
 

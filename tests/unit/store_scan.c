@@ -224,7 +224,7 @@ static size_t expect(model *m, const edgeops_query *query) {
 typedef struct question {
     edgeops_query query;
     edgeops_condition conditions[2];
-    char text[8];
+    char texts[2][8];
     const char *channels[CHANNELS];
     int columns[CHANNELS];
 } question;
@@ -251,10 +251,10 @@ static void ask(question *q, model *m) {
     for (size_t i = 0; i < q->query.condition_count; i++) {
         int k = (int)below(d, CHANNELS);
         edgeops_condition *c = &q->conditions[i];
-        snprintf(q->text, sizeof q->text, "t%d", (int)below(d, 50));
+        snprintf(q->texts[i], sizeof q->texts[i], "t%d", (int)below(d, 50));
         c->channel = names[k];
         c->compare = (edgeops_compare)(1 + below(d, 8));
-        c->value = k == 2 ? text(q->text) : f64((double)below(d, 1200) / 8 - 20);
+        c->value = k == 2 ? text(q->texts[i]) : f64((double)below(d, 1200) / 8 - 20);
         if (k == ARRAY && c->compare < EDGEOPS_COMPARE_IS_NULL) {
             c->compare = below(d, 2) > 0 ? EDGEOPS_COMPARE_IS_NULL : EDGEOPS_COMPARE_NOT_NULL;
         }
