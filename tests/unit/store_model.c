@@ -223,15 +223,16 @@ static bool same_cell(const model_row *a, const model_row *b, int k) {
            memcmp(&x.as, &y.as, 8) == 0;
 }
 
+static bool is_at(const model_asset *a, uint32_t number, int64_t time, int64_t seq) {
+    return a->rows[number - 1].time == time && a->rows[number - 1].seq == seq;
+}
+
 static uint32_t *slot_of(model_asset *a, int64_t time, int64_t seq) {
     size_t at = ((uint64_t)time * 3 + (uint64_t)seq) * UINT64_C(0x9e3779b97f4a7c15) >> 40;
-    for (;; at++) {
-        uint32_t *slot = &a->slots[at % SLOTS];
-        const model_row *row = &a->rows[*slot - 1];
-        if (*slot == 0 || (row->time == time && row->seq == seq)) {
-            return slot;
-        }
+    while (a->slots[at % SLOTS] != 0 && !is_at(a, a->slots[at % SLOTS], time, seq)) {
+        at++;
     }
+    return &a->slots[at % SLOTS];
 }
 
 typedef struct verdict {
@@ -683,7 +684,7 @@ static void check_bucket(const edgeops_bucket *bucket, const look *l, size_t fro
     int64_t max = INT64_MIN;
     for (size_t i = from; i < to; i++) {
         if (seen(l->rows[i], k, l->ordinal, false)) {
-            int64_t value = l->rows[i]->values[k].as.i64;
+            int64_t value = k == TINY ? l->rows[i]->values[k].as.i64 : 0;
             count++;
             sum += value;
             min = value < min ? value : min;
