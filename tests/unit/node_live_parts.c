@@ -215,6 +215,12 @@ Test(node_live_parts, the_first_later_part_ever_may_come_too_late) {
     cr_expect(eq(i64, part_count("late_parts"), 1));
     cr_expect(eq(i64, part_count("held"), 1));
     expect_text("note", NULL, "1 parts came after their rows were predicted");
+    eop_json *r = must("doctor", NULL);
+    char *text = eop_json_print(r);
+    const char *check = strstr(text, "\"deployment live parts\",\"state\":\"warn\"");
+    cr_expect(ne(ptr, (void *)check, NULL), "%s", text);
+    eop_free(text);
+    eop_json_free(r);
     cr_expect(eq(sz, seen.count, 1));
     put(2, "b");
     run_until(2);

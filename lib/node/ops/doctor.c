@@ -219,6 +219,22 @@ static void put_state(doctor *d, const char *name, const eop_json *shown, bool b
         eop_json_string(shown, bad || waits ? "detail" : "state", ""), bad || waits ? hint : "");
 }
 
+/* A few late parts are what an outage leaves; more say that rows do not wait long enough. */
+static void check_late_parts(doctor *d, const eop_json *shown) {
+    const eop_json *parts = eop_json_get(shown, "parts");
+    int64_t late = eop_json_integer(parts, "late_parts", 0);
+    int64_t windows = eop_json_integer(shown, "windows", 0);
+    if (late * 100 <= windows) {
+        return;
+    }
+    char *name = eop_format("deployment %s parts", eop_json_string(shown, "name", ""));
+    char *text = eop_format("%lld parts came after their rows were predicted, of %lld windows",
+                            (long long)late, (long long)windows);
+    put(d, name, "warn", text, "deploy again with a longer --wait if that goes on");
+    eop_free(text);
+    eop_free(name);
+}
+
 static void check_deployment(doctor *d, eop_deployment *deployment) {
     eop_json *shown = eop_deployment_describe(deployment);
     const char *state = eop_json_string(shown, "state", "");
@@ -229,6 +245,7 @@ static void check_deployment(doctor *d, eop_deployment *deployment) {
     bool waits = strcmp(state, "waiting") == 0 || failing * 2 > of;
     put_state(d, name, shown, bad, waits, "see 'deployment show' and the log of its run");
     check_publishing(d, shown);
+    check_late_parts(d, shown);
     eop_free(name);
     eop_json_free(shown);
 }
