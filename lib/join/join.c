@@ -90,63 +90,6 @@ static edgeops_status take_state(eop_join *join, const eop_json *state) {
     return status;
 }
 
-edgeops_status eop_join_open(eop_join **out, edgeops_store *store, const eop_join_spec *spec,
-                             const eop_json *state) {
-    *out = NULL;
-    eop_join *join = eop_calloc(1, sizeof *join);
-    if (join == NULL) {
-        return eop_fail_nomem("join");
-    }
-    pthread_mutex_init(&join->view_lock, NULL);
-    join->store = store;
-    join->spec = spec;
-    join->version = 1;
-    join->wait = spec->wait;
-    join->marks.released = EOP_JOIN_NEVER;
-    join->dirty = state == NULL;
-    edgeops_status status = make_inputs(join);
-    if (status == EDGEOPS_OK) {
-        status = take_state(join, state);
-    }
-    if (status == EDGEOPS_OK && spec->period > 0) {
-        status = eop_join_rate_open(join);
-    } else if (status == EDGEOPS_OK && spec->tolerance > 0) {
-        status = eop_join_near_open(join);
-    }
-    if (status == EDGEOPS_OK) {
-        status = eop_join_look_at_inputs(join);
-        status = status == EDGEOPS_E_INVALID ? EDGEOPS_OK : status; /* a step will say so */
-    }
-    if (status != EDGEOPS_OK) {
-        eop_join_close(join);
-        return status;
-    }
-    *out = join;
-    return EDGEOPS_OK;
-}
-
-void eop_join_close(eop_join *join) {
-    if (join == NULL) {
-        return;
-    }
-    eop_join_rate_close(join);
-    for (size_t i = 0; join->inputs != NULL && i < join->input_count; i++) {
-        eop_join_close_cursor(&join->inputs[i]);
-        eop_free(join->inputs[i].names);
-        eop_free(join->inputs[i].columns);
-    }
-    for (size_t k = 0; join->columns != NULL && k < join->spec->count; k++) {
-        eop_free(join->columns[k].unit);
-    }
-    eop_table_dispose(&join->out);
-    eop_free(join->inputs);
-    eop_free(join->columns);
-    pthread_mutex_destroy(&join->view_lock);
-    eop_free(join);
-}
-
-/* -- working -- */
-
 /* How much of what is there is done, by ordinals, or by time for a rate. */
 static double part_of(const eop_join *join) {
     uint64_t all = 0;
@@ -186,6 +129,64 @@ static void show(eop_join *join, edgeops_status status, edgeops_duration now,
     }
     pthread_mutex_unlock(&join->view_lock);
 }
+
+edgeops_status eop_join_open(eop_join **out, edgeops_store *store, const eop_join_spec *spec,
+                             const eop_json *state) {
+    *out = NULL;
+    eop_join *join = eop_calloc(1, sizeof *join);
+    if (join == NULL) {
+        return eop_fail_nomem("join");
+    }
+    pthread_mutex_init(&join->view_lock, NULL);
+    join->store = store;
+    join->spec = spec;
+    join->version = 1;
+    join->wait = spec->wait;
+    join->marks.released = EOP_JOIN_NEVER;
+    join->dirty = state == NULL;
+    edgeops_status status = make_inputs(join);
+    if (status == EDGEOPS_OK) {
+        status = take_state(join, state);
+    }
+    if (status == EDGEOPS_OK && spec->period > 0) {
+        status = eop_join_rate_open(join);
+    } else if (status == EDGEOPS_OK && spec->tolerance > 0) {
+        status = eop_join_near_open(join);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_join_look_at_inputs(join);
+        show(join, status, 0, INT64_MAX);
+        status = status == EDGEOPS_E_INVALID ? EDGEOPS_OK : status; /* each step says it, too */
+    }
+    if (status != EDGEOPS_OK) {
+        eop_join_close(join);
+        return status;
+    }
+    *out = join;
+    return EDGEOPS_OK;
+}
+
+void eop_join_close(eop_join *join) {
+    if (join == NULL) {
+        return;
+    }
+    eop_join_rate_close(join);
+    for (size_t i = 0; join->inputs != NULL && i < join->input_count; i++) {
+        eop_join_close_cursor(&join->inputs[i]);
+        eop_free(join->inputs[i].names);
+        eop_free(join->inputs[i].columns);
+    }
+    for (size_t k = 0; join->columns != NULL && k < join->spec->count; k++) {
+        eop_free(join->columns[k].unit);
+    }
+    eop_table_dispose(&join->out);
+    eop_free(join->inputs);
+    eop_free(join->columns);
+    pthread_mutex_destroy(&join->view_lock);
+    eop_free(join);
+}
+
+/* -- working -- */
 
 edgeops_status eop_join_step(eop_join *join, edgeops_duration now, edgeops_duration *due) {
     edgeops_status status = EDGEOPS_OK;

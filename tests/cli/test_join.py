@@ -85,6 +85,8 @@ def test_a_point_that_was_made_stays_and_late_samples_are_counted(node):
     node.run("data", "import", "line/press", "--input", "-", input="time,force\n2026-01-01T00:00:03Z,4\n")
     shown = node.json("asset", "join", "grid")
     assert shown["join"]["late"] == 1
+    said = [c for c in node.json("doctor")["checks"] if c["name"] == "asset grid"]
+    assert [c["state"] for c in said] == ["ok", "warn"] and said[1]["detail"].startswith("1 samples")
     after = rows(node, "grid")
     assert after[:3] == before and after[3][1:] == ["4", "40"]
 
@@ -215,3 +217,28 @@ def test_a_daemon_keeps_it_up_to_date(node):
     node.run("data", "import", "line/press", "--input", "-", input="time,force\n2026-01-01T00:00:06Z,6\n")
     node.serve()
     wait_until(lambda: len(rows(node, "both")) == 7, what="what came while it was down")
+
+
+def test_a_type_that_does_not_fit_any_more_is_said_and_can_be_mended(node):
+    join(node, "both")
+    node.run("data", "import", "line/oven", "--input", "-", input="time,temp\n2026-01-01T00:00:09Z,9\n")
+    node.run("asset", "set", "line/oven", "--channel", "temp", "--type", "string")
+    said = fails(node, "asset", "join", "both")
+    assert "channel 'temp' of asset 'line/oven' is string, and float64 as 'temp' of asset 'both'" in said
+    assert [c["state"] for c in node.json("doctor", check=False)["checks"] if c["name"] == "asset both"] == ["fail"]
+    assert node.json("asset", "show", "both")["join"]["state"] == "failed"
+    node.run("asset", "set", "both", "--channel", "temp", "--type", "string")
+    assert node.json("asset", "join", "both")["rows"] == 6
+    assert rows(node, "both")[-1][1:] == ["", "9"]
+
+
+def test_inputs_may_come_later_with_types_of_their_own(node):
+    made = node.json("asset", "join", "odd", "--channel", "line/press:word", "--channel", "line/new:n=count", "--channel", "line/press:state",
+                     "--rate", "1Hz", "--allow-missing")
+    assert made["join"]["state"] == "stopped" and made["join"]["detail"] == "asset 'line/new' has not come yet"
+    node.run("data", "import", "line/new", "--column", "n=int16", "--input", "-", input="time,n\n2026-01-01T00:00:03Z,7\n")
+    node.run("data", "import", "line/press", "--input", "-", input="time,state\n2026-01-01T00:00:03Z,on\n")
+    node.run("asset", "join", "odd")
+    assert [r[1:] for r in rows(node, "odd")][-1] == ["c", "7", "on"]
+    assert {c["name"]: c["type"] for c in node.json("asset", "show", "odd")["channels"]} == {
+        "word": "string", "count": "int16", "state": "string"}

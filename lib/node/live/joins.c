@@ -38,6 +38,7 @@ struct eop_node_join {
     eop_join *join;         /**< guarded by lock; NULL: removed, or it cannot be opened */
     char *problem;          /**< why it cannot be opened */
     edgeops_duration saved; /**< when; guarded by lock */
+    bool told;              /**< the thread's: a failure is in the log */
     /* Guarded by joins->lock. */
     bool pending;
     edgeops_duration due;
@@ -149,11 +150,12 @@ static edgeops_status step(eop_node_join *item, edgeops_duration *due) {
     edgeops_duration now = eop_monotonic();
     *due = INT64_MAX;
     pthread_mutex_lock(&item->lock);
-    edgeops_status status =
-        item->join != NULL
-            ? eop_join_step(item->join, now, due)
-            : eop_fail(EDGEOPS_E_NOTFOUND, "node", "%s",
-                       item->problem != NULL ? item->problem : "the derived asset was removed");
+    edgeops_status status = EDGEOPS_DONE; /* it stands still, or was removed */
+    if (item->join != NULL) {
+        status = eop_join_step(item->join, now, due);
+    } else if (item->problem != NULL) {
+        status = eop_fail(EDGEOPS_E_CORRUPT, "node", "%s", item->problem);
+    }
     if (now - item->saved >= SAVE_EVERY) {
         eop_kept_error error;
         eop_keep_error(&error);
@@ -194,6 +196,20 @@ static void on_append(const char *asset, uint64_t last_ordinal, void *user_data)
     pthread_mutex_unlock(&joins->lock);
 }
 
+/* A failure is tried again each second, and said once. */
+static void tell(eop_node_join *item, edgeops_status status) {
+    bool fails = status < 0 && status != EDGEOPS_E_AGAIN;
+    if (fails && !item->told) {
+        eop_log_write(node_log(item->joins->node), EDGEOPS_LOG_ERROR, "node",
+                      "derived asset '%s' stands still: %s", item->spec.name,
+                      edgeops_error_last()->message);
+    } else if (!fails && item->told && status != EDGEOPS_E_AGAIN) {
+        eop_log_write(node_log(item->joins->node), EDGEOPS_LOG_INFO, "node",
+                      "derived asset '%s' goes on", item->spec.name);
+    }
+    item->told = fails || (item->told && status == EDGEOPS_E_AGAIN);
+}
+
 /* Under joins->lock: the next join that has something to do, held; NULL: none has before *due. */
 static eop_node_join *pick(eop_joins *joins, edgeops_duration now, edgeops_duration *due) {
     *due = INT64_MAX;
@@ -232,6 +248,7 @@ static void *thread_main(void *user_data) {
         }
         pthread_mutex_unlock(&joins->lock);
         edgeops_status status = step(item, &due);
+        tell(item, status);
         pthread_mutex_lock(&joins->lock);
         item->pending = item->pending || status == EDGEOPS_OK;
         if (status < 0) {
@@ -310,7 +327,9 @@ edgeops_status eop_node_join_work(eop_node_join *item, edgeops_duration patience
         double part = 0;
         status = step(item, &due);
         pthread_mutex_lock(&item->lock);
-        if (item->join != NULL) {
+        if (item->join == NULL && status == EDGEOPS_DONE) {
+            status = eop_fail(EDGEOPS_E_NOTFOUND, "node", "the derived asset was removed");
+        } else if (item->join != NULL) {
             eop_join_view view;
             eop_join_look(&view, item->join);
             part = view.part;

@@ -11,6 +11,7 @@
 #include "node/files/doctor_files.h"
 #include "node/home/models.h"
 #include "node/live/deployments.h"
+#include "node/live/joins.h"
 #include "node/live/sources.h"
 #include "node/ops/groups.h"
 #include "store/home.h"
@@ -275,8 +276,33 @@ static void check_source(doctor *d, eop_source *source) {
     eop_json_free(shown);
 }
 
+static void check_join(doctor *d, eop_node_join *join) {
+    eop_json *shown = eop_node_join_describe(join);
+    const char *state = eop_json_string(shown, "state", "");
+    char *name = eop_format("asset %s", eop_node_join_spec(join)->name);
+    int64_t late = eop_json_integer(shown, "late", 0);
+    int64_t lost = eop_json_integer(shown, "lost", 0);
+    put_state(d, name, shown, strcmp(state, "failed") == 0, strcmp(state, "waiting") == 0,
+              "see 'asset show'");
+    if (late > 0 || lost > 0) {
+        char detail[192];
+        snprintf(
+            detail, sizeof(detail),
+            "%lld samples of its inputs came after the rows in which they would have been, %lld "
+            "were dropped by retention before",
+            (long long)late, (long long)lost);
+        put(d, name, "warn", detail,
+            "'asset rm' and 'asset join', with a longer --wait, make it anew");
+    }
+    eop_free(name);
+    eop_json_free(shown);
+}
+
 static void check_parts(doctor *d) {
-    const edgeops_node *node = d->node;
+    edgeops_node *node = d->node;
+    for (size_t i = 0; i < eop_joins_count(node); i++) {
+        check_join(d, eop_joins_at(node, i));
+    }
     for (size_t i = 0; i < node->source_count; i++) {
         check_source(d, node->sources[i]);
     }
