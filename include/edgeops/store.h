@@ -547,6 +547,8 @@ typedef struct edgeops_asset_info {
     const edgeops_channel_info *channels; /**< in the order in which they were made */
     uint64_t dropped;           /**< samples that retention dropped; `rows` does not count them */
     edgeops_time dropped_until; /**< their greatest time; 0 without any */
+    uint64_t parts; /**< later parts that it ever got, see edgeops_append_result.merged; they are
+                         not counted in `rows`. 0: its samples come whole */
 } edgeops_asset_info;
 
 /** Gets one asset of a walk. It may call the store: no lock is held.

@@ -174,6 +174,7 @@ static edgeops_status copy_asset(edgeops_asset_info **out, const eop_series *ser
                                  .last = series->all.rows > 0 ? series->all.last : 0,
                                  .dropped = series->dropped,
                                  .dropped_until = series->dropped > 0 ? series->until : 0,
+                                 .parts = series->all.parts,
                                  .channel_count = eop_asset_shown(&series->asset),
                                  .channels = channels};
     place = 0;

@@ -784,6 +784,7 @@ Test(store_retention, a_row_goes_with_its_first_part) {
             cr_assert_eq(now_sums[k], sums[k], "channel %d", k);
         }
         cr_assert_eq(asset_info(store, "p").dropped, 100);
+        cr_assert_eq(asset_info(store, "p").parts, 30 + 10 + 50 + 10 + 10);
         check_sound(store);
         edgeops_store_close(store);
         store = open_store();

@@ -110,7 +110,7 @@ class ChannelInfo(Structure):
 class AssetInfo(Structure):
     _fields_ = [("name", c_char_p), ("rows", c_uint64), ("last_ordinal", c_uint64), ("first", c_int64), ("last", c_int64),
                 ("channel_count", c_size_t), ("channels", POINTER(ChannelInfo)), ("dropped", c_uint64),
-                ("dropped_until", c_int64)]
+                ("dropped_until", c_int64), ("parts", c_uint64)]
 
 
 class Aggregate(Structure):

@@ -110,6 +110,8 @@ class Asset(NamedTuple):
     dropped: int
     """Samples that retention dropped; `rows` does not count them."""
     dropped_until: int
+    parts: int
+    """Later parts that it ever got: they completed samples, which `rows` counts once. 0: they come whole."""
 
 
 _OUTCOMES = {1: "appended", 2: "duplicate", 3: "merged", 4: "conflict", 5: "expired"}
@@ -132,7 +134,7 @@ def _asset(info: _ffi.AssetInfo) -> Asset:
     channels = [Channel(c.name.decode(), TYPE_NAMES[c.type] + (f"[{c.length}]" if c.length > 1 else ""), c.unit.decode())
                 for c in info.channels[:info.channel_count]]
     return Asset(info.name.decode(), info.rows, info.last_ordinal, info.first, info.last, channels, info.dropped,
-                 info.dropped_until)
+                 info.dropped_until, info.parts)
 
 
 class Store(Reads, Labels, Datasets):

@@ -82,13 +82,12 @@ static edgeops_status run_show(edgeops_call *call, eop_json **result) {
     edgeops_status status = edgeops_asset_get(&info, call->node->store, name);
     if (status == EDGEOPS_OK) {
         eop_node_join *join = eop_joins_find(call->node, name);
-        uint64_t parts = eop_store_parts(call->node->store, name);
         *result = describe(info);
         if (join != NULL) {
             eop_json_set(*result, "join", eop_node_join_describe(join));
         }
-        if (parts > 0) {
-            eop_json_set_integer(*result, "parts", (int64_t)parts);
+        if (info->parts > 0) {
+            eop_json_set_integer(*result, "parts", (int64_t)info->parts);
         }
         edgeops_free(info);
     } else if (status == EDGEOPS_E_NOTFOUND) {
