@@ -14,10 +14,6 @@
 #define FIRST     64u
 #define SET_BYTES (sizeof(size_t) + 2 * sizeof(eop_map_slot)) /* beside its channels */
 
-static size_t limit_of(const eop_seqs *s) {
-    return s->limit > 0 ? s->limit : LIMIT;
-}
-
 /* -- sets -- */
 
 static bool is_known(const eop_seqs *s, uint32_t set) {
@@ -57,7 +53,7 @@ static bool number_set(eop_seqs *s, const uint32_t *ids, size_t n, uint32_t *out
             return true;
         }
     }
-    if ((s->id_count + n) * sizeof *ids + s->set_count * SET_BYTES > limit_of(s) / 4) {
+    if ((s->id_count + n) * sizeof *ids + s->set_count * SET_BYTES > s->limit / 4) {
         forget_sets(s);
     }
     if (s->base > UINT32_MAX / 2) {
@@ -272,7 +268,8 @@ static bool add(eop_seqs *s, eop_seqs_times *of, edgeops_time time, uint32_t set
         if (!push(open, time, set, number)) {
             return false;
         }
-        s->bytes += bytes_of(open) / open->count;
+        s->bytes += sizeof *open->times + (open->sets != NULL ? sizeof *open->sets : 0) +
+                    (open->numbers != NULL ? sizeof *open->numbers : 0);
         return true;
     }
     size_t before = bytes_of_all(of);
@@ -362,8 +359,11 @@ static eop_seqs_outcome count(eop_seqs *s, eop_seqs_times *of, uint32_t given, u
     return EOP_SEQS_OK;
 }
 
-static void note_last(eop_seqs_times *of, edgeops_time time, uint32_t set, uint32_t given,
-                      int64_t number) {
+static void note_last(const eop_seqs *s, eop_seqs_times *of, edgeops_time time, uint32_t set,
+                      uint32_t given, int64_t number) {
+    if (given != of->given && is_known(s, given)) {
+        of->given_at = (size_t)(channels_of(s, given, &of->given_count) - s->ids);
+    }
     of->latest = of->rows == 0 || time > of->latest ? time : of->latest;
     of->rows++;
     of->time = time;
@@ -388,14 +388,44 @@ static eop_seqs_outcome take_forgotten(eop_seqs *s, eop_seqs_times *of, edgeops_
         newest = of->number;
         outcome = count(s, of, given, &set, &newest, numbered, number);
     }
-    note_last(of, time, set, given, newest);
+    note_last(s, of, time, set, given, newest);
     return outcome;
+}
+
+/* Most rows of most files: later than all before, with the channels of the row before. */
+static bool take_next(eop_seqs *s, eop_seqs_times *of, edgeops_time time, const uint32_t *ids,
+                      size_t n) {
+    eop_seqs_run *open = &of->open;
+    if (time <= of->latest || s->forgotten || open->count == open->capacity || open->count == 0 ||
+        open->sets != NULL || open->numbers != NULL || open->set != of->given ||
+        n != of->given_count || of->given <= s->base) {
+        return false;
+    }
+    const uint32_t *known = s->ids + of->given_at;
+    for (size_t i = 0; i < n; i++) {
+        if (known[i] != ids[i]) {
+            return false;
+        }
+    }
+    open->times[open->count++] = time;
+    s->bytes += sizeof *open->times;
+    s->forgotten = s->bytes >= s->limit;
+    of->rows++;
+    of->latest = of->time = time;
+    of->set = of->given;
+    of->number = 0;
+    return true;
 }
 
 eop_seqs_outcome eop_seqs_take(eop_seqs *seqs, eop_seqs_times *of, edgeops_time time,
                                const uint32_t *ids, size_t n, bool numbered, int64_t *number) {
     eop_seqs *s = seqs;
     uint32_t given = 0;
+    if (!numbered && take_next(s, of, time, ids, n)) {
+        *number = 0;
+        return EOP_SEQS_OK;
+    }
+    s->limit = s->limit > 0 ? s->limit : LIMIT;
     if (numbered && *number < 0) {
         return EOP_SEQS_OK; /* those without a number begin at 0 */
     }
@@ -422,8 +452,8 @@ eop_seqs_outcome eop_seqs_take(eop_seqs *seqs, eop_seqs_times *of, edgeops_time 
         }
         s->bytes += bytes_of(run) - before;
     }
-    s->forgotten = s->bytes >= limit_of(s);
-    note_last(of, time, set, given, newest);
+    s->forgotten = s->bytes >= s->limit;
+    note_last(s, of, time, set, given, newest);
     return EOP_SEQS_OK;
 }
 

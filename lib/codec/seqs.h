@@ -42,7 +42,9 @@ typedef struct eop_seqs_times {
     edgeops_time time;
     int64_t number;
     uint32_t set;   /**< of what is known of its time */
-    uint32_t given; /**< of itself */
+    uint32_t given; /**< of itself: ids[given_at .. given_at + given_count) */
+    size_t given_at;
+    size_t given_count;
     /* the last two sets that were put together */
     uint32_t joined[2];
     uint32_t both;

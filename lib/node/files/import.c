@@ -141,7 +141,9 @@ edgeops_status eop_import_put(eop_import *w, const edgeops_sample *sample, uint6
         return eop_fail_nomem("node");
     }
     int64_t seq = sample->seq;
-    edgeops_status status = eop_renumber_put(&w->renumber, sample->asset, sample->time, &seq);
+    edgeops_status status = w->renumber.on
+                                ? eop_renumber_put(&w->renumber, sample->asset, sample->time, &seq)
+                                : EDGEOPS_OK;
     if (status != EDGEOPS_OK) {
         return status;
     }

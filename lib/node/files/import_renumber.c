@@ -32,15 +32,12 @@ static eop_moved *find(const eop_renumber *r, uint64_t asset, edgeops_time time)
 }
 
 bool eop_renumber_waits(const eop_renumber *r, const char *asset, edgeops_time time) {
-    return r->on && eop_map_has(&r->times, time_hash(eop_hash64(asset, strlen(asset)), time));
+    return eop_map_has(&r->times, time_hash(eop_hash64(asset, strlen(asset)), time));
 }
 
 edgeops_status eop_renumber_put(eop_renumber *r, const char *asset, edgeops_time time,
                                 int64_t *seq) {
     bool fresh = false;
-    if (!r->on) {
-        return EDGEOPS_OK;
-    }
     uint64_t name = eop_hash64(asset, strlen(asset));
     if (!eop_map_note(&r->times, time_hash(name, time), &fresh)) {
         return eop_fail_nomem("node");

@@ -16,7 +16,7 @@ typedef struct eop_moved {
 } eop_moved;
 
 typedef struct eop_renumber {
-    bool on;
+    bool on;       /**< else nothing here is called */
     eop_map times; /**< of the batch: hashes of assets with a time */
     eop_moved *moved;
     size_t count;
