@@ -201,6 +201,10 @@ static edgeops_status join(eop_fold *fold, edgeops_duration durable) {
     return put_cells(fold, row);
 }
 
+static bool is_later(const edgeops_table *block, uint64_t at) {
+    return block->parts != NULL && block->parts[at] != 0;
+}
+
 edgeops_status eop_fold_take(eop_fold *fold, edgeops_duration durable, edgeops_duration now) {
     const edgeops_table *block = fold->block;
     uint64_t at = fold->next++;
@@ -210,9 +214,8 @@ edgeops_status eop_fold_take(eop_fold *fold, edgeops_duration durable, edgeops_d
     for (size_t i = 0; i < fold->options.input_count; i++) {
         fold->values[i] = eop_column_widen(&block->columns[fold->map[i]], at, fold->types[i]);
     }
-    return block->parts != NULL && block->parts[at] != 0
-               ? join(fold, durable)
-               : hold(fold, fold->late_time, fold->late_seq, durable, now);
+    return is_later(block, at) ? join(fold, durable)
+                               : hold(fold, fold->late_time, fold->late_seq, durable, now);
 }
 
 const edgeops_value *eop_fold_late(const eop_fold *fold, edgeops_time *time, int64_t *seq) {
@@ -222,7 +225,9 @@ const edgeops_value *eop_fold_late(const eop_fold *fold, edgeops_time *time, int
 }
 
 bool eop_fold_full(const eop_fold *fold) {
-    return fold->count == EOP_FOLD_ROWS || (fold->count > 0 && fold->bytes >= EOP_FOLD_BYTES);
+    bool begins = eop_fold_next(fold) != 0 && !is_later(fold->block, fold->next);
+    return (fold->count == EOP_FOLD_ROWS && begins) ||
+           (fold->count > 0 && fold->bytes >= EOP_FOLD_BYTES);
 }
 
 /* -- rows -- */

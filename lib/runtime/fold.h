@@ -56,7 +56,7 @@ edgeops_status eop_fold_take(eop_fold *fold, edgeops_duration durable, edgeops_d
 /** After EDGEOPS_DONE: the values that came late, one for each input, borrowed until the next
  * call. */
 const edgeops_value *eop_fold_late(const eop_fold *fold, edgeops_time *time, int64_t *seq);
-/** Too much is held: eop_fold_give() gives at least the oldest row. */
+/** Too much is held to take the next arrival: eop_fold_give() gives at least the oldest row. */
 bool eop_fold_full(const eop_fold *fold);
 
 /** The rows that can be given now, with the inputs as columns and the ordinals of their first

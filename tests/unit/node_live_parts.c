@@ -432,3 +432,88 @@ Test(node_live_parts, a_crash_of_the_node_loses_and_doubles_no_row, .timeout = 1
     cr_expect(eq(i64, part_count("incomplete"), 60));
     cr_expect(eq(i64, part_count("late_parts"), 0));
 }
+
+/* A training keeps the rows that it saw; predictions compare. */
+#define SAME_SOURCE                                                                                \
+    "import numpy as np\n"                                                                         \
+    "def train(d, params, run):\n"                                                                 \
+    "    wins = d.windows()\n"                                                                     \
+    "    run.metric('windows', len(wins.times))\n"                                                 \
+    "    return {int(t): np.asarray(v).tobytes() for t, v in zip(wins.times, wins.values)}\n"      \
+    "def predict(model, w, params):\n"                                                             \
+    "    same = model[int(w.times[-1])] == np.asarray(w.values).tobytes()\n"                       \
+    "    v = w.values[-1]\n"                                                                       \
+    "    nulls = ''.join(n for n, x in zip('ab', v) if x != x)\n"                                  \
+    "    return {'class': nulls or 'none', 'score': 1.0 if same else 0.0}\n"
+
+static void train_on_parts(const char *window) {
+    for (size_t i = 0; i < 200; i++) {
+        put(i, i == 0 ? "ab" : i % 2 == 0 ? "a" : "b");
+    }
+    for (size_t i = 200; i-- > 1;) {
+        if (i % 5 != 0) {
+            put(i, i % 2 == 0 ? "b" : "a");
+        }
+    }
+    must_do("dataset.create", "{\"name\":\"d1\",\"assets\":[\"" ASSET "\"]}");
+    add_workflow_of(SAME_SOURCE, window);
+    must_do("train", "{\"workflow\":\"flow\",\"dataset\":\"d1\",\"name\":\"m1\"}");
+}
+
+static void expect_same(const char *window, size_t windows, bool nulls) {
+    train_on_parts(window);
+    start();
+    deploy(",\"from\":\"start\",\"wait\":\"0s\"");
+    run_until(windows);
+    turn(20 * EDGEOPS_MILLISECOND);
+    cr_expect(eq(sz, seen.count, windows));
+    size_t with_nulls = 0;
+    for (size_t i = 0; i < seen.count; i++) {
+        with_nulls += strcmp(seen.list[i].lacks, "none") != 0;
+        cr_expect(eq(dbl, seen.list[i].score, 1.0), "%zu", i);
+    }
+    cr_expect(eq(int, with_nulls > 0, nulls));
+    char *out = NULL;
+    eop_json *r =
+        bulk(fixture_node, "predict", "{\"model\":\"m1\",\"dataset\":\"d1\"}", NULL, &out);
+    cr_expect(eq(i64, eop_json_integer(r, "predictions", 0), (int64_t)windows));
+    cr_expect(eq(ptr, strstr(out, ",0\n"), NULL));
+    eop_json_free(r);
+    eop_free(out);
+}
+
+Test(node_live_parts, training_sees_the_nulls_that_live_sees) {
+    expect_same("\"rows\":3,\"step\":2", 99, true);
+}
+
+Test(node_live_parts, training_sees_the_values_before_that_live_sees) {
+    expect_same("\"rows\":3,\"step\":2,\"missing\":\"previous\"", 99, false);
+}
+
+Test(node_live_parts, training_sees_single_rows_as_live_does) {
+    expect_same("\"rows\":1,\"missing\":\"previous\"", 200, false);
+}
+
+Test(node_live_parts, training_sees_the_points_of_a_rate_that_live_sees) {
+    expect_same(
+        "\"duration\":\"4s\",\"rate\":\"500mHz\",\"fill\":\"none\",\"missing\":\"previous\"", 99,
+        false);
+}
+
+Test(node_live_parts, too_many_rows_to_hold_are_given_early) {
+    make_parts_model("\"rows\":1");
+    begin_in_parts();
+    start();
+    deploy(",\"wait\":\"1h\"");
+    for (size_t i = 2; i < 4202; i++) {
+        put(i, "a");
+    }
+    run_until(104);
+    turn(50 * EDGEOPS_MILLISECOND);
+    cr_expect(eq(sz, seen.count, 104));
+    cr_expect(eq(i64, part_count("early"), 104));
+    cr_expect(eq(i64, part_count("held"), 4096));
+    put(106, "b"); /* the oldest of them */
+    run_until(105);
+    expect_answer(104, 106, "none");
+}
