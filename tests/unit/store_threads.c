@@ -17,7 +17,7 @@
 #include "store/retention.h"
 #include "store/room.h"
 
-enum { WRITERS = 2 };
+enum { WRITERS = 2, PARTS = 2 };
 static uint64_t rows = 60000; /* of each writer; EDGEOPS_TEST_ROWS: fewer under valgrind */
 
 #define MUST(condition)                                                                            \
@@ -31,12 +31,12 @@ static uint64_t rows = 60000; /* of each writer; EDGEOPS_TEST_ROWS: fewer under 
 
 static edgeops_store *store;
 static const char *const assets[WRITERS] = {"a", "b"};
-static atomic_int writing = WRITERS;
+static atomic_int writing = WRITERS + PARTS;
 static _Atomic uint64_t told[WRITERS];
 
 static void on_news(const char *asset, uint64_t last, void *data) {
     (void)data;
-    if (asset[1] == '\0') {
+    if (asset[1] == '\0' && asset[0] < 'a' + WRITERS) {
         atomic_store(&told[asset[0] - 'a'], last);
     }
 }
@@ -106,6 +106,89 @@ static void *follow_rows(void *data) {
     return NULL;
 }
 
+/* Rows of "parts" come from two threads, each of which sends one of the channels. */
+static uint64_t rows_in_parts(void) {
+    return rows / 4;
+}
+
+static const char *const part_names[PARTS] = {"x", "y"};
+
+static void *write_parts(void *data) {
+    const char *name = data;
+    for (uint64_t i = 1; i <= rows_in_parts(); i++) {
+        edgeops_value value = {.type = EDGEOPS_TYPE_INT64, .as.i64 = (int64_t)i};
+        edgeops_sample sample = {"parts", (int64_t)i * 10, 0, 1, &name, &value, NULL};
+        MUST(edgeops_store_append(NULL, store, &sample, 1, NULL) == EDGEOPS_OK);
+    }
+    atomic_fetch_sub(&writing, 1);
+    return NULL;
+}
+
+/* How many cells of a row are there; each is the row's. */
+static uint64_t count_cells(const edgeops_table *table, uint64_t i) {
+    uint64_t cells = 0;
+    for (size_t k = 0; k < table->column_count; k++) {
+        const edgeops_column *column = &table->columns[k];
+        if (column->valid == NULL || column->valid[i] != 0) {
+            MUST(column->i64[i] * 10 == table->times[i]);
+            cells++;
+        }
+    }
+    return cells;
+}
+
+static void *read_parts(void *data) {
+    uint64_t before = 0;
+    bool more = true;
+    (void)data;
+    while (more) {
+        more = atomic_load(&writing) > 0;
+        edgeops_table *table = NULL;
+        edgeops_query query = EDGEOPS_QUERY_INIT;
+        uint64_t cells = 0;
+        query.asset = "parts";
+        edgeops_status status = edgeops_store_read(&table, store, &query);
+        if (status == EDGEOPS_E_NOTFOUND) {
+            continue;
+        }
+        MUST(status == EDGEOPS_OK);
+        for (uint64_t i = 0; i < table->rows; i++) {
+            MUST(table->times[i] == (int64_t)(i + 1) * 10);
+            cells += count_cells(table, i);
+        }
+        MUST(cells >= before);
+        before = cells;
+        edgeops_table_free(table);
+    }
+    MUST(before == PARTS * rows_in_parts());
+    return NULL;
+}
+
+static void *follow_parts(void *data) {
+    edgeops_cursor *cursor = NULL;
+    uint64_t next = 1;
+    uint8_t *seen = calloc(rows_in_parts() + 1, 1);
+    (void)data;
+    MUST(seen != NULL);
+    MUST(edgeops_cursor_open(&cursor, store,
+                             &(edgeops_cursor_options){sizeof(edgeops_cursor_options), "parts",
+                                                       NULL, 0, 0}) == EDGEOPS_OK);
+    while (next <= PARTS * rows_in_parts()) {
+        const edgeops_table *block = NULL;
+        edgeops_status status = edgeops_cursor_next(&block, cursor, 500);
+        MUST(status == EDGEOPS_OK || status == EDGEOPS_DONE);
+        for (uint64_t i = 0; status == EDGEOPS_OK && i < block->rows; i++, next++) {
+            uint8_t *row = &seen[block->times[i] / 10];
+            MUST(block->ordinals[i] == next && count_cells(block, i) == 1);
+            MUST((block->parts != NULL && block->parts[i] != 0) == (*row != 0));
+            (*row)++;
+        }
+    }
+    edgeops_cursor_close(cursor);
+    free(seen);
+    return NULL;
+}
+
 static int changes; /* of a type */
 
 /* Halves are exact in both types. Each change takes a position. */
@@ -167,18 +250,23 @@ static void *disturb(void *data) {
 /* Of what was removed while it was made into chunks. */
 static void check_nothing_left(const char *folder) {
     char path[100];
+    char attach[160];
     sqlite3 *db = NULL;
     sqlite3_stmt *count = NULL;
     snprintf(path, sizeof path, "%s/data/telemetry.db", folder);
     MUST(sqlite3_open(path, &db) == SQLITE_OK);
+    snprintf(attach, sizeof attach, "ATTACH '%s/catalog.db' AS c", folder);
+    MUST(sqlite3_exec(db, attach, NULL, NULL, NULL) == SQLITE_OK);
     MUST(sqlite3_prepare_v2(db,
-                            "SELECT (SELECT COUNT(DISTINCT asset) FROM chunk) + COUNT(*),"
-                            " (SELECT COUNT(*) FROM cell WHERE id % 2048 < 1024) - 3 *"
-                            " (SELECT COUNT(*) FROM chunk)"
-                            " FROM state",
+                            "WITH whole AS (SELECT id FROM chunk WHERE asset IN"
+                            " (SELECT id FROM c.asset WHERE name <> 'parts'))"
+                            " SELECT (SELECT COUNT(DISTINCT asset) FROM chunk) + COUNT(*),"
+                            " (SELECT COUNT(*) FROM cell WHERE id % 2048 < 1024 AND"
+                            " id / 2048 NOT IN (SELECT id FROM chunk EXCEPT SELECT id FROM whole))"
+                            " - 3 * (SELECT COUNT(*) FROM whole) FROM state",
                             -1, &count, NULL) == SQLITE_OK);
     MUST(sqlite3_step(count) == SQLITE_ROW);
-    MUST(sqlite3_column_int(count, 0) == 2 * WRITERS);
+    MUST(sqlite3_column_int(count, 0) == 2 * (WRITERS + 1));
     MUST(sqlite3_column_int(count, 1) == 0);
     sqlite3_finalize(count);
     sqlite3_close(db);
@@ -186,7 +274,8 @@ static void check_nothing_left(const char *folder) {
 
 int main(void) {
     char folder[] = "/tmp/edgeops-threads-XXXXXX";
-    pthread_t threads[3 * WRITERS + 1];
+    enum { DISTURB = 3 * WRITERS, OF_PARTS, THREADS = OF_PARTS + PARTS + 2 };
+    pthread_t threads[THREADS];
     edgeops_store_options options = EDGEOPS_STORE_OPTIONS_INIT;
     const char *fewer = getenv("EDGEOPS_TEST_ROWS");
     rows = fewer != NULL ? strtoull(fewer, NULL, 10) : rows;
@@ -203,8 +292,14 @@ int main(void) {
         MUST(pthread_create(&threads[3 * i + 1], NULL, read_rows, asset) == 0);
         MUST(pthread_create(&threads[3 * i + 2], NULL, follow_rows, asset) == 0);
     }
-    MUST(pthread_create(&threads[3 * WRITERS], NULL, disturb, NULL) == 0);
-    for (int i = 0; i < 3 * WRITERS + 1; i++) {
+    MUST(pthread_create(&threads[DISTURB], NULL, disturb, NULL) == 0);
+    for (int k = 0; k < PARTS; k++) {
+        void *name = (void *)(uintptr_t)part_names[k];
+        MUST(pthread_create(&threads[OF_PARTS + k], NULL, write_parts, name) == 0);
+    }
+    MUST(pthread_create(&threads[THREADS - 2], NULL, read_parts, NULL) == 0);
+    MUST(pthread_create(&threads[THREADS - 1], NULL, follow_parts, NULL) == 0);
+    for (int i = 0; i < THREADS; i++) {
         MUST(pthread_join(threads[i], NULL) == 0);
     }
     MUST(atomic_load(&told[0]) == rows && atomic_load(&told[1]) == rows);
