@@ -226,9 +226,23 @@ static void forget_past(eop_scan *scan) {
     }
 }
 
+/* Who walks without an order needs no pieces. */
+static edgeops_status need_pieces(eop_scan *scan) {
+    if (scan->cut) {
+        return EDGEOPS_OK;
+    }
+    scan->cut = true;
+    return eop_pieces_cut(&scan->pieces, &scan->chunks, &scan->memory.rows,
+                          scan->memory.later != NULL);
+}
+
 /* Finds the piece in which the last N rows begin. */
 static edgeops_status go_to_last(eop_scan *scan) {
     uint64_t sum = 0;
+    edgeops_status cut = need_pieces(scan);
+    if (cut != EDGEOPS_OK) {
+        return cut;
+    }
     scan->next = scan->pieces.count;
     while (scan->next > 0 && sum < scan->want.last) {
         eop_slice slice;
@@ -302,10 +316,6 @@ edgeops_status eop_scan_open(eop_scan *scan, edgeops_store *store, const eop_sel
     if (status == EDGEOPS_OK) {
         status = find_chunks(scan);
     }
-    if (status == EDGEOPS_OK) {
-        status = eop_pieces_cut(&scan->pieces, &scan->chunks, &scan->memory.rows,
-                                scan->memory.later != NULL);
-    }
     if (status == EDGEOPS_OK && want->last > 0) {
         status = go_to_last(scan);
     }
@@ -350,6 +360,10 @@ static void drop_head(eop_slice *slice, size_t n) {
 }
 
 edgeops_status eop_scan_next(eop_scan *scan, eop_slice *slice) {
+    edgeops_status cut = need_pieces(scan);
+    if (cut != EDGEOPS_OK) {
+        return cut;
+    }
     while ((scan->merging != NULL || scan->next < scan->pieces.count) && scan->left > 0) {
         edgeops_status status = EDGEOPS_OK;
         if (scan->merging != NULL) {

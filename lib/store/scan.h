@@ -46,8 +46,9 @@ typedef struct eop_scan {
     bool reading;
     eop_scan_rows memory; /**< rows that are not in chunks, sorted, each once */
     eop_chunk_list chunks;
-    bool splits; /**< rows in some chunks, or in memory, began elsewhere */
-    eop_pieces pieces;
+    bool splits;       /**< rows in some chunks, or in memory, began elsewhere */
+    eop_pieces pieces; /**< when `cut` */
+    bool cut;
     size_t next;
     uint64_t skip;            /**< rows to skip, for `last` */
     uint64_t left;            /**< rows left, for `limit` */
