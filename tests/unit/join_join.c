@@ -26,6 +26,7 @@ typedef struct event {
     char word[16];
 } event;
 
+static int event_count;
 static const char *const assets[ASSETS] = {"in/a", "in/b", "in/c"};
 
 static int by_arrival(const void *x, const void *y) {
@@ -37,6 +38,7 @@ static int by_arrival(const void *x, const void *y) {
 
 /* Times of one asset ascend; each asset lags by its own and by chance, below the wait. */
 static void make_events(event *events, dice *d, int64_t step) {
+    event_count = ASSETS * SAMPLES;
     for (int a = 0; a < ASSETS; a++) {
         int64_t time = (int64_t)below(d, 100);
         int64_t arrived = 0;
@@ -55,6 +57,23 @@ static void make_events(event *events, dice *d, int64_t step) {
         }
     }
     qsort(events, ASSETS * SAMPLES, sizeof *events, by_arrival);
+}
+
+/* The two channels of the first asset come each by itself, at times of their own. */
+static void take_apart(event *events, dice *d) {
+    int64_t arrived = 0;
+    for (int i = 0; i < ASSETS * SAMPLES; i++) {
+        if (events[i].asset == 0 && events[i].has[1]) {
+            event *part = &events[event_count++];
+            *part = events[i];
+            part->has[0] = false;
+            events[i].has[1] = false;
+            part->at = part->time + (int64_t)below(d, WAIT);
+            part->at = part->at > arrived ? part->at : arrived;
+            arrived = part->at;
+        }
+    }
+    qsort(events, (size_t)event_count, sizeof *events, by_arrival);
 }
 
 static void append(edgeops_store *store, const event *e) {
@@ -101,7 +120,7 @@ static edgeops_table *from_history(const event *events, int64_t period, int64_t 
     eop_join *join = NULL;
     strcat(home, "h");
     edgeops_store *store = open_store();
-    for (int i = 0; i < ASSETS * SAMPLES; i++) {
+    for (int i = 0; i < event_count; i++) {
         append(store, &events[i]);
     }
     make_spec(&spec, store, period, tolerance);
@@ -122,8 +141,10 @@ static edgeops_table *from_history(const event *events, int64_t period, int64_t 
     return table;
 }
 
-/* As they arrive. kept: what a restart knows, which may be old. */
-static edgeops_table *live(const event *events, int64_t period, int64_t tolerance, dice *d) {
+/* As they arrive, the first ones before there is a join. kept: what a restart knows, which may be
+ * old. */
+static edgeops_table *live(const event *events, int64_t period, int64_t tolerance, dice *d,
+                           int ahead) {
     eop_join_spec spec;
     eop_join *join = NULL;
     eop_json *kept = NULL;
@@ -131,10 +152,14 @@ static edgeops_table *live(const event *events, int64_t period, int64_t toleranc
     edgeops_store *store = open_store();
     make_spec(&spec, store, period, tolerance);
     CHECK_OK(eop_join_spec_check(&spec, store, true));
+    int first = 0;
+    while (ahead > 0 && first < ahead) {
+        append(store, &events[first++]);
+    }
     CHECK_OK(eop_join_open(&join, store, &spec, NULL));
     kept = eop_join_state(join);
     int64_t now = 0;
-    for (int i = 0; i < ASSETS * SAMPLES; i++) {
+    for (int i = first; i < event_count; i++) {
         now = events[i].at;
         append(store, &events[i]);
         if (below(d, 3) > 0) {
@@ -219,7 +244,7 @@ static const event *search(const event *events, int channel, int64_t time, rule 
                            int64_t tolerance) {
     static const int asset_of[CHANNELS] = {0, 1, 2, 0};
     const event *best = NULL;
-    for (int i = 0; i < ASSETS * SAMPLES; i++) {
+    for (int i = 0; i < event_count; i++) {
         const event *e = &events[i];
         if (e->asset != asset_of[channel] || !e->has[channel == 3]) {
             continue;
@@ -251,10 +276,14 @@ static void check_value(const edgeops_table *t, uint64_t row, int channel, const
     cr_assert(same_value(is, wanted), "time %lld, channel %d", (long long)t->times[row], channel);
 }
 
-static void check_all(rule how, int64_t period, int64_t tolerance, int64_t step, uint64_t seed) {
-    static event events[ASSETS * SAMPLES];
+static void check_all(rule how, int64_t period, int64_t tolerance, int64_t step, uint64_t seed,
+                      bool parts) {
+    static event events[(ASSETS + 1) * SAMPLES];
     dice d = {seed};
     make_events(events, &d, step);
+    if (parts) {
+        take_apart(events, &d);
+    }
     edgeops_table *history = from_history(events, period, tolerance);
     cr_assert(history->rows > 50, "%llu rows, to %lld", (unsigned long long)history->rows,
               (long long)history->times[history->rows - 1]);
@@ -267,7 +296,7 @@ static void check_all(rule how, int64_t period, int64_t tolerance, int64_t step,
         }
     }
     for (int i = 0; i < 3; i++) {
-        edgeops_table *table = live(events, period, tolerance, &d);
+        edgeops_table *table = live(events, period, tolerance, &d, parts ? 60 : 0);
         check_same(history, table);
         edgeops_table_free(table);
     }
@@ -275,19 +304,26 @@ static void check_all(rule how, int64_t period, int64_t tolerance, int64_t step,
 }
 
 Test(join_join, points_of_a_rate_are_those_of_history) {
-    check_all(BEFORE, 7, 0, 5, 1);
-    check_all(BEFORE, 50, 0, 5, 2);
-    check_all(BEFORE, 3, 20, 9, 3);
+    check_all(BEFORE, 7, 0, 5, 1, false);
+    check_all(BEFORE, 50, 0, 5, 2, false);
+    check_all(BEFORE, 3, 20, 9, 3, false);
 }
 
 Test(join_join, nearest_values_are_those_of_history) {
-    check_all(NEAREST, 0, 4, 5, 4);
-    check_all(NEAREST, 0, 60, 9, 5);
+    check_all(NEAREST, 0, 4, 5, 4, false);
+    check_all(NEAREST, 0, 60, 9, 5, false);
 }
 
 Test(join_join, rows_of_one_time_are_those_of_history) {
-    check_all(EXACT, 0, 0, 2, 6);
-    check_all(EXACT, 0, 0, 9, 7);
+    check_all(EXACT, 0, 0, 2, 6, false);
+    check_all(EXACT, 0, 0, 9, 7, false);
+}
+
+Test(join_join, an_asset_whose_channels_come_apart_is_no_exception) {
+    check_all(BEFORE, 7, 0, 5, 9, true);
+    check_all(BEFORE, 50, 30, 5, 10, true);
+    check_all(NEAREST, 0, 6, 5, 11, true);
+    check_all(EXACT, 0, 0, 5, 12, true);
 }
 
 /* -- faults -- */
@@ -318,12 +354,12 @@ static bool run_with_fault(edgeops_store *store, const eop_join_spec *spec, long
 
 Test(join_join, a_failed_allocation_costs_no_row) {
     static const int64_t rules[3][2] = {{0, 0}, {7, 0}, {0, 9}};
-    static event events[ASSETS * SAMPLES];
+    static event events[(ASSETS + 1) * SAMPLES];
     dice d = {8};
     take_failing_memory();
     make_events(events, &d, 5);
     edgeops_store *store = open_store();
-    for (int i = 0; i < ASSETS * SAMPLES; i++) {
+    for (int i = 0; i < event_count; i++) {
         append(store, &events[i]);
     }
     for (int r = 0; r < 3; r++) {
