@@ -329,6 +329,17 @@ static int64_t find_limit(eop_join *join, edgeops_duration now, edgeops_duration
     return join->marks.released > reached ? join->marks.released : reached;
 }
 
+/* Whether a point up to the limit may be missing: rows between two points are read with the next
+ * one. */
+static bool has_point(const eop_join *join) {
+    const eop_join_rate *r = &join->rate;
+    if (r->limit == EOP_JOIN_NEVER || (r->fed_to != EOP_JOIN_NEVER && r->limit <= r->fed_to)) {
+        return false;
+    }
+    return r->made == EOP_JOIN_NEVER || r->limit < r->made ||
+           (uint64_t)r->limit - (uint64_t)r->made >= (uint64_t)join->spec->period;
+}
+
 edgeops_status eop_join_rate_step(eop_join *join, edgeops_duration now, edgeops_duration *due) {
     eop_join_rate *r = &join->rate;
     bool more = false;
@@ -345,7 +356,7 @@ edgeops_status eop_join_rate_step(eop_join *join, edgeops_duration now, edgeops_
     }
     r->limit = find_limit(join, now, due);
     if (!r->open) {
-        if (r->limit == EOP_JOIN_NEVER || (r->fed_to != EOP_JOIN_NEVER && r->limit <= r->fed_to)) {
+        if (!has_point(join)) {
             return EDGEOPS_DONE;
         }
         status = eop_join_begin_out(join);
