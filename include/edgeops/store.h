@@ -32,8 +32,12 @@ typedef enum edgeops_durability {
 /** How to open a store. Append-only. Zero means default for every member but struct_size. */
 typedef struct edgeops_store_options {
     size_t struct_size;
-    uint64_t segment_bytes; /**< size of a journal segment, 1 MiB..1 GiB, default 2 MiB; the store
-                               takes about three times as much memory while samples come in */
+    /** Size of a journal segment, 1 MiB..1 GiB, default 2 MiB; the store takes about three times as
+     * much memory while samples come in. Where many assets have rows in a segment the next ones are
+     * larger, 8 KiB for each of them: up to 32 MiB or, if that is less, a 32nd of the memory of the
+     * machine or of the process's control group; and only while the disk has four times as much free
+     * above the floor. */
+    uint64_t segment_bytes;
     uint64_t free_floor_bytes;     /**< with less free disk than this appends are refused; default
                                   64 MiB */
     edgeops_durability durability; /**< not DEFAULT: sets the durability of the home */

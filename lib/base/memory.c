@@ -3,11 +3,15 @@
  * checked arithmetic of sizes. */
 #include "base/memory.h"
 
+#include <fcntl.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "edgeops/context.h"
 
 static void *default_alloc(void *user_data, size_t size) {
@@ -122,4 +126,37 @@ bool eop_grow(void *array_pointer, size_t *capacity, size_t need, size_t size) {
     memcpy(array_pointer, &grown, sizeof grown);
     *capacity = wanted;
     return true;
+}
+
+/* The first bytes of a file, as text. False when there are none. */
+static bool read_text(char *text, size_t capacity, const char *path) {
+    int fd = eop_open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, text, capacity - 1) : -1;
+    if (fd >= 0) {
+        close(fd);
+    }
+    text[n > 0 ? n : 0] = '\0';
+    return n > 0;
+}
+
+uint64_t eop_memory_limit(void) {
+    char groups[512];
+    char path[600];
+    char limit[32];
+    long pages = sysconf(_SC_PHYS_PAGES);
+    long page = sysconf(_SC_PAGESIZE);
+    uint64_t bytes = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : UINT64_MAX;
+    char *group =
+        read_text(groups, sizeof groups, "/proc/self/cgroup") ? strstr(groups, "0::") : NULL;
+    if (group == NULL) {
+        return bytes;
+    }
+    group[strcspn(group, "\n")] = '\0';
+    (void)snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.max", group + 3);
+    /* "max": none */
+    if (read_text(limit, sizeof limit, path) && limit[0] >= '0' && limit[0] <= '9') {
+        uint64_t most = strtoull(limit, NULL, 10);
+        bytes = most < bytes ? most : bytes;
+    }
+    return bytes;
 }

@@ -24,6 +24,10 @@ char *eop_strndup(const char *text, size_t size);
  * memory; all is as before then. */
 bool eop_grow(void *array_pointer, size_t *capacity, size_t need, size_t size);
 
+/** Memory that this process may take: that of the machine, or of its control group where it has a
+ * limit. UINT64_MAX: not known. */
+uint64_t eop_memory_limit(void);
+
 static inline bool eop_add_size(size_t *out, size_t a, size_t b) {
     return !__builtin_add_overflow(a, b, out);
 }

@@ -21,6 +21,7 @@
 #include "journal/journal_file.h"
 
 enum { MISSING_MAX = 64 }; /* in a row; a name may be nonsense */
+enum { ROOM_TIMES = 4 };   /* a grown spare leaves so many times its size free above the floor */
 
 /* Where the frames of a sealed segment end. */
 typedef struct segment_end {
@@ -31,6 +32,7 @@ typedef struct segment_end {
 struct eop_journal {
     char *folder;
     uint64_t segment_bytes;
+    uint64_t wanted; /* bytes of the next spare, at least segment_bytes */
     uint64_t floor_bytes;
     bool read_only;
     int fd; /* of the active segment, -1 for none */
@@ -41,7 +43,7 @@ struct eop_journal {
     uint64_t since;       /* segments from this one on are on the disk when a sync says so; those
                              before it may lack what a crash or a failed sync lost */
     uint64_t last_number; /* the highest number ever used */
-    bool has_spare;
+    uint64_t spare;       /* bytes of the spare, 0: there is none */
     bool written;
     uint64_t unsynced;  /* segments before this number are on the disk */
     uint64_t in_folder; /* the folder's entry of this segment is on the disk */
@@ -66,6 +68,10 @@ uint64_t eop_journal_closed(const eop_journal *journal) {
 
 uint64_t eop_journal_active(const eop_journal *journal) {
     return journal->fd >= 0 ? journal->active.number : 0;
+}
+
+uint64_t eop_journal_bytes(const eop_journal *journal) {
+    return journal->fd >= 0 ? journal->active.bytes : 0;
 }
 
 uint64_t eop_journal_used(const eop_journal *journal) {
@@ -97,7 +103,15 @@ bool eop_journal_knows(const eop_journal *journal, const eop_place *place) {
 }
 
 bool eop_journal_has_spare(const eop_journal *journal) {
-    return journal->has_spare;
+    return journal->spare != 0;
+}
+
+void eop_journal_want(eop_journal *journal, uint64_t bytes) {
+    journal->wanted = bytes > journal->segment_bytes ? bytes / 8 * 8 : journal->segment_bytes;
+}
+
+uint64_t eop_journal_wanted(const eop_journal *journal) {
+    return journal->wanted;
 }
 
 static uint64_t frame_bytes(size_t payload) {
@@ -296,8 +310,9 @@ static edgeops_status find_spare(eop_journal *journal) {
     }
     struct stat st;
     if (stat(path, &st) == 0) {
-        journal->has_spare = (uint64_t)st.st_size == journal->segment_bytes;
-        if (!journal->has_spare) {
+        bool fits = (uint64_t)st.st_size == journal->segment_bytes;
+        journal->spare = fits ? journal->segment_bytes : 0;
+        if (!fits) {
             unlink(path);
         }
     }
@@ -446,6 +461,7 @@ edgeops_status eop_journal_open(eop_journal **out, const eop_journal_options *op
     edgeops_status status = EDGEOPS_OK;
     journal->fd = -1;
     journal->segment_bytes = options->segment_bytes;
+    journal->wanted = options->segment_bytes;
     journal->floor_bytes = options->floor_bytes;
     journal->read_only = options->read_only;
     journal->folder = eop_strdup(options->folder);
@@ -508,9 +524,9 @@ static edgeops_status write_closing(eop_journal *journal) {
 }
 
 uint64_t eop_journal_settle(eop_journal *journal, bool pending) {
-    if (journal->has_spare) {
+    if (journal->spare != 0) {
         remove_file(eop_path_join(journal->folder, "spare.seg"));
-        journal->has_spare = false;
+        journal->spare = 0;
     }
     if (journal->fd < 0) {
         return 0;
@@ -550,14 +566,13 @@ static edgeops_status check_room(const eop_journal *journal, uint64_t bytes) {
     return EDGEOPS_OK;
 }
 
-static edgeops_status make_file(const eop_journal *journal, const char *name, uint64_t bytes) {
+static edgeops_status make_file(const eop_journal *journal, const char *name, uint64_t bytes,
+                                bool written) {
     edgeops_status status = check_room(journal, bytes);
     if (status != EDGEOPS_OK) {
         return status;
     }
     char *path = eop_path_join(journal->folder, name);
-    /* A larger file is used once and is never a spare. */
-    bool written = journal->written && bytes == journal->segment_bytes;
     status = path != NULL ? eop_segment_make(path, bytes, written) : eop_fail_nomem("store");
     eop_free(path);
     return status;
@@ -581,33 +596,50 @@ static edgeops_status take_spare(const eop_journal *journal, const char *name, b
     return status;
 }
 
-static edgeops_status make_spare(const eop_journal *journal, uint64_t bytes) {
-    edgeops_status status = make_file(journal, "spare.tmp", bytes);
-    return status == EDGEOPS_OK ? take_spare(journal, "spare.tmp", true) : status;
+static edgeops_status make_spare(eop_journal *journal, uint64_t bytes) {
+    /* A larger file is used once. */
+    bool written = journal->written && bytes == journal->segment_bytes;
+    edgeops_status status = make_file(journal, "spare.tmp", bytes, written);
+    if (status == EDGEOPS_OK) {
+        status = take_spare(journal, "spare.tmp", true);
+    }
+    journal->spare = status == EDGEOPS_OK ? bytes : journal->spare;
+    return status;
 }
 
-edgeops_status eop_journal_prepare_spare(const eop_journal *journal) {
-    return make_file(journal, "spare.new", journal->segment_bytes);
+/* Whether a grown spare leaves room for the chunks that its rows become. */
+static bool has_room_to_grow(const eop_journal *journal, uint64_t bytes) {
+    uint64_t free_bytes = 0;
+    return eop_disk_free(&free_bytes, journal->folder) == EDGEOPS_OK &&
+           free_bytes >= journal->floor_bytes &&
+           free_bytes - journal->floor_bytes >= ROOM_TIMES * bytes;
 }
 
-void eop_journal_adopt_spare(eop_journal *journal) {
-    bool wanted = !journal->has_spare;
+edgeops_status eop_journal_prepare_spare(uint64_t *bytes, const eop_journal *journal) {
+    edgeops_status status = EDGEOPS_E_LIMIT;
+    if (*bytes > journal->segment_bytes && has_room_to_grow(journal, *bytes)) {
+        status = make_file(journal, "spare.new", *bytes, journal->written);
+    }
+    if (status == EDGEOPS_E_LIMIT) {
+        *bytes = journal->segment_bytes;
+        status = make_file(journal, "spare.new", *bytes, journal->written);
+    }
+    return status;
+}
+
+void eop_journal_adopt_spare(eop_journal *journal, uint64_t bytes) {
+    bool wanted = journal->spare == 0;
     if (take_spare(journal, "spare.new", wanted) == EDGEOPS_OK && wanted) {
-        journal->has_spare = true;
+        journal->spare = bytes;
     }
 }
 
 edgeops_status eop_journal_make_spare(eop_journal *journal) {
-    if (journal->has_spare) {
-        return EDGEOPS_OK;
-    }
-    edgeops_status status = make_spare(journal, journal->segment_bytes);
-    journal->has_spare = status == EDGEOPS_OK;
-    return status;
+    return journal->spare != 0 ? EDGEOPS_OK : make_spare(journal, journal->segment_bytes);
 }
 
 /* Makes the spare file the active segment. */
-static edgeops_status activate_spare(eop_journal *journal, uint64_t bytes) {
+static edgeops_status activate_spare(eop_journal *journal) {
     edgeops_status status = EDGEOPS_OK;
     eop_segment_header header = {0};
     int fd = -1;
@@ -615,7 +647,7 @@ static edgeops_status activate_spare(eop_journal *journal, uint64_t bytes) {
     bool follows = journal->fd >= 0 && journal->active.number == journal->last_number &&
                    journal->since <= journal->last_number;
     eop_segment_header given = {.number = number,
-                                .bytes = bytes,
+                                .bytes = journal->spare,
                                 .before = follows ? journal->end : 0,
                                 .since = journal->since};
     char *spare = eop_path_join(journal->folder, "spare.seg");
@@ -627,7 +659,7 @@ static edgeops_status activate_spare(eop_journal *journal, uint64_t bytes) {
     fd = eop_open(spare, O_RDWR | O_CLOEXEC);
     if (fd < 0) {
         /* Somebody removed the file: the next try makes another. */
-        journal->has_spare = false;
+        journal->spare = 0;
         status = eop_fail_errno(errno, "store", "cannot open '%s'", spare);
         goto out;
     }
@@ -649,7 +681,7 @@ static edgeops_status activate_spare(eop_journal *journal, uint64_t bytes) {
         journal->synced = 0;
         journal->closed = false;
         journal->last_number = number;
-        journal->has_spare = false;
+        journal->spare = 0;
     }
 out:
     if (fd >= 0) {
@@ -670,10 +702,10 @@ edgeops_status eop_journal_rotate(eop_journal *journal, size_t payload) {
         bytes = journal->segment_bytes;
     }
     edgeops_status status = check_room(journal, 0);
-    if (status == EDGEOPS_OK && (!journal->has_spare || bytes > journal->segment_bytes)) {
+    if (status == EDGEOPS_OK && journal->spare < bytes) {
         status = make_spare(journal, bytes);
     }
-    return status == EDGEOPS_OK ? activate_spare(journal, bytes) : status;
+    return status == EDGEOPS_OK ? activate_spare(journal) : status;
 }
 
 void eop_journal_retire(eop_journal *journal, uint64_t segment) {
@@ -689,10 +721,11 @@ void eop_journal_retire(eop_journal *journal, uint64_t segment) {
         memmove(journal->ends, journal->ends + gone, journal->end_count * sizeof *journal->ends);
     }
     if (path != NULL && spare != NULL) {
-        bool fits = stat(path, &st) == 0 && (uint64_t)st.st_size == journal->segment_bytes &&
+        uint64_t bytes = stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
+        bool fits = bytes >= journal->segment_bytes && bytes <= journal->wanted &&
                     st.st_nlink == 1; /* else it was damaged, and a copy is kept */
-        if (!journal->has_spare && journal->holds == 0 && fits && rename(path, spare) == 0) {
-            journal->has_spare = true;
+        if (journal->spare == 0 && journal->holds == 0 && fits && rename(path, spare) == 0) {
+            journal->spare = bytes;
         } else {
             unlink(path);
         }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The journal: what was appended and is not in chunks yet. It is a folder of preallocated segment
  * files, so that a write neither allocates nor runs out of space. One spare file waits, so that a
- * full segment is replaced at once. Little-endian:
+ * full segment is replaced at once. Files may differ in size; each header has its own.
+ * Little-endian:
  *
  *   NUMBER.seg = header, frames, rest       NUMBER: 16 decimal digits, ascending, never used twice
  *   header     = "EOPJRNL1", u32 version = 2, u32 header bytes = 64, u64 number, u64 salt,
@@ -75,6 +76,8 @@ uint64_t eop_journal_settle(eop_journal *journal, bool pending);
 uint64_t eop_journal_closed(const eop_journal *journal);
 /** Number of the active segment, 0 when there is none. */
 uint64_t eop_journal_active(const eop_journal *journal);
+/** Size of the active segment's file. */
+uint64_t eop_journal_bytes(const eop_journal *journal);
 /** Bytes of frames in the active segment. */
 uint64_t eop_journal_used(const eop_journal *journal);
 /** Whether a frame with such a payload fits into the active segment. */
@@ -94,10 +97,14 @@ edgeops_status eop_journal_rotate(eop_journal *journal, size_t payload);
 /** Makes the spare when there is none. E_LIMIT below the floor and on a full disk. */
 edgeops_status eop_journal_make_spare(eop_journal *journal);
 /** The same in two steps, so that the lock is not held while the disk is written. First step:
- * without the lock, one thread at a time, when there is no spare. Second step: with the lock. */
-edgeops_status eop_journal_prepare_spare(const eop_journal *journal);
-void eop_journal_adopt_spare(eop_journal *journal);
+ * without the lock, one thread at a time, when there is no spare. Second step: with the lock.
+ * *bytes: what is wanted, then the size that it has: the least one where the disk has little room. */
+edgeops_status eop_journal_prepare_spare(uint64_t *bytes, const eop_journal *journal);
+void eop_journal_adopt_spare(eop_journal *journal, uint64_t bytes);
 bool eop_journal_has_spare(const eop_journal *journal);
+/** Asks for larger spares from the next one on, or again for those of segment_bytes: the least. */
+void eop_journal_want(eop_journal *journal, uint64_t bytes);
+uint64_t eop_journal_wanted(const eop_journal *journal);
 /** Call when a sealed segment is in chunks that are on the disk: its file becomes the spare or is
  * removed. */
 void eop_journal_retire(eop_journal *journal, uint64_t segment);

@@ -29,9 +29,18 @@
 #define EOP_SEALED_MAX    8 /* with N sealed segments appends wait */
 #define EOP_SLOW_MS       5 /* delay of a slowed-down append */
 #define EOP_MEMORY_FACTOR 4 /* a segment is sealed when its rows take N times its size in memory */
-#define EOP_WAL_LIMIT     (64u * 1024 * 1024)
-#define EOP_DAMAGED_MAX   256u /* damaged chunks that are kept in mind */
-#define EOP_LOSSES_MAX    64u  /* gaps in the ordinals of the journal that are kept in mind */
+
+/* Each asset's part of a segment becomes a chunk, which costs much the same however few rows it has.
+ * So the next segment has room for a part that is worth it of each asset that had rows in one. The
+ * size of the options is the least; fewer segments wait once they have grown. */
+#define EOP_PART_BYTES   (8u * 1024)
+#define EOP_GROWN_MAX    (32u * 1024 * 1024)
+#define EOP_GROWN_SHARE  32u /* of the memory */
+#define EOP_MEMORY_GROWN 2   /* as EOP_MEMORY_FACTOR, for one that has grown */
+
+#define EOP_WAL_LIMIT    (64u * 1024 * 1024)
+#define EOP_DAMAGED_MAX  256u /* damaged chunks that are kept in mind */
+#define EOP_LOSSES_MAX   64u  /* gaps in the ordinals of the journal that are kept in mind */
 
 /* Ordinals of an asset that should be in the journal and were not when it was replayed. */
 typedef struct eop_loss {
@@ -65,6 +74,7 @@ struct edgeops_store {
     eop_segment *sealed; /* oldest first */
     eop_segment *last_sealed;
     size_t sealed_count;
+    uint64_t grown_bytes;      /* the greatest size of a segment; constant since the opening */
     size_t waiting;            /* appends that wait for room */
     bool power;                /* durability POWER: appends wait for the disk */
     bool syncing;              /* a thread is syncing the journal */

@@ -38,6 +38,14 @@ void eop_store_seal(edgeops_store *store, eop_segment *segment) {
     store->sealed_count++;
 }
 
+void eop_store_fit_segments(edgeops_store *store, const eop_segment *segment) {
+    uint64_t bytes = 0;
+    for (const eop_block *block = segment->blocks; block != NULL; block = block->next_in_segment) {
+        bytes += EOP_PART_BYTES;
+    }
+    eop_journal_want(store->journal, bytes < store->grown_bytes ? bytes : store->grown_bytes);
+}
+
 edgeops_status eop_store_rotate(edgeops_store *store, size_t payload) {
     eop_segment *next = eop_calloc(1, sizeof *next);
     if (next == NULL) {
@@ -52,6 +60,7 @@ edgeops_status eop_store_rotate(edgeops_store *store, size_t payload) {
     next->number = eop_journal_active(store->journal);
     if (store->active != NULL) {
         store->active->bytes = used;
+        eop_store_fit_segments(store, store->active);
         eop_store_seal(store, store->active);
     }
     store->active = next;
@@ -86,8 +95,23 @@ static bool wait_for_room(edgeops_store *store, edgeops_duration deadline) {
     return changed;
 }
 
-edgeops_status eop_store_make_room(edgeops_store *store, size_t payload, edgeops_duration wait) {
+/* Memory of rows with which the active segment is sealed. */
+static uint64_t memory_limit(const edgeops_store *store) {
     uint64_t limit = EOP_MEMORY_FACTOR * store->options.segment_bytes;
+    uint64_t bytes = eop_journal_bytes(store->journal);
+    bytes = EOP_MEMORY_GROWN * (bytes < store->grown_bytes ? bytes : store->grown_bytes);
+    return limit > bytes ? limit : bytes;
+}
+
+/* Whether `many` sealed segments wait; where segments have grown, fewer that hold as much, but at
+ * least `least`. */
+static bool many_wait(const edgeops_store *store, size_t many, size_t least) {
+    uint64_t times = eop_journal_wanted(store->journal) / store->options.segment_bytes;
+    size_t fewer = many / (size_t)times;
+    return store->sealed_count >= (fewer > least ? fewer : least);
+}
+
+edgeops_status eop_store_make_room(edgeops_store *store, size_t payload, edgeops_duration wait) {
     bool slowed = wait < 0;
     edgeops_duration deadline = 0; /* 0: not set yet */
     if (EOP_UNLIKELY(store->access.status != EDGEOPS_OK)) {
@@ -101,9 +125,10 @@ edgeops_status eop_store_make_room(edgeops_store *store, size_t payload, edgeops
                                 "a channel is changing its type: append again in a moment");
             }
         }
-        bool behind = store->sealed_count >= EOP_SEALED_SLOW;
+        bool behind = many_wait(store, EOP_SEALED_SLOW, EOP_SEALED_FAIR);
         bool failing = store->writes_tried.status != EDGEOPS_OK;
-        bool fits = eop_journal_fits(store->journal, payload) && store->active->memory < limit &&
+        bool fits = eop_journal_fits(store->journal, payload) &&
+                    store->active->memory < memory_limit(store) &&
                     store->doubtful_segment < store->active->number;
         if (EOP_UNLIKELY(behind && wait < 0 && store->waiting > 0)) {
             return fail_behind(store);
@@ -117,7 +142,7 @@ edgeops_status eop_store_make_room(edgeops_store *store, size_t payload, edgeops
         if (behind && !slowed) {
             (void)wait_for_room(store, deadline_in(EOP_SLOW_MS * EDGEOPS_MILLISECOND));
             slowed = true;
-        } else if (store->sealed_count < EOP_SEALED_MAX) {
+        } else if (!many_wait(store, EOP_SEALED_MAX, EOP_SEALED_SLOW)) {
             return eop_store_rotate(store, payload);
         } else if (wait < 0) {
             return fail_behind(store);
@@ -134,11 +159,12 @@ edgeops_status eop_store_make_spare(edgeops_store *store) {
     pthread_mutex_lock(&store->spare_lock);
     pthread_mutex_lock(&store->lock);
     bool there = eop_journal_has_spare(store->journal);
+    uint64_t bytes = eop_journal_wanted(store->journal);
     pthread_mutex_unlock(&store->lock);
-    edgeops_status status = there ? EDGEOPS_OK : eop_journal_prepare_spare(store->journal);
+    edgeops_status status = there ? EDGEOPS_OK : eop_journal_prepare_spare(&bytes, store->journal);
     if (!there && status == EDGEOPS_OK) {
         pthread_mutex_lock(&store->lock);
-        eop_journal_adopt_spare(store->journal);
+        eop_journal_adopt_spare(store->journal, bytes);
         pthread_mutex_unlock(&store->lock);
     }
     pthread_mutex_unlock(&store->spare_lock);

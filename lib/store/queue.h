@@ -16,6 +16,9 @@ void eop_writer_wake(edgeops_store *store);
 void eop_writer_sync_names(edgeops_store *store);
 /** Under `lock`: puts a segment at the end of the queue. */
 void eop_store_seal(edgeops_store *store, eop_segment *segment);
+/** Under `lock`, or while the store is opened: the next segments get a size that suits such ones as
+ * this, which is full. */
+void eop_store_fit_segments(edgeops_store *store, const eop_segment *segment);
 /** Under `lock`: makes a new active segment with room for such a payload; the old one goes into the
  * queue. */
 edgeops_status eop_store_rotate(edgeops_store *store, size_t payload);

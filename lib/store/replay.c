@@ -228,6 +228,14 @@ static edgeops_status note_blobs(edgeops_store *store) {
     return status;
 }
 
+/* The newest segment may have been begun just before the end: the one before it was full. */
+static void fit_segments(edgeops_store *store) {
+    const eop_segment *full = store->last_sealed != NULL ? store->last_sealed : store->active;
+    if (full != NULL) {
+        eop_store_fit_segments(store, full);
+    }
+}
+
 edgeops_status eop_replay_journal(edgeops_store *store) {
     eop_journal_options options = {.segment_bytes = store->options.segment_bytes,
                                    .floor_bytes = store->options.free_floor_bytes,
@@ -257,6 +265,7 @@ edgeops_status eop_replay_journal(edgeops_store *store) {
         store->active = NULL;
     }
     if (status == EDGEOPS_OK) {
+        fit_segments(store);
         status = note_blobs(store);
     }
 out:

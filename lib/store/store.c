@@ -333,6 +333,8 @@ edgeops_status edgeops_store_open(edgeops_store **out, const char *home,
     }
     status = take_options(&store->options, options);
     if (status == EDGEOPS_OK) {
+        uint64_t most = eop_memory_limit() / EOP_GROWN_SHARE;
+        store->grown_bytes = most < EOP_GROWN_MAX ? most : EOP_GROWN_MAX;
         status = eop_append_scratch_new(&store->scratch);
     }
     if (status == EDGEOPS_OK) {

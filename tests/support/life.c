@@ -37,7 +37,8 @@ enum {
     CHANNEL_EVERY = 400, /* rows: then the asset gets one more channel */
     RESENT = 20,         /* rows that are sent again at the beginning of a life */
     IMAGES = 120,        /* rows with an image that are appended in a life */
-    IMAGE_MAX = 6000     /* bytes */
+    IMAGE_MAX = 6000,    /* bytes */
+    MANY = 300           /* assets of LIFE_MANY */
 };
 
 /* A dataset: it is there from `made` to `removing`, it may be there from `making` to `removed`. */
@@ -54,6 +55,7 @@ typedef struct promises {
     _Atomic uint64_t images;               /* rows of "cam" */
     _Atomic uint64_t parts;                /* steps of "parts": see append_parts() */
     _Atomic uint64_t old;                  /* rows of the asset that retention drops */
+    _Atomic uint64_t many;                 /* rows of each of many assets */
     _Atomic uint64_t labels;
     _Atomic uint64_t record;
     _Atomic uint64_t removals; /* of the asset "gone": odd while it is away for sure */
@@ -398,6 +400,25 @@ static void grow_old(edgeops_store *store) {
     must(eop_retention_run(&retained, store, EOP_RETENTION_DROP, NULL, NULL), "retention");
 }
 
+/* One call with a row of each. */
+static void append_many(edgeops_store *store) {
+    static const char *const channel = "n";
+    char names[MANY][8];
+    edgeops_sample samples[MANY];
+    uint64_t n = atomic_load(&promised->many) + 1;
+    edgeops_value value = {.type = EDGEOPS_TYPE_INT64, .as.i64 = (int64_t)n};
+    for (int i = 0; i < MANY; i++) {
+        snprintf(names[i], sizeof names[i], "m%03d", i);
+        samples[i] = (edgeops_sample){.asset = names[i],
+                                      .time = (int64_t)n * 100,
+                                      .count = 1,
+                                      .channels = &channel,
+                                      .values = &value};
+    }
+    must(edgeops_store_append(NULL, store, samples, MANY, NULL), "append many");
+    atomic_store(&promised->many, n);
+}
+
 /* The numbers of one asset are whole numbers, then floats, and so on. */
 static void change_type(edgeops_store *store) {
     edgeops_asset_info *info = NULL;
@@ -431,6 +452,7 @@ static void act(edgeops_store *store, uint64_t *dice) {
     uint64_t n = 0;
     uint64_t what = roll(dice) % 10;
     what = kind == LIFE_RETAINING ? 5 : kind == LIFE_FLUSHING ? 0 : what;
+    what = kind == LIFE_MANY ? 10 : what;
     switch (what) {
     case 0:
     case 1:
@@ -456,6 +478,9 @@ static void act(edgeops_store *store, uint64_t *dice) {
         break;
     case 9:
         change_type(store);
+        break;
+    case 10:
+        append_many(store);
         break;
     default:
         make_set(store, edgeops_store_durability(store) == EDGEOPS_DURABILITY_POWER);
@@ -661,6 +686,33 @@ static void check_parts(edgeops_store *store, bool all) {
     in_parts = seen;
 }
 
+/* Rows of all assets came in one call: all have the same. */
+static void check_many(edgeops_store *store, bool all) {
+    uint64_t rows = 0;
+    cr_assert(all || kind != LIFE_MANY, "what a cut takes with PROCESS is not known here");
+    for (int i = 0; kind == LIFE_MANY && i < MANY; i++) {
+        char name[8];
+        edgeops_table *table = NULL;
+        edgeops_query query = EDGEOPS_QUERY_INIT;
+        snprintf(name, sizeof name, "m%03d", i);
+        query.asset = name;
+        edgeops_status status = edgeops_store_read(&table, store, &query);
+        cr_assert(status == EDGEOPS_OK || status == EDGEOPS_E_NOTFOUND, "%s",
+                  edgeops_error_last()->message);
+        uint64_t n = table != NULL ? table->rows : 0;
+        cr_assert(n >= atomic_load(&promised->many), "%s has %d of %d rows", name, (int)n,
+                  (int)atomic_load(&promised->many));
+        cr_assert(i == 0 || n == rows, "%s has %d rows, others %d", name, (int)n, (int)rows);
+        for (uint64_t k = 0; k < n; k++) {
+            cr_assert_eq(table->times[k], (int64_t)(k + 1) * 100);
+            cr_assert_eq(table->columns[0].i64[k], (int64_t)(k + 1));
+        }
+        edgeops_table_free(table);
+        rows = n;
+    }
+    atomic_store(&promised->many, rows);
+}
+
 /* Newest row of "cam" that is in chunks. */
 static uint64_t newest_in_chunks(void) {
     char path[200];
@@ -838,6 +890,7 @@ static void look(bool all, bool images) {
     for (int k = 0; k < ASSETS; k++) {
         check_rows(store, k, all);
     }
+    check_many(store, all);
     check_images(store, in_chunks, all);
     check_parts(store, all);
     free(read_rows(store, "old"));

@@ -11,7 +11,8 @@
 typedef enum life_kind {
     LIFE_MIXED,
     LIFE_RETAINING, /* the third thread only fills an asset that retention empties */
-    LIFE_FLUSHING   /* it only makes chunks, small ones, which are merged later */
+    LIFE_FLUSHING,  /* it only makes chunks, small ones, which are merged later */
+    LIFE_MANY       /* it only appends a row of each of many assets, so that segments grow */
 } life_kind;
 
 /** A new home below `folder`, an absolute path that is there. */

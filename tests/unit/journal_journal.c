@@ -198,6 +198,75 @@ Test(journal_journal, frame_larger_than_a_segment_gets_its_own) {
     eop_journal_close(journal);
 }
 
+/* Makes the spare in two steps, as the writer does; gives its size. */
+static uint64_t make_spare(eop_journal *journal) {
+    uint64_t bytes = eop_journal_wanted(journal);
+    CHECK_OK(eop_journal_prepare_spare(&bytes, journal));
+    eop_journal_adopt_spare(journal, bytes);
+    return bytes;
+}
+
+Test(journal_journal, segments_grow_and_shrink) {
+    enum { LEAST = 1 << 20, GROWN = 3 << 20 };
+    eop_journal *journal = NULL;
+    seen s;
+    CHECK_OK(open_journal(&journal, &s, 0));
+    eop_journal_want(journal, LEAST / 2);
+    cr_assert_eq(eop_journal_wanted(journal), LEAST);
+    eop_journal_want(journal, GROWN + 5);
+    cr_assert_eq(make_spare(journal), GROWN);
+    CHECK_OK(eop_journal_rotate(journal, 0));
+    cr_assert_eq(eop_journal_bytes(journal), GROWN);
+    for (int i = 0; i < 20; i++) {
+        cr_assert(eop_journal_fits(journal, 100000));
+        write_frame(journal, (char)('a' + i), 100000);
+    }
+    /* Without a spare the call does not wait for a large file. */
+    CHECK_OK(eop_journal_rotate(journal, 0));
+    cr_assert_eq(eop_journal_bytes(journal), LEAST);
+    write_frame(journal, 'z', 100);
+    eop_journal_close(journal);
+    CHECK_OK(open_journal(&journal, &s, 0));
+    cr_assert_eq(s.count, 21);
+    cr_assert_eq(s.first[19], 'a' + 19);
+    cr_assert_eq(s.first[20], 'z');
+    cr_assert_eq(eop_journal_damaged(journal), 0);
+    eop_journal_want(journal, GROWN);
+    eop_journal_retire(journal, 1);
+    cr_assert(eop_journal_has_spare(journal));
+    CHECK_OK(eop_journal_rotate(journal, 0));
+    cr_assert_eq(eop_journal_bytes(journal), GROWN);
+    write_frame(journal, 'n', 100);
+    eop_journal_want(journal, 0);
+    CHECK_OK(eop_journal_rotate(journal, 0));
+    eop_journal_retire(journal, 3);
+    cr_assert_not(eop_journal_has_spare(journal), "a grown file is kept where none is wanted");
+    eop_journal_close(journal);
+    CHECK_OK(open_journal(&journal, &s, 3));
+    cr_assert_eq(s.count, 0);
+    cr_assert_eq(eop_journal_damaged(journal), 0);
+    eop_journal_close(journal);
+}
+
+/* Where the disk has less than some times its size above the floor. */
+Test(journal_journal, no_segment_grows_without_room_for_its_chunks) {
+    const uint64_t gib = UINT64_C(1) << 30;
+    uint64_t free_bytes = 0;
+    eop_journal *journal = NULL;
+    seen s = {0};
+    CHECK_OK(eop_disk_free(&free_bytes, folder));
+    eop_journal_options options = {.folder = home,
+                                   .segment_bytes = 1024 * 1024,
+                                   .floor_bytes = free_bytes > 4 * gib ? free_bytes - 4 * gib : 0};
+    CHECK_OK(eop_journal_open(&journal, &options, on_frame, &s));
+    eop_journal_want(journal, 3 * gib);
+    cr_assert_eq(make_spare(journal), 1024 * 1024);
+    CHECK_OK(eop_journal_rotate(journal, 0));
+    eop_journal_want(journal, 2 * 1024 * 1024);
+    cr_assert_eq(make_spare(journal), 2 * 1024 * 1024);
+    eop_journal_close(journal);
+}
+
 Test(journal_journal, floor_keeps_segments_from_being_made) {
     eop_journal *journal = NULL;
     eop_journal_options options = {

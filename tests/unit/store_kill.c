@@ -29,6 +29,9 @@ static const point points[] = {
     {"any call", DISK_ANY, NULL, 1500, LIFE_MIXED},
     {"retention", DISK_WRITE | DISK_SYNC, "telemetry.db-wal", 80, LIFE_RETAINING},
     {"merging chunks", DISK_WRITE | DISK_SYNC, "telemetry.db-wal", 70, LIFE_FLUSHING},
+    {"any call, many assets", DISK_ANY, NULL, 1200, LIFE_MANY},
+    {"grown segment made", DISK_WRITE | DISK_RESIZE | DISK_SYNC | DISK_OPEN, "spare", 20,
+     LIFE_MANY},
 };
 
 static void kill_at(const point *p, edgeops_durability durability) {
@@ -70,6 +73,9 @@ POINT(7, in_a_checkpoint_of_the_catalog)
 POINT(9, anywhere)
 POINT(10, in_retention)
 POINT(11, while_chunks_are_merged)
+
+POINT(12, with_grown_segments)
+POINT(13, while_a_grown_segment_is_made)
 
 Test(store_kill, in_a_journal_sync) {
     kill_at(&points[8], EDGEOPS_DURABILITY_POWER);

@@ -116,7 +116,7 @@ Test(store_power, threads_share_syncs_and_cursor_follows) {
 }
 
 /* Homes that are made, live through some cuts, each at any call, and are left. */
-static void cut_often(edgeops_durability durability, int lives, bool kills) {
+static void cut_often(life_kind kind, edgeops_durability durability, int lives, bool kills) {
     dice d = {durability == EDGEOPS_DURABILITY_POWER ? 11 : 23};
     for (int i = 0; i < life_rounds(lives); i++) {
         uint64_t seed = roll(&d) >> 20;
@@ -125,7 +125,7 @@ static void cut_often(edgeops_durability durability, int lives, bool kills) {
                 life_end();
                 CHECK_OK(eop_remove_tree(home));
             }
-            life_begin(folder, LIFE_MIXED);
+            life_begin(folder, kind);
         }
         /* The first ones while the home is made. */
         disk_plan plan = {.calls = DISK_ANY,
@@ -137,12 +137,16 @@ static void cut_often(edgeops_durability durability, int lives, bool kills) {
     life_end();
 }
 
+Test(store_power, grown_segments_lose_nothing_when_the_power_goes) {
+    cut_often(LIFE_MANY, EDGEOPS_DURABILITY_POWER, 20, false);
+}
+
 Test(store_power, nothing_acknowledged_is_lost_when_the_power_goes) {
-    cut_often(EDGEOPS_DURABILITY_POWER, 100, false);
+    cut_often(LIFE_MIXED, EDGEOPS_DURABILITY_POWER, 100, false);
 }
 
 Test(store_power, durability_process_is_consistent_when_the_power_goes) {
-    cut_often(EDGEOPS_DURABILITY_PROCESS, 75, true);
+    cut_often(LIFE_MIXED, EDGEOPS_DURABILITY_PROCESS, 75, true);
 }
 
 /* -- durability PROCESS: the last seconds -- */
