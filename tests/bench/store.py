@@ -9,6 +9,7 @@ Sections, all of them by default:
   aggregate  min, max and mean of each channel of each asset
   memory     resident memory while 40,000 samples a second are written: an embedding program, and a node fed by MQTT
   scale      the same at 10x the assets and 10x the rows
+  assets     what a sample of few values costs where 100 to 10,000 assets send in turn, opening after a kill and reading too
   setup      not a measurement: makes the virtual environment with DuckDB (network)
 
 The sides take turns within each round; medians, the smallest and the greatest are printed, and what the project wants.
@@ -26,6 +27,7 @@ import argparse
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -33,7 +35,7 @@ import tempfile
 import store_rivals as rivals
 import store_sets as sets
 from store_node import dataset, memory
-from store_report import BENCH, VENV, Bench, Series, per_processor, rate
+from store_report import BENCH, PROGRAMS, VENV, Bench, Series, per_processor, rate
 from harness import ROOT, free_port
 
 
@@ -179,6 +181,37 @@ def scale(bench):
         bench.report(f"scale, {what}", unit, list(series.values()), best="low" if unit in ("B/point", "ms") else "high")
 
 
+def assets(bench):
+    """Each asset sends in turn: a segment of the journal has few rows of each."""
+    counts, rows = ((20, 300), 6000) if bench.smoke else ((100, 1000, 3000, 10_000), 4_800_000)
+    program = PROGRAMS / "store_assets"
+    for channels in (1, 8):
+        tables = {"processor time": "us/point", "written": "B/sample", "memory": "MiB", "longest call": "ms",
+                  "open after a kill": "ms", "read, processor time": "ns/value"}
+        found = {what: {} for what in tables}
+        for _ in range(min(bench.rounds, 3)):
+            for count in counts:
+                home = bench.folder / "home-assets"
+                shape = count, channels, rows // channels
+                shutil.rmtree(home, ignore_errors=True)
+                rivals.answer(program, "kill", home, *shape, 1000)
+                opened = rivals.answer(program, "look", home, *shape)
+                shutil.rmtree(home, ignore_errors=True)
+                fed = rivals.answer(program, "feed", home, *shape, 1000)
+                seen = rivals.answer(program, "look", home, *shape)
+                figures = {"processor time": fed["points_us"], "written": fed["written"], "memory": fed["memory_mib"],
+                           "longest call": 1000 * fed["longest"], "open after a kill": 1000 * opened["open"],
+                           "read, processor time": 1000 * seen["read_us"]}
+                for what, figure in figures.items():
+                    found[what].setdefault(count, Series(f"{count} assets")).add(figure)
+        for what, unit in tables.items():
+            sides = [*found[what].values()]
+            base = sides[0].median
+            goal = {"processor time": ("<= 2x with 3,000 assets", lambda _: all(side.median <= 2 * base for side in sides[1:3])),
+                    "written": ("<= 200 B/sample with 3,000 assets", lambda _: all(side.median <= 200 for side in sides[1:3]))}
+            bench.report(f"assets of {channels} channels, {what}", unit, sides, goal.get(what), best="low")
+
+
 def setup():
     """The virtual environment with DuckDB; NumPy is Debian's."""
     subprocess.run(["/usr/bin/python3", "-m", "venv", "--system-site-packages", VENV], check=True)
@@ -186,7 +219,8 @@ def setup():
     print(f"DuckDB is in {VENV}")
 
 
-SECTIONS = {"size": size, "write": write, "read": read, "dataset": dataset, "aggregate": aggregate, "memory": memory, "scale": scale}
+SECTIONS = {"size": size, "write": write, "read": read, "dataset": dataset, "aggregate": aggregate, "memory": memory, "scale": scale,
+            "assets": assets}
 
 
 def main():
