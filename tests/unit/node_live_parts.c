@@ -350,7 +350,7 @@ Test(node_live_parts, a_value_that_does_not_change_is_the_one_before) {
     eop_free(out);
 }
 
-/* Parts of rows from .. to - 1, mixed: some late beyond their wait, one in ten never. */
+/* Parts of rows from .. to - 1, mixed; one row in ten is never whole. */
 static void put_mixed(size_t from, size_t to) {
     for (size_t i = from; i < to; i++) {
         put(i, i % 3 == 0 ? "b" : "a");
@@ -365,72 +365,126 @@ static void put_mixed(size_t from, size_t to) {
     }
 }
 
-Test(node_live_parts, a_crash_of_the_node_loses_and_doubles_no_row, .timeout = 120) {
-    make_parts_model("\"rows\":1");
-    begin_in_parts();
-    start();
-    deploy(",\"wait\":\"50ms\"");
-    edgeops_node_close(fixture_node);
-    for (int life = 0; life < 6; life++) {
-        pid_t child = fork();
-        cr_assert(ge(int, child, 0));
-        if (child == 0) {
-            edgeops_ctx *ctx = NULL;
-            if (edgeops_ctx_new(&ctx, NULL) != EDGEOPS_OK) {
-                _exit(1);
-            }
-            fixture_ctx = ctx;
-            fixture_node = open_node(ctx, EDGEOPS_NODE_LOCAL);
-            memset(&seen, 0, sizeof seen);
-            edgeops_node_on_prediction(fixture_node, on_prediction, NULL);
-            start();
-            put_mixed((size_t)life * 100 + 100, (size_t)life * 100 + 200);
-            while (seen.count < (size_t)life * 17 + 1) {
-                (void)!edgeops_ctx_run(ctx, EDGEOPS_MILLISECOND);
-            }
-            (void)raise(SIGKILL);
+/* A process of its own is killed in the middle of its work. */
+static void live_and_die(size_t from, size_t answers) {
+    pid_t child = fork();
+    cr_assert(ge(int, child, 0));
+    if (child == 0) {
+        edgeops_ctx *ctx = NULL;
+        if (edgeops_ctx_new(&ctx, NULL) != EDGEOPS_OK) {
+            _exit(1);
         }
-        int status = 0;
-        cr_assert(eq(int, waitpid(child, &status, 0), child));
-        bool killed = WIFSIGNALED(status);
-        cr_assert(killed);
+        fixture_ctx = ctx;
+        fixture_node = open_node(ctx, EDGEOPS_NODE_LOCAL);
+        memset(&seen, 0, sizeof seen);
+        edgeops_node_on_prediction(fixture_node, on_prediction, NULL);
+        start();
+        put_mixed(from, from + 100);
+        while (seen.count < answers) {
+            (void)!edgeops_ctx_run(ctx, EDGEOPS_MILLISECOND);
+        }
+        (void)raise(SIGKILL);
     }
-    fixture_node = open_node(fixture_ctx, EDGEOPS_NODE_LOCAL);
-    edgeops_node_on_prediction(fixture_node, on_prediction, NULL);
-    memset(&seen, 0, sizeof seen);
-    start();
+    int status = 0;
+    cr_assert(eq(int, waitpid(child, &status, 0), child));
+    bool killed = WIFSIGNALED(status);
+    cr_assert(killed);
+}
+
+static void wait_rows(const char *asset, int64_t wanted) {
+    char *args = eop_format("{\"name\":\"%s\"}", asset);
     edgeops_duration until = eop_monotonic() + 40 * EDGEOPS_SECOND;
-    eop_json *r = NULL;
-    for (int64_t rows = 0; rows < 600;) {
+    for (int64_t rows = 0; rows < wanted;) {
         turn(0);
-        r = must("asset.show", "{\"name\":\"predictions/live\"}");
+        eop_json *r = must("asset.show", args);
         rows = eop_json_integer(r, "rows", 0);
         eop_json_free(r);
-        cr_assert(le(i64, rows, 600));
+        cr_assert(le(i64, rows, wanted));
         cr_assert(lt(i64, eop_monotonic(), until), "%lld", (long long)rows);
     }
-    turn(100 * EDGEOPS_MILLISECOND);
+    eop_free(args);
+}
+
+static const char *lacks_of(size_t row) {
+    return row % 10 != 9 ? "none" : row % 3 == 0 ? "a" : "b";
+}
+
+/* a + b / 1000 of a row, a null as -1. */
+static double score_of(size_t row) {
+    const char *lacks = lacks_of(row);
+    double a = lacks[0] == 'a' ? -1 : (double)row;
+    double b = lacks[0] == 'b' ? -1 : 10 * (double)row;
+    return a + b / 1000;
+}
+
+/* The windows of rows 100 to 699, each once. */
+static void expect_windows(size_t rows) {
     edgeops_query query = EDGEOPS_QUERY_INIT;
     edgeops_table *table = NULL;
     query.asset = "predictions/live";
     cr_assert(
         eq(int, edgeops_store_read(&table, edgeops_node_store(fixture_node), &query), EDGEOPS_OK));
-    cr_assert(eq(u64, table->rows, 600));
-    for (uint64_t i = 0; i < 600; i++) {
+    cr_assert(eq(u64, table->rows, 601 - rows));
+    for (uint64_t i = 0; i < table->rows; i++) {
         edgeops_value lacks = edgeops_column_value(&table->columns[0], i);
-        size_t row = (size_t)i + 100;
-        const char *wanted = row % 10 != 9 ? "none" : row % 3 == 0 ? "a" : "b";
+        size_t row = (size_t)i + 99 + rows;
+        const char *wanted = lacks_of(row);
+        double score = 0;
         cr_assert(eq(i64, table->times[i], time_of(row)));
         cr_assert(eq(u32, lacks.size, (uint32_t)strlen(wanted)), "row %zu", row);
         cr_assert(eq(int, memcmp(lacks.as.str, wanted, lacks.size), 0), "row %zu", row);
+        for (size_t k = row + 1 - rows; k <= row; k++) {
+            score = score * 2 + score_of(k);
+        }
+        cr_assert(epsilon_eq(dbl, table->columns[1].f64[i], score, 1e-6), "row %zu", row);
     }
     edgeops_table_free(table);
-    r = must("deployment.show", "{\"name\":\"live\"}");
-    cr_expect(eq(i64, eop_json_integer(r, "predictions", 0), 600));
+}
+
+#define SUM_SOURCE                                                                                 \
+    "import math\n"                                                                                \
+    "def train(d, params, run):\n"                                                                 \
+    "    return 1\n"                                                                               \
+    "def predict(model, w, params):\n"                                                             \
+    "    score, rows = 0.0, [[float(x) for x in row] for row in w.values]\n"                       \
+    "    for a, b in rows:\n"                                                                      \
+    "        score = score * 2 + (-1 if a != a else a) + (-1 if b != b else b) / 1000\n"           \
+    "    lacks = ''.join(n for n, x in zip('ab', rows[-1]) if x != x)\n"                           \
+    "    return {'class': lacks or 'none', 'score': score}\n"
+
+static void kill_again_and_again(size_t rows) {
+    import_rows(4);
+    must_do("dataset.create", "{\"name\":\"d1\",\"assets\":[\"m/1\"]}");
+    add_workflow(SUM_SOURCE, (int)rows);
+    must_do("train", "{\"workflow\":\"flow\",\"dataset\":\"d1\",\"name\":\"m1\"}");
+    begin_in_parts();
+    start();
+    deploy(",\"wait\":\"50ms\"");
+    edgeops_node_close(fixture_node);
+    for (size_t life = 0; life < 6; life++) {
+        live_and_die(life * 100 + 100, life * 17 + 1);
+    }
+    fixture_node = open_node(fixture_ctx, EDGEOPS_NODE_LOCAL);
+    edgeops_node_on_prediction(fixture_node, on_prediction, NULL);
+    memset(&seen, 0, sizeof seen);
+    start();
+    wait_rows("predictions/live", 601 - (int64_t)rows);
+    turn(100 * EDGEOPS_MILLISECOND);
+    expect_windows(rows);
+    eop_json *r = must("deployment.show", "{\"name\":\"live\"}");
+    cr_expect(eq(i64, eop_json_integer(r, "predictions", 0), 601 - (int64_t)rows));
     cr_expect(eq(i64, eop_json_integer(r, "conflicts", -1), 0));
     eop_json_free(r);
     cr_expect(eq(i64, part_count("incomplete"), 60));
     cr_expect(eq(i64, part_count("late_parts"), 0));
+}
+
+Test(node_live_parts, a_crash_of_the_node_loses_and_doubles_no_row, .timeout = 120) {
+    kill_again_and_again(1);
+}
+
+Test(node_live_parts, windows_of_rows_are_the_same_over_crashes, .timeout = 120) {
+    kill_again_and_again(3);
 }
 
 /* A training keeps the rows that it saw; predictions compare. */

@@ -2,8 +2,9 @@
 /* The prediction stage: an asset's samples in order of arrival, cut into windows, through a lane.
  * Where they come in parts, each row waits until it has all inputs of the model, or for its time.
  * Its owner decides about the answers: a deployment stores and publishes them, a follower shows
- * them. The store is the queue: at most EOP_STAGE_DEPTH windows are in progress, and what is held
- * is read again after a restart. */
+ * them. The store is the queue: at most EOP_STAGE_DEPTH windows are in progress. What is held is
+ * read again after a restart, and so are the rows that a window still needs: with the parts that
+ * came since. */
 #ifndef EOP_NODE_LIVE_STAGE_H
 #define EOP_NODE_LIVE_STAGE_H
 
