@@ -459,6 +459,73 @@ Test(store_scan, each_ordinal_shows_what_was_there) {
     edgeops_store_close(it.store);
 }
 
+/* -- what is not decoded -- */
+
+/* Two full chunks a file, so that none has rows of both. */
+enum { SPOILED_ROWS = 2 * 4080 };
+
+/* x in one file, y in another; some BLOBs are none from then on: who decodes them fails. */
+static edgeops_store *open_spoiled(const char *which) {
+    char sql[160];
+    edgeops_store *store = open_store();
+    for (int file = 0; file < 2; file++) {
+        for (int i = 0; i < SPOILED_ROWS; i++) {
+            CHECK_OK(put(store, "a", i, 0, file == 0 ? "x" : "y", f64(i), NULL));
+        }
+        CHECK_OK(eop_store_flush(store));
+    }
+    edgeops_store_close(store);
+    snprintf(sql, sizeof sql, "UPDATE cell SET data = x'00' WHERE %s", which);
+    run_sql("data/telemetry.db", sql);
+    return open_store();
+}
+
+Test(store_scan, a_piece_is_ruled_out_when_no_chunk_of_it_can_meet_a_condition) {
+    edgeops_store *store = open_spoiled("id IN (SELECT id FROM stat WHERE max < 4080)");
+    edgeops_condition condition = {"x", EDGEOPS_COMPARE_GE, f64(SPOILED_ROWS - 10)};
+    edgeops_query query = EDGEOPS_QUERY_INIT;
+    edgeops_table *table = NULL;
+    query.asset = "a";
+    query.conditions = &condition;
+    query.condition_count = 1;
+    CHECK_OK(edgeops_store_read(&table, store, &query));
+    cr_assert_eq(table->rows, 10);
+    for (size_t c = 0; c < 2; c++) {
+        cr_assert_eq(table->columns[c].f64[0], SPOILED_ROWS - 10);
+    }
+    edgeops_table_free(table);
+    table = NULL;
+    /* In each chunk one of the two is null in all rows, and in no whole row. */
+    condition.compare = EDGEOPS_COMPARE_IS_NULL;
+    CHECK_CODE(EDGEOPS_E_CORRUPT, edgeops_store_read(&table, store, &query));
+    query.start = 4080;
+    uint64_t count = 1;
+    CHECK_OK(edgeops_store_count(&count, store, &query));
+    cr_assert_eq(count, 0);
+    edgeops_store_close(store);
+}
+
+Test(store_scan, rows_in_parts_are_counted_and_summed_up_undecoded) {
+    edgeops_store *store = open_spoiled("id % 2048 <= 1024");
+    edgeops_query query = EDGEOPS_QUERY_INIT;
+    edgeops_summary *summary = NULL;
+    uint64_t count = 0;
+    query.asset = "a";
+    CHECK_OK(edgeops_store_count(&count, store, &query));
+    cr_assert_eq(count, SPOILED_ROWS);
+    CHECK_OK(edgeops_store_aggregate(&summary, store, &query, 0));
+    cr_assert_eq(summary->buckets[0].rows, SPOILED_ROWS);
+    for (size_t c = 0; c < 2; c++) {
+        const edgeops_aggregate *got = &summary->buckets[0].channels[c];
+        cr_assert_eq(got->count, SPOILED_ROWS);
+        cr_assert_eq(got->nulls, 0);
+        cr_assert_eq(got->max.as.f64, SPOILED_ROWS - 1);
+        cr_assert_eq(got->sum, (SPOILED_ROWS - 1.0) * SPOILED_ROWS / 2);
+    }
+    edgeops_summary_free(summary);
+    edgeops_store_close(store);
+}
+
 /* -- memory -- */
 
 static atomic_long allocations;
