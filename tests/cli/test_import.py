@@ -115,7 +115,7 @@ def test_conflicts_are_shown_up_to_ten(node):
 
 def values_at(node, asset):
     exported = [json.loads(line) for line in node.run("data", "export", asset, "--format", "jsonl", "--seq").stdout.splitlines()]
-    return {(r["time"][17:19], r.get("seq", 0)): {k: v for k, v in r.items() if k not in ("time", "seq")} for r in exported}
+    return {(r["time"][17:19], r.get("seq", 0)): {k: v for k, v in r.items() if k not in ("time", "seq") and v is not None} for r in exported}
 
 
 @pytest.mark.parametrize("packed", ["csv", "jsonl", "npz"])
@@ -136,6 +136,32 @@ def test_rows_in_conflict_take_the_next_seq_of_their_time(node, tmp_path, packed
         answer = node.json("data", "import", "a", table, "--on-conflict", "seq", "--batch", batch)
         assert (answer["appended"], answer["duplicates"], answer["renumbered"]) == (0, 6, 3), "the same again changes nothing"
     assert len(values_at(node, "a")) == 8
+
+
+def test_one_file_a_sensor_makes_whole_rows(node, tmp_path):
+    at = "2026-02-01T00:00:0{}Z".format
+    node.run("data", "import", "a", "-", input="time,temp\n" + "".join(f"{at(i)},{i}\n" for i in range(5)))
+    press = "time,press\n" + "".join(f"{at(i)},{i + 10}\n" for i in (3, 1, 1, 4))
+    answer = node.json("data", "import", "a", "-", input=press)
+    assert [answer[k] for k in ("appended", "merged", "duplicates", "conflicts")] == [1, 3, 0, 0]
+    assert values_at(node, "a")["01", 0] == {"temp": 1, "press": 11} and values_at(node, "a")["01", 1] == {"press": 11}
+    assert count(node, "a") == 6 and node.json("asset", "show", "a")["parts"] == 3
+    told = node.run("data", "import", "a", "-", input=press.replace("11", "12"), check=False)
+    assert told.returncode == 1 and "'press': stored 11, new 12" in told.stderr
+    told = node.json("data", "import", "a", "-", input="time,temp,flow\n" + f"{at(2)},,7\n{at(2)},2,\n{at(2)},2,\n{at(9)},9,\n")
+    assert [told[k] for k in ("appended", "merged", "duplicates", "conflicts")] == [2, 1, 1, 0]
+    assert "complete another row" in " ".join(told["notes"])
+
+
+def test_predictions_are_whole_rows(node):
+    at = "2026-02-01T00:00:01Z"
+    node.run("data", "import", "predictions/p", "-", input=f"time,class\n{at},low\n")
+    for target, text in (("predictions/p", f"time,score\n{at},0.5\n"), ("predictions/{asset}", f"time,p.score\n{at},0.5\n")):
+        options = ["--column-pattern", "{asset}.{channel}"] if "{" in target else []
+        told = node.run("data", "import", target, "-", *options, input=text, check=False)
+        assert told.returncode == 1 and "predictions are stored as whole rows" in told.stderr and "'score'" in told.stderr
+    assert values_at(node, "predictions/p") == {("01", 0): {"class": "low"}}
+    assert node.run("data", "import", "predictions/p", "-", input=f"time,class\n{at},low\n").returncode == 0, "a duplicate"
 
 
 @pytest.mark.parametrize("packed", ["csv", "jsonl", "npz"])

@@ -144,6 +144,35 @@ Test(codec_table_reader, equal_times_count_up) {
     at_end();
 }
 
+/* Nulls say nothing, wherever in the file the time comes again. */
+Test(codec_table_reader, rows_that_complete_each_other_are_parts) {
+    eop_table_options o = defaults();
+    o.asset = "{who}";
+    open_text("time,who,x,y\n5,a,1,\n6,a,2,\n5,b,,1\n5,a,,2\n6,a,3,3\n5,a,,4\n5,a,5,\n6,b,7,\n",
+              &o);
+    static const struct {
+        int64_t seq;
+        bool part;
+    } wanted[] = {{0, false}, {0, false}, {0, false}, {0, true},
+                  {1, false}, {1, false}, {1, true},  {0, false}};
+    for (int i = 0; i < 8; i++) {
+        eop_table_row row = next();
+        cr_expect_eq(row.sample.seq, wanted[i].seq, "row %d", i);
+        cr_expect_eq(row.part, wanted[i].part, "row %d", i);
+    }
+    at_end();
+}
+
+/* Numbers of their own say which row it is; the reader does not look at them. */
+Test(codec_table_reader, rows_with_numbers_are_parts_by_their_numbers) {
+    eop_table_options o = defaults();
+    open_text("time,seq,x,y\n5,1,1,\n5,0,2,\n5,1,,3\n", &o);
+    cr_expect_eq(next().sample.seq, 1);
+    cr_expect_eq(next().sample.seq, 0);
+    cr_expect_eq(next().sample.seq, 1);
+    at_end();
+}
+
 Test(codec_table_reader, sequence_column) {
     eop_table_options o = defaults();
     o.seq_column = "n";

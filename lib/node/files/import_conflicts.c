@@ -197,9 +197,9 @@ void eop_import_tell_conflicts(eop_import *w) {
         return;
     }
     eop_buf_printf(&buf,
-                   "%" PRIu64 " rows are not stored: the store has other values for their time and "
-                   "seq",
-                   w->sum.conflicts);
+                   "%" PRIu64 " row%s not stored: the store has other values for %s time and seq",
+                   w->sum.conflicts, w->sum.conflicts == 1 ? " is" : "s are",
+                   w->sum.conflicts == 1 ? "its" : "their");
     if (first != NULL) {
         eop_buf_printf(&buf, "; the first, %s of '%s', channel '%s': stored ",
                        eop_json_string(first, "time", "?"), eop_json_string(first, "asset", "?"),
