@@ -74,11 +74,12 @@ struct eop_retain_run {
     int64_t excess[EOP_POLICIES_MAX]; /* bytes that must go for policy k */
     int64_t stored[EOP_POLICIES_MAX]; /* bytes in chunks that it covers */
     int64_t recent[EOP_POLICIES_MAX]; /* memory of the rows in the journal that it covers */
-    bool exact;                       /* asked for: not only when it is worth small chunks */
-    bool marks;                       /* in the writer's thread: blocks may be marked */
-    bool ripe;                        /* rows of the journal are due */
-    bool stuck;                       /* they cannot be written as chunks */
-    uint64_t target;                  /* the segment they are in; 0: not sealed yet */
+    uint64_t split;  /* bit k: the journal has parts of older rows of an asset that it covers */
+    bool exact;      /* asked for: not only when it is worth small chunks */
+    bool marks;      /* in the writer's thread: blocks may be marked */
+    bool ripe;       /* rows of the journal are due */
+    bool stuck;      /* they cannot be written as chunks */
+    uint64_t target; /* the segment they are in; 0: not sealed yet */
     item *heap;
     size_t count;
     size_t capacity;
@@ -154,6 +155,11 @@ static void note_recent(eop_retain_run *run, const eop_series *series, const ite
             continue;
         }
         run->ripe = run->ripe || block->t_max < it->cutoff || block->t_min < oldest;
+        if (block->parts != NULL && block->parts->later_count > 0) {
+            /* Parts of rows that may go must be in chunks, where they go with them. */
+            run->ripe = run->ripe || block->t_min < it->cutoff;
+            run->split |= it->sizes;
+        }
         if (run->marks && block->t_min < it->cutoff && block->t_max >= it->cutoff) {
             block->splits = true;
             block->split = it->cutoff;
@@ -249,6 +255,7 @@ static edgeops_status find_excess(eop_retain_run *run, edgeops_store *store,
             run->excess[k] = (int64_t)(policy->min_free - free_bytes);
             run->ripe = run->ripe || (run->recent[k] > 0 && run->stored[k] < run->excess[k]);
         }
+        run->ripe = run->ripe || (run->excess[k] > 0 && (run->split >> k & 1) != 0);
     }
     return status;
 }
@@ -288,6 +295,7 @@ static edgeops_status fill_run(eop_retain_run *run, edgeops_store *store,
                                eop_telemetry *telemetry) {
     run->count = 0;
     run->ripe = false;
+    run->split = 0;
     memset(run->stored, 0, sizeof run->stored);
     memset(run->recent, 0, sizeof run->recent);
     edgeops_status status = add_assets(run, store);

@@ -7,8 +7,8 @@
  * A chunk that stays is written anew without them. Its ordinals keep having no gap: those of parts
  * that went at its ends are gone like those of a dropped chunk, others become parts without a cell
  * of a row that stays. What cannot be found stays as a row of its own: of a first part whose chunk
- * was damaged, and parts that are in the journal at that moment, which would have to be as late as
- * the age. The writer's thread only, in its transaction. */
+ * was damaged, and parts that come while their row is dropped; those of the journal become chunks
+ * before. The writer's thread only, in its transaction. */
 #ifndef EOP_STORE_TRIM_H
 #define EOP_STORE_TRIM_H
 

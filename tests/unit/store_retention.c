@@ -793,10 +793,51 @@ Test(store_retention, a_row_goes_with_its_first_part) {
     edgeops_store_close(store);
 }
 
+/* Also a part that is in the journal: in the background, and when a size decides. */
+Test(store_retention, parts_in_the_journal_go_with_their_row) {
+    for (int by_size = 0; by_size < 2; by_size++) {
+        int64_t now = eop_now();
+        edgeops_store *store = open_store();
+        put_part(store, now - HOUR - HOUR / 2, 0, 1);
+        CHECK_OK(eop_store_flush(store));
+        put_part(store, now - HOUR - HOUR / 2, 1, 1);
+        put_part(store, now - HOUR / 2, 0, 2);
+        set_policy(store, "p", by_size ? 0 : HOUR, by_size ? 1 : 0);
+        eop_store_retain(store);
+        for (int tries = 0; asset_info(store, "p").dropped == 0 && tries < 10000; tries++) {
+            usleep(1000);
+        }
+        cr_assert_gt(asset_info(store, "p").dropped, 0);
+        cr_assert_eq(check_rest(store), by_size ? 0 : 1);
+        CHECK_OK(eop_store_flush(store));
+        cr_assert_eq(check_rest(store), by_size ? 0 : 1);
+        check_sound(store);
+        edgeops_store_close(store);
+        CHECK_OK(eop_remove_tree(home));
+    }
+}
+
+/* Rows of 1,000 to 800 minutes, of which some parts are still to come. */
+static void freeze_middle(edgeops_store *store, int64_t now) {
+    static const char *const assets[] = {"p"};
+    edgeops_dataset_options options = EDGEOPS_DATASET_OPTIONS_INIT;
+    options.name = "d";
+    options.assets = assets;
+    options.asset_count = 1;
+    options.start = now - 1000 * 60 * EDGEOPS_SECOND;
+    options.end = now - 800 * 60 * EDGEOPS_SECOND;
+    CHECK_OK(edgeops_dataset_create(store, &options));
+}
+
 /* Row i is i minutes old; its parts come in any order within some hundred others. */
 static void put_shuffled(edgeops_store *store, dice *d, int64_t now, int64_t n, int64_t lag) {
     int64_t sent[3] = {n, n, n}; /* next row of each channel, from the oldest on */
+    bool frozen = false;
     while (sent[2] > 0) {
+        if (!frozen && sent[0] < n / 2) {
+            freeze_middle(store, now);
+            frozen = true;
+        }
         int k = (int)below(d, 3);
         int64_t ahead = sent[k] - (k > 0 ? sent[k - 1] : sent[0]);
         if (sent[k] > 0 && (k == 0 ? sent[2] - sent[0] < lag : ahead > 0)) {
@@ -845,6 +886,11 @@ Test(store_retention, rows_in_parts_are_counted_right_at_any_age) {
                 cr_assert_eq(now_sums[k], sums[k], "channel %d", k);
             }
             check_sound(store);
+            /* What it held is held, and its digest is right. */
+            edgeops_dataset *set = NULL;
+            CHECK_OK(edgeops_dataset_read(&set, store, "d"));
+            cr_assert_eq(set->rows, 200);
+            edgeops_dataset_free(set);
         }
         edgeops_store_close(store);
         CHECK_OK(eop_remove_tree(home));
