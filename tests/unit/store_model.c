@@ -17,7 +17,7 @@
 TestSuite(store_model, .init = make_home, .fini = remove_home, .timeout = 200);
 
 enum { ASSETS = 4, CHANNELS = 10, ROWS_MAX = 20000, PARTS_MAX = 60000, LENGTH = 3 };
-enum { SLOTS = 65536, WAITING_MAX = 60, SETS_MAX = 6, MOST = 40 };
+enum { SLOTS = 65536, WAITING_MAX = 4000, SETS_MAX = 6, MOST = 40 };
 
 static const char *const asset_names[ASSETS] = {"plant/a", "plant/b", "c", "predictions/p"};
 /* The last one takes whole rows only. */
@@ -73,6 +73,7 @@ typedef struct model {
     char failure[512];
     dice d;
     unsigned cut; /* of 100 rows are cut into parts */
+    size_t hold;  /* so many parts of an asset wait before one of them is sent */
     model_asset assets[ASSETS];
     model_set sets[SETS_MAX];
     size_t set_count;
@@ -320,7 +321,7 @@ static void draw_sample(model *m, model_asset *a, model_row *row) {
     uint64_t luck = below(&m->d, 20);
     if (luck == 0 && a->count > 0) {
         draw_again(m, a, row);
-    } else if (a->waiting_count > 0 && below(&m->d, 100) < m->cut) {
+    } else if (a->waiting_count > m->hold && below(&m->d, 100) < m->cut) {
         size_t which = below(&m->d, a->waiting_count);
         *row = a->waiting[which];
         a->waiting[which] = a->waiting[--a->waiting_count];
@@ -901,7 +902,9 @@ static void play(uint64_t seed, int steps, unsigned cut) {
     m->d.state = seed;
     m->cut = cut;
     while (steps > 0) {
+        static const size_t holds[] = {0, 20, 200, 2500};
         int some = 1 + (int)below(&m->d, 150);
+        m->hold = holds[below(&m->d, 4)];
         bool kill_it = steps > some && below(&m->d, 3) != 0;
         pid_t pid = fork();
         int how = 0;
