@@ -72,16 +72,20 @@ static bool compare_cells(eop_search *search, const eop_rows *rows, size_t row) 
     }
     compare->known = compare->known || left < compare->count;
     compare->count = left;
+    search->count = left;
     return left == 0;
 }
 
 void eop_compare_begin(eop_compare *compare, eop_cell *cells, size_t n, int64_t time, int64_t seq,
                        bool whole) {
-    *compare = (eop_compare){
-        .search = {.time = time, .seq = seq, .found = whole ? compare_whole : compare_cells},
-        .cells = cells,
-        .count = n,
-        .conflict = UINT32_MAX,
-        .stored = {.type = EDGEOPS_TYPE_NULL},
-        .quality = EDGEOPS_QUALITY_NONE};
+    *compare = (eop_compare){.search = {.time = time,
+                                        .seq = seq,
+                                        .found = whole ? compare_whole : compare_cells,
+                                        .cells = whole ? NULL : cells,
+                                        .count = n},
+                             .cells = cells,
+                             .count = n,
+                             .conflict = UINT32_MAX,
+                             .stored = {.type = EDGEOPS_TYPE_NULL},
+                             .quality = EDGEOPS_QUALITY_NONE};
 }

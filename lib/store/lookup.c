@@ -3,8 +3,13 @@
  * lookup.h. Under the store's lock. */
 #include "store/lookup.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/error.h"
 #include "base/memory.h"
+
+enum { FEW = 8 }; /* so many chunks of one time are searched without knowing their channels */
 
 edgeops_status eop_lookup_open(eop_lookup *lookup, const char *path, const eop_access *access) {
     return eop_telemetry_open(&lookup->reader, path, false, access);
@@ -43,6 +48,7 @@ static void forget_chunk(eop_lookup *lookup, eop_lookup_chunk *chunk) {
 void eop_lookup_forget(eop_lookup *lookup) {
     for (size_t i = 0; lookup->spans != NULL && i < EOP_LOOKUP_SLOTS; i++) {
         eop_free(lookup->spans[i].chunks.items);
+        eop_free(lookup->spans[i].channels);
         forget_chunk(lookup, &lookup->chunks[i]);
     }
     eop_free(lookup->spans);
@@ -81,33 +87,70 @@ static void end_lookup(eop_lookup *lookup) {
     }
 }
 
-/* Newest first. They are few. */
-static void sort_by_age(eop_chunk_list *list) {
-    for (size_t i = 1; i < list->count; i++) {
-        eop_chunk_info item = list->items[i];
-        size_t at = i;
-        for (; at > 0 && list->items[at - 1].ord0 < item.ord0; at--) {
-            list->items[at] = list->items[at - 1];
-        }
-        list->items[at] = item;
-    }
+static int by_age(const void *a, const void *b) {
+    uint64_t x = ((const eop_chunk_info *)a)->ord0;
+    uint64_t y = ((const eop_chunk_info *)b)->ord0;
+    return (x < y) - (x > y);
 }
 
-/* Finds which chunks may have rows at `time`, and the span of times for which that holds. */
-static edgeops_status learn_span(eop_lookup_span *span, eop_lookup *lookup, uint32_t asset,
+/* Reads which channels each chunk has. Where that cannot be read, each of them is searched. */
+static edgeops_status learn_channels(eop_lookup_span *span, eop_lookup *lookup,
+                                     const eop_asset *asset) {
+    size_t words = (asset->channel_count + 63) / 64;
+    size_t count = span->chunks.count * words;
+    uint64_t *channels = eop_realloc_array(span->channels, count, sizeof *channels);
+    if (channels == NULL) {
+        return eop_fail_nomem("store");
+    }
+    span->channels = channels;
+    memset(channels, 0, count * sizeof *channels);
+    for (size_t i = 0; i < span->chunks.count; i++, channels += words) {
+        uint32_t channel = 0;
+        eop_chunk_stats stats;
+        edgeops_status status = eop_telemetry_stats_begin(&lookup->reader, &span->chunks.items[i],
+                                                          0, asset->channel_count - 1);
+        while (status == EDGEOPS_OK && (status = eop_telemetry_stats_next(
+                                            &channel, &stats, &lookup->reader)) == EDGEOPS_OK) {
+            channels[channel / 64] |= UINT64_C(1) << channel % 64;
+        }
+        if (status != EDGEOPS_DONE) {
+            return eop_sql_unreadable(status) ? EDGEOPS_OK : status;
+        }
+    }
+    span->words = words;
+    return EDGEOPS_OK;
+}
+
+/* Many chunks have rows at the time: takes all that overlap the shortest of them, so that what is
+ * learned is good for more than a few rows. */
+static edgeops_status widen_span(eop_lookup_span *span, eop_lookup *lookup,
+                                 const eop_asset *asset) {
+    const eop_chunk_info *items = span->chunks.items;
+    size_t least = 0;
+    for (size_t i = 1; i < span->chunks.count; i++) {
+        if ((uint64_t)items[i].t1 - (uint64_t)items[i].t0 <
+            (uint64_t)items[least].t1 - (uint64_t)items[least].t0) {
+            least = i;
+        }
+    }
+    span->from = items[least].t0;
+    span->to = items[least].t1;
+    span->chunks.count = 0;
+    edgeops_status status =
+        eop_telemetry_find(&span->chunks, &lookup->reader, asset->id, span->from, span->to);
+    if (status == EDGEOPS_OK) {
+        qsort(span->chunks.items, span->chunks.count, sizeof *span->chunks.items, by_age);
+        status = asset->channel_count > 0 ? learn_channels(span, lookup, asset) : EDGEOPS_OK;
+    }
+    return status;
+}
+
+/* The span of times for which the chunks found are those that may have rows. */
+static edgeops_status bound_span(eop_lookup_span *span, eop_lookup *lookup, const eop_asset *asset,
                                  int64_t time) {
     int64_t below = 0;
     int64_t above = 0;
-    span->asset = 0;
-    span->chunks.count = 0;
-    edgeops_status status = begin_lookup(lookup);
-    if (status != EDGEOPS_OK) {
-        return status;
-    }
-    status = eop_telemetry_find(&span->chunks, &lookup->reader, asset, time, time);
-    if (status == EDGEOPS_OK) {
-        status = eop_telemetry_gap(&below, &above, &lookup->reader, asset, time);
-    }
+    edgeops_status status = eop_telemetry_gap(&below, &above, &lookup->reader, asset->id, time);
     if (status != EDGEOPS_OK) {
         return status;
     }
@@ -118,17 +161,36 @@ static edgeops_status learn_span(eop_lookup_span *span, eop_lookup *lookup, uint
         span->from = chunk->t0 > span->from ? chunk->t0 : span->from;
         span->to = chunk->t1 < span->to ? chunk->t1 : span->to;
     }
-    sort_by_age(&span->chunks);
-    span->asset = asset;
+    if (span->chunks.count > 1) {
+        qsort(span->chunks.items, span->chunks.count, sizeof *span->chunks.items, by_age);
+    }
     return EDGEOPS_OK;
 }
 
-static edgeops_status get_span(eop_lookup_span **out, eop_lookup *lookup, uint32_t asset,
+/* Finds which chunks may have rows at `time`, and a span of times for which they are known. */
+static edgeops_status learn_span(eop_lookup_span *span, eop_lookup *lookup, const eop_asset *asset,
+                                 int64_t time) {
+    span->asset = 0;
+    span->words = 0;
+    span->chunks.count = 0;
+    edgeops_status status = begin_lookup(lookup);
+    if (status == EDGEOPS_OK) {
+        status = eop_telemetry_find(&span->chunks, &lookup->reader, asset->id, time, time);
+    }
+    if (status == EDGEOPS_OK) {
+        status = span->chunks.count > FEW ? widen_span(span, lookup, asset)
+                                          : bound_span(span, lookup, asset, time);
+    }
+    span->asset = status == EDGEOPS_OK ? asset->id : 0;
+    return status;
+}
+
+static edgeops_status get_span(eop_lookup_span **out, eop_lookup *lookup, const eop_asset *asset,
                                int64_t time) {
-    eop_lookup_span *set = &lookup->spans[set_of(asset)];
+    eop_lookup_span *set = &lookup->spans[set_of(asset->id)];
     eop_lookup_span *oldest = set;
     for (eop_lookup_span *span = set; span < set + EOP_LOOKUP_WAYS; span++) {
-        if (span->asset == asset && time >= span->from && time <= span->to) {
+        if (span->asset == asset->id && time >= span->from && time <= span->to) {
             span->used = ++lookup->clock;
             *out = span;
             return EDGEOPS_OK;
@@ -226,22 +288,54 @@ static edgeops_status get_chunk(eop_lookup_chunk **out, eop_lookup *lookup, cons
     return EDGEOPS_OK;
 }
 
-/* DONE: a chunk of the span is gone. */
+static bool is_at(const eop_chunk_info *chunk, const eop_search *search) {
+    return search->time >= chunk->t0 && search->time <= chunk->t1;
+}
+
+/* Whether a chunk of the span may have one of the cells that are searched. */
+static bool may_have(const eop_lookup_span *span, size_t chunk, const eop_search *search) {
+    if (span->words == 0 || search->cells == NULL) {
+        return true;
+    }
+    const uint64_t *channels = span->channels + chunk * span->words;
+    bool may = false;
+    for (size_t i = 0; !may && i < search->count; i++) {
+        uint32_t channel = search->cells[i].channel;
+        may = channel / 64 < span->words && (channels[channel / 64] >> channel % 64 & 1) != 0;
+    }
+    return may;
+}
+
+/* DONE: the chunk is gone. */
+static edgeops_status search_chunk(eop_search *search, eop_lookup *lookup, const eop_asset *asset,
+                                   const eop_chunk_info *info) {
+    eop_lookup_chunk *chunk = NULL;
+    size_t row = 0;
+    edgeops_status status = get_chunk(&chunk, lookup, asset, info);
+    if (status == EDGEOPS_OK && eop_rows_find(&row, &chunk->rows, search->time, search->seq)) {
+        eop_search_give(search, &chunk->rows, row, info->later > 0);
+    }
+    return status;
+}
+
+/* First those chunks that may have a cell, newest first. When nothing is found, the others may still
+ * have the row: the oldest is the likeliest. DONE: a chunk of the span is gone. */
 static edgeops_status search_span(eop_search *search, eop_lookup *lookup, const eop_asset *asset,
                                   const eop_lookup_span *span) {
-    for (size_t i = 0; i < span->chunks.count && !search->stop && !search->whole; i++) {
-        const eop_chunk_info *info = &span->chunks.items[i];
-        eop_lookup_chunk *chunk = NULL;
-        size_t row = 0;
-        edgeops_status status = get_chunk(&chunk, lookup, asset, info);
-        if (status != EDGEOPS_OK) {
-            return status;
-        }
-        if (eop_rows_find(&row, &chunk->rows, search->time, search->seq)) {
-            eop_search_give(search, &chunk->rows, row, info->later > 0);
+    const eop_chunk_info *items = span->chunks.items;
+    edgeops_status status = EDGEOPS_OK;
+    for (size_t i = 0;
+         status == EDGEOPS_OK && !search->stop && !search->whole && i < span->chunks.count; i++) {
+        if (is_at(&items[i], search) && may_have(span, i, search)) {
+            status = search_chunk(search, lookup, asset, &items[i]);
         }
     }
-    return EDGEOPS_OK;
+    for (size_t i = span->chunks.count; status == EDGEOPS_OK && !search->any && i-- > 0;) {
+        if (is_at(&items[i], search) && !may_have(span, i, search)) {
+            status = search_chunk(search, lookup, asset, &items[i]);
+        }
+    }
+    return status;
 }
 
 edgeops_status eop_lookup_find(eop_search *search, eop_lookup *lookup, const eop_series *series,
@@ -260,14 +354,14 @@ edgeops_status eop_lookup_find(eop_search *search, eop_lookup *lookup, const eop
         lookup->epoch = epoch;
     }
     eop_lookup_span *span = NULL;
-    status = get_span(&span, lookup, asset->id, search->time);
+    status = get_span(&span, lookup, asset, search->time);
     if (status == EDGEOPS_OK) {
         status = search_span(search, lookup, asset, span);
     }
     if (status == EDGEOPS_DONE) {
         /* In the snapshot without the old chunk all chunks of the new span exist. Rows that were
          * found are found again. */
-        status = learn_span(span, lookup, asset->id, search->time);
+        status = learn_span(span, lookup, asset, search->time);
         if (status == EDGEOPS_OK) {
             status = search_span(search, lookup, asset, span);
         }

@@ -13,12 +13,17 @@
 #define EOP_LOOKUP_SLOTS 4096 /* in sets of EOP_LOOKUP_WAYS */
 #define EOP_LOOKUP_BYTES (16u * 1024 * 1024)
 
-/** The same chunks of the asset may have rows at all times of [from, to]. */
+/** The chunks of an asset that may have rows at times of [from, to]. */
 typedef struct eop_lookup_span {
     uint32_t asset; /**< 0: not used */
     int64_t from;
     int64_t to;
     eop_chunk_list chunks; /**< newest first */
+    /** Of each chunk `words` words, a bit for each channel that it has. words 0: not known, because
+     * the chunks are few. Many of the same times are files of a channel each, and most of them do
+     * not matter for a sample. */
+    uint64_t *channels;
+    size_t words;
     uint64_t used;
 } eop_lookup_span;
 

@@ -145,6 +145,10 @@ struct eop_search {
     /** Called for each row. True: the others do not matter. May be called again for one that it
      * was given already. */
     bool (*found)(eop_search *search, const eop_rows *rows, size_t row);
+    /** What is searched: rows without a cell of these channels matter only when no row is found.
+     * NULL: each row matters. found() may remove some. */
+    const eop_cell *cells;
+    size_t count;
     bool any;   /**< a row was found */
     bool stop;  /**< found() said that the others do not matter */
     bool whole; /**< the first part was found: nothing older has any */

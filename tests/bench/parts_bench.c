@@ -4,9 +4,9 @@
  *   parts_bench whole|parts HOME ROWS CALL
  *       100 assets of 8 channels in order of time, CALL samples a call: each row one sample, or each
  *       value a sample of its own. Then the same is written and compacted
- *   parts_bench tables HOME ROWS CALL
- *       one asset of two channels: ROWS rows of the one as tables of CALL rows, then the other with
- *       the same times. seconds: of the second
+ *   parts_bench tables HOME ROWS CALL CHANNELS
+ *       one asset: ROWS rows of a channel as tables of CALL rows, then each other channel with the
+ *       same times, when those before are in chunks
  *
  * seconds are of the processor, of all threads; append: without what is written and compacted
  * behind the last call. bytes: of the cells in chunks. HOME is removed before and after. */
@@ -143,7 +143,7 @@ static double append_tables(edgeops_store *store, const char *channel, uint64_t 
     set_must(times != NULL && values != NULL, "no memory");
     for (uint64_t i = 0; i < rows; i++) {
         times[i] = (edgeops_time)i * EDGEOPS_SECOND;
-        values[i] = value_of(0, (size_t)(channel[0] - 'a'), i);
+        values[i] = value_of(0, strlen(channel), i);
     }
     double begun = processor_now();
     for (uint64_t at = 0; at < rows; at += most) {
@@ -168,31 +168,41 @@ static double append_tables(edgeops_store *store, const char *channel, uint64_t 
     return spent;
 }
 
-static void run_tables(const char *home, uint64_t rows, size_t most) {
+static void run_tables(const char *home, uint64_t rows, size_t most, size_t count) {
     edgeops_store *store = NULL;
     eop_compacted compacted;
     uint64_t merged = 0;
+    double first = 0;
+    double last = 0;
+    double all = 0;
     must(edgeops_store_open(&store, home, NULL));
-    double first = append_tables(store, "a", rows, most, &merged);
-    double second = append_tables(store, "b", rows, most, &merged);
-    set_must(merged == rows, "the second table was not merged");
-    must(eop_store_flush(store));
+    for (size_t k = 0; k < count; k++) {
+        char channel[24];
+        snprintf(channel, sizeof channel, "c%zu", k);
+        last = append_tables(store, channel, rows, most, &merged);
+        first = k == 0 ? last : first;
+        all += k == 0 ? 0 : last;
+        must(eop_store_flush(store));
+    }
+    set_must(merged == rows * (count - 1), "a table was not merged");
     must(eop_store_compact(&compacted, store, "*", NULL, NULL));
     edgeops_store_close(store);
-    printf("{\"rows\": %llu, \"first\": %.3f, \"second\": %.3f, \"rows_a_second\": %.0f, "
+    printf("{\"rows\": %llu, \"first\": %.3f, \"last\": %.3f, \"rows_a_second\": %.0f, "
            "\"bytes\": %llu}\n",
-           (unsigned long long)rows, first, second, (double)rows / second,
+           (unsigned long long)rows, first, last, (double)merged / all,
            (unsigned long long)cell_bytes(home));
 }
 
 int main(int argc, char **argv) {
-    set_must(argc == 5, "usage: parts_bench whole|parts|tables HOME ROWS CALL");
+    set_must(argc == 5 || argc == 6, "usage: parts_bench whole|parts|tables HOME ROWS CALL "
+                                     "[CHANNELS]");
+    size_t count = argc == 6 ? (size_t)strtoull(argv[5], NULL, 10) : 2;
     uint64_t rows = strtoull(argv[3], NULL, 10);
     size_t most = (size_t)strtoull(argv[4], NULL, 10);
-    set_must(rows > 0 && most > 0, "ROWS and CALL are numbers above 0");
+    set_must(rows > 0 && most > 0 && count > 1, "ROWS, CALL and CHANNELS are numbers");
     must(eop_remove_tree(argv[2]));
     if (strcmp(argv[1], "tables") == 0) {
-        run_tables(argv[2], rows, most);
+        run_tables(argv[2], rows, most, count);
     } else {
         run_samples(strcmp(argv[1], "parts") == 0, argv[2], rows, most);
     }

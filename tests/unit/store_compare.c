@@ -470,6 +470,94 @@ Test(store_compare, tables_of_the_same_times_become_one) {
     }
 }
 
+/* So many files of one channel each that a search asks which chunks have a cell. Each has two thirds
+ * of the rows, so that the first part of a row is in the first or second file. */
+enum { FILES = 24, LINES = 7500 };
+
+static bool has_line(int64_t i, size_t k) {
+    return i % 11 != 0 && (i + (int64_t)k) % 3 != 0;
+}
+
+static void append_file(edgeops_store *store, size_t k, const char *name) {
+    static edgeops_time times[LINES];
+    static double values[LINES];
+    edgeops_append_result r = EDGEOPS_APPEND_RESULT_INIT;
+    edgeops_table table = {.asset = "a", .times = times, .column_count = 1};
+    for (int64_t i = 0; i < LINES; i++) {
+        if (has_line(i, k)) {
+            times[table.rows] = i;
+            values[table.rows++] = (double)(i + 1000 * (int64_t)k);
+        }
+    }
+    edgeops_column column = {.name = name, .type = EDGEOPS_TYPE_FLOAT64, .data = values};
+    table.columns = &column;
+    CHECK_OK(edgeops_store_append_tables(&r, store, &table, 1, NULL));
+    cr_assert_eq(r.appended + r.merged, table.rows);
+}
+
+static void check_file_row(edgeops_store *store, int64_t i, const char *const *channels) {
+    const char *given[FILES];
+    edgeops_value values[FILES];
+    size_t n = 0;
+    for (size_t k = 0; k < FILES; k++) {
+        if (has_line(i, k)) {
+            given[n] = channels[k];
+            values[n++] = f64((double)(i + 1000 * (int64_t)k));
+        }
+    }
+    edgeops_sample sample = {"a", i, 0, n, given, values, NULL};
+    const edgeops_value null = {.type = EDGEOPS_TYPE_NULL};
+    if (n == 0) {
+        return;
+    }
+    cr_assert_eq(judge(store, &sample).outcome, EDGEOPS_OUTCOME_DUPLICATE, "row %d", (int)i);
+    cr_assert_eq(judge_one(store, "a", i, "c0", null).outcome, EDGEOPS_OUTCOME_DUPLICATE);
+    for (size_t k = 0; k < n; k++) {
+        values[k].as.f64 += 0.5;
+        judged j = judge(store, &sample);
+        cr_assert_eq(j.outcome, EDGEOPS_OUTCOME_CONFLICT);
+        cr_assert_str_eq(j.channel, given[k]);
+        values[k].as.f64 -= 0.5;
+        sample.count = 1;
+        sample.channels = &given[k];
+        sample.values = &values[k];
+        cr_assert_eq(judge(store, &sample).outcome, EDGEOPS_OUTCOME_DUPLICATE);
+        sample.count = n;
+        sample.channels = given;
+        sample.values = values;
+    }
+}
+
+Test(store_compare, a_search_of_many_chunks_asks_for_channels) {
+    static char texts[FILES][24];
+    static const char *channels[FILES];
+    edgeops_store *store = open_store();
+    for (size_t k = 0; k < FILES; k++) {
+        snprintf(texts[k], sizeof texts[k], "c%zu", k);
+        channels[k] = texts[k];
+        append_file(store, k, channels[k]);
+        CHECK_OK(eop_store_flush(store));
+    }
+    cr_assert_geq(ask_sql("data/telemetry.db", "SELECT count(*) FROM chunk WHERE t0 <= 2000 AND"
+                                               " t1 >= 2000"),
+                  10);
+    for (int64_t i = 0; i < LINES; i += 7) {
+        check_file_row(store, i, channels);
+    }
+    eop_extent before = extent_of(store, "a");
+    uint64_t rows = 0;
+    for (int64_t i = 0; i < LINES; i++) {
+        bool there = i % 11 != 0;
+        rows += !there;
+        cr_assert_eq(judge_one(store, "a", i, "new", f64(1)).outcome,
+                     there ? EDGEOPS_OUTCOME_MERGED : EDGEOPS_OUTCOME_APPENDED, "row %d", (int)i);
+    }
+    eop_extent after = extent_of(store, "a");
+    cr_assert_eq(after.rows, before.rows + rows);
+    cr_assert_eq(after.parts, before.parts + LINES - rows);
+    edgeops_store_close(store);
+}
+
 /* -- an append that fails -- */
 
 /* Rows 0..11 with some cells of each; what is read of them before and after a failure is the same.
