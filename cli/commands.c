@@ -437,7 +437,8 @@ static const cli_command commands[] = {
     {"asset", "join", NULL,
      "The rows are stored as those of any asset, of all history at first and then of what comes in, so that datasets, deployments and exports "
      "use the asset as any other. Nothing else writes to it. Without --rate and --tolerance what has one time becomes one row, whenever it "
-     "comes. Where rows wait, the command waits with them for two seconds. A stored row never changes; `asset rm` and `asset join` make it anew.",
+     "comes. Where rows wait, the command waits with them for two seconds. Where no daemon runs, `asset join NAME` and "
+     "`dataset create` bring it up to date. A stored row never changes; `asset rm` and `asset join` make it anew.",
      asset_join_args, asset_join_options, "asset.join", NULL},
     {"asset", "rename", NULL, NULL, asset_rename_args, NULL, "asset.rename", NULL},
     {"asset", "rename-channel", NULL, NULL, asset_rename_channel_args, NULL, "asset.rename-channel", NULL},

@@ -252,9 +252,11 @@ static edgeops_status common_channels(eop_frozen *frozen, const eop_asset *const
         }
     }
     if (frozen->channel_count == 0) {
-        return eop_fail(EDGEOPS_E_INVALID, "store",
-                        "the assets of dataset '%s' have no channel in common; name the channels",
-                        frozen->name);
+        return eop_fail(
+            EDGEOPS_E_INVALID, "store",
+            "the assets of dataset '%s' have no channel in common; --join puts their channels "
+            "side by side",
+            frozen->name);
     }
     qsort(frozen->channels, frozen->channel_count, sizeof *frozen->channels, by_channel);
     return EDGEOPS_OK;

@@ -59,12 +59,14 @@ static edgeops_status take_channel(eop_join *join, const eop_join_input *input, 
     if (unit == NULL) {
         return eop_fail_nomem("join");
     }
-    const edgeops_channel_info declared = {join->spec->channels[input->columns[k]].as, from->unit,
-                                           type, length};
-    edgeops_status status = edgeops_store_declare(join->store, join->spec->name, &declared);
-    if (status != EDGEOPS_OK) {
-        eop_free(unit);
-        return status;
+    if (to == NULL || strcmp(to->unit, from->unit) != 0) {
+        const edgeops_channel_info declared = {join->spec->channels[input->columns[k]].as,
+                                               from->unit, type, length};
+        edgeops_status status = edgeops_store_declare(join->store, join->spec->name, &declared);
+        if (status != EDGEOPS_OK) {
+            eop_free(unit);
+            return status;
+        }
     }
     if (c->from != from->type || c->type != type || c->length != length) {
         join->version++;

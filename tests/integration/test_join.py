@@ -4,12 +4,13 @@ What was made live is what a join of the same inputs makes of history: nothing l
 import json
 import os
 import random
+import subprocess
 import threading
 import time
 
 import paho.mqtt.client as mqtt
 
-from harness import Broker, Node, wait_until, write_workflow
+from harness import CTL, Broker, Node, wait_until, write_workflow
 
 KILLS = int(os.environ.get("EDGEOPS_KILLS", "6"))
 START_NS = 1_760_000_000_000_000_000
@@ -130,3 +131,47 @@ def test_live_and_history_make_the_same_rows_over_kills(tmp_path):
         assert [p[0] for p in predictions] == [r[0] for r in rate]
         assert [float(p[1]) for p in predictions] == [float(r[1]) + float(r[2]) for r in rate]
         assert all(float(r[2]) == 2 * float(r[1]) for r in rate)  # both at the point itself: the same time
+
+
+def test_history_that_is_killed_goes_on_where_it_was(tmp_path):
+    random.seed(5)
+    with Node(tmp_path) as node:
+        node.run("node", "init")
+        n = 120_000
+        for name, channel, step in (("press", "force", 1_000_000), ("oven", "temp", 1_500_000)):
+            lines = "".join(f"{START_NS + i * step},{i % 1000}\n" for i in range(n))
+            node.run("data", "import", name, "--input", "-", input=f"time,{channel}\n" + lines)
+        for name, rule in {"exact": [], "rate": ["--rate", "1kHz"], "near": ["--tolerance", "1ms"]}.items():
+            killed = 0
+            for _ in range(6):
+                process = subprocess.Popen([CTL, "asset", "join", f"torn/{name}", *channels(), *rule], env=node.environment(),
+                                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                time.sleep(random.uniform(0.02, 0.25))
+                killed += process.poll() is None
+                process.kill()
+                process.wait()
+            assert killed > 0
+            torn = node.json("asset", "join", f"torn/{name}", *channels(), *rule)
+            whole = node.json("asset", "join", f"whole/{name}", *channels(), *rule)
+            assert torn["rows"] == whole["rows"] and torn["join"]["conflicts"] == 0
+            assert exported(node, f"torn/{name}") == exported(node, f"whole/{name}")
+
+
+def test_a_source_does_not_write_to_a_derived_asset(tmp_path):
+    with Broker(tmp_path) as broker, Node(tmp_path) as node:
+        node.run("node", "init")
+        node.serve()
+        node.run("data", "import", "press", "--input", "-", input="time,force\n2026-01-01T00:00:00Z,1\n")
+        node.run("asset", "join", "both", "--channel", "press:force")
+        node.run("source", "add", "line", "--driver", "mqtt", "--url", broker.url, "--topic", "line/#", "--asset", "{2}")
+        wait_until(lambda: node.json("source", "show", "line")["state"] == "running", what="the source")
+        client = mqtt.Client(client_id="sender")
+        client.connect("127.0.0.1", broker.port)
+        client.loop_start()
+        for name in ("both", "press"):
+            client.publish(f"line/{name}", json.dumps({"force": 5}), qos=1).wait_for_publish(10)
+        letters = wait_until(lambda: node.json("source", "show", "line")["dead_letters"], what="the dead letter")
+        assert "asset 'both' is joined of other assets, and nothing else writes to it" in letters[0]["reason"]
+        wait_until(lambda: rows_of(node, "both") == rows_of(node, "press") == 2, what="the row of the input")
+        client.loop_stop()
+        client.disconnect()

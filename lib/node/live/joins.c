@@ -35,13 +35,13 @@ struct eop_node_join {
     size_t hash_count;
     atomic_size_t holders;
     pthread_mutex_t lock;
-    eop_join *join;         /**< guarded by lock; NULL: removed, or it cannot be opened */
-    char *problem;          /**< why it cannot be opened */
-    edgeops_duration saved; /**< when; guarded by lock */
-    bool told;              /**< the thread's: a failure is in the log */
+    eop_join *join; /**< guarded by lock; NULL: removed, or it cannot be opened */
+    char *problem;  /**< why it cannot be opened */
+    bool told;      /**< the thread's: a failure is in the log */
     /* Guarded by joins->lock. */
     bool pending;
     edgeops_duration due;
+    edgeops_duration rests; /**< not before, after a failure */
 };
 
 struct eop_joins {
@@ -124,29 +124,67 @@ static void open_join(eop_node_join *item) {
     eop_json_free(state);
     eop_free(item->problem);
     item->problem = status != EDGEOPS_OK ? eop_strdup(edgeops_error_last()->message) : NULL;
-    item->saved = eop_monotonic();
+}
+
+static edgeops_status put_state(eop_node_join *item, const eop_json *state) {
+    char name[24];
+    id_text(name, item->id);
+    return eop_put_record(item->joins->node, "join-state", name, state, false);
 }
 
 /* Under the join's lock. What was appended is on the disk before the record says that it is in. */
 static edgeops_status save(eop_node_join *item) {
-    edgeops_node *node = item->joins->node;
-    char name[24];
     eop_json *state = item->join != NULL ? eop_join_state(item->join) : NULL;
-    item->saved = eop_monotonic();
     if (state == NULL) {
         return EDGEOPS_OK;
     }
-    id_text(name, item->id);
-    edgeops_status status = eop_store_sync(node->store);
+    edgeops_status status = eop_store_sync(item->joins->node->store);
     if (status == EDGEOPS_OK) {
-        status = eop_put_record(node, "join-state", name, state, false);
+        status = put_state(item, state);
     }
     eop_json_free(state);
     return status;
 }
 
-/* One step, of whichever thread. */
-static edgeops_status step(eop_node_join *item, edgeops_duration *due) {
+/* The same for all of them, with one sync. A state that cannot be written is older then than it
+ * could be, no more. */
+static void save_all(eop_joins *joins) {
+    eop_node_join *items[EOP_NODE_JOINS_MAX];
+    eop_json *states[EOP_NODE_JOINS_MAX];
+    edgeops_status status = EDGEOPS_OK;
+    bool any = false;
+    pthread_mutex_lock(&joins->lock);
+    size_t count = joins->count;
+    for (size_t i = 0; i < count; i++) {
+        items[i] = joins->items[i];
+        eop_node_join_hold(items[i]);
+    }
+    pthread_mutex_unlock(&joins->lock);
+    for (size_t i = 0; i < count; i++) {
+        pthread_mutex_lock(&items[i]->lock);
+        states[i] = items[i]->join != NULL ? eop_join_state(items[i]->join) : NULL;
+        pthread_mutex_unlock(&items[i]->lock);
+        any = any || states[i] != NULL;
+    }
+    if (any) {
+        status = eop_store_sync(joins->node->store);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (states[i] != NULL && status == EDGEOPS_OK) {
+            status = put_state(items[i], states[i]);
+        }
+        eop_json_free(states[i]);
+        eop_node_join_release(items[i]);
+    }
+    if (status != EDGEOPS_OK) {
+        eop_log_write(node_log(joins->node), EDGEOPS_LOG_WARN, "node",
+                      "how far derived assets are could not be kept: %s",
+                      edgeops_error_last()->message);
+    }
+}
+
+/* One step, of whichever thread. *dirty: there is something to save. */
+static edgeops_status step(eop_node_join *item, edgeops_duration *due, bool *dirty) {
     edgeops_duration now = eop_monotonic();
     *due = INT64_MAX;
     pthread_mutex_lock(&item->lock);
@@ -156,20 +194,7 @@ static edgeops_status step(eop_node_join *item, edgeops_duration *due) {
     } else if (item->problem != NULL) {
         status = eop_fail(EDGEOPS_E_CORRUPT, "node", "%s", item->problem);
     }
-    if (now - item->saved >= SAVE_EVERY) {
-        eop_kept_error error;
-        eop_keep_error(&error);
-        edgeops_status saved = save(item);
-        if (status < 0) {
-            status = eop_fail_kept(&error);
-        } else if (saved < 0) {
-            status = saved;
-        }
-    }
-    if (status == EDGEOPS_DONE && item->join != NULL && eop_join_is_dirty(item->join) &&
-        item->saved + SAVE_EVERY < *due) {
-        *due = item->saved + SAVE_EVERY;
-    }
+    *dirty = item->join != NULL && eop_join_is_dirty(item->join);
     pthread_mutex_unlock(&item->lock);
     return status;
 }
@@ -215,14 +240,16 @@ static eop_node_join *pick(eop_joins *joins, edgeops_duration now, edgeops_durat
     *due = INT64_MAX;
     for (size_t i = 0; i < joins->count; i++) {
         eop_node_join *item = joins->items[(joins->next + i) % joins->count];
-        if (item->pending || item->due <= now) {
+        edgeops_duration at = item->pending ? now : item->due;
+        at = item->rests > at ? item->rests : at;
+        if (at <= now) {
             joins->next = (joins->next + i + 1) % joins->count;
             item->pending = false;
             item->due = INT64_MAX;
             eop_node_join_hold(item);
             return item;
         }
-        *due = item->due < *due ? item->due : *due;
+        *due = at < *due ? at : *due;
     }
     return NULL;
 }
@@ -236,28 +263,44 @@ static void wait_until(eop_joins *joins, edgeops_duration due) {
     (void)pthread_cond_timedwait(&joins->changed, &joins->lock, &at);
 }
 
+/* A step of a join that is held. */
+static void work_on(eop_node_join *item, bool *dirty) {
+    eop_joins *joins = item->joins;
+    edgeops_duration due = 0;
+    edgeops_status status = step(item, &due, dirty);
+    tell(item, status);
+    pthread_mutex_lock(&joins->lock);
+    item->pending = item->pending || status == EDGEOPS_OK || status < 0;
+    item->due = due;
+    item->rests = status < 0 ? eop_monotonic() + RETRY_AFTER : 0;
+    pthread_mutex_unlock(&joins->lock);
+    eop_node_join_release(item);
+}
+
 static void *thread_main(void *user_data) {
     eop_joins *joins = user_data;
+    edgeops_duration save_at = INT64_MAX;
     pthread_mutex_lock(&joins->lock);
     while (!joins->stop) {
         edgeops_duration due = 0;
-        eop_node_join *item = pick(joins, eop_monotonic(), &due);
-        if (item == NULL) {
-            wait_until(joins, due);
+        bool dirty = false;
+        edgeops_duration now = eop_monotonic();
+        bool save_now = now >= save_at;
+        eop_node_join *item = save_now ? NULL : pick(joins, now, &due);
+        if (item == NULL && !save_now) {
+            wait_until(joins, due < save_at ? due : save_at);
             continue;
         }
         pthread_mutex_unlock(&joins->lock);
-        edgeops_status status = step(item, &due);
-        tell(item, status);
-        pthread_mutex_lock(&joins->lock);
-        item->pending = item->pending || status == EDGEOPS_OK;
-        if (status < 0) {
-            item->pending = false;
-            due = eop_monotonic() + RETRY_AFTER;
+        if (save_now) {
+            save_all(joins);
+            save_at = INT64_MAX;
+        } else {
+            work_on(item, &dirty);
         }
-        item->due = due;
-        pthread_mutex_unlock(&joins->lock);
-        eop_node_join_release(item);
+        if (dirty && save_at == INT64_MAX) {
+            save_at = now + SAVE_EVERY;
+        }
         pthread_mutex_lock(&joins->lock);
     }
     pthread_mutex_unlock(&joins->lock);
@@ -307,26 +350,26 @@ void eop_joins_stop(edgeops_node *node) {
     edgeops_watch_close(joins->watch);
     joins->watch = NULL;
     joins->running = false;
-    for (size_t i = 0; i < joins->count; i++) {
-        pthread_mutex_lock(&joins->items[i]->lock);
-        if (save(joins->items[i]) != EDGEOPS_OK) {
-            eop_log_write(node_log(node), EDGEOPS_LOG_WARN, "node", "derived asset '%s': %s",
-                          joins->items[i]->spec.name, edgeops_error_last()->message);
-        }
-        pthread_mutex_unlock(&joins->items[i]->lock);
-    }
+    save_all(joins);
 }
 
 edgeops_status eop_node_join_work(eop_node_join *item, edgeops_duration patience,
                                   bool (*go_on)(double part, void *user_data), void *user_data) {
     edgeops_duration until = eop_monotonic() + patience;
+    edgeops_duration saved_at = eop_monotonic();
     edgeops_status status = EDGEOPS_OK;
     bool more = true;
     while (status >= 0 && more) {
         edgeops_duration due = 0;
         double part = 0;
-        status = step(item, &due);
+        bool dirty = false;
+        status = step(item, &due, &dirty);
         pthread_mutex_lock(&item->lock);
+        if (status >= 0 && eop_monotonic() - saved_at >= SAVE_EVERY) {
+            edgeops_status saved = save(item);
+            status = saved < 0 ? saved : status;
+            saved_at = eop_monotonic();
+        }
         if (item->join == NULL && status == EDGEOPS_DONE) {
             status = eop_fail(EDGEOPS_E_NOTFOUND, "node", "the derived asset was removed");
         } else if (item->join != NULL) {

@@ -15,8 +15,7 @@ edgeops_status eop_asset_join_start(edgeops_call *call);
  * common. The options then name its asset instead. NULL: the dataset needs none. */
 edgeops_status eop_join_for_dataset(eop_node_join **out, edgeops_call *call,
                                     edgeops_dataset_options *options);
-/** Job's thread: brings the derived assets up to date that the names and patterns mean. joins: held
- * and released here. */
+/** Joins that are held. */
 typedef struct eop_join_list {
     eop_node_join *items[EOP_NODE_JOINS_MAX];
     size_t count;
@@ -25,6 +24,7 @@ typedef struct eop_join_list {
  * made of. */
 void eop_join_list_hold(eop_join_list *list, edgeops_node *node, const char *const *patterns,
                         size_t count);
+/** Job's thread: brings them up to date. */
 edgeops_status eop_join_list_work(eop_join_list *list, eop_job *job);
 /** Any thread. */
 void eop_join_list_release(eop_join_list *list);
