@@ -148,10 +148,10 @@ class Plant:
         self.rng.shuffle(lines)
         self.load("\n".join(lines) + "\n", "jsonl")
 
-    def export(self, *what):
+    def export(self, node=None):
         """time -> the cells that are there; a time that comes twice is an error."""
         rows = {}
-        for line in self.node.run("data", "export", "press", "--format", "jsonl", *what).stdout.splitlines():
+        for line in (node or self.node).run("data", "export", "press", "--format", "jsonl").stdout.splitlines():
             row = json.loads(line)
             time = stamp(row.pop("time"))
             assert row.pop("seq", 0) == 0 and time not in rows, line
@@ -208,6 +208,11 @@ def test_parts_that_come_in_any_way_are_the_rows(tmp_path, seed):
         show = plant.node.json("source", "show", "s")["stats"]
         assert show["dead"] == 0, show
         digest = plant.node.json("dataset", "show", "half")["digest"]
+        plant.node.run("node", "backup", tmp_path / "backup")
+        copy = Node(tmp_path, "copy")
+        copy.run("node", "restore", tmp_path / "backup")
+        assert plant.export(copy) == rows_of(cells)
+        assert copy.run("dataset", "export", "half", "--format", "csv").stdout == frozen
         for _ in range(2):
             plant.restart()
             plant.node.run("data", "compact")
