@@ -38,7 +38,8 @@ typedef struct eop_npz eop_npz;
  *  - `times` and `labels` are left out where no option takes them
  * Arrays with fields are one array a field. What is no type of a channel becomes one: float16 is
  * widened to float32, datetime64 and timedelta64 are int64 with the unit ns and NaT is null. A word
- * such as NA is a text like any other. Without a seq array rows of one time count up.
+ * such as NA is a text like any other. Without a seq array rows of one time are
+ * numbered as seqs.h says.
  *
  *  @param fd  stays the caller's; a .npz must be a regular file
  *  @return EDGEOPS_OK; EDGEOPS_E_INVALID names the array that does not fit; E_UNSUPPORTED;
