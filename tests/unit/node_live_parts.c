@@ -183,6 +183,14 @@ Test(node_live_parts, parts_become_one_prediction_each_in_the_order_of_the_first
     cr_expect(eq(i64, part_count("incomplete"), 0));
     cr_expect(eq(i64, part_count("late_parts"), 0));
     cr_expect(eq(i64, part_count("held"), 0));
+    must_do("deployment.stop", "{\"name\":\"live\"}");
+    cr_expect(eq(i64, lag(), 0));
+    put(100, "b");
+    cr_expect(eq(i64, lag(), 1));
+    put(100, "a");
+    must_do("deployment.start", "{\"name\":\"live\"}");
+    run_until(101);
+    cr_expect(eq(i64, lag(), 0));
     /* The same as a batch, bit for bit. */
     char *out = NULL;
     eop_json_free(bulk(fixture_node, "predict",
@@ -196,7 +204,7 @@ Test(node_live_parts, parts_become_one_prediction_each_in_the_order_of_the_first
         cr_assert(eq(dbl, score, seen.list[n].score), "%s", line);
         eop_json_free(row);
     }
-    cr_expect(eq(sz, n, 100));
+    cr_expect(eq(sz, n, 101));
     eop_free(out);
 }
 

@@ -287,14 +287,23 @@ void eop_deployment_count(eop_deployment *d) {
     }
 }
 
+/* As text, as those of the window's state. */
+static void set_ordinal(eop_json *json, const char *key, uint64_t ordinal) {
+    char text[24];
+    (void)snprintf(text, sizeof(text), "%llx", (unsigned long long)ordinal);
+    eop_json_set_string(json, key, text);
+}
+
+uint64_t eop_deployment_ordinal(const eop_json *checkpoint, const char *key) {
+    return strtoull(eop_json_string(checkpoint, key, "0"), NULL, 16);
+}
+
 static edgeops_status checkpoint(eop_deployment *d, eop_outbox_message *messages, size_t n,
                                  const eop_deployment_counters *done) {
-    char seen[24];
     eop_json *json = eop_window_state_json(&d->answered);
     eop_deployment_count(d);
-    (void)snprintf(seen, sizeof(seen), "%llx",
-                   (unsigned long long)(d->stage != NULL ? eop_stage_seen(d->stage) : 0));
-    eop_json_set_string(json, "seen", seen);
+    set_ordinal(json, "seen", d->stage != NULL ? eop_stage_seen(d->stage) : 0);
+    set_ordinal(json, "done", d->stage != NULL ? eop_stage_done(d->stage) : 0);
     eop_deployment_counters counters = d->counters;
     counters.conflicts += done->conflicts;
     counters.unstored += done->unstored;
@@ -590,7 +599,7 @@ static edgeops_status open_stage(eop_deployment *d) {
                                      .run_dir = d->run->directory,
                                      .after = after,
                                      .state = has_state ? &state : NULL,
-                                     .seen = strtoull(eop_json_string(json, "seen", "0"), NULL, 16),
+                                     .seen = eop_deployment_ordinal(json, "seen"),
                                      .wait = eop_deployment_wait(d),
                                      .on_answer = on_answer,
                                      .on_turn = on_turn,

@@ -111,6 +111,9 @@ edgeops_duration eop_deployment_wait(const eop_deployment *deployment);
 void eop_deployment_count(eop_deployment *deployment);
 /** Makes the counters durable, at the latest with the next checkpoint. */
 edgeops_status eop_deployment_save_counters(eop_deployment *deployment);
+/** An ordinal that a checkpoint has beside the window's state: "seen" or "done" as of the stage; 0
+ * where it has none. */
+uint64_t eop_deployment_ordinal(const eop_json *checkpoint, const char *key);
 /** Reads the counters of the last checkpoint. */
 void eop_deployment_read_counters(eop_deployment *deployment, const eop_json *state);
 /** Of the newest windows, how many failed. */

@@ -378,6 +378,7 @@ static uint64_t lag(const eop_deployment *d) {
     uint64_t newest = 0;
     uint64_t position = d->committed;
     char *state = NULL;
+    eop_json *json = NULL;
     if (d->stage != NULL) {
         return eop_stage_lag(d->stage);
     }
@@ -386,6 +387,12 @@ static uint64_t lag(const eop_deployment *d) {
         eop_checkpoint_get(&position, &state, d->node->catalog, d->name) != EDGEOPS_OK) {
         position = newest;
     }
+    if (state != NULL &&
+        eop_json_parse(&json, state, strlen(state), "checkpoint", NULL) == EDGEOPS_OK) {
+        uint64_t done = eop_deployment_ordinal(json, "done"); /* with the parts of the last row */
+        position = done > position ? done : position;
+    }
+    eop_json_free(json);
     eop_free(state);
     return newest > position ? newest - position : 0;
 }

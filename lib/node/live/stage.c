@@ -426,10 +426,14 @@ size_t eop_stage_in_flight(const eop_stage *stage) {
     return stage->count;
 }
 
+uint64_t eop_stage_done(const eop_stage *s) {
+    uint64_t held = s->fold != NULL ? eop_fold_oldest(s->fold) : 0;
+    return s->count > 0 || s->has_window ? s->answered : held > 0 ? held - 1 : s->pulled;
+}
+
 uint64_t eop_stage_lag(const eop_stage *s) {
     uint64_t newest = eop_tap_newest(s->tap);
-    uint64_t held = s->fold != NULL ? eop_fold_oldest(s->fold) : 0;
-    uint64_t done = s->count > 0 || s->has_window ? s->answered : held > 0 ? held - 1 : s->pulled;
+    uint64_t done = eop_stage_done(s);
     newest = newest > s->base ? newest : s->base;
     return newest > done ? newest - done : 0;
 }

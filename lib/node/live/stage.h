@@ -66,6 +66,8 @@ void eop_stage_drain(eop_stage *stage);
 size_t eop_stage_in_flight(const eop_stage *stage);
 /** Samples that were durable and not answered for yet. */
 uint64_t eop_stage_lag(const eop_stage *stage);
+/** All samples up to this ordinal are answered for, also those that are parts of a row. */
+uint64_t eop_stage_done(const eop_stage *stage);
 /** What on_wait said last, NULL: nothing is missing. */
 const char *eop_stage_missing(const eop_stage *stage);
 /** How long a row that lacks an input waits; -1: rows come whole. */
