@@ -58,6 +58,26 @@ def test_a_rate_takes_the_values_before_each_point(node):
         ["1", ""], ["", "10"], ["2", "20"], ["", ""], ["3", ""], ["", ""]]
 
 
+def test_a_rate_is_that_of_datasets_and_windows(node):
+    join(node, "both")
+    node.run("dataset", "create", "d", "--asset", "both", "--rate", "5Hz", "--tolerance", "700ms")
+    of_dataset = [line.split(",")[1:4] for line in node.run("dataset", "export", "d").stdout.splitlines()[1:]]
+    join(node, "grid", "--rate", "5Hz", "--tolerance", "700ms")
+    assert rows(node, "grid") == of_dataset and len(of_dataset) == 14
+
+
+def test_a_clock_that_jumped_does_not_run_ahead(node):
+    node.run("data", "import", "line/oven", "--input", "-", input="time,temp\n2040-01-01T00:00:00Z,99\n")
+    made = join(node, "grid", "--rate", "1Hz")
+    assert made["rows"] == 3 and rows(node, "grid")[-1][1:] == ["3", "20"]
+
+
+def test_a_pause_makes_no_points_and_values_stay(node):
+    node.run("data", "import", "line/press", "--input", "-", input="time,force\n2026-01-09T00:00:00Z,9\n")
+    made = join(node, "grid", "--rate", "1Hz")  # 8 days are 691,200 points
+    assert made["rows"] == 4 and rows(node, "grid")[-1] == ["2026-01-09T00:00:00Z", "9", "30"]
+
+
 def test_a_tolerance_takes_the_nearest_values(node):
     join(node, "near", "--tolerance", "600ms")
     assert [r[1:] for r in rows(node, "near")] == [["1", "10"], ["2", "20"], ["3", "30"]]

@@ -25,6 +25,8 @@
 
 #define SAVE_EVERY  (2 * EDGEOPS_SECOND)
 #define RETRY_AFTER EDGEOPS_SECOND
+/* A join of a thousand assets looks at all of them when one sends: not for each sample. */
+#define REST_TIMES 4
 
 struct eop_node_join {
     eop_joins *joins;
@@ -41,7 +43,7 @@ struct eop_node_join {
     /* Guarded by joins->lock. */
     bool pending;
     edgeops_duration due;
-    edgeops_duration rests; /**< not before, after a failure */
+    edgeops_duration rests; /**< not before */
 };
 
 struct eop_joins {
@@ -267,12 +269,17 @@ static void wait_until(eop_joins *joins, edgeops_duration due) {
 static void work_on(eop_node_join *item, bool *dirty) {
     eop_joins *joins = item->joins;
     edgeops_duration due = 0;
+    edgeops_duration begun = eop_monotonic();
     edgeops_status status = step(item, &due, dirty);
+    edgeops_duration now = eop_monotonic();
+    edgeops_duration rest = status < 0               ? RETRY_AFTER
+                            : status == EDGEOPS_DONE ? REST_TIMES * (now - begun)
+                                                     : 0;
     tell(item, status);
     pthread_mutex_lock(&joins->lock);
     item->pending = item->pending || status == EDGEOPS_OK || status < 0;
     item->due = due;
-    item->rests = status < 0 ? eop_monotonic() + RETRY_AFTER : 0;
+    item->rests = now + (rest < RETRY_AFTER ? rest : RETRY_AFTER);
     pthread_mutex_unlock(&joins->lock);
     eop_node_join_release(item);
 }
