@@ -597,7 +597,7 @@ static edgeops_status take_spare(const eop_journal *journal, const char *name, b
 }
 
 static edgeops_status make_spare(eop_journal *journal, uint64_t bytes) {
-    /* A larger file is used once. */
+    /* A call waits for this: a larger file is only allocated. */
     bool written = journal->written && bytes == journal->segment_bytes;
     edgeops_status status = make_file(journal, "spare.tmp", bytes, written);
     if (status == EDGEOPS_OK) {
@@ -698,12 +698,12 @@ edgeops_status eop_journal_rotate(eop_journal *journal, size_t payload) {
         return eop_fail(EDGEOPS_E_LIMIT, "store",
                         "one append takes at most 1 GiB; split the samples");
     }
-    if (bytes < journal->segment_bytes) {
-        bytes = journal->segment_bytes;
-    }
     edgeops_status status = check_room(journal, 0);
     if (status == EDGEOPS_OK && journal->spare < bytes) {
-        status = make_spare(journal, bytes);
+        /* Rows come faster than chunks are made: larger segments make that cheaper. */
+        bool grown = has_room_to_grow(journal, journal->wanted);
+        uint64_t least = grown ? journal->wanted : journal->segment_bytes;
+        status = make_spare(journal, bytes > least ? bytes : least);
     }
     return status == EDGEOPS_OK ? activate_spare(journal) : status;
 }

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "column/chunk.h"
+#include "store/compact.h"
 
 /* Large pages: most of the file is BLOBs of a few KiB. */
 enum { VERSION = 3, PAGE_SIZE = 16384 };
@@ -24,15 +25,25 @@ enum { VERSION = 3, PAGE_SIZE = 16384 };
     "CREATE TABLE rollup(id INTEGER PRIMARY KEY, asset INTEGER NOT NULL,"                          \
     " period INTEGER NOT NULL, UNIQUE(asset, period));"
 
+#define SMALL "id < 1099511627776"
+#define FULL  "id >= 1099511627776"
+_Static_assert(EOP_CHUNK_FULL_ID == 1099511627776, "SMALL and FULL have it as text");
+
+/* Covering indexes: finding chunks does not touch the table. Small chunks have their own, because
+ * they come and go with each segment, a few of each asset: they are on a few pages, while a page of
+ * the others may have chunks of a single asset. */
+#define INDEXES_OF_3                                                                               \
+    "CREATE INDEX small_time ON chunk(asset, t1, t0, ord0, ord1, rows) WHERE " SMALL ";"           \
+    "CREATE INDEX small_ordinal ON chunk(asset, ord1, ord0, t0, t1, rows) WHERE " SMALL ";"        \
+    "CREATE INDEX full_time ON chunk(asset, t1, t0, ord0, ord1, rows) WHERE " FULL ";"             \
+    "CREATE INDEX full_ordinal ON chunk(asset, ord1, ord0, t0, t1, rows) WHERE " FULL ";"
+
 static const char schema[] =
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
     "INSERT INTO meta VALUES('applied', 0);"
     "CREATE TABLE chunk(id INTEGER PRIMARY KEY AUTOINCREMENT, asset INTEGER NOT NULL,"
     " t0 INTEGER NOT NULL, t1 INTEGER NOT NULL, ord0 INTEGER NOT NULL, ord1 INTEGER NOT NULL,"
-    " rows INTEGER NOT NULL);"
-    /* A covering index: finding chunks does not touch the table. */
-    "CREATE INDEX chunk_time ON chunk(asset, t1, t0, ord0, ord1, rows);"
-    "CREATE INDEX chunk_ordinal ON chunk(asset, ord1, ord0, t0, t1, rows);"
+    " rows INTEGER NOT NULL);" INDEXES_OF_3
     "CREATE TABLE state(asset INTEGER PRIMARY KEY, rows INTEGER NOT NULL,"
     " ordinal INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,"
     " last_seq INTEGER NOT NULL, bytes INTEGER NOT NULL DEFAULT 0,"
@@ -61,9 +72,16 @@ static const char version_2[] =
     "DROP TABLE chunk_bytes;";
 
 /* Chunks of version 2 have no parts. The number is what tells a program of before that others may. */
-static const char version_3[] = "ALTER TABLE state ADD COLUMN parts INTEGER NOT NULL DEFAULT 0;";
+static const char version_3[] = "ALTER TABLE state ADD COLUMN parts INTEGER NOT NULL DEFAULT 0;"
+                                "DROP INDEX chunk_time; DROP INDEX chunk_ordinal;" INDEXES_OF_3;
 
 static const char *const migrations[VERSION - 1] = {version_2, version_3};
+
+/* The small and the full ones: a condition must name an index's own for it to be used. */
+#define CHUNKS(what, where)                                                                        \
+    "SELECT " what " FROM chunk WHERE " SMALL " AND " where " UNION ALL"                           \
+    " SELECT " what " FROM chunk WHERE " FULL " AND " where
+#define INFO "id, t0, t1, ord0, ord1, rows"
 
 static const char *const texts[STATEMENTS] = {
     [HOME_GET] = "SELECT value FROM meta WHERE key = 'home'",
@@ -84,31 +102,29 @@ static const char *const texts[STATEMENTS] = {
     [STATE_LIST] = "SELECT asset, rows, ordinal, first, last, last_seq, bytes, dropped, until, "
                    "parts FROM state",
     [STATE_REMOVE] = "DELETE FROM state WHERE asset = ?",
-    [CHUNK_IDS] = "SELECT id FROM chunk WHERE asset = ? LIMIT 1",
+    [CHUNK_IDS] = CHUNKS("id", "asset = ?1") " LIMIT 1",
     [CHUNK_REMOVE] = "DELETE FROM chunk WHERE id = ?",
     [CELLS_REMOVE] = "DELETE FROM cell WHERE id BETWEEN ? AND ?",
     [STATS_REMOVE] = "DELETE FROM stat WHERE id BETWEEN ? AND ?",
-    [CHUNK_FIND] = "SELECT id, t0, t1, ord0, ord1, rows FROM chunk WHERE asset = ? AND t1 >= ?"
-                   " AND t0 <= ? ORDER BY t0, id",
-    [CHUNK_AT] = "SELECT id, t0, t1, ord0, ord1, rows FROM chunk WHERE asset = ? AND ord1 >= ?"
-                 " ORDER BY ord1 LIMIT 1",
-    [CHUNK_BACK] = "SELECT id, t0, t1, ord0, ord1, rows FROM chunk WHERE asset = ? AND ord1 < ?"
-                   " ORDER BY ord1 DESC",
+    [CHUNK_FIND] = CHUNKS(INFO, "asset = ?1 AND t1 >= ?2 AND t0 <= ?3") " ORDER BY t0, id",
+    [CHUNK_AT] = CHUNKS(INFO, "asset = ?1 AND ord1 >= ?2") " ORDER BY ord1 LIMIT 1",
+    [CHUNK_BACK] = CHUNKS(INFO, "asset = ?1 AND ord1 < ?2") " ORDER BY ord1 DESC",
     [CHUNK_LAST_ID] = "SELECT max(id) FROM chunk WHERE id < ?",
-    [CHUNK_BELOW] = "SELECT max(t1) FROM chunk WHERE asset = ? AND t1 < ?",
-    [CHUNK_ABOVE] = "SELECT min(t0) FROM chunk WHERE asset = ?1 AND t1 > ?2 AND t0 > ?2",
+    [CHUNK_BELOW] = "SELECT max(t) FROM (" CHUNKS("max(t1) AS t", "asset = ?1 AND t1 < ?2") ")",
+    [CHUNK_ABOVE] =
+        "SELECT min(t) FROM (" CHUNKS("min(t0) AS t", "asset = ?1 AND t1 > ?2 AND t0 > ?2") ")",
     [CELL_GET] = "SELECT data FROM cell WHERE id = ?",
     [STAT_GET] = "SELECT count, nulls, min, max, sum FROM stat WHERE id = ?",
     [STATS_WALK] = "SELECT count, nulls, min, max, sum, id FROM stat WHERE id BETWEEN ? AND ?",
-    [CHUNK_OLDEST] = "SELECT id, t0, t1, ord0, ord1, rows FROM chunk WHERE asset = ? AND t1 >= ?"
-                     " ORDER BY t1, t0, ord0",
+    [CHUNK_OLDEST] = CHUNKS(INFO, "asset = ?1 AND t1 >= ?2") " ORDER BY t1, t0, ord0",
     [CHUNK_BYTES] = "SELECT coalesce(sum(length(data)), 0) FROM cell WHERE id BETWEEN ? AND ?",
     [CHUNK_VERSIONS] = "SELECT min(substr(data, 1, 1)) FROM cell WHERE id BETWEEN ? AND ?",
     [STATE_GREW] = "UPDATE state SET bytes = max(bytes + ?2, 0) WHERE asset = ?1",
     [STATE_DROP] =
         "UPDATE state SET rows = rows - ?2, bytes = max(bytes - ?3, 0), dropped = dropped"
-        " + ?2, until = max(coalesce(until, ?4), ?4), first = coalesce((SELECT min(t0)"
-        " FROM chunk WHERE asset = ?1), first) WHERE asset = ?1 RETURNING first",
+        " + ?2, until = max(coalesce(until, ?4), ?4), first = coalesce((SELECT min(t)"
+        " FROM (" CHUNKS("min(t0) AS t", "asset = ?1") ")), first) WHERE asset = ?1"
+                                                       " RETURNING first",
     [ROLLUP_FIND] = "SELECT id FROM rollup WHERE asset = ? AND period = ?",
     [ROLLUP_ADD] = "INSERT INTO rollup SELECT coalesce(max(id) + 1, 2147483648), ?, ? FROM rollup"
                    " RETURNING id",

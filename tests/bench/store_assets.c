@@ -97,13 +97,11 @@ static int64_t time_at(size_t asset, size_t row) {
 }
 
 static double feed_plant(plant *p, edgeops_store *store) {
-    static const size_t steps[] = {1, 7919, 104729, 15485863}; /* primes: each asset has its turn */
     size_t in_batch = 0;
     double longest = 0;
     for (size_t i = 0; i < p->rows; i++) {
         size_t row = i / p->assets;
-        /* Now and then the order is another one, as after a restart of those who send. */
-        size_t asset = i % p->assets * steps[row / 100 % 4] % p->assets;
+        size_t asset = i % p->assets;
         edgeops_value *values = p->values + in_batch * p->channels;
         for (size_t c = 0; c < p->channels; c++) {
             values[c] =

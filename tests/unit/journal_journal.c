@@ -221,7 +221,7 @@ Test(journal_journal, segments_grow_and_shrink) {
         cr_assert(eop_journal_fits(journal, 100000));
         write_frame(journal, (char)('a' + i), 100000);
     }
-    /* Without a spare the call does not wait for a large file. */
+    eop_journal_want(journal, 0);
     CHECK_OK(eop_journal_rotate(journal, 0));
     cr_assert_eq(eop_journal_bytes(journal), LEAST);
     write_frame(journal, 'z', 100);
@@ -237,12 +237,15 @@ Test(journal_journal, segments_grow_and_shrink) {
     CHECK_OK(eop_journal_rotate(journal, 0));
     cr_assert_eq(eop_journal_bytes(journal), GROWN);
     write_frame(journal, 'n', 100);
+    CHECK_OK(eop_journal_rotate(journal, 0)); /* makes its file itself */
+    cr_assert_eq(eop_journal_bytes(journal), GROWN);
     eop_journal_want(journal, 0);
     CHECK_OK(eop_journal_rotate(journal, 0));
-    eop_journal_retire(journal, 3);
+    cr_assert_eq(eop_journal_bytes(journal), LEAST);
+    eop_journal_retire(journal, 4);
     cr_assert_not(eop_journal_has_spare(journal), "a grown file is kept where none is wanted");
     eop_journal_close(journal);
-    CHECK_OK(open_journal(&journal, &s, 3));
+    CHECK_OK(open_journal(&journal, &s, 4));
     cr_assert_eq(s.count, 0);
     cr_assert_eq(eop_journal_damaged(journal), 0);
     eop_journal_close(journal);

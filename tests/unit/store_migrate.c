@@ -178,7 +178,12 @@ Test(store_migrate, chunks_of_version_2_become_chunks_that_may_have_parts) {
     CHECK_OK(eop_store_flush(store));
     edgeops_store_close(store);
     cr_assert_eq(ask_sql("data/telemetry.db", "PRAGMA user_version"), 3);
-    run_sql("data/telemetry.db", "ALTER TABLE state DROP COLUMN parts; PRAGMA user_version=2");
+    run_sql("data/telemetry.db",
+            "ALTER TABLE state DROP COLUMN parts; DROP INDEX small_time; DROP INDEX small_ordinal;"
+            "DROP INDEX full_time; DROP INDEX full_ordinal;"
+            "CREATE INDEX chunk_time ON chunk(asset, t1, t0, ord0, ord1, rows);"
+            "CREATE INDEX chunk_ordinal ON chunk(asset, ord1, ord0, t0, t1, rows);"
+            "PRAGMA user_version=2");
     for (int round = 0; round < 2; round++) {
         store = open_store();
         edgeops_table *table = read_all(store, "press/1");
@@ -189,6 +194,10 @@ Test(store_migrate, chunks_of_version_2_become_chunks_that_may_have_parts) {
         edgeops_store_close(store);
         cr_assert_eq(ask_sql("data/telemetry.db", "PRAGMA user_version"), 3);
         cr_assert_eq(ask_sql("data/telemetry.db", "SELECT sum(parts) FROM state"), 0);
+        cr_assert_eq(ask_sql("data/telemetry.db", "SELECT count(*) FROM sqlite_schema WHERE"
+                                                  " type = 'index' AND tbl_name = 'chunk' AND"
+                                                  " (name LIKE 'small%' OR name LIKE 'full%')"),
+                     4);
     }
 }
 

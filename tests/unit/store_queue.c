@@ -107,6 +107,26 @@ Test(store_queue, page_of_chunks_is_written_once_a_segment) {
     edgeops_store_close(store);
 }
 
+/* Each asset has had hundreds of full chunks: those of one fill a page of each index. */
+Test(store_queue, pages_of_full_chunks_are_left_alone_by_small_ones) {
+    int before = 0;
+    int pages = 0;
+    int most = 0;
+    edgeops_store *store = open_store();
+    CHECK_OK(feed_and_flush(store, ASSETS, 0));
+    edgeops_store_close(store);
+    run_sql("data/telemetry.db",
+            "WITH RECURSIVE n(k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM n WHERE k < 300)"
+            " INSERT INTO chunk SELECT 1099511627776 + k * 1000 + asset, asset, k * 10 - 5000,"
+            " k * 10 - 4991, k * 4080 - 2000000, k * 4080 - 1995921, 4080 FROM n, state");
+    store = open_store();
+    sqlite3_db_status(store->writer.sql.db, SQLITE_DBSTATUS_CACHE_WRITE, &before, &most, 0);
+    CHECK_OK(feed_and_flush(store, ASSETS, ROUNDS));
+    sqlite3_db_status(store->writer.sql.db, SQLITE_DBSTATUS_CACHE_WRITE, &pages, &most, 0);
+    cr_assert_lt(pages - before, ROUNDS * ASSETS / 4, "%d pages", pages - before);
+    edgeops_store_close(store);
+}
+
 Test(store_queue, segments_grow_and_shrink_with_the_assets_in_them) {
     edgeops_store *store = open_grown();
     CHECK_OK(feed_and_flush(store, 100, ROUNDS));
