@@ -77,8 +77,8 @@ static edgeops_status add_chunk_run(eop_scan *scan, const eop_piece *piece, uint
     const eop_rows *rows = NULL;
     bool out = scan->chunks.items[chunk].ord0 > scan->want.max_ordinal;
     edgeops_status status = EDGEOPS_OK;
-    /* A row with parts elsewhere cannot be judged by one of them. */
-    if (!out && (!piece->later || piece->count == 1)) {
+    /* A row with parts elsewhere, in memory too, cannot be judged by one of them. */
+    if (!out && !piece->later) {
         status = eop_scan_is_out(&out, scan, chunk);
     }
     if (status != EDGEOPS_OK || out) {

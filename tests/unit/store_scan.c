@@ -505,6 +505,36 @@ Test(store_scan, a_piece_is_ruled_out_when_no_chunk_of_it_can_meet_a_condition) 
     edgeops_store_close(store);
 }
 
+/* The chunk alone fails the condition; with what memory has of its rows it does not. */
+Test(store_scan, a_chunk_is_not_ruled_out_when_memory_has_parts_of_its_rows) {
+    edgeops_store *store = open_store();
+    for (int file = 0; file < 2; file++) {
+        for (int i = 0; i < 100; i++) {
+            CHECK_OK(put(store, "a", i, 0, file == 0 ? "x" : "y", f64(i), NULL));
+        }
+        if (file == 0) {
+            CHECK_OK(eop_store_flush(store));
+        }
+    }
+    edgeops_condition condition = {"y", EDGEOPS_COMPARE_GE, f64(90)};
+    edgeops_query query = EDGEOPS_QUERY_INIT;
+    edgeops_table *table = NULL;
+    query.asset = "a";
+    query.conditions = &condition;
+    query.condition_count = 1;
+    CHECK_OK(edgeops_store_read(&table, store, &query));
+    cr_assert_eq(table->rows, 10);
+    for (uint64_t i = 0; i < table->rows; i++) {
+        cr_assert_eq(table->ordinals[i], 91 + i);
+        for (size_t c = 0; c < 2; c++) {
+            cr_assert_eq(table->columns[c].nulls, 0);
+            cr_assert_eq(table->columns[c].f64[i], 90.0 + (double)i);
+        }
+    }
+    edgeops_table_free(table);
+    edgeops_store_close(store);
+}
+
 Test(store_scan, rows_in_parts_are_counted_and_summed_up_undecoded) {
     edgeops_store *store = open_spoiled("id % 2048 <= 1024");
     edgeops_query query = EDGEOPS_QUERY_INIT;
