@@ -99,15 +99,18 @@ static bool wave_is(const edgeops_column *column, uint64_t row, uint64_t n) {
     return column->length == CONTENT_WAVE;
 }
 
-static bool extra_is(const edgeops_column *column, uint64_t row, uint64_t n) {
+/* A part of its own: what was not promised may lack it. */
+static bool extra_is(const edgeops_column *column, uint64_t row, uint64_t n, bool promised) {
     char name[24];
     bool valid = column->valid == NULL || column->valid[row] != 0;
     bool wanted = content_extra(name, n) && strcmp(name, column->name) == 0;
-    return valid == wanted && (!valid || column->f64[row] == (double)n / 2);
+    return valid ? wanted && column->f64[row] == (double)n / 2 : !wanted || !promised;
 }
 
-/* One row of an asset, or of a dataset's part; `*readable` is not set when its image is gone. */
-static bool row_is(look *l, const edgeops_table *table, uint64_t row, uint64_t n, bool *readable) {
+/* One row of an asset, or of a dataset's part; `*readable` is not set when its image is gone.
+ * promised: all of it. */
+static bool row_is(look *l, const edgeops_table *table, uint64_t row, uint64_t n, bool promised,
+                   bool *readable) {
     int asset = 0;
     *readable = true;
     while (asset < CONTENT_ASSETS - 1 && strcmp(content_names[asset], table->asset) != 0) {
@@ -126,7 +129,7 @@ static bool row_is(look *l, const edgeops_table *table, uint64_t row, uint64_t n
         } else if (strcmp(column->name, "wave") == 0) {
             good = good && wave_is(column, row, n);
         } else if (strcmp(column->name, "n") != 0) {
-            good = good && extra_is(column, row, n);
+            good = good && extra_is(column, row, n, promised);
         }
     }
     return good;
@@ -141,12 +144,20 @@ static const edgeops_column *column_of(const edgeops_table *table, const char *n
     return NULL;
 }
 
-static void look_at_table(look *l, const edgeops_table *table) {
+static bool is_null(const edgeops_column *column, uint64_t row) {
+    return column->valid != NULL && column->valid[row] == 0;
+}
+
+static void look_at_table(look *l, const edgeops_table *table, uint64_t promised) {
     const edgeops_column *numbers = column_of(table, "n");
     for (uint64_t i = 0; i < table->rows; i++) {
         uint64_t n = numbers != NULL ? (uint64_t)numbers->i64[i] : 0;
         bool readable = true;
-        if (n == 0 || n >= ROWS_MAX || l->seen[n] != 0 || !row_is(l, table, i, n, &readable)) {
+        if (numbers != NULL && is_null(numbers, i)) {
+            continue; /* a cut took its first part: where that was promised it is lost */
+        }
+        if (n == 0 || n >= ROWS_MAX || l->seen[n] != 0 ||
+            !row_is(l, table, i, n, n <= promised, &readable)) {
             tell(l, "%s: row %llu is wrong or doubled", table->asset, (unsigned long long)n);
             l->wrong++;
             continue;
@@ -169,7 +180,7 @@ static void look_at_asset(look *l, content_asset asset) {
     if (status != EDGEOPS_OK && status != EDGEOPS_E_NOTFOUND) {
         tell(l, "%s: %s", content_names[asset], edgeops_error_last()->message);
     } else if (table != NULL) {
-        look_at_table(l, table);
+        look_at_table(l, table, l->promised[asset]);
     }
     for (uint64_t n = 1; n <= l->promised[asset]; n++) {
         lost += l->seen[n] != 2;
@@ -220,8 +231,11 @@ static bool holds(look *l, const edgeops_dataset *set) {
         const edgeops_column *numbers = column_of(table, "n");
         for (uint64_t i = 0; i < table->rows; i++) {
             bool readable = true;
-            if (numbers == NULL || !row_is(l, table, i, (uint64_t)numbers->i64[i], &readable) ||
-                !readable) {
+            if (numbers != NULL && is_null(numbers, i)) {
+                continue;
+            }
+            if (numbers == NULL ||
+                !row_is(l, table, i, (uint64_t)numbers->i64[i], false, &readable) || !readable) {
                 return false;
             }
         }

@@ -124,28 +124,37 @@ static void promise_set_is(writer *w, uint64_t set, promise_set state,
 
 /* -- rows -- */
 
+/* Rows in two parts: the channel that only some have comes in an append of its own. */
 static void append_samples(writer *w, content_asset asset, uint64_t first, size_t n) {
     static const char *const inner[] = {"n", "text"};
-    const char *channels[BATCH][3];
     char extra[BATCH][24];
+    const char *names[BATCH];
     char text[BATCH][CONTENT_TEXT_MAX];
     edgeops_value values[BATCH][3];
     edgeops_sample samples[BATCH];
+    edgeops_sample parts[BATCH];
+    size_t count = 0;
     for (size_t i = 0; i < n; i++) {
         uint64_t row = first + i;
-        memcpy(channels[i], inner, sizeof inner);
-        channels[i][2] = extra[i];
         values[i][0] = (edgeops_value){.type = EDGEOPS_TYPE_INT64, .as.i64 = (int64_t)row};
         values[i][1] = (edgeops_value){
             .type = EDGEOPS_TYPE_STRING, .size = content_text(text[i], row), .as.str = text[i]};
         values[i][2] = (edgeops_value){.type = EDGEOPS_TYPE_FLOAT64, .as.f64 = (double)row / 2};
         samples[i] = (edgeops_sample){.asset = content_names[asset],
                                       .time = content_time(asset, row),
-                                      .count = content_extra(extra[i], row) ? 3 : 2,
-                                      .channels = channels[i],
+                                      .count = 2,
+                                      .channels = inner,
                                       .values = values[i]};
+        if (content_extra(extra[i], row)) {
+            names[i] = extra[i];
+            parts[count] = samples[i];
+            parts[count].count = 1;
+            parts[count].channels = &names[i];
+            parts[count++].values = &values[i][2];
+        }
     }
     must(edgeops_store_append(NULL, w->store, samples, n, NULL), "append");
+    must(edgeops_store_append(NULL, w->store, parts, count, NULL), "append parts");
 }
 
 static void append_table(writer *w, uint64_t first, size_t n) {
@@ -361,21 +370,36 @@ static bool has_image(writer *w, const edgeops_table *table, uint64_t row) {
     return status == EDGEOPS_OK;
 }
 
+/* Whether both parts of a row are there. */
+static bool has_extra(const edgeops_table *table, uint64_t row, uint64_t n) {
+    char name[24];
+    bool there = !content_extra(name, n);
+    for (size_t k = 0; !there && k < table->column_count; k++) {
+        const edgeops_column *column = &table->columns[k];
+        there =
+            strcmp(column->name, name) == 0 && (column->valid == NULL || column->valid[row] != 0);
+    }
+    return there;
+}
+
 /* Notes the rows of an asset; gives the last one before the first that is missing. */
 static uint64_t look_at(writer *w, content_asset asset) {
     edgeops_query query = EDGEOPS_QUERY_INIT;
     edgeops_table *table = NULL;
     static const char *const channels[] = {"n", "image"};
     query.asset = content_names[asset];
-    query.channels = channels;
-    query.channel_count = asset == CONTENT_CAMERA ? 2 : 1;
+    query.channels = asset == CONTENT_ROWS ? NULL : channels;
+    query.channel_count = asset == CONTENT_ROWS ? 0 : asset == CONTENT_CAMERA ? 2 : 1;
     edgeops_status status = edgeops_store_read(&table, w->store, &query);
     if (status != EDGEOPS_E_NOTFOUND) {
         must(status, "read");
     }
     for (uint64_t i = 0; table != NULL && i < table->rows; i++) {
-        uint64_t n = (uint64_t)table->columns[0].i64[i];
-        if (n > 0 && n < ROWS_MAX && (asset != CONTENT_CAMERA || has_image(w, table, i))) {
+        const edgeops_column *numbers = &table->columns[0];
+        bool begun = numbers->valid == NULL || numbers->valid[i] != 0;
+        uint64_t n = begun ? (uint64_t)numbers->i64[i] : 0;
+        if (n > 0 && n < ROWS_MAX && (asset != CONTENT_CAMERA || has_image(w, table, i)) &&
+            (asset != CONTENT_ROWS || has_extra(table, i, n))) {
             w->there[asset][n] = 1;
         }
     }
