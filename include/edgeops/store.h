@@ -515,7 +515,9 @@ EDGEOPS_API void edgeops_cursor_options_init(edgeops_cursor_options *options, si
 EDGEOPS_API EDGEOPS_NODISCARD edgeops_status edgeops_cursor_open(
     edgeops_cursor **out, edgeops_store *store, const edgeops_cursor_options *options);
 
-/** Gives the next rows in order of arrival.
+/** Gives the next rows in order of arrival. A row that came in parts is given as these parts, each
+ *  with the values that it brought and an ordinal of its own; block->parts marks those that came
+ *  later. Where retention dropped the row of a part, the part may be left without a value.
  *
  *  @param block     borrowed until the next call on this cursor; untouched unless EDGEOPS_OK
  *  @param max_rows  1..65536; fewer may come though more are there

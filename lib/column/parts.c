@@ -295,11 +295,15 @@ edgeops_status eop_parts_alias(eop_parts *parts, uint16_t channel, uint16_t also
     bool any = false;
     uint32_t *numbers = eop_calloc(count + 1, sizeof *numbers);
     edgeops_status status = numbers != NULL ? EDGEOPS_OK : eop_fail_nomem("store");
+    /* Shapes that no arrival has any more stay as they are. */
+    for (size_t i = 0; status == EDGEOPS_OK && i < parts->count; i++) {
+        numbers[parts->shapes[i]] = parts->shapes[i];
+    }
     for (uint32_t shape = 1; status == EDGEOPS_OK && shape <= count; shape++) {
         size_t n;
         const uint16_t *channels = eop_parts_shape(&n, parts, shape);
-        numbers[shape] = shape;
-        if (has_channel(channels, n, channel) && !has_channel(channels, n, also)) {
+        if (numbers[shape] != 0 && has_channel(channels, n, channel) &&
+            !has_channel(channels, n, also)) {
             status = number_with(&numbers[shape], parts, also);
             any = true;
         }

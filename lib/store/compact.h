@@ -6,11 +6,11 @@
  * same, so readers see no difference.
  *
  * Parts of a row become one row of the merged chunk, so its rows may be no more than before. How
- * large a chunk is, is counted in arrivals then, which never become fewer; and a chunk is thought to
- * become full only when it surely does: what began in a chunk is a row of its own. So a merge makes
- * a full chunk, which is not touched again, or one with EOP_COMPACT_FACTOR times the arrivals; and
- * each arrival is written at most log(EOP_PARTS_MAX) times, to the base of that factor, and once
- * more when a full chunk is cut off it.
+ * large a chunk is, is counted in arrivals then, which never become fewer; and a chunk is thought
+ * to become full only when it surely does: what began in a chunk is a row of its own. So a merge
+ * makes a full chunk, which is not touched again, or one with EOP_COMPACT_FACTOR times the
+ * arrivals; and each arrival is written at most log(EOP_PARTS_MAX) times, to the base of that
+ * factor, and once more when a full chunk is cut off it.
  *
  * Full chunks get ids from EOP_CHUNK_FULL_ID on, small ones ids below. Full ones are only ever
  * added at the end of their tables, which fills the pages; small ones reuse the pages of earlier
@@ -61,10 +61,10 @@ edgeops_status eop_compact_take(eop_rows *rows, eop_parts *parts, eop_telemetry 
                                 size_t *budget);
 
 /** Reads chunks without a gap, given newest first, into `rows`, which has their columns and no
- * rows. Where all came whole, `parts` stays empty and the rows are complete and in order of arrival.
- * Else `parts` belongs to them, and parts of one row may still be several: eop_parts_sort().
- * rows->first_ordinal is the first one. *count shrinks when a chunk cannot be read: it and those
- * before it are left out. cut: rows of a full chunk. */
+ * rows. Where all came whole, `parts` stays empty and the rows are complete and in order of
+ * arrival. Else `parts` belongs to them, and parts of one row may still be several:
+ * eop_parts_sort(). rows->first_ordinal is the first one. *count shrinks when a chunk cannot be
+ * read: it and those before it are left out. cut: rows of a full chunk. */
 edgeops_status eop_compact_read(eop_rows *rows, eop_parts *parts, size_t *count,
                                 eop_telemetry *telemetry, const eop_chunk_info *chunks, size_t cut);
 

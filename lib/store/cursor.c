@@ -172,8 +172,8 @@ static void skip_to(edgeops_cursor *cursor, uint64_t next) {
     cursor->next = next;
 }
 
-/* Appends arrivals [from, to) of a collection to the table, each as a row. rows: have the columns of
- * the cursor. */
+/* Appends arrivals [from, to) of a collection to the table, each as a row. rows: have the columns
+ * of the cursor. */
 static edgeops_status copy_arrivals(edgeops_cursor *cursor, const eop_rows *rows,
                                     const eop_parts *parts, uint64_t first, size_t from,
                                     size_t to) {

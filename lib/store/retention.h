@@ -9,8 +9,10 @@
  * Whole chunks are dropped, by their newest sample: an age is a promise to keep, not to delete to
  * the second. Samples of the journal that are due become chunks of their own: when a run is asked
  * for; in the background when all that the journal has of their asset are due, or some are twice as
- * old as they may be. Samples that a dataset holds are never dropped; labels stay. An asset keeps the greatest time of its dropped samples: a sample that arrives later
- * and is not newer is expired, because nobody can tell whether it was stored before. */
+ * old as they may be. A sample that came in parts goes with its first part (trim.h). Samples that a
+ * dataset holds are never dropped; labels stay. An asset keeps the greatest time of its dropped
+ * samples: a sample that arrives later and is not newer is expired, because nobody can tell whether
+ * it was stored before. */
 #ifndef EOP_STORE_RETENTION_H
 #define EOP_STORE_RETENTION_H
 

@@ -71,7 +71,7 @@ static const char version_2[] =
     " state.asset), 0);"
     "DROP TABLE chunk_bytes;";
 
-/* Chunks of version 2 have no parts. The number is what tells a program of before that others may. */
+/* Chunks of version 2 have no parts. The number tells a program of before that others may. */
 static const char version_3[] = "ALTER TABLE state ADD COLUMN parts INTEGER NOT NULL DEFAULT 0;"
                                 "DROP INDEX chunk_time; DROP INDEX chunk_ordinal;" INDEXES_OF_3;
 

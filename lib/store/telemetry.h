@@ -125,9 +125,9 @@ typedef struct eop_chunk_filter {
     int64_t to;   /**< inclusive */
     uint64_t max_ordinal;
 } eop_chunk_filter;
-/** Appends the rows of a chunk as they were at max_ordinal: rows that came later are left out, cells
- * that came later are null. channels[k] is the channel of column k of `rows`, or UINT32_MAX for one
- * that is always null. */
+/** Appends the rows of a chunk as they were at max_ordinal: rows that came later are left out,
+ * cells that came later are null. channels[k] is the channel of column k of `rows`, or UINT32_MAX
+ * for one that is always null. */
 edgeops_status eop_telemetry_read(eop_rows *rows, eop_telemetry *telemetry,
                                   const eop_chunk_info *chunk, const eop_chunk_filter *filter,
                                   const uint32_t *channels);

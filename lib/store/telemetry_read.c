@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads what is in a chunk: its keys and parts, cells, statistics, and rows of it as they were at an
- * ordinal. A connection belongs to one thread at a time. */
+/* Reads what is in a chunk: its keys and parts, cells, statistics, and rows of it as they were at
+ * an ordinal. A connection belongs to one thread at a time. */
 #include <sqlite3.h>
 #include <string.h>
 

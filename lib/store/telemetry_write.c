@@ -266,9 +266,9 @@ static edgeops_status write_parts(eop_telemetry *telemetry, uint32_t asset, cons
     return status;
 }
 
-/* Writes rows, which are in order of arrival or have parts. Cuts before it sorts: so the ordinals of
- * a chunk have no gap, and a cursor reads each chunk once. split: a time at which to cut, too, a few
- * times; may be NULL. */
+/* Writes rows, which are in order of arrival or have parts. Cuts before it sorts: so the ordinals
+ * of a chunk have no gap, and a cursor reads each chunk once. split: a time at which to cut, too, a
+ * few times; may be NULL. */
 static edgeops_status write_rows(eop_telemetry *telemetry, uint32_t asset, const eop_rows *data,
                                  const eop_parts *parts, bool sorted, const int64_t *split,
                                  eop_buf *buf) {

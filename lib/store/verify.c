@@ -280,7 +280,7 @@ static void tell_chunk_error(verify *v, const eop_chunk_info *chunk, const char 
     tell_chunk(v, chunk, channel, detail, HINT_SAMPLES);
 }
 
-/* Keys must be sorted by (time, seq) and within the chunk's bounds. With parts each is there once. */
+/* Keys must be sorted by (time, seq) and within the chunk's bounds; with parts, each once. */
 static bool keys_are_sorted(const eop_rows *keys, const eop_chunk_info *chunk) {
     size_t n = keys->rows;
     int most = eop_chunk_has_parts(chunk) ? -1 : 0;
@@ -310,8 +310,8 @@ static bool ordinals_are_sound(const eop_rows *keys, const eop_chunk_info *chunk
     return true;
 }
 
-/* No channel may come twice to a row: which of the arrivals brought it? Their number, their rows and
- * which of these began earlier were checked when they were decoded. */
+/* No channel may come twice to a row: which of the arrivals brought it? Their number, their rows
+ * and which of these began earlier were checked when they were decoded. */
 static edgeops_status parts_are_sound(bool *sound, const eop_parts *parts) {
     uint32_t *by = eop_calloc(EOP_CHANNELS_MAX, sizeof *by); /* row + 1 that has the channel */
     if (by == NULL) {

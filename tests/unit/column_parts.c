@@ -789,3 +789,36 @@ Test(column_parts, wide_rows_come_back) {
     eop_parts_dispose(&parts);
     eop_parts_dispose(&whole_parts);
 }
+
+/* A channel that gets another type has two positions for a while: who brought the one brought the
+ * other. */
+Test(column_parts, an_alias_is_in_each_shape_with_its_channel) {
+    static const uint16_t shapes[][2] = {{1, 5}, {2, 5}, {1, 0}, {5, 0}};
+    eop_parts parts = {0};
+    CHECK_OK(eop_parts_begin(&parts, 8));
+    for (uint32_t i = 0; i < 8; i++) {
+        CHECK_OK(eop_parts_join(&parts, i, shapes[i % 4], i % 4 < 2 ? 2 : 1));
+    }
+    CHECK_OK(eop_parts_join(&parts, 3, NULL, 0));
+    cr_assert_eq(eop_parts_alias(&parts, 7, 8), EDGEOPS_DONE, "no shape has it");
+    CHECK_OK(eop_parts_alias(&parts, 1, 3));
+    for (int round = 0; round < 2; round++) {
+        for (uint32_t i = 0; i < 8; i++) {
+            static const uint16_t wanted[][3] = {{1, 3, 5}, {2, 5, 0}, {1, 3, 0}, {5, 0, 0}};
+            static const size_t counts[] = {3, 2, 2, 1};
+            size_t n = 0;
+            const uint16_t *channels = eop_parts_shape(&n, &parts, parts.shapes[8 + i]);
+            cr_assert_eq(n, counts[i % 4]);
+            cr_assert_eq(memcmp(channels, wanted[i % 4], n * sizeof *channels), 0);
+            cr_assert_eq(parts.shapes[i], 0);
+        }
+        cr_assert_eq(eop_parts_alias(&parts, 1, 3), EDGEOPS_DONE, "each has it already");
+        /* And comes back. */
+        eop_buf buf = {0};
+        eop_parts_encode(&buf, &parts);
+        eop_parts_dispose(&parts);
+        CHECK_OK(eop_parts_decode(&parts, buf.data, buf.size, 17, 8, 6));
+        eop_buf_dispose(&buf);
+    }
+    eop_parts_dispose(&parts);
+}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A model of one asset whose rows come in parts: a list of arrivals, each with some cells of one
- * key. Makes the collections that a memtable would make of some of them, and says what a reader must
- * see of any range of them at any ordinal. */
+ * key. Makes the collections that a memtable would make of some of them, and says what a reader
+ * must see of any range of them at any ordinal. */
 #ifndef PARTS_MODEL_H
 #define PARTS_MODEL_H
 

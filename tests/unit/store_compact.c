@@ -382,6 +382,34 @@ Test(store_compact, a_part_is_written_a_few_times_only) {
     edgeops_store_close(store);
 }
 
+/* A chunk whose parts cannot be read stays, with all before it; those behind it are merged. */
+Test(store_compact, parts_that_cannot_be_read_stay) {
+    eop_compacted done = {0};
+    edgeops_store *store = open_store();
+    for (int k = 0; k < 5; k++) {
+        for (int64_t i = 0; i < 50; i++) {
+            put_cells(store, "a", i, 2 * k, 2 * k + 1);
+            put_cells(store, "a", i, 2 * k + 1, 2 * k + 2);
+        }
+        CHECK_OK(eop_store_flush(store));
+    }
+    edgeops_store_close(store);
+    run_sql("data/telemetry.db", "UPDATE cell SET data = zeroblob(length(data)) WHERE id ="
+                                 " (SELECT id << 11 | 1027 FROM chunk WHERE ord0 = 201)");
+    store = open_store();
+    for (int round = 0; round < 2; round++) {
+        CHECK_OK(eop_store_compact(&done, store, "a", NULL, NULL));
+        cr_assert_eq(ask_sql("data/telemetry.db", "SELECT rows % 65536 FROM chunk WHERE ord0 = 301"
+                                                  " AND ord1 = 500"),
+                     50);
+        cr_assert_eq(ask_sql("data/telemetry.db", "SELECT count(*) FROM chunk WHERE ord0 = 201 AND"
+                                                  " ord1 = 300"),
+                     1);
+        cr_assert_eq(ask_sql("data/telemetry.db", "SELECT sum(ord1 - ord0 + 1) FROM chunk"), 500);
+    }
+    edgeops_store_close(store);
+}
+
 static int64_t bytes_of(int asset) {
     char query[128];
     snprintf(query, sizeof query, "SELECT bytes FROM state WHERE asset = %d", asset);
