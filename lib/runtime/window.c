@@ -145,7 +145,7 @@ void eop_window_restore(eop_window_cutter *cutter, const eop_window_state *state
     cutter->resume = *state;
     cutter->muted = true;
     if (every_row_counts(cutter) && state->newest != EDGEOPS_TIME_MAX) {
-        /* Its row is not fed again. */
+        /* The row that is fed again may be a late one. */
         cutter->started = true;
         cutter->newest_time = state->newest;
         cutter->newest_seq = INT64_MIN;

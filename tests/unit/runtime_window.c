@@ -442,6 +442,37 @@ static void check_restores(edgeops_window_spec spec, feed *f) {
     }
 }
 
+/* The value from before must not keep out those of a clock that is set back after a restart. */
+Test(runtime_window, a_clock_that_is_set_back_after_a_restart_brings_new_values) {
+    const edgeops_window_spec spec = {.rows = 1, .step = 1, PREVIOUS};
+    feed *f = feed_new();
+    eop_window_state state;
+    eop_window w;
+    char got[4096] = "";
+    put_value(f, 1000 * S, 1);
+    put_null(f, 1001 * S);
+    put_null(f, -1 * S); /* the newest of all is not the one before the restart */
+    for (int i = 0; i < 20; i++) {
+        put_value(f, i * S, 100 + i);
+    }
+    put_null(f, 20 * S);
+    eop_window_cutter *cutter = cutter_of(spec);
+    cr_assert(eq(int, eop_window_feed(cutter, &f->table, 0, 3, NULL), EDGEOPS_OK));
+    for (int i = 0; i < 3; i++) {
+        cr_assert(eq(int, eop_window_next(cutter, &w), EDGEOPS_OK));
+        state = w.state;
+    }
+    cr_expect(eq(i64, state.newest, 1001 * S));
+    eop_window_free(cutter);
+    cutter = cutter_of(spec);
+    learn_before(cutter, f, &state);
+    eop_window_restore(cutter, &state);
+    run_text(got, sizeof got, cutter, f, state.history - 1, f->table.rows - state.history + 1);
+    cr_expect(ne(ptr, strstr(got, "119-119@20 "), NULL), "%s", got);
+    eop_window_free(cutter);
+    free(f);
+}
+
 static feed *random_feed(unsigned seed, bool sets_back) {
     feed *f = feed_new();
     edgeops_time now = 0;
