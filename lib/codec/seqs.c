@@ -457,6 +457,14 @@ eop_seqs_outcome eop_seqs_take(eop_seqs *seqs, eop_seqs_times *of, edgeops_time 
     return EOP_SEQS_OK;
 }
 
+bool eop_seqs_repeats(eop_seqs *seqs, eop_seqs_times *of, const uint32_t *ids, size_t n,
+                      bool *good) {
+    uint32_t given = 0;
+    seqs->limit = seqs->limit > 0 ? seqs->limit : LIMIT;
+    *good = of->rows == 0 || (find_set(seqs, of, ids, n, &given) && join(seqs, of, of->set, given));
+    return *good && of->rows > 0 && of->repeats;
+}
+
 /* -- assets -- */
 
 eop_seqs_times *eop_seqs_asset(eop_seqs *seqs, const char *name, size_t size, int64_t key) {

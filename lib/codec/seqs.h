@@ -89,6 +89,9 @@ typedef enum eop_seqs_outcome {
  *                 take notice */
 eop_seqs_outcome eop_seqs_take(eop_seqs *seqs, eop_seqs_times *of, edgeops_time time,
                                const uint32_t *ids, size_t n, bool numbered, int64_t *number);
+/** Whether a row would repeat a channel of the last row that was taken. False in *good: no memory. */
+bool eop_seqs_repeats(eop_seqs *seqs, eop_seqs_times *of, const uint32_t *ids, size_t n,
+                      bool *good);
 /** The times of an asset by its name, until the next call; key: tells apart several that one asset
  * has. NULL: no memory. */
 eop_seqs_times *eop_seqs_asset(eop_seqs *seqs, const char *name, size_t size, int64_t key);

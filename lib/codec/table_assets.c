@@ -225,15 +225,16 @@ edgeops_status eop_table_heads(eop_table_reader *s, eop_table_row *row) {
 
 /* Of an hour that the clocks show twice: the first pass, until the times of the asset step back, by
  * not much more than that hour: rows may also lie in another order. Times that never stood still so
- * far, such as those of hourly data, do so at the same time, too. */
+ * far, such as those of hourly data, do so at the same time, too, unless what comes is a part of the
+ * row before. */
 static edgeops_time choose_pass(const eop_reader_asset *a, edgeops_time time,
-                                const eop_time_seen *seen) {
+                                const eop_time_seen *seen, bool repeats) {
     if (!seen->repeated || a->rows == 0) {
         return time;
     }
     edgeops_duration back;
     bool near = !__builtin_sub_overflow(a->time, time, &back) && back < 2 * (seen->second - time);
-    return (back > 0 && near) || (back == 0 && !a->stood_still) ? seen->second : time;
+    return (back > 0 && near) || (back == 0 && !a->stood_still && repeats) ? seen->second : time;
 }
 
 static void note_zone(eop_table_reader *s, const eop_time_seen *seen) {
@@ -291,13 +292,18 @@ edgeops_status eop_table_place(eop_table_reader *s, eop_reader_asset *a, eop_tab
                                const eop_time_seen *seen) {
     edgeops_sample *sample = &row->sample;
     edgeops_status status = EDGEOPS_OK;
+    bool numbered = s->seq_at != EOP_NOWHERE && !s->seq_missing;
     if (seen == NULL) {
         status = place_untimed(s, a, &time);
     } else {
-        time = choose_pass(a, time, seen);
+        bool good = true;
+        bool repeats =
+            numbered || n == 0 ||
+            (seen->repeated && eop_seqs_repeats(&s->seqs, &a->seen, s->ids + first, n, &good));
+        status = good ? EDGEOPS_OK : eop_fail_nomem("table");
+        time = choose_pass(a, time, seen, repeats);
         note_zone(s, seen);
     }
-    bool numbered = s->seq_at != EOP_NOWHERE && !s->seq_missing;
     if (status == EDGEOPS_OK && seen != NULL && (!numbered || s->is_json)) {
         status = number_row(s, a, row, time, s->ids + first, n);
     }
@@ -306,7 +312,7 @@ edgeops_status eop_table_place(eop_table_reader *s, eop_reader_asset *a, eop_tab
     }
     sample->asset = a->name;
     sample->time = time;
-    a->stood_still = a->stood_still || (a->rows > 0 && a->time == time);
+    a->stood_still = a->stood_still || (a->rows > 0 && a->time == time && !row->part);
     a->time = time;
     a->rows++;
     if (sample->count > 0) {
