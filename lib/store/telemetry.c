@@ -114,6 +114,7 @@ static const char *const texts[STATEMENTS] = {
     [CHUNK_ABOVE] =
         "SELECT min(t) FROM (" CHUNKS("min(t0) AS t", "asset = ?1 AND t1 > ?2 AND t0 > ?2") ")",
     [CELL_GET] = "SELECT data FROM cell WHERE id = ?",
+    [CELL_IDS] = "SELECT id FROM cell WHERE id BETWEEN ? AND ?",
     [STAT_GET] = "SELECT count, nulls, min, max, sum FROM stat WHERE id = ?",
     [STATS_WALK] = "SELECT count, nulls, min, max, sum, id FROM stat WHERE id BETWEEN ? AND ?",
     [CHUNK_OLDEST] = CHUNKS(INFO, "asset = ?1 AND t1 >= ?2") " ORDER BY t1, t0, ord0",

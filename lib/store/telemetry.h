@@ -32,6 +32,9 @@ typedef struct eop_telemetry {
     eop_sql sql;
     eop_rows keys;   /* keys of the chunk read last */
     eop_parts parts; /* of that chunk, if it has some */
+    /* Of that chunk: a bit for each channel that it has, once `known`. */
+    uint64_t channels[EOP_CHANNELS_MAX / 64];
+    bool known;
     /* Ids of the next small and the next full chunk; 0: not known yet. */
     int64_t next_id[2];
     int wal_pages; /* of the writing connection: pages in the WAL after its last commit */

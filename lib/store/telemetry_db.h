@@ -46,6 +46,7 @@ typedef enum statement {
     CHUNK_BELOW,
     CHUNK_ABOVE,
     CELL_GET,
+    CELL_IDS,
     STAT_GET,
     STATS_WALK,
     CHUNK_OLDEST,

@@ -9,6 +9,8 @@
 #include "column/chunk.h"
 #include "store/telemetry_db.h"
 
+enum { FEW = 16 }; /* so many channels are read without a look at which of them a chunk has */
+
 /* Moves a statement to the row of a cell id. DONE: there is none. */
 static edgeops_status at_cell(sqlite3_stmt **select, eop_telemetry *telemetry, statement number,
                               const eop_chunk_info *chunk, uint32_t slot) {
@@ -97,6 +99,7 @@ edgeops_status eop_telemetry_keys(eop_telemetry *telemetry, const eop_chunk_info
     keys->ordinals = NULL;
     keys->rows = 0;
     keys->first_ordinal = chunk->ord0;
+    telemetry->known = false;
     edgeops_status status = eop_rows_reserve(keys, n);
     if (status == EDGEOPS_OK) {
         status = read_key(keys->times, telemetry, chunk, SLOT_TIMES);
@@ -192,11 +195,42 @@ static edgeops_status read_cell(eop_vector *vector, eop_telemetry *telemetry,
     return status;
 }
 
+/* Notes which channels the chunk has. Parts of wide rows have few of them, and looking for each
+ * that is not there would take longer than reading those that are. */
+static edgeops_status learn_channels(eop_telemetry *telemetry, const eop_chunk_info *chunk) {
+    sqlite3_stmt *select = NULL;
+    edgeops_status status = eop_sql_get(&select, &telemetry->sql, CELL_IDS);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    memset(telemetry->channels, 0, sizeof telemetry->channels);
+    eop_sql_bind_int(select, 1, eop_cell_id(chunk->id, 0));
+    eop_sql_bind_int(select, 2, eop_cell_id(chunk->id, EOP_CHANNELS_MAX - 1));
+    while ((status = eop_sql_next(&telemetry->sql, select)) == EDGEOPS_OK) {
+        uint32_t channel = (uint32_t)(sqlite3_column_int64(select, 0) & SLOT_LAST);
+        telemetry->channels[channel / 64] |= UINT64_C(1) << channel % 64;
+    }
+    sqlite3_reset(select);
+    telemetry->known = status == EDGEOPS_DONE;
+    return telemetry->known ? EDGEOPS_OK : status;
+}
+
+static bool has_channel(const eop_telemetry *telemetry, uint32_t channel) {
+    return !telemetry->known || (channel < EOP_CHANNELS_MAX &&
+                                 (telemetry->channels[channel / 64] >> channel % 64 & 1) != 0);
+}
+
 edgeops_status eop_telemetry_slice(eop_rows *rows, eop_telemetry *telemetry,
                                    const eop_chunk_info *chunk, const uint32_t *channels,
                                    size_t from, size_t to) {
     edgeops_status status = eop_rows_append_keys(rows, &telemetry->keys, from, to);
+    if (status == EDGEOPS_OK && rows->vector_count > FEW && !telemetry->known) {
+        status = learn_channels(telemetry, chunk);
+    }
     for (size_t k = 0; status == EDGEOPS_OK && k < rows->vector_count; k++) {
+        if (!has_channel(telemetry, channels[k])) {
+            continue;
+        }
         status = read_cell(&rows->vectors[k], telemetry, chunk, channels[k], rows->rows, from, to);
     }
     if (status == EDGEOPS_OK) {

@@ -476,3 +476,51 @@ Test(store_read, layout_macro_and_function_agree) {
     edgeops_layout_init(&function, sizeof function);
     cr_assert_eq(memcmp(&macro, &function, sizeof macro), 0);
 }
+
+enum { WIDE = 40, WIDE_ROWS = 60 };
+
+/* A chunk has few of the channels that are read; some are not there at all. */
+static void check_wide(edgeops_store *store, const edgeops_query *query, int channels) {
+    edgeops_table *table = NULL;
+    CHECK_OK(edgeops_store_read(&table, store, query));
+    cr_assert_eq(table->column_count, WIDE);
+    for (uint64_t i = 0; i < table->rows; i++) {
+        for (int c = 0; c < WIDE; c++) {
+            int number = atoi(table->columns[c].name + 1);
+            bool there = number < channels && (table->times[i] + number) % 7 != 0;
+            edgeops_value value = edgeops_column_value(&table->columns[c], i);
+            cr_assert_eq(value.type, there ? EDGEOPS_TYPE_INT64 : EDGEOPS_TYPE_NULL);
+            cr_assert(!there || value.as.i64 == table->times[i] * 100 + number);
+        }
+    }
+    cr_assert_eq(table->rows, WIDE_ROWS);
+    edgeops_table_free(table);
+}
+
+Test(store_read, wide_rows_of_a_channel_at_a_time) {
+    edgeops_store *store = open_store();
+    edgeops_query query = EDGEOPS_QUERY_INIT;
+    uint64_t half = 0;
+    query.asset = "wide";
+    for (int c = 0; c < WIDE; c++) {
+        char name[8];
+        snprintf(name, sizeof name, "c%d", c);
+        for (int64_t i = 0; i < WIDE_ROWS; i++) {
+            if ((i + c) % 7 != 0) {
+                CHECK_OK(put(store, "wide", i, 0, name, i64(i * 100 + c), NULL));
+                half += c < WIDE / 2;
+            }
+        }
+        if (c % 3 == 0 && c < 30) {
+            CHECK_OK(eop_store_flush(store));
+        }
+    }
+    for (int round = 0; round < 2; round++) {
+        query.max_ordinal = 0;
+        check_wide(store, &query, WIDE);
+        query.max_ordinal = half;
+        check_wide(store, &query, WIDE / 2);
+        CHECK_OK(eop_store_flush(store));
+    }
+    edgeops_store_close(store);
+}
