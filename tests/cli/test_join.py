@@ -192,6 +192,8 @@ def test_a_dataset_puts_assets_side_by_side(node):
     assert [a["name"] for a in again["assets"]] == ["joined/d2"]
     third = node.json("dataset", "create", "d3", "--asset", "line/*", "--rate", "1Hz")
     assert [a["name"] for a in third["assets"]] == ["joined/d2"] and third["digest"] == again["digest"]
+    assert "exists already" in fails(node, "dataset", "create", "d2", "--asset", "line/*", "--rate", "7Hz", "--join")
+    assert [a["name"] for a in node.json("asset", "ls")["items"] if "joined" in a] == ["joined/d", "joined/d2"]
     exact = node.json("dataset", "create", "d4", "--asset", "line/press", "--asset", "line/oven", "--join")
     assert exact["rows"] == 5 and "period_ns" not in exact["joins"][0]
     assert "fill is not for that" in fails(node, "dataset", "create", "d5", "--asset", "line/*", "--rate", "3Hz", "--fill", "linear", "--join")

@@ -64,11 +64,25 @@ static void create_done(eop_job *job, void *user_data) {
     create_free(w);
 }
 
+/* Creating says so, too, but a derived asset would be there by then. */
+static edgeops_status check_free_name(edgeops_node *node, const char *name) {
+    char *json = NULL;
+    edgeops_status status = eop_dataset_describe(&json, node->store, name);
+    eop_free(json);
+    return status == EDGEOPS_OK
+               ? eop_fail(EDGEOPS_E_EXISTS, "node", "dataset '%s' exists already", name)
+           : status == EDGEOPS_E_NOTFOUND ? EDGEOPS_OK
+                                          : status;
+}
+
 /* The derived assets that it is made of, with one that puts its assets side by side. */
 static edgeops_status find_joins(create_work *w) {
     edgeops_dataset_options *o = &w->args.options;
     eop_node_join *join = NULL;
-    edgeops_status status = eop_join_for_dataset(&join, w->call, o);
+    edgeops_status status = check_free_name(w->call->node, o->name);
+    if (status == EDGEOPS_OK) {
+        status = eop_join_for_dataset(&join, w->call, o);
+    }
     if (status == EDGEOPS_OK && join != NULL) {
         w->joined = eop_node_join_spec(join)->name;
         o->assets = &w->joined;
