@@ -193,7 +193,7 @@ edgeops_status eop_join_drain(eop_join *join, eop_join_input *input, int64_t lat
         input->parts = input->parts || block->parts != NULL;
         for (uint64_t r = 0; r < block->rows; r++) {
             int64_t time = block->times[r];
-            count += time < late;
+            count += time < (block->ordinals[r] > input->gap ? late : join->late_before);
             *oldest = time < *oldest ? time : *oldest;
             if (time <= ahead) {
                 note_newest(join, input, r);

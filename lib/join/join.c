@@ -61,6 +61,7 @@ static edgeops_status begin_by_time(eop_join *join, eop_join_input *input, bool 
     edgeops_status status = edgeops_asset_get(&info, join->store, input->asset);
     if (status == EDGEOPS_OK) {
         input->there = true;
+        input->gap = info->last_ordinal;
         if (is_new || input->seen > info->last_ordinal) {
             input->seen = info->last_ordinal; /* a power failure may have taken the newest */
         }
@@ -82,6 +83,12 @@ static edgeops_status take_state(eop_join *join, const eop_json *state) {
             status = begin_by_time(join, input, item == NULL);
         }
         item = item != NULL ? eop_json_next(item) : NULL;
+    }
+    int64_t made = eop_json_integer(state, "made", EOP_JOIN_NEVER);
+    join->made_before = made;
+    int64_t border = join->spec->period > 0 ? 1 : join->spec->tolerance;
+    if (made == EOP_JOIN_NEVER || __builtin_add_overflow(made, border, &join->late_before)) {
+        join->late_before = EOP_JOIN_NEVER;
     }
     join->view.rows = (uint64_t)eop_json_integer(state, "rows", 0);
     join->view.late = (uint64_t)eop_json_integer(state, "late", 0);
@@ -218,6 +225,12 @@ eop_json *eop_join_state(eop_join *join) {
         eop_json_append(seen, eop_json_new_number((double)join->inputs[i].seen));
     }
     eop_json_set(state, "seen", seen);
+    int64_t made = join->spec->period > 0      ? join->rate.made
+                   : join->spec->tolerance > 0 ? join->near.made
+                                               : EOP_JOIN_NEVER;
+    if (made != EOP_JOIN_NEVER) {
+        eop_json_set_integer(state, "made", made);
+    }
     eop_json_set_integer(state, "rows", (int64_t)view.rows);
     eop_json_set_integer(state, "late", (int64_t)view.late);
     eop_json_set_integer(state, "conflicts", (int64_t)view.conflicts);

@@ -27,7 +27,7 @@ typedef struct found {
 } found;
 
 edgeops_status eop_join_near_open(eop_join *join) {
-    join->near = (eop_join_near){.made = EOP_JOIN_NEVER};
+    join->near = (eop_join_near){.made = join->made_before};
     join->wait = join->spec->wait + join->spec->tolerance;
     return EDGEOPS_OK;
 }

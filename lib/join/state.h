@@ -44,7 +44,8 @@ typedef struct eop_join_input {
     uint64_t seen;              /**< ordinal: up to here looked at, or for exact times stored */
     uint64_t last;              /**< the newest ordinal at the last look */
     uint64_t skipped;           /**< of the cursor, counted already */
-    bool parts; /**< its rows come in parts: each channel says how far it is, not all of them */
+    uint64_t gap; /**< up to this ordinal it was there at the opening: perhaps joined before */
+    bool parts;   /**< its rows come in parts: each channel says how far it is, not all of them */
 } eop_join_input;
 
 typedef struct eop_join_column {
@@ -90,6 +91,8 @@ struct eop_join {
     uint64_t version_of_out;
     eop_join_rate rate;
     eop_join_near near;
+    int64_t made_before; /**< newest time made when the state was kept; NEVER: not known */
+    int64_t late_before; /**< samples of a gap are late before this time; NEVER: none is */
     bool dirty;
     pthread_mutex_t view_lock;
     eop_join_view view;

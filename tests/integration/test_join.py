@@ -119,6 +119,7 @@ def test_live_and_history_make_the_same_rows_over_kills(tmp_path):
                 live, history = live[:len(history)], history[:len(live)]
                 assert len(live) >= pourer.pressed - 3
             assert live == history
+            assert node.json("asset", "show", f"live/{name}")["join"]["late"] == 0
         by_time = {}
         for line in exported(node, "live/exact")[1:]:
             at, force, temp = line.split(",")

@@ -184,6 +184,7 @@ static edgeops_table *live(const event *events, int64_t period, int64_t toleranc
     run(join, now + 2 * WAIT + tolerance);
     eop_join_view view;
     eop_join_look(&view, join);
+    cr_assert_eq(view.late, 0);
     cr_assert_eq(view.conflicts, 0);
     cr_assert_str_eq(view.problem, "");
     edgeops_table *table = read_all(store, "out/rows");
