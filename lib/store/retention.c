@@ -40,10 +40,11 @@ typedef struct place {
 typedef struct item {
     place at; /* first: the heap's key; chunks up to here were examined */
     uint32_t asset;
-    bool touched;   /* some of its chunks were dropped */
-    uint64_t sizes; /* bit k: policy k counts its bytes */
-    int64_t cutoff; /* older samples are due; INT64_MIN: none are */
-    bool in_parts;  /* rows of it came in parts */
+    bool touched;     /* some of its chunks were dropped */
+    uint64_t waiting; /* bytes of chunks that go with rows of the next one that is dropped */
+    uint64_t sizes;   /* bit k: policy k counts its bytes */
+    int64_t cutoff;   /* older samples are due; INT64_MIN: none are */
+    bool in_parts;    /* rows of it came in parts */
     const eop_policy *decides;
 } item;
 
@@ -89,7 +90,6 @@ struct eop_retain_run {
     uint32_t pins_of;
     share shares[STEP_CHUNKS];
     size_t share_count;
-    const share *trimming;
     eop_retained done;
     eop_buf buf;
 };
@@ -462,9 +462,10 @@ static void count_dropped(eop_retain_run *run, item *it, const eop_chunk_info *c
     uint64_t rows = chunk->rows - chunk->later;
     for (size_t k = 0; k < run->policy_count; k++) {
         if ((it->sizes >> k & 1) != 0) {
-            run->excess[k] -= (int64_t)bytes;
+            run->excess[k] -= (int64_t)(bytes + it->waiting);
         }
     }
+    it->waiting = 0;
     done->chunks++;
     done->assets += !it->touched;
     it->touched = true;
@@ -492,12 +493,37 @@ static edgeops_status drop_chunk(eop_retain_run *run, edgeops_store *store,
     return status == EDGEOPS_OK ? eop_telemetry_remove_chunk(telemetry, chunk->id) : status;
 }
 
+/* *waits: rows that stay so far have later parts in the chunk. A dry run drops nothing: what it has
+ * examined is there, too. */
+static edgeops_status look_for_rows(bool *waits, eop_retain_run *run, eop_telemetry *telemetry,
+                                    const item *it, const eop_chunk_info *chunk, bool dry) {
+    eop_chunk_list list = {0};
+    edgeops_status status = EDGEOPS_OK;
+    *waits = false;
+    if (chunk->later > 0) {
+        status = eop_telemetry_find(&list, telemetry, it->asset, chunk->t0, chunk->t1);
+    }
+    for (size_t i = 0; status == EDGEOPS_OK && !*waits && i < list.count; i++) {
+        const eop_chunk_info *first = &list.items[i];
+        bool holds = holds_chunk(run, first);
+        bool dropped = dry && !holds && !is_behind(first, &it->at);
+        /* A row's first part is older than the others: two chunks never wait for each other. */
+        if (first->ord0 < chunk->ord0 && first->later < first->rows && !dropped) {
+            status = eop_trim_has_parts(waits, telemetry, chunk, first);
+            run->done.held += *waits && holds;
+        }
+    }
+    eop_free(list.items);
+    return status;
+}
+
 /* Examines the oldest item. *dropped: whether a chunk was dropped. DONE: there are no more
  * items. */
 static edgeops_status examine_oldest(bool *dropped, eop_retain_run *run, edgeops_store *store,
                                      eop_telemetry *telemetry, bool dry) {
     eop_chunk_info chunk;
     uint64_t bytes = 0;
+    bool waits = false;
     *dropped = false;
     if (run->count == 0) {
         return EDGEOPS_DONE;
@@ -527,21 +553,21 @@ static edgeops_status examine_oldest(bool *dropped, eop_retain_run *run, edgeops
     if (status == EDGEOPS_OK) {
         status = eop_telemetry_chunk_bytes(&bytes, telemetry, chunk.id);
     }
-    if (status == EDGEOPS_OK && !dry) {
+    if (status == EDGEOPS_OK) {
+        status = look_for_rows(&waits, run, telemetry, it, &chunk, dry);
+    }
+    if (status == EDGEOPS_OK && !dry && !waits) {
         status = drop_chunk(run, store, telemetry, it, &chunk);
     }
     if (status == EDGEOPS_OK) {
         it->at = (place){chunk.t1, chunk.t0, chunk.ord0};
+        it->waiting += waits ? bytes : 0;
+        *dropped = !waits;
+    }
+    if (*dropped) {
         count_dropped(run, it, &chunk, bytes);
-        *dropped = true;
     }
     return status;
-}
-
-/* Whether a later step, or the next run, drops the chunk: it is not worth trimming. */
-static bool goes_anyway(const eop_chunk_info *chunk, void *user_data) {
-    const eop_retain_run *run = user_data;
-    return chunk->t1 < run->trimming->cutoff && !holds_chunk(run, chunk);
 }
 
 /* Later parts of the rows that go are in chunks that stay. */
@@ -550,15 +576,8 @@ static edgeops_status trim_share(eop_retain_run *run, edgeops_store *store, shar
     const eop_trim trim = {.store = store,
                            .asset = s->asset,
                            .rollups = s->decides->rollups,
-                           .rollup_count = s->decides->rollup_count,
-                           .spare = goes_anyway,
-                           .user_data = run};
-    edgeops_status status = EDGEOPS_OK;
-    run->trimming = s;
-    if (s->gone.keys.rows > 0 && run->pins_of != s->asset) {
-        status = load_pins(run, &store->catalog, s->asset);
-    }
-    return status == EDGEOPS_OK ? eop_trim_chunks(&s->gone, telemetry, &trim, &run->buf) : status;
+                           .rollup_count = s->decides->rollup_count};
+    return eop_trim_chunks(&s->gone, telemetry, &trim, &run->buf);
 }
 
 static edgeops_status save_share(share *s, eop_telemetry *telemetry) {

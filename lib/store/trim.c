@@ -66,6 +66,20 @@ static bool has_gone(const eop_gone *gone, eop_telemetry *telemetry) {
     return any;
 }
 
+edgeops_status eop_trim_has_parts(bool *has, eop_telemetry *telemetry, const eop_chunk_info *chunk,
+                                  const eop_chunk_info *first) {
+    eop_gone began = {0};
+    *has = false;
+    edgeops_status status = eop_gone_note(&began, telemetry, first);
+    if (status == EDGEOPS_OK && began.keys.rows > 0) {
+        status = eop_rows_sort(&began.keys);
+        status = status == EDGEOPS_OK ? eop_telemetry_keys(telemetry, chunk) : status;
+        *has = status == EDGEOPS_OK && has_gone(&began, telemetry);
+    }
+    eop_gone_dispose(&began);
+    return eop_sql_unreadable(status) ? EDGEOPS_OK : status;
+}
+
 static edgeops_status read_rest(rest *r, const eop_gone *gone, eop_telemetry *telemetry,
                                 const eop_trim *trim, const eop_chunk_info *chunk) {
     static const eop_chunk_filter all = {INT64_MIN, INT64_MAX, UINT64_MAX};
@@ -193,7 +207,7 @@ edgeops_status eop_trim_chunks(eop_gone *gone, eop_telemetry *telemetry, const e
     }
     for (size_t i = 0; status == EDGEOPS_OK && i < list.count; i++) {
         const eop_chunk_info *chunk = &list.items[i];
-        if (chunk->later > 0 && !trim->spare(chunk, trim->user_data)) {
+        if (chunk->later > 0) {
             status = trim_chunk(gone, telemetry, trim, chunk, buf);
         }
     }

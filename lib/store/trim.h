@@ -3,6 +3,8 @@
  * chunks that stay. A row goes with its first part: else a part of it would be left, as a row that
  * nobody wrote and nobody counts. They are older than what is dropped, too, because all parts of a
  * row have its time.
+ * The other way round a chunk waits while it has later parts of rows that stay: a row that is
+ * there is whole. It is trimmed when they go.
  *
  * A chunk that stays is written anew without them. Its ordinals keep having no gap: those of parts
  * that went at its ends are gone like those of a dropped chunk, others become parts without a cell
@@ -23,14 +25,16 @@ void eop_gone_dispose(eop_gone *gone);
 /** Notes the rows that began in a chunk, before it is dropped. Of an unreadable one none. */
 edgeops_status eop_gone_note(eop_gone *gone, eop_telemetry *telemetry, const eop_chunk_info *chunk);
 
+/** *has: rows that began in `first` have parts in `chunk`. Of an unreadable one none has. */
+edgeops_status eop_trim_has_parts(bool *has, eop_telemetry *telemetry, const eop_chunk_info *chunk,
+                                  const eop_chunk_info *first);
+
 /** What is to be trimmed. */
 typedef struct eop_trim {
     edgeops_store *store;
     uint32_t asset;
     const edgeops_duration *rollups; /**< periods of the sums that remain */
     size_t rollup_count;
-    bool (*spare)(const eop_chunk_info *chunk, void *user_data); /**< this one goes anyway */
-    void *user_data;
 } eop_trim;
 /** Takes the later parts of rows that are gone out of the asset's chunks, and adds them to its
  * rollups. */
