@@ -212,11 +212,13 @@ edgeops_status eop_store_begin_durability(edgeops_store *store) {
         }
         durability = (edgeops_durability)known;
     }
-    /* All replayed segments count as one write. */
-    store->writes = 1;
-    if (store->access.status != EDGEOPS_OK) {
+    bool frozen = store->access.status != EDGEOPS_OK;
+    pthread_mutex_lock(&store->lock);           /* the writer runs already */
+    store->writes = 1;                          /* all replayed segments count as one */
+    store->synced = frozen ? 1 : store->synced; /* there is nothing that it could sync */
+    pthread_mutex_unlock(&store->lock);
+    if (frozen) {
         set_power(store, durability == EDGEOPS_DURABILITY_POWER);
-        store->synced = store->writes; /* there is nothing that it could sync */
         return EDGEOPS_OK;
     }
     return edgeops_store_set_durability(store, durability);
