@@ -166,14 +166,20 @@ static int64_t ahead_of_clock(void) {
     return now < INT64_MAX - EOP_JOIN_AHEAD ? now + EOP_JOIN_AHEAD : INT64_MAX;
 }
 
-/* A channel of an asset whose rows come whole is as far as the asset is. */
-static void note_newest(eop_join *join, const eop_join_input *input, uint64_t row) {
+/* A channel of an asset whose rows come whole is as far as the asset is. A sample that is older than
+ * one before it, by no more than the wait, shows that others may be on their way, too. */
+static void note_newest(eop_join *join, eop_join_input *input, uint64_t row) {
     int64_t time = input->block->times[row];
     for (size_t k = 0; k < input->count; k++) {
         const edgeops_column *c = &input->block->columns[k];
         int64_t *newest = &join->columns[input->columns[k]].newest;
-        if (time > *newest && (!input->parts || c->valid == NULL || c->valid[row] != 0)) {
+        if (input->parts && c->valid != NULL && c->valid[row] == 0) {
+            continue;
+        }
+        if (time > *newest) {
             *newest = time;
+        } else if (time < *newest && *newest - time <= join->spec->wait) {
+            input->unordered = true;
         }
     }
 }
@@ -212,6 +218,9 @@ int64_t eop_join_reached(const eop_join *join, size_t skip) {
     for (size_t i = skip; i < join->input_count; i++) {
         for (size_t k = 0; k < join->inputs[i].count; k++) {
             int64_t newest = join->columns[join->inputs[i].columns[k]].newest;
+            if (join->inputs[i].unordered && newest > EOP_JOIN_NEVER + join->spec->wait) {
+                newest -= join->spec->wait; /* what is older would be later than the wait */
+            }
             least = newest < least ? newest : least;
         }
     }

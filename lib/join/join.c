@@ -8,6 +8,9 @@
 #include "base/memory.h"
 #include "join/state.h"
 
+/* Samples that were there before the join of an input that is joined for the first time. */
+#define LOOK_BACK 1024u
+
 /* -- opening -- */
 
 static eop_join_input *input_of(eop_join *join, const char *asset) {
@@ -65,6 +68,9 @@ static edgeops_status begin_by_time(eop_join *join, eop_join_input *input, bool 
         if (is_new || input->seen > info->last_ordinal) {
             input->seen = info->last_ordinal; /* a power failure may have taken the newest */
         }
+        if (is_new) { /* those tell whether samples come in order */
+            input->seen -= input->seen < LOOK_BACK ? input->seen : LOOK_BACK;
+        }
         status = eop_join_find_newest(join, input);
     }
     edgeops_free(info);
@@ -73,12 +79,15 @@ static edgeops_status begin_by_time(eop_join *join, eop_join_input *input, bool 
 
 static edgeops_status take_state(eop_join *join, const eop_json *state) {
     const eop_json *item = eop_json_first(eop_json_get(state, "seen"));
+    const eop_json *unordered = eop_json_first(eop_json_get(state, "unordered"));
     bool exact = join->spec->period == 0 && join->spec->tolerance == 0;
     bool near = !exact && join->spec->period == 0;
     edgeops_status status = EDGEOPS_OK;
     for (size_t i = 0; status == EDGEOPS_OK && i < join->input_count; i++) {
         eop_join_input *input = &join->inputs[i];
         input->seen = item != NULL ? (uint64_t)eop_json_value(item) : 0;
+        input->unordered = unordered != NULL && eop_json_value(unordered) != 0;
+        unordered = unordered != NULL ? eop_json_next(unordered) : NULL;
         if (!exact && !(near && i == 0)) {
             status = begin_by_time(join, input, item == NULL);
         }
@@ -220,11 +229,14 @@ eop_json *eop_join_state(eop_join *join) {
     eop_join_view view;
     eop_json *state = eop_json_object();
     eop_json *seen = eop_json_array();
+    eop_json *unordered = eop_json_array();
     eop_join_look(&view, join);
     for (size_t i = 0; i < join->input_count; i++) {
         eop_json_append(seen, eop_json_new_number((double)join->inputs[i].seen));
+        eop_json_append(unordered, eop_json_new_number(join->inputs[i].unordered ? 1 : 0));
     }
     eop_json_set(state, "seen", seen);
+    eop_json_set(state, "unordered", unordered);
     int64_t made = join->spec->period > 0      ? join->rate.made
                    : join->spec->tolerance > 0 ? join->near.made
                                                : EOP_JOIN_NEVER;

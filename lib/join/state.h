@@ -44,8 +44,9 @@ typedef struct eop_join_input {
     uint64_t seen;              /**< ordinal: up to here looked at, or for exact times stored */
     uint64_t last;              /**< the newest ordinal at the last look */
     uint64_t skipped;           /**< of the cursor, counted already */
-    uint64_t gap; /**< up to this ordinal it was there at the opening: perhaps joined before */
-    bool parts;   /**< its rows come in parts: each channel says how far it is, not all of them */
+    uint64_t gap;   /**< up to this ordinal it was there at the opening: perhaps joined before */
+    bool parts;     /**< its rows come in parts: each channel says how far it is, not all of them */
+    bool unordered; /**< its samples do not come in the order of their times */
 } eop_join_input;
 
 typedef struct eop_join_column {
@@ -114,7 +115,8 @@ edgeops_status eop_join_next_block(eop_join *join, eop_join_input *input);
  * before this time are late; NEVER: none is. OK: all was looked at; E_AGAIN: there is more, call
  * again. */
 edgeops_status eop_join_drain(eop_join *join, eop_join_input *input, int64_t late, int64_t *oldest);
-/** Up to which time all channels are there, leaving out the first `skip` inputs; NEVER: one has
+/** Up to which time all channels are there, leaving out the first `skip` inputs; of an input whose
+ * samples come out of order, as far as none is on its way for less than the wait. NEVER: one has
  * nothing yet. */
 int64_t eop_join_reached(const eop_join *join, size_t skip);
 /** Notes that all up to `to` is there now. */

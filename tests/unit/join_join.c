@@ -76,6 +76,14 @@ static void take_apart(event *events, dice *d) {
     qsort(events, (size_t)event_count, sizeof *events, by_arrival);
 }
 
+/* Samples of one asset overtake each other. */
+static void shuffle(event *events, dice *d) {
+    for (int i = 0; i < event_count; i++) {
+        events[i].at = events[i].time + (int64_t)below(d, WAIT);
+    }
+    qsort(events, (size_t)event_count, sizeof *events, by_arrival);
+}
+
 static void append(edgeops_store *store, const event *e) {
     const char *names[2];
     edgeops_value values[2];
@@ -277,13 +285,18 @@ static void check_value(const edgeops_table *t, uint64_t row, int channel, const
     cr_assert(same_value(is, wanted), "time %lld, channel %d", (long long)t->times[row], channel);
 }
 
+typedef enum arrivals { WHOLE, APART, SHUFFLED } arrivals;
+
 static void check_all(rule how, int64_t period, int64_t tolerance, int64_t step, uint64_t seed,
-                      bool parts) {
+                      arrivals order) {
     static event events[(ASSETS + 1) * SAMPLES];
     dice d = {seed};
     make_events(events, &d, step);
-    if (parts) {
+    if (order >= APART) {
         take_apart(events, &d);
+    }
+    if (order >= SHUFFLED) {
+        shuffle(events, &d);
     }
     edgeops_table *history = from_history(events, period, tolerance);
     cr_assert(history->rows > 50, "%llu rows, to %lld", (unsigned long long)history->rows,
@@ -297,7 +310,7 @@ static void check_all(rule how, int64_t period, int64_t tolerance, int64_t step,
         }
     }
     for (int i = 0; i < 3; i++) {
-        edgeops_table *table = live(events, period, tolerance, &d, parts ? 60 : 0);
+        edgeops_table *table = live(events, period, tolerance, &d, order == WHOLE ? 0 : 60);
         check_same(history, table);
         edgeops_table_free(table);
     }
@@ -305,26 +318,33 @@ static void check_all(rule how, int64_t period, int64_t tolerance, int64_t step,
 }
 
 Test(join_join, points_of_a_rate_are_those_of_history) {
-    check_all(BEFORE, 7, 0, 5, 1, false);
-    check_all(BEFORE, 50, 0, 5, 2, false);
-    check_all(BEFORE, 3, 20, 9, 3, false);
+    check_all(BEFORE, 7, 0, 5, 1, WHOLE);
+    check_all(BEFORE, 50, 0, 5, 2, WHOLE);
+    check_all(BEFORE, 3, 20, 9, 3, WHOLE);
 }
 
 Test(join_join, nearest_values_are_those_of_history) {
-    check_all(NEAREST, 0, 4, 5, 4, false);
-    check_all(NEAREST, 0, 60, 9, 5, false);
+    check_all(NEAREST, 0, 4, 5, 4, WHOLE);
+    check_all(NEAREST, 0, 60, 9, 5, WHOLE);
 }
 
 Test(join_join, rows_of_one_time_are_those_of_history) {
-    check_all(EXACT, 0, 0, 2, 6, false);
-    check_all(EXACT, 0, 0, 9, 7, false);
+    check_all(EXACT, 0, 0, 2, 6, WHOLE);
+    check_all(EXACT, 0, 0, 9, 7, WHOLE);
 }
 
 Test(join_join, an_asset_whose_channels_come_apart_is_no_exception) {
-    check_all(BEFORE, 7, 0, 5, 9, true);
-    check_all(BEFORE, 50, 30, 5, 10, true);
-    check_all(NEAREST, 0, 6, 5, 11, true);
-    check_all(EXACT, 0, 0, 5, 12, true);
+    check_all(BEFORE, 7, 0, 5, 9, APART);
+    check_all(BEFORE, 50, 30, 5, 10, APART);
+    check_all(NEAREST, 0, 6, 5, 11, APART);
+    check_all(EXACT, 0, 0, 5, 12, APART);
+}
+
+Test(join_join, samples_that_overtake_others_are_waited_for) {
+    check_all(BEFORE, 7, 0, 5, 13, SHUFFLED);
+    check_all(BEFORE, 50, 30, 5, 14, SHUFFLED);
+    check_all(NEAREST, 0, 6, 5, 15, SHUFFLED);
+    check_all(EXACT, 0, 0, 5, 16, SHUFFLED);
 }
 
 /* -- faults -- */
