@@ -40,7 +40,10 @@ class Cursor(Handle):
         return f"<Cursor over {self.asset!r}{', closed' if self.closed else ''}>"
 
     def read(self, max_rows: int = 65536) -> Optional[Table]:
-        """The next rows in order of arrival, at most 1..65536; None when there are none now."""
+        """The next rows in order of arrival, at most 1..65536; None when there are none now.
+
+        Each part of a row is a row here, with the values that it brought: Table.parts tells the later ones.
+        """
         most = _ffi.whole(max_rows, "max_rows", 1, 65536)
         block = ctypes.POINTER(_ffi.TableHeader)()
         copy = ctypes.POINTER(_ffi.TableHeader)()

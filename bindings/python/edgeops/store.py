@@ -38,9 +38,9 @@ class Verdict(NamedTuple):
     late: bool
     ahead: bool
     ordinal: int
-    """Of an appended sample in its asset, else 0."""
+    """Of an appended or merged sample in its asset, else 0."""
     channel: Optional[str]
-    """Of a conflict: the first channel that differs."""
+    """Of a conflict: a channel that differs."""
     stored: Union[float, int, bool, str, Blob, Array, None]
     """Of a conflict: what is stored of that channel, None for nothing."""
     quality: int
@@ -184,6 +184,9 @@ class Store(Reads, Labels, Datasets):
         arrays, whose masked values are null; lists. None is null; NaN is a value, in pandas it is null. A `Table` is taken with
         its nulls and qualities, a DataFrame of its columns, too. seqs: n whole numbers, default 0. qualities: name -> n codes
         0..65534, NO_QUALITY for none. verdicts: what became of each sample, too.
+
+        A row's values may come in parts, in one call or many: a sample whose time and seq are there brings the values that the
+        row lacks ("merged"). One that contradicts the row is left out whole ("conflict"). Nulls contradict nothing.
 
         Raises TypeError and ValueError for what cannot be a time, a value or a name, InvalidError for a value that its channel
         does not hold, LimitError over a limit or on a full disk, AgainError when the writer was behind for 10 s; nothing was

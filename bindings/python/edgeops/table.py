@@ -43,6 +43,9 @@ class Table:
     uint16 codes that the source gave, NO_QUALITY for none, and is None where no value has one. The memory lives as long as the
     table, any of its arrays, or what Arrow made of it. Any thread.
 
+    A row that came in parts is one row where it is read, with the ordinal of its first part. A cursor gives each part as a row
+    of its own, in order of arrival; there `parts` (bool[rows]) tells the later ones, None where there are none.
+
     What takes Arrow takes a table: pyarrow.table(t), polars.DataFrame(t), and DuckDB by its name in a query. (So it is not a
     collections.abc.Mapping, which polars would take for a dict, without its times.)
     """
@@ -56,6 +59,7 @@ class Table:
         self.times_ns: npt.NDArray[np.int64] = self._view(header.times, np.int64)
         self.seqs: npt.NDArray[np.int64] = self._view(header.seqs, np.int64)
         self.ordinals: npt.NDArray[np.uint64] = self._view(header.ordinals, np.uint64)
+        self.parts: Optional[npt.NDArray[np.bool_]] = self._view(header.parts, np.bool_) if header.parts else None
         self.units: dict[str, str] = {}
         self.types: dict[str, str] = {}
         self.valid: dict[str, Optional[npt.NDArray[np.bool_]]] = {}

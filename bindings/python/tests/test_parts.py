@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What else the store has: labels, datasets, cursors, watches, assets, durability."""
+import importlib.util
 import sys
 import threading
 
@@ -94,6 +95,37 @@ def test_a_cursor_follows_an_asset(store):
         for bad in (0, 65537, -1):
             with pytest.raises(ValueError):
                 cursor.read(bad)
+
+
+def test_a_row_in_parts_is_one_row_but_for_a_cursor(store):
+    store.append("a", [1, 2], {"x": [1.5, 2.5]})
+    with store.cursor("a") as cursor:
+        assert cursor.read().parts is None, "no row is a later part"
+        done = store.append("a", [2, 3, 1, 2], {"x": np.ma.array([0, 3.5, 9, 2.5], mask=[1, 0, 0, 0]), "y": np.ma.array(
+            [20, 30, 10, 0], mask=[0, 0, 0, 1])}, verdicts=True)
+        assert (done.appended, done.merged, done.conflicts, done.duplicates) == (1, 1, 1, 1)
+        assert [(v.outcome, v.ordinal, v.channel, v.stored) for v in done.verdicts] == [
+            ("merged", 3, None, None), ("appended", 4, None, None), ("conflict", 0, "x", 1.5), ("duplicate", 0, None, None)]
+        block = cursor.read()
+        assert block.parts.dtype == bool and block.parts.tolist() == [True, False] and not block.parts.flags.writeable
+        assert block.times_ns.tolist() == [2, 3] and block.valid["x"].tolist() == [False, True] and block["y"].tolist() == [20, 30]
+    with store.cursor("a") as cursor:
+        copy = cursor.read()
+        assert copy.parts.tolist() == [False, False, True, False] and copy.ordinals.tolist() == [1, 2, 3, 4]
+        assert store.append_table(copy, "b")[:3] == (3, 0, 0), "what a cursor gave makes the same rows"
+    frames = []
+    for asset in ("a", "b"):
+        table = store.read(asset)
+        assert table.parts is None and table.ordinals[:2].tolist() == [1, 2] and table["x"].tolist() == [1.5, 2.5, 3.5]
+        assert table.valid["y"].tolist() == [False, True, True] and store.count(asset) == 3
+        assert (store.asset(asset).rows, store.asset(asset).parts) == (3, 1)
+        assert store.read_array(asset, ["y"])[1][1:, 0].tolist() == [20, 30]
+        frames.append(table.to_pandas() if importlib.util.find_spec("pandas") else None)
+        schema, batch = table.__arrow_c_array__()
+        assert schema and batch
+    assert frames[0] is None or frames[0].equals(frames[1]) and len(frames[0]) == 3
+    assert store.append("predictions/a", [1], {"x": [1.0]}).appended == 1
+    assert store.append("predictions/a", [1], {"y": [1.0]}).conflicts == 1, "predictions come whole"
 
 
 def test_a_cursor_feeds_a_thread_that_a_watch_wakes(store):
