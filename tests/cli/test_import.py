@@ -105,6 +105,18 @@ def test_other_values_of_a_time_are_told_and_fail(node, tmp_path):
     assert node.run("data", "import", "a", "-", "--on-conflict", "keep", input=again).returncode == 0
 
 
+def test_a_conflict_of_quality_codes_shows_them(node):
+    head = "time,temp,temp:quality\n"
+    node.run("data", "import", "a", "-", input=head + "2026-02-01T00:00:01Z,20,192\n2026-02-01T00:00:02Z,21,\n")
+    again = head + "2026-02-01T00:00:01Z,20,0\n2026-02-01T00:00:02Z,21,64\n"
+    done = node.run("data", "import", "a", "-", input=again, check=False)
+    assert done.returncode == 1
+    assert "stored 20 (quality code 192), new 20 (quality code 0)" in done.stderr
+    assert "NEW QUALITY" in done.stdout
+    answer = json.loads(node.run("--json", "data", "import", "a", "-", input=again, check=False).stdout)
+    assert [(c.get("stored_quality"), c.get("new_quality")) for c in answer["conflicting"]] == [(192, 0), (None, 64)]
+
+
 def test_conflicts_are_shown_up_to_ten(node):
     node.run("data", "import", "a", "-", input=HEAD + "".join(row(i, 1) for i in range(50)))
     done = node.run("--json", "data", "import", "a", "-", "--batch", "7", input=HEAD + "".join(row(i, 2) for i in range(50)),

@@ -117,6 +117,24 @@ def test_repeated_late_and_jumping_samples(tmp_path):
         client.disconnect()
 
 
+def test_a_dead_letter_says_that_only_the_quality_code_differs(tmp_path):
+    with Broker(tmp_path) as broker, Node(tmp_path) as node:
+        node.run("node", "init")
+        node.serve()
+        node.run("source", "add", "plant", "--driver", "mqtt", "--url", broker.url, "--topic", "plant/+",
+                 "--asset", "{2}", "--time", "time", "--values", "vals", "--list-name", "tag", "--list-value", "value",
+                 "--list-quality", "q")
+        client = publisher(broker.port)
+        for code in ({"q": 192}, {"q": 0}, {}):
+            send(client, "plant/a", {"time": T0, "vals": [{"tag": "x", "value": 7, **code}]})
+        letters = wait_until(lambda: (lambda found: found if len(found) == 2 else None)(shown(node)["dead_letters"]))
+        reasons = " ".join(letter["reason"] for letter in letters)
+        assert "has 7 of quality code 192 in channel 'x', and 7 of quality code 0 came" in reasons
+        assert "and 7 without a quality code came" in reasons
+        client.loop_stop()
+        client.disconnect()
+
+
 def test_a_payload_of_a_megabyte_is_told_and_the_next_one_is_taken(tmp_path):
     with Broker(tmp_path) as broker, Node(tmp_path) as node:
         node.run("node", "init")

@@ -26,9 +26,15 @@ static bool is_full(eop_import *w) {
     return eop_json_size(w->conflicts) >= EOP_IMPORT_CONFLICTS;
 }
 
+static void put_quality(eop_json *item, const char *key, uint16_t quality) {
+    if (quality != EDGEOPS_QUALITY_NONE) {
+        eop_json_set_integer(item, key, quality);
+    }
+}
+
 static void put_conflict(eop_import *w, const edgeops_verdict *verdict, const char *asset,
-                         edgeops_time time, int64_t seq, uint64_t line,
-                         const edgeops_value *value) {
+                         edgeops_time time, int64_t seq, uint64_t line, const edgeops_value *value,
+                         uint16_t quality) {
     eop_json *item = eop_json_object();
     eop_json_set_string(item, "asset", asset);
     eop_json_set_time(item, "time", time);
@@ -39,12 +45,19 @@ static void put_conflict(eop_import *w, const edgeops_verdict *verdict, const ch
     eop_json_set_string(item, "channel", verdict->channel);
     eop_json_set(item, "stored", eop_value_json(&verdict->stored));
     eop_json_set(item, "new", eop_value_json(value));
+    if (quality != verdict->quality) {
+        put_quality(item, "stored_quality", verdict->quality);
+        put_quality(item, "new_quality", quality);
+    }
     eop_json_append(w->conflicts, item);
 }
 
-static edgeops_value sample_value(const edgeops_sample *sample, const char *channel) {
+static edgeops_value sample_value(uint16_t *quality, const edgeops_sample *sample,
+                                  const char *channel) {
+    *quality = EDGEOPS_QUALITY_NONE;
     for (size_t i = 0; i < sample->count; i++) {
         if (strcmp(sample->channels[i], channel) == 0) {
+            *quality = sample->qualities != NULL ? sample->qualities[i] : *quality;
             return sample->values[i];
         }
     }
@@ -70,8 +83,10 @@ edgeops_status eop_import_conflicts(eop_import *w) {
         const edgeops_verdict *verdict = &result.verdicts[i];
         const edgeops_sample *sample = &w->samples[i];
         if (verdict->outcome == EDGEOPS_OUTCOME_CONFLICT) {
-            edgeops_value value = sample_value(sample, verdict->channel);
-            put_conflict(w, verdict, sample->asset, sample->time, sample->seq, w->lines[i], &value);
+            uint16_t quality;
+            edgeops_value value = sample_value(&quality, sample, verdict->channel);
+            put_conflict(w, verdict, sample->asset, sample->time, sample->seq, w->lines[i], &value,
+                         quality);
         }
     }
     edgeops_free(result.verdicts);
@@ -150,10 +165,14 @@ edgeops_status eop_import_next_numbers(eop_import *w) {
     return status;
 }
 
-static edgeops_value table_value(const edgeops_table *table, uint64_t row, const char *channel) {
+static edgeops_value table_value(uint16_t *quality, const edgeops_table *table, uint64_t row,
+                                 const char *channel) {
+    *quality = EDGEOPS_QUALITY_NONE;
     for (size_t i = 0; i < table->column_count; i++) {
-        if (strcmp(table->columns[i].name, channel) == 0) {
-            return edgeops_column_value(&table->columns[i], row);
+        const edgeops_column *column = &table->columns[i];
+        if (strcmp(column->name, channel) == 0) {
+            *quality = column->quality != NULL ? column->quality[row] : *quality;
+            return edgeops_column_value(column, row);
         }
     }
     return (edgeops_value){.type = EDGEOPS_TYPE_NULL};
@@ -171,19 +190,27 @@ edgeops_status eop_import_table_conflicts(eop_import *w, const edgeops_table *ta
     for (uint64_t i = 0; status == EDGEOPS_OK && i < result.verdict_count && !is_full(w); i++) {
         const edgeops_verdict *verdict = &result.verdicts[i];
         if (verdict->outcome == EDGEOPS_OUTCOME_CONFLICT) {
-            edgeops_value value = table_value(table, i, verdict->channel);
+            uint16_t quality;
+            edgeops_value value = table_value(&quality, table, i, verdict->channel);
             put_conflict(w, verdict, table->asset, table->times[i],
-                         table->seqs != NULL ? table->seqs[i] : 0, 0, &value);
+                         table->seqs != NULL ? table->seqs[i] : 0, 0, &value, quality);
         }
     }
     edgeops_free(result.verdicts);
     return status;
 }
 
-static void put_shown(eop_buf *buf, const eop_json *item, const char *key) {
+static void put_shown(eop_buf *buf, const eop_json *item, const char *key,
+                      const char *quality_key) {
+    const eop_json *quality = eop_json_get(item, quality_key);
     char *text = eop_json_print(eop_json_get(item, key));
     eop_buf_printf(buf, "%.80s", text != NULL ? text : "?");
     eop_free(text);
+    if (quality != NULL) {
+        text = eop_json_print(quality);
+        eop_buf_printf(buf, " (quality code %s)", text != NULL ? text : "?");
+        eop_free(text);
+    }
 }
 
 static bool is_of_predictions(const eop_json *conflict) {
@@ -204,9 +231,9 @@ void eop_import_tell_conflicts(eop_import *w) {
         eop_buf_printf(&buf, "; the first, %s of '%s', channel '%s': stored ",
                        eop_json_string(first, "time", "?"), eop_json_string(first, "asset", "?"),
                        eop_json_string(first, "channel", "?"));
-        put_shown(&buf, first, "stored");
+        put_shown(&buf, first, "stored", "stored_quality");
         eop_buf_puts(&buf, ", new ");
-        put_shown(&buf, first, "new");
+        put_shown(&buf, first, "new", "new_quality");
     }
     eop_buf_puts(&buf, is_of_predictions(first)
                            ? "; predictions are stored as whole rows: import them as another asset"

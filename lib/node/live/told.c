@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "codec/message.h"
 
 #define VALUE_BYTES 60
@@ -141,33 +142,54 @@ static void put_value(char out[VALUE_BYTES], const edgeops_value *value) {
     eop_free(all);
 }
 
-static const edgeops_value *value_of(const edgeops_sample *sample, const char *channel) {
+static edgeops_value value_of(uint16_t *quality, const edgeops_sample *sample,
+                              const char *channel) {
+    *quality = EDGEOPS_QUALITY_NONE;
     for (size_t i = 0; i < sample->count; i++) {
         if (strcmp(sample->channels[i], channel) == 0) {
-            return &sample->values[i];
+            *quality = sample->qualities != NULL ? sample->qualities[i] : *quality;
+            return sample->values[i];
         }
     }
-    return NULL;
+    return (edgeops_value){.type = EDGEOPS_TYPE_NULL};
+}
+
+/* coded: the quality codes differ. */
+static char *describe_cell(const edgeops_value *value, uint16_t quality, bool coded) {
+    char text[VALUE_BYTES] = "nothing";
+    if (value->type == EDGEOPS_TYPE_BLOB) {
+        snprintf(text, sizeof(text), "a blob");
+    } else if (value->type != EDGEOPS_TYPE_NULL) {
+        put_value(text, value);
+    }
+    if (!coded) {
+        return eop_strdup(text);
+    }
+    return quality == EDGEOPS_QUALITY_NONE
+               ? eop_format("%s without a quality code", text)
+               : eop_format("%s of quality code %u", text, (unsigned)quality);
 }
 
 static char *describe(const edgeops_sample *sample, const edgeops_verdict *verdict) {
     char time[40];
     char seq[32] = "";
-    char stored[VALUE_BYTES] = "nothing";
-    char came[VALUE_BYTES] = "nothing";
-    const edgeops_value *value = value_of(sample, verdict->channel);
-    if (verdict->stored.type != EDGEOPS_TYPE_NULL && verdict->stored.type != EDGEOPS_TYPE_BLOB) {
-        put_value(stored, &verdict->stored);
-    }
-    if (value != NULL && value->type != EDGEOPS_TYPE_NULL && value->type != EDGEOPS_TYPE_BLOB) {
-        put_value(came, value);
-    }
+    uint16_t quality;
+    edgeops_value value = value_of(&quality, sample, verdict->channel);
+    bool coded = quality != verdict->quality;
+    char *stored = describe_cell(&verdict->stored, verdict->quality, coded);
+    char *came = describe_cell(&value, quality, coded);
+    char *text = NULL;
     if (sample->seq != 0) {
         snprintf(seq, sizeof(seq), ", seq %" PRId64, sample->seq);
     }
     eop_format_time(time, sample->time);
-    return eop_format("asset '%.80s' at %s%s has %s in channel '%.60s', and %s came", sample->asset,
-                      time, seq, stored, verdict->channel, came);
+    if (stored != NULL && came != NULL) {
+        text = eop_format("asset '%.80s' at %s%s has %s in channel '%.60s', and %s came",
+                          sample->asset, time, seq, stored, verdict->channel, came);
+    }
+    eop_free(stored);
+    eop_free(came);
+    return text;
 }
 
 /* They are in the store: to append them again changes nothing, and says of each what it is. */
