@@ -226,15 +226,18 @@ static void on_append(const char *asset, uint64_t last_ordinal, void *user_data)
 /* A failure is tried again each second, and said once. */
 static void tell(eop_node_join *item, edgeops_status status) {
     bool fails = status < 0 && status != EDGEOPS_E_AGAIN;
-    if (fails && !item->told) {
-        eop_log_write(node_log(item->joins->node), EDGEOPS_LOG_ERROR, "node",
-                      "derived asset '%s' stands still: %s", item->spec.name,
-                      edgeops_error_last()->message);
-    } else if (!fails && item->told && status != EDGEOPS_E_AGAIN) {
-        eop_log_write(node_log(item->joins->node), EDGEOPS_LOG_INFO, "node",
-                      "derived asset '%s' goes on", item->spec.name);
+    bool told = fails || (item->told && status == EDGEOPS_E_AGAIN);
+    if (told != item->told) {
+        pthread_mutex_lock(&item->joins->lock); /* the loop may rename it now */
+        char *name = eop_strdup(item->spec.name);
+        pthread_mutex_unlock(&item->joins->lock);
+        eop_log_write(node_log(item->joins->node), fails ? EDGEOPS_LOG_ERROR : EDGEOPS_LOG_INFO,
+                      "node", "derived asset '%s' %s%s", name != NULL ? name : "",
+                      fails ? "stands still: " : "goes on",
+                      fails ? edgeops_error_last()->message : "");
+        eop_free(name);
     }
-    item->told = fails || (item->told && status == EDGEOPS_E_AGAIN);
+    item->told = told;
 }
 
 /* Under joins->lock: the next join that has something to do, held; NULL: none has before *due. */
