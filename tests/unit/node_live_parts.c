@@ -579,3 +579,66 @@ Test(node_live_parts, too_many_rows_to_hold_are_given_early) {
     run_until(105);
     expect_answer(104, 106, "none");
 }
+
+/* Between the samples of a turn and its checkpoint. */
+static void die_at_prediction(const char *asset, uint64_t last_ordinal, void *user_data) {
+    (void)last_ordinal;
+    (void)user_data;
+    if (strcmp(asset, "predictions/live") == 0) {
+        (void)raise(SIGKILL);
+    }
+}
+
+static void store_and_die(void) {
+    pid_t child = fork();
+    cr_assert(ge(int, child, 0));
+    if (child == 0) {
+        edgeops_ctx *ctx = NULL;
+        edgeops_watch *watch = NULL;
+        if (edgeops_ctx_new(&ctx, NULL) != EDGEOPS_OK) {
+            _exit(1);
+        }
+        fixture_node = open_node(ctx, EDGEOPS_NODE_LOCAL);
+        if (edgeops_watch_open(&watch, edgeops_node_store(fixture_node), die_at_prediction, NULL) !=
+            EDGEOPS_OK) {
+            _exit(1);
+        }
+        start();
+        put(2, "a");
+        put(3, "ab");
+        for (;;) {
+            (void)!edgeops_ctx_run(ctx, EDGEOPS_MILLISECOND);
+        }
+    }
+    int status = 0;
+    cr_assert(eq(int, waitpid(child, &status, 0), child));
+    bool killed = WIFSIGNALED(status);
+    cr_assert(killed);
+}
+
+/* The clock released row 2 and its prediction was stored; its part comes before the restart. */
+Test(node_live_parts, what_was_stored_before_a_crash_is_what_is_told) {
+    make_parts_model("\"rows\":1");
+    begin_in_parts();
+    start();
+    deploy(",\"wait\":\"100ms\"");
+    edgeops_node_close(fixture_node);
+    store_and_die();
+    fixture_node = open_node(fixture_ctx, EDGEOPS_NODE_LOCAL);
+    edgeops_node_on_prediction(fixture_node, on_prediction, NULL);
+    put(2, "b");
+    start();
+    run_until(2);
+    expect_answer(0, 2, "b");
+    cr_expect(eq(dbl, seen.list[0].score, 2 - 0.001));
+    expect_answer(1, 3, "none");
+    put(4, "b");
+    put(4, "a");
+    run_until(3);
+    expect_answer(2, 4, "none");
+    eop_json *r = must("deployment.show", "{\"name\":\"live\"}");
+    cr_expect(eq(i64, eop_json_integer(r, "predictions", 0), 3));
+    cr_expect(eq(i64, eop_json_integer(r, "conflicts", -1), 1));
+    eop_json_free(r);
+    wait_rows("predictions/live", 3);
+}

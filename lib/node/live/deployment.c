@@ -2,7 +2,8 @@
 /* Deployments: the answers of a stage become samples of `predictions/NAME` and messages in the
  * outbox. The answers of one turn of the loop are made durable together: first the samples, then,
  * in one transaction, the messages and the checkpoint. A crash between the two makes the same
- * samples once more, which the store leaves out, and no message twice. */
+ * samples once more, which the store leaves out, and no message twice. Where a part came meanwhile
+ * they may come out otherwise: then what is stored is what is published. */
 
 #include "node/live/deployment.h"
 
@@ -12,6 +13,7 @@
 
 #include "codec/message.h"
 #include "node/home/args.h"
+#include "node/home/inputs.h"
 #include "node/home/records.h"
 
 #define CHECKPOINT_EVERY EDGEOPS_SECOND
@@ -47,6 +49,9 @@ static void end_stage(eop_deployment *d, const char *message) {
 /* -- answers of a turn -- */
 
 static void batch_clear(eop_batch *b) {
+    for (size_t i = 0; i < b->count; i++) {
+        edgeops_table_free(b->items[i].stored);
+    }
     b->count = 0;
     b->good = 0;
     eop_buf_clear(&b->text);
@@ -64,6 +69,7 @@ static bool batch_new(eop_batch *b, size_t outputs) {
 }
 
 static void batch_dispose(eop_batch *b) {
+    batch_clear(b);
     eop_free(b->items);
     eop_free(b->values);
     eop_free(b->samples);
@@ -141,6 +147,52 @@ static void on_answer(const eop_answer *answer, void *user_data) {
 
 /* -- making them durable -- */
 
+/* What an earlier life stored for this window without committing it, as the answer. */
+static edgeops_status take_stored(eop_deployment *d, eop_batch_item *item, edgeops_value *values) {
+    edgeops_query query = EDGEOPS_QUERY_INIT;
+    edgeops_table *table = NULL;
+    query.asset = d->output;
+    query.start = item->time;
+    query.end = item->time + 1;
+    query.channels = d->batch.names;
+    query.channel_count = d->batch.outputs;
+    query.max_ordinal = d->stored;
+    edgeops_status status = edgeops_store_read(&table, d->node->store, &query);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    uint64_t row = 0;
+    while (row < table->rows &&
+           (table->seqs[row] != item->seq || table->ordinals[row] <= d->published)) {
+        row++;
+    }
+    if (row == table->rows) {
+        edgeops_table_free(table);
+        return EDGEOPS_OK;
+    }
+    for (size_t i = 0; i < d->batch.outputs; i++) {
+        values[i] = edgeops_column_value(&table->columns[i], row);
+    }
+    item->stored = table;
+    return EDGEOPS_OK;
+}
+
+/* Of those that conflict: the same as what is stored is a duplicate. */
+static edgeops_status settle_conflicts(eop_deployment *d, eop_deployment_counters *done) {
+    eop_batch *b = &d->batch;
+    edgeops_status status = EDGEOPS_OK;
+    bool any = done->conflicts > 0 && d->stored > d->published;
+    for (size_t i = 0; status == EDGEOPS_OK && i < b->count; i++) {
+        eop_batch_item *item = &b->items[i];
+        if (item->stored != NULL) {
+            done->conflicts++; /* found when this batch was tried before */
+        } else if (any && item->status == EDGEOPS_OK) {
+            status = take_stored(d, item, &b->values[i * b->outputs]);
+        }
+    }
+    return status;
+}
+
 /* *done: what is added to the counters once all of it is durable. */
 static edgeops_status store_samples(eop_deployment *d, eop_deployment_counters *done) {
     eop_batch *b = &d->batch;
@@ -169,7 +221,7 @@ static edgeops_status store_samples(eop_deployment *d, eop_deployment_counters *
         done->unstored = n;
         return EDGEOPS_OK;
     }
-    return status;
+    return status == EDGEOPS_OK ? settle_conflicts(d, done) : status;
 }
 
 static void put_payload(eop_deployment *d, const eop_batch_item *item, const edgeops_value *values,
@@ -288,7 +340,7 @@ void eop_deployment_count(eop_deployment *d) {
 }
 
 /* As text, as those of the window's state. */
-static void set_ordinal(eop_json *json, const char *key, uint64_t ordinal) {
+void eop_deployment_set_ordinal(eop_json *json, const char *key, uint64_t ordinal) {
     char text[24];
     (void)snprintf(text, sizeof(text), "%llx", (unsigned long long)ordinal);
     eop_json_set_string(json, key, text);
@@ -301,17 +353,22 @@ uint64_t eop_deployment_ordinal(const eop_json *checkpoint, const char *key) {
 static edgeops_status checkpoint(eop_deployment *d, eop_outbox_message *messages, size_t n,
                                  const eop_deployment_counters *done) {
     eop_json *json = eop_window_state_json(&d->answered);
+    uint64_t stored = 0;
+    edgeops_status status = eop_asset_last_ordinal(&stored, d->node->store, d->output);
     eop_deployment_count(d);
-    set_ordinal(json, "seen", d->stage != NULL ? eop_stage_seen(d->stage) : 0);
-    set_ordinal(json, "done", d->stage != NULL ? eop_stage_done(d->stage) : 0);
+    eop_deployment_set_ordinal(json, "stored", stored);
+    eop_deployment_set_ordinal(json, "seen", d->stage != NULL ? eop_stage_seen(d->stage) : 0);
+    eop_deployment_set_ordinal(json, "done", d->stage != NULL ? eop_stage_done(d->stage) : 0);
     eop_deployment_counters counters = d->counters;
     counters.conflicts += done->conflicts;
     counters.unstored += done->unstored;
     eop_json_set(json, "counters", counters_json(&counters));
     char *text = eop_json_print(json);
-    edgeops_status status = text != NULL ? eop_outbox_commit(d->node->catalog, d->name,
-                                                             d->answered.ordinal, text, messages, n)
-                                         : eop_fail_nomem("node");
+    if (status == EDGEOPS_OK) {
+        status = text != NULL ? eop_outbox_commit(d->node->catalog, d->name, d->answered.ordinal,
+                                                  text, messages, n)
+                              : eop_fail_nomem("node");
+    }
     eop_free(text);
     eop_json_free(json);
     if (status == EDGEOPS_OK) {
@@ -593,6 +650,13 @@ static edgeops_status open_stage(eop_deployment *d) {
         d->answered.ordinal = after;
         d->committed = after;
         eop_deployment_read_counters(d, json); /* what was not committed comes once more */
+        d->published = eop_deployment_ordinal(json, "stored");
+        status = eop_asset_last_ordinal(&d->stored, d->node->store, d->output);
+        if (eop_json_get(json, "stored") == NULL) {
+            d->published = d->stored; /* an earlier version's: nobody knows */
+        }
+    }
+    if (status == EDGEOPS_OK) {
         eop_stage_options options = {.node = d->node,
                                      .model = d->model,
                                      .asset = eop_json_string(d->record, "asset", ""),

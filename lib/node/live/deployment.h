@@ -22,8 +22,9 @@ typedef struct eop_batch_item {
     int64_t seq;
     edgeops_duration durable;
     edgeops_status status;
-    size_t message; /**< place in text, where status < 0 */
-    bool fixed;     /**< values point into text */
+    size_t message;        /**< place in text, where status < 0 */
+    bool fixed;            /**< values point into text */
+    edgeops_table *stored; /**< has the values, where an earlier life stored others */
 } eop_batch_item;
 
 /** The answers that are not durable yet: never more than are in flight. */
@@ -84,6 +85,9 @@ struct eop_deployment {
     eop_buf payload_head;
     eop_window_state answered;
     uint64_t committed;
+    uint64_t published; /**< of the output's ordinals, as the stage was opened: before those that
+                             were stored, but not committed */
+    uint64_t stored;    /**< likewise: the newest */
     eop_deployment_counters counters;
     eop_deployment_counters
         before_stage;        /**< late, late_parts, early: before the stage was opened */
@@ -111,8 +115,9 @@ edgeops_duration eop_deployment_wait(const eop_deployment *deployment);
 void eop_deployment_count(eop_deployment *deployment);
 /** Makes the counters durable, at the latest with the next checkpoint. */
 edgeops_status eop_deployment_save_counters(eop_deployment *deployment);
-/** An ordinal that a checkpoint has beside the window's state: "seen" or "done" as of the stage; 0
- * where it has none. */
+/** An ordinal that a checkpoint has beside the window's state: "seen" or "done" as of the stage,
+ * "stored" of the output; 0 where it has none. */
+void eop_deployment_set_ordinal(eop_json *checkpoint, const char *key, uint64_t ordinal);
 uint64_t eop_deployment_ordinal(const eop_json *checkpoint, const char *key);
 /** Reads the counters of the last checkpoint. */
 void eop_deployment_read_counters(eop_deployment *deployment, const eop_json *state);

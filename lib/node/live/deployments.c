@@ -178,17 +178,26 @@ eop_deployment *eop_deployment_find(edgeops_node *node, const char *name) {
 }
 
 /* The first checkpoint says where it starts, so that a crash before the first window does not move
- * "now". */
+ * "now"; and which predictions another deployment of this name left. */
 static edgeops_status put_start(eop_deployment *d, const char *from) {
     uint64_t ordinal = 0;
-    edgeops_status status = EDGEOPS_OK;
-    if (strcmp(from, "now") == 0) {
+    uint64_t stored = 0;
+    edgeops_status status = eop_asset_last_ordinal(&stored, d->node->store, d->output);
+    if (status == EDGEOPS_OK && strcmp(from, "now") == 0) {
         status = eop_asset_last_ordinal(&ordinal, d->node->store,
                                         eop_json_string(d->record, "asset", ""));
     }
-    return status == EDGEOPS_OK
-               ? eop_outbox_commit(d->node->catalog, d->name, ordinal, NULL, NULL, 0)
-               : status;
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    eop_json *json = eop_json_object();
+    eop_deployment_set_ordinal(json, "stored", stored);
+    char *text = eop_json_print(json);
+    status = text != NULL ? eop_outbox_commit(d->node->catalog, d->name, ordinal, text, NULL, 0)
+                          : eop_fail_nomem("node");
+    eop_free(text);
+    eop_json_free(json);
+    return status;
 }
 
 edgeops_status eop_deployment_add(eop_deployment **out, edgeops_node *node, eop_json *record) {
