@@ -144,10 +144,10 @@ def test_history_that_is_killed_goes_on_where_it_was(tmp_path):
             node.run("data", "import", name, "--input", "-", input=f"time,{channel}\n" + lines)
         for name, rule in {"exact": [], "rate": ["--rate", "1kHz"], "near": ["--tolerance", "1ms"]}.items():
             killed = 0
-            for _ in range(6):
+            for soon in range(6):  # a whole join takes a fifth of a second
                 process = subprocess.Popen([CTL, "asset", "join", f"torn/{name}", *channels(), *rule], env=node.environment(),
                                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-                time.sleep(random.uniform(0.02, 0.25))
+                time.sleep(random.uniform(0.01, 0.03) * (soon + 1))
                 killed += process.poll() is None
                 process.kill()
                 process.wait()
