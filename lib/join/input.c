@@ -148,9 +148,11 @@ void eop_join_view_add(eop_join *join, uint64_t late, uint64_t lost) {
 static edgeops_status next_block(eop_join *join, eop_join_input *input, size_t max) {
     edgeops_status status = edgeops_cursor_next(&input->block, input->cursor, max);
     uint64_t skipped = edgeops_cursor_skipped(input->cursor);
-    eop_join_view_add(join, 0, skipped - input->skipped);
+    eop_join_view_add(join, 0, input->fresh ? 0 : skipped - input->skipped);
     input->skipped = skipped;
-    if (status != EDGEOPS_OK) {
+    if (status == EDGEOPS_OK) {
+        input->fresh = false;
+    } else {
         input->block = NULL;
     }
     return status;

@@ -86,6 +86,7 @@ static edgeops_status take_state(eop_join *join, const eop_json *state) {
     for (size_t i = 0; status == EDGEOPS_OK && i < join->input_count; i++) {
         eop_join_input *input = &join->inputs[i];
         input->seen = item != NULL ? (uint64_t)eop_json_value(item) : 0;
+        input->fresh = item == NULL;
         input->unordered = unordered != NULL && eop_json_value(unordered) != 0;
         unordered = unordered != NULL ? eop_json_next(unordered) : NULL;
         if (!exact && !(near && i == 0)) {
@@ -116,7 +117,8 @@ static double part_of(const eop_join *join) {
             return 1;
         }
         int64_t at = r->made > r->first ? r->made : r->first;
-        return at >= r->limit ? 1 : (double)(at - r->first) / (double)(r->limit - r->first);
+        bool near = at >= r->limit || r->limit - at < join->spec->period; /* no point between */
+        return near ? 1 : (double)(at - r->first) / (double)(r->limit - r->first);
     }
     for (size_t i = 0; i < join->input_count; i++) {
         all += join->inputs[i].last;

@@ -46,6 +46,7 @@ typedef struct eop_join_input {
     uint64_t skipped;           /**< of the cursor, counted already */
     uint64_t gap;   /**< up to this ordinal it was there at the opening: perhaps joined before */
     bool parts;     /**< its rows come in parts: each channel says how far it is, not all of them */
+    bool fresh;     /**< nothing was read: what is dropped already was never its own to lose */
     bool unordered; /**< its samples do not come in the order of their times */
 } eop_join_input;
 

@@ -264,3 +264,13 @@ def test_inputs_may_come_later_with_types_of_their_own(node):
     assert [r[1:] for r in rows(node, "odd")][-1] == ["c", "7", "on"]
     assert {c["name"]: c["type"] for c in node.json("asset", "show", "odd")["channels"]} == {
         "word": "string", "count": "int16", "state": "string"}
+
+
+def test_what_was_dropped_before_a_join_is_not_lost_to_it(node):
+    for _ in range(2):
+        join(node, "both")
+        node.run("asset", "rm", "both")
+    join(node, "both")
+    for name, rule in {"of/both": [], "of/near": ["--tolerance", "1s"], "of/rate": ["--rate", "1Hz"]}.items():
+        made = node.json("asset", "join", name, "--channel", "both:force", "--channel", "line/oven:temp", *rule)
+        assert made["join"]["lost"] == 0 and made["rows"] > 0, made

@@ -140,6 +140,7 @@ static edgeops_table *from_history(const event *events, int64_t period, int64_t 
     eop_join_look(&view, join);
     cr_assert_eq(view.late, 0);
     cr_assert_eq(view.conflicts, 0);
+    cr_assert_eq(view.part, 1);
     cr_assert_str_eq(view.problem, "");
     edgeops_table *table = read_all(store, "out/rows");
     cr_assert_eq(view.rows >= table->rows, 1);
