@@ -113,18 +113,21 @@ static void put_counts(eop_json *result, const eop_import *w) {
     const struct {
         const char *name;
         uint64_t value;
-    } counts[] = {{"rows", w->rows},
-                  {"appended", w->sum.appended},
-                  {"merged", w->sum.merged},
-                  {"duplicates", w->sum.duplicates},
-                  {"conflicts", w->sum.conflicts},
-                  {"late", w->sum.late},
-                  {"ahead", w->sum.ahead},
-                  {"expired", w->sum.expired},
-                  {"labels", w->labelled}};
+        bool compared; /* with what is stored, which a dry run does not do */
+    } counts[] = {{"rows", w->rows, false},
+                  {"appended", w->sum.appended, true},
+                  {"merged", w->sum.merged, true},
+                  {"duplicates", w->sum.duplicates, true},
+                  {"conflicts", w->sum.conflicts, true},
+                  {"late", w->sum.late, true},
+                  {"ahead", w->sum.ahead, true},
+                  {"expired", w->sum.expired, true},
+                  {"labels", w->labelled, false}};
     eop_json *assets = eop_json_array();
     for (size_t i = 0; i < EOP_COUNT(counts); i++) {
-        eop_json_set_integer(result, counts[i].name, (int64_t)counts[i].value);
+        if (!counts[i].compared || !w->dry_run) {
+            eop_json_set_integer(result, counts[i].name, (int64_t)counts[i].value);
+        }
     }
     for (size_t i = 0; i < w->asset_count; i++) {
         eop_json_append_string(assets, w->assets[i]);
