@@ -392,13 +392,20 @@ static eop_seqs_outcome take_forgotten(eop_seqs *s, eop_seqs_times *of, edgeops_
     return outcome;
 }
 
+/* Whether the next row is mostly one that take_next() takes: this one is the latest, whole, and all
+ * before it have its channels and the number 0. */
+static size_t room_behind(const eop_seqs *s, const eop_seqs_times *of) {
+    const eop_seqs_run *open = &of->open;
+    bool plain = open->sets == NULL && open->numbers == NULL && open->set == of->given &&
+                 of->set == of->given && of->number == 0 && of->time == of->latest;
+    return plain && open->count > 0 && is_known(s, of->given) ? open->capacity - open->count : 0;
+}
+
 /* Most rows of most files: later than all before, with the channels of the row before. */
-static bool take_next(eop_seqs *s, eop_seqs_times *of, edgeops_time time, const uint32_t *ids,
-                      size_t n) {
-    eop_seqs_run *open = &of->open;
-    if (time <= of->latest || s->forgotten || open->count == open->capacity || open->count == 0 ||
-        open->sets != NULL || open->numbers != NULL || open->set != of->given ||
-        n != of->given_count || of->given <= s->base) {
+static inline bool take_next(eop_seqs *s, eop_seqs_times *of, edgeops_time time,
+                             const uint32_t *ids, size_t n) {
+    if (of->room == 0 || time <= of->latest || n != of->given_count || of->given <= s->base ||
+        s->forgotten) {
         return false;
     }
     const uint32_t *known = s->ids + of->given_at;
@@ -407,24 +414,22 @@ static bool take_next(eop_seqs *s, eop_seqs_times *of, edgeops_time time, const 
             return false;
         }
     }
-    open->times[open->count++] = time;
-    s->bytes += sizeof *open->times;
-    s->forgotten = s->bytes >= s->limit;
+    of->room--;
+    of->open.times[of->open.count++] = time;
     of->rows++;
     of->latest = of->time = time;
-    of->set = of->given;
-    of->number = 0;
+    s->bytes += sizeof time;
+    s->forgotten = s->bytes >= s->limit;
     return true;
 }
 
-eop_seqs_outcome eop_seqs_take(eop_seqs *seqs, eop_seqs_times *of, edgeops_time time,
-                               const uint32_t *ids, size_t n, bool numbered, int64_t *number) {
-    eop_seqs *s = seqs;
+/* Not inlined: what it keeps in registers would be saved for each row that take_next() takes. */
+__attribute__((noinline)) static eop_seqs_outcome take_any(eop_seqs *s, eop_seqs_times *of,
+                                                           edgeops_time time, const uint32_t *ids,
+                                                           size_t n, bool numbered,
+                                                           int64_t *number) {
     uint32_t given = 0;
-    if (!numbered && take_next(s, of, time, ids, n)) {
-        *number = 0;
-        return EOP_SEQS_OK;
-    }
+    of->room = 0;
     s->limit = s->limit > 0 ? s->limit : LIMIT;
     if (numbered && *number < 0) {
         return EOP_SEQS_OK; /* those without a number begin at 0 */
@@ -454,7 +459,17 @@ eop_seqs_outcome eop_seqs_take(eop_seqs *seqs, eop_seqs_times *of, edgeops_time 
     }
     s->forgotten = s->bytes >= s->limit;
     note_last(s, of, time, set, given, newest);
+    of->room = room_behind(s, of);
     return EOP_SEQS_OK;
+}
+
+eop_seqs_outcome eop_seqs_take(eop_seqs *seqs, eop_seqs_times *of, edgeops_time time,
+                               const uint32_t *ids, size_t n, bool numbered, int64_t *number) {
+    if (!numbered && take_next(seqs, of, time, ids, n)) {
+        *number = 0;
+        return EOP_SEQS_OK;
+    }
+    return take_any(seqs, of, time, ids, n, numbered, number);
 }
 
 bool eop_seqs_repeats(eop_seqs *seqs, eop_seqs_times *of, const uint32_t *ids, size_t n,

@@ -45,6 +45,7 @@ typedef struct eop_seqs_times {
     uint32_t given; /**< of itself: ids[given_at .. given_at + given_count) */
     size_t given_at;
     size_t given_count;
+    size_t room; /**< rows that may follow it in one step: later ones with its channels */
     /* the last two sets that were put together */
     uint32_t joined[2];
     uint32_t both;
