@@ -5,11 +5,11 @@ import json
 import os
 import random
 import subprocess
-import threading
 import time
 
 import paho.mqtt.client as mqtt
 
+from field import Pourer, rows_of
 from harness import CTL, Broker, Node, wait_until, write_workflow
 
 KILLS = int(os.environ.get("EDGEOPS_KILLS", "6"))
@@ -27,44 +27,27 @@ def predict(model, window, params):
 RULES = {"exact": [], "rate": ["--rate", "50Hz", "--wait", "20s"], "near": ["--tolerance", "7ms", "--wait", "20s"]}
 
 
-class Pourer(threading.Thread):
-    """Publishes samples of the press every 4 ms and of the oven every 10 ms, until told to stop; both end at one time."""
+class Line(Pourer):
+    """Samples of the press every 4 ms and of the oven every 10 ms; both end at one time."""
 
     def __init__(self, port):
-        super().__init__()
-        self.client = mqtt.Client(client_id="pourer")
-        self.client.max_inflight_messages_set(1000)
-        self.client.connect("127.0.0.1", port)
-        self.client.loop_start()
+        super().__init__(port)
         self.millisecond = 0
         self.pressed = self.baked = 0
-        self.done = threading.Event()
-        self.last = None
 
-    def publish(self, topic, **members):
-        time_ns = START_NS + self.millisecond * 1_000_000
-        self.last = self.client.publish(topic, json.dumps({"time": time_ns, **members}), qos=1)
+    def even(self):
+        return self.millisecond % 20 == 1
 
-    def run(self):
-        begun = time.monotonic()
-        while not self.done.is_set() or self.millisecond % 20 != 1:
-            due = int((time.monotonic() - begun) * 1000)
-            while self.millisecond < due and (not self.done.is_set() or self.millisecond % 20 != 1):
-                if self.millisecond % 4 == 0:
-                    self.pressed += 1
-                    self.publish("line/press", force=self.millisecond / 8)
-                if self.millisecond % 10 == 0:
-                    self.baked += 1
-                    self.publish("line/oven", temp=self.millisecond / 4)
-                self.millisecond += 1
-            time.sleep(0.002)
-        self.last.wait_for_publish(30)
-        self.client.loop_stop()
-        self.client.disconnect()
-
-
-def rows_of(node, asset):
-    return {a["name"]: a["rows"] for a in node.json("asset", "ls")["items"]}.get(asset, 0)
+    def pour(self, seconds):
+        while self.millisecond < int(seconds * 1000) and (not self.done.is_set() or not self.even()):
+            time_ns = START_NS + self.millisecond * 1_000_000
+            if self.millisecond % 4 == 0:
+                self.pressed += 1
+                self.publish("line/press", time=time_ns, force=self.millisecond / 8)
+            if self.millisecond % 10 == 0:
+                self.baked += 1
+                self.publish("line/oven", time=time_ns, temp=self.millisecond / 4)
+            self.millisecond += 1
 
 
 def exported(node, asset):
@@ -93,7 +76,7 @@ def test_live_and_history_make_the_same_rows_over_kills(tmp_path):
             assert made["made"] and made["join"]["state"] == "waiting", made
         node.run("deploy", "sum", "--asset", "live/rate", "--name", "both", "--source", "press", "--publish", "out/both")
         wait_until(lambda: all(node.json("source", "show", n)["state"] == "running" for n in ("press", "oven")), what="the sources")
-        pourer = Pourer(broker.port)
+        pourer = Line(broker.port)
         pourer.start()
         try:
             for _ in range(KILLS):

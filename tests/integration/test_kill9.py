@@ -3,11 +3,11 @@
 import json
 import os
 import random
-import threading
 import time
 
 import paho.mqtt.client as mqtt
 
+from field import Pourer, rows_of
 from harness import Broker, Node, wait_until, write_workflow
 
 KILLS = int(os.environ.get("EDGEOPS_KILLS", "30"))
@@ -24,31 +24,17 @@ def predict(model, window, params):
 """
 
 
-class Pourer(threading.Thread):
-    """Publishes numbered samples at a steady rate until told to stop; each is acknowledged by the broker."""
+class Press(Pourer):
+    """Numbered samples at a steady rate."""
 
     def __init__(self, port):
-        super().__init__()
-        self.client = mqtt.Client(client_id="pourer")
-        self.client.max_inflight_messages_set(1000)
-        self.client.connect("127.0.0.1", port)
-        self.client.loop_start()
+        super().__init__(port)
         self.sent = 0
-        self.done = threading.Event()
 
-    def run(self):
-        begun = time.monotonic()
-        while not self.done.is_set():
-            due = int((time.monotonic() - begun) * RATE)
-            while self.sent < due:
-                self.sent += 1
-                time_ns = START_NS + self.sent * 1_000_000
-                info = self.client.publish("plant/press", json.dumps(
-                    {"time": time_ns, "seq": self.sent, "x": self.sent / 8}), qos=1)
-            time.sleep(0.002)
-        info.wait_for_publish(30)
-        self.client.loop_stop()
-        self.client.disconnect()
+    def pour(self, seconds):
+        while self.sent < int(seconds * RATE):
+            self.sent += 1
+            self.publish("plant/press", time=START_NS + self.sent * 1_000_000, seq=self.sent, x=self.sent / 8)
 
 
 class Listener:
@@ -66,11 +52,6 @@ class Listener:
     def close(self):
         self.client.loop_stop()
         self.client.disconnect()
-
-
-def rows_of(node, asset):
-    """Rows of an asset, 0 before it exists."""
-    return {a["name"]: a["rows"] for a in node.json("asset", "ls")["items"]}.get(asset, 0)
 
 
 def exported(node, asset):
@@ -97,7 +78,7 @@ def test_nothing_is_lost_or_doubled_and_predictions_have_no_gap(tmp_path):
         wait_until(lambda: node.json("deployment", "show", "live")["state"] in ("running", "waiting"),
                    what="the deployment")
         listener = Listener(broker.port)
-        pourer = Pourer(broker.port)
+        pourer = Press(broker.port)
         pourer.start()
         try:
             for _ in range(KILLS):

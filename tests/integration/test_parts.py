@@ -9,10 +9,10 @@ import json
 import os
 import random
 
-import paho.mqtt.client as mqtt
 import pytest
 
-from harness import Broker, Node, wait_until
+from field import Field
+from harness import Node, wait_until
 
 ROUNDS = int(os.environ.get("EDGEOPS_TEST_ROUNDS", "0")) or 2
 SEEDS = [int(os.environ["EDGEOPS_TEST_SEED"])] if "EDGEOPS_TEST_SEED" in os.environ else range(ROUNDS)
@@ -63,32 +63,20 @@ def stamp(text):
     return datetime.datetime.fromisoformat(text.rstrip("Z")).isoformat(timespec="milliseconds") + "Z"
 
 
-class Plant:
+class Plant(Field):
     """A served node with a source, its broker, and the ways in which cells come."""
 
     def __init__(self, folder, rng):
+        super().__init__(folder)
         self.folder, self.rng = folder, rng
-        self.broker, self.node = Broker(folder), Node(folder)
         self.files = 0
 
     def __enter__(self):
-        self.broker.__enter__()
-        self.node.__enter__()
-        self.node.run("node", "init")
-        self.node.serve()
+        super().__enter__()
         self.node.run("source", "add", "s", "--driver", "mqtt", "--url", self.broker.url, "--topic", "plant/#", "--asset", "{2}",
                       "--time", "ts")
         wait_until(lambda: self.node.json("source", "show", "s")["state"] == "running", what="the source")
-        self.client = mqtt.Client(client_id="sensors")
-        self.client.connect("127.0.0.1", self.broker.port)
-        self.client.loop_start()
         return self
-
-    def __exit__(self, *error):
-        self.client.loop_stop()
-        self.client.disconnect()
-        self.node.__exit__(*error)
-        self.broker.__exit__(*error)
 
     def publish(self, topic, payload):
         self.client.publish(topic, json.dumps(payload), qos=1).wait_for_publish(20)

@@ -3,35 +3,16 @@
 import json
 import pathlib
 
-import paho.mqtt.client as mqtt
 import pytest
 
-from harness import Broker, Node, wait_until
+from field import Field
+from harness import wait_until
 
 DATABUS = pathlib.Path(__file__).resolve().parents[3] / "shared/spec/databus-examples"
 
 
-class Field:
-    """A broker, a node that serves, and a client."""
-
-    def __init__(self, folder):
-        self.broker, self.node = Broker(folder), Node(folder)
-
-    def __enter__(self):
-        self.broker.__enter__()
-        self.node.__enter__()
-        self.node.run("node", "init")
-        self.node.serve()
-        self.client = mqtt.Client(client_id="asset")
-        self.client.connect("127.0.0.1", self.broker.port)
-        self.client.loop_start()
-        return self
-
-    def __exit__(self, *error):
-        self.client.loop_stop()
-        self.client.disconnect()
-        self.node.__exit__(*error)
-        self.broker.__exit__(*error)
+class Payloads(Field):
+    """A field with sources."""
 
     def add(self, name, *options):
         self.node.run("source", "add", name, "--driver", "mqtt", "--url", self.broker.url, *options)
@@ -55,7 +36,7 @@ class Field:
 
 @pytest.fixture
 def field(tmp_path):
-    with Field(tmp_path) as field:
+    with Payloads(tmp_path) as field:
         yield field
 
 
