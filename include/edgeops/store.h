@@ -370,7 +370,8 @@ typedef struct edgeops_query {
     edgeops_time end;            /**< exclusive; EDGEOPS_TIME_MAX: to the last sample */
     const char *const *channels; /**< NULL: all, in the order in which they were made */
     size_t channel_count;        /**< of `channels`; 0 with `channels`: no columns */
-    uint64_t max_ordinal;        /**< only samples with this ordinal or a lower one; 0: all */
+    uint64_t max_ordinal;        /**< only samples with this ordinal or a lower one, and of a row in
+                                      parts only these parts; 0: all */
     uint64_t limit;              /**< only the first N rows; 0: all */
     uint64_t last;               /**< only the last N rows; 0: all; not together with limit */
     /** Only rows that fulfil all of these, at most 16; `limit` and `last` count those rows. Chunks
