@@ -5,6 +5,7 @@
 #include "edgeops/context.h"
 #include "edgeops/dataset.h"
 #include "edgeops/label.h"
+#include "failing_memory.h"
 #include "store_fixture.h"
 
 TestSuite(dataset_part, .init = make_home, .fini = remove_home, .timeout = 110);
@@ -232,31 +233,8 @@ Test(dataset_part, description_tells_the_definition) {
     edgeops_store_close(store);
 }
 
-/* The allocations of this thread: the writer's are its own business. */
-static _Thread_local long allocations_left = -1;
-
-static bool fails(void) {
-    return allocations_left >= 0 && allocations_left-- == 0;
-}
-
-static void *failing_alloc(void *data, size_t size) {
-    (void)data;
-    return fails() ? NULL : malloc(size);
-}
-
-static void *failing_realloc(void *data, void *memory, size_t size) {
-    (void)data;
-    return fails() ? NULL : realloc(memory, size);
-}
-
-static void plain_free(void *data, void *memory) {
-    (void)data;
-    free(memory);
-}
-
 Test(dataset_part, a_failed_allocation_freezes_nothing) {
-    edgeops_allocator allocator = {failing_alloc, failing_realloc, plain_free, NULL};
-    CHECK_OK(edgeops_set_allocator(&allocator));
+    take_failing_memory();
     edgeops_store *store = open_store();
     edgeops_dataset_options options = full_options("d");
     edgeops_dataset *set = NULL;
@@ -267,9 +245,9 @@ Test(dataset_part, a_failed_allocation_freezes_nothing) {
     }
     label(store, "p/a", 100, 1500, "ok");
     for (; status != EDGEOPS_OK; n++) {
-        allocations_left = n;
+        fail_here = n + 1;
         status = edgeops_dataset_create(store, &options);
-        allocations_left = -1;
+        fail_here = 0;
         cr_assert(status == EDGEOPS_OK || status == EDGEOPS_E_NOMEM, "allocation %ld: %s", n,
                   edgeops_error_last()->message);
         CHECK_CODE(status == EDGEOPS_OK ? EDGEOPS_OK : EDGEOPS_E_NOTFOUND,
@@ -278,9 +256,9 @@ Test(dataset_part, a_failed_allocation_freezes_nothing) {
     cr_assert(n > 100);
     status = EDGEOPS_E_NOMEM;
     for (n = 0; status != EDGEOPS_OK; n++) {
-        allocations_left = n;
+        fail_here = n + 1;
         status = edgeops_dataset_read(&set, store, "d");
-        allocations_left = -1;
+        fail_here = 0;
         cr_assert(status == EDGEOPS_OK || (status == EDGEOPS_E_NOMEM && set == NULL),
                   "allocation %ld: %s", n, edgeops_error_last()->message);
     }

@@ -4,6 +4,7 @@
  * not by readers, but where all is in one block. */
 #include "base/time.h"
 #include "catalog/policy.h"
+#include "failing_memory.h"
 #include "store/inner.h"
 #include "store/internal.h"
 #include "store/retention.h"
@@ -654,33 +655,10 @@ Test(store_compare, a_refused_call_takes_its_cells_back) {
     }
 }
 
-/* Only the thread that appends: the writer allocates, too. */
-static _Thread_local long until_failure; /* 0: none */
-
-static bool fails(void) {
-    return until_failure > 0 && --until_failure == 0;
-}
-
-static void *failing_alloc(void *data, size_t size) {
-    (void)data;
-    return fails() ? NULL : malloc(size);
-}
-
-static void *failing_realloc(void *data, void *memory, size_t size) {
-    (void)data;
-    return fails() ? NULL : realloc(memory, size);
-}
-
-static void failing_free(void *data, void *memory) {
-    (void)data;
-    free(memory);
-}
-
 Test(store_compare, each_allocation_fails_and_leaves_no_cell) {
     static part parts[BATCH];
     edgeops_sample samples[BATCH];
-    edgeops_allocator allocator = {failing_alloc, failing_realloc, failing_free, NULL};
-    CHECK_OK(edgeops_set_allocator(&allocator));
+    take_failing_memory();
     make_batch(parts, samples);
     for (int with_parts = 0; with_parts < 2; with_parts++) {
         bool failed = true;
@@ -691,10 +669,10 @@ Test(store_compare, each_allocation_fails_and_leaves_no_cell) {
             edgeops_store *store = open_store();
             edgeops_table *before = read_all(store, "a");
             edgeops_append_result r = EDGEOPS_APPEND_RESULT_INIT;
-            until_failure = ++nth;
+            fail_here = ++nth;
             edgeops_status status = edgeops_store_append(&r, store, samples, BATCH, NULL);
-            failed = until_failure == 0;
-            until_failure = 0;
+            failed = fail_here == 0;
+            fail_here = 0;
             edgeops_table *after = read_all(store, "a");
             if (status != EDGEOPS_OK) {
                 CHECK_CODE(EDGEOPS_E_NOMEM, status);

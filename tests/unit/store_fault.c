@@ -9,6 +9,7 @@
 #include "edgeops/context.h"
 #include "edgeops/dataset.h"
 #include "edgeops/label.h"
+#include "failing_memory.h"
 #include "store/compact.h"
 #include "store/inner.h"
 #include "store/retention.h"
@@ -19,41 +20,18 @@ TestSuite(store_fault, .init = make_home, .timeout = 100);
 
 /* -- memory -- */
 
-static atomic_long allocations;
-static atomic_long fail_at; /* 0: never */
-
-static bool fails(void) {
-    return atomic_fetch_add(&allocations, 1) + 1 == atomic_load(&fail_at);
-}
-
-static void *failing_alloc(void *data, size_t size) {
-    (void)data;
-    return fails() ? NULL : malloc(size);
-}
-
-static void *failing_realloc(void *data, void *memory, size_t size) {
-    (void)data;
-    return fails() ? NULL : realloc(memory, size);
-}
-
-static void failing_free(void *data, void *memory) {
-    (void)data;
-    free(memory);
-}
-
 static sqlite3_mem_methods sqlite_memory;
 
 static void *sqlite_alloc(int size) {
-    return fails() ? NULL : sqlite_memory.xMalloc(size);
+    return allocation_fails() ? NULL : sqlite_memory.xMalloc(size);
 }
 
 static void *sqlite_realloc(void *memory, int size) {
-    return fails() ? NULL : sqlite_memory.xRealloc(memory, size);
+    return allocation_fails() ? NULL : sqlite_memory.xRealloc(memory, size);
 }
 
 static void use_failing_memory(void) {
-    edgeops_allocator allocator = {failing_alloc, failing_realloc, failing_free, NULL};
-    CHECK_OK(edgeops_set_allocator(&allocator));
+    take_failing_memory();
     cr_assert_eq(sqlite3_config(SQLITE_CONFIG_GETMALLOC, &sqlite_memory), SQLITE_OK);
     sqlite3_mem_methods methods = sqlite_memory;
     methods.xMalloc = sqlite_alloc;

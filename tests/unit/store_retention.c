@@ -13,8 +13,8 @@
 #include "catalog/policy.h"
 #include "edgeops/dataset.h"
 #include "store/inner.h"
-#include "store/verify.h"
 #include "store_fixture.h"
+#include "store_sound.h"
 
 TestSuite(store_retention, .init = make_home, .fini = remove_home, .timeout = 120);
 
@@ -666,26 +666,6 @@ Test(store_retention, aggregates_neither_stop_it_nor_miss_what_it_drops) {
 }
 
 /* -- rows that come in parts -- */
-
-static void count_finding(const eop_finding *finding, void *user_data) {
-    cr_log_error("%s: %s", finding->what, finding->detail);
-    *(int *)user_data += 1;
-}
-
-static edgeops_status go_on(double part, void *user_data) {
-    (void)part;
-    (void)user_data;
-    return EDGEOPS_OK;
-}
-
-static void check_sound(edgeops_store *store) {
-    eop_verified sum = {0};
-    int findings = 0;
-    eop_verify_handler handler = {
-        .finding = count_finding, .progress = go_on, .user_data = &findings};
-    CHECK_OK(eop_store_verify(&sum, store, &handler));
-    cr_assert_eq(findings, 0);
-}
 
 static const char *const part_names[] = {"x", "y", "z"};
 

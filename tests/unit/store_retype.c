@@ -17,8 +17,8 @@
 #include "store/inner.h"
 #include "store/internal.h"
 #include "store/retention.h"
-#include "store/verify.h"
 #include "store_fixture.h"
+#include "store_sound.h"
 #include "support/disk.h"
 
 TestSuite(store_retype, .init = make_home, .fini = remove_home, .timeout = 100);
@@ -30,26 +30,6 @@ static edgeops_status retype(edgeops_store *store, const char *asset, const char
     options.channel = channel;
     options.type = type;
     return edgeops_channel_retype(NULL, store, &options);
-}
-
-static void count_finding(const eop_finding *finding, void *user_data) {
-    cr_log_error("%s: %s", finding->what, finding->detail);
-    *(int *)user_data += 1;
-}
-
-static edgeops_status go_on(double part, void *user_data) {
-    (void)part;
-    (void)user_data;
-    return EDGEOPS_OK;
-}
-
-static void check_sound(edgeops_store *store) {
-    eop_verified sum = {0};
-    int findings = 0;
-    eop_verify_handler handler = {
-        .finding = count_finding, .progress = go_on, .user_data = &findings};
-    CHECK_OK(eop_store_verify(&sum, store, &handler));
-    cr_assert_eq(findings, 0);
 }
 
 /* The writer removes what it has replaced. */
