@@ -198,7 +198,7 @@ def test_what_waits_and_what_came_late_is_shown(line):
     wait_until(lambda: line.json("deployment", "show", "mill")["parts"]["late_parts"] == 1, what="the late part")
     text = " ".join(line.run("deployment", "show", "mill").stdout.split())
     assert "wait 300ms" in text and "late parts 1" in text and "incomplete 1" in text and "longer --wait" in text
-    wait_until(lambda: "1 parts came after their rows were predicted" in line.log.read_text(), what="the log")
+    wait_until(lambda: "parts that came after their rows were predicted, which waited 300ms: 1" in line.log.read_text(), what="the log")
     assert line.run("deploy", "whole", "--asset", "mill", "--name", "m2", "--wait", "2d", check=False).returncode == 2
     assert "--wait DURATION" in line.run("deploy", "--help").stdout
     line.run("deployment", "stop", "mill")

@@ -208,6 +208,28 @@ Test(node_live_parts, parts_become_one_prediction_each_in_the_order_of_the_first
     eop_free(out);
 }
 
+/* Rows that nothing can answer yet still take their parts. */
+Test(node_live_parts, rows_wait_for_the_worker_and_take_parts_meanwhile) {
+    import_rows(4);
+    must_do("dataset.create", "{\"name\":\"d1\",\"assets\":[\"m/1\"]}");
+    add_workflow_of("import time\ntime.sleep(0.7)\n" PARTS_SOURCE, "\"rows\":1,\"wait\":\"0s\"");
+    must_do("train", "{\"workflow\":\"flow\",\"dataset\":\"d1\",\"name\":\"m1\"}");
+    begin_in_parts();
+    start();
+    deploy("");
+    for (size_t i = 2; i < 10; i++) {
+        put(i, "a");
+        turn(10 * EDGEOPS_MILLISECOND);
+        put(i, "b");
+    }
+    run_until(8);
+    for (size_t i = 0; i < 8; i++) {
+        expect_answer(i, i + 2, "none");
+    }
+    cr_expect(eq(i64, part_count("late_parts"), 0));
+    cr_expect(eq(i64, part_count("incomplete"), 0));
+}
+
 Test(node_live_parts, the_first_later_part_ever_may_come_too_late) {
     make_parts_model("\"rows\":1,\"wait\":\"200ms\"");
     put(0, "ab");
@@ -222,7 +244,7 @@ Test(node_live_parts, the_first_later_part_ever_may_come_too_late) {
     turn(20 * EDGEOPS_MILLISECOND);
     cr_expect(eq(i64, part_count("late_parts"), 1));
     cr_expect(eq(i64, part_count("held"), 1));
-    expect_text("note", NULL, "1 parts came after their rows were predicted");
+    expect_text("note", NULL, "parts that came after their rows were predicted: 1");
     eop_json *r = must("doctor", NULL);
     char *text = eop_json_print(r);
     const char *check = strstr(text, "\"deployment live parts\",\"state\":\"warn\"");

@@ -766,9 +766,9 @@ static void say_late_parts(eop_deployment *d, edgeops_duration now) {
         char wait[32];
         (void)eop_format_duration(wait, eop_stage_wait(d->stage));
         eop_log_write(node_log(d->node), EDGEOPS_LOG_WARN, "node",
-                      "deployment '%s': %llu parts came after their rows were predicted, which "
-                      "waited %s",
-                      d->name, (unsigned long long)fresh, wait);
+                      "deployment '%s': parts that came after their rows were predicted, which "
+                      "waited %s: %llu",
+                      d->name, wait, (unsigned long long)fresh);
         d->late_parts_said = d->counters.late_parts;
         d->parts_said_at = now;
     }

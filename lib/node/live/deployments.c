@@ -510,8 +510,8 @@ static void set_note(eop_json *json, const eop_deployment *d) {
     }
     if (d->counters.late_parts > 0) {
         eop_buf_printf(&note,
-                       "%s%llu parts came after their rows were predicted: deploy again with a "
-                       "longer --wait if that goes on",
+                       "%sparts that came after their rows were predicted: %llu; if that goes on, "
+                       "'deployment rm' it and deploy with a longer --wait",
                        note.size > 0 ? "; " : "", (unsigned long long)d->counters.late_parts);
     }
     char *text = note.size > 0 ? eop_buf_take(&note) : NULL;

@@ -40,6 +40,7 @@ struct eop_stage {
     eop_window window; /**< cut, waits for room in the lane */
     bool has_window;
     bool draining;
+    bool ready; /* a worker has been ready */
     bool failed;
     uint64_t base;   /**< newest ordinal of the asset when the stage was opened */
     uint64_t pulled; /**< newest ordinal that was read */
@@ -98,15 +99,19 @@ static edgeops_status take_arrivals(eop_stage *s) {
     return status;
 }
 
-/* Whole rows for the cutter. Only once all that is durable was read do rows run out of time. */
+/* Whole rows for the cutter. Only once all that is durable was read do rows run out of time. None
+ * before there is a worker: rows that nothing can answer yet still take parts. */
 static edgeops_status next_whole_rows(const edgeops_table **rows, eop_stage *s) {
     const edgeops_table *block = NULL;
     for (;;) {
-        edgeops_status status = eop_fold_give(rows, s->fold, 0);
+        edgeops_status status = s->ready ? eop_fold_give(rows, s->fold, 0) : EDGEOPS_DONE;
+        if (!s->ready && eop_fold_full(s->fold)) {
+            return EDGEOPS_DONE;
+        }
         if (status == EDGEOPS_DONE && eop_fold_next(s->fold) == 0) {
             status = edgeops_cursor_next(&block, s->cursor, BLOCK_ROWS);
             if (status == EDGEOPS_DONE) {
-                return eop_fold_give(rows, s->fold, eop_monotonic());
+                return s->ready ? eop_fold_give(rows, s->fold, eop_monotonic()) : EDGEOPS_DONE;
             }
             status = status == EDGEOPS_OK ? eop_fold_feed(s->fold, block) : status;
         } else if (status != EDGEOPS_DONE) {
@@ -124,7 +129,7 @@ static edgeops_status next_whole_rows(const edgeops_table **rows, eop_stage *s) 
 static void wait_for_parts(eop_stage *s) {
     edgeops_duration due = eop_fold_due(s->fold);
     edgeops_duration now = eop_monotonic();
-    if (due != EOP_FOLD_NEVER) {
+    if (due != EOP_FOLD_NEVER && s->ready) { /* else on_lane_state wakes the stage */
         eop_timer_start(s->due, due > now ? due - now : 0, 0);
     }
 }
@@ -273,6 +278,10 @@ static void on_prediction(const edgeops_prediction *prediction, void *user_data)
 
 static void on_lane_state(edgeops_status status, const char *message, void *user_data) {
     eop_stage *s = user_data;
+    if (status == EDGEOPS_OK && !s->ready) {
+        s->ready = true;
+        eop_wake_send(s->wake);
+    }
     s->options.on_state(status, message != NULL ? message : "", false, s->options.user_data);
 }
 

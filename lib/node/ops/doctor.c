@@ -229,9 +229,10 @@ static void check_late_parts(doctor *d, const eop_json *shown) {
         return;
     }
     char *name = eop_format("deployment %s parts", eop_json_string(shown, "name", ""));
-    char *text = eop_format("%lld parts came after their rows were predicted, of %lld windows",
+    char *text = eop_format("parts that came after their rows were predicted: %lld, windows: %lld",
                             (long long)late, (long long)windows);
-    put(d, name, "warn", text, "deploy again with a longer --wait if that goes on");
+    put(d, name, "warn", text,
+        "if that goes on, 'deployment rm' it and deploy with a longer --wait");
     eop_free(text);
     eop_free(name);
 }
