@@ -52,7 +52,7 @@ static void enter(void) {
     edgeops_node_on_prediction(fixture_node, on_prediction, NULL);
 }
 
-TestSuite(node_live_parts, .init = enter, .fini = fixture_leave, .timeout = 60);
+TestSuite(node_live_parts, .init = enter, .fini = fixture_leave, .timeout = 120);
 
 static void make_parts_model(const char *window) {
     import_rows(4);
@@ -509,11 +509,11 @@ static void kill_again_and_again(size_t rows) {
     cr_expect(eq(i64, part_count("late_parts"), 0));
 }
 
-Test(node_live_parts, a_crash_of_the_node_loses_and_doubles_no_row, .timeout = 120) {
+Test(node_live_parts, a_crash_of_the_node_loses_and_doubles_no_row) {
     kill_again_and_again(1);
 }
 
-Test(node_live_parts, windows_of_rows_are_the_same_over_crashes, .timeout = 120) {
+Test(node_live_parts, windows_of_rows_are_the_same_over_crashes) {
     kill_again_and_again(3);
 }
 
