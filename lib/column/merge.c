@@ -12,9 +12,8 @@
 
 #define NO_CELL UINT32_MAX
 
-static void drop_ordinals(eop_rows *rows) {
-    eop_free(rows->ordinals);
-    rows->ordinals = NULL;
+static void empty(eop_rows *rows) {
+    eop_rows_drop_ordinals(rows);
     eop_rows_clear(rows);
 }
 
@@ -44,9 +43,9 @@ void eop_merge_dispose(eop_merge *merge) {
 
 void eop_merge_begin(eop_merge *merge, bool fold) {
     for (size_t i = 0; i < merge->lead_count; i++) {
-        drop_ordinals(&merge->leads[i]);
+        empty(&merge->leads[i]);
     }
-    drop_ordinals(&merge->merged);
+    empty(&merge->merged);
     merge->lead_count = 0;
     merge->run_count = 0;
     merge->fold = fold;
@@ -63,16 +62,12 @@ static bool has_keys(size_t *at, const eop_rows *lead, const eop_rows *rows, siz
            memcmp(lead->seqs + *at, rows->seqs + from, n * sizeof *rows->seqs) == 0;
 }
 
-static inline uint64_t ordinal_of(const eop_rows *rows, size_t row) {
-    return rows->ordinals != NULL ? rows->ordinals[row] : rows->first_ordinal + row;
-}
-
 static edgeops_status take_least_ordinals(eop_rows *lead, size_t at, const eop_rows *rows,
                                           size_t from, size_t to) {
     for (size_t i = from; i < to; i++) {
-        uint64_t ordinal = ordinal_of(rows, i);
+        uint64_t ordinal = eop_rows_ordinal(rows, i);
         size_t row = at + (i - from);
-        if (ordinal < ordinal_of(lead, row)) {
+        if (ordinal < eop_rows_ordinal(lead, row)) {
             edgeops_status status = eop_rows_keep_ordinals(lead);
             if (status != EDGEOPS_OK) {
                 return status;
@@ -168,7 +163,7 @@ static void place_row(eop_merge *merge, uint32_t lead) {
     const eop_rows *rows = &merge->leads[lead];
     size_t row = merge->next[lead]++;
     size_t last = out->rows - 1;
-    uint64_t ordinal = ordinal_of(rows, row);
+    uint64_t ordinal = eop_rows_ordinal(rows, row);
     if (merge->fold && out->rows > 0 && out->times[last] == rows->times[row] &&
         out->seqs[last] == rows->seqs[row]) {
         out->ordinals[last] = ordinal < out->ordinals[last] ? ordinal : out->ordinals[last];
@@ -249,7 +244,7 @@ edgeops_status eop_merge_block(eop_merge *merge, eop_rows *out, size_t from, siz
     size_t count = out->vector_count;
     merge->from = from;
     merge->to = to;
-    drop_ordinals(out);
+    empty(out);
     if (count > merge->index_count) {
         if (!eop_grow(&merge->index, &merge->index_capacity, count, sizeof *merge->index) ||
             !eop_grow(&merge->views, &merge->view_capacity, count, sizeof *merge->views)) {

@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "column/chunk_page.h"
+#include "column/pack_kernels.h"
 #include "column/packed_bytes.h"
 #include "column/parts.h"
 
@@ -23,10 +24,6 @@ static void put(eop_buf *buf, uint32_t value) {
         value >>= 7;
     }
     buf->data[buf->size++] = (char)value;
-}
-
-static uint32_t zigzag(uint32_t value) {
-    return value << 1 ^ ((value & UINT32_C(0x80000000)) != 0 ? UINT32_MAX : 0);
 }
 
 static void put_body(eop_buf *body, const eop_parts *parts) {
@@ -47,7 +44,8 @@ static void put_body(eop_buf *body, const eop_parts *parts) {
         }
     }
     for (size_t i = 0; i < parts->count; i++) {
-        put(body, zigzag(parts->rows[i] - (i > 0 ? parts->rows[i - 1] : 0)));
+        uint64_t before = i > 0 ? parts->rows[i - 1] : 0;
+        put(body, (uint32_t)eop_zigzag(parts->rows[i] - before));
     }
     for (size_t i = 0; i < parts->count; i++) {
         put(body, parts->shapes[i]);
@@ -136,7 +134,7 @@ static bool take_arrivals(eop_parts *parts, size_t arrivals, size_t rows, const 
         if (!take(&step, at, end)) {
             return false;
         }
-        row += step >> 1 ^ ((step & 1) != 0 ? UINT32_MAX : 0);
+        row += (uint32_t)eop_unzigzag(step);
         if (row >= rows) {
             return false;
         }

@@ -81,8 +81,19 @@ edgeops_status eop_rows_keep_ordinals(eop_rows *rows) {
     return EDGEOPS_OK;
 }
 
-uint64_t eop_rows_ordinal(const eop_rows *rows, size_t row) {
-    return rows->ordinals != NULL ? rows->ordinals[row] : rows->first_ordinal + row;
+void eop_rows_drop_ordinals(eop_rows *rows) {
+    eop_free(rows->ordinals);
+    rows->ordinals = NULL;
+}
+
+size_t eop_rows_bytes(const eop_rows *rows) {
+    size_t key = sizeof *rows->times + sizeof *rows->seqs;
+    key += rows->ordinals != NULL ? sizeof *rows->ordinals : 0;
+    size_t bytes = rows->capacity * key + rows->vector_capacity * sizeof *rows->vectors;
+    for (size_t k = 0; k < rows->vector_count; k++) {
+        bytes += eop_vector_bytes(&rows->vectors[k]);
+    }
+    return bytes;
 }
 
 edgeops_status eop_rows_append_keys(eop_rows *rows, const eop_rows *source, size_t from,

@@ -110,7 +110,13 @@ edgeops_status eop_rows_reserve(eop_rows *rows, size_t n);
 edgeops_status eop_rows_add_vector(eop_rows *rows, edgeops_type type, uint32_t length);
 /** Stores the ordinal of each row from now on. */
 edgeops_status eop_rows_keep_ordinals(eop_rows *rows);
-uint64_t eop_rows_ordinal(const eop_rows *rows, size_t row);
+/** Row i has first_ordinal + i again. */
+void eop_rows_drop_ordinals(eop_rows *rows);
+static inline uint64_t eop_rows_ordinal(const eop_rows *rows, size_t row) {
+    return rows->ordinals != NULL ? rows->ordinals[row] : rows->first_ordinal + row;
+}
+/** Bytes of memory in use. */
+size_t eop_rows_bytes(const eop_rows *rows);
 /** Copies time, seq and ordinal of rows [from, to); the caller then appends the columns and
  * increases rows->rows. */
 edgeops_status eop_rows_append_keys(eop_rows *rows, const eop_rows *source, size_t from, size_t to);

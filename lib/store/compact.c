@@ -114,16 +114,14 @@ static edgeops_status order_by_arrival(eop_rows *rows, uint64_t first, uint64_t 
     if (status == EDGEOPS_OK && !good) {
         return eop_fail(EDGEOPS_E_CORRUPT, "store", "chunks in data/telemetry.db lack rows");
     }
-    eop_free(rows->ordinals);
-    rows->ordinals = NULL;
+    eop_rows_drop_ordinals(rows);
     rows->first_ordinal = first;
     return status;
 }
 
 static void clear_rows(eop_rows *rows, eop_parts *parts) {
     eop_rows_clear(rows);
-    eop_free(rows->ordinals);
-    rows->ordinals = NULL;
+    eop_rows_drop_ordinals(rows);
     eop_parts_clear(parts);
 }
 

@@ -250,8 +250,7 @@ static edgeops_status take_memory(edgeops_cursor *cursor, size_t max_rows, bool 
 
 static void forget_chunk(edgeops_cursor *cursor) {
     eop_rows_clear(&cursor->chunk);
-    eop_free(cursor->chunk.ordinals);
-    cursor->chunk.ordinals = NULL;
+    eop_rows_drop_ordinals(&cursor->chunk);
     eop_parts_clear(&cursor->parts);
 }
 

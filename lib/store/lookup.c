@@ -219,14 +219,6 @@ static edgeops_status decode_chunk(eop_rows *rows, eop_lookup *lookup, const eop
     return status;
 }
 
-static size_t rows_bytes(const eop_rows *rows) {
-    size_t bytes = rows->capacity * 2 * sizeof(int64_t);
-    for (size_t k = 0; k < rows->vector_count; k++) {
-        bytes += eop_vector_bytes(&rows->vectors[k]) + sizeof *rows->vectors;
-    }
-    return bytes;
-}
-
 static void tell_damage(const eop_lookup *lookup, int64_t chunk) {
     if (lookup->on_damage != NULL) {
         lookup->on_damage(chunk, lookup->user_data);
@@ -276,7 +268,7 @@ static edgeops_status get_chunk(eop_lookup_chunk **out, eop_lookup *lookup, cons
     }
     oldest->id = chunk->id;
     oldest->used = ++lookup->clock;
-    oldest->bytes = rows_bytes(&oldest->rows);
+    oldest->bytes = eop_rows_bytes(&oldest->rows);
     lookup->bytes += oldest->bytes;
     while (lookup->bytes > EOP_LOOKUP_BYTES && lookup->bytes > oldest->bytes) {
         eop_lookup_chunk *victim = &lookup->chunks[lookup->victim++ % EOP_LOOKUP_SLOTS];

@@ -540,8 +540,7 @@ static void pop_parts(eop_block *block, size_t n) {
     eop_parts_truncate(parts, n);
     if (parts->count == rows && parts->later_count == 0) {
         free_parts(block);
-        eop_free(block->data.ordinals);
-        block->data.ordinals = NULL;
+        eop_rows_drop_ordinals(&block->data);
     }
 }
 

@@ -104,23 +104,12 @@ edgeops_status eop_scan_is_out(bool *out, eop_scan *scan, uint32_t i) {
 
 static edgeops_status clear_rows(eop_rows *rows, const eop_rows *like) {
     edgeops_status status = EDGEOPS_OK;
-    eop_free(rows->ordinals);
-    rows->ordinals = NULL;
+    eop_rows_drop_ordinals(rows);
     eop_rows_clear(rows);
     for (size_t k = rows->vector_count; status == EDGEOPS_OK && k < like->vector_count; k++) {
         status = eop_rows_add_vector(rows, like->vectors[k].type, like->vectors[k].length);
     }
     return status;
-}
-
-static size_t rows_bytes(const eop_rows *rows) {
-    size_t bytes = rows->capacity * (sizeof *rows->times + sizeof *rows->seqs) +
-                   rows->vector_capacity * sizeof *rows->vectors;
-    bytes += rows->ordinals != NULL ? rows->capacity * sizeof *rows->ordinals : 0;
-    for (size_t k = 0; k < rows->vector_count; k++) {
-        bytes += eop_vector_bytes(&rows->vectors[k]);
-    }
-    return bytes;
 }
 
 static edgeops_status decode(eop_rows *rows, eop_scan *scan, uint32_t i) {
@@ -142,7 +131,7 @@ edgeops_status eop_scan_load(const eop_rows **out, bool *kept, eop_scan *scan, u
         status = decode(&scan->spare, scan, i);
     }
     *out = &scan->spare;
-    size_t bytes = rows_bytes(&scan->spare);
+    size_t bytes = eop_rows_bytes(&scan->spare);
     if (status == EDGEOPS_OK && scan->cached + bytes <= CACHE_BYTES) {
         eop_rows *entry = eop_alloc(sizeof *entry);
         if (entry == NULL) {

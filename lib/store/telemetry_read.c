@@ -85,8 +85,7 @@ static edgeops_status read_ordinals(eop_rows *keys, eop_telemetry *telemetry,
     if (status == EDGEOPS_OK) {
         place_ordinals(keys, chunk);
     } else if (status == EDGEOPS_DONE) {
-        eop_free(keys->ordinals);
-        keys->ordinals = NULL;
+        eop_rows_drop_ordinals(keys);
         status = EDGEOPS_OK;
     }
     return status;
@@ -95,8 +94,7 @@ static edgeops_status read_ordinals(eop_rows *keys, eop_telemetry *telemetry,
 edgeops_status eop_telemetry_keys(eop_telemetry *telemetry, const eop_chunk_info *chunk) {
     eop_rows *keys = &telemetry->keys;
     size_t n = chunk->rows;
-    eop_free(keys->ordinals);
-    keys->ordinals = NULL;
+    eop_rows_drop_ordinals(keys);
     keys->rows = 0;
     keys->first_ordinal = chunk->ord0;
     telemetry->known = false;

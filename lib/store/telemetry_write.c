@@ -240,8 +240,7 @@ static edgeops_status write_collection(eop_telemetry *telemetry, uint32_t asset,
         ascending = parts->rows[i] == i;
     }
     if (whole && ascending) {
-        eop_free(rows->ordinals);
-        rows->ordinals = NULL;
+        eop_rows_drop_ordinals(rows);
         rows->first_ordinal = first;
     }
     return write_chunk(telemetry, asset, first, rows, whole ? NULL : parts, buf);

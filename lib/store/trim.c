@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Takes the later parts of dropped rows out of the chunks that stay; see trim.h. A chunk is read,
- * written anew, and only then removed: ids are not reused. */
+ * removed and written anew, with another id. */
 #include "store/trim.h"
 
 #include "base/error.h"
