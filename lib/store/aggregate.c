@@ -211,10 +211,6 @@ static bool add_stats(edgeops_aggregate *out, const eop_vector *column,
 
 /* -- slices -- */
 
-static size_t row_at(const eop_slice *slice, size_t i) {
-    return slice->keep != NULL ? slice->keep[i] : slice->from + i;
-}
-
 /* Adds n rows from `row` on by measuring them. False: the values must be added one by one. */
 static bool add_measured(edgeops_aggregate *out, const eop_vector *vector, size_t row, size_t n) {
     eop_vector view = *vector;
@@ -244,7 +240,7 @@ static void add_vector(edgeops_aggregate *out, const eop_vector *vector, const e
     }
     bool number = eop_chunk_measures(vector);
     for (size_t i = from; i < to; i++) {
-        size_t row = row_at(slice, i) - first;
+        size_t row = eop_slice_row(slice, i) - first;
         if (!eop_vector_is_null(vector, row)) {
             edgeops_value value = eop_vector_value(vector, row);
             add_value(out, &value, number);
@@ -262,9 +258,9 @@ static void count_rows(summary *s, const int64_t *times, const eop_slice *slice,
                        const uint8_t *later, size_t from, size_t to) {
     uint64_t rows = to - from;
     for (size_t i = from; later != NULL && i < to; i++) {
-        rows -= later[row_at(slice, i)] != 0;
+        rows -= later[eop_slice_row(slice, i)] != 0;
     }
-    add_rows(s, rows, times[row_at(slice, from)], times[row_at(slice, to - 1)]);
+    add_rows(s, rows, times[eop_slice_row(slice, from)], times[eop_slice_row(slice, to - 1)]);
 }
 
 /* Adds the slice in runs of one bucket; channel NULL: only counts rows. */
@@ -273,12 +269,13 @@ static edgeops_status add_runs(summary *s, const int64_t *times, const eop_slice
                                const size_t *channel) {
     for (size_t from = 0; from < slice->count;) {
         size_t to = from + 1;
-        edgeops_status status = find_bucket(s, times[row_at(slice, from)]);
+        edgeops_status status = find_bucket(s, times[eop_slice_row(slice, from)]);
         if (status != EDGEOPS_OK) {
             return status;
         }
         edgeops_time end = s->buckets[s->last].end;
-        while (to < slice->count && (times[row_at(slice, to)] < end || end == EDGEOPS_TIME_MAX)) {
+        while (to < slice->count &&
+               (times[eop_slice_row(slice, to)] < end || end == EDGEOPS_TIME_MAX)) {
             to++;
         }
         if (channel != NULL) {
@@ -409,29 +406,14 @@ static edgeops_status add_slice(summary *s, eop_scan *scan, const eop_slice *sli
     return slice->chunk != NULL ? add_chunk(s, scan, slice) : add_decoded(s, scan, slice);
 }
 
-/* Adds chunk by chunk. */
-static edgeops_status add_chunks(summary *s, eop_scan *scan) {
+static edgeops_status add_slices(summary *s, eop_scan *scan) {
     eop_slice slice;
     edgeops_status status = EDGEOPS_OK;
-    for (size_t i = 0; status == EDGEOPS_OK && i < scan->chunks.count; i++) {
-        status = eop_scan_chunk(&slice, scan, i);
+    while (status == EDGEOPS_OK) {
+        status = s->loose ? eop_scan_next_loose(scan, &slice) : eop_scan_next(scan, &slice);
         if (status == EDGEOPS_OK) {
             status = add_slice(s, scan, &slice);
         }
-        eop_scan_forget(scan, (uint32_t)i);
-    }
-    if (status == EDGEOPS_OK) {
-        status = eop_scan_memory(&slice, scan);
-    }
-    return status == EDGEOPS_OK ? add_slice(s, scan, &slice) : status;
-}
-
-/* Adds whole rows. */
-static edgeops_status add_whole_rows(summary *s, eop_scan *scan) {
-    eop_slice slice;
-    edgeops_status status = EDGEOPS_OK;
-    while (status == EDGEOPS_OK && (status = eop_scan_next(scan, &slice)) == EDGEOPS_OK) {
-        status = add_slice(s, scan, &slice);
     }
     return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
 }
@@ -528,7 +510,7 @@ static edgeops_status add_all(summary *s, edgeops_store *store, const eop_select
         status = eop_scan_is_loose(&s->loose, &scan);
     }
     if (status == EDGEOPS_OK) {
-        status = s->loose ? add_chunks(s, &scan) : add_whole_rows(s, &scan);
+        status = add_slices(s, &scan);
     }
     if (status == EDGEOPS_OK && s->every > 0 && want->condition_count == 0) {
         status = add_rollups(s, &scan);

@@ -251,25 +251,9 @@ static edgeops_status count_begun(uint64_t *rows, eop_scan *scan, const eop_slic
     }
     const uint8_t *later = eop_scan_later(scan, slice);
     for (size_t i = 0; later != NULL && i < slice->count; i++) {
-        *rows -= later[slice->keep != NULL ? slice->keep[i] : slice->from + i] != 0;
+        *rows -= later[eop_slice_row(slice, i)] != 0;
     }
     return EDGEOPS_OK;
-}
-
-/* Chunk by chunk: parts of a row need not be joined to be counted. */
-static edgeops_status count_chunks(uint64_t *rows, eop_scan *scan) {
-    eop_slice slice;
-    edgeops_status status = EDGEOPS_OK;
-    for (size_t i = 0; status == EDGEOPS_OK && i < scan->chunks.count; i++) {
-        status = eop_scan_chunk(&slice, scan, i);
-        if (status == EDGEOPS_OK) {
-            status = count_begun(rows, scan, &slice);
-        }
-    }
-    if (status == EDGEOPS_OK) {
-        status = eop_scan_memory(&slice, scan);
-    }
-    return status == EDGEOPS_OK ? count_begun(rows, scan, &slice) : status;
 }
 
 static edgeops_status count_scan(uint64_t *rows, eop_scan *scan) {
@@ -279,10 +263,11 @@ static edgeops_status count_scan(uint64_t *rows, eop_scan *scan) {
     if (scan->want.limit == 0 && scan->want.last == 0) {
         status = eop_scan_is_loose(&loose, scan);
     }
-    if (status != EDGEOPS_OK || loose) {
-        return loose ? count_chunks(rows, scan) : status;
+    while (status == EDGEOPS_OK && loose &&
+           (status = eop_scan_next_loose(scan, &slice)) == EDGEOPS_OK) {
+        status = count_begun(rows, scan, &slice);
     }
-    while ((status = eop_scan_next(scan, &slice)) == EDGEOPS_OK) {
+    while (status == EDGEOPS_OK && (status = eop_scan_next(scan, &slice)) == EDGEOPS_OK) {
         *rows += slice.count;
     }
     return status == EDGEOPS_DONE ? EDGEOPS_OK : status;

@@ -106,10 +106,6 @@ static void put_nulls(const eop_read_sink *s, size_t at, size_t n) {
     }
 }
 
-static size_t row_at(const eop_slice *slice, size_t i) {
-    return slice->keep != NULL ? slice->keep[i] : slice->from + i;
-}
-
 /* Writes the rows of the slice from a vector that begins with row `first`. */
 static void put_vector(const eop_read_sink *s, size_t at, const eop_vector *vector,
                        const eop_slice *slice, size_t first) {
@@ -122,12 +118,12 @@ static void put_vector(const eop_read_sink *s, size_t at, const eop_vector *vect
         /* The most frequent width is a plain load and store. */
         for (size_t i = 0; i < slice->count; i++) {
             memcpy(s->data + (at + i) * s->stride,
-                   source + (row_at(slice, i) - first) * sizeof(double), sizeof(double));
+                   source + (eop_slice_row(slice, i) - first) * sizeof(double), sizeof(double));
         }
     } else {
         for (size_t i = 0; i < slice->count; i++) {
             char *out = s->data + (at + i) * s->stride;
-            const char *from = source + (row_at(slice, i) - first) * source_bytes;
+            const char *from = source + (eop_slice_row(slice, i) - first) * source_bytes;
             if (s->convert) {
                 put_doubles(out, s->type, from, s->length);
             } else {
@@ -136,7 +132,7 @@ static void put_vector(const eop_read_sink *s, size_t at, const eop_vector *vect
         }
     }
     for (size_t i = 0; vector->valid != NULL && i < slice->count; i++) {
-        bool valid = vector->valid[row_at(slice, i) - first] != 0;
+        bool valid = vector->valid[eop_slice_row(slice, i) - first] != 0;
         if (!valid && s->convert) {
             put_nulls(s, at + i, 1);
         } else if (s->valid != NULL) {
@@ -223,7 +219,7 @@ static edgeops_status put_keys(eop_read_into *r, eop_scan *scan, const eop_slice
         put_ints(layout->seqs + r->at, keys->seqs, slice);
     }
     for (size_t i = 0; layout->ordinals != NULL && i < slice->count; i++) {
-        layout->ordinals[r->at + i] = eop_rows_ordinal(keys, row_at(slice, i));
+        layout->ordinals[r->at + i] = eop_rows_ordinal(keys, eop_slice_row(slice, i));
     }
     return EDGEOPS_OK;
 }

@@ -405,8 +405,19 @@ uint64_t eop_scan_bound(const eop_scan *scan) {
 
 /* -- without an order -- */
 
-edgeops_status eop_scan_memory(eop_slice *slice, eop_scan *scan) {
+edgeops_status eop_scan_next_loose(eop_scan *scan, eop_slice *slice) {
+    size_t i = scan->next;
     size_t n = scan->memory.rows.rows;
+    if (i > scan->chunks.count) {
+        return EDGEOPS_DONE;
+    }
+    if (i > 0) {
+        eop_scan_forget(scan, (uint32_t)i - 1);
+    }
+    scan->next++;
+    if (i < scan->chunks.count) {
+        return eop_scan_chunk(slice, scan, i);
+    }
     *slice =
         (eop_slice){.rows = &scan->memory.rows, .to = n, .count = n, .later = scan->memory.later};
     return eop_scan_test(scan, slice);

@@ -26,8 +26,13 @@ typedef struct eop_slice {
     const uint32_t *keep; /**< NULL: all of [from, to); else `count` of them, ascending */
     size_t count;
     const uint8_t *later; /**< NULL, or for each of `rows` 1 where it began elsewhere; only of
-                               eop_scan_chunk() and eop_scan_memory() */
+                               eop_scan_next_loose() */
 } eop_slice;
+
+/** The row of the slice's chunk, or of its `rows`, that is number i of the slice. */
+static inline size_t eop_slice_row(const eop_slice *slice, size_t i) {
+    return slice->keep != NULL ? slice->keep[i] : slice->from + i;
+}
 
 /** What a scan knows of a chunk. */
 typedef struct eop_scan_entry {
@@ -88,7 +93,8 @@ uint64_t eop_scan_bound(const eop_scan *scan);
 /** *loose: that gives the wanted cells and rows, because no row is split, or no condition asks for
  * whole rows and retention dropped no chunk in which one of the rows began. */
 edgeops_status eop_scan_is_loose(bool *loose, eop_scan *scan);
-/** The slice may be empty, like that of eop_scan_chunk(). */
-edgeops_status eop_scan_memory(eop_slice *slice, eop_scan *scan);
+/** The next of these slices, which may be empty; not beside eop_scan_next(). EDGEOPS_DONE: no
+ * more. */
+edgeops_status eop_scan_next_loose(eop_scan *scan, eop_slice *slice);
 
 #endif /* EOP_STORE_SCAN_H */
