@@ -103,19 +103,14 @@ static edgeops_status learn_channels(eop_lookup_span *span, eop_lookup *lookup,
         return eop_fail_nomem("store");
     }
     span->channels = channels;
-    memset(channels, 0, count * sizeof *channels);
     for (size_t i = 0; i < span->chunks.count; i++, channels += words) {
-        uint32_t channel = 0;
-        eop_chunk_stats stats;
-        edgeops_status status = eop_telemetry_stats_begin(&lookup->reader, &span->chunks.items[i],
-                                                          0, asset->channel_count - 1);
-        while (status == EDGEOPS_OK && (status = eop_telemetry_stats_next(
-                                            &channel, &stats, &lookup->reader)) == EDGEOPS_OK) {
-            channels[channel / 64] |= UINT64_C(1) << channel % 64;
-        }
-        if (status != EDGEOPS_DONE) {
+        uint64_t set[EOP_CHANNELS_MAX / 64];
+        edgeops_status status =
+            eop_telemetry_channels(set, &lookup->reader, &span->chunks.items[i]);
+        if (status != EDGEOPS_OK) {
             return eop_sql_unreadable(status) ? EDGEOPS_OK : status;
         }
+        memcpy(channels, set, words * sizeof *set);
     }
     span->words = words;
     return EDGEOPS_OK;

@@ -148,6 +148,9 @@ edgeops_status eop_telemetry_keys(eop_telemetry *telemetry, const eop_chunk_info
 edgeops_status eop_telemetry_slice(eop_rows *rows, eop_telemetry *telemetry,
                                    const eop_chunk_info *chunk, const uint32_t *channels,
                                    size_t from, size_t to);
+/** Which channels have a value in the chunk: a bit for each, EOP_CHANNELS_MAX of them. */
+edgeops_status eop_telemetry_channels(uint64_t *set, eop_telemetry *telemetry,
+                                      const eop_chunk_info *chunk);
 /** The BLOB of a channel, borrowed until the next call. DONE: the channel is null in all rows. */
 edgeops_status eop_telemetry_cell(const void **blob, size_t *size, eop_telemetry *telemetry,
                                   const eop_chunk_info *chunk, uint32_t channel);

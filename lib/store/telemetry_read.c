@@ -193,24 +193,30 @@ static edgeops_status read_cell(eop_vector *vector, eop_telemetry *telemetry,
     return status;
 }
 
-/* Notes which channels the chunk has. Parts of wide rows have few of them, and looking for each
- * that is not there would take longer than reading those that are. */
-static edgeops_status learn_channels(eop_telemetry *telemetry, const eop_chunk_info *chunk) {
+edgeops_status eop_telemetry_channels(uint64_t *set, eop_telemetry *telemetry,
+                                      const eop_chunk_info *chunk) {
     sqlite3_stmt *select = NULL;
     edgeops_status status = eop_sql_get(&select, &telemetry->sql, CELL_IDS);
     if (status != EDGEOPS_OK) {
         return status;
     }
-    memset(telemetry->channels, 0, sizeof telemetry->channels);
+    memset(set, 0, EOP_CHANNELS_MAX / 8);
     eop_sql_bind_int(select, 1, eop_cell_id(chunk->id, 0));
     eop_sql_bind_int(select, 2, eop_cell_id(chunk->id, EOP_CHANNELS_MAX - 1));
     while ((status = eop_sql_next(&telemetry->sql, select)) == EDGEOPS_OK) {
         uint32_t channel = (uint32_t)(sqlite3_column_int64(select, 0) & SLOT_LAST);
-        telemetry->channels[channel / 64] |= UINT64_C(1) << channel % 64;
+        set[channel / 64] |= UINT64_C(1) << channel % 64;
     }
     sqlite3_reset(select);
-    telemetry->known = status == EDGEOPS_DONE;
-    return telemetry->known ? EDGEOPS_OK : status;
+    return status == EDGEOPS_DONE ? EDGEOPS_OK : status;
+}
+
+/* Parts of wide rows have few channels, and looking for each that is not there would take longer
+ * than reading those that are. */
+static edgeops_status learn_channels(eop_telemetry *telemetry, const eop_chunk_info *chunk) {
+    edgeops_status status = eop_telemetry_channels(telemetry->channels, telemetry, chunk);
+    telemetry->known = status == EDGEOPS_OK;
+    return status;
 }
 
 static bool has_channel(const eop_telemetry *telemetry, uint32_t channel) {
