@@ -196,37 +196,37 @@ void eop_arrow_free(eop_arrow *arrow) {
     eop_free(arrow);
 }
 
-/* -- at the end of an export -- */
+/* -- beside a job -- */
 
-void eop_arrow_sink_close(eop_arrow_sink *sink) {
-    if (sink->rows > 0) {
-        close(sink->rows);
-        sink->rows = 0;
+void eop_arrow_end_close(eop_arrow_end *end) {
+    if (end->rows > 0) {
+        close(end->rows);
+        end->rows = 0;
     }
 }
 
-void eop_arrow_sink_wait(eop_arrow_sink *sink, edgeops_status status, eop_fn fn, void *user_data) {
-    sink->status = status;
-    eop_keep_error(&sink->kept);
-    if (sink->arrow == NULL) {
+void eop_arrow_end_wait(eop_arrow_end *end, edgeops_status status, eop_fn fn, void *user_data) {
+    end->status = status;
+    eop_keep_error(&end->kept);
+    if (end->arrow == NULL) {
         fn(user_data);
         return;
     }
     if (status != EDGEOPS_OK) {
-        eop_arrow_kill(sink->arrow);
+        eop_arrow_kill(end->arrow);
     }
-    eop_arrow_wait(sink->arrow, fn, user_data);
+    eop_arrow_wait(end->arrow, fn, user_data);
 }
 
-edgeops_status eop_arrow_sink_result(const eop_arrow_sink *sink, const char *what) {
+edgeops_status eop_arrow_end_result(const eop_arrow_end *end, const char *what) {
     edgeops_status status = EDGEOPS_OK;
-    if (sink->arrow != NULL && sink->status != EDGEOPS_E_CANCELED) {
-        status = eop_arrow_result(sink->arrow, what);
+    if (end->arrow != NULL && end->status != EDGEOPS_E_CANCELED) {
+        status = eop_arrow_result(end->arrow, what);
     }
-    return status == EDGEOPS_OK && sink->status != EDGEOPS_OK ? eop_fail_kept(&sink->kept) : status;
+    return status == EDGEOPS_OK && end->status != EDGEOPS_OK ? eop_fail_kept(&end->kept) : status;
 }
 
-void eop_arrow_sink_dispose(eop_arrow_sink *sink) {
-    eop_arrow_sink_close(sink);
-    eop_arrow_free(sink->arrow);
+void eop_arrow_end_dispose(eop_arrow_end *end) {
+    eop_arrow_end_close(end);
+    eop_arrow_free(end->arrow);
 }

@@ -36,21 +36,23 @@ void eop_arrow_wait(eop_arrow *arrow, eop_fn fn, void *user_data);
 edgeops_status eop_arrow_result(const eop_arrow *arrow, const char *what);
 void eop_arrow_free(eop_arrow *arrow);
 
-/** The program at the end of an export. {0}: there is none, the rows are the output. */
-typedef struct eop_arrow_sink {
+/** The program that an import reads or an export writes. {0}: there is none, the rows are the input
+ * or the output. */
+typedef struct eop_arrow_end {
     eop_arrow *arrow;
-    int rows;              /**< the pipe that it reads; 0: closed */
+    int rows;              /**< this end of the pipe between them; 0: closed */
     edgeops_status status; /**< of the job, while the program ends */
     eop_kept_error kept;
-} eop_arrow_sink;
+} eop_arrow_end;
 
-/** Job. All rows are written; without it no whole file is made. */
-void eop_arrow_sink_close(eop_arrow_sink *sink);
+/** Job. No more rows are read, or all are written: without it no whole file is made. */
+void eop_arrow_end_close(eop_arrow_end *end);
 /** Loop. After the job, whose status and error are kept: calls fn once the program has ended, at
  * once where there is none. */
-void eop_arrow_sink_wait(eop_arrow_sink *sink, edgeops_status status, eop_fn fn, void *user_data);
-/** In fn: what became of the export. what: the file. */
-edgeops_status eop_arrow_sink_result(const eop_arrow_sink *sink, const char *what);
-void eop_arrow_sink_dispose(eop_arrow_sink *sink);
+void eop_arrow_end_wait(eop_arrow_end *end, edgeops_status status, eop_fn fn, void *user_data);
+/** In fn: what became of both. A file that the program could not read or write is the reason,
+ * whatever the job made of its end. what: the file. */
+edgeops_status eop_arrow_end_result(const eop_arrow_end *end, const char *what);
+void eop_arrow_end_dispose(eop_arrow_end *end);
 
 #endif /* EOP_NODE_FILES_ARROW_H */

@@ -56,12 +56,9 @@ typedef struct eop_import {
     uint64_t renumbered; /**< rows that went to another number than the file's */
     eop_json *report;    /**< of the reader: report.h; NULL: none */
     eop_json *warnings;  /**< beside those of the report */
-    eop_arrow *arrow;    /**< that makes CSV of the input; NULL: none */
-    int arrow_data;      /**< its CSV; 0: none */
-    int arrow_plan;      /**< what it says before */
+    eop_arrow_end arrow; /**< that makes CSV of the input */
+    int arrow_plan;      /**< what it says before; 0: none */
     eop_json *plan;
-    edgeops_status status; /**< of the job, while the program ends */
-    eop_kept_error kept;
     eop_bad_list bad;
     uint64_t rows;
     uint64_t labelled;

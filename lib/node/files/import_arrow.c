@@ -72,11 +72,11 @@ edgeops_status eop_import_arrow_start(eop_import *w) {
     if (status == EDGEOPS_OK) {
         const int fds[3] = {w->call->input, data[1], plan[1]};
         eop_json *options = make_options(w);
-        status = eop_arrow_start(&w->arrow, w->call->node, "read", options, fds);
+        status = eop_arrow_start(&w->arrow.arrow, w->call->node, "read", options, fds);
         eop_json_free(options);
     }
     if (status == EDGEOPS_OK) {
-        w->arrow_data = data[0];
+        w->arrow.rows = data[0];
         w->arrow_plan = plan[0];
         data[0] = plan[0] = -1;
     }
@@ -179,12 +179,11 @@ edgeops_status eop_import_arrow(eop_import *w) {
         /* Such files tell a null from NaN. */
         w->args.options.rules.nan_is_value =
             strcmp(eop_json_string(w->call->args, "nan", "value"), "value") == 0;
-        status = eop_import_rows(w, w->arrow_data);
+        status = eop_import_rows(w, w->arrow.rows);
     }
     if (status == EDGEOPS_OK) {
         add_notes(w);
     }
-    close(w->arrow_data); /* so that it ends */
-    w->arrow_data = 0;
+    eop_arrow_end_close(&w->arrow); /* so that it ends */
     return status;
 }

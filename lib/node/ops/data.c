@@ -33,7 +33,7 @@ typedef struct export_work {
     uint64_t last_ordinal;
     eop_text_out out;
     uint64_t rows;
-    eop_arrow_sink sink; /* makes Parquet or Arrow of the rows */
+    eop_arrow_end arrow; /* makes Parquet or Arrow of the rows */
 } export_work;
 
 static void export_free(export_work *w) {
@@ -41,7 +41,7 @@ static void export_free(export_work *w) {
     eop_table_writer_free(w->writer);
     edgeops_table_free(w->head);
     eop_text_out_dispose(&w->out);
-    eop_arrow_sink_dispose(&w->sink);
+    eop_arrow_end_dispose(&w->arrow);
     eop_free(w->channels);
     eop_free(w->names);
     eop_free(w);
@@ -163,14 +163,14 @@ static void export_work_fn(eop_job *job, void *user_data) {
     bool arrays = w->format[0] == 'n';
     edgeops_status status = arrays ? export_arrays(job, w) : export_rows(job, w);
     if (status == EDGEOPS_OK) {
-        eop_arrow_sink_close(&w->sink);
+        eop_arrow_end_close(&w->arrow);
     }
     eop_job_end(job, status);
 }
 
 static void export_finish(void *user_data) {
     export_work *w = user_data;
-    edgeops_status status = eop_arrow_sink_result(&w->sink, w->format);
+    edgeops_status status = eop_arrow_end_result(&w->arrow, w->format);
     eop_json *result = NULL;
     if (status == EDGEOPS_OK) {
         result = eop_json_object();
@@ -182,7 +182,7 @@ static void export_finish(void *user_data) {
 
 static void export_done(eop_job *job, void *user_data) {
     export_work *w = user_data;
-    eop_arrow_sink_wait(&w->sink, eop_job_status(job), export_finish, w);
+    eop_arrow_end_wait(&w->arrow, eop_job_status(job), export_finish, w);
 }
 
 /* {"format", "asset", "channels": {"name": [type, unit]}} */
@@ -213,9 +213,9 @@ static edgeops_status start_arrow(export_work *w) {
     eop_json *options = NULL;
     edgeops_status status = arrow_options(&options, w);
     if (status == EDGEOPS_OK) {
-        status = eop_arrow_start_writer(&w->sink.arrow, &w->sink.rows, w->call->node, options,
+        status = eop_arrow_start_writer(&w->arrow.arrow, &w->arrow.rows, w->call->node, options,
                                         w->call->output);
-        w->out.output = w->sink.rows;
+        w->out.output = w->arrow.rows;
     }
     eop_json_free(options);
     return status;

@@ -123,13 +123,13 @@ typedef struct export_work {
     edgeops_dataset *dataset;
     eop_text_out out;
     uint64_t rows;
-    eop_arrow_sink sink; /* makes Parquet or Arrow of the rows */
+    eop_arrow_end arrow; /* makes Parquet or Arrow of the rows */
 } export_work;
 
 static void export_free(export_work *w) {
     edgeops_dataset_free(w->dataset);
     eop_text_out_dispose(&w->out);
-    eop_arrow_sink_dispose(&w->sink);
+    eop_arrow_end_dispose(&w->arrow);
     eop_free(w);
 }
 
@@ -196,7 +196,7 @@ static void export_work_fn(eop_job *job, void *user_data) {
     bool jsonl = strcmp(format, "jsonl") == 0;
     status = status == EDGEOPS_OK ? export_rows(job, w, jsonl) : status;
     if (status == EDGEOPS_OK) {
-        eop_arrow_sink_close(&w->sink);
+        eop_arrow_end_close(&w->arrow);
     }
     eop_job_end(job, status);
 }
@@ -204,7 +204,7 @@ static void export_work_fn(eop_job *job, void *user_data) {
 static void export_finish(void *user_data) {
     export_work *w = user_data;
     edgeops_status status =
-        eop_arrow_sink_result(&w->sink, eop_json_string(w->call->args, "format", ""));
+        eop_arrow_end_result(&w->arrow, eop_json_string(w->call->args, "format", ""));
     eop_json *result = NULL;
     if (status == EDGEOPS_OK) {
         result = eop_json_object();
@@ -216,7 +216,7 @@ static void export_finish(void *user_data) {
 
 static void export_done(eop_job *job, void *user_data) {
     export_work *w = user_data;
-    eop_arrow_sink_wait(&w->sink, eop_job_status(job), export_finish, w);
+    eop_arrow_end_wait(&w->arrow, eop_job_status(job), export_finish, w);
 }
 
 static edgeops_status start_arrow(export_work *w, const char *format) {
@@ -235,9 +235,9 @@ static edgeops_status start_arrow(export_work *w, const char *format) {
     }
     eop_json_set_string(options, "format", format);
     eop_json_set(options, "channels", channels);
-    status = eop_arrow_start_writer(&w->sink.arrow, &w->sink.rows, w->call->node, options,
+    status = eop_arrow_start_writer(&w->arrow.arrow, &w->arrow.rows, w->call->node, options,
                                     w->call->output);
-    w->out.output = w->sink.rows;
+    w->out.output = w->arrow.rows;
     eop_json_free(options);
     eop_json_free(shown);
     return status;

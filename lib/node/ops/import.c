@@ -33,10 +33,7 @@ static void import_free(eop_import *w) {
     eop_renumber_dispose(&w->renumber);
     eop_json_free(w->report);
     eop_json_free(w->warnings);
-    eop_arrow_free(w->arrow);
-    if (w->arrow_data > 0) {
-        close(w->arrow_data);
-    }
+    eop_arrow_end_dispose(&w->arrow);
     if (w->arrow_plan > 0) {
         close(w->arrow_plan);
     }
@@ -65,7 +62,7 @@ static edgeops_status take(eop_import *w, int fd) {
     if (strcmp(format, "npz") == 0) {
         return eop_import_arrays(w, fd, NULL);
     }
-    if (w->arrow != NULL) {
+    if (w->arrow.arrow != NULL) {
         return eop_import_arrow(w);
     }
     return strcmp(format, "npy") == 0 ? eop_import_arrays(w, fd, only_channel(w))
@@ -168,17 +165,10 @@ static void put_report(eop_json *result, eop_import *w) {
     }
 }
 
-/* A file that the program could not read is the reason, whatever the job made of its end. */
 static void finish(void *user_data) {
     eop_import *w = user_data;
+    edgeops_status status = eop_arrow_end_result(&w->arrow, w->args.options.what);
     eop_json *result = NULL;
-    edgeops_status status = EDGEOPS_OK;
-    if (w->arrow != NULL && w->status != EDGEOPS_E_CANCELED) {
-        status = eop_arrow_result(w->arrow, w->args.options.what);
-    }
-    if (status == EDGEOPS_OK && w->status != EDGEOPS_OK) {
-        status = eop_fail_kept(&w->kept);
-    }
     if (status == EDGEOPS_OK) {
         result = eop_json_object();
         put_counts(result, w);
@@ -192,16 +182,7 @@ static void finish(void *user_data) {
 
 static void done(eop_job *job, void *user_data) {
     eop_import *w = user_data;
-    w->status = eop_job_status(job);
-    eop_keep_error(&w->kept);
-    if (w->arrow == NULL) {
-        finish(w);
-        return;
-    }
-    if (w->status != EDGEOPS_OK) {
-        eop_arrow_kill(w->arrow);
-    }
-    eop_arrow_wait(w->arrow, finish, w);
+    eop_arrow_end_wait(&w->arrow, eop_job_status(job), finish, w);
 }
 
 /* Options that say nothing to a format are refused: they were meant for something. */
