@@ -138,12 +138,11 @@ static edgeops_status read_message(eop_payload *p, const char *data, size_t size
     if (!config->list.given) {
         edgeops_status status = eop_payload_walk(p);
         if (!p->has_lists) {
-            return status == EDGEOPS_OK ? eop_payload_number_samples(p) : status;
+            return status;
         }
         begin_message(p, data, size);
     }
-    edgeops_status status = eop_payload_read_lists(p);
-    return status == EDGEOPS_OK ? eop_payload_number_samples(p) : status;
+    return eop_payload_read_lists(p);
 }
 
 /* Memory does not move any more: places become addresses. */
@@ -180,6 +179,9 @@ edgeops_status eop_payload_decode(eop_payload *payload, const char *topic, const
     edgeops_status status = name_topic(p, p->topic_now);
     if (status == EDGEOPS_OK) {
         status = read_message(p, data, size);
+    }
+    if (status == EDGEOPS_OK) {
+        status = eop_payload_number_samples(p);
     }
     if (status != EDGEOPS_OK) {
         return status;

@@ -5,12 +5,12 @@
 #ifndef EOP_CODEC_PAYLOAD_DECODER_H
 #define EOP_CODEC_PAYLOAD_DECODER_H
 
+#include "base/error.h"
 #include "base/str.h"
 #include "codec/json_reader.h"
 #include "codec/payload_members.h"
 
 #define EOP_PAYLOAD_DEPTH 32
-#define EOP_WRONG_BYTES   512
 
 /* A quality code in a member beside its value. */
 typedef struct eop_rate {
@@ -104,7 +104,7 @@ struct eop_payload {
     const char *member; /* path of the value at hand, for errors; NULL at the top */
     size_t member_size;
     bool put_off; /* what is wrong with the sample's time, number or asset is said at its end */
-    char wrong[EOP_WRONG_BYTES];
+    eop_kept_error wrong;
     bool has_lists; /* an object in a list was met: the message is to be read as a whole */
 
     /* A message that is read as a whole. */

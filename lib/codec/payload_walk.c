@@ -565,7 +565,7 @@ static edgeops_status put_off(eop_payload *p, const eop_member *m, edgeops_statu
     }
     if (!p->put_off) {
         p->put_off = true;
-        snprintf(p->wrong, sizeof(p->wrong), "%s", edgeops_error_last()->message);
+        eop_keep_error(&p->wrong);
     }
     return EDGEOPS_OK;
 }
@@ -706,7 +706,7 @@ static edgeops_status take_sample(eop_payload *p, bool in_array) {
         status = take_members(p, &state);
     }
     if (status == EDGEOPS_OK && p->put_off) {
-        status = eop_fail_with(EDGEOPS_E_INVALID, "payload", p->wrong);
+        status = eop_fail_kept(&p->wrong);
     }
     bool plain = !p->config.has_qualities && p->value_count > first;
     if (status == EDGEOPS_OK && !plain) {
