@@ -245,18 +245,38 @@ static void note_zone(eop_table_reader *s, const eop_time_seen *seen) {
     }
 }
 
+static bool has_number(const eop_table_reader *s) {
+    return s->seq_at != EOP_NOWHERE && !s->seq_missing;
+}
+
+/* The times that the row's own is one of. */
+static eop_seqs_times *times_of(eop_table_reader *s, eop_reader_asset *a,
+                                const eop_table_row *row) {
+    return row->group == NULL ? &a->seen
+                              : eop_seqs_asset(&s->seqs, row->group, strlen(row->group), 0);
+}
+
+/* Whether the row would be another one than the last row, which has its time. */
+static edgeops_status look_at_last(bool *repeats, eop_table_reader *s, eop_reader_asset *a,
+                                   const eop_table_row *row, edgeops_time time, const uint32_t *ids,
+                                   size_t n) {
+    eop_seqs_times *of = times_of(s, a, row);
+    bool good = of != NULL;
+    *repeats =
+        good && of->rows > 0 && of->time == time && eop_seqs_repeats(&s->seqs, of, ids, n, &good);
+    return good ? EDGEOPS_OK : eop_fail_nomem("table");
+}
+
 /* Which row of its time it is, or a part of which, wherever in the file that time was. */
 static edgeops_status number_row(eop_table_reader *s, eop_reader_asset *a, eop_table_row *row,
                                  edgeops_time time, const uint32_t *ids, size_t n) {
-    bool numbered = s->seq_at != EOP_NOWHERE && !s->seq_missing;
     uint64_t parts = s->seqs.parts;
-    eop_seqs_times *of =
-        row->group == NULL ? &a->seen : eop_seqs_asset(&s->seqs, row->group, strlen(row->group), 0);
+    eop_seqs_times *of = times_of(s, a, row);
     if (of == NULL) {
         return eop_fail_nomem("table");
     }
     eop_seqs_outcome outcome =
-        eop_seqs_take(&s->seqs, of, time, ids, n, numbered, &row->sample.seq);
+        eop_seqs_take(&s->seqs, of, time, ids, n, has_number(s), &row->sample.seq);
     row->part = s->seqs.parts > parts;
     switch (outcome) {
     case EOP_SEQS_OK:
@@ -292,15 +312,14 @@ edgeops_status eop_table_place(eop_table_reader *s, eop_reader_asset *a, eop_tab
                                const eop_time_seen *seen) {
     edgeops_sample *sample = &row->sample;
     edgeops_status status = EDGEOPS_OK;
-    bool numbered = s->seq_at != EOP_NOWHERE && !s->seq_missing;
+    bool numbered = has_number(s);
     if (seen == NULL) {
         status = place_untimed(s, a, &time);
     } else {
-        bool good = true;
-        bool repeats =
-            numbered || n == 0 ||
-            (seen->repeated && eop_seqs_repeats(&s->seqs, &a->seen, s->ids + first, n, &good));
-        status = good ? EDGEOPS_OK : eop_fail_nomem("table");
+        bool repeats = true;
+        if (seen->repeated && !numbered && n > 0) {
+            status = look_at_last(&repeats, s, a, row, time, s->ids + first, n);
+        }
         time = choose_pass(a, time, seen, repeats);
         note_zone(s, seen);
     }
