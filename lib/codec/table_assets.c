@@ -49,6 +49,15 @@ static edgeops_status ask_types(eop_table_reader *s, eop_reader_asset *a) {
     return EDGEOPS_OK;
 }
 
+void eop_table_known_type(eop_table_reader *s, const eop_reader_asset *a, size_t channel,
+                          edgeops_type *type, uint32_t *length) {
+    if (channel < a->known_count && a->known[channel].type != EDGEOPS_TYPE_NULL) {
+        *type = a->known[channel].type;
+        *length = a->known[channel].length > 1 ? a->known[channel].length : 1;
+        s->of_asset = true;
+    }
+}
+
 static edgeops_status add_asset(eop_table_reader *s, uint64_t hash, const char *name) {
     if (s->asset_count == MAX_ASSETS) {
         return eop_fail(EDGEOPS_E_LIMIT, "table", "%s:%llu: over %d assets", s->what,

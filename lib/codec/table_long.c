@@ -203,14 +203,11 @@ static edgeops_status put_value(eop_table_reader *s, eop_long_channel *l) {
     if (status != EDGEOPS_OK) {
         return status;
     }
-    const eop_reader_asset *a = &s->assets[s->long_asset];
     edgeops_type type = l->cell.type != EDGEOPS_TYPE_NULL ? l->cell.type : EDGEOPS_TYPE_FLOAT64;
     uint32_t length = l->cell.length;
-    s->of_asset =
-        l->channel < a->known_count && !l->given && a->known[l->channel].type != EDGEOPS_TYPE_NULL;
-    if (s->of_asset) {
-        type = a->known[l->channel].type;
-        length = a->known[l->channel].length > 1 ? a->known[l->channel].length : 1;
+    s->of_asset = false;
+    if (!l->given) {
+        eop_table_known_type(s, &s->assets[s->long_asset], l->channel, &type, &length);
     }
     edgeops_value *value = &s->values[n];
     if (!eop_table_cell(s, value, &l->cell, type, length, field)) {

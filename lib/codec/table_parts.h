@@ -322,6 +322,9 @@ edgeops_status eop_table_bad_cell(eop_table_reader *s, const char *column, edgeo
 
 /* The index of the asset of the record at hand; part: the columns' part of its name. */
 edgeops_status eop_table_asset(eop_table_reader *s, size_t *out, const char *part);
+/* The type that the asset of the value at hand has decided for its channel; else all stays. */
+void eop_table_known_type(eop_table_reader *s, const eop_reader_asset *a, size_t channel,
+                          edgeops_type *type, uint32_t *length);
 /* The time of the record at hand as its text has it. */
 edgeops_status eop_table_time(eop_table_reader *s, edgeops_time *out, eop_time_seen *seen);
 /* The sequence number, the label and the group of the record at hand. */

@@ -140,11 +140,8 @@ static edgeops_status take_value(eop_table_reader *s, eop_reader_part *part, siz
     edgeops_type type = c->cell.type;
     uint32_t length = c->cell.length;
     s->of_asset = c->why == EOP_WHY_ASSET;
-    if (c->channel < a->known_count && c->why <= EOP_WHY_FOUND && !c->text &&
-        a->known[c->channel].type != EDGEOPS_TYPE_NULL) {
-        type = a->known[c->channel].type;
-        length = a->known[c->channel].length > 1 ? a->known[c->channel].length : 1;
-        s->of_asset = true;
+    if (c->why <= EOP_WHY_FOUND && !c->text) {
+        eop_table_known_type(s, a, c->channel, &type, &length);
     }
     if (type == EDGEOPS_TYPE_NULL) {
         type = EDGEOPS_TYPE_FLOAT64; /* a word for null, or nothing */
