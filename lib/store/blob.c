@@ -169,7 +169,6 @@ static edgeops_status list_holders(holders *list, edgeops_store *store) {
 
 static edgeops_status walk_asset(edgeops_store *store, const holder *from, eop_blob_fn fn,
                                  void *user_data) {
-    static const eop_chunk_filter all = {INT64_MIN, INT64_MAX, UINT64_MAX};
     eop_selection want = {.asset = from->asset,
                           .from = INT64_MIN,
                           .to = INT64_MAX,
@@ -188,7 +187,7 @@ static edgeops_status walk_asset(edgeops_store *store, const holder *from, eop_b
         }
         for (size_t i = 0; status == EDGEOPS_OK && i < scan.chunks.count; i++) {
             eop_rows_clear(&rows);
-            status = eop_telemetry_read(&rows, &scan.reader, &scan.chunks.items[i], &all,
+            status = eop_telemetry_read(&rows, &scan.reader, &scan.chunks.items[i], NULL,
                                         from->channels);
             if (status == EDGEOPS_OK || eop_sql_unreadable(status)) {
                 status =

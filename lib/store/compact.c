@@ -137,15 +137,14 @@ static edgeops_status fold_early(eop_rows *rows, eop_parts *parts, size_t *limit
 
 /* Appends a chunk to a collection. E_CORRUPT. */
 static edgeops_status append_chunk(eop_rows *rows, eop_parts *parts, eop_telemetry *telemetry,
-                                   const eop_chunk_info *chunk, const uint32_t *channels) {
-    static const eop_chunk_filter all = {INT64_MIN, INT64_MAX, UINT64_MAX};
+                                   const eop_chunk_info *chunk) {
     eop_rows piece = {0};
     edgeops_status status = EDGEOPS_OK;
     for (size_t k = 0; status == EDGEOPS_OK && k < rows->vector_count; k++) {
         status = eop_rows_add_vector(&piece, rows->vectors[k].type, rows->vectors[k].length);
     }
     if (status == EDGEOPS_OK) {
-        status = eop_telemetry_read(&piece, telemetry, chunk, &all, channels);
+        status = eop_telemetry_read(&piece, telemetry, chunk, NULL, NULL);
     }
     if (status == EDGEOPS_OK && eop_chunk_has_parts(chunk)) {
         status = eop_parts_append(rows, parts, &piece, &telemetry->parts);
@@ -162,11 +161,11 @@ static edgeops_status append_chunk(eop_rows *rows, eop_parts *parts, eop_telemet
 /* eop_compact_read() where a chunk has parts. */
 static edgeops_status read_collection(eop_rows *rows, eop_parts *parts, size_t *count,
                                       eop_telemetry *telemetry, const eop_chunk_info *chunks,
-                                      const uint32_t *channels, size_t cut) {
+                                      size_t cut) {
     size_t left = *count;
     size_t limit = 2 * cut;
     for (size_t i = *count; i-- > 0;) {
-        edgeops_status status = append_chunk(rows, parts, telemetry, &chunks[i], channels);
+        edgeops_status status = append_chunk(rows, parts, telemetry, &chunks[i]);
         if (eop_sql_unreadable(status)) {
             clear_rows(rows, parts);
             left = i;
@@ -185,13 +184,12 @@ static edgeops_status read_collection(eop_rows *rows, eop_parts *parts, size_t *
 
 /* eop_compact_read() where all rows came whole. */
 static edgeops_status read_whole(eop_rows *rows, size_t *count, eop_telemetry *telemetry,
-                                 const eop_chunk_info *chunks, const uint32_t *channels) {
-    static const eop_chunk_filter all = {INT64_MIN, INT64_MAX, UINT64_MAX};
+                                 const eop_chunk_info *chunks) {
     eop_parts none = {0};
     edgeops_status status = EDGEOPS_OK;
     size_t left = *count;
     for (size_t i = *count; i-- > 0;) {
-        status = eop_telemetry_read(rows, telemetry, &chunks[i], &all, channels);
+        status = eop_telemetry_read(rows, telemetry, &chunks[i], NULL, NULL);
         if (eop_sql_unreadable(status)) {
             clear_rows(rows, &none);
             left = i;
@@ -215,16 +213,12 @@ static edgeops_status read_whole(eop_rows *rows, size_t *count, eop_telemetry *t
 edgeops_status eop_compact_read(eop_rows *rows, eop_parts *parts, size_t *count,
                                 eop_telemetry *telemetry, const eop_chunk_info *chunks,
                                 size_t cut) {
-    uint32_t channels[EOP_CHANNELS_MAX];
     bool whole = true;
-    for (uint32_t k = 0; k < EOP_CHANNELS_MAX; k++) {
-        channels[k] = k;
-    }
     for (size_t i = 0; i < *count; i++) {
         whole = whole && !eop_chunk_has_parts(&chunks[i]);
     }
-    return whole ? read_whole(rows, count, telemetry, chunks, channels)
-                 : read_collection(rows, parts, count, telemetry, chunks, channels, cut);
+    return whole ? read_whole(rows, count, telemetry, chunks)
+                 : read_collection(rows, parts, count, telemetry, chunks, cut);
 }
 
 edgeops_status eop_compact_take(eop_rows *rows, eop_parts *parts, eop_telemetry *telemetry,

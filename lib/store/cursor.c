@@ -274,7 +274,6 @@ static edgeops_status keep_chunk(edgeops_cursor *cursor, eop_telemetry *reader,
  * cannot be read. */
 static edgeops_status read_chunk(eop_chunk_info *chunk, edgeops_cursor *cursor, uint32_t asset) {
     eop_telemetry reader = {0};
-    eop_chunk_filter all = {INT64_MIN, INT64_MAX, UINT64_MAX};
     forget_chunk(cursor);
     edgeops_status status = eop_reader_take(&reader, cursor->store);
     if (status != EDGEOPS_OK) {
@@ -285,7 +284,7 @@ static edgeops_status read_chunk(eop_chunk_info *chunk, edgeops_cursor *cursor, 
         status = eop_telemetry_at(chunk, &reader, asset, cursor->next);
     }
     if (status == EDGEOPS_OK) {
-        status = eop_telemetry_read(&cursor->chunk, &reader, chunk, &all, cursor->channels);
+        status = eop_telemetry_read(&cursor->chunk, &reader, chunk, NULL, cursor->channels);
     }
     if (status == EDGEOPS_OK) {
         status = keep_chunk(cursor, &reader, chunk);

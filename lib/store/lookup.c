@@ -201,7 +201,6 @@ static edgeops_status get_span(eop_lookup_span **out, eop_lookup *lookup, const 
 
 static edgeops_status decode_chunk(eop_rows *rows, eop_lookup *lookup, const eop_asset *asset,
                                    const eop_chunk_info *chunk) {
-    eop_chunk_filter all = {INT64_MIN, INT64_MAX, UINT64_MAX};
     uint32_t channels[EOP_CHANNELS_MAX];
     edgeops_status status = EDGEOPS_OK;
     for (uint32_t i = 0; status == EDGEOPS_OK && i < asset->channel_count; i++) {
@@ -209,7 +208,7 @@ static edgeops_status decode_chunk(eop_rows *rows, eop_lookup *lookup, const eop
         status = eop_rows_add_vector(rows, asset->channels[i]->type, asset->channels[i]->length);
     }
     if (status == EDGEOPS_OK) {
-        status = eop_telemetry_read(rows, &lookup->reader, chunk, &all, channels);
+        status = eop_telemetry_read(rows, &lookup->reader, chunk, NULL, channels);
     }
     return status;
 }

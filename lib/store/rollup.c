@@ -259,15 +259,10 @@ edgeops_status eop_rollup_rows(eop_telemetry *telemetry, uint32_t asset, const e
 edgeops_status eop_rollup_chunk(edgeops_store *store, eop_telemetry *telemetry, uint32_t asset,
                                 const eop_chunk_info *chunk, const edgeops_duration *periods,
                                 size_t count, eop_buf *buf) {
-    static const eop_chunk_filter all = {INT64_MIN, INT64_MAX, UINT64_MAX};
     eop_rows rows = {0};
-    uint32_t channels[EOP_ROLLUP_CHANNELS];
-    for (uint32_t k = 0; k < EOP_ROLLUP_CHANNELS; k++) {
-        channels[k] = k;
-    }
     edgeops_status status = eop_store_columns(&rows, store, asset, EOP_ROLLUP_CHANNELS);
     if (status == EDGEOPS_OK) {
-        status = eop_telemetry_read(&rows, telemetry, chunk, &all, channels);
+        status = eop_telemetry_read(&rows, telemetry, chunk, NULL, NULL);
     }
     if (status == EDGEOPS_E_NOTFOUND || eop_sql_unreadable(status)) {
         eop_rows_dispose(&rows);
@@ -403,17 +398,13 @@ static edgeops_status read_chunks(eop_rollup *rollup, eop_telemetry *reader, uin
                                   const eop_chunk_filter *filter) {
     eop_chunk_list list = {0};
     eop_rows rows = {0};
-    uint32_t channels[EOP_CHANNELS_MAX];
-    for (uint32_t k = 0; k < EOP_CHANNELS_MAX; k++) {
-        channels[k] = k;
-    }
     edgeops_status status = add_columns(&rows, rollup->channels);
     if (status == EDGEOPS_OK) {
         status = eop_telemetry_find(&list, reader, id, filter->from, filter->to);
     }
     for (size_t i = 0; status == EDGEOPS_OK && i < list.count; i++) {
         eop_rows_clear(&rows);
-        status = eop_telemetry_read(&rows, reader, &list.items[i], filter, channels);
+        status = eop_telemetry_read(&rows, reader, &list.items[i], filter, NULL);
         if (status == EDGEOPS_OK) {
             status = eop_rollup_merge(rollup, &rows);
         }

@@ -129,8 +129,8 @@ typedef struct eop_chunk_filter {
     uint64_t max_ordinal;
 } eop_chunk_filter;
 /** Appends the rows of a chunk as they were at max_ordinal: rows that came later are left out,
- * cells that came later are null. channels[k] is the channel of column k of `rows`, or UINT32_MAX
- * for one that is always null. */
+ * cells that came later are null. filter NULL: all rows. channels[k] is the channel of column k of
+ * `rows`, or UINT32_MAX for one that is always null; NULL: k. */
 edgeops_status eop_telemetry_read(eop_rows *rows, eop_telemetry *telemetry,
                                   const eop_chunk_info *chunk, const eop_chunk_filter *filter,
                                   const uint32_t *channels);

@@ -232,10 +232,10 @@ edgeops_status eop_telemetry_slice(eop_rows *rows, eop_telemetry *telemetry,
         status = learn_channels(telemetry, chunk);
     }
     for (size_t k = 0; status == EDGEOPS_OK && k < rows->vector_count; k++) {
-        if (!has_channel(telemetry, channels[k])) {
-            continue;
+        uint32_t channel = channels != NULL ? channels[k] : (uint32_t)k;
+        if (has_channel(telemetry, channel)) {
+            status = read_cell(&rows->vectors[k], telemetry, chunk, channel, rows->rows, from, to);
         }
-        status = read_cell(&rows->vectors[k], telemetry, chunk, channels[k], rows->rows, from, to);
     }
     if (status == EDGEOPS_OK) {
         rows->rows += to - from;
@@ -281,6 +281,8 @@ static edgeops_status read_arrived(eop_rows *rows, eop_telemetry *telemetry,
 edgeops_status eop_telemetry_read(eop_rows *rows, eop_telemetry *telemetry,
                                   const eop_chunk_info *chunk, const eop_chunk_filter *filter,
                                   const uint32_t *channels) {
+    static const eop_chunk_filter all = {INT64_MIN, INT64_MAX, UINT64_MAX};
+    filter = filter != NULL ? filter : &all;
     if (chunk->ord0 > filter->max_ordinal) {
         return EDGEOPS_OK;
     }

@@ -82,15 +82,10 @@ edgeops_status eop_trim_has_parts(bool *has, eop_telemetry *telemetry, const eop
 
 static edgeops_status read_rest(rest *r, const eop_gone *gone, eop_telemetry *telemetry,
                                 const eop_trim *trim, const eop_chunk_info *chunk) {
-    static const eop_chunk_filter all = {INT64_MIN, INT64_MAX, UINT64_MAX};
-    uint32_t channels[EOP_CHANNELS_MAX];
     size_t at = 0;
-    for (uint32_t k = 0; k < EOP_CHANNELS_MAX; k++) {
-        channels[k] = k;
-    }
     edgeops_status status = eop_store_columns(&r->rows, trim->store, trim->asset, EOP_CHANNELS_MAX);
     if (status == EDGEOPS_OK) {
-        status = eop_telemetry_read(&r->rows, telemetry, chunk, &all, channels);
+        status = eop_telemetry_read(&r->rows, telemetry, chunk, NULL, NULL);
     }
     r->numbers = eop_calloc(chunk->rows, sizeof *r->numbers);
     r->order = eop_calloc(chunk->rows, sizeof *r->order);
