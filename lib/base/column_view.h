@@ -20,5 +20,9 @@ edgeops_value eop_column_load(const edgeops_column *column, uint64_t row);
 bool eop_type_widens(edgeops_type from, edgeops_type to);
 /** The value of a row as such a type; NULL type for a null, and where the types do not fit. */
 edgeops_value eop_column_widen(const edgeops_column *column, uint64_t row, edgeops_type type);
+/** Whether a row of a cursor's block is a later part of a row. */
+static inline bool eop_is_later_part(const edgeops_table *block, uint64_t row) {
+    return block->parts != NULL && block->parts[row] != 0;
+}
 
 #endif /* EOP_BASE_COLUMN_VIEW_H */

@@ -203,7 +203,7 @@ static edgeops_status make_rows(eop_join *join, size_t at, size_t to) {
     for (size_t i = at; status == EDGEOPS_OK && i < to; i++) {
         bool any = false;
         status = put_row(&any, join, i);
-        if (status == EDGEOPS_OK && any && (block->parts == NULL || block->parts[i] == 0)) {
+        if (status == EDGEOPS_OK && any && !eop_is_later_part(block, i)) {
             targets[n++] = (target){block->times[i], (uint32_t)(join->out.rows.rows - 1)};
         }
     }

@@ -201,10 +201,6 @@ static edgeops_status join(eop_fold *fold, edgeops_duration durable) {
     return put_cells(fold, row);
 }
 
-static bool is_later(const edgeops_table *block, uint64_t at) {
-    return block->parts != NULL && block->parts[at] != 0;
-}
-
 edgeops_status eop_fold_take(eop_fold *fold, edgeops_duration durable, edgeops_duration now) {
     const edgeops_table *block = fold->block;
     uint64_t at = fold->next++;
@@ -214,7 +210,7 @@ edgeops_status eop_fold_take(eop_fold *fold, edgeops_duration durable, edgeops_d
     for (size_t i = 0; i < fold->options.input_count; i++) {
         fold->values[i] = eop_column_widen(&block->columns[fold->map[i]], at, fold->types[i]);
     }
-    return is_later(block, at) ? join(fold, durable)
+    return eop_is_later_part(block, at) ? join(fold, durable)
                                : hold(fold, fold->late_time, fold->late_seq, durable, now);
 }
 
@@ -225,7 +221,7 @@ const edgeops_value *eop_fold_late(const eop_fold *fold, edgeops_time *time, int
 }
 
 bool eop_fold_full(const eop_fold *fold) {
-    bool begins = eop_fold_next(fold) != 0 && !is_later(fold->block, fold->next);
+    bool begins = eop_fold_next(fold) != 0 && !eop_is_later_part(fold->block, fold->next);
     return (fold->count == EOP_FOLD_ROWS && begins) ||
            (fold->count > 0 && fold->bytes >= EOP_FOLD_BYTES);
 }

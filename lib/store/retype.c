@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/abi.h"
+#include "base/column_view.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/time.h"
@@ -128,8 +129,8 @@ static edgeops_status note_misfit(eop_retype_look *look, const edgeops_retype_op
 /* Later parts are not rows. */
 static uint64_t count_begun(const edgeops_table *table) {
     uint64_t rows = table->rows;
-    for (uint64_t i = 0; table->parts != NULL && i < table->rows; i++) {
-        rows -= table->parts[i] != 0;
+    for (uint64_t i = 0; i < table->rows; i++) {
+        rows -= eop_is_later_part(table, i);
     }
     return rows;
 }

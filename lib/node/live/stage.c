@@ -74,10 +74,6 @@ static edgeops_status start_fold(eop_stage *s, uint64_t given, uint64_t counted)
     return eop_fold_new(&s->fold, &options);
 }
 
-static bool has_later_parts(const edgeops_table *block) {
-    return block->parts != NULL && memchr(block->parts, 1, (size_t)block->rows) != NULL;
-}
-
 static edgeops_status take_arrivals(eop_stage *s) {
     edgeops_duration now = eop_monotonic();
     edgeops_status status = EDGEOPS_OK;
@@ -138,7 +134,7 @@ static void wait_for_parts(eop_stage *s) {
 static edgeops_status next_rows(const edgeops_table **rows, eop_stage *s) {
     if (s->fold == NULL) {
         edgeops_status status = edgeops_cursor_next(rows, s->cursor, BLOCK_ROWS);
-        if (status != EDGEOPS_OK || !has_later_parts(*rows)) {
+        if (status != EDGEOPS_OK || (*rows)->parts == NULL) {
             s->pulled = status == EDGEOPS_OK ? (*rows)->ordinals[(*rows)->rows - 1] : s->pulled;
             return status;
         }
