@@ -31,7 +31,6 @@ typedef struct held {
 
 struct eop_fold {
     eop_fold_options options;
-    edgeops_type *types;
     edgeops_value *values; /* of one arrival, or of a row that is given */
     size_t *map;
     eop_map keys; /* of `ring`: item = place + 1 */
@@ -53,15 +52,11 @@ struct eop_fold {
 
 static edgeops_status make(eop_fold *fold) {
     size_t n = fold->options.input_count;
-    fold->types = eop_calloc(n, sizeof *fold->types);
     fold->values = eop_calloc(n, sizeof *fold->values);
     fold->map = eop_calloc(n, sizeof *fold->map);
     fold->ring = eop_calloc(EOP_FOLD_ROWS, sizeof *fold->ring);
-    if (fold->types == NULL || fold->values == NULL || fold->map == NULL || fold->ring == NULL) {
+    if (fold->values == NULL || fold->map == NULL || fold->ring == NULL) {
         return eop_fail_nomem("runtime");
-    }
-    for (size_t i = 0; i < n; i++) {
-        fold->types[i] = fold->options.inputs[i].type;
     }
     return eop_rows_new(&fold->out, fold->options.inputs, n);
 }
@@ -108,7 +103,6 @@ void eop_fold_free(eop_fold *fold) {
     eop_free(fold->ring);
     eop_free(fold->map);
     eop_free(fold->values);
-    eop_free(fold->types);
     eop_free(fold);
 }
 
@@ -207,9 +201,7 @@ edgeops_status eop_fold_take(eop_fold *fold, edgeops_duration durable, edgeops_d
     fold->taken = block->ordinals[at];
     fold->late_time = block->times[at];
     fold->late_seq = block->seqs != NULL ? block->seqs[at] : 0;
-    for (size_t i = 0; i < fold->options.input_count; i++) {
-        fold->values[i] = eop_column_widen(&block->columns[fold->map[i]], at, fold->types[i]);
-    }
+    eop_rows_load(fold->values, fold->out, block, fold->map, at);
     return eop_is_later_part(block, at) ? join(fold, durable)
                                : hold(fold, fold->late_time, fold->late_seq, durable, now);
 }

@@ -262,6 +262,13 @@ edgeops_status eop_rows_map(size_t *map, const eop_rows *rows, const edgeops_tab
     return EDGEOPS_OK;
 }
 
+void eop_rows_load(edgeops_value *values, const eop_rows *rows, const edgeops_table *table,
+                   const size_t *map, uint64_t row) {
+    for (size_t i = 0; i < rows->column_count; i++) {
+        values[i] = eop_column_widen(&table->columns[map[i]], row, rows->columns[i].type);
+    }
+}
+
 /* Makes room for a text, so that storing it cannot fail. */
 static edgeops_status reserve_text(column *c, const edgeops_value *value) {
     if (c->type != EDGEOPS_TYPE_STRING || value->type != EDGEOPS_TYPE_STRING) {

@@ -25,6 +25,11 @@ uint64_t eop_rows_count(const eop_rows *rows);
  * value fits every type. */
 edgeops_status eop_rows_map(size_t *map, const eop_rows *rows, const edgeops_table *table);
 
+/** The values of row `row` of a mapped table: one for each input, of its type or null. They borrow
+ * from the table. */
+void eop_rows_load(edgeops_value *values, const eop_rows *rows, const edgeops_table *table,
+                   const size_t *map, uint64_t row);
+
 /** What is kept of a row beside its values. */
 typedef struct eop_row_note {
     int32_t label;    /**< -1: none */

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The cutter of windows: judges each row (late, pause, clock set back), fills it by carry.h where
- * the manifest wants that, appends it to rows.h or grid.h and gives a window when one is complete. It forgets what no later window needs. One
- * caller at a time, no lock. */
+ * the manifest wants that, appends it to rows.h or grid.h and gives a window when one is complete.
+ * It forgets what no later window needs. One caller at a time, no lock. */
 #include "runtime/window.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/column_view.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "codec/wire.h"
@@ -23,9 +22,7 @@ struct eop_window_cutter {
     eop_rows *rows;
     eop_grid *grid;   /* NULL without a period */
     eop_carry *carry; /* NULL: nulls stay */
-    edgeops_type *types;
     edgeops_value *values; /* of one row */
-    size_t inputs;
     size_t *map;
     bool keep;
     /* what is being fed */
@@ -71,15 +68,10 @@ static edgeops_status make_parts(eop_window_cutter *cutter, const edgeops_port *
                                  size_t count) {
     const edgeops_window_spec *spec = &cutter->spec;
     cutter->map = eop_calloc(count, sizeof *cutter->map);
-    cutter->types = eop_calloc(count, sizeof *cutter->types);
     cutter->values = eop_calloc(count, sizeof *cutter->values);
-    if (cutter->map == NULL || cutter->types == NULL || cutter->values == NULL) {
+    if (cutter->map == NULL || cutter->values == NULL) {
         return eop_fail_nomem("runtime");
     }
-    for (size_t i = 0; i < count; i++) {
-        cutter->types[i] = inputs[i].type;
-    }
-    cutter->inputs = count;
     edgeops_status status = eop_rows_new(&cutter->rows, inputs, count);
     if (status == EDGEOPS_OK && spec->period > 0) {
         status = eop_grid_new(&cutter->grid, spec, inputs, count);
@@ -119,7 +111,6 @@ void eop_window_free(eop_window_cutter *cutter) {
     eop_rows_free(cutter->rows);
     eop_grid_free(cutter->grid);
     eop_carry_free(cutter->carry);
-    eop_free(cutter->types);
     eop_free(cutter->values);
     eop_free(cutter->map);
     eop_free(cutter);
@@ -362,10 +353,7 @@ static int32_t label_of(const eop_window_cutter *cutter, uint64_t row) {
 }
 
 static void load(eop_window_cutter *cutter, uint64_t row) {
-    for (size_t i = 0; i < cutter->inputs; i++) {
-        cutter->values[i] =
-            eop_column_widen(&cutter->table->columns[cutter->map[i]], row, cutter->types[i]);
-    }
+    eop_rows_load(cutter->values, cutter->rows, cutter->table, cutter->map, row);
 }
 
 /* The values of a row, without the nulls that have something before them. */
