@@ -10,10 +10,10 @@
 /** The JSON Schema of workflow.json; workflow.schema.json, embedded. */
 extern const char eop_manifest_schema[];
 
-/** workflow.json at the root of a package, at most this long. */
 /** How long a live row may wait for its parts. */
 #define EOP_WINDOW_MAX_WAIT (3600 * EDGEOPS_SECOND)
-#define EOP_MANIFEST_NAME   "workflow.json"
+/** workflow.json at the root of a package, at most this long. */
+#define EOP_MANIFEST_NAME "workflow.json"
 enum { EOP_MANIFEST_MAX = 1 << 20 };
 
 /** A manifest and what its view borrows from. {0} is an empty one. */
