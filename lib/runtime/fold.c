@@ -40,7 +40,7 @@ struct eop_fold {
     size_t bytes;
     const edgeops_table *block;
     uint64_t next; /* row of the block */
-    uint64_t taken;
+    uint64_t taken; /* the newest ordinal */
     edgeops_time late_time;
     int64_t late_seq;
     bool gave; /* any row, in this life or before */
@@ -282,10 +282,6 @@ size_t eop_fold_held(const eop_fold *fold) {
 
 uint64_t eop_fold_oldest(const eop_fold *fold) {
     return fold->count > 0 ? held_at(fold, 0)->ordinal : 0;
-}
-
-uint64_t eop_fold_taken(const eop_fold *fold) {
-    return fold->taken;
 }
 
 void eop_fold_get_stats(const eop_fold *fold, eop_fold_stats *stats) {

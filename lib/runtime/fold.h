@@ -73,8 +73,6 @@ edgeops_duration eop_fold_due(const eop_fold *fold);
 size_t eop_fold_held(const eop_fold *fold);
 /** The ordinal of the oldest row that is held, 0: none is. */
 uint64_t eop_fold_oldest(const eop_fold *fold);
-/** The newest ordinal that was taken. */
-uint64_t eop_fold_taken(const eop_fold *fold);
 void eop_fold_get_stats(const eop_fold *fold, eop_fold_stats *stats);
 
 #endif /* EOP_RUNTIME_FOLD_H */

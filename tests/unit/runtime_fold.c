@@ -485,7 +485,7 @@ Test(runtime_fold, random_parts_become_the_rows_of_the_model) {
  * behind it are read and given again; here they are struck from the list as answers that were not
  * committed are. */
 static void restart(edgeops_duration now, unsigned *seed) {
-    uint64_t seen = eop_fold_taken(reader.fold);
+    uint64_t seen = reader.read; /* ordinals count from 1 */
     uint64_t late = late_parts();
     size_t commit =
         reader.count -
@@ -559,7 +559,7 @@ Test(runtime_fold, late_parts_count_once_over_restarts) {
     run_to(0, START + 160 * MS, true);
     cr_expect(eq(u64, late_parts(), 1));
     cr_expect(eq(sz, reader.count, 3));
-    uint64_t seen = eop_fold_taken(reader.fold);
+    uint64_t seen = reader.read; /* ordinals count from 1 */
     open_reader(1, came.first[1], seen, 1, WAIT);
     run_to(START + 160 * MS, INT64_MAX - 1, true);
     cr_expect(eq(u64, late_parts(), 2));
