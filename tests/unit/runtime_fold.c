@@ -11,7 +11,7 @@
 
 #include "base/compiler.h"
 #include "base/memory.h"
-#include "edgeops/context.h"
+#include "failing_memory.h"
 
 #define MS       EDGEOPS_MILLISECOND
 #define WAIT     (100 * MS)
@@ -571,23 +571,6 @@ Test(runtime_fold, late_parts_count_once_over_restarts) {
 
 /* -- memory -- */
 
-static long allocations_left;
-
-static void *failing_alloc(void *user_data, size_t size) {
-    (void)user_data;
-    return allocations_left-- != 0 ? malloc(size) : NULL;
-}
-
-static void *failing_realloc(void *user_data, void *memory, size_t size) {
-    (void)user_data;
-    return allocations_left-- != 0 ? realloc(memory, size) : NULL;
-}
-
-static void plain_free(void *user_data, void *memory) {
-    (void)user_data;
-    free(memory);
-}
-
 static edgeops_status fold_all(size_t *rows) {
     eop_fold_options options = {.inputs = inputs, .input_count = INPUTS, .wait = 0};
     const edgeops_table *table = NULL;
@@ -608,18 +591,18 @@ static edgeops_status fold_all(size_t *rows) {
 }
 
 Test(runtime_fold, every_failed_allocation_is_an_error) {
-    const edgeops_allocator failing = {failing_alloc, failing_realloc, plain_free, NULL};
     edgeops_status status = EDGEOPS_E_NOMEM;
     size_t rows = 0;
     int failures = 0;
-    cr_assert(eq(int, edgeops_set_allocator(&failing), EDGEOPS_OK));
+    take_failing_memory();
     random_arrivals(3, 40);
-    for (long n = 0; status == EDGEOPS_E_NOMEM; n++) {
-        allocations_left = n;
+    for (long n = 1; status == EDGEOPS_E_NOMEM; n++) {
+        allocations = 0;
+        fail_at = n;
         status = fold_all(&rows);
         failures += status == EDGEOPS_E_NOMEM;
     }
-    allocations_left = -1;
+    fail_at = 0;
     cr_expect(eq(int, status, EDGEOPS_DONE));
     cr_expect(gt(int, failures, 50));
     cr_expect(eq(sz, rows, came.rows));

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "edgeops/context.h"
+#include "failing_memory.h"
 
 #define S       EDGEOPS_SECOND
 #define MAX_ROW 4096
@@ -644,27 +644,6 @@ Test(runtime_window, wrong_tables_and_specs_are_refused_by_name) {
     free(f);
 }
 
-static long allocations_left;
-
-static bool may_allocate(void) {
-    return allocations_left-- != 0;
-}
-
-static void *failing_alloc(void *user_data, size_t size) {
-    (void)user_data;
-    return may_allocate() ? malloc(size) : NULL;
-}
-
-static void *failing_realloc(void *user_data, void *memory, size_t size) {
-    (void)user_data;
-    return may_allocate() ? realloc(memory, size) : NULL;
-}
-
-static void plain_free(void *user_data, void *memory) {
-    (void)user_data;
-    free(memory);
-}
-
 static edgeops_status cut_all(const edgeops_window_spec *spec, feed *f, size_t *windows) {
     eop_window_cutter *cutter = NULL;
     eop_window w;
@@ -681,11 +660,10 @@ static edgeops_status cut_all(const edgeops_window_spec *spec, feed *f, size_t *
 }
 
 Test(runtime_window, every_failed_allocation_is_an_error) {
-    const edgeops_allocator failing = {failing_alloc, failing_realloc, plain_free, NULL};
     const edgeops_window_spec specs[] = {{.rows = 100, .step = 1},
                                          {.rows = 100, .step = 1, .period = S / 2},
                                          {.rows = 100, .step = 1, PREVIOUS}};
-    cr_assert(eq(int, edgeops_set_allocator(&failing), EDGEOPS_OK));
+    take_failing_memory();
     feed *f = feed_new();
     for (int i = 0; i < 1000; i++) {
         put(f, i * S);
@@ -694,12 +672,13 @@ Test(runtime_window, every_failed_allocation_is_an_error) {
         size_t windows = 0;
         edgeops_status status = EDGEOPS_E_NOMEM;
         int failures = 0;
-        for (long n = 0; status == EDGEOPS_E_NOMEM; n++) {
-            allocations_left = n;
+        for (long n = 1; status == EDGEOPS_E_NOMEM; n++) {
+            allocations = 0;
+            fail_at = n;
             status = cut_all(&specs[s], f, &windows);
             failures += status == EDGEOPS_E_NOMEM;
         }
-        allocations_left = -1;
+        fail_at = 0;
         cr_expect(eq(int, status, EDGEOPS_DONE));
         cr_expect(gt(int, failures, 5));
         cr_expect(eq(sz, windows, s != 1 ? 901 : 1900));
