@@ -39,7 +39,7 @@ struct eop_fold {
     size_t count;
     size_t bytes;
     const edgeops_table *block;
-    uint64_t next; /* row of the block */
+    uint64_t next;  /* row of the block */
     uint64_t taken; /* the newest ordinal */
     edgeops_time late_time;
     int64_t late_seq;
@@ -203,7 +203,7 @@ edgeops_status eop_fold_take(eop_fold *fold, edgeops_duration durable, edgeops_d
     fold->late_seq = block->seqs != NULL ? block->seqs[at] : 0;
     eop_rows_load(fold->values, fold->out, block, fold->map, at);
     return eop_is_later_part(block, at) ? join(fold, durable)
-                               : hold(fold, fold->late_time, fold->late_seq, durable, now);
+                                        : hold(fold, fold->late_time, fold->late_seq, durable, now);
 }
 
 const edgeops_value *eop_fold_late(const eop_fold *fold, edgeops_time *time, int64_t *seq) {

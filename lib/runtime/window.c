@@ -20,8 +20,8 @@
 struct eop_window_cutter {
     edgeops_window_spec spec;
     eop_rows *rows;
-    eop_grid *grid;   /* NULL without a period */
-    eop_carry *carry; /* NULL: nulls stay */
+    eop_grid *grid;        /* NULL without a period */
+    eop_carry *carry;      /* NULL: nulls stay */
     edgeops_value *values; /* of one row */
     size_t *map;
     bool keep;
