@@ -8,7 +8,6 @@
 #include "node/live/deployment.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "codec/message.h"
@@ -339,38 +338,46 @@ void eop_deployment_count(eop_deployment *d) {
     }
 }
 
-/* As text, as those of the window's state. */
-void eop_deployment_set_ordinal(eop_json *json, const char *key, uint64_t ordinal) {
-    char text[24];
-    (void)snprintf(text, sizeof(text), "%llx", (unsigned long long)ordinal);
-    eop_json_set_string(json, key, text);
+edgeops_status eop_deployment_checkpoint(uint64_t *ordinal, eop_json **state,
+                                         const eop_deployment *d) {
+    char *text = NULL;
+    *state = NULL;
+    edgeops_status status = eop_checkpoint_get(ordinal, &text, d->node->catalog, d->name);
+    if (status == EDGEOPS_OK && text != NULL && text[0] != '\0') {
+        status = eop_json_parse(state, text, strlen(text), "checkpoint", NULL);
+    }
+    eop_free(text);
+    return status;
 }
 
-uint64_t eop_deployment_ordinal(const eop_json *checkpoint, const char *key) {
-    return strtoull(eop_json_string(checkpoint, key, "0"), NULL, 16);
+edgeops_status eop_deployment_commit(eop_deployment *d, uint64_t ordinal, eop_json *state,
+                                     eop_outbox_message *messages, size_t n) {
+    char *text = eop_json_print(state);
+    edgeops_status status =
+        text != NULL ? eop_outbox_commit(d->node->catalog, d->name, ordinal, text, messages, n)
+                     : eop_fail_nomem("node");
+    eop_free(text);
+    eop_json_free(state);
+    return status;
 }
 
 static edgeops_status checkpoint(eop_deployment *d, eop_outbox_message *messages, size_t n,
                                  const eop_deployment_counters *done) {
-    eop_json *json = eop_window_state_json(&d->answered);
     uint64_t stored = 0;
     edgeops_status status = eop_asset_last_ordinal(&stored, d->node->store, d->output);
+    if (status != EDGEOPS_OK) {
+        return status;
+    }
+    eop_json *json = eop_window_state_json(&d->answered);
     eop_deployment_count(d);
-    eop_deployment_set_ordinal(json, "stored", stored);
-    eop_deployment_set_ordinal(json, "seen", d->stage != NULL ? eop_stage_seen(d->stage) : 0);
-    eop_deployment_set_ordinal(json, "done", d->stage != NULL ? eop_stage_done(d->stage) : 0);
+    eop_json_set_integer(json, "stored", (int64_t)stored);
+    eop_json_set_integer(json, "seen", d->stage != NULL ? (int64_t)eop_stage_seen(d->stage) : 0);
+    eop_json_set_integer(json, "done", d->stage != NULL ? (int64_t)eop_stage_done(d->stage) : 0);
     eop_deployment_counters counters = d->counters;
     counters.conflicts += done->conflicts;
     counters.unstored += done->unstored;
     eop_json_set(json, "counters", counters_json(&counters));
-    char *text = eop_json_print(json);
-    if (status == EDGEOPS_OK) {
-        status = text != NULL ? eop_outbox_commit(d->node->catalog, d->name, d->answered.ordinal,
-                                                  text, messages, n)
-                              : eop_fail_nomem("node");
-    }
-    eop_free(text);
-    eop_json_free(json);
+    status = eop_deployment_commit(d, d->answered.ordinal, json, messages, n);
     if (status == EDGEOPS_OK) {
         d->counters = counters;
         d->dirty = false;
@@ -383,23 +390,13 @@ static edgeops_status checkpoint(eop_deployment *d, eop_outbox_message *messages
 /* Of a stopped one: into the checkpoint that is there. */
 static edgeops_status rewrite_counters(eop_deployment *d) {
     uint64_t ordinal = 0;
-    char *text = NULL;
     eop_json *json = NULL;
-    edgeops_status status = eop_checkpoint_get(&ordinal, &text, d->node->catalog, d->name);
-    if (status == EDGEOPS_OK && text != NULL) {
-        status = eop_json_parse(&json, text, strlen(text), "checkpoint", NULL);
-    }
-    eop_free(text);
+    edgeops_status status = eop_deployment_checkpoint(&ordinal, &json, d);
     if (status != EDGEOPS_OK || json == NULL) {
         return status;
     }
     eop_json_set(json, "counters", counters_json(&d->counters));
-    text = eop_json_print(json);
-    status = text != NULL ? eop_outbox_commit(d->node->catalog, d->name, ordinal, text, NULL, 0)
-                          : eop_fail_nomem("node");
-    eop_free(text);
-    eop_json_free(json);
-    return status;
+    return eop_deployment_commit(d, ordinal, json, NULL, 0);
 }
 
 edgeops_status eop_deployment_save_counters(eop_deployment *d) {
@@ -633,15 +630,10 @@ edgeops_duration eop_deployment_wait(const eop_deployment *d) {
 
 static edgeops_status open_stage(eop_deployment *d) {
     uint64_t after = 0;
-    char *text = NULL;
     eop_json *json = NULL;
     eop_window_state state = {0};
-    bool has_state = false;
-    edgeops_status status = eop_checkpoint_get(&after, &text, d->node->catalog, d->name);
-    if (status == EDGEOPS_OK && text != NULL && text[0] != '\0') {
-        status = eop_json_parse(&json, text, strlen(text), "checkpoint", NULL);
-        has_state = status == EDGEOPS_OK && eop_window_state_parse(&state, json);
-    }
+    edgeops_status status = eop_deployment_checkpoint(&after, &json, d);
+    bool has_state = eop_window_state_parse(&state, json);
     if (status == EDGEOPS_E_NOTFOUND) {
         status = EDGEOPS_OK; /* deploying writes one: only a home put together by hand has none */
     }
@@ -650,7 +642,7 @@ static edgeops_status open_stage(eop_deployment *d) {
         d->answered.ordinal = after;
         d->committed = after;
         eop_deployment_read_counters(d, json); /* what was not committed comes once more */
-        d->published = eop_deployment_ordinal(json, "stored");
+        d->published = (uint64_t)eop_json_integer(json, "stored", 0);
         status = eop_asset_last_ordinal(&d->stored, d->node->store, d->output);
         if (eop_json_get(json, "stored") == NULL) {
             d->published = d->stored; /* an earlier version's: nobody knows */
@@ -663,7 +655,7 @@ static edgeops_status open_stage(eop_deployment *d) {
                                      .run_dir = d->run->directory,
                                      .after = after,
                                      .state = has_state ? &state : NULL,
-                                     .seen = eop_deployment_ordinal(json, "seen"),
+                                     .seen = (uint64_t)eop_json_integer(json, "seen", 0),
                                      .wait = eop_deployment_wait(d),
                                      .on_answer = on_answer,
                                      .on_turn = on_turn,
@@ -673,7 +665,6 @@ static edgeops_status open_stage(eop_deployment *d) {
         status = eop_stage_open(&d->stage, &options);
     }
     eop_json_free(json);
-    eop_free(text);
     return status;
 }
 

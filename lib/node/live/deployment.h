@@ -115,10 +115,16 @@ edgeops_duration eop_deployment_wait(const eop_deployment *deployment);
 void eop_deployment_count(eop_deployment *deployment);
 /** Makes the counters durable, at the latest with the next checkpoint. */
 edgeops_status eop_deployment_save_counters(eop_deployment *deployment);
-/** An ordinal that a checkpoint has beside the window's state: "seen" or "done" as of the stage,
- * "stored" of the output; 0 where it has none. */
-void eop_deployment_set_ordinal(eop_json *checkpoint, const char *key, uint64_t ordinal);
-uint64_t eop_deployment_ordinal(const eop_json *checkpoint, const char *key);
+/** The last checkpoint. It has beside the window's state the counters and three ordinals: "seen" and
+ * "done" as of the stage, "stored" of the output.
+ *
+ *  @param state  free with eop_json_free(); NULL where it has none
+ *  @return E_NOTFOUND; else, also with a state that cannot be read, *ordinal is set */
+edgeops_status eop_deployment_checkpoint(uint64_t *ordinal, eop_json **state,
+                                         const eop_deployment *deployment);
+/** Writes one, with the messages that it covers. state: taken. */
+edgeops_status eop_deployment_commit(eop_deployment *deployment, uint64_t ordinal, eop_json *state,
+                                     eop_outbox_message *messages, size_t n);
 /** Reads the counters of the last checkpoint. */
 void eop_deployment_read_counters(eop_deployment *deployment, const eop_json *state);
 /** Of the newest windows, how many failed. */

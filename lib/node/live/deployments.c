@@ -82,15 +82,11 @@ static edgeops_status load_one(const char *name, const char *json, void *user_da
 
 static void load_counters(eop_deployment *d) {
     uint64_t ordinal = 0;
-    char *text = NULL;
     eop_json *state = NULL;
-    if (eop_checkpoint_get(&ordinal, &text, d->node->catalog, d->name) == EDGEOPS_OK &&
-        text != NULL &&
-        eop_json_parse(&state, text, strlen(text), "checkpoint", NULL) == EDGEOPS_OK) {
+    if (eop_deployment_checkpoint(&ordinal, &state, d) == EDGEOPS_OK && state != NULL) {
         eop_deployment_read_counters(d, state);
     }
     eop_json_free(state);
-    eop_free(text);
 }
 
 edgeops_status eop_deployments_load(edgeops_node *node) {
@@ -191,13 +187,8 @@ static edgeops_status put_start(eop_deployment *d, const char *from) {
         return status;
     }
     eop_json *json = eop_json_object();
-    eop_deployment_set_ordinal(json, "stored", stored);
-    char *text = eop_json_print(json);
-    status = text != NULL ? eop_outbox_commit(d->node->catalog, d->name, ordinal, text, NULL, 0)
-                          : eop_fail_nomem("node");
-    eop_free(text);
-    eop_json_free(json);
-    return status;
+    eop_json_set_integer(json, "stored", (int64_t)stored);
+    return eop_deployment_commit(d, ordinal, json, NULL, 0);
 }
 
 edgeops_status eop_deployment_add(eop_deployment **out, edgeops_node *node, eop_json *record) {
@@ -385,24 +376,18 @@ static eop_json *publishing_json(const eop_deployment *d, const eop_outbox_count
 /* Not running, it lags by all that came since it was stopped. */
 static uint64_t lag(const eop_deployment *d) {
     uint64_t newest = 0;
-    uint64_t position = d->committed;
-    char *state = NULL;
-    eop_json *json = NULL;
+    uint64_t position = UINT64_MAX; /* not known: then no lag is shown */
+    eop_json *state = NULL;
     if (d->stage != NULL) {
         return eop_stage_lag(d->stage);
     }
-    if (eop_asset_last_ordinal(&newest, d->node->store, eop_json_string(d->record, "asset", "")) !=
-            EDGEOPS_OK ||
-        eop_checkpoint_get(&position, &state, d->node->catalog, d->name) != EDGEOPS_OK) {
-        position = newest;
+    if (eop_asset_last_ordinal(&newest, d->node->store, eop_json_string(d->record, "asset", "")) ==
+        EDGEOPS_OK) {
+        (void)eop_deployment_checkpoint(&position, &state, d);
     }
-    if (state != NULL &&
-        eop_json_parse(&json, state, strlen(state), "checkpoint", NULL) == EDGEOPS_OK) {
-        uint64_t done = eop_deployment_ordinal(json, "done"); /* with the parts of the last row */
-        position = done > position ? done : position;
-    }
-    eop_json_free(json);
-    eop_free(state);
+    uint64_t done = (uint64_t)eop_json_integer(state, "done", 0); /* with parts of the last row */
+    position = done > position ? done : position;
+    eop_json_free(state);
     return newest > position ? newest - position : 0;
 }
 
