@@ -223,11 +223,17 @@ static inline void add_workflow(const char *source, int rows) {
 }
 
 /* Rows, a dataset of them, a workflow and a model "m1" that was trained on it. */
-static inline void make_model(int window_rows) {
-    import_rows(40);
+static inline void make_model_of(size_t rows, const char *source, const char *window) {
+    import_rows(rows);
     must_do("dataset.create", "{\"name\":\"d1\",\"assets\":[\"m/1\"]}");
-    add_workflow(FLOW_SOURCE, window_rows);
+    add_workflow_of(source, window);
     must_do("train", "{\"workflow\":\"flow\",\"dataset\":\"d1\",\"name\":\"m1\"}");
+}
+
+static inline void make_model(int window_rows) {
+    char window[32];
+    (void)snprintf(window, sizeof window, "\"rows\":%d", window_rows);
+    make_model_of(40, FLOW_SOURCE, window);
 }
 
 #endif /* EOP_TESTS_NODE_FIXTURE_H */

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Deployments with real workers: what comes in is answered once, in order, over restarts and
  * deaths of the worker; and on MQTT with a real broker. */
-#include <signal.h>
-#include <sys/wait.h>
-
-#include "node_fixture.h"
+#include "node_live_fixture.h"
 
 #include "node/live/deployment.h"
 #include "store/inner.h"
@@ -49,16 +46,6 @@ static void enter(void) {
 
 TestSuite(node_live_deployment, .init = enter, .fini = fixture_leave, .timeout = 60);
 
-static void start(void) {
-    cr_assert(eq(int, edgeops_node_start(fixture_node), EDGEOPS_OK));
-}
-
-static void reopen(void) {
-    edgeops_node_close(fixture_node);
-    fixture_node = open_node(fixture_ctx, EDGEOPS_NODE_LOCAL);
-    edgeops_node_on_prediction(fixture_node, on_prediction, NULL);
-}
-
 static void run_until(const size_t *counter, size_t n) {
     edgeops_duration until = eop_monotonic() + 40 * EDGEOPS_SECOND;
     while (*counter < n) {
@@ -83,15 +70,6 @@ static void expect_times(size_t from, size_t n) {
         i += i == 13;
         cr_assert(eq(i64, seen.times[k], T0 + (edgeops_time)(100 + i) * EDGEOPS_SECOND), "%zu", k);
     }
-}
-
-static int64_t rows_of(const char *asset) {
-    char *args = eop_format("{\"name\":\"%s\"}", asset);
-    eop_json *r = must("asset.show", args);
-    int64_t rows = eop_json_integer(r, "rows", -1);
-    eop_json_free(r);
-    eop_free(args);
-    return rows;
 }
 
 Test(node_live_deployment, predicts_what_comes_in) {
@@ -410,28 +388,19 @@ Test(node_live_deployment, a_crash_of_the_node_loses_and_doubles_nothing) {
         pid_t child = fork();
         cr_assert(ge(int, child, 0));
         if (child == 0) {
-            /* A process of its own: a loop of its own, killed in the middle of its work. */
-            edgeops_ctx *ctx = NULL;
-            if (edgeops_ctx_new(&ctx, NULL) != EDGEOPS_OK) {
-                _exit(1);
-            }
-            fixture_node = open_node(ctx, EDGEOPS_NODE_LOCAL);
+            /* Killed in the middle of its work. */
+            open_in_child();
             memset(&seen, 0, sizeof seen);
-            edgeops_node_on_prediction(fixture_node, on_prediction, NULL);
             start();
             append((size_t)kill_at * 100, (size_t)kill_at * 100 + 200);
             while (seen.count < (size_t)kill_at) {
-                (void)!edgeops_ctx_run(ctx, EDGEOPS_MILLISECOND);
+                (void)!edgeops_ctx_run(fixture_ctx, EDGEOPS_MILLISECOND);
             }
             (void)raise(SIGKILL);
         }
-        int status = 0;
-        cr_assert(eq(int, waitpid(child, &status, 0), child));
-        bool killed = WIFSIGNALED(status);
-        cr_assert(killed);
+        expect_killed(child);
     }
-    fixture_node = open_node(fixture_ctx, EDGEOPS_NODE_LOCAL);
-    edgeops_node_on_prediction(fixture_node, on_prediction, NULL);
+    open_again();
     start();
     for (int64_t rows = 0; rows < 800;) {
         (void)!edgeops_ctx_run(fixture_ctx, 5 * EDGEOPS_MILLISECOND);

@@ -2,10 +2,8 @@
 /* Deployments on assets whose rows come in parts, with real workers: each row is answered once, in
  * the order of the first parts, whole or when its wait is over, over restarts and kills. */
 #include <math.h>
-#include <signal.h>
-#include <sys/wait.h>
 
-#include "node_fixture.h"
+#include "node_live_fixture.h"
 
 #define ASSET "line/1"
 /* Rows of it begin here. */
@@ -55,20 +53,7 @@ static void enter(void) {
 TestSuite(node_live_parts, .init = enter, .fini = fixture_leave, .timeout = 120);
 
 static void make_parts_model(const char *window) {
-    import_rows(4);
-    must_do("dataset.create", "{\"name\":\"d1\",\"assets\":[\"m/1\"]}");
-    add_workflow_of(PARTS_SOURCE, window);
-    must_do("train", "{\"workflow\":\"flow\",\"dataset\":\"d1\",\"name\":\"m1\"}");
-}
-
-static void start(void) {
-    cr_assert(eq(int, edgeops_node_start(fixture_node), EDGEOPS_OK));
-}
-
-static void reopen(void) {
-    edgeops_node_close(fixture_node);
-    fixture_node = open_node(fixture_ctx, EDGEOPS_NODE_LOCAL);
-    edgeops_node_on_prediction(fixture_node, on_prediction, NULL);
+    make_model_of(4, PARTS_SOURCE, window);
 }
 
 static void deploy(const char *more) {
@@ -210,10 +195,7 @@ Test(node_live_parts, parts_become_one_prediction_each_in_the_order_of_the_first
 
 /* Rows that nothing can answer yet still take their parts. */
 Test(node_live_parts, rows_wait_for_the_worker_and_take_parts_meanwhile) {
-    import_rows(4);
-    must_do("dataset.create", "{\"name\":\"d1\",\"assets\":[\"m/1\"]}");
-    add_workflow_of("import time\ntime.sleep(0.7)\n" PARTS_SOURCE, "\"rows\":1,\"wait\":\"0s\"");
-    must_do("train", "{\"workflow\":\"flow\",\"dataset\":\"d1\",\"name\":\"m1\"}");
+    make_model_of(4, "import time\ntime.sleep(0.7)\n" PARTS_SOURCE, "\"rows\":1,\"wait\":\"0s\"");
     begin_in_parts();
     start();
     deploy("");
@@ -329,8 +311,7 @@ Test(node_live_parts, held_rows_stay_held_over_a_stop) {
         cr_expect(eq(sz, seen.count, 0));
     }
     edgeops_node_close(fixture_node); /* the part comes while nobody looks */
-    fixture_node = open_node(fixture_ctx, EDGEOPS_NODE_LOCAL);
-    edgeops_node_on_prediction(fixture_node, on_prediction, NULL);
+    open_again();
     put(3, "a");
     start();
     run_until(2);
@@ -400,39 +381,26 @@ static void live_and_die(size_t from, size_t answers) {
     pid_t child = fork();
     cr_assert(ge(int, child, 0));
     if (child == 0) {
-        edgeops_ctx *ctx = NULL;
-        if (edgeops_ctx_new(&ctx, NULL) != EDGEOPS_OK) {
-            _exit(1);
-        }
-        fixture_ctx = ctx;
-        fixture_node = open_node(ctx, EDGEOPS_NODE_LOCAL);
+        open_in_child();
         memset(&seen, 0, sizeof seen);
-        edgeops_node_on_prediction(fixture_node, on_prediction, NULL);
         start();
         put_mixed(from, from + 100);
         while (seen.count < answers) {
-            (void)!edgeops_ctx_run(ctx, EDGEOPS_MILLISECOND);
+            (void)!edgeops_ctx_run(fixture_ctx, EDGEOPS_MILLISECOND);
         }
         (void)raise(SIGKILL);
     }
-    int status = 0;
-    cr_assert(eq(int, waitpid(child, &status, 0), child));
-    bool killed = WIFSIGNALED(status);
-    cr_assert(killed);
+    expect_killed(child);
 }
 
 static void wait_rows(const char *asset, int64_t wanted) {
-    char *args = eop_format("{\"name\":\"%s\"}", asset);
     edgeops_duration until = eop_monotonic() + 40 * EDGEOPS_SECOND;
     for (int64_t rows = 0; rows < wanted;) {
         turn(0);
-        eop_json *r = must("asset.show", args);
-        rows = eop_json_integer(r, "rows", 0);
-        eop_json_free(r);
+        rows = rows_of(asset);
         cr_assert(le(i64, rows, wanted));
         cr_assert(lt(i64, eop_monotonic(), until), "%lld", (long long)rows);
     }
-    eop_free(args);
 }
 
 static const char *lacks_of(size_t row) {
@@ -482,11 +450,9 @@ static void expect_windows(size_t rows) {
     "    lacks = ''.join(n for n, x in zip('ab', rows[-1]) if x != x)\n"                           \
     "    return {'class': lacks or 'none', 'score': score}\n"
 
-static void kill_again_and_again(size_t rows) {
-    import_rows(4);
-    must_do("dataset.create", "{\"name\":\"d1\",\"assets\":[\"m/1\"]}");
-    add_workflow(SUM_SOURCE, (int)rows);
-    must_do("train", "{\"workflow\":\"flow\",\"dataset\":\"d1\",\"name\":\"m1\"}");
+/* window: of so many rows. */
+static void kill_again_and_again(const char *window, size_t rows) {
+    make_model_of(4, SUM_SOURCE, window);
     begin_in_parts();
     start();
     deploy(",\"wait\":\"50ms\"");
@@ -494,8 +460,7 @@ static void kill_again_and_again(size_t rows) {
     for (size_t life = 0; life < 6; life++) {
         live_and_die(life * 100 + 100, life * 17 + 1);
     }
-    fixture_node = open_node(fixture_ctx, EDGEOPS_NODE_LOCAL);
-    edgeops_node_on_prediction(fixture_node, on_prediction, NULL);
+    open_again();
     memset(&seen, 0, sizeof seen);
     start();
     wait_rows("predictions/live", 601 - (int64_t)rows);
@@ -510,11 +475,11 @@ static void kill_again_and_again(size_t rows) {
 }
 
 Test(node_live_parts, a_crash_of_the_node_loses_and_doubles_no_row) {
-    kill_again_and_again(1);
+    kill_again_and_again("\"rows\":1", 1);
 }
 
 Test(node_live_parts, windows_of_rows_are_the_same_over_crashes) {
-    kill_again_and_again(3);
+    kill_again_and_again("\"rows\":3", 3);
 }
 
 /* A training keeps the rows that it saw; predictions compare. */
@@ -615,12 +580,8 @@ static void store_and_die(void) {
     pid_t child = fork();
     cr_assert(ge(int, child, 0));
     if (child == 0) {
-        edgeops_ctx *ctx = NULL;
         edgeops_watch *watch = NULL;
-        if (edgeops_ctx_new(&ctx, NULL) != EDGEOPS_OK) {
-            _exit(1);
-        }
-        fixture_node = open_node(ctx, EDGEOPS_NODE_LOCAL);
+        open_in_child();
         if (edgeops_watch_open(&watch, edgeops_node_store(fixture_node), die_at_prediction, NULL) !=
             EDGEOPS_OK) {
             _exit(1);
@@ -629,13 +590,10 @@ static void store_and_die(void) {
         put(2, "a");
         put(3, "ab");
         for (;;) {
-            (void)!edgeops_ctx_run(ctx, EDGEOPS_MILLISECOND);
+            (void)!edgeops_ctx_run(fixture_ctx, EDGEOPS_MILLISECOND);
         }
     }
-    int status = 0;
-    cr_assert(eq(int, waitpid(child, &status, 0), child));
-    bool killed = WIFSIGNALED(status);
-    cr_assert(killed);
+    expect_killed(child);
 }
 
 /* The clock released row 2 and its prediction was stored; its part comes before the restart. */
@@ -646,8 +604,7 @@ Test(node_live_parts, what_was_stored_before_a_crash_is_what_is_told) {
     deploy(",\"wait\":\"100ms\"");
     edgeops_node_close(fixture_node);
     store_and_die();
-    fixture_node = open_node(fixture_ctx, EDGEOPS_NODE_LOCAL);
-    edgeops_node_on_prediction(fixture_node, on_prediction, NULL);
+    open_again();
     put(2, "b");
     start();
     run_until(2);
