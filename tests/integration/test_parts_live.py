@@ -8,10 +8,10 @@ import signal
 import subprocess
 import time
 
-import paho.mqtt.client as mqtt
 import pytest
 
-from harness import CTL, Broker, Node, wait_until, write_workflow
+from field import Field, rows_of
+from harness import CTL, wait_until, write_workflow
 
 KILLS = int(os.environ.get("EDGEOPS_KILLS", "8"))
 ROWS = 600
@@ -38,27 +38,19 @@ SEED = "time,temp,press,flow\n2025-01-01T00:00:00Z,1,2,3\n2025-01-01T00:00:01Z,4
 
 @pytest.fixture(name="line")
 def _line(tmp_path):
-    """A broker, a served node with a source that takes a value a topic, and a model of three inputs."""
-    with Broker(tmp_path) as broker, Node(tmp_path) as node:
-        node.broker = broker
-        node.run("node", "init")
+    """A served node with a source that takes a value a topic, and a model of three inputs."""
+    with Field(tmp_path) as field:
+        node = field.node
         node.run("data", "import", "seed", "--input", "-", input=SEED)
         node.run("dataset", "create", "seed", "--asset", "seed")
         for name, window in (("whole", {"rows": 1}), ("last", {"rows": 1, "missing": "previous"})):
             node.run("workflow", "add", write_workflow(tmp_path, name, LACKS, inputs=INPUTS, outputs=OUTPUTS, window=window))
             node.run("train", name, "--dataset", "seed", "--name", name)
-        node.serve()
-        node.run("source", "add", "plant", "--driver", "mqtt", "--url", broker.url, "--topic", "plant/+/+", "--asset", "{2}",
+        node.run("source", "add", "plant", "--driver", "mqtt", "--url", field.broker.url, "--topic", "plant/+/+", "--asset", "{2}",
                  "--time", "ts")
         wait_until(lambda: node.json("source", "show", "plant")["state"] == "running", what="the source")
-        client = mqtt.Client(client_id="sensors")
-        client.max_inflight_messages_set(1000)
-        client.connect("127.0.0.1", broker.port)
-        client.loop_start()
-        node.sensors = client
+        node.sensors = field.client
         yield node
-        client.loop_stop()
-        client.disconnect()
 
 
 def value(row, channel):
@@ -68,10 +60,6 @@ def value(row, channel):
 def send(node, asset, row, channel):
     return node.sensors.publish(f"plant/{asset}/{channel}", json.dumps(
         {"ts": START_NS + row * 1_000_000, channel: value(row, channel)}), qos=1)
-
-
-def rows_of(node, asset):
-    return {a["name"]: a["rows"] for a in node.json("asset", "ls")["items"]}.get(asset, 0)
 
 
 def records(text, *columns):
