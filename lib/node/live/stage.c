@@ -77,13 +77,10 @@ static edgeops_status start_fold(eop_stage *s, uint64_t given, uint64_t counted)
 static edgeops_status take_arrivals(eop_stage *s) {
     edgeops_duration now = eop_monotonic();
     edgeops_status status = EDGEOPS_OK;
-    for (uint64_t ordinal;
-         status == EDGEOPS_OK && !eop_fold_full(s->fold) && (ordinal = eop_fold_next(s->fold)) != 0;
-         s->pulled = ordinal) {
+    while (status == EDGEOPS_OK && !eop_fold_full(s->fold) && eop_fold_next(s->fold) != 0) {
         edgeops_duration durable = 0;
-        if (!eop_tap_durable(s->tap, ordinal, &durable)) {
-            durable = 0;
-        }
+        s->pulled = eop_fold_next(s->fold);
+        (void)eop_tap_durable(s->tap, s->pulled, &durable);
         status = eop_fold_take(s->fold, durable, now);
         if (status == EDGEOPS_DONE) {
             edgeops_time time = 0;
@@ -95,25 +92,33 @@ static edgeops_status take_arrivals(eop_stage *s) {
     return status;
 }
 
-/* Whole rows for the cutter. Only once all that is durable was read do rows run out of time. None
- * before there is a worker: rows that nothing can answer yet still take parts. */
-static edgeops_status next_whole_rows(const edgeops_table **rows, eop_stage *s) {
+/* Reads the next block once the one before is taken. */
+static edgeops_status read_on(eop_stage *s) {
     const edgeops_table *block = NULL;
+    if (eop_fold_next(s->fold) != 0) {
+        return EDGEOPS_OK;
+    }
+    edgeops_status status = edgeops_cursor_next(&block, s->cursor, BLOCK_ROWS);
+    return status == EDGEOPS_OK ? eop_fold_feed(s->fold, block) : status;
+}
+
+/* None before there is a worker: rows that nothing can answer yet still take parts. */
+static edgeops_status give(const edgeops_table **rows, eop_stage *s, edgeops_duration now) {
+    return s->ready ? eop_fold_give(rows, s->fold, now) : EDGEOPS_DONE;
+}
+
+/* Whole rows for the cutter. Only once all that is durable was read do rows run out of time. */
+static edgeops_status next_whole_rows(const edgeops_table **rows, eop_stage *s) {
     for (;;) {
-        edgeops_status status = s->ready ? eop_fold_give(rows, s->fold, 0) : EDGEOPS_DONE;
-        if (!s->ready && eop_fold_full(s->fold)) {
-            return EDGEOPS_DONE;
-        }
-        if (status == EDGEOPS_DONE && eop_fold_next(s->fold) == 0) {
-            status = edgeops_cursor_next(&block, s->cursor, BLOCK_ROWS);
-            if (status == EDGEOPS_DONE) {
-                return s->ready ? eop_fold_give(rows, s->fold, eop_monotonic()) : EDGEOPS_DONE;
-            }
-            status = status == EDGEOPS_OK ? eop_fold_feed(s->fold, block) : status;
-        } else if (status != EDGEOPS_DONE) {
+        edgeops_status status = give(rows, s, 0);
+        if (status != EDGEOPS_DONE || eop_fold_full(s->fold)) {
             return status;
         }
-        if (status >= 0) {
+        status = read_on(s);
+        if (status == EDGEOPS_DONE) {
+            return give(rows, s, eop_monotonic());
+        }
+        if (status == EDGEOPS_OK) {
             status = take_arrivals(s);
         }
         if (status != EDGEOPS_OK) {
