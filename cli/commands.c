@@ -542,7 +542,7 @@ static const cli_command commands[] = {
      "Counts are since the deployment was made, latencies since the daemon started. "
      "lag: samples of the asset that it has yet to predict on. late: samples that were not newer than the one before: they "
      "are stored, but have no place in a window. Where rows come in parts, wait: how long one that lacks an input is held; held: those that wait now; "
-     "incomplete: windows whose newest row lacked an input then; late parts: they came after their rows were predicted; early: rows that did not wait to the end since over 4,096 were held. skipped: windows to which the workflow had nothing to say. conflicts: "
+     "incomplete: windows whose newest row lacked an input then; late parts: they came after their rows were predicted; early: rows that did not wait to the end since 4,096 rows or 16 MiB were held. skipped: windows to which the workflow had nothing to say. conflicts: "
      "predictions that are not stored since there are others for the same times. outbox: its messages that the broker does not have: they wait or are set aside. "
      "publishing: ok; away: no link to the broker; slow: it has not acknowledged for 10 s, and after 60 s the connection is made again; held: it does not take the messages of this deployment, which is tried again; "
      "refused: it goes on, but messages were refused and are set aside (`deployment retry`, `deployment skip --refused`). latency: from the durable "

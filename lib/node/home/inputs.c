@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Compares the channels of an asset with the inputs of a model. Walks the assets of the store, so
- * that those who ask often should space their looks. */
+/* Compares the channels of an asset with the inputs of a model, and reads what these had before.
+ * Walks the assets of the store, so that those who ask often should space their looks. */
 #include "node/home/inputs.h"
 
 #include <string.h>
