@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Views of edgeops_column, the public form of a column: where its elements are and what a row
- * holds, in tables of the library and of hosts. Owns nothing and allocates nothing. */
+/* Views of the public structs: where the elements of an edgeops_column are and what a row holds, in
+ * tables of the library and of hosts; channels by name. Owns nothing and allocates nothing. */
 #include "base/column_view.h"
+
+#include <string.h>
 
 const void *eop_column_data(const edgeops_column *column) {
     return column->data != NULL                   ? column->data
@@ -67,4 +69,25 @@ edgeops_value eop_column_widen(const edgeops_column *column, uint64_t row, edgeo
         value.type = EDGEOPS_TYPE_INT64;
     }
     return eop_value_convert(&value, &value, type) ? value : none;
+}
+
+const edgeops_channel_info *eop_info_channel(const edgeops_asset_info *info, const char *name) {
+    for (size_t i = 0; info != NULL && i < info->channel_count; i++) {
+        if (strcmp(info->channels[i].name, name) == 0) {
+            return &info->channels[i];
+        }
+    }
+    return NULL;
+}
+
+edgeops_value eop_sample_value(uint16_t *quality, const edgeops_sample *sample,
+                               const char *channel) {
+    *quality = EDGEOPS_QUALITY_NONE;
+    for (size_t i = 0; i < sample->count; i++) {
+        if (strcmp(sample->channels[i], channel) == 0) {
+            *quality = sample->qualities != NULL ? sample->qualities[i] : *quality;
+            return sample->values[i];
+        }
+    }
+    return (edgeops_value){.type = EDGEOPS_TYPE_NULL};
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads the columns of a table, made by the library or by a host. */
+/* Reads the columns of a table, made by the library or by a host, and finds what an asset or a sample
+ * has of a channel. */
 #ifndef EOP_BASE_COLUMN_VIEW_H
 #define EOP_BASE_COLUMN_VIEW_H
 
@@ -24,5 +25,11 @@ edgeops_value eop_column_widen(const edgeops_column *column, uint64_t row, edgeo
 static inline bool eop_is_later_part(const edgeops_table *block, uint64_t row) {
     return block->parts != NULL && block->parts[row] != 0;
 }
+
+/** The channel of that name; NULL: there is none, or info is NULL. */
+const edgeops_channel_info *eop_info_channel(const edgeops_asset_info *info, const char *name);
+/** What a sample has of a channel; NULL type where it has nothing. */
+edgeops_value eop_sample_value(uint16_t *quality, const edgeops_sample *sample,
+                               const char *channel);
 
 #endif /* EOP_BASE_COLUMN_VIEW_H */

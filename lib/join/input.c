@@ -18,15 +18,6 @@
 
 /* -- types -- */
 
-static const edgeops_channel_info *find_channel(const edgeops_asset_info *info, const char *name) {
-    for (size_t i = 0; info != NULL && i < info->channel_count; i++) {
-        if (strcmp(info->channels[i].name, name) == 0) {
-            return &info->channels[i];
-        }
-    }
-    return NULL;
-}
-
 static edgeops_status fail_type(const eop_join *join, const eop_join_input *input, size_t k,
                                 const edgeops_channel_info *from, const edgeops_channel_info *to) {
     char is[EOP_TYPE_TEXT];
@@ -99,10 +90,10 @@ edgeops_status eop_join_look_at_inputs(eop_join *join) {
         }
         behind += input->last > input->seen ? input->last - input->seen : 0;
         for (size_t k = 0; status == EDGEOPS_OK && info != NULL && k < input->count; k++) {
-            const edgeops_channel_info *from = find_channel(info, input->names[k]);
+            const edgeops_channel_info *from = eop_info_channel(info, input->names[k]);
             const char *as = join->spec->channels[input->columns[k]].as;
             if (from != NULL) {
-                status = take_channel(join, input, k, from, find_channel(derived, as));
+                status = take_channel(join, input, k, from, eop_info_channel(derived, as));
             }
         }
         edgeops_free(info);

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/column_view.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/time.h"
@@ -41,25 +42,17 @@ edgeops_status eop_join_spec_add(eop_join_spec *spec, const char *asset, const c
     return EDGEOPS_OK;
 }
 
-static bool has_channel(const edgeops_asset_info *info, const char *name) {
-    for (size_t i = 0; i < info->channel_count; i++) {
-        if (strcmp(info->channels[i].name, name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* rest: "CHANNEL" or "CHANNEL=NAME", where the first '=' parts the two unless the asset (NULL: not
  * known) has a channel with the longer name. */
 static edgeops_status add_channel(eop_join_spec *spec, const char *asset, const char *rest,
                                   const edgeops_asset_info *info) {
     const char *equals = strchr(rest, '=');
-    if (info != NULL && has_channel(info, rest)) {
+    if (eop_info_channel(info, rest) != NULL) {
         equals = NULL;
     }
     char *channel = equals != NULL ? eop_strndup(rest, (size_t)(equals - rest)) : eop_strdup(rest);
-    while (equals != NULL && channel != NULL && info != NULL && !has_channel(info, channel)) {
+    while (equals != NULL && channel != NULL && info != NULL &&
+           eop_info_channel(info, channel) == NULL) {
         const char *further = strchr(equals + 1, '=');
         if (further == NULL) {
             break;
@@ -176,15 +169,14 @@ edgeops_status eop_join_spec_settle(eop_join_spec *spec) {
 
 static edgeops_status check_channel(const eop_join_channel *c, const edgeops_asset_info *info,
                                     bool missing) {
-    for (size_t i = 0; i < info->channel_count; i++) {
-        if (strcmp(info->channels[i].name, c->channel) == 0) {
-            return info->channels[i].type != EDGEOPS_TYPE_BLOB
-                       ? EDGEOPS_OK
-                       : eop_fail(EDGEOPS_E_INVALID, "join",
-                                  "channel '%s' of asset '%s' holds images or other blobs, which "
-                                  "are not joined",
-                                  c->channel, c->asset);
-        }
+    const edgeops_channel_info *known = eop_info_channel(info, c->channel);
+    if (known != NULL) {
+        return known->type != EDGEOPS_TYPE_BLOB
+                   ? EDGEOPS_OK
+                   : eop_fail(EDGEOPS_E_INVALID, "join",
+                              "channel '%s' of asset '%s' holds images or other blobs, which "
+                              "are not joined",
+                              c->channel, c->asset);
     }
     return missing ? EDGEOPS_OK
                    : eop_fail(EDGEOPS_E_NOTFOUND, "join",

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/column_view.h"
 #include "base/memory.h"
 #include "codec/value.h"
 #include "node/files/import.h"
@@ -52,18 +53,6 @@ static void put_conflict(eop_import *w, const edgeops_verdict *verdict, const ch
     eop_json_append(w->conflicts, item);
 }
 
-static edgeops_value sample_value(uint16_t *quality, const edgeops_sample *sample,
-                                  const char *channel) {
-    *quality = EDGEOPS_QUALITY_NONE;
-    for (size_t i = 0; i < sample->count; i++) {
-        if (strcmp(sample->channels[i], channel) == 0) {
-            *quality = sample->qualities != NULL ? sample->qualities[i] : *quality;
-            return sample->values[i];
-        }
-    }
-    return (edgeops_value){.type = EDGEOPS_TYPE_NULL};
-}
-
 edgeops_status eop_import_conflicts(eop_import *w) {
     edgeops_append_result result = EDGEOPS_APPEND_RESULT_INIT;
     edgeops_append_options options = EDGEOPS_APPEND_OPTIONS_INIT;
@@ -84,7 +73,7 @@ edgeops_status eop_import_conflicts(eop_import *w) {
         const edgeops_sample *sample = &w->samples[i];
         if (verdict->outcome == EDGEOPS_OUTCOME_CONFLICT) {
             uint16_t quality;
-            edgeops_value value = sample_value(&quality, sample, verdict->channel);
+            edgeops_value value = eop_sample_value(&quality, sample, verdict->channel);
             put_conflict(w, verdict, sample->asset, sample->time, sample->seq, w->lines[i], &value,
                          quality);
         }

@@ -3,6 +3,7 @@
  * and a dry run tries its rows on. Nothing is written here. */
 #include <string.h>
 
+#include "base/column_view.h"
 #include "codec/value.h"
 #include "node/files/import.h"
 
@@ -16,13 +17,7 @@ const edgeops_asset_info *eop_import_info(eop_import *w, const char *asset) {
 }
 
 const edgeops_channel_info *eop_import_channel(eop_import *w, const char *asset, const char *name) {
-    const edgeops_asset_info *info = eop_import_info(w, asset);
-    for (size_t i = 0; info != NULL && i < info->channel_count; i++) {
-        if (strcmp(info->channels[i].name, name) == 0) {
-            return &info->channels[i];
-        }
-    }
-    return NULL;
+    return eop_info_channel(eop_import_info(w, asset), name);
 }
 
 bool eop_import_known(const char *asset, const char *channel, edgeops_type *type, uint32_t *length,

@@ -18,15 +18,6 @@ typedef struct look {
     edgeops_status status;
 } look;
 
-static const edgeops_channel_info *find(const edgeops_asset_info *info, const char *name) {
-    for (size_t i = 0; i < info->channel_count; i++) {
-        if (strcmp(info->channels[i].name, name) == 0) {
-            return &info->channels[i];
-        }
-    }
-    return NULL;
-}
-
 static void put_missing(look *l, const char *name) {
     if (l->missing_count++ < NAMED_MAX) {
         eop_buf_printf(&l->missing, "%s'%s'", l->missing_count > 1 ? ", " : "", name);
@@ -39,7 +30,7 @@ static edgeops_status look_at(look *l, const edgeops_asset_info *info) {
     l->has_samples = info->last_ordinal > 0 && info->rows > 0;
     for (size_t i = 0; i < l->manifest->input_count; i++) {
         const edgeops_port *input = &l->manifest->inputs[i];
-        const edgeops_channel_info *channel = find(info, input->name);
+        const edgeops_channel_info *channel = eop_info_channel(info, input->name);
         if (channel == NULL) {
             put_missing(l, input->name);
         } else if (!eop_type_widens(channel->type, input->type) ||

@@ -2,26 +2,15 @@
 /* What an asset has decided on its channels is asked before its samples are refused for good. */
 #include "node/live/fit.h"
 
-#include <string.h>
-
+#include "base/column_view.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "base/type.h"
 #include "codec/rules.h"
-
-static const edgeops_channel_info *find(const edgeops_asset_info *info, const char *name) {
-    for (size_t i = 0; i < info->channel_count; i++) {
-        if (strcmp(info->channels[i].name, name) == 0) {
-            return &info->channels[i];
-        }
-    }
-    return NULL;
-}
 
 /* True: a text was read as what its channel holds. */
 static bool fit_value(edgeops_value *value, const edgeops_asset_info *info, const char *channel) {
     const edgeops_channel_info *known =
-        value->type == EDGEOPS_TYPE_STRING ? find(info, channel) : NULL;
+        value->type == EDGEOPS_TYPE_STRING ? eop_info_channel(info, channel) : NULL;
     return known != NULL && known->length <= 1 &&
            (eop_type_is_numeric(known->type) || known->type == EDGEOPS_TYPE_BOOL) &&
            eop_rules_value(NULL, value, known->type, value->as.str, value->size);

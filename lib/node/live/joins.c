@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/column_view.h"
 #include "base/hash.h"
 #include "base/thread.h"
 #include "catalog/record.h"
@@ -818,14 +819,10 @@ static char *tell_missing(const eop_node_join *item) {
         const eop_join_channel *c = &item->spec.channels[i];
         edgeops_asset_info *info = NULL;
         char *text = NULL;
-        bool there = false;
         if (edgeops_asset_get(&info, item->joins->node->store, c->asset) != EDGEOPS_OK) {
             return eop_format("asset '%s' has not come yet", c->asset);
         }
-        for (size_t k = 0; k < info->channel_count && !there; k++) {
-            there = strcmp(info->channels[k].name, c->channel) == 0;
-        }
-        if (!there) {
+        if (eop_info_channel(info, c->channel) == NULL) {
             text = eop_format("channel '%s' of asset '%s' has not come yet", c->channel, c->asset);
         }
         edgeops_free(info);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/column_view.h"
 #include "base/memory.h"
 #include "codec/message.h"
 
@@ -142,18 +143,6 @@ static void put_value(char out[VALUE_BYTES], const edgeops_value *value) {
     eop_free(all);
 }
 
-static edgeops_value value_of(uint16_t *quality, const edgeops_sample *sample,
-                              const char *channel) {
-    *quality = EDGEOPS_QUALITY_NONE;
-    for (size_t i = 0; i < sample->count; i++) {
-        if (strcmp(sample->channels[i], channel) == 0) {
-            *quality = sample->qualities != NULL ? sample->qualities[i] : *quality;
-            return sample->values[i];
-        }
-    }
-    return (edgeops_value){.type = EDGEOPS_TYPE_NULL};
-}
-
 /* coded: the quality codes differ. */
 static char *describe_cell(const edgeops_value *value, uint16_t quality, bool coded) {
     char text[VALUE_BYTES] = "nothing";
@@ -174,7 +163,7 @@ static char *describe(const edgeops_sample *sample, const edgeops_verdict *verdi
     char time[40];
     char seq[32] = "";
     uint16_t quality;
-    edgeops_value value = value_of(&quality, sample, verdict->channel);
+    edgeops_value value = eop_sample_value(&quality, sample, verdict->channel);
     bool coded = quality != verdict->quality;
     char *stored = describe_cell(&verdict->stored, verdict->quality, coded);
     char *came = describe_cell(&value, quality, coded);
