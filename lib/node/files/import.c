@@ -184,7 +184,7 @@ bool eop_import_is_full(const eop_import *w) {
 }
 
 bool eop_import_must_flush(const eop_import *w, const edgeops_sample *sample) {
-    return eop_renumber_waits(&w->renumber, sample->asset, sample->time);
+    return w->renumber.on && eop_renumber_waits(&w->renumber, sample->asset, sample->time);
 }
 
 /* The samples of the batch, whose texts do not move any more. */

@@ -33,15 +33,11 @@ static void warn_of_type(eop_import *w, const char *asset, const edgeops_channel
         (stored->type == column->type && (stored->length > 1 ? stored->length : 1) == length)) {
         return;
     }
-    char *text =
-        eop_format("channel '%s' of '%s' is %s and stays so, whatever the input says (%s); "
-                   "asset set --type changes it",
-                   stored->name, asset, eop_type_text(holds, stored->type, stored->length),
-                   eop_type_text(read, column->type, length));
-    if (text != NULL) {
-        eop_json_append_string(w->warnings, text);
-    }
-    eop_free(text);
+    eop_json_append_format(w->warnings,
+                           "channel '%s' of '%s' is %s and stays so, whatever the input says (%s); "
+                           "asset set --type changes it",
+                           stored->name, asset, eop_type_text(holds, stored->type, stored->length),
+                           eop_type_text(read, column->type, length));
 }
 
 /* A unit that was given is set; one that was found is, where there is none. */

@@ -18,7 +18,7 @@ static edgeops_status take_rows(eop_import *w, eop_table_reader *reader) {
     while (status == EDGEOPS_OK && w->bad.status == EDGEOPS_OK && !eop_job_canceled(w->job)) {
         eop_table_row row;
         status = eop_table_reader_next(reader, &row);
-        if (status == EDGEOPS_OK && w->renumber.on && eop_import_must_flush(w, &row.sample)) {
+        if (status == EDGEOPS_OK && eop_import_must_flush(w, &row.sample)) {
             status = flush_rows(w, reader);
         }
         if (status == EDGEOPS_OK) {
