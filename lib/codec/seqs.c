@@ -133,9 +133,13 @@ static bool join(eop_seqs *s, eop_seqs_times *of, uint32_t set, uint32_t given) 
 
 /* -- runs -- */
 
+static size_t bytes_of_one(const eop_seqs_run *run) {
+    return sizeof *run->times + (run->sets != NULL ? sizeof *run->sets : 0) +
+           (run->numbers != NULL ? sizeof *run->numbers : 0);
+}
+
 static size_t bytes_of(const eop_seqs_run *run) {
-    return run->count * (sizeof *run->times + (run->sets != NULL ? sizeof *run->sets : 0) +
-                         (run->numbers != NULL ? sizeof *run->numbers : 0));
+    return run->count * bytes_of_one(run);
 }
 
 static void free_run(eop_seqs_run *run) {
@@ -268,8 +272,7 @@ static bool add(eop_seqs *s, eop_seqs_times *of, edgeops_time time, uint32_t set
         if (!push(open, time, set, number)) {
             return false;
         }
-        s->bytes += sizeof *open->times + (open->sets != NULL ? sizeof *open->sets : 0) +
-                    (open->numbers != NULL ? sizeof *open->numbers : 0);
+        s->bytes += bytes_of_one(open);
         return true;
     }
     size_t before = bytes_of_all(of);
