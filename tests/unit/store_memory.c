@@ -1,46 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Each allocation of a typical session of a store fails once: the call reports it, and everything
  * acknowledged is there afterwards. */
-#include <malloc.h>
-#include <pthread.h>
-
 #include "catalog/outbox.h"
 #include "catalog/record.h"
-#include "edgeops/context.h"
 #include "edgeops/dataset.h"
 #include "edgeops/label.h"
+#include "measured_memory.h"
 #include "store/inner.h"
 #include "store/room.h"
 #include "store_fixture.h"
 #include "support/disk.h"
 
 TestSuite(store_memory, .init = make_home, .timeout = 110);
-
-static pthread_mutex_t counter_lock = PTHREAD_MUTEX_INITIALIZER;
-static long counter;
-static long fail_at; /* 0: never */
-
-static bool fails(void) {
-    pthread_mutex_lock(&counter_lock);
-    bool now = ++counter == fail_at;
-    pthread_mutex_unlock(&counter_lock);
-    return now;
-}
-
-static void *counting_alloc(void *data, size_t size) {
-    (void)data;
-    return fails() ? NULL : malloc(size);
-}
-
-static void *counting_realloc(void *data, void *memory, size_t size) {
-    (void)data;
-    return fails() ? NULL : realloc(memory, size);
-}
-
-static void counting_free(void *data, void *memory) {
-    (void)data;
-    free(memory);
-}
 
 static edgeops_status ignore_record(const char *name, const char *json, void *data) {
     (void)name;
@@ -163,22 +134,17 @@ static edgeops_status live(uint64_t *rows) {
 }
 
 Test(store_memory, every_failed_allocation_is_reported_and_loses_nothing) {
-    edgeops_allocator allocator = {counting_alloc, counting_realloc, counting_free, NULL};
-    CHECK_OK(edgeops_set_allocator(&allocator));
+    take_failing_memory();
     edgeops_status status = EDGEOPS_E_NOMEM;
     long n = 0;
     disk_watch(folder, false); /* saves some thousand syncs */
     while (status != EDGEOPS_OK) {
         uint64_t rows = 0;
-        pthread_mutex_lock(&counter_lock);
-        counter = 0;
+        allocations = 0;
         fail_at = ++n;
-        pthread_mutex_unlock(&counter_lock);
         status = live(&rows);
-        pthread_mutex_lock(&counter_lock);
-        bool all_done = counter < fail_at;
+        bool all_done = allocations < fail_at;
         fail_at = 0;
-        pthread_mutex_unlock(&counter_lock);
         /* The writer may meet the failure alone and try again: then nobody else sees it. */
         cr_assert(status == EDGEOPS_OK || status == EDGEOPS_E_NOMEM, "allocation %ld: %s", n,
                   edgeops_error_last()->message);
@@ -197,46 +163,11 @@ Test(store_memory, every_failed_allocation_is_reported_and_loses_nothing) {
     CHECK_OK(eop_remove_tree(folder));
 }
 
-static size_t live_bytes;
-static size_t peak_bytes;
-
-static void count_bytes(size_t more, size_t less) {
-    pthread_mutex_lock(&counter_lock);
-    live_bytes += more;
-    live_bytes -= less;
-    peak_bytes = live_bytes > peak_bytes ? live_bytes : peak_bytes;
-    pthread_mutex_unlock(&counter_lock);
-}
-
-static void *measured_alloc(void *data, size_t size) {
-    void *memory = malloc(size);
-    (void)data;
-    count_bytes(malloc_usable_size(memory), 0);
-    return memory;
-}
-
-static void *measured_realloc(void *data, void *memory, size_t size) {
-    (void)data;
-    size_t before = malloc_usable_size(memory);
-    void *now = realloc(memory, size);
-    if (now != NULL) {
-        count_bytes(malloc_usable_size(now), before);
-    }
-    return now;
-}
-
-static void measured_free(void *data, void *memory) {
-    (void)data;
-    count_bytes(0, malloc_usable_size(memory));
-    free(memory);
-}
-
 /* A controller that publishes each of its 1,024 tags alone. */
 Test(store_memory, asset_with_one_of_many_channels_a_sample_stays_small) {
     enum { SAMPLES = 20000, CHANNELS = 1024 };
     static char names[CHANNELS][8];
-    edgeops_allocator allocator = {measured_alloc, measured_realloc, measured_free, NULL};
-    CHECK_OK(edgeops_set_allocator(&allocator));
+    take_measured_memory();
     edgeops_store *store = open_store();
     for (int i = 0; i < CHANNELS; i++) {
         snprintf(names[i], sizeof names[i], "t%d", i);

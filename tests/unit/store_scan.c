@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows that come in random parts, over appends, segments, chunks and reopenings, read by time in
  * every way, against a table of cells that knows which arrival brought which of them. */
-#include <malloc.h>
 #include <math.h>
-#include <stdatomic.h>
 
-#include "edgeops/context.h"
+#include "measured_memory.h"
 #include "store_fixture.h"
 
 TestSuite(store_scan, .init = make_home, .fini = remove_home, .timeout = 110);
@@ -558,50 +556,6 @@ Test(store_scan, rows_in_parts_are_counted_and_summed_up_undecoded) {
 
 /* -- memory -- */
 
-static atomic_long allocations;
-static atomic_long fail_at; /* 0: never */
-static atomic_size_t live_bytes;
-static atomic_size_t peak_bytes;
-
-static bool fails(void) {
-    return atomic_fetch_add(&allocations, 1) + 1 == atomic_load(&fail_at);
-}
-
-static void count_bytes(size_t more, size_t less) {
-    size_t now = atomic_fetch_add(&live_bytes, more - less) + (more - less);
-    if (now > atomic_load(&peak_bytes) && now < SIZE_MAX / 2) {
-        atomic_store(&peak_bytes, now);
-    }
-}
-
-static void *measured_alloc(void *data, size_t size) {
-    (void)data;
-    void *memory = fails() ? NULL : malloc(size);
-    count_bytes(malloc_usable_size(memory), 0);
-    return memory;
-}
-
-static void *measured_realloc(void *data, void *memory, size_t size) {
-    (void)data;
-    size_t before = malloc_usable_size(memory);
-    void *now = fails() ? NULL : realloc(memory, size);
-    if (now != NULL) {
-        count_bytes(malloc_usable_size(now), before);
-    }
-    return now;
-}
-
-static void measured_free(void *data, void *memory) {
-    (void)data;
-    count_bytes(0, malloc_usable_size(memory));
-    free(memory);
-}
-
-static void measure(void) {
-    edgeops_allocator allocator = {measured_alloc, measured_realloc, measured_free, NULL};
-    CHECK_OK(edgeops_set_allocator(&allocator));
-}
-
 /* Rows [0, rows) of some channels, in one segment. */
 static void append_file(edgeops_store *store, size_t rows, const char *const *channels,
                         size_t count, uint32_t length, double base) {
@@ -651,7 +605,7 @@ Test(store_scan, two_long_files_are_read_in_the_memory_of_a_few_chunks) {
     edgeops_query query = EDGEOPS_QUERY_INIT;
     edgeops_layout layout = EDGEOPS_LAYOUT_INIT;
     edgeops_table *last = NULL;
-    measure();
+    take_measured_memory();
     edgeops_store *store = open_store();
     append_file(store, ROWS, channels, 2, 1, 1);
     append_file(store, ROWS, channels + 2, 2, 1, 3);
@@ -692,7 +646,7 @@ Test(store_scan, chunks_that_do_not_fit_into_memory_are_decoded_again) {
     edgeops_store_options options = EDGEOPS_STORE_OPTIONS_INIT;
     edgeops_store *store = NULL;
     options.segment_bytes = (uint64_t)32 * 1024 * 1024;
-    measure();
+    take_measured_memory();
     CHECK_OK(edgeops_store_open(&store, home, &options));
     for (int k = 0; k < FILES; k++) {
         snprintf(texts[k], sizeof texts[k], "w%d", k);
@@ -751,7 +705,7 @@ static edgeops_status read_in_all_ways(model *m, bool check) {
 Test(store_scan, each_allocation_of_a_read_may_fail) {
     edgeops_status status = EDGEOPS_E_NOMEM;
     long n = 0;
-    measure();
+    take_measured_memory();
     begin(&it, 34, 3000);
     fill_at_random(&it, 3000);
     CHECK_OK(eop_store_flush(it.store));
