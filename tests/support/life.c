@@ -572,15 +572,21 @@ static void check_counts(edgeops_store *store, const edgeops_table *table) {
     edgeops_free(info);
 }
 
-/* The rows of an asset that are there; each is what was sent, and none is there twice. */
-static uint8_t *read_rows(edgeops_store *store, const char *asset) {
+/* NULL: the asset is not there. */
+static edgeops_table *read_all(edgeops_store *store, const char *asset) {
     edgeops_query query = EDGEOPS_QUERY_INIT;
     edgeops_table *table = NULL;
-    uint8_t *seen = calloc(ROWS_MAX, 1);
     query.asset = asset;
     edgeops_status status = edgeops_store_read(&table, store, &query);
     cr_assert(status == EDGEOPS_OK || status == EDGEOPS_E_NOTFOUND, "%s",
               edgeops_error_last()->message);
+    return table;
+}
+
+/* The rows of an asset that are there; each is what was sent, and none is there twice. */
+static uint8_t *read_rows(edgeops_store *store, const char *asset) {
+    edgeops_table *table = read_all(store, asset);
+    uint8_t *seen = calloc(ROWS_MAX, 1);
     for (uint64_t i = 0; table != NULL && i < table->rows; i++) {
         check_row(table, i, seen);
         cr_assert(i == 0 || table->times[i - 1] < table->times[i]);
@@ -659,14 +665,9 @@ static void check_arrivals(edgeops_store *store, const uint8_t *seen) {
 }
 
 static void check_parts(edgeops_store *store, bool all) {
-    edgeops_query query = EDGEOPS_QUERY_INIT;
-    edgeops_table *table = NULL;
+    edgeops_table *table = read_all(store, "parts");
     uint8_t *seen = calloc(ROWS_MAX, 1);
     uint64_t acknowledged = atomic_load(&promised->parts);
-    query.asset = "parts";
-    edgeops_status status = edgeops_store_read(&table, store, &query);
-    cr_assert(status == EDGEOPS_OK || status == EDGEOPS_E_NOTFOUND, "%s",
-              edgeops_error_last()->message);
     for (uint64_t i = 0; table != NULL && i < table->rows; i++) {
         cr_assert(i == 0 || table->times[i - 1] < table->times[i]);
         seen[table->times[i] / 100] = parts_of(table, i);
@@ -692,13 +693,8 @@ static void check_many(edgeops_store *store, bool all) {
     cr_assert(all || kind != LIFE_MANY, "what a cut takes with PROCESS is not known here");
     for (int i = 0; kind == LIFE_MANY && i < MANY; i++) {
         char name[8];
-        edgeops_table *table = NULL;
-        edgeops_query query = EDGEOPS_QUERY_INIT;
         snprintf(name, sizeof name, "m%03d", i);
-        query.asset = name;
-        edgeops_status status = edgeops_store_read(&table, store, &query);
-        cr_assert(status == EDGEOPS_OK || status == EDGEOPS_E_NOTFOUND, "%s",
-                  edgeops_error_last()->message);
+        edgeops_table *table = read_all(store, name);
         uint64_t n = table != NULL ? table->rows : 0;
         cr_assert(n >= atomic_load(&promised->many), "%s has %d of %d rows", name, (int)n,
                   (int)atomic_load(&promised->many));
@@ -761,14 +757,9 @@ enum { GONE, ROW_ONLY, WHOLE };
 /* Images that were there are there; with `all` those of all rows that were acknowledged, else those
  * of rows in chunks. */
 static void check_images(edgeops_store *store, uint64_t in_chunks, bool all) {
-    edgeops_query query = EDGEOPS_QUERY_INIT;
-    edgeops_table *table = NULL;
+    edgeops_table *table = read_all(store, "cam");
     uint8_t *seen = calloc(ROWS_MAX, 1);
     uint64_t acknowledged = atomic_load(&promised->images);
-    query.asset = "cam";
-    edgeops_status status = edgeops_store_read(&table, store, &query);
-    cr_assert(status == EDGEOPS_OK || status == EDGEOPS_E_NOTFOUND, "%s",
-              edgeops_error_last()->message);
     for (uint64_t i = 0; table != NULL && i < table->rows; i++) {
         uint64_t n = (uint64_t)table->columns[0].i64[i];
         bool whole = image_is_whole(store, &table->columns[1], i, n);

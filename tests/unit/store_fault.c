@@ -110,20 +110,6 @@ static edgeops_status retain_parts(edgeops_store *store, int64_t n) {
                : status;
 }
 
-static edgeops_status set_type_of_parts(edgeops_store *store, int64_t n) {
-    char asset[32];
-    edgeops_retype_options options = EDGEOPS_RETYPE_OPTIONS_INIT;
-    snprintf(asset, sizeof asset, "typed/%lld", (long long)n);
-    options.asset = asset;
-    options.channel = "x";
-    options.type = EDGEOPS_TYPE_FLOAT64;
-    edgeops_status status = put(store, asset, n, 0, "y", i64(n), NULL);
-    if (status == EDGEOPS_OK) {
-        status = put(store, asset, n, 0, "x", i64(n), NULL);
-    }
-    return status == EDGEOPS_OK ? edgeops_channel_retype(NULL, store, &options) : status;
-}
-
 enum { HALVES = 10 };
 
 /* Rows of "half" came in two parts, some of them in chunks. */
@@ -235,6 +221,13 @@ static edgeops_status set_type(edgeops_store *store, int64_t n) {
     options.type = EDGEOPS_TYPE_FLOAT64;
     edgeops_status status = put(store, asset, n, 0, "x", i64(n), NULL);
     return status == EDGEOPS_OK ? edgeops_channel_retype(NULL, store, &options) : status;
+}
+
+static edgeops_status set_type_of_parts(edgeops_store *store, int64_t n) {
+    char asset[32];
+    snprintf(asset, sizeof asset, "typed/%lld", (long long)n);
+    edgeops_status status = put(store, asset, n, 0, "y", i64(n), NULL);
+    return status == EDGEOPS_OK ? set_type(store, n) : status;
 }
 
 static edgeops_status read_rows(edgeops_store *store, int64_t n) {
